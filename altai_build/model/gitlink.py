@@ -1,0 +1,66 @@
+"""Gitlinks: the tree entries (mode 160000) by which a superproject pins its components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class ChangeStatus(str, Enum):
+    """What happened to a gitlink between two commits; a move is a removal and an addition."""
+
+    ADDED = "added"
+    MODIFIED = "modified"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True)
+class Gitlink:
+    """A pinned component repository: where in the superproject, and at which commit."""
+
+    path: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class GitlinkChange:
+    """One differing gitlink; `old` is None when it was added, `new` is None when it was removed."""
+
+    path: str
+    status: ChangeStatus
+    old: str | None
+    new: str | None
+
+
+GITLINK_MODE = "160000"
+
+
+def parse_raw_diff(raw: bytes) -> list[GitlinkChange]:
+    """The gitlink rows of `git diff-tree -r -z --raw --no-renames` output, sorted by path.
+
+    A row is `:OLDMODE NEWMODE OLDSHA NEWSHA STATUS NUL PATH NUL` (git-diff-tree(1), RAW OUTPUT FORMAT). Whether a
+    gitlink came, went or moved on is told from the two modes alone, so that a link replaced by a file (status T)
+    is a removal. Raises ValueError when a row is not of that form.
+    """
+    fields = raw.split(b"\0")
+    if fields.pop() != b"" or len(fields) % 2:
+        raise ValueError("git diff-tree printed an incomplete table")
+    changes = []
+    for head, path in zip(fields[::2], fields[1::2]):
+        old_mode, new_mode, old, new, _status = head.decode("ascii").lstrip(":").split(" ")
+        was, is_now = old_mode == GITLINK_MODE, new_mode == GITLINK_MODE
+        if was or is_now:
+            status = (
+                ChangeStatus.MODIFIED
+                if was and is_now
+                else (ChangeStatus.REMOVED if was else ChangeStatus.ADDED)
+            )
+            changes.append(
+                GitlinkChange(
+                    path=path.decode("utf-8", "surrogateescape"),
+                    status=status,
+                    old=old if was else None,
+                    new=new if is_now else None,
+                )
+            )
+    return sorted(changes, key=lambda change: change.path)

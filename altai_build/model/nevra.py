@@ -1,0 +1,56 @@
+"""Package identity: name, epoch, version, release, architecture."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# The characters rpm accepts in a name, version or release (build/parsePreamble.c, ALLOWED_CHARS_*);
+# anything else in a value that is to become a file name is refused.
+_SAFE = re.compile(r"[A-Za-z0-9_+~^.][A-Za-z0-9_+~^.%{}-]*")
+
+
+@dataclass(frozen=True, order=False)
+class Nevra:
+    """The identity of one RPM; a source package has the arch `src`."""
+
+    name: str
+    epoch: int
+    version: str
+    release: str
+    arch: str
+
+    @property
+    def evr(self) -> str:
+        """`[epoch:]version-release`; an epoch of 0 is left out, as rpm and dnf print it."""
+        prefix = f"{self.epoch}:" if self.epoch else ""
+        return f"{prefix}{self.version}-{self.release}"
+
+    @property
+    def filename(self) -> str:
+        """The canonical file name (the epoch is never part of it)."""
+        return f"{self.name}-{self.version}-{self.release}.{self.arch}.rpm"
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.evr}.{self.arch}"
+
+
+def parse_nevra(text: str) -> Nevra | None:
+    """`name-[epoch:]version-release.arch`, with or without `.rpm`; None when it is not of that form."""
+    stem = text[: -len(".rpm")] if text.endswith(".rpm") else text
+    rest, dot, arch = stem.rpartition(".")
+    parts = rest.rsplit("-", 2)
+    if not dot or len(parts) != 3 or not all(parts) or not arch:
+        return None
+    name, version, release = parts
+    epoch, colon, bare = version.partition(":")
+    if not colon:
+        return Nevra(name=name, epoch=0, version=version, release=release, arch=arch)
+    if not epoch.isdigit() or not bare:
+        return None
+    return Nevra(name=name, epoch=int(epoch), version=bare, release=release, arch=arch)
+
+
+def is_safe_name(text: str) -> bool:
+    """True for a package or file name that can reach a command or a path: no leading `-`, no `/`, no `..`."""
+    return bool(_SAFE.fullmatch(text)) and ".." not in text

@@ -1,0 +1,1 @@
+"""The hands: one foreign program or library per file, and that file its only importer."""

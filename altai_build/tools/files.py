@@ -1,0 +1,149 @@
+"""Files made whole or not at all: beside, fsync, rename; hard links; SHA-256 at disk speed."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from altai_build.errors import InputError
+
+
+def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Replace `path` by `data` so that a reader, or a crash, sees the old bytes or the new ones.
+
+    Raises InputError when the place cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise unwritable(path.parent, error) from error
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the renames done in a directory survive a power cut (fsync(2): the entry needs its own)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(path: Path) -> None:
+    """fsync every file and directory below `path`, before the rename that publishes it."""
+    for folder, _, names in os.walk(path):
+        for name in names:
+            entry = Path(folder, name)
+            if stat.S_ISREG(entry.lstat().st_mode):
+                descriptor = os.open(entry, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        sync_directory(Path(folder))
+
+
+def make_directory(path: Path, *, mode: int = 0o755) -> Path:
+    """Make a directory and its parents; raises InputError when that is not allowed."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=mode)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return path
+
+
+@contextmanager
+def scratch_directory(parent: Path, prefix: str) -> Iterator[Path]:
+    """A fresh private directory under `parent`, removed with all it holds at the end."""
+    make_directory(parent)
+    try:
+        path = Path(tempfile.mkdtemp(prefix=f"{prefix}.", dir=parent))
+    except OSError as error:
+        raise unwritable(parent, error) from error
+    try:
+        yield path
+    finally:
+        remove_tree(path)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a tree, read-only directories included (sources of real packages hold them)."""
+    if not os.path.lexists(path):
+        return
+
+    def unlock(function: object, name: str, _info: object) -> None:
+        os.chmod(os.path.dirname(name), 0o700)
+        os.chmod(name, 0o700, follow_symlinks=False) if not os.path.islink(name) else None
+        if callable(function):
+            function(name)
+
+    shutil.rmtree(path, onerror=unlock)
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes in hexadecimal; hashlib goes through OpenSSL and its CPU instructions."""
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as stream:
+        view = memoryview(bytearray(1 << 20))
+        for size in iter(lambda: stream.readinto(view), 0):
+            digest.update(view[:size])
+    return digest.hexdigest()
+
+
+def link_or_copy(source: Path, destination: Path) -> None:
+    """The same inode under a second name; a copy (made whole) where links are not to be had."""
+    try:
+        os.link(source, destination)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+            raise
+        partial = destination.with_name(f".{destination.name}.part")
+        shutil.copy2(source, partial)
+        os.replace(partial, destination)
+
+
+@contextmanager
+def file_lock(path: Path, *, blocking: bool = True) -> Iterator[bool]:
+    """An flock(2) on `path`, held for the block; yields False at once when it is taken and `blocking` is off."""
+    make_directory(path.parent)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def unwritable(path: Path, error: OSError) -> InputError:
+    """The error for a place that cannot be written."""
+    return InputError(
+        f"cannot write in {path}",
+        why=error.strerror or str(error),
+        todo="give a writable place (--workspace, -o, or release.directory), or mend its permissions or free space",
+    )

@@ -1,0 +1,191 @@
+"""The one door to other programs: no stdin, an environment built up, failures told apart, every call logged."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from altai_build.errors import AltaiError, InputError, ToolMissing
+
+log = logging.getLogger(__name__)
+
+# What a child may know of its parent's environment. Everything else is named by the call that needs it.
+INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
+_running: set[subprocess.Popen[bytes]] = set()
+_running_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished child left: exit status (negative: killed by that signal) and captured bytes."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output as text; bytes that are not UTF-8 survive as surrogates."""
+        return self.stdout.decode("utf-8", "surrogateescape")
+
+    @property
+    def complaint(self) -> str:
+        """The last lines of standard error, fit for a `why`."""
+        return "\n".join(self.stderr.decode("utf-8", "replace").strip().splitlines()[-12:])
+
+
+class ProgramFailed(AltaiError):
+    """A child exited with a status that its caller did not allow."""
+
+    exit_code = 5
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+        super().__init__(
+            f"{os.path.basename(result.argv[0])} {describe_exit(result.returncode)}",
+            why=f"$ {quoted(result.argv)}\n{result.complaint}",
+        )
+
+
+def describe_exit(returncode: int) -> str:
+    """`exited with 1` or `was killed by SIGKILL`."""
+    if returncode >= 0:
+        return f"exited with {returncode}"
+    try:
+        return f"was killed by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"was killed by signal {-returncode}"
+
+
+def quoted(argv: Sequence[str]) -> str:
+    """The command as a person can paste it into a shell."""
+    return " ".join(shlex.quote(word) for word in argv)
+
+
+def find(program: str) -> str | None:
+    """The path of a program on PATH (sbin directories included: createrepo and rpm tools live there), or None."""
+    path = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
+    return shutil.which(program, path=path)
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The child's environment: the allow-list, a fixed locale, and what the call adds."""
+    env = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    env["LC_ALL"] = "C.UTF-8"
+    env["TZ"] = "UTC"
+    env.update(extra or {})
+    return env
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    input: bytes | None = None,
+    stdout: IO[bytes] | None = None,
+    merge_stderr: bool = False,
+    ok: Sequence[int] = (0,),
+    timeout: float | None = None,
+) -> Result:
+    """Run a program to its end and return what it printed.
+
+    Standard input is /dev/null unless `input` bytes are given: a child that drained the caller's stdin would end the
+    caller's loop early. With `stdout` the output goes to that file instead of memory, and with `merge_stderr` the
+    errors follow it. `timeout` is in seconds. Raises ProgramFailed for a status not in `ok` (an empty `ok` allows
+    all), ToolMissing when there is no such program, InputError for an argument with a NUL byte.
+    """
+    with start(argv, env=env, cwd=cwd, input=input, stdout=stdout, merge_stderr=merge_stderr) as child:
+        try:
+            out, err = child.communicate(input=input, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            _kill(child)
+            out, err = child.communicate()
+            err += f"\nstopped after {timeout:.0f} seconds".encode()
+    result = Result(tuple(argv), child.returncode, out or b"", err or b"")
+    if ok and result.returncode not in ok:
+        log.debug("failed: %s (%s)", quoted(argv), describe_exit(result.returncode))
+        raise ProgramFailed(result)
+    return result
+
+
+@contextmanager
+def start(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    input: bytes | None = None,
+    stdout: IO[bytes] | None = None,
+    merge_stderr: bool = False,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A running child whose standard output can be read while it works; killed if the block is left early."""
+    if any("\0" in word for word in argv):
+        raise InputError("a name holds a NUL byte and cannot be given to a program", why=quoted(argv))
+    log.debug("$ %s", quoted(argv))
+    program = find(argv[0]) if "/" not in argv[0] else argv[0]
+    if program is None:
+        raise missing(argv[0])
+    try:
+        child = subprocess.Popen(
+            [program, *argv[1:]],
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE if stdout is None else stdout,
+            stderr=subprocess.STDOUT if merge_stderr else subprocess.PIPE,
+            env=environment(env),
+            cwd=cwd,
+            start_new_session=True,  # a Ctrl-C reaches the parent alone, which then ends its children in order
+        )
+    except FileNotFoundError as error:
+        raise missing(argv[0]) from error
+    except PermissionError as error:
+        raise ToolMissing(f"{argv[0]} cannot be executed", why=str(error)) from error
+    with _running_lock:
+        _running.add(child)
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            _kill(child)
+            child.wait()
+        for stream in (child.stdin, child.stdout, child.stderr):
+            if stream is not None:
+                stream.close()
+        with _running_lock:
+            _running.discard(child)
+
+
+def kill_all() -> None:
+    """End every child still running; called once, when the run is interrupted."""
+    with _running_lock:
+        children = list(_running)
+    for child in children:
+        _kill(child)
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """Kill a child with everything it started (it leads its own session)."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def missing(program: str) -> ToolMissing:
+    """The error for a program that is not installed."""
+    return ToolMissing(
+        f"the program {program} is not installed",
+        why="it is on neither PATH nor in an sbin directory",
+        todo="run scripts/setup, or `altai-build doctor` to see all that is missing",
+    )
