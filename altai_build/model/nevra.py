@@ -37,7 +37,7 @@ class Nevra:
 
 def parse_nevra(text: str) -> Nevra | None:
     """`name-[epoch:]version-release.arch`, with or without `.rpm`; None when it is not of that form."""
-    stem = text[: -len(".rpm")] if text.endswith(".rpm") else text
+    stem = text.removesuffix(".rpm")
     rest, dot, arch = stem.rpartition(".")
     parts = rest.rsplit("-", 2)
     if not dot or len(parts) != 3 or not all(parts) or not arch:

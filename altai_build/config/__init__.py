@@ -1,0 +1,30 @@
+"""The release definition: repos.yaml read into a frozen, typed Config, all faults reported at once."""
+
+from __future__ import annotations
+
+from altai_build.config.load import default_config, load_config
+from altai_build.config.schema import (
+    BaseRepository,
+    ComponentSettings,
+    Config,
+    Key,
+    ReleaseSettings,
+    Repository,
+    Source,
+    SuperprojectSettings,
+    Target,
+)
+
+__all__ = [
+    "BaseRepository",
+    "ComponentSettings",
+    "Config",
+    "Key",
+    "ReleaseSettings",
+    "Repository",
+    "Source",
+    "SuperprojectSettings",
+    "Target",
+    "default_config",
+    "load_config",
+]

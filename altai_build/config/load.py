@@ -1,0 +1,301 @@
+"""repos.yaml → Config: every key checked, every reference resolved, all faults in one error."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import string
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from altai_build.config.reader import Faults, Node, load_yaml
+from altai_build.config.schema import (
+    BaseRepository,
+    ComponentSettings,
+    Config,
+    Key,
+    ReleaseSettings,
+    Repository,
+    Source,
+    SuperprojectSettings,
+    Target,
+)
+from altai_build.errors import InputError
+
+DEFAULT_STAMP = "{release}.{count}.g{commit}"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_URL_SCHEMES = ("https", "http", "file")
+_TOP = ("project", "superproject", "targets", "keys", "repositories", "components", "release")
+
+
+def default_config(root: Path) -> Config:
+    """What holds where no repos.yaml is: enough for `changed` and `srpm`, which need no target."""
+    return Config(
+        project=root.name,
+        file=None,
+        root=root,
+        superproject=SuperprojectSettings(path=root, components=("repos",), root=True),
+    )
+
+
+def load_config(path: Path) -> Config:
+    """Read and check repos.yaml. Raises InputError naming all faults: key path, what was got, what to write."""
+    tree = load_yaml(path)
+    faults = Faults()
+    root = path.resolve().parent
+    top = Node(tree, "", faults).known(_TOP, needed=("project", "targets", "keys", "repositories", "release"))
+    project = top.child("project").text(check=_plain_name)
+    superproject = _superproject(top.child("superproject"), root)
+    targets = {name: _target(name, node) for name, node in top.child("targets").items("target")}
+    keys = {name: _key(name, node, root) for name, node in top.child("keys").items("key")}
+    repositories = {
+        name: _repository(name, node, root) for name, node in top.child("repositories").items("repository")
+    }
+    components = {name: _component(name, node) for name, node in top.child("components").items("component")}
+    release = _release(top.child("release"), root)
+    _check_references(top, targets, keys, repositories, components)
+    if faults.lines:
+        count = len(faults.lines)
+        raise InputError(
+            f"{path} has {count} fault{'s' if count > 1 else ''}",
+            why="\n".join(faults.lines),
+            todo="mend them all; docs/repos-yaml.md explains each key",
+        )
+    return Config(
+        project=project,
+        file=path.resolve(),
+        root=root,
+        superproject=superproject,
+        targets=targets,
+        keys=keys,
+        repositories=repositories,
+        components=components,
+        release=release,
+    )
+
+
+def _superproject(node: Node, root: Path) -> SuperprojectSettings:
+    if node.value is not None:
+        node = node.known(("path", "components", "root"))
+    folders = node.child("components").texts(check=_inner_path)
+    return SuperprojectSettings(
+        path=root / node.child("path").text("."),
+        components=folders if node.has("components") else ("repos",),
+        root=node.child("root").flag(True),
+    )
+
+
+def _target(name: str, node: Node) -> Target:
+    _check_name(node, name)
+    keys = ("mock_config", "arch", "macros", "base", "compat")
+    node = node.known(keys, needed=("mock_config", "arch"))
+    macros = []
+    for macro, value in node.child("macros").items("macro"):
+        if not _MACRO.fullmatch(macro):
+            value.fault("a macro name is letters, digits and _, without %")
+        elif isinstance(value.value, (int, float)) and not isinstance(value.value, bool):
+            value.fault(f"got the number {value.got()}; quote it, a macro is text (6.10 would become 6.1)")
+        else:
+            macros.append((macro, value.text()))
+    compat = node.child("compat").choice(("el6", "modern"), "")
+    if not compat:
+        rhel = dict(macros).get("rhel", "")
+        compat = "el6" if rhel.isdigit() and int(rhel) <= 6 else "modern"
+    return Target(
+        name=name,
+        mock_config=node.child("mock_config").text(check=_mock_config),
+        arch=node.child("arch").text(check=_plain_name),
+        macros=tuple(macros),
+        base=tuple(_base(entry) for entry in node.child("base").elements()),
+        compat=compat,
+    )
+
+
+def _base(node: Node) -> BaseRepository:
+    node = node.known(("name", "url", "key"), needed=("name", "url", "key"))
+    return BaseRepository(
+        name=node.child("name").text(check=_plain_name),
+        url=node.child("url").text(check=_url),
+        key=node.child("key").text(),
+    )
+
+
+def _key(name: str, node: Node, root: Path) -> Key:
+    _check_name(node, name)
+    node = node.known(("file", "signs"), needed=("file",))
+    return Key(name=name, file=root / node.child("file").text("."), signs=node.child("signs").flag(False))
+
+
+_REPOSITORY_KEYS = {
+    Source.SUPERPROJECT: ("source", "target", "key", "source_rpms"),
+    Source.SPECS: ("source", "target", "key", "path", "source_rpms"),
+    Source.MIRROR: ("source", "target", "key", "url", "packages", "prefer", "exclude"),
+}
+_REPOSITORY_NEEDED = {
+    Source.SUPERPROJECT: ("source", "target", "key"),
+    Source.SPECS: ("source", "target", "key", "path"),
+    Source.MIRROR: ("source", "target", "key", "url", "packages"),
+}
+
+
+def _repository(name: str, node: Node, root: Path) -> Repository:
+    if problem := _inner_path(name):
+        node.fault(f"the repository's name is its directory in the release: {problem}")
+    kind = Source(node.child("source").choice([one.value for one in Source], Source.SUPERPROJECT.value))
+    node = node.known(_REPOSITORY_KEYS[kind], needed=_REPOSITORY_NEEDED[kind])
+    packages = node.child("packages")
+    wanted: tuple[str, ...] | None = None
+    if isinstance(packages.value, str):
+        packages.choice(("needed",), "needed")
+    else:
+        wanted = packages.texts(check=_plain_name)
+    path = node.child("path").text()
+    return Repository(
+        name=name,
+        source=kind,
+        target=node.child("target").text(),
+        key=node.child("key").text(),
+        path=root / path if path else None,
+        source_rpms=node.child("source_rpms").text(check=_inner_path) or None,
+        url=node.child("url").text(check=_url) or None,
+        packages=wanted,
+        prefer=node.child("prefer").texts(),
+        exclude=node.child("exclude").texts(),
+    )
+
+
+def _component(name: str, node: Node) -> ComponentSettings:
+    node = node.known(("sources", "specs", "repository", "skip"))
+    sources = []
+    for file, template in node.child("sources").items("source file"):
+        if problem := _file_name(file):
+            template.fault(problem)
+        sources.append((file, template.text(check=_template_check(("baseurl", "version", "project")))))
+    return ComponentSettings(
+        name=name,
+        sources=tuple(sources),
+        specs=node.child("specs").texts(check=_inner_path),
+        repository=node.child("repository").text() or None,
+        skip=node.child("skip").text() or None,
+    )
+
+
+def _release(node: Node, root: Path) -> ReleaseSettings:
+    if node.value is not None:
+        node = node.known(("directory", "baseurl", "stamp"), needed=("baseurl",))
+    return ReleaseSettings(
+        directory=root / node.child("directory").text("releases"),
+        baseurl=node.child("baseurl").text(check=_url).rstrip("/"),
+        stamp=node.child("stamp").text(DEFAULT_STAMP, check=_stamp),
+    )
+
+
+def _check_references(
+    top: Node,
+    targets: dict[str, Target],
+    keys: dict[str, Key],
+    repositories: dict[str, Repository],
+    components: dict[str, ComponentSettings],
+) -> None:
+    for name, target in targets.items():
+        for index, base in enumerate(target.base):
+            place = Node(None, f"targets.{name}.base[{index}].key", top.faults)
+            _refer(place, base.key, keys, "keys")
+    for name, repository in repositories.items():
+        node = top.child("repositories").child(name)
+        _refer(node.child("target"), repository.target, targets, "targets")
+        _refer(node.child("key"), repository.key, keys, "keys")
+        key = keys.get(repository.key)
+        if repository.source is not Source.MIRROR and key is not None and not key.signs:
+            node.child("key").fault(
+                f"got {repository.key!r}, whose secret half is not ours; name a key with signs: true"
+            )
+        if repository.source_rpms and repository.source_rpms in repositories:
+            node.child("source_rpms").fault(f"{repository.source_rpms!r} is a repository of its own already")
+    for name, component in components.items():
+        if component.repository:
+            node = top.child("components").child(name).child("repository")
+            _refer(node, component.repository, repositories, "repositories")
+
+
+def _refer(node: Node, name: str, table: Iterable[str], section: str) -> None:
+    known = list(table)
+    if name and name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"perhaps you meant {near[0]!r}" if near else f"defined: {', '.join(known) or 'none'}"
+        node.fault(f"got {name!r}, which is not in {section}; {hint}")
+
+
+def _check_name(node: Node, name: str) -> None:
+    if problem := _plain_name(name):
+        node.fault(problem)
+
+
+def _plain_name(value: str) -> str | None:
+    return None if _NAME.fullmatch(value) and ".." not in value else "write letters, digits and _ . + -"
+
+
+def _file_name(value: str) -> str | None:
+    if "/" in value or value in (".", "..") or value.startswith("-"):
+        return "a source is a plain file name, without folders"
+    return None
+
+
+def _inner_path(value: str) -> str | None:
+    parts = value.split("/")
+    if value == ".":
+        return None
+    if value.startswith(("/", "-")) or any(part in ("", ".", "..") for part in parts):
+        return "write a relative path that stays inside, without '..' and without a leading '/' or '-'"
+    return None
+
+
+def _mock_config(value: str) -> str | None:
+    if value.startswith("-") or ".." in value.split("/"):
+        return "write the name of a file in mock-configs/ or /etc/mock, without .cfg"
+    return None
+
+
+def _url(value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+    except ValueError as error:
+        return str(error)
+    if parts.scheme not in _URL_SCHEMES or (parts.scheme != "file" and not parts.netloc):
+        return f"write a URL with one of {', '.join(_URL_SCHEMES)}"
+    if parts.username or parts.password:
+        return "a password in a URL would be published; keep it in ~/.netrc"
+    return None
+
+
+def _fields(template: str) -> list[str] | None:
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError:
+        return None
+    if any(spec or conversion for _, name, spec, conversion in parsed if name is not None):
+        return None
+    return [name for _, name, _, _ in parsed if name is not None]
+
+
+def _template_check(known: tuple[str, ...]) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        names = _fields(value)
+        if names is None or any(name not in known for name in names):
+            return f"placeholders are {', '.join('{' + name + '}' for name in known)}"
+        return None
+
+    return check
+
+
+def _stamp(value: str) -> str | None:
+    names = _fields(value)
+    if names is None or any(name not in ("release", "count", "commit") for name in names):
+        return "placeholders are {release}, {count} and {commit}"
+    if "count" not in names or "commit" not in names:
+        return "{count} and {commit} are both needed: a later commit sorts higher, two commits never share a name"
+    if not re.fullmatch(r"[A-Za-z0-9._+~^]*", re.sub(r"\{\w+\}", "", value)):
+        return "a release holds letters, digits and . _ + ~ ^ only"
+    return None

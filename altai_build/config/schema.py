@@ -1,0 +1,115 @@
+"""The records of repos.yaml, by the names its keys have there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+
+class Source(str, Enum):
+    """Where the packages of a repository come from."""
+
+    SUPERPROJECT = "superproject"  # the components of the superproject
+    SPECS = "specs"  # third-party packages, one folder of specs/ each
+    MIRROR = "mirror"  # taken from somebody else's repository, signatures and all
+
+
+@dataclass(frozen=True)
+class SuperprojectSettings:
+    """The git repository that pins the components."""
+
+    path: Path
+    components: tuple[str, ...]  # folders of the superproject whose gitlinks are components
+    root: bool  # the superproject's own spec is a component too
+
+
+@dataclass(frozen=True)
+class BaseRepository:
+    """A repository of the operating system itself: what clients have before our release."""
+
+    name: str
+    url: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """What packages are built for: distribution, architecture, mock configuration."""
+
+    name: str
+    mock_config: str
+    arch: str
+    macros: tuple[tuple[str, str], ...]
+    base: tuple[BaseRepository, ...]
+    compat: str  # `el6` (gz repodata, gzip payloads, RSA keys) or `modern`
+
+
+@dataclass(frozen=True)
+class Key:
+    """A public key file that signs a repository's packages; `signs`: we hold its secret half."""
+
+    name: str
+    file: Path
+    signs: bool
+
+
+@dataclass(frozen=True)
+class Repository:
+    """One directory of a release."""
+
+    name: str
+    source: Source
+    target: str
+    key: str
+    path: Path | None = None  # specs: the folder with one folder per package
+    source_rpms: str | None = None  # where the source RPMs of this repository go
+    url: str | None = None  # mirror: the upstream repository
+    packages: tuple[str, ...] | None = None  # mirror: names to take; None means computed ("needed")
+    prefer: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ComponentSettings:
+    """What cannot be derived about one component."""
+
+    name: str
+    sources: tuple[tuple[str, str], ...] = ()  # generated SourceN: file name, template of its content
+    specs: tuple[str, ...] = ()  # spec files to use, where the rule of places finds the wrong ones
+    repository: str | None = None
+    skip: str | None = None  # a reason not to build it
+
+
+@dataclass(frozen=True)
+class ReleaseSettings:
+    """Where releases go, how clients reach them, and how Release: is stamped."""
+
+    directory: Path
+    baseurl: str
+    stamp: str
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole of repos.yaml; every name in it has been checked to exist."""
+
+    project: str
+    file: Path | None  # None: defaults, no repos.yaml was found
+    root: Path  # relative paths in the file start here
+    superproject: SuperprojectSettings
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    keys: Mapping[str, Key] = field(default_factory=dict)
+    repositories: Mapping[str, Repository] = field(default_factory=dict)
+    components: Mapping[str, ComponentSettings] = field(default_factory=dict)
+    release: ReleaseSettings | None = None
+
+    @property
+    def mock_config_places(self) -> tuple[Path, ...]:
+        """Where a mock configuration is looked for, in order."""
+        return (self.root / "mock-configs", Path("/etc/mock"))
+
+    def repository_of(self, source: Source) -> Repository | None:
+        """The first repository with this source, or None."""
+        return next((one for one in self.repositories.values() if one.source is source), None)
