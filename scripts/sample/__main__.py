@@ -1,0 +1,130 @@
+"""Steps of scripts/make-sample-superproject that need Python: archives, fast-import streams, history.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import sdists
+import streams
+from catalogue import COMPONENTS, HISTORY, Sdist
+from errors import SampleError
+
+HERE = Path(__file__).resolve().parent
+EXIT_INPUT = 3
+EXIT_INCOMPLETE = 1
+
+
+def main() -> int:
+    """Run one step; 0 when done, 1 when `cached` finds an archive missing, 3 with a text for people."""
+    arguments = _parser().parse_args()
+    try:
+        if arguments.step == "cached":
+            return EXIT_INCOMPLETE if sdists.missing(arguments.cache, _all_sdists()) else 0
+        if arguments.step == "fetch":
+            _fetch(arguments.cache)
+        elif arguments.step == "components":
+            _write_components(arguments.cache, arguments.out)
+        elif arguments.step == "superproject":
+            _write_superproject(arguments.out, arguments.testbed, arguments.baseurl)
+        else:
+            _write_history(arguments.out, arguments.file)
+    except (SampleError, OSError) as error:
+        print(f"make-sample-superproject: {error}", file=sys.stderr)
+        return EXIT_INPUT
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sample", description=__doc__)
+    steps = parser.add_subparsers(dest="step", required=True)
+    for name in ("cached", "fetch", "components"):
+        steps.add_parser(name).add_argument("--cache", type=Path, required=True)
+    steps.add_parser("superproject")
+    steps.choices["superproject"].add_argument("--testbed", type=Path, required=True)
+    steps.choices["superproject"].add_argument("--baseurl", required=True)
+    steps.add_parser("history").add_argument("--file", type=Path, required=True)
+    for name in ("components", "superproject", "history"):
+        steps.choices[name].add_argument(
+            "--out", type=Path, required=True, help="folder of streams and marks"
+        )
+    return parser
+
+
+def _all_sdists() -> tuple[Sdist, ...]:
+    """Every archive once, in the catalogue's order."""
+    return tuple(dict.fromkeys(commit.sdist for component in COMPONENTS for commit in component.commits))
+
+
+def _fetch(cache: Path) -> None:
+    # Imported here because only a cold cache needs pypi-simple.
+    import download
+
+    # An index URL may hold a password: it comes the way pip itself takes it, not on the command line.
+    index, certificates = os.environ.get("PIP_INDEX_URL"), os.environ.get("PIP_CERT")
+    download.fetch(cache, sdists.missing(cache, _all_sdists()), index, certificates)
+
+
+def _write_components(cache: Path, out: Path) -> None:
+    """OUT/NAME.stream for each component."""
+    archives: dict[Sdist, bytes] = {}
+    for sdist in _all_sdists():
+        data = sdists.read(cache, sdist)
+        if data is None:
+            raise SampleError(
+                f"{cache / sdist.file} vanished or changed while it was in use.\n  Run this again."
+            )
+        archives[sdist] = data
+    for component in COMPONENTS:
+        with (out / f"{component.name}.stream").open("wb") as stream:
+            streams.component_stream(stream, component, archives, HERE / "packaging")
+
+
+def _write_superproject(out: Path, testbed: Path, baseurl: str) -> None:
+    """OUT/altai.stream, from OUT/NAME.marks of every component."""
+    files = {
+        version: _superproject_files(testbed, baseurl, version)
+        for version in {commit.release_version for commit in HISTORY if commit.release_version is not None}
+    }
+    with (out / "altai.stream").open("wb") as stream:
+        streams.superproject_stream(
+            stream,
+            HISTORY,
+            {component.name: component for component in COMPONENTS},
+            {component.name: _commit_ids(out / f"{component.name}.marks") for component in COMPONENTS},
+            files,
+        )
+
+
+def _superproject_files(testbed: Path, baseurl: str, version: str) -> streams.Tree:
+    """The superproject's own files: ours filled in, and the testbed's target and public keys."""
+    replacements = {"TESTBED": str(testbed), "BASEURL": baseurl, "VERSION": version}
+    tree = streams.folder_tree(HERE / "superproject", replacements)
+    for file in (
+        testbed / "mock-configs" / "testbed-x86_64.cfg",
+        *sorted((testbed / "keys").glob("RPM-GPG-KEY-*")),
+    ):
+        tree[file.relative_to(testbed).as_posix()] = streams.Entry(mode=streams.FILE, data=file.read_bytes())
+    return tree
+
+
+def _commit_ids(marks: Path) -> tuple[str, ...]:
+    """Commit ids of a marks file (`:1 <id>` per line) in the order of their marks."""
+    rows = [line.split() for line in marks.read_text(encoding="ascii").splitlines()]
+    return tuple(commit for _, commit in sorted((int(mark[1:]), commit) for mark, commit in rows))
+
+
+def _write_history(out: Path, file: Path) -> None:
+    """The superproject's commits for programs: all in order, and the ones to release by version."""
+    commit_ids = _commit_ids(out / "altai.marks")
+    commits = list(zip(commit_ids, HISTORY))
+    answer: dict[str, object] = {"commits": [{"commit": c, "subject": step.subject} for c, step in commits]}
+    answer.update({f"release-{step.releases}": c for c, step in commits if step.releases is not None})
+    file.write_text(json.dumps(answer, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
