@@ -1,0 +1,140 @@
+"""The headers of RPM files and rpm's order of versions, through rpm's own library.
+
+Only for files whose bytes were checked (`rpmkeys.verify_signatures`) or made here: librpm has crashed on hostile ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import rpm
+
+from altai_build.errors import InputError
+from altai_build.model.nevra import Nevra
+from altai_build.model.package import Dependency, FileEntry, RpmHeader
+from altai_build.tools.rpmkeys import find_damaged, read_signatures
+
+# librpm writes its complaints to descriptor 2 itself; ours come with the error instead.
+rpm.setVerbosity(rpm.RPMLOG_CRIT)
+
+_FILE_DIGESTS = {1: "MD5", 2: "SHA1", 8: "SHA256", 9: "SHA384", 10: "SHA512"}  # RPMTAG_FILEDIGESTALGO
+_COMPARISONS = ((rpm.RPMSENSE_LESS, "<"), (rpm.RPMSENSE_GREATER, ">"), (rpm.RPMSENSE_EQUAL, "="))
+
+
+def read_header(path: Path) -> RpmHeader:
+    """What the package at `path` says of itself; raises InputError when it cannot be read as an RPM."""
+    signatures = read_signatures(path)
+    header = _read(path)
+    return RpmHeader(
+        nevra=_nevra(header),
+        is_source=bool(header.isSource()),
+        sourcerpm=header["sourcerpm"] or "",
+        summary=header["summary"] or "",
+        license=header["license"] or "",
+        vendor=header["vendor"] or "",
+        url=header["url"] or "",
+        size=path.stat().st_size,
+        installed_size=header["longsize"] or 0,
+        build_time=datetime.fromtimestamp(header["buildtime"] or 0, tz=timezone.utc),
+        provides=_dependencies(header, "provide"),
+        requires=_dependencies(header, "require"),
+        conflicts=_dependencies(header, "conflict"),
+        obsoletes=_dependencies(header, "obsolete"),
+        recommends=_dependencies(header, "recommend"),
+        files=_files(header),
+        changelog=next(iter(header["changelogtext"]), ""),
+        payload_compressor=header["payloadcompressor"] or "none",  # rpm leaves the tag out for a plain payload
+        file_digest_algorithm=_FILE_DIGESTS.get(header["filedigestalgo"] or 1, "unknown"),
+        header_digest=header["sha256header"] or header["sha1header"] or "",
+        payload_digest=next(iter(header["payloaddigest"]), ""),
+        signature=signatures[0] if signatures else None,
+    )
+
+
+def _read(path: Path) -> Any:
+    """rpm's own header object; its signatures and digests are judged elsewhere, and no rpmdb is opened for them."""
+    transaction = rpm.TransactionSet()
+    transaction.setVSFlags(rpm.RPMVSF_MASK_NOSIGNATURES | rpm.RPMVSF_MASK_NODIGESTS)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return transaction.hdrFromFdno(descriptor)
+    except rpm.error as error:
+        reasons = [why for _, why in find_damaged([path])]
+        raise InputError(
+            f"{path} cannot be read as an RPM package",
+            why="; ".join(reasons) or str(error),
+            todo="fetch or build it again",
+        ) from error
+    finally:
+        os.close(descriptor)
+
+
+def _nevra(header: Any) -> Nevra:
+    """The identity; a source package carries the arch it was made on, and is `src` to everybody else."""
+    arch = header["arch"]
+    if header.isSource():
+        arch = "nosrc" if header["nosource"] or header["nopatch"] else "src"
+    return Nevra(
+        name=header["name"],
+        epoch=header["epoch"] or 0,
+        version=header["version"],
+        release=header["release"],
+        arch=arch,
+    )
+
+
+def _dependencies(header: Any, kind: str) -> tuple[Dependency, ...]:
+    """The dependencies of one kind: require, provide, conflict, obsolete or recommend."""
+    rows = zip(header[f"{kind}name"], header[f"{kind}flags"], header[f"{kind}version"])
+    return tuple(Dependency(name=name, flags=_comparison(flags), evr=evr) for name, flags, evr in rows)
+
+
+def _comparison(flags: int) -> str:
+    return "".join(sign for bit, sign in _COMPARISONS if flags & bit)
+
+
+def _files(header: Any) -> tuple[FileEntry, ...]:
+    """Every file the package lists."""
+    rows = zip(
+        header["filenames"],
+        header["filemodes"],
+        header["fileusername"],
+        header["filegroupname"],
+        header["longfilesizes"],
+        header["filedigests"],
+        header["fileflags"],
+        header["filelinktos"],
+    )
+    return tuple(
+        FileEntry(
+            path=path,
+            mode=mode & 0xFFFF,  # rpm keeps 16 bits and hands them out signed
+            owner=owner,
+            group=group,
+            size=size,
+            digest=digest,
+            flags=flags,
+            link_target=link_target,
+        )
+        for path, mode, owner, group, size, digest, flags, link_target in rows
+    )
+
+
+def compare_evr(left: str, right: str) -> int:
+    """-1, 0 or 1 as `left` is older than, the same as or newer than `right`; both `[epoch:]version-release`."""
+    return int(rpm.labelCompare(_label(left), _label(right)))
+
+
+def compare_versions(left: str, right: str) -> int:
+    """The same for bare version numbers, such as those of releases."""
+    return int(rpm.labelCompare(("0", left, "0"), ("0", right, "0")))
+
+
+def _label(evr: str) -> Sequence[str]:
+    epoch, colon, rest = evr.rpartition(":")
+    version, _, release = rest.partition("-")
+    return (epoch if colon else "0", version, release)
