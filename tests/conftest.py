@@ -1,0 +1,75 @@
+"""What all tests share: when one may be skipped, where the testbed is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+Require = Callable[[bool, str], None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="leave out the tests that need the testbed")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--fast"):
+        slow = [item for item in items if "testbed" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+@pytest.fixture(scope="session")
+def require() -> Require:
+    """`require(condition, reason)`: goes on, or skips the test; where CI is set it fails, for nobody reads skips there."""
+
+    def check(condition: bool, reason: str) -> None:
+        if condition:
+            return
+        if os.environ.get("CI"):
+            pytest.fail(f"cannot run here: {reason}", pytrace=False)
+        pytest.skip(reason)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real packages and keys, kept beside the checkout and not part of it; skips, even in CI, where they are not."""
+    place = ROOT.parent / "shared" / "fixtures"
+    if not place.is_dir():
+        pytest.skip(f"the collection of real packages and keys is not at {place}")
+    return place
+
+
+@pytest.fixture(scope="session")
+def testbed(require: Require) -> Path:
+    """The directory of the testbed; scripts/make-testbed makes it, or finds it made already and current."""
+    place = Path(os.environ.get("ALTAI_TESTBED") or "/var/cache/altai-build/testbed")
+    require(os.geteuid() == 0, "the testbed and builds in chroots need root")
+    made = subprocess.run(
+        [str(ROOT / "scripts" / "make-testbed"), str(place)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if made.returncode:
+        tail = "\n".join(made.stdout.decode("utf-8", "replace").splitlines()[-30:])
+        pytest.fail(f"scripts/make-testbed {place} exited with {made.returncode}:\n{tail}", pytrace=False)
+    return place
+
+
+@pytest.fixture(autouse=True)
+def _git_knows_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git in tests sees neither the developer's configuration nor a repository that happens to be open."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
