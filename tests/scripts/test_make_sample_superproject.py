@@ -277,6 +277,14 @@ def test_refuses_a_folder_that_holds_something(testbed: Path, tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
+def test_refuses_a_place_where_nothing_can_be_made(testbed: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    result = make("--testbed", testbed, tmp_path / "file" / "sample")
+    assert result.returncode == 3
+    assert f"make-sample-superproject: Nothing can be made in {tmp_path / 'file'}.\n" in result.stderr
+    assert (tmp_path / "file").read_text() == "kept"
+
+
 def test_refuses_without_a_testbed(tmp_path: Path) -> None:
     result = make("--testbed", tmp_path / "none", tmp_path / "sample")
     assert result.returncode == 3
