@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def require() -> Require:
-    """`require(condition, reason)`: goes on, or skips the test; where CI is set it fails, for nobody reads skips there."""
+    """`require(condition, reason)`: goes on, or skips the test; where CI is set it fails (no one reads skips there)."""
 
     def check(condition: bool, reason: str) -> None:
         if condition:
