@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from altai_build.config.reader import Faults, Node, load_yaml
 from altai_build.config.schema import (
+    DEFAULT_STAMP,
     BaseRepository,
     ComponentSettings,
     Config,
@@ -22,8 +23,8 @@ from altai_build.config.schema import (
     Target,
 )
 from altai_build.errors import InputError
+from altai_build.model.release import Compat, compat_of
 
-DEFAULT_STAMP = "{release}.{count}.g{commit}"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _URL_SCHEMES = ("https", "http", "file")
@@ -99,10 +100,8 @@ def _target(name: str, node: Node) -> Target:
             value.fault(f"got the number {value.got()}; quote it, a macro is text (6.10 would become 6.1)")
         else:
             macros.append((macro, value.text()))
-    compat = node.child("compat").choice(("el6", "modern"), "")
-    if not compat:
-        rhel = dict(macros).get("rhel", "")
-        compat = "el6" if rhel.isdigit() and int(rhel) <= 6 else "modern"
+    chosen = node.child("compat").choice([one.value for one in Compat], "")
+    compat = Compat(chosen) if chosen else compat_of(dict(macros).get("rhel"))
     return Target(
         name=name,
         mock_config=node.child("mock_config").text(check=_mock_config),

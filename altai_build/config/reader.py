@@ -57,11 +57,15 @@ def load_yaml(path: Path) -> Any:
             f"cannot read {path}", why=error.strerror or str(error), todo="name the file with --config FILE"
         ) from error
     if len(data) > _SIZE_LIMIT:
-        raise InputError(f"{path} is larger than 1 MiB", todo="a release definition is a few kilobytes: check it")
+        raise InputError(
+            f"{path} is larger than 1 MiB", todo="a release definition is a few kilobytes: check it"
+        )
     try:
         return _Loader(data).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is not valid YAML", why=str(error), todo="mend the place it names") from error
+        raise InputError(
+            f"{path} is not valid YAML", why=str(error), todo="mend the place it names"
+        ) from error
 
 
 @dataclass(frozen=True)

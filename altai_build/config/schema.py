@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from altai_build.model.release import Compat
+
+DEFAULT_STAMP = "{release}.{count}.g{commit}"
+
 
 class Source(str, Enum):
     """Where the packages of a repository come from."""
@@ -43,7 +47,7 @@ class Target:
     arch: str
     macros: tuple[tuple[str, str], ...]
     base: tuple[BaseRepository, ...]
-    compat: str  # `el6` (gz repodata, gzip payloads, RSA keys) or `modern`
+    compat: Compat  # what clients can read
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,18 @@ class Config:
     repositories: Mapping[str, Repository] = field(default_factory=dict)
     components: Mapping[str, ComponentSettings] = field(default_factory=dict)
     release: ReleaseSettings | None = None
+
+    @property
+    def stamp(self) -> str:
+        """How Release: is written."""
+        return self.release.stamp if self.release else DEFAULT_STAMP
+
+    def macros_for(self, repository: str | None) -> tuple[dict[str, str], str]:
+        """Macros and architecture of a release repository's target; none and x86_64 where nothing is configured."""
+        if repository is None:
+            return {}, "x86_64"
+        target = self.targets[self.repositories[repository].target]
+        return dict(target.macros), target.arch
 
     @property
     def mock_config_places(self) -> tuple[Path, ...]:

@@ -19,9 +19,11 @@ from altai_build.errors import AltaiError, InputError, ToolMissing
 
 log = logging.getLogger(__name__)
 
+Child = subprocess.Popen[bytes]
+
 # What a child may know of its parent's environment. Everything else is named by the call that needs it.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
-_running: set[subprocess.Popen[bytes]] = set()
+_running: set[Child] = set()
 _running_lock = threading.Lock()
 
 
@@ -129,7 +131,7 @@ def start(
     input: bytes | None = None,
     stdout: IO[bytes] | None = None,
     merge_stderr: bool = False,
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Iterator[Child]:
     """A running child whose standard output can be read while it works; killed if the block is left early."""
     if any("\0" in word for word in argv):
         raise InputError("a name holds a NUL byte and cannot be given to a program", why=quoted(argv))
@@ -174,7 +176,7 @@ def kill_all() -> None:
         _kill(child)
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
+def _kill(child: Child) -> None:
     """Kill a child with everything it started (it leads its own session)."""
     try:
         os.killpg(child.pid, signal.SIGKILL)

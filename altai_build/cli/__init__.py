@@ -1,0 +1,153 @@
+"""The face: parse, call, print; the only place that exits."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import click
+
+from altai_build import __version__
+from altai_build.errors import AltaiError
+from altai_build.tools import process
+
+# verb → the module that holds it; imported when it is called, so that a quick verb starts quickly
+VERBS = {
+    "audit": "releases",
+    "build": "build",
+    "changed": "changed",
+    "doctor": "doctor",
+    "keys": "keys",
+    "plan": "build",
+    "release": "release",
+    "releases": "releases",
+    "srpm": "srpm",
+    "verify": "releases",
+}
+
+
+class _Verbs(click.Group):
+    """A command group that imports a verb's module when the verb is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"altai_build.cli.{VERBS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.command(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Answers go to standard output, the story to standard error. Exit codes: 0 done; 2 usage; 3 configuration "
+    "or input; 4 a program is missing; 5 a build failed; 6 signing; 7 verification findings; 8 publishing refused; "
+    "9 another run holds the lock; 70 a bug; 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="altai-build")
+@click.option(
+    "-C", "directory", metavar="DIR", default=".", help="Work as if started in DIR (the superproject)."
+)
+@click.option("--config", metavar="FILE", help="The release definition; default: DIR/repos.yaml.")
+@click.option(
+    "--workspace", metavar="DIR", help="Where runs keep things; default: .altai-build beside the config."
+)
+@click.option(
+    "--jobs", metavar="N", type=click.IntRange(min=1), help="Work on N things at once; default: all CPUs."
+)
+@click.option(
+    "--builder",
+    type=click.Choice(["auto", "mock", "chroot"]),
+    default="auto",
+    help="What makes clean chroots; auto: mock where it is installed, else the built-in one.",
+)
+@click.option("-v", "verbose", is_flag=True, help="Tell every command that is run.")
+@click.option("-q", "quiet", is_flag=True, help="Tell only warnings and errors.")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    directory: str,
+    config: str | None,
+    workspace: str | None,
+    jobs: int | None,
+    builder: str,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """From a git superproject to a signed, verified, installable yum release."""
+    from altai_build.cli.app import App
+
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, format="%(message)s", stream=sys.stderr
+    )
+    ctx.obj = App(
+        directory=Path(directory),
+        config_file=Path(config) if config else None,
+        workspace_dir=Path(workspace) if workspace else None,
+        jobs=jobs or len(os.sched_getaffinity(0)),
+        builder=builder,
+        quiet=quiet,
+    )
+
+
+def main() -> None:
+    """Run the command line and exit with its code; every way out of the program is here."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = cli.main(prog_name="altai-build", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Exit as request:
+        sys.exit(request.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except AltaiError as error:
+        print(f"altai-build: {error}", file=sys.stderr)
+        process.kill_all()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        process.kill_all()
+        print(
+            "altai-build: interrupted; what is published is untouched, start it again to go on",
+            file=sys.stderr,
+        )
+        _leave(130)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the reader is gone; nothing more can be said
+        sys.exit(0)
+    except Exception as error:
+        process.kill_all()
+        print(f"altai-build: this is a bug: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"A report is in {_report()}; please pass it on.", file=sys.stderr)
+        sys.exit(70)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _leave(code: int) -> None:
+    """Exit at once: worker threads whose children were killed have nothing more to say."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _report() -> str:
+    """Keep the traceback and the command line in a file of its own."""
+    descriptor, path = tempfile.mkstemp(prefix="altai-build-bug.", suffix=".txt")
+    with os.fdopen(descriptor, "w", errors="backslashreplace") as stream:
+        stream.write(f"altai-build {__version__}, Python {sys.version}\n{time.ctime()}\n{sys.argv!r}\n\n")
+        stream.write(traceback.format_exc())
+    return path

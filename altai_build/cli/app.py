@@ -1,0 +1,129 @@
+"""What every verb starts from: the options that come before it, made into a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from altai_build.config import Config, default_config, load_config
+from altai_build.errors import InputError
+
+if TYPE_CHECKING:
+    from altai_build.pipeline.run import Run
+
+CONFIG_NAME = "repos.yaml"
+
+
+@dataclass(frozen=True)
+class App:
+    """The options given before the verb."""
+
+    directory: Path
+    config_file: Path | None
+    workspace_dir: Path | None
+    jobs: int
+    builder: str
+    quiet: bool
+
+    def config(self, *, needed: bool = True) -> Config:
+        """The release definition. Raises InputError when there is none and the verb cannot do without."""
+        if not self.directory.is_dir():
+            raise InputError(
+                f"there is no directory {self.directory}", todo="name the superproject with -C DIR"
+            )
+        if self.config_file is not None:
+            return load_config(self.config_file)
+        path = self.directory / CONFIG_NAME
+        if path.exists():
+            return load_config(path)
+        if needed:
+            raise InputError(
+                f"there is no {CONFIG_NAME} in {self.directory.resolve()}",
+                why="this verb has to know targets, keys and repositories",
+                todo="write one (docs/repos-yaml.md shows how), name it with --config, or go there with -C DIR",
+            )
+        return default_config(self.directory)
+
+    def run(self, config: Config) -> Run:
+        """The context of a run with this configuration."""
+        from altai_build.pipeline.run import Run, default_workspace
+        from altai_build.tools.progress import Story
+        from altai_build.workspace import Workspace
+
+        root = self.workspace_dir or default_workspace(config.root)
+        return Run(
+            config=config,
+            workspace=Workspace(root.absolute()),
+            jobs=self.jobs,
+            builder=self.builder,
+            story=Story(quiet=self.quiet),
+        )
+
+
+def json_option(command: Any) -> Any:
+    """`--json`, which every verb takes: the answer as one JSON document."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")(command)
+
+
+def wait_option(command: Any) -> Any:
+    """`--wait`, for verbs that hold the workspace."""
+    return click.option(
+        "--wait",
+        metavar="SECONDS",
+        type=float,
+        default=0.0,
+        help="Wait for another run to end, this long at most.",
+    )(command)
+
+
+def print_json(answer: Any) -> None:
+    """One JSON document on standard output; records become objects, enums their words."""
+    json.dump(_plain(answer), sys.stdout, indent=2, ensure_ascii=False, default=str)
+    sys.stdout.write("\n")
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, str):
+        # Names in git are bytes; those that are not UTF-8 are shown escaped, for JSON must be.
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return value
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on standard output: aligned on a terminal, tab-separated into a pipe."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(_clean(cell) for cell in row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_clean(cell)) for cell in row))
+    Console().print(table)
+
+
+def _clean(cell: str) -> str:
+    """A cell that cannot steer the terminal: control characters and foreign bytes are shown escaped."""
+    text = cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,106 @@
+"""Which inputs gave which artefacts: an append-only file, synced after each line, replayed at the start."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from altai_build.tools.files import make_directory, unwritable
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A file that was made: its base name, SHA-256 and size in bytes."""
+
+    file: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """One piece of finished work. `inputs` are all that the key was made from, by name, so that it can be explained."""
+
+    kind: str  # "srpm" or "build"
+    key: str
+    component: str
+    commit: str
+    inputs: tuple[tuple[str, str], ...]
+    artefacts: tuple[Artefact, ...]
+    seconds: float
+    nevra: str = ""  # of the source package
+
+
+class Ledger:
+    """The records of one workspace; safe to append to from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._records: dict[tuple[str, str], Record] = {}
+        self._latest: dict[tuple[str, str], Record] = {}
+        self._torn = False
+        self._replay()
+
+    def _replay(self) -> None:
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return
+        # A run that was killed while it wrote leaves half a line; the work it speaks of is simply done again.
+        self._torn = not data.endswith(b"\n") and bool(data)
+        for line in data.split(b"\n"):
+            record = _parse(line)
+            if record is not None:
+                self._remember(record)
+
+    def _remember(self, record: Record) -> None:
+        self._records[record.kind, record.key] = record
+        self._latest[record.kind, record.component] = record
+
+    def find(self, kind: str, key: str) -> Record | None:
+        """The newest record of this kind and key."""
+        return self._records.get((kind, key))
+
+    def latest(self, kind: str, component: str) -> Record | None:
+        """The newest record of a component, whatever its key: what the last run made, and how long it took."""
+        return self._latest.get((kind, component))
+
+    def append(self, record: Record) -> None:
+        """Write a record down, on the disk before this returns. Call it after the artefacts have their final names."""
+        line = json.dumps(asdict(record), sort_keys=True).encode() + b"\n"
+        with self._lock:
+            try:
+                make_directory(self.path.parent)
+                with open(self.path, "ab") as stream:
+                    stream.write(b"\n" + line if self._torn else line)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            except OSError as error:
+                raise unwritable(self.path, error) from error
+            self._torn = False
+            self._remember(record)
+
+
+def _parse(line: bytes) -> Record | None:
+    try:
+        tree: dict[str, Any] = json.loads(line)
+        return Record(
+            kind=str(tree["kind"]),
+            key=str(tree["key"]),
+            component=str(tree["component"]),
+            commit=str(tree["commit"]),
+            inputs=tuple((str(name), str(value)) for name, value in tree["inputs"]),
+            artefacts=tuple(
+                Artefact(file=str(one["file"]), sha256=str(one["sha256"]), size=int(one["size"]))
+                for one in tree["artefacts"]
+            ),
+            seconds=float(tree["seconds"]),
+            nevra=str(tree["nevra"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None

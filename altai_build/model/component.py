@@ -1,0 +1,52 @@
+"""Components: the units that have a spec, and what became of their source packages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from altai_build.model.plan import Status
+
+
+class Kind(str, Enum):
+    """Where a component's spec is."""
+
+    SUBMODULE = "submodule"
+    ROOT = "root"  # the superproject's own spec
+    SPEC = "spec"  # a folder of specs/
+
+
+@dataclass(frozen=True)
+class Component:
+    """One spec at one commit, and the release repository its packages belong to."""
+
+    name: str
+    kind: Kind
+    path: str  # in the superproject; "." for its root
+    commit: str  # the pin; for a root or a folder of specs/, the superproject commit that last changed it
+    url: str | None
+    spec: str  # path of the spec file in the tree of `commit`
+    repository: str | None  # None where no repos.yaml says
+
+
+@dataclass(frozen=True)
+class SrpmResult:
+    """One row of the `srpm` verb's answer."""
+
+    component: str
+    commit: str
+    status: Status
+    srpm: str | None
+    nevra: str | None
+    reason: str
+    exit_code: int = 0  # of the error, for a failed row
+
+
+def unique_names(paths: list[tuple[str, str]]) -> list[str]:
+    """Names for (path, spec stem or ""): the path's last part, made longer only where two would be the same."""
+    short = [_join(path.rpartition("/")[2], stem) for path, stem in paths]
+    return [_join(path, stem) if short.count(name) > 1 else name for name, (path, stem) in zip(short, paths)]
+
+
+def _join(path: str, stem: str) -> str:
+    return f"{path}/{stem}" if stem else path

@@ -1,0 +1,142 @@
+"""What a spec file says, read without running it, and how its Release and changelog are stamped."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+
+ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar", ".zip")
+_SECTION = re.compile(
+    r"^%(description|package|prep|build|install|check|clean|pre|post|preun|postun|pretrans|posttrans|trigger\w*"
+    r"|file\w*|files|changelog|generate_buildrequires|conf|verifyscript|sepolicy|sourcelist|patchlist)\b"
+)
+_RELEASE = re.compile(r"^(?P<head>\s*Release\s*:[ \t]*)(?P<value>.*?)(?P<tail>[ \t]*)$", re.IGNORECASE)
+_DIST = re.compile(r"%\{\??dist\}|%\??dist\b")
+_CHANGELOG = re.compile(r"^%changelog\b.*$", re.MULTILINE)
+_ENTRY = re.compile(
+    r"^\*\s+[A-Za-z]{3}\s+([A-Za-z]{3})\s+(\d{1,2})\s+(?:\d\d:\S+\s+\S+\s+)?(\d{4})\b", re.MULTILINE
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+@dataclass(frozen=True)
+class SourceTag:
+    """One SourceN: or PatchN: tag; `value` is expanded, None when it cannot be known without running the spec."""
+
+    number: int
+    raw: str
+    value: str | None
+
+    @property
+    def file(self) -> str | None:
+        """The base name rpmbuild looks for in its SOURCES folder (a `#/name` fragment renames, as in rpm)."""
+        if self.value is None:
+            return None
+        value = self.value.rpartition("#/")[2] if "#/" in self.value else self.value
+        return value.rpartition("/")[2]
+
+    @property
+    def is_url(self) -> bool:
+        """True for a source that names where it comes from, not only what it is called."""
+        return self.value is not None and "://" in self.value
+
+
+@dataclass(frozen=True)
+class SpecInfo:
+    """The static content of a spec; None and "unknown" mean that only running it would tell."""
+
+    name: str
+    epoch: str | None
+    version: str | None
+    release: str | None
+    hidden_dist: str | None  # Release expanded but for %{?dist}, when dist comes in through another macro
+    sources: tuple[SourceTag, ...]
+    patches: tuple[SourceTag, ...]
+    prefix: str | None  # the folder that %setup or %autosetup enters
+    packages: tuple[str, ...]  # binary package names
+    provides: tuple[str, ...]  # names provided, packages included
+    build_requires: tuple[str, ...]  # names (no versions) that building needs
+    unknown: tuple[str, ...]  # which tags could not be read statically
+
+
+def is_archive(name: str) -> bool:
+    """True for a file name that a source archive of a repository would have."""
+    return name.endswith(ARCHIVES)
+
+
+def archive_source(info: SpecInfo) -> SourceTag | None:
+    """The source that is the repository itself: Source0 if it is an archive, else the first archive that is no URL."""
+    first = next((source for source in info.sources if source.number == 0), None)
+    if first is not None and first.file is not None and is_archive(first.file):
+        return first
+    return next(
+        (one for one in info.sources if one.file is not None and is_archive(one.file) and not one.is_url),
+        None,
+    )
+
+
+def section_of(line: str) -> str | None:
+    """The section that a spec line begins (`description`, `files`…), or None."""
+    match = _SECTION.match(line)
+    return match.group(1) if match else None
+
+
+def stamp_release(text: str, info: SpecInfo, suffix_of: str, *, count: int, commit: str) -> str:
+    """The spec with every Release: of its main preamble written by the stamp template `suffix_of`.
+
+    The template's {release} is the spec's own value without dist; `%{?dist}` goes behind the stamp, added where it is
+    missing. Raises ValueError when there is no Release: line.
+    """
+    lines = text.split("\n")
+    found = [index for index, line in enumerate(_preamble(lines)) if _RELEASE.match(line)]
+    if not found:
+        raise ValueError("no Release: tag")
+    for index in found:
+        match = _RELEASE.match(lines[index])
+        assert match is not None
+        value = match.group("value")
+        dist = "%{?dist}"
+        literal = _DIST.search(value)
+        if literal:
+            value = value[: literal.start()] + "\0" + value[literal.end() :]
+        elif info.hidden_dist is not None and len(found) == 1:
+            value = info.hidden_dist
+        else:
+            value += "\0"
+        own, _, behind = value.partition("\0")
+        stamped = suffix_of.format(release=own, count=count, commit=commit[:7]) + dist + behind
+        lines[index] = match.group("head") + stamped + match.group("tail")
+    return "\n".join(lines)
+
+
+def _preamble(lines: list[str]) -> list[str]:
+    """The lines before the first section; tags behind it belong to subpackages."""
+    for index, line in enumerate(lines):
+        if section_of(line):
+            return lines[:index]
+    return lines
+
+
+def stamp_changelog(text: str, info: SpecInfo, *, time: int, author: str, lines: tuple[str, ...]) -> str:
+    """The spec with one more changelog entry on top, dated by the commit (never earlier than the entry below it).
+
+    rpmbuild refuses a changelog whose dates ascend; `time` is in seconds since the epoch, UTC.
+    """
+    day = datetime.datetime.fromtimestamp(time, tz=datetime.timezone.utc).date()
+    match = _CHANGELOG.search(text)
+    newest = _ENTRY.search(text, match.end()) if match else None
+    if newest and newest.group(1).title() in _MONTHS:
+        month = _MONTHS.index(newest.group(1).title()) + 1
+        try:
+            day = max(day, datetime.date(int(newest.group(3)), month, int(newest.group(2))))
+        except ValueError:
+            pass  # rpmbuild will report the impossible date itself
+    evr = "-".join(part for part in (info.version, info.release) if part)
+    head = f"* {_DAYS[day.weekday()]} {_MONTHS[day.month - 1]} {day.day:02d} {day.year} {author}"
+    entry = "\n".join([f"{head} - {evr}" if evr else head, *(f"- {line}" for line in lines), ""])
+    entry = entry.replace("%", "%%")
+    if match is None:
+        return f"{text.rstrip()}\n\n%changelog\n{entry}"
+    return f"{text[: match.end()]}\n{entry}{text[match.end() :]}"

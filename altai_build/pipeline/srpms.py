@@ -1,0 +1,143 @@
+"""plan → srpm: the source packages of the chosen components, made side by side."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from altai_build.errors import AltaiError, InputError
+from altai_build.model.component import SrpmResult
+from altai_build.model.plan import Status
+from altai_build.pipeline.run import Run
+from altai_build.stages.discover import Discovery, LeftOut, discover
+from altai_build.stages.srpm import Srpm, SrpmMaker
+from altai_build.tools import process
+from altai_build.tools.superproject import Sourced
+
+
+@dataclass(frozen=True)
+class Sourcing:
+    """What became of the chosen components' source packages."""
+
+    discovery: Discovery
+    made: tuple[tuple[Sourced, Srpm], ...]
+    rows: tuple[SrpmResult, ...]  # for every chosen component, in the superproject's order
+
+
+def make_srpms(
+    run: Run, revision: str, names: Sequence[str], *, version: str | None = None, story: bool = True
+) -> Sourcing:
+    """Make the source packages of the named components (all, when none is named) of a superproject revision.
+
+    A component that fails does not stop the others. Raises InputError for a name that no component has.
+    """
+    run.workspace.prepare()
+    discovery = choose(discover(run.superproject, run.config, revision, jobs=run.jobs), names)
+    maker = srpm_maker(run, version)
+    outcomes: dict[str, Srpm | AltaiError] = {}
+    with run.story.work("source packages", len(discovery.sourced)) as work:
+
+        def make(sourced: Sourced) -> None:
+            name = sourced.component.name
+            work.start(name)
+            try:
+                srpm = maker.make(sourced)
+                outcomes[name] = srpm
+                status, detail = (Status.REUSED if srpm.reused else Status.BUILT), srpm.path.name
+            except AltaiError as error:
+                outcomes[name] = error
+                status, detail = Status.FAILED, error.what
+            if story or status is Status.FAILED:
+                work.done(name, status.value, detail)
+
+        with ThreadPoolExecutor(max(1, run.jobs)) as pool:
+            list(pool.map(make, discovery.sourced))
+    rows = [_row(sourced, outcomes[sourced.component.name]) for sourced in discovery.sourced]
+    rows += [left_out_row(one) for one in discovery.left_out]
+    made = tuple(
+        (sourced, srpm)
+        for sourced in discovery.sourced
+        if isinstance(srpm := outcomes[sourced.component.name], Srpm)
+    )
+    return Sourcing(discovery=discovery, made=made, rows=tuple(rows))
+
+
+def srpm_maker(run: Run, version: str | None) -> SrpmMaker:
+    """The maker of this run; asks rpmbuild once which version it is, for the keys."""
+    return SrpmMaker(
+        superproject=run.superproject,
+        config=run.config,
+        workspace=run.workspace,
+        ledger=run.ledger,
+        rpm_version=process.run(["rpmbuild", "--version"]).text.strip(),
+        version=version,
+    )
+
+
+def choose(discovery: Discovery, names: Sequence[str]) -> Discovery:
+    """The part of a discovery that the names (or paths) mean. Raises InputError naming all unknown ones."""
+    if not names:
+        return discovery
+    known = {name for one in discovery.sourced for name in _names(one)}
+    known |= {name for out in discovery.left_out for name in (out.name, out.path)}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        near = [
+            f"{name}: perhaps {', '.join(difflib.get_close_matches(name, known, n=2))}" for name in unknown
+        ]
+        raise InputError(
+            f"no such component: {', '.join(unknown)}",
+            why="\n".join(line for line in near if not line.endswith("perhaps ")),
+            todo="`altai-build plan` lists the components; a name, its path or its package's name will do",
+        )
+    wanted = set(names)
+    return Discovery(
+        commit=discovery.commit,
+        time=discovery.time,
+        sourced=tuple(one for one in discovery.sourced if wanted & _names(one)),
+        left_out=tuple(out for out in discovery.left_out if wanted & {out.name, out.path}),
+    )
+
+
+def _names(sourced: Sourced) -> set[str]:
+    return {sourced.component.name, sourced.component.path, sourced.info.name}
+
+
+def _row(sourced: Sourced, outcome: Srpm | AltaiError) -> SrpmResult:
+    component = sourced.component
+    if isinstance(outcome, AltaiError):
+        return SrpmResult(
+            component=component.name,
+            commit=component.commit,
+            status=Status.FAILED,
+            srpm=None,
+            nevra=None,
+            reason=str(outcome),
+            exit_code=outcome.exit_code,
+        )
+    reason = (
+        "nothing that made it has changed" if outcome.reused else "no source package of these inputs was kept"
+    )
+    return SrpmResult(
+        component=component.name,
+        commit=component.commit,
+        status=Status.REUSED if outcome.reused else Status.BUILT,
+        srpm=str(outcome.path),
+        nevra=outcome.nevra,
+        reason=reason,
+    )
+
+
+def left_out_row(out: LeftOut) -> SrpmResult:
+    """The row of a component without a source package: skipped when that is as it should be, failed otherwise."""
+    return SrpmResult(
+        component=out.name,
+        commit=out.commit,
+        status=Status.FAILED if out.error else Status.SKIPPED,
+        srpm=None,
+        nevra=None,
+        reason=str(out.error) if out.error else out.reason,
+        exit_code=out.error.exit_code if out.error else 0,
+    )

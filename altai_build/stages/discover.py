@@ -1,0 +1,286 @@
+"""Which components a superproject commit has: every spec of every pinned repository, read statically."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.config import Config, Source
+from altai_build.errors import AltaiError, InputError
+from altai_build.model.component import Component, Kind, unique_names
+from altai_build.model.spec import SpecInfo
+from altai_build.tools.git import ObjectStore, TreeEntry
+from altai_build.tools.spec import NotASpec, SpecText, decode, read_specs
+from altai_build.tools.superproject import Sourced, Submodule, Superproject
+
+# Where a spec is looked for in a component, the first folder with one wins (DESIGN: Sources from git).
+SPEC_PLACES = ("", "rpm", "packaging", "redhat", "SPECS")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A component that has no source package: why, and whether that is a fault (`error`) or as it should be."""
+
+    name: str
+    path: str
+    commit: str
+    reason: str
+    error: AltaiError | None = None
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """All components of a superproject commit."""
+
+    commit: str
+    time: int  # of the commit, seconds since the epoch
+    sourced: tuple[Sourced, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A place that may hold specs, before they are read."""
+
+    kind: Kind
+    path: str
+    commit: str
+    url: str | None
+    repository: str | None
+    store: ObjectStore
+    tree: tuple[TreeEntry, ...]
+    specs: tuple[str, ...]  # candidate paths, all at one level of SPEC_PLACES
+    later: tuple[tuple[str, ...], ...] = ()  # candidates at later levels, should these be no RPM specs
+
+
+def discover(superproject: Superproject, config: Config, revision: str, *, jobs: int) -> Discovery:
+    """Find and read the specs of all components pinned by a revision; a faulty component does not hide the others."""
+    commit = superproject.resolve(revision)
+    store = superproject.store(commit)
+    tree = store.tree(commit)
+    settings = config.superproject
+    submodules = superproject.submodules(commit, tree, settings.components)
+    looked: list[_Unit | LeftOut] = []
+    if settings.root:
+        looked += _root_unit(superproject, config, store, tree, commit)
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        look: Callable[[Submodule], _Unit | LeftOut] = lambda one: _submodule_unit(superproject, config, one)  # noqa: E731
+        looked += pool.map(look, submodules)
+    looked += _folder_units(superproject, config, store, tree, commit)
+    sourced, left_out = _read(config, looked)
+    return Discovery(
+        commit=commit, time=store.info(commit).time, sourced=tuple(sourced), left_out=tuple(left_out)
+    )
+
+
+def _root_unit(
+    superproject: Superproject, config: Config, store: ObjectStore, tree: tuple[TreeEntry, ...], commit: str
+) -> list[_Unit | LeftOut]:
+    specs = _root_specs(tree)
+    if not specs:
+        return []
+    repository = config.repository_of(Source.SUPERPROJECT)
+    return [
+        _Unit(
+            kind=Kind.ROOT,
+            path=".",
+            commit=commit,
+            url=superproject.remote,
+            repository=repository.name if repository else None,
+            store=store,
+            tree=tree,
+            specs=specs,
+        )
+    ]
+
+
+def _root_specs(tree: Sequence[TreeEntry]) -> tuple[str, ...]:
+    return tuple(e.path for e in tree if e.is_file and "/" not in e.path and e.path.endswith(".spec"))
+
+
+def _submodule_unit(superproject: Superproject, config: Config, submodule: Submodule) -> _Unit | LeftOut:
+    link = submodule.link
+    name = link.path.rpartition("/")[2]
+    settings = config.components.get(name) or config.components.get(link.path)
+    if settings and settings.skip:
+        return LeftOut(name=name, path=link.path, commit=link.commit, reason=f"left out: {settings.skip}")
+    try:
+        store = superproject.component_store(submodule)
+        tree = store.tree(link.commit)
+    except AltaiError as error:
+        return LeftOut(name=name, path=link.path, commit=link.commit, reason=error.what, error=error)
+    levels = [settings.specs] if settings and settings.specs else _spec_levels(tree)
+    if not levels:
+        places = ", ".join(f"{place}/" if place else "its root" for place in SPEC_PLACES)
+        return LeftOut(
+            name=name, path=link.path, commit=link.commit, reason=f"it has no spec file (looked in {places})"
+        )
+    repository = (settings.repository if settings else None) or _name_of(config, Source.SUPERPROJECT)
+    return _Unit(
+        kind=Kind.SUBMODULE,
+        path=link.path,
+        commit=link.commit,
+        url=submodule.url,
+        repository=repository,
+        store=store,
+        tree=tree,
+        specs=tuple(levels[0]),
+        later=tuple(tuple(level) for level in levels[1:]),
+    )
+
+
+def _name_of(config: Config, source: Source) -> str | None:
+    repository = config.repository_of(source)
+    return repository.name if repository else None
+
+
+def _spec_levels(tree: Sequence[TreeEntry]) -> list[tuple[str, ...]]:
+    levels = []
+    for place in SPEC_PLACES:
+        found = tuple(
+            entry.path
+            for entry in tree
+            if entry.is_file and entry.path.endswith(".spec") and posixpath.dirname(entry.path) == place
+        )
+        if found:
+            levels.append(found)
+    return levels
+
+
+def _folder_units(
+    superproject: Superproject, config: Config, store: ObjectStore, tree: tuple[TreeEntry, ...], commit: str
+) -> list[_Unit | LeftOut]:
+    """The folders of each `source: specs` repository, as they are in the superproject's commit."""
+    units: list[_Unit | LeftOut] = []
+    for repository in config.repositories.values():
+        if repository.source is not Source.SPECS or repository.path is None:
+            continue
+        inside = _inside(superproject.path, repository.path)
+        if inside is None:
+            raise InputError(
+                f"repositories.{repository.name}.path leads out of the superproject",
+                why=f"{repository.path} is not below {superproject.path}",
+                todo="keep the folder of specs in the superproject: a release is made from its commit",
+            )
+        folders = sorted(
+            {
+                entry.path[len(inside) + 1 :].partition("/")[0]
+                for entry in tree
+                if entry.path.startswith(f"{inside}/")
+            }
+        )
+        for name in folders:
+            folder = f"{inside}/{name}"
+            specs = tuple(
+                e.path
+                for e in tree
+                if e.is_file and e.path.endswith(".spec") and posixpath.dirname(e.path) == folder
+            )
+            if not specs:
+                continue
+            changed = store.last_change(commit, folder) or commit
+            units.append(
+                _Unit(
+                    kind=Kind.SPEC,
+                    path=folder,
+                    commit=changed,
+                    url=superproject.remote,
+                    repository=repository.name,
+                    store=store,
+                    tree=tuple(entry for entry in tree if entry.path.startswith(f"{folder}/")),
+                    specs=specs,
+                )
+            )
+    return units
+
+
+def _inside(root: Path, path: Path) -> str | None:
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        return None
+
+
+def _read(config: Config, looked: Sequence[_Unit | LeftOut]) -> tuple[list[Sourced], list[LeftOut]]:
+    """Read all specs of all units in one batch; a unit whose specs are none of rpm's is looked at one level deeper."""
+    left_out = [one for one in looked if isinstance(one, LeftOut)]
+    pending = [one for one in looked if isinstance(one, _Unit)]
+    chosen: list[tuple[_Unit, str, str, SpecInfo | AltaiError]] = []
+    while pending:
+        answers = _read_units(config, pending)
+        deeper = []
+        for unit, rows in zip(pending, answers):
+            real = [row for row in rows if not isinstance(row[2], NotASpec)]
+            if real:
+                chosen += [(unit, *row) for row in real]
+            elif unit.later:
+                deeper.append(dataclasses.replace(unit, specs=unit.later[0], later=unit.later[1:]))
+            else:
+                reason = f"{', '.join(unit.specs)}: not an RPM spec"
+                name = unit.path.rpartition("/")[2]
+                left_out.append(LeftOut(name=name, path=unit.path, commit=unit.commit, reason=reason))
+        pending = deeper
+    units = [unit for unit, *_ in chosen]
+    names = unique_names(
+        [_identity(unit, spec, alone=sum(one is unit for one in units) == 1) for unit, spec, _, _ in chosen]
+    )
+    sourced = []
+    for name, (unit, spec, text, answer) in zip(names, chosen):
+        if isinstance(answer, AltaiError):
+            left_out.append(
+                LeftOut(name=name, path=unit.path, commit=unit.commit, reason=_one_line(answer), error=answer)
+            )
+            continue
+        component = Component(
+            name=name,
+            kind=unit.kind,
+            path=unit.path,
+            commit=unit.commit,
+            url=unit.url,
+            spec=spec,
+            repository=unit.repository,
+        )
+        sourced.append(Sourced(component=component, info=answer, text=text, store=unit.store, tree=unit.tree))
+    order = {unit.path: index for index, unit in enumerate(looked)}
+    sourced.sort(key=lambda one: (order.get(one.component.path, 0), one.component.name))
+    left_out.sort(key=lambda one: one.path)
+    return sourced, left_out
+
+
+def _identity(unit: _Unit, spec: str, *, alone: bool) -> tuple[str, str]:
+    """What a component is called after: its path; the spec's own name for the root, and where there are several."""
+    stem = posixpath.basename(spec)[: -len(".spec")]
+    if unit.kind is Kind.ROOT:
+        return stem, ""
+    return unit.path, "" if alone else stem
+
+
+def _one_line(error: AltaiError) -> str:
+    return f"{error.what}: {error.why.splitlines()[0]}" if error.why else error.what
+
+
+def _read_units(config: Config, units: Sequence[_Unit]) -> list[list[tuple[str, str, SpecInfo | AltaiError]]]:
+    """For each unit its (spec path, text, content or fault) rows."""
+    texts: list[list[tuple[str, str]]] = []
+    for unit in units:
+        oids = {entry.path: entry.oid for entry in unit.tree if entry.is_file}
+        absent = [spec for spec in unit.specs if spec not in oids]
+        if absent:
+            raise InputError(
+                f"{unit.path} has no file {absent[0]} at {unit.commit[:12]}",
+                todo=f"mend components.{unit.path.rpartition('/')[2]}.specs in repos.yaml",
+            )
+        blobs = unit.store.read(oids[spec] for spec in unit.specs)
+        texts.append([(spec, decode(blob)) for spec, blob in zip(unit.specs, blobs)])
+    macros, arch = config.macros_for(units[0].repository)
+    batch = [
+        SpecText(place=f"{unit.path}/{spec}", text=text)
+        for unit, rows in zip(units, texts)
+        for spec, text in rows
+    ]
+    answers = iter(read_specs(batch, macros, arch))
+    return [[(spec, text, next(answers)) for spec, text in rows] for rows in texts]

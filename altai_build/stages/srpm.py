@@ -1,0 +1,416 @@
+"""A component's commit → its source package: sources collected from git, the spec stamped, rpmbuild in a sandbox."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import posixpath
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from altai_build import __version__
+from altai_build.config import Config
+from altai_build.errors import AltaiError, BuildFailed, InputError
+from altai_build.ledger import Artefact, Ledger, Record
+from altai_build.model.component import Kind
+from altai_build.model.nevra import is_safe_name
+from altai_build.model.spec import SourceTag, SpecInfo, archive_source, stamp_changelog, stamp_release
+from altai_build.tools import process
+from altai_build.tools.archive import Part, write_archive
+from altai_build.tools.files import scratch_directory, sha256_file
+from altai_build.tools.rpmfile import read_header
+from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, HostView
+from altai_build.tools.spec import SpecText, encode, read_specs
+from altai_build.tools.superproject import Sourced, Superproject
+from altai_build.workspace import Workspace
+
+# Part of every key: raise it when the same inputs would give other bytes than before.
+RECIPE = "1"
+AUTHOR = "altai-build <altai-build@localhost>"
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+_SYMLINK = "120000"
+
+
+@dataclass(frozen=True)
+class Srpm:
+    """A source package in the workspace, and how it came there."""
+
+    path: Path
+    sha256: str
+    nevra: str
+    key: str
+    reused: bool
+
+
+@dataclass(frozen=True)
+class _File:
+    """A source file: where its bytes come from."""
+
+    name: str
+    origin: str  # for the key: what determines the bytes
+    blob: str | None = None  # object id
+    content: bytes | None = None  # generated
+    cached: Path | None = None
+    archive: bool = False
+
+
+@dataclass(frozen=True)
+class SrpmMaker:
+    """Makes source packages with one configuration; safe to call from several threads."""
+
+    superproject: Superproject
+    config: Config
+    workspace: Workspace
+    ledger: Ledger
+    rpm_version: str
+    version: str | None = (
+        None  # of the release under way; None: the spec's own where a generated source wants one
+    )
+    source_cache: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)  # component → file → bytes
+
+    def make(self, sourced: Sourced, *, rebuild: int = 0) -> Srpm:
+        """The source package of a component, from the workspace when nothing that made it has changed.
+
+        `rebuild` numbers a repeated build of one commit with other build dependencies. Raises InputError for
+        anything missing or unreadable (all missing sources at once), BuildFailed when rpmbuild refuses the spec.
+        """
+        started = time.monotonic()
+        component = sourced.component
+        macros, arch = self.config.macros_for(component.repository)
+        info = self._evaluated(sourced, macros, arch) if sourced.info.unknown else sourced.info
+        files = self._collect(sourced, info)
+        parts = self._parts(sourced) if any(file.archive for file in files) else ()
+        inputs = self._inputs(sourced, info, files, parts, macros, rebuild)
+        key = hashlib.sha256(json.dumps(inputs).encode("utf-8", "surrogateescape")).hexdigest()
+        if (known := self._known(key)) is not None:
+            return known
+        history = sourced.store.count(
+            component.commit, component.path if component.kind is Kind.SPEC else None
+        )
+        when = sourced.store.info(component.commit).time
+        text = self._stamped(sourced, info, history, when, rebuild)
+        with scratch_directory(self.workspace.scratch, "srpm") as scratch:
+            self._lay_out(scratch, sourced, info, files, parts, text, when)
+            made = self._rpmbuild(scratch, sourced, macros, arch, when)
+            return self._keep(made, key, inputs, sourced, time.monotonic() - started)
+
+    # ---- sources ---------------------------------------------------------------------------------------------
+
+    def _evaluated(self, sourced: Sourced, macros: Mapping[str, str], arch: str) -> SpecInfo:
+        """The spec's content after rpm has expanded it in the sandbox, for tags that cannot be read statically."""
+        with scratch_directory(self.workspace.scratch, "spec") as scratch:
+            spec = posixpath.basename(sourced.component.spec)
+            (scratch / spec).write_bytes(encode(sourced.text))
+            view = HostView(writable=scratch)
+            argv = ["rpmspec", "--parse", *_defines(macros), f"--target={arch}", spec]
+            expanded = process.run(view.command(argv), ok=())
+        if expanded.returncode != 0:
+            raise _refused(sourced, expanded)
+        place = f"{sourced.component.path}/{sourced.component.spec}"
+        answer = read_specs([SpecText(place=place, text=expanded.text)], macros, arch)[0]
+        if isinstance(answer, AltaiError):
+            raise answer
+        return answer
+
+    def _collect(self, sourced: Sourced, info: SpecInfo) -> list[_File]:
+        """Where each source and patch comes from; all that are missing are reported in one error."""
+        archive = archive_source(info) if sourced.component.kind is not Kind.SPEC else None
+        files: dict[str, _File] = {}
+        missing = []
+        for label, tag in _labelled(info):
+            if tag.file is None or not is_safe_name(tag.file):
+                missing.append(f"{label}: {tag.raw!r} names no plain file")
+                continue
+            if tag.file in files:
+                continue
+            if tag is archive:
+                files[tag.file] = _File(name=tag.file, origin="archive", archive=True)
+                continue
+            found = self._find(sourced, info, tag.file)
+            if isinstance(found, str):
+                missing.append(f"{label}: {tag.file} {found}")
+            else:
+                files[tag.file] = found
+        if missing:
+            raise InputError(
+                f"{sourced.component.name}: {len(missing)} source{'s are' if len(missing) > 1 else ' is'} missing",
+                why="\n".join(f"  {line}" for line in missing),
+                todo=f"commit the files beside {sourced.component.spec}, or generate them by "
+                f"components.{sourced.component.name}.sources in repos.yaml",
+            )
+        return list(files.values())
+
+    def _find(self, sourced: Sourced, info: SpecInfo, name: str) -> _File | str:
+        """The file called `name` by the rule of places, or why there is none."""
+        spec_dir = posixpath.dirname(sourced.component.spec)
+        by_path = {entry.path: entry for entry in sourced.tree}
+        beside = [
+            spec_dir,
+            posixpath.join(spec_dir, "SOURCES"),
+            posixpath.join(posixpath.dirname(spec_dir), "SOURCES"),
+        ]
+        candidates = [posixpath.join(folder, name) for folder in (*beside, "")]
+        places = [path for path in dict.fromkeys(candidates) if path in by_path]
+        if not places:
+            places = [path for path in by_path if posixpath.basename(path) == name]
+            if len(places) > 1:
+                return (
+                    f"is not beside the spec, and {len(places)} files have this name: {', '.join(places[:4])}"
+                )
+        pointer = ""
+        if places:
+            oid = self._follow(sourced, places[0])
+            if oid is not None:
+                head = sourced.store.read([oid])[0][:1024]
+                if not head.startswith(_LFS_POINTER):
+                    return _File(name=name, origin=f"blob {oid}", blob=oid)
+                pointer = f"is a Git LFS pointer at {places[0]}, not the file"
+        generated = self._generated(sourced, info, name)
+        if generated is not None:
+            digest = hashlib.sha256(generated).hexdigest()
+            return _File(name=name, origin=f"generated {digest}", content=generated)
+        cached = self.source_cache.get(sourced.component.name, {}).get(name)
+        if cached is not None:
+            return _File(name=name, origin=f"cached {sha256_file(cached)}", cached=cached)
+        return pointer or "is neither in the repository nor generated"
+
+    def _follow(self, sourced: Sourced, path: str) -> str | None:
+        """The blob at a path, through symbolic links that stay in the tree."""
+        by_path = {entry.path: entry for entry in sourced.tree}
+        for _ in range(8):
+            entry = by_path.get(path)
+            if entry is None:
+                return None
+            if entry.is_file:
+                return entry.oid
+            if entry.mode != _SYMLINK:
+                return None
+            target = os.fsdecode(sourced.store.read([entry.oid])[0])
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+        return None
+
+    def _generated(self, sourced: Sourced, info: SpecInfo, name: str) -> bytes | None:
+        settings = self.config.components.get(sourced.component.name)
+        template = dict(settings.sources).get(name) if settings else None
+        if template is None or self.config.release is None:
+            return None
+        text = template.format(
+            baseurl=self.config.release.baseurl,
+            version=self.version or info.version or "",
+            project=self.config.project,
+        )
+        return f"{text}\n".encode()
+
+    def _parts(self, sourced: Sourced) -> tuple[Part, ...]:
+        """The component's content and that of its own pinned submodules, at every depth."""
+        parts = [Part(store=sourced.store, commit=sourced.component.commit, folder="")]
+        for folder, store, commit in self.superproject.nested(
+            sourced.store, sourced.component.commit, sourced.tree, sourced.component.url
+        ):
+            parts.append(Part(store=store, commit=commit, folder=folder))
+        return tuple(parts)
+
+    # ---- the key ---------------------------------------------------------------------------------------------
+
+    def _inputs(
+        self,
+        sourced: Sourced,
+        info: SpecInfo,
+        files: list[_File],
+        parts: tuple[Part, ...],
+        macros: Mapping[str, str],
+        rebuild: int,
+    ) -> list[tuple[str, str]]:
+        component = sourced.component
+        stamp = self.config.stamp
+        inputs = [
+            ("recipe", RECIPE),
+            ("tool", __version__),
+            ("rpm", self.rpm_version),
+            ("commit", component.commit),
+            ("path", component.path if component.kind is Kind.SPEC else ""),
+            ("spec", component.spec),
+            ("spec text", hashlib.sha256(encode(sourced.text)).hexdigest()),
+            ("prefix", info.prefix or ""),
+            ("stamp", stamp),
+            ("rebuild", str(rebuild)),
+            ("macros", json.dumps(sorted(macros.items()))),
+        ]
+        inputs += [(f"source {file.name}", file.origin) for file in files]
+        inputs += [(f"submodule {part.folder}", part.commit) for part in parts if part.folder]
+        return inputs
+
+    def _known(self, key: str) -> Srpm | None:
+        record = self.ledger.find("srpm", key)
+        if record is None or len(record.artefacts) != 1:
+            return None
+        path = self.workspace.srpms / key / record.artefacts[0].file
+        if not path.is_file() or path.stat().st_size != record.artefacts[0].size:
+            return None
+        return Srpm(path=path, sha256=record.artefacts[0].sha256, nevra=record.nevra, key=key, reused=True)
+
+    # ---- making ----------------------------------------------------------------------------------------------
+
+    def _stamped(self, sourced: Sourced, info: SpecInfo, count: int, when: int, rebuild: int) -> str:
+        component = sourced.component
+        template = self.config.stamp
+        if rebuild:
+            template = f"{template}.{rebuild}"
+        try:
+            text = stamp_release(sourced.text, info, template, count=count, commit=component.commit)
+        except ValueError as error:
+            raise InputError(
+                f"{component.path}/{component.spec} cannot be stamped",
+                why=str(error),
+                todo="write a Release: line in its first part",
+            ) from error
+        what = f"{self.config.project}: {component.path} at commit {component.commit}"
+        return stamp_changelog(text, info, time=when, author=AUTHOR, lines=(what,))
+
+    def _lay_out(
+        self,
+        scratch: Path,
+        sourced: Sourced,
+        info: SpecInfo,
+        files: list[_File],
+        parts: tuple[Part, ...],
+        text: str,
+        when: int,
+    ) -> None:
+        """SOURCES/ and SPECS/ as rpmbuild wants them; times and modes are the commit's, not the clock's or umask's."""
+        sources, specs = scratch / "SOURCES", scratch / "SPECS"
+        sources.mkdir()
+        specs.mkdir()
+        blobs = [file.blob for file in files if file.blob is not None]
+        contents = dict(zip(blobs, sourced.store.read(blobs)))
+        for file in files:
+            path = sources / file.name
+            if file.archive:
+                prefix = info.prefix
+                if not prefix or not _safe_prefix(prefix):
+                    raise InputError(
+                        f"{sourced.component.name}: the folder in its archive cannot be told",
+                        why=f"%setup names {prefix!r}"
+                        if prefix
+                        else "neither %setup -n nor Version: is plain",
+                        todo="write %setup -n or Version: as plain text",
+                    )
+                write_archive(parts, prefix=f"{prefix}/", output=path)
+            elif file.content is not None:
+                path.write_bytes(file.content)
+            elif file.blob is not None:
+                path.write_bytes(contents[file.blob])
+            elif file.cached is not None:
+                path.write_bytes(file.cached.read_bytes())
+        spec = specs / posixpath.basename(sourced.component.spec)
+        spec.write_bytes(encode(text))
+        for path in (*sources.iterdir(), spec):
+            path.chmod(0o644)
+            os.utime(path, (when, when))
+
+    def _rpmbuild(
+        self, scratch: Path, sourced: Sourced, macros: Mapping[str, str], arch: str, when: int
+    ) -> Path:
+        spec = posixpath.join(BUILD_DIR, "SPECS", posixpath.basename(sourced.component.spec))
+        view = HostView(writable=scratch, environment={"SOURCE_DATE_EPOCH": str(when)})
+        argv = [
+            "rpmbuild",
+            "-bs",
+            "--nodeps",
+            f"--target={arch}",
+            *_defines({**_SRPM_MACROS, **macros}),
+            spec,
+        ]
+        made = process.run(view.command(argv), ok=())
+        if made.returncode != 0:
+            raise _refused(sourced, made)
+        packages = sorted((scratch / "SRPMS").glob("*.src.rpm"))
+        if len(packages) != 1:
+            raise BuildFailed(
+                f"rpmbuild made {len(packages)} source packages of {sourced.component.name}",
+                why=made.complaint,
+            )
+        return packages[0]
+
+    def _keep(
+        self, made: Path, key: str, inputs: list[tuple[str, str]], sourced: Sourced, seconds: float
+    ) -> Srpm:
+        """Move the package to its place in the workspace, then write it down."""
+        header = read_header(made)
+        artefact = Artefact(file=made.name, sha256=sha256_file(made), size=made.stat().st_size)
+        place = self.workspace.srpms / key
+        place.mkdir(parents=True, exist_ok=True)
+        made.chmod(0o644)
+        descriptor = os.open(made, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(made, place / made.name)
+        component = sourced.component
+        self.ledger.append(
+            Record(
+                kind="srpm",
+                key=key,
+                component=component.name,
+                commit=component.commit,
+                inputs=tuple(inputs),
+                artefacts=(artefact,),
+                seconds=round(seconds, 3),
+                nevra=str(header.nevra),
+            )
+        )
+        return Srpm(
+            path=place / made.name, sha256=artefact.sha256, nevra=str(header.nevra), key=key, reused=False
+        )
+
+
+_SRPM_MACROS = {
+    "_topdir": BUILD_DIR,
+    "_sourcedir": f"{BUILD_DIR}/SOURCES",
+    "_specdir": f"{BUILD_DIR}/SPECS",
+    "_srcrpmdir": f"{BUILD_DIR}/SRPMS",
+    "_builddir": f"{BUILD_DIR}/BUILD",
+    "_rpmdir": f"{BUILD_DIR}/RPMS",
+    "_dbpath": f"{BUILD_DIR}/rpmdb",
+    "_tmppath": "/tmp",  # noqa: S108 - a tmpfs of the sandbox
+    "_buildhost": BUILD_HOST,
+    "use_source_date_epoch_as_buildtime": "1",
+    "source_date_epoch_from_changelog": "0",
+    "clamp_mtime_to_source_date_epoch": "1",
+    # Readable by EL6, and cheap: what it packs is compressed already.
+    "_source_payload": "w1.gzdio",
+    "_source_filedigest_algorithm": "8",
+    # Changelogs of old packages are not always UTF-8; refusing them is the target's business.
+    "_invalid_encoding_terminates_build": "0",
+    "vendor": "%{nil}",
+    "packager": "%{nil}",
+}
+
+
+def _defines(macros: Mapping[str, str]) -> list[str]:
+    """`--define` options; the values of a target's macros are plain text."""
+    return [f"--define={name} {value}" for name, value in macros.items()]
+
+
+def _labelled(info: SpecInfo) -> list[tuple[str, SourceTag]]:
+    sources = [(f"Source{tag.number}", tag) for tag in info.sources]
+    return sources + [(f"Patch{tag.number}", tag) for tag in info.patches]
+
+
+def _safe_prefix(prefix: str) -> bool:
+    return all(is_safe_name(part) for part in prefix.strip("/").split("/"))
+
+
+def _refused(sourced: Sourced, result: process.Result) -> BuildFailed:
+    """rpm's own words about a spec, the first error line as the reason."""
+    lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "error:" in line]
+    first = lines[0].partition("error:")[2].strip() if lines else process.describe_exit(result.returncode)
+    return BuildFailed(
+        f"{sourced.component.name}: rpm refuses {sourced.component.spec}: {first}",
+        why=result.complaint,
+        todo=f"mend the spec at {sourced.component.path} and commit it",
+    )

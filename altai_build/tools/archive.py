@@ -1,0 +1,113 @@
+"""Source archives: `git archive` of a commit, with its pinned submodules in place, compressed without a clock."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import shutil
+import tarfile
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from altai_build.errors import InputError
+from altai_build.tools import process
+from altai_build.tools.git import ObjectStore
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """One repository's content in an archive: at `folder` ("" for the top) of the archive's prefix."""
+
+    store: ObjectStore
+    commit: str
+    folder: str
+
+
+def write_archive(parts: Sequence[Part], *, prefix: str, output: Path) -> None:
+    """Write the archive named by its ending (.tar.gz, .tgz, .tar.bz2, .tar.xz, .tar.zst, .tar, .zip).
+
+    Times come from the commit, names and modes from the tree, so the same commit gives the same bytes. Raises
+    InputError for a .zip with nested submodules, which git cannot make.
+    """
+    name = output.name
+    with open(output, "wb") as raw:
+        if name.endswith(".zip"):
+            if len(parts) > 1:
+                raise InputError(
+                    f"{name} cannot hold nested submodules", todo="name Source0 with a .tar.gz ending"
+                )
+            argv, env = parts[0].store.archive_command(parts[0].commit, prefix, "zip")
+            process.run(argv, env=env, stdout=raw)
+        elif name.endswith(".tar.zst"):
+            plain = output.with_name(name[: -len(".zst")])
+            with open(plain, "wb") as stream:
+                _write_tar(parts, prefix, stream)
+            process.run(["zstd", "--quiet", "-10", "--stdout", str(plain)], stdout=raw)
+            plain.unlink()
+        else:
+            with closing(_compressor(name, raw)) as stream:
+                _write_tar(parts, prefix, stream)
+
+
+def _compressor(name: str, raw: IO[bytes]) -> IO[bytes]:
+    if name.endswith((".gz", ".tgz")):
+        # The header's file name and time are left out; both would differ from run to run.
+        return cast("IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6))
+    if name.endswith((".bz2", ".tbz2")):
+        return bz2.BZ2File(raw, "wb")
+    if name.endswith((".xz", ".txz")):
+        return lzma.LZMAFile(raw, "wb", preset=6)
+    return cast("IO[bytes]", _Borrowed(raw))
+
+
+class _Borrowed(io.RawIOBase):
+    """A plain stream that is not closed with its wrapper, as the compressors do not close theirs."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        return self._raw.write(cast("bytes", data))
+
+
+def _write_tar(parts: Sequence[Part], prefix: str, output: IO[bytes]) -> None:
+    if len(parts) == 1:
+        _stream(parts[0], prefix, output)
+        return
+    with tarfile.open(fileobj=output, mode="w|", format=tarfile.PAX_FORMAT) as merged:
+        for part in parts:
+            inner = f"{prefix}{part.folder}/" if part.folder else prefix
+            argv, env = part.store.archive_command(part.commit, inner, "tar")
+            with process.start(argv, env=env) as child:
+                assert child.stdout is not None
+                with tarfile.open(fileobj=child.stdout, mode="r|") as tar:
+                    for member in tar:
+                        merged.addfile(member, tar.extractfile(member) if member.isreg() else None)
+                _finish(child, argv)
+
+
+def _stream(part: Part, prefix: str, output: IO[bytes]) -> None:
+    argv, env = part.store.archive_command(part.commit, prefix, "tar")
+    with process.start(argv, env=env) as child:
+        assert child.stdout is not None
+        shutil.copyfileobj(child.stdout, output, _CHUNK)
+        _finish(child, argv)
+
+
+def _finish(child: process.Child, argv: Sequence[str]) -> None:
+    """Wait for git and complain if it failed; what it said is short enough for the pipe."""
+    assert child.stdout is not None and child.stderr is not None
+    shutil.copyfileobj(child.stdout, io.BytesIO())
+    said = child.stderr.read()
+    if child.wait() != 0:
+        raise process.ProgramFailed(process.Result(tuple(argv), child.returncode, b"", said))

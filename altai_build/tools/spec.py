@@ -1,0 +1,291 @@
+"""Spec files read statically with norpm, in a child process with limits, because a spec is hostile text."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import resource
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from altai_build.errors import InputError
+from altai_build.model.spec import SourceTag, SpecInfo, section_of
+from altai_build.tools import process
+
+SECONDS = 5  # CPU time for one batch; a real spec takes milliseconds, a macro bomb for ever
+MEMORY = 2 << 30  # bytes
+_MARK = "\x01"  # stands for dist in the second reading
+_TAG = re.compile(r"^\s*(?P<tag>[A-Za-z]+)(?P<number>\d*)\s*:\s*(?P<value>.*?)\s*$")
+_UNEXPANDED = re.compile(r"%[({A-Za-z_\[]")
+_WORD = re.compile(r"[A-Za-z0-9/_][^\s,<>=]*(?:\([^)\s]*\))*")
+
+
+class NotASpec(InputError):
+    """A file named *.spec that is something else (PyInstaller and others use the ending too)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecText:
+    """A spec file to be read: a place for messages, and its bytes as text (other bytes survive as surrogates)."""
+
+    place: str
+    text: str
+
+
+def decode(data: bytes) -> str:
+    """Spec bytes as text that encodes back to the same bytes."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encode(text: str) -> bytes:
+    """The bytes of a text made by `decode`."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def read_specs(
+    specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
+) -> list[SpecInfo | InputError]:
+    """The static content of each spec, or what is wrong with it, in the order given.
+
+    `macros` are the target's. One child reads the whole batch; when it dies or runs out of time, each spec gets a
+    child of its own, so that only the culprit is reported.
+    """
+    if not specs:
+        return []
+    answers = _batch(specs, macros, arch)
+    if answers is None and len(specs) > 1:
+        return [read_specs([spec], macros, arch)[0] for spec in specs]
+    if answers is None:
+        return [
+            InputError(
+                f"{specs[0].place} cannot be parsed",
+                why=f"reading it took more than {SECONDS} s of CPU or {MEMORY >> 30} GiB of memory",
+                todo="look for a macro that expands without end",
+            )
+        ]
+    return [_answer(spec, answer) for spec, answer in zip(specs, answers)]
+
+
+def _batch(specs: Sequence[SpecText], macros: Mapping[str, str], arch: str) -> list[dict[str, Any]] | None:
+    question = {"specs": [spec.text for spec in specs], "macros": dict(macros), "arch": arch}
+    child = process.run(
+        [sys.executable, "-I", "-m", "altai_build.tools.spec"],
+        # norpm reads ~/.rpmmacros; what a user's home says must not change what a spec says
+        env={"HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"},
+        input=json.dumps(question).encode(),
+        ok=(),
+        timeout=SECONDS * 3,
+    )
+    if child.returncode != 0:
+        return None
+    answers: list[dict[str, Any]] = json.loads(child.stdout)
+    return answers
+
+
+def _answer(spec: SpecText, answer: dict[str, Any]) -> SpecInfo | InputError:
+    if answer.get("foreign"):
+        return NotASpec(
+            f"{spec.place} is not an RPM spec", why="it has none of the tags Name:, Version:, Release:"
+        )
+    if "error" in answer:
+        return InputError(f"{spec.place} cannot be parsed", why=answer["error"], todo=answer["todo"])
+    for key in ("sources", "patches"):
+        answer[key] = tuple(SourceTag(**tag) for tag in answer[key])
+    return SpecInfo(
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in answer.items()}
+    )
+
+
+# ---- the child -----------------------------------------------------------------------------------------------
+
+
+def _child() -> None:
+    """Read the question on stdin, print the answers; limits are set before anything hostile is looked at."""
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    question = json.loads(sys.stdin.buffer.read())
+    answers = [_read_one(text, question["macros"], question["arch"]) for text in question["specs"]]
+    json.dump(answers, sys.stdout)
+
+
+def _read_one(text: str, macros: Mapping[str, str], arch: str) -> dict[str, Any]:
+    try:
+        reading = _Reading(text, {**macros, "dist": macros.get("dist", "")}, arch)
+        marked = _Reading(text, {**macros, "dist": _MARK}, arch).tags.get("release")
+        return dataclasses.asdict(reading.info(text, marked))
+    except _Foreign:
+        return {"foreign": True}
+    except _Unreadable as error:
+        return {"error": str(error), "todo": error.todo}
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        return {
+            "error": f"{type(error).__name__}: {error}",
+            "todo": "check it with rpmspec --parse, or rpmlint",
+        }
+
+
+class _Unreadable(Exception):
+    """The text is not a spec, or a wrong one."""
+
+    def __init__(self, message: str, todo: str) -> None:
+        super().__init__(message)
+        self.todo = todo
+
+
+class _Foreign(Exception):
+    """The text is no RPM spec at all."""
+
+
+class _Reading:
+    """One expansion of a spec, its tags taken apart."""
+
+    def __init__(self, text: str, macros: Mapping[str, str], arch: str) -> None:
+        from norpm.exceptions import NorpmError
+        from norpm.macrofile import system_macro_registry
+        from norpm.specfile import specfile_expand, specfile_expand_string
+
+        registry = system_macro_registry(arch)
+        registry.known_norpm_hacks()
+        for name, value in macros.items():
+            registry.define(name, value)
+        try:
+            expanded = specfile_expand(text, registry)
+        except NorpmError as error:
+            raise _Unreadable(str(error), "check it with rpmspec --parse") from error
+        self._expand: Callable[[str], str] = lambda value: str(specfile_expand_string(value, registry))
+        self.tags: dict[str, str] = {}
+        self.sources: list[SourceTag] = []
+        self.patches: list[SourceTag] = []
+        self.packages: list[str] = []
+        self.provides: list[str] = []
+        self.build_requires: list[str] = []
+        self.prefix: str | None = None
+        self._setup_seen = False
+        section = "preamble"
+        for line in expanded.split("\n"):
+            started = section_of(line)
+            if started:
+                section = started
+                if section == "package":
+                    self._package(line)
+            elif section in ("preamble", "package"):
+                self._tag(line, main=section == "preamble")
+            if section == "prep":
+                self._setup(line)
+
+    def _tag(self, line: str, *, main: bool) -> None:
+        match = _TAG.match(line)
+        if match is None:
+            return
+        tag, number, value = match.group("tag").lower(), match.group("number"), match.group("value")
+        if tag in ("source", "patch") and main:
+            into = self.sources if tag == "source" else self.patches
+            position = int(number) if number else (into[-1].number + 1 if into else 0)
+            into.append(SourceTag(number=position, raw=value, value=_known(self._expand(value))))
+        elif tag in ("buildrequires", "buildprereq"):
+            self.build_requires += _names(value)
+        elif tag == "provides":
+            self.provides += _names(value)
+        elif main and not number:
+            self.tags.setdefault(tag, value)
+
+    def _package(self, line: str) -> None:
+        words = line.split()[1:]
+        if not words:
+            return
+        if words[0] == "-n" and len(words) > 1:
+            self.packages.append(words[1])
+        elif not words[0].startswith("-"):
+            self.packages.append(f"{self.tags.get('name', '')}-{words[0]}")
+
+    def _setup(self, line: str) -> None:
+        words = line.split()
+        if (
+            self._setup_seen
+            or not words
+            or words[0] not in ("%setup", "%autosetup", "%{setup}", "%{autosetup}")
+        ):
+            return
+        self._setup_seen = True
+        for flag, value in zip(words, [*words[1:], ""]):
+            if flag == "-n":
+                self.prefix = self._expand(value.strip("\"'"))
+            elif flag.startswith("-n") and len(flag) > 2:
+                self.prefix = self._expand(flag[2:].strip("\"'"))
+
+    def info(self, text: str, marked_release: str | None) -> SpecInfo:
+        """What was read, with what could not be."""
+        name = _known(self.tags.get("name", ""))
+        if not self.tags.keys() & {"name", "version", "release"}:
+            raise _Foreign
+        if not self.tags.get("name") or not self.tags.get("version"):
+            lacking = " and ".join(tag for tag in ("Name", "Version") if not self.tags.get(tag.lower()))
+            raise _Unreadable(
+                f"it has no {lacking}: tag", "an RPM spec has Name:, Version: and Release: tags"
+            )
+        if name is None:
+            raise _Unreadable(
+                f"its name {self.tags['name']!r} is only known by running it", "write Name: as plain text"
+            )
+        version, release = _known(self.tags["version"]), _known(self.tags.get("release", ""))
+        marked = _known(marked_release or "")
+        prefix = self.prefix if self.prefix is not None else (f"{name}-{version}" if version else None)
+        unknown = [
+            tag for tag in ("version", "release") if self.tags.get(tag) and _known(self.tags[tag]) is None
+        ]
+        unknown += [f"source{source.number}" for source in self.sources if source.value is None]
+        unknown += [f"patch{patch.number}" for patch in self.patches if patch.value is None]
+        main = [name] if _has_files(text) else []
+        packages = [one for one in [*main, *self.packages] if _known(one) is not None]
+        return SpecInfo(
+            name=name,
+            epoch=_known(self.tags.get("epoch", "")) or None,
+            version=version,
+            release=release,
+            hidden_dist=marked.replace(_MARK, "\0", 1) if marked and _MARK in marked else None,
+            sources=tuple(self.sources),
+            patches=tuple(self.patches),
+            prefix=_known(prefix or "") or None,
+            packages=tuple(packages),
+            provides=tuple(dict.fromkeys([*packages, *self.provides])),
+            build_requires=tuple(dict.fromkeys(self.build_requires)),
+            unknown=tuple(unknown),
+        )
+
+
+def _known(value: str) -> str | None:
+    """The value, or None when a macro is left in it that only rpmbuild could expand."""
+    return None if _UNEXPANDED.search(value) else value
+
+
+def _names(value: str) -> list[str]:
+    """The names in a dependency list; versions and rich-dependency words are dropped."""
+    value = re.sub(r"(?:<=|>=|=|<|>)\s*\S+", " ", value)
+    if value.lstrip().startswith("("):
+        value = re.sub(r"\b(?:and|or|if|else|with|without|unless)\b", " ", value.replace("(", " ", 1))
+        value = re.sub(r"\)\s*$", "", value)
+    words = _WORD.findall(value)
+    return [word for word in words if _known(word) is not None]
+
+
+def _has_files(text: str) -> bool:
+    """True when the main package is made at all: it has a %files section without a package name."""
+    for line in text.split("\n"):
+        words = line.split()
+        if words and words[0] == "%files":
+            names = [
+                word
+                for index, word in enumerate(words[1:], start=1)
+                if word != "-f" and words[index - 1] != "-f" and not word.startswith("#")
+            ]
+            if not names:
+                return True
+    return False
+
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(Path(__file__).parents[2])]
+    _child()

@@ -1,0 +1,315 @@
+"""The superproject: which components it pins, where their objects are, and what changed between two commits."""
+
+from __future__ import annotations
+
+import difflib
+import posixpath
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.model.component import Component
+from altai_build.model.gitlink import GITLINK_MODE, Gitlink, GitlinkChange, parse_raw_diff
+from altai_build.model.spec import SpecInfo
+from altai_build.tools import git
+from altai_build.tools.git import ObjectStore, TreeEntry
+from altai_build.tools.process import ProgramFailed
+
+# The tree with no entries, which every repository knows by its id (SHA-1 and SHA-256).
+_EMPTY_TREES = {
+    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+
+
+@dataclass(frozen=True)
+class Submodule:
+    """A gitlink with what .gitmodules says of it; both may be missing there (a stale or absent entry)."""
+
+    link: Gitlink
+    name: str | None
+    url: str | None  # absolute: relative URLs are resolved against the superproject's own remote
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """A component with what its source package is made from."""
+
+    component: Component
+    info: SpecInfo
+    text: str  # the spec as committed
+    store: ObjectStore
+    tree: tuple[TreeEntry, ...]
+
+
+class Superproject:
+    """A git repository read at given commits; its work tree and its submodules' are never looked at."""
+
+    def __init__(self, path: Path, *, state: Path) -> None:
+        """`path` is a work tree or a bare repository; `state` holds our private repositories and mirrors."""
+        self.path = path
+        self.state = state
+        common = git.common_directory(path)
+        if common is None:
+            raise InputError(
+                f"{path} is not a git repository",
+                why="neither .git nor HEAD and objects/ are there",
+                todo="name the superproject with -C DIR, or set superproject.path in repos.yaml",
+            )
+        self.common = common
+
+    # ---- revisions and changes -------------------------------------------------------------------------------
+
+    def changed(self, old: str | None, new: str | None, folders: Sequence[str]) -> list[GitlinkChange]:
+        """Gitlinks below `folders` that differ between two revisions, by default HEAD^ and HEAD.
+
+        HEAD^ is the first parent, so a merge is compared with the branch it came into; the first commit of all is
+        compared with nothing. Raises InputError for a revision that does not exist.
+        """
+        before, after = old or "HEAD^", new or "HEAD"
+        for revision in (before, after):
+            _guard(revision)
+        try:
+            return self._diff(before, after, folders)
+        except ProgramFailed:
+            if old is None and self._is_root(after):
+                return self._diff(_EMPTY_TREES[len(self.resolve(after))], after, folders)
+            for revision in (before, after):
+                self.resolve(revision)
+            raise
+
+    def _diff(self, before: str, after: str, folders: Sequence[str]) -> list[GitlinkChange]:
+        ends = ["--end-of-options", before, after, "--", *(f":(top,literal){folder}" for folder in folders)]
+        raw = git.git(
+            # A submodule's `ignore = all` in .gitmodules must not hide its change, nor a user's diff settings.
+            [
+                "diff-tree",
+                "-r",
+                "-z",
+                "--raw",
+                "--no-renames",
+                "--no-abbrev",
+                "--ignore-submodules=none",
+                *ends,
+            ],
+            directory=self.path,
+        ).stdout
+        return parse_raw_diff(raw)
+
+    def _is_root(self, revision: str) -> bool:
+        commit = self.resolve(revision)
+        shown = git.git(["rev-list", "--parents", "--max-count=1", commit], directory=self.path).text.split()
+        if len(shown) > 1:
+            return False
+        if git.is_shallow(self.common) and commit in (self.common / "shallow").read_text().split():
+            raise InputError(
+                f"the parent of {revision} is not in this shallow clone",
+                todo="fetch it: git fetch --deepen=1 (or clone without --depth)",
+            )
+        return True
+
+    def resolve(self, revision: str) -> str:
+        """The full id of the commit that a revision names. Raises InputError with names that are near."""
+        _guard(revision)
+        found = git.git(
+            ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"],
+            directory=self.path,
+            ok=(),
+        )
+        if found.returncode == 0:
+            return found.text.strip()
+        if "dubious ownership" in found.complaint:
+            raise InputError(f"git will not read {self.path}", why=found.complaint)
+        listed = git.git(["for-each-ref", "--format=%(refname:short)"], directory=self.path, ok=())
+        near = difflib.get_close_matches(revision, listed.text.splitlines(), n=3)
+        raise InputError(
+            f"the superproject {self.path} has no commit {revision!r}",
+            why=f"near names: {', '.join(near)}" if near else "",
+            todo="see `git log --oneline` there; a commit of the remote may first need `git fetch`",
+        )
+
+    # ---- content at a commit ---------------------------------------------------------------------------------
+
+    def store(self, commit: str) -> ObjectStore:
+        """The superproject's own objects."""
+        return ObjectStore.borrow(
+            self.common, shadows=self.state / "shadows", origin=str(self.path), commit=commit
+        )
+
+    def full_history(self) -> None:
+        """Raise InputError when the superproject's history is cut off, for counting would be wrong."""
+        if git.is_shallow(self.common):
+            raise InputError(
+                f"the superproject {self.path} is a shallow clone",
+                why="releases are numbered by counting its commits",
+                todo="run: git fetch --unshallow",
+            )
+
+    def submodules(self, commit: str, tree: Sequence[TreeEntry], folders: Sequence[str]) -> list[Submodule]:
+        """The gitlinks below `folders` at a commit, by path, with name and URL from .gitmodules of that commit."""
+        known = self._gitmodules(commit, tree)
+        found = []
+        for entry in tree:
+            inside = any(folder == "." or entry.path.startswith(f"{folder}/") for folder in folders)
+            if entry.mode == GITLINK_MODE and inside:
+                name, url = known.get(entry.path, (None, None))
+                link = Gitlink(path=entry.path, commit=entry.oid)
+                found.append(Submodule(link=link, name=name, url=self._absolute(url) if url else None))
+        return found
+
+    def _gitmodules(self, commit: str, tree: Sequence[TreeEntry]) -> dict[str, tuple[str, str | None]]:
+        """path → (name, url) of the .gitmodules file in a commit."""
+        if not any(entry.path == ".gitmodules" and entry.is_file for entry in tree):
+            return {}
+        return read_gitmodules(self.store(commit), commit)
+
+    @property
+    def remote(self) -> str | None:
+        """The URL of origin, without a password; None when there is none."""
+        found = git.git(["config", "--get", "remote.origin.url"], directory=self.path, ok=(0, 1))
+        return found.text.strip() or None
+
+    def _absolute(self, url: str) -> str:
+        return resolve_url(url, base=self.remote or str(self.path.resolve()))
+
+    # ---- objects of the components ---------------------------------------------------------------------------
+
+    def component_store(self, submodule: Submodule) -> ObjectStore:
+        """The objects of a component at its pin: from a local clone that has them whole, else fetched.
+
+        Looked at, in order: the superproject's modules/NAME, a repository at the gitlink's path, our mirror of its
+        URL. Raises InputError naming the commit and the remote when none has it.
+        """
+        commit = submodule.link.commit
+        places = [self.path / submodule.link.path]
+        if submodule.name and not _climbs(submodule.name):
+            places.insert(0, self.common / "modules" / submodule.name)
+        for place in places:
+            store = self._borrow_whole(place, commit)
+            if store is not None:
+                return store
+        return self._mirrored(submodule)
+
+    def nested(
+        self, store: ObjectStore, commit: str, tree: Sequence[TreeEntry], url: str | None
+    ) -> list[tuple[str, ObjectStore, str]]:
+        """(folder, objects, commit) of the submodules that a component pins itself, at every depth.
+
+        `url` is the component's own: relative URLs in its .gitmodules start there. Raises InputError when the pinned
+        content of one cannot be had.
+        """
+        found: list[tuple[str, ObjectStore, str]] = []
+        links = [entry for entry in tree if entry.mode == GITLINK_MODE]
+        known = read_gitmodules(store, commit) if links else {}
+        for entry in links:
+            name, written = known.get(entry.path, (None, None))
+            inner_url = resolve_url(written, base=url or store.origin) if written else None
+            submodule = Submodule(link=Gitlink(path=entry.path, commit=entry.oid), name=name, url=inner_url)
+            places = [store.objects / "modules" / name] if name and not _climbs(name) else []
+            inner = next((found for place in places if (found := self._borrow_whole(place, entry.oid))), None)
+            inner = inner or self._mirrored(submodule)
+            found.append((entry.path, inner, entry.oid))
+            deeper = self.nested(inner, entry.oid, inner.tree(entry.oid), inner_url)
+            found += [(f"{entry.path}/{folder}", below, pin) for folder, below, pin in deeper]
+        return found
+
+    def _mirrored(self, submodule: Submodule) -> ObjectStore:
+        commit = submodule.link.commit
+        url = self._fetchable(submodule)
+        place = git.mirror(url, mirrors=self.state / "mirrors", commit=commit)
+        return ObjectStore.borrow(
+            place, shadows=self.state / "shadows", origin=git.without_password(url), commit=commit
+        )
+
+    def _borrow_whole(self, place: Path, commit: str) -> ObjectStore | None:
+        common = git.common_directory(place)
+        if common is None or common == self.common or git.is_shallow(common) or git.is_partial(common):
+            return None
+        store = ObjectStore.borrow(common, shadows=self.state / "shadows", origin=str(place), commit=commit)
+        return store if store.has(commit) else None
+
+    def _fetchable(self, submodule: Submodule) -> str:
+        commit, path = submodule.link.commit, submodule.link.path
+        if submodule.url is None:
+            raise InputError(
+                f"commit {commit} of {path} is nowhere to be found",
+                why=f"no local clone has it, and .gitmodules has no entry with path = {path}",
+                todo="mend .gitmodules, or clone the component there",
+            )
+        scheme, _, _ = submodule.url.partition(":")
+        remote = self.remote
+        if _is_local(submodule.url) and remote is not None and not _is_local(remote):
+            raise InputError(
+                f"commit {commit} of {path} is missing, and will not be taken from {submodule.url}",
+                why=f"the superproject comes from {git.without_password(remote)}; a path on this machine in its "
+                ".gitmodules could publish what is not meant to be",
+                todo="clone the component by hand: git submodule update --init",
+            )
+        if "::" in submodule.url or (
+            not _is_local(submodule.url)
+            and "://" in submodule.url
+            and scheme not in git.ALLOWED_PROTOCOLS.split(":")
+        ):
+            raise InputError(
+                f"commit {commit} of {path} is missing, and its remote {submodule.url!r} is not fetched from",
+                why=f"allowed protocols: {git.ALLOWED_PROTOCOLS.replace(':', ', ')}",
+                todo="clone the component by hand: git submodule update --init",
+            )
+        return submodule.url
+
+
+def read_gitmodules(store: ObjectStore, commit: str) -> dict[str, tuple[str, str | None]]:
+    """path → (name, URL as written) from a commit's .gitmodules; {} when git cannot read the file."""
+    listed = store.run(["config", "--blob", f"{commit}:.gitmodules", "--null", "--list"], ok=())
+    if listed.returncode != 0:
+        return {}
+    table: dict[str, dict[str, str]] = {}
+    for row in listed.text.split("\0")[:-1]:
+        key, _, value = row.partition("\n")
+        section, _, rest = key.partition(".")
+        name, _, variable = rest.rpartition(".")
+        if section == "submodule" and name:
+            table.setdefault(name, {})[variable] = value
+    return {
+        entry["path"].rstrip("/"): (name, entry.get("url"))
+        for name, entry in table.items()
+        if "path" in entry
+    }
+
+
+def resolve_url(url: str, *, base: str) -> str:
+    """A submodule URL made absolute as git does: `./` and `../` are taken against the superproject's remote."""
+    if not url.startswith(("./", "../")):
+        return url
+    base = base.rstrip("/")
+    head = re.match(r"[a-z+]+://[^/]*|[^/:]+@?[^/:]*:(?!//)", base)
+    prefix = head.group(0) if head else ""
+    rest = base[len(prefix) :]
+    while url.startswith(("./", "../")):
+        if url.startswith("../"):
+            rest = posixpath.dirname(rest) if "/" in rest else ""
+        url = url.partition("/")[2]
+    return f"{prefix}{rest.rstrip('/')}/{url}" if rest or "://" in prefix or not prefix else f"{prefix}{url}"
+
+
+def _is_local(url: str) -> bool:
+    return url.startswith(("file://", "/", "./", "../")) or ("://" not in url and ":" not in url)
+
+
+def _climbs(name: str) -> bool:
+    """A submodule name with `..` could lead out of modules/ (CVE-2018-11235)."""
+    return ".." in name.split("/") or name.startswith(("/", "-"))
+
+
+def _guard(revision: str) -> None:
+    if not revision or revision.startswith("-") or any(ord(char) < 32 for char in revision):
+        raise InputError(
+            f"{revision!r} is not a revision", why="it is empty, begins with '-' or holds a control character"
+        )
+    if ".." in revision:
+        raise InputError(
+            f"{revision!r} names a range where one commit is wanted",
+            todo="write the two ends as two arguments: OLD NEW",
+        )

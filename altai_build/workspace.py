@@ -1,0 +1,127 @@
+"""Where a run keeps things: one directory, one lock, everything in it can be made again but the signing keys."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.errors import Locked
+from altai_build.tools.files import file_lock, make_directory, write_whole
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The directories of a workspace, by what they hold."""
+
+    root: Path
+
+    @property
+    def git(self) -> Path:
+        """Private repositories that borrow objects, and mirrors of component remotes."""
+        return self.root / "git"
+
+    @property
+    def srpms(self) -> Path:
+        """Source packages by key."""
+        return self.root / "srpms"
+
+    @property
+    def builds(self) -> Path:
+        """Unsigned binary packages and their logs, by build key."""
+        return self.root / "builds"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of failed builds, kept as evidence."""
+        return self.root / "logs"
+
+    @property
+    def signed(self) -> Path:
+        """Signed packages by what they were made from."""
+        return self.root / "signed"
+
+    @property
+    def roots(self) -> Path:
+        """Base roots of the chroot builder."""
+        return self.root / "roots"
+
+    @property
+    def cache(self) -> Path:
+        """Downloaded metadata, packages and sources, each verified before use."""
+        return self.root / "cache"
+
+    @property
+    def gnupg(self) -> Path:
+        """The private key ring; the only part that cannot be made again."""
+        return self.root / "gnupg"
+
+    @property
+    def scratch(self) -> Path:
+        """Work under way; empty between runs."""
+        return self.root / "tmp"
+
+    @property
+    def ledger(self) -> Path:
+        """Which inputs gave which artefacts."""
+        return self.root / "ledger.jsonl"
+
+    def prepare(self) -> None:
+        """Make the directory, and keep it out of git where it lies in a work tree."""
+        make_directory(self.root, mode=0o755)
+        ignore = self.root / ".gitignore"
+        if not ignore.exists():
+            write_whole(ignore, b"*\n")
+
+    @contextmanager
+    def lock(self, *, wait: float = 0.0) -> Iterator[None]:
+        """Hold the workspace alone for the block, waiting up to `wait` seconds.
+
+        The kernel drops the lock with its holder, so a killed run leaves none behind. Raises Locked saying who has it.
+        """
+        self.prepare()
+        path = self.root / "lock"
+        deadline = time.monotonic() + wait
+        while True:
+            with file_lock(path, blocking=False) as held:
+                if held:
+                    holder = {
+                        "pid": os.getpid(),
+                        "user": _user(),
+                        "host": socket.gethostname(),
+                        "since": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+                        "command": " ".join(["altai-build", *sys.argv[1:]]),
+                    }
+                    write_whole(self.root / "lock.holder", json.dumps(holder).encode())
+                    yield
+                    return
+            if time.monotonic() >= deadline:
+                raise Locked(
+                    f"another run holds the workspace {self.root}",
+                    why=self._holder(),
+                    todo="wait for it (--wait SECONDS does), or give this run its own --workspace",
+                )
+            time.sleep(0.2)
+
+    def _holder(self) -> str:
+        try:
+            who = json.loads((self.root / "lock.holder").read_text())
+            return (
+                f"process {who['pid']} of {who['user']} on {who['host']}, since {who['since']}: {who['command']}"
+            )
+        except (OSError, ValueError, KeyError):
+            return "it has not said who it is"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
