@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from catalogue import COMPONENTS, HISTORY, Sdist
 from errors import SampleError
 
 HERE = Path(__file__).resolve().parent
+MOCK_CONFIG = "mock-configs/testbed-x86_64.cfg"
 EXIT_INPUT = 3
 EXIT_INCOMPLETE = 1
 
@@ -101,14 +103,29 @@ def _write_superproject(out: Path, testbed: Path, baseurl: str) -> None:
 
 def _superproject_files(testbed: Path, baseurl: str, version: str) -> streams.Tree:
     """The superproject's own files: ours filled in, and the testbed's target and public keys."""
-    replacements = {"TESTBED": str(testbed), "BASEURL": baseurl, "VERSION": version}
+    replacements = {
+        "TESTBED": str(testbed),
+        "BASEURL": baseurl,
+        "VERSION": version,
+        "DIST": _dist(testbed / MOCK_CONFIG),
+    }
     tree = streams.folder_tree(HERE / "superproject", replacements)
-    for file in (
-        testbed / "mock-configs" / "testbed-x86_64.cfg",
-        *sorted((testbed / "keys").glob("RPM-GPG-KEY-*")),
-    ):
+    for file in (testbed / MOCK_CONFIG, *sorted((testbed / "keys").glob("RPM-GPG-KEY-*"))):
         tree[file.relative_to(testbed).as_posix()] = streams.Entry(mode=streams.FILE, data=file.read_bytes())
     return tree
+
+
+def _dist(mock_config: Path) -> str:
+    """What %{?dist} ends in there: our configuration must say the same. Read, not run: it is program text."""
+    found = re.search(
+        r"^config_opts\['dist'\] = '(\w+)'$", mock_config.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    if found is None:
+        raise SampleError(
+            f"{mock_config} does not set config_opts['dist'].\n"
+            "  The packages' release ends in it. Run scripts/make-testbed again."
+        )
+    return found[1]
 
 
 def _commit_ids(marks: Path) -> tuple[str, ...]:

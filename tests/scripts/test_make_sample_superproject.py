@@ -69,7 +69,7 @@ def testbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that the script takes from a testbed."""
     folder = tmp_path_factory.mktemp("testbed")
     (folder / "mock-configs").mkdir()
-    (folder / "mock-configs" / "testbed-x86_64.cfg").write_text("config_opts['root'] = 'testbed-x86_64'\n")
+    (folder / "mock-configs" / "testbed-x86_64.cfg").write_text("config_opts['dist'] = 'tb12'\n")
     (folder / "keys").mkdir()
     for name in ("base", "updates", "epel"):
         (folder / "keys" / f"RPM-GPG-KEY-testbed-{name}").write_text(f"public key of {name}\n")
@@ -206,6 +206,7 @@ def test_configuration_names_the_testbed_and_no_secret(sample: Path, testbed: Pa
     config = git(sample / "altai.git", "show", "main:repos.yaml")
     assert f"file://{testbed}/base" in config
     assert 'baseurl: "http://mirror.example/altai"' in config
+    assert "macros: {dist: .tb12}" in config
     assert "@" not in config
     tree = git(sample / "altai.git", "ls-tree", "-r", "--name-only", "main").splitlines()
     assert [path for path in tree if not path.startswith("repos/")] == [
@@ -295,6 +296,16 @@ def test_refuses_without_a_testbed(tmp_path: Path) -> None:
         "Run scripts/make-testbed, or name one with --testbed.\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_refuses_a_testbed_that_does_not_say_its_dist(tmp_path: Path) -> None:
+    config = tmp_path / "testbed/mock-configs/testbed-x86_64.cfg"
+    config.parent.mkdir(parents=True)
+    config.write_text("config_opts['root'] = 'testbed-x86_64'\n")
+    result = make("--testbed", tmp_path / "testbed", tmp_path / "sample")
+    assert result.returncode == 3
+    assert f"make-sample-superproject: {config} does not set config_opts['dist'].\n" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["testbed"]
 
 
 @pytest.mark.parametrize(
