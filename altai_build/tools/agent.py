@@ -1,0 +1,86 @@
+"""A running gpg-agent, spoken to in its own protocol (Assuan): a secret must not become an argument or a file."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from altai_build.errors import AltaiError
+
+_PIECE = 300  # Assuan allows 1,000 bytes a line, and escaping may treble them
+_BAD_PASSPHRASE = 11  # GPG_ERR_BAD_PASSPHRASE; the upper half of a code names the part of GnuPG it comes from
+
+
+class AgentRefused(AltaiError):
+    """The agent answered ERR; `wrong_passphrase` tells the one case that is the user's."""
+
+    exit_code = 6
+
+    def __init__(self, answer: str) -> None:
+        code, _, text = answer.partition(" ")
+        self.wrong_passphrase = code.isdigit() and int(code) & 0xFFFF == _BAD_PASSPHRASE
+        super().__init__("gpg-agent refused", why=text or answer)
+
+
+@contextmanager
+def connected(path: Path) -> Iterator[Agent]:
+    """A conversation with the agent that listens on this socket."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        agent = Agent(connection)
+        try:
+            agent.ask("OPTION pinentry-mode=loopback")
+            yield agent
+        finally:
+            agent.close()
+
+
+class Agent:
+    """One conversation: a command, inquiries answered, OK or ERR."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._lines = connection.makefile("rb")
+        self._until_answered({})
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._lines.close()
+
+    def ask(self, command: str, answers: Mapping[str, bytes] | None = None) -> None:
+        """Send one command; what it inquires for is looked up in `answers`. Raises AgentRefused."""
+        self._connection.sendall(command.encode() + b"\n")
+        self._until_answered(answers or {})
+
+    def change_passphrase(self, keygrip: str, old: bytes, new: bytes) -> None:
+        """Protect the stored key by another passphrase, with the agent's own count of iterations."""
+        self.ask(f"PASSWD {keygrip}", {"PASSPHRASE": old, "NEW_PASSPHRASE": new})
+
+    def preset(self, keygrip: str, passphrase: bytes) -> None:
+        """Keep a passphrase for as long as the agent runs."""
+        self.ask(f"PRESET_PASSPHRASE {keygrip} -1 {passphrase.hex().upper()}")
+
+    def _until_answered(self, answers: Mapping[str, bytes]) -> None:
+        for raw in self._lines:
+            word, _, rest = raw.rstrip(b"\n").decode("utf-8", "replace").partition(" ")
+            if word == "OK":
+                return
+            if word == "ERR":
+                raise AgentRefused(rest)
+            if word == "INQUIRE":
+                self._send_data(answers.get(rest.split(" ")[0]))
+        raise AgentRefused("0 the agent ended the conversation")
+
+    def _send_data(self, data: bytes | None) -> None:
+        """Answer an inquiry, or cancel it when nothing was foreseen."""
+        if data is None:
+            self._connection.sendall(b"CAN\n")
+            return
+        pieces = [_escape(data[at : at + _PIECE]) for at in range(0, len(data), _PIECE)] or [b""]
+        self._connection.sendall(b"".join(b"D " + piece + b"\n" for piece in pieces) + b"END\n")
+
+
+def _escape(data: bytes) -> bytes:
+    return data.replace(b"%", b"%25").replace(b"\r", b"%0D").replace(b"\n", b"%0A")

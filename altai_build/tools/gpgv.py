@@ -1,0 +1,86 @@
+"""Detached signatures judged by gpgv against nothing but the keys given."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.model.audit import SignatureCheck, Verdict, expired_on, weaknesses
+from altai_build.model.openpgp import PublicKey, Signature, dearmor, parse_signature
+from altai_build.tools import process
+from altai_build.tools.rpmkeys import read_public_keys
+
+
+def verify_detached(
+    path: Path, signature_file: Path, key_files: Sequence[Path], *, now: datetime | None = None
+) -> SignatureCheck:
+    """The verdict on `path` by the signature in `signature_file`, for a reader who trusts exactly these keys.
+
+    A missing signature file is UNSIGNED. As with packages an expired key does not change the verdict but is told.
+    Raises InputError for an unreadable key file.
+    """
+    moment = now or datetime.now(timezone.utc)
+    keys = tuple(key for file in key_files for key in read_public_keys(file))
+    signature: Signature | None = None
+    if not signature_file.exists():
+        verdict, detail = Verdict.UNSIGNED, f"there is no {signature_file.name}"
+    else:
+        try:
+            signature = parse_signature(dearmor(signature_file.read_bytes()))
+        except ValueError as error:
+            verdict, detail = Verdict.DAMAGED, str(error)
+        else:
+            verdict, detail = _ask_gpgv(path, signature_file, key_files)
+    key = next((one for one in keys if signature and one.covers(signature.key_id)), None)
+    if verdict is Verdict.UNKNOWN_KEY and key is not None:
+        verdict = Verdict.KEY_UNSUITABLE
+    return SignatureCheck(
+        path=path,
+        verdict=verdict,
+        signature=signature,
+        fingerprint=key.fingerprint if key else None,
+        weaknesses=weaknesses([signature], key) if signature else (),
+        key_expired_on=expired_on(key, moment),
+        signed_after_expiry=_after_expiry(signature, key),
+        detail=detail,
+    )
+
+
+def _after_expiry(signature: Signature | None, key: PublicKey | None) -> bool:
+    """True when the key had expired when it signed."""
+    if signature is None or signature.created is None or key is None or key.expires is None:
+        return False
+    return signature.created > key.expires
+
+
+def _ask_gpgv(path: Path, signature_file: Path, key_files: Sequence[Path]) -> tuple[Verdict, str]:
+    """gpgv's verdict and its words, from its status lines (GnuPG's doc/DETAILS), not from its exit status."""
+    with tempfile.TemporaryDirectory(prefix="altai-gpgv.") as home:
+        rings = []
+        for number, file in enumerate(key_files):
+            ring = Path(home, f"{number}.gpg")
+            ring.write_bytes(_binary(file))
+            rings += ["--keyring", str(ring)]
+        words = ["gpgv", "--homedir", home, "--status-fd", "1", *rings]
+        result = process.run([*words, "--", str(signature_file.absolute()), str(path.absolute())], ok=())
+    status = {line.split(" ")[1] for line in result.text.splitlines() if line.startswith("[GNUPG:] ")}
+    if "BADSIG" in status:
+        verdict = Verdict.BAD_SIGNATURE
+    elif "NO_PUBKEY" in status:
+        verdict = Verdict.UNKNOWN_KEY
+    elif "VALIDSIG" in status and not status & {"ERRSIG", "EXPSIG", "FAILURE"}:
+        verdict = Verdict.GOOD
+    else:
+        verdict = Verdict.BAD_SIGNATURE
+    return verdict, "" if verdict is Verdict.GOOD else result.complaint
+
+
+def _binary(file: Path) -> bytes:
+    """A key file as gpgv reads it: binary, whatever it is on disk."""
+    try:
+        return dearmor(file.read_bytes())
+    except ValueError as error:
+        raise InputError(f"the key file {file} cannot be used", why=str(error)) from error
