@@ -1,0 +1,174 @@
+"""The one line of a long log that says what went wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from altai_build.model.plan import Failure
+
+HEAD = 1 << 20  # bytes read from the start of a log, and
+TAIL = 4 << 20  # from its end: the failing part of a build is there
+LINE_LIMIT = 300  # characters of the answer
+
+# Colours, cursor movements and window titles (ECMA-48), which test runners and compilers print.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# Where in mock a line of root.log was written, which of its lines tell only what mock does, and the beginning of its
+# own messages on the terminal.
+_MOCK_PLACE = re.compile(r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s+\w+\.py:\d+:\s*")
+_MOCK_NOISE = re.compile(
+    r"^(?:Executing command: |Child return code was: |child environment: |kill orphans )"
+)
+_MOCK_LEVEL = re.compile(r"^(?:ERROR|CRITICAL): ")
+
+# Each pattern is tried on the whole text before the next: a cause is a better answer than its echo.
+_DEPENDENCY_CAUSES = (
+    re.compile(r"No matching package to install: "),
+    re.compile(r"\bnothing provides\b"),
+    re.compile(r"(?i)(?:Unable to find a match|No package .+ available|Requires: .+|no such package)"),
+    re.compile(
+        r"\b(?:conflicts with|cannot install both|is filtered out by|does not belong to a distupgrade)\b"
+    ),
+    re.compile(
+        r"(?:Failed to download metadata|Cannot download|Cannot retrieve|GPG check FAILED|Public key for)"
+    ),
+    re.compile(r"(?:Failed to synchronize cache|All mirrors were tried|Curl error|Status code: \d)"),
+)
+_BUILD_CAUSES = (
+    re.compile(
+        r"^(?:[^\s:]+:\d+(?::\d+)?: (?:fatal |internal compiler )?error: "  # compilers
+        r"|[^\s:]+\.[A-Za-z]+:\d+: undefined reference to |.*\): undefined reference to "  # the linker
+        r"|\S*ld(?:\.\w+)?: (?:cannot find|error|[^:]+: undefined)"
+        r"|configure(?:\.\w+)?: error: |CMake Error\b|meson\.build:\d+:\d+: ERROR: |ERROR: Dependency .+ not found"
+        r"|error(?:\[E\d+\])?: (?!Bad exit status)\S"  # rpmbuild, distutils, rustc, git
+        r"|fatal: |fatal error: |Error: |ERROR: (?!Exception\(|Command failed)|Can't locate \S+ in @INC"
+        r"|.+: (?:command )?not found$"
+        r"|[\w./-]+: (?:\d+: )?(?:\w+: )?(?:cannot (?:stat|create|open|access|remove|touch|find)\b|can't \w+ )"
+        r"|.+: (?:No such file or directory|Permission denied|Is a directory|Not a directory|No space left on device)$"
+        r"|\d+ out of \d+ hunks? (?:FAILED|failed)|can't find file to patch|Hunk #\d+ FAILED"
+        r"|FAILED \((?:failures|errors)=|FAIL: |not ok \d+|E   \w"
+        r"|(?:Killed|Segmentation fault|Bus error|Aborted|Terminated)\b"
+        r"|gzip: |tar: .+: |bzip2: |xz: |unzip: )"
+    ),
+)
+_ECHOES = (
+    re.compile(r"^[\w.]+(?:Error|Exception): "),  # an exception printed without its traceback
+    re.compile(r"\*\*\* .+(?:Error \d+|Stop\.|Killed)"),  # make
+)
+_TRACEBACK = "Traceback (most recent call last):"
+_SECTION = re.compile(r"^(?:Executing\(%\w+\)|Processing files: )")
+_BAD_EXIT = re.compile(r"^error: Bad exit status from \S+ \((%\w+)\)")
+_COMMAND = re.compile(r"^\++ ")  # rpmbuild's scripts run under `sh -x`
+_NO_CAUSE = re.compile(
+    r"\bwarning: |\.\.\. |\(ignored\)|^\s*(?:checking|Provides|Requires)\b|^RPM build errors:", re.I
+)
+
+
+def first_error_line(log_path: Path, failure: Failure | None) -> str:
+    """The first line of a log that names the cause of a failure, cleaned for display.
+
+    `failure` says which part failed: for missing dependencies and build roots the package manager's words are looked
+    for first, otherwise the compiler's and rpmbuild's. When nothing is recognised, the last line that is not empty;
+    "" only when the log is missing or empty.
+    """
+    lines = _lines(log_path)
+    searches: list[Callable[[list[str]], str]] = [_build_cause, _dependency_cause, _last]
+    if failure in (Failure.DEPENDENCIES, Failure.BUILDROOT):
+        searches = [_dependency_cause, _build_cause, _last]
+    found = next((line for line in (search(lines) for search in searches) if line), "")
+    return _MOCK_LEVEL.sub("", found.strip()).removeprefix("- ")[:LINE_LIMIT]
+
+
+def _dependency_cause(lines: list[str]) -> str:
+    """What the package manager could not find, fetch or fit together."""
+    return _first(lines, _DEPENDENCY_CAUSES)
+
+
+def _build_cause(lines: list[str]) -> str:
+    """What stopped the build: looked for in what the last command printed, then in the last section.
+
+    Earlier commands and sections were passed, whatever they printed.
+    """
+    section = lines[_failing_section(lines) :]
+    ends = [number for number, line in enumerate(section) if _BAD_EXIT.match(line)]
+    if not ends:
+        return _cause_in(section)
+    # mock reads the two outputs of rpmbuild by turns: what went to standard output may stand earlier than it happened.
+    script = [line for line in section[: ends[0]] if not line.startswith(("+ exit ", "RPM build errors:"))]
+    commands = [number for number, line in enumerate(script) if _COMMAND.match(line)]
+    printed = script[commands[-1] + 1 :] if commands else script
+    found = _cause_in(printed) or _last(printed) or _cause_in(script)
+    if found or not commands:
+        return found or section[ends[0]]
+    return f"{_COMMAND.sub('', script[commands[-1]])}: failed without a word ({_part(section[ends[0]])})"
+
+
+def _part(bad_exit: str) -> str:
+    """The section that rpmbuild says has failed: %build."""
+    match = _BAD_EXIT.match(bad_exit)
+    return match[1] if match else ""
+
+
+def _cause_in(lines: list[str]) -> str:
+    """A cause, else the exception that ended a Python program, else what make says of it."""
+    lines = [line for line in lines if not _NO_CAUSE.search(line) and not _COMMAND.match(line)]
+    return _with_detail(lines, _first(lines, _BUILD_CAUSES)) or _exception(lines) or _first(lines, _ECHOES)
+
+
+def _failing_section(lines: list[str]) -> int:
+    """Where rpmbuild's last section begins: a script, or the reading of %files after them."""
+    start = 0
+    for number, line in enumerate(lines):
+        if _SECTION.match(line) and not (
+            line.startswith("Processing") and lines[start].startswith("Processing")
+        ):
+            start = number
+    return start
+
+
+def _first(lines: Sequence[str], patterns: Sequence[re.Pattern[str]]) -> str:
+    """The first line for the first pattern that has one."""
+    return next((line for pattern in patterns for line in lines if pattern.search(line)), "")
+
+
+def _with_detail(lines: list[str], line: str) -> str:
+    """A line that ends in a colon says what kind of error it is; the next one says which."""
+    if line.endswith(":") and line in lines[:-1]:
+        return f"{line} {lines[lines.index(line) + 1].strip()}"
+    return line
+
+
+def _exception(lines: list[str]) -> str:
+    """The last line of the last Python traceback: the exception that nobody caught."""
+    if _TRACEBACK not in (line.strip() for line in lines):
+        return ""
+    start = max(number for number, line in enumerate(lines) if line.strip() == _TRACEBACK)
+    indent = len(lines[start]) - len(lines[start].lstrip())
+    return next((line for line in lines[start + 1 :] if not line[indent:].startswith((" ", "\t"))), "")
+
+
+def _last(lines: list[str]) -> str:
+    """The last line."""
+    return lines[-1] if lines else ""
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a log that are not empty, without colours; of a huge one its head and its tail."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(HEAD)
+            size = os.fstat(stream.fileno()).st_size
+            if size > HEAD + TAIL:
+                stream.seek(size - TAIL)
+                stream.readline()  # the rest of a line cut in two
+            data += stream.read(TAIL)
+    except OSError:
+        return []
+    text = _ESCAPES.sub("", data.decode("utf-8", "replace"))
+    # A progress bar overwrites its line: what stands after the last carriage return is what a person saw.
+    shown = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    cleaned = (_MOCK_PLACE.sub("", _CONTROLS.sub("", line)).rstrip() for line in shown)
+    return [line for line in cleaned if line.strip() and not _MOCK_NOISE.match(line)]
