@@ -91,10 +91,16 @@ def remove_tree(path: Path) -> None:
         return
 
     def unlock(function: object, name: str, _info: object) -> None:
-        os.chmod(os.path.dirname(name), 0o700)
-        os.chmod(name, 0o700, follow_symlinks=False) if not os.path.islink(name) else None
-        if callable(function):
-            function(name)
+        # Only directories are opened: a file may be a hard link, and its mode is that of its other names too.
+        if Path(name) != path:
+            os.chmod(os.path.dirname(name), 0o700)
+        if function is os.unlink:
+            os.unlink(name)
+        elif function is os.rmdir:
+            os.rmdir(name)
+        else:  # it could not be entered
+            os.chmod(name, 0o700)
+            remove_tree(Path(name))
 
     shutil.rmtree(path, onerror=unlock)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shlex
@@ -114,7 +115,7 @@ def run(
         except subprocess.TimeoutExpired:
             _kill(child)
             out, err = child.communicate()
-            err += f"\nstopped after {timeout:.0f} seconds".encode()
+            err += f"\nstopped after {timeout:g} seconds".encode()
     result = Result(tuple(argv), child.returncode, out or b"", err or b"")
     if ok and result.returncode not in ok:
         log.debug("failed: %s (%s)", quoted(argv), describe_exit(result.returncode))
@@ -149,10 +150,14 @@ def start(
             cwd=cwd,
             start_new_session=True,  # a Ctrl-C reaches the parent alone, which then ends its children in order
         )
-    except FileNotFoundError as error:
-        raise missing(argv[0]) from error
-    except PermissionError as error:
-        raise ToolMissing(f"{argv[0]} cannot be executed", why=str(error)) from error
+    except OSError as error:
+        if cwd is not None and not cwd.is_dir():
+            raise InputError(f"{cwd} is no directory to run {argv[0]} in", why=str(error)) from error
+        if isinstance(error, FileNotFoundError):
+            raise missing(argv[0]) from error
+        if isinstance(error, PermissionError) or error.errno == errno.ENOEXEC:
+            raise ToolMissing(f"{argv[0]} cannot be executed", why=str(error)) from error
+        raise
     with _running_lock:
         _running.add(child)
     try:

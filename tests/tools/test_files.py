@@ -1,0 +1,300 @@
+"""Files are made whole or not at all; trees are removed whatever they hold; links share the inode."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.tools.files import (
+    file_lock,
+    link_or_copy,
+    make_directory,
+    remove_tree,
+    scratch_directory,
+    sha256_file,
+    sync_tree,
+    write_whole,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+NOBODY = 65534
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A directory that an unprivileged user owns and reaches (tmp_path is root's alone)."""
+    place = Path(tempfile.mkdtemp(prefix="altai-test."))
+    if os.geteuid() == 0:
+        os.chown(place, NOBODY, NOBODY)
+    yield place
+    shutil.rmtree(place)
+
+
+def as_ordinary_user(work: Callable[[], None]) -> None:
+    """Run `work` in a child without root's rights, to which no permission would matter."""
+
+    def inner() -> None:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+
+    child = multiprocessing.get_context("fork").Process(target=inner)
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
+
+
+def test_write_whole_makes_parents_and_sets_the_mode(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file"
+    write_whole(path, b"one")
+    assert (path.read_bytes(), mode(path)) == (b"one", 0o644)
+    write_whole(path, b"two", mode=0o600)
+    assert (path.read_bytes(), mode(path)) == (b"two", 0o600)
+    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+
+
+def test_write_whole_gives_the_name_to_a_new_inode(tmp_path: Path) -> None:
+    """A second name of the old bytes, in a published release, keeps them."""
+    write_whole(tmp_path / "now", b"old")
+    os.link(tmp_path / "now", tmp_path / "released")
+    write_whole(tmp_path / "now", b"new")
+    assert (tmp_path / "released").read_bytes() == b"old"
+
+
+def test_write_whole_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None:
+    (tmp_path / "name" / "inside").mkdir(parents=True)
+    with pytest.raises(OSError, match="name"):
+        write_whole(tmp_path / "name", b"data")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["name"]
+
+
+def test_readers_see_old_or_new_bytes_but_no_mixture(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    states = (b"a" * 100_000, b"b" * 120_000)
+    write_whole(path, states[0])
+    done = threading.Event()
+    strange: list[int] = []
+
+    def read() -> None:
+        while not done.is_set():
+            seen = path.read_bytes()
+            if seen not in states:
+                strange.append(len(seen))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(100):
+        write_whole(path, states[number % 2])
+    done.set()
+    reader.join()
+    assert strange == []
+
+
+def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    program = (
+        "import sys; from pathlib import Path; from altai_build.tools.files import write_whole\n"
+        "while True:\n"
+        "    for byte in b'ab': write_whole(Path(sys.argv[1]), bytes([byte]) * 3_000_000)\n"
+    )
+    for delay in (0.0, 0.01, 0.03, 0.07):
+        path.unlink(missing_ok=True)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", program, str(path)],
+            env={"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 30
+        while not path.exists() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(delay)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        assert path.read_bytes() in (b"a" * 3_000_000, b"b" * 3_000_000)
+
+
+def test_a_place_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path, open_place: Path) -> None:
+    (tmp_path / "file").touch()
+    for attempt in (
+        lambda: write_whole(tmp_path / "file" / "below", b""),
+        lambda: make_directory(tmp_path / "file" / "below"),
+    ):
+        with pytest.raises(InputError, match="cannot write in"):
+            attempt()
+    with pytest.raises(InputError, match="cannot write in"), file_lock(tmp_path):
+        pass
+    closed = open_place / "closed"
+    closed.mkdir(mode=0o555)
+
+    def work() -> None:
+        for attempt in (
+            lambda: write_whole(closed / "file", b""),
+            lambda: make_directory(closed / "folder"),
+            lambda: file_lock(closed / "lock").__enter__(),
+            lambda: scratch_directory(closed, "x").__enter__(),
+        ):
+            with pytest.raises(InputError, match=f"cannot write in {closed}"):
+                attempt()
+
+    as_ordinary_user(work)
+
+
+def test_sync_tree_passes_what_is_no_plain_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_text("x")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    sync_tree(tmp_path)
+
+
+def test_scratch_directory_is_private_and_goes_away(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), scratch_directory(tmp_path / "new", "build") as place:
+        assert (place.parent, mode(place)) == (tmp_path / "new", 0o700)
+        assert place.name.startswith("build.")
+        (place / "file").write_text("x")
+        raise KeyError
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_remove_tree_of_nothing(tmp_path: Path) -> None:
+    remove_tree(tmp_path / "nothing")
+
+
+def test_remove_tree_does_not_follow_links(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("x")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "link").symlink_to(tmp_path / "kept")
+    remove_tree(tmp_path / "tree")
+    assert (tmp_path / "kept" / "file").exists()
+    assert not (tmp_path / "tree").exists()
+
+
+@pytest.mark.parametrize("closed", [0o555, 0o111, 0o333, 0o000])
+def test_remove_tree_opens_closed_directories_and_touches_no_other_name(
+    open_place: Path, closed: int
+) -> None:
+    """Real source trees hold read-only directories; files in them may be hard links of released ones."""
+
+    def work() -> None:
+        kept = open_place / "released"
+        kept.write_text("x")
+        kept.chmod(0o444)
+        inner = open_place / "tree" / "inner"
+        (inner / "deep" / "er").mkdir(parents=True)
+        for folder in (inner / "deep" / "er", inner / "deep", inner):
+            os.link(kept, folder / "linked")
+            (folder / "link").symlink_to(kept)
+            folder.chmod(closed)
+        open_place.joinpath("tree", "only").mkdir()
+        os.link(kept, open_place / "tree" / "only" / "linked")
+        open_place.joinpath("tree", "only").chmod(closed)
+        open_place.joinpath("tree").chmod(closed)
+        open_place.chmod(0o1777)
+        remove_tree(open_place / "tree")
+        assert not (open_place / "tree").exists()
+        assert mode(open_place) == 0o1777
+        assert (mode(kept), kept.stat().st_nlink) == (0o444, 1)
+
+    as_ordinary_user(work)
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
+def test_sha256_file(tmp_path: Path, size: int) -> None:
+    data = os.urandom(size)
+    (tmp_path / "file").write_bytes(data)
+    assert sha256_file(tmp_path / "file") == hashlib.sha256(data).hexdigest()
+
+
+def test_link_shares_the_inode(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("x")
+    link_or_copy(tmp_path / "one", tmp_path / "two")
+    assert (tmp_path / "one").samefile(tmp_path / "two")
+    with pytest.raises(FileExistsError):
+        link_or_copy(tmp_path / "one", tmp_path / "two")
+
+
+def test_copy_where_a_link_cannot_reach(tmp_path: Path, require: Callable[[bool, str], None]) -> None:
+    require(
+        os.path.isdir("/dev/shm") and os.stat("/dev/shm").st_dev != tmp_path.stat().st_dev,
+        "there is no second file system at /dev/shm",
+    )
+    source = tmp_path / "one"
+    source.write_text("x")
+    os.utime(source, (1_000_000, 1_000_000))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        link_or_copy(source, Path(other, "two"))
+        assert [entry.name for entry in Path(other).iterdir()] == ["two"]
+        copy = Path(other, "two")
+        assert (copy.read_text(), copy.stat().st_mtime) == ("x", 1_000_000)
+
+
+def test_lock_keeps_another_process_out_until_its_holder_ends(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from altai_build.tools.files import file_lock\n"
+        "with file_lock(Path(sys.argv[1])) as held: print(held, flush=True); time.sleep(600)\n"
+    )
+    lock = tmp_path / "place" / "lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program, str(lock)],
+        env={"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"True\n"
+        with file_lock(lock, blocking=False) as held:
+            assert held is False
+        holder.kill()
+    with file_lock(lock) as held:
+        assert held is True
+    with file_lock(lock, blocking=False) as held:
+        assert held is True
+
+
+def test_a_waiting_lock_is_given_when_it_comes_free(tmp_path: Path) -> None:
+    order: list[str] = []
+    inside = threading.Event()
+
+    def hold() -> None:
+        with file_lock(tmp_path / "lock"):
+            inside.set()
+            time.sleep(0.2)
+            order.append("holder leaves")
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert inside.wait(30)
+    with file_lock(tmp_path / "lock") as held:
+        order.append("waiter enters")
+        assert held
+    holder.join()
+    assert order == ["holder leaves", "waiter enters"]

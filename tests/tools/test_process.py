@@ -1,0 +1,274 @@
+"""The one door to other programs: what a child gets, and what is told of how it ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError, ToolMissing
+from altai_build.tools import process
+from altai_build.tools.process import ProgramFailed, describe_exit, run, start
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = 1200  # at 90 bytes each more than a pipe holds (64 KiB), let alone a reader's buffer (8 KiB)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def wait_until_gone(pid: int) -> bool:
+    deadline = time.monotonic() + 10
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not is_running(pid)
+
+
+def run_with_table(program: str) -> str:
+    """Run a Python program whose standard input is the table of ROWS rows, as a script in a pipe would have it."""
+    table = "".join(f"{number:04} repos/altai/{'x' * 72}\n" for number in range(ROWS))
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        input=table.encode(),
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        timeout=120,
+        check=True,
+    )
+    return result.stdout.decode()
+
+
+def test_children_that_drain_stdin_do_not_eat_the_callers_table() -> None:
+    """The hungry process: ssh, mock, rpm or gpg in a loop swallowed the rows that were still to come."""
+    output = run_with_table(
+        """
+        import sys
+        from altai_build.tools.process import run
+        for line in sys.stdin:
+            assert run(["cat"]).stdout == b""
+            print(line.split()[0])
+        """
+    )
+    assert output.split() == [f"{number:04}" for number in range(ROWS)]
+
+
+def test_children_of_several_threads_do_not_eat_the_callers_table() -> None:
+    output = run_with_table(
+        """
+        import sys
+        from concurrent.futures import ThreadPoolExecutor
+        from altai_build.tools.process import run, start
+        def work(line):
+            with start(["cat"]) as child:
+                assert child.stdout.read() == b""
+            assert run(["cat"], input=line.encode()).stdout == line.encode()
+            return line.split()[0]
+        with ThreadPoolExecutor(4) as pool:
+            waiting = []
+            for line in sys.stdin:
+                waiting.append(pool.submit(work, line))
+                if len(waiting) > 8:
+                    print(waiting.pop(0).result())
+            for row in waiting:
+                print(row.result())
+        """
+    )
+    assert output.split() == [f"{number:04}" for number in range(ROWS)]
+
+
+def test_child_sees_only_the_allowed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_TOKEN", "secret")
+    monkeypatch.setenv("LC_ALL", "xx_XX")
+    monkeypatch.setenv("LD_PRELOAD", "")
+    monkeypatch.setenv("HOME", "/home/of/somebody")
+    output = run(["env", "-0"], env={"SOURCE_DATE_EPOCH": "1"}).text
+    seen = dict(row.split("=", 1) for row in output.split("\0") if row)
+    assert set(seen) <= {"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LC_ALL", "TZ", "SOURCE_DATE_EPOCH"}
+    assert (seen["HOME"], seen["LC_ALL"], seen["TZ"]) == ("/home/of/somebody", "C.UTF-8", "UTC")
+    assert seen["SOURCE_DATE_EPOCH"] == "1"
+
+
+def test_child_inherits_no_open_files(tmp_path: Path) -> None:
+    with open(tmp_path / "held", "w") as held:
+        os.set_inheritable(held.fileno(), True)
+        listed = run(["ls", "-l", "/proc/self/fd"]).text
+    assert "held" not in listed
+
+
+def test_child_leads_a_session_of_its_own() -> None:
+    """So that Ctrl-C at the terminal reaches the parent alone."""
+    program = "import os; print(os.getsid(0) == os.getpid())"
+    assert run([sys.executable, "-c", program]).text == "True\n"
+
+
+def test_exit_status_and_signal_are_told_apart() -> None:
+    with pytest.raises(ProgramFailed) as left:
+        run(["sh", "-c", "echo 'no space' >&2; exit 7"])
+    assert left.value.result.returncode == 7
+    assert str(left.value) == "sh exited with 7\n$ sh -c 'echo '\"'\"'no space'\"'\"' >&2; exit 7'\nno space"
+    with pytest.raises(ProgramFailed) as killed:
+        run(["sh", "-c", "kill -TERM $$"])
+    assert killed.value.result.returncode == -signal.SIGTERM
+    assert killed.value.what == "sh was killed by SIGTERM"
+
+
+def test_describe_exit() -> None:
+    assert [describe_exit(code) for code in (0, 139, -11, -99)] == [
+        "exited with 0",
+        "exited with 139",
+        "was killed by SIGSEGV",
+        "was killed by signal 99",
+    ]
+
+
+@pytest.mark.parametrize(("ok", "fails"), [((0,), True), ((0, 1), False), ((), False), ((1,), False)])
+def test_allowed_statuses(ok: tuple[int, ...], fails: bool) -> None:
+    if fails:
+        with pytest.raises(ProgramFailed):
+            run(["false"], ok=ok)
+    else:
+        assert run(["false"], ok=ok).returncode == 1
+
+
+def test_the_command_in_an_error_can_be_pasted(tmp_path: Path) -> None:
+    awkward = tmp_path / 'it\'s a "file" $HOME'
+    with pytest.raises(ProgramFailed) as failed:
+        run(["ls", str(awkward)])
+    command = failed.value.why.splitlines()[0]
+    assert command.startswith("$ ")
+    awkward.touch()
+    pasted = subprocess.run(["sh", "-c", command[2:]], stdout=subprocess.PIPE, check=True)
+    assert pasted.stdout.decode() == f"{awkward}\n"
+
+
+def test_a_complaint_is_the_end_of_stderr() -> None:
+    result = run(["sh", "-c", "seq 1 1000 >&2"])
+    assert result.complaint.split() == [str(number) for number in range(989, 1001)]
+
+
+def test_timeout_ends_the_child_with_all_it_started() -> None:
+    begin = time.monotonic()
+    with pytest.raises(ProgramFailed) as stopped:
+        run(["sh", "-c", "sleep 600 & echo $!; wait"], timeout=0.5)
+    assert time.monotonic() - begin < 10
+    assert stopped.value.what == "sh was killed by SIGKILL"
+    assert stopped.value.why.endswith("\nstopped after 0.5 seconds")
+    assert wait_until_gone(int(stopped.value.result.stdout))
+
+
+def test_leaving_the_block_early_ends_the_child() -> None:
+    with pytest.raises(KeyError), start(["sleep", "600"]) as child:
+        raise KeyError
+    assert child.returncode == -signal.SIGKILL
+    assert not is_running(child.pid)
+
+
+def test_output_can_be_read_while_the_child_works() -> None:
+    with start(["sh", "-c", "echo first; read never <&1; sleep 600"]) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"first\n"
+        assert is_running(child.pid)
+
+
+def test_kill_all_ends_children_and_grandchildren_of_all_threads() -> None:
+    begun = threading.Barrier(4)
+    pids: list[int] = []
+
+    def work() -> int:
+        with start(["sh", "-c", "sleep 600 & echo $!; wait"]) as child:
+            assert child.stdout is not None
+            pids.extend((child.pid, int(child.stdout.readline())))
+            begun.wait(timeout=30)
+            return child.wait()
+
+    with ThreadPoolExecutor(3) as pool:
+        results = [pool.submit(work) for _ in range(3)]
+        begun.wait(timeout=30)
+        assert len(pids) == 6
+        assert all(is_running(pid) for pid in pids)
+        process.kill_all()
+        assert [result.result(timeout=30) for result in results] == [-signal.SIGKILL] * 3
+    assert all(wait_until_gone(pid) for pid in pids)
+
+
+def test_missing_program() -> None:
+    with pytest.raises(ToolMissing) as missing:
+        run(["no-such-program", "--help"])
+    assert str(missing.value) == (
+        "the program no-such-program is not installed\n"
+        "it is on neither PATH nor in an sbin directory\n"
+        "What to do: run scripts/setup, or `altai-build doctor` to see all that is missing"
+    )
+    with pytest.raises(ToolMissing):
+        run(["/no/such/program"])
+
+
+def test_file_that_cannot_be_executed(tmp_path: Path) -> None:
+    plain = tmp_path / "program"
+    plain.write_text("#!/bin/sh\n")
+    with pytest.raises(ToolMissing, match="cannot be executed"):
+        run([str(plain)])
+    plain.write_bytes(b"\x7fELF, but not really")
+    plain.chmod(0o755)
+    with pytest.raises(ToolMissing, match="cannot be executed"):
+        run([str(plain)])
+
+
+def test_missing_working_directory_is_not_taken_for_a_missing_program(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="gone"):
+        run(["true"], cwd=tmp_path / "gone")
+
+
+def test_programs_in_sbin_are_found_without_it_on_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert process.find("ldconfig") in ("/usr/sbin/ldconfig", "/sbin/ldconfig")
+    assert process.find("no-such-program") is None
+
+
+def test_nul_byte_in_an_argument() -> None:
+    with pytest.raises(InputError, match="NUL byte"):
+        run(["echo", "a\0b"])
+
+
+def test_input_output_and_errors(tmp_path: Path) -> None:
+    data = os.urandom(1 << 20)
+    assert run(["cat"], input=data).stdout == data
+    assert run(["cat"], input=b"").stdout == b""
+    both = run(["sh", "-c", "echo out; echo err >&2"])
+    assert (both.stdout, both.stderr) == (b"out\n", b"err\n")
+    merged = run(["sh", "-c", "echo out; echo err >&2"], merge_stderr=True)
+    assert (merged.stdout, merged.stderr) == (b"out\nerr\n", b"")
+    with open(tmp_path / "log", "wb") as log:
+        assert run(["sh", "-c", "echo out; echo err >&2"], stdout=log, merge_stderr=True).stdout == b""
+    assert (tmp_path / "log").read_bytes() == b"out\nerr\n"
+
+
+def test_text_keeps_bytes_that_are_not_utf8() -> None:
+    result = run(["printf", r"caf\351"])
+    assert result.text.encode("utf-8", "surrogateescape") == b"caf\xe9"
+
+
+def test_working_directory(tmp_path: Path) -> None:
+    assert run(["pwd", "-P"], cwd=tmp_path).text == f"{tmp_path.resolve()}\n"
+
+
+def test_every_command_is_logged_as_it_can_be_pasted(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, logger="altai_build"):
+        run(["echo", "two words"])
+    assert "$ echo 'two words'" in caplog.messages
