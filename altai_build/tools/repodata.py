@@ -1,0 +1,216 @@
+"""yum's metadata of a folder of RPMs, written by createrepo_c and read back by its library."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import createrepo_c
+
+from altai_build.errors import InputError
+from altai_build.model.nevra import Nevra
+from altai_build.model.release import Compat
+from altai_build.tools import process
+from altai_build.tools.files import link_or_copy, remove_tree, scratch_directory
+from altai_build.tools.rpmkeys import find_damaged
+
+REPODATA = "repodata"
+REPOMD = "repodata/repomd.xml"
+_COMPRESSION = {Compat.EL6: "gz", Compat.MODERN: "zstd"}  # yum on el6 knows gz, bz2 and xz (and is slow with xz)
+
+
+@dataclass(frozen=True)
+class MetadataFile:
+    """One file that repomd.xml names: its kind (`primary`, `filelists`, …), place and checksum."""
+
+    kind: str
+    location: str  # relative to the repository's folder
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class IndexedPackage:
+    """One package as the primary metadata describes it to a client."""
+
+    nevra: Nevra
+    location: str
+    sha256: str
+    size: int
+    sourcerpm: str
+    is_source: bool
+
+
+@dataclass(frozen=True)
+class Repodata:
+    """The metadata of one repository; `faults` says what in it does not fit together."""
+
+    revision: str
+    files: tuple[MetadataFile, ...]
+    packages: tuple[IndexedPackage, ...]
+    faults: tuple[str, ...]
+
+
+def write_repodata(
+    directory: Path, *, epoch: int, compat: Compat, reuse_from: Path | None = None, workers: int | None = None
+) -> bool:
+    """Write `repodata/` for the RPMs in `directory`, the same bytes for the same files and `epoch` (a Unix time).
+
+    Where `reuse_from` (the same repository of an earlier release) holds the very same inodes, its metadata is linked
+    instead and True returned. Raises InputError naming each damaged package: createrepo_c would index it and say
+    nothing.
+    """
+    names = package_names(directory)
+    if reuse_from is not None and _same_packages(directory, reuse_from, names):
+        _link_repodata(reuse_from, directory)
+        return True
+    damaged = find_damaged([directory / name for name in names])
+    if damaged:
+        raise InputError(
+            f"{len(damaged)} damaged packages in {directory}",
+            why="\n".join(f"{path.name}: {why}" for path, why in damaged),
+            todo="fetch or build them again",
+        )
+    remove_tree(directory / REPODATA)
+    with scratch_directory(directory, ".list") as scratch:
+        package_list = scratch / "packages"
+        package_list.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        words = [
+            _program(),
+            "--quiet",
+            "--no-database",
+            "--checksum",
+            "sha256",
+            "--general-compress-type",
+            _COMPRESSION[compat],
+            "--revision",
+            str(epoch),
+            "--set-timestamp-to-revision",
+            "--workers",
+            str(workers or os.cpu_count() or 1),
+            "--pkglist",
+            str(package_list),
+            str(directory),
+        ]
+        process.run(words, env={"SOURCE_DATE_EPOCH": str(epoch)})
+    written = read_repodata(directory)
+    if sorted(package.location for package in written.packages) != names or written.faults:
+        raise InputError(
+            f"createrepo_c left packages of {directory} out",
+            why="\n".join(written.faults) or "its list of packages is not what is in the folder",
+        )
+    return False
+
+
+def package_names(directory: Path) -> list[str]:
+    """The RPM files of a repository's folder, sorted."""
+    return sorted(entry.name for entry in os.scandir(directory) if entry.name.endswith(".rpm"))
+
+
+def _same_packages(directory: Path, other: Path, names: list[str]) -> bool:
+    """True when both folders hold the same names and inodes, and the other's metadata is whole."""
+    if not (other / REPOMD).is_file() or package_names(other) != names:
+        return False
+    if not all(os.path.samefile(directory / name, other / name) for name in names):
+        return False
+    there = read_repodata(other)
+    return not there.faults and sorted(package.location for package in there.packages) == names
+
+
+def _link_repodata(source: Path, destination: Path) -> None:
+    """Hard links to the metadata files; signatures are made anew, by whichever key signs this release."""
+    remove_tree(destination / REPODATA)
+    (destination / REPODATA).mkdir()
+    for name in ("repomd.xml", *(Path(file.location).name for file in read_repodata(source).files)):
+        link_or_copy(source / REPODATA / name, destination / REPODATA / name)
+
+
+def _program() -> str:
+    """The createrepo_c that comes with the library, without its Python wrapper; else the system's."""
+    found = importlib.util.find_spec("createrepo_c")
+    for place in (found.submodule_search_locations or []) if found else []:
+        inside = Path(place, "data", "bin", "createrepo_c")
+        if inside.is_file():
+            return str(inside)
+    beside = Path(sys.executable).with_name("createrepo_c")
+    return str(beside) if beside.is_file() else "createrepo_c"
+
+
+def read_repodata(directory: Path) -> Repodata:
+    """What a client learns of the repository in `directory`, with every checksum of repomd.xml compared.
+
+    Raises InputError when there is no readable repomd.xml; anything else that is wrong is one of the `faults`.
+    """
+    repomd = createrepo_c.Repomd()
+    try:
+        createrepo_c.xml_parse_repomd(str(directory / REPOMD), repomd)
+    except (OSError, createrepo_c.CreaterepoCError) as error:
+        raise InputError(
+            f"{directory} is not a yum repository",
+            why=f"{REPOMD} cannot be read: {error}",
+            todo="check the path; a release's repositories are its subfolders",
+        ) from error
+    files, faults = [], []
+    for record in sorted(repomd.records, key=lambda record: str(record.type)):
+        file = MetadataFile(
+            kind=record.type,
+            location=record.location_href,
+            sha256=record.checksum if record.checksum_type == "sha256" else "",
+            size=record.size,
+        )
+        files.append(file)
+        faults += _faults(directory, file)
+    kinds = {file.kind: directory / file.location for file in files}
+    faults += [f"{REPOMD} names no {kind}" for kind in ("primary", "filelists", "other") if kind not in kinds]
+    packages: tuple[IndexedPackage, ...] = ()
+    if not faults:
+        try:
+            packages = tuple(_packages(kinds["primary"]))
+        except createrepo_c.CreaterepoCError as error:
+            faults.append(f"{kinds['primary'].name} cannot be read: {error}")
+    return Repodata(
+        revision=repomd.revision or "", files=tuple(files), packages=packages, faults=tuple(faults)
+    )
+
+
+def _faults(directory: Path, file: MetadataFile) -> list[str]:
+    """What is wrong with one metadata file: missing, outside, of another size or other bytes."""
+    if Path(file.location).parent != Path(REPODATA):
+        return [f"{REPOMD} names a file outside {REPODATA}/: {file.location}"]
+    try:
+        data = (directory / file.location).read_bytes()
+    except OSError as error:
+        return [f"{file.location} cannot be read: {error.strerror}"]
+    if not file.sha256:
+        return [f"{file.location} has no SHA-256 in {REPOMD}"]
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        return [f"{file.location} is not what {REPOMD} says: another SHA-256"]
+    if len(data) != file.size:
+        return [f"{file.location} has {len(data)} bytes, {REPOMD} says {file.size}"]
+    return []
+
+
+def _packages(primary: Path) -> Iterator[IndexedPackage]:
+    """The packages of a primary.xml of any compression, in its order."""
+    found: list[createrepo_c.Package] = []
+    createrepo_c.xml_parse_primary(str(primary), pkgcb=found.append, do_files=False)
+    for package in found:
+        yield IndexedPackage(
+            nevra=Nevra(
+                name=package.name,
+                epoch=int(package.epoch or 0),
+                version=package.version,
+                release=package.release,
+                arch=package.arch,
+            ),
+            location=package.location_href,
+            sha256=package.pkgId if package.checksum_type == "sha256" else "",
+            size=package.size_package,
+            sourcerpm=package.rpm_sourcerpm or "",
+            is_source=package.arch in ("src", "nosrc"),
+        )
