@@ -24,7 +24,7 @@ Child = subprocess.Popen[bytes]
 
 # What a child may know of its parent's environment. Everything else is named by the call that needs it.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
-_running: set[Child] = set()
+_running: dict[Child, float] = {}  # with the grace period of each
 _running_lock = threading.Lock()
 
 
@@ -101,19 +101,22 @@ def run(
     merge_stderr: bool = False,
     ok: Sequence[int] = (0,),
     timeout: float | None = None,
+    grace: float = 0.0,
 ) -> Result:
     """Run a program to its end and return what it printed.
 
     Standard input is /dev/null unless `input` bytes are given: a child that drained the caller's stdin would end the
     caller's loop early. With `stdout` the output goes to that file instead of memory, and with `merge_stderr` the
-    errors follow it. `timeout` is in seconds. Raises ProgramFailed for a status not in `ok` (an empty `ok` allows
-    all), ToolMissing when there is no such program, InputError for an argument with a NUL byte.
+    errors follow it. `timeout` is in seconds; `grace` as for `start`. Raises ProgramFailed for a status not in `ok`
+    (an empty `ok` allows all), ToolMissing when there is no such program, InputError for an argument with a NUL byte.
     """
-    with start(argv, env=env, cwd=cwd, input=input, stdout=stdout, merge_stderr=merge_stderr) as child:
+    with start(
+        argv, env=env, cwd=cwd, input=input, stdout=stdout, merge_stderr=merge_stderr, grace=grace
+    ) as child:
         try:
             out, err = child.communicate(input=input, timeout=timeout)
         except subprocess.TimeoutExpired:
-            _kill(child)
+            _end({child: grace})
             out, err = child.communicate()
             err += f"\nstopped after {timeout:g} seconds".encode()
     result = Result(tuple(argv), child.returncode, out or b"", err or b"")
@@ -132,8 +135,13 @@ def start(
     input: bytes | None = None,
     stdout: IO[bytes] | None = None,
     merge_stderr: bool = False,
+    grace: float = 0.0,
 ) -> Iterator[Child]:
-    """A running child whose standard output can be read while it works; killed if the block is left early."""
+    """A running child whose standard output can be read while it works; ended if the block is left early.
+
+    With `grace` it is asked to end (SIGTERM) and killed only after so many seconds: for programs that must clean up
+    behind themselves, as mock, whose children lead sessions of their own.
+    """
     if any("\0" in word for word in argv):
         raise InputError("a name holds a NUL byte and cannot be given to a program", why=quoted(argv))
     log.debug("$ %s", quoted(argv))
@@ -159,34 +167,47 @@ def start(
             raise ToolMissing(f"{argv[0]} cannot be executed", why=str(error)) from error
         raise
     with _running_lock:
-        _running.add(child)
+        _running[child] = grace
     try:
         yield child
     finally:
         if child.poll() is None:
-            _kill(child)
-            child.wait()
+            _end({child: grace})
         for stream in (child.stdin, child.stdout, child.stderr):
             if stream is not None:
                 stream.close()
         with _running_lock:
-            _running.discard(child)
+            del _running[child]
 
 
 def kill_all() -> None:
     """End every child still running; called once, when the run is interrupted."""
     with _running_lock:
-        children = list(_running)
-    for child in children:
-        _kill(child)
+        children = dict(_running)
+    _end(children)
 
 
-def _kill(child: Child) -> None:
-    """Kill a child with everything it started (it leads its own session)."""
+def _end(children: Mapping[Child, float]) -> None:
+    """End children: all are told at once, then those with a grace period are waited for, then killed."""
+    told = [child for child, grace in children.items() if _signal(child, grace)]
+    for child in told:
+        try:
+            child.wait(timeout=children[child] or None)
+        except subprocess.TimeoutExpired:
+            if _signal(child, 0):
+                child.wait()
+
+
+def _signal(child: Child, grace: float) -> bool:
+    """Ask or make a child end, with everything in its session; False when this user may not do that."""
     try:
-        os.killpg(child.pid, signal.SIGKILL)
+        os.killpg(child.pid, signal.SIGTERM if grace else signal.SIGKILL)
     except ProcessLookupError:
         pass
+    except PermissionError:  # a program that has become another user, as mock does
+        log.warning("process %d belongs to another user and goes on until it ends by itself", child.pid)
+        return False
+    return True
 
 
 def missing(program: str) -> ToolMissing:
