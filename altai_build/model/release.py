@@ -17,6 +17,7 @@ T = TypeVar("T")
 MANIFEST = "release.json"
 CHECKSUMS = "SHA256SUMS"
 LATEST = "latest"
+KEY_PREFIX = "RPM-GPG-KEY-"
 
 
 class Compat(str, Enum):
@@ -24,6 +25,11 @@ class Compat(str, Enum):
 
     EL6 = "el6"
     MODERN = "modern"
+
+
+def compat_of(rhel: str | None) -> Compat:
+    """What a target can read where repos.yaml does not say: its `rhel` macro up to 6 means EL6."""
+    return Compat.EL6 if rhel is not None and rhel.isdigit() and int(rhel) <= 6 else Compat.MODERN
 
 
 @dataclass(frozen=True)
@@ -176,6 +182,11 @@ class Manifest:
             "skipped": [_plain(skip) for skip in sorted(self.skipped, key=lambda skip: skip.component)],
         }
         return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def section_name(project: str, repository: str) -> str:
+    """How a repository is called in the .repo file: `altai-deps-epel` for `deps/epel`."""
+    return f"{project}-{repository.replace('/', '-')}"
 
 
 def created_at(epoch: int) -> str:

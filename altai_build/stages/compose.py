@@ -1,0 +1,221 @@
+"""Lay out a release in a folder of its own: packages by hard link, repodata, .repo file, keys, manifest, checksums."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.model.nevra import is_safe_name
+from altai_build.model.openpgp import PublicKey
+from altai_build.model.release import (
+    CHECKSUMS,
+    KEY_PREFIX,
+    MANIFEST,
+    BuildRecord,
+    Compat,
+    Manifest,
+    Origin,
+    ReleasedPackage,
+    ReleasedRepository,
+    Signer,
+    SkippedComponent,
+    SuperprojectPin,
+    created_at,
+    section_name,
+)
+from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_whole
+from altai_build.tools.repodata import REPOMD, IndexedPackage, read_repodata, write_repodata
+from altai_build.tools.rpmkeys import read_public_keys, read_signatures
+from altai_build.tools.signer import KeyHome
+
+
+@dataclass(frozen=True)
+class KeyFile:
+    """A public key of the configuration: its name there and its file."""
+
+    name: str
+    file: Path
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One signed package to be put into a repository, and where it came from."""
+
+    path: Path
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class RepositoryPlan:
+    """One directory of the release; `key` is the name of the key that signs its packages."""
+
+    name: str
+    key: str
+    source: bool  # source RPMs only: published, but not offered to yum clients
+    packages: tuple[Placement, ...]
+    reuse_from: Path | None = None  # the same repository in the previous release
+
+
+@dataclass(frozen=True)
+class ReleasePlan:
+    """Everything a release is made of; `epoch` is the commit's time, `signing_key` a name out of `keys`."""
+
+    project: str
+    version: str
+    baseurl: str
+    epoch: int
+    compat: Compat
+    superproject: SuperprojectPin
+    previous: str | None
+    target: str
+    tool_version: str
+    keys: tuple[KeyFile, ...]
+    signing_key: str
+    repositories: tuple[RepositoryPlan, ...]
+    builds: tuple[BuildRecord, ...] = ()
+    skipped: tuple[SkippedComponent, ...] = ()
+
+    def key_file(self, name: str) -> Path:
+        """The file of a key by its name."""
+        return next(key.file for key in self.keys if key.name == name)
+
+
+def compose(directory: Path, plan: ReleasePlan, signer: KeyHome, key: PublicKey) -> Manifest:
+    """Fill an empty `directory` with the release but for its checksums, which `seal` adds once nothing else comes.
+
+    `signer` holds `key` unlocked. Raises InputError for packages that cannot be published (damaged, two of one name).
+    """
+    packages: list[ReleasedPackage] = []
+    for repository in plan.repositories:
+        folder = _lay_out(directory, repository)
+        write_repodata(folder, epoch=plan.epoch, compat=plan.compat, reuse_from=repository.reuse_from)
+        signer.detach_sign(folder / REPOMD, key)
+        packages += _describe(folder, repository, plan)
+    for name in _used_keys(plan):
+        write_whole(directory / f"{KEY_PREFIX}{name}", plan.key_file(name).read_bytes())
+    write_whole(directory / f"{plan.project}.repo", repo_file(plan).encode())
+    manifest = Manifest(
+        version=plan.version,
+        created=created_at(plan.epoch),
+        superproject=plan.superproject,
+        previous=plan.previous,
+        target=plan.target,
+        tool_version=plan.tool_version,
+        signed_by=plan.signing_key,
+        repositories=tuple(_repository(repository, plan) for repository in plan.repositories),
+        packages=tuple(packages),
+        builds=plan.builds,
+        skipped=plan.skipped,
+    )
+    write_whole(directory / MANIFEST, manifest.to_json().encode())
+    signer.detach_sign(directory / MANIFEST, key)
+    return manifest
+
+
+def seal(directory: Path, signer: KeyHome, key: PublicKey) -> None:
+    """Write and sign SHA256SUMS over every file there is; from now on nothing in the folder may change."""
+    for name in (CHECKSUMS, f"{CHECKSUMS}.asc"):
+        (directory / name).unlink(missing_ok=True)
+    files = sorted(
+        Path(folder, name).relative_to(directory).as_posix()
+        for folder, _, names in os.walk(directory)
+        for name in names
+    )
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:  # hashing lets other threads run
+        digests = pool.map(lambda name: sha256_file(directory / name), files)
+        text = "".join(f"{digest}  {name}\n" for digest, name in zip(digests, files))
+    write_whole(directory / CHECKSUMS, text.encode())
+    signer.detach_sign(directory / CHECKSUMS, key)
+
+
+def repo_file(plan: ReleasePlan) -> str:
+    """The .repo file for yum and dnf: one section for each repository of binary packages.
+
+    The key of the metadata is listed beside the key of the packages: repomd.xml is signed by us in mirrors too.
+    """
+    root = f"{plan.baseurl.rstrip('/')}/{plan.version}"
+    sections = []
+    for repository in plan.repositories:
+        if repository.source:
+            continue
+        keys = dict.fromkeys((repository.key, plan.signing_key))
+        lines = [
+            f"[{section_name(plan.project, repository.name)}]",
+            f"name={plan.project} {plan.version} {repository.name}",
+            f"baseurl={root}/{repository.name}/",
+            "enabled=1",
+            "gpgcheck=1",
+            "repo_gpgcheck=1",
+            "gpgkey=" + "\n       ".join(f"{root}/{KEY_PREFIX}{name}" for name in keys),
+        ]
+        sections.append("\n".join(lines) + "\n")
+    return "\n".join(sections)
+
+
+def _lay_out(directory: Path, repository: RepositoryPlan) -> Path:
+    """Hard links to the packages under their canonical names; raises InputError for two of one name."""
+    folder = make_directory(directory / repository.name)
+    for placement in repository.packages:
+        name = placement.path.name
+        if not is_safe_name(name) or not name.endswith(".rpm"):
+            raise InputError(f"{name!r} is no name for a package file", todo="rename it NAME-VERSION-RELEASE.ARCH.rpm")
+        try:
+            link_or_copy(placement.path, folder / name)
+        except FileExistsError as error:
+            raise InputError(
+                f"two packages want to be {repository.name}/{name}",
+                why=f"one of them is {placement.path}",
+                todo="see which components build it (`altai-build plan`) and leave one out",
+            ) from error
+    return folder
+
+
+def _describe(folder: Path, repository: RepositoryPlan, plan: ReleasePlan) -> list[ReleasedPackage]:
+    """The manifest's entries, from what the metadata tells clients: nothing is read or hashed twice."""
+    keys = read_public_keys(plan.key_file(repository.key))
+    indexed = {package.location: package for package in read_repodata(folder).packages}
+    return [
+        _entry(indexed[placement.path.name], folder, repository.name, keys, placement.origin)
+        for placement in repository.packages
+    ]
+
+
+def _entry(
+    package: IndexedPackage, folder: Path, repository: str, keys: tuple[PublicKey, ...], origin: Origin
+) -> ReleasedPackage:
+    """One package; an unsigned one has an empty signer, which verification then finds."""
+    signatures = read_signatures(folder / package.location)
+    key_id = signatures[0].key_id if signatures else ""
+    key = next((one for one in keys if one.covers(key_id)), None)
+    return ReleasedPackage(
+        name=package.nevra.name,
+        epoch=package.nevra.epoch,
+        version=package.nevra.version,
+        release=package.nevra.release,
+        arch=package.nevra.arch,
+        file=package.location,
+        repository=repository,
+        sha256=package.sha256,
+        size=package.size,
+        signer=Signer(key_id=key_id, fingerprint=key.fingerprint if key else ""),
+        sourcerpm=package.sourcerpm,
+        origin=origin,
+    )
+
+
+def _repository(repository: RepositoryPlan, plan: ReleasePlan) -> ReleasedRepository:
+    keys = read_public_keys(plan.key_file(repository.key))
+    return ReleasedRepository(
+        name=repository.name,
+        source=repository.source,
+        key=repository.key,
+        fingerprints=tuple(key.fingerprint for key in keys),
+    )
+
+
+def _used_keys(plan: ReleasePlan) -> list[str]:
+    """The names of the keys a client of this release needs."""
+    return sorted({plan.signing_key, *(repository.key for repository in plan.repositories)})

@@ -1,0 +1,110 @@
+"""Sign packages once: what was signed before is found again by the bytes it was made from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.errors import SigningFailed
+from altai_build.model.audit import SignatureCheck
+from altai_build.model.openpgp import PublicKey
+from altai_build.model.release import Compat
+from altai_build.tools.files import (
+    make_directory,
+    remove_tree,
+    scratch_directory,
+    sha256_file,
+    sync_directory,
+    sync_tree,
+)
+from altai_build.tools.rpmkeys import verify_signatures
+from altai_build.tools.signer import KeyHome
+
+
+@dataclass(frozen=True)
+class SignedPackage:
+    """A signed copy of an unsigned package; `reused` when it was signed by an earlier run."""
+
+    unsigned: Path
+    path: Path
+    reused: bool
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """The place in the store that belongs to one unsigned file, one key and one form of signature."""
+
+    unsigned: Path
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.unsigned.name
+
+
+def sign_packages(
+    unsigned: Sequence[Path],
+    *,
+    signer: KeyHome,
+    key: PublicKey,
+    key_file: Path,
+    store: Path,
+    compat: Compat,
+) -> tuple[SignedPackage, ...]:
+    """A signed copy of each package, in the order given; the originals are not touched.
+
+    The copies are kept in `store` by the SHA-256 of the unsigned bytes and the key, so that a package keeps its bytes
+    (and its inode) from release to release. Each is read again and must carry a good signature by `key` for somebody
+    who has `key_file` only, the kept ones too. Raises SigningFailed.
+    """
+    form = "v3" if compat is Compat.EL6 else "v4"
+    shelf = store / f"{key.fingerprint}-{form}"
+    slots = [_Slot(unsigned=path, folder=shelf / sha256_file(path)) for path in unsigned]
+    kept = {slot.path for slot in slots if slot.path.is_file()}
+    bad = {check.path for check in _unfit(sorted(kept), key, key_file)}
+    for path in bad:  # the store was damaged; what it was made from is at hand
+        remove_tree(path.parent)
+    missing = {slot.path: slot for slot in slots if slot.path not in kept - bad}
+    if missing:
+        _sign(list(missing.values()), signer, key, key_file, shelf, rpmv3=compat is Compat.EL6)
+    return tuple(
+        SignedPackage(unsigned=slot.unsigned, path=slot.path, reused=slot.path not in missing) for slot in slots
+    )
+
+
+def _sign(
+    slots: Sequence[_Slot], signer: KeyHome, key: PublicKey, key_file: Path, shelf: Path, *, rpmv3: bool
+) -> None:
+    """Sign copies in one go, verify them, and only then put each in its slot."""
+    make_directory(shelf)
+    with scratch_directory(shelf, ".signing") as scratch:
+        copies = []
+        for number, slot in enumerate(slots):  # two packages may have the same file name
+            copy = scratch / str(number) / slot.unsigned.name
+            copy.parent.mkdir()
+            shutil.copyfile(slot.unsigned, copy)
+            copies.append(copy)
+        signer.sign_rpms(copies, key, rpmv3=rpmv3)
+        unfit = _unfit(copies, key, key_file)
+        if unfit:
+            raise SigningFailed(
+                f"{len(unfit)} packages do not verify after signing",
+                why="\n".join(f"{check.path.name}: {check.verdict.value}: {check.detail}" for check in unfit),
+                todo=f"see that {key_file} is the public half of {key.key_id} (`altai-build keys list`)",
+            )
+        for copy in copies:
+            copy.chmod(0o644)
+        sync_tree(scratch)
+        for copy, slot in zip(copies, slots):
+            if not slot.folder.exists():  # the same bytes may have come under two paths
+                os.replace(copy.parent, slot.folder)
+        sync_directory(shelf)
+
+
+def _unfit(paths: Sequence[Path], key: PublicKey, key_file: Path) -> list[SignatureCheck]:
+    """The checks of those that a client with this key file would refuse, or that somebody else signed."""
+    checks = verify_signatures(paths, [key_file]) if paths else ()
+    return [check for check in checks if not check.good or check.fingerprint != key.fingerprint]
