@@ -205,8 +205,13 @@ class SrpmMaker:
         return f"{text}\n".encode()
 
     def _parts(self, sourced: Sourced) -> tuple[Part, ...]:
-        """The component's content and that of its own pinned submodules, at every depth."""
+        """The component's content and that of its own pinned submodules, at every depth.
+
+        The superproject's pins are components of their own, no part of its own archive.
+        """
         parts = [Part(store=sourced.store, commit=sourced.component.commit, folder="")]
+        if sourced.component.kind is Kind.ROOT:
+            return tuple(parts)
         for folder, store, commit in self.superproject.nested(
             sourced.store, sourced.component.commit, sourced.tree, sourced.component.url
         ):

@@ -74,6 +74,7 @@ def common_directory(place: Path) -> Path | None:
 
     Follows `.git` files and `commondir` of linked work trees (gitrepository-layout(5)).
     """
+    place = place.resolve()
     git_dir = place / ".git"
     if git_dir.is_file():
         head = git_dir.read_text(encoding="utf-8", errors="surrogateescape").strip()
@@ -145,6 +146,11 @@ class ObjectStore:
         check = self.run(["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], ok=())
         return check.returncode == 0
 
+    def has_content(self, commit: str) -> bool:
+        """True when every tree and blob of the commit is here, as it need not be in a partial clone."""
+        listed = self.run(["rev-list", "--objects", "--no-walk", "--missing=print", require_commit(commit)], ok=())
+        return listed.returncode == 0 and not any(line.startswith("?") for line in listed.text.splitlines())
+
     def tree(self, commit: str) -> tuple[TreeEntry, ...]:
         """Every leaf of the commit's tree, gitlinks included, in git's order."""
         raw = self.run(["ls-tree", "-r", "-z", "--full-tree", require_commit(commit)]).stdout
@@ -213,8 +219,8 @@ def require_commit(commit: str) -> str:
 def mirror(url: str, *, mirrors: Path, commit: str) -> Path:
     """A bare mirror of `url` in `mirrors` that holds `commit`, fetched when it is not there yet.
 
-    Everything reachable from the remote's refs is fetched, because counting needs the whole history; a commit on no
-    ref is then asked for by its id. Raises InputError naming the commit and the remote.
+    The commit is asked for by its id, with its whole history, because counting needs that; from a server that gives
+    no commits by id, all branches and tags are fetched. Raises InputError naming the commit and the remote.
     """
     name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:24]
     place = mirrors / f"{name}.git"
@@ -227,7 +233,7 @@ def mirror(url: str, *, mirrors: Path, commit: str) -> Path:
                 ["git", "init", "--quiet", "--bare", f"--object-format={format}", "--template=", str(place)]
             )
         complaint = ""
-        for wanted in ("+refs/*:refs/mirrored/*", commit):
+        for wanted in (f"+{commit}:refs/pins/{commit}", "+refs/*:refs/mirrored/*"):
             if _holds(place, commit):
                 break
             arguments = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"]

@@ -47,7 +47,8 @@ def read_header(path: Path) -> RpmHeader:
         recommends=_dependencies(header, "recommend"),
         files=_files(header),
         changelog=next(iter(header["changelogtext"]), ""),
-        payload_compressor=header["payloadcompressor"] or "none",  # rpm leaves the tag out for a plain payload
+        payload_compressor=header["payloadcompressor"]
+        or "none",  # rpm leaves the tag out for a plain payload
         file_digest_algorithm=_FILE_DIGESTS.get(header["filedigestalgo"] or 1, "unknown"),
         header_digest=header["sha256header"] or header["sha1header"] or "",
         payload_digest=next(iter(header["payloaddigest"]), ""),

@@ -195,7 +195,10 @@ def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> l
     """One rpmkeys process for all; should it die, one for each, so that the culprit is known."""
     names = [str(path.absolute()) for path in paths]
     result = process.run(
-        [*_rpmkeys(ring), "--checksig", "--verbose", *options, *names], env={"HOME": str(ring)}, ok=(), timeout=600
+        [*_rpmkeys(ring), "--checksig", "--verbose", *options, *names],
+        env={"HOME": str(ring)},
+        ok=(),
+        timeout=600,
     )
     reports = _split(names, result.text, result.stderr.decode("utf-8", "surrogateescape"))
     if result.returncode < 0 or reports is None:
@@ -254,7 +257,12 @@ def _judge(path: Path, report: _Report, keys: Sequence[PublicKey], now: datetime
         weaknesses=weaknesses(signatures, key),
         key_expired_on=expired,
         signed_after_expiry=bool(
-            expired and key and key.expires and signature and signature.created and signature.created > key.expires
+            expired
+            and key
+            and key.expires
+            and signature
+            and signature.created
+            and signature.created > key.expires
         ),
         detail="; ".join(line.text for line in report.lines if line.result != "OK") or report.complaint,
     )

@@ -208,7 +208,7 @@ class Superproject:
             inner_url = resolve_url(written, base=url or store.origin) if written else None
             submodule = Submodule(link=Gitlink(path=entry.path, commit=entry.oid), name=name, url=inner_url)
             places = [store.objects / "modules" / name] if name and not _climbs(name) else []
-            inner = next((found for place in places if (found := self._borrow_whole(place, entry.oid))), None)
+            inner = next((one for place in places if (one := self._borrow_whole(place, entry.oid))), None)
             inner = inner or self._mirrored(submodule)
             found.append((entry.path, inner, entry.oid))
             deeper = self.nested(inner, entry.oid, inner.tree(entry.oid), inner_url)
@@ -225,10 +225,11 @@ class Superproject:
 
     def _borrow_whole(self, place: Path, commit: str) -> ObjectStore | None:
         common = git.common_directory(place)
-        if common is None or common == self.common or git.is_shallow(common) or git.is_partial(common):
+        if common is None or common == self.common or git.is_shallow(common):
             return None
         store = ObjectStore.borrow(common, shadows=self.state / "shadows", origin=str(place), commit=commit)
-        return store if store.has(commit) else None
+        whole = store.has(commit) and (store.has_content(commit) if git.is_partial(common) else True)
+        return store if whole else None
 
     def _fetchable(self, submodule: Submodule) -> str:
         commit, path = submodule.link.commit, submodule.link.path
