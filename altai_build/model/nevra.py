@@ -46,11 +46,11 @@ def parse_nevra(text: str) -> Nevra | None:
     epoch, colon, bare = version.partition(":")
     if not colon:
         return Nevra(name=name, epoch=0, version=version, release=release, arch=arch)
-    if not epoch.isdigit() or not bare:
+    if not (epoch.isascii() and epoch.isdigit()) or not bare:
         return None
     return Nevra(name=name, epoch=int(epoch), version=bare, release=release, arch=arch)
 
 
 def is_safe_name(text: str) -> bool:
-    """True for a package or file name that can reach a command or a path: no leading `-`, no `/`, no `..`."""
-    return bool(_SAFE.fullmatch(text)) and ".." not in text
+    """True for a package or file name that can reach a command or a path: no leading `-`, no `/`, no `.` or `..`."""
+    return bool(_SAFE.fullmatch(text)) and text != "." and ".." not in text
