@@ -29,6 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("pipeline",),
     ("stages",),
+    ("rules",),
     ("ledger", "workspace"),
     ("tools", "config"),
     ("model",),

@@ -196,9 +196,7 @@ def created_at(epoch: int) -> str:
 
 def _plain(record: Any) -> dict[str, Any]:
     """A flat record as JSON wants it; tuples of strings become lists."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in vars(record).items()
-    }
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(record).items()}
 
 
 def _package_to_json(package: ReleasedPackage) -> dict[str, Any]:

@@ -161,7 +161,9 @@ def _lay_out(directory: Path, repository: RepositoryPlan) -> Path:
     for placement in repository.packages:
         name = placement.path.name
         if not is_safe_name(name) or not name.endswith(".rpm"):
-            raise InputError(f"{name!r} is no name for a package file", todo="rename it NAME-VERSION-RELEASE.ARCH.rpm")
+            raise InputError(
+                f"{name!r} is no name for a package file", todo="rename it NAME-VERSION-RELEASE.ARCH.rpm"
+            )
         try:
             link_or_copy(placement.path, folder / name)
         except FileExistsError as error:

@@ -38,7 +38,7 @@ def staging(releases: Path, version: str) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix=f".{version}.staging-", dir=releases))
         folder.chmod(0o755)  # it will be served; mkdtemp makes it private
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # of an inode: it outlives the rename, and ends with this process
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # an inode's: it outlives the rename and ends with us
     try:
         yield folder
     finally:
@@ -80,10 +80,9 @@ def recover(releases: Path) -> tuple[str, ...]:
     with _locked(releases):
         told = _finish(releases)
         for entry in sorted(releases.iterdir()):
-            if _STAGING.fullmatch(entry.name) and entry.is_dir() and not entry.is_symlink():
-                if _is_abandoned(entry):
-                    remove_tree(entry)
-                    told.append(f"removed {entry.name}, left by a run that was killed")
+            if _is_abandoned(entry):
+                remove_tree(entry)
+                told.append(f"removed {entry.name}, left by a run that was killed")
         return tuple(told)
 
 
@@ -144,7 +143,9 @@ def _locked(releases: Path) -> Iterator[None]:
 
 
 def _is_abandoned(folder: Path) -> bool:
-    """True when no living process holds the lock that `staging` took."""
+    """True for a staging folder when no living process holds the lock that `staging` took."""
+    if not _STAGING.fullmatch(folder.name) or folder.is_symlink() or not folder.is_dir():
+        return False
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

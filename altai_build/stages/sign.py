@@ -71,7 +71,8 @@ def sign_packages(
     if missing:
         _sign(list(missing.values()), signer, key, key_file, shelf, rpmv3=compat is Compat.EL6)
     return tuple(
-        SignedPackage(unsigned=slot.unsigned, path=slot.path, reused=slot.path not in missing) for slot in slots
+        SignedPackage(unsigned=slot.unsigned, path=slot.path, reused=slot.path not in missing)
+        for slot in slots
     )
 
 

@@ -1,0 +1,100 @@
+"""Rules on the packages of a release: all there, all listed, all signed, none twice."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from altai_build.errors import InputError
+from altai_build.model.audit import Severity
+from altai_build.model.release import ReleasedPackage
+from altai_build.rules.view import Fault, Outcome, ReleaseView, judge
+from altai_build.tools.repodata import Repodata, package_names
+from altai_build.tools.rpmkeys import verify_signatures
+
+
+def check_packages_listed(view: ReleaseView) -> Outcome:
+    """Packages on disk, in the metadata and in the manifest are the same ones, byte for byte."""
+    faults, examined = [], 0
+    manifest: dict[str, dict[str, ReleasedPackage]] = defaultdict(dict)
+    for package in view.manifest.packages if view.manifest else ():
+        manifest[package.repository][package.file] = package
+    for name, found in view.repodata.items():
+        if not isinstance(found, str) and not found.faults:  # those are told by the rule `repodata`
+            here = set(package_names(view.directory / name))
+            examined += max(1, len(here))  # an empty repository is rightly described by empty metadata
+            faults += _compare(name, here, found, manifest[name], view.digests)
+    unknown = manifest.keys() - {repository.name for repository in view.repositories}
+    faults += [
+        Fault(name, "the manifest has packages of a repository that it does not declare")
+        for name in sorted(unknown)
+    ]
+    return Outcome(examined, faults)
+
+
+def _compare(
+    repository: str,
+    here: set[str],
+    repodata: Repodata,
+    manifest: dict[str, ReleasedPackage],
+    digests: dict[str, str],
+) -> list[Fault]:
+    """Where folder, metadata and manifest of one repository disagree."""
+    faults = []
+    indexed = {package.location: package for package in repodata.packages}
+    for file in sorted(here | indexed.keys() | manifest.keys()):
+        subject = f"{repository}/{file}"
+        places = (("folder", file in here), ("metadata", file in indexed), ("manifest", file in manifest))
+        missing = [place for place, there in places if not there]
+        if missing:
+            faults.append(Fault(subject, f"it is not in the {' nor in the '.join(missing)}"))
+            continue
+        said, listed = manifest[file], indexed[file]
+        if not digests.get(subject) == listed.sha256 == said.sha256:
+            faults.append(Fault(subject, "the SHA-256 of file, metadata and manifest are not the same"))
+        if (said.nevra, said.sourcerpm) != (listed.nevra, listed.sourcerpm):
+            faults.append(Fault(subject, f"the manifest calls it {said.nevra}, it is {listed.nevra}"))
+    return faults
+
+
+def check_package_signatures(view: ReleaseView) -> Outcome:
+    """Every package is signed, wholly and rightly, by the key that its repository declares."""
+    faults: list[Fault] = []
+    examined = 0
+    packages = view.manifest.packages if view.manifest else ()
+    signers = {(package.repository, package.file): package.signer for package in packages}
+    for repository in view.repositories:
+        folder = view.directory / repository.name
+        try:
+            paths = [folder / name for name in package_names(folder)]
+            checks = verify_signatures(paths, [view.key_file(repository.key)])
+        except (InputError, OSError) as error:
+            faults.append(Fault(repository.name, getattr(error, "why", "") or str(error)))
+            continue
+        examined += len(checks)
+        weak: Counter[tuple[str, Severity]] = Counter()
+        for check in checks:
+            subject = f"{repository.name}/{check.path.name}"
+            if not check.good:
+                faults += [Fault(subject, message, severity) for message, severity in judge(check)]
+                continue
+            weak.update(judge(check))
+            signer = signers.get((repository.name, check.path.name))
+            if signer and signer.fingerprint != check.fingerprint:
+                faults.append(Fault(subject, f"the manifest says it is signed by {signer.fingerprint}"))
+        for (message, severity), count in weak.items():  # the same of each: once for all, or nobody reads it
+            faults.append(Fault(repository.name, f"{message} ({count} packages)", severity))
+    return Outcome(examined, faults)
+
+
+def check_duplicates(view: ReleaseView) -> Outcome:
+    """One NEVRA names one file: a client that is offered two takes either."""
+    packages = view.manifest.packages if view.manifest else ()
+    places: dict[str, list[str]] = defaultdict(list)
+    for package in packages:
+        places[str(package.nevra)].append(f"{package.repository}/{package.file}")
+    faults = [
+        Fault(nevra, f"it is there more than once: {', '.join(sorted(files))}")
+        for nevra, files in sorted(places.items())
+        if len(files) > 1
+    ]
+    return Outcome(len(packages), faults)
