@@ -60,6 +60,9 @@ SEVERAL_IMPORTERS = {"click", "rich", "yaml"}
 # Import name of what setup.cfg calls otherwise.
 IMPORT_NAMES = {"pyyaml": "yaml", "gitpython": "git", "python_gnupg": "gnupg"}
 
+# Required by the design and not imported so far; whoever imports one takes it out of here.
+STILL_TO_COME = {"git", "solv"}
+
 LONGEST_MODULE = 450  # lines
 LONGEST_FUNCTION = 100
 
@@ -215,7 +218,7 @@ def test_what_setup_cfg_requires_is_what_is_imported() -> None:
         for name in imported(Module(name=path.stem, path=path, tree=ast.parse(path.read_bytes())))
     }
     assert in_package - required == set(), "imported, and not in install_requires"
-    assert required - in_package - in_scripts == set(), "in install_requires, and imported by nothing"
+    assert required - in_package - in_scripts <= STILL_TO_COME, "in install_requires, and imported by nothing"
 
 
 BANNED_CALLS = {
