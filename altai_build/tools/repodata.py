@@ -21,7 +21,10 @@ from altai_build.tools.rpmkeys import find_damaged
 
 REPODATA = "repodata"
 REPOMD = "repodata/repomd.xml"
-_COMPRESSION = {Compat.EL6: "gz", Compat.MODERN: "zstd"}  # yum on el6 knows gz, bz2 and xz (and is slow with xz)
+_COMPRESSION = {
+    Compat.EL6: "gz",
+    Compat.MODERN: "zstd",
+}  # yum on el6 knows gz, bz2 and xz (and is slow with xz)
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,13 @@ class MetadataFile:
 
     kind: str
     location: str  # relative to the repository's folder
-    sha256: str
+    checksum: tuple[str, str]  # algorithm as createrepo names it, hexadecimal digest
     size: int
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256, empty when the repository uses something else."""
+        return self.checksum[1] if self.checksum[0] == "sha256" else ""
 
 
 @dataclass(frozen=True)
@@ -146,6 +154,21 @@ def read_repodata(directory: Path) -> Repodata:
 
     Raises InputError when there is no readable repomd.xml; anything else that is wrong is one of the `faults`.
     """
+    revision, files = read_repomd(directory)
+    faults = [fault for file in files for fault in _faults(directory, file)]
+    kinds = {file.kind: directory / file.location for file in files}
+    faults += [f"{REPOMD} names no {kind}" for kind in ("primary", "filelists", "other") if kind not in kinds]
+    packages: tuple[IndexedPackage, ...] = ()
+    if not faults:
+        try:
+            packages = tuple(_packages(kinds["primary"]))
+        except createrepo_c.CreaterepoCError as error:
+            faults.append(f"{kinds['primary'].name} cannot be read: {error}")
+    return Repodata(revision=revision, files=files, packages=packages, faults=tuple(faults))
+
+
+def read_repomd(directory: Path) -> tuple[str, tuple[MetadataFile, ...]]:
+    """Revision and metadata files that repomd.xml names, nothing compared. Raises InputError when it is unreadable."""
     repomd = createrepo_c.Repomd()
     try:
         createrepo_c.xml_parse_repomd(str(directory / REPOMD), repomd)
@@ -155,27 +178,16 @@ def read_repodata(directory: Path) -> Repodata:
             why=f"{REPOMD} cannot be read: {error}",
             todo="check the path; a release's repositories are its subfolders",
         ) from error
-    files, faults = [], []
-    for record in sorted(repomd.records, key=lambda record: str(record.type)):
-        file = MetadataFile(
+    files = tuple(
+        MetadataFile(
             kind=record.type,
             location=record.location_href,
-            sha256=record.checksum if record.checksum_type == "sha256" else "",
+            checksum=(record.checksum_type, record.checksum),
             size=record.size,
         )
-        files.append(file)
-        faults += _faults(directory, file)
-    kinds = {file.kind: directory / file.location for file in files}
-    faults += [f"{REPOMD} names no {kind}" for kind in ("primary", "filelists", "other") if kind not in kinds]
-    packages: tuple[IndexedPackage, ...] = ()
-    if not faults:
-        try:
-            packages = tuple(_packages(kinds["primary"]))
-        except createrepo_c.CreaterepoCError as error:
-            faults.append(f"{kinds['primary'].name} cannot be read: {error}")
-    return Repodata(
-        revision=repomd.revision or "", files=tuple(files), packages=packages, faults=tuple(faults)
+        for record in sorted(repomd.records, key=lambda record: str(record.type))
     )
+    return repomd.revision or "", files
 
 
 def _faults(directory: Path, file: MetadataFile) -> list[str]:

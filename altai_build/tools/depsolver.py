@@ -1,0 +1,276 @@
+"""Dependency resolution with libsolv over repodata: which exact packages a set of requirements needs, or why not."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import solv
+
+from altai_build.model.nevra import Nevra
+from altai_build.model.package import Dependency, RpmHeader
+from altai_build.tools.files import make_directory, sha256_file
+from altai_build.tools.metadata import RepositoryMetadata
+
+_SOLV_FORMAT = "1"  # part of a cache file's name; libsolv refuses files of another format itself
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """One package of a solution; `metadata` is None for a local RPM, whose path is `location`."""
+
+    nevra: Nevra
+    metadata: RepositoryMetadata | None
+    location: str
+    checksum: tuple[str, str]
+    size: int
+
+    @property
+    def line(self) -> str:
+        """`NEVRA algorithm:digest`, as buildroots are listed."""
+        return f"{self.nevra} {self.checksum[0]}:{self.checksum[1]}"
+
+
+class Unsatisfiable(Exception):
+    """No set of packages does; `problems` are libsolv's sentences, one a fact."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class Solver:
+    """A pool of packages to choose from. Not safe for threads: make one for each question, or lock it."""
+
+    def __init__(self, arch: str, *, cache: Path) -> None:
+        self._pool = solv.Pool()
+        self._pool.setdisttype(solv.Pool.DISTTYPE_RPM)
+        self._pool.setarch(arch)
+        self._cache = cache
+        self._metadata: dict[int, RepositoryMetadata] = {}
+        self._local: dict[int, Resolved] = {}
+        self._repos: list[tuple[solv.Repo, RepositoryMetadata]] = []
+        self._with_filelists = False
+        self._ready = False
+
+    def add_repository(self, metadata: RepositoryMetadata) -> None:
+        """Add a repository's packages, from libsolv's own cache of them where there is one."""
+        repo = self._pool.add_repo(metadata.source.name)
+        repo.priority = 99 - metadata.source.priority  # libsolv: the higher number wins
+        self._load(repo, metadata.primary, "primary", None)
+        self._metadata[repo.id] = metadata
+        self._repos.append((repo, metadata))
+        self._ready = False
+
+    def add_local(self, path: Path, header: RpmHeader, *, digest: str | None = None) -> None:
+        """Add an RPM that was just built; it is preferred to everything in the repositories."""
+        repo = self._pool.add_repo(f"local {path.name}")
+        repo.priority = 100
+        one = repo.add_solvable()
+        one.name, one.arch = header.nevra.name, header.nevra.arch
+        evr = header.nevra.evr
+        one.evr = evr if ":" in evr else f"0:{evr}"
+        one.add_provides(self._self(one))
+        for kind, dependencies in (("provides", header.provides), ("requires", header.requires)):
+            for dependency in dependencies:
+                if not dependency.name.startswith("rpmlib("):
+                    getattr(one, f"add_{kind}")(self._dep(dependency))
+        for dependency in header.conflicts:
+            one.add_conflicts(self._dep(dependency))
+        for dependency in header.obsoletes:
+            one.add_obsoletes(self._dep(dependency))
+        for file in header.files:
+            one.add_provides(self._pool.Dep(file.path))
+        self._local[one.id] = Resolved(
+            nevra=header.nevra,
+            metadata=None,
+            location=str(path),
+            checksum=("sha256", digest or sha256_file(path)),
+            size=path.stat().st_size,
+        )
+        self._ready = False
+
+    def resolve(self, requirements: Iterable[str], *, base: Iterable[Nevra] = ()) -> tuple[Resolved, ...]:
+        """The smallest preferred set of packages that provides all requirements, sorted by NEVRA.
+
+        A requirement is what a spec writes after BuildRequires: `name`, `name >= 1.2`, a file, or a rich dependency.
+        The packages of `base` are part of the answer as they are. Raises Unsatisfiable.
+        """
+        wanted, fixed = list(requirements), list(base)
+        self._prepare()
+        jobs, unknown = self._jobs(wanted, fixed)
+        if unknown and self._load_filelists():
+            jobs, unknown = self._jobs(wanted, fixed)
+        if unknown:
+            raise Unsatisfiable([f"nothing provides {name}" for name in unknown])
+        solver, problems = self._solve(jobs)
+        if problems and self._load_filelists():
+            jobs, _ = self._jobs(wanted, fixed)
+            solver, problems = self._solve(jobs)
+        if problems:
+            raise Unsatisfiable(sorted({str(rule.info().problemstr()) for p in problems for rule in _rules(p)}))
+        chosen = solver.transaction().newsolvables()
+        return tuple(sorted((self._resolved(one) for one in chosen), key=lambda one: str(one.nevra)))
+
+    def provided(self, requirement: str) -> bool:
+        """True when any package of the pool provides it."""
+        self._prepare()
+        if self._pool.whatprovides(self._parse(requirement)) or self._owners(requirement):
+            return True
+        return requirement.startswith("/") and self._load_filelists() and self.provided(requirement)
+
+    # ---- the pool --------------------------------------------------------------------------------------------
+
+    def _load(self, repo: solv.Repo, path: Path, part: str, language: str | None) -> None:
+        cached = self._cache / f"{path.name}-{part}.{_SOLV_FORMAT}.solv"
+        flags = solv.Repo.REPO_EXTEND_SOLVABLES if part == "filelists" else 0
+        if cached.is_file():
+            stream = solv.xfopen(str(cached))
+            loaded = repo.add_solv(stream, flags | (solv.Repo.REPO_LOCALPOOL if flags else 0))
+            stream.close()
+            if loaded:
+                return
+        stream = solv.xfopen(str(path))
+        repo.add_rpmmd(stream, "FL" if flags else language, flags | (solv.Repo.REPO_LOCALPOOL if flags else 0))
+        stream.close()
+        if not flags:
+            self._write(repo, cached)
+
+    def _write(self, repo: solv.Repo, cached: Path) -> None:
+        make_directory(cached.parent)
+        partial = cached.with_name(f".{cached.name}.{os.getpid()}")
+        stream = solv.xfopen(str(partial), "w")
+        repo.write(stream)
+        stream.close()
+        os.replace(partial, cached)
+
+    def _load_filelists(self) -> bool:
+        """Bring in the complete file lists, once; False when they are here already."""
+        if self._with_filelists:
+            return False
+        self._with_filelists = True
+        for repo, metadata in self._repos:
+            if metadata.filelists is not None:
+                self._load(repo, metadata.filelists, "filelists", "FL")
+        self._ready = False
+        self._prepare()
+        return True
+
+    def _prepare(self) -> None:
+        if self._ready:
+            return
+        self._pool.addfileprovides()
+        self._pool.createwhatprovides()
+        self._hide_excluded()
+        self._ready = True
+
+    def _hide_excluded(self) -> None:
+        """Take packages that a repository's exclude= or includepkgs= leaves out from the choice."""
+        hidden = [
+            one.id
+            for repo, metadata in self._repos
+            if metadata.source.exclude or metadata.source.only
+            for one in repo.solvables
+            if _left_out(one.name, metadata)
+        ]
+        if hidden:
+            self._pool.set_disabled_list(hidden)
+            self._pool.createwhatprovides()
+
+    # ---- one question ----------------------------------------------------------------------------------------
+
+    def _jobs(self, wanted: list[str], fixed: list[Nevra]) -> tuple[list[solv.Job], list[str]]:
+        jobs, unknown = [], []
+        for nevra in fixed:
+            found = [one for one in self._pool.whatprovides(self._pool.Dep(nevra.name)) if self._nevra(one) == nevra]
+            if found:
+                jobs.append(self._pool.Job(solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE, found[0].id))
+            else:
+                unknown.append(str(nevra))
+        for requirement in wanted:
+            dep = self._parse(requirement)
+            if not requirement.startswith("(") and not self._pool.whatprovides(dep):
+                owners = self._owners(requirement)
+                jobs += owners
+                if not owners:
+                    unknown.append(requirement)
+                continue
+            jobs.append(self._pool.Job(solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE_PROVIDES, dep.id))
+        return jobs, unknown
+
+    def _owners(self, path: str) -> list[solv.Job]:
+        """Jobs for a file that no package's dependencies speak of: libsolv indexes only those that some do."""
+        if not path.startswith("/"):
+            return []
+        owners = self._pool.select(path, solv.Selection.SELECTION_FILELIST)
+        return [] if owners.isempty() else list(owners.jobs(solv.Job.SOLVER_INSTALL))
+
+    def _solve(self, jobs: list[solv.Job]) -> tuple[solv.Solver, list[solv.Problem]]:
+        solver = self._pool.Solver()
+        solver.set_flag(solv.Solver.SOLVER_FLAG_IGNORE_RECOMMENDED, 1)
+        solver.set_flag(solv.Solver.SOLVER_FLAG_STRICT_REPO_PRIORITY, 1)
+        return solver, solver.solve(jobs)
+
+    def _parse(self, requirement: str) -> solv.Dep:
+        text = requirement.strip()
+        if text.startswith("("):
+            return self._pool.parserpmrichdep(text)
+        words = text.split()
+        dep = self._pool.Dep(words[0])
+        if len(words) == 3:
+            dep = dep.Rel(_FLAGS[words[1]], self._pool.Dep(words[2]))
+        return dep
+
+    def _dep(self, dependency: Dependency) -> solv.Dep:
+        if dependency.name.startswith("("):
+            return self._pool.parserpmrichdep(dependency.name)
+        dep = self._pool.Dep(dependency.name)
+        flags = _FLAGS.get(dependency.flags)
+        return dep.Rel(flags, self._pool.Dep(dependency.evr)) if flags and dependency.evr else dep
+
+    def _self(self, one: solv.XSolvable) -> solv.Dep:
+        return self._pool.Dep(one.name).Rel(solv.REL_EQ, self._pool.Dep(one.evr))
+
+    def _nevra(self, one: solv.XSolvable) -> Nevra:
+        epoch, _, rest = one.evr.rpartition(":")
+        version, _, release = rest.rpartition("-")
+        return Nevra(name=one.name, epoch=int(epoch or 0), version=version, release=release, arch=one.arch)
+
+    def _resolved(self, one: solv.XSolvable) -> Resolved:
+        if one.id in self._local:
+            return self._local[one.id]
+        checksum = one.lookup_checksum(solv.SOLVABLE_CHECKSUM)
+        location, _ = one.lookup_location()
+        return Resolved(
+            nevra=self._nevra(one),
+            metadata=self._metadata[one.repo.id],
+            location=location,
+            checksum=(checksum.typestr(), checksum.hex()),
+            size=one.lookup_num(solv.SOLVABLE_DOWNLOADSIZE),
+        )
+
+
+_FLAGS = {
+    "=": solv.REL_EQ,
+    "==": solv.REL_EQ,
+    "<": solv.REL_LT,
+    ">": solv.REL_GT,
+    "<=": solv.REL_LT | solv.REL_EQ,
+    ">=": solv.REL_GT | solv.REL_EQ,
+}
+
+
+def _rules(problem: solv.Problem) -> list[solv.XRule]:
+    """The rules that say why; the one libsolv blames first where it names no set."""
+    rules = problem.findallproblemrules()
+    return list(rules) if rules else [problem.findproblemrule()]
+
+
+def _left_out(name: str, metadata: RepositoryMetadata) -> bool:
+    source = metadata.source
+    if any(fnmatch.fnmatchcase(name, pattern) for pattern in source.exclude):
+        return True
+    return bool(source.only) and not any(fnmatch.fnmatchcase(name, pattern) for pattern in source.only)

@@ -1,0 +1,174 @@
+"""Files from http, https and file URLs: resumed, retried, and never under their final name before they are verified."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import random
+import shutil
+import time
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import requests
+
+from altai_build.errors import InputError
+from altai_build.tools.files import link_or_copy, make_directory, sha256_file
+
+ATTEMPTS = 4
+TIMEOUT = (15.0, 60.0)  # seconds to connect, and between two pieces of an answer
+_CHUNK = 1 << 18
+_PERMANENT = (400, 401, 403, 404, 405, 410)
+
+
+def fetch(
+    url: str,
+    destination: Path,
+    *,
+    size: int | None = None,
+    digest: tuple[str, str] | None = None,
+    limit: int = 8 << 30,
+) -> Path:
+    """Bring a file here under its final name, once its size (bytes) and digest (algorithm, hex) are right.
+
+    A file of that name with the right digest is kept as it is. Half a file is gone on with (HTTP ranges); passing
+    faults are tried again with growing pauses. More than `limit` bytes are refused. Raises InputError.
+    """
+    if destination.is_file() and digest is not None and file_digest(destination, digest[0]) == digest[1]:
+        return destination
+    make_directory(destination.parent)
+    if url.startswith("file:"):
+        return _copy(url, destination, digest)
+    # One partial per process: a second run that wants the same file must not write into the first one's.
+    partial = destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    complaint = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(min(8.0, 0.5 * 2**attempt) * (0.5 + random.random() / 2))  # noqa: S311 - no secret
+        try:
+            _get(url, partial, min(limit, size) if size else limit)
+        except _Passing as fault:
+            complaint = str(fault)
+            continue
+        complaint = _wrong(partial, size, digest)
+        if not complaint:
+            os.replace(partial, destination)
+            return destination
+        partial.unlink(missing_ok=True)
+    partial.unlink(missing_ok=True)
+    raise InputError(
+        f"{url} could not be fetched",
+        why=f"{complaint} (tried {ATTEMPTS} times)",
+        todo="check the network and the URL; what was fetched before is kept",
+    )
+
+
+class _Passing(Exception):
+    """A fault that another attempt may not meet."""
+
+
+def _get(url: str, partial: Path, limit: int) -> None:
+    have = partial.stat().st_size if partial.is_file() else 0
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers["Accept-Encoding"] = "identity"
+    try:
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+            if answer.status_code == 416:
+                partial.unlink(missing_ok=True)
+                raise _Passing("the server has another file now")
+            if answer.status_code in _PERMANENT:
+                raise InputError(
+                    f"{url} could not be fetched",
+                    why=f"the server answered {answer.status_code} {answer.reason}",
+                    todo="check the URL, or whether the mirror still has the file",
+                )
+            if answer.status_code not in (200, 206):
+                raise _Passing(f"the server answered {answer.status_code} {answer.reason}")
+            with open(partial, "ab" if answer.status_code == 206 else "wb") as stream:
+                for piece in answer.iter_content(_CHUNK):
+                    stream.write(piece)
+                    if stream.tell() > limit:
+                        raise InputError(
+                            f"{url} is larger than it should be", why=f"more than {limit} bytes came"
+                        )
+                stream.flush()
+                os.fsync(stream.fileno())
+    except requests.RequestException as error:
+        raise _Passing(str(error)) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise InputError(
+                f"cannot keep {url}", why=str(error), todo="make room, or name another --workspace"
+            ) from error
+        raise
+
+
+def _copy(url: str, destination: Path, digest: tuple[str, str] | None) -> Path:
+    source = file_of(url)
+    partial = destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    partial.unlink(missing_ok=True)
+    try:
+        # The metadata of a repository is replaced in place by some tools; packages never are, and may be linked.
+        if digest is None:
+            shutil.copyfile(source, partial)
+        else:
+            link_or_copy(source, partial)
+    except OSError as error:
+        raise InputError(f"{url} could not be read", why=str(error), todo="check the URL") from error
+    if digest is not None and file_digest(partial, digest[0]) != digest[1]:
+        partial.unlink()
+        raise InputError(f"{url} is not the file that was expected", why=f"its {digest[0]} is another")
+    os.replace(partial, destination)
+    partial.unlink(missing_ok=True)  # rename(2) does nothing when both names are one inode already
+    return destination
+
+
+def _wrong(path: Path, size: int | None, digest: tuple[str, str] | None) -> str:
+    have = path.stat().st_size
+    if size is not None and have != size:
+        return f"{have} bytes came instead of {size}"
+    if digest is not None and (found := file_digest(path, digest[0])) != digest[1]:
+        return f"its {digest[0]} is {found} instead of {digest[1]}"
+    return ""
+
+
+def file_digest(path: Path, algorithm: str) -> str:
+    """The hexadecimal digest of a file by the name repodata uses (`sha` is SHA-1). Raises InputError if unknown."""
+    if algorithm == "sha256":
+        return sha256_file(path)
+    try:
+        found = hashlib.new({"sha": "sha1"}.get(algorithm, algorithm), usedforsecurity=False)
+    except ValueError as error:
+        raise InputError(f"the checksum type {algorithm!r} is not known") from error
+    with open(path, "rb") as stream:
+        for piece in iter(lambda: stream.read(_CHUNK), b""):
+            found.update(piece)
+    return found.hexdigest()
+
+
+def file_of(url: str) -> Path:
+    """The path that a file URL names."""
+    return Path(unquote(urlsplit(url).path))
+
+
+def join(base: str, location: str) -> str:
+    """A location below a base URL. Raises InputError for one that would leave it."""
+    if location.startswith(("/", "-")) or ".." in location.split("/") or "://" in location:
+        raise InputError(f"{base} names the file {location!r}, which is outside the repository")
+    return f"{base.rstrip('/')}/{location}"
+
+
+def get_text(url: str, *, limit: int = 1 << 20) -> str:
+    """A small text from a URL (a mirror list, a key). Raises InputError."""
+    if url.startswith("file:"):
+        try:
+            return file_of(url).read_text(encoding="utf-8", errors="replace")[:limit]
+        except OSError as error:
+            raise InputError(f"{url} could not be read", why=str(error)) from error
+    try:
+        answer = requests.get(url, timeout=TIMEOUT)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise InputError(f"{url} could not be fetched", why=str(error)) from error
+    return answer.text[:limit]

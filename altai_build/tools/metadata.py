@@ -1,0 +1,124 @@
+"""The metadata of package repositories, fetched, verified and cached for the solver."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.tools import download
+from altai_build.tools.files import make_directory, scratch_directory
+from altai_build.tools.gpgv import verify_detached
+from altai_build.tools.repodata import MetadataFile, read_repomd
+
+
+@dataclass(frozen=True)
+class RepositorySource:
+    """A package repository to draw from, as dnf.conf or repos.yaml names it."""
+
+    name: str
+    urls: tuple[str, ...]
+    check_packages: bool  # gpgcheck
+    check_metadata: bool  # repo_gpgcheck
+    keys: tuple[Path, ...]
+    priority: int = 99  # as in dnf: the lower number wins
+    exclude: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()  # includepkgs; empty: all
+
+
+@dataclass(frozen=True)
+class RepositoryMetadata:
+    """One state of a repository's metadata on this machine."""
+
+    source: RepositorySource
+    url: str  # the one that answered; package locations start here
+    revision: str
+    primary: Path
+    filelists: Path | None
+    groups: Path | None
+
+    @property
+    def digest(self) -> str:
+        """What tells two states apart: the primary's checksum (its file name here)."""
+        return self.primary.name.split("-", 1)[0]
+
+
+def fetch_metadata(source: RepositorySource, cache: Path) -> RepositoryMetadata:
+    """The current metadata of a repository; only what changed since the last time is fetched.
+
+    With `check_metadata` repomd.xml must be signed by one of the repository's keys. Raises InputError naming each
+    URL that was tried.
+    """
+    place = make_directory(cache / hashlib.sha256(" ".join(source.urls).encode()).hexdigest()[:24])
+    complaints = []
+    for url in source.urls:
+        try:
+            return _from_url(source, url, place)
+        except InputError as error:
+            complaints.append(f"{error.what}: {error.why}" if error.why else error.what)
+    raise InputError(
+        f"the repository {source.name} cannot be used",
+        why="\n".join(complaints) or "it has no URL",
+        todo="check its baseurl in the target's mock configuration",
+    )
+
+
+def _from_url(source: RepositorySource, url: str, place: Path) -> RepositoryMetadata:
+    with scratch_directory(place, ".new") as scratch:
+        fresh = make_directory(scratch / "repodata") / "repomd.xml"
+        download.fetch(download.join(url, "repodata/repomd.xml"), fresh, limit=16 << 20)
+        if source.check_metadata:
+            signature = fresh.with_name("repomd.xml.asc")
+            download.fetch(download.join(url, "repodata/repomd.xml.asc"), signature, limit=1 << 20)
+            check = verify_detached(fresh, signature, source.keys)
+            if not check.good:
+                raise InputError(
+                    f"the metadata of {source.name} is not signed by its key",
+                    why=f"{check.verdict.value}: {check.detail}",
+                    todo="do not use this mirror until its owner has explained it",
+                )
+        revision, files = read_repomd(scratch)
+        shutil.copyfile(fresh, place / f".repomd.{os.getpid()}")
+        os.replace(place / f".repomd.{os.getpid()}", place / "repomd.xml")
+    named = {file.kind: file for file in files}
+    if "primary" not in named:
+        raise InputError(f"the repository {source.name} has no primary metadata")
+    return RepositoryMetadata(
+        source=source,
+        url=url,
+        revision=revision,
+        primary=_part(url, named["primary"], place),
+        filelists=_part(url, named["filelists"], place) if "filelists" in named else None,
+        groups=_part(url, named["group"], place) if "group" in named else None,
+    )
+
+
+def _part(url: str, file: MetadataFile, place: Path) -> Path:
+    algorithm, checksum = file.checksum
+    ending = "".join(Path(file.location).suffixes[-2:])
+    path = place / f"{checksum}-{file.kind}{ending}"
+    # The name holds the checksum and was given after the check; comparing again at each run would cost its reading.
+    if path.is_file() and path.stat().st_size == file.size:
+        return path
+    return download.fetch(
+        download.join(url, file.location), path, size=file.size or None, digest=(algorithm, checksum)
+    )
+
+
+def fetch_packages(
+    wanted: Sequence[tuple[RepositoryMetadata, str, tuple[str, str], int]], cache: Path
+) -> list[Path]:
+    """The packages (repository, location, (algorithm, checksum), size in bytes), from the cache or their repository."""
+    paths = []
+    for metadata, location, (algorithm, checksum), size in wanted:
+        path = cache / checksum[:2] / checksum / Path(location).name
+        if not (path.is_file() and path.stat().st_size == size):
+            download.fetch(
+                download.join(metadata.url, location), path, size=size or None, digest=(algorithm, checksum)
+            )
+        paths.append(path)
+    return paths
