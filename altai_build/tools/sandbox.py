@@ -41,15 +41,7 @@ class HostView:
             "--clearenv",
         ]
         words += ["--uid", str(BUILD_UID), "--gid", str(BUILD_UID), "--hostname", BUILD_HOST]
-        words += ["--ro-bind", "/usr", "/usr"]
-        for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-            place = Path("/", name)
-            if place.is_symlink():
-                words += ["--symlink", os.readlink(place), str(place)]
-            elif place.is_dir():
-                words += ["--ro-bind", str(place), str(place)]
-        for seen in ("/etc/alternatives", "/etc/ld.so.cache"):
-            words += ["--ro-bind-try", seen, seen]
+        words += _host_programs()
         accounts, groups = self._account_files()
         words += ["--ro-bind", str(accounts), "/etc/passwd", "--ro-bind", str(groups), "/etc/group"]
         words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/var/tmp"]  # noqa: S108
@@ -63,6 +55,88 @@ class HostView:
         accounts.write_text(_ACCOUNTS)
         groups.write_text(_GROUPS)
         return accounts, groups
+
+
+def _host_programs() -> list[str]:
+    """Options that show the host's programs, read-only, and nothing else of it."""
+    words = ["--ro-bind", "/usr", "/usr"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        place = Path("/", name)
+        if place.is_symlink():
+            words += ["--symlink", os.readlink(place), str(place)]
+        elif place.is_dir():
+            words += ["--ro-bind", str(place), str(place)]
+    for seen in ("/etc/alternatives", "/etc/ld.so.cache"):
+        words += ["--ro-bind-try", seen, seen]
+    return words
+
+
+# Its own processes, network (none), System V objects and host name; ends with its parent; no inherited environment.
+_APART = (
+    "--unshare-pid",
+    "--unshare-net",
+    "--unshare-ipc",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    "--die-with-parent",
+    "--new-session",
+    "--clearenv",
+    "--hostname",
+    BUILD_HOST,
+)
+
+
+@dataclass(frozen=True)
+class InstallView:
+    """The host's programs with a root to install into and packages to install, as root: scriptlets run in here."""
+
+    root: str  # where the root is on the host
+    packages: Path
+
+    ROOT = "/target"
+    PACKAGES = "/packages"
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """The command that runs `argv` in here; the root is at ROOT, the packages at PACKAGES."""
+        require_bubblewrap()
+        words = ["bwrap", *_APART, *_host_programs(), "--bind", self.root, self.ROOT]
+        words += [
+            "--dev",
+            f"{self.ROOT}/dev",
+            "--proc",
+            f"{self.ROOT}/proc",
+            "--proc",
+            "/proc",
+            "--dev",
+            "/dev",
+        ]
+        words += ["--ro-bind", str(self.packages), self.PACKAGES, "--tmpfs", "/tmp"]  # noqa: S108
+        for name, value in {**_FIXED, "HOME": "/nonexistent", "USER": "root", "LOGNAME": "root"}.items():
+            words += ["--setenv", name, value]
+        return [*words, "--", *argv]
+
+
+@dataclass(frozen=True)
+class RootView:
+    """A buildroot as `/`, with a writable BUILD_DIR; commands run as the unprivileged build user."""
+
+    root: str
+    build_dir: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """The command that runs `argv` in here.
+
+        bwrap starts as root so that the buildroot keeps its real owners; chroot(1) of the buildroot's own coreutils
+        then becomes the build user, and bwrap has already set no_new_privs, so nothing leads back.
+        """
+        require_bubblewrap()
+        words = ["bwrap", *_APART, "--bind", self.root, "/", "--dev", "/dev", "--proc", "/proc"]
+        words += ["--bind", str(self.build_dir), BUILD_DIR, "--chdir", BUILD_DIR]
+        for name, value in {**_FIXED, **self.environment}.items():
+            words += ["--setenv", name, value]
+        user = f"--userspec={BUILD_UID}:{BUILD_UID}"
+        return [*words, "--", "chroot", user, f"--groups={BUILD_UID}", "/", *argv]
 
 
 _FIXED = {

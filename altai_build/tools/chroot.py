@@ -1,0 +1,185 @@
+"""The embedded builder: an overlay on a shared base root, rpmbuild inside as an unprivileged user without network."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from altai_build.model.plan import BuildOutcome, BuildRequest, Failure
+from altai_build.tools import process
+from altai_build.tools.buildlog import first_error_line
+from altai_build.tools.buildroot import (
+    Buildroot,
+    InstallFailed,
+    Overlay,
+    Roots,
+    overlay_works,
+    require_root,
+)
+from altai_build.tools.files import link_or_copy, make_directory, scratch_directory
+from altai_build.tools.mockconfig import MockConfig
+from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, BUILD_UID, RootView, require_bubblewrap
+
+# Part of every build key: raise it when the same inputs would give other packages than before.
+RECIPE = "1"
+LOG = "build.log"
+_TOP = f"{BUILD_DIR}/build"
+_FOLDERS = ("BUILD", "BUILDROOT", "RPMS", "SOURCES", "SPECS", "SRPMS")
+
+
+@dataclass(frozen=True)
+class ChrootBuilder:
+    """Builds SRPMs in buildroots of a mock configuration; safe to call from several threads."""
+
+    config: MockConfig
+    roots: Roots
+    scratch: Path
+    macros: tuple[tuple[str, str], ...]  # the target's, over those of the mock configuration
+
+    name = "chroot"
+
+    @staticmethod
+    def check() -> None:
+        """Raise ToolMissing when this machine cannot run it."""
+        require_root()
+        require_bubblewrap()
+        for program in ("rpm", "unshare", "mount"):
+            if process.find(program) is None:
+                raise process.missing(program)
+
+    def version(self) -> str:
+        """What tells results of one way of building from those of another."""
+        return f"chroot {RECIPE}"
+
+    @cached_property
+    def overlays(self) -> bool:
+        """Whether overlayfs is to be had here; probed once."""
+        return overlay_works(self.scratch)
+
+    def prepare(self, buildroot: Buildroot) -> None:
+        """Make the base root now, so that builds that start together do not wait for one another."""
+        self.roots.base(buildroot)
+
+    def build(self, request: BuildRequest, buildroot: Buildroot) -> BuildOutcome:
+        """Rebuild the SRPM in a fresh buildroot. A failed build is a result; InputError is raised for the rest."""
+        started = time.monotonic()
+        log = request.result_dir / LOG
+        with scratch_directory(self.scratch, "build") as scratch, ExitStack() as stack:
+            try:
+                root, prefix = self._root(buildroot, scratch, stack)
+            except InstallFailed as error:
+                link_or_copy(error.log, request.result_dir / "root.log")
+                return self._outcome(
+                    request, Failure.DEPENDENCIES, request.result_dir / "root.log", started, buildroot
+                )
+            build_dir = make_directory(scratch / "builddir")
+            self._lay_out(build_dir, request)
+            view = RootView(root=root, build_dir=build_dir, environment=_environment(self.config, request))
+            with open(log, "wb") as stream:
+                done = process.run(
+                    [*self._personality(), *prefix, *view.command(self._rpmbuild(request))],
+                    stdout=stream,
+                    merge_stderr=True,
+                    ok=(),
+                )
+            if done.returncode != 0:
+                return self._outcome(request, Failure.BUILD, log, started, buildroot)
+            for package in sorted((build_dir / "build" / "RPMS").rglob("*.rpm")):
+                if package.is_file() and not package.is_symlink():
+                    target = request.result_dir / package.name
+                    os.rename(package, target)
+                    os.chown(target, os.geteuid(), os.getegid())
+                    target.chmod(0o644)
+        return self._outcome(request, None, log, started, buildroot)
+
+    def _root(self, buildroot: Buildroot, scratch: Path, stack: ExitStack) -> tuple[str, tuple[str, ...]]:
+        """Where the build's root will be, and the command prefix that brings it about."""
+        if not self.overlays:
+            place = scratch / "root"
+            self.roots.copy(buildroot, place)
+            return str(place), ()
+        layer = self.roots.layer(buildroot)
+        lowers = [self.roots.base(buildroot)] if layer is None else [layer, self.roots.base(buildroot)]
+        overlay = Overlay.lay(make_directory(scratch / "overlay"), lowers)
+        return str(overlay.merged), overlay.prefix
+
+    def _lay_out(self, build_dir: Path, request: BuildRequest) -> None:
+        """The build user's home: the SRPM, rpm's folders, the macros."""
+        macros = build_dir / ".rpmmacros"
+        macros.write_text(self._macro_file(request), encoding="utf-8")
+        folders = [make_directory(build_dir / "build" / name) for name in _FOLDERS]
+        source = build_dir / "build" / "SRPMS" / request.srpm.name
+        # A copy, not a link: the build user will own it, and the one in the workspace must not change hands.
+        source.write_bytes(request.srpm.read_bytes())
+        for path in (build_dir, build_dir / "build", *folders, macros, source):
+            os.chown(path, BUILD_UID, BUILD_UID)
+
+    def _macro_file(self, request: BuildRequest) -> str:
+        macros = {
+            **dict(self.config.macros),
+            **dict(self.macros),
+            "_topdir": _TOP,
+            "_rpmfilename": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+            "_buildhost": BUILD_HOST,
+            "use_source_date_epoch_as_buildtime": "1",
+            "source_date_epoch_from_changelog": "0",
+            "clamp_mtime_to_source_date_epoch": "1",
+            "build_mtime_policy": "clamp_to_source_date_epoch",
+            "_smp_mflags": f"-j{request.jobs}",
+            "_smp_build_ncpus": str(request.jobs),
+        }
+        return "".join(f"%{name} {_continued(value)}\n" for name, value in macros.items())
+
+    def _rpmbuild(self, request: BuildRequest) -> list[str]:
+        # BuildRequires were resolved and installed; a root's older rpm may not read the database the host's wrote.
+        return [
+            "rpmbuild",
+            "--rebuild",
+            "--nodeps",
+            "--target",
+            self.config.target_arch,
+            f"{_TOP}/SRPMS/{request.srpm.name}",
+        ]
+
+    def _personality(self) -> list[str]:
+        """A 32-bit target on a 64-bit kernel must see a 32-bit machine, or configure scripts are misled."""
+        if self.config.target_arch in ("i386", "i486", "i586", "i686", "athlon"):
+            return ["setarch", "i686"]
+        return []
+
+    def _outcome(
+        self, request: BuildRequest, failure: Failure | None, log: Path, started: float, buildroot: Buildroot
+    ) -> BuildOutcome:
+        rpms = tuple(sorted(request.result_dir.glob("*.rpm"))) if failure is None else ()
+        reason = first_error_line(log, failure) if failure is not None else ""
+        if failure is None and not rpms:
+            failure, reason = Failure.BUILD, "rpmbuild succeeded but made no package"
+        return BuildOutcome(
+            failure=failure,
+            rpms=rpms,
+            log=log,
+            reason=reason,
+            seconds=time.monotonic() - started,
+            buildroot=buildroot.lines,
+        )
+
+
+def _continued(value: str) -> str:
+    """A macro's body in a macro file, where a line break needs a backslash."""
+    return value.replace("\n", "\\\n")
+
+
+def _environment(config: MockConfig, request: BuildRequest) -> Mapping[str, str]:
+    names = ("TERM", "SHELL", "PROMPT_COMMAND", "HOSTNAME", "PATH", "HOME")
+    chosen = {name: value for name, value in config.environment if name not in names}
+    return {
+        **chosen,
+        "SHELL": "/bin/bash",
+        "TERM": "dumb",
+        "SOURCE_DATE_EPOCH": str(request.source_date_epoch),
+    }
