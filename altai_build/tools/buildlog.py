@@ -44,7 +44,7 @@ _BUILD_CAUSES = (
         r"|\S*ld(?:\.\w+)?: (?:cannot find|error|[^:]+: undefined)"
         r"|configure(?:\.\w+)?: error: |CMake Error\b|meson\.build:\d+:\d+: ERROR: |ERROR: Dependency .+ not found"
         r"|error(?:\[E\d+\])?: (?!Bad exit status)\S"  # rpmbuild, distutils, rustc, git
-        r"|fatal: |fatal error: |Error: |ERROR: (?!Exception\(|Command failed)|Can't locate \S+ in @INC"
+        r"|fatal: |fatal error: |Error: |ERROR: (?!Exception\(|Command failed|.*:$)|Can't locate \S+ in @INC"
         r"|.+: (?:command )?not found$"
         r"|[\w./-]+: (?:\d+: )?(?:\w+: )?(?:cannot (?:stat|create|open|access|remove|touch|find)\b|can't \w+ )"
         r"|.+: (?:No such file or directory|Permission denied|Is a directory|Not a directory|No space left on device)$"
@@ -60,7 +60,8 @@ _ECHOES = (
 )
 _TRACEBACK = "Traceback (most recent call last):"
 _SECTION = re.compile(r"^(?:Executing\(%\w+\)|Processing files: )")
-_BAD_EXIT = re.compile(r"^error: Bad exit status from \S+ \((%\w+)\)")
+_BAD_EXIT = re.compile(r"^\s*(?:error: )?Bad exit status from \S+ \((%\w+)\)")
+_SCRIPT_END = re.compile(r"^(?:\+ exit |RPM build errors:|error:$)")
 _COMMAND = re.compile(r"^\++ ")  # rpmbuild's scripts run under `sh -x`
 _NO_CAUSE = re.compile(
     r"\bwarning: |\.\.\. |\(ignored\)|^\s*(?:checking|Provides|Requires)\b|^RPM build errors:", re.I
@@ -96,8 +97,9 @@ def _build_cause(lines: list[str]) -> str:
     ends = [number for number, line in enumerate(section) if _BAD_EXIT.match(line)]
     if not ends:
         return _cause_in(section)
-    # mock reads the two outputs of rpmbuild by turns: what went to standard output may stand earlier than it happened.
-    script = [line for line in section[: ends[0]] if not line.startswith(("+ exit ", "RPM build errors:"))]
+    # mock reads the two outputs of rpmbuild by turns: what went to standard output may stand earlier than it happened,
+    # and in the middle of a line.
+    script = [line for line in section[: ends[0]] if not _SCRIPT_END.match(line)]
     commands = [number for number, line in enumerate(script) if _COMMAND.match(line)]
     printed = script[commands[-1] + 1 :] if commands else script
     found = _cause_in(printed) or _last(printed) or _cause_in(script)

@@ -40,6 +40,7 @@ _FAILURES = {
     90: Failure.BUILDROOT,  # bootstrap
     110: Failure.BUILDROOT,
 }
+_ENDED = (129, 141, 143)  # SIGHUP, SIGPIPE and SIGTERM, on which mock cleans up and leaves
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ class MockBuilder:
             files.remove_tree(result)  # mock adds to logs that are there
             files.make_directory(result)
             if os.geteuid() == 0:
-                os.chown(result, _caller(), _mock_group())
+                os.chown(result, _caller(), -1)
             with open(request.result_dir / OUTPUT, "wb") as output:
                 status = process.run(
                     arguments, env=_environment(), stdout=output, merge_stderr=True, ok=(), grace=GRACE
@@ -231,13 +232,17 @@ class MockBuilder:
                 todo="the host's rpm must look for databases in /var/lib/rpm: "
                 "echo '%_dbpath /var/lib/rpm' > /etc/rpm/macros.dbpath",
             )
+        reason = "" if failure is None else _reason(directory, failure, status)
         if failure is None and not rpms:
-            failure = Failure.BUILD
+            failure, reason = (
+                Failure.BUILD,
+                "no package was made: the spec has no %files for this architecture",
+            )
         return BuildOutcome(
             failure=failure,
             rpms=rpms,
             log=_log_of(directory, failure),
-            reason="" if failure is None else _reason(directory, failure, status),
+            reason=reason,
             seconds=seconds,
             buildroot=buildroot,
         )
@@ -260,6 +265,8 @@ def _judge(request: BuildRequest, status: int, config: MockConfig) -> Failure | 
         )
     if status in _FAILURES:
         return _FAILURES[status]
+    if status < 0 or status in _ENDED:
+        return Failure.BUILDROOT
     if (request.result_dir / "installed_pkgs.log").is_file():
         return Failure.BUILD
     return Failure.BUILDROOT if _is_source_package(request.srpm) else Failure.SRPM
@@ -277,6 +284,8 @@ def _reason(directory: Path, failure: Failure, status: int) -> str:
     """The line to show for a failure; build.log tells of rpmbuild, mock's own output of everything else."""
     if failure is Failure.BUSY:
         return "another process holds the chroot"
+    if status < 0 or status in _ENDED:
+        return f"mock {process.describe_exit(min(status, 128 - status))}"
     logs = ("build.log", OUTPUT) if failure is Failure.BUILD else (OUTPUT, "root.log")
     lines = (first_error_line(directory / log, failure) for log in logs)
     return next((line for line in lines if line), f"mock {process.describe_exit(status)}")
