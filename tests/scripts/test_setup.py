@@ -1,0 +1,212 @@
+"""scripts/setup makes what is missing, mends what is broken, and does nothing where nothing is to be done."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NOBODY = 65534
+PLAIN_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@pytest.fixture
+def checkout() -> Iterator[Path]:
+    """What scripts/setup reads of a checkout, with the few locked packages that it needs itself."""
+    place = Path(tempfile.mkdtemp(prefix="altai-setup."))
+    shutil.copytree(
+        ROOT / "altai_build", place / "first" / "altai_build", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (place / "first" / "scripts").mkdir()
+    for name in ("scripts/setup", "scripts/lib.sh", "setup.cfg", "pyproject.toml"):
+        shutil.copy2(ROOT / name, place / "first" / name)
+    lock = (ROOT / "requirements.lock").read_text()
+    blocks = re.findall(
+        r"^(?:setuptools|rpm|solv|createrepo-c)==.*\\\n(?:    --hash=.*\n)+", lock, re.MULTILINE
+    )
+    assert len(blocks) >= 4
+    (place / "first" / "requirements.lock").write_text("".join(blocks))
+    yield place / "first"
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def debian(require: Callable[[bool, str], None]) -> None:
+    """A system with dpkg, whose rpm has nothing installed."""
+    require(shutil.which("dpkg-query") is not None, "this is not a Debian system")
+
+
+def setup(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [checkout / "scripts" / "setup", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def assert_works(checkout: Path) -> None:
+    program = "import rpm, solv, createrepo_c, altai_build; print(altai_build.__file__)"
+    where = subprocess.run(
+        [checkout / ".venv/bin/python", "-I", "-c", program],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        cwd="/",
+        check=True,
+    ).stdout.decode()
+    assert where == f"{checkout}/altai_build/__init__.py\n"
+    script = (checkout / ".venv/bin/altai-build").read_text().splitlines()
+    assert script[0] == f"#!{checkout}/.venv/bin/python"
+
+
+def test_two_at_once_then_again_then_moved_and_broken(checkout: Path) -> None:
+    pair = [
+        subprocess.Popen(
+            [checkout / "scripts/setup"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    told = [one.communicate(timeout=300)[1] for one in pair]
+    assert [one.returncode for one in pair] == [0, 0], told
+    assert sorted("making .venv" in text for text in told) == [False, True]
+    assert sorted("waiting for another scripts/setup" in text for text in told) == [False, True]
+    assert_works(checkout)
+
+    begin = time.monotonic()
+    again = setup(checkout)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert time.monotonic() - begin < 10
+
+    moved = checkout.rename(checkout.with_name("second"))
+    (moved / ".venv/bin/python").unlink()
+    mended = setup(moved)
+    assert mended.returncode == 0, mended.stderr
+    assert_works(moved)
+
+
+def test_half_made_environment_is_made_again(checkout: Path) -> None:
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    (checkout / ".venv" / "bin" / "python").symlink_to("/usr/bin/python3")
+    (checkout / ".venv" / "pyvenv.cfg").write_text("home = /nowhere\n")
+    made = setup(checkout)
+    assert made.returncode == 0, made.stderr
+    assert_works(checkout)
+
+
+def test_a_file_that_is_not_the_locked_one_is_refused(checkout: Path) -> None:
+    lock = checkout / "requirements.lock"
+    lock.write_text(re.sub(r"sha256:[0-9a-f]{8}", "sha256:00000000", lock.read_text()))
+    refused = setup(checkout)
+    assert refused.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in refused.stderr
+    assert not (checkout / ".venv" / "lock.stamp").exists()
+
+
+def test_without_root_it_names_what_is_missing_and_the_command(
+    checkout: Path, debian: None, require: Callable[[bool, str], None]
+) -> None:
+    require(os.geteuid() == 0, "becoming another user needs root")
+    subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", checkout.parent], check=True)
+    (checkout / "dpkg").mkdir()  # in this data base of dpkg nothing is installed
+    told = subprocess.run(
+        [checkout / "scripts" / "setup"],
+        user=NOBODY,
+        group=NOBODY,
+        env={"PATH": PLAIN_PATH, "DPKG_ADMINDIR": str(checkout / "dpkg")},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 4
+    lines = told.stderr.splitlines()
+    packages = lines[0].removeprefix("setup: installing ")
+    assert {"rpm", "python3-rpm", "dnf", "bubblewrap", "gpg-agent"} <= set(packages.split())
+    assert lines[1:] == [
+        f"setup: these packages are missing, and installing them needs root: {packages}",
+        "  Run this as root, then scripts/setup again:",
+        f"      env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 install --yes --no-install-recommends {packages}",
+    ]
+    assert not (checkout / ".venv").exists()
+
+
+STUB_DNF = """#!/bin/sh
+printf '%s\\n' "$*" >>"$DNF_LOG"
+case $* in *epel-release) exit 0 ;; esac
+cat >/dev/null
+exit 1
+"""
+
+
+def run_on(system: Mapping[str, str], checkout: Path) -> tuple[int, str, list[str]]:
+    """Run scripts/setup where /etc/os-release tells of another system, dnf is a stub and rpm's data base is empty."""
+    outside = checkout.parent
+    (outside / "os-release").write_text("".join(f'{key}="{value}"\n' for key, value in system.items()))
+    (outside / "bin").mkdir()
+    (outside / "bin" / "dnf").write_text(STUB_DNF)
+    (outside / "bin" / "dnf").chmod(0o755)
+    pretending = [
+        "bwrap",
+        "--dev-bind",
+        "/",
+        "/",
+        "--ro-bind",
+        str(outside / "os-release"),
+        "/etc/os-release",
+    ]
+    told = subprocess.run(
+        [*pretending, str(checkout / "scripts" / "setup")],
+        env={"PATH": f"{outside}/bin:{PLAIN_PATH}", "HOME": str(outside), "DNF_LOG": str(outside / "log")},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    log = outside / "log"
+    return told.returncode, told.stderr, log.read_text().splitlines() if log.exists() else []
+
+
+def test_fedora_gets_its_packages_from_dnf(checkout: Path, debian: None) -> None:
+    status, _, calls = run_on({"ID": "fedora"}, checkout)
+    assert status == 1
+    assert len(calls) == 1
+    words = calls[0].split()
+    assert words[:2] == ["install", "--assumeyes"]
+    assert {"mock", "rpm-build", "rpm-sign", "python3-rpm", "ShellCheck", "shfmt"} <= set(words)
+
+
+def test_enterprise_linux_gets_epel_first_and_no_shfmt(checkout: Path, debian: None) -> None:
+    status, _, calls = run_on({"ID": "almalinux", "ID_LIKE": "rhel centos fedora"}, checkout)
+    assert status == 1
+    assert calls[0] == "install --assumeyes epel-release"
+    assert "mock" in calls[1].split()
+    assert "shfmt" not in calls[1].split()
+
+
+def test_another_system_is_told_what_is_needed(checkout: Path) -> None:
+    (checkout / "requirements.lock").write_text("")  # it goes on, to the first thing that fails
+    status, told, calls = run_on({"ID": "arch"}, checkout)
+    assert status != 0
+    assert calls == []
+    assert "this system (arch) is neither Debian's nor Red Hat's kin" in told
+    assert "python3-rpm              rpm bindings" in told
+
+
+def test_wrong_usage(checkout: Path) -> None:
+    wrong = setup(checkout, "--reloc")
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("usage: setup [--relock]")
+    right = setup(checkout, "--help")
+    assert (right.returncode, right.stderr) == (0, "")
+    assert right.stdout == wrong.stderr
