@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +25,35 @@ class AgentRefused(AltaiError):
         code, _, text = answer.partition(" ")
         self.wrong_passphrase = code.isdigit() and int(code) & 0xFFFF == _BAD_PASSPHRASE
         super().__init__("gpg-agent refused", why=text or answer)
+
+
+_SECONDS_TO_END = 5.0
+
+
+def end(path: Path) -> None:
+    """End the agent that listens on this socket, if there is one, and see it gone."""
+    if not path.is_socket():
+        return
+    try:
+        with connected(path) as agent:
+            pid = int(agent.ask("GETINFO pid"))
+            agent.ask("KILLAGENT")
+    except OSError:
+        return  # nobody listens any more
+    deadline = time.monotonic() + _SECONDS_TO_END
+    while _is_alive(pid):
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            return
+        time.sleep(0.005)
+
+
+def _is_alive(pid: int) -> bool:
+    """A process that ended and was not yet waited for has an empty command line."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -49,10 +81,10 @@ class Agent:
         """Give the connection back."""
         self._lines.close()
 
-    def ask(self, command: str, answers: Mapping[str, bytes] | None = None) -> None:
-        """Send one command; what it inquires for is looked up in `answers`. Raises AgentRefused."""
+    def ask(self, command: str, answers: Mapping[str, bytes] | None = None) -> bytes:
+        """Send one command and return its data; what it inquires for is looked up in `answers`. Raises AgentRefused."""
         self._connection.sendall(command.encode() + b"\n")
-        self._until_answered(answers or {})
+        return self._until_answered(answers or {})
 
     def change_passphrase(self, keygrip: str, old: bytes, new: bytes) -> None:
         """Protect the stored key by another passphrase, with the agent's own count of iterations."""
@@ -62,15 +94,18 @@ class Agent:
         """Keep a passphrase for as long as the agent runs."""
         self.ask(f"PRESET_PASSPHRASE {keygrip} -1 {passphrase.hex().upper()}")
 
-    def _until_answered(self, answers: Mapping[str, bytes]) -> None:
+    def _until_answered(self, answers: Mapping[str, bytes]) -> bytes:
+        data = b""
         for raw in self._lines:
-            word, _, rest = raw.rstrip(b"\n").decode("utf-8", "replace").partition(" ")
-            if word == "OK":
-                return
-            if word == "ERR":
-                raise AgentRefused(rest)
-            if word == "INQUIRE":
-                self._send_data(answers.get(rest.split(" ")[0]))
+            word, _, rest = raw.rstrip(b"\n").partition(b" ")
+            if word == b"OK":
+                return data
+            if word == b"ERR":
+                raise AgentRefused(rest.decode("utf-8", "replace"))
+            if word == b"D":
+                data += rest
+            if word == b"INQUIRE":
+                self._send_data(answers.get(rest.decode().split(" ")[0]))
         raise AgentRefused("0 the agent ended the conversation")
 
     def _send_data(self, data: bytes | None) -> None:

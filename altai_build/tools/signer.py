@@ -127,10 +127,16 @@ def _session(home: Path, agent_conf: str) -> Iterator[Path]:
         try:
             yield session
         finally:
-            process.run(["gpgconf", "--kill", "all"], env=environment, ok=())
+            agent.end(_socket(environment))
             process.run(["gpgconf", "--remove-socketdir"], env=environment, ok=())
     finally:
         remove_tree(session)
+
+
+def _socket(environment: dict[str, str]) -> Path:
+    """Where the session's agent listens: beside its configuration, or below /run/user where that exists."""
+    listing = process.run(["gpgconf", "--list-dirs", "agent-socket"], env=environment)
+    return Path(listing.text.strip())
 
 
 def _short_folder() -> str:
@@ -248,10 +254,9 @@ class KeyHome:
             shutil.copy(self._stored / _SECRETS / f"{keygrip}.key", session / _SECRETS)
         environment = {"GNUPGHOME": str(session)}
         process.run(["gpgconf", "--launch", "gpg-agent"], env=environment)
-        listing = process.run(["gpgconf", "--list-dirs", "agent-socket"], env=environment)
         random = secrets.token_hex(32).encode()
         try:
-            with agent.connected(Path(listing.text.strip())) as conversation:
+            with agent.connected(_socket(environment)) as conversation:
                 for keygrip in keygrips:
                     conversation.change_passphrase(keygrip, secret, random)
                     conversation.preset(keygrip, random)

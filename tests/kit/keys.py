@@ -1,0 +1,64 @@
+"""Throwaway OpenPGP keys, made by the real gpg in a home of their own: sound, locked, expired, revoked."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ThrowawayKey:
+    """A key whose secret half lies exported in `secret` and whose public half in `public`, both armored."""
+
+    fingerprint: str
+    public: Path
+    secret: Path
+    passphrase: str
+
+
+def make_key(
+    folder: Path,
+    name: str = "throwaway",
+    *,
+    algorithm: str = "rsa2048",
+    passphrase: str = "",
+    expires: str = "0",
+    born: str = "",
+    revoked: bool = False,
+    extended: bool = False,
+) -> ThrowawayKey:
+    """Make a signing key and export it into `folder` as NAME.pub and NAME.sec.
+
+    `born` is a day such as 20200101 at which gpg is made to believe the key was made; with `expires` of a year that
+    gives an expired one. `extended`: the secret half no longer expires, the public file still says it did.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="kit.") as home:
+        clock = ["--faked-system-time", f"{born}T000000!"] if born else []
+        secret = ["--pinentry-mode", "loopback", "--passphrase", passphrase]
+        user = f"{name} <{name}@example.org>"
+        _gpg(home, *clock, *secret, "--quick-generate-key", user, algorithm, "sign", expires)
+        listing = _gpg(home, "--with-colons", "--list-secret-keys").decode().splitlines()
+        fingerprint = next(line.split(":")[9] for line in listing if line.startswith("fpr"))
+        if revoked:
+            ready = Path(home, "openpgp-revocs.d", f"{fingerprint}.rev")
+            ready.write_text(ready.read_text().replace(":-----BEGIN", "-----BEGIN"))
+            _gpg(home, "--import", str(ready))
+        public, private = folder / f"{name}.pub", folder / f"{name}.sec"
+        public.write_bytes(_gpg(home, "--armor", "--export", fingerprint))
+        if extended:
+            _gpg(home, *secret, "--quick-set-expire", fingerprint, "0")
+        private.write_bytes(_gpg(home, *secret, "--armor", "--export-secret-keys", fingerprint))
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], stdin=subprocess.DEVNULL, check=True)
+    return ThrowawayKey(fingerprint=fingerprint, public=public, secret=private, passphrase=passphrase)
+
+
+def _gpg(home: str, *words: str) -> bytes:
+    argv = ["gpg", "--homedir", home, "--batch", "--yes", "--no-tty", *words]
+    result = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False
+    )
+    assert result.returncode == 0, f"{argv}: {result.stderr.decode('utf-8', 'replace')}"
+    return result.stdout
