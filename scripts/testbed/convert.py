@@ -1,10 +1,10 @@
 """Writes the spec files that turn Debian packages, and a root made of them, into RPMs.
 
-usage: convert.py single WORK NAME REPOSITORY   the spec of a package unpacked in WORK/unpacked/NAME, to stdout
+usage: convert.py single WORK NAME REPOSITORY   the spec of WORK/unpacked/NAME, to stdout
        convert.py root WORK                     WORK/specs/testbed-runtime.spec and testbed-base.spec
 
 Every value is taken from Debian's control file, from the unpacked files or from what fill-root left in WORK;
-nothing but the names in the file `names` is known beforehand. The specs have no %install: the files are there.
+nothing but the names in the file `names` is known beforehand. The specs have no %install: the files exist.
 """
 
 from __future__ import annotations
@@ -110,8 +110,10 @@ def python_provides(root: Path, version: Version) -> list[str]:
                 continue
             fields = paragraph(file.read_text(encoding="utf-8", errors="replace").split("\n\n")[0])
             name = re.sub(r"[-_.]+", "-", fields["Name"]).lower()
+            dotted = re.sub(r"[^a-z0-9.]+", "-", fields["Name"].lower())
             python = file.relative_to(root).parts[2].replace("python", "")
-            result += [f"python{part}dist({name}) = {fields['Version']}" for part in (python, python[0])]
+            for prefix in (f"python{python}", f"python{python[0]}"):
+                result += [f"{prefix}dist({other}) = {fields['Version']}" for other in (name, dotted)]
             result.append(f"python{python[0]}-{name} = {version}")
     return sorted(set(result))
 
