@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from altai_build.model.plan import Failure
@@ -68,18 +68,19 @@ _NO_CAUSE = re.compile(
 )
 
 
-def first_error_line(log_path: Path, failure: Failure | None) -> str:
+def first_error_line(log_path: Path, failure: Failure | None, *, also: Sequence[Path] = ()) -> str:
     """The first line of a log that names the cause of a failure, cleaned for display.
 
     `failure` says which part failed: for missing dependencies and build roots the package manager's words are looked
-    for first, otherwise the compiler's and rpmbuild's. When nothing is recognised, the last line that is not empty;
-    "" only when the log is missing or empty.
+    for first, otherwise the compiler's and rpmbuild's. `also` are further logs, for when the first names no cause.
+    When nothing is recognised, the last line that is not empty; "" only when the logs are missing or empty.
     """
-    lines = _lines(log_path)
-    searches: list[Callable[[list[str]], str]] = [_build_cause, _dependency_cause, _last]
+    logs = [lines for lines in map(_lines, (log_path, *also)) if lines]
+    searches = [_build_cause, _dependency_cause]
     if failure in (Failure.DEPENDENCIES, Failure.BUILDROOT):
-        searches = [_dependency_cause, _build_cause, _last]
-    found = next((line for line in (search(lines) for search in searches) if line), "")
+        searches.reverse()
+    causes = (search(lines) for lines in logs for search in searches)
+    found = next((line for line in causes if line), _last(logs[0]) if logs else "")
     return _MOCK_LEVEL.sub("", found.strip()).removeprefix("- ")[:LINE_LIMIT]
 
 

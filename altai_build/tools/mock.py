@@ -287,8 +287,8 @@ def _reason(directory: Path, failure: Failure, status: int) -> str:
     if status < 0 or status in _ENDED:
         return f"mock {process.describe_exit(min(status, 128 - status))}"
     logs = ("build.log", OUTPUT) if failure is Failure.BUILD else (OUTPUT, "root.log")
-    lines = (first_error_line(directory / log, failure) for log in logs)
-    return next((line for line in lines if line), f"mock {process.describe_exit(status)}")
+    line = first_error_line(directory / logs[0], failure, also=[directory / logs[1]])
+    return line or f"mock {process.describe_exit(status)}"
 
 
 def _log_of(directory: Path, failure: Failure | None) -> Path | None:
