@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -121,6 +121,18 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(_clean(cell)) for cell in row))
     Console().print(table)
+
+
+def print_rows(
+    rows: Sequence[Any], as_json: bool, headers: Sequence[str], cells: Callable[[Any], Sequence[str]]
+) -> None:
+    """Result rows as JSON, without the exit code that only this program needs, or as a table."""
+    if as_json:
+        print_json(
+            [{key: value for key, value in row.__dict__.items() if key != "exit_code"} for row in rows]
+        )
+    else:
+        print_table(headers, [cells(row) for row in rows])
 
 
 def _clean(cell: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json, print_table
+from altai_build.cli.app import App, json_option, print_rows
 from altai_build.model.plan import Status
 
 
@@ -41,22 +42,19 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
             place.unlink(missing_ok=True)
             link_or_copy(made.path, place)
         places = {str(made.path): str(output / made.path.name) for _, made in sourcing.made}
-        rows = [
-            type(row)(**{**row.__dict__, "srpm": places.get(row.srpm, row.srpm) if row.srpm else None})
-            for row in rows
-        ]
-    if as_json:
-        print_json(
-            [{key: value for key, value in row.__dict__.items() if key != "exit_code"} for row in rows]
-        )
-    else:
-        print_table(
-            ("status", "component", "commit", "package", "reason"),
-            [
-                (row.status.value, row.component, row.commit[:12], row.srpm or "-", row.reason.split("\n")[0])
-                for row in rows
-            ],
-        )
+        rows = [replace(row, srpm=places.get(row.srpm or "", row.srpm)) for row in rows]
+    print_rows(
+        rows,
+        as_json,
+        ("status", "component", "commit", "package", "reason"),
+        lambda row: (
+            row.status.value,
+            row.component,
+            row.commit[:12],
+            row.srpm or "-",
+            row.reason.split("\n")[0],
+        ),
+    )
     for row in rows:
         if row.status is Status.FAILED:
             run.story.warn(f"{row.component}: {row.reason}")

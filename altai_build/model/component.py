@@ -42,6 +42,21 @@ class SrpmResult:
     exit_code: int = 0  # of the error, for a failed row
 
 
+@dataclass(frozen=True)
+class BuildResult:
+    """One row of the `build` verb's answer."""
+
+    component: str
+    commit: str
+    status: Status
+    srpm: str | None
+    rpms: tuple[str, ...]
+    log: str | None
+    seconds: float
+    reason: str
+    exit_code: int = 0  # of a failed or blocked row
+
+
 def unique_names(paths: list[tuple[str, str]]) -> list[str]:
     """Names for (path, spec stem or ""): the path's last part, made longer only where two would be the same."""
     short = [_join(path.rpartition("/")[2], stem) for path, stem in paths]

@@ -58,6 +58,7 @@ class SpecInfo:
     packages: tuple[str, ...]  # binary package names
     provides: tuple[str, ...]  # names provided, packages included
     build_requires: tuple[str, ...]  # names (no versions) that building needs
+    requires: tuple[str, ...]  # names that any of its packages needs when installed
     unknown: tuple[str, ...]  # which tags could not be read statically
 
 

@@ -26,15 +26,18 @@ class Sourcing:
     rows: tuple[SrpmResult, ...]  # for every chosen component, in the superproject's order
 
 
-def make_srpms(
-    run: Run, revision: str, names: Sequence[str], *, version: str | None = None, story: bool = True
-) -> Sourcing:
+def make_srpms(run: Run, revision: str, names: Sequence[str]) -> Sourcing:
     """Make the source packages of the named components (all, when none is named) of a superproject revision.
 
-    A component that fails does not stop the others. Raises InputError for a name that no component has.
+    Raises InputError for a name that no component has.
     """
     run.workspace.prepare()
     discovery = choose(discover(run.superproject, run.config, revision, jobs=run.jobs), names)
+    return make_srpms_of(run, discovery)
+
+
+def make_srpms_of(run: Run, discovery: Discovery, *, version: str | None = None) -> Sourcing:
+    """Make the source packages of everything discovered, side by side; one that fails does not stop the others."""
     maker = srpm_maker(run, version)
     outcomes: dict[str, Srpm | AltaiError] = {}
     with run.story.work("source packages", len(discovery.sourced)) as work:
@@ -49,8 +52,7 @@ def make_srpms(
             except AltaiError as error:
                 outcomes[name] = error
                 status, detail = Status.FAILED, error.what
-            if story or status is Status.FAILED:
-                work.done(name, status.value, detail)
+            work.done(name, status.value, detail)
 
         with ThreadPoolExecutor(max(1, run.jobs)) as pool:
             list(pool.map(make, discovery.sourced))

@@ -18,7 +18,7 @@ from altai_build.tools import process
 SECONDS = 5  # CPU time for one batch; a real spec takes milliseconds, a macro bomb for ever
 MEMORY = 2 << 30  # bytes
 _MARK = "\x01"  # stands for dist in the second reading
-_TAG = re.compile(r"^\s*(?P<tag>[A-Za-z]+)(?P<number>\d*)\s*:\s*(?P<value>.*?)\s*$")
+_TAG = re.compile(r"^\s*(?P<tag>[A-Za-z]+)(?P<number>\d*)(?:\([^)]*\))?\s*:\s*(?P<value>.*?)\s*$")
 _UNEXPANDED = re.compile(r"%[({A-Za-z_\[]")
 _WORD = re.compile(r"[A-Za-z0-9/_][^\s,<>=]*(?:\([^)\s]*\))*")
 
@@ -162,6 +162,7 @@ class _Reading:
         self.packages: list[str] = []
         self.provides: list[str] = []
         self.build_requires: list[str] = []
+        self.requires: list[str] = []
         self.prefix: str | None = None
         self._setup_seen = False
         section = "preamble"
@@ -187,6 +188,8 @@ class _Reading:
             into.append(SourceTag(number=position, raw=value, value=_known(self._expand(value))))
         elif tag in ("buildrequires", "buildprereq"):
             self.build_requires += _names(value)
+        elif tag in ("requires", "prereq"):
+            self.requires += _names(value)
         elif tag == "provides":
             self.provides += _names(value)
         elif main and not number:
@@ -252,6 +255,7 @@ class _Reading:
             packages=tuple(packages),
             provides=tuple(dict.fromkeys([*packages, *self.provides])),
             build_requires=tuple(dict.fromkeys(self.build_requires)),
+            requires=tuple(dict.fromkeys(self.requires)),
             unknown=tuple(unknown),
         )
 

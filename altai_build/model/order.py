@@ -1,0 +1,197 @@
+"""The order of builds: who needs whom, what may run side by side, where it goes round in a circle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+UNMEASURED = 30.0  # seconds assumed for a component that was never built here
+
+
+@dataclass(frozen=True)
+class Node:
+    """A component as far as the order is concerned; names are rpm capabilities without versions."""
+
+    name: str
+    provides: frozenset[str]
+    build_requires: tuple[str, ...]
+    requires: tuple[str, ...]
+    seconds: float | None = None  # how long its last build took
+
+
+@dataclass(frozen=True)
+class Order:
+    """Everything that can be told before anything is built."""
+
+    needs: Mapping[
+        str, tuple[str, ...]
+    ]  # component → those whose packages must be there, directly or through others
+    waves: tuple[tuple[str, ...], ...]  # each builds when those before it are built; circles are in none
+    cycles: tuple[tuple[str, ...], ...]  # each a whole path, its first name repeated at the end
+    remaining: Mapping[str, float]  # seconds from the start of a component to the end of all that wait for it
+    critical_path: tuple[str, ...]
+    reasons: Mapping[tuple[str, str], str]  # (component, needed) → the requirement that says so
+
+    @property
+    def expected_seconds(self) -> float:
+        """How long the longest chain takes: no number of jobs makes it shorter."""
+        return max(self.remaining.values(), default=0.0)
+
+
+def make_order(nodes: Sequence[Node]) -> Order:
+    """The order that BuildRequires impose, with what the needed packages need to be installed.
+
+    A component that needs a capability which several provide waits for all of them; what it provides itself it does
+    not wait for.
+    """
+    providers: dict[str, list[str]] = {}
+    for node in nodes:
+        for capability in node.provides:
+            providers.setdefault(capability, []).append(node.name)
+    reasons: dict[tuple[str, str], str] = {}
+    to_build = {node.name: _wanted(node.name, node.build_requires, providers, reasons) for node in nodes}
+    to_run = {node.name: _wanted(node.name, node.requires, providers, reasons) for node in nodes}
+    needs = {name: _with_runtime(name, direct, to_run) for name, direct in to_build.items()}
+    cycles = _cycles(needs)
+    stuck = _stuck(needs, {name for cycle in cycles for name in cycle})
+    waves = _waves({name: wants for name, wants in needs.items() if name not in stuck})
+    remaining = _remaining(nodes, needs, stuck)
+    return Order(
+        needs={name: tuple(sorted(_closure(name, needs))) for name in needs},
+        waves=waves,
+        cycles=cycles,
+        remaining=remaining,
+        critical_path=_critical(needs, remaining),
+        reasons=reasons,
+    )
+
+
+def _wanted(
+    name: str,
+    requirements: Iterable[str],
+    providers: Mapping[str, Sequence[str]],
+    reasons: dict[tuple[str, str], str],
+) -> set[str]:
+    found = set()
+    for requirement in requirements:
+        for provider in providers.get(requirement, ()):
+            if provider != name:
+                found.add(provider)
+                reasons.setdefault((name, provider), requirement)
+    return found
+
+
+def _with_runtime(name: str, direct: set[str], to_run: Mapping[str, set[str]]) -> set[str]:
+    """What is needed to build, and what that needs to be installed; a runtime circle is no obstacle to installing."""
+    found: set[str] = set()
+    pending = sorted(direct)
+    while pending:
+        one = pending.pop()
+        if one not in found and one != name:
+            found.add(one)
+            pending += sorted(to_run.get(one, ()))
+    return found
+
+
+def _closure(name: str, needs: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    pending = [name]
+    while pending:
+        for one in needs[pending.pop()]:
+            if one not in found:
+                found.add(one)
+                pending.append(one)
+    return found - {name}
+
+
+def _cycles(needs: Mapping[str, set[str]]) -> tuple[tuple[str, ...], ...]:
+    """One whole path for each knot of components that need one another (Tarjan's strongly connected components)."""
+    paths = []
+    for knot in _knots(needs):
+        start = min(knot)
+        path, seen = [start], {start}
+        while True:
+            step = min(
+                (one for one in needs[path[-1]] if one in knot),
+                key=lambda one: (one in seen and one != start, one),
+            )
+            if step in seen:
+                path.append(step)
+                break
+            path.append(step)
+            seen.add(step)
+        paths.append(tuple(path[path.index(path[-1]) :]))
+    return tuple(sorted(paths))
+
+
+def _knots(needs: Mapping[str, set[str]]) -> list[set[str]]:
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    knots: list[set[str]] = []
+    for root in sorted(needs):
+        if root in index:
+            continue
+        work = [(root, iter(sorted(needs[root])))]
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        while work:
+            name, children = work[-1]
+            child = next(children, None)
+            if child is None:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
+                if low[name] == index[name]:
+                    at = stack.index(name)
+                    knot = set(stack[at:])
+                    del stack[at:]
+                    if len(knot) > 1:
+                        knots.append(knot)
+            elif child not in index:
+                index[child] = low[child] = len(index)
+                stack.append(child)
+                work.append((child, iter(sorted(needs[child]))))
+            elif child in stack:
+                low[name] = min(low[name], index[child])
+    return knots
+
+
+def _stuck(needs: Mapping[str, set[str]], circular: set[str]) -> set[str]:
+    """Those in a circle and all that wait for one."""
+    return {name for name in needs if name in circular or _closure(name, needs) & circular}
+
+
+def _waves(needs: Mapping[str, set[str]]) -> tuple[tuple[str, ...], ...]:
+    waves: list[tuple[str, ...]] = []
+    done: set[str] = set()
+    while len(done) < len(needs):
+        wave = tuple(sorted(name for name, wants in needs.items() if name not in done and wants <= done))
+        waves.append(wave)
+        done.update(wave)
+    return tuple(waves)
+
+
+def _remaining(nodes: Sequence[Node], needs: Mapping[str, set[str]], stuck: set[str]) -> dict[str, float]:
+    own = {node.name: UNMEASURED if node.seconds is None else node.seconds for node in nodes}
+    waiting: dict[str, list[str]] = {name: [] for name in needs}
+    for name, wants in needs.items():
+        for want in wants:
+            waiting[want].append(name)
+    remaining: dict[str, float] = {}
+    for wave in reversed(_waves({name: wants for name, wants in needs.items() if name not in stuck})):
+        for name in wave:
+            after = max((remaining[one] for one in waiting[name] if one in remaining), default=0.0)
+            remaining[name] = own[name] + after
+    return remaining
+
+
+def _critical(needs: Mapping[str, set[str]], remaining: Mapping[str, float]) -> tuple[str, ...]:
+    if not remaining:
+        return ()
+    path = [max(sorted(remaining), key=lambda name: remaining[name])]
+    while True:
+        after = [name for name in remaining if path[-1] in needs[name]]
+        if not after:
+            return tuple(path)
+        path.append(max(sorted(after), key=lambda name: remaining[name]))

@@ -1,0 +1,370 @@
+"""srpm → build: the chosen components in the order of their dependencies, independent ones side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from altai_build.config import Config, Target
+from altai_build.errors import InputError
+from altai_build.model.component import BuildResult
+from altai_build.model.gitlink import ChangeStatus
+from altai_build.model.order import Node, Order, make_order
+from altai_build.model.package import RpmHeader
+from altai_build.model.plan import Failure, Status
+from altai_build.pipeline.run import Run
+from altai_build.pipeline.srpms import Sourcing, choose, make_srpms_of
+from altai_build.stages.build import Built, Job, Workshop, build
+from altai_build.stages.discover import Discovery, discover
+from altai_build.stages.srpm import Srpm
+from altai_build.tools.buildroot import LocalRpm
+from altai_build.tools.mock import MockBuilder
+from altai_build.tools.mockconfig import read_config
+from altai_build.tools.progress import Work
+from altai_build.tools.rpmfile import read_header
+from altai_build.tools.superproject import Sourced
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Which components are worked on, why each, and in which order."""
+
+    discovery: Discovery  # the chosen part
+    order: Order
+    reasons: dict[str, str]  # component → why it is in the plan
+
+
+@dataclass(frozen=True)
+class Building:
+    """What became of a plan."""
+
+    planned: Planned
+    sourcing: Sourcing
+    built: dict[str, Built]
+    rows: tuple[BuildResult, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when nothing failed; 3 when only input was at fault, else 5."""
+        codes = {row.exit_code for row in self.rows if row.status in (Status.FAILED, Status.BLOCKED)}
+        codes.discard(0)
+        return 0 if not codes else (3 if codes == {3} else 5)
+
+
+def make_plan(run: Run, revision: str, names: Sequence[str], changed_since: str | None) -> Planned:
+    """The named components, or those changed since a revision with all that depend on them, or all; in order.
+
+    What a chosen component needs of the others is part of the plan too: its packages are reused or built.
+    """
+    run.workspace.prepare()
+    whole = discover(run.superproject, run.config, revision, jobs=run.jobs)
+    everything = make_order([static_node(run, one) for one in whole.sourced])
+    reasons = _chosen(run, whole, everything, revision, names, changed_since)
+    for name in list(reasons):
+        for needed in everything.needs.get(name, ()):
+            reasons.setdefault(needed, f"{name} needs it to build")
+    if names or changed_since:
+        kept = [one.component.name for one in whole.sourced if one.component.name in reasons]
+        out = {out.name for out in whole.left_out if out.name in reasons or out.path in names}
+        part = choose(whole, [*kept, *sorted(out)]) if kept or out else _none(whole)
+        order = make_order([static_node(run, one) for one in part.sourced])
+    else:
+        part, order = whole, everything
+    return Planned(discovery=part, order=order, reasons=reasons)
+
+
+def _none(whole: Discovery) -> Discovery:
+    return Discovery(commit=whole.commit, time=whole.time, sourced=(), left_out=())
+
+
+def _chosen(
+    run: Run,
+    whole: Discovery,
+    order: Order,
+    revision: str,
+    names: Sequence[str],
+    changed_since: str | None,
+) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    if names:
+        for one in choose(whole, names).sourced:
+            reasons[one.component.name] = "it was asked for"
+        reasons.update({out.name: "it was asked for" for out in choose(whole, names).left_out})
+    if changed_since is not None:
+        changes = run.superproject.changed(changed_since, revision, run.config.superproject.components)
+        new = {change.path: change for change in changes if change.status is not ChangeStatus.REMOVED}
+        places = [(one.component.name, one.component.path) for one in whole.sourced]
+        for name, path in places + [(out.name, out.path) for out in whole.left_out]:
+            if path in new:
+                old = (new[path].old or "")[:7]
+                moved = f"moved from {old} to {(new[path].new or '')[:7]}" if old else "came"
+                reasons[name] = f"its pin {moved} since {changed_since}"
+        reasons.update(_changed_here(run, whole, changed_since))
+        changed = set(reasons)
+        for name, needed in order.needs.items():
+            behind = sorted(changed.intersection(needed))
+            if behind:
+                reasons.setdefault(name, f"it is built with {behind[0]}, which changed")
+    if not names and changed_since is None:
+        reasons = {one.component.name: "all components are built" for one in whole.sourced}
+    return reasons
+
+
+def _changed_here(run: Run, whole: Discovery, since: str) -> dict[str, str]:
+    """Components whose spec is in the superproject itself, when their files differ from those at `since`."""
+    before = run.superproject.resolve(since)
+    store = run.superproject.store(before)
+    old = {entry.path: entry.oid for entry in store.tree(before) if entry.is_file}
+    found = {}
+    for one in whole.sourced:
+        component = one.component
+        if one.store.git_dir != store.git_dir:
+            continue
+        now = {entry.path: entry.oid for entry in one.tree if entry.is_file}
+        if component.path == ".":
+            differs = {p: o for p, o in now.items() if "/" not in p} != {
+                p: o for p, o in old.items() if "/" not in p
+            }
+        else:
+            inside = {p: o for p, o in old.items() if p.startswith(f"{component.path}/")}
+            differs = now != inside
+        if differs:
+            found[component.name] = f"its files in the superproject changed since {since}"
+    return found
+
+
+def static_node(run: Run, sourced: Sourced) -> Node:
+    """A component for the order, as far as its spec tells without being run."""
+    info = sourced.info
+    last = run.ledger.latest("build", sourced.component.name)
+    return Node(
+        name=sourced.component.name,
+        provides=frozenset((*info.provides, info.name)),
+        build_requires=info.build_requires,
+        requires=info.requires,
+        seconds=last.seconds if last else None,
+    )
+
+
+def build_all(run: Run, planned: Planned, *, version: str | None = None, fail_fast: bool = False) -> Building:
+    """Make source packages, then binary packages, of everything in the plan.
+
+    A failure blocks what depends on it and nothing else, unless `fail_fast`. Errors of machine or configuration are
+    raised; failed components are rows.
+    """
+    workshops = open_workshops(run, planned.discovery.sourced)
+    sourcing = make_srpms_of(run, planned.discovery, version=version)
+    headers = {sourced.component.name: read_header(srpm.path) for sourced, srpm in sourcing.made}
+    order = _order_of_srpms(run, sourcing, headers)
+    schedule = _Schedule(run, sourcing, headers, order, workshops, fail_fast)
+    for workshop in workshops.values():
+        with run.story.step(f"base root of {workshop.target.name} ({workshop.builder.name})"):
+            workshop.prepare()
+    built = schedule.work()
+    return Building(
+        planned=Planned(discovery=planned.discovery, order=order, reasons=planned.reasons),
+        sourcing=sourcing,
+        built=built,
+        rows=_rows(planned, sourcing, built),
+    )
+
+
+def open_workshops(run: Run, sourced: Sequence[Sourced]) -> dict[str, Workshop]:
+    """A workshop for each target that the components are built for, by the target's name."""
+    workshops: dict[str, Workshop] = {}
+    for one in sourced:
+        target = target_of(run.config, one)
+        if target.name not in workshops:
+            config = read_config(target.mock_config, search=run.config.mock_config_places)
+            workshops[target.name] = Workshop.open(target, config, builder_name(run), run.workspace)
+    return workshops
+
+
+def target_of(config: Config, sourced: Sourced) -> Target:
+    """The target of a component. Raises InputError where no repository takes it."""
+    name = sourced.component.repository
+    if name is None:
+        raise InputError(
+            f"{sourced.component.name} belongs to no repository",
+            why="repos.yaml has no repository with source: superproject",
+            todo="add one, so that a target is known to build for",
+        )
+    return config.targets[config.repositories[name].target]
+
+
+def builder_name(run: Run) -> str:
+    """mock where it is asked for or installed, else the embedded builder."""
+    if run.builder != "auto":
+        return run.builder
+    return "mock" if MockBuilder.available() else "chroot"
+
+
+def _order_of_srpms(run: Run, sourcing: Sourcing, headers: dict[str, RpmHeader]) -> Order:
+    """The order with the BuildRequires that rpm itself wrote into the source packages."""
+    nodes = []
+    for sourced, _ in sourcing.made:
+        node = static_node(run, sourced)
+        required = tuple(one.name for one in headers[node.name].requires)
+        nodes.append(
+            Node(
+                name=node.name,
+                provides=node.provides,
+                build_requires=required,
+                requires=node.requires,
+                seconds=node.seconds,
+            )
+        )
+    return make_order(nodes)
+
+
+@dataclass
+class _Schedule:
+    """The state of one run's builds. Only the calling thread changes it; workers run single builds."""
+
+    run: Run
+    sourcing: Sourcing
+    headers: dict[str, RpmHeader]
+    order: Order
+    workshops: dict[str, Workshop]
+    fail_fast: bool
+    built: dict[str, Built] = field(default_factory=dict)
+    deferred: dict[str, Built] = field(default_factory=dict)
+    second_chance: set[str] = field(default_factory=set)
+    stopped: bool = False
+
+    def work(self) -> dict[str, Built]:
+        """Build everything that can be; returns what became of each component that has a source package."""
+        made = {sourced.component.name: (sourced, srpm) for sourced, srpm in self.sourcing.made}
+        for cycle in self.order.cycles:
+            path = " → ".join(cycle)
+            for name in cycle[:-1]:
+                self.built[name] = Built(
+                    status=Status.FAILED,
+                    reason=f"build dependencies go round in a circle: {path}",
+                    failure=Failure.DEPENDENCIES,
+                )
+        running: dict[Future[Built], str] = {}
+        workers = max(1, min(self.run.jobs, len(made)))
+        cpus = max(1, (os.cpu_count() or 1) // workers)
+        with self.run.story.work("packages", len(made)) as table, ThreadPoolExecutor(workers) as pool:
+            for name, result in self.built.items():
+                table.done(name, result.status.value, result.reason)
+            while True:
+                for name in self._ready(made, set(running.values())):
+                    blocker = self._blocker(name)
+                    if blocker:
+                        self.built[name] = Built(status=Status.BLOCKED, reason=blocker)
+                        table.done(name, Status.BLOCKED.value, blocker)
+                    elif len(running) < workers:
+                        table.start(name)
+                        running[pool.submit(self._build, *made[name], cpus)] = name
+                if not running:
+                    if self._again():
+                        continue
+                    break
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    self._finish(running.pop(future), future.result(), table)
+        return self.built
+
+    def _ready(self, made: dict[str, tuple[Sourced, Srpm]], running: set[str]) -> list[str]:
+        """Components whose needs are settled, the longest remaining path first."""
+        settled = set(self.built)
+        waiting = [n for n in made if n not in settled and n not in running and n not in self.deferred]
+        ready = [n for n in waiting if set(self.order.needs.get(n, ())) <= settled]
+        return sorted(ready, key=lambda n: (-self.order.remaining.get(n, 0.0), n))
+
+    def _blocker(self, name: str) -> str:
+        if self.stopped:
+            return "another component failed, and --fail-fast was asked for"
+        for needed in self.order.needs.get(name, ()):
+            result = self.built[needed]
+            if result.status in (Status.FAILED, Status.BLOCKED):
+                return (
+                    f"it needs {needed}, which {'failed' if result.status is Status.FAILED else 'is blocked'}"
+                )
+        return ""
+
+    def _build(self, sourced: Sourced, srpm: Srpm, cpus: int) -> Built:
+        name = sourced.component.name
+        needed = self.order.needs.get(name, ())
+        if name in self.second_chance:
+            needed = tuple(sorted(one for one, result in self.built.items() if result.rpms))
+        local: list[LocalRpm] = [rpm for one in needed for rpm in self.built[one].rpms]
+        job = Job(
+            component=name,
+            commit=sourced.component.commit,
+            srpm=srpm.path,
+            srpm_sha256=srpm.sha256,
+            header=self.headers[name],
+            local=tuple(local),
+            cpus=cpus,
+        )
+        workshop = self.workshops[target_of(self.run.config, sourced).name]
+        return build(job, workshop, self.run.workspace, self.run.ledger)
+
+    def _finish(self, name: str, result: Built, table: Work) -> None:
+        unmet = result.failure is Failure.DEPENDENCIES and result.log is None
+        if unmet and name not in self.second_chance:
+            # What it lacks may be provided by a component whose spec does not say so (python3dist(…), a file):
+            # it is tried once more when all that does not wait for it is built.
+            self.deferred[name] = result
+            return
+        self.built[name] = result
+        detail = (
+            result.reason
+            if result.status is not Status.BUILT
+            else f"{len(result.rpms)} packages: {result.reason}"
+        )
+        table.done(name, result.status.value, detail)
+        if result.status is Status.FAILED and self.fail_fast:
+            self.stopped = True
+
+    def _again(self) -> bool:
+        """When nothing more can start: give the deferred their second try, with all packages there are."""
+        if not self.deferred:
+            return False
+        self.second_chance.update(self.deferred)
+        self.deferred.clear()
+        return True
+
+
+def _rows(planned: Planned, sourcing: Sourcing, built: dict[str, Built]) -> tuple[BuildResult, ...]:
+    rows = []
+    made = {sourced.component.name: srpm for sourced, srpm in sourcing.made}
+    for row in sourcing.rows:
+        result = built.get(row.component)
+        if result is None:
+            rows.append(
+                BuildResult(
+                    component=row.component,
+                    commit=row.commit,
+                    status=row.status,
+                    srpm=None,
+                    rpms=(),
+                    log=None,
+                    seconds=0.0,
+                    reason=row.reason,
+                    exit_code=row.exit_code,
+                )
+            )
+            continue
+        reason = result.reason
+        if result.status is Status.BUILT and row.component in planned.reasons:
+            reason = f"{planned.reasons[row.component]}; {result.reason}"
+        rows.append(
+            BuildResult(
+                component=row.component,
+                commit=row.commit,
+                status=result.status,
+                srpm=str(made[row.component].path),
+                rpms=tuple(str(rpm.path) for rpm in result.rpms),
+                log=str(result.log) if result.log else None,
+                seconds=round(result.seconds, 3),
+                reason=reason,
+                exit_code=5 if result.status in (Status.FAILED, Status.BLOCKED) else 0,
+            )
+        )
+    return tuple(rows)
