@@ -145,7 +145,10 @@ class MockBuilder:
         """
         self.check()
         started = time.monotonic()
-        with files.scratch_directory(self.workspace, _unique(request, self.workspace)) as scratch:
+        unique = _unique(request, self.workspace)
+        for left in self.workspace.glob(f"{unique}.*"):  # by a run that was killed
+            files.remove_tree(left)
+        with files.scratch_directory(self.workspace, unique) as scratch:
             os.chmod(scratch, 0o755)  # noqa: S103 - mock reads and writes in it as the user that it drops to
             arguments = self._arguments(request, scratch)
             status = self._run_patiently(request, arguments, scratch / "result")
@@ -192,7 +195,9 @@ class MockBuilder:
             self.config.flat
             + f"config_opts['root'] = {name!r}\n"
             + f"config_opts['environment']['SOURCE_DATE_EPOCH'] = {str(request.source_date_epoch)!r}\n"
-            # Without it mock does not say what was in the chroot.
+            # Where the host has dnf and the target asks for yum, mock would wait for a key to be pressed.
+            + "config_opts['dnf_warning'] = False\n"
+            # Without this it does not say what was in the chroot.
             + "config_opts['plugin_conf']['package_state_enable'] = True\n"
             + "config_opts['plugin_conf']['package_state_opts']['installed_pkgs'] = True\n"
         )
@@ -257,7 +262,8 @@ def _judge(request: BuildRequest, status: int, config: MockConfig) -> Failure | 
     """
     if status == 0:
         return None
-    if status in _FAULTS:
+    installed = (request.result_dir / "installed_pkgs.log").is_file()
+    if status in _FAULTS and not installed:
         fault = _FAULTS[status]
         output = request.result_dir / OUTPUT
         raise fault.error(
@@ -267,7 +273,7 @@ def _judge(request: BuildRequest, status: int, config: MockConfig) -> Failure | 
         return _FAILURES[status]
     if status < 0 or status in _ENDED:
         return Failure.BUILDROOT
-    if (request.result_dir / "installed_pkgs.log").is_file():
+    if installed:
         return Failure.BUILD
     return Failure.BUILDROOT if _is_source_package(request.srpm) else Failure.SRPM
 

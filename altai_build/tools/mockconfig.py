@@ -125,7 +125,13 @@ def available_configs(search: Sequence[Path]) -> tuple[str, ...]:
 def _find(name: str, search: Sequence[Path]) -> Path:
     """The file that a configuration's name stands for."""
     given = Path(name)
-    if not name or name.startswith("-") or ".." in given.parts or any(ord(letter) < 32 for letter in name):
+    if (
+        not name
+        or given.name.startswith("-")
+        or name.startswith("-")
+        or ".." in given.parts
+        or any(ord(letter) < 32 for letter in name)
+    ):
         raise InputError(
             f"{name!r} is no name of a mock configuration",
             why="a name of the kind almalinux-9-x86_64 is wanted: no leading '-', no '..', no control characters",

@@ -279,6 +279,7 @@ def test_packages_of_this_run_are_a_repository_for_the_next(
         ({"status": 10, "stage": "build", "build_log": "a:1: error: x\n"}, Failure.BUILD, "build.log", "a:1: error: x"),
         ({"status": 11, "stage": "build", "build_log": "still at it\n"}, Failure.BUILD, "build.log", "still at it"),
         # Real mock hands on rpmbuild's status; the list of installed packages shows that it was reached.
+        ({"status": 3, "stage": "build", "build_log": "fatal: no\n"}, Failure.BUILD, "build.log", "fatal: no"),
         ({"status": 1, "stage": "build", "build_log": "fatal: no\n"}, Failure.BUILD, "build.log", "fatal: no"),
         ({"status": 1, "stage": "chroot", "output": "ERROR: no rpm\n"}, Failure.BUILDROOT, "root.log", "no rpm"),
         ({"status": 20, "stage": "chroot", "output": "ERROR: no chroot\n"}, Failure.BUILDROOT, "root.log", "no chroot"),
@@ -380,6 +381,17 @@ def test_a_busy_chroot_is_waited_for(
     assert outcome.failure is None
     assert len(stub.calls) == 3
     assert outcome.seconds >= 3
+
+
+def test_what_a_killed_run_left_is_removed(
+    stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest], tmp_path: Path
+) -> None:
+    builder.build(request_for())
+    left = tmp_path / "workspace" / "mock" / f"{stub.option('--uniqueext')}.abcdefgh"
+    (left / "result").mkdir(parents=True)
+    shutil.rmtree(tmp_path / "results")
+    builder.build(request_for())
+    assert not left.exists()
 
 
 def test_parallel_builds_do_not_share_a_chroot(
