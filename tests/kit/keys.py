@@ -57,8 +57,6 @@ def make_key(
 
 def _gpg(home: str, *words: str) -> bytes:
     argv = ["gpg", "--homedir", home, "--batch", "--yes", "--no-tty", *words]
-    result = subprocess.run(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False
-    )
+    result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     assert result.returncode == 0, f"{argv}: {result.stderr.decode('utf-8', 'replace')}"
     return result.stdout

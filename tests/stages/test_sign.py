@@ -1,0 +1,135 @@
+"""Packages are signed once; every signature is read again before anybody relies on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import SigningFailed
+from altai_build.model.release import Compat
+from altai_build.stages.sign import sign_packages
+from altai_build.tools.rpmkeys import read_signatures, verify_signatures
+from altai_build.tools.signer import open_home
+from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.rpms import build_rpm, flip_last_byte
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
+    return make_key(tmp_path_factory.mktemp("key"), "ours")
+
+
+@pytest.fixture(scope="module")
+def unsigned(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("unsigned")
+    return [
+        build_rpm(folder / "a", "one").binary,
+        build_rpm(folder / "a", "two").source,
+        build_rpm(folder / "b", "one", summary="The same name, other bytes").binary,
+    ]
+
+
+class Desk:
+    """What a signing needs, in a folder of the test's own."""
+
+    def __init__(self, folder: Path, key: ThrowawayKey) -> None:
+        self.folder, self.key, self.store = folder, key, folder / "store"
+
+    def sign(
+        self, rpms: list[Path], compat: Compat = Compat.MODERN, key_file: Path | None = None
+    ) -> list[tuple[Path, bool]]:
+        """(signed path, reused) of each."""
+        with open_home(self.folder / "home") as signer:
+            signed = sign_packages(
+                rpms,
+                signer=signer,
+                key=signer.import_secret_key(self.key.secret),
+                key_file=key_file or self.key.public,
+                store=self.store,
+                compat=compat,
+            )
+        assert [one.unsigned for one in signed] == rpms
+        return [(one.path, one.reused) for one in signed]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, key: ThrowawayKey) -> Desk:
+    return Desk(tmp_path, key)
+
+
+def inodes(signed: list[tuple[Path, bool]]) -> list[int]:
+    return [path.stat().st_ino for path, _ in signed]
+
+
+def test_copies_are_signed_and_the_originals_are_not(desk: Desk, unsigned: list[Path]) -> None:
+    before = [path.read_bytes() for path in unsigned]
+    signed = desk.sign(unsigned)
+    assert [path.read_bytes() for path in unsigned] == before
+    assert [path.name for path, _ in signed] == [path.name for path in unsigned]
+    assert len({path for path, _ in signed}) == 3
+    assert [reused for _, reused in signed] == [False] * 3
+    assert all(check.good for check in verify_signatures([path for path, _ in signed], [desk.key.public]))
+
+
+def test_the_same_package_is_never_signed_twice(desk: Desk, unsigned: list[Path]) -> None:
+    first = desk.sign(unsigned[:2])
+    again = desk.sign(unsigned)
+    assert [reused for _, reused in again] == [True, True, False]
+    assert inodes(again)[:2] == inodes(first)
+
+
+def test_the_same_bytes_under_two_paths_become_one_file(
+    desk: Desk, unsigned: list[Path], tmp_path: Path
+) -> None:
+    twin = Path(shutil.copy(unsigned[0], tmp_path))
+    signed = desk.sign([unsigned[0], twin])
+    assert signed[0] == signed[1]
+
+
+def test_another_key_or_form_is_another_file(desk: Desk, unsigned: list[Path], tmp_path: Path) -> None:
+    first, el6 = desk.sign(unsigned[:1]), desk.sign(unsigned[:1], Compat.EL6)
+    assert [[one.tag for one in read_signatures(path)] for path, _ in (*first, *el6)] == [
+        ["RSAHEADER"],
+        ["RSAHEADER", "SIGPGP"],
+    ]
+    desk.key = make_key(tmp_path, "other")
+    assert desk.sign(unsigned[:1])[0] not in (*first, *el6)
+
+
+def test_a_damaged_copy_in_the_store_is_signed_again(desk: Desk, unsigned: list[Path]) -> None:
+    ((path, _), other) = desk.sign(unsigned[:2])
+    path.chmod(0o644)
+    flip_last_byte(path)
+    again = desk.sign(unsigned[:2])
+    assert [reused for _, reused in again] == [False, True]
+    assert verify_signatures([again[0][0]], [desk.key.public])[0].good
+    assert inodes(again)[1] == other[0].stat().st_ino
+
+
+def test_a_public_key_that_is_not_the_other_half_is_found_out(
+    desk: Desk, unsigned: list[Path], tmp_path: Path
+) -> None:
+    other = make_key(tmp_path, "other")
+    with pytest.raises(SigningFailed, match="1 packages do not verify after signing") as caught:
+        desk.sign(unsigned[:1], key_file=other.public)
+    assert unsigned[0].name in caught.value.why and "unknown key" in caught.value.why
+    assert not list(desk.store.rglob("*.rpm"))
+
+
+def test_what_cannot_be_signed_leaves_the_store_as_it_was(
+    desk: Desk, unsigned: list[Path], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.rpm"
+    broken.write_text("no package\n")
+    first = desk.sign(unsigned[:1])
+    with pytest.raises(SigningFailed, match="could not be signed"):
+        desk.sign([*unsigned, broken])
+    assert list(desk.store.rglob("*.rpm")) == [first[0][0]]
+    assert [entry.name for entry in os.scandir(first[0][0].parents[1]) if entry.name.startswith(".")] == []
+
+
+def test_nothing_to_sign_is_nothing_done(desk: Desk) -> None:
+    assert desk.sign([]) == []
