@@ -118,6 +118,19 @@ def python_provides(root: Path, version: Version) -> list[str]:
     return sorted(set(result))
 
 
+def pkgconfig_provides(root: Path, paths: Iterable[str]) -> list[str]:
+    """pkgconfig(x) for each .pc file; rpm's own generator looks for them in lib64 only."""
+    result = []
+    for path in paths:
+        found = re.fullmatch(r"usr/(?:lib|share)/(?:[^/]+/)?pkgconfig/([^/]+)\.pc", path)
+        if not found or (root / path).is_symlink():
+            continue
+        text = (root / path).read_text(encoding="utf-8", errors="replace")
+        version = re.search(r"^Version: *([\w.+~^]+) *$", text, flags=re.MULTILINE)
+        result.append(f"pkgconfig({found[1]}) = {version[1]}" if version else f"pkgconfig({found[1]})")
+    return sorted(result)
+
+
 def licence(root: Path, name: str) -> str:
     """The licences that the package's copyright file names, in its own words."""
     file = root / "usr/share/doc" / name / "copyright"
@@ -137,6 +150,8 @@ def file_line(root: Path, path: str) -> str:
     literal = quote(f"/{path}")
     if stat.S_ISDIR(mode):
         return f'%dir "{literal}"'
+    if path == "etc/ld.so.cache":
+        return f'%ghost "{literal}"'
     if path.startswith("etc/"):
         return f'%config(noreplace) "{literal}"'
     return f'"{literal}"'
@@ -176,12 +191,6 @@ def single_spec(work: Path, name: str, repository: str) -> str:
     again = name in lines_of(work / f"{repository}.again")
     summary, _, rest = control["Description"].partition("\n")
     text = [re.sub(r"^\.$", "", line.strip()) for line in rest.splitlines()]
-    # The version without the distribution's suffix too: others' `= version` means Debian's.
-    offered = [
-        f"{name} = {version}",
-        *provides(name, control["Version"], control.get("Provides", "")),
-        *python_provides(root, version),
-    ]
     runtime = set(lines_of(work / "runtime.paths"))
     files = [
         path
@@ -189,6 +198,13 @@ def single_spec(work: Path, name: str, repository: str) -> str:
         if path.split("/")[0] != "DEBIAN"
         and not path.startswith(UNWANTED)
         and not ((root / path).is_dir() and not (root / path).is_symlink() and path in runtime)
+    ]
+    # The version without the distribution's suffix too: others' `= version` means Debian's.
+    offered = [
+        f"{name} = {version}",
+        *provides(name, control["Version"], control.get("Provides", "")),
+        *python_provides(root, version),
+        *pkgconfig_provides(root, files),
     ]
     return "\n".join(
         [
@@ -246,6 +262,10 @@ def root_specs(work: Path) -> dict[str, str]:
         if line not in runtime_packages and line.split("\t")[0] not in single_names
     ]
     version = (root / "etc/debian_version").read_text(encoding="utf-8").strip().split("/")[0]
+
+    def offers(paths: list[str], packages: list[str]) -> list[str]:
+        return own_names(packages) + pkgconfig_provides(root, paths) + short_paths(paths)
+
     header = [
         f"Version: {version}",
         "Release: %{release_date}%{dist}",
@@ -260,7 +280,7 @@ def root_specs(work: Path) -> dict[str, str]:
                 "Name: testbed-runtime",
                 "Summary: What every program of the testbed runs on, made of Debian packages",
                 *header,
-                *(f"Provides: {name}" for name in own_names(runtime_packages) + short_paths(runtime)),
+                *(f"Provides: {name}" for name in offers(runtime, runtime_packages)),
                 "%description",
                 "Shell, core utilities, libraries and Python.",
                 "%post -p /sbin/ldconfig",
@@ -276,7 +296,7 @@ def root_specs(work: Path) -> dict[str, str]:
                 *header,
                 "Requires: testbed-runtime = %{version}-%{release}",
                 *(f"Requires: {name}" for name in needs),
-                *(f"Provides: {name}" for name in own_names(base_packages) + policy + short_paths(base)),
+                *(f"Provides: {name}" for name in policy + offers(base, base_packages)),
                 "%description",
                 "Compiler, make, headers, rpmbuild and its macros.",
                 "%post -p /sbin/ldconfig",
