@@ -7,6 +7,7 @@ import difflib
 import operator
 import os
 import stat
+import warnings
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -160,7 +161,10 @@ class _Script:
         outer_lines, self.lines = self.lines, text.splitlines()
         self.open_files.append(path)
         try:
-            for statement in ast.parse(text, filename=str(path)).body:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of doubtful escapes in other people's strings
+                tree = ast.parse(text, filename=str(path))
+            for statement in tree.body:
                 self.top_level(statement)
         except SyntaxError as error:
             line = error.lineno or 1

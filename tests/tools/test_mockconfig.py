@@ -264,6 +264,11 @@ def test_a_syntax_error_names_file_and_line(read: Callable[[str], MockConfig]) -
     assert "case.cfg:8: " in refusal(read, "x = 1\ny = = 2\n").what
 
 
+@pytest.mark.filterwarnings("error")
+def test_doubtful_escapes_in_strings_are_read_as_mock_reads_them(read: Callable[[str], MockConfig]) -> None:
+    assert dict(read(r"config_opts['environment']['A'] = '\s-\v'").environment)["A"] == "\\s-\v"
+
+
 HOSTILE = {
     "parentheses": "x = " + "(" * 5000 + "1" + ")" * 5000,
     "long sum": "x = " + "+".join(["'a'"] * 50_000),
