@@ -113,9 +113,7 @@ class Workspace:
     def _holder(self) -> str:
         try:
             who = json.loads((self.root / "lock.holder").read_text())
-            return (
-                f"process {who['pid']} of {who['user']} on {who['host']}, since {who['since']}: {who['command']}"
-            )
+            return f"process {who['pid']} of {who['user']} on {who['host']}, since {who['since']}: {who['command']}"
         except (OSError, ValueError, KeyError):
             return "it has not said who it is"
 

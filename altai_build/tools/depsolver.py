@@ -111,7 +111,9 @@ class Solver:
             jobs, _ = self._jobs(wanted, fixed)
             solver, problems = self._solve(jobs)
         if problems:
-            raise Unsatisfiable(sorted({str(rule.info().problemstr()) for p in problems for rule in _rules(p)}))
+            raise Unsatisfiable(
+                sorted({str(rule.info().problemstr()) for p in problems for rule in _rules(p)})
+            )
         chosen = solver.transaction().newsolvables()
         return tuple(sorted((self._resolved(one) for one in chosen), key=lambda one: str(one.nevra)))
 
@@ -134,7 +136,9 @@ class Solver:
             if loaded:
                 return
         stream = solv.xfopen(str(path))
-        repo.add_rpmmd(stream, "FL" if flags else language, flags | (solv.Repo.REPO_LOCALPOOL if flags else 0))
+        repo.add_rpmmd(
+            stream, "FL" if flags else language, flags | (solv.Repo.REPO_LOCALPOOL if flags else 0)
+        )
         stream.close()
         if not flags:
             self._write(repo, cached)
@@ -185,7 +189,11 @@ class Solver:
     def _jobs(self, wanted: list[str], fixed: list[Nevra]) -> tuple[list[solv.Job], list[str]]:
         jobs, unknown = [], []
         for nevra in fixed:
-            found = [one for one in self._pool.whatprovides(self._pool.Dep(nevra.name)) if self._nevra(one) == nevra]
+            found = [
+                one
+                for one in self._pool.whatprovides(self._pool.Dep(nevra.name))
+                if self._nevra(one) == nevra
+            ]
             if found:
                 jobs.append(self._pool.Job(solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE, found[0].id))
             else:

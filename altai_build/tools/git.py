@@ -148,7 +148,9 @@ class ObjectStore:
 
     def has_content(self, commit: str) -> bool:
         """True when every tree and blob of the commit is here, as it need not be in a partial clone."""
-        listed = self.run(["rev-list", "--objects", "--no-walk", "--missing=print", require_commit(commit)], ok=())
+        listed = self.run(
+            ["rev-list", "--objects", "--no-walk", "--missing=print", require_commit(commit)], ok=()
+        )
         return listed.returncode == 0 and not any(line.startswith("?") for line in listed.text.splitlines())
 
     def tree(self, commit: str) -> tuple[TreeEntry, ...]:

@@ -94,9 +94,10 @@ def _answer(spec: SpecText, answer: dict[str, Any]) -> SpecInfo | InputError:
         return InputError(f"{spec.place} cannot be parsed", why=answer["error"], todo=answer["todo"])
     for key in ("sources", "patches"):
         answer[key] = tuple(SourceTag(**tag) for tag in answer[key])
-    return SpecInfo(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in answer.items()}
-    )
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in answer.items()
+    }
+    return SpecInfo(**fields)
 
 
 # ---- the child -----------------------------------------------------------------------------------------------
