@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from altai_build.config import Config, Target
-from altai_build.errors import InputError
+from altai_build.errors import BuildFailed, InputError
 from altai_build.model.component import BuildResult
 from altai_build.model.gitlink import ChangeStatus
 from altai_build.model.order import Node, Order, make_order
 from altai_build.model.package import RpmHeader
 from altai_build.model.plan import Failure, Status
 from altai_build.pipeline.run import Run
-from altai_build.pipeline.srpms import Sourcing, choose, make_srpms_of
+from altai_build.pipeline.srpms import Sourcing, choose, make_srpms_of, srpm_maker
 from altai_build.stages.build import Built, Job, Workshop, build
 from altai_build.stages.discover import Discovery, discover
-from altai_build.stages.srpm import Srpm
+from altai_build.stages.srpm import Srpm, SrpmMaker
+from altai_build.tools import process
 from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.mock import MockBuilder
 from altai_build.tools.mockconfig import read_config
 from altai_build.tools.progress import Work
 from altai_build.tools.rpmfile import read_header
 from altai_build.tools.superproject import Sourced
+
+# More rebuilds of one commit than any release line needs; a build that never repeats itself must not go on for ever.
+REBUILDS = 100
 
 
 @dataclass(frozen=True)
@@ -148,17 +152,26 @@ def static_node(run: Run, sourced: Sourced) -> Node:
     )
 
 
-def build_all(run: Run, planned: Planned, *, version: str | None = None, fail_fast: bool = False) -> Building:
+def build_all(
+    run: Run,
+    planned: Planned,
+    *,
+    version: str | None = None,
+    fail_fast: bool = False,
+    is_free: Callable[[Built], bool] = lambda built: True,
+) -> Building:
     """Make source packages, then binary packages, of everything in the plan.
 
-    A failure blocks what depends on it and nothing else, unless `fail_fast`. Errors of machine or configuration are
-    raised; failed components are rows.
+    A failure blocks what depends on it and nothing else, unless `fail_fast`. A result whose names are not free (an
+    earlier release gave them to other bytes) is built again as the commit's next rebuild. Errors of machine or
+    configuration are raised; failed components are rows.
     """
     workshops = open_workshops(run, planned.discovery.sourced)
     sourcing = make_srpms_of(run, planned.discovery, version=version)
     headers = {sourced.component.name: read_header(srpm.path) for sourced, srpm in sourcing.made}
     order = _order_of_srpms(run, sourcing, headers)
-    schedule = _Schedule(run, sourcing, headers, order, workshops, fail_fast)
+    maker = srpm_maker(run, version)
+    schedule = _Schedule(run, sourcing, headers, order, workshops, maker, fail_fast, is_free)
     for workshop in workshops.values():
         with run.story.step(f"base root of {workshop.target.name} ({workshop.builder.name})"):
             workshop.prepare()
@@ -228,7 +241,9 @@ class _Schedule:
     headers: dict[str, RpmHeader]
     order: Order
     workshops: dict[str, Workshop]
+    maker: SrpmMaker
     fail_fast: bool
+    is_free: Callable[[Built], bool]
     built: dict[str, Built] = field(default_factory=dict)
     deferred: dict[str, Built] = field(default_factory=dict)
     second_chance: set[str] = field(default_factory=set)
@@ -264,9 +279,14 @@ class _Schedule:
                     if self._again():
                         continue
                     break
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    self._finish(running.pop(future), future.result(), table)
+                try:
+                    finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        self._finish(running.pop(future), future.result(), table)
+                except BaseException:
+                    # The pool waits for its threads on the way out; what they wait for must end first.
+                    process.kill_all()
+                    raise
         return self.built
 
     def _ready(self, made: dict[str, tuple[Sourced, Srpm]], running: set[str]) -> list[str]:
@@ -293,17 +313,27 @@ class _Schedule:
         if name in self.second_chance:
             needed = tuple(sorted(one for one, result in self.built.items() if result.rpms))
         local: list[LocalRpm] = [rpm for one in needed for rpm in self.built[one].rpms]
-        job = Job(
-            component=name,
-            commit=sourced.component.commit,
-            srpm=srpm.path,
-            srpm_sha256=srpm.sha256,
-            header=self.headers[name],
-            local=tuple(local),
-            cpus=cpus,
-        )
         workshop = self.workshops[target_of(self.run.config, sourced).name]
-        return build(job, workshop, self.run.workspace, self.run.ledger)
+        for number in range(REBUILDS):
+            if number:
+                srpm = self.maker.make(sourced, rebuild=number)
+            job = Job(
+                component=name,
+                commit=sourced.component.commit,
+                srpm=srpm.path,
+                srpm_sha256=srpm.sha256,
+                header=read_header(srpm.path) if number else self.headers[name],
+                local=tuple(local),
+                cpus=cpus,
+            )
+            result = build(job, workshop, self.run.workspace, self.run.ledger)
+            if result.status is Status.FAILED or self.is_free(result):
+                return replace(result, srpm=srpm.path)
+        raise BuildFailed(
+            f"{name} was rebuilt {REBUILDS} times from {sourced.component.commit} and differs each time",
+            why="no two builds of the same inputs give the same packages, so no earlier release's can be kept",
+            todo="look for times, random numbers or file order in its build",
+        )
 
     def _finish(self, name: str, result: Built, table: Work) -> None:
         unmet = result.failure is Failure.DEPENDENCIES and result.log is None
@@ -359,7 +389,7 @@ def _rows(planned: Planned, sourcing: Sourcing, built: dict[str, Built]) -> tupl
                 component=row.component,
                 commit=row.commit,
                 status=result.status,
-                srpm=str(made[row.component].path),
+                srpm=str(result.srpm or made[row.component].path),
                 rpms=tuple(str(rpm.path) for rpm in result.rpms),
                 log=str(result.log) if result.log else None,
                 seconds=round(result.seconds, 3),

@@ -85,6 +85,7 @@ class Built:
     log: Path | None = None
     seconds: float = 0.0
     failure: Failure | None = None
+    srpm: Path | None = None  # the source package it was made from
 
 
 def build(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) -> Built:

@@ -64,9 +64,9 @@ def passphrase_source(prompt: Passphrase | None) -> Passphrase:
     """Where passphrases come from: the file that ALTAI_BUILD_PASSPHRASE_FILE names, else `prompt` (a person)."""
 
     def ask(key: PublicKey) -> str:
-        file = os.environ.get(PASSPHRASE_FILE)
-        if file:
-            return _passphrase_from(Path(file))
+        given = passphrase_from_file()
+        if given is not None:
+            return given
         if prompt is None:
             raise SigningFailed(
                 f"the signing key {key.key_id} ({key.uid}) is locked",
@@ -76,6 +76,12 @@ def passphrase_source(prompt: Passphrase | None) -> Passphrase:
         return prompt(key)
 
     return ask
+
+
+def passphrase_from_file() -> str | None:
+    """The passphrase in the file that ALTAI_BUILD_PASSPHRASE_FILE names; None when it names none."""
+    file = os.environ.get(PASSPHRASE_FILE)
+    return _passphrase_from(Path(file)) if file else None
 
 
 def _passphrase_from(file: Path) -> str:

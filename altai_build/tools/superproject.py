@@ -147,6 +147,24 @@ class Superproject:
                 todo="run: git fetch --unshallow",
             )
 
+    def uncommitted(self, paths: Sequence[Path]) -> list[str]:
+        """Those of the files or folders that differ from HEAD or are not tracked (ignored ones aside).
+
+        Paths outside the work tree, and everything where there is none, cannot be told and are left out.
+        """
+        if not (self.path / ".git").exists():
+            return []
+        root = self.path.resolve()
+        inside = [path.resolve() for path in paths]
+        names = [f":(top,literal){one.relative_to(root)}" for one in inside if root in one.parents]
+        if not names:
+            return []
+        listed = git.git(
+            ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignore-submodules=all", "--", *names],
+            directory=self.path,
+        )
+        return sorted({row[3:] for row in listed.text.split("\0") if len(row) > 3})
+
     def submodules(self, commit: str, tree: Sequence[TreeEntry], folders: Sequence[str]) -> list[Submodule]:
         """The gitlinks below `folders` at a commit, by path, with name and URL from .gitmodules of that commit."""
         known = self._gitmodules(commit, tree)

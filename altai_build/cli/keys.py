@@ -1,0 +1,181 @@
+"""`keys`: the signing keys of the workspace."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from pathlib import Path
+
+import click
+
+from altai_build.cli.app import App, json_option, print_json, print_table
+from altai_build.config import Config, Key
+from altai_build.errors import InputError, SigningFailed
+from altai_build.model.openpgp import PublicKey
+
+
+@click.group()
+def keys() -> None:
+    """Signing keys: make one, list them."""
+
+
+@keys.command()
+@click.argument("name", required=False)
+@click.option("--email", metavar="ADDRESS", help="Whom to write to; default: release@PROJECT.")
+@click.option(
+    "--algorithm",
+    type=click.Choice(["rsa4096", "ed25519"]),
+    default="rsa4096",
+    help="rsa4096 can be read by every rpm; ed25519 by none before rpm 4.15.",
+)
+@click.option("--expires", metavar="TIME", default="0", help="0 for never, 2y, 18m, 90d, or a date.")
+@click.option("--no-passphrase", is_flag=True, help="Do not protect the secret key, as for a testbed.")
+@json_option
+@click.pass_obj
+def init(
+    app: App,
+    name: str | None,
+    email: str | None,
+    algorithm: str,
+    expires: str,
+    no_passphrase: bool,
+    as_json: bool,
+) -> None:
+    """Make the signing key that repos.yaml calls NAME, and write its public half to the file named there.
+
+    Nothing is ever overwritten. The secret half stays in the workspace's gnupg/ directory: back it up. The passphrase
+    is read from the file that ALTAI_BUILD_PASSPHRASE_FILE names, or asked for on the terminal.
+
+    \b
+    Example:
+      altai-build keys init altai --email release@example.com --expires 5y
+    """
+    from altai_build.tools.rpmkeys import read_public_keys
+    from altai_build.tools.signer import open_home
+
+    config = app.config()
+    key = _named(config, name)
+    run = app.run(config)
+    if key.file.exists():
+        there = ", ".join(one.fingerprint for one in read_public_keys(key.file))
+        raise SigningFailed(
+            f"the key {key.name} exists",
+            why=f"{key.file} holds {there}; a key is never overwritten",
+            todo="`altai-build keys list` shows it; for another key add a name to repos.yaml",
+        )
+    passphrase = None if no_passphrase else _new_passphrase()
+    run.workspace.prepare()
+    with open_home(run.workspace.gnupg) as home:
+        made = home.make_key(
+            name=f"{config.project} release signing key",
+            email=email or f"release@{config.project}.localdomain",
+            algorithm=algorithm,
+            passphrase=passphrase,
+            expires=expires,
+        )
+        home.export_public_key(made, key.file)
+    run.story.tell(f"The secret half is in {run.workspace.gnupg}: back it up, it cannot be made again.")
+    if passphrase is None:
+        run.story.warn("the secret key has no passphrase: who can read the workspace can sign")
+    if as_json:
+        print_json(_row(key, made, here=True))
+    else:
+        _table([_row(key, made, here=True)])
+
+
+@keys.command(name="list")
+@json_option
+@click.pass_obj
+def list_(app: App, as_json: bool) -> None:
+    """List the keys that repos.yaml names: fingerprint, algorithm, expiry, whether this machine can sign.
+
+    \b
+    Example:
+      altai-build keys list --json
+    """
+    from altai_build.tools.rpmkeys import read_public_keys
+    from altai_build.tools.signer import open_home
+
+    config = app.config()
+    run = app.run(config)
+    secret: set[str] = set()
+    if run.workspace.gnupg.is_dir():
+        with open_home(run.workspace.gnupg) as home:
+            secret = {one.fingerprint for one in home.list_keys()}
+    rows = []
+    for key in config.keys.values():
+        if not key.file.exists():
+            rows.append(_row(key, None, here=False))
+            continue
+        rows += [_row(key, one, here=one.fingerprint in secret) for one in read_public_keys(key.file)]
+    if as_json:
+        print_json(rows)
+    else:
+        _table(rows)
+
+
+def _named(config: Config, name: str | None) -> Key:
+    ours = [key for key in config.keys.values() if key.signs]
+    if name is None and len(ours) == 1:
+        return ours[0]
+    found = config.keys.get(name or "")
+    if found is None or not found.signs:
+        names = ", ".join(key.name for key in ours) or "none"
+        what = f"repos.yaml has no signing key {name!r}" if name else "repos.yaml has several signing keys"
+        raise InputError(
+            what, why=f"keys with signs: true: {names}", todo="name one of them, or add it there"
+        )
+    return found
+
+
+def _new_passphrase() -> str | None:
+    from altai_build.tools.signer import passphrase_from_file
+
+    given = passphrase_from_file()
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise SigningFailed(
+            "there is no passphrase for the new key",
+            why="no terminal to ask on, and ALTAI_BUILD_PASSPHRASE_FILE is not set",
+            todo="set it to a file that holds the passphrase, or say --no-passphrase",
+        )
+    return str(
+        click.prompt("Passphrase for the new key", hide_input=True, confirmation_prompt=True, err=True)
+    )
+
+
+def _row(key: Key, public: PublicKey | None, *, here: bool) -> dict[str, object]:
+    return {
+        "name": key.name,
+        "file": str(key.file),
+        "signs": key.signs,
+        "fingerprint": public.fingerprint if public else None,
+        "uid": public.uid if public else None,
+        "algorithm": f"{public.algorithm}-{public.bits}" if public else None,
+        "created": _date(public.created) if public else None,
+        "expires": _date(public.expires) if public else None,
+        "secret": here,
+    }
+
+
+def _date(when: datetime.datetime | None) -> str | None:
+    return when.date().isoformat() if when else None
+
+
+def _table(rows: list[dict[str, object]]) -> None:
+    print_table(
+        ("name", "fingerprint", "algorithm", "expires", "can sign", "owner", "file"),
+        [
+            (
+                str(row["name"]),
+                str(row["fingerprint"] or "missing"),
+                str(row["algorithm"] or "-"),
+                str(row["expires"] or ("never" if row["fingerprint"] else "-")),
+                "yes" if row["secret"] else "no",
+                str(row["uid"] or "-"),
+                Path(str(row["file"])).name,
+            )
+            for row in rows
+        ],
+    )

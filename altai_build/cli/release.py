@@ -1,0 +1,118 @@
+"""`release`: the whole road from a commit to a published release."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from altai_build.cli.app import App, json_option, print_json, print_table, wait_option
+from altai_build.model.openpgp import PublicKey
+
+if TYPE_CHECKING:
+    from altai_build.pipeline.release import Intent
+
+
+@click.command()
+@click.argument("version")
+@click.option("--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@wait_option
+@json_option
+@click.pass_obj
+def release(app: App, version: str, rev: str, dry_run: bool, wait: float, as_json: bool) -> None:
+    """Build, sign, verify and publish release VERSION.
+
+    Everything comes from the superproject commit: pinned components, specs, repos.yaml. What the release before has
+    unchanged is taken over bit by bit. The release appears whole or not at all, and is never changed afterwards.
+
+    \b
+    Example:
+      altai-build release 1.0.2 --dry-run
+      altai-build release 1.0.2
+    """
+    from altai_build.pipeline.release import intend
+    from altai_build.pipeline.release import release as make_release
+    from altai_build.tools.signer import passphrase_source
+
+    run = app.run(app.config())
+    if dry_run:
+        _print_intent(intend(run, version, rev), as_json)
+        return
+    with run.workspace.lock(wait=wait):
+        intent = intend(run, version, rev)
+        outcome = make_release(run, intent, passphrase_source(_ask if sys.stdin.isatty() else None))
+    manifest = outcome.manifest
+    if as_json:
+        print_json(
+            {
+                "release": manifest.version,
+                "directory": str(outcome.directory),
+                "commit": manifest.superproject.commit,
+                "previous": manifest.previous,
+                "packages": len(manifest.packages),
+                "builds": [
+                    {"component": one.component, "status": one.status, "reason": one.reason}
+                    for one in manifest.builds
+                ],
+                "findings": outcome.verification.findings,
+            }
+        )
+        return
+    size = sum(package.size for package in manifest.packages)
+    print(outcome.directory)
+    for finding in outcome.verification.findings:
+        run.story.warn(f"{finding.rule}: {finding.subject}: {finding.message}")
+    run.story.tell(
+        f"release {manifest.version}: {len(manifest.packages)} packages, {size / 1e6:.1f} MB, "
+        f"from commit {manifest.superproject.commit[:12]}"
+    )
+    run.story.tell(f"clients take {Path(outcome.directory) / (run.config.project + '.repo')}")
+
+
+def _ask(key: PublicKey) -> str:
+    return str(click.prompt(f"Passphrase of {key.uid} ({key.key_id})", hide_input=True, err=True))
+
+
+def _print_intent(intent: Intent, as_json: bool) -> None:
+    order = intent.planned.order
+    commits = {one.component.name: one.component.commit for one in intent.planned.discovery.sourced}
+    if as_json:
+        print_json(
+            {
+                "release": intent.version,
+                "commit": intent.commit,
+                "previous": intent.previous.version if intent.previous else None,
+                "target": intent.target.name,
+                "waves": [
+                    [
+                        {
+                            "component": name,
+                            "commit": commits[name],
+                            "needs": order.needs[name],
+                            "reason": intent.standing[name],
+                        }
+                        for name in wave
+                    ]
+                    for wave in order.waves
+                ],
+                "cycles": order.cycles,
+                "skipped": [
+                    {"component": out.name, "commit": out.commit, "reason": out.reason}
+                    for out in intent.planned.discovery.left_out
+                ],
+            }
+        )
+        return
+    rows = [
+        (str(number), name, commits[name][:12], ", ".join(order.needs[name]) or "-", intent.standing[name])
+        for number, wave in enumerate(order.waves, start=1)
+        for name in wave
+    ]
+    rows += [
+        ("-", out.name, out.commit[:12], "-", f"skipped: {out.reason}")
+        for out in intent.planned.discovery.left_out
+    ]
+    print_table(("wave", "component", "commit", "needs", "reason"), rows)

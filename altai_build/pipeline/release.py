@@ -1,0 +1,454 @@
+"""The whole road: plan → srpm → build → sign → compose → verify → publish."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build import __version__
+from altai_build.config import Config, Key, ReleaseSettings, Repository, Source, Target
+from altai_build.errors import BuildFailed, InputError, PublishFailed, SigningFailed, VerificationFailed
+from altai_build.model.audit import Severity, Verification
+from altai_build.model.component import Kind
+from altai_build.model.nevra import is_safe_name
+from altai_build.model.openpgp import PublicKey
+from altai_build.model.plan import Status
+from altai_build.model.release import (
+    MANIFEST,
+    BuildRecord,
+    ComponentOrigin,
+    Manifest,
+    Origin,
+    SkippedComponent,
+    SourceFile,
+    SpecOrigin,
+    SuperprojectPin,
+    manifest_from_json,
+)
+from altai_build.pipeline.builds import Building, Planned, build_all, make_plan
+from altai_build.pipeline.run import Run
+from altai_build.stages.build import Built
+from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
+from altai_build.stages.publish import list_releases, publish, recover, staging
+from altai_build.stages.sign import sign_packages
+from altai_build.stages.verify import verify_release
+from altai_build.tools.files import make_directory, write_whole
+from altai_build.tools.git import without_password
+from altai_build.tools.mockconfig import read_config
+from altai_build.tools.rpmfile import compare_versions, read_header
+from altai_build.tools.rpmkeys import read_public_keys
+from altai_build.tools.signer import KeyHome, Passphrase, check_usable, open_home
+from altai_build.tools.superproject import Sourced
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a release would be, before anything is made; `--dry-run` prints this very object's content."""
+
+    version: str
+    commit: str
+    previous: Manifest | None
+    target: Target
+    planned: Planned
+    standing: dict[str, str]  # component → what the release it follows says of it
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A release that was made, or what stopped it on the way."""
+
+    intent: Intent
+    building: Building
+    directory: Path
+    manifest: Manifest
+    verification: Verification
+
+
+class Keys:
+    """The signing keys of a run, open for as long as its block lasts."""
+
+    def __init__(self, home: KeyHome, opened: dict[str, PublicKey]) -> None:
+        self.home = home
+        self._opened = opened
+
+    def get(self, name: str) -> PublicKey:
+        """The key that repos.yaml calls `name`."""
+        return self._opened[name]
+
+
+def intend(run: Run, version: str, revision: str) -> Intent:
+    """Decide what a release holds. Raises PublishFailed for a version that exists, InputError for a dirty tree."""
+    releases = settings_of(run.config).directory
+    if not is_safe_name(version) or version.startswith("."):
+        raise InputError(f"{version!r} is not a version", todo="use digits, letters and dots, as in 1.0.2")
+    if (releases / version).exists():
+        raise PublishFailed(
+            f"release {version} exists",
+            why=f"{releases / version} is published, and released bytes never change",
+            todo="choose the next version",
+        )
+    run.superproject.full_history()
+    _refuse_dirty(run)
+    planned = make_plan(run, revision, (), None)
+    previous = followed(releases, version)
+    return Intent(
+        version=version,
+        commit=planned.discovery.commit,
+        previous=previous,
+        target=_target(run.config),
+        planned=planned,
+        standing={one.component.name: _standing(run, one, previous) for one in planned.discovery.sourced},
+    )
+
+
+def followed(releases: Path, version: str) -> Manifest | None:
+    """The manifest of the highest release below a version: the one it follows."""
+    below = [one for one in list_releases(releases) if compare_versions(one, version) < 0]
+    return load_manifest(releases / below[-1]) if below else None
+
+
+def load_manifest(directory: Path) -> Manifest:
+    """The manifest of a published release."""
+    path = directory / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"there is no release in {directory}",
+            why=str(error),
+            todo="`altai-build releases` lists what is published",
+        ) from error
+    return manifest_from_json(text, where=str(path))
+
+
+def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
+    """Make, sign, verify and publish a release; whatever stops it leaves everything published as it was.
+
+    Raises BuildFailed, SigningFailed, VerificationFailed or PublishFailed.
+    """
+    releases = settings_of(run.config).directory
+    for line in recover(releases):
+        run.story.tell(line)
+    with open_keys(run, intent.target, passphrase) as keys:
+        earlier = _Earlier.load(releases, intent.version)
+        building = build_all(run, intent.planned, version=intent.version, is_free=earlier.is_free)
+        _refuse_failures(building)
+        with run.story.step("signatures"):
+            repositories = _placements(run, intent, building, keys, earlier)
+        plan = _release_plan(run, intent, building, repositories, releases)
+        signing = keys.get(plan.signing_key)
+        with staging(releases, intent.version) as directory:
+            with run.story.step("repositories"):
+                manifest = compose(directory, plan, keys.home, signing)
+                _put_logs(directory, building)
+                seal(directory, keys.home, signing)
+            with run.story.step("verification"):
+                verification = verify_release(directory, trusted=trusted_keys(run.config))
+            refuse_findings(verification)
+            place = publish(directory, releases, intent.version)
+    return Outcome(
+        intent=intent, building=building, directory=place, manifest=manifest, verification=verification
+    )
+
+
+def settings_of(config: Config) -> ReleaseSettings:
+    """The `release` part of repos.yaml, which every loaded file has."""
+    if config.release is None:
+        raise InputError("there is no release definition", todo="write repos.yaml (docs/repos-yaml.md)")
+    return config.release
+
+
+def trusted_keys(config: Config) -> list[tuple[str, Path]]:
+    """(name, file) of every key that the configuration names."""
+    return [(key.name, key.file) for key in config.keys.values()]
+
+
+def refuse_findings(verification: Verification) -> None:
+    """Raise VerificationFailed with every error among the findings."""
+    errors = [one for one in verification.findings if one.severity is Severity.ERROR]
+    if errors:
+        raise VerificationFailed(
+            f"release {verification.release} is not sound: {len(errors)} findings; it was not published",
+            why="\n".join(f"  {one.rule}: {one.subject}: {one.message}" for one in errors[:40]),
+            todo="mend the cause each names and release again",
+        )
+
+
+# ---- before anything is made -----------------------------------------------------------------------------------
+
+
+def _refuse_dirty(run: Run) -> None:
+    """A release is made from commits alone; a definition that is in none could not be looked up later."""
+    config = run.config
+    used = [path for path in (config.file,) if path is not None]
+    for target in config.targets.values():
+        used += read_config(target.mock_config, search=config.mock_config_places).files
+    used += [one.path for one in config.repositories.values() if one.path is not None]
+    used += [key.file for key in config.keys.values()]
+    used.append(config.root / "deps.lock.yaml")
+    dirty = run.superproject.uncommitted(used)
+    if dirty:
+        raise InputError(
+            "the release definition is not committed",
+            why="\n".join(f"  {name}" for name in dirty),
+            todo="commit these files (or take the changes back), then release",
+        )
+
+
+def _target(config: Config) -> Target:
+    """The one target of the release's repositories."""
+    names = {one.target for one in config.repositories.values()}
+    if len(names) != 1:
+        raise InputError(
+            f"the repositories are for {len(names)} targets: {', '.join(sorted(names))}",
+            why="a release is installed on one distribution",
+            todo="keep one repos.yaml for each target",
+        )
+    return config.targets[names.pop()]
+
+
+def _standing(run: Run, sourced: Sourced, previous: Manifest | None) -> str:
+    """How a component compares with the release it follows, as far as commits tell."""
+    component = sourced.component
+    if previous is None:
+        return "new: no release goes before"
+    pins = {
+        package.origin.commit
+        for package in previous.packages
+        if isinstance(package.origin, (ComponentOrigin, SpecOrigin)) and package.origin.path == component.path
+    }
+    if not pins:
+        return f"new: {previous.version} does not have it"
+    old = sorted(pins)[0]
+    if component.commit in pins:
+        return f"same commit as in {previous.version}"
+    if sourced.store.has(old) and sourced.store.is_ancestor(component.commit, old):
+        return f"rewound: {previous.version} has the later commit {old[:7]}"
+    if sourced.store.has(old) and not sourced.store.is_ancestor(old, component.commit):
+        return f"moved aside: {previous.version} has {old[:7]}, which it does not contain"
+    return f"changed: {previous.version} has {old[:7]}"
+
+
+# ---- keys ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def open_keys(run: Run, target: Target, passphrase: Passphrase) -> Iterator[Keys]:
+    """The keys that the release signs with, found, fit for the target and unlocked before any work is done."""
+    names = {one.key for one in run.config.repositories.values() if one.source is not Source.MIRROR}
+    with ExitStack() as stack:
+        home = stack.enter_context(open_home(run.workspace.gnupg))
+        opened = {}
+        for name in sorted(names):
+            key = home.find_key(_public(run.config.keys[name]))
+            check_usable(key, target.compat)
+            home.unlock(key, passphrase)
+            opened[name] = key
+        yield Keys(home, opened)
+
+
+def _public(key: Key) -> Sequence[PublicKey]:
+    if not key.file.exists():
+        raise SigningFailed(
+            f"the key {key.name} has no public key file",
+            why=f"{key.file} does not exist",
+            todo=f"make a key with `altai-build keys init {key.name}`, or put the file there",
+        )
+    return read_public_keys(key.file)
+
+
+# ---- packages --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """What all earlier releases have given names to."""
+
+    files: dict[str, Path]  # NEVRA → the released file
+    by_build: dict[tuple[str, str], Path]  # (NEVRA, build key) → the released file
+
+    @classmethod
+    def load(cls, releases: Path, version: str) -> _Earlier:
+        files: dict[str, Path] = {}
+        by_build: dict[tuple[str, str], Path] = {}
+        for name in list_releases(releases):
+            for package in load_manifest(releases / name).packages:
+                path = releases / name / package.repository / package.file
+                files[str(package.nevra)] = path
+                if isinstance(package.origin, (ComponentOrigin, SpecOrigin)):
+                    by_build[str(package.nevra), package.origin.build_key] = path
+        return cls(files=files, by_build=by_build)
+
+    def is_free(self, built: Built) -> bool:
+        """True when no earlier release has other bytes under a name of these packages.
+
+        The header's digest covers everything but the signature: dependencies, scripts, every file's digest.
+        """
+        for rpm in built.rpms:
+            name = str(rpm.header.nevra)
+            released = self.files.get(name)
+            if released is None or (name, built.key) in self.by_build:
+                continue
+            if read_header(released).header_digest != rpm.header.header_digest:
+                return False
+        return True
+
+    def find(self, path: Path) -> Path | None:
+        """The released file that holds the same package as an unsigned one."""
+        return self.files.get(str(read_header(path).nevra))
+
+
+def _refuse_failures(building: Building) -> None:
+    bad = [row for row in building.rows if row.status in (Status.FAILED, Status.BLOCKED)]
+    if not bad:
+        return
+    lines = []
+    for row in bad:
+        lines.append(f"  {row.component} {row.status.value}: {row.reason.splitlines()[0]}")
+        if row.log:
+            lines.append(f"    log: {row.log}")
+    error = BuildFailed(
+        f"{len(bad)} components have no packages; nothing is published",
+        why="\n".join(lines),
+        todo="mend them and start again; what is built stays built",
+    )
+    error.exit_code = building.exit_code
+    raise error
+
+
+def _placements(
+    run: Run, intent: Intent, building: Building, keys: Keys, earlier: _Earlier
+) -> dict[str, list[Placement]]:
+    """repository → its signed packages with their origins; released files of the same content are taken as they are."""
+    placed: dict[str, list[Placement]] = {}
+    unsigned: dict[tuple[str, str], list[tuple[Path, Origin]]] = {}
+    for sourced, _ in building.sourcing.made:
+        built = building.built[sourced.component.name]
+        repository = run.config.repositories[str(sourced.component.repository)]
+        origin = _origin(sourced, built)
+        wanted = [(repository.name, rpm.path) for rpm in built.rpms]
+        if repository.source_rpms and built.srpm is not None:
+            wanted.append((repository.source_rpms, built.srpm))
+        for name, path in wanted:
+            released = earlier.find(path)
+            if released is not None and path.suffixes[-2:] != [".src", ".rpm"]:
+                placed.setdefault(name, []).append(Placement(path=released, origin=origin))
+            else:
+                unsigned.setdefault((name, repository.key), []).append((path, origin))
+    for (name, key), packages in unsigned.items():
+        signed = sign_packages(
+            [path for path, _ in packages],
+            signer=keys.home,
+            key=keys.get(key),
+            key_file=run.config.keys[key].file,
+            store=run.workspace.signed,
+            compat=intent.target.compat,
+        )
+        for one, (_, origin) in zip(signed, packages):
+            placed.setdefault(name, []).append(Placement(path=one.path, origin=origin))
+    return placed
+
+
+def _origin(sourced: Sourced, built: Built) -> Origin:
+    component = sourced.component
+    if component.kind is Kind.SPEC:
+        return SpecOrigin(
+            path=component.path, commit=component.commit, sources=_spec_sources(), build_key=built.key
+        )
+    return ComponentOrigin(
+        path=component.path,
+        commit=component.commit,
+        url=without_password(component.url or ""),
+        build_key=built.key,
+    )
+
+
+def _spec_sources() -> tuple[SourceFile, ...]:
+    return ()
+
+
+# ---- composition -----------------------------------------------------------------------------------------------
+
+
+def _release_plan(
+    run: Run, intent: Intent, building: Building, placed: dict[str, list[Placement]], releases: Path
+) -> ReleasePlan:
+    config = run.config
+    previous = releases / intent.previous.version if intent.previous else None
+    repositories = []
+    for repository in config.repositories.values():
+        for name, source in _directories(repository):
+            reuse = previous / name if previous is not None and (previous / name).is_dir() else None
+            repositories.append(
+                RepositoryPlan(
+                    name=name,
+                    key=repository.key,
+                    source=source,
+                    packages=tuple(placed.get(name, ())),
+                    reuse_from=reuse,
+                )
+            )
+    signing = next(one.key for one in config.repositories.values() if one.source is not Source.MIRROR)
+    return ReleasePlan(
+        project=config.project,
+        version=intent.version,
+        baseurl=settings_of(config).baseurl,
+        epoch=intent.planned.discovery.time,
+        compat=intent.target.compat,
+        superproject=SuperprojectPin(
+            url=without_password(run.superproject.remote or ""), commit=intent.commit, tag=None
+        ),
+        previous=intent.previous.version if intent.previous else None,
+        target=intent.target.name,
+        tool_version=__version__,
+        keys=tuple(KeyFile(name=key.name, file=key.file) for key in config.keys.values()),
+        signing_key=signing,
+        repositories=tuple(repositories),
+        builds=_build_records(building),
+        skipped=tuple(
+            SkippedComponent(component=out.name, reason=out.reason)
+            for out in intent.planned.discovery.left_out
+        ),
+    )
+
+
+def _directories(repository: Repository) -> list[tuple[str, bool]]:
+    own = [(repository.name, False)]
+    return [*own, (repository.source_rpms, True)] if repository.source_rpms else own
+
+
+def _build_records(building: Building) -> tuple[BuildRecord, ...]:
+    records = []
+    for row in building.rows:
+        built = building.built.get(row.component)
+        if built is None:
+            continue
+        digest = hashlib.sha256("".join(f"{line}\n" for line in built.buildroot).encode()).hexdigest()
+        records.append(
+            BuildRecord(
+                component=row.component,
+                status=row.status.value,
+                reason=row.reason,
+                seconds=row.seconds,
+                buildroot=digest,
+                log=_log_name(row.component) if row.log else "",
+            )
+        )
+    return tuple(records)
+
+
+def _log_name(component: str) -> str:
+    return f"report/logs/{component.replace('/', '_')}.log.gz"
+
+
+def _put_logs(directory: Path, building: Building) -> None:
+    """The build logs into the release, so that they outlive the workspace."""
+    for row in building.rows:
+        if row.log and row.status in (Status.BUILT, Status.REUSED):
+            place = directory / _log_name(row.component)
+            make_directory(place.parent)
+            write_whole(place, gzip.compress(Path(row.log).read_bytes(), mtime=0))
