@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
@@ -38,6 +40,8 @@ _STORED = (_SECRETS, "openpgp-revocs.d")
 _QUICK_AGENT = "allow-preset-passphrase\ns2k-count 65536\n"
 # A socket's path may have 107 bytes (unix(7)); gpg's own names take the last 24 of them.
 _LONGEST_SOCKET_FOLDER = 80
+_SESSION_PREFIX = "altai-gpg."
+_SECONDS_TO_LOCK = 5  # what a session may take from being made to being locked
 
 
 def check_usable(key: PublicKey, compat: Compat, *, now: datetime | None = None) -> None:
@@ -124,8 +128,10 @@ def _session(home: Path, agent_conf: str) -> Iterator[Path]:
     An agent makes its sockets in its GNUPGHOME: the path of a real home may be too long for a socket's name, and of
     two runs that share a home the first to end would take the other's agent with it.
     """
-    session = Path(tempfile.mkdtemp(prefix="altai-gpg.", dir=_short_folder()))
-    environment = {"GNUPGHOME": str(session)}
+    _clear_abandoned()
+    session = Path(tempfile.mkdtemp(prefix=_SESSION_PREFIX, dir=_short_folder()))
+    lock = os.open(session, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # says that we are alive, and is gone with us
     try:
         ring = (home / "pubring.kbx").absolute()
         (session / "gpg.conf").write_text(f"no-default-keyring\nkeyring {ring}\ntrust-model always\n")
@@ -133,10 +139,37 @@ def _session(home: Path, agent_conf: str) -> Iterator[Path]:
         try:
             yield session
         finally:
-            agent.end(_socket(environment))
-            process.run(["gpgconf", "--remove-socketdir"], env=environment, ok=())
+            _end(session)
     finally:
+        os.close(lock)
         remove_tree(session)
+
+
+def _end(session: Path) -> None:
+    """End the session's agent, and remove its sockets where they are elsewhere."""
+    environment = {"GNUPGHOME": str(session)}
+    agent.end(_socket(environment))
+    process.run(["gpgconf", "--remove-socketdir"], env=environment, ok=())
+
+
+def _clear_abandoned() -> None:
+    """End the agents of runs that were killed before they could: each still has a key open."""
+    for folder in Path(_short_folder()).glob(f"{_SESSION_PREFIX}*"):
+        try:
+            status = folder.lstat()
+            if status.st_uid != os.geteuid() or time.time() - status.st_mtime < _SECONDS_TO_LOCK:
+                continue
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue  # another run was quicker, or it is none of ours
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _end(folder)
+            remove_tree(folder)
+        except BlockingIOError:
+            continue  # its run is alive
+        finally:
+            os.close(lock)
 
 
 def _socket(environment: dict[str, str]) -> Path:

@@ -7,6 +7,9 @@ import os
 import re
 import shutil
 import stat
+import subprocess
+import sys
+import tempfile
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,6 +26,7 @@ from altai_build.tools.signer import PASSPHRASE_FILE, check_usable, open_home, p
 from tests.kit.keys import ThrowawayKey, make_key
 from tests.kit.rpms import build_rpm
 
+ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a  pass % phrase ü"
 
 
@@ -249,6 +253,46 @@ def test_no_agent_outlives_its_block_and_a_long_path_does_not_hurt(
         assert any(agents_of(session) for session in sessions)
     assert not any(session.exists() for session in sessions)
     assert [agents_of(session) for session in sessions] == [[] for _ in sessions]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from altai_build.tools.signer import open_home
+with open_home(Path(sys.argv[1])) as signer:
+    signer.list_keys()
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_the_agent_of_a_killed_run_is_ended_by_the_next(
+    tmp_path: Path, plain: ThrowawayKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = Path(tempfile.mkdtemp(prefix="kit."))
+    monkeypatch.setenv("TMPDIR", str(short))
+    monkeypatch.setattr(tempfile, "tempdir", str(short))
+    home = tmp_path / "keys"
+    with open_home(home) as signer:
+        signer.import_secret_key(plain.secret)
+    child = subprocess.run(
+        [sys.executable, "-c", KILLED, str(home)],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert child.returncode == -9
+    (session,) = short.glob("altai-gpg.*")
+    assert agents_of(session)
+    os.utime(session, (0, 0))
+    with open_home(home) as signer:
+        assert not session.exists()
+        assert agents_of(session) == []
+        (living,) = short.glob("altai-gpg.*")
+        os.utime(living, (0, 0))
+        with open_home(home):
+            assert living.exists()
+        assert len(signer.list_keys()) == 1
+    shutil.rmtree(short)
 
 
 def test_two_open_homes_do_not_end_each_other_s_agent(tmp_path: Path, locked: ThrowawayKey) -> None:
