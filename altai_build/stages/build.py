@@ -25,6 +25,9 @@ from altai_build.tools.rpmfile import read_header
 from altai_build.workspace import Workspace
 
 
+_BUILDROOT = "buildroot "  # before the NEVRA, in a record's inputs
+
+
 @dataclass(frozen=True)
 class Workshop:
     """What a target is built with: its mock configuration, the resolver over its repositories, a builder."""
@@ -39,7 +42,7 @@ class Workshop:
         """A workshop with the builder `mock` or `chroot`. Raises ToolMissing when it cannot run here."""
         resolver = Resolver(config, cache=workspace.cache)
         if builder == "mock":
-            mock = MockBuilder(config, workspace_dir=workspace.root)
+            mock = MockBuilder(config, workspace_dir=workspace.root, macros=target.macros)
             mock.check()
             return cls(target=target, config=config, resolver=resolver, builder=mock)
         roots = Roots(directory=workspace.roots, packages=workspace.cache / "packages", config=config)
@@ -130,7 +133,7 @@ def _inputs(job: Job, workshop: Workshop, buildroot: Buildroot) -> list[tuple[st
         ("target", workshop.config.digest),
         ("macros", json.dumps(sorted(workshop.target.macros))),
         ("source package", job.srpm_sha256),
-        *((f"buildroot {line.partition(' ')[0]}", line.partition(" ")[2]) for line in buildroot.lines),
+        *((f"{_BUILDROOT}{line.partition(' ')[0]}", line.partition(" ")[2]) for line in buildroot.lines),
     ]
 
 
@@ -158,9 +161,13 @@ def _why(inputs: Sequence[tuple[str, str]], last: Record | None) -> str:
     gone = [name for name in before if name not in now]
     if not (changed or came or gone):
         return "its packages are no longer in the workspace"
-    words = [f"{name} changed" for name in changed]
-    words += [f"{name} came" for name in came] + [f"{name} went" for name in gone]
-    return ", ".join(words[:4]) + (f" and {len(words) - 4} more" if len(words) > 4 else "")
+    roots = [name for name in (*changed, *came, *gone) if name.startswith(_BUILDROOT)]
+    words = [f"{name} changed" for name in changed if not name.startswith(_BUILDROOT)]
+    if roots:
+        names = [name[len(_BUILDROOT) :] for name in roots]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        words.append(f"its buildroot differs in {', '.join(names[:3])}{more}")
+    return ", ".join(words)
 
 
 def _make(
