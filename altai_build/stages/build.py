@@ -24,7 +24,6 @@ from altai_build.tools.mockconfig import MockConfig
 from altai_build.tools.rpmfile import read_header
 from altai_build.workspace import Workspace
 
-
 _BUILDROOT = "buildroot "  # before the NEVRA, in a record's inputs
 
 

@@ -1,0 +1,40 @@
+"""`doctor`: what this machine and this configuration lack, and how to get it."""
+
+from __future__ import annotations
+
+import click
+
+from altai_build.cli.app import App, json_option, print_json, print_table
+from altai_build.errors import AltaiError
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def doctor(app: App, as_json: bool) -> int:
+    """Check every program, privilege, key and setting that a release needs.
+
+    Exits with 0 when nothing needed is missing, else with the code of the first thing that is.
+
+    \b
+    Example:
+      altai-build doctor
+    """
+    from altai_build.config import default_config
+    from altai_build.pipeline.doctor import examine
+
+    config, fault = None, None
+    try:
+        config = app.config(needed=False)
+    except AltaiError as error:
+        fault = error
+    run = app.run(config or default_config(app.directory))
+    checks = examine(config, fault, run.workspace)
+    if as_json:
+        print_json([{key: value for key, value in vars(one).items() if key != "exit_code"} for one in checks])
+    else:
+        print_table(
+            ("check", "health", "found", "what to do"),
+            [(one.check, one.health.value, one.found, one.todo or "-") for one in checks],
+        )
+    return next((one.exit_code for one in checks if one.exit_code), 0)

@@ -1,0 +1,238 @@
+"""Whether this machine and this configuration can make a release: each need, what was found, what to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from altai_build.config import Config
+from altai_build.errors import AltaiError
+from altai_build.tools import process, sandbox
+from altai_build.tools.buildroot import overlay_works
+from altai_build.tools.files import make_directory
+from altai_build.tools.mock import MockBuilder
+from altai_build.tools.mockconfig import read_config
+from altai_build.tools.rpmkeys import read_public_keys
+from altai_build.tools.signer import check_usable, open_home
+from altai_build.workspace import Workspace
+
+
+class Health(str, Enum):
+    """How a need is met."""
+
+    OK = "ok"
+    WARNING = "warning"  # something works less well, or only one builder is affected
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """One need: its name, how it is met, what was found, what to do."""
+
+    check: str
+    health: Health
+    found: str
+    todo: str = ""
+    exit_code: int = 0  # of the error this would become
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A program, what it is for, and the packages that hold it."""
+
+    name: str
+    purpose: str
+    debian: str
+    redhat: str
+    version: tuple[str, ...] = ("--version",)
+    needed: bool = True
+
+
+PROGRAMS = (
+    _Program("git", "reads the superproject and its components", "git", "git"),
+    _Program("rpmbuild", "makes source packages", "rpm", "rpm-build"),
+    _Program("rpmsign", "signs packages", "rpm", "rpm-sign"),
+    _Program("rpmkeys", "checks signatures", "rpm", "rpm"),
+    _Program("gpg", "holds the signing keys", "gnupg", "gnupg2"),
+    _Program("gpgv", "checks the signatures of metadata", "gpgv", "gnupg2"),
+    _Program("bwrap", "the sandbox in which specs are evaluated", "bubblewrap", "bubblewrap"),
+    _Program("unshare", "mounts of the chroot builder", "util-linux", "util-linux"),
+    _Program("mount", "overlays of the chroot builder", "mount", "util-linux", needed=False),
+    _Program("setarch", "32-bit targets on 64-bit machines", "util-linux", "util-linux", needed=False),
+    _Program("zstd", "archives named .tar.zst", "zstd", "zstd", needed=False),
+)
+
+
+def examine(config: Config | None, fault: AltaiError | None, workspace: Workspace) -> tuple[Checkup, ...]:
+    """Every need, looked at one after another; none that is unmet hides the next."""
+    checks: list[Checkup] = [_python()]
+    checks += [_program(program) for program in PROGRAMS]
+    checks += [_libraries(), _sandbox(), *_builders(workspace), _workspace(workspace)]
+    if fault is not None:
+        checks.append(_from_error("configuration", fault))
+    elif config is not None:
+        checks += list(_configuration(config, workspace))
+    return tuple(checks)
+
+
+def _python() -> Checkup:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return Checkup(check="python", health=Health.OK, found=f"{version} at {sys.executable}")
+
+
+def _program(program: _Program) -> Checkup:
+    path = process.find(program.name)
+    if path is None:
+        return Checkup(
+            check=program.name,
+            health=Health.MISSING if program.needed else Health.WARNING,
+            found=f"not installed; {program.purpose}",
+            todo=f"apt-get install {program.debian}, or dnf install {program.redhat}",
+            exit_code=4 if program.needed else 0,
+        )
+    answer = process.run([path, *program.version], ok=(), timeout=20)
+    first = (answer.text or answer.complaint).strip().splitlines()
+    return Checkup(check=program.name, health=Health.OK, found=first[0] if first else path)
+
+
+def _libraries() -> Checkup:
+    missing = []
+    for name in ("rpm", "createrepo_c", "solv", "norpm", "gnupg", "yaml", "requests", "jinja2", "rich"):
+        probe = process.run([sys.executable, "-c", f"import {name}"], ok=(), timeout=60)
+        if probe.returncode != 0:
+            missing.append(name)
+    if missing:
+        return Checkup(
+            check="python libraries",
+            health=Health.MISSING,
+            found=f"cannot import {', '.join(missing)}",
+            todo="run scripts/setup; the rpm bindings come from the system (python3-rpm) through the shim `rpm`",
+            exit_code=4,
+        )
+    return Checkup(check="python libraries", health=Health.OK, found="all can be imported")
+
+
+def _sandbox() -> Checkup:
+    complaint = sandbox.check()
+    if complaint:
+        return Checkup(
+            check="sandbox",
+            health=Health.MISSING,
+            found=complaint.splitlines()[-1],
+            todo="allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1), or run as root",
+            exit_code=4,
+        )
+    return Checkup(check="sandbox", health=Health.OK, found="no network, no home, its own processes")
+
+
+def _builders(workspace: Workspace) -> Iterator[Checkup]:
+    root = os.geteuid() == 0
+    mock = MockBuilder.available()
+    yield Checkup(
+        check="builder mock",
+        health=Health.OK if mock else Health.WARNING,
+        found=process.run(["mock", "--version"], ok=(), timeout=60).text.strip() if mock else "not installed",
+        todo=""
+        if mock
+        else "dnf install mock (Fedora, EPEL); on Debian and Ubuntu the chroot builder does its work",
+    )
+    if not root:
+        yield Checkup(
+            check="builder chroot",
+            health=Health.WARNING if mock else Health.MISSING,
+            found="needs root",
+            todo="run as root" + (", or use --builder mock" if mock else ""),
+            exit_code=0 if mock else 4,
+        )
+        return
+    try:
+        overlays = overlay_works(make_directory(workspace.scratch))
+    except AltaiError as error:
+        yield _from_error("builder chroot", error)
+        return
+    yield Checkup(
+        check="builder chroot",
+        health=Health.OK if overlays else Health.WARNING,
+        found="overlayfs works"
+        if overlays
+        else "no overlayfs here: each build gets a copy of the whole root",
+        todo=""
+        if overlays
+        else "put the workspace on a file system that overlayfs takes (ext4, xfs, btrfs, tmpfs)",
+    )
+
+
+def _workspace(workspace: Workspace) -> Checkup:
+    try:
+        workspace.prepare()
+    except AltaiError as error:
+        return _from_error("workspace", error)
+    room = os.statvfs(workspace.root)
+    free = room.f_bavail * room.f_frsize / 1e9
+    enough = free > 5
+    return Checkup(
+        check="workspace",
+        health=Health.OK if enough else Health.WARNING,
+        found=f"{workspace.root}, {free:.0f} GB free",
+        todo="" if enough else "roots and packages of a real distribution take some GB: make room",
+    )
+
+
+def _configuration(config: Config, workspace: Workspace) -> Iterator[Checkup]:
+    yield Checkup(
+        check="configuration", health=Health.OK, found=str(config.file or "defaults: no repos.yaml")
+    )
+    for target in config.targets.values():
+        name = target.mock_config
+        yield _try(
+            f"target {target.name}",
+            lambda name=name: str(read_config(name, search=config.mock_config_places).files[0]),
+        )
+    for key in config.keys.values():
+        yield _try(f"key {key.name}", lambda file=key.file: _key(file))
+    targets = list(config.targets.values())
+    signing = [key for key in config.keys.values() if key.signs and key.file.exists()]
+    if signing and workspace.gnupg.is_dir():
+        with open_home(workspace.gnupg) as home:
+            for key in signing:
+
+                def usable(file: Path = key.file) -> str:
+                    public = home.find_key(read_public_keys(file))
+                    for target in targets:
+                        check_usable(public, target.compat)
+                    return "its secret half is here"
+
+                yield _try(f"signing with {key.name}", usable)
+    elif signing:
+        yield Checkup(
+            check="signing",
+            health=Health.WARNING,
+            found=f"{workspace.gnupg} does not exist: no secret key is here",
+            todo="`altai-build keys init`, or copy the key home of the machine that signs",
+        )
+
+
+def _key(file: Path) -> str:
+    return ", ".join(f"{one.key_id} {one.uid}" for one in read_public_keys(file))
+
+
+def _try(check: str, look: Callable[[], str]) -> Checkup:
+    try:
+        return Checkup(check=check, health=Health.OK, found=look())
+    except AltaiError as error:
+        return _from_error(check, error)
+
+
+def _from_error(check: str, error: AltaiError) -> Checkup:
+    why = f": {error.why}" if error.why else ""
+    return Checkup(
+        check=check,
+        health=Health.MISSING,
+        found=f"{error.what}{why}",
+        todo=error.todo,
+        exit_code=error.exit_code,
+    )
