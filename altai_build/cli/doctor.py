@@ -34,7 +34,7 @@ def doctor(app: App, as_json: bool) -> int:
         print_json([{key: value for key, value in vars(one).items() if key != "exit_code"} for one in checks])
     else:
         print_table(
-            ("check", "health", "found", "what to do"),
-            [(one.check, one.health.value, one.found, one.todo or "-") for one in checks],
+            ("check", "status", "found", "what to do"),
+            [(one.check, one.status.value, one.found, one.todo or "-") for one in checks],
         )
     return next((one.exit_code for one in checks if one.exit_code), 0)

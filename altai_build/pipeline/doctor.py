@@ -34,7 +34,7 @@ class Checkup:
     """One need: its name, how it is met, what was found, what to do."""
 
     check: str
-    health: Health
+    status: Health
     found: str
     todo: str = ""
     exit_code: int = 0  # of the error this would become
@@ -81,7 +81,7 @@ def examine(config: Config | None, fault: AltaiError | None, workspace: Workspac
 
 def _python() -> Checkup:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    return Checkup(check="python", health=Health.OK, found=f"{version} at {sys.executable}")
+    return Checkup(check="python", status=Health.OK, found=f"{version} at {sys.executable}")
 
 
 def _program(program: _Program) -> Checkup:
@@ -89,14 +89,14 @@ def _program(program: _Program) -> Checkup:
     if path is None:
         return Checkup(
             check=program.name,
-            health=Health.MISSING if program.needed else Health.WARNING,
+            status=Health.MISSING if program.needed else Health.WARNING,
             found=f"not installed; {program.purpose}",
             todo=f"apt-get install {program.debian}, or dnf install {program.redhat}",
             exit_code=4 if program.needed else 0,
         )
     answer = process.run([path, *program.version], ok=(), timeout=20)
     first = (answer.text or answer.complaint).strip().splitlines()
-    return Checkup(check=program.name, health=Health.OK, found=first[0] if first else path)
+    return Checkup(check=program.name, status=Health.OK, found=first[0] if first else path)
 
 
 def _libraries() -> Checkup:
@@ -108,12 +108,12 @@ def _libraries() -> Checkup:
     if missing:
         return Checkup(
             check="python libraries",
-            health=Health.MISSING,
+            status=Health.MISSING,
             found=f"cannot import {', '.join(missing)}",
             todo="run scripts/setup; the rpm bindings come from the system (python3-rpm) through the shim `rpm`",
             exit_code=4,
         )
-    return Checkup(check="python libraries", health=Health.OK, found="all can be imported")
+    return Checkup(check="python libraries", status=Health.OK, found="all can be imported")
 
 
 def _sandbox() -> Checkup:
@@ -121,12 +121,12 @@ def _sandbox() -> Checkup:
     if complaint:
         return Checkup(
             check="sandbox",
-            health=Health.MISSING,
+            status=Health.MISSING,
             found=complaint.splitlines()[-1],
             todo="allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1), or run as root",
             exit_code=4,
         )
-    return Checkup(check="sandbox", health=Health.OK, found="no network, no home, its own processes")
+    return Checkup(check="sandbox", status=Health.OK, found="no network, no home, its own processes")
 
 
 def _builders(workspace: Workspace) -> Iterator[Checkup]:
@@ -134,7 +134,7 @@ def _builders(workspace: Workspace) -> Iterator[Checkup]:
     mock = MockBuilder.available()
     yield Checkup(
         check="builder mock",
-        health=Health.OK if mock else Health.WARNING,
+        status=Health.OK if mock else Health.WARNING,
         found=process.run(["mock", "--version"], ok=(), timeout=60).text.strip() if mock else "not installed",
         todo=""
         if mock
@@ -143,7 +143,7 @@ def _builders(workspace: Workspace) -> Iterator[Checkup]:
     if not root:
         yield Checkup(
             check="builder chroot",
-            health=Health.WARNING if mock else Health.MISSING,
+            status=Health.WARNING if mock else Health.MISSING,
             found="needs root",
             todo="run as root" + (", or use --builder mock" if mock else ""),
             exit_code=0 if mock else 4,
@@ -156,7 +156,7 @@ def _builders(workspace: Workspace) -> Iterator[Checkup]:
         return
     yield Checkup(
         check="builder chroot",
-        health=Health.OK if overlays else Health.WARNING,
+        status=Health.OK if overlays else Health.WARNING,
         found="overlayfs works"
         if overlays
         else "no overlayfs here: each build gets a copy of the whole root",
@@ -176,7 +176,7 @@ def _workspace(workspace: Workspace) -> Checkup:
     enough = free > 5
     return Checkup(
         check="workspace",
-        health=Health.OK if enough else Health.WARNING,
+        status=Health.OK if enough else Health.WARNING,
         found=f"{workspace.root}, {free:.0f} GB free",
         todo="" if enough else "roots and packages of a real distribution take some GB: make room",
     )
@@ -184,7 +184,7 @@ def _workspace(workspace: Workspace) -> Checkup:
 
 def _configuration(config: Config, workspace: Workspace) -> Iterator[Checkup]:
     yield Checkup(
-        check="configuration", health=Health.OK, found=str(config.file or "defaults: no repos.yaml")
+        check="configuration", status=Health.OK, found=str(config.file or "defaults: no repos.yaml")
     )
     for target in config.targets.values():
         name = target.mock_config
@@ -210,7 +210,7 @@ def _configuration(config: Config, workspace: Workspace) -> Iterator[Checkup]:
     elif signing:
         yield Checkup(
             check="signing",
-            health=Health.WARNING,
+            status=Health.WARNING,
             found=f"{workspace.gnupg} does not exist: no secret key is here",
             todo="`altai-build keys init`, or copy the key home of the machine that signs",
         )
@@ -222,7 +222,7 @@ def _key(file: Path) -> str:
 
 def _try(check: str, look: Callable[[], str]) -> Checkup:
     try:
-        return Checkup(check=check, health=Health.OK, found=look())
+        return Checkup(check=check, status=Health.OK, found=look())
     except AltaiError as error:
         return _from_error(check, error)
 
@@ -231,7 +231,7 @@ def _from_error(check: str, error: AltaiError) -> Checkup:
     why = f": {error.why}" if error.why else ""
     return Checkup(
         check=check,
-        health=Health.MISSING,
+        status=Health.MISSING,
         found=f"{error.what}{why}",
         todo=error.todo,
         exit_code=error.exit_code,
