@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import signal
@@ -103,10 +104,15 @@ def cli(
 def main() -> None:
     """Run the command line and exit with its code; every way out of the program is here."""
     signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding has no letters for is shown escaped, not a reason to stop.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(prog_name="altai-build", standalone_mode=False)
         sys.stdout.flush()
-        sys.exit(code if isinstance(code, int) else 0)
+    except SystemExit:
+        sys.exit(0)  # click's way out when the reader of the answer is gone
     except click.exceptions.Exit as request:
         sys.exit(request.exit_code)
     except click.ClickException as error:
@@ -131,6 +137,7 @@ def main() -> None:
         print(f"altai-build: this is a bug: {type(error).__name__}: {error}", file=sys.stderr)
         print(f"A report is in {_report()}; please pass it on.", file=sys.stderr)
         sys.exit(70)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

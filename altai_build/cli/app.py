@@ -86,7 +86,8 @@ def wait_option(command: Any) -> Any:
 
 def print_json(answer: Any) -> None:
     """One JSON document on standard output; records become objects, enums their words."""
-    json.dump(_plain(answer), sys.stdout, indent=2, ensure_ascii=False, default=str)
+    unicode = sys.stdout.encoding.lower() in ("utf-8", "utf8")
+    json.dump(_plain(answer), sys.stdout, indent=2, ensure_ascii=not unicode, default=str)
     sys.stdout.write("\n")
 
 

@@ -68,7 +68,8 @@ class Superproject:
         HEAD^ is the first parent, so a merge is compared with the branch it came into; the first commit of all is
         compared with nothing. Raises InputError for a revision that does not exist.
         """
-        before, after = old or "HEAD^", new or "HEAD"
+        before = "HEAD^" if old is None else old
+        after = "HEAD" if new is None else new
         for revision in (before, after):
             _guard(revision)
         try:
@@ -81,7 +82,12 @@ class Superproject:
             raise
 
     def _diff(self, before: str, after: str, folders: Sequence[str]) -> list[GitlinkChange]:
-        ends = ["--end-of-options", before, after, "--", *(f":(top,literal){folder}" for folder in folders)]
+        # The suffix makes git refuse what is no commit: a tree, and the short forms of ranges (HEAD^!, HEAD^-).
+        commits = [one if one in _EMPTY_TREES.values() else f"{one}^{{commit}}" for one in (before, after)]
+        if not folders:
+            return []
+        limits = [] if "." in folders else [f":(top,literal){folder}" for folder in folders]
+        ends = ["--end-of-options", *commits, "--", *limits]
         raw = git.git(
             # A submodule's `ignore = all` in .gitmodules must not hide its change, nor a user's diff settings.
             [
@@ -123,11 +129,12 @@ class Superproject:
         if "dubious ownership" in found.complaint:
             raise InputError(f"git will not read {self.path}", why=found.complaint)
         listed = git.git(["for-each-ref", "--format=%(refname:short)"], directory=self.path, ok=())
-        near = difflib.get_close_matches(revision, listed.text.splitlines(), n=3)
+        near = difflib.get_close_matches(revision, listed.text.splitlines(), n=3, cutoff=0.5)
+        fetch = "git fetch --unshallow" if git.is_shallow(self.common) else "git fetch"
         raise InputError(
             f"the superproject {self.path} has no commit {revision!r}",
             why=f"near names: {', '.join(near)}" if near else "",
-            todo="see `git log --oneline` there; a commit of the remote may first need `git fetch`",
+            todo=f"see `git log --oneline` there; a commit of the remote may first need `{fetch}`",
         )
 
     # ---- content at a commit ---------------------------------------------------------------------------------
@@ -170,7 +177,7 @@ class Superproject:
         known = self._gitmodules(commit, tree)
         found = []
         for entry in tree:
-            inside = any(folder == "." or entry.path.startswith(f"{folder}/") for folder in folders)
+            inside = any(folder == "." or f"{entry.path}/".startswith(f"{folder}/") for folder in folders)
             if entry.mode == GITLINK_MODE and inside:
                 name, url = known.get(entry.path, (None, None))
                 link = Gitlink(path=entry.path, commit=entry.oid)
@@ -323,9 +330,11 @@ def _climbs(name: str) -> bool:
 
 
 def _guard(revision: str) -> None:
-    if not revision or revision.startswith("-") or any(ord(char) < 32 for char in revision):
+    if not revision or revision.startswith(("-", "^")) or any(ord(char) < 32 for char in revision):
         raise InputError(
-            f"{revision!r} is not a revision", why="it is empty, begins with '-' or holds a control character"
+            f"{revision!r} is not a revision",
+            why="it is empty, begins with '-' or '^', or holds a control character",
+            todo="name one commit: a branch, a tag, an id, HEAD~2",
         )
     if ".." in revision:
         raise InputError(

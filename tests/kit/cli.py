@@ -1,0 +1,45 @@
+"""The command line as a user meets it: a process of its own, its exit code, both streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one call of altai-build left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The answer as a JSON document; its exit code and the story are in the message when there is none."""
+        try:
+            return json.loads(self.out)
+        except ValueError as error:
+            raise AssertionError(f"no JSON ({error}), exit {self.code}: {self.out}\n{self.err}") from error
+
+
+def altai_build(*words: str | Path, cwd: Path, env: dict[str, str] | None = None) -> Answer:
+    """Run `altai-build` in `cwd` with this interpreter; nothing but the answer may be on standard output."""
+    result = subprocess.run(
+        [sys.executable, "-m", "altai_build", *map(str, words)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    answer = Answer(result.returncode, result.stdout.decode(), result.stderr.decode())
+    assert answer.code != 70 and "Traceback" not in answer.err, f"a bug came to light: {answer.err}"
+    return answer
