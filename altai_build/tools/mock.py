@@ -21,8 +21,8 @@ from altai_build.tools.buildlog import first_error_line
 from altai_build.tools.mockconfig import MockConfig
 from altai_build.tools.repodata import write_repodata
 from altai_build.tools.rpmfile import read_header
+from altai_build.tools.sandbox import BUILD_HOST
 
-BUILD_HOST = "altai-build"  # what every package says it was built on
 GRACE = 60.0  # seconds for mock to end what runs in its chroot and to unmount it
 OUTPUT = "mock.log"  # in the result directory, beside mock's own build.log, root.log and state.log
 

@@ -171,7 +171,7 @@ def test_how_mock_is_called(
         "--resultdir", f"{scratch}/result",
         "--cleanup-after",
         "--no-bootstrap-chroot",
-        "--define", "_buildhost altai-build",
+        "--define", "_buildhost altai-build.localdomain",
         "--define", "use_source_date_epoch_as_buildtime 1",
         "--define", "clamp_mtime_to_source_date_epoch 1",
         "--define", "_smp_mflags -j3",
