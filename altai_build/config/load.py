@@ -16,6 +16,7 @@ from altai_build.config.schema import (
     ComponentSettings,
     Config,
     Key,
+    Listing,
     ReleaseSettings,
     Repository,
     Source,
@@ -23,6 +24,7 @@ from altai_build.config.schema import (
     Target,
 )
 from altai_build.errors import InputError
+from altai_build.model.gitlink import DEFAULT_FOLDERS
 from altai_build.model.release import Compat, compat_of
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
@@ -37,7 +39,7 @@ def default_config(root: Path) -> Config:
         project=root.name,
         file=None,
         root=root,
-        superproject=SuperprojectSettings(path=root, components=("repos",), root=True),
+        superproject=SuperprojectSettings(path=root, components=DEFAULT_FOLDERS, root=True),
     )
 
 
@@ -83,7 +85,7 @@ def _superproject(node: Node, root: Path) -> SuperprojectSettings:
     folders = node.child("components").texts(check=_inner_path)
     return SuperprojectSettings(
         path=root / node.child("path").text("."),
-        components=folders if node.has("components") else ("repos",),
+        components=folders if node.has("components") else DEFAULT_FOLDERS,
         root=node.child("root").flag(True),
     )
 
@@ -113,12 +115,28 @@ def _target(name: str, node: Node) -> Target:
 
 
 def _base(node: Node) -> BaseRepository:
-    node = node.known(("name", "url", "key"), needed=("name", "url", "key"))
+    node = node.known(("name", *_UPSTREAM, "key"), needed=("name", "key"))
+    url, listing = _upstream(node)
     return BaseRepository(
         name=node.child("name").text(check=_plain_name),
-        url=node.child("url").text(check=_url),
+        url=url,
         key=node.child("key").text(),
+        listing=listing,
     )
+
+
+_UPSTREAM = ("url", *(one.value for one in Listing))
+
+
+def _upstream(node: Node) -> tuple[str, Listing | None]:
+    """Where a repository is fetched from: a URL, or the URL of a list of mirrors."""
+    given = [key for key in _UPSTREAM if node.has(key)]
+    if len(given) != 1:
+        got = f"got {' and '.join(given)}" if given else "none is given"
+        node.fault(f"{got}; write one of {', '.join(_UPSTREAM)}")
+        return "", None
+    url = node.child(given[0]).text(check=_url)
+    return url, None if given[0] == "url" else Listing(given[0])
 
 
 def _key(name: str, node: Node, root: Path) -> Key:
@@ -130,12 +148,23 @@ def _key(name: str, node: Node, root: Path) -> Key:
 _REPOSITORY_KEYS = {
     Source.SUPERPROJECT: ("source", "target", "key", "source_rpms"),
     Source.SPECS: ("source", "target", "key", "path", "source_rpms"),
-    Source.MIRROR: ("source", "target", "key", "url", "packages", "prefer", "exclude"),
+    Source.MIRROR: (
+        "source",
+        "target",
+        "key",
+        "url",
+        "mirrorlist",
+        "metalink",
+        "packages",
+        "prefer",
+        "exclude",
+        "weak",
+    ),
 }
 _REPOSITORY_NEEDED = {
     Source.SUPERPROJECT: ("source", "target", "key"),
     Source.SPECS: ("source", "target", "key", "path"),
-    Source.MIRROR: ("source", "target", "key", "url", "packages"),
+    Source.MIRROR: ("source", "target", "key", "packages"),
 }
 
 
@@ -151,6 +180,7 @@ def _repository(name: str, node: Node, root: Path) -> Repository:
     else:
         wanted = packages.texts(check=_plain_name)
     path = node.child("path").text()
+    url, listing = _upstream(node) if kind is Source.MIRROR else ("", None)
     return Repository(
         name=name,
         source=kind,
@@ -158,10 +188,12 @@ def _repository(name: str, node: Node, root: Path) -> Repository:
         key=node.child("key").text(),
         path=root / path if path else None,
         source_rpms=node.child("source_rpms").text(check=_inner_path) or None,
-        url=node.child("url").text(check=_url) or None,
+        url=url or None,
+        listing=listing,
         packages=wanted,
         prefer=node.child("prefer").texts(),
         exclude=node.child("exclude").texts(),
+        weak=node.child("weak").flag(False),
     )
 
 

@@ -47,24 +47,30 @@ def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, deep: bool 
 _Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
 
 
-def load_yaml(path: Path) -> Any:
-    """The plain tree of a YAML file, no objects, no duplicate keys; raises InputError."""
+def load_yaml(path: Path, *, limit: int = _SIZE_LIMIT) -> Any:
+    """The plain tree of a YAML file of up to `limit` bytes, no objects, no duplicate keys; raises InputError."""
     try:
         with open(path, "rb") as stream:
-            data = stream.read(_SIZE_LIMIT + 1)
+            data = stream.read(limit + 1)
     except OSError as error:
         raise InputError(
             f"cannot read {path}", why=error.strerror or str(error), todo="name the file with --config FILE"
         ) from error
-    if len(data) > _SIZE_LIMIT:
+    if len(data) > limit:
         raise InputError(
-            f"{path} is larger than 1 MiB", todo="a release definition is a few kilobytes: check it"
+            f"{path} is larger than {limit >> 20} MiB",
+            todo="a release definition is a few kilobytes: check it",
         )
+    return parse_yaml(data, str(path))
+
+
+def parse_yaml(data: bytes, where: str) -> Any:
+    """The same of bytes that are known as `where`."""
     try:
         return _Loader(data).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
-            f"{path} is not valid YAML", why=str(error), todo="mend the place it names"
+            f"{where} is not valid YAML", why=str(error), todo="mend the place it names"
         ) from error
 
 

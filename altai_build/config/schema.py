@@ -20,6 +20,13 @@ class Source(str, Enum):
     MIRROR = "mirror"  # taken from somebody else's repository, signatures and all
 
 
+class Listing(str, Enum):
+    """What an upstream URL leads to where it is not the repository itself; the key of repos.yaml that says so."""
+
+    MIRRORLIST = "mirrorlist"  # a URL a line
+    METALINK = "metalink"  # the same with the checksums of repomd.xml
+
+
 @dataclass(frozen=True)
 class SuperprojectSettings:
     """The git repository that pins the components."""
@@ -34,8 +41,9 @@ class BaseRepository:
     """A repository of the operating system itself: what clients have before our release."""
 
     name: str
-    url: str
+    url: str  # of the repository, or of the list of its mirrors
     key: str
+    listing: Listing | None = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +77,12 @@ class Repository:
     key: str
     path: Path | None = None  # specs: the folder with one folder per package
     source_rpms: str | None = None  # where the source RPMs of this repository go
-    url: str | None = None  # mirror: the upstream repository
+    url: str | None = None  # mirror: the upstream repository, or the list of its mirrors
+    listing: Listing | None = None  # mirror: which list that is
     packages: tuple[str, ...] | None = None  # mirror: names to take; None means computed ("needed")
-    prefer: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    prefer: tuple[str, ...] = ()  # mirror: patterns of names, to be taken where several packages would do
+    exclude: tuple[str, ...] = ()  # mirror: patterns of names, not to be taken at all
+    weak: bool = False  # mirror: take what is only recommended too
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from altai_build.tools.files import (
     write_whole,
 )
 from altai_build.tools.metadata import RepositoryMetadata, RepositorySource, fetch_metadata, fetch_packages
+from altai_build.tools.mirrors import Mirrors, read_mirrors
 from altai_build.tools.mockconfig import MockConfig
 from altai_build.tools.rpmkeys import verify_signatures
 from altai_build.tools.sandbox import BUILD_DIR, BUILD_UID, BUILD_USER, InstallView
@@ -153,10 +154,10 @@ class Resolver:
 
 def repository_source(section: RepoSection, cache: Path) -> RepositorySource:
     """A repository of a dnf.conf for fetching: mirror lists are asked, keys brought here."""
-    urls = list(section.baseurls)
-    if not urls and (section.mirrorlist or section.metalink):
-        urls = _mirrors(section.mirrorlist or section.metalink)
-    if not urls:
+    mirrors = Mirrors(urls=section.baseurls)
+    if not mirrors.urls and (section.mirrorlist or section.metalink):
+        mirrors = read_mirrors(section.mirrorlist or section.metalink)
+    if not mirrors.urls:
         raise InputError(f"the repository {section.id} has neither baseurl nor a mirror list that answers")
     keys = []
     for url in section.gpgkeys if section.gpgcheck or section.repo_gpgcheck else ():
@@ -167,7 +168,8 @@ def repository_source(section: RepoSection, cache: Path) -> RepositorySource:
             keys.append(place if place.is_file() else download.fetch(url, place, limit=1 << 20))
     return RepositorySource(
         name=section.id,
-        urls=tuple(urls),
+        urls=mirrors.urls,
+        repomd=mirrors.repomd,
         check_packages=section.gpgcheck,
         check_metadata=section.repo_gpgcheck,
         keys=tuple(keys),
@@ -175,20 +177,6 @@ def repository_source(section: RepoSection, cache: Path) -> RepositorySource:
         exclude=section.exclude,
         only=section.includepkgs,
     )
-
-
-def _mirrors(url: str) -> list[str]:
-    """The base URLs of a mirror list (one a line) or a metalink (whose URLs lead to repomd.xml)."""
-    text = download.get_text(url)
-    if "<metalink" not in text:
-        return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    try:
-        tree = ElementTree.fromstring(text)  # noqa: S314 - expat 2.4.1 and later bound entity expansion
-    except ElementTree.ParseError as error:
-        raise InputError(f"the metalink {url} cannot be read", why=str(error)) from error
-    ending = "/repodata/repomd.xml"
-    found = [(node.text or "").strip() for node in tree.iter() if node.tag.endswith("url")]
-    return [one[: -len(ending)] for one in found if one.endswith(ending) and one.startswith("http")]
 
 
 def _group_packages(comps: Path, name: str) -> list[str]:

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -17,9 +18,11 @@ from altai_build.errors import InputError
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file
 
 ATTEMPTS = 4
+PAUSE = 0.5  # seconds before the second attempt, doubled for each that follows
 TIMEOUT = (15.0, 60.0)  # seconds to connect, and between two pieces of an answer
 _CHUNK = 1 << 18
 _PERMANENT = (400, 401, 403, 404, 405, 410)
+_NOT_THERE = (404, 410)
 
 
 def fetch(
@@ -42,10 +45,12 @@ def fetch(
         return _copy(url, destination, digest)
     # One partial per process: a second run that wants the same file must not write into the first one's.
     partial = destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    if digest is not None:
+        _adopt(destination, partial)
     complaint = ""
     for attempt in range(ATTEMPTS):
         if attempt:
-            time.sleep(min(8.0, 0.5 * 2**attempt) * (0.5 + random.random() / 2))  # noqa: S311 - no secret
+            time.sleep(min(8.0, PAUSE * 2**attempt) * (0.5 + random.random() / 2))  # noqa: S311 - no secret
         try:
             _get(url, partial, min(limit, size) if size else limit)
         except _Passing as fault:
@@ -56,12 +61,32 @@ def fetch(
             os.replace(partial, destination)
             return destination
         partial.unlink(missing_ok=True)
-    partial.unlink(missing_ok=True)
+    if digest is None:
+        partial.unlink(missing_ok=True)
     raise InputError(
         f"{url} could not be fetched",
         why=f"{complaint} (tried {ATTEMPTS} times)",
         todo="check the network and the URL; what was fetched before is kept",
     )
+
+
+def _adopt(destination: Path, partial: Path) -> None:
+    """Go on with the half of a file that a run left behind which is no more."""
+    start, end = f".{destination.name}.", ".part"
+    for entry in list(os.scandir(destination.parent)):
+        pid = entry.name[len(start) : -len(end)]
+        if entry.name.startswith(start) and entry.name.endswith(end) and pid.isdigit():
+            with suppress(
+                PermissionError, FileNotFoundError
+            ):  # alive under another user; adopted by another run
+                try:
+                    os.kill(int(pid), 0)
+                except ProcessLookupError:
+                    os.replace(entry.path, partial)
+
+
+class NotThere(InputError):
+    """The server says that it has no such file."""
 
 
 class _Passing(Exception):
@@ -78,7 +103,8 @@ def _get(url: str, partial: Path, limit: int) -> None:
                 partial.unlink(missing_ok=True)
                 raise _Passing("the server has another file now")
             if answer.status_code in _PERMANENT:
-                raise InputError(
+                kind = NotThere if answer.status_code in _NOT_THERE else InputError
+                raise kind(
                     f"{url} could not be fetched",
                     why=f"the server answered {answer.status_code} {answer.reason}",
                     todo="check the URL, or whether the mirror still has the file",
@@ -115,7 +141,8 @@ def _copy(url: str, destination: Path, digest: tuple[str, str] | None) -> Path:
         else:
             link_or_copy(source, partial)
     except OSError as error:
-        raise InputError(f"{url} could not be read", why=str(error), todo="check the URL") from error
+        kind = NotThere if isinstance(error, FileNotFoundError) else InputError
+        raise kind(f"{url} could not be read", why=str(error), todo="check the URL") from error
     if digest is not None and file_digest(partial, digest[0]) != digest[1]:
         partial.unlink()
         raise InputError(f"{url} is not the file that was expected", why=f"its {digest[0]} is another")

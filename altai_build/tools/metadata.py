@@ -28,6 +28,8 @@ class RepositorySource:
     priority: int = 99  # as in dnf: the lower number wins
     exclude: tuple[str, ...] = ()
     only: tuple[str, ...] = ()  # includepkgs; empty: all
+    repomd: tuple[tuple[str, str], ...] = ()  # digests that a metalink allows repomd.xml to have; empty: any
+    check_if_signed: bool = False  # a signature of the metadata must be right, but need not be there
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class RepositoryMetadata:
     primary: Path
     filelists: Path | None
     groups: Path | None
+    signed: bool = False  # repomd.xml carried a signature, which was right
 
     @property
     def digest(self) -> str:
@@ -47,41 +50,39 @@ class RepositoryMetadata:
         return self.primary.name.split("-", 1)[0]
 
 
-def fetch_metadata(source: RepositorySource, cache: Path) -> RepositoryMetadata:
+def fetch_metadata(source: RepositorySource, cache: Path, *, not_before: str = "") -> RepositoryMetadata:
     """The current metadata of a repository; only what changed since the last time is fetched.
 
-    With `check_metadata` repomd.xml must be signed by one of the repository's keys. Raises InputError naming each
-    URL that was tried.
+    With `check_metadata` repomd.xml must be signed by one of the repository's keys. A state older than the revision
+    `not_before` is refused: it is a mirror's that lags behind, or one shown to us on purpose. Raises InputError
+    naming each URL that was tried.
     """
     place = make_directory(cache / hashlib.sha256(" ".join(source.urls).encode()).hexdigest()[:24])
     complaints = []
     for url in source.urls:
         try:
-            return _from_url(source, url, place)
+            return _from_url(source, url, place, not_before)
         except InputError as error:
             complaints.append(f"{error.what}: {error.why}" if error.why else error.what)
     raise InputError(
         f"the repository {source.name} cannot be used",
         why="\n".join(complaints) or "it has no URL",
-        todo="check its baseurl in the target's mock configuration",
+        todo="check its URL in repos.yaml, or in the target's mock configuration",
     )
 
 
-def _from_url(source: RepositorySource, url: str, place: Path) -> RepositoryMetadata:
+def _from_url(source: RepositorySource, url: str, place: Path, not_before: str) -> RepositoryMetadata:
     with scratch_directory(place, ".new") as scratch:
         fresh = make_directory(scratch / "repodata") / "repomd.xml"
         download.fetch(download.join(url, "repodata/repomd.xml"), fresh, limit=16 << 20)
-        if source.check_metadata:
-            signature = fresh.with_name("repomd.xml.asc")
-            download.fetch(download.join(url, "repodata/repomd.xml.asc"), signature, limit=1 << 20)
-            check = verify_detached(fresh, signature, source.keys)
-            if not check.good:
-                raise InputError(
-                    f"the metadata of {source.name} is not signed by its key",
-                    why=f"{check.verdict.value}: {check.detail}",
-                    todo="do not use this mirror until its owner has explained it",
-                )
+        _check_metalink(source, url, fresh)
+        signed = _check_signature(source, url, fresh)
         revision, files = read_repomd(scratch)
+        if _is_older(revision, not_before):
+            raise InputError(
+                f"the metadata at {url} is older than what is known of {source.name}",
+                why=f"its revision is {revision}, and {not_before} was seen before",
+            )
         shutil.copyfile(fresh, place / f".repomd.{os.getpid()}")
         os.replace(place / f".repomd.{os.getpid()}", place / "repomd.xml")
     named = {file.kind: file for file in files}
@@ -94,7 +95,45 @@ def _from_url(source: RepositorySource, url: str, place: Path) -> RepositoryMeta
         primary=_part(url, named["primary"], place),
         filelists=_part(url, named["filelists"], place) if "filelists" in named else None,
         groups=_part(url, named["group"], place) if "group" in named else None,
+        signed=signed,
     )
+
+
+def _check_metalink(source: RepositorySource, url: str, repomd: Path) -> None:
+    if source.repomd and not any(
+        download.file_digest(repomd, algorithm) == digest for algorithm, digest in source.repomd
+    ):
+        raise InputError(
+            f"the metadata at {url} is not what the metalink of {source.name} says",
+            why="either this mirror or the metalink is out of date",
+        )
+
+
+def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
+    """Whether repomd.xml is signed; a signature that must be there, or is there, has to be right."""
+    if not (source.check_metadata or source.check_if_signed):
+        return False
+    signature = repomd.with_name("repomd.xml.asc")
+    try:
+        download.fetch(download.join(url, "repodata/repomd.xml.asc"), signature, limit=1 << 20)
+    except download.NotThere:
+        if source.check_metadata:
+            raise
+        return False
+    check = verify_detached(repomd, signature, source.keys)
+    if not check.good:
+        raise InputError(
+            f"the metadata of {source.name} is not signed by its key",
+            why=f"{check.verdict.value}: {check.detail}",
+            todo="do not use this mirror until its owner has explained it",
+        )
+    return True
+
+
+def _is_older(revision: str, known: str) -> bool:
+    """Revisions are Unix times nearly everywhere; others cannot be compared."""
+    numbers = revision.isascii() and revision.isdigit() and known.isascii() and known.isdigit()
+    return numbers and int(revision) < int(known)
 
 
 def _part(url: str, file: MetadataFile, place: Path) -> Path:
