@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -18,24 +17,10 @@ import pytest
 from altai_build.errors import InputError, ToolMissing
 from altai_build.tools import process
 from altai_build.tools.process import ProgramFailed, describe_exit, run, start
+from tests.kit.processes import is_running, wait_until_gone
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 1200  # at 90 bytes each more than a pipe holds (64 KiB), let alone a reader's buffer (8 KiB)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
-
-
-def wait_until_gone(pid: int) -> bool:
-    deadline = time.monotonic() + 10
-    while is_running(pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return not is_running(pid)
 
 
 def run_with_table(program: str) -> str:
@@ -268,7 +253,8 @@ def test_working_directory(tmp_path: Path) -> None:
     assert run(["pwd", "-P"], cwd=tmp_path).text == f"{tmp_path.resolve()}\n"
 
 
-def test_every_command_is_logged_as_it_can_be_pasted(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG, logger="altai_build"):
-        run(["echo", "two words"])
-    assert "$ echo 'two words'" in caplog.messages
+def test_every_command_is_told_as_it_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(process, "_listeners", [told.append])
+    run(["echo", "two words"])
+    assert told == ["$ echo 'two words'"]
