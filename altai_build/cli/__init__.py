@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import importlib
 import io
-import logging
 import os
 import signal
 import sys
-import tempfile
-import time
-import traceback
 from pathlib import Path
 
 import click
@@ -88,9 +84,8 @@ def cli(
     """From a git superproject to a signed, verified, installable yum release."""
     from altai_build.cli.app import App
 
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING, format="%(message)s", stream=sys.stderr
-    )
+    if verbose:
+        process.listen(lambda command: print(command, file=sys.stderr))
     ctx.obj = App(
         directory=Path(directory),
         config_file=Path(config) if config else None,
@@ -153,6 +148,10 @@ def _leave(code: int) -> None:
 
 def _report() -> str:
     """Keep the traceback and the command line in a file of its own."""
+    import tempfile
+    import time
+    import traceback
+
     descriptor, path = tempfile.mkstemp(prefix="altai-build-bug.", suffix=".txt")
     with os.fdopen(descriptor, "w", errors="backslashreplace") as stream:
         stream.write(f"altai-build {__version__}, Python {sys.version}\n{time.ctime()}\n{sys.argv!r}\n\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from altai_build.config import Config, default_config, load_config
 from altai_build.errors import InputError
 
 if TYPE_CHECKING:
+    from altai_build.config import Config
     from altai_build.pipeline.run import Run
 
 CONFIG_NAME = "repos.yaml"
@@ -35,14 +34,10 @@ class App:
 
     def config(self, *, needed: bool = True) -> Config:
         """The release definition. Raises InputError when there is none and the verb cannot do without."""
-        if not self.directory.is_dir():
-            raise InputError(
-                f"there is no directory {self.directory}", todo="name the superproject with -C DIR"
-            )
-        if self.config_file is not None:
-            return load_config(self.config_file)
-        path = self.directory / CONFIG_NAME
-        if path.exists():
+        from altai_build.config import default_config, load_config
+
+        path = self.config_path
+        if path is not None:
             return load_config(path)
         if needed:
             raise InputError(
@@ -51,6 +46,16 @@ class App:
                 todo="write one (docs/repos-yaml.md shows how), name it with --config, or go there with -C DIR",
             )
         return default_config(self.directory)
+
+    @property
+    def config_path(self) -> Path | None:
+        """The file of the release definition; None when none is named and none is in the directory."""
+        if not self.directory.is_dir():
+            raise InputError(
+                f"there is no directory {self.directory}", todo="name the superproject with -C DIR"
+            )
+        path = self.config_file or self.directory / CONFIG_NAME
+        return path if self.config_file is not None or path.exists() else None
 
     def run(self, config: Config) -> Run:
         """The context of a run with this configuration."""
@@ -87,6 +92,8 @@ def wait_option(command: Any) -> Any:
 def print_json(answer: Any) -> None:
     """One JSON document on standard output; records become objects, enums their words."""
     unicode = sys.stdout.encoding.lower() in ("utf-8", "utf8")
+    import json
+
     json.dump(_plain(answer), sys.stdout, indent=2, ensure_ascii=not unicode, default=str)
     sys.stdout.write("\n")
 

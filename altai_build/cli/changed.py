@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from altai_build.cli.app import App, json_option, print_json, print_table
-from altai_build.tools.superproject import Superproject
+from altai_build.model.gitlink import DEFAULT_FOLDERS
+from altai_build.tools.revisions import Revisions
 
 
 @click.command()
@@ -25,9 +24,11 @@ def changed(app: App, old: str | None, new: str | None, as_json: bool) -> None:
     Example:
       altai-build changed v1.0.1 HEAD --json
     """
-    config = app.config(needed=False)
-    superproject = Superproject(config.superproject.path, state=Path("/nonexistent"))
-    rows = superproject.changed(old, new, config.superproject.components)
+    path, folders = app.directory, DEFAULT_FOLDERS
+    if app.config_path is not None:
+        settings = app.config().superproject
+        path, folders = settings.path, settings.components
+    rows = Revisions(path).changed(old, new, folders)
     if as_json:
         print_json(rows)
     else:

@@ -22,7 +22,8 @@ def releases(app: App, as_json: bool) -> None:
     Example:
       altai-build releases --json
     """
-    from altai_build.pipeline.release import load_manifest, settings_of
+    from altai_build.pipeline.earlier import load_manifest
+    from altai_build.pipeline.release import settings_of
     from altai_build.stages.publish import list_releases
 
     directory = settings_of(app.config()).directory
@@ -72,7 +73,8 @@ def audit(app: App, version: str, as_json: bool) -> None:
     Example:
       altai-build audit 1.0.2
     """
-    from altai_build.pipeline.release import load_manifest, settings_of
+    from altai_build.pipeline.earlier import load_manifest
+    from altai_build.pipeline.release import settings_of
 
     manifest = load_manifest(_directory(settings_of(app.config()).directory, version))
     if as_json:

@@ -33,6 +33,7 @@ class GitlinkChange:
 
 
 GITLINK_MODE = "160000"
+DEFAULT_FOLDERS: tuple[str, ...] = ("repos",)  # where the components are when repos.yaml does not say
 
 
 def parse_raw_diff(raw: bytes) -> list[GitlinkChange]:

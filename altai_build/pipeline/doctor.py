@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from altai_build.config import Config
@@ -187,13 +188,9 @@ def _configuration(config: Config, workspace: Workspace) -> Iterator[Checkup]:
         check="configuration", status=Health.OK, found=str(config.file or "defaults: no repos.yaml")
     )
     for target in config.targets.values():
-        name = target.mock_config
-        yield _try(
-            f"target {target.name}",
-            lambda name=name: str(read_config(name, search=config.mock_config_places).files[0]),
-        )
+        yield _try(f"target {target.name}", partial(_mock_config, config, target.mock_config))
     for key in config.keys.values():
-        yield _try(f"key {key.name}", lambda file=key.file: _key(file))
+        yield _try(f"key {key.name}", partial(_key, key.file))
     targets = list(config.targets.values())
     signing = [key for key in config.keys.values() if key.signs and key.file.exists()]
     if signing and workspace.gnupg.is_dir():
@@ -214,6 +211,10 @@ def _configuration(config: Config, workspace: Workspace) -> Iterator[Checkup]:
             found=f"{workspace.gnupg} does not exist: no secret key is here",
             todo="`altai-build keys init`, or copy the key home of the machine that signs",
         )
+
+
+def _mock_config(config: Config, name: str) -> str:
+    return str(read_config(name, search=config.mock_config_places).files[0])
 
 
 def _key(file: Path) -> str:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build import __version__
-from altai_build.config import Config, Key, ReleaseSettings, Repository, Source, Target
-from altai_build.errors import BuildFailed, InputError, PublishFailed, SigningFailed, VerificationFailed
+from altai_build.config import Config, ReleaseSettings, Repository, Source, Target
+from altai_build.errors import BuildFailed, InputError, PublishFailed, VerificationFailed
 from altai_build.model.audit import Severity, Verification
 from altai_build.model.component import Kind
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.openpgp import PublicKey
 from altai_build.model.plan import Status
 from altai_build.model.release import (
-    MANIFEST,
     BuildRecord,
     ComponentOrigin,
     Manifest,
@@ -27,21 +23,20 @@ from altai_build.model.release import (
     SourceFile,
     SpecOrigin,
     SuperprojectPin,
-    manifest_from_json,
 )
 from altai_build.pipeline.builds import Building, Planned, build_all, make_plan
+from altai_build.pipeline.earlier import Earlier, followed
 from altai_build.pipeline.run import Run
+from altai_build.pipeline.signing import Keys, open_keys
 from altai_build.stages.build import Built
 from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
-from altai_build.stages.publish import list_releases, publish, recover, staging
+from altai_build.stages.publish import publish, recover, staging
 from altai_build.stages.sign import sign_packages
 from altai_build.stages.verify import verify_release
 from altai_build.tools.files import make_directory, write_whole
-from altai_build.tools.git import without_password
 from altai_build.tools.mockconfig import read_config
-from altai_build.tools.rpmfile import compare_versions, read_header
-from altai_build.tools.rpmkeys import read_public_keys
-from altai_build.tools.signer import KeyHome, Passphrase, check_usable, open_home
+from altai_build.tools.objects import without_password
+from altai_build.tools.signer import Passphrase
 from altai_build.tools.superproject import Sourced
 
 
@@ -66,18 +61,6 @@ class Outcome:
     directory: Path
     manifest: Manifest
     verification: Verification
-
-
-class Keys:
-    """The signing keys of a run, open for as long as its block lasts."""
-
-    def __init__(self, home: KeyHome, opened: dict[str, PublicKey]) -> None:
-        self.home = home
-        self._opened = opened
-
-    def get(self, name: str) -> PublicKey:
-        """The key that repos.yaml calls `name`."""
-        return self._opened[name]
 
 
 def intend(run: Run, version: str, revision: str) -> Intent:
@@ -105,26 +88,6 @@ def intend(run: Run, version: str, revision: str) -> Intent:
     )
 
 
-def followed(releases: Path, version: str) -> Manifest | None:
-    """The manifest of the highest release below a version: the one it follows."""
-    below = [one for one in list_releases(releases) if compare_versions(one, version) < 0]
-    return load_manifest(releases / below[-1]) if below else None
-
-
-def load_manifest(directory: Path) -> Manifest:
-    """The manifest of a published release."""
-    path = directory / MANIFEST
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"there is no release in {directory}",
-            why=str(error),
-            todo="`altai-build releases` lists what is published",
-        ) from error
-    return manifest_from_json(text, where=str(path))
-
-
 def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
     """Make, sign, verify and publish a release; whatever stops it leaves everything published as it was.
 
@@ -134,7 +97,7 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
     for line in recover(releases):
         run.story.tell(line)
     with open_keys(run, intent.target, passphrase) as keys:
-        earlier = _Earlier.load(releases, intent.version)
+        earlier = Earlier.load(releases)
         building = build_all(run, intent.planned, version=intent.version, is_free=earlier.is_free)
         _refuse_failures(building)
         with run.story.step("signatures"):
@@ -233,73 +196,7 @@ def _standing(run: Run, sourced: Sourced, previous: Manifest | None) -> str:
     return f"changed: {previous.version} has {old[:7]}"
 
 
-# ---- keys ------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def open_keys(run: Run, target: Target, passphrase: Passphrase) -> Iterator[Keys]:
-    """The keys that the release signs with, found, fit for the target and unlocked before any work is done."""
-    names = {one.key for one in run.config.repositories.values() if one.source is not Source.MIRROR}
-    with ExitStack() as stack:
-        home = stack.enter_context(open_home(run.workspace.gnupg))
-        opened = {}
-        for name in sorted(names):
-            key = home.find_key(_public(run.config.keys[name]))
-            check_usable(key, target.compat)
-            home.unlock(key, passphrase)
-            opened[name] = key
-        yield Keys(home, opened)
-
-
-def _public(key: Key) -> Sequence[PublicKey]:
-    if not key.file.exists():
-        raise SigningFailed(
-            f"the key {key.name} has no public key file",
-            why=f"{key.file} does not exist",
-            todo=f"make a key with `altai-build keys init {key.name}`, or put the file there",
-        )
-    return read_public_keys(key.file)
-
-
 # ---- packages --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Earlier:
-    """What all earlier releases have given names to."""
-
-    files: dict[str, Path]  # NEVRA → the released file
-    by_build: dict[tuple[str, str], Path]  # (NEVRA, build key) → the released file
-
-    @classmethod
-    def load(cls, releases: Path, version: str) -> _Earlier:
-        files: dict[str, Path] = {}
-        by_build: dict[tuple[str, str], Path] = {}
-        for name in list_releases(releases):
-            for package in load_manifest(releases / name).packages:
-                path = releases / name / package.repository / package.file
-                files[str(package.nevra)] = path
-                if isinstance(package.origin, (ComponentOrigin, SpecOrigin)):
-                    by_build[str(package.nevra), package.origin.build_key] = path
-        return cls(files=files, by_build=by_build)
-
-    def is_free(self, built: Built) -> bool:
-        """True when no earlier release has other bytes under a name of these packages.
-
-        The header's digest covers everything but the signature: dependencies, scripts, every file's digest.
-        """
-        for rpm in built.rpms:
-            name = str(rpm.header.nevra)
-            released = self.files.get(name)
-            if released is None or (name, built.key) in self.by_build:
-                continue
-            if read_header(released).header_digest != rpm.header.header_digest:
-                return False
-        return True
-
-    def find(self, path: Path) -> Path | None:
-        """The released file that holds the same package as an unsigned one."""
-        return self.files.get(str(read_header(path).nevra))
 
 
 def _refuse_failures(building: Building) -> None:
@@ -321,7 +218,7 @@ def _refuse_failures(building: Building) -> None:
 
 
 def _placements(
-    run: Run, intent: Intent, building: Building, keys: Keys, earlier: _Earlier
+    run: Run, intent: Intent, building: Building, keys: Keys, earlier: Earlier
 ) -> dict[str, list[Placement]]:
     """repository → its signed packages with their origins; released files of the same content are taken as they are."""
     placed: dict[str, list[Placement]] = {}

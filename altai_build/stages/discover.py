@@ -13,7 +13,7 @@ from altai_build.config import Config, Source
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.component import Component, Kind, unique_names
 from altai_build.model.spec import SpecInfo
-from altai_build.tools.git import ObjectStore, TreeEntry
+from altai_build.tools.objects import ObjectStore, TreeEntry
 from altai_build.tools.spec import NotASpec, SpecText, decode, read_specs
 from altai_build.tools.superproject import Sourced, Submodule, Superproject
 

@@ -16,7 +16,7 @@ from typing import IO, cast
 
 from altai_build.errors import InputError
 from altai_build.tools import process
-from altai_build.tools.git import ObjectStore
+from altai_build.tools.objects import ObjectStore
 
 _CHUNK = 1 << 20
 

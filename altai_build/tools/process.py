@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +16,14 @@ from typing import IO
 
 from altai_build.errors import AltaiError, InputError, ToolMissing
 
-log = logging.getLogger(__name__)
-
 Child = subprocess.Popen[bytes]
 
 # What a child may know of its parent's environment. Everything else is named by the call that needs it.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
 _running: dict[Child, float] = {}  # with the grace period of each
 _running_lock = threading.Lock()
+_listeners: list[Callable[[str], None]] = []
+_SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"  # createrepo and rpm tools may live there
 
 
 @dataclass(frozen=True)
@@ -78,17 +76,29 @@ def quoted(argv: Sequence[str]) -> str:
 
 def find(program: str) -> str | None:
     """The path of a program on PATH (sbin directories included: createrepo and rpm tools live there), or None."""
-    path = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
-    return shutil.which(program, path=path)
+    import shutil  # its compression modules would slow every quick verb down
+
+    return shutil.which(program, path=os.environ.get("PATH", os.defpath) + _SBIN)
+
+
+def listen(listener: Callable[[str], None]) -> None:
+    """Have every command told, quoted so that it can be pasted, before it runs."""
+    _listeners.append(listener)
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The child's environment: the allow-list, a fixed locale, and what the call adds."""
     env = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    env["PATH"] = os.environ.get("PATH", os.defpath) + _SBIN
     env["LC_ALL"] = "C.UTF-8"
     env["TZ"] = "UTC"
     env.update(extra or {})
     return env
+
+
+def _tell(line: str) -> None:
+    for listener in _listeners:
+        listener(line)
 
 
 def run(
@@ -121,7 +131,6 @@ def run(
             err += f"\nstopped after {timeout:g} seconds".encode()
     result = Result(tuple(argv), child.returncode, out or b"", err or b"")
     if ok and result.returncode not in ok:
-        log.debug("failed: %s (%s)", quoted(argv), describe_exit(result.returncode))
         raise ProgramFailed(result)
     return result
 
@@ -144,13 +153,10 @@ def start(
     """
     if any("\0" in word for word in argv):
         raise InputError("a name holds a NUL byte and cannot be given to a program", why=quoted(argv))
-    log.debug("$ %s", quoted(argv))
-    program = find(argv[0]) if "/" not in argv[0] else argv[0]
-    if program is None:
-        raise missing(argv[0])
+    _tell(f"$ {quoted(argv)}")
     try:
         child = subprocess.Popen(
-            [program, *argv[1:]],
+            list(argv),  # looked for on the child's PATH, as `find` does
             stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.STDOUT if merge_stderr else subprocess.PIPE,
@@ -205,7 +211,7 @@ def _signal(child: Child, grace: float) -> bool:
     except ProcessLookupError:
         pass
     except PermissionError:  # a program that has become another user, as mock does
-        log.warning("process %d belongs to another user and goes on until it ends by itself", child.pid)
+        _tell(f"process {child.pid} belongs to another user and goes on until it ends by itself")
         return False
     return True
 

@@ -1,8 +1,7 @@
-"""The superproject: which components it pins, where their objects are, and what changed between two commits."""
+"""The superproject: which components it pins and where their objects are."""
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 import re
 from collections.abc import Sequence
@@ -11,17 +10,11 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.component import Component
-from altai_build.model.gitlink import GITLINK_MODE, Gitlink, GitlinkChange, parse_raw_diff
+from altai_build.model.gitlink import GITLINK_MODE, Gitlink
 from altai_build.model.spec import SpecInfo
-from altai_build.tools import git
-from altai_build.tools.git import ObjectStore, TreeEntry
-from altai_build.tools.process import ProgramFailed
-
-# The tree with no entries, which every repository knows by its id (SHA-1 and SHA-256).
-_EMPTY_TREES = {
-    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-}
+from altai_build.tools import git, objects
+from altai_build.tools.objects import ObjectStore, TreeEntry
+from altai_build.tools.revisions import Revisions
 
 
 @dataclass(frozen=True)
@@ -44,98 +37,13 @@ class Sourced:
     tree: tuple[TreeEntry, ...]
 
 
-class Superproject:
+class Superproject(Revisions):
     """A git repository read at given commits; its work tree and its submodules' are never looked at."""
 
     def __init__(self, path: Path, *, state: Path) -> None:
         """`path` is a work tree or a bare repository; `state` holds our private repositories and mirrors."""
-        self.path = path
+        super().__init__(path)
         self.state = state
-        common = git.common_directory(path)
-        if common is None:
-            raise InputError(
-                f"{path} is not a git repository",
-                why="neither .git nor HEAD and objects/ are there",
-                todo="name the superproject with -C DIR, or set superproject.path in repos.yaml",
-            )
-        self.common = common
-
-    # ---- revisions and changes -------------------------------------------------------------------------------
-
-    def changed(self, old: str | None, new: str | None, folders: Sequence[str]) -> list[GitlinkChange]:
-        """Gitlinks below `folders` that differ between two revisions, by default HEAD^ and HEAD.
-
-        HEAD^ is the first parent, so a merge is compared with the branch it came into; the first commit of all is
-        compared with nothing. Raises InputError for a revision that does not exist.
-        """
-        before = "HEAD^" if old is None else old
-        after = "HEAD" if new is None else new
-        for revision in (before, after):
-            _guard(revision)
-        try:
-            return self._diff(before, after, folders)
-        except ProgramFailed:
-            if old is None and self._is_root(after):
-                return self._diff(_EMPTY_TREES[len(self.resolve(after))], after, folders)
-            for revision in (before, after):
-                self.resolve(revision)
-            raise
-
-    def _diff(self, before: str, after: str, folders: Sequence[str]) -> list[GitlinkChange]:
-        # The suffix makes git refuse what is no commit: a tree, and the short forms of ranges (HEAD^!, HEAD^-).
-        commits = [one if one in _EMPTY_TREES.values() else f"{one}^{{commit}}" for one in (before, after)]
-        if not folders:
-            return []
-        limits = [] if "." in folders else [f":(top,literal){folder}" for folder in folders]
-        ends = ["--end-of-options", *commits, "--", *limits]
-        raw = git.git(
-            # A submodule's `ignore = all` in .gitmodules must not hide its change, nor a user's diff settings.
-            [
-                "diff-tree",
-                "-r",
-                "-z",
-                "--raw",
-                "--no-renames",
-                "--no-abbrev",
-                "--ignore-submodules=none",
-                *ends,
-            ],
-            directory=self.path,
-        ).stdout
-        return parse_raw_diff(raw)
-
-    def _is_root(self, revision: str) -> bool:
-        commit = self.resolve(revision)
-        shown = git.git(["rev-list", "--parents", "--max-count=1", commit], directory=self.path).text.split()
-        if len(shown) > 1:
-            return False
-        if git.is_shallow(self.common) and commit in (self.common / "shallow").read_text().split():
-            raise InputError(
-                f"the parent of {revision} is not in this shallow clone",
-                todo="fetch it: git fetch --deepen=1 (or clone without --depth)",
-            )
-        return True
-
-    def resolve(self, revision: str) -> str:
-        """The full id of the commit that a revision names. Raises InputError with names that are near."""
-        _guard(revision)
-        found = git.git(
-            ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"],
-            directory=self.path,
-            ok=(),
-        )
-        if found.returncode == 0:
-            return found.text.strip()
-        if "dubious ownership" in found.complaint:
-            raise InputError(f"git will not read {self.path}", why=found.complaint)
-        listed = git.git(["for-each-ref", "--format=%(refname:short)"], directory=self.path, ok=())
-        near = difflib.get_close_matches(revision, listed.text.splitlines(), n=3, cutoff=0.5)
-        fetch = "git fetch --unshallow" if git.is_shallow(self.common) else "git fetch"
-        raise InputError(
-            f"the superproject {self.path} has no commit {revision!r}",
-            why=f"near names: {', '.join(near)}" if near else "",
-            todo=f"see `git log --oneline` there; a commit of the remote may first need `{fetch}`",
-        )
 
     # ---- content at a commit ---------------------------------------------------------------------------------
 
@@ -167,7 +75,15 @@ class Superproject:
         if not names:
             return []
         listed = git.git(
-            ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignore-submodules=all", "--", *names],
+            [
+                "status",
+                "--porcelain=v1",
+                "-z",
+                "--untracked-files=all",
+                "--ignore-submodules=all",
+                "--",
+                *names,
+            ],
             directory=self.path,
         )
         return sorted({row[3:] for row in listed.text.split("\0") if len(row) > 3})
@@ -243,9 +159,9 @@ class Superproject:
     def _mirrored(self, submodule: Submodule) -> ObjectStore:
         commit = submodule.link.commit
         url = self._fetchable(submodule)
-        place = git.mirror(url, mirrors=self.state / "mirrors", commit=commit)
+        place = objects.mirror(url, mirrors=self.state / "mirrors", commit=commit)
         return ObjectStore.borrow(
-            place, shadows=self.state / "shadows", origin=git.without_password(url), commit=commit
+            place, shadows=self.state / "shadows", origin=objects.without_password(url), commit=commit
         )
 
     def _borrow_whole(self, place: Path, commit: str) -> ObjectStore | None:
@@ -253,7 +169,7 @@ class Superproject:
         if common is None or common == self.common or git.is_shallow(common):
             return None
         store = ObjectStore.borrow(common, shadows=self.state / "shadows", origin=str(place), commit=commit)
-        whole = store.has(commit) and (store.has_content(commit) if git.is_partial(common) else True)
+        whole = store.has(commit) and (store.has_content(commit) if objects.is_partial(common) else True)
         return store if whole else None
 
     def _fetchable(self, submodule: Submodule) -> str:
@@ -269,18 +185,18 @@ class Superproject:
         if _is_local(submodule.url) and remote is not None and not _is_local(remote):
             raise InputError(
                 f"commit {commit} of {path} is missing, and will not be taken from {submodule.url}",
-                why=f"the superproject comes from {git.without_password(remote)}; a path on this machine in its "
+                why=f"the superproject comes from {objects.without_password(remote)}; a path on this machine in its "
                 ".gitmodules could publish what is not meant to be",
                 todo="clone the component by hand: git submodule update --init",
             )
         if "::" in submodule.url or (
             not _is_local(submodule.url)
             and "://" in submodule.url
-            and scheme not in git.ALLOWED_PROTOCOLS.split(":")
+            and scheme not in objects.ALLOWED_PROTOCOLS.split(":")
         ):
             raise InputError(
                 f"commit {commit} of {path} is missing, and its remote {submodule.url!r} is not fetched from",
-                why=f"allowed protocols: {git.ALLOWED_PROTOCOLS.replace(':', ', ')}",
+                why=f"allowed protocols: {objects.ALLOWED_PROTOCOLS.replace(':', ', ')}",
                 todo="clone the component by hand: git submodule update --init",
             )
         return submodule.url
@@ -327,17 +243,3 @@ def _is_local(url: str) -> bool:
 def _climbs(name: str) -> bool:
     """A submodule name with `..` could lead out of modules/ (CVE-2018-11235)."""
     return ".." in name.split("/") or name.startswith(("/", "-"))
-
-
-def _guard(revision: str) -> None:
-    if not revision or revision.startswith(("-", "^")) or any(ord(char) < 32 for char in revision):
-        raise InputError(
-            f"{revision!r} is not a revision",
-            why="it is empty, begins with '-' or '^', or holds a control character",
-            todo="name one commit: a branch, a tag, an id, HEAD~2",
-        )
-    if ".." in revision:
-        raise InputError(
-            f"{revision!r} names a range where one commit is wanted",
-            todo="write the two ends as two arguments: OLD NEW",
-        )

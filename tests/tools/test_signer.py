@@ -20,6 +20,7 @@ from altai_build.errors import InputError, SigningFailed
 from altai_build.model.audit import Verdict
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.release import Compat
+from altai_build.tools import process
 from altai_build.tools.gpgv import verify_detached
 from altai_build.tools.rpmkeys import read_public_keys, read_signatures, verify_signatures
 from altai_build.tools.signer import PASSPHRASE_FILE, check_usable, open_home, passphrase_source
@@ -160,9 +161,14 @@ def test_what_is_no_package_cannot_be_signed(tmp_path: Path, plain: ThrowawayKey
 
 
 def test_a_passphrase_opens_the_key_once_for_all_and_stays_with_the_agent(
-    tmp_path: Path, locked: ThrowawayKey, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    locked: ThrowawayKey,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG)  # python-gnupg's own log
+    told: list[str] = []
+    monkeypatch.setattr(process, "_listeners", [told.append])
     rpms = [build_rpm(tmp_path, f"package{number}").binary for number in range(3)]
     asked = []
 
@@ -181,6 +187,7 @@ def test_a_passphrase_opens_the_key_once_for_all_and_stays_with_the_agent(
     assert asked == [locked.fingerprint]
     assert all(check.good for check in verify_signatures(rpms, [locked.public]))
     assert SECRET not in caplog.text
+    assert told and SECRET not in "".join(told)
     with open_home(tmp_path / "keys") as signer, pytest.raises(SigningFailed, match="could not be signed"):
         signer.sign_rpms(rpms, key)  # the stored key is as locked as it was
 
@@ -259,6 +266,7 @@ def test_no_agent_outlives_its_block_and_a_long_path_does_not_hurt(
 KILLED = """
 import os, sys
 from pathlib import Path
+from altai_build.tools import process
 from altai_build.tools.signer import open_home
 with open_home(Path(sys.argv[1])) as signer:
     signer.list_keys()

@@ -1,0 +1,71 @@
+"""What was released before: manifests, and the names that already belong to bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.model.release import MANIFEST, ComponentOrigin, Manifest, SpecOrigin, manifest_from_json
+from altai_build.stages.build import Built
+from altai_build.stages.publish import list_releases
+from altai_build.tools.rpmfile import compare_versions, read_header
+
+
+def followed(releases: Path, version: str) -> Manifest | None:
+    """The manifest of the highest release below a version: the one it follows."""
+    below = [one for one in list_releases(releases) if compare_versions(one, version) < 0]
+    return load_manifest(releases / below[-1]) if below else None
+
+
+def load_manifest(directory: Path) -> Manifest:
+    """The manifest of a published release."""
+    path = directory / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"there is no release in {directory}",
+            why=str(error),
+            todo="`altai-build releases` lists what is published",
+        ) from error
+    return manifest_from_json(text, where=str(path))
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What all earlier releases have given names to."""
+
+    files: dict[str, Path]  # NEVRA → the released file
+    by_build: dict[tuple[str, str], Path]  # (NEVRA, build key) → the released file
+
+    @classmethod
+    def load(cls, releases: Path) -> Earlier:
+        """Read the manifests of all published releases, oldest first: a later one's file stands for an equal name."""
+        files: dict[str, Path] = {}
+        by_build: dict[tuple[str, str], Path] = {}
+        for name in list_releases(releases):
+            for package in load_manifest(releases / name).packages:
+                path = releases / name / package.repository / package.file
+                files[str(package.nevra)] = path
+                if isinstance(package.origin, (ComponentOrigin, SpecOrigin)):
+                    by_build[str(package.nevra), package.origin.build_key] = path
+        return cls(files=files, by_build=by_build)
+
+    def is_free(self, built: Built) -> bool:
+        """True when no earlier release has other bytes under a name of these packages.
+
+        The header's digest covers everything but the signature: dependencies, scripts, every file's digest.
+        """
+        for rpm in built.rpms:
+            name = str(rpm.header.nevra)
+            released = self.files.get(name)
+            if released is None or (name, built.key) in self.by_build:
+                continue
+            if read_header(released).header_digest != rpm.header.header_digest:
+                return False
+        return True
+
+    def find(self, path: Path) -> Path | None:
+        """The released file that holds the same package as an unsigned one."""
+        return self.files.get(str(read_header(path).nevra))

@@ -1,0 +1,220 @@
+"""Git objects read through private repositories with no configuration, and mirrors of remotes that have them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.tools import process
+from altai_build.tools.files import file_lock, make_directory, write_whole
+from altai_build.tools.git import READING, git
+
+# Names git's transport may use; `ext::` and unknown helpers run commands and stay out (gitremote-helpers(7)).
+ALLOWED_PROTOCOLS = "https:http:ssh:git:file"
+FETCH_SECONDS = 900.0
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ISOLATED = {
+    **READING,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+}
+
+
+@dataclass(frozen=True)
+class TreeEntry:
+    """One leaf of a commit's tree."""
+
+    mode: str
+    oid: str
+    path: str
+
+    @property
+    def is_file(self) -> bool:
+        """A regular file (a symbolic link is not: it could point anywhere)."""
+        return self.mode in ("100644", "100755")
+
+
+@dataclass(frozen=True)
+class CommitInfo:
+    """What a release records of a commit: id, committer time (seconds since the epoch, UTC), subject."""
+
+    commit: str
+    time: int
+    subject: str
+
+
+def is_partial(git_dir: Path) -> bool:
+    """True for a clone that left objects out and would fetch them when read (partial clone)."""
+    return any((git_dir / "objects" / "pack").glob("*.promisor"))
+
+
+class ObjectStore:
+    """Read access to a repository's objects through a private repository of ours that borrows them.
+
+    The borrowed repository's configuration, refs, hooks, grafts and attributes have no say: what is read depends on
+    the commit alone. Missing history is an error, never a shorter answer.
+    """
+
+    def __init__(self, git_dir: Path, *, objects: Path, origin: str) -> None:
+        self.git_dir = git_dir
+        self.objects = objects  # the common directory that was borrowed from
+        self.origin = origin
+
+    @classmethod
+    def borrow(cls, common: Path, *, shadows: Path, origin: str, commit: str) -> ObjectStore:
+        """A store over the objects below `common`; `commit` only tells the object format (SHA-1 or SHA-256)."""
+        name = hashlib.sha256(f"{common}:{len(commit)}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
+        shadow = shadows / name
+        if not (shadow / "HEAD").exists():
+            make_directory(shadow / "refs")
+            sha256 = len(commit) == 64
+            config = f"[core]\n\trepositoryformatversion = {int(sha256)}\n\tbare = true\n"
+            config += "[extensions]\n\tobjectFormat = sha256\n" if sha256 else ""
+            write_whole(shadow / "config", config.encode())
+            alternate = str(common / "objects").encode("utf-8", "surrogateescape")
+            write_whole(shadow / "objects" / "info" / "alternates", alternate + b"\n")
+            write_whole(shadow / "HEAD", b"ref: refs/heads/none\n")
+        return cls(shadow, objects=common, origin=origin)
+
+    def run(
+        self, arguments: Sequence[str], *, input: bytes | None = None, ok: Sequence[int] = (0,)
+    ) -> process.Result:
+        """Run git on the store, with no configuration but its own."""
+        return process.run(
+            ["git", *arguments], env={**_ISOLATED, "GIT_DIR": str(self.git_dir)}, input=input, ok=ok
+        )
+
+    def archive_command(self, commit: str, prefix: str, format: str) -> tuple[list[str], dict[str, str]]:
+        """argv and environment that print `git archive` of a commit; modes do not depend on the user's umask."""
+        argv = ["git", "-c", "tar.umask=0022", "archive", f"--format={format}", f"--prefix={prefix}", commit]
+        return argv, {**_ISOLATED, "GIT_DIR": str(self.git_dir)}
+
+    def has(self, commit: str) -> bool:
+        """True when the commit is here (its trees may still be missing in a broken clone)."""
+        check = self.run(["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], ok=())
+        return check.returncode == 0
+
+    def has_content(self, commit: str) -> bool:
+        """True when every tree and blob of the commit is here, as it need not be in a partial clone."""
+        listed = self.run(
+            ["rev-list", "--objects", "--no-walk", "--missing=print", require_commit(commit)], ok=()
+        )
+        return listed.returncode == 0 and not any(line.startswith("?") for line in listed.text.splitlines())
+
+    def tree(self, commit: str) -> tuple[TreeEntry, ...]:
+        """Every leaf of the commit's tree, gitlinks included, in git's order."""
+        raw = self.run(["ls-tree", "-r", "-z", "--full-tree", require_commit(commit)]).stdout
+        return parse_tree(raw)
+
+    def read(self, oids: Iterable[str]) -> list[bytes]:
+        """The contents of blobs, in the order asked for. Raises InputError when one is missing."""
+        wanted = list(oids)
+        if not wanted:
+            return []
+        out = self.run(["cat-file", "--batch"], input="".join(f"{oid}\n" for oid in wanted).encode()).stdout
+        contents, at = [], 0
+        for oid in wanted:
+            end = out.index(b"\n", at)
+            words = out[at:end].split()
+            if len(words) != 3:
+                raise InputError(
+                    f"the object {oid} is missing in {self.origin}",
+                    todo="the clone is incomplete: run `git fsck` there and fetch again",
+                )
+            at = end + 1 + int(words[2]) + 1
+            contents.append(out[end + 1 : at - 1])
+        return contents
+
+    def count(self, commit: str, path: str | None = None) -> int:
+        """How many commits are reachable from `commit` (those that touch `path`, when given)."""
+        limit = ["--", f":(top,literal){path}"] if path is not None else []
+        return int(self.run(["rev-list", "--count", require_commit(commit), *limit]).text)
+
+    def last_change(self, commit: str, path: str) -> str | None:
+        """The newest commit reachable from `commit` that touches `path`; None when none does."""
+        limit = ["--", f":(top,literal){path}"]
+        return self.run(["rev-list", "--max-count=1", require_commit(commit), *limit]).text.strip() or None
+
+    def info(self, commit: str) -> CommitInfo:
+        """Time and subject of a commit."""
+        shown = self.run(["show", "--no-patch", "--format=%H%x00%ct%x00%s", require_commit(commit)]).text
+        full, time, subject = shown.rstrip("\n").split("\0")
+        return CommitInfo(commit=full, time=int(time), subject=subject)
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """True when `newer` contains `older` in its history."""
+        check = self.run(
+            ["merge-base", "--is-ancestor", require_commit(older), require_commit(newer)], ok=(0, 1)
+        )
+        return check.returncode == 0
+
+
+def parse_tree(raw: bytes) -> tuple[TreeEntry, ...]:
+    """The rows of `git ls-tree -r -z`."""
+    entries = []
+    for row in raw.split(b"\0")[:-1]:
+        head, path = row.split(b"\t", 1)
+        mode, _kind, oid = head.decode("ascii").split(" ")
+        entries.append(TreeEntry(mode=mode, oid=oid, path=path.decode("utf-8", "surrogateescape")))
+    return tuple(entries)
+
+
+def require_commit(commit: str) -> str:
+    """The id itself if it is a full object id; anything else never reaches a command line."""
+    if not _COMMIT.fullmatch(commit):
+        raise InputError(f"{commit!r} is not a full commit id")
+    return commit
+
+
+def mirror(url: str, *, mirrors: Path, commit: str) -> Path:
+    """A bare mirror of `url` in `mirrors` that holds `commit`, fetched when it is not there yet.
+
+    The commit is asked for by its id, with its whole history, because counting needs that; from a server that gives
+    no commits by id, all branches and tags are fetched. Raises InputError naming the commit and the remote.
+    """
+    name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    place = mirrors / f"{name}.git"
+    with file_lock(mirrors / f"{name}.lock"):
+        env = {"GIT_ALLOW_PROTOCOL": ALLOWED_PROTOCOLS, "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+        env.update({name: os.environ[name] for name in ("SSH_AUTH_SOCK",) if name in os.environ})
+        if not (place / "HEAD").exists():
+            format = "sha256" if len(commit) == 64 else "sha1"
+            process.run(
+                ["git", "init", "--quiet", "--bare", f"--object-format={format}", "--template=", str(place)]
+            )
+        complaint = ""
+        for wanted in (f"+{commit}:refs/pins/{commit}", "+refs/*:refs/mirrored/*"):
+            if _holds(place, commit):
+                break
+            arguments = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"]
+            fetched = git(
+                [*arguments, "--end-of-options", url, wanted],
+                directory=place,
+                env=env,
+                ok=(),
+                timeout=FETCH_SECONDS,
+            )
+            complaint = complaint or fetched.complaint
+    if _holds(place, commit):
+        return place
+    raise InputError(
+        f"commit {commit} is not to be had from {without_password(url)}",
+        why=complaint or "the remote answered, but has no such commit on any branch or tag, nor by its id",
+        todo="push the commit to that remote, or fetch the submodule by hand (git submodule update --init)",
+    )
+
+
+def _holds(place: Path, commit: str) -> bool:
+    found = git(["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], directory=place, ok=())
+    return found.returncode == 0
+
+
+def without_password(url: str) -> str:
+    """The URL without user name and password, fit for logs and manifests."""
+    return re.sub(r"^([a-z+]+://)[^/@]*@", r"\1", url)
