@@ -27,6 +27,7 @@ from altai_build.tools import process
 from altai_build.tools.mock import MockBuilder
 from altai_build.tools.mockconfig import MockConfig, read_config
 from tests.conftest import Require
+from tests.kit.processes import is_running, wait_until_gone
 
 ROOT = Path(__file__).resolve().parents[2]
 STUB = ROOT / "tests" / "kit" / "mock_stub"
@@ -415,14 +416,6 @@ def test_parallel_builds_do_not_share_a_chroot(
     assert first in repeated
 
 
-def is_running(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
-
-
 def wait_for(path: Path) -> str:
     deadline = time.monotonic() + 20
     while not (path.is_file() and path.read_text().endswith("\n")):
@@ -445,7 +438,7 @@ def test_an_interrupted_build_lets_mock_end_what_runs_in_the_chroot(
     assert not thread.is_alive()
     assert stub.calls[0]["pid"] != child
     assert (stub.place / "ended").read_text() == f"{stub.calls[0]['pid']} {signal.SIGTERM.value}\n"
-    assert not is_running(child)
+    assert wait_until_gone(child)
     assert (outcomes[0].failure, outcomes[0].reason) == (Failure.BUILDROOT, "mock was killed by SIGTERM")
     assert list((tmp_path / "workspace" / "mock").iterdir()) == []
 
