@@ -23,6 +23,7 @@ class Rule(str, Enum):
     BASE = "base does not satisfy"  # base has another version, which is not enough
     ORDER = "repository order"  # the others are in repositories that come later
     NEWEST = "newest"  # the others are older versions of it
+    KEPT = "kept"  # it was locked before and still does; `deps lock --update` takes a newer one
     SMALLEST = "smallest"  # with it fewer packages, or fewer bytes, are shipped
     NAME = "first by name"  # the others would be as good
 

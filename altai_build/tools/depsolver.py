@@ -34,6 +34,18 @@ class Resolved:
         return f"{self.nevra} {self.checksum[0]}:{self.checksum[1]}"
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """One package of the pool, as far as choosing goes; `id` is its number there."""
+
+    id: int
+    nevra: Nevra
+    repository: str  # "" for a local RPM
+    requires: tuple[str, ...]  # without what rpm itself has to provide
+    recommends: tuple[str, ...]
+    license: str
+
+
 class Unsatisfiable(Exception):
     """No set of packages does; `problems` are libsolv's sentences, one a fact."""
 
@@ -53,6 +65,8 @@ class Solver:
         self._metadata: dict[int, RepositoryMetadata] = {}
         self._local: dict[int, Resolved] = {}
         self._repos: list[tuple[solv.Repo, RepositoryMetadata]] = []
+        self._candidates: dict[int, Candidate] = {}
+        self._hidden: tuple[int, ...] = ()
         self._with_filelists = False
         self._ready = False
 
@@ -65,8 +79,8 @@ class Solver:
         self._repos.append((repo, metadata))
         self._ready = False
 
-    def add_local(self, path: Path, header: RpmHeader, *, digest: str | None = None) -> None:
-        """Add an RPM that was just built; it is preferred to everything in the repositories."""
+    def add_local(self, path: Path, header: RpmHeader, *, digest: str | None = None) -> int:
+        """Add an RPM that was just built; it is preferred to everything in the repositories. Returns its number."""
         repo = self._pool.add_repo(f"local {path.name}")
         repo.priority = 100
         one = repo.add_solvable()
@@ -82,6 +96,8 @@ class Solver:
             one.add_conflicts(self._dep(dependency))
         for dependency in header.obsoletes:
             one.add_obsoletes(self._dep(dependency))
+        for dependency in header.recommends:
+            one.add_recommends(self._dep(dependency))
         for file in header.files:
             one.add_provides(self._pool.Dep(file.path))
         self._local[one.id] = Resolved(
@@ -92,6 +108,7 @@ class Solver:
             size=path.stat().st_size,
         )
         self._ready = False
+        return int(one.id)
 
     def resolve(self, requirements: Iterable[str], *, base: Iterable[Nevra] = ()) -> tuple[Resolved, ...]:
         """The smallest preferred set of packages that provides all requirements, sorted by NEVRA.
@@ -123,6 +140,102 @@ class Solver:
         if self._pool.whatprovides(self._parse(requirement)) or self._owners(requirement):
             return True
         return requirement.startswith("/") and self._load_filelists() and self.provided(requirement)
+
+    # ---- questions that show their reasons (tools/closure.py) ------------------------------------------------
+
+    def select(
+        self,
+        roots: Iterable[Sequence[int]],
+        *,
+        favor: Iterable[int] = (),
+        forbid: Iterable[int] = (),
+        weak: bool = False,
+    ) -> frozenset[int]:
+        """A set of packages that holds one of each root and all that they require; repositories that are to be
+        preferred give what they can, others the rest. Raises Unsatisfiable.
+
+        `favor` settles which of equal providers is taken, `forbid` leaves packages out, `weak` adds recommendations.
+        """
+        question = (list(roots), list(favor), list(forbid))
+        solver, problems = self._select(*question, weak=weak)
+        if problems and self._load_filelists():
+            solver, problems = self._select(*question, weak=weak)
+        if problems:
+            raise Unsatisfiable(_sentences(problems))
+        return frozenset(one.id for one in solver.transaction().newsolvables())
+
+    def _select(
+        self, roots: list[Sequence[int]], favor: list[int], forbid: list[int], *, weak: bool
+    ) -> tuple[solv.Solver, list[solv.Problem]]:
+        self._prepare()
+        job, kind = self._pool.Job, solv.Job
+        jobs = [
+            job(kind.SOLVER_INSTALL | kind.SOLVER_SOLVABLE_ONE_OF, self._pool.towhatprovides(list(one)))
+            for one in roots
+        ]
+        jobs += [job(kind.SOLVER_FAVOR | kind.SOLVER_SOLVABLE, one) for one in favor]
+        jobs += [job(kind.SOLVER_LOCK | kind.SOLVER_SOLVABLE, one) for one in forbid]
+        solver = self._pool.Solver()
+        solver.set_flag(solv.Solver.SOLVER_FLAG_IGNORE_RECOMMENDED, int(not weak))
+        return solver, solver.solve(jobs)
+
+    def providers(self, requirement: str) -> tuple[int, ...]:
+        """The packages that provide a requirement; of a rich one, those that provide any name in it."""
+        self._prepare()
+        if requirement.startswith("("):
+            names = [word for word in requirement.replace("(", " ( ").split() if word not in _RICH_WORDS]
+            found = {one for name in names for one in self.providers(name.rstrip(")"))}
+            return tuple(sorted(found))
+        found_here = [one.id for one in self._pool.whatprovides(self._parse(requirement))]
+        if not found_here and requirement.startswith("/"):
+            selected = self._pool.select(requirement, solv.Selection.SELECTION_FILELIST)
+            found_here = [one.id for one in selected.solvables()]
+            if not found_here and self._load_filelists():
+                return self.providers(requirement)
+        return tuple(found_here)
+
+    def candidate(self, number: int) -> Candidate:
+        """What is known of a package of the pool."""
+        known = self._candidates.get(number)
+        if known is None:
+            one = self._pool.id2solvable(number)
+            known = Candidate(
+                id=number,
+                nevra=self._nevra(one),
+                repository="" if number in self._local else self._metadata[one.repo.id].source.name,
+                requires=_texts(one, solv.SOLVABLE_REQUIRES),
+                recommends=_texts(one, solv.SOLVABLE_RECOMMENDS),
+                license=one.lookup_str(solv.SOLVABLE_LICENSE) or "",
+            )
+            self._candidates[number] = known
+        return known
+
+    def resolved(self, number: int) -> Resolved:
+        """Where a package of the pool is to be had."""
+        return self._resolved(self._pool.id2solvable(number))
+
+    def named(self, name: str) -> tuple[int, ...]:
+        """All packages of a name, whatever they provide."""
+        self._prepare()
+        return tuple(one.id for one in self._pool.select(name, solv.Selection.SELECTION_NAME).solvables())
+
+    def matching(self, repository: str, patterns: Sequence[str]) -> tuple[int, ...]:
+        """The packages of a repository whose names match one of the patterns (`*`, `?`)."""
+        self._prepare()
+        return tuple(
+            one.id
+            for repo, metadata in self._repos
+            if patterns and metadata.source.name == repository
+            for one in repo.solvables
+            if any(fnmatch.fnmatchcase(one.name, pattern) for pattern in patterns)
+        )
+
+    def excluded(self, requirement: str) -> tuple[int, ...]:
+        """The packages that would provide it, had their repository's `exclude` not left them out."""
+        self._prepare()
+        dep = self._parse(requirement)
+        found = (self._pool.id2solvable(number) for number in self._hidden)
+        return tuple(one.id for one in found if one.matchesdep(solv.SOLVABLE_PROVIDES, dep))
 
     # ---- the pool --------------------------------------------------------------------------------------------
 
@@ -180,6 +293,7 @@ class Solver:
             for one in repo.solvables
             if _left_out(one.name, metadata)
         ]
+        self._hidden = tuple(hidden)
         if hidden:
             self._pool.set_disabled_list(hidden)
             self._pool.createwhatprovides()
@@ -269,6 +383,19 @@ _FLAGS = {
     "<=": solv.REL_LT | solv.REL_EQ,
     ">=": solv.REL_GT | solv.REL_EQ,
 }
+
+
+_RICH_WORDS = {"and", "or", "if", "else", "unless", "with", "without", "(", ")", *_FLAGS}
+
+
+def _texts(one: solv.XSolvable, kind: int) -> tuple[str, ...]:
+    """The dependencies of a kind as a spec would write them, sorted; what rpm provides itself and markers left out."""
+    texts = {str(dep) for dep in one.lookup_deparray(kind)}
+    return tuple(sorted(text for text in texts if not text.startswith(("rpmlib(", "solvable:"))))
+
+
+def _sentences(problems: Sequence[solv.Problem]) -> list[str]:
+    return sorted({str(rule.info().problemstr()) for problem in problems for rule in _rules(problem)})
 
 
 def _rules(problem: solv.Problem) -> list[solv.XRule]:
