@@ -1,4 +1,4 @@
-"""Where a run keeps things: one directory, one lock, everything in it can be made again but the signing keys."""
+"""Where a run keeps things: one directory, one lock; all but the signing keys and what upstream lost can be remade."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ class Workspace:
         return self.root / "signed"
 
     @property
+    def packages(self) -> Path:
+        """Third-party packages of locks, proved and kept by their SHA-256: upstream may stop having them."""
+        return self.root / "packages"
+
+    @property
     def roots(self) -> Path:
         """Base roots of the chroot builder."""
         return self.root / "roots"
@@ -60,7 +65,7 @@ class Workspace:
 
     @property
     def gnupg(self) -> Path:
-        """The private key ring; the only part that cannot be made again."""
+        """The private key ring, which cannot be made again."""
         return self.root / "gnupg"
 
     @property

@@ -20,6 +20,7 @@ VERBS = {
     "audit": "releases",
     "build": "build",
     "changed": "changed",
+    "deps": "deps",
     "doctor": "doctor",
     "keys": "keys",
     "plan": "build",

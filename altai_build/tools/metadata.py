@@ -116,9 +116,13 @@ def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
     signature = repomd.with_name("repomd.xml.asc")
     try:
         download.fetch(download.join(url, "repodata/repomd.xml.asc"), signature, limit=1 << 20)
-    except download.NotThere:
+    except download.NotThere as error:
         if source.check_metadata:
-            raise
+            raise InputError(
+                f"the metadata at {url} is not signed",
+                why="there is no repodata/repomd.xml.asc, and its signature is asked for "
+                "(by repo_gpgcheck, or because it was signed when packages were locked)",
+            ) from error
         return False
     check = verify_detached(repomd, signature, source.keys)
     if not check.good:

@@ -1,0 +1,207 @@
+"""`deps`: the third-party packages of a release: lock, fetch, list, explain, compare with upstream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from altai_build.cli.app import App, json_option, print_json, print_table, wait_option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from altai_build.model.lock import Change, LockedPackage
+
+
+@click.group()
+def deps() -> None:
+    """Third-party packages: exactly what a release needs, locked and explained.
+
+    repos.yaml names the repositories to take them from (source: mirror); deps.lock.yaml beside it holds what is taken.
+    """
+
+
+@deps.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD.")
+@click.option("--update", is_flag=True, help="Take newer versions too: of the NAMEs, or of all.")
+@click.option(
+    "--accept-older", is_flag=True, help="Accept repodata that is older than what was locked from before."
+)
+@wait_option
+@json_option
+@click.pass_obj
+def lock(
+    app: App,
+    names: tuple[str, ...],
+    rev: str,
+    update: bool,
+    accept_older: bool,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Compute what our packages need beyond the operating system, and write deps.lock.yaml.
+
+    Our packages are built, or reused, first: their own Requires decide. Base is preferred to a mirrored repository,
+    one that repos.yaml names earlier to a later one; then the smallest set is taken. Each package is fetched and
+    proved before it is written down. Versions that are locked stay unless they no longer do, or --update is given.
+
+    \b
+    Example:
+      altai-build deps lock && git diff deps.lock.yaml
+    """
+    from altai_build.pipeline.deps import make_lock
+
+    if names and not update:
+        raise click.UsageError("NAMEs say what to update: add --update")
+    run = app.run(app.config())
+    with run.workspace.lock(wait=wait):
+        made = make_lock(run, rev, update=update, names=names, older=accept_older)
+    if as_json:
+        print_json(
+            {
+                "file": str(made.path),
+                "rewritten": made.rewritten,
+                "packages": len(made.lock.packages),
+                "size": made.lock.size,
+                "changes": made.changes,
+            }
+        )
+    else:
+        _print_changes(made.changes)
+    run.story.tell(
+        f"{made.path.name}: {len(made.lock.packages)} packages, {made.lock.size / 1e6:.1f} MB, "
+        + ("written; look at it and commit it" if made.rewritten else "unchanged")
+    )
+
+
+@deps.command()
+@wait_option
+@json_option
+@click.pass_obj
+def fetch(app: App, wait: float, as_json: bool) -> None:
+    """Download the locked packages, each verified by size, SHA-256 and its repository's own key.
+
+    What is here already, or in an earlier release, is not asked of upstream again. All faults are told at once.
+
+    \b
+    Example:
+      altai-build deps fetch --json
+    """
+    from altai_build.pipeline.deps import fetch_locked, locked_packages
+
+    run = app.run(app.config())
+    with run.workspace.lock(wait=wait):
+        files = fetch_locked(run, locked_packages(run))
+    if as_json:
+        print_json([{**_row(one), "path": str(path)} for one, path in files.items()])
+    else:
+        print_table(
+            ("package", "repository", "bytes", "file"),
+            [(str(one.nevra), one.repository, str(one.size), str(path)) for one, path in files.items()],
+        )
+
+
+@deps.command(name="list")
+@json_option
+@click.pass_obj
+def list_(app: App, as_json: bool) -> None:
+    """List the locked packages: sizes, licences, who needs each.
+
+    \b
+    Example:
+      altai-build deps list
+    """
+    from altai_build.pipeline.deps import read_lock
+
+    run = app.run(app.config())
+    found = read_lock(run)
+    revisions = {one.name: one.revision for one in found.repositories}
+    if as_json:
+        print_json([{**_row(one), "revision": revisions[one.repository]} for one in found.packages])
+        return
+    print_table(
+        ("package", "repository", "bytes", "licence", "needed by"),
+        [
+            (str(one.nevra), one.repository, str(one.size), one.license, ", ".join(one.needed_by_names))
+            for one in found.packages
+        ],
+    )
+    run.story.tell(f"{len(found.packages)} packages, {found.size / 1e6:.1f} MB")
+
+
+@deps.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def why(app: App, name: str, as_json: bool) -> None:
+    """Show why package NAME is locked: the chains from our packages down to it, and the choice made.
+
+    \b
+    Example:
+      altai-build deps why python3-urllib3
+    """
+    from altai_build.pipeline.deps import read_lock
+    from altai_build.stages.deps import explain
+
+    found = explain(read_lock(app.run(app.config())), name)
+    if as_json:
+        print_json({**_row(found.package), "revision": found.revision, "chains": found.chains})
+        return
+    package = found.package
+    for chain in found.chains:
+        for depth, link in enumerate(chain):
+            print(f"{'  ' * depth}{link.package} requires {link.requires}")
+        print(f"{'  ' * len(chain)}{package.nevra} from {package.repository}")
+    over = f", over {', '.join(package.choice.over)}" if package.choice.over else ""
+    print(f"choice: {package.choice.rule.value}{over}")
+    print(f"signed by {package.signer.fingerprint}, out of repodata of revision {found.revision}")
+
+
+@deps.command()
+@click.option("--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD.")
+@wait_option
+@json_option
+@click.pass_obj
+def outdated(app: App, rev: str, wait: float, as_json: bool) -> None:
+    """Show what upstream has newer than the lock: the change that `deps lock --update` would make.
+
+    \b
+    Example:
+      altai-build deps outdated
+    """
+    from altai_build.pipeline.deps import outdated as find_outdated
+
+    run = app.run(app.config())
+    with run.workspace.lock(wait=wait):
+        changes = find_outdated(run, rev)
+    if as_json:
+        print_json(changes)
+        return
+    _print_changes(changes)
+    run.story.tell(
+        "`altai-build deps lock --update [NAME]...` takes them" if changes else "the lock is up to date"
+    )
+
+
+def _row(one: LockedPackage) -> dict[str, object]:
+    return {
+        "name": one.nevra.name,
+        "nevra": str(one.nevra),
+        "repository": one.repository,
+        "location": one.location,
+        "sha256": one.sha256,
+        "size": one.size,
+        "license": one.license,
+        "signer": one.signer,
+        "needed_by": one.needed_by,
+        "choice": one.choice,
+    }
+
+
+def _print_changes(changes: Sequence[Change]) -> None:
+    print_table(
+        ("change", "repository", "from", "to", "reason"),
+        [(one.kind, one.repository, one.old or "-", one.new or "-", one.reason) for one in changes],
+    )

@@ -1,0 +1,320 @@
+"""Third-party packages: lock what ours need, fetch what is locked, and see that a release has what it needs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.config import Source
+from altai_build.config.lockfile import dump_lock, load_lock
+from altai_build.errors import BuildFailed, InputError
+from altai_build.model.lock import LOCK_NAME, Change, Lock, LockedPackage
+from altai_build.model.plan import Status
+from altai_build.model.release import MANIFEST, MirrorOrigin, manifest_from_json
+from altai_build.pipeline.builds import Building, build_all, make_plan
+from altai_build.pipeline.run import Run
+from altai_build.stages.compat import unreadable
+from altai_build.stages.deps import (
+    Upstream,
+    close_over,
+    compare,
+    faults_of,
+    lock_of,
+    mirrors_of,
+    read_upstreams,
+    stale,
+    target_of,
+    upstreams_of,
+)
+from altai_build.stages.fetch import Fetched, Shelf, Sources, Wanted, fetch
+from altai_build.stages.publish import list_releases
+from altai_build.tools.buildroot import LocalRpm
+from altai_build.tools.closure import Closure, Member
+from altai_build.tools.download import join
+from altai_build.tools.files import write_whole
+from altai_build.tools.metadata import RepositoryMetadata
+from altai_build.tools.rpmfile import read_header
+
+
+@dataclass(frozen=True)
+class Locking:
+    """A lock that was made, and how it differs from the one before."""
+
+    lock: Lock
+    path: Path
+    changes: tuple[Change, ...]
+    rewritten: bool  # the file has other bytes than before
+
+
+def lock_path(run: Run) -> Path:
+    """Where the lock lies: beside repos.yaml."""
+    return run.config.root / LOCK_NAME
+
+
+def read_lock(run: Run) -> Lock:
+    """The lock as it is. Raises InputError when it is missing or faulty."""
+    return load_lock(lock_path(run))
+
+
+# ---- for the release ---------------------------------------------------------------------------------------------
+
+
+def our_packages(building: Building) -> tuple[LocalRpm, ...]:
+    """The binary packages of all components and misc. Raises BuildFailed when one has none: its needs are unknown."""
+    bad = [row for row in building.rows if row.status in (Status.FAILED, Status.BLOCKED)]
+    if bad:
+        error = BuildFailed(
+            f"{len(bad)} components have no packages, so what they require is not known",
+            why="\n".join(
+                f"  {row.component} {row.status.value}: {row.reason.splitlines()[0]}" for row in bad
+            ),
+            todo="mend them first (`altai-build build` shows their logs)",
+        )
+        error.exit_code = building.exit_code
+        raise error
+    return tuple(rpm for name in sorted(building.built) for rpm in building.built[name].rpms)
+
+
+def locked_packages(run: Run) -> tuple[LockedPackage, ...]:
+    """What the lock says; nothing where repos.yaml mirrors nothing. Raises InputError when the lock is missing."""
+    return read_lock(run).packages if _mirrors_something(run) else ()
+
+
+def check_lock(run: Run, ours: Sequence[LocalRpm]) -> None:
+    """Raise InputError unless the lock holds exactly what `ours` need. Upstream is asked only for missing files."""
+    if not _mirrors_something(run):
+        return
+    lock = read_lock(run)
+    known = [one for one in lock.packages if one.repository in run.config.repositories]
+    files = fetch_locked(run, known)
+    shipped = {
+        one: LocalRpm(path=path, header=read_header(path), sha256=one.sha256) for one, path in files.items()
+    }
+    target = target_of(run.config)
+    lines = faults_of(
+        lock,
+        target,
+        upstreams_of(run.config),
+        ours,
+        shipped,
+        arch=target.arch,
+        cache=run.workspace.cache / "solv",
+    )
+    if lines:
+        raise stale(lines, lock_path(run))
+
+
+def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPackage, Path]:
+    """The files of locked packages, each of the locked size and SHA-256 and signed by its repository's own key.
+
+    Taken from what is kept, from earlier releases, or from upstream, in this order. Raises InputError naming all
+    that cannot be had.
+    """
+    keys = run.config.keys
+    wanted = {
+        one: Wanted(
+            repository=one.repository,
+            location=one.location,
+            checksum=("sha256", one.sha256),
+            size=one.size,
+            key_file=keys[run.config.repositories[one.repository].key].file,
+        )
+        for one in packages
+    }
+    fetched = _fetch(run, list(wanted.values()), {})
+    wrong = [
+        f"  {one.repository}/{one.file}: signed by {fetched[two].signer.fingerprint}, "
+        f"and locked as signed by {one.signer.fingerprint}"
+        for one, two in wanted.items()
+        if fetched[two].signer != one.signer
+    ]
+    if wrong:
+        raise InputError(
+            f"{len(wrong)} packages are not signed as they were when they were locked",
+            why="\n".join(wrong),
+            todo="if the key under `keys` in repos.yaml was replaced on purpose, run `altai-build deps lock`",
+        )
+    return {one: fetched[two].path for one, two in wanted.items()}
+
+
+def mirror_origin(run: Run, package: LockedPackage) -> MirrorOrigin:
+    """Where a locked package came from, for the manifest."""
+    repository = run.config.repositories[package.repository]
+    url = repository.url or ""
+    return MirrorOrigin(
+        url=join(url, package.location) if repository.listing is None else f"{url}#{package.location}",
+        sha256=package.sha256,
+        needed_by=package.needed_by_names,
+    )
+
+
+def _mirrors_something(run: Run) -> bool:
+    return run.config.repository_of(Source.MIRROR) is not None
+
+
+# ---- the verbs ---------------------------------------------------------------------------------------------------
+
+
+def make_lock(
+    run: Run, revision: str, *, update: bool = False, names: Sequence[str] = (), older: bool = False
+) -> Locking:
+    """Build or reuse our packages, compute what they need, fetch and prove that, and write the lock.
+
+    Locked versions stay where they do; with `update` those of `names` (all, when there are none) may move. `older`
+    accepts repodata that is older than the lock's. Raises InputError.
+    """
+    path = lock_path(run)
+    before = load_lock(path) if path.exists() else None
+    upstreams, metadata, closure = _resolve(
+        run, revision, _held(before, update=update, names=names), known=None if older else before
+    )
+    packages = _proved(run, upstreams, metadata, closure)
+    lock = lock_of(target_of(run.config), upstreams, metadata, closure.from_base, packages)
+    text = dump_lock(lock).encode()
+    rewritten = not path.exists() or path.read_bytes() != text
+    if rewritten:
+        write_whole(path, text)
+    changes = compare(before.packages if before else (), closure.members)
+    return Locking(lock=lock, path=path, changes=changes, rewritten=rewritten)
+
+
+def outdated(run: Run, revision: str) -> tuple[Change, ...]:
+    """What `deps lock --update` would change. Raises InputError when there is no lock."""
+    lock = read_lock(run)
+    _, _, closure = _resolve(run, revision, (), known=lock)
+    return compare(lock.packages, closure.members)
+
+
+def _held(before: Lock | None, *, update: bool, names: Sequence[str]) -> tuple[LockedPackage, ...]:
+    """The locked packages whose versions are to stay. Raises InputError for names that are not locked."""
+    packages = before.packages if before else ()
+    unknown = sorted(set(names) - {one.nevra.name for one in packages})
+    if unknown:
+        raise InputError(
+            f"not locked: {', '.join(unknown)}", todo="`altai-build deps list` shows what is locked"
+        )
+    if not update:
+        return packages
+    return tuple(one for one in packages if names and one.nevra.name not in names)
+
+
+def _resolve(
+    run: Run, revision: str, locked: Sequence[LockedPackage], *, known: Lock | None
+) -> tuple[tuple[Upstream, ...], tuple[RepositoryMetadata, ...], Closure]:
+    upstreams = upstreams_of(run.config)
+    target = target_of(run.config)
+    ours = our_packages(build_all(run, make_plan(run, revision, (), None)))
+    with run.story.step("repodata of the mirrors"):
+        metadata = read_upstreams(
+            upstreams, cache=run.workspace.cache / "metadata", known=known, jobs=run.jobs
+        )
+    with run.story.step("resolution"):
+        closure = close_over(
+            ours,
+            upstreams,
+            metadata,
+            arch=target.arch,
+            cache=run.workspace.cache / "solv",
+            locked=locked,
+        )
+    return upstreams, metadata, closure
+
+
+def _proved(
+    run: Run, upstreams: Sequence[Upstream], metadata: Sequence[RepositoryMetadata], closure: Closure
+) -> list[LockedPackage]:
+    """The members of a closure as locked packages, once each was fetched, proved and found fit for the target."""
+    keys = {one.name: one.key.file for one in upstreams}
+    urls = {
+        one.name: tuple(dict.fromkeys((state.url, *state.source.urls)))
+        for one, state in zip(upstreams, metadata)
+    }
+    wanted = {
+        one: Wanted(
+            repository=one.repository,
+            location=one.resolved.location,
+            checksum=one.resolved.checksum,
+            size=one.resolved.size,
+            key_file=keys[one.repository],
+        )
+        for one in closure.members
+    }
+    fetched = _fetch(run, list(wanted.values()), urls)
+    faults = unreadable(
+        target_of(run.config).compat, [read_header(fetched[two].path) for two in wanted.values()]
+    )
+    if faults:
+        raise InputError(
+            "the target could not read some of the packages",
+            why="\n".join(faults),
+            todo="`exclude` them in repos.yaml, mirror a repository that is made for the target, or package "
+            "them in specs/",
+        )
+    return [_locked(one, fetched[two]) for one, two in wanted.items()]
+
+
+def _locked(member: Member, fetched: Fetched) -> LockedPackage:
+    return LockedPackage(
+        nevra=member.resolved.nevra,
+        repository=member.repository,
+        location=member.resolved.location,
+        sha256=fetched.sha256,
+        size=member.resolved.size,
+        license=member.license,
+        signer=fetched.signer,
+        needed_by=member.needed_by,
+        choice=member.choice,
+    )
+
+
+def _fetch(run: Run, wanted: Sequence[Wanted], urls: Mapping[str, Sequence[str]]) -> dict[Wanted, Fetched]:
+    run.workspace.prepare()
+    sources = Sources(
+        shelf=Shelf(run.workspace.packages),
+        released=_released(run),
+        cache=run.workspace.cache / "packages",
+        urls=urls or _Urls(run),
+    )
+    with run.story.work("third-party packages", len(wanted)) as work:
+        fetched = fetch(wanted, sources, jobs=run.jobs, work=work)
+    weak = sorted({(one.repository, word) for one, two in fetched.items() for word in two.weaknesses})
+    for repository, word in weak:
+        run.story.warn(f"{repository}: signatures with a {word}, which modern systems refuse")
+    return fetched
+
+
+class _Urls(Mapping[str, Sequence[str]]):
+    """The URLs of the mirrored repositories; a list of mirrors is asked when it is first needed, if ever."""
+
+    def __init__(self, run: Run) -> None:
+        self._upstreams = {one.name: one for one in upstreams_of(run.config) if one.offer is not None}
+        self._known: dict[str, Sequence[str]] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, name: str) -> Sequence[str]:
+        with self._lock:
+            if name not in self._known:
+                self._known[name] = mirrors_of(self._upstreams[name]).urls
+            return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._upstreams)
+
+    def __len__(self) -> int:
+        return len(self._upstreams)
+
+
+def _released(run: Run) -> dict[str, Path]:
+    """SHA-256 → file of the mirrored packages of earlier releases."""
+    found: dict[str, Path] = {}
+    releases = run.config.release.directory if run.config.release else None
+    if releases is None:
+        return found
+    for name in list_releases(releases):
+        path = releases / name / MANIFEST
+        for package in manifest_from_json(path.read_text(encoding="utf-8"), where=str(path)).packages:
+            if isinstance(package.origin, MirrorOrigin):
+                found[package.sha256] = releases / name / package.repository / package.file
+    return found

@@ -1,0 +1,65 @@
+"""What the clients of a target can read: packages and keys that they could not are found before they are released."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from altai_build.model.openpgp import PublicKey
+from altai_build.model.package import RpmHeader
+from altai_build.model.release import Compat
+
+# What rpm 4.8.0 of EL6 has itself (`rpm --showrc`, lib/rpmds.c of that version); all later features are beyond it.
+_EL6_FEATURES = {
+    "BuiltinLuaScripts",
+    "CompressedFileNames",
+    "ConcurrentAccess",
+    "ExplicitPackageProvide",
+    "FileCaps",
+    "FileDigests",
+    "HeaderLoadSortsTags",
+    "PartialHardlinkSets",
+    "PayloadFilesHavePrefix",
+    "PayloadIsBzip2",
+    "PayloadIsLzma",
+    "PayloadIsXz",
+    "ScriptletInterpreterArgs",
+    "VersionedDependencies",
+}
+_EL6_PAYLOADS = ("none", "gzip", "bzip2", "lzma", "xz")
+_EL6_ALGORITHMS = ("RSA", "DSA")
+_FEATURE = "rpmlib("
+
+
+def unreadable(compat: Compat, headers: Sequence[RpmHeader]) -> tuple[str, ...]:
+    """One line for each package that the target's rpm could not read or install; none for a modern target."""
+    if compat is not Compat.EL6:
+        return ()
+    return tuple(
+        f"  {header.nevra}: {reason}" for header in headers for reason in sorted(set(_el6_reasons(header)))
+    )
+
+
+def _el6_reasons(header: RpmHeader) -> list[str]:
+    reasons = []
+    if header.payload_compressor not in _EL6_PAYLOADS:
+        reasons.append(
+            f"its payload is compressed with {header.payload_compressor}, which rpm 4.8 cannot read"
+        )
+    for one in header.requires:
+        if one.name.startswith(_FEATURE):
+            feature = one.name[len(_FEATURE) :].rstrip(")")
+            if feature not in _EL6_FEATURES and not feature.startswith("PayloadIs"):
+                reasons.append(f"it needs {feature} of rpm, which 4.8 does not have")
+    return reasons
+
+
+def unfit_keys(compat: Compat, keys: Sequence[tuple[str, PublicKey]]) -> tuple[str, ...]:
+    """One line for each key (its name in repos.yaml, the key) that the target's rpm cannot check signatures of."""
+    if compat is not Compat.EL6:
+        return ()
+    return tuple(
+        f"  keys.{name}: {key.key_id} is a key of the kind {key.algorithm}, and rpm 4.8 knows "
+        f"{' and '.join(_EL6_ALGORITHMS)} only"
+        for name, key in keys
+        if key.algorithm not in _EL6_ALGORITHMS
+    )

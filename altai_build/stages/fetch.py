@@ -1,0 +1,180 @@
+"""Third-party packages brought here and proved: size, SHA-256, a signature by their repository's own key; then kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.model.audit import SignatureCheck
+from altai_build.model.release import Signer
+from altai_build.tools import download
+from altai_build.tools.files import link_or_copy, make_directory, remove_tree, sha256_file, sync_tree
+from altai_build.tools.progress import Work
+from altai_build.tools.rpmkeys import verify_signatures
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One package as a repository's metadata, or the lock, describes it; `key_file` holds its repository's key."""
+
+    repository: str
+    location: str
+    checksum: tuple[str, str]  # algorithm and hexadecimal digest
+    size: int  # bytes
+    key_file: Path
+
+    @property
+    def file(self) -> str:
+        """Its file name."""
+        return self.location.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A proved package on the shelf."""
+
+    path: Path
+    sha256: str
+    signer: Signer
+    weaknesses: tuple[str, ...]  # what a modern policy refuses in its signature
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Proved packages by their SHA-256, kept for good: upstream may stop having them."""
+
+    root: Path
+
+    def place(self, sha256: str, file: str) -> Path:
+        """Where a package is kept, whether it is there or not."""
+        return self.root / sha256[:2] / sha256 / file
+
+    def put(self, path: Path, sha256: str, *, share: bool) -> Path:
+        """Keep a package; with `share` under the same inode, which then nobody else may write to."""
+        place = self.place(sha256, path.name)
+        if place.is_file() and sha256_file(place) == sha256:
+            return place
+        remove_tree(place.parent)
+        fresh = place.parent.with_name(f".{sha256}.{os.getpid()}")
+        remove_tree(fresh)
+        make_directory(fresh)
+        if share:
+            link_or_copy(path, fresh / path.name)
+        else:
+            shutil.copyfile(path, fresh / path.name)
+        sync_tree(fresh)
+        os.replace(fresh, place.parent)
+        return place
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where packages may be taken from, the nearest first; `released` are packages of earlier releases by SHA-256."""
+
+    shelf: Shelf
+    released: Mapping[str, Path]
+    cache: Path
+    urls: Mapping[str, Sequence[str]]  # repository → its URLs, the best first
+
+    def at_hand(self, wanted: Wanted) -> Path | None:
+        """The package with the right bytes on this machine, or None; a damaged one on the shelf is removed."""
+        algorithm, digest = wanted.checksum
+        if algorithm != "sha256":
+            return None
+        kept = self.shelf.place(digest, wanted.file)
+        if _is_right(kept, wanted):
+            return kept
+        if kept.exists():
+            remove_tree(kept.parent)
+        earlier = self.released.get(digest)
+        return earlier if earlier is not None and _is_right(earlier, wanted) else None
+
+
+def _is_right(path: Path, wanted: Wanted) -> bool:
+    return path.is_file() and path.stat().st_size == wanted.size and sha256_file(path) == wanted.checksum[1]
+
+
+def fetch(wanted: Sequence[Wanted], sources: Sources, *, jobs: int, work: Work) -> dict[Wanted, Fetched]:
+    """Bring all packages onto the shelf. Raises InputError with every one that cannot be had or is not genuine.
+
+    Nothing is kept before its size, digest and signature are proved.
+    """
+    found: dict[Wanted, Path] = {}
+    faults: dict[Wanted, str] = {}
+
+    def bring(one: Wanted) -> None:
+        work.start(one.file)
+        try:
+            here = sources.at_hand(one)
+            found[one] = here or _download(one, sources)
+            work.done(one.file, "reused" if here else "ok", "" if here else f"{one.size} bytes")
+        except InputError as error:
+            faults[one] = f"{error.what}: {error.why}" if error.why else error.what
+            work.done(one.file, "failed", error.what)
+
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        list(pool.map(bring, dict.fromkeys(wanted)))
+    checks = _check(found)
+    for one, check in checks.items():
+        if problem := _unfit(check):
+            faults[one] = problem
+    if faults:
+        raise InputError(
+            f"{len(faults)} third-party packages cannot be used",
+            why="\n".join(f"  {one.repository}/{one.file}: {faults[one]}" for one in wanted if one in faults),
+            todo="wait for the mirror, or name another (url in repos.yaml); what is gone upstream for good is "
+            "replaced by `altai-build deps lock`; what is not signed by the right key must not be used",
+        )
+    return {one: _keep(found[one], check, sources) for one, check in checks.items()}
+
+
+def _download(wanted: Wanted, sources: Sources) -> Path:
+    digest = wanted.checksum[1]
+    place = sources.cache / digest[:2] / digest / wanted.file
+    complaints = []
+    for url in sources.urls.get(wanted.repository, ()):
+        try:
+            return download.fetch(
+                download.join(url, wanted.location), place, size=wanted.size, digest=wanted.checksum
+            )
+        except InputError as error:
+            complaints.append(f"{error.what}: {error.why}" if error.why else error.what)
+    raise InputError("\n    ".join(complaints) or "its repository has no URL")
+
+
+def _check(found: Mapping[Wanted, Path]) -> dict[Wanted, SignatureCheck]:
+    """Each package judged by the key of its own repository and no other."""
+    checks: dict[Wanted, SignatureCheck] = {}
+    for key_file in {one.key_file for one in found}:
+        group = [one for one in found if one.key_file == key_file]
+        checks.update(zip(group, verify_signatures([found[one] for one in group], [key_file])))
+    return checks
+
+
+def _unfit(check: SignatureCheck) -> str:
+    if not check.good:
+        return f"not signed by its repository's key: {check.verdict.value} {check.detail}".rstrip()
+    if check.signed_after_expiry:
+        return f"its repository's key had expired (on {check.key_expired_on}) when it signed"
+    if "revoked key" in check.weaknesses:
+        return "its repository's key is revoked"
+    return ""
+
+
+def _keep(path: Path, check: SignatureCheck, sources: Sources) -> Fetched:
+    digest = sha256_file(path)
+    # A file repository's packages came by hard link: its owner may rewrite them, and ours must not change with them.
+    foreign = sources.cache in path.parents and path.stat().st_nlink > 1
+    return Fetched(
+        path=sources.shelf.put(path, digest, share=not foreign),
+        sha256=digest,
+        signer=Signer(
+            key_id=check.signature.key_id if check.signature else "", fingerprint=check.fingerprint or ""
+        ),
+        weaknesses=check.weaknesses,
+    )
