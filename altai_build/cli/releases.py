@@ -101,10 +101,8 @@ def audit(app: App, version: str, as_json: bool) -> None:
 
 
 def _directory(releases_dir: Path, version: str) -> Path:
-    """A release by its version, `latest`, or the path of its directory."""
-    if "/" in version:
-        return Path(version)
-    return releases_dir / version
+    """A release by its version, `latest`, or the path of its directory; a link is followed to the release it names."""
+    return (Path(version) if "/" in version else releases_dir / version).resolve()
 
 
 def _origin(origin: Origin) -> dict[str, object]:
@@ -136,7 +134,7 @@ def verify(app: App, version: str, as_json: bool) -> None:
     directory = _directory(settings_of(config).directory, version)
     verification = verify_release(directory, trusted=trusted_keys(config))
     if as_json:
-        print(verification.to_json())
+        print(verification.to_json(), end="")
     else:
         print_table(
             ("severity", "rule", "subject", "message"),

@@ -1,0 +1,98 @@
+"""A machine that installs releases: the real dnf on a root of its own, every signature checked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_SECTION = """\
+[testbed-{name}]
+name=testbed {name}
+baseurl=file://{testbed}/{name}
+gpgcheck=1
+repo_gpgcheck=1
+gpgkey=file://{testbed}/keys/RPM-GPG-KEY-testbed-{name}
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a program ended, and all that it said."""
+
+    code: int
+    said: str
+
+
+class Client:
+    """An empty root and a package manager configured with the testbed's repositories.
+
+    Debian's dnf has plugins that would copy what is installed to the host's /var, and its rpm keeps the database in
+    the user's home: neither is so on a machine that is made of RPMs.
+    """
+
+    def __init__(self, folder: Path, testbed: Path) -> None:
+        self.root = folder / "root"
+        self._repos, self._cache, self._home = folder / "repos", folder / "cache", folder / "home"
+        for place in (self.root, self._repos, self._home):
+            place.mkdir(parents=True)
+        sections = [_SECTION.format(name=name, testbed=testbed) for name in ("base", "updates", "epel")]
+        self.configure("testbed", "\n".join(sections))
+        (self._home / ".rpmmacros").write_text("%_dbpath /var/lib/rpm\n")
+
+    def configure(self, name: str, text: str) -> None:
+        """Write, or replace, a .repo file."""
+        (self._repos / f"{name}.repo").write_text(text)
+
+    def dnf(self, *words: str) -> Ran:
+        """Run dnf on the root; it answers yes to every question, as an unattended update does."""
+        options = [f"--installroot={self.root}", "--noplugins", "--assumeyes", "--releasever=1"]
+        settings = {
+            "reposdir": self._repos,
+            "cachedir": self._cache,
+            "logdir": "/var/log",
+            "install_weak_deps": "0",
+            "metadata_expire": "0",
+            "skip_if_unavailable": "0",  # as Red Hat and Fedora configure it
+            "timeout": "10",
+            "retries": "1",
+        }
+        options += [f"--setopt={name}={value}" for name, value in settings.items()]
+        return self._run(["dnf", *options, *words])
+
+    def installed(self) -> set[str]:
+        """The NEVRAs of all packages in the root; keys that rpm keeps as if they were packages left out."""
+        listed = self._run(
+            ["rpm", "--root", str(self.root), "-qa", "--qf", "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n"]
+        )
+        assert listed.code == 0, listed.said
+        return {line for line in listed.said.splitlines() if not line.startswith("gpg-pubkey-")}
+
+    def run(self, argv: Sequence[str]) -> Ran:
+        """Run an installed program in the root, with nothing of the host in sight."""
+        view = [
+            "bwrap",
+            "--unshare-all",
+            "--ro-bind",
+            str(self.root),
+            "/",
+            "--dev",
+            "/dev",
+            "--proc",
+            "/proc",
+        ]
+        return self._run([*view, "--clearenv", "--", *argv])
+
+    def _run(self, argv: Sequence[str]) -> Ran:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self._home), "LC_ALL": "C.UTF-8"}
+        result = subprocess.run(
+            argv,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        return Ran(code=result.returncode, said=result.stdout.decode("utf-8", "replace"))
