@@ -57,5 +57,6 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
     )
     for row in rows:
         if row.status is Status.FAILED:
-            run.story.warn(f"{row.component}: {row.reason}")
+            named = row.reason.startswith(row.component)
+            run.story.warn(row.reason if named else f"{row.component}: {row.reason}")
     return max((row.exit_code for row in rows), default=0)

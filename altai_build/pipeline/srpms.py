@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from altai_build.model.plan import Status
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover import Discovery, LeftOut, discover
 from altai_build.stages.srpm import Srpm, SrpmMaker
-from altai_build.tools import process
+from altai_build.tools import rpmbuild
 from altai_build.tools.superproject import Sourced
 
 
@@ -56,6 +56,7 @@ def make_srpms_of(run: Run, discovery: Discovery, *, version: str | None = None)
 
         with ThreadPoolExecutor(max(1, run.jobs)) as pool:
             list(pool.map(make, discovery.sourced))
+    outcomes.update(_twins(discovery.sourced, outcomes))
     rows = [_row(sourced, outcomes[sourced.component.name]) for sourced in discovery.sourced]
     rows += [left_out_row(one) for one in discovery.left_out]
     made = tuple(
@@ -66,6 +67,27 @@ def make_srpms_of(run: Run, discovery: Discovery, *, version: str | None = None)
     return Sourcing(discovery=discovery, made=made, rows=tuple(rows))
 
 
+def _twins(
+    sourced: Sequence[Sourced], outcomes: Mapping[str, Srpm | AltaiError]
+) -> dict[str, Srpm | AltaiError]:
+    """Errors for components whose source packages have one NEVRA: yum cannot tell them apart, so none may stand."""
+    makers: dict[str, list[Sourced]] = {}
+    for one in sourced:
+        outcome = outcomes[one.component.name]
+        if isinstance(outcome, Srpm):
+            makers.setdefault(outcome.nevra, []).append(one)
+    return {
+        one.component.name: InputError(
+            f"{len(same)} components produce the same package {nevra}",
+            why="\n".join(f"  {a.component.path}/{a.component.spec} at {a.component.commit}" for a in same),
+            todo="give one of them another Name: or Version:, or leave it out by components.NAME.skip in repos.yaml",
+        )
+        for nevra, same in makers.items()
+        if len(same) > 1
+        for one in same
+    }
+
+
 def srpm_maker(run: Run, version: str | None) -> SrpmMaker:
     """The maker of this run; asks rpmbuild once which version it is, for the keys."""
     return SrpmMaker(
@@ -73,7 +95,7 @@ def srpm_maker(run: Run, version: str | None) -> SrpmMaker:
         config=run.config,
         workspace=run.workspace,
         ledger=run.ledger,
-        rpm_version=process.run(["rpmbuild", "--version"]).text.strip(),
+        rpm_version=rpmbuild.version(),
         version=version,
     )
 

@@ -8,7 +8,7 @@ import os
 import posixpath
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from altai_build import __version__
@@ -18,11 +18,10 @@ from altai_build.ledger import Artefact, Ledger, Record
 from altai_build.model.component import Kind
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.spec import SourceTag, SpecInfo, archive_source, stamp_changelog, stamp_release
-from altai_build.tools import process
+from altai_build.tools import process, rpmbuild
 from altai_build.tools.archive import Part, write_archive
 from altai_build.tools.files import scratch_directory, sha256_file
 from altai_build.tools.rpmfile import read_header
-from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, HostView
 from altai_build.tools.spec import SpecText, encode, read_specs
 from altai_build.tools.superproject import Sourced, Superproject
 from altai_build.workspace import Workspace
@@ -32,6 +31,7 @@ RECIPE = "1"
 AUTHOR = "altai-build <altai-build@localhost>"
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _SYMLINK = "120000"
+_MARK = "ALTAIDIST"  # stands for dist where only rpm can tell where it goes
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class SrpmMaker:
         info = self._evaluated(sourced, macros, arch) if sourced.info.unknown else sourced.info
         files = self._collect(sourced, info)
         parts = self._parts(sourced) if any(file.archive for file in files) else ()
-        inputs = self._inputs(sourced, info, files, parts, macros, rebuild)
+        inputs = self._inputs(sourced, info, files, parts, (macros, arch), rebuild)
         key = hashlib.sha256(json.dumps(inputs).encode("utf-8", "surrogateescape")).hexdigest()
         if (known := self._known(key)) is not None:
             return known
@@ -101,18 +101,34 @@ class SrpmMaker:
 
     def _evaluated(self, sourced: Sourced, macros: Mapping[str, str], arch: str) -> SpecInfo:
         """The spec's content after rpm has expanded it in the sandbox, for tags that cannot be read statically."""
+        info = self._expanded(sourced, macros, arch)
+        if "release" not in sourced.info.unknown:
+            return info
+        # Where dist comes in through a macro, a second expansion with another dist tells where in Release it is.
+        try:
+            marked = self._expanded(sourced, {**macros, "dist": _MARK}, arch)
+        except AltaiError:
+            return info
+        hidden = marked.release if marked.release and _MARK in marked.release else None
+        return replace(info, hidden_dist=hidden.replace(_MARK, "\0", 1) if hidden else None)
+
+    def _expanded(self, sourced: Sourced, macros: Mapping[str, str], arch: str) -> SpecInfo:
         with scratch_directory(self.workspace.scratch, "spec") as scratch:
-            spec = posixpath.basename(sourced.component.spec)
-            (scratch / spec).write_bytes(encode(sourced.text))
-            view = HostView(writable=scratch)
-            argv = ["rpmspec", "--parse", *_defines(macros), f"--target={arch}", spec]
-            expanded = process.run(view.command(argv), ok=())
+            spec = scratch / posixpath.basename(sourced.component.spec)
+            spec.write_bytes(encode(sourced.text))
+            expanded = rpmbuild.expand(spec, macros, arch)
         if expanded.returncode != 0:
             raise _refused(sourced, expanded)
         place = f"{sourced.component.path}/{sourced.component.spec}"
         answer = read_specs([SpecText(place=place, text=expanded.text)], macros, arch)[0]
         if isinstance(answer, AltaiError):
             raise answer
+        if answer.version is None or answer.release is None:
+            raise InputError(
+                f"{sourced.component.name}: {place} has a version or release that nobody knows",
+                why=_unexpanded(expanded.text),
+                todo="define the macro in the spec, or in targets.NAME.macros of repos.yaml",
+            )
         return answer
 
     def _collect(self, sourced: Sourced, info: SpecInfo) -> list[_File]:
@@ -226,10 +242,11 @@ class SrpmMaker:
         info: SpecInfo,
         files: list[_File],
         parts: tuple[Part, ...],
-        macros: Mapping[str, str],
+        target: tuple[Mapping[str, str], str],
         rebuild: int,
     ) -> list[tuple[str, str]]:
         component = sourced.component
+        macros, arch = target
         stamp = self.config.stamp
         inputs = [
             ("recipe", RECIPE),
@@ -243,6 +260,7 @@ class SrpmMaker:
             ("stamp", stamp),
             ("rebuild", str(rebuild)),
             ("macros", json.dumps(sorted(macros.items()))),
+            ("arch", arch),
         ]
         inputs += [(f"source {file.name}", file.origin) for file in files]
         inputs += [(f"submodule {part.folder}", part.commit) for part in parts if part.folder]
@@ -272,7 +290,8 @@ class SrpmMaker:
                 why=str(error),
                 todo="write a Release: line in its first part",
             ) from error
-        what = f"{self.config.project}: {component.path} at commit {component.commit}"
+        # Nothing but the commit: what else could be said (a path, a project) may change while the NEVRA does not.
+        what = f"Made from commit {component.commit}"
         return stamp_changelog(text, info, time=when, author=AUTHOR, lines=(what,))
 
     def _lay_out(
@@ -319,17 +338,8 @@ class SrpmMaker:
     def _rpmbuild(
         self, scratch: Path, sourced: Sourced, macros: Mapping[str, str], arch: str, when: int
     ) -> Path:
-        spec = posixpath.join(BUILD_DIR, "SPECS", posixpath.basename(sourced.component.spec))
-        view = HostView(writable=scratch, environment={"SOURCE_DATE_EPOCH": str(when)})
-        argv = [
-            "rpmbuild",
-            "-bs",
-            "--nodeps",
-            f"--target={arch}",
-            *_defines({**_SRPM_MACROS, **macros}),
-            spec,
-        ]
-        made = process.run(view.command(argv), ok=())
+        spec = posixpath.basename(sourced.component.spec)
+        made = rpmbuild.pack(scratch, spec, macros, arch, epoch=when)
         if made.returncode != 0:
             raise _refused(sourced, made)
         packages = sorted((scratch / "SRPMS").glob("*.src.rpm"))
@@ -373,34 +383,6 @@ class SrpmMaker:
         )
 
 
-_SRPM_MACROS = {
-    "_topdir": BUILD_DIR,
-    "_sourcedir": f"{BUILD_DIR}/SOURCES",
-    "_specdir": f"{BUILD_DIR}/SPECS",
-    "_srcrpmdir": f"{BUILD_DIR}/SRPMS",
-    "_builddir": f"{BUILD_DIR}/BUILD",
-    "_rpmdir": f"{BUILD_DIR}/RPMS",
-    "_dbpath": f"{BUILD_DIR}/rpmdb",
-    "_tmppath": "/tmp",  # noqa: S108 - a tmpfs of the sandbox
-    "_buildhost": BUILD_HOST,
-    "use_source_date_epoch_as_buildtime": "1",
-    "source_date_epoch_from_changelog": "0",
-    "clamp_mtime_to_source_date_epoch": "1",
-    # Readable by EL6, and cheap: what it packs is compressed already.
-    "_source_payload": "w1.gzdio",
-    "_source_filedigest_algorithm": "8",
-    # Changelogs of old packages are not always UTF-8; refusing them is the target's business.
-    "_invalid_encoding_terminates_build": "0",
-    "vendor": "%{nil}",
-    "packager": "%{nil}",
-}
-
-
-def _defines(macros: Mapping[str, str]) -> list[str]:
-    """`--define` options; the values of a target's macros are plain text."""
-    return [f"--define={name} {value}" for name, value in macros.items()]
-
-
 def _labelled(info: SpecInfo) -> list[tuple[str, SourceTag]]:
     sources = [(f"Source{tag.number}", tag) for tag in info.sources]
     return sources + [(f"Patch{tag.number}", tag) for tag in info.patches]
@@ -410,12 +392,25 @@ def _safe_prefix(prefix: str) -> bool:
     return all(is_safe_name(part) for part in prefix.strip("/").split("/"))
 
 
-def _refused(sourced: Sourced, result: process.Result) -> BuildFailed:
-    """rpm's own words about a spec, the first error line as the reason."""
+def _unexpanded(text: str) -> str:
+    """The tags of an expanded spec in which a macro is left."""
+    lines = [line.strip() for line in text.splitlines()]
+    return "\n".join(one for one in lines if one.lower().startswith(("version", "release")) and "%" in one)
+
+
+def _refused(sourced: Sourced, result: process.Result) -> AltaiError:
+    """rpm's own words about a spec, the first error line as the reason; else what happened to the program."""
+    where = f"{sourced.component.path}/{sourced.component.spec}"
     lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "error:" in line]
-    first = lines[0].partition("error:")[2].strip() if lines else process.describe_exit(result.returncode)
+    if lines:
+        first = lines[0].partition("error:")[2].strip()
+        return InputError(
+            f"{sourced.component.name}: rpm refuses {sourced.component.spec}: {first}",
+            why=result.complaint,
+            todo=f"mend {where} and commit it",
+        )
     return BuildFailed(
-        f"{sourced.component.name}: rpm refuses {sourced.component.spec}: {first}",
+        f"{sourced.component.name}: no source package was made: rpm {process.describe_exit(result.returncode)}",
         why=result.complaint,
-        todo=f"mend the spec at {sourced.component.path} and commit it",
+        todo=f"look for a %(...) that does not end in {where}, and for free memory and space",
     )

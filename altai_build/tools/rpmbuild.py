@@ -1,0 +1,59 @@
+"""rpmbuild and rpmspec on the host's side: a spec expanded, a source package packed, always in the sandbox."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from pathlib import Path
+
+from altai_build.tools import process
+from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, HostView
+
+# A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not hold up the others.
+READ_SECONDS = 30.0
+PACK_SECONDS = 600.0
+_MACROS = {
+    "_topdir": BUILD_DIR,
+    "_sourcedir": f"{BUILD_DIR}/SOURCES",
+    "_specdir": f"{BUILD_DIR}/SPECS",
+    "_srcrpmdir": f"{BUILD_DIR}/SRPMS",
+    "_builddir": f"{BUILD_DIR}/BUILD",
+    "_rpmdir": f"{BUILD_DIR}/RPMS",
+    "_dbpath": f"{BUILD_DIR}/rpmdb",
+    "_tmppath": "/tmp",  # noqa: S108 - a tmpfs of the sandbox
+    "_buildhost": BUILD_HOST,
+    "use_source_date_epoch_as_buildtime": "1",
+    "source_date_epoch_from_changelog": "0",
+    "clamp_mtime_to_source_date_epoch": "1",
+    # Readable by EL6, and cheap: what it packs is compressed already.
+    "_source_payload": "w1.gzdio",
+    "_source_filedigest_algorithm": "8",
+    # Changelogs of old packages are not always UTF-8; refusing them is the target's business.
+    "_invalid_encoding_terminates_build": "0",
+    "vendor": "%{nil}",
+    "packager": "%{nil}",
+}
+
+
+def version() -> str:
+    """Which rpm packs the source packages; part of their keys."""
+    return process.run(["rpmbuild", "--version"]).text.strip()
+
+
+def expand(spec: Path, macros: Mapping[str, str], arch: str) -> process.Result:
+    """A spec file as rpm sees it after all macros, on standard output; its folder is all that it can write to."""
+    argv = ["rpmspec", "--parse", *_defines(macros), f"--target={arch}", spec.name]
+    return process.run(HostView(writable=spec.parent).command(argv), ok=(), timeout=READ_SECONDS)
+
+
+def pack(top: Path, spec: str, macros: Mapping[str, str], arch: str, *, epoch: int) -> process.Result:
+    """Make the source package of SPECS/`spec` below `top`, into SRPMS/ there; `epoch` is its build time, in seconds."""
+    view = HostView(writable=top, environment={"SOURCE_DATE_EPOCH": str(epoch)})
+    argv = ["rpmbuild", "-bs", "--nodeps", f"--target={arch}", *_defines({**_MACROS, **macros})]
+    argv.append(posixpath.join(BUILD_DIR, "SPECS", spec))
+    return process.run(view.command(argv), ok=(), timeout=PACK_SECONDS)
+
+
+def _defines(macros: Mapping[str, str]) -> list[str]:
+    """`--define` options; the values of a target's macros are plain text."""
+    return [f"--define={name} {value}" for name, value in macros.items()]
