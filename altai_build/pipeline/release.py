@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build import __version__
 from altai_build.config import Config, ReleaseSettings, Repository, Source, Target
-from altai_build.errors import BuildFailed, InputError, PublishFailed, VerificationFailed
+from altai_build.errors import InputError, PublishFailed, VerificationFailed
 from altai_build.model.audit import Severity, Verification
 from altai_build.model.component import Kind
 from altai_build.model.nevra import is_safe_name
@@ -25,14 +26,17 @@ from altai_build.model.release import (
     SuperprojectPin,
 )
 from altai_build.pipeline.builds import Building, Planned, build_all, make_plan
+from altai_build.pipeline.deps import check_lock, fetch_locked, locked_packages, mirror_origin, our_packages
 from altai_build.pipeline.earlier import Earlier, followed
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.signing import Keys, open_keys
 from altai_build.stages.build import Built
+from altai_build.stages.compat import unreadable
 from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
 from altai_build.stages.publish import publish, recover, staging
 from altai_build.stages.sign import sign_packages
 from altai_build.stages.verify import verify_release
+from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.files import make_directory, write_whole
 from altai_build.tools.mockconfig import read_config
 from altai_build.tools.objects import without_password
@@ -76,6 +80,7 @@ def intend(run: Run, version: str, revision: str) -> Intent:
         )
     run.superproject.full_history()
     _refuse_dirty(run)
+    locked_packages(run)  # a missing lock is told now, not after the builds
     planned = make_plan(run, revision, (), None)
     previous = followed(releases, version)
     return Intent(
@@ -99,9 +104,12 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
     with open_keys(run, intent.target, passphrase) as keys:
         earlier = Earlier.load(releases)
         building = build_all(run, intent.planned, version=intent.version, is_free=earlier.is_free)
-        _refuse_failures(building)
+        ours = our_packages(building)
+        _refuse_unreadable(intent.target, ours)
+        check_lock(run, ours)
         with run.story.step("signatures"):
             repositories = _placements(run, intent, building, keys, earlier)
+        _place_mirrored(run, repositories)
         plan = _release_plan(run, intent, building, repositories, releases)
         signing = keys.get(plan.signing_key)
         with staging(releases, intent.version) as directory:
@@ -199,22 +207,22 @@ def _standing(run: Run, sourced: Sourced, previous: Manifest | None) -> str:
 # ---- packages --------------------------------------------------------------------------------------------------
 
 
-def _refuse_failures(building: Building) -> None:
-    bad = [row for row in building.rows if row.status in (Status.FAILED, Status.BLOCKED)]
-    if not bad:
-        return
-    lines = []
-    for row in bad:
-        lines.append(f"  {row.component} {row.status.value}: {row.reason.splitlines()[0]}")
-        if row.log:
-            lines.append(f"    log: {row.log}")
-    error = BuildFailed(
-        f"{len(bad)} components have no packages; nothing is published",
-        why="\n".join(lines),
-        todo="mend them and start again; what is built stays built",
-    )
-    error.exit_code = building.exit_code
-    raise error
+def _refuse_unreadable(target: Target, ours: Sequence[LocalRpm]) -> None:
+    """Packages that the target's own rpm could not install are not released for it."""
+    lines = unreadable(target.compat, [rpm.header for rpm in ours])
+    if lines:
+        raise InputError(
+            f"{len(lines)} packages cannot be read on {target.name}",
+            why="\n".join(lines),
+            todo="mend the macros of the target's mock configuration (payload and digest algorithms)",
+        )
+
+
+def _place_mirrored(run: Run, placed: dict[str, list[Placement]]) -> None:
+    """The locked third-party packages, each verified against its repository's key."""
+    for package, path in fetch_locked(run, locked_packages(run)).items():
+        origin = mirror_origin(run, package)
+        placed.setdefault(package.repository, []).append(Placement(path=path, origin=origin))
 
 
 def _placements(
