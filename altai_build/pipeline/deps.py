@@ -11,6 +11,7 @@ from altai_build.config import Source
 from altai_build.config.lockfile import dump_lock, load_lock
 from altai_build.errors import BuildFailed, InputError
 from altai_build.model.lock import LOCK_NAME, Change, Lock, LockedPackage
+from altai_build.model.package import RpmHeader
 from altai_build.model.plan import Status
 from altai_build.model.release import MANIFEST, MirrorOrigin, manifest_from_json
 from altai_build.pipeline.builds import Building, build_all, make_plan
@@ -22,6 +23,7 @@ from altai_build.stages.deps import (
     compare,
     faults_of,
     lock_of,
+    met_by_base,
     mirrors_of,
     read_upstreams,
     stale,
@@ -32,6 +34,7 @@ from altai_build.stages.fetch import Fetched, Shelf, Sources, Wanted, fetch
 from altai_build.stages.publish import list_releases
 from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.closure import Closure, Member
+from altai_build.tools.depsolver import Solver
 from altai_build.tools.download import join
 from altai_build.tools.files import write_whole
 from altai_build.tools.metadata import RepositoryMetadata
@@ -167,11 +170,15 @@ def make_lock(
     """
     path = lock_path(run)
     before = load_lock(path) if path.exists() else None
-    upstreams, metadata, closure = _resolve(
+    upstreams, metadata, closure, solver = _resolve(
         run, revision, _held(before, update=update, names=names), known=None if older else before
     )
-    packages = _proved(run, upstreams, metadata, closure)
-    lock = lock_of(target_of(run.config), upstreams, metadata, closure.from_base, packages)
+    fetched = _fetch_members(run, upstreams, metadata, closure)
+    headers = [read_header(one.path) for one in fetched.values()]
+    _refuse_unreadable(run, headers)
+    packages = [_locked(member, one) for member, one in fetched.items()]
+    from_base = met_by_base(closure, solver, headers)
+    lock = lock_of(target_of(run.config), upstreams, metadata, from_base, packages)
     text = dump_lock(lock).encode()
     rewritten = not path.exists() or path.read_bytes() != text
     if rewritten:
@@ -183,7 +190,7 @@ def make_lock(
 def outdated(run: Run, revision: str) -> tuple[Change, ...]:
     """What `deps lock --update` would change. Raises InputError when there is no lock."""
     lock = read_lock(run)
-    _, _, closure = _resolve(run, revision, (), known=lock)
+    _, _, closure, _ = _resolve(run, revision, (), known=lock)
     return compare(lock.packages, closure.members)
 
 
@@ -202,7 +209,7 @@ def _held(before: Lock | None, *, update: bool, names: Sequence[str]) -> tuple[L
 
 def _resolve(
     run: Run, revision: str, locked: Sequence[LockedPackage], *, known: Lock | None
-) -> tuple[tuple[Upstream, ...], tuple[RepositoryMetadata, ...], Closure]:
+) -> tuple[tuple[Upstream, ...], tuple[RepositoryMetadata, ...], Closure, Solver]:
     upstreams = upstreams_of(run.config)
     target = target_of(run.config)
     ours = our_packages(build_all(run, make_plan(run, revision, (), None)))
@@ -211,7 +218,7 @@ def _resolve(
             upstreams, cache=run.workspace.cache / "metadata", known=known, jobs=run.jobs
         )
     with run.story.step("resolution"):
-        closure = close_over(
+        closure, solver = close_over(
             ours,
             upstreams,
             metadata,
@@ -219,13 +226,13 @@ def _resolve(
             cache=run.workspace.cache / "solv",
             locked=locked,
         )
-    return upstreams, metadata, closure
+    return upstreams, metadata, closure, solver
 
 
-def _proved(
+def _fetch_members(
     run: Run, upstreams: Sequence[Upstream], metadata: Sequence[RepositoryMetadata], closure: Closure
-) -> list[LockedPackage]:
-    """The members of a closure as locked packages, once each was fetched, proved and found fit for the target."""
+) -> dict[Member, Fetched]:
+    """The members of a closure, fetched and proved."""
     keys = {one.name: one.key.file for one in upstreams}
     urls = {
         one.name: tuple(dict.fromkeys((state.url, *state.source.urls)))
@@ -242,9 +249,11 @@ def _proved(
         for one in closure.members
     }
     fetched = _fetch(run, list(wanted.values()), urls)
-    faults = unreadable(
-        target_of(run.config).compat, [read_header(fetched[two].path) for two in wanted.values()]
-    )
+    return {one: fetched[two] for one, two in wanted.items()}
+
+
+def _refuse_unreadable(run: Run, headers: Sequence[RpmHeader]) -> None:
+    faults = unreadable(target_of(run.config).compat, headers)
     if faults:
         raise InputError(
             "the target could not read some of the packages",
@@ -252,7 +261,6 @@ def _proved(
             todo="`exclude` them in repos.yaml, mirror a repository that is made for the target, or package "
             "them in specs/",
         )
-    return [_locked(one, fetched[two]) for one, two in wanted.items()]
 
 
 def _locked(member: Member, fetched: Fetched) -> LockedPackage:

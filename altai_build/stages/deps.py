@@ -20,6 +20,7 @@ from altai_build.model.lock import (
     chains,
 )
 from altai_build.model.nevra import Nevra
+from altai_build.model.package import RpmHeader
 from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.closure import Closure, Member, Offer, close
 from altai_build.tools.depsolver import Solver
@@ -132,19 +133,47 @@ def close_over(
     arch: str,
     cache: Path,
     locked: Iterable[LockedPackage] = (),
-) -> Closure:
+) -> tuple[Closure, Solver]:
     """What `ours` need of the upstreams; versions that are `locked` stay as long as they do."""
     solver = Solver(arch, cache=cache)
     for one in metadata:
         solver.add_repository(one)
     numbers = [solver.add_local(rpm.path, rpm.header, digest=rpm.sha256) for rpm in ours]
-    return close(
+    closure = close(
         solver,
         numbers,
         [one.name for one in upstreams if one.offer is None],
         [one.offer for one in upstreams if one.offer is not None],
         locked=[(one.repository, one.nevra) for one in locked],
     )
+    return closure, solver
+
+
+def met_by_base(closure: Closure, solver: Solver, headers: Iterable[RpmHeader]) -> tuple[str, ...]:
+    """All requirements that the system meets, those that the members' own headers tell included.
+
+    Repodata leaves some out (createrepo keeps only the highest symbol version of libc). Raises InputError for a
+    package that requires what its repodata hides and nobody has.
+    """
+    found = set(closure.from_base)
+    hidden = []
+    for header in headers:
+        for one in header.requires:
+            text = str(one)
+            if text.startswith(("rpmlib(", "(")):
+                continue
+            providers = [solver.candidate(number).repository for number in solver.providers(text)]
+            if any(name.startswith(BASE) for name in providers):
+                found.add(text)
+            elif not providers:
+                hidden.append(f"  {header.nevra} requires {text}")
+    if hidden:
+        raise InputError(
+            "packages require what their repodata does not tell, and what nothing provides",
+            why="\n".join(hidden),
+            todo="`exclude` them in repos.yaml; their repository's repodata is wrong",
+        )
+    return tuple(sorted(found))
 
 
 def lock_of(

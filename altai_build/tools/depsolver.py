@@ -183,9 +183,7 @@ class Solver:
         """The packages that provide a requirement; of a rich one, those that provide any name in it."""
         self._prepare()
         if requirement.startswith("("):
-            names = [word for word in requirement.replace("(", " ( ").split() if word not in _RICH_WORDS]
-            found = {one for name in names for one in self.providers(name.rstrip(")"))}
-            return tuple(sorted(found))
+            return tuple(sorted({one for name in _rich_names(requirement) for one in self.providers(name)}))
         found_here = [one.id for one in self._pool.whatprovides(self._parse(requirement))]
         if not found_here and requirement.startswith("/"):
             selected = self._pool.select(requirement, solv.Selection.SELECTION_FILELIST)
@@ -385,7 +383,24 @@ _FLAGS = {
 }
 
 
-_RICH_WORDS = {"and", "or", "if", "else", "unless", "with", "without", "(", ")", *_FLAGS}
+_RICH_WORDS = {"and", "or", "if", "else", "unless", "with", "without"}
+
+
+def _rich_names(requirement: str) -> list[str]:
+    """The names in a rich dependency, without versions: `(a >= 1 or pkg(b))` speaks of `a` and `pkg(b)`."""
+    names = []
+    skip = False
+    for word in requirement.split():
+        bare = word.lstrip("(")
+        while bare.count(")") > bare.count("("):
+            bare = bare[: bare.rindex(")")] + bare[bare.rindex(")") + 1 :]
+        if bare in _FLAGS:
+            skip = True  # a version follows
+        elif skip:
+            skip = False
+        elif bare and bare not in _RICH_WORDS:
+            names.append(bare)
+    return names
 
 
 def _texts(one: solv.XSolvable, kind: int) -> tuple[str, ...]:
