@@ -285,7 +285,7 @@ def _fetch(run: Run, wanted: Sequence[Wanted], urls: Mapping[str, Sequence[str]]
         cache=run.workspace.cache / "packages",
         urls=urls or _Urls(run),
     )
-    with run.story.work("third-party packages", len(wanted)) as work:
+    with run.story.work("third-party packages", len(wanted), counted="reused") as work:
         fetched = fetch(wanted, sources, jobs=run.jobs, work=work)
     weak = sorted({(one.repository, word) for one, two in fetched.items() for word in two.weaknesses})
     for repository, word in weak:

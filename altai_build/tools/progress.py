@@ -54,18 +54,23 @@ class Story:
         yield
         self.tell(f"{title}: done in {time.monotonic() - started:.1f} s")
 
-    def work(self, title: str, total: int) -> Work:
-        """A table of items worked on side by side; use as a context manager."""
-        return Work(self, title, total)
+    def work(self, title: str, total: int, *, counted: str = "") -> Work:
+        """A table of items worked on side by side; use as a context manager.
+
+        Items that end with the status `counted` are only counted: for long lists in which little is new.
+        """
+        return Work(self, title, total, counted)
 
 
 class Work:
     """Items under way: a bar with what is running on a terminal, one line per finished item everywhere."""
 
-    def __init__(self, story: Story, title: str, total: int) -> None:
+    def __init__(self, story: Story, title: str, total: int, counted: str) -> None:
         self._story = story
         self._title = title
         self._total = total
+        self._counted = counted
+        self._count = 0
         self._running: dict[str, float] = {}
         self._lock = threading.Lock()
         self._bar: Progress | None = None
@@ -92,6 +97,8 @@ class Work:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if self._count:
+            self._story.tell(f"{self._title}: {self._count} {self._counted}")
 
     def start(self, item: str) -> None:
         """An item is being worked on now."""
@@ -106,7 +113,9 @@ class Work:
             seconds = f" {time.monotonic() - started:5.1f} s" if started is not None else "        "
             style = _STYLES.get(status, "")
             mark = f"[{style}]{status:<8}[/]" if style else f"{status:<8}"
-            if not self._story.quiet:
+            if status == self._counted:
+                self._count += 1
+            elif not self._story.quiet:
                 tail = f"  {escape(detail)}" if detail else ""
                 self._story.console.print(f"  {mark}{seconds}  {escape(item)}{tail}")
             if self._bar is not None:
