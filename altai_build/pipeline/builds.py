@@ -15,7 +15,7 @@ from altai_build.model.order import Node, Order, make_order
 from altai_build.model.package import RpmHeader
 from altai_build.model.plan import Failure, Status
 from altai_build.pipeline.run import Run
-from altai_build.pipeline.srpms import Sourcing, choose, make_srpms_of, srpm_maker
+from altai_build.pipeline.srpms import Sourcing, choose, make_srpms_of
 from altai_build.stages.build import Built, Job, Workshop, build
 from altai_build.stages.discover import Discovery, discover
 from altai_build.stages.srpm import Srpm, SrpmMaker
@@ -170,7 +170,7 @@ def build_all(
     sourcing = make_srpms_of(run, planned.discovery, version=version)
     headers = {sourced.component.name: read_header(srpm.path) for sourced, srpm in sourcing.made}
     order = _order_of_srpms(run, sourcing, headers)
-    maker = srpm_maker(run, version)
+    maker = sourcing.maker
     schedule = _Schedule(run, sourcing, headers, order, workshops, maker, fail_fast, is_free)
     for workshop in workshops.values():
         with run.story.step(f"base root of {workshop.target.name} ({workshop.builder.name})"):
@@ -346,7 +346,7 @@ class _Schedule:
         detail = (
             result.reason
             if result.status is not Status.BUILT
-            else f"{len(result.rpms)} packages: {result.reason}"
+            else f"{len(result.rpms)} {'package' if len(result.rpms) == 1 else 'packages'}: {result.reason}"
         )
         table.done(name, result.status.value, detail)
         if result.status is Status.FAILED and self.fail_fast:

@@ -163,9 +163,9 @@ def _why(inputs: Sequence[tuple[str, str]], last: Record | None) -> str:
     roots = [name for name in (*changed, *came, *gone) if name.startswith(_BUILDROOT)]
     words = [f"{name} changed" for name in changed if not name.startswith(_BUILDROOT)]
     if roots:
-        names = [name[len(_BUILDROOT) :] for name in roots]
+        names = sorted({name[len(_BUILDROOT) :].rsplit("-", 2)[0] for name in roots})
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        words.append(f"its buildroot differs in {', '.join(names[:3])}{more}")
+        words.append(f"its buildroot has other versions of {', '.join(names[:3])}{more}")
     return ", ".join(words)
 
 

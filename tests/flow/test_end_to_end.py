@@ -161,8 +161,8 @@ def interrupted(site: Site, first: Any) -> Interrupted:
     chance = random.Random()
     points = [
         (r"\.src\.rpm$", chance.randint(1, 12), 0.0),
-        (r"built .* packages: ", 1, chance.uniform(0, 2)),
-        (r"built .* packages: ", chance.randint(1, 2), chance.uniform(0, 2)),
+        (r"built .* packages?: ", 1, chance.uniform(0, 2)),
+        (r"built .* packages?: ", chance.randint(1, 2), chance.uniform(0, 2)),
         (r"^signatures …", 1, 0.0),
         (r"^repositories …", 1, 0.0),
         (r"^verification …", 1, 0.0),
