@@ -6,12 +6,14 @@ import difflib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.component import SrpmResult
 from altai_build.model.plan import Status
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover import Discovery, LeftOut, discover
+from altai_build.stages.sources import fetch_sources
 from altai_build.stages.srpm import Srpm, SrpmMaker
 from altai_build.tools import rpmbuild
 from altai_build.tools.superproject import Sourced
@@ -24,6 +26,7 @@ class Sourcing:
     discovery: Discovery
     made: tuple[tuple[Sourced, Srpm], ...]
     rows: tuple[SrpmResult, ...]  # for every chosen component, in the superproject's order
+    maker: SrpmMaker  # knows the fetched sources
 
 
 def make_srpms(run: Run, revision: str, names: Sequence[str]) -> Sourcing:
@@ -38,7 +41,9 @@ def make_srpms(run: Run, revision: str, names: Sequence[str]) -> Sourcing:
 
 def make_srpms_of(run: Run, discovery: Discovery, *, version: str | None = None) -> Sourcing:
     """Make the source packages of everything discovered, side by side; one that fails does not stop the others."""
-    maker = srpm_maker(run, version)
+    fetched = fetch_sources(discovery.sourced, run.workspace.cache / "sources", jobs=run.jobs)
+    faults = {name: answer for name, answer in fetched.items() if isinstance(answer, AltaiError)}
+    maker = srpm_maker(run, version, {k: v for k, v in fetched.items() if not isinstance(v, AltaiError)})
     outcomes: dict[str, Srpm | AltaiError] = {}
     with run.story.work("source packages", len(discovery.sourced)) as work:
 
@@ -46,6 +51,8 @@ def make_srpms_of(run: Run, discovery: Discovery, *, version: str | None = None)
             name = sourced.component.name
             work.start(name)
             try:
+                if name in faults:
+                    raise faults[name]
                 srpm = maker.make(sourced)
                 outcomes[name] = srpm
                 status, detail = (Status.REUSED if srpm.reused else Status.BUILT), srpm.path.name
@@ -64,31 +71,34 @@ def make_srpms_of(run: Run, discovery: Discovery, *, version: str | None = None)
         for sourced in discovery.sourced
         if isinstance(srpm := outcomes[sourced.component.name], Srpm)
     )
-    return Sourcing(discovery=discovery, made=made, rows=tuple(rows))
+    return Sourcing(discovery=discovery, made=made, rows=tuple(rows), maker=maker)
 
 
 def _twins(
     sourced: Sequence[Sourced], outcomes: Mapping[str, Srpm | AltaiError]
 ) -> dict[str, Srpm | AltaiError]:
-    """Errors for components whose source packages have one NEVRA: yum cannot tell them apart, so none may stand."""
+    """Errors for components whose source packages have one file name: no repository can hold both, so none may stand.
+
+    The name is the NEVRA but for the epoch.
+    """
     makers: dict[str, list[Sourced]] = {}
     for one in sourced:
         outcome = outcomes[one.component.name]
         if isinstance(outcome, Srpm):
-            makers.setdefault(outcome.nevra, []).append(one)
+            makers.setdefault(outcome.path.name, []).append(one)
     return {
         one.component.name: InputError(
-            f"{len(same)} components produce the same package {nevra}",
+            f"{len(same)} components produce the same package {name}",
             why="\n".join(f"  {a.component.path}/{a.component.spec} at {a.component.commit}" for a in same),
             todo="give one of them another Name: or Version:, or leave it out by components.NAME.skip in repos.yaml",
         )
-        for nevra, same in makers.items()
+        for name, same in makers.items()
         if len(same) > 1
         for one in same
     }
 
 
-def srpm_maker(run: Run, version: str | None) -> SrpmMaker:
+def srpm_maker(run: Run, version: str | None, sources: Mapping[str, Mapping[str, Path]]) -> SrpmMaker:
     """The maker of this run; asks rpmbuild once which version it is, for the keys."""
     return SrpmMaker(
         superproject=run.superproject,
@@ -97,6 +107,7 @@ def srpm_maker(run: Run, version: str | None) -> SrpmMaker:
         ledger=run.ledger,
         rpm_version=rpmbuild.version(),
         version=version,
+        source_cache=sources,
     )
 
 
