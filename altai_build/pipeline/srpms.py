@@ -77,15 +77,18 @@ def make_srpms_of(run: Run, discovery: Discovery, *, version: str | None = None)
 def _twins(
     sourced: Sequence[Sourced], outcomes: Mapping[str, Srpm | AltaiError]
 ) -> dict[str, Srpm | AltaiError]:
-    """Errors for components whose source packages have one file name: no repository can hold both, so none may stand.
+    """Errors for components that would be one package: no repository can offer both, so none may stand.
 
-    The name is the NEVRA but for the epoch.
+    That is so for source packages of one file name, and for specs of one name, version and release: their stamps
+    differ, but then yum would prefer one of them by the number of its commits.
     """
     makers: dict[str, list[Sourced]] = {}
     for one in sourced:
-        outcome = outcomes[one.component.name]
+        outcome, info = outcomes[one.component.name], one.info
         if isinstance(outcome, Srpm):
-            makers.setdefault(outcome.path.name, []).append(one)
+            plain = (info.name, info.version, info.release)
+            name = "-".join(part for part in plain if part) if all(plain) else outcome.path.name
+            makers.setdefault(name, []).append(one)
     return {
         one.component.name: InputError(
             f"{len(same)} components produce the same package {name}",

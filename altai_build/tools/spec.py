@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import resource
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,11 +16,13 @@ from altai_build.errors import InputError
 from altai_build.model.spec import SourceTag, SpecInfo, section_of
 from altai_build.tools import process
 
-SECONDS = 5  # CPU time for one batch; a real spec takes milliseconds, a macro bomb for ever
+SECONDS = 5  # CPU time for one spec; a real one takes milliseconds, a macro bomb for ever
 MEMORY = 2 << 30  # bytes
 _MARK = "\x01"  # stands for dist in the second reading
 _TAG = re.compile(r"^\s*(?P<tag>[A-Za-z]+)(?P<number>\d*)(?:\([^)]*\))?\s*:\s*(?P<value>.*?)\s*$")
 _UNEXPANDED = re.compile(r"%[({A-Za-z_\[]")
+_SETUPS = ("%setup", "%autosetup", "%{setup}", "%{autosetup}")
+_ENTERED = re.compile(r"cd '([^'/][^']*)'$")  # what rpm's own expansion of %setup ends with
 _WORD = re.compile(r"[A-Za-z0-9/_][^\s,<>=]*(?:\([^)\s]*\))*")
 
 
@@ -50,26 +53,28 @@ def read_specs(
 ) -> list[SpecInfo | InputError]:
     """The static content of each spec, or what is wrong with it, in the order given.
 
-    `macros` are the target's. One child reads the whole batch; when it dies or runs out of time, each spec gets a
-    child of its own, so that only the culprit is reported.
+    `macros` are the target's. One child reads all of them, one after another; the spec at which it dies or runs out
+    of time is the culprit, and the next child goes on behind it.
     """
-    if not specs:
-        return []
-    answers = _batch(specs, macros, arch)
-    if answers is None and len(specs) > 1:
-        return [read_specs([spec], macros, arch)[0] for spec in specs]
-    if answers is None:
-        return [
-            InputError(
-                f"{specs[0].place} cannot be parsed",
-                why=f"reading it took more than {SECONDS} s of CPU or {MEMORY >> 30} GiB of memory",
-                todo="look for a macro that expands without end",
+    results: list[SpecInfo | InputError] = []
+    while len(results) < len(specs):
+        answers, fate = _batch(specs[len(results) :], macros, arch)
+        results += [_answer(spec, answer) for spec, answer in zip(specs[len(results) :], answers)]
+        if len(results) < len(specs):
+            results.append(
+                InputError(
+                    f"{specs[len(results)].place} cannot be parsed",
+                    why=f"reading it may take {SECONDS} s of CPU and {MEMORY >> 30} GiB of memory; its reader {fate}",
+                    todo="look for a macro that expands without end",
+                )
             )
-        ]
-    return [_answer(spec, answer) for spec, answer in zip(specs, answers)]
+    return results
 
 
-def _batch(specs: Sequence[SpecText], macros: Mapping[str, str], arch: str) -> list[dict[str, Any]] | None:
+def _batch(
+    specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
+) -> tuple[list[dict[str, Any]], str]:
+    """The answers of one child, as far as it came, and how it ended."""
     question = {"specs": [spec.text for spec in specs], "macros": dict(macros), "arch": arch}
     child = process.run(
         [sys.executable, "-I", "-m", "altai_build.tools.spec"],
@@ -77,12 +82,11 @@ def _batch(specs: Sequence[SpecText], macros: Mapping[str, str], arch: str) -> l
         env={"HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"},
         input=json.dumps(question).encode(),
         ok=(),
-        timeout=SECONDS * 3,
     )
-    if child.returncode != 0:
-        return None
-    answers: list[dict[str, Any]] = json.loads(child.stdout)
-    return answers
+    lines = child.stdout.split(b"\n")[:-1]  # what follows the last line end is half an answer, or nothing
+    answers: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    last = child.complaint.rpartition("\n")[2]
+    return answers, process.describe_exit(child.returncode) + (f": {last}" if last else "")
 
 
 def _answer(spec: SpecText, answer: dict[str, Any]) -> SpecInfo | InputError:
@@ -104,12 +108,16 @@ def _answer(spec: SpecText, answer: dict[str, Any]) -> SpecInfo | InputError:
 
 
 def _child() -> None:
-    """Read the question on stdin, print the answers; limits are set before anything hostile is looked at."""
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    """Read the question on stdin, print one answer a line; limits are set before anything hostile is looked at."""
     question = json.loads(sys.stdin.buffer.read())
-    answers = [_read_one(text, question["macros"], question["arch"]) for text in question["specs"]]
-    json.dump(answers, sys.stdout)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    for text in question["specs"]:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        resource.setrlimit(
+            resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + SECONDS, resource.RLIM_INFINITY)
+        )
+        signal.alarm(SECONDS * 6)  # of the clock, should it wait for something
+        print(json.dumps(_read_one(text, question["macros"], question["arch"])), flush=True)  # noqa: T201
 
 
 def _read_one(text: str, macros: Mapping[str, str], arch: str) -> dict[str, Any]:
@@ -150,6 +158,9 @@ class _Reading:
 
         registry = system_macro_registry(arch)
         registry.known_norpm_hacks()
+        registry.undefine(
+            "autosetup"
+        )  # its body says nothing without rpm's own options; the line itself does
         for name, value in macros.items():
             registry.define(name, value)
         try:
@@ -206,12 +217,11 @@ class _Reading:
             self.packages.append(f"{self.tags.get('name', '')}-{words[0]}")
 
     def _setup(self, line: str) -> None:
+        entered = _ENTERED.match(line)
+        if entered and not self._setup_seen:
+            self._setup_seen, self.prefix = True, entered.group(1)
         words = line.split()
-        if (
-            self._setup_seen
-            or not words
-            or words[0] not in ("%setup", "%autosetup", "%{setup}", "%{autosetup}")
-        ):
+        if self._setup_seen or not words or words[0] not in _SETUPS:
             return
         self._setup_seen = True
         for flag, value in zip(words, [*words[1:], ""]):
