@@ -163,7 +163,7 @@ _REPOSITORY_KEYS = {
 }
 _REPOSITORY_NEEDED = {
     Source.SUPERPROJECT: ("source", "target", "key"),
-    Source.SPECS: ("source", "target", "key", "path"),
+    Source.SPECS: ("source", "target", "key", "path", "source_rpms"),
     Source.MIRROR: ("source", "target", "key", "packages"),
 }
 

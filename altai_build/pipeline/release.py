@@ -35,6 +35,7 @@ from altai_build.stages.compat import unreadable
 from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
 from altai_build.stages.publish import publish, recover, staging
 from altai_build.stages.sign import sign_packages
+from altai_build.stages.sources import listed_sources
 from altai_build.stages.verify import verify_release
 from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.files import make_directory, write_whole
@@ -262,7 +263,10 @@ def _origin(sourced: Sourced, built: Built) -> Origin:
     component = sourced.component
     if component.kind is Kind.SPEC:
         return SpecOrigin(
-            path=component.path, commit=component.commit, sources=_spec_sources(), build_key=built.key
+            path=component.path,
+            commit=component.commit,
+            sources=tuple(SourceFile(file=one.file, sha256=one.sha256) for one in listed_sources(sourced)),
+            build_key=built.key,
         )
     return ComponentOrigin(
         path=component.path,
@@ -270,10 +274,6 @@ def _origin(sourced: Sourced, built: Built) -> Origin:
         url=without_password(component.url or ""),
         build_key=built.key,
     )
-
-
-def _spec_sources() -> tuple[SourceFile, ...]:
-    return ()
 
 
 # ---- composition -----------------------------------------------------------------------------------------------

@@ -155,7 +155,8 @@ class SrpmMaker:
                 f"{sourced.component.name}: {len(missing)} source{'s are' if len(missing) > 1 else ' is'} missing",
                 why="\n".join(f"  {line}" for line in missing),
                 todo=f"commit the files beside {sourced.component.spec}, or generate them by "
-                f"components.{sourced.component.name}.sources in repos.yaml",
+                f"components.{sourced.component.name}.sources in repos.yaml"
+                + (", or list them in sources.yaml" if sourced.component.kind is Kind.SPEC else ""),
             )
         return list(files.values())
 

@@ -71,6 +71,12 @@ RULES: tuple[Rule, ...] = (
         check=packages.check_duplicates,
     ),
     Rule(
+        id="source-packages",
+        reason="who gives away binaries of others' software has to give its source, as it was built",
+        cure="write source_rpms for the repository of specs in repos.yaml, and release under the next version",
+        check=packages.check_source_packages,
+    ),
+    Rule(
         id="repo-file",
         reason="it is what clients are configured with",
         cure="publish the release again under the next version",
