@@ -83,12 +83,13 @@ def cli(
     quiet: bool,
 ) -> None:
     """From a git superproject to a signed, verified, installable yum release."""
-    from altai_build.cli.app import App
+    from altai_build.cli.app import App, enter
 
     if verbose:
         process.listen(lambda command: print(command, file=sys.stderr))
+    enter(directory)
     ctx.obj = App(
-        directory=Path(directory),
+        directory=Path.cwd(),
         config_file=Path(config) if config else None,
         workspace_dir=Path(workspace) if workspace else None,
         jobs=jobs or len(os.sched_getaffinity(0)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class App:
 
         path = self.config_path
         if path is not None:
-            return load_config(path)
+            return self._at_superproject(load_config(path))
         if needed:
             raise InputError(
                 f"there is no {CONFIG_NAME} in {self.directory.resolve()}",
@@ -47,13 +48,22 @@ class App:
             )
         return default_config(self.directory)
 
+    def _at_superproject(self, config: Config) -> Config:
+        """superproject.path starts at the file's own folder, or, where that leads to no repository, here.
+
+        So one definition kept outside can be used on several clones: -C CLONE --config FILE.
+        """
+        from altai_build.tools.git import common_directory
+
+        settings = config.superproject
+        here = self.directory / os.path.relpath(settings.path, config.root)
+        if common_directory(settings.path) is None and common_directory(here) is not None:
+            return dataclasses.replace(config, superproject=dataclasses.replace(settings, path=here))
+        return config
+
     @property
     def config_path(self) -> Path | None:
         """The file of the release definition; None when none is named and none is in the directory."""
-        if not self.directory.is_dir():
-            raise InputError(
-                f"there is no directory {self.directory}", todo="name the superproject with -C DIR"
-            )
         path = self.config_file or self.directory / CONFIG_NAME
         return path if self.config_file is not None or path.exists() else None
 
@@ -71,6 +81,16 @@ class App:
             builder=self.builder,
             story=Story(quiet=self.quiet),
         )
+
+
+def enter(directory: str) -> None:
+    """Go to a directory, as `-C` says: relative paths of the other options and arguments start there."""
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise InputError(
+            f"cannot work in {directory}", why=error.strerror or "", todo="name the superproject with -C DIR"
+        ) from error
 
 
 def json_option(command: Any) -> Any:

@@ -224,9 +224,7 @@ def test_a_repository_without_a_commit(tmp_path: Path) -> None:
     assert answer.code == 3 and "has no commit 'HEAD'" in answer.err
 
 
-@pytest.mark.parametrize(
-    ("place", "cause"), [(".", "is not a git repository"), ("none", "there is no directory")]
-)
+@pytest.mark.parametrize(("place", "cause"), [(".", "is not a git repository"), ("none", "cannot work in")])
 def test_no_repository(tmp_path: Path, place: str, cause: str) -> None:
     answer = altai_build("-C", tmp_path / place, "changed", cwd=tmp_path)
     assert answer.code == 3 and cause in answer.err and "-C DIR" in answer.err
@@ -242,6 +240,22 @@ def test_the_folders_of_repos_yaml_are_looked_at(repo: Repo) -> None:
     ):
         (repo.path / "repos.yaml").write_text(f"superproject: {{components: {folders}}}\n{config}")
         assert [row[0] for row in changed(repo)] == expected
+
+
+def test_relative_paths_start_where_c_leads_and_a_definition_outside_serves_any_clone(
+    repo: Repo, tmp_path: Path
+) -> None:
+    first = repo.commit({"repos/a": Pin("1" * 40)})
+    repo.commit({"repos/a": Pin("2" * 40)})
+    outside = tmp_path / "definition.yaml"
+    outside.write_text(
+        "project: p\nsuperproject: {path: .}\n"
+        "targets: {t: {mock_config: m, arch: x86_64}}\nkeys: {k: {file: k, signs: true}}\n"
+        "repositories: {r: {source: superproject, target: t, key: k}}\nrelease: {baseurl: 'http://localhost/p'}\n"
+    )
+    relative = os.path.relpath(outside, repo.path)
+    answer = altai_build("-C", repo.path, "--config", relative, "changed", first, "--json", cwd=tmp_path)
+    assert [row["path"] for row in answer.json] == ["repos/a"]
 
 
 def test_the_table_for_people(repo: Repo, tmp_path: Path) -> None:
