@@ -216,7 +216,6 @@ def test_what_a_spec_sees_in_the_sandbox(made: Made, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", sorted(ENDINGS))
 def test_a_spec_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpmbuild, "READ_SECONDS", 0.5)
     (tmp_path / "x.spec").write_text(make_spec("x", version="%(sleep 1000; echo 1)"))
@@ -224,6 +223,7 @@ def test_a_spec_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.M
     assert result.returncode < 0 and result.complaint.endswith("stopped after 0.5 seconds")
 
 
+@pytest.mark.parametrize("name", sorted(ENDINGS))
 def test_every_format_of_archive_holds_the_commit(made: Made, name: str) -> None:
     files = unpack(made.srpm(name))
     archive = f"f-{name}-1.0.{ENDINGS[name]}"
