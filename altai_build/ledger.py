@@ -42,7 +42,7 @@ class Ledger:
         self.path = path
         self._lock = threading.Lock()
         self._records: dict[tuple[str, str], Record] = {}
-        self._latest: dict[tuple[str, str], Record] = {}
+        self._of: dict[tuple[str, str], list[Record]] = {}
         self._torn = False
         self._replay()
 
@@ -60,7 +60,7 @@ class Ledger:
 
     def _remember(self, record: Record) -> None:
         self._records[record.kind, record.key] = record
-        self._latest[record.kind, record.component] = record
+        self._of.setdefault((record.kind, record.component), []).append(record)
 
     def find(self, kind: str, key: str) -> Record | None:
         """The newest record of this kind and key."""
@@ -68,7 +68,11 @@ class Ledger:
 
     def latest(self, kind: str, component: str) -> Record | None:
         """The newest record of a component, whatever its key: what the last run made, and how long it took."""
-        return self._latest.get((kind, component))
+        return next(iter(self.history(kind, component)), None)
+
+    def history(self, kind: str, component: str) -> tuple[Record, ...]:
+        """All records of a component, the newest first."""
+        return tuple(reversed(self._of.get((kind, component), ())))
 
     def append(self, record: Record) -> None:
         """Write a record down, on the disk before this returns. Call it after the artefacts have their final names."""

@@ -67,8 +67,9 @@ class App:
         path = self.config_file or self.directory / CONFIG_NAME
         return path if self.config_file is not None or path.exists() else None
 
-    def run(self, config: Config) -> Run:
-        """The context of a run with this configuration."""
+    def run(self, config: Config, *, dependants: str | None = None) -> Run:
+        """The context of a run with this configuration; `dependants` overrules its policy."""
+        from altai_build.model.matter import Dependants
         from altai_build.pipeline.run import Run, default_workspace
         from altai_build.tools.progress import Story
         from altai_build.workspace import Workspace
@@ -80,6 +81,7 @@ class App:
             jobs=self.jobs,
             builder=self.builder,
             story=Story(quiet=self.quiet),
+            dependants=Dependants(dependants) if dependants else None,
         )
 
 
@@ -106,6 +108,16 @@ def wait_option(command: Any) -> Any:
         type=float,
         default=0.0,
         help="Wait for another run to end, this long at most.",
+    )(command)
+
+
+def dependants_option(command: Any) -> Any:
+    """`--dependants`, for verbs that build what depends on what was rebuilt."""
+    return click.option(
+        "--dependants",
+        type=click.Choice(["rebuild", "headers", "never"]),
+        help="Build what is built with a rebuilt package again when anything its build could see of that differs, "
+        "when its provides or requires do, or not at all; default: build.dependants in repos.yaml, else rebuild.",
     )(command)
 
 

@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json, print_rows, print_table, wait_option
+from altai_build.cli.app import (
+    App,
+    dependants_option,
+    json_option,
+    print_json,
+    print_rows,
+    print_table,
+    wait_option,
+)
 from altai_build.model.plan import Status
 
 
@@ -100,6 +108,7 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
     "-o", "output", metavar="DIR", type=click.Path(path_type=Path), help="Also put the packages in DIR."
 )
 @click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure.")
+@dependants_option
 @wait_option
 @json_option
 @click.pass_obj
@@ -110,6 +119,7 @@ def build(
     rev: str,
     output: Path | None,
     fail_fast: bool,
+    dependants: str | None,
     wait: float,
     as_json: bool,
 ) -> int:
@@ -125,7 +135,7 @@ def build(
     from altai_build.pipeline.builds import build_all, make_plan
     from altai_build.tools.files import link_or_copy, make_directory
 
-    run = app.run(app.config())
+    run = app.run(app.config(), dependants=dependants)
     with run.workspace.lock(wait=wait):
         building = build_all(run, make_plan(run, rev, components, changed_since), fail_fast=fail_fast)
         rows = list(building.rows)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json, print_table, wait_option
+from altai_build.cli.app import App, dependants_option, json_option, print_json, print_table, wait_option
 from altai_build.model.openpgp import PublicKey
 
 if TYPE_CHECKING:
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 @click.argument("version")
 @click.option("--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@dependants_option
 @wait_option
 @json_option
 @click.pass_obj
-def release(app: App, version: str, rev: str, dry_run: bool, wait: float, as_json: bool) -> None:
+def release(
+    app: App, version: str, rev: str, dry_run: bool, dependants: str | None, wait: float, as_json: bool
+) -> None:
     """Build, sign, verify and publish release VERSION.
 
     Everything comes from the superproject commit: pinned components, specs, repos.yaml. What the release before has
@@ -37,7 +40,7 @@ def release(app: App, version: str, rev: str, dry_run: bool, wait: float, as_jso
     from altai_build.pipeline.release import release as make_release
     from altai_build.tools.signer import passphrase_source
 
-    run = app.run(app.config())
+    run = app.run(app.config(), dependants=dependants)
     if dry_run:
         _print_intent(intend(run, version, rev), as_json)
         return

@@ -13,6 +13,7 @@ from altai_build.config.reader import Faults, Node, load_yaml
 from altai_build.config.schema import (
     DEFAULT_STAMP,
     BaseRepository,
+    Bootstrap,
     ComponentSettings,
     Config,
     Key,
@@ -25,12 +26,13 @@ from altai_build.config.schema import (
 )
 from altai_build.errors import InputError
 from altai_build.model.gitlink import DEFAULT_FOLDERS
+from altai_build.model.matter import Dependants
 from altai_build.model.release import Compat, compat_of
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _URL_SCHEMES = ("https", "http", "file")
-_TOP = ("project", "superproject", "targets", "keys", "repositories", "components", "release")
+_TOP = ("project", "superproject", "targets", "keys", "repositories", "components", "build", "release")
 
 
 def default_config(root: Path) -> Config:
@@ -58,6 +60,7 @@ def load_config(path: Path) -> Config:
     }
     components = {name: _component(name, node) for name, node in top.child("components").items("component")}
     release = _release(top.child("release"), root)
+    dependants = _dependants(top.child("build"))
     _check_references(top, targets, keys, repositories, components)
     if faults.lines:
         count = len(faults.lines)
@@ -76,7 +79,15 @@ def load_config(path: Path) -> Config:
         repositories=repositories,
         components=components,
         release=release,
+        dependants=dependants,
     )
+
+
+def _dependants(node: Node) -> Dependants:
+    if node.value is not None:
+        node = node.known(("dependants",))
+    words = [one.value for one in Dependants]
+    return Dependants(node.child("dependants").choice(words, Dependants.REBUILD.value))
 
 
 def _superproject(node: Node, root: Path) -> SuperprojectSettings:
@@ -94,24 +105,29 @@ def _target(name: str, node: Node) -> Target:
     _check_name(node, name)
     keys = ("mock_config", "arch", "macros", "base", "compat")
     node = node.known(keys, needed=("mock_config", "arch"))
-    macros = []
-    for macro, value in node.child("macros").items("macro"):
-        if not _MACRO.fullmatch(macro):
-            value.fault("a macro name is letters, digits and _, without %")
-        elif isinstance(value.value, (int, float)) and not isinstance(value.value, bool):
-            value.fault(f"got the number {value.got()}; quote it, a macro is text (6.10 would become 6.1)")
-        else:
-            macros.append((macro, value.text()))
+    macros = _macros(node.child("macros"))
     chosen = node.child("compat").choice([one.value for one in Compat], "")
     compat = Compat(chosen) if chosen else compat_of(dict(macros).get("rhel"))
     return Target(
         name=name,
         mock_config=node.child("mock_config").text(check=_mock_config),
         arch=node.child("arch").text(check=_plain_name),
-        macros=tuple(macros),
+        macros=macros,
         base=tuple(_base(entry) for entry in node.child("base").elements()),
         compat=compat,
     )
+
+
+def _macros(node: Node) -> tuple[tuple[str, str], ...]:
+    macros = []
+    for macro, value in node.items("macro"):
+        if problem := _macro_name(macro):
+            value.fault(problem)
+        elif isinstance(value.value, (int, float)) and not isinstance(value.value, bool):
+            value.fault(f"got the number {value.got()}; quote it, a macro is text (6.10 would become 6.1)")
+        else:
+            macros.append((macro, value.text()))
+    return tuple(macros)
 
 
 def _base(node: Node) -> BaseRepository:
@@ -198,7 +214,7 @@ def _repository(name: str, node: Node, root: Path) -> Repository:
 
 
 def _component(name: str, node: Node) -> ComponentSettings:
-    node = node.known(("sources", "specs", "repository", "skip"))
+    node = node.known(("sources", "specs", "repository", "skip", "bootstrap"))
     sources = []
     for file, template in node.child("sources").items("source file"):
         if problem := _file_name(file):
@@ -210,7 +226,24 @@ def _component(name: str, node: Node) -> ComponentSettings:
         specs=node.child("specs").texts(check=_inner_path),
         repository=node.child("repository").text() or None,
         skip=node.child("skip").text() or None,
+        bootstrap=_bootstrap(node.child("bootstrap")) if node.has("bootstrap") else None,
     )
+
+
+def _bootstrap(node: Node) -> Bootstrap:
+    node = node.known(("with", "without", "macros"))
+    found = Bootstrap(
+        with_=node.child("with").texts(check=_macro_name),
+        without=node.child("without").texts(check=_macro_name),
+        macros=_macros(node.child("macros")),
+    )
+    if not found.all_macros:
+        node.fault("it changes nothing; write with: [NAME], without: [NAME] or macros: {NAME: VALUE}")
+    return found
+
+
+def _macro_name(value: str) -> str | None:
+    return None if _MACRO.fullmatch(value) else "a macro name is letters, digits and _, without %"
 
 
 def _release(node: Node, root: Path) -> ReleaseSettings:

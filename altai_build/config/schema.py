@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from altai_build.model.matter import Dependants
 from altai_build.model.release import Compat
 
 DEFAULT_STAMP = "{release}.{count}.g{commit}"
@@ -86,6 +87,22 @@ class Repository:
 
 
 @dataclass(frozen=True)
+class Bootstrap:
+    """How a component is built the first time, without those that need it: `with_` are %bcond names to switch on."""
+
+    with_: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    macros: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def all_macros(self) -> dict[str, str]:
+        """What `rpmbuild --with` and `--without` define, and the macros."""
+        switches = {f"_with_{name}": f"--with-{name}" for name in self.with_}
+        switches.update({f"_without_{name}": f"--without-{name}" for name in self.without})
+        return {**switches, **dict(self.macros)}
+
+
+@dataclass(frozen=True)
 class ComponentSettings:
     """What cannot be derived about one component."""
 
@@ -94,6 +111,7 @@ class ComponentSettings:
     specs: tuple[str, ...] = ()  # spec files to use, where the rule of places finds the wrong ones
     repository: str | None = None
     skip: str | None = None  # a reason not to build it
+    bootstrap: Bootstrap | None = None  # the first pass, where build dependencies go round in a circle
 
 
 @dataclass(frozen=True)
@@ -118,6 +136,7 @@ class Config:
     repositories: Mapping[str, Repository] = field(default_factory=dict)
     components: Mapping[str, ComponentSettings] = field(default_factory=dict)
     release: ReleaseSettings | None = None
+    dependants: Dependants = Dependants.REBUILD
 
     @property
     def stamp(self) -> str:

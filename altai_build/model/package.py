@@ -55,6 +55,7 @@ class RpmHeader:
     obsoletes: tuple[Dependency, ...]
     recommends: tuple[Dependency, ...]
     files: tuple[FileEntry, ...]
+    scripts: tuple[str, ...]  # scriptlets, triggers and file capabilities, each with its tag before it
     changelog: str  # text of the newest entry
     payload_compressor: str
     file_digest_algorithm: str

@@ -191,7 +191,8 @@ def open_workshops(run: Run, sourced: Sequence[Sourced]) -> dict[str, Workshop]:
         target = target_of(run.config, one)
         if target.name not in workshops:
             config = read_config(target.mock_config, search=run.config.mock_config_places)
-            workshops[target.name] = Workshop.open(target, config, builder_name(run), run.workspace)
+            policy = run.dependants or run.config.dependants
+            workshops[target.name] = Workshop.open(target, config, builder_name(run), run.workspace, policy)
     return workshops
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from altai_build.config import Config
 from altai_build.ledger import Ledger
+from altai_build.model.matter import Dependants
 from altai_build.tools.progress import Story
 from altai_build.tools.superproject import Superproject
 from altai_build.workspace import Workspace
@@ -22,6 +23,7 @@ class Run:
     jobs: int
     builder: str  # auto, mock or chroot
     story: Story = field(default_factory=Story)
+    dependants: Dependants | None = None  # what the command line says in place of build.dependants
 
     @cached_property
     def superproject(self) -> Superproject:

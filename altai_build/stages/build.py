@@ -13,6 +13,7 @@ from pathlib import Path
 from altai_build import __version__
 from altai_build.config import Target
 from altai_build.ledger import Artefact, Ledger, Record
+from altai_build.model.matter import Dependants, counted, is_local, matter_of
 from altai_build.model.package import RpmHeader
 from altai_build.model.plan import BuildOutcome, BuildRequest, Failure, Status
 from altai_build.tools.buildroot import Buildroot, LocalRpm, Resolver, Roots
@@ -24,7 +25,7 @@ from altai_build.tools.mockconfig import MockConfig
 from altai_build.tools.rpmfile import read_header
 from altai_build.workspace import Workspace
 
-_BUILDROOT = "buildroot "  # before the NEVRA, in a record's inputs
+BUILDROOT = "buildroot "  # before a package, in a record's inputs
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,22 @@ class Workshop:
     config: MockConfig
     resolver: Resolver
     builder: ChrootBuilder | MockBuilder
+    dependants: Dependants = Dependants.REBUILD
 
     @classmethod
-    def open(cls, target: Target, config: MockConfig, builder: str, workspace: Workspace) -> Workshop:
+    def open(
+        cls, target: Target, config: MockConfig, builder: str, workspace: Workspace, dependants: Dependants
+    ) -> Workshop:
         """A workshop with the builder `mock` or `chroot`. Raises ToolMissing when it cannot run here."""
         resolver = Resolver(config, cache=workspace.cache)
         if builder == "mock":
             mock = MockBuilder(config, workspace_dir=workspace.root, macros=target.macros)
             mock.check()
-            return cls(target=target, config=config, resolver=resolver, builder=mock)
+            return cls(target, config, resolver, mock, dependants)
         roots = Roots(directory=workspace.roots, packages=workspace.cache / "packages", config=config)
         chroot = ChrootBuilder(config=config, roots=roots, scratch=workspace.scratch, macros=target.macros)
         chroot.check()
-        return cls(target=target, config=config, resolver=resolver, builder=chroot)
+        return cls(target, config, resolver, chroot, dependants)
 
     def prepare(self) -> None:
         """Do what all builds share before they start side by side."""
@@ -90,6 +94,35 @@ class Built:
     srpm: Path | None = None  # the source package it was made from
 
 
+@dataclass(frozen=True)
+class Examined:
+    """What a job's packages would be made from, and what an earlier build made from the same."""
+
+    buildroot: Buildroot
+    inputs: tuple[tuple[str, str], ...]  # all that determines the result, by name
+    key: str
+    earlier: Record | None  # a build whose inputs are the same, as far as the policy lets them count
+    rpms: tuple[LocalRpm, ...]  # what that build made; empty when there is none, or its packages are gone
+
+
+def examine(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) -> Examined:
+    """Resolve a job's buildroot and look for a build of the same inputs; nothing is made. Raises Unsatisfiable."""
+    requirements = [str(one) for one in job.header.requires if not one.name.startswith("rpmlib(")]
+    buildroot = workshop.resolver.resolve(requirements, job.local)
+    inputs = _inputs(job, workshop, buildroot)
+    key = _key(inputs, Dependants.REBUILD)
+    candidates = [ledger.find("build", key)]
+    if workshop.dependants is not Dependants.REBUILD:
+        wanted = _key(inputs, workshop.dependants)
+        past = ledger.history("build", job.component)
+        candidates += [one for one in past if _key(one.inputs, workshop.dependants) == wanted]
+    for record in candidates:
+        rpms = _kept(record, workspace) if record is not None else ()
+        if rpms:
+            return Examined(buildroot=buildroot, inputs=inputs, key=key, earlier=record, rpms=rpms)
+    return Examined(buildroot=buildroot, inputs=inputs, key=key, earlier=None, rpms=())
+
+
 def build(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) -> Built:
     """Make the packages of a job, or take those that the same inputs made before.
 
@@ -97,9 +130,8 @@ def build(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) ->
     are raised.
     """
     started = time.monotonic()
-    requirements = [str(one) for one in job.header.requires if not one.name.startswith("rpmlib(")]
     try:
-        buildroot = workshop.resolver.resolve(requirements, job.local)
+        examined = examine(job, workshop, workspace, ledger)
     except Unsatisfiable as error:
         return Built(
             status=Status.FAILED,
@@ -107,66 +139,117 @@ def build(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) ->
             failure=Failure.DEPENDENCIES,
             seconds=time.monotonic() - started,
         )
-    inputs = _inputs(job, workshop, buildroot)
-    key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
-    known = _known(key, workspace, ledger)
-    if known is not None:
+    record = examined.earlier
+    if record is not None:
         return Built(
             status=Status.REUSED,
-            reason="source package, target, builder and buildroot are the same as when it was built",
-            rpms=known,
-            key=key,
-            buildroot=buildroot.lines,
-            log=_log(workspace.builds / key),
+            reason=_why_reused(examined, record, workshop.dependants),
+            rpms=examined.rpms,
+            key=record.key,
+            buildroot=_buildroot_of(record),
+            log=_log(workspace.builds / record.key),
             seconds=0.0,
         )
-    why = _why(inputs, ledger.latest("build", job.component))
-    return _make(job, workshop, workspace, ledger, buildroot, inputs, key, why)
+    why = why_built(examined.inputs, ledger.latest("build", job.component))
+    return _make(job, workshop, workspace, ledger, examined, why)
 
 
-def _inputs(job: Job, workshop: Workshop, buildroot: Buildroot) -> list[tuple[str, str]]:
-    """All that determines the result, by name."""
-    return [
+def _inputs(job: Job, workshop: Workshop, buildroot: Buildroot) -> tuple[tuple[str, str], ...]:
+    """All that determines the result, by name.
+
+    A package of this superproject stands under its name with what of it can matter (`model.matter`), so that a rebuild
+    that changes nothing of that ends there; every other package under its NEVRA with its digest.
+    """
+    headers = {str(one.path): one.header for one in job.local}
+    packages = []
+    for one in (*buildroot.base, *buildroot.extra):
+        name, _, digest = one.line.partition(" ")
+        if one.metadata is None:
+            packages.append(
+                (f"{one.nevra.name}.{one.nevra.arch}", matter_of(headers[one.location]).entry(one.line))
+            )
+        else:
+            packages.append((name, digest))
+    return (
         ("tool", __version__),
         ("builder", f"{workshop.builder.name} {workshop.builder.version()}"),
         ("target", workshop.config.digest),
         ("macros", json.dumps(sorted(workshop.target.macros))),
         ("source package", job.srpm_sha256),
-        *((f"{_BUILDROOT}{line.partition(' ')[0]}", line.partition(" ")[2]) for line in buildroot.lines),
-    ]
+        *((f"{BUILDROOT}{name}", value) for name, value in sorted(packages)),
+    )
 
 
-def _known(key: str, workspace: Workspace, ledger: Ledger) -> tuple[LocalRpm, ...] | None:
-    """The packages made under this key, if each is still there with the bytes that were written down."""
-    record = ledger.find("build", key)
-    if record is None or not record.artefacts:
-        return None
+def _key(inputs: Sequence[tuple[str, str]], policy: Dependants) -> str:
+    """The digest of what a policy lets count; a build is stored under that of `rebuild`, which lets all count."""
+    return hashlib.sha256(
+        json.dumps([(name, counted(value, policy)) for name, value in inputs]).encode()
+    ).hexdigest()
+
+
+def _kept(record: Record, workspace: Workspace) -> tuple[LocalRpm, ...]:
+    """The packages of a finished build, if each is still there with the bytes that were written down."""
     found = []
     for artefact in record.artefacts:
-        path = workspace.builds / key / artefact.file
+        path = workspace.builds / record.key / artefact.file
         if not path.is_file() or path.stat().st_size != artefact.size or sha256_file(path) != artefact.sha256:
-            return None
+            return ()
         found.append(LocalRpm(path=path, header=read_header(path), sha256=artefact.sha256))
     return tuple(found)
 
 
-def _why(inputs: Sequence[tuple[str, str]], last: Record | None) -> str:
+def _buildroot_of(record: Record) -> tuple[str, ...]:
+    """The `NEVRA algorithm:digest` lines of the buildroot that a finished build had."""
+    lines = []
+    for name, value in record.inputs:
+        if name.startswith(BUILDROOT):
+            whole = value if is_local(value) else f"{name[len(BUILDROOT) :]} {value}"
+            lines.append(" ".join(whole.split(" ")[:2]))
+    return tuple(sorted(lines))
+
+
+def _why_reused(examined: Examined, record: Record, policy: Dependants) -> str:
+    """In words, what made the reuse right, and which rebuilt packages do not count."""
+    before, now = dict(record.inputs), dict(examined.inputs)
+    other = [name[len(BUILDROOT) :] for name in now if is_local(now[name]) and before.get(name) != now[name]]
+    reason = "source package, target, builder and buildroot are the same as when it was built"
+    if not other:
+        return reason
+    seen = {
+        Dependants.REBUILD: "nothing that its build could see",
+        Dependants.HEADERS: "neither provides nor requires, which alone count (dependants: headers)",
+        Dependants.NEVER: "nothing that counts (dependants: never)",
+    }[policy]
+    return f"{reason}; {', '.join(other)} came from another commit, but {seen} changed there"
+
+
+def why_built(inputs: Sequence[tuple[str, str]], last: Record | None) -> str:
     """In words, what is new since the component's last build."""
     if last is None:
         return "it was never built in this workspace"
-    before, now = dict(last.inputs), dict(inputs)
-    changed = [name for name in now if name in before and before[name] != now[name]]
-    came = [name for name in now if name not in before]
-    gone = [name for name in before if name not in now]
-    if not (changed or came or gone):
+    changed = differences(last.inputs, inputs)
+    if not changed:
         return "its packages are no longer in the workspace"
-    roots = [name for name in (*changed, *came, *gone) if name.startswith(_BUILDROOT)]
-    words = [f"{name} changed" for name in changed if not name.startswith(_BUILDROOT)]
+    roots = [name[len(BUILDROOT) :] for name, _, _ in changed if name.startswith(BUILDROOT)]
+    words = [f"{name} changed" for name, _, _ in changed if not name.startswith(BUILDROOT)]
     if roots:
-        names = sorted({name[len(_BUILDROOT) :].rsplit("-", 2)[0] for name in roots})
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        words.append(f"its buildroot has other versions of {', '.join(names[:3])}{more}")
+        more = f" and {len(roots) - 3} more" if len(roots) > 3 else ""
+        words.append(f"its buildroot differs in {', '.join(roots[:3])}{more}")
     return ", ".join(words)
+
+
+def differences(
+    before: Sequence[tuple[str, str]], now: Sequence[tuple[str, str]]
+) -> list[tuple[str, str | None, str | None]]:
+    """(input, value then, value now) of each that counts and differs; None where there was or is none."""
+    old, new = dict(before), dict(now)
+    return [
+        (name, old.get(name), new.get(name))
+        for name in dict.fromkeys((*new, *old))
+        if name not in old
+        or name not in new
+        or counted(old[name], Dependants.REBUILD) != counted(new[name], Dependants.REBUILD)
+    ]
 
 
 def _make(
@@ -174,11 +257,10 @@ def _make(
     workshop: Workshop,
     workspace: Workspace,
     ledger: Ledger,
-    buildroot: Buildroot,
-    inputs: Sequence[tuple[str, str]],
-    key: str,
+    examined: Examined,
     why: str,
 ) -> Built:
+    key = examined.key
     make_directory(workspace.builds)
     with scratch_directory(workspace.builds, ".new") as scratch:
         scratch.chmod(0o755)
@@ -191,7 +273,7 @@ def _make(
             source_date_epoch=int(job.header.build_time.timestamp()),
             jobs=job.cpus,
         )
-        outcome = workshop.make(request, buildroot)
+        outcome = workshop.make(request, examined.buildroot)
         if outcome.failure is not None:
             return _keep_evidence(job, workspace, outcome, result, key)
         rpms = [
@@ -208,7 +290,7 @@ def _make(
             key=key,
             component=job.component,
             commit=job.commit,
-            inputs=tuple(inputs),
+            inputs=examined.inputs,
             artefacts=tuple(
                 Artefact(file=rpm.path.name, sha256=rpm.sha256, size=rpm.path.stat().st_size) for rpm in kept
             ),
@@ -221,7 +303,7 @@ def _make(
         reason=why,
         rpms=kept,
         key=key,
-        buildroot=outcome.buildroot or buildroot.lines,
+        buildroot=outcome.buildroot or examined.buildroot.lines,
         log=_log(place),
         seconds=outcome.seconds,
     )

@@ -22,6 +22,16 @@ from altai_build.tools.rpmkeys import find_damaged, read_signatures
 rpm.setVerbosity(rpm.RPMLOG_CRIT)
 
 _FILE_DIGESTS = {1: "MD5", 2: "SHA1", 8: "SHA256", 9: "SHA384", 10: "SHA512"}  # RPMTAG_FILEDIGESTALGO
+# What rpm runs, or sets, when the package is installed.
+_SCRIPT_TAGS = tuple(
+    f"{event}{part}"
+    for event in ("prein", "postin", "preun", "postun", "pretrans", "posttrans")
+    for part in ("", "prog", "flags")
+) + tuple(
+    f"{kind}{part}"
+    for kind in ("trigger", "filetrigger", "transfiletrigger")
+    for part in ("scripts", "scriptprog", "scriptflags", "name", "flags", "version", "index")
+) + ("filecaps",)  # fmt: skip
 _COMPARISONS = ((rpm.RPMSENSE_LESS, "<"), (rpm.RPMSENSE_GREATER, ">"), (rpm.RPMSENSE_EQUAL, "="))
 
 
@@ -46,6 +56,7 @@ def read_header(path: Path) -> RpmHeader:
         obsoletes=_dependencies(header, "obsolete"),
         recommends=_dependencies(header, "recommend"),
         files=_files(header),
+        scripts=tuple(f"{tag} {header[tag]!r}" for tag in _SCRIPT_TAGS if header[tag]),
         changelog=next(iter(header["changelogtext"]), ""),
         payload_compressor=header["payloadcompressor"]
         or "none",  # rpm leaves the tag out for a plain payload
