@@ -182,7 +182,11 @@ def _folder_units(
             )
             if not specs:
                 continue
-            changed = store.last_change(commit, folder) or commit
+            try:
+                changed = store.last_change(commit, folder) or commit
+            except AltaiError as error:
+                units.append(LeftOut(name=name, path=folder, commit=commit, reason=error.what, error=error))
+                continue
             units.append(
                 _Unit(
                     kind=Kind.SPEC,

@@ -12,12 +12,13 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.tools import process
 from altai_build.tools.files import file_lock, make_directory, write_whole
-from altai_build.tools.git import READING, git
+from altai_build.tools.git import READING, git, is_shallow
 
 # Names git's transport may use; `ext::` and unknown helpers run commands and stay out (gitremote-helpers(7)).
 ALLOWED_PROTOCOLS = "https:http:ssh:git:file"
 FETCH_SECONDS = 900.0
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ABBREVIATED = re.compile(r"[0-9a-f]{4,64}")
 _ISOLATED = {
     **READING,
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -47,6 +48,17 @@ class CommitInfo:
     commit: str
     time: int
     subject: str
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One commit of a stretch of history; `merge`: it has more than one parent."""
+
+    commit: str
+    time: int  # committer time, seconds since the epoch
+    author: str
+    subject: str
+    merge: bool
 
 
 def is_partial(git_dir: Path) -> bool:
@@ -132,20 +144,61 @@ class ObjectStore:
         return contents
 
     def count(self, commit: str, path: str | None = None) -> int:
-        """How many commits are reachable from `commit` (those that touch `path`, when given)."""
+        """How many commits are reachable from `commit` (those that touch `path`, when given).
+
+        Raises InputError where the history is cut off.
+        """
+        self._whole_history()
         limit = ["--", f":(top,literal){path}"] if path is not None else []
         return int(self.run(["rev-list", "--count", require_commit(commit), *limit]).text)
 
     def last_change(self, commit: str, path: str) -> str | None:
-        """The newest commit reachable from `commit` that touches `path`; None when none does."""
+        """The newest commit reachable from `commit` that touches `path`; None when none does. Raises as `count`."""
+        self._whole_history()
         limit = ["--", f":(top,literal){path}"]
         return self.run(["rev-list", "--max-count=1", require_commit(commit), *limit]).text.strip() or None
 
+    def _whole_history(self) -> None:
+        if is_shallow(self.objects):
+            raise InputError(
+                f"{self.origin} is a shallow clone, and releases are numbered by counting its commits",
+                todo="run there: git fetch --unshallow",
+            )
+
     def info(self, commit: str) -> CommitInfo:
-        """Time and subject of a commit."""
-        shown = self.run(["show", "--no-patch", "--format=%H%x00%ct%x00%s", require_commit(commit)]).text
-        full, time, subject = shown.rstrip("\n").split("\0")
-        return CommitInfo(commit=full, time=int(time), subject=subject)
+        """Time and subject of a commit, from the object itself: its parents need not be here."""
+        raw = self.run(["cat-file", "commit", require_commit(commit)]).text
+        header, _, message = raw.partition("\n\n")
+        (committer,) = [line for line in header.split("\n") if line.startswith("committer ")]
+        subject = " ".join(message.lstrip("\n").partition("\n\n")[0].split("\n")).strip()
+        return CommitInfo(commit=commit, time=int(committer.split()[-2]), subject=subject)
+
+    def log(self, old: str, new: str, path: str | None = None) -> tuple[LogEntry, ...]:
+        """The commits that `new` contains and `old` does not, newest first (those that touch `path`, when given)."""
+        span = [require_commit(new), f"^{require_commit(old)}"]
+        limit = ["--", f":(top,literal){path}"] if path is not None else []
+        form = "--format=%H%x00%ct%x00%an%x00%P%x00%s%x00"
+        printed = self.run(
+            ["log", "--topo-order", "--no-show-signature", "--encoding=UTF-8", form, *span, *limit]
+        )
+        fields = printed.text.split("\0")[:-1]
+        return tuple(
+            LogEntry(
+                commit=commit.lstrip("\n"),
+                time=int(time),
+                author=author,
+                subject=subject,
+                merge=len(parents.split()) > 1,
+            )
+            for commit, time, author, parents, subject in zip(*(fields[n::5] for n in range(5)))
+        )
+
+    def complete(self, abbreviated: str) -> str | None:
+        """The full id of the one commit here that begins so; None when there is none, or more than one."""
+        if not _ABBREVIATED.fullmatch(abbreviated):
+            return None
+        found = self.run(["rev-parse", "--verify", "--quiet", f"{abbreviated}^{{commit}}"], ok=())
+        return found.text.strip() if found.returncode == 0 else None
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """True when `newer` contains `older` in its history."""
