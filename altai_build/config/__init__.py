@@ -14,6 +14,7 @@ from altai_build.config.schema import (
     Source,
     SuperprojectSettings,
     Target,
+    VerifySettings,
 )
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Source",
     "SuperprojectSettings",
     "Target",
+    "VerifySettings",
     "default_config",
     "load_config",
 ]

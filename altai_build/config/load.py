@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from altai_build.config.checks import read_verify, read_waivers
 from altai_build.config.reader import Faults, Node, load_yaml
 from altai_build.config.schema import (
     DEFAULT_STAMP,
@@ -32,7 +33,18 @@ from altai_build.model.release import Compat, compat_of
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _URL_SCHEMES = ("https", "http", "file")
-_TOP = ("project", "superproject", "targets", "keys", "repositories", "components", "build", "release")
+_TOP = (
+    "project",
+    "superproject",
+    "targets",
+    "keys",
+    "repositories",
+    "components",
+    "build",
+    "release",
+    "verify",
+    "waivers",
+)
 
 
 def default_config(root: Path) -> Config:
@@ -60,6 +72,8 @@ def load_config(path: Path) -> Config:
     }
     components = {name: _component(name, node) for name, node in top.child("components").items("component")}
     release = _release(top.child("release"), root)
+    verify = read_verify(top.child("verify"))
+    waivers = read_waivers(top.child("waivers"))
     dependants = _dependants(top.child("build"))
     _check_references(top, targets, keys, repositories, components)
     if faults.lines:
@@ -79,6 +93,8 @@ def load_config(path: Path) -> Config:
         repositories=repositories,
         components=components,
         release=release,
+        verify=verify,
+        waivers=waivers,
         dependants=dependants,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from altai_build.model.audit import Waiver
 from altai_build.model.matter import Dependants
 from altai_build.model.release import Compat
 
@@ -124,6 +125,13 @@ class ReleaseSettings:
 
 
 @dataclass(frozen=True)
+class VerifySettings:
+    """What of the rules of `verify` can be set."""
+
+    expiry_horizon_days: int = 90  # a key that expires within so many days is a finding
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole of repos.yaml; every name in it has been checked to exist."""
 
@@ -136,6 +144,8 @@ class Config:
     repositories: Mapping[str, Repository] = field(default_factory=dict)
     components: Mapping[str, ComponentSettings] = field(default_factory=dict)
     release: ReleaseSettings | None = None
+    verify: VerifySettings = VerifySettings()
+    waivers: tuple[Waiver, ...] = ()
     dependants: Dependants = Dependants.REBUILD
 
     @property

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from altai_build.model.openpgp import PublicKey, Signature
 
 # What RHEL 9's crypto policy and sequoia refuse although rpm 4.18 accepts it.
 _WEAK_HASHES = ("MD5", "SHA1", "RIPEMD160")
 _LEAST_BITS = {"RSA": 2048, "DSA": 2048}
+
+WAIVERS = "waivers"  # the rule that findings on waivers themselves have
 
 
 class Verdict(str, Enum):
@@ -79,13 +83,56 @@ class Severity(str, Enum):
 
 
 @dataclass(frozen=True)
+class Waiver:
+    """A finding that is accepted for a time: the rule's id, a pattern (`*`, `?`) of subjects, why, and until when."""
+
+    rule: str
+    subject: str
+    reason: str
+    expires: date  # the last day on which it holds
+
+    def covers(self, finding: Finding) -> bool:
+        """True when it speaks of this finding."""
+        return self.rule == finding.rule and fnmatch.fnmatchcase(finding.subject, self.subject)
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One result of a check: which rule, how bad, about what, in words."""
+    """One result of a check: which rule, how bad, about what, in words; waived ones are notes that name their waiver."""
 
     rule: str
     severity: Severity
     subject: str
     message: str
+    waiver: Waiver | None = None
+
+
+def waive(findings: Sequence[Finding], waivers: Sequence[Waiver], today: date) -> tuple[Finding, ...]:
+    """The findings with those waived that a waiver covers, and one more for each waiver that has expired.
+
+    A waived finding stays in the answer: as a note, with its waiver.
+    """
+    valid = [one for one in waivers if one.expires >= today]
+    told = [_waived(finding, valid) for finding in findings]
+    told += [
+        Finding(
+            rule=WAIVERS,
+            severity=Severity.WARNING,
+            subject=f"{one.rule}: {one.subject}",
+            message=f"the waiver ({one.reason}) expired on {one.expires}; mend the cause, or give it another day",
+        )
+        for one in waivers
+        if one.expires < today
+    ]
+    return tuple(told)
+
+
+def _waived(finding: Finding, waivers: Sequence[Waiver]) -> Finding:
+    waiver = next((one for one in waivers if one.covers(finding)), None)
+    if waiver is None or finding.severity is Severity.NOTE:
+        return finding
+    message = f"{finding.message} (waived until {waiver.expires}: {waiver.reason})"
+    return replace(finding, severity=Severity.NOTE, message=message, waiver=waiver)
 
 
 @dataclass(frozen=True)
@@ -102,13 +149,18 @@ class Verification:
 
     def to_json(self) -> str:
         """The contract's form: {release, ok, findings: [{rule, severity, subject, message}]}."""
-        findings = [
-            {
-                "rule": finding.rule,
-                "severity": finding.severity.value,
-                "subject": finding.subject,
-                "message": finding.message,
-            }
-            for finding in self.findings
-        ]
+        findings = [_to_json(finding) for finding in self.findings]
         return json.dumps({"release": self.release, "ok": self.ok, "findings": findings}, indent=2) + "\n"
+
+
+def _to_json(finding: Finding) -> dict[str, Any]:
+    """The contract's keys; `waiver` only where there is one."""
+    told: dict[str, Any] = {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "subject": finding.subject,
+        "message": finding.message,
+    }
+    if finding.waiver is not None:
+        told["waiver"] = {**vars(finding.waiver), "expires": finding.waiver.expires.isoformat()}
+    return told
