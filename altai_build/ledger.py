@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from altai_build.tools.files import make_directory, unwritable
+from altai_build.tools.files import make_directory, unwritable, write_whole
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,18 @@ class Record:
     artefacts: tuple[Artefact, ...]
     seconds: float
     nevra: str = ""  # of the source package
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the last run that had to do with a component made of it."""
+
+    component: str
+    commit: str
+    status: str
+    reason: str
+    key: str  # of the build that gave the packages; "" where there are none
+    time: int  # seconds since the epoch
 
 
 class Ledger:
@@ -108,3 +121,18 @@ def _parse(line: bytes) -> Record | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def read_outcomes(path: Path) -> dict[str, Outcome]:
+    """The last outcomes by component; {} where none were written or they cannot be read."""
+    try:
+        rows = json.loads(path.read_bytes())
+        return {row["component"]: Outcome(**row) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def write_outcomes(path: Path, fresh: Iterable[Outcome]) -> None:
+    """Put the outcomes of a run over those that its components had before."""
+    known = {**read_outcomes(path), **{one.component: one for one in fresh}}
+    write_whole(path, json.dumps([asdict(one) for one in known.values()], indent=1).encode())

@@ -78,6 +78,11 @@ class Workspace:
         """Which inputs gave which artefacts."""
         return self.root / "ledger.jsonl"
 
+    @property
+    def outcomes(self) -> Path:
+        """What the last run made of each component."""
+        return self.root / "outcomes.json"
+
     def prepare(self) -> None:
         """Make the directory, and keep it out of git where it lies in a work tree."""
         make_directory(self.root, mode=0o755)

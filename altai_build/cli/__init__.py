@@ -22,10 +22,12 @@ VERBS = {
     "changed": "changed",
     "deps": "deps",
     "doctor": "doctor",
+    "explain": "explain",
     "keys": "keys",
     "plan": "build",
     "release": "release",
     "releases": "releases",
+    "report": "report",
     "srpm": "srpm",
     "verify": "releases",
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from altai_build.config import Config, Target
 from altai_build.errors import BuildFailed, InputError
+from altai_build.ledger import Outcome, write_outcomes
 from altai_build.model.component import BuildResult
 from altai_build.model.gitlink import ChangeStatus
 from altai_build.model.order import Node, Order, make_order
@@ -29,6 +31,8 @@ from altai_build.tools.superproject import Sourced
 
 # More rebuilds of one commit than any release line needs; a build that never repeats itself must not go on for ever.
 REBUILDS = 100
+# Why a component is in a plan that leaves none out.
+EVERYTHING = "all components are built"
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def _chosen(
             if behind:
                 reasons.setdefault(name, f"it is built with {behind[0]}, which changed")
     if not names and changed_since is None:
-        reasons = {one.component.name: "all components are built" for one in whole.sourced}
+        reasons = {one.component.name: EVERYTHING for one in whole.sourced}
     return reasons
 
 
@@ -169,18 +173,39 @@ def build_all(
     workshops = open_workshops(run, planned.discovery.sourced)
     sourcing = make_srpms_of(run, planned.discovery, version=version)
     headers = {sourced.component.name: read_header(srpm.path) for sourced, srpm in sourcing.made}
-    order = _order_of_srpms(run, sourcing, headers)
+    order = order_of_srpms(run, sourcing, headers)
     maker = sourcing.maker
     schedule = _Schedule(run, sourcing, headers, order, workshops, maker, fail_fast, is_free)
     for workshop in workshops.values():
         with run.story.step(f"base root of {workshop.target.name} ({workshop.builder.name})"):
             workshop.prepare()
     built = schedule.work()
+    _write_down(run, sourcing, built)
     return Building(
         planned=Planned(discovery=planned.discovery, order=order, reasons=planned.reasons),
         sourcing=sourcing,
         built=built,
         rows=_rows(planned, sourcing, built),
+    )
+
+
+def _write_down(run: Run, sourcing: Sourcing, built: dict[str, Built]) -> None:
+    commits = {sourced.component.name: sourced.component.commit for sourced, _ in sourcing.made}
+    now = int(time.time())
+    write_outcomes(
+        run.workspace.outcomes,
+        (
+            Outcome(
+                component=name,
+                commit=commits[name],
+                status=one.status.value,
+                reason=one.reason,
+                key=one.key,
+                time=now,
+            )
+            for name, one in built.items()
+            if name in commits
+        ),
     )
 
 
@@ -215,7 +240,7 @@ def builder_name(run: Run) -> str:
     return "mock" if MockBuilder.available() else "chroot"
 
 
-def _order_of_srpms(run: Run, sourcing: Sourcing, headers: dict[str, RpmHeader]) -> Order:
+def order_of_srpms(run: Run, sourcing: Sourcing, headers: dict[str, RpmHeader]) -> Order:
     """The order with the BuildRequires that rpm itself wrote into the source packages."""
     nodes = []
     for sourced, _ in sourcing.made:
@@ -383,8 +408,9 @@ def _rows(planned: Planned, sourcing: Sourcing, built: dict[str, Built]) -> tupl
             )
             continue
         reason = result.reason
-        if result.status is Status.BUILT and row.component in planned.reasons:
-            reason = f"{planned.reasons[row.component]}; {result.reason}"
+        chosen = planned.reasons.get(row.component, EVERYTHING)
+        if result.status is Status.BUILT and chosen != EVERYTHING:
+            reason = f"{chosen}; {result.reason}"
         rows.append(
             BuildResult(
                 component=row.component,

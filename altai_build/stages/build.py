@@ -117,7 +117,7 @@ def examine(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) 
         past = ledger.history("build", job.component)
         candidates += [one for one in past if _key(one.inputs, workshop.dependants) == wanted]
     for record in candidates:
-        rpms = _kept(record, workspace) if record is not None else ()
+        rpms = kept_packages(record, workspace) if record is not None else ()
         if rpms:
             return Examined(buildroot=buildroot, inputs=inputs, key=key, earlier=record, rpms=rpms)
     return Examined(buildroot=buildroot, inputs=inputs, key=key, earlier=None, rpms=())
@@ -187,7 +187,7 @@ def _key(inputs: Sequence[tuple[str, str]], policy: Dependants) -> str:
     ).hexdigest()
 
 
-def _kept(record: Record, workspace: Workspace) -> tuple[LocalRpm, ...]:
+def kept_packages(record: Record, workspace: Workspace) -> tuple[LocalRpm, ...]:
     """The packages of a finished build, if each is still there with the bytes that were written down."""
     found = []
     for artefact in record.artefacts:

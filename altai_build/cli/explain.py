@@ -1,0 +1,73 @@
+"""`explain`: why a component was built or reused, key by key, and what would build it again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from altai_build.cli.app import App, dependants_option, json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from altai_build.pipeline.explain import Explanation
+
+_LONGEST = 40  # characters of a value; digests are told by their beginning
+
+
+@click.command()
+@click.argument("component")
+@click.option("--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD.")
+@dependants_option
+@json_option
+@click.pass_obj
+def explain(app: App, component: str, rev: str, dependants: str | None, as_json: bool) -> None:
+    """Tell why COMPONENT was built or reused, what has changed since, and what would build it again.
+
+    Every input of its packages is compared with what it was when they were built: the source package and what that is
+    made from, the target, the builder, and each package of the buildroot. Nothing is built.
+
+    \b
+    Example:
+      altai-build explain nova
+    """
+    from altai_build.pipeline.explain import explain as find_out
+
+    told = find_out(app.run(app.config(), dependants=dependants), rev, component)
+    if as_json:
+        print_json(_tree(told))
+        return
+    print(f"{told.component} ({told.path}) at {told.commit[:12]}")
+    if told.last_run is not None:
+        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(told.last_run.time))
+        print(f"last run:  {told.last_run.status} on {when}: {told.last_run.reason}")
+    else:
+        print("last run:  none has come to it in this workspace")
+    print(f"next run:  {told.would}: {told.reason}")
+    print("inputs:")
+    differ = [one for one in told.inputs if one.status != "same"]
+    for status in dict.fromkeys(one.status for one in told.inputs):
+        print(f"  {status}: {sum(one.status == status for one in told.inputs)}")
+    shown = differ or [one for one in told.inputs if not one.name.startswith("buildroot ")]
+    print_table(
+        ("status", "input", "then", "now"),
+        [(one.status, one.name, _short(one.then), _short(one.now)) for one in shown],
+    )
+    print("built again by:")
+    for line in told.rebuilt_by:
+        print(f"  {line}")
+
+
+def _short(value: str | None) -> str:
+    if value is None:
+        return "-"
+    return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
+
+
+def _tree(told: Explanation) -> dict[str, object]:
+    tree = {name: getattr(told, name) for name in told.__dataclass_fields__}
+    build = told.last_build
+    # Its inputs stand below, each beside what it is now.
+    tree["last_build"] = build and {key: value for key, value in asdict(build).items() if key != "inputs"}
+    return tree

@@ -1,0 +1,226 @@
+"""Why a component was built or reused, what has changed since, and what would build it again; nothing is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from altai_build.errors import InputError
+from altai_build.ledger import Ledger, Outcome, Record, read_outcomes
+from altai_build.model.matter import Dependants, counted, is_local
+from altai_build.pipeline.builds import make_plan, open_workshops, order_of_srpms, target_of
+from altai_build.pipeline.run import Run
+from altai_build.pipeline.srpms import Sourcing, make_srpms_of
+from altai_build.stages.build import BUILDROOT, Examined, Job, Workshop, examine, kept_packages, why_built
+from altai_build.stages.srpm import Srpm
+from altai_build.tools.buildroot import LocalRpm
+from altai_build.tools.depsolver import Unsatisfiable
+from altai_build.tools.rpmfile import read_header
+from altai_build.tools.superproject import Sourced
+
+SOURCE = "source package"
+
+
+@dataclass(frozen=True)
+class Input:
+    """One thing that determines the packages: what it was when they were last built, and what it is now."""
+
+    name: str
+    status: str  # same, changed, added, removed; not counted: it changed, and the policy does not mind
+    then: str | None
+    now: str | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that is known of one component's last and next build."""
+
+    component: str
+    path: str
+    commit: str
+    last_run: Outcome | None
+    last_build: Record | None
+    would: str  # reuse, build, or unknown: a dependency is built first, and what that gives nobody knows yet
+    reason: str
+    key: str | None  # of the build that a run would look for; None while a dependency must be built first
+    dependants: str  # the policy
+    inputs: tuple[Input, ...]
+    rebuilt_by: tuple[str, ...]  # what would make a run build it again
+
+
+def explain(run: Run, revision: str, name: str) -> Explanation:
+    """Explain one component as a build of `revision` would find it. Raises InputError for one without packages."""
+    planned = make_plan(run, revision, [name], None)
+    wanted = {one.component.name for one in planned.discovery.sourced}
+    asked = [one for one, reason in planned.reasons.items() if reason == "it was asked for" and one in wanted]
+    if len(asked) != 1:
+        reasons = [f"  {out.name}: {out.reason}" for out in planned.discovery.left_out]
+        raise InputError(
+            f"{name} has no packages to explain" if not asked else f"{name} is several components",
+            why="\n".join(reasons or [f"  {one}" for one in asked]),
+            todo="name one component that is built (`altai-build plan`)",
+        )
+    sourcing = make_srpms_of(run, planned.discovery)
+    for row in sourcing.rows:
+        if row.component == asked[0] and row.srpm is None:
+            raise InputError(f"{row.component} has no source package", why=row.reason)
+    return _Walk(run, sourcing).explain(asked[0])
+
+
+class _Walk:
+    """The components of a plan, looked at one after another in the order of their needs."""
+
+    def __init__(self, run: Run, sourcing: Sourcing) -> None:
+        self.run = run
+        self.made = {sourced.component.name: (sourced, srpm) for sourced, srpm in sourcing.made}
+        self.headers = {name: read_header(srpm.path) for name, (_, srpm) in self.made.items()}
+        self.order = order_of_srpms(run, sourcing, self.headers)
+        self.workshops = open_workshops(run, [sourced for sourced, _ in self.made.values()])
+        self.rpms: dict[str, tuple[LocalRpm, ...]] = {}
+        self.unknown: dict[str, str] = {}  # component → why it would be built
+
+    def explain(self, name: str) -> Explanation:
+        """The explanation of one component; what it needs is looked at first."""
+        needs = self.order.needs[name]
+        for wave in self.order.waves:
+            for one in wave:
+                if one in needs:
+                    self._settle(one)
+        sourced, srpm = self.made[name]
+        last = self.run.ledger.latest("build", name)
+        workshop = self._workshop(sourced)
+        pending = [one for one in needs if one in self.unknown]
+        inputs: tuple[Input, ...] = ()
+        key = None
+        try:
+            found = self._examine(name)
+        except Unsatisfiable as error:
+            would, reason = _verdict(None, last, pending)
+            reason = reason or "; ".join(error.problems)
+        else:
+            would, reason = _verdict(found, last, pending)
+            key = None if pending else found.key
+            inputs = _inputs(found, last, workshop.dependants, self.run.ledger, srpm)
+        return Explanation(
+            component=name,
+            path=sourced.component.path,
+            commit=sourced.component.commit,
+            last_run=read_outcomes(self.run.workspace.outcomes).get(name),
+            last_build=last,
+            would=would,
+            reason=reason,
+            key=key,
+            dependants=workshop.dependants.value,
+            inputs=inputs,
+            rebuilt_by=_rebuilt_by(sourced, workshop, inputs),
+        )
+
+    def _settle(self, name: str) -> None:
+        """The packages of a needed component; those of its last build stand in where it would be built first."""
+        try:
+            found = self._examine(name)
+        except Unsatisfiable as error:
+            self.unknown[name] = "; ".join(error.problems)
+            return
+        last = self.run.ledger.latest("build", name)
+        self.rpms[name] = found.rpms or (kept_packages(last, self.run.workspace) if last else ())
+        waits = [one for one in self.order.needs[name] if one in self.unknown]
+        if found.earlier is None or waits:
+            self.unknown[name] = f"waits for {waits[0]}" if waits else "its inputs changed"
+
+    def _examine(self, name: str) -> Examined:
+        sourced, srpm = self.made[name]
+        local = [rpm for one in self.order.needs[name] for rpm in self.rpms.get(one, ())]
+        job = Job(
+            component=name,
+            commit=sourced.component.commit,
+            srpm=srpm.path,
+            srpm_sha256=srpm.sha256,
+            header=self.headers[name],
+            local=tuple(local),
+            cpus=1,
+        )
+        return examine(job, self._workshop(sourced), self.run.workspace, self.run.ledger)
+
+    def _workshop(self, sourced: Sourced) -> Workshop:
+        return self.workshops[target_of(self.run.config, sourced).name]
+
+
+def _verdict(found: Examined | None, last: Record | None, pending: list[str]) -> tuple[str, str]:
+    if last is None:
+        return "build", why_built((), None)
+    if pending:
+        return "unknown", f"{', '.join(pending)} would be built first; what that changes here is known then"
+    if found is None:
+        return "unknown", ""
+    if found.earlier is None:
+        return "build", why_built(found.inputs, last)
+    return "reuse", "all that determines it is as it was when it was built"
+
+
+def _inputs(
+    found: Examined, last: Record | None, policy: Dependants, ledger: Ledger, srpm: Srpm
+) -> tuple[Input, ...]:
+    """Every input of the build, and behind the source package's those that it was made from."""
+    before = dict(found.earlier.inputs if found.earlier else last.inputs if last else ())
+    rows = []
+    for name, value, now in _pairs(before, dict(found.inputs)):
+        rows.append(Input(name=name, status=_status(value, now, policy), then=value, now=now))
+        if name == SOURCE:
+            old = (
+                next(
+                    (
+                        one
+                        for one in ledger.history("srpm", last.component)
+                        if one.artefacts[0].sha256 == value
+                    ),
+                    None,
+                )
+                if last
+                else None
+            )
+            new = ledger.find("srpm", srpm.key)
+            pairs = _pairs(dict(old.inputs if old else ()), dict(new.inputs if new else ()))
+            rows += [
+                Input(name=f"{SOURCE}: {part}", status=_status(then, here, policy), then=then, now=here)
+                for part, then, here in pairs
+            ]
+    return tuple(rows)
+
+
+def _pairs(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str | None, str | None]]:
+    return [(name, before.get(name), now.get(name)) for name in dict.fromkeys((*now, *before))]
+
+
+def _status(then: str | None, now: str | None, policy: Dependants) -> str:
+    if then is None:
+        return "added"
+    if now is None:
+        return "removed"
+    if then == now:
+        return "same"
+    return "not counted" if counted(then, policy) == counted(now, policy) else "changed"
+
+
+_COUNTS = {
+    Dependants.REBUILD: "a rebuild of {} that changes its version, dependencies, scripts or files",
+    Dependants.HEADERS: "a rebuild of {} that changes what it provides or requires",
+    Dependants.NEVER: "",
+}
+
+
+def _rebuilt_by(sourced: Sourced, workshop: Workshop, inputs: tuple[Input, ...]) -> tuple[str, ...]:
+    component = sourced.component
+    roots = [one for one in inputs if one.name.startswith(BUILDROOT) and one.now is not None]
+    ours = [one.name[len(BUILDROOT) :] for one in roots if one.now is not None and is_local(one.now)]
+    lines = [
+        f"another commit than {component.commit[:12]} at {component.path}",
+        f"other macros of target {workshop.target.name}, another stamp or generated source in repos.yaml",
+        f"another content of the mock configuration {workshop.target.mock_config}, or another builder "
+        f"than {workshop.builder.name}",
+        "another version of altai-build or of rpm",
+    ]
+    policy = _COUNTS[workshop.dependants]
+    lines += [policy.format(name) for name in ours if policy]
+    others = len(roots) - len(ours)
+    return (*lines, f"another version or other bytes of one of {others} packages of its buildroot")
