@@ -121,7 +121,10 @@ class SuperprojectPin:
 
 @dataclass(frozen=True)
 class BuildRecord:
-    """What happened to one component; `buildroot` is the digest of the chroot's package list."""
+    """What happened to one component.
+
+    `buildroot` is the digest of the chroot's package list, `needs` are the components whose packages had to be there.
+    """
 
     component: str
     status: str
@@ -129,6 +132,7 @@ class BuildRecord:
     seconds: float
     buildroot: str
     log: str
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -300,6 +304,7 @@ def _build(reader: _Reader) -> BuildRecord:
         seconds=reader.number("seconds"),
         buildroot=reader.text("buildroot"),
         log=reader.text("log"),
+        needs=reader.texts("needs", missing=()),
     )
 
 
@@ -336,7 +341,9 @@ class _Reader:
         whole = self._document.get(key)
         return float(self.value(key, int) if isinstance(whole, int) else self.value(key, float))
 
-    def texts(self, key: str) -> tuple[str, ...]:
+    def texts(self, key: str, missing: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        if missing is not None and key not in self._document:  # manifests of earlier versions do not have it
+            return missing
         values: list[str] = []
         for value in self.value(key, list):
             if not isinstance(value, str):

@@ -31,9 +31,10 @@ from altai_build.pipeline.earlier import Earlier, followed
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.signing import Keys, open_keys
 from altai_build.stages.build import Built
-from altai_build.stages.compat import unreadable
+from altai_build.model.compat import unreadable
 from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
 from altai_build.stages.publish import publish, recover, staging
+from altai_build.stages.report import write_report
 from altai_build.stages.sign import sign_packages
 from altai_build.stages.sources import listed_sources
 from altai_build.stages.verify import verify_release
@@ -121,6 +122,16 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
             with run.story.step("verification"):
                 verification = verify_release(directory, trusted=trusted_keys(run.config))
             refuse_findings(verification)
+            with run.story.step("report"):
+                write_report(
+                    directory,
+                    manifest,
+                    verification,
+                    project=run.config.project,
+                    previous=intent.previous,
+                )
+                seal(directory, keys.home, signing)
+                refuse_findings(verify_release(directory, trusted=trusted_keys(run.config)))
             place = publish(directory, releases, intent.version)
     return Outcome(
         intent=intent, building=building, directory=place, manifest=manifest, verification=verification
@@ -341,6 +352,7 @@ def _build_records(building: Building) -> tuple[BuildRecord, ...]:
                 seconds=row.seconds,
                 buildroot=digest,
                 log=_log_name(row.component) if row.log else "",
+                needs=building.planned.order.needs.get(row.component, ()),
             )
         )
     return tuple(records)

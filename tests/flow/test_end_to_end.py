@@ -167,6 +167,8 @@ def interrupted(site: Site, first: Any) -> Interrupted:
         (r"^repositories …", 1, 0.0),
         (r"^verification …", 1, 0.0),
         (r"^verification: done", 1, 0.0),
+        (r"^report …", 1, 0.0),
+        (r"^report: done", 1, 0.0),
     ]
     seen = Interrupted()
     seen.first_release.append(snapshot(site.releases / "1.0.0"))
@@ -274,6 +276,17 @@ def test_a_published_version_is_never_made_again(site: Site, second: Any) -> Non
     assert refused.code == 8
     assert "release 1.0.1 exists" in refused.err
     assert snapshot(site.releases / "1.0.1") == before
+
+
+def test_the_page_of_a_release_is_part_of_it_and_all_its_links_lead_somewhere(
+    site: Site, second: Any
+) -> None:
+    page = site.releases / "1.0.1" / "report" / "index.html"
+    assert site.answer("report", "1.0.1")["report"] == str(page)
+    assert "  report/index.html" in (site.releases / "1.0.1" / "SHA256SUMS").read_text()
+    links = [link for link in re.findall(r'href="([^"]+)"', page.read_text()) if "://" not in link]
+    assert sum(link.endswith(".log.gz") for link in links) == len(site.expected("1.0.1"))
+    assert [link for link in links if not (page.parent / link).is_file()] == []
 
 
 # ---- kills -----------------------------------------------------------------------------------------------------

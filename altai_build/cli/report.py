@@ -1,0 +1,59 @@
+"""`report`: the page of a release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from altai_build.cli.app import App, json_option, print_json
+from altai_build.errors import InputError
+
+
+@click.command()
+@click.argument("version")
+@click.option(
+    "-o",
+    "output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Verify the release anew and write its page to FILE.",
+)
+@json_option
+@click.pass_obj
+def report(app: App, version: str, output: Path | None, as_json: bool) -> None:
+    """Print where the HTML page of release VERSION is.
+
+    The page was made with the release and is covered by its checksums. With -o another is made from the manifest, with
+    what is found today: released bytes never change.
+
+    \b
+    Example:
+      altai-build report 1.0.2
+    """
+    from altai_build.pipeline.earlier import load_manifest
+    from altai_build.pipeline.release import settings_of, trusted_keys
+    from altai_build.stages.report import PAGE, write_report
+    from altai_build.stages.verify import verify_release
+
+    config = app.config()
+    releases = settings_of(config).directory
+    directory = (releases / version).resolve()
+    manifest = load_manifest(directory)
+    page = directory / PAGE
+    if output is not None:
+        verification = verify_release(directory, trusted=trusted_keys(config))
+        previous = releases / manifest.previous if manifest.previous else None
+        before = load_manifest(previous) if previous is not None and previous.is_dir() else None
+        page = write_report(
+            directory, manifest, verification, project=config.project, previous=before, page=output.absolute()
+        )
+    elif not page.exists():
+        raise InputError(
+            f"release {manifest.version} was made without a page",
+            todo=f"altai-build report {version} -o FILE makes one from its manifest",
+        )
+    if as_json:
+        print_json({"release": manifest.version, "report": str(page), "written": output is not None})
+    else:
+        print(page)

@@ -1,0 +1,30 @@
+"""Pages of HTML from our own templates: all that is filled in is escaped, and a name that is not given is an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+
+
+def render(template: str, **values: object) -> str:
+    """The text of altai_build/templates/`template` with the values filled in."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["bytes"] = _bytes
+    return environment.get_template(template).render(**values)
+
+
+def _bytes(size: int) -> str:
+    """A size as people read it."""
+    if size < 1_000_000:
+        return f"{size / 1e3:.0f} kB"
+    return f"{size / 1e6:.1f} MB" if size < 1_000_000_000 else f"{size / 1e9:.2f} GB"

@@ -1,0 +1,218 @@
+"""The page of a release: what it says, that nothing in it comes from elsewhere, that no name can write HTML."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from altai_build.model.audit import Finding, Severity, Verification
+from altai_build.model.release import (
+    BuildRecord,
+    ComponentOrigin,
+    Manifest,
+    MirrorOrigin,
+    ReleasedPackage,
+    ReleasedRepository,
+    Signer,
+    SkippedComponent,
+    SuperprojectPin,
+)
+from altai_build.stages.report import PAGE, make_view, write_report
+
+SOUND = Verification(release="1.0.1", findings=())
+VOID = {"meta", "link", "br", "input", "img", "hr"}
+
+
+class Page(HTMLParser):
+    """A page as a browser reads it: its text, the cells of each table row, what it links and loads; tags that do not
+    close are a fault."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loaded: list[str] = []
+        self.tags: list[str] = []
+        self.rows: list[list[str]] = []
+        self.words = ""
+        self._open: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        values = dict(attrs)
+        if tag == "a":
+            self.links.append(values["href"] or "")
+        self.loaded += [str(values[name]) for name in ("src", "data", "xlink:href") if name in values]
+        if tag == "link":
+            self.loaded.append(str(values.get("href")))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+        if self._open and self._open[-1] != "title" and {"td", "th"} & set(self._open):
+            self.rows[-1][-1] += data.strip()
+
+
+def package(name: str, version: str, digest: str = "0", **changes: object) -> ReleasedPackage:
+    made = ReleasedPackage(
+        name=name,
+        epoch=0,
+        version=version,
+        release="1.el6",
+        arch="noarch",
+        file=f"{name}-{version}-1.el6.noarch.rpm",
+        repository="centos6",
+        sha256=digest * 64,
+        size=250_000,
+        signer=Signer(key_id="DEADBEEF01234567", fingerprint="F" * 40),
+        sourcerpm=f"{name}-{version}-1.el6.src.rpm",
+        origin=ComponentOrigin(
+            path=f"repos/altai/{name}", commit="c0ffee" * 6, url="https://example.org/x.git", build_key="k"
+        ),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def manifest(version: str, *packages: ReleasedPackage, previous: str | None = None) -> Manifest:
+    return Manifest(
+        version=version,
+        created="2013-02-28T12:00:00Z",
+        superproject=SuperprojectPin(url="https://example.org/altai.git", commit="a" * 40, tag=None),
+        previous=previous,
+        target="centos6",
+        tool_version="0.1.0",
+        signed_by="altai",
+        repositories=(
+            ReleasedRepository(name="centos6", source=False, key="altai", fingerprints=("F" * 40,)),
+        ),
+        packages=packages,
+        builds=(
+            BuildRecord(
+                component="focus",
+                status="built",
+                reason="source package changed",
+                seconds=2.5,
+                buildroot="b",
+                log="report/logs/focus.log.gz",
+                needs=("bunch",),
+            ),
+            BuildRecord(
+                component="bunch", status="reused", reason="the same", seconds=0.0, buildroot="b", log=""
+            ),
+        ),
+        skipped=(SkippedComponent(component="docs", reason="it has no spec file"),),
+    )
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Page:
+    old = manifest("1.0.0", package("focus", "1.0", "1"), package("bunch", "1.0", "2"), package("gone", "3"))
+    new = manifest(
+        "1.0.1",
+        package("focus", "1.1", "4"),
+        package("bunch", "1.0", "2"),
+        package(
+            "erlang",
+            "14",
+            "5",
+            origin=MirrorOrigin(url="https://example.org/erlang.rpm", sha256="5" * 64, needed_by=("focus",)),
+        ),
+        previous="1.0.0",
+    )
+    return Page(write_report(tmp_path, new, SOUND, project="altai", previous=old))
+
+
+def test_it_lies_where_a_release_has_it(tmp_path: Path) -> None:
+    place = write_report(tmp_path, manifest("1.0.0"), SOUND, project="altai", previous=None)
+    assert place == tmp_path / PAGE == tmp_path / "report" / "index.html"
+
+
+def test_every_package_is_told_with_its_origin_and_what_became_of_it(page: Page) -> None:
+    tail = ["centos6", "250 kB", "DEADBEEF01234567"]
+    focus = [
+        "focus",
+        "1.1-1.el6",
+        "noarch",
+        "changedwas 1.0-1.el6",
+        *tail,
+        "repos/altai/focus at c0ffeec0ffee",
+    ]
+    bunch = ["bunch", "1.0-1.el6", "noarch", "unchanged", *tail, "repos/altai/bunch at c0ffeec0ffee"]
+    erlang = ["erlang", "14-1.el6", "noarch", "new", *tail, "taken over, for focus"]
+    assert [row for row in page.rows if len(row) == len(focus)][1:] == [bunch, erlang, focus]
+    assert "Gone since 1.0.0:\ngone-3-1.el6.noarch." in page.words
+
+
+def test_every_component_is_told_with_its_reason_and_its_log(page: Page) -> None:
+    assert ["focus", "built", "2.5", "source package changed", "log"] in page.rows
+    assert ["bunch", "reused", "-", "the same", ""] in page.rows
+    assert ["docs", "skipped", "-", "it has no spec file", ""] in page.rows
+    assert "../report/logs/focus.log.gz" in page.links
+
+
+def test_the_picture_shows_who_needs_whom(page: Page) -> None:
+    assert "focus needs bunch" in page.words
+    assert page.tags.count("rect") == 2
+
+
+def test_nothing_is_loaded_from_anywhere(page: Page, tmp_path: Path) -> None:
+    assert page.loaded == []
+    text = (tmp_path / PAGE).read_text()
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", text)
+
+
+def test_findings_are_told_and_change_the_headline(tmp_path: Path) -> None:
+    finding = Finding(
+        rule="package-signatures", severity=Severity.WARNING, subject="a.rpm", message="SHA1 hash"
+    )
+    unsound = Verification(release="1.0.1", findings=(finding,))
+    page = Page(write_report(tmp_path, manifest("1.0.1"), unsound, project="altai", previous=None))
+    assert ["warning", "package-signatures", "a.rpm", "SHA1 hash"] in page.rows
+    assert "1 finding" in page.words
+    assert "no findings" not in page.words
+
+
+def test_no_name_can_write_html_or_a_link_that_runs(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    bad = package(
+        evil,
+        "1",
+        origin=ComponentOrigin(path=evil, commit=evil, url="javascript:alert(1)", build_key="k"),
+    )
+    release = manifest("1.0.1", bad)
+    release = replace(release, skipped=(SkippedComponent(component=evil, reason='"><img src=x>'),))
+    page = Page(write_report(tmp_path, release, SOUND, project=evil, previous=None))
+    assert page.tags.count("script") == 1
+    assert "img" not in page.tags
+    assert not [link for link in page.links if link.startswith("javascript:")]
+
+
+def test_a_page_written_elsewhere_leads_back_to_the_release(tmp_path: Path) -> None:
+    release, other = tmp_path / "a release", tmp_path / "page.html"
+    release.mkdir()
+    page = Page(write_report(release, manifest("1.0.1"), SOUND, project="altai", previous=None, page=other))
+    assert "a%20release/report/logs/focus.log.gz" in page.links
+    assert not (release / PAGE).exists()
+
+
+def test_so_many_components_that_lines_could_not_be_told_apart_are_not_drawn() -> None:
+    one = manifest("1.0.1").builds[0]
+    many = replace(manifest("1.0.1"), builds=tuple(replace(one, component=f"c{n}") for n in range(81)))
+    assert make_view(many, SOUND, project="altai", previous=None).drawing is None
