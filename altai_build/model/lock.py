@@ -12,6 +12,7 @@ from altai_build.model.release import Signer
 LOCK_NAME = "deps.lock.yaml"
 FORMAT = 1
 LISTED_BY = "repos.yaml"  # who needs a package that is named in a repository's `packages`
+OF_BASE = " (base)"  # after the name of a package of the system that needs one
 
 
 class Rule(str, Enum):

@@ -12,11 +12,13 @@ from altai_build.config import Config, Key, Listing, Source, Target
 from altai_build.errors import InputError
 from altai_build.model.lock import (
     LISTED_BY,
+    OF_BASE,
     Change,
     Link,
     Lock,
     LockedPackage,
     LockedRepository,
+    Need,
     chains,
 )
 from altai_build.model.nevra import Nevra
@@ -236,39 +238,67 @@ def faults_of(
     from_base = frozenset(lock.from_base)
     reached = {number for number, one in locked.items() if _is_root(one, listed)}
     pending = [*own, *reached]
+    needs: dict[int, set[Need]] = {number: set() for number in locked}
     while pending:
         one = solver.candidate(pending.pop())
         wanted = [(text, False) for text in one.requires] + [(text, True) for text in one.recommends if weak]
         for requirement, recommended in wanted:
             found = solver.providers(requirement)
-            if any(number in own for number in found) and not requirement.startswith("("):
+            rich = requirement.startswith("(")
+            if one.id in found or (not rich and any(number in own for number in found)):
                 continue
             takers = sorted(
                 (number for number in found if number in locked),
                 key=lambda number: (order[locked[number].repository], str(locked[number].nevra)),
             )
             if recommended:
-                takers = [number for number in takers if locked[number].repository in weak][:1]
+                takers = [number for number in takers if locked[number].repository in weak]
             elif requirement in from_base:
-                takers = takers if requirement.startswith("(") else []
+                takers = takers if rich else []
             elif not takers:
                 lines.append(f"  {one.nevra.name} requires {requirement}, for which nothing is locked")
-            elif not requirement.startswith("("):
-                takers = takers[:1]
-            pending += [number for number in takers if number not in reached]
-            reached.update(takers)
+            takers = takers if rich else takers[:1]
+            for number in takers:
+                if one.id in own:
+                    needs[number].add(Need(package=one.nevra.name, requires=requirement, weak=recommended))
+                if number not in reached:
+                    reached.add(number)
+                    pending.append(number)
     lines += [
         f"  {one.nevra} ({one.repository}) is locked, and nothing needs it any more"
         for number, one in locked.items()
         if number not in reached
     ]
+    lines += _reason_faults({locked[number]: found for number, found in needs.items() if number in reached})
     return tuple(lines)
+
+
+def _reason_faults(needs: Mapping[LockedPackage, set[Need]]) -> list[str]:
+    """Where the lock says otherwise than `needs` which of our packages need a locked one, and by what requirement."""
+    names = {one.nevra.name for one in needs}
+    lines = []
+    for package, now in needs.items():
+        said = {
+            need
+            for need in package.needed_by
+            if need.package not in names and need.package != LISTED_BY and not need.package.endswith(OF_BASE)
+        }
+        for need in sorted(now - said):
+            lines.append(
+                f"  {need.package} requires {need.requires}, which the lock does not give as a reason for "
+                f"{package.nevra.name}"
+            )
+        for need in sorted(said - now):
+            lines.append(
+                f"  {need.package} no longer requires {need.requires}, a reason for {package.nevra.name}"
+            )
+    return lines
 
 
 def _is_root(package: LockedPackage, listed: set[str]) -> bool:
     """True for what is there because a list, or the system, asks for it: that our packages do not is no fault."""
     return any(
-        (need.package == LISTED_BY and need.requires in listed) or need.package.endswith(" (base)")
+        (need.package == LISTED_BY and need.requires in listed) or need.package.endswith(OF_BASE)
         for need in package.needed_by
     )
 

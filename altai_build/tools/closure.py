@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from altai_build.errors import InputError
-from altai_build.model.lock import LISTED_BY, Choice, Need, Rule
+from altai_build.model.lock import LISTED_BY, OF_BASE, Choice, Need, Rule
 from altai_build.model.nevra import Nevra
 from altai_build.tools.depsolver import Candidate, Resolved, Solver, Unsatisfiable
 from altai_build.tools.diagnosis import Diagnosis
@@ -179,16 +179,14 @@ class _Closing:
         while pending:
             one = self.solver.candidate(pending.pop())
             for requirement, weak in self._dependencies(one):
-                for number in self._meeting(requirement, chosen):
+                for number in self._meeting(one.id, requirement, chosen):
                     rank = self._rank(number)
                     if weak and (rank < 2 or not self.offers[self.solver.candidate(number).repository].weak):
                         continue
                     if rank == 1 and self.ranks[one.repository] != 1:
                         reached.from_base.add(requirement)
                     if rank > 1:
-                        name = (
-                            one.nevra.name if self.ranks[one.repository] != 1 else f"{one.nevra.name} (base)"
-                        )
+                        name = one.nevra.name if self.ranks[one.repository] != 1 else one.nevra.name + OF_BASE
                         need = Need(package=name, requires=requirement, weak=weak)
                         reached.needs.setdefault(number, set()).add(need)
                     if number not in seen and (rank != 1 or through_base):
@@ -203,9 +201,14 @@ class _Closing:
         if self.weak:
             yield from ((recommended, True) for recommended in one.recommends)
 
-    def _meeting(self, requirement: str, chosen: frozenset[int]) -> list[int]:
-        """The most preferred chosen package that meets a requirement; of a rich one all that take part."""
+    def _meeting(self, asking: int, requirement: str, chosen: frozenset[int]) -> list[int]:
+        """The most preferred chosen package that meets a requirement of `asking`; of a rich one all that take part.
+
+        What a package provides itself it needs of nobody.
+        """
         found = [one for one in self.solver.providers(requirement) if one in chosen]
+        if asking in found:
+            return []
         if requirement.startswith("(") or len(found) < 2:
             return found
         return [min(found, key=lambda one: (self._rank(one), str(self.solver.candidate(one).nevra)))]
@@ -341,8 +344,9 @@ class _Closing:
         allowed = {one for numbers in self.listed.values() for one in chosen.intersection(numbers)}
         pending = list(allowed)
         while pending:
-            for requirement, _ in self._dependencies(self.solver.candidate(pending.pop())):
-                for number in set(self._meeting(requirement, chosen)) - allowed:
+            asking = pending.pop()
+            for requirement, _ in self._dependencies(self.solver.candidate(asking)):
+                for number in set(self._meeting(asking, requirement, chosen)) - allowed:
                     allowed.add(number)
                     pending.append(number)
         unlisted = [self.solver.candidate(one) for one in reached.needs if one not in allowed]
