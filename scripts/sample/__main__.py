@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from catalogue import COMPONENTS, HISTORY, Sdist
 from errors import SampleError
 
 HERE = Path(__file__).resolve().parent
+SPECS = HERE.parents[1] / "specs"
 MOCK_CONFIG = "mock-configs/testbed-x86_64.cfg"
 EXIT_INPUT = 3
 EXIT_INCOMPLETE = 1
@@ -62,12 +62,15 @@ def _all_sdists() -> tuple[Sdist, ...]:
 
 
 def _fetch(cache: Path) -> None:
-    # Imported here because only a cold cache needs pypi-simple.
-    import download
+    # Imported here because only a cold cache needs more than Python's own library.
+    from altai_build.errors import AltaiError
+    from altai_build.tools.pypi import fetch_sdist
 
-    # An index URL may hold a password: it comes the way pip itself takes it, not on the command line.
-    index, certificates = os.environ.get("PIP_INDEX_URL"), os.environ.get("PIP_CERT")
-    download.fetch(cache, sdists.missing(cache, _all_sdists()), index, certificates)
+    for sdist in sdists.missing(cache, _all_sdists()):
+        try:
+            fetch_sdist(sdist.project, sdist.version, sdist.sha256, cache / sdist.file)
+        except AltaiError as error:
+            raise SampleError(str(error).replace("\n", "\n  ")) from error
 
 
 def _write_components(cache: Path, out: Path) -> None:
@@ -110,6 +113,9 @@ def _superproject_files(testbed: Path, baseurl: str, version: str) -> streams.Tr
         "DIST": _dist(testbed / MOCK_CONFIG),
     }
     tree = streams.folder_tree(HERE / "superproject", replacements)
+    # The third-party packages that Altai packages itself, as they are in this repository.
+    for path, entry in streams.folder_tree(SPECS, {}).items():
+        tree[f"specs/{path}"] = entry
     for file in (testbed / MOCK_CONFIG, *sorted((testbed / "keys").glob("RPM-GPG-KEY-*"))):
         tree[file.relative_to(testbed).as_posix()] = streams.Entry(mode=streams.FILE, data=file.read_bytes())
     return tree

@@ -17,7 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "make-sample-superproject"
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts" / "make-sample-superproject"
 RELEASED_1_0_0 = {
     "repos/altai/bottle": "0.12.23",
     "repos/altai/bunch": None,
@@ -204,7 +205,8 @@ def test_build_dependencies_between_components_have_no_cycle(sample: Path, histo
 
 def test_configuration_names_the_testbed_and_no_secret(sample: Path, testbed: Path) -> None:
     config = git(sample / "altai.git", "show", "main:repos.yaml")
-    assert f"file://{testbed}/base" in config
+    for name in ("base", "updates", "epel"):
+        assert f"file://{testbed}/{name}" in config
     assert 'baseurl: "http://mirror.example/altai"' in config
     assert "macros: {dist: .tb12}" in config
     assert "@" not in config
@@ -219,6 +221,7 @@ def test_configuration_names_the_testbed_and_no_secret(sample: Path, testbed: Pa
         "keys/RPM-GPG-KEY-testbed-updates",
         "mock-configs/testbed-x86_64.cfg",
         "repos.yaml",
+        *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "specs").rglob("*") if path.is_file()),
     ]
 
 
@@ -378,19 +381,19 @@ def refused(testbed: Path, tmp_path: Path, index: str) -> str:
 def test_archive_with_other_bytes_is_refused(testbed: Path, tmp_path: Path, index: str) -> None:
     Index.archive = b"not what was signed for"
     said = refused(testbed, tmp_path, index)
-    assert "The source archive of bottle 0.12.23 has the wrong content." in said
+    assert "the source archive of bottle 0.12.23 has the wrong content\n" in said
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_index_without_the_archive(testbed: Path, tmp_path: Path, index: str) -> None:
     Index.page = f'<a href="/bottle-0.12.23.tar.gz#sha256={64 * "0"}">bottle-0.12.23.tar.gz</a>'
     said = refused(testbed, tmp_path, index)
-    assert "The package index has no source archive of bottle 0.12.23 with sha256 683de3aa" in said
+    assert "the package index has no source archive of bottle 0.12.23 with SHA-256 683de3aa" in said
 
 
 def test_index_that_does_not_answer(testbed: Path, tmp_path: Path) -> None:
     said = refused(testbed, tmp_path, "http://somebody:secret@127.0.0.1:9/simple")
-    assert "Cannot download the source archive of bottle 0.12.23: ConnectionError, 3 times." in said
+    assert "the source archive of bottle 0.12.23 could not be downloaded\n  ConnectionError, 3 times" in said
 
 
 def test_good_archive_is_taken_and_a_damaged_one_replaced(
