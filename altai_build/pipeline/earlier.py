@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
+from altai_build.config import Config
 from altai_build.errors import InputError
 from altai_build.model.release import MANIFEST, ComponentOrigin, Manifest, SpecOrigin, manifest_from_json
 from altai_build.stages.build import Built
@@ -16,6 +18,31 @@ def followed(releases: Path, version: str) -> Manifest | None:
     """The manifest of the highest release below a version: the one it follows."""
     below = [one for one in list_releases(releases) if compare_versions(one, version) < 0]
     return load_manifest(releases / below[-1]) if below else None
+
+
+def releases_of(config: Config) -> Path:
+    """The folder that releases are published in."""
+    if config.release is None:
+        raise InputError("there is no release definition", todo="write repos.yaml (docs/repos-yaml.md)")
+    return config.release.directory
+
+
+def find_release(releases: Path, named: str) -> Path:
+    """The folder of a release by its version, `latest`, or a path; a link is followed to the release it names.
+
+    Raises InputError with the versions that there are.
+    """
+    place = (Path(named) if "/" in named else releases / named).resolve()
+    if (place / MANIFEST).is_file():
+        return place
+    versions = list_releases(releases)
+    near = difflib.get_close_matches(named, versions, n=1)
+    hint = f"perhaps you meant {near[0]}; " if near else ""
+    raise InputError(
+        f"there is no release {named}",
+        why=f"{place / MANIFEST} is not there",
+        todo=f"{hint}published in {releases}: {', '.join(versions) or 'nothing'}",
+    )
 
 
 def load_manifest(directory: Path) -> Manifest:

@@ -225,15 +225,20 @@ def require_commit(commit: str) -> str:
     return commit
 
 
+def mirror_place(url: str, mirrors: Path) -> Path:
+    """Where the mirror of a URL is, once it has been fetched."""
+    name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    return mirrors / f"{name}.git"
+
+
 def mirror(url: str, *, mirrors: Path, commit: str) -> Path:
     """A bare mirror of `url` in `mirrors` that holds `commit`, fetched when it is not there yet.
 
     The commit is asked for by its id, with its whole history, because counting needs that; from a server that gives
     no commits by id, all branches and tags are fetched. Raises InputError naming the commit and the remote.
     """
-    name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:24]
-    place = mirrors / f"{name}.git"
-    with file_lock(mirrors / f"{name}.lock"):
+    place = mirror_place(url, mirrors)
+    with file_lock(place.with_suffix(".lock")):
         env = {"GIT_ALLOW_PROTOCOL": ALLOWED_PROTOCOLS, "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
         env.update({name: os.environ[name] for name in ("SSH_AUTH_SOCK",) if name in os.environ})
         if not (place / "HEAD").exists():

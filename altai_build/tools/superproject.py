@@ -123,15 +123,37 @@ class Superproject(Revisions):
         Looked at, in order: the superproject's modules/NAME, a repository at the gitlink's path, our mirror of its
         URL. Raises InputError naming the commit and the remote when none has it.
         """
-        commit = submodule.link.commit
+        return self.local_store(submodule, (submodule.link.commit,)) or self._mirrored(submodule)
+
+    def local_store(self, submodule: Submodule, commits: Sequence[str]) -> ObjectStore | None:
+        """The objects of a component in a repository of this machine that has all these commits; nothing is fetched."""
+        places = self.clones(submodule)
+        if submodule.url is not None:
+            places.append(objects.mirror_place(submodule.url, self.state / "mirrors"))
+        for place in places:
+            store = self._borrow_whole(place, commits[0])
+            if store is not None and all(store.has(commit) for commit in commits[1:]):
+                return store
+        return None
+
+    def clones(self, submodule: Submodule) -> list[Path]:
+        """Where a user's clone of a component may be: modules/NAME of the superproject, the gitlink's path."""
         places = [self.path / submodule.link.path]
         if submodule.name and not _climbs(submodule.name):
             places.insert(0, self.common / "modules" / submodule.name)
-        for place in places:
-            store = self._borrow_whole(place, commit)
-            if store is not None:
-                return store
-        return self._mirrored(submodule)
+        return places
+
+    def joint_store(self, old: Submodule, new: Submodule) -> ObjectStore:
+        """The objects of a component at two pins, in one repository; fetched where no clone has both.
+
+        Raises InputError where one of them is not to be had.
+        """
+        commits = (new.link.commit, old.link.commit)
+        local = self.local_store(new, commits) or self.local_store(old, commits)
+        if local is not None:
+            return local
+        mirrored = self._mirrored(new)
+        return mirrored if mirrored.has(old.link.commit) else self._mirrored(old)
 
     def nested(
         self, store: ObjectStore, commit: str, tree: Sequence[TreeEntry], url: str | None

@@ -1,0 +1,55 @@
+"""Markdown that shows other people's text as it is: nothing in a commit or a name becomes markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+# ASCII punctuation that CommonMark lets a backslash take the meaning from, as far as it can have one within a line.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
+
+_START = re.compile(r"^(\d*)([-+=.)])(?=\s|[-=]*$)")
+
+
+def escape(text: str) -> str:
+    """Text that is shown letter by letter."""
+    line = _SPECIAL.sub(r"\\\1", _one_line(text))
+    return _START.sub(r"\1\\\2", line)  # what would begin a list, a rule or a heading
+
+
+def code(text: str) -> str:
+    """Text in a code span, which may hold backquotes and, in a table, bars."""
+    line = _one_line(text)
+    longest = max((len(run) for run in re.findall("`+", line)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{pad}{line}{pad}{fence}" if line else ""
+
+
+def section(title: str, *, level: int = 2) -> Iterator[str]:
+    """A heading with the empty lines around it."""
+    yield from ("", f"{'#' * level} {title}", "")
+
+
+def document(lines: Iterable[str]) -> str:
+    """The whole text, with no two empty lines in a row."""
+    kept: list[str] = []
+    for line in lines:
+        if line or (kept and kept[-1]):
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table (GitHub's flavour); the cells are Markdown already."""
+    yield f"| {' | '.join(headers)} |"
+    yield f"|{'---|' * len(headers)}"
+    for row in rows:
+        cells = (re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in row)
+        yield f"| {' | '.join(cells)} |"
+
+
+def _one_line(text: str) -> str:
+    """No line breaks, control characters or bytes that are no text."""
+    clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else " " for c in clean).strip()

@@ -1,0 +1,116 @@
+"""What differs between two releases: packages, and the commits of the components that they were built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from altai_build.model.release import ReleasedPackage
+
+
+class ChangeKind(str, Enum):
+    """What became of a package from one release to another."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    UPGRADED = "upgraded"
+    DOWNGRADED = "downgraded"
+    REBUILT = "rebuilt"  # the same version of the same sources, other bytes
+    MOVED = "moved"  # the same bytes in another repository
+
+
+@dataclass(frozen=True)
+class PackageChange:
+    """One package that differs; `old` is None for an added one, `new` for a removed one."""
+
+    kind: ChangeKind
+    old: ReleasedPackage | None
+    new: ReleasedPackage | None
+
+    @property
+    def package(self) -> ReleasedPackage:
+        """The package as it is, or was before it was removed."""
+        package = self.new or self.old
+        assert package is not None
+        return package
+
+    @property
+    def moved(self) -> bool:
+        """True when the package went to another repository, whatever else happened to it."""
+        return self.old is not None and self.new is not None and self.old.repository != self.new.repository
+
+    @property
+    def grown(self) -> int:
+        """By how many bytes the release grew through it."""
+        return (self.new.size if self.new else 0) - (self.old.size if self.old else 0)
+
+    @property
+    def resized(self) -> bool:
+        """True when the package is in both releases with another size."""
+        return self.old is not None and self.new is not None and self.grown != 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that differs between the packages of two releases, sorted by kind and name."""
+
+    old: str
+    new: str
+    changes: tuple[PackageChange, ...]
+
+    def of(self, kind: ChangeKind) -> tuple[PackageChange, ...]:
+        """The changes of one kind."""
+        return tuple(change for change in self.changes if change.kind is kind)
+
+
+class Move(str, Enum):
+    """What became of a component's pin."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    UPDATED = "updated"
+    REWOUND = "rewound"  # the new pin is an ancestor of the old one
+    DIVERGED = "diverged"  # neither pin contains the other
+    REPLACED = "replaced"  # another repository, with no history in common
+    RELOCATED = "relocated"  # the same commit at another path
+    SAME = "same pin"  # only the packages differ: built again, moved, or added by other macros
+    UNKNOWN = "unknown"  # the commits are not to be had
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit of a component; `merge`: it has more than one parent."""
+
+    id: str
+    time: int  # committer time, seconds since the epoch
+    author: str
+    subject: str
+    merge: bool
+
+
+@dataclass(frozen=True)
+class ComponentNotes:
+    """What happened to one component between two releases.
+
+    `commits` came in with the new pin, newest first; `undone` went out with a pin that was rewound or diverged.
+    """
+
+    path: str  # in the superproject; "." for its own spec
+    old_path: str | None  # where it was before, if elsewhere
+    move: Move
+    old: str | None
+    new: str | None
+    commits: tuple[Commit, ...]
+    undone: tuple[Commit, ...]
+    packages: tuple[PackageChange, ...]
+    problem: str = ""  # why the commits are not known
+
+
+@dataclass(frozen=True)
+class ReleaseNotes:
+    """The notes of a release against an earlier one; `third_party` are packages that no component was built into."""
+
+    old: str
+    new: str
+    components: tuple[ComponentNotes, ...]
+    third_party: tuple[PackageChange, ...]
