@@ -13,6 +13,7 @@ import yaml
 
 from altai_build.errors import InputError
 
+_MERGED_LIMIT = 10_000
 _SIZE_LIMIT = 1 << 20  # bytes; a release definition is a few kilobytes
 
 
@@ -28,7 +29,14 @@ class Faults:
 
 
 class _Loader(yaml.SafeLoader):
-    """safe_load that refuses a key given twice (the first value would vanish silently)."""
+    """safe_load that refuses a key given twice (the first value would vanish silently) and merges that explode."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put the entries of `<<` in place; a few lines of them, each naming the last ten times, would fill memory."""
+        super().flatten_mapping(node)
+        if len(node.value) > _MERGED_LIMIT:
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"line {line}: the merge keys (<<) give more than {_MERGED_LIMIT} entries")
 
 
 def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -68,7 +76,8 @@ def parse_yaml(data: bytes, where: str) -> Any:
     """The same of bytes that are known as `where`."""
     try:
         return _Loader(data).get_single_data()
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    # PyYAML lets the errors of the types it makes pass: an impossible date, a number of too many digits.
+    except (yaml.YAMLError, ValueError, AttributeError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(
             f"{where} is not valid YAML", why=str(error), todo="mend the place it names"
         ) from error

@@ -1,0 +1,366 @@
+"""repos.yaml becomes a typed Config, or one error that names every fault: its place, what was got, what to write."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from altai_build.config import Config, Source, load_config
+from altai_build.errors import InputError
+from altai_build.model.release import Compat
+
+GOOD = """\
+project: altai
+superproject: {path: ., components: [repos], root: true}
+targets:
+  centos6:
+    mock_config: altai-centos6-x86_64
+    arch: x86_64
+    macros: {dist: .el6, rhel: "6"}
+    base: [{name: os, url: "https://vault.example.org/6.10/os/x86_64/", key: centos6}]
+keys:
+  altai: {file: keys/RPM-GPG-KEY-altai, signs: true}
+  centos6: {file: keys/RPM-GPG-KEY-CentOS-6}
+repositories:
+  centos6: {source: superproject, target: centos6, key: altai}
+  deps/misc: {source: specs, path: specs, target: centos6, key: altai, source_rpms: deps/misc-srpms}
+  deps/epel: {source: mirror, target: centos6, url: "https://example.org/epel", key: centos6, packages: needed}
+  deps/one: {source: mirror, target: centos6, url: "https://example.org/one", key: centos6, packages: [erlang]}
+components:
+  altai-release: {sources: {baseurl: "{baseurl}/{version}"}}
+release: {directory: releases, baseurl: "https://example.org/altai/", stamp: "{release}.{count}.g{commit}"}
+"""
+
+
+def write(folder: Path, content: str | bytes) -> Path:
+    path = folder / "repos.yaml"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def faults(folder: Path, tree: object) -> list[str]:
+    """The fault lines of a configuration given as a tree."""
+    path = write(folder, yaml.safe_dump(tree))
+    with pytest.raises(InputError) as caught:
+        load_config(path)
+    lines = caught.value.why.splitlines()
+    assert caught.value.exit_code == 3 and caught.value.todo
+    assert caught.value.what == f"{path} has {len(lines)} fault{'s' if len(lines) > 1 else ''}"
+    assert all(line.startswith("  ") for line in lines)
+    return [line[2:] for line in lines]
+
+
+def broken(path: str, value: object) -> Any:
+    """The good tree with `value` put at a path of keys (`|` between them); None takes the key away."""
+    tree = yaml.safe_load(GOOD)
+    *parents, last = path.split("|")
+    node = tree
+    for key in parents:
+        node = node[int(key)] if isinstance(node, list) else node[key]
+    if value is None:
+        del node[last]
+    else:
+        node[int(last) if isinstance(node, list) else last] = value
+    return tree
+
+
+def test_the_good_file(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, GOOD))
+    assert isinstance(config, Config) and config.release is not None
+    assert (config.project, config.root, config.file) == ("altai", tmp_path, tmp_path / "repos.yaml")
+    assert (config.superproject.path, config.superproject.components) == (tmp_path, ("repos",))
+    target = config.targets["centos6"]
+    assert (target.macros, target.compat) == ((("dist", ".el6"), ("rhel", "6")), Compat.EL6)
+    assert [(base.name, base.key) for base in target.base] == [("os", "centos6")]
+    assert config.keys["altai"].signs and not config.keys["centos6"].signs
+    assert config.keys["altai"].file == tmp_path / "keys/RPM-GPG-KEY-altai"
+    kinds = {name: one.source for name, one in config.repositories.items()}
+    assert kinds == {
+        "centos6": Source.SUPERPROJECT,
+        "deps/misc": Source.SPECS,
+        "deps/epel": Source.MIRROR,
+        "deps/one": Source.MIRROR,
+    }
+    assert config.repositories["deps/epel"].packages is None
+    assert config.repositories["deps/one"].packages == ("erlang",)
+    assert config.components["altai-release"].sources == (("baseurl", "{baseurl}/{version}"),)
+    assert (config.release.directory, config.release.baseurl) == (
+        tmp_path / "releases",
+        "https://example.org/altai",
+    )
+    assert config.macros_for("centos6") == ({"dist": ".el6", "rhel": "6"}, "x86_64")
+
+
+def test_what_may_be_left_out(tmp_path: Path) -> None:
+    tree = yaml.safe_load(GOOD)
+    del tree["superproject"], tree["components"]
+    tree["release"] = {"baseurl": "file:///srv/altai"}
+    config = load_config(write(tmp_path, yaml.safe_dump(tree)))
+    assert config.release is not None and config.release.directory == tmp_path / "releases"
+    assert (config.stamp, config.superproject.root) == ("{release}.{count}.g{commit}", True)
+    assert config.superproject.components == ("repos",)
+
+
+NAME = "write letters, digits and _ . + -"
+INSIDE = "write a relative path that stays inside, without '..' and without a leading '/' or '-'"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("project", "two words", f"project: got 'two words'; {NAME}"),
+        ("project", 5, "project: got 5; write text, in quotes if it looks like a number"),
+        ("project", "..", f"project: got '..'; {NAME}"),
+        ("project", None, "(top level): the key 'project' is missing"),
+        ("projcet", "x", "(top level): unknown key 'projcet'; perhaps you meant 'project'"),
+        ("superproject", [1], "superproject: got [1]; write a mapping with the keys path, components, root"),
+        ("superproject|root", "yes", "superproject.root: got 'yes'; write true or false"),
+        ("superproject|components", "repos", "superproject.components: got 'repos'; write a list"),
+        ("superproject|components", ["a", "../b"], f"superproject.components[1]: got '../b'; {INSIDE}"),
+        (
+            "superproject|componnets",
+            [],
+            "superproject: unknown key 'componnets'; perhaps you meant 'components'",
+        ),
+        (
+            "targets|centos6|arch",
+            86,
+            "targets.centos6.arch: got 86; write text, in quotes if it looks like a number",
+        ),
+        (
+            "targets|centos6|mock_config",
+            "../../etc/shadow",
+            "targets.centos6.mock_config: got '../../etc/shadow'; "
+            "write the name of a file in mock-configs/ or /etc/mock, without .cfg",
+        ),
+        (
+            "targets|centos6|macros|rhel",
+            6,
+            "targets.centos6.macros.rhel: got the number 6; quote it, a macro is text (6.10 would become 6.1)",
+        ),
+        (
+            "targets|centos6|macros|%x",
+            "1",
+            "targets.centos6.macros.%x: a macro name is letters, digits and _, without %",
+        ),
+        ("targets|centos6|compat", "el66", "targets.centos6.compat: got 'el66'; perhaps you meant 'el6'"),
+        (
+            "targets|centos6|base|0|url",
+            "ftp://example.org/",
+            "targets.centos6.base[0].url: got 'ftp://example.org/'; write a URL with one of https, http, file",
+        ),
+        (
+            "targets|centos6|base|0|key",
+            "centos",
+            "targets.centos6.base[0].key: got 'centos', which is not in keys; perhaps you meant 'centos6'",
+        ),
+        ("keys|altai|file", None, "keys.altai: the key 'file' is missing"),
+        ("keys|altai|signs", "maybe", "keys.altai.signs: got 'maybe'; write true or false"),
+        ("keys|a/b", {"file": "x"}, f"keys.a/b: {NAME}"),
+        (
+            "repositories|centos6|target",
+            "centos7",
+            "repositories.centos6.target: got 'centos7', which is not in targets; perhaps you meant 'centos6'",
+        ),
+        (
+            "repositories|centos6|key",
+            "nobody",
+            "repositories.centos6.key: got 'nobody', which is not in keys; defined: altai, centos6",
+        ),
+        (
+            "repositories|centos6|key",
+            "centos6",
+            "repositories.centos6.key: got 'centos6', whose secret half is not ours; name a key with signs: true",
+        ),
+        (
+            "repositories|centos6|source",
+            "supreproject",
+            "repositories.centos6.source: got 'supreproject'; perhaps you meant 'superproject'",
+        ),
+        ("repositories|deps/misc|path", None, "repositories.deps/misc: the key 'path' is missing"),
+        (
+            "repositories|deps/misc|source_rpms",
+            "centos6",
+            "repositories.deps/misc.source_rpms: 'centos6' is a repository of its own already",
+        ),
+        (
+            "repositories|deps/epel|packages",
+            "all",
+            "repositories.deps/epel.packages: got 'all'; write one of needed",
+        ),
+        (
+            "repositories|deps/epel|url",
+            "https://me:secret@example.org/",
+            "repositories.deps/epel.url: got 'https://me:s...@example.org/'; "
+            "a password in a URL would be published; keep it in ~/.netrc",
+        ),
+        (
+            "repositories|/abs",
+            {"source": "superproject", "target": "centos6", "key": "altai"},
+            f"repositories./abs: the repository's name is its directory in the release: {INSIDE}",
+        ),
+        (
+            "components|altai-release|sources|../x",
+            "y",
+            "components.altai-release.sources.../x: a source is a plain file name, without folders",
+        ),
+        (
+            "components|altai-release|sources|x",
+            "{baseurl.__class__}",
+            "components.altai-release.sources.x: got '{baseurl.__class__}'; "
+            "placeholders are {baseurl}, {version}, {project}",
+        ),
+        (
+            "components|altai-release|repository",
+            "centos",
+            "components.altai-release.repository: got 'centos', which is not in repositories; "
+            "perhaps you meant 'centos6'",
+        ),
+        (
+            "components|altai-release|skip",
+            "",
+            "components.altai-release.skip: got ''; write text, in quotes if it looks like a number",
+        ),
+        ("release|baseurl", None, "release: the key 'baseurl' is missing"),
+        (
+            "release|baseurl",
+            "nowhere",
+            "release.baseurl: got 'nowhere'; write a URL with one of https, http, file",
+        ),
+        (
+            "release|baseurl",
+            "https://x/\n[evil]",
+            "release.baseurl: got 'https://x/\\n[evil]'; no line breaks or control characters",
+        ),
+        (
+            "release|stamp",
+            "{release}.{coutn}",
+            "release.stamp: got '{release}.{coutn}'; placeholders are {release}, {count} and {commit}",
+        ),
+        (
+            "release|stamp",
+            "{release}.{count}",
+            "release.stamp: got '{release}.{count}'; {count} and {commit} are both needed: "
+            "a later commit sorts higher, two commits never share a name",
+        ),
+        (
+            "release|stamp",
+            "{count}-{commit}",
+            "release.stamp: got '{count}-{commit}'; a release holds letters, digits and . _ + ~ ^ only",
+        ),
+    ],
+)
+def test_each_fault_has_its_place_and_its_cure(
+    tmp_path: Path, path: str, value: object, expected: str
+) -> None:
+    assert expected in faults(tmp_path, broken(path, value))
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    tree = broken("project", 5)
+    tree["targets"]["centos6"]["arch"] = None
+    tree["keys"] = ["altai"]
+    del tree["release"]
+    tree["repositories"]["deps/epel"]["kye"] = "x"
+    tree["components"] = {1: {}}
+    got = faults(tmp_path, tree)
+    for place in (
+        "(top level): the key 'release'",
+        "project",
+        "keys",
+        "repositories.deps/epel",
+        "components",
+    ):
+        assert any(line.startswith(place) for line in got), place
+    assert len(got) == len(set(got)) >= 5
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        ("", "got None; write a mapping with the keys project"),
+        ("- a\n- b\n", "got ['a', 'b']; write a mapping with the keys project"),
+        ("just words", "got 'just words'; write a mapping"),
+        ("project: a\nproject: b\n", "line 2: the key 'project' is given twice"),
+        ("keys:\n  a: {file: x}\n  b: {file: y}\n  a: {file: z}\n", "line 4: the key 'a' is given twice"),
+        ("project: x\n\tkeys: y\n", "found character '\\t' that cannot start any token"),
+        ("project: [\n", "expected the node content"),
+        ("project: x\n---\nproject: y\n", "but found another document"),
+        ("project: !!python/object/apply:os.system [touch canary]\n", "could not determine a constructor"),
+        ("project: &a [*a]\n", "recursive"),
+        ("? [a]\n: b\n", "unhashable"),
+        ("project: 2012-13-45\n", "month must be in 1..12"),
+        ("project: !!int x\n", "invalid literal"),
+        ("project: !!timestamp x\n", "is not valid YAML"),
+        (b"project: \xff\xfe\n", "is not valid YAML"),
+        (b"project: a\x00b\n", "special characters are not allowed"),
+        ("[" * 50_000, "recursion"),
+    ],
+)
+def test_what_is_no_configuration(tmp_path: Path, content: str | bytes, cause: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_config(write(tmp_path, content))
+    assert cause in str(caught.value) and "repos.yaml" in caught.value.what
+
+
+def test_small_files_that_would_fill_the_memory(tmp_path: Path) -> None:
+    for template in ("{{<<: [{0}]}}", "[{0}]"):
+        lines = ["a: &a {x: 1}"]
+        for number in range(1, 10):
+            aliases = ",".join([f"*{chr(96 + number)}"] * 10)
+            lines.append(f"{chr(97 + number)}: &{chr(97 + number)} {template.format(aliases)}")
+        with pytest.raises(InputError) as caught:
+            load_config(write(tmp_path, "\n".join(lines)))
+        assert len(str(caught.value)) < 5000
+    with pytest.raises(InputError, match="is larger than 1 MiB"):
+        load_config(write(tmp_path, "#" * (1 << 21)))
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(InputError) as caught:
+            load_config(path)
+        assert caught.value.what == f"cannot read {path}" and "--config FILE" in caught.value.todo
+
+
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates())
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.one_of(st.text(max_size=5), st.integers()), inner)
+    ),
+    max_leaves=6,
+)
+
+
+def places(tree: object) -> list[list[Any]]:
+    """The path of keys to every value in a tree."""
+    if isinstance(tree, dict):
+        pairs = list(tree.items())
+    elif isinstance(tree, list):
+        pairs = list(enumerate(tree))
+    else:
+        return []
+    return [[key, *rest] for key, value in pairs for rest in ([], *places(value))]
+
+
+PLACES = places(yaml.safe_load(GOOD))
+
+
+@given(st.sampled_from(PLACES), TREES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_value_anywhere_is_taken_or_refused(tmp_path: Path, place: list[Any], value: object) -> None:
+    tree = node = deepcopy(yaml.safe_load(GOOD))
+    for key in place[:-1]:
+        node = node[key]
+    node[place[-1]] = value
+    try:
+        load_config(write(tmp_path, yaml.safe_dump(tree)))
+    except InputError as error:
+        assert error.why
