@@ -64,6 +64,8 @@ class Ledger:
             data = self.path.read_bytes()
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise unwritable(self.path, error) from error
         # A run that was killed while it wrote leaves half a line; the work it speaks of is simply done again.
         self._torn = not data.endswith(b"\n") and bool(data)
         for line in data.split(b"\n"):

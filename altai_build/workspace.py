@@ -124,7 +124,7 @@ class Workspace:
         try:
             who = json.loads((self.root / "lock.holder").read_text())
             return f"process {who['pid']} of {who['user']} on {who['host']}, since {who['since']}: {who['command']}"
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return "it has not said who it is"
 
 

@@ -1,0 +1,113 @@
+"""A workspace has one holder at a time; a second run says who it is, waits if asked, and a killed one holds nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError, Locked
+from altai_build.workspace import Workspace
+from tests.kit.cli import ROOT
+
+HOLD = (
+    "import sys, time; from pathlib import Path; from altai_build.workspace import Workspace\n"
+    "with Workspace(Path(sys.argv[1])).lock():\n"
+    "    print('held', flush=True); time.sleep(float(sys.argv[2]))\n"
+)
+
+
+@contextmanager
+def holder(root: Path, seconds: float = 60.0) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that holds the workspace."""
+    argv = [sys.executable, "-c", HOLD, str(root), str(seconds)]
+    with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        try:
+            assert child.stdout.readline() == b"held\n"
+            yield child
+        finally:
+            child.kill()
+
+
+def test_a_second_run_is_told_who_holds_it(tmp_path: Path) -> None:
+    with holder(tmp_path) as child:
+        with pytest.raises(Locked) as caught, Workspace(tmp_path).lock():
+            pass
+        assert caught.value.exit_code == 9
+        assert caught.value.what == f"another run holds the workspace {tmp_path}"
+        assert f"process {child.pid} of " in caught.value.why and "altai-build" in caught.value.why
+        assert "--wait" in caught.value.todo
+
+
+def test_waiting_ends_when_the_holder_does(tmp_path: Path) -> None:
+    with holder(tmp_path, seconds=0.6):
+        started = time.monotonic()
+        with Workspace(tmp_path).lock(wait=30):
+            assert time.monotonic() - started < 10
+
+
+def test_waiting_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    with holder(tmp_path):
+        started = time.monotonic()
+        with pytest.raises(Locked), Workspace(tmp_path).lock(wait=0.5):
+            pass
+        assert 0.5 <= time.monotonic() - started < 5
+
+
+def test_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
+    with holder(tmp_path) as child:
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        with Workspace(tmp_path).lock():
+            pass
+
+
+def test_children_of_a_killed_holder_hold_nothing(tmp_path: Path) -> None:
+    script = HOLD.replace("time.sleep", "__import__('subprocess').Popen(['sleep', '30']); time.sleep")
+    argv = [sys.executable, "-c", script, str(tmp_path), "60"]
+    with subprocess.Popen(
+        argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+    ) as child:
+        assert child.stdout is not None and child.stdout.readline() == b"held\n"
+        time.sleep(0.2)
+        os.kill(child.pid, signal.SIGKILL)
+        try:
+            with Workspace(tmp_path).lock(wait=5):
+                pass
+        finally:
+            os.killpg(child.pid, signal.SIGKILL)
+
+
+def test_one_process_cannot_hold_it_twice(tmp_path: Path) -> None:
+    with Workspace(tmp_path).lock(), pytest.raises(Locked), Workspace(tmp_path).lock():
+        pass
+    with Workspace(tmp_path).lock():
+        pass
+
+
+def test_garbage_about_the_holder_is_no_obstacle(tmp_path: Path) -> None:
+    with holder(tmp_path):
+        for text in ("", "{", "[]", '{"pid": 1}', "\xff"):
+            (tmp_path / "lock.holder").write_text(text, encoding="latin-1")
+            with pytest.raises(Locked) as caught, Workspace(tmp_path).lock():
+                pass
+            assert caught.value.why == "it has not said who it is"
+
+
+def test_a_workspace_stays_out_of_git(tmp_path: Path) -> None:
+    Workspace(tmp_path / "ws").prepare()
+    assert (tmp_path / "ws" / ".gitignore").read_text() == "*\n"
+
+
+def test_an_unwritable_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write in"), Workspace(tmp_path / "file" / "ws").lock():
+        pass
