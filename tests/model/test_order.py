@@ -1,0 +1,171 @@
+"""The order of builds keeps every need, loses nobody, and names circles by their whole path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from altai_build.model.order import UNMEASURED, Node, Order, make_order
+
+
+def node(
+    name: str,
+    build: Sequence[str] = (),
+    *,
+    run: Sequence[str] = (),
+    provides: Sequence[str] | None = None,
+    seconds: float | None = 1.0,
+) -> Node:
+    return Node(
+        name=name,
+        provides=frozenset([name] if provides is None else provides),
+        build_requires=tuple(build),
+        requires=tuple(run),
+        seconds=seconds,
+    )
+
+
+def test_nothing_to_build() -> None:
+    order = make_order([])
+    assert (order.waves, order.cycles, order.critical_path, order.expected_seconds) == ((), (), (), 0.0)
+
+
+def test_waves_follow_build_requirements() -> None:
+    order = make_order([node("c", ["b"]), node("b", ["a", "gcc"]), node("a"), node("z")])
+    assert order.waves == (("a", "z"), ("b",), ("c",))
+    assert order.needs == {"a": (), "b": ("a",), "c": ("a", "b"), "z": ()}
+    assert order.reasons[("b", "a")] == "a"
+
+
+def test_what_a_build_requirement_needs_to_be_installed_is_waited_for() -> None:
+    order = make_order(
+        [node("app", ["lib"]), node("lib", run=["base"]), node("base", run=["data"]), node("data")]
+    )
+    assert order.needs["app"] == ("base", "data", "lib")
+    assert order.waves == (("base", "data", "lib"), ("app",))
+
+
+def test_a_capability_of_several_is_waited_for_in_all_of_them() -> None:
+    order = make_order(
+        [node("x", ["mta"]), node("one", provides=["mta"]), node("two", provides=["mta", "two"])]
+    )
+    assert order.needs["x"] == ("one", "two")
+    assert order.reasons == {("x", "one"): "mta", ("x", "two"): "mta"}
+
+
+def test_what_a_component_provides_itself_is_no_need() -> None:
+    assert make_order([node("a", ["a", "a-libs"], provides=["a", "a-libs"])]).waves == (("a",),)
+
+
+def test_a_circle_is_told_with_its_whole_path_and_who_waits_for_it_is_in_no_wave() -> None:
+    nodes = [node("a", ["b"]), node("b", ["c"]), node("c", ["a"]), node("after", ["c"]), node("free")]
+    order = make_order(nodes)
+    assert order.waves == (("free",),)
+    (cycle,) = order.cycles
+    assert cycle == ("a", "b", "c", "a")
+
+
+def test_circles_that_share_nothing_are_told_each() -> None:
+    order = make_order([node("a", ["b"]), node("b", ["a"]), node("x", ["y"]), node("y", ["x", "a"])])
+    assert set(order.cycles) == {("a", "b", "a"), ("x", "y", "x")}
+
+
+def test_a_circle_of_runtime_requirements_alone_is_no_obstacle() -> None:
+    order = make_order([node("a", run=["b"]), node("b", run=["a"]), node("user", ["a"])])
+    assert order.cycles == () and order.waves == (("a", "b"), ("user",))
+
+
+def test_a_circle_through_a_runtime_requirement_is_one() -> None:
+    # To build `a` one installs `b`, which cannot be installed without `a`.
+    order = make_order([node("a", ["b"]), node("b", run=["a"])])
+    assert order.needs["a"] == ("b",) and order.cycles == ()
+    assert order.waves == (("b",), ("a",))
+
+
+def test_the_longest_chain_by_measured_times() -> None:
+    nodes = [
+        node("quick", seconds=1.0),
+        node("slow", seconds=100.0),
+        node("mid", ["quick"], seconds=10.0),
+        node("end", ["mid", "slow"], seconds=5.0),
+        node("new", seconds=None),
+    ]
+    order = make_order(nodes)
+    assert order.remaining == {"quick": 16.0, "slow": 105.0, "mid": 15.0, "end": 5.0, "new": UNMEASURED}
+    assert (order.critical_path, order.expected_seconds) == (("slow", "end"), 105.0)
+
+
+def test_a_long_chain_and_a_wide_one() -> None:
+    chain = [node("n0000"), *(node(f"n{n:04}", [f"n{n - 1:04}"]) for n in range(1, 1500))]
+    order = make_order(chain)
+    assert len(order.waves) == 1500 and len(order.critical_path) == 1500
+    wide = [node("root"), *(node(f"leaf{n}", ["root"]) for n in range(2000))]
+    assert [len(wave) for wave in make_order(wide).waves] == [1, 2000]
+
+
+NAMES = st.sampled_from("abcdefgh")
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[Node]:
+    names = draw(st.lists(NAMES, unique=True, max_size=8))
+    needs = st.lists(NAMES, max_size=3)
+    times = st.one_of(st.none(), st.floats(min_value=0, max_value=100))
+    return [node(name, draw(needs), run=draw(needs), seconds=draw(times)) for name in names]
+
+
+@given(graphs())
+def test_everybody_is_in_one_wave_or_stuck_and_waves_respect_needs(nodes: list[Node]) -> None:
+    order = make_order(nodes)
+    placed = [name for wave in order.waves for name in wave]
+    assert len(placed) == len(set(placed))
+    when = {name: number for number, wave in enumerate(order.waves) for name in wave}
+    circular = {name for cycle in order.cycles for name in cycle}
+    names = {one.name for one in nodes}
+    stuck = names - set(placed)
+    assert circular <= stuck
+    for name in names:
+        waits = set(order.needs[name])
+        assert name not in waits and waits <= names
+        assert (name in stuck) == (name in circular or bool(waits & circular))
+        if name in when:
+            assert all(when[needed] < when[name] for needed in waits)
+    for one in nodes:
+        for requirement in one.build_requires:
+            if requirement in names and requirement != one.name:
+                assert requirement in order.needs[one.name]
+
+
+@given(graphs())
+def test_cycles_are_closed_paths_along_needs(nodes: list[Node]) -> None:
+    order = make_order(nodes)
+    for cycle in order.cycles:
+        assert cycle[0] == cycle[-1] and len(set(cycle)) == len(cycle) - 1 >= 2
+        for name, following in zip(cycle, cycle[1:]):
+            assert following in order.needs[name]
+
+
+@given(graphs())
+def test_the_critical_path_is_a_longest_one(nodes: list[Node]) -> None:
+    order = make_order(nodes)
+    own = {one.name: UNMEASURED if one.seconds is None else one.seconds for one in nodes}
+    assert set(order.remaining) == {name for wave in order.waves for name in wave}
+    if order.critical_path:
+        assert sum(own[name] for name in order.critical_path) == pytest.approx(order.expected_seconds)
+        for name, following in zip(order.critical_path, order.critical_path[1:]):
+            assert name in order.needs[following]
+
+
+@given(graphs(), st.randoms())
+def test_the_order_does_not_depend_on_how_components_are_listed(nodes: list[Node], random: object) -> None:
+    shuffled = list(nodes)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, two = make_order(nodes), make_order(shuffled)
+    assert parts(one) == parts(two)
+
+
+def parts(order: Order) -> tuple[object, ...]:
+    return (order.needs, order.waves, set(order.cycles), order.remaining, order.critical_path)
