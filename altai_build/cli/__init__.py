@@ -17,7 +17,7 @@ from altai_build.tools import process
 
 # verb → the module that holds it; imported when it is called, so that a quick verb starts quickly
 VERBS = {
-    "audit": "releases",
+    "audit": "audit",
     "build": "build",
     "changed": "changed",
     "deps": "deps",
@@ -32,6 +32,7 @@ VERBS = {
     "report": "report",
     "srpm": "srpm",
     "verify": "releases",
+    "which": "audit",
 }
 
 

@@ -1,15 +1,14 @@
-"""`releases`, `audit` and `verify`: what is published, what is in it, whether it is sound."""
+"""`releases` and `verify`: what is published, and whether it is sound."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from altai_build.cli.app import App, json_option, print_json, print_table
 from altai_build.errors import VerificationFailed
-from altai_build.model.release import LATEST, ComponentOrigin, Manifest, MirrorOrigin, Origin, SpecOrigin
+from altai_build.model.release import LATEST, Manifest
 
 
 @click.command()
@@ -62,58 +61,9 @@ def _summary(manifest: Manifest) -> dict[str, object]:
     }
 
 
-@click.command()
-@click.argument("version")
-@json_option
-@click.pass_obj
-def audit(app: App, version: str, as_json: bool) -> None:
-    """List every package of release VERSION: identity, repository, signer, source, origin.
-
-    \b
-    Example:
-      altai-build audit 1.0.2
-    """
-    from altai_build.pipeline.earlier import load_manifest
-    from altai_build.pipeline.release import settings_of
-
-    manifest = load_manifest(_directory(settings_of(app.config()).directory, version))
-    if as_json:
-        rows = [
-            {"nevra": str(one.nevra), **asdict(one), "origin": _origin(one.origin)}
-            for one in manifest.packages
-        ]
-        print_json(rows)
-        return
-    print_table(
-        ("package", "repository", "size", "signer", "source package", "origin"),
-        [
-            (
-                str(one.nevra),
-                one.repository,
-                f"{one.size / 1e3:.0f} kB",
-                one.signer.key_id,
-                one.sourcerpm or "-",
-                _origin_line(one.origin),
-            )
-            for one in manifest.packages
-        ],
-    )
-
-
 def _directory(releases_dir: Path, version: str) -> Path:
     """A release by its version, `latest`, or the path of its directory; a link is followed to the release it names."""
     return (Path(version) if "/" in version else releases_dir / version).resolve()
-
-
-def _origin(origin: Origin) -> dict[str, object]:
-    kind = {ComponentOrigin: "component", SpecOrigin: "spec", MirrorOrigin: "mirror"}[type(origin)]
-    return {"kind": kind, **asdict(origin)}
-
-
-def _origin_line(origin: Origin) -> str:
-    if isinstance(origin, MirrorOrigin):
-        return origin.url
-    return f"{origin.path} at {origin.commit[:12]}"
 
 
 @click.command()

@@ -71,6 +71,26 @@ def fetch_metadata(source: RepositorySource, cache: Path, *, not_before: str = "
     )
 
 
+def local_metadata(name: str, directory: Path) -> RepositoryMetadata:
+    """The metadata of a repository in a folder, as it is: whoever publishes it has verified it, or will.
+
+    Raises InputError when there is none.
+    """
+    revision, files = read_repomd(directory)
+    places = {file.kind: directory / file.location for file in files}
+    if "primary" not in places:
+        raise InputError(f"{directory} has no primary metadata")
+    url = directory.resolve().as_uri()
+    return RepositoryMetadata(
+        source=RepositorySource(name=name, urls=(url,), check_packages=False, check_metadata=False, keys=()),
+        url=url,
+        revision=revision,
+        primary=places["primary"],
+        filelists=places.get("filelists"),
+        groups=None,
+    )
+
+
 def _from_url(source: RepositorySource, url: str, place: Path, not_before: str) -> RepositoryMetadata:
     with scratch_directory(place, ".new") as scratch:
         fresh = make_directory(scratch / "repodata") / "repomd.xml"

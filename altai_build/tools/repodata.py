@@ -190,6 +190,14 @@ def read_repomd(directory: Path) -> tuple[str, tuple[MetadataFile, ...]]:
     return repomd.revision or "", files
 
 
+def write_plain(path: Path, destination: Path) -> None:
+    """A metadata file without its compression, whichever of createrepo's that is. Raises InputError."""
+    try:
+        createrepo_c.decompress_file(str(path), str(destination), createrepo_c.AUTO_DETECT_COMPRESSION)
+    except (OSError, createrepo_c.CreaterepoCError) as error:
+        raise InputError(f"{path} cannot be unpacked", why=str(error)) from error
+
+
 def _faults(directory: Path, file: MetadataFile) -> list[str]:
     """What is wrong with one metadata file: missing, outside, of another size or other bytes."""
     if Path(file.location).parent != Path(REPODATA):
@@ -205,6 +213,28 @@ def _faults(directory: Path, file: MetadataFile) -> list[str]:
     if len(data) != file.size:
         return [f"{file.location} has {len(data)} bytes, {REPOMD} says {file.size}"]
     return []
+
+
+def find_owners(directory: Path, path: str) -> tuple[str, ...]:
+    """The locations of the packages in a repository's folder that hold the file `path`. Raises InputError."""
+    _, files = read_repomd(directory)
+    kinds = {file.kind: str(directory / file.location) for file in files}
+    held: dict[str, str] = {}  # package id → location
+    owners: list[str] = []
+
+    def note(package: createrepo_c.Package) -> None:
+        held[package.pkgId] = package.location_href
+
+    def look(package: createrepo_c.Package) -> None:
+        if any(f"{folder}{name}" == path for _, folder, name, *_ in package.files):
+            owners.append(held[package.pkgId])
+
+    try:
+        createrepo_c.xml_parse_primary(kinds["primary"], pkgcb=note, do_files=False)
+        createrepo_c.xml_parse_filelists(kinds["filelists"], pkgcb=look)
+    except (KeyError, OSError, createrepo_c.CreaterepoCError) as error:
+        raise InputError(f"the file lists of {directory} cannot be read", why=str(error)) from error
+    return tuple(owners)
 
 
 def _packages(primary: Path) -> Iterator[IndexedPackage]:

@@ -1,0 +1,100 @@
+"""What an auditor asks of releases: the packages of one with all that is known of them, and where a thing is."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from altai_build.model.release import ComponentOrigin, MirrorOrigin, ReleasedPackage, SpecOrigin
+
+ORIGIN_KINDS = {ComponentOrigin: "component", SpecOrigin: "spec", MirrorOrigin: "mirror"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One package of a release; `signer_name` is the key's user id, `needed_by` the packages there that require it."""
+
+    package: ReleasedPackage
+    signer_name: str
+    needed_by: tuple[str, ...]
+
+    @property
+    def origin_kind(self) -> str:
+        """`component`, `spec` or `mirror`."""
+        return ORIGIN_KINDS[type(self.package.origin)]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which packages are asked for; None: whichever."""
+
+    repository: str | None = None
+    origin: str | None = None  # a kind, or a component's path
+    name: str | None = None  # a pattern with * and ?
+
+    def takes(self, entry: Entry) -> bool:
+        """True for a package that is asked for."""
+        package = entry.package
+        path = getattr(package.origin, "path", None)
+        return (
+            (self.repository is None or package.repository == self.repository)
+            and (self.origin is None or self.origin in (entry.origin_kind, path))
+            and (self.name is None or fnmatch.fnmatchcase(package.name, self.name))
+        )
+
+
+@dataclass(frozen=True)
+class Total:
+    """How many packages and bytes come under one word."""
+
+    what: str
+    packages: int
+    size: int
+
+
+def totals(entries: Iterable[Entry]) -> tuple[tuple[Total, ...], tuple[Total, ...]]:
+    """Totals by repository, and by signer (fingerprint and name)."""
+    rows = list(entries)
+    by_repository = _sum((one.package.repository, one.package.size) for one in rows)
+    by_signer = _sum((signer_of(one), one.package.size) for one in rows)
+    return by_repository, by_signer
+
+
+def signer_of(entry: Entry) -> str:
+    """`FINGERPRINT name`, or what is known of it."""
+    signer = entry.package.signer
+    fingerprint = signer.fingerprint or signer.key_id
+    return f"{fingerprint} {entry.signer_name}".strip() or "unsigned"
+
+
+def _sum(rows: Iterable[tuple[str, int]]) -> tuple[Total, ...]:
+    counts: dict[str, tuple[int, int]] = {}
+    for what, size in rows:
+        packages, bytes_ = counts.get(what, (0, 0))
+        counts[what] = (packages + 1, bytes_ + size)
+    return tuple(Total(what=what, packages=n, size=size) for what, (n, size) in sorted(counts.items()))
+
+
+class How(str, Enum):
+    """By what a package was found."""
+
+    NAME = "name"
+    NEVRA = "nevra"
+    FILE = "file"  # the name of the package's own file
+    CONTENT = "content"  # a file that the package installs
+    SHA256 = "sha256"
+    COMMIT = "commit"  # built from that very commit
+    CONTAINED = "contained"  # built from a commit that has that one in its history
+    RELEASE = "release"  # the superproject's commit, or one in its history
+
+
+@dataclass(frozen=True)
+class Match:
+    """A release that has what was asked for; `package` is None where the release itself is meant."""
+
+    release: str
+    how: How
+    package: ReleasedPackage | None
+    note: str = ""
