@@ -50,7 +50,7 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
 
     planned = make_plan(app.run(app.config()), rev, components, changed_since)
     order = planned.order
-    commits = {one.component.name: one.component.commit for one in planned.discovery.sourced}
+    commits = planned.commits
     if as_json:
         print_json(
             {

@@ -81,7 +81,8 @@ def _ask(key: PublicKey) -> str:
 
 def _print_intent(intent: Intent, as_json: bool) -> None:
     order = intent.planned.order
-    commits = {one.component.name: one.component.commit for one in intent.planned.discovery.sourced}
+    commits = intent.planned.commits
+    reasons = {**intent.planned.reasons, **intent.standing}
     if as_json:
         print_json(
             {
@@ -95,7 +96,7 @@ def _print_intent(intent: Intent, as_json: bool) -> None:
                             "component": name,
                             "commit": commits[name],
                             "needs": order.needs[name],
-                            "reason": intent.standing[name],
+                            "reason": reasons[name],
                         }
                         for name in wave
                     ]
@@ -110,7 +111,7 @@ def _print_intent(intent: Intent, as_json: bool) -> None:
         )
         return
     rows = [
-        (str(number), name, commits[name][:12], ", ".join(order.needs[name]) or "-", intent.standing[name])
+        (str(number), name, commits[name][:12], ", ".join(order.needs[name]) or "-", reasons[name])
         for number, wave in enumerate(order.waves, start=1)
         for name in wave
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from altai_build.config.load import default_config, load_config
 from altai_build.config.schema import (
     BaseRepository,
+    Bootstrap,
     ComponentSettings,
     Config,
     Key,
@@ -19,6 +20,7 @@ from altai_build.config.schema import (
 
 __all__ = [
     "BaseRepository",
+    "Bootstrap",
     "ComponentSettings",
     "Config",
     "Key",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 UNMEASURED = 30.0  # seconds assumed for a component that was never built here
 
@@ -17,6 +17,9 @@ class Node:
     build_requires: tuple[str, ...]
     requires: tuple[str, ...]
     seconds: float | None = None  # how long its last build took
+    first_pass: Node | None = (
+        None  # the component as its declared bootstrap builds it, under a name of its own
+    )
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,11 @@ class Order:
     cycles: tuple[tuple[str, ...], ...]  # each a whole path, its first name repeated at the end
     remaining: Mapping[str, float]  # seconds from the start of a component to the end of all that wait for it
     critical_path: tuple[str, ...]
+    stuck: tuple[str, ...]  # those in a circle and all that wait for one
     reasons: Mapping[tuple[str, str], str]  # (component, needed) → the requirement that says so
+    first_passes: Mapping[str, str] = field(
+        default_factory=dict
+    )  # a bootstrap that is needed → its component
 
     @property
     def expected_seconds(self) -> float:
@@ -42,16 +49,23 @@ def make_order(nodes: Sequence[Node]) -> Order:
     """The order that BuildRequires impose, with what the needed packages need to be installed.
 
     A component that needs a capability which several provide waits for all of them; what it provides itself it does
-    not wait for.
+    not wait for. Where they go round in a circle, a component with a first pass is built twice: those of the circle
+    that need it take the first pass, everybody else the second.
     """
     providers: dict[str, list[str]] = {}
     for node in nodes:
         for capability in node.provides:
             providers.setdefault(capability, []).append(node.name)
     reasons: dict[tuple[str, str], str] = {}
-    to_build = {node.name: _wanted(node.name, node.build_requires, providers, reasons) for node in nodes}
     to_run = {node.name: _wanted(node.name, node.requires, providers, reasons) for node in nodes}
-    needs = {name: _with_runtime(name, direct, to_run) for name, direct in to_build.items()}
+
+    def all_needs(node: Node) -> set[str]:
+        return _with_runtime(node.name, _wanted(node.name, node.build_requires, providers, reasons), to_run)
+
+    needs = {node.name: all_needs(node) for node in nodes}
+    first = {node.name: node.first_pass for node in nodes if node.first_pass is not None}
+    firsts = _break_circles(needs, {one: (pass_, all_needs(pass_)) for one, pass_ in first.items()})
+    nodes = [*nodes, *(pass_ for pass_ in first.values() if pass_.name in firsts)]
     cycles = _cycles(needs)
     stuck = _stuck(needs, {name for cycle in cycles for name in cycle})
     waves = _waves({name: wants for name, wants in needs.items() if name not in stuck})
@@ -62,8 +76,23 @@ def make_order(nodes: Sequence[Node]) -> Order:
         cycles=cycles,
         remaining=remaining,
         critical_path=_critical(needs, remaining),
+        stuck=tuple(sorted(stuck)),
         reasons=reasons,
+        first_passes=firsts,
     )
+
+
+def _break_circles(needs: dict[str, set[str]], first: Mapping[str, tuple[Node, set[str]]]) -> dict[str, str]:
+    """Lead the needs within each circle to first passes, where there are any; returns those (name → component)."""
+    used: dict[str, str] = {}
+    for knot in _knots(needs):
+        swapped = {one: first[one][0].name for one in knot if one in first}
+        for component, name in swapped.items():
+            needs[name] = {swapped.get(one, one) for one in first[component][1] - {component}}
+            used[name] = component
+        for one in knot:
+            needs[one] = {swapped.get(other, other) for other in needs[one]}
+    return used
 
 
 def _wanted(

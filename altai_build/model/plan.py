@@ -37,6 +37,7 @@ class BuildRequest:
     result_dir: Path  # exists and is empty; RPMs and logs are put here
     source_date_epoch: int
     jobs: int = 1  # what %_smp_mflags may use
+    macros: tuple[tuple[str, str], ...] = ()  # for this build alone, over the target's
 
 
 @dataclass(frozen=True)

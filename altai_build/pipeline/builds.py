@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
@@ -13,9 +13,9 @@ from altai_build.errors import BuildFailed, InputError
 from altai_build.ledger import Outcome, write_outcomes
 from altai_build.model.component import BuildResult
 from altai_build.model.gitlink import ChangeStatus
-from altai_build.model.order import Node, Order, make_order
-from altai_build.model.package import RpmHeader
+from altai_build.model.order import Order
 from altai_build.model.plan import Failure, Status
+from altai_build.pipeline.ordering import Ordered, order_of_srpms, static_order
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.srpms import Sourcing, choose, make_srpms_of
 from altai_build.stages.build import Built, Job, Workshop, build
@@ -43,6 +43,12 @@ class Planned:
     order: Order
     reasons: dict[str, str]  # component → why it is in the plan
 
+    @property
+    def commits(self) -> dict[str, str]:
+        """The commit of everything in the order, first passes included."""
+        known = {one.component.name: one.component.commit for one in self.discovery.sourced}
+        return {**known, **{first: known[one] for first, one in self.order.first_passes.items()}}
+
 
 @dataclass(frozen=True)
 class Building:
@@ -68,7 +74,7 @@ def make_plan(run: Run, revision: str, names: Sequence[str], changed_since: str 
     """
     run.workspace.prepare()
     whole = discover(run.superproject, run.config, revision, jobs=run.jobs)
-    everything = make_order([static_node(run, one) for one in whole.sourced])
+    everything = static_order(run, whole.sourced)
     reasons = _chosen(run, whole, everything, revision, names, changed_since)
     for name in list(reasons):
         for needed in everything.needs.get(name, ()):
@@ -77,9 +83,12 @@ def make_plan(run: Run, revision: str, names: Sequence[str], changed_since: str 
         kept = [one.component.name for one in whole.sourced if one.component.name in reasons]
         out = {out.name for out in whole.left_out if out.name in reasons or out.path in names}
         part = choose(whole, [*kept, *sorted(out)]) if kept or out else _none(whole)
-        order = make_order([static_node(run, one) for one in part.sourced])
+        order = static_order(run, part.sourced)
     else:
         part, order = whole, everything
+    reasons.update(
+        {first: f"{one} needs it for its second pass" for first, one in order.first_passes.items()}
+    )
     return Planned(discovery=part, order=order, reasons=reasons)
 
 
@@ -143,19 +152,6 @@ def _changed_here(run: Run, whole: Discovery, since: str) -> dict[str, str]:
     return found
 
 
-def static_node(run: Run, sourced: Sourced) -> Node:
-    """A component for the order, as far as its spec tells without being run."""
-    info = sourced.info
-    last = run.ledger.latest("build", sourced.component.name)
-    return Node(
-        name=sourced.component.name,
-        provides=frozenset((*info.provides, info.name)),
-        build_requires=info.build_requires,
-        requires=info.requires,
-        seconds=last.seconds if last else None,
-    )
-
-
 def build_all(
     run: Run,
     planned: Planned,
@@ -172,20 +168,18 @@ def build_all(
     """
     workshops = open_workshops(run, planned.discovery.sourced)
     sourcing = make_srpms_of(run, planned.discovery, version=version)
-    headers = {sourced.component.name: read_header(srpm.path) for sourced, srpm in sourcing.made}
-    order = order_of_srpms(run, sourcing, headers)
-    maker = sourcing.maker
-    schedule = _Schedule(run, sourcing, headers, order, workshops, maker, fail_fast, is_free)
+    ordered = order_of_srpms(run, sourcing)
+    schedule = _Schedule(run, ordered, workshops, sourcing.maker, fail_fast, is_free)
     for workshop in workshops.values():
         with run.story.step(f"base root of {workshop.target.name} ({workshop.builder.name})"):
             workshop.prepare()
     built = schedule.work()
     _write_down(run, sourcing, built)
     return Building(
-        planned=Planned(discovery=planned.discovery, order=order, reasons=planned.reasons),
+        planned=Planned(discovery=planned.discovery, order=ordered.order, reasons=planned.reasons),
         sourcing=sourcing,
         built=built,
-        rows=_rows(planned, sourcing, built),
+        rows=_rows(planned, ordered, sourcing, built),
     )
 
 
@@ -240,32 +234,12 @@ def builder_name(run: Run) -> str:
     return "mock" if MockBuilder.available() else "chroot"
 
 
-def order_of_srpms(run: Run, sourcing: Sourcing, headers: dict[str, RpmHeader]) -> Order:
-    """The order with the BuildRequires that rpm itself wrote into the source packages."""
-    nodes = []
-    for sourced, _ in sourcing.made:
-        node = static_node(run, sourced)
-        required = tuple(one.name for one in headers[node.name].requires)
-        nodes.append(
-            Node(
-                name=node.name,
-                provides=node.provides,
-                build_requires=required,
-                requires=node.requires,
-                seconds=node.seconds,
-            )
-        )
-    return make_order(nodes)
-
-
 @dataclass
 class _Schedule:
     """The state of one run's builds. Only the calling thread changes it; workers run single builds."""
 
     run: Run
-    sourcing: Sourcing
-    headers: dict[str, RpmHeader]
-    order: Order
+    ordered: Ordered
     workshops: dict[str, Workshop]
     maker: SrpmMaker
     fail_fast: bool
@@ -277,8 +251,8 @@ class _Schedule:
 
     def work(self) -> dict[str, Built]:
         """Build everything that can be; returns what became of each component that has a source package."""
-        made = {sourced.component.name: (sourced, srpm) for sourced, srpm in self.sourcing.made}
-        for cycle in self.order.cycles:
+        made = self.ordered.made
+        for cycle in self.ordered.order.cycles:
             path = " → ".join(cycle)
             for name in cycle[:-1]:
                 self.built[name] = Built(
@@ -300,7 +274,7 @@ class _Schedule:
                         table.done(name, Status.BLOCKED.value, blocker)
                     elif len(running) < workers:
                         table.start(name)
-                        running[pool.submit(self._build, *made[name], cpus)] = name
+                        running[pool.submit(self._build, name, cpus)] = name
                 if not running:
                     if self._again():
                         continue
@@ -315,17 +289,17 @@ class _Schedule:
                     raise
         return self.built
 
-    def _ready(self, made: dict[str, tuple[Sourced, Srpm]], running: set[str]) -> list[str]:
+    def _ready(self, made: Mapping[str, tuple[Sourced, Srpm]], running: set[str]) -> list[str]:
         """Components whose needs are settled, the longest remaining path first."""
         settled = set(self.built)
         waiting = [n for n in made if n not in settled and n not in running and n not in self.deferred]
-        ready = [n for n in waiting if set(self.order.needs.get(n, ())) <= settled]
-        return sorted(ready, key=lambda n: (-self.order.remaining.get(n, 0.0), n))
+        ready = [n for n in waiting if set(self.ordered.order.needs.get(n, ())) <= settled]
+        return sorted(ready, key=lambda n: (-self.ordered.order.remaining.get(n, 0.0), n))
 
     def _blocker(self, name: str) -> str:
         if self.stopped:
             return "another component failed, and --fail-fast was asked for"
-        for needed in self.order.needs.get(name, ()):
+        for needed in self.ordered.order.needs.get(name, ()):
             result = self.built[needed]
             if result.status in (Status.FAILED, Status.BLOCKED):
                 return (
@@ -333,11 +307,12 @@ class _Schedule:
                 )
         return ""
 
-    def _build(self, sourced: Sourced, srpm: Srpm, cpus: int) -> Built:
-        name = sourced.component.name
-        needed = self.order.needs.get(name, ())
+    def _build(self, name: str, cpus: int) -> Built:
+        sourced, srpm = self.ordered.made[name]
+        needed = self.ordered.needs(name)
         if name in self.second_chance:
-            needed = tuple(sorted(one for one, result in self.built.items() if result.rpms))
+            firsts = self.ordered.order.first_passes
+            needed = sorted(n for n, result in self.built.items() if result.rpms and n not in firsts)
         local: list[LocalRpm] = [rpm for one in needed for rpm in self.built[one].rpms]
         workshop = self.workshops[target_of(self.run.config, sourced).name]
         for number in range(REBUILDS):
@@ -348,12 +323,13 @@ class _Schedule:
                 commit=sourced.component.commit,
                 srpm=srpm.path,
                 srpm_sha256=srpm.sha256,
-                header=read_header(srpm.path) if number else self.headers[name],
+                header=read_header(srpm.path) if number else self.ordered.headers[name],
                 local=tuple(local),
                 cpus=cpus,
+                macros=self.ordered.macros.get(name, ()),
             )
             result = build(job, workshop, self.run.workspace, self.run.ledger)
-            if result.status is Status.FAILED or self.is_free(result):
+            if result.status is Status.FAILED or name in self.ordered.macros or self.is_free(result):
                 return replace(result, srpm=srpm.path)
         raise BuildFailed(
             f"{name} was rebuilt {REBUILDS} times from {sourced.component.commit} and differs each time",
@@ -387,9 +363,14 @@ class _Schedule:
         return True
 
 
-def _rows(planned: Planned, sourcing: Sourcing, built: dict[str, Built]) -> tuple[BuildResult, ...]:
+def _rows(
+    planned: Planned, ordered: Ordered, sourcing: Sourcing, built: dict[str, Built]
+) -> tuple[BuildResult, ...]:
     rows = []
     made = {sourced.component.name: srpm for sourced, srpm in sourcing.made}
+    for first, component in ordered.order.first_passes.items():
+        if built[first].status is Status.FAILED:  # that the second is blocked then tells nobody anything
+            built[component] = replace(built[first], reason=f"in its first pass: {built[first].reason}")
     for row in sourcing.rows:
         result = built.get(row.component)
         if result is None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from altai_build.errors import InputError
 from altai_build.ledger import Ledger, Outcome, Record, read_outcomes
 from altai_build.model.matter import Dependants, counted, is_local
-from altai_build.pipeline.builds import make_plan, open_workshops, order_of_srpms, target_of
+from altai_build.pipeline.builds import make_plan, open_workshops, target_of
+from altai_build.pipeline.ordering import order_of_srpms
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.srpms import Sourcing, make_srpms_of
 from altai_build.stages.build import BUILDROOT, Examined, Job, Workshop, examine, kept_packages, why_built
 from altai_build.stages.srpm import Srpm
 from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.depsolver import Unsatisfiable
-from altai_build.tools.rpmfile import read_header
 from altai_build.tools.superproject import Sourced
 
 SOURCE = "source package"
@@ -72,21 +72,27 @@ class _Walk:
 
     def __init__(self, run: Run, sourcing: Sourcing) -> None:
         self.run = run
-        self.made = {sourced.component.name: (sourced, srpm) for sourced, srpm in sourcing.made}
-        self.headers = {name: read_header(srpm.path) for name, (_, srpm) in self.made.items()}
-        self.order = order_of_srpms(run, sourcing, self.headers)
-        self.workshops = open_workshops(run, [sourced for sourced, _ in self.made.values()])
+        self.ordered = order_of_srpms(run, sourcing)
+        self.workshops = open_workshops(run, [sourced for sourced, _ in sourcing.made])
         self.rpms: dict[str, tuple[LocalRpm, ...]] = {}
         self.unknown: dict[str, str] = {}  # component → why it would be built
 
     def explain(self, name: str) -> Explanation:
         """The explanation of one component; what it needs is looked at first."""
-        needs = self.order.needs[name]
-        for wave in self.order.waves:
+        order = self.ordered.order
+        if name in order.stuck:
+            circles = "; ".join(" → ".join(cycle) for cycle in order.cycles)
+            raise InputError(
+                f"{name} waits for a circle of build dependencies",
+                why=circles,
+                todo="declare a first pass by components.NAME.bootstrap in repos.yaml",
+            )
+        needs = order.needs[name]
+        for wave in order.waves:
             for one in wave:
                 if one in needs:
                     self._settle(one)
-        sourced, srpm = self.made[name]
+        sourced, srpm = self.ordered.made[name]
         last = self.run.ledger.latest("build", name)
         workshop = self._workshop(sourced)
         pending = [one for one in needs if one in self.unknown]
@@ -124,21 +130,22 @@ class _Walk:
             return
         last = self.run.ledger.latest("build", name)
         self.rpms[name] = found.rpms or (kept_packages(last, self.run.workspace) if last else ())
-        waits = [one for one in self.order.needs[name] if one in self.unknown]
+        waits = [one for one in self.ordered.order.needs[name] if one in self.unknown]
         if found.earlier is None or waits:
             self.unknown[name] = f"waits for {waits[0]}" if waits else "its inputs changed"
 
     def _examine(self, name: str) -> Examined:
-        sourced, srpm = self.made[name]
-        local = [rpm for one in self.order.needs[name] for rpm in self.rpms.get(one, ())]
+        sourced, srpm = self.ordered.made[name]
+        local = [rpm for one in self.ordered.needs(name) for rpm in self.rpms.get(one, ())]
         job = Job(
             component=name,
             commit=sourced.component.commit,
             srpm=srpm.path,
             srpm_sha256=srpm.sha256,
-            header=self.headers[name],
+            header=self.ordered.headers[name],
             local=tuple(local),
             cpus=1,
+            macros=self.ordered.macros.get(name, ()),
         )
         return examine(job, self._workshop(sourced), self.run.workspace, self.run.ledger)
 

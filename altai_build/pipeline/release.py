@@ -338,6 +338,7 @@ def _directories(repository: Repository) -> list[tuple[str, bool]]:
 
 
 def _build_records(building: Building) -> tuple[BuildRecord, ...]:
+    order = building.planned.order
     records = []
     for row in building.rows:
         built = building.built.get(row.component)
@@ -352,7 +353,9 @@ def _build_records(building: Building) -> tuple[BuildRecord, ...]:
                 seconds=row.seconds,
                 buildroot=digest,
                 log=_log_name(row.component) if row.log else "",
-                needs=building.planned.order.needs.get(row.component, ()),
+                needs=tuple(
+                    one for one in order.needs.get(row.component, ()) if one not in order.first_passes
+                ),
             )
         )
     return tuple(records)

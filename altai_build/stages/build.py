@@ -77,6 +77,7 @@ class Job:
     header: RpmHeader
     local: tuple[LocalRpm, ...]
     cpus: int
+    macros: tuple[tuple[str, str], ...] = ()  # of a declared bootstrap, over the target's
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,7 @@ def _inputs(job: Job, workshop: Workshop, buildroot: Buildroot) -> tuple[tuple[s
         ("builder", f"{workshop.builder.name} {workshop.builder.version()}"),
         ("target", workshop.config.digest),
         ("macros", json.dumps(sorted(workshop.target.macros))),
+        *((f"bootstrap {name}", value) for name, value in job.macros),
         ("source package", job.srpm_sha256),
         *((f"{BUILDROOT}{name}", value) for name, value in sorted(packages)),
     )
@@ -272,6 +274,7 @@ def _make(
             result_dir=result,
             source_date_epoch=int(job.header.build_time.timestamp()),
             jobs=job.cpus,
+            macros=job.macros,
         )
         outcome = workshop.make(request, examined.buildroot)
         if outcome.failure is not None:

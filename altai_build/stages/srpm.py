@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from altai_build import __version__
-from altai_build.config import Config
+from altai_build.config import Bootstrap, Config
 from altai_build.errors import AltaiError, BuildFailed, InputError
 from altai_build.ledger import Artefact, Ledger, Record
 from altai_build.model.component import Kind
@@ -71,19 +71,23 @@ class SrpmMaker:
     )
     source_cache: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)  # component → file → bytes
 
-    def make(self, sourced: Sourced, *, rebuild: int = 0) -> Srpm:
+    def make(self, sourced: Sourced, *, rebuild: int = 0, bootstrap: Bootstrap | None = None) -> Srpm:
         """The source package of a component, from the workspace when nothing that made it has changed.
 
-        `rebuild` numbers a repeated build of one commit with other build dependencies. Raises InputError for
-        anything missing or unreadable (all missing sources at once), BuildFailed when rpmbuild refuses the spec.
+        `rebuild` numbers a repeated build of one commit with other build dependencies; `bootstrap` makes the package
+        of a first pass, whose release is lower than that of the second. Raises InputError for anything missing or
+        unreadable (all missing sources at once), BuildFailed when rpmbuild refuses the spec.
         """
         started = time.monotonic()
         component = sourced.component
         macros, arch = self.config.macros_for(component.repository)
+        macros.update(bootstrap.all_macros if bootstrap else {})
+        stamp = f"{self.config.stamp}.{rebuild}" if rebuild else self.config.stamp
+        stamp = f"0.bootstrap.{stamp}" if bootstrap else stamp
         info = self._evaluated(sourced, macros, arch) if sourced.info.unknown else sourced.info
         files = self._collect(sourced, info)
         parts = self._parts(sourced) if any(file.archive for file in files) else ()
-        inputs = self._inputs(sourced, info, files, parts, (macros, arch), rebuild)
+        inputs = self._inputs(sourced, info, files, parts, (macros, arch), stamp)
         key = hashlib.sha256(json.dumps(inputs).encode("utf-8", "surrogateescape")).hexdigest()
         if (known := self._known(key)) is not None:
             return known
@@ -91,7 +95,7 @@ class SrpmMaker:
             component.commit, component.path if component.kind is Kind.SPEC else None
         )
         when = sourced.store.info(component.commit).time
-        text = self._stamped(sourced, info, history, when, rebuild)
+        text = self._stamped(sourced, info, history, when, stamp)
         with scratch_directory(self.workspace.scratch, "srpm") as scratch:
             self._lay_out(scratch, sourced, info, files, parts, text, when)
             made = self._rpmbuild(scratch, sourced, macros, arch, when)
@@ -244,11 +248,10 @@ class SrpmMaker:
         files: list[_File],
         parts: tuple[Part, ...],
         target: tuple[Mapping[str, str], str],
-        rebuild: int,
+        stamp: str,
     ) -> list[tuple[str, str]]:
         component = sourced.component
         macros, arch = target
-        stamp = self.config.stamp
         inputs = [
             ("recipe", RECIPE),
             ("tool", __version__),
@@ -259,7 +262,6 @@ class SrpmMaker:
             ("spec text", hashlib.sha256(encode(sourced.text)).hexdigest()),
             ("prefix", info.prefix or ""),
             ("stamp", stamp),
-            ("rebuild", str(rebuild)),
             ("macros", json.dumps(sorted(macros.items()))),
             ("arch", arch),
         ]
@@ -278,13 +280,10 @@ class SrpmMaker:
 
     # ---- making ----------------------------------------------------------------------------------------------
 
-    def _stamped(self, sourced: Sourced, info: SpecInfo, count: int, when: int, rebuild: int) -> str:
+    def _stamped(self, sourced: Sourced, info: SpecInfo, count: int, when: int, stamp: str) -> str:
         component = sourced.component
-        template = self.config.stamp
-        if rebuild:
-            template = f"{template}.{rebuild}"
         try:
-            text = stamp_release(sourced.text, info, template, count=count, commit=component.commit)
+            text = stamp_release(sourced.text, info, stamp, count=count, commit=component.commit)
         except ValueError as error:
             raise InputError(
                 f"{component.path}/{component.spec} cannot be stamped",

@@ -123,6 +123,7 @@ class ChrootBuilder:
         macros = {
             **dict(self.config.macros),
             **dict(self.macros),
+            **dict(request.macros),
             "_topdir": _TOP,
             "_rpmfilename": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
             "_buildhost": BUILD_HOST,

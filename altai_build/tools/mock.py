@@ -182,6 +182,7 @@ class MockBuilder:
             "_smp_mflags": f"-j{request.jobs}",
             "_smp_build_ncpus": str(request.jobs),
             **dict(self.macros),
+            **dict(request.macros),
         }
 
     def _write_config(self, request: BuildRequest, directory: Path) -> Path:

@@ -69,14 +69,17 @@ def make_files(name: str, **settings: str) -> dict[str, Entry]:
     return {f"{name}.spec": make_spec(name, **settings), "README": f"This is {name}.\n"}
 
 
-def unpack(srpm: Path) -> dict[str, bytes]:
-    """The files of a source package, by name."""
+def unpack(srpm: Path, *, whole: bool = False) -> dict[str, bytes]:
+    """The files of a package, by name, or by their `whole` path."""
     with open(srpm, "rb") as package:
         made = subprocess.run(
             ["rpm2archive", "--nocompression", "-"], stdin=package, capture_output=True, check=True
         )
     with tarfile.open(fileobj=io.BytesIO(made.stdout)) as tar:
-        return {one.name.rpartition("/")[2]: _bytes(tar, one) for one in tar if one.isreg()}
+        files = [one for one in tar if one.isreg()]
+        return {
+            one.name.lstrip("./") if whole else one.name.rpartition("/")[2]: _bytes(tar, one) for one in files
+        }
 
 
 def members(archive: bytes) -> dict[str, str]:

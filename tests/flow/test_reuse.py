@@ -1,0 +1,157 @@
+"""What is built again and what is not, and that `explain` knows why: real builds of small components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.builds import Site, small
+from tests.kit.git import Entry
+from tests.kit.superprojects import World, make_spec
+
+ROOF, FLOOR = "repos/roof", "repos/floor"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all sites of this file, so that they share the base root."""
+    return tmp_path_factory.mktemp("reuse")
+
+
+@pytest.fixture
+def site(testbed: Path, folder: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    place = folder / request.node.name
+    yield Site(
+        world=World(place), testbed=testbed, workspace=place / "ws", more=getattr(request, "param", "")
+    )
+
+
+def pair(site: Site, **floor: str) -> None:
+    """`roof` is built with `floor`."""
+    site.world.component(FLOOR, small("floor", **floor))
+    if ROOF not in site.world.components:
+        site.world.component(ROOF, small("roof", needs=("floor",)))
+    site.world.pin()
+
+
+def statuses(rows: dict[str, dict[str, str]]) -> dict[str, str]:
+    return {name: row["status"] for name, row in rows.items()}
+
+
+def test_dependants_are_built_again_only_for_what_their_build_could_see(site: Site) -> None:
+    pair(site)
+    assert statuses(site.build()) == {"floor": "built", "roof": "built"}
+    assert statuses(site.build()) == {"floor": "reused", "roof": "reused"}
+    pair(site, notes="nothing of this is in the package")
+    rows = site.build()
+    assert statuses(rows) == {"floor": "built", "roof": "reused"}
+    assert (
+        "floor.noarch came from another commit, but nothing that its build could see" in rows["roof"]["reason"]
+    )
+    pair(site, text="other words")
+    rows = site.build()
+    assert statuses(rows) == {"floor": "built", "roof": "built"}
+    assert rows["roof"]["reason"].endswith("its buildroot differs in floor.noarch")
+
+
+def test_laxer_policies_let_less_of_a_rebuilt_package_count(site: Site) -> None:
+    pair(site)
+    site.build()
+    pair(site, text="other words")
+    assert statuses(site.build("--dependants", "headers")) == {"floor": "built", "roof": "reused"}
+    pair(site, tags="Provides: floor-api = 2")
+    assert statuses(site.build("--dependants", "headers")) == {"floor": "built", "roof": "built"}
+    pair(site, version="2.0", tags="Provides: floor-api = 3")
+    assert statuses(site.build("--dependants", "never")) == {"floor": "built", "roof": "reused"}
+    assert statuses(site.build()) == {"floor": "reused", "roof": "built"}
+
+
+@pytest.mark.parametrize("site", ["build: {dependants: never}"], indirect=True)
+def test_the_policy_can_stand_in_the_definition(site: Site) -> None:
+    pair(site)
+    site.build()
+    pair(site, text="other words")
+    assert statuses(site.build()) == {"floor": "built", "roof": "reused"}
+    assert statuses(site.build("--dependants", "rebuild")) == {"floor": "reused", "roof": "built"}
+
+
+def test_what_is_moved_or_comes_back_is_not_built_again(site: Site) -> None:
+    pair(site)
+    first = site.build()
+    moved = site.world.components.pop(FLOOR)
+    site.world.components["repos/deeper/floor"] = moved
+    site.world.urls["repos/deeper/floor"] = site.world.urls.pop(FLOOR)
+    site.world.super.commit({FLOOR: None})
+    site.world.pin()
+    rows = site.build()
+    assert statuses(rows) == {"floor": "reused", "roof": "reused"}
+    assert {name: row["rpms"] for name, row in rows.items()} == {n: r["rpms"] for n, r in first.items()}
+
+
+def test_explain_tells_key_by_key(site: Site) -> None:
+    pair(site)
+    told = site.call("explain", "roof", "--json").json
+    assert (told["would"], told["reason"]) == ("build", "it was never built in this workspace")
+    site.build()
+    told = site.call("explain", "roof", "--json").json
+    assert (told["would"], told["last_run"]["status"]) == ("reuse", "built")
+    assert {row["status"] for row in told["inputs"]} == {"same"}
+    assert told["key"] == told["last_build"]["key"]
+    pair(site, text="other words")
+    told = site.call("explain", "floor", "--json").json
+    changed = {row["name"] for row in told["inputs"] if row["status"] == "changed"}
+    assert (told["would"], changed) == ("build", {"source package", "source package: commit"})
+    told = site.call("explain", "roof", "--json").json
+    assert (told["would"], told["key"]) == ("unknown", None)
+    assert told["reason"].startswith("floor would be built first")
+    site.build("floor")
+    told = site.call("explain", "roof", "--json").json
+    assert (told["would"], told["reason"]) == ("build", "its buildroot differs in floor.noarch")
+    assert any(
+        line.startswith("a rebuild of floor.noarch that changes its version") for line in told["rebuilt_by"]
+    )
+
+
+def circle(site: Site) -> None:
+    """`egg` needs `hen`, and `hen` needs `egg` unless it is told to do without."""
+    spec = make_spec(
+        "hen",
+        tags="%bcond_with first\n%if %{without first}\nBuildRequires: egg\n%endif\nBuildArch: noarch",
+        install="mkdir -p %{buildroot}/usr/share/small\n"
+        "%if %{with first}\necho made of nothing > %{buildroot}/usr/share/small/hen\n"
+        "%else\ncat /usr/share/small/egg > %{buildroot}/usr/share/small/hen\n%endif",
+        files="/usr/share/small/hen",
+    )
+    hen: dict[str, Entry] = {"hen.spec": spec, "README": "hen\n"}
+    site.world.component("repos/hen", hen)
+    site.world.component("repos/egg", small("egg", needs=("hen",)))
+    site.world.component("repos/omelette", small("omelette", needs=("hen", "egg")))
+    site.world.pin()
+
+
+def test_a_circle_is_shown_whole_and_blocks_only_itself(site: Site) -> None:
+    circle(site)
+    site.world.component("repos/stone", small("stone"))
+    site.world.pin()
+    answer = site.call("build", "--json")
+    assert answer.code == 5
+    rows = {row["component"]: row for row in answer.json}
+    assert statuses(rows) == {"egg": "failed", "hen": "failed", "omelette": "blocked", "stone": "built"}
+    assert "egg → hen → egg" in rows["hen"]["reason"]
+
+
+@pytest.mark.parametrize("site", ["components: {hen: {bootstrap: {with: [first]}}}"], indirect=True)
+def test_a_declared_bootstrap_opens_the_circle(site: Site) -> None:
+    circle(site)
+    waves = [[one["component"] for one in wave] for wave in site.call("plan", "--json").json["waves"]]
+    assert waves == [["hen (first pass)"], ["egg"], ["hen"], ["omelette"]]
+    rows = site.build()
+    assert statuses(rows) == {"egg": "built", "hen": "built", "omelette": "built"}
+    # The second pass of the hen was made of the egg of the first.
+    (rpm,) = rows["omelette"]["rpms"]
+    text = site.read(rpm, "usr/share/small/omelette")
+    assert text == "omelette: hello\negg: hello\nmade of nothing\negg: hello\nmade of nothing\n"
+    assert not [one for row in rows.values() for one in row["rpms"] if "0.bootstrap." in Path(one).name]
+    assert statuses(site.build()) == {"egg": "reused", "hen": "reused", "omelette": "reused"}

@@ -1,0 +1,95 @@
+"""Superprojects of small components that are really built, in the testbed's root, each in a workspace of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.kit.cli import Answer, altai_build
+from tests.kit.git import Entry
+from tests.kit.superprojects import World, make_spec, unpack
+
+_REPOS = """\
+project: small
+superproject: {{path: ., components: [repos], root: false}}
+targets: {{testbed: {{mock_config: testbed-x86_64, arch: x86_64, macros: {{dist: .tb}}}}}}
+keys: {{small: {{file: key, signs: true}}}}
+repositories: {{small: {{source: superproject, target: testbed, key: small}}}}
+release: {{baseurl: "http://127.0.0.1:1"}}
+{more}
+"""
+
+
+@dataclass
+class Site:
+    """A superproject and the workspace that its builds happen in; base roots are shared by all sites of a folder."""
+
+    world: World
+    testbed: Path
+    workspace: Path
+    more: str = ""
+    definition: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        configs = self.world.folder / "definition" / "mock-configs"
+        configs.mkdir(parents=True, exist_ok=True)
+        for config in (self.testbed / "mock-configs").iterdir():
+            shutil.copy(config, configs)
+        self.definition = configs.parent / "repos.yaml"
+        self.definition.write_text(_REPOS.format(more=self.more), encoding="utf-8")
+        shared = self.world.folder.parent / "roots"
+        shared.mkdir(exist_ok=True)
+        self.workspace.mkdir(parents=True, exist_ok=True)
+        if not (self.workspace / "roots").exists():
+            (self.workspace / "roots").symlink_to(shared)
+
+    def call(self, *words: str) -> Answer:
+        """One call of altai-build on the superproject."""
+        options = [
+            "--config",
+            str(self.definition),
+            "--workspace",
+            str(self.workspace),
+            "--builder",
+            "chroot",
+        ]
+        return altai_build(*options, *words, cwd=self.world.super.path)
+
+    def build(self, *words: str) -> dict[str, dict[str, Any]]:
+        """The rows of a build that must succeed, by component."""
+        answer = self.call("build", *words, "--json")
+        assert answer.code == 0, answer.err
+        return {row["component"]: row for row in answer.json}
+
+    def read(self, rpm: str, path: str) -> str:
+        """The text of a file in a package."""
+        return unpack(Path(rpm), whole=True)[path].decode()
+
+
+def small(
+    name: str,
+    version: str = "1.0",
+    *,
+    needs: tuple[str, ...] = (),
+    text: str = "hello",
+    tags: str = "",
+    notes: str = "",
+    install: str = "",
+) -> Mapping[str, Entry]:
+    """A component whose package holds a file of what the files of its build dependencies hold and of its own text."""
+    inputs = " ".join(f"/usr/share/small/{one}" for one in needs)
+    spec = make_spec(
+        name,
+        version,
+        tags="\n".join(
+            ["BuildArch: noarch", *(f"BuildRequires: {one}" for one in needs), *([tags] if tags else [])]
+        ),
+        install=install
+        or f"mkdir -p %{{buildroot}}/usr/share/small && cat README {inputs} > %{{buildroot}}/usr/share/small/{name}",
+        files=f"/usr/share/small/{name}",
+    )
+    # What is in the repository and in no package: NOTES tells commits apart that make the same.
+    return {f"{name}.spec": spec, "README": f"{name}: {text}\n", "NOTES": f"{notes}\n"}
