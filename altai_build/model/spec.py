@@ -11,7 +11,7 @@ _SECTION = re.compile(
     r"^%(description|package|prep|build|install|check|clean|pre|post|preun|postun|pretrans|posttrans|trigger\w*"
     r"|file\w*|files|changelog|generate_buildrequires|conf|verifyscript|sepolicy|sourcelist|patchlist)\b"
 )
-_RELEASE = re.compile(r"^(?P<head>\s*Release\s*:[ \t]*)(?P<value>.*?)(?P<tail>[ \t]*)$", re.IGNORECASE)
+_RELEASE = re.compile(r"^(?P<head>\s*Release\s*:[ \t]*)(?P<value>.*?)(?P<tail>[ \t\r]*)$", re.IGNORECASE)
 _DIST = re.compile(r"%\{\??dist\}|%\??dist\b")
 _CHANGELOG = re.compile(r"^%changelog\b.*$", re.MULTILINE)
 _ENTRY = re.compile(
