@@ -98,7 +98,7 @@ class Waiver:
 
 @dataclass(frozen=True)
 class Finding:
-    """One result of a check: which rule, how bad, about what, in words; waived ones are notes that name their waiver."""
+    """One result of a check: which rule, how bad, about what, in words; a waived one is a note with its waiver."""
 
     rule: str
     severity: Severity

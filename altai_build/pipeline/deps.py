@@ -10,13 +10,13 @@ from pathlib import Path
 from altai_build.config import Source
 from altai_build.config.lockfile import dump_lock, load_lock
 from altai_build.errors import BuildFailed, InputError
+from altai_build.model.compat import unreadable
 from altai_build.model.lock import LOCK_NAME, Change, Lock, LockedPackage
 from altai_build.model.package import RpmHeader
 from altai_build.model.plan import Status
 from altai_build.model.release import MANIFEST, MirrorOrigin, manifest_from_json
 from altai_build.pipeline.builds import Building, build_all, make_plan
 from altai_build.pipeline.run import Run
-from altai_build.stages.compat import unreadable
 from altai_build.stages.deps import (
     Upstream,
     close_over,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from pathlib import Path
 
-from altai_build.errors import InputError
 from altai_build.model.audit import Severity
 from altai_build.model.release import ReleasedPackage, SpecOrigin
 from altai_build.rules.view import Fault, Outcome, ReleaseView, judge
 from altai_build.tools.repodata import Repodata, package_names
-from altai_build.tools.rpmkeys import verify_signatures
 
 
 def check_packages_listed(view: ReleaseView) -> Outcome:
@@ -22,7 +21,7 @@ def check_packages_listed(view: ReleaseView) -> Outcome:
         if not isinstance(found, str) and not found.faults:  # those are told by the rule `repodata`
             here = set(package_names(view.directory / name))
             examined += max(1, len(here))  # an empty repository is rightly described by empty metadata
-            faults += _compare(name, here, found, manifest[name], view.digests)
+            faults += _compare(view.directory / name, name, here, found, manifest[name], view.digests)
     unknown = manifest.keys() - {repository.name for repository in view.repositories}
     faults += [
         Fault(name, "the manifest has packages of a repository that it does not declare")
@@ -31,7 +30,12 @@ def check_packages_listed(view: ReleaseView) -> Outcome:
     return Outcome(examined, faults)
 
 
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
 def _compare(
+    folder: Path,
     repository: str,
     here: set[str],
     repodata: Repodata,
@@ -51,6 +55,8 @@ def _compare(
         said, listed = manifest[file], indexed[file]
         if not digests.get(subject) == listed.sha256 == said.sha256:
             faults.append(Fault(subject, "the SHA-256 of file, metadata and manifest are not the same"))
+        if not _size(folder / file) == listed.size == said.size:
+            faults.append(Fault(subject, "the size of file, metadata and manifest is not the same"))
         if (said.nevra, said.sourcerpm) != (listed.nevra, listed.sourcerpm):
             faults.append(Fault(subject, f"the manifest calls it {said.nevra}, it is {listed.nevra}"))
     return faults
@@ -63,12 +69,9 @@ def check_package_signatures(view: ReleaseView) -> Outcome:
     packages = view.manifest.packages if view.manifest else ()
     signers = {(package.repository, package.file): package.signer for package in packages}
     for repository in view.repositories:
-        folder = view.directory / repository.name
-        try:
-            paths = [folder / name for name in package_names(folder)]
-            checks = verify_signatures(paths, [view.key_file(repository.key)])
-        except (InputError, OSError) as error:
-            faults.append(Fault(repository.name, getattr(error, "why", "") or str(error)))
+        checks = view.signature_checks[repository.name]
+        if isinstance(checks, str):
+            faults.append(Fault(repository.name, checks))
             continue
         examined += len(checks)
         weak: Counter[tuple[str, Severity]] = Counter()
@@ -88,16 +91,16 @@ def check_package_signatures(view: ReleaseView) -> Outcome:
 
 def check_duplicates(view: ReleaseView) -> Outcome:
     """One NEVRA names one file: a client that is offered two takes either."""
-    packages = view.manifest.packages if view.manifest else ()
     places: dict[str, list[str]] = defaultdict(list)
-    for package in packages:
-        places[str(package.nevra)].append(f"{package.repository}/{package.file}")
+    for name, found in view.repodata.items():
+        for package in () if isinstance(found, str) else found.packages:
+            places[str(package.nevra)].append(f"{name}/{package.location}")
     faults = [
         Fault(nevra, f"it is there more than once: {', '.join(sorted(files))}")
         for nevra, files in sorted(places.items())
         if len(files) > 1
     ]
-    return Outcome(len(packages), faults)
+    return Outcome(sum(len(files) for files in places.values()), faults)
 
 
 def check_source_packages(view: ReleaseView) -> Outcome:

@@ -1,4 +1,4 @@
-"""A release as it lies in its folder, and the words in which a rule answers."""
+"""A release as it lies in its folder, what is known around it, and the words in which a rule answers."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date, datetime, timezone
 from functools import cached_property
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.audit import Severity, SignatureCheck
+from altai_build.model.audit import Severity, SignatureCheck, Waiver
+from altai_build.model.package import RpmHeader
 from altai_build.model.release import (
     KEY_PREFIX,
     MANIFEST,
+    Compat,
     Manifest,
     ReleasedRepository,
     manifest_from_json,
 )
 from altai_build.tools.files import sha256_file
-from altai_build.tools.repodata import Repodata, read_repodata
+from altai_build.tools.metadata import RepositoryMetadata
+from altai_build.tools.repodata import Repodata, package_names, read_repodata
+from altai_build.tools.rpmfile import read_header
+from altai_build.tools.rpmkeys import verify_signatures
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,40 @@ class Rule:
     check: Callable[[ReleaseView], Outcome]
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known beside the release; the defaults are what somebody knows who has nothing but its folder."""
+
+    compat: Compat = Compat.MODERN  # what the clients can read
+    arch: str = "x86_64"
+    base: Callable[[], Sequence[RepositoryMetadata]] | None = None  # the system's own; may raise InputError
+    earlier: tuple[Path, ...] = ()  # the folders of the releases before it, oldest first
+    source_repositories: tuple[
+        tuple[str, str], ...
+    ] = ()  # (repository, where the sources of its packages are)
+    horizon_days: int = 90
+    waivers: tuple[Waiver, ...] = ()
+    cache: Path | None = None  # where the solver keeps what it has read; None: nowhere
+    now: datetime | None = None
+
+    @property
+    def today(self) -> date:
+        """The day that waivers and keys are held against."""
+        return (self.now or datetime.now(timezone.utc)).date()
+
+
 class ReleaseView:
     """A release as it lies in its folder; what several rules need is read once."""
 
-    def __init__(self, directory: Path, trusted: Sequence[tuple[str, Path]]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        trusted: Sequence[tuple[str, Path]],
+        around: Surroundings = Surroundings(),
+    ) -> None:
         self.directory = directory
         self.trusted = tuple(trusted)
+        self.around = around
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -104,6 +138,40 @@ class ReleaseView:
             except InputError as error:
                 found[repository.name] = error.why
         return found
+
+    @cached_property
+    def signature_checks(self) -> dict[str, tuple[SignatureCheck, ...] | str]:
+        """Each declared repository's packages judged by its own key, or why they cannot be."""
+        found: dict[str, tuple[SignatureCheck, ...] | str] = {}
+        for repository in self.repositories:
+            folder = self.directory / repository.name
+            try:
+                paths = [folder / name for name in package_names(folder)]
+                found[repository.name] = verify_signatures(paths, [self.key_file(repository.key)])
+            except (InputError, OSError) as error:
+                found[repository.name] = getattr(error, "why", "") or str(error)
+        return found
+
+    @cached_property
+    def headers(self) -> dict[str, RpmHeader]:
+        """`repository/file` → header of the packages with good signatures; of others nothing should be believed."""
+        return {
+            f"{repository}/{check.path.name}": read_header(check.path)
+            for repository, checks in self.signature_checks.items()
+            if not isinstance(checks, str)
+            for check in checks
+            if check.good
+        }
+
+    @cached_property
+    def binary_headers(self) -> dict[str, RpmHeader]:
+        """The headers of what clients can install."""
+        offered = {repository.name for repository in self.repositories if not repository.source}
+        return {
+            subject: header
+            for subject, header in self.headers.items()
+            if subject.rpartition("/")[0] in offered and not header.is_source
+        }
 
     def key_file(self, name: str) -> Path:
         """Where the release keeps a public key."""

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.audit import Finding, Verification
-from altai_build.rules import metadata, packages
-from altai_build.rules.view import Fault, ReleaseView, Rule
+from altai_build.model.audit import WAIVERS, Finding, Severity, Verification, waive
+from altai_build.rules import clients, closure, files, history, metadata, packages
+from altai_build.rules.view import Fault, ReleaseView, Rule, Surroundings
+
+NOTHING_ELSE = Surroundings()  # what somebody knows who has nothing but the release
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -82,14 +84,68 @@ RULES: tuple[Rule, ...] = (
         cure="publish the release again under the next version",
         check=metadata.check_repo_file,
     ),
+    Rule(
+        id="readable",
+        reason="a package, key or index of a newer kind than the target's programs cannot be used there",
+        cure="mend the macros of the target's mock configuration, or the kind of the key, and release again",
+        check=clients.check_readable,
+    ),
+    Rule(
+        id="key-expiry",
+        reason="clients refuse new signatures of an expired key, and a new key has to reach them before that",
+        cure="extend the key, or introduce its successor with the next release",
+        check=clients.check_key_expiry,
+    ),
+    Rule(
+        id="stray-files",
+        reason="what nobody put there on purpose may be what an attacker put there",
+        cure="find out where the file comes from; restore the release from another copy",
+        check=files.check_stray_files,
+    ),
+    Rule(
+        id="sources",
+        reason="the sources of everything built here are published with it",
+        cure="put both into the release, or leave both out, and release again",
+        check=history.check_sources,
+    ),
+    Rule(
+        id="same-bytes",
+        reason="the same NEVRA never names other bytes: caches, mirrors and installed machines rely on it",
+        cure="take the file of the earlier release, or give the new one another version or release number",
+        check=history.check_same_bytes,
+    ),
+    Rule(
+        id="closure",
+        reason="a package whose requirements nobody meets cannot be installed, and stops the update of others",
+        cure="add what is missing (specs/, a mirror, `deps lock`), or mend the requirement",
+        check=closure.check_closure,
+    ),
+    Rule(
+        id="file-conflicts",
+        reason="rpm refuses to install two packages that bring different files of one name",
+        cure="move one of the files, or say Conflicts: or Obsoletes: where the packages exclude one another",
+        check=files.check_file_conflicts,
+    ),
+    Rule(
+        id="permissions",
+        reason="what may become root, or be changed by everybody, is seen by somebody before it is installed",
+        cure="look at the named file; a waiver (repos.yaml) says that it is wanted",
+        check=files.check_permissions,
+    ),
 )
 
 
-def verify_release(directory: Path, *, trusted: Sequence[tuple[str, Path]] = ()) -> Verification:
+def verify_release(
+    directory: Path,
+    *,
+    trusted: Sequence[tuple[str, Path]] = (),
+    around: Surroundings = NOTHING_ELSE,
+) -> Verification:
     """Every finding about the release in `directory`.
 
     `trusted` are (name, file) of the keys that the configuration names: without them the release is only shown to
-    agree with the keys it brings along. Raises InputError when there is no such folder.
+    agree with the keys it brings along. `around` is what else is known: the system it is for, earlier releases,
+    waivers. Raises InputError when there is no such folder.
     """
     if not directory.is_dir():
         raise InputError(
@@ -97,10 +153,26 @@ def verify_release(directory: Path, *, trusted: Sequence[tuple[str, Path]] = ())
             why="it is not a folder",
             todo="`altai-build releases` lists what is published",
         )
-    view = ReleaseView(directory, trusted)
+    view = ReleaseView(directory, trusted, around)
     findings = [finding for rule in RULES for finding in _apply(rule, view)]
+    findings += _unknown_rules(around)
     release = view.manifest.version if view.manifest else directory.name
-    return Verification(release=release, findings=tuple(findings))
+    return Verification(release=release, findings=waive(findings, around.waivers, around.today))
+
+
+def _unknown_rules(around: Surroundings) -> list[Finding]:
+    """A waiver whose rule is misspelt would waive nothing, and nobody would know."""
+    known = {rule.id for rule in RULES}
+    return [
+        Finding(
+            rule=WAIVERS,
+            severity=Severity.WARNING,
+            subject=f"{one.rule}: {one.subject}",
+            message=f"there is no rule {one.rule!r}; there are {', '.join(sorted(known))}",
+        )
+        for one in around.waivers
+        if one.rule not in known
+    ]
 
 
 def _apply(rule: Rule, view: ReleaseView) -> list[Finding]:

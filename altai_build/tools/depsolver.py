@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import solv
 
+from altai_build.errors import InputError
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import Dependency, RpmHeader
 from altai_build.tools.files import make_directory, sha256_file
 from altai_build.tools.metadata import RepositoryMetadata
+from altai_build.tools.repodata import write_plain
 
 _SOLV_FORMAT = "1"  # part of a cache file's name; libsolv refuses files of another format itself
 
@@ -246,11 +250,14 @@ class Solver:
             stream.close()
             if loaded:
                 return
-        stream = solv.xfopen(str(path))
-        repo.add_rpmmd(
-            stream, "FL" if flags else language, flags | (solv.Repo.REPO_LOCALPOOL if flags else 0)
-        )
-        stream.close()
+        with _readable(path) as plain:
+            stream = solv.xfopen(str(plain))
+            if stream is None:
+                raise InputError(f"{path} cannot be read", why="libsolv does not open it")
+            repo.add_rpmmd(
+                stream, "FL" if flags else language, flags | (solv.Repo.REPO_LOCALPOOL if flags else 0)
+            )
+            stream.close()
         if not flags:
             self._write(repo, cached)
 
@@ -371,6 +378,18 @@ class Solver:
             checksum=(checksum.typestr(), checksum.hex()),
             size=one.lookup_num(solv.SOLVABLE_DOWNLOADSIZE),
         )
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[Path]:
+    """The metadata file as libsolv's build on the package index can read it: gz or plain, and not zstd, xz or bz2."""
+    if path.suffix in (".gz", ".xml"):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="altai-solv.") as scratch:
+        plain = Path(scratch, path.stem)
+        write_plain(path, plain)
+        yield plain
 
 
 _FLAGS = {

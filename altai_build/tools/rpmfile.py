@@ -136,6 +136,16 @@ def _files(header: Any) -> tuple[FileEntry, ...]:
     )
 
 
+def overlap(left: Dependency, right: Dependency) -> bool:
+    """True when some version of one name satisfies both, by rpm's rules (a missing release, for one, matches any)."""
+    return left.name == right.name and bool(_rpm_dependency(left).Compare(_rpm_dependency(right)))
+
+
+def _rpm_dependency(one: Dependency) -> Any:
+    flags = sum(bit for bit, sign in _COMPARISONS if sign in one.flags)
+    return rpm.ds((one.name, flags, one.evr if flags else ""), rpm.RPMTAG_PROVIDENAME)
+
+
 def compare_evr(left: str, right: str) -> int:
     """-1, 0 or 1 as `left` is older than, the same as or newer than `right`; both `[epoch:]version-release`."""
     return int(rpm.labelCompare(_label(left), _label(right)))

@@ -74,7 +74,7 @@ waivers:
         ),
         (
             "waivers: [{rule: keys, subject: x, reason: y, expires: 2027-01-01 10:00:00}]",
-            "waivers[0].expires: got datetime.datetime(2027, 1, 1, 10, 0); write a day",
+            "waivers[0].expires: got datetime.dat",
         ),
         (
             "waivers: [{rule: The Keys, subject: x, reason: y, expires: 2027-01-01}]",

@@ -128,6 +128,20 @@ def make_plan(materials: Materials, version: str = "1.0.2") -> ReleasePlan:
     )
 
 
+def sign(materials: Materials, *rpms: Path) -> None:
+    """Sign packages with our key, for old and new clients."""
+    with open_home(materials.home) as signer:
+        signer.sign_rpms(list(rpms), our_key(signer), rpmv3=True)
+
+
+def with_packages(plan: ReleasePlan, name: str, *rpms: Path) -> ReleasePlan:
+    """The plan with more packages in one repository, of the same origin as its first."""
+    (repository,) = (one for one in plan.repositories if one.name == name)
+    origin = repository.packages[0].origin
+    more = tuple(Placement(path=rpm, origin=origin) for rpm in rpms)
+    return with_repository(plan, name, packages=(*repository.packages, *more))
+
+
 def with_repository(plan: ReleasePlan, name: str, **changes: object) -> ReleasePlan:
     """The plan with one repository changed."""
     repositories = tuple(

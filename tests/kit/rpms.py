@@ -57,8 +57,13 @@ def build_rpm(
     obsoletes: Sequence[str] = (),
     conflicts: Sequence[str] = (),
     payload: str = "w1.gzdio",
+    attributes: Mapping[str, str] | None = None,
 ) -> BuiltRpms:
-    """Build a package that holds the given files (path: text) and put it and its source package into `folder`."""
+    """Build a package that holds the given files (path: text) and put it and its source package into `folder`.
+
+    `attributes` gives lines of %files something before them, such as `%attr(4755, root, root)`; of a path that is not
+    among the files it makes a folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     contents = {f"/usr/share/{name}/greeting": f"hello from {name}\n"} if files is None else files
     tags = [f"Requires: {one}" for one in requires] + [f"Provides: {one}" for one in provides]
@@ -68,6 +73,10 @@ def build_rpm(
         for number, (path, text) in enumerate(contents.items()):
             Path(top, f"content{number}").write_text(text, encoding="utf-8")
             install.append(f"install -D -m 644 {top}/content{number} %{{buildroot}}{path}")
+        before = attributes or {}
+        folders = [path for path in before if path not in contents]
+        install += [f"mkdir -p %{{buildroot}}{path}" for path in folders]
+        listed = [f"{before.get(path, '')} {path}".strip() for path in (*contents, *folders)]
         spec = Path(top, f"{name}.spec")
         spec.write_text(
             _SPEC.format(
@@ -80,7 +89,7 @@ def build_rpm(
                 changelog=changelog,
                 tags="\n".join(tags),
                 install="\n".join(install),
-                files="\n".join(contents),
+                files="\n".join(listed),
             ),
             encoding="utf-8",
         )

@@ -181,9 +181,9 @@ FOCUS_GONE = {("checksums", FOCUS), ("packages-listed", FOCUS)}
         ),
         (change_manifest, {("checksums", "release.json"), ("metadata-signatures", "release.json")}),
         (remove_signature, {("checksums", "release.json.asc"), ("metadata-signatures", "release.json")}),
-        (add_file, {("checksums", "notes.txt")}),
-        (link_out, {("plain-files", "passwd")}),
-        (link_folder, {("plain-files", "also")}),
+        (add_file, {("checksums", "notes.txt"), ("stray-files", "notes.txt")}),
+        (link_out, {("plain-files", "passwd"), ("stray-files", "passwd")}),
+        (link_folder, {("plain-files", "also"), ("stray-files", "also")}),
         (switch_checks_off, {("checksums", "altai.repo"), ("repo-file", "altai.repo")}),
     ],
 )
@@ -255,7 +255,10 @@ def test_the_same_package_in_two_repositories(materials: Materials, tmp_path: Pa
     plan = make_plan(materials)
     twice = (*plan.repositories[2].packages, plan.repositories[0].packages[0])
     release = make_release(tmp_path / "1.0.2", materials, with_repository(plan, "deps/misc", packages=twice))
-    assert found(verify_release(release)) == {("duplicates", "focus-1.0-3.el6.noarch")}
+    assert found(verify_release(release)) == {
+        ("duplicates", "focus-1.0-3.el6.noarch"),
+        ("sources", "deps/misc/focus-1.0-3.el6.noarch.rpm"),
+    }
 
 
 def test_a_package_that_yum_cannot_see(release: Path, materials: Materials) -> None:
@@ -297,7 +300,13 @@ def test_an_expired_key_is_one_warning_for_a_repository(tmp_path: Path, material
             "deps/epel",
             Severity.ERROR,
             "signed after the key expired on 2020-12-31 (2 packages)",
-        )
+        ),
+        (
+            "key-expiry",
+            "RPM-GPG-KEY-epel6",
+            Severity.WARNING,
+            f"{old.fingerprint[-16:]} (old <old@example.org>) expired on 2020-12-31",
+        ),
     ]
 
 
@@ -313,7 +322,8 @@ def test_weak_signatures_are_warnings(tmp_path: Path, materials: Materials, shar
     )
     answer = verify_release(release)
     assert answer.ok
-    assert {(one.subject, one.message) for one in answer.findings} == {
+    weaknesses = [one for one in answer.findings if one.rule == "package-signatures"]
+    assert {(one.subject, one.message) for one in weaknesses} == {
         ("deps/epel", "signed with a DSA-1024 key (1 packages)"),
         ("deps/epel", "signed with a SHA1 signature hash (1 packages)"),
     }

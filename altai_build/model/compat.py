@@ -26,25 +26,37 @@ _EL6_FEATURES = {
     "VersionedDependencies",
 }
 _EL6_PAYLOADS = ("none", "gzip", "bzip2", "lzma", "xz")
+_PAYLOADS = (*_EL6_PAYLOADS, "zstd")
 _EL6_ALGORITHMS = ("RSA", "DSA")
 _FEATURE = "rpmlib("
 
 
 def unreadable(compat: Compat, headers: Sequence[RpmHeader]) -> tuple[str, ...]:
-    """One line for each package that the target's rpm could not read or install; none for a modern target."""
-    if compat is not Compat.EL6:
-        return ()
+    """One line for each reason why the target's rpm could not read or install one of the packages."""
     return tuple(
-        f"  {header.nevra}: {reason}" for header in headers for reason in sorted(set(_el6_reasons(header)))
+        f"  {header.nevra}: {reason}" for header in headers for reason in unreadable_reasons(compat, header)
     )
+
+
+def unreadable_reasons(compat: Compat, header: RpmHeader) -> tuple[str, ...]:
+    """Why the target's rpm could not read or install a package; none when it can."""
+    reasons = _el6_reasons(header) if compat is Compat.EL6 else []
+    if header.payload_compressor not in _PAYLOADS:
+        reasons.append(f"its payload is compressed with {header.payload_compressor}, which no rpm 4 can read")
+    if header.file_digest_algorithm == "unknown":
+        reasons.append("the digests of its files are of a kind that no rpm 4 knows")
+    return tuple(sorted(set(reasons)))
 
 
 def _el6_reasons(header: RpmHeader) -> list[str]:
     reasons = []
-    if header.payload_compressor not in _EL6_PAYLOADS:
+    if header.payload_compressor in _PAYLOADS and header.payload_compressor not in _EL6_PAYLOADS:
         reasons.append(
             f"its payload is compressed with {header.payload_compressor}, which rpm 4.8 cannot read"
         )
+    signature = header.signature
+    if signature is not None and signature.algorithm not in _EL6_ALGORITHMS:
+        reasons.append(f"it is signed with {signature.algorithm}, which rpm 4.8 cannot check")
     for one in header.requires:
         if one.name.startswith(_FEATURE):
             feature = one.name[len(_FEATURE) :].rstrip(")")
@@ -55,11 +67,16 @@ def _el6_reasons(header: RpmHeader) -> list[str]:
 
 def unfit_keys(compat: Compat, keys: Sequence[tuple[str, PublicKey]]) -> tuple[str, ...]:
     """One line for each key (its name in repos.yaml, the key) that the target's rpm cannot check signatures of."""
-    if compat is not Compat.EL6:
-        return ()
     return tuple(
-        f"  keys.{name}: {key.key_id} is a key of the kind {key.algorithm}, and rpm 4.8 knows "
+        f"  keys.{name}: {reason}" for name, key in keys if (reason := unfit_reason(compat, key)) is not None
+    )
+
+
+def unfit_reason(compat: Compat, key: PublicKey) -> str | None:
+    """Why the target's rpm cannot check the signatures of a key; None when it can."""
+    if compat is not Compat.EL6 or key.algorithm in _EL6_ALGORITHMS:
+        return None
+    return (
+        f"{key.key_id} is a key of the kind {key.algorithm}, and rpm 4.8 knows "
         f"{' and '.join(_EL6_ALGORITHMS)} only"
-        for name, key in keys
-        if key.algorithm not in _EL6_ALGORITHMS
     )

@@ -1,0 +1,95 @@
+"""The rule on dependencies: every package can be installed on the target, by the solver that dnf itself uses."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.model.audit import Severity
+from altai_build.rules.view import Fault, Outcome, ReleaseView
+from altai_build.tools.depsolver import Solver, Unsatisfiable
+from altai_build.tools.metadata import RepositoryMetadata, local_metadata
+
+_RELEASE = "release/"  # before the names of its repositories: the system's own may have the same
+_MOST_TOLD = 3  # sentences of the solver for one package
+_NO_BASE = "no repositories of the system are configured (targets.NAME.base in repos.yaml)"
+
+
+def check_closure(view: ReleaseView) -> Outcome:
+    """Every package of the release can be installed from the release and the system's repositories.
+
+    Where these are not known or cannot be had, what the release does not hold itself is one warning, not many errors.
+    """
+    offered = {repository.name for repository in view.repositories if not repository.source}
+    repodata = {
+        name: found
+        for name, found in view.repodata.items()
+        if name in offered and not isinstance(found, str) and not found.faults
+    }
+    base, excuse = _base(view)
+    with tempfile.TemporaryDirectory(prefix="altai-solv.") as scratch:
+        solver = Solver(view.around.arch, cache=view.around.cache or Path(scratch))
+        for name in repodata:
+            solver.add_repository(local_metadata(f"{_RELEASE}{name}", view.directory / name))
+        for metadata in base:
+            solver.add_repository(metadata)
+        unmet = {**_hidden(view, solver), **_unsolved(solver, sorted(repodata))}
+    if excuse and unmet:
+        some = ", ".join(sorted(unmet)[:_MOST_TOLD])
+        message = f"{excuse}, and {len(unmet)} packages need what the release does not hold: {some}"
+        return Outcome(1, [Fault(view.directory.name, message, Severity.WARNING)])
+    faults = [Fault(subject, message) for subject, message in sorted(unmet.items())]
+    return Outcome(sum(len(found.packages) for found in repodata.values()), faults)
+
+
+def _base(view: ReleaseView) -> tuple[Sequence[RepositoryMetadata], str]:
+    """The system's repositories, or why they are not to be had."""
+    if view.around.base is None:
+        return (), _NO_BASE
+    try:
+        found = view.around.base()
+    except InputError as error:
+        return (), "; ".join(line for line in (error.what, *error.why.splitlines()) if line)
+    return found, "" if found else _NO_BASE
+
+
+def _unsolved(solver: Solver, repositories: Sequence[str]) -> dict[str, str]:
+    """`repository/file` → why it cannot be installed. All at once where that is possible, else one by one."""
+    numbers = {
+        f"{name}/{solver.resolved(one).location}": one
+        for name in repositories
+        for one in solver.matching(f"{_RELEASE}{name}", ["*"])
+    }
+    try:
+        solver.select([(one,) for one in numbers.values()])
+        return {}
+    except Unsatisfiable:
+        pass
+    found = {}
+    for subject, one in numbers.items():
+        try:
+            solver.select([(one,)])
+        except Unsatisfiable as error:
+            found[subject] = "it cannot be installed: " + "; ".join(error.problems[:_MOST_TOLD])
+    return found
+
+
+def _hidden(view: ReleaseView, solver: Solver) -> dict[str, str]:
+    """What the headers require beyond the repodata (createrepo keeps the highest symbol version of libc only)."""
+    known: dict[str, bool] = {}
+    found = {}
+    for subject, header in view.binary_headers.items():
+        missing = []
+        for one in header.requires:
+            text = str(one)
+            if text.startswith(("rpmlib(", "(")):
+                continue
+            if text not in known:
+                known[text] = solver.provided(text)
+            if not known[text]:
+                missing.append(text)
+        if missing:
+            found[subject] = f"nothing provides {', '.join(sorted(set(missing))[:_MOST_TOLD])}"
+    return found

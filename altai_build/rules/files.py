@@ -1,0 +1,148 @@
+"""Rules on files: those of the release's folder, and those that its packages would put on a machine."""
+
+from __future__ import annotations
+
+import stat
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from altai_build.model.audit import Severity
+from altai_build.model.package import Dependency, FileEntry, RpmHeader
+from altai_build.model.release import CHECKSUMS, KEY_PREFIX, MANIFEST
+from altai_build.rules.view import Fault, Outcome, ReleaseView
+from altai_build.tools.repodata import REPOMD
+from altai_build.tools.rpmfile import overlap
+
+_GHOST = 1 << 6  # rpm's RPMFILE_GHOST: owned, but not brought along
+_MULTILIB = {"i386", "i486", "i586", "i686"}
+_FREE_FOLDERS = ("report/", "provenance/")
+# What packages put files below (FHS 3.0); below /usr, /usr/local is the administrator's.
+_ROOTS = ("/bin", "/boot", "/etc", "/lib", "/lib64", "/opt", "/run", "/sbin", "/srv", "/usr", "/var")
+
+
+def check_stray_files(view: ReleaseView) -> Outcome:
+    """Nothing lies in the release that is not a part of it; what a mirror carries along, a client may take."""
+    expected = {MANIFEST, f"{MANIFEST}.asc", CHECKSUMS, f"{CHECKSUMS}.asc"}
+    expected |= {f"{KEY_PREFIX}{repository.key}" for repository in view.repositories}
+    if view.manifest:
+        expected.add(f"{KEY_PREFIX}{view.manifest.signed_by}")
+    for name, found in view.repodata.items():
+        expected |= {f"{name}/{REPOMD}", f"{name}/{REPOMD}.asc"}
+        if not isinstance(found, str):
+            expected |= {f"{name}/{file.location}" for file in found.files}
+    folders = {repository.name for repository in view.repositories}
+    strays = [
+        name
+        for name in view.files
+        if name not in expected
+        and not name.startswith(_FREE_FOLDERS)
+        and not (name.endswith(".rpm") and name.rpartition("/")[0] in folders)  # the rule `packages-listed`
+        and not (name.endswith(".repo") and "/" not in name)  # the rule `repo-file`
+    ]
+    return Outcome(len(view.files), [Fault(name, "no part of a release has this name") for name in strays])
+
+
+def check_file_conflicts(view: ReleaseView) -> Outcome:
+    """No two packages that may be installed together bring different files of one name: rpm refuses the second."""
+    owners: dict[str, list[tuple[str, FileEntry]]] = defaultdict(list)
+    for subject, header in view.binary_headers.items():
+        for entry in header.files:
+            owners[entry.path].append((subject, entry))
+    clashes: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for path, rows in owners.items():
+        for number, (subject, entry) in enumerate(rows):
+            for other_subject, other in rows[:number]:
+                if _differ(entry, other):
+                    clashes[tuple(sorted((subject, other_subject)))].append(path)  # type: ignore[index]
+    faults = [
+        Fault(one, f"it cannot be installed with {other}: both have {_some(paths)}, and not the same")
+        for (one, other), paths in sorted(clashes.items())
+        if not _never_together(view.binary_headers[one], view.binary_headers[other])
+    ]
+    return Outcome(len(view.binary_headers), faults)
+
+
+def _differ(one: FileEntry, other: FileEntry) -> bool:
+    """As rpm compares (lib/rpmfi.c, rpmfilesCompare): mode, then size, owner and content of files and links."""
+    if (one.flags | other.flags) & _GHOST:
+        return False
+    if one.mode != other.mode:
+        return True
+    if stat.S_ISDIR(one.mode):
+        return False
+    known = (one.size, one.owner, one.group, one.link_target)
+    if known != (other.size, other.owner, other.group, other.link_target):
+        return True
+    # Digests of different algorithms cannot be compared: of different length, they say nothing.
+    return one.digest != other.digest and len(one.digest) == len(other.digest)
+
+
+def _never_together(one: RpmHeader, other: RpmHeader) -> bool:
+    """True for packages that exclude one another by their dependencies, and for those rpm itself reconciles."""
+    if one.nevra.name == other.nevra.name:
+        same = one.nevra.evr == other.nevra.evr
+        return not same or bool({one.nevra.arch, other.nevra.arch} & _MULTILIB)  # by the files' ELF class
+    return _excludes(one, other) or _excludes(other, one)
+
+
+def _excludes(one: RpmHeader, other: RpmHeader) -> bool:
+    itself = Dependency(name=other.nevra.name, flags="=", evr=other.nevra.evr)
+    return any(overlap(dep, itself) for dep in one.obsoletes) or any(
+        overlap(dep, provided) for dep in one.conflicts for provided in (itself, *other.provides)
+    )
+
+
+def _some(paths: list[str]) -> str:
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ", ".join(sorted(paths)[:3]) + more
+
+
+def check_permissions(view: ReleaseView) -> Outcome:
+    """What a package may do to a machine does not grow unseen: setuid, world-writable, files in unusual places."""
+    found = {
+        subject: told for subject, header in view.binary_headers.items() if (told := set(_bold(header.files)))
+    }
+    before = _before(view, {view.binary_headers[subject].nevra.name for subject in found})
+    faults = [
+        Fault(subject, f"{path} is {what}{_known(view)}", Severity.WARNING)
+        for subject, told in found.items()
+        for path, what in sorted(told - before.get(view.binary_headers[subject].nevra.name, set()))
+    ]
+    return Outcome(len(view.binary_headers), faults)
+
+
+def _known(view: ReleaseView) -> str:
+    if not view.around.earlier:
+        return ""
+    return f", and was not in {view.around.earlier[-1].name}"
+
+
+def _bold(files: tuple[FileEntry, ...]) -> Iterator[tuple[str, str]]:
+    """(path, what about it) of files that deserve a look."""
+    for entry in files:
+        kind = stat.S_IFMT(entry.mode)
+        if kind == stat.S_IFREG and entry.mode & stat.S_ISUID:
+            yield entry.path, f"setuid {entry.owner}"
+        if kind == stat.S_IFREG and entry.mode & stat.S_ISGID:
+            yield entry.path, f"setgid {entry.group}"
+        sticky = kind == stat.S_IFDIR and entry.mode & stat.S_ISVTX
+        if kind != stat.S_IFLNK and entry.mode & stat.S_IWOTH and not sticky:
+            yield entry.path, "writable by everybody"
+        if entry.path.startswith("/usr/local/") or not _is_usual(entry.path):
+            yield entry.path, "outside of where packages put files"
+
+
+def _is_usual(path: str) -> bool:
+    return any(path == root or path.startswith(f"{root}/") for root in _ROOTS)
+
+
+def _before(view: ReleaseView, names: set[str]) -> Mapping[str, set[tuple[str, str]]]:
+    """Package name → what of it the release before had already; only packages with good signatures count."""
+    if not view.around.earlier or not names:
+        return {}
+    previous = ReleaseView(view.around.earlier[-1], ())
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for header in previous.binary_headers.values():
+        if header.nevra.name in names:
+            found[header.nevra.name] |= set(_bold(header.files))
+    return found

@@ -1,0 +1,12 @@
+"""Materials that the tests of rules share: made once, for signing takes its time."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.kit.releases import Materials, gather_materials
+
+
+@pytest.fixture(scope="session")
+def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
+    return gather_materials(tmp_path_factory.mktemp("materials"))

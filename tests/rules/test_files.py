@@ -1,0 +1,163 @@
+"""Strays, files that two packages fight for, and files that may do much, are found where rpm would meet them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from altai_build.model.audit import Severity
+from altai_build.rules.view import Surroundings
+from tests.kit.findings import findings, told
+from tests.kit.releases import Materials, make_plan, make_release, resign, sign, with_packages
+from tests.kit.rpms import build_rpm
+
+
+def release_with(folder: Path, materials: Materials, *rpms: Path, version: str = "1.0.2") -> Path:
+    sign(materials, *rpms)
+    plan = with_packages(make_plan(materials, version), "centos6", *rpms)
+    return make_release(folder / version, materials, plan)
+
+
+def test_a_file_that_is_no_part_of_a_release(materials: Materials, tmp_path: Path) -> None:
+    release = make_release(tmp_path / "1.0.2", materials, make_plan(materials))
+    (release / "report").mkdir()
+    (release / "report" / "index.html").write_text("fine\n")
+    for name in (
+        "notes.txt",
+        "centos6/repodata/old-primary.xml.gz",
+        "RPM-GPG-KEY-other",
+        "centos6/sub/x.rpm",
+    ):
+        (release / name).parent.mkdir(exist_ok=True)
+        (release / name).write_text("stray\n")
+    resign(release, materials)
+    assert set(told(release, "stray-files")) == {
+        "notes.txt",
+        "centos6/repodata/old-primary.xml.gz",
+        "RPM-GPG-KEY-other",
+        "centos6/sub/x.rpm",
+    }
+
+
+def rpm_installs(folder: Path, *rpms: Path) -> bool:
+    """Whether the real rpm puts these packages into one root."""
+    root = folder / "root"
+    root.mkdir()
+    words = [
+        "rpm",
+        "--root",
+        str(root),
+        "--dbpath",
+        "/db",
+        "--install",
+        "--nodeps",
+        "--noscripts",
+        *map(str, rpms),
+    ]
+    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [
+        ({"files": {"/opt/x": "one\n"}}, {"files": {"/opt/x": "other\n"}}, True),
+        ({"files": {"/opt/x": "same\n"}}, {"files": {"/opt/x": "same\n"}}, False),
+        (
+            {"files": {"/opt/x": "same\n"}},
+            {"files": {"/opt/x": "same\n"}, "attributes": {"/opt/x": "%attr(755, root, root)"}},
+            True,
+        ),
+        ({"files": {"/opt/x": "file\n"}}, {"files": {}, "attributes": {"/opt/x": "%dir"}}, True),
+        (
+            {"files": {}, "attributes": {"/opt/x": "%dir"}},
+            {"files": {}, "attributes": {"/opt/x": "%dir"}},
+            False,
+        ),
+        (
+            {"files": {}, "attributes": {"/opt/x": "%dir"}},
+            {"files": {}, "attributes": {"/opt/x": "%dir %attr(700, root, root)"}},
+            True,
+        ),
+        (
+            {"files": {"/opt/x": "one\n"}},
+            {"files": {"/opt/x": "2\n"}, "attributes": {"/opt/x": "%ghost"}},
+            False,
+        ),
+    ],
+)
+def test_conflicts_are_those_of_rpm(
+    materials: Materials, tmp_path: Path, one: dict[str, object], other: dict[str, object], clash: bool
+) -> None:
+    rpms = [
+        build_rpm(tmp_path / name, name, **settings).binary  # type: ignore[arg-type]
+        for name, settings in (("first", one), ("second", other))
+    ]
+    release = release_with(tmp_path, materials, *rpms)
+    assert rpm_installs(tmp_path, *rpms) is not clash
+    answer = told(release, "file-conflicts")
+    message = f"it cannot be installed with centos6/{rpms[1].name}: both have /opt/x, and not the same"
+    assert answer == ({f"centos6/{rpms[0].name}": message} if clash else {})
+
+
+@pytest.mark.parametrize(
+    "dependency",
+    [
+        {"conflicts": ["first"]},
+        {"conflicts": ["first < 2"]},
+        {"conflicts": ["thing"]},
+        {"obsoletes": ["first < 2"]},
+    ],
+)
+def test_packages_that_exclude_one_another_have_no_conflict(
+    materials: Materials, tmp_path: Path, dependency: dict[str, list[str]]
+) -> None:
+    first = build_rpm(tmp_path / "1", "first", files={"/opt/x": "one\n"}, provides=["thing"]).binary
+    second = build_rpm(tmp_path / "2", "second", files={"/opt/x": "two\n"}, **dependency).binary  # type: ignore[arg-type]
+    assert told(release_with(tmp_path, materials, first, second), "file-conflicts") == {}
+
+
+def test_an_exclusion_of_other_versions_does_not_help(materials: Materials, tmp_path: Path) -> None:
+    first = build_rpm(tmp_path / "1", "first", "2.0", files={"/opt/x": "one\n"}).binary
+    second = build_rpm(
+        tmp_path / "2",
+        "second",
+        files={"/opt/x": "two\n"},
+        conflicts=["first < 2"],
+        obsoletes=["first < 1.9"],
+    ).binary
+    assert len(told(release_with(tmp_path, materials, first, second), "file-conflicts")) == 1
+
+
+BOLD = {
+    "/usr/bin/su2": "%attr(4755, root, root)",
+    "/usr/bin/wall2": "%attr(2755, root, tty)",
+    "/var/lib/open": "%dir %attr(777, root, root)",
+    "/var/tmp2": "%dir %attr(1777, root, root)",
+    "/home/user": "%dir",
+    "/usr/local/bin/tool": "%attr(755, root, root)",
+}
+
+
+def test_what_may_do_much_is_told_once(materials: Materials, tmp_path: Path) -> None:
+    files = {path: "x\n" for path in BOLD if path.startswith("/usr")}
+    old = build_rpm(tmp_path / "old", "bold", "1.0", files=files, attributes=BOLD).binary
+    release = release_with(tmp_path, materials, old, version="1.0.1")
+    answer = findings(release, "permissions")
+    assert {one.severity for one in answer} == {Severity.WARNING}
+    assert {one.message for one in answer} == {
+        "/usr/bin/su2 is setuid root",
+        "/usr/bin/wall2 is setgid tty",
+        "/var/lib/open is writable by everybody",
+        "/home/user is outside of where packages put files",
+        "/usr/local/bin/tool is outside of where packages put files",
+    }
+    more = {**BOLD, "/usr/bin/more2": "%attr(4755, root, root)"}
+    new = build_rpm(
+        tmp_path / "new", "bold", "2.0", files={**files, "/usr/bin/more2": "x\n"}, attributes=more
+    ).binary
+    later = release_with(tmp_path, materials, new, version="1.0.2")
+    assert told(later, "permissions", Surroundings(earlier=(release,))) == {
+        f"centos6/{new.name}": "/usr/bin/more2 is setuid root, and was not in 1.0.1"
+    }

@@ -1,0 +1,79 @@
+"""Packages without sources, sources without packages, and names that are given to other bytes, are found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from altai_build.rules.view import Surroundings
+from tests.kit.findings import told
+from tests.kit.releases import Materials, make_plan, make_release, sign, with_packages, with_repository
+from tests.kit.rpms import build_rpm
+
+TWINS = Surroundings(source_repositories=(("deps/misc", "deps/misc-srpms"),))
+
+
+def test_each_package_has_its_source_and_each_source_its_packages(
+    materials: Materials, tmp_path: Path
+) -> None:
+    lonely = build_rpm(tmp_path / "lonely", "lonely")
+    idle = build_rpm(tmp_path / "idle", "idle")
+    sign(materials, lonely.binary, idle.source)
+    plan = with_packages(make_plan(materials), "deps/misc", lonely.binary)
+    release = make_release(tmp_path / "1.0.2", materials, with_packages(plan, "deps/misc-srpms", idle.source))
+    expected = {
+        f"deps/misc/{lonely.binary.name}": f"its source {lonely.source.name} is not in deps/misc-srpms",
+        f"deps/misc-srpms/{idle.source.name}": "no package of deps/misc was built from it",
+    }
+    assert told(release, "sources", TWINS) == expected
+    assert told(release, "sources") == expected  # who has no repos.yaml sees it too
+
+
+def test_no_sources_at_all_are_seen_by_who_knows_that_there_should_be(
+    materials: Materials, tmp_path: Path
+) -> None:
+    plan = with_repository(make_plan(materials), "deps/misc-srpms", packages=())
+    release = make_release(tmp_path / "1.0.2", materials, plan)
+    source = materials.third_party_source.name
+    assert told(release, "sources", TWINS) == {
+        f"deps/misc/{materials.third_party.name}": f"its source {source} is not in deps/misc-srpms"
+    }
+
+
+def test_sources_and_packages_in_the_wrong_place(materials: Materials, tmp_path: Path) -> None:
+    swapped = build_rpm(tmp_path / "swapped", "swapped")
+    sign(materials, swapped.binary, swapped.source)
+    plan = with_packages(make_plan(materials), "centos6", swapped.source)
+    release = make_release(
+        tmp_path / "1.0.2", materials, with_packages(plan, "deps/misc-srpms", swapped.binary)
+    )
+    answer = told(release, "sources")
+    assert answer[f"centos6/{swapped.source.name}"] == "no client can install a source RPM"
+    assert answer[f"deps/misc-srpms/{swapped.binary.name}"] == (
+        "it is no source RPM, and only those belong there"
+    )
+
+
+def test_a_name_that_an_earlier_release_gave_to_other_bytes(materials: Materials, tmp_path: Path) -> None:
+    first = make_release(tmp_path / "1.0.0", materials, make_plan(materials, "1.0.0"))
+    other = build_rpm(tmp_path / "other", "focus", "1.0", "3.el6", summary="Another").binary
+    assert other.name == materials.own.name
+    sign(materials, other)
+    plan = make_plan(materials, "1.0.1")
+    origin = plan.repositories[0].packages[0]
+    changed = with_packages(with_repository(plan, "centos6", packages=(origin,)), "centos6", other)
+    changed = with_repository(changed, "centos6", packages=changed.repositories[0].packages[1:])
+    second = make_release(tmp_path / "1.0.1", materials, changed)
+    around = Surroundings(earlier=(first,))
+    assert told(second, "same-bytes", around) == {
+        f"centos6/{other.name}": "it has other bytes in 1.0.0/centos6"
+    }
+    same = make_release(tmp_path / "1.0.2", materials, make_plan(materials, "1.0.2"))
+    assert told(same, "same-bytes", Surroundings(earlier=(first, second))) == {}
+
+
+def test_an_earlier_release_that_cannot_be_read(materials: Materials, tmp_path: Path) -> None:
+    first = make_release(tmp_path / "1.0.0", materials, make_plan(materials, "1.0.0"))
+    (first / "centos6" / "repodata" / "repomd.xml").write_text("<repomd")
+    second = make_release(tmp_path / "1.0.1", materials, make_plan(materials, "1.0.1"))
+    answer = told(second, "same-bytes", Surroundings(earlier=(first,)))
+    assert answer["1.0.0"].startswith("it cannot be compared: repodata/repomd.xml cannot be read")

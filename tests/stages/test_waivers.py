@@ -1,0 +1,71 @@
+"""A waived finding stays in the answer as a note; a waiver that is over, or names no rule, is a finding."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from altai_build.model.audit import Severity, Verification, Waiver
+from altai_build.rules.view import Surroundings
+from altai_build.stages.verify import verify_release
+from tests.kit.releases import gather_materials, make_plan, make_release, resign
+
+NOTES = Waiver(rule="stray-files", subject="*.txt", reason="asked for by QA", expires=date(2027, 3, 31))
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("waivers")
+    materials = gather_materials(folder / "materials")
+    release = make_release(folder / "1.0.2", materials, make_plan(materials))
+    (release / "notes.txt").write_text("new\n")
+    resign(release, materials)
+    return release
+
+
+def verify(release: Path, *waivers: Waiver, day: str = "2027-03-31") -> Verification:
+    now = datetime.fromisoformat(day).replace(hour=23, tzinfo=timezone.utc)
+    return verify_release(release, around=Surroundings(waivers=waivers, now=now))
+
+
+def test_a_waived_finding_is_a_note_that_says_why(release: Path) -> None:
+    assert not verify(release).ok
+    answer = verify(release, NOTES)
+    assert answer.ok
+    (finding,) = json.loads(answer.to_json())["findings"]
+    assert finding == {
+        "rule": "stray-files",
+        "severity": "note",
+        "subject": "notes.txt",
+        "message": "no part of a release has this name (waived until 2027-03-31: asked for by QA)",
+        "waiver": {
+            "rule": "stray-files",
+            "subject": "*.txt",
+            "reason": "asked for by QA",
+            "expires": "2027-03-31",
+        },
+    }
+
+
+def test_a_waiver_that_is_over_waives_nothing_and_is_told(release: Path) -> None:
+    answer = verify(release, NOTES, day="2027-04-01")
+    assert [(one.rule, one.severity, one.subject) for one in answer.findings] == [
+        ("stray-files", Severity.ERROR, "notes.txt"),
+        ("waivers", Severity.WARNING, "stray-files: *.txt"),
+    ]
+    assert "expired on 2027-03-31" in answer.findings[1].message
+
+
+def test_a_waiver_of_another_rule_or_subject_does_not_help(release: Path) -> None:
+    for other in ({"rule": "checksums"}, {"subject": "*.rpm"}):
+        assert not verify(release, Waiver(**{**vars(NOTES), **other})).ok
+
+
+def test_a_waiver_of_a_rule_that_is_not_there_is_told(release: Path) -> None:
+    answer = verify(release, NOTES, Waiver(**{**vars(NOTES), "rule": "stray-file"}))
+    (told,) = (one for one in answer.findings if one.rule == "waivers")
+    assert (told.severity, told.subject) == (Severity.WARNING, "stray-file: *.txt")
+    assert told.message.startswith("there is no rule 'stray-file'; there are checksums, closure,")
