@@ -20,7 +20,7 @@ from altai_build.tools.files import link_or_copy, make_directory, sha256_file
 ATTEMPTS = 4
 PAUSE = 0.5  # seconds before the second attempt, doubled for each that follows
 TIMEOUT = (15.0, 60.0)  # seconds to connect, and between two pieces of an answer
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16  # what at most is lost when a connection breaks
 _PERMANENT = (400, 401, 403, 404, 405, 410)
 _NOT_THERE = (404, 410)
 

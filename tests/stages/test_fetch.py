@@ -1,0 +1,272 @@
+"""Fetching third-party packages over HTTP from mirrors that fail: nothing is kept before it is proved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.stages.fetch import Fetched, Shelf, Sources, Wanted, fetch
+from altai_build.tools import download
+from altai_build.tools.files import sha256_file
+from altai_build.tools.progress import Story
+from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.repositories import Faults, Package, build_packages, faulty_server, make_repository
+
+PACKAGES = (Package("erlang", weight=300_000), Package("mta"), Package("leaf"))
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A mirror with faults, and an empty machine to fetch to."""
+
+    mirror: Path
+    key: ThrowawayKey
+    machine: Path
+    url: str
+    faults: Faults
+
+    @property
+    def shelf(self) -> Shelf:
+        return Shelf(self.machine / "packages")
+
+    def wanted(self, name: str) -> Wanted:
+        """A package as the lock has it."""
+        path = next(self.mirror.glob(f"{name}-*.rpm"))
+        return Wanted(
+            repository="deps/epel",
+            location=path.name,
+            checksum=("sha256", sha256_file(path)),
+            size=path.stat().st_size,
+            key_file=self.key.public,
+        )
+
+    def fetch(self, *wanted: Wanted, urls: tuple[str, ...] = ()) -> dict[Wanted, Fetched]:
+        sources = Sources(
+            shelf=self.shelf,
+            released={},
+            cache=self.machine / "cache",
+            urls={"deps/epel": urls or (self.url,)},
+        )
+        with Story(quiet=True).work("packages", len(wanted)) as work:
+            return fetch(wanted, sources, jobs=2, work=work)
+
+    def refusal(self, *wanted: Wanted, urls: tuple[str, ...] = ()) -> InputError:
+        """The error of a fetch that must not succeed; the shelf holds nothing of what was refused."""
+        with pytest.raises(InputError) as caught:
+            self.fetch(*wanted, urls=urls)
+        for one in wanted:
+            assert not self.shelf.place(one.checksum[1], one.file).exists()
+        return caught.value
+
+    def asked(self, name: str) -> list[str]:
+        """The ranges that were asked for of a package, "" for the whole."""
+        return [span for path, span in self.faults.asked if path.startswith(f"/{name}-")]
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ThrowawayKey]:
+    folder = tmp_path_factory.mktemp("mirror")
+    key = make_key(folder, "epel")
+    return make_repository(folder / "epel", PACKAGES, key), key
+
+
+@pytest.fixture
+def shop(
+    mirror: tuple[Path, ThrowawayKey], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shop]:
+    monkeypatch.setattr(download, "PAUSE", 0.01)
+    folder, key = mirror
+    faults = Faults()
+    with faulty_server(folder, faults) as url:
+        yield Shop(mirror=folder, key=key, machine=tmp_path, url=url, faults=faults)
+
+
+def test_packages_come_with_their_signer_and_stay(shop: Shop) -> None:
+    wanted = [shop.wanted(one.name) for one in PACKAGES]
+    fetched = shop.fetch(*wanted)
+    for one in wanted:
+        assert sha256_file(fetched[one].path) == one.checksum[1] == fetched[one].sha256
+        assert fetched[one].signer.fingerprint == shop.key.fingerprint
+        assert shop.key.fingerprint.endswith(fetched[one].signer.key_id)
+    shop.faults.missing.add(".rpm")  # gone upstream
+    assert shop.fetch(*wanted) == fetched
+    assert len([path for path, _ in shop.faults.asked if path.endswith(".rpm")]) == len(PACKAGES)
+
+
+def test_a_damaged_package_on_the_shelf_is_fetched_again(shop: Shop) -> None:
+    wanted = shop.wanted("mta")
+    place = shop.fetch(wanted)[wanted].path
+    place.unlink()
+    place.write_bytes(b"\0" * wanted.size)
+    for left in (shop.machine / "cache").rglob("*.rpm"):
+        left.unlink()
+    assert sha256_file(shop.fetch(wanted)[wanted].path) == wanted.checksum[1]
+
+
+def test_a_package_of_an_earlier_release_needs_no_upstream(shop: Shop) -> None:
+    wanted = shop.wanted("leaf")
+    released = shop.machine / "releases" / wanted.file
+    released.parent.mkdir()
+    released.write_bytes((shop.mirror / wanted.file).read_bytes())
+    sources = Sources(
+        shelf=shop.shelf, released={wanted.checksum[1]: released}, cache=shop.machine / "cache", urls={}
+    )
+    with Story(quiet=True).work("packages", 1) as work:
+        fetched = fetch([wanted], sources, jobs=1, work=work)
+    assert fetched[wanted].path.samefile(released)
+
+
+def test_a_file_mirror_can_be_rewritten_without_harm(shop: Shop) -> None:
+    wanted = shop.wanted("leaf")
+    place = shop.fetch(wanted, urls=(shop.mirror.as_uri(),))[wanted].path
+    assert not place.samefile(shop.mirror / wanted.file)
+    assert place.stat().st_nlink == 1
+
+
+def test_what_passes_is_tried_again(shop: Shop) -> None:
+    shop.faults.broken["erlang-1.0-1.noarch.rpm"] = 2
+    wanted = shop.wanted("erlang")
+    shop.fetch(wanted)
+    assert shop.asked("erlang") == ["", "", ""]
+
+
+def test_a_server_that_dies_mid_file_is_gone_on_with(shop: Shop) -> None:
+    wanted = shop.wanted("erlang")
+    shop.faults.dying[wanted.file] = 2
+    fetched = shop.fetch(wanted)[wanted]
+    assert sha256_file(fetched.path) == wanted.checksum[1]
+    first, *rest = shop.asked("erlang")
+    assert first == ""
+    starts = [int(span.removeprefix("bytes=").rstrip("-")) for span in rest]
+    assert starts == sorted(starts)
+    assert wanted.size // 3 < starts[0] < starts[1] < wanted.size
+
+
+def test_half_a_file_of_a_run_that_is_no_more_is_gone_on_with(shop: Shop) -> None:
+    wanted = shop.wanted("erlang")
+    digest = wanted.checksum[1]
+    place = shop.machine / "cache" / digest[:2] / digest
+    place.mkdir(parents=True)
+    dead = os.spawnlp(os.P_NOWAIT, "true", "true")
+    os.waitpid(dead, 0)
+    half = (shop.mirror / wanted.file).read_bytes()[:100_000]
+    (place / f".{wanted.file}.{dead}.part").write_bytes(half)
+    assert sha256_file(shop.fetch(wanted)[wanted].path) == digest
+    assert shop.asked("erlang") == ["bytes=100000-"]
+    assert {path.name for path in place.iterdir()} == {wanted.file}
+
+
+def test_half_a_file_that_is_of_another_is_thrown_away(shop: Shop) -> None:
+    wanted = shop.wanted("erlang")
+    digest = wanted.checksum[1]
+    place = shop.machine / "cache" / digest[:2] / digest
+    place.mkdir(parents=True)
+    (place / f".{wanted.file}.{os.getpid()}.part").write_bytes(b"x" * 5000)
+    assert sha256_file(shop.fetch(wanted)[wanted].path) == digest
+    assert shop.asked("erlang") == ["bytes=5000-", ""]
+
+
+def test_a_slow_server_is_waited_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "TIMEOUT", (5.0, 0.5))
+    wanted = shop.wanted("leaf")
+    shop.faults.slow[wanted.file] = 0.1  # a kilobyte: slow, but not silent
+    shop.fetch(wanted)
+
+
+def test_a_silent_server_is_given_up(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "TIMEOUT", (5.0, 0.1))
+    wanted = shop.wanted("leaf")
+    shop.faults.slow[wanted.file] = 1.0
+    error = shop.refusal(wanted)
+    assert "Read timed out" in error.why
+
+
+def test_another_mirror_is_asked_when_one_does_not_have_it(shop: Shop, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    wanted = shop.wanted("mta")
+    with faulty_server(empty, Faults()) as other:
+        assert shop.fetch(wanted, urls=(other, shop.url))[wanted].sha256 == wanted.checksum[1]
+
+
+def test_everything_that_cannot_be_had_is_told_at_once(shop: Shop) -> None:
+    shop.faults.missing |= {"mta-1.0-1.noarch.rpm", "leaf-1.0-1.noarch.rpm"}
+    erlang = shop.wanted("erlang")
+    error = shop.refusal(shop.wanted("mta"), shop.wanted("leaf"))
+    assert error.what == "2 third-party packages cannot be used"
+    assert [line.split(":")[0] for line in error.why.splitlines()] == [
+        "  deps/epel/mta-1.0-1.noarch.rpm",
+        "  deps/epel/leaf-1.0-1.noarch.rpm",
+    ]
+    assert error.why.count("the server answered 404 Not Found") == 2
+    assert shop.fetch(erlang)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda data: data[:-10], "bytes came instead of"),
+        (lambda data: data + b"more", "is larger than it should be"),
+        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "its sha256 is"),
+    ],
+    ids=["truncated", "longer", "other bytes"],
+)
+def test_other_bytes_are_refused(shop: Shop, spoil: object, told: str) -> None:
+    wanted = shop.wanted("leaf")
+    shop.faults.replaced[wanted.file] = spoil((shop.mirror / wanted.file).read_bytes())  # type: ignore[operator]
+    assert told in shop.refusal(wanted).why
+
+
+def test_an_unsigned_package_with_the_right_checksum_is_refused(shop: Shop, tmp_path: Path) -> None:
+    (path,) = build_packages(tmp_path / "unsigned", [Package("leaf", "2.0")])
+    wanted = replace(shop.wanted("leaf"), checksum=("sha256", sha256_file(path)), size=path.stat().st_size)
+    shop.faults.replaced[wanted.file] = path.read_bytes()
+    assert "not signed by its repository's key: unsigned" in shop.refusal(wanted).why
+
+
+def test_a_package_signed_by_another_key_is_refused(shop: Shop, tmp_path: Path) -> None:
+    """Even by a key that repos.yaml has for another repository."""
+    other = make_key(tmp_path, "updates")
+    folder = make_repository(tmp_path / "updates", [Package("leaf", "3.0")], other)
+    path = folder / "leaf-3.0-1.noarch.rpm"
+    ours, theirs = shop.wanted("mta"), shop.wanted("leaf")
+    theirs = replace(theirs, checksum=("sha256", sha256_file(path)), size=path.stat().st_size)
+    shop.faults.replaced[theirs.file] = path.read_bytes()
+    both = replace(ours, repository="deps/updates", key_file=other.public)
+    assert "not signed by its repository's key: unknown key" in shop.refusal(theirs).why
+    with pytest.raises(InputError, match="unknown key"):
+        shop.fetch(replace(both, repository="deps/epel"))
+
+
+def test_one_bad_package_does_not_hide_another(shop: Shop, tmp_path: Path) -> None:
+    (path,) = build_packages(tmp_path / "unsigned", [Package("leaf", "2.0")])
+    unsigned = replace(shop.wanted("leaf"), checksum=("sha256", sha256_file(path)), size=path.stat().st_size)
+    shop.faults.replaced[unsigned.file] = path.read_bytes()
+    shop.faults.missing.add("mta-1.0-1.noarch.rpm")
+    why = shop.refusal(unsigned, shop.wanted("mta")).why
+    assert "leaf-1.0-1.noarch.rpm: not signed" in why
+    assert "mta-1.0-1.noarch.rpm: " in why
+
+
+def test_a_location_outside_the_repository_is_refused(shop: Shop) -> None:
+    wanted = replace(shop.wanted("leaf"), location="../../etc/leaf-1.0-1.noarch.rpm")
+    assert "outside the repository" in shop.refusal(wanted).why
+
+
+def test_a_package_signed_after_its_key_expired_is_refused(shop: Shop, tmp_path: Path) -> None:
+    old = make_key(tmp_path, "old", born="20200101", expires="1y", extended=True)
+    folder = make_repository(tmp_path / "old", [Package("leaf", "4.0")], old)
+    path = folder / "leaf-4.0-1.noarch.rpm"
+    wanted = replace(
+        shop.wanted("leaf"),
+        checksum=("sha256", sha256_file(path)),
+        size=path.stat().st_size,
+        key_file=old.public,
+    )
+    shop.faults.replaced[wanted.file] = path.read_bytes()
+    assert "had expired (on 2020-12-31) when it signed" in shop.refusal(wanted).why
