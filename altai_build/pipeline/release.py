@@ -12,6 +12,7 @@ from altai_build import __version__
 from altai_build.config import Config, ReleaseSettings, Repository, Source, Target
 from altai_build.errors import InputError, PublishFailed, VerificationFailed
 from altai_build.model.audit import Severity, Verification
+from altai_build.model.compat import unreadable
 from altai_build.model.component import Kind
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.plan import Status
@@ -31,7 +32,6 @@ from altai_build.pipeline.earlier import Earlier, followed
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.signing import Keys, open_keys
 from altai_build.stages.build import Built
-from altai_build.model.compat import unreadable
 from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
 from altai_build.stages.publish import publish, recover, staging
 from altai_build.stages.report import write_report
