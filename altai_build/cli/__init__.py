@@ -20,6 +20,7 @@ VERBS = {
     "audit": "audit",
     "build": "build",
     "changed": "changed",
+    "clean": "clean",
     "deps": "deps",
     "diff": "history",
     "doctor": "doctor",

@@ -142,6 +142,7 @@ def build(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) ->
         )
     record = examined.earlier
     if record is not None:
+        os.utime(workspace.builds / record.key)  # `clean` removes what is not used
         return Built(
             status=Status.REUSED,
             reason=_why_reused(examined, record, workshop.dependants),

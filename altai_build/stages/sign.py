@@ -67,6 +67,8 @@ def sign_packages(
     bad = {check.path for check in _unfit(sorted(kept), key, key_file)}
     for path in bad:  # the store was damaged; what it was made from is at hand
         remove_tree(path.parent)
+    for path in kept - bad:
+        os.utime(path.parent)  # `clean` removes what is not used
     missing = {slot.path: slot for slot in slots if slot.path not in kept - bad}
     if missing:
         _sign(list(missing.values()), signer, key, key_file, shelf, rpmv3=compat is Compat.EL6)

@@ -276,6 +276,7 @@ class SrpmMaker:
         path = self.workspace.srpms / key / record.artefacts[0].file
         if not path.is_file() or path.stat().st_size != record.artefacts[0].size:
             return None
+        os.utime(path.parent)  # `clean` removes what is not used
         return Srpm(path=path, sha256=record.artefacts[0].sha256, nevra=record.nevra, key=key, reused=True)
 
     # ---- making ----------------------------------------------------------------------------------------------

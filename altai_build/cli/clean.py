@@ -1,0 +1,97 @@
+"""`clean`: the workspace kept small."""
+
+from __future__ import annotations
+
+import re
+import time
+import click
+
+from altai_build.cli.app import App, json_option, print_json, print_table, wait_option
+
+_AGES = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def _age(value: str) -> float:
+    """Seconds out of 12h, 14d, 2w."""
+    return _quantity(value, _AGES)
+
+
+def _size(value: str) -> float:
+    """Bytes out of 500M, 20G."""
+    return _quantity(value, _SIZES)
+
+
+def _quantity(value: str, units: dict[str, int]) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]?)", value)
+    if match is None or match.group(2) not in units:
+        known = ", ".join(unit for unit in units if unit)
+        raise click.BadParameter(f"{value!r} is not a number with one of the units {known}")
+    return float(match.group(1)) * units[match.group(2)]
+
+
+@click.command()
+@click.option("--older-than", metavar="AGE", type=_age, help="Not used for AGE: 12h, 14d, 2w.")
+@click.option(
+    "--max-size",
+    metavar="SIZE",
+    type=_size,
+    help="Until at most SIZE is left: 500M, 20G.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@wait_option
+@json_option
+@click.pass_obj
+def clean(
+    app: App, older_than: float | None, max_size: float | None, dry_run: bool, wait: float, as_json: bool
+) -> None:
+    """Remove from the workspace what can be made again: by age, by size, and what killed runs left.
+
+    That is base roots and layers, builds, source packages, signed copies, logs of failed builds and downloads. Keys,
+    third-party packages of locks, and what a release links to always stay. Without an option only what killed
+    runs left is removed.
+
+    \b
+    Example:
+      altai-build clean --older-than 14d --max-size 20G
+    """
+    from altai_build.stages.clean import decide, remove, survey
+
+    run = app.run(app.config(needed=False))
+    with run.workspace.lock(wait=wait):
+        cleaning = decide(
+            survey(run.workspace),
+            now=time.time(),
+            older_than=older_than,
+            max_size=None if max_size is None else int(max_size),
+        )
+        if not dry_run:
+            remove(cleaning)
+    rows = [
+        {
+            "kind": one.item.kind,
+            "path": str(one.item.path),
+            "bytes": one.item.size,
+            "last_used": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one.item.used)),
+            "reason": one.reason,
+        }
+        for one in cleaning.removals
+    ]
+    if as_json:
+        print_json({"removed": rows, "freed": cleaning.freed, "kept": cleaning.kept, "dry_run": dry_run})
+        return
+    print_table(
+        ("kind", "path", "MB", "last used", "reason"),
+        [
+            (
+                one.item.kind,
+                str(one.item.path),
+                f"{one.item.size / 1e6:.1f}",
+                time.strftime("%Y-%m-%d", time.gmtime(one.item.used)),
+                one.reason,
+            )
+            for one in cleaning.removals
+        ],
+    )
+    verb = "would free" if dry_run else "freed"
+    run.story.tell(f"{verb} {cleaning.freed / 1e6:.1f} MB; {cleaning.kept / 1e6:.1f} MB stay")

@@ -1,0 +1,155 @@
+"""The workspace kept small: what was not used for long goes, and the least recently used until the rest is small."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.tools.files import remove_tree
+from altai_build.workspace import Workspace
+
+HOUR = 3600.0
+# What stays whatever its age: the key ring, packages that upstream may have no more, the ledger, git's objects.
+LEFTOVER = "leftover"
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something that can be made or fetched again, and is removed as a whole."""
+
+    kind: str
+    path: Path
+    size: int  # bytes on the disk
+    used: float  # when it was last used, in seconds since the epoch
+    linked: bool = (
+        False  # some of it is in a release: removing it would free nothing and lose the common inode
+    )
+
+
+@dataclass(frozen=True)
+class Removal:
+    """An item that goes, and why."""
+
+    item: Item
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What goes and what stays, decided before anything is removed."""
+
+    removals: tuple[Removal, ...]
+    kept: int  # bytes of what could be removed and is not
+
+    @property
+    def freed(self) -> int:
+        """Bytes that the removals give back."""
+        return sum(one.item.size for one in self.removals)
+
+
+def decide(
+    items: Sequence[Item], *, now: float, older_than: float | None = None, max_size: int | None = None
+) -> Cleaning:
+    """Choose: leftovers of killed runs, then what is unused for `older_than` seconds, then the least recently used
+    until the rest has at most `max_size` bytes. What a release links to is never chosen.
+    """
+    removals = []
+    staying = []
+    for item in sorted(items, key=lambda one: (one.used, str(one.path))):
+        age = now - item.used
+        if item.kind == LEFTOVER:
+            # A verb that needs no lock may be at work in there.
+            if age > HOUR:
+                removals.append(Removal(item, "a run that ended early left it"))
+        elif older_than is not None and age > older_than and not item.linked:
+            removals.append(Removal(item, f"not used for {age / 86400:.1f} days"))
+        else:
+            staying.append(item)
+    size = sum(item.size for item in staying)
+    if max_size is not None:
+        for item in [one for one in staying if not one.linked]:
+            if size <= max_size:
+                break
+            removals.append(Removal(item, "the least recently used of more than was allowed"))
+            size -= item.size
+    return Cleaning(removals=tuple(removals), kept=size)
+
+
+def remove(cleaning: Cleaning) -> None:
+    """Remove what was decided on; hold the workspace's lock meanwhile."""
+    for removal in cleaning.removals:
+        place = removal.item.path
+        # Under another name first: half a root, or half a build, must not be taken for a whole one after a crash.
+        gone = place.with_name(f".gone.{place.name}")
+        remove_tree(gone)
+        os.rename(place, gone)
+        if gone.is_dir():
+            remove_tree(gone)
+        else:
+            gone.unlink()
+        for suffix in (".log", ".lock"):
+            place.with_name(f"{place.name}{suffix}").unlink(missing_ok=True)
+
+
+def survey(workspace: Workspace) -> tuple[Item, ...]:
+    """Everything in a workspace that could be removed."""
+    return tuple(_items(workspace))
+
+
+def _items(workspace: Workspace) -> Iterator[Item]:
+    for kind, folder in (("root", workspace.roots / "base"), ("layer", workspace.roots / "layers")):
+        for place in _children(folder):
+            if place.is_dir():
+                yield _item(kind, place)
+    for kind, folder in (("build", workspace.builds), ("source package", workspace.srpms)):
+        for place in _children(folder):
+            yield _item(kind, place, shared=True)
+    for shelf in _children(workspace.signed):
+        for place in _children(shelf):
+            yield _item("signed package", place, shared=True)
+    for place in _children(workspace.logs):
+        yield _item("log of a failed build", place)
+    for folder in _children(workspace.cache):
+        for place in _children(folder):
+            yield _item(f"downloaded {folder.name}", place)
+    for folder in (workspace.scratch, workspace.root / "mock"):
+        for place in _children(folder, hidden=True):
+            yield _item(LEFTOVER, place)
+    for folder in (workspace.roots, workspace.roots / "base", workspace.roots / "layers", workspace.builds):
+        for place in _children(folder, hidden=True):
+            if place.name.startswith("."):
+                yield _item(LEFTOVER, place)
+
+
+def _children(folder: Path, *, hidden: bool = False) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(place for place in folder.iterdir() if hidden or not place.name.startswith("."))
+
+
+def _item(kind: str, place: Path, *, shared: bool = False) -> Item:
+    """Size and use of one item; a file counts once, however many names it has inside."""
+    seen: set[tuple[int, int]] = set()
+    size, linked = 0, False
+    for status in _statuses(place):
+        if (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            size += status.st_blocks * 512
+        linked = linked or (shared and status.st_nlink > 1)
+    return Item(kind=kind, path=place, size=size, used=place.lstat().st_mtime, linked=linked)
+
+
+def _statuses(place: Path) -> Iterator[os.stat_result]:
+    if place.is_symlink() or not place.is_dir():
+        yield place.lstat()
+        return
+    pending = [os.fspath(place)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                else:
+                    yield entry.stat(follow_symlinks=False)

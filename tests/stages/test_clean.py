@@ -1,0 +1,115 @@
+"""What `clean` chooses, and that it removes that and nothing else."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from altai_build.stages.clean import Item, decide, remove, survey
+from altai_build.workspace import Workspace
+from tests.kit.cli import altai_build
+from tests.kit.git import Repo
+
+DAY = 86400.0
+NOW = 1_700_000_000.0
+
+
+def item(name: str, days: float, size: int = 10, *, kind: str = "build", linked: bool = False) -> Item:
+    return Item(kind=kind, path=Path("/w", name), size=size, used=NOW - days * DAY, linked=linked)
+
+
+def names(cleaning: object) -> list[str]:
+    return [one.item.path.name for one in cleaning.removals]  # type: ignore[attr-defined]
+
+
+def test_age_and_size_choose_the_least_recently_used() -> None:
+    items = [item("new", 1), item("old", 20), item("older", 30), item("newest", 0.1)]
+    assert names(decide(items, now=NOW)) == []
+    assert names(decide(items, now=NOW, older_than=14 * DAY)) == ["older", "old"]
+    assert names(decide(items, now=NOW, max_size=25)) == ["older", "old"]
+    assert names(decide(items, now=NOW, older_than=25 * DAY, max_size=10)) == ["older", "old", "new"]
+    assert decide(items, now=NOW, max_size=25).kept == 20
+
+
+def test_what_a_release_links_to_and_fresh_leftovers_stay() -> None:
+    items = [
+        item("released", 99, linked=True),
+        item("left", 2, kind="leftover"),
+        item("now", 0, kind="leftover"),
+    ]
+    chosen = decide(items, now=NOW, older_than=DAY, max_size=0)
+    assert (names(chosen), chosen.kept) == (["left"], 10)
+
+
+def fill(workspace: Workspace, releases: Path) -> None:
+    """One file in each place, all of them old; one signed package is in a release."""
+    places = [
+        workspace.roots / "base" / "k1" / "etc" / "passwd",
+        workspace.roots / "base" / ".new.abc" / "x",
+        workspace.roots / "layers" / "k2" / "f",
+        workspace.builds / "k3" / "a.rpm",
+        workspace.srpms / "k4" / "a.src.rpm",
+        workspace.signed / "key-v4" / "k5" / "a.rpm",
+        workspace.signed / "key-v4" / "k6" / "released.rpm",
+        workspace.logs / "a" / "build.log",
+        workspace.cache / "packages" / "d.rpm",
+        workspace.scratch / "srpm.x" / "f",
+        workspace.packages / "ab" / "abc" / "locked.rpm",
+        workspace.gnupg / "private.key",
+        workspace.root / "ledger.jsonl",
+    ]
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"x" * 5000)
+    (workspace.roots / "base" / "k1.log").write_text("installed")
+    releases.mkdir()
+    os.link(workspace.signed / "key-v4" / "k6" / "released.rpm", releases / "released.rpm")
+    then = time.time() - 30 * DAY
+    for folder, _, _ in os.walk(workspace.root):
+        os.utime(folder, (then, then))
+    os.utime(workspace.cache / "packages" / "d.rpm", (then, then))
+
+
+def files(root: Path) -> set[str]:
+    return {str(one.relative_to(root)) for one in root.rglob("*") if one.is_file()}
+
+
+def test_everything_that_can_be_made_again_goes_and_nothing_else(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "ws")
+    fill(workspace, tmp_path / "releases")
+    cleaning = decide(survey(workspace), now=time.time(), older_than=14 * DAY)
+    before = files(workspace.root)
+    remove(cleaning)
+    kept = {
+        "gnupg/private.key",
+        "ledger.jsonl",
+        "packages/ab/abc/locked.rpm",
+        "signed/key-v4/k6/released.rpm",
+    }
+    assert files(workspace.root) == kept
+    assert len(before) - len(kept) == len(cleaning.removals) + 1  # the log beside the root went with it
+    assert cleaning.freed >= 5000 * len(cleaning.removals)
+
+
+def test_the_verb_shows_the_same_before_it_does_it(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "super")
+    repo.commit({"README": "x"})
+    workspace = Workspace(tmp_path / "ws")
+    fill(workspace, tmp_path / "releases")
+    words = ["--workspace", str(workspace.root), "clean", "--older-than", "2w", "--max-size", "1M", "--json"]
+    shown = altai_build(*words, "--dry-run", cwd=repo.path).json
+    assert (workspace.builds / "k3").is_dir()
+    done = altai_build(*words, cwd=repo.path).json
+    assert (shown["dry_run"], done["dry_run"]) == (True, False)
+    assert shown["removed"] == done["removed"]
+    assert not (workspace.builds / "k3").exists()
+    assert altai_build(*words, cwd=repo.path).json["removed"] == []
+
+
+def test_a_unit_that_is_none_is_refused(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "super")
+    repo.commit({"README": "x"})
+    answer = altai_build("clean", "--older-than", "14y", cwd=repo.path)
+    assert answer.code == 2
+    assert "'14y' is not a number with one of the units m, h, d, w" in answer.err
