@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+
 import click
 
 from altai_build.cli.app import App, json_option, print_json, print_table, wait_option
