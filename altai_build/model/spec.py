@@ -112,6 +112,12 @@ def stamp_release(text: str, info: SpecInfo, suffix_of: str, *, count: int, comm
     return "\n".join(lines)
 
 
+def hides_dist(text: str) -> bool:
+    """True when a Release: may hold dist through another macro, so that its place is not plain from the line."""
+    values = [match.group("value") for match in map(_RELEASE.match, text.split("\n")) if match]
+    return any("%" in value and not _DIST.search(value) for value in values)
+
+
 def _preamble(lines: list[str]) -> list[str]:
     """The lines before the first section; tags behind it belong to subpackages."""
     for index, line in enumerate(lines):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 import json
 import re
 import resource
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from altai_build.errors import InputError
-from altai_build.model.spec import SourceTag, SpecInfo, section_of
+from altai_build.model.spec import SourceTag, SpecInfo, hides_dist, section_of
 from altai_build.tools import process
 
 SECONDS = 5  # CPU time for one spec; a real one takes milliseconds, a macro bomb for ever
@@ -21,6 +23,7 @@ MEMORY = 2 << 30  # bytes
 _MARK = "\x01"  # stands for dist in the second reading
 _TAG = re.compile(r"^\s*(?P<tag>[A-Za-z]+)(?P<number>\d*)(?:\([^)]*\))?\s*:\s*(?P<value>.*?)\s*$")
 _UNEXPANDED = re.compile(r"%[({A-Za-z_\[]")
+_UNEXPANDED_WHOLE = re.compile(r"\S*%(?:\([^)]*\)|\{[^}]*\}|\w+)\S*")
 _SETUPS = ("%setup", "%autosetup", "%{setup}", "%{autosetup}")
 _ENTERED = re.compile(r"cd '([^'/][^']*)'$")  # what rpm's own expansion of %setup ends with
 _WORD = re.compile(r"[A-Za-z0-9/_][^\s,<>=]*(?:\([^)\s]*\))*")
@@ -75,7 +78,12 @@ def _batch(
     specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
 ) -> tuple[list[dict[str, Any]], str]:
     """The answers of one child, as far as it came, and how it ended."""
-    question = {"specs": [spec.text for spec in specs], "macros": dict(macros), "arch": arch}
+    question = {
+        "specs": [spec.text for spec in specs],
+        "macros": dict(macros),
+        "arch": arch,
+        "seconds": SECONDS,
+    }
     child = process.run(
         [sys.executable, "-I", "-m", "altai_build.tools.spec"],
         # norpm reads ~/.rpmmacros; what a user's home says must not change what a spec says
@@ -114,16 +122,19 @@ def _child() -> None:
     for text in question["specs"]:
         used = resource.getrusage(resource.RUSAGE_SELF)
         resource.setrlimit(
-            resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + SECONDS, resource.RLIM_INFINITY)
+            resource.RLIMIT_CPU,
+            (int(used.ru_utime + used.ru_stime) + question["seconds"], resource.RLIM_INFINITY),
         )
-        signal.alarm(SECONDS * 6)  # of the clock, should it wait for something
+        signal.alarm(question["seconds"] * 6)  # of the clock, should it wait for something
         print(json.dumps(_read_one(text, question["macros"], question["arch"])), flush=True)  # noqa: T201
 
 
 def _read_one(text: str, macros: Mapping[str, str], arch: str) -> dict[str, Any]:
     try:
         reading = _Reading(text, {**macros, "dist": macros.get("dist", "")}, arch)
-        marked = _Reading(text, {**macros, "dist": _MARK}, arch).tags.get("release")
+        marked = None
+        if hides_dist(text):
+            marked = _Reading(text, {**macros, "dist": _MARK}, arch).tags.get("release")
         return dataclasses.asdict(reading.info(text, marked))
     except _Foreign:
         return {"foreign": True}
@@ -148,19 +159,35 @@ class _Foreign(Exception):
     """The text is no RPM spec at all."""
 
 
+@functools.cache
+def _system_macros(arch: str) -> Any:
+    from norpm.macrofile import system_macro_registry
+
+    registry = system_macro_registry(arch)
+    registry.known_norpm_hacks()
+    # Its body says nothing without rpm's own options; the line itself does.
+    registry.undefine("autosetup")
+    return registry
+
+
+def _registry(arch: str) -> Any:
+    """The system's macros, parsed once a child; each reading defines and undefines in its own copy."""
+    registry = copy.copy(_system_macros(arch))
+    registry.db = {}
+    for name, macro in _system_macros(arch).db.items():
+        registry.db[name] = own = copy.copy(macro)
+        own.stack = list(macro.stack)
+    return registry
+
+
 class _Reading:
     """One expansion of a spec, its tags taken apart."""
 
     def __init__(self, text: str, macros: Mapping[str, str], arch: str) -> None:
         from norpm.exceptions import NorpmError
-        from norpm.macrofile import system_macro_registry
         from norpm.specfile import specfile_expand, specfile_expand_string
 
-        registry = system_macro_registry(arch)
-        registry.known_norpm_hacks()
-        registry.undefine(
-            "autosetup"
-        )  # its body says nothing without rpm's own options; the line itself does
+        registry = _registry(arch)
         for name, value in macros.items():
             registry.define(name, value)
         try:
@@ -278,12 +305,19 @@ def _known(value: str) -> str | None:
 
 def _names(value: str) -> list[str]:
     """The names in a dependency list; versions and rich-dependency words are dropped."""
-    value = re.sub(r"(?:<=|>=|=|<|>)\s*\S+", " ", value)
+    value = _UNEXPANDED_WHOLE.sub(" ", re.sub(r"(?:<=|>=|=|<|>)\s*\S+", " ", value))
     if value.lstrip().startswith("("):
         value = re.sub(r"\b(?:and|or|if|else|with|without|unless)\b", " ", value.replace("(", " ", 1))
         value = re.sub(r"\)\s*$", "", value)
-    words = _WORD.findall(value)
-    return [word for word in words if _known(word) is not None]
+        return [_unclosed(word) for word in _WORD.findall(value)]
+    return _WORD.findall(value)
+
+
+def _unclosed(word: str) -> str:
+    """A word of a rich dependency without the brackets that close groups, with those of its own: `perl(A::B)`."""
+    while word.endswith(")") and word.count(")") > word.count("("):
+        word = word[:-1]
+    return word
 
 
 def _has_files(text: str) -> bool:
