@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_SECTION = """\
-[testbed-{name}]
-name=testbed {name}
-baseurl=file://{testbed}/{name}
+_BASE = """\
+[testbed-base]
+name=testbed base
+baseurl=file://{testbed}/base
 gpgcheck=1
 repo_gpgcheck=1
-gpgkey=file://{testbed}/keys/RPM-GPG-KEY-testbed-{name}
+gpgkey=file://{testbed}/keys/RPM-GPG-KEY-testbed-base
 """
 
 
@@ -27,7 +27,7 @@ class Ran:
 
 
 class Client:
-    """An empty root and a package manager configured with the testbed's repositories.
+    """An empty root and a package manager that knows the operating system's own repository, the testbed's base.
 
     Debian's dnf has plugins that would copy what is installed to the host's /var, and its rpm keeps the database in
     the user's home: neither is so on a machine that is made of RPMs.
@@ -38,8 +38,7 @@ class Client:
         self._repos, self._cache, self._home = folder / "repos", folder / "cache", folder / "home"
         for place in (self.root, self._repos, self._home):
             place.mkdir(parents=True)
-        sections = [_SECTION.format(name=name, testbed=testbed) for name in ("base", "updates", "epel")]
-        self.configure("testbed", "\n".join(sections))
+        self.configure("testbed", _BASE.format(testbed=testbed))
         (self._home / ".rpmmacros").write_text("%_dbpath /var/lib/rpm\n")
 
     def configure(self, name: str, text: str) -> None:
