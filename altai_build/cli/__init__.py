@@ -32,7 +32,7 @@ VERBS = {
     "releases": "releases",
     "report": "report",
     "srpm": "srpm",
-    "verify": "releases",
+    "verify": "verify",
     "which": "audit",
 }
 

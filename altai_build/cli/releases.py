@@ -1,13 +1,10 @@
-"""`releases` and `verify`: what is published, and whether it is sound."""
+"""`releases`: what is published."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import click
 
 from altai_build.cli.app import App, json_option, print_json, print_table
-from altai_build.errors import VerificationFailed
 from altai_build.model.release import LATEST, Manifest
 
 
@@ -59,38 +56,3 @@ def _summary(manifest: Manifest) -> dict[str, object]:
         "packages": len(manifest.packages),
         "size": sum(package.size for package in manifest.packages),
     }
-
-
-def _directory(releases_dir: Path, version: str) -> Path:
-    """A release by its version, `latest`, or the path of its directory; a link is followed to the release it names."""
-    return (Path(version) if "/" in version else releases_dir / version).resolve()
-
-
-@click.command()
-@click.argument("version")
-@json_option
-@click.pass_obj
-def verify(app: App, version: str, as_json: bool) -> None:
-    """Check release VERSION (or a release's directory) as a client would see it, trusting nothing this tool wrote.
-
-    \b
-    Example:
-      altai-build verify 1.0.2
-    """
-    from altai_build.pipeline.release import settings_of, trusted_keys
-    from altai_build.stages.verify import verify_release
-
-    config = app.config()
-    directory = _directory(settings_of(config).directory, version)
-    verification = verify_release(directory, trusted=trusted_keys(config))
-    if as_json:
-        print(verification.to_json(), end="")
-    else:
-        print_table(
-            ("severity", "rule", "subject", "message"),
-            [(one.severity.value, one.rule, one.subject, one.message) for one in verification.findings],
-        )
-    if not verification.ok:
-        raise VerificationFailed(
-            f"release {verification.release} is not sound", why=f"{len(verification.findings)} findings"
-        )

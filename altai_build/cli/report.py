@@ -32,9 +32,9 @@ def report(app: App, version: str, output: Path | None, as_json: bool) -> None:
       altai-build report 1.0.2
     """
     from altai_build.pipeline.earlier import load_manifest
-    from altai_build.pipeline.release import settings_of, trusted_keys
+    from altai_build.pipeline.release import settings_of
+    from altai_build.pipeline.verify import judge
     from altai_build.stages.report import PAGE, write_report
-    from altai_build.stages.verify import verify_release
 
     config = app.config()
     releases = settings_of(config).directory
@@ -42,7 +42,7 @@ def report(app: App, version: str, output: Path | None, as_json: bool) -> None:
     manifest = load_manifest(directory)
     page = directory / PAGE
     if output is not None:
-        verification = verify_release(directory, trusted=trusted_keys(config))
+        verification = judge(app.run(config), directory)
         previous = releases / manifest.previous if manifest.previous else None
         before = load_manifest(previous) if previous is not None and previous.is_dir() else None
         page = write_report(

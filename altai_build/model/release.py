@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from enum import Enum
 from typing import Any, TypeVar, Union
 
 from altai_build.errors import InputError
+from altai_build.model.audit import Waiver
 from altai_build.model.nevra import Nevra
 
 T = TypeVar("T")
@@ -168,6 +169,7 @@ class Manifest:
     packages: tuple[ReleasedPackage, ...]
     builds: tuple[BuildRecord, ...]
     skipped: tuple[SkippedComponent, ...]
+    waivers: tuple[Waiver, ...] = ()  # findings that were accepted when it was made
 
     def to_json(self) -> str:
         """The file's text: keys sorted, packages sorted by repository and file, so that equal releases are equal."""
@@ -184,6 +186,7 @@ class Manifest:
             "packages": [_package_to_json(package) for package in packages],
             "builds": [_plain(build) for build in sorted(self.builds, key=lambda build: build.component)],
             "skipped": [_plain(skip) for skip in sorted(self.skipped, key=lambda skip: skip.component)],
+            "waivers": [{**_plain(one), "expires": one.expires.isoformat()} for one in self.waivers],
         }
         return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
@@ -230,6 +233,7 @@ def manifest_from_json(text: str, *, where: str = MANIFEST) -> Manifest:
         packages=root.each("packages", _package),
         builds=root.each("builds", _build),
         skipped=root.each("skipped", _skipped),
+        waivers=root.each("waivers", _waiver) if root.has("waivers") else (),
     )
 
 
@@ -312,6 +316,19 @@ def _skipped(reader: _Reader) -> SkippedComponent:
     return SkippedComponent(component=reader.text("component"), reason=reader.text("reason"))
 
 
+def _waiver(reader: _Reader) -> Waiver:
+    try:
+        expires = date.fromisoformat(reader.text("expires"))
+    except ValueError as error:
+        raise reader.fault("expires", str(error)) from error
+    return Waiver(
+        rule=reader.text("rule"),
+        subject=reader.text("subject"),
+        reason=reader.text("reason"),
+        expires=expires,
+    )
+
+
 class _Reader:
     """Typed access to one JSON object that knows its place in the file; unknown keys of later versions are let be."""
 
@@ -333,6 +350,9 @@ class _Reader:
 
     def text(self, key: str) -> str:
         return self.value(key, str)
+
+    def has(self, key: str) -> bool:
+        return key in self._document
 
     def optional_text(self, key: str) -> str | None:
         return None if self._document.get(key) is None else self.text(key)

@@ -31,13 +31,13 @@ from altai_build.pipeline.deps import check_lock, fetch_locked, locked_packages,
 from altai_build.pipeline.earlier import Earlier, followed
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.signing import Keys, open_keys
+from altai_build.pipeline.verify import judge
 from altai_build.stages.build import Built
 from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
 from altai_build.stages.publish import publish, recover, staging
 from altai_build.stages.report import write_report
 from altai_build.stages.sign import sign_packages
 from altai_build.stages.sources import listed_sources
-from altai_build.stages.verify import verify_release
 from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.files import make_directory, write_whole
 from altai_build.tools.mockconfig import read_config
@@ -120,7 +120,7 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
                 _put_logs(directory, building)
                 seal(directory, keys.home, signing)
             with run.story.step("verification"):
-                verification = verify_release(directory, trusted=trusted_keys(run.config))
+                verification = judge(run, directory, version=intent.version)
             refuse_findings(verification)
             with run.story.step("report"):
                 write_report(
@@ -131,7 +131,7 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
                     previous=intent.previous,
                 )
                 seal(directory, keys.home, signing)
-                refuse_findings(verify_release(directory, trusted=trusted_keys(run.config)))
+                refuse_findings(judge(run, directory, version=intent.version))
             place = publish(directory, releases, intent.version)
     return Outcome(
         intent=intent, building=building, directory=place, manifest=manifest, verification=verification
@@ -143,11 +143,6 @@ def settings_of(config: Config) -> ReleaseSettings:
     if config.release is None:
         raise InputError("there is no release definition", todo="write repos.yaml (docs/repos-yaml.md)")
     return config.release
-
-
-def trusted_keys(config: Config) -> list[tuple[str, Path]]:
-    """(name, file) of every key that the configuration names."""
-    return [(key.name, key.file) for key in config.keys.values()]
 
 
 def refuse_findings(verification: Verification) -> None:
@@ -325,6 +320,7 @@ def _release_plan(
         signing_key=signing,
         repositories=tuple(repositories),
         builds=_build_records(building),
+        waivers=config.waivers,
         skipped=tuple(
             SkippedComponent(component=out.name, reason=out.reason)
             for out in intent.planned.discovery.left_out

@@ -6,11 +6,12 @@ from collections import defaultdict
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.release import SpecOrigin
 from altai_build.rules.view import Fault, Outcome, ReleaseView
 from altai_build.tools.repodata import IndexedPackage, read_repodata
 
 
-def check_sources(view: ReleaseView) -> Outcome:
+def check_source_packages(view: ReleaseView) -> Outcome:
     """Every package of a repository that publishes its sources has its source RPM there, and none lies there idle."""
     indexed = {name: found.packages for name, found in view.repodata.items() if not isinstance(found, str)}
     pairs = view.around.source_repositories or _pairs(view, indexed)
@@ -49,7 +50,7 @@ def _misplaced(sources: bool) -> str:
 
 
 def _pairs(view: ReleaseView, indexed: dict[str, tuple[IndexedPackage, ...]]) -> list[tuple[str, str]]:
-    """Which repository's sources lie where, as the packages themselves tell it; for who has no configuration."""
+    """Which repository's sources lie where, for who has no configuration: as packages and manifest tell it."""
     places = {
         package.location: repository.name
         for repository in view.repositories
@@ -62,6 +63,13 @@ def _pairs(view: ReleaseView, indexed: dict[str, tuple[IndexedPackage, ...]]) ->
         if not repository.source
         for package in indexed.get(repository.name, ())
         if package.sourcerpm in places
+    }
+    known = {binaries for binaries, _ in found} | {one.name for one in view.repositories if one.source}
+    nowhere = next((one.name for one in view.repositories if one.source), "this release")
+    found |= {
+        (package.repository, nowhere)
+        for package in (view.manifest.packages if view.manifest else ())
+        if isinstance(package.origin, SpecOrigin) and package.repository not in known
     }
     return sorted(found)
 

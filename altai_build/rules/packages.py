@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from altai_build.model.audit import Severity
-from altai_build.model.release import ReleasedPackage, SpecOrigin
+from altai_build.model.release import ReleasedPackage
 from altai_build.rules.view import Fault, Outcome, ReleaseView, judge
 from altai_build.tools.repodata import Repodata, package_names
 
@@ -101,21 +101,3 @@ def check_duplicates(view: ReleaseView) -> Outcome:
         if len(files) > 1
     ]
     return Outcome(sum(len(files) for files in places.values()), faults)
-
-
-def check_source_packages(view: ReleaseView) -> Outcome:
-    """Third-party packages that we built come with the source packages they were built from."""
-    packages = view.manifest.packages if view.manifest else ()
-    source_folders = {repository.name for repository in view.repositories if repository.source}
-    sources = {package.file for package in packages if package.repository in source_folders}
-    faults = [
-        Fault(
-            f"{package.repository}/{package.file}",
-            f"its source package {package.sourcerpm or '(it names none)'} is not in the release",
-        )
-        for package in packages
-        if isinstance(package.origin, SpecOrigin)
-        and package.repository not in source_folders
-        and package.sourcerpm not in sources
-    ]
-    return Outcome(len(packages), faults)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.audit import Waiver
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.release import (
@@ -77,6 +78,7 @@ class ReleasePlan:
     repositories: tuple[RepositoryPlan, ...]
     builds: tuple[BuildRecord, ...] = ()
     skipped: tuple[SkippedComponent, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
 
     def key_file(self, name: str) -> Path:
         """The file of a key by its name."""
@@ -109,6 +111,7 @@ def compose(directory: Path, plan: ReleasePlan, signer: KeyHome, key: PublicKey)
         packages=tuple(packages),
         builds=plan.builds,
         skipped=plan.skipped,
+        waivers=plan.waivers,
     )
     write_whole(directory / MANIFEST, manifest.to_json().encode())
     signer.detach_sign(directory / MANIFEST, key)

@@ -73,12 +73,6 @@ RULES: tuple[Rule, ...] = (
         check=packages.check_duplicates,
     ),
     Rule(
-        id="source-packages",
-        reason="who gives away binaries of others' software has to give its source, as it was built",
-        cure="write source_rpms for the repository of specs in repos.yaml, and release under the next version",
-        check=packages.check_source_packages,
-    ),
-    Rule(
         id="repo-file",
         reason="it is what clients are configured with",
         cure="publish the release again under the next version",
@@ -103,10 +97,10 @@ RULES: tuple[Rule, ...] = (
         check=files.check_stray_files,
     ),
     Rule(
-        id="sources",
+        id="source-packages",
         reason="the sources of everything built here are published with it",
         cure="put both into the release, or leave both out, and release again",
-        check=history.check_sources,
+        check=history.check_source_packages,
     ),
     Rule(
         id="same-bytes",

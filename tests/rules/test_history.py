@@ -24,19 +24,17 @@ def test_each_package_has_its_source_and_each_source_its_packages(
         f"deps/misc/{lonely.binary.name}": f"its source {lonely.source.name} is not in deps/misc-srpms",
         f"deps/misc-srpms/{idle.source.name}": "no package of deps/misc was built from it",
     }
-    assert told(release, "sources", TWINS) == expected
-    assert told(release, "sources") == expected  # who has no repos.yaml sees it too
+    assert told(release, "source-packages", TWINS) == expected
+    assert told(release, "source-packages") == expected  # who has no repos.yaml sees it too
 
 
-def test_no_sources_at_all_are_seen_by_who_knows_that_there_should_be(
-    materials: Materials, tmp_path: Path
-) -> None:
+def test_no_sources_at_all_are_seen(materials: Materials, tmp_path: Path) -> None:
     plan = with_repository(make_plan(materials), "deps/misc-srpms", packages=())
     release = make_release(tmp_path / "1.0.2", materials, plan)
     source = materials.third_party_source.name
-    assert told(release, "sources", TWINS) == {
-        f"deps/misc/{materials.third_party.name}": f"its source {source} is not in deps/misc-srpms"
-    }
+    expected = {f"deps/misc/{materials.third_party.name}": f"its source {source} is not in deps/misc-srpms"}
+    assert told(release, "source-packages", TWINS) == expected
+    assert told(release, "source-packages") == expected  # the manifest tells that it was built from a spec
 
 
 def test_sources_and_packages_in_the_wrong_place(materials: Materials, tmp_path: Path) -> None:
@@ -46,7 +44,7 @@ def test_sources_and_packages_in_the_wrong_place(materials: Materials, tmp_path:
     release = make_release(
         tmp_path / "1.0.2", materials, with_packages(plan, "deps/misc-srpms", swapped.binary)
     )
-    answer = told(release, "sources")
+    answer = told(release, "source-packages")
     assert answer[f"centos6/{swapped.source.name}"] == "no client can install a source RPM"
     assert answer[f"deps/misc-srpms/{swapped.binary.name}"] == (
         "it is no source RPM, and only those belong there"

@@ -257,7 +257,7 @@ def test_the_same_package_in_two_repositories(materials: Materials, tmp_path: Pa
     release = make_release(tmp_path / "1.0.2", materials, with_repository(plan, "deps/misc", packages=twice))
     assert found(verify_release(release)) == {
         ("duplicates", "focus-1.0-3.el6.noarch"),
-        ("sources", "deps/misc/focus-1.0-3.el6.noarch.rpm"),
+        ("source-packages", "deps/misc/focus-1.0-3.el6.noarch.rpm"),
     }
 
 
