@@ -7,11 +7,12 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altai_build import __version__
 from altai_build.config import Target
+from altai_build.errors import InputError
 from altai_build.ledger import Artefact, Ledger, Record
 from altai_build.model.matter import Dependants, counted, is_local, matter_of
 from altai_build.model.package import RpmHeader
@@ -22,7 +23,7 @@ from altai_build.tools.depsolver import Unsatisfiable
 from altai_build.tools.files import make_directory, remove_tree, scratch_directory, sha256_file, sync_tree
 from altai_build.tools.mock import MockBuilder
 from altai_build.tools.mockconfig import MockConfig
-from altai_build.tools.rpmfile import read_header
+from altai_build.tools.rpmfile import read_header, read_made
 from altai_build.workspace import Workspace
 
 BUILDROOT = "buildroot "  # before a package, in a record's inputs
@@ -58,6 +59,8 @@ class Workshop:
         base = Buildroot(base=self.resolver.base, extra=())
         if isinstance(self.builder, ChrootBuilder):
             self.builder.prepare(base)
+        else:
+            self.builder.prepare()
 
     def make(self, request: BuildRequest, buildroot: Buildroot) -> BuildOutcome:
         """Have the builder make it."""
@@ -278,10 +281,17 @@ def _make(
             macros=job.macros,
         )
         outcome = workshop.make(request, examined.buildroot)
+        headers: list[RpmHeader] = []
+        if outcome.failure is None:
+            try:
+                headers = read_made(outcome.rpms)
+            except InputError as error:
+                outcome = replace(outcome, failure=Failure.BUILD, reason=error.what)
         if outcome.failure is not None:
             return _keep_evidence(job, workspace, outcome, result, key)
         rpms = [
-            LocalRpm(path=path, header=read_header(path), sha256=sha256_file(path)) for path in outcome.rpms
+            LocalRpm(path=path, header=header, sha256=sha256_file(path))
+            for path, header in zip(outcome.rpms, headers)
         ]
         sync_tree(result)
         place = workspace.builds / key

@@ -21,7 +21,7 @@ from altai_build.model.spec import SourceTag, SpecInfo, archive_source, stamp_ch
 from altai_build.tools import process, rpmbuild
 from altai_build.tools.archive import Part, write_archive
 from altai_build.tools.files import scratch_directory, sha256_file
-from altai_build.tools.rpmfile import read_header
+from altai_build.tools.rpmfile import read_made
 from altai_build.tools.spec import SpecText, encode, read_specs
 from altai_build.tools.superproject import Sourced, Superproject
 from altai_build.workspace import Workspace
@@ -355,7 +355,7 @@ class SrpmMaker:
         self, made: Path, key: str, inputs: list[tuple[str, str]], sourced: Sourced, seconds: float
     ) -> Srpm:
         """Move the package to its place in the workspace, then write it down."""
-        header = read_header(made)
+        header = read_made([made])[0]
         artefact = Artefact(file=made.name, sha256=sha256_file(made), size=made.stat().st_size)
         place = self.workspace.srpms / key
         place.mkdir(parents=True, exist_ok=True)

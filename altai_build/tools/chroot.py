@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -21,7 +22,7 @@ from altai_build.tools.buildroot import (
     overlay_works,
     require_root,
 )
-from altai_build.tools.files import link_or_copy, make_directory, scratch_directory
+from altai_build.tools.files import link_or_copy, make_directory, scratch_directory, take_files
 from altai_build.tools.mockconfig import MockConfig
 from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, BUILD_UID, RootView, require_bubblewrap
 
@@ -89,12 +90,8 @@ class ChrootBuilder:
                 )
             if done.returncode != 0:
                 return self._outcome(request, Failure.BUILD, log, started, buildroot)
-            for package in sorted((build_dir / "build" / "RPMS").rglob("*.rpm")):
-                if package.is_file() and not package.is_symlink():
-                    target = request.result_dir / package.name
-                    os.rename(package, target)
-                    os.chown(target, os.geteuid(), os.getegid())
-                    target.chmod(0o644)
+            if stat.S_ISDIR((build_dir / "build").lstat().st_mode):  # and no link to anywhere
+                take_files(build_dir / "build" / "RPMS", request.result_dir, ".rpm")
         return self._outcome(request, None, log, started, buildroot)
 
     def _root(self, buildroot: Buildroot, scratch: Path, stack: ExitStack) -> tuple[str, tuple[str, ...]]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import selectors
 import shlex
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from altai_build.errors import AltaiError, InputError, ToolMissing
 
@@ -111,28 +113,63 @@ def run(
     merge_stderr: bool = False,
     ok: Sequence[int] = (0,),
     timeout: float | None = None,
+    limit: int | None = None,
     grace: float = 0.0,
 ) -> Result:
     """Run a program to its end and return what it printed.
 
     Standard input is /dev/null unless `input` bytes are given: a child that drained the caller's stdin would end the
     caller's loop early. With `stdout` the output goes to that file instead of memory, and with `merge_stderr` the
-    errors follow it. `timeout` is in seconds; `grace` as for `start`. Raises ProgramFailed for a status not in `ok`
+    errors follow it. `timeout` is in seconds; a child that prints more than `limit` bytes into memory is ended too;
+    `grace` as for `start`. Raises ProgramFailed for a status not in `ok`
     (an empty `ok` allows all), ToolMissing when there is no such program, InputError for an argument with a NUL byte.
     """
     with start(
         argv, env=env, cwd=cwd, input=input, stdout=stdout, merge_stderr=merge_stderr, grace=grace
     ) as child:
-        try:
-            out, err = child.communicate(input=input, timeout=timeout)
-        except subprocess.TimeoutExpired:
-            _end({child: grace})
-            out, err = child.communicate()
-            err += f"\nstopped after {timeout:g} seconds".encode()
+        if limit is not None:
+            out, err = _listen(child, timeout, limit, grace)
+        else:
+            try:
+                out, err = child.communicate(input=input, timeout=timeout)
+            except subprocess.TimeoutExpired:
+                _end({child: grace})
+                out, err = child.communicate()
+                err += f"\nstopped after {timeout:g} seconds".encode()
     result = Result(tuple(argv), child.returncode, out or b"", err or b"")
     if ok and result.returncode not in ok:
         raise ProgramFailed(result)
     return result
+
+
+def _listen(child: Child, timeout: float | None, limit: int, grace: float) -> tuple[bytes, bytes]:
+    """What a child prints, as long as it is neither too much nor takes too long; else it is ended."""
+    heard: dict[IO[bytes], bytearray] = {}
+    deadline = None if timeout is None else time.monotonic() + timeout
+    why = ""
+    with selectors.DefaultSelector() as selector:
+        for stream in (child.stdout, child.stderr):
+            if stream is not None:
+                heard[stream] = bytearray()
+                selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map() and not why:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                why = f"stopped after {timeout:g} seconds"
+            for key, _ in selector.select(left):
+                stream = cast("IO[bytes]", key.fileobj)
+                piece = os.read(stream.fileno(), 1 << 16)
+                heard[stream] += piece
+                if not piece:
+                    selector.unregister(stream)
+            if sum(map(len, heard.values())) > limit:
+                why = f"stopped: it printed more than {limit} bytes"
+    if why:
+        _end({child: grace})
+    child.wait()
+    out = bytes(heard[child.stdout]) if child.stdout else b""
+    err = bytes(heard[child.stderr]) if child.stderr else b""
+    return out, err + (f"\n{why}".encode() if why else b"")
 
 
 @contextmanager

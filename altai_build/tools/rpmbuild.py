@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from altai_build.tools import process
+from altai_build.tools.files import make_directory, scratch_directory, take_files
 from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, HostView
 
 # A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not hold up the others.
 READ_SECONDS = 30.0
 PACK_SECONDS = 600.0
+PRINTED = 64 << 20  # bytes; the longest real spec has a hundredth
 _MACROS = {
     "_topdir": BUILD_DIR,
     "_sourcedir": f"{BUILD_DIR}/SOURCES",
@@ -41,17 +44,33 @@ def version() -> str:
 
 
 def expand(spec: Path, macros: Mapping[str, str], arch: str) -> process.Result:
-    """A spec file as rpm sees it after all macros, on standard output; its folder is all that it can write to."""
+    """A spec file as rpm sees it after all macros, on standard output; what it writes is thrown away."""
     argv = ["rpmspec", "--parse", *_defines(macros), f"--target={arch}", spec.name]
-    return process.run(HostView(writable=spec.parent).command(argv), ok=(), timeout=READ_SECONDS)
+    with scratch_directory(spec.parent, ".home") as home:
+        (home / spec.name).write_bytes(spec.read_bytes())
+        return _run(HostView(writable=home).command(argv), timeout=READ_SECONDS)
 
 
 def pack(top: Path, spec: str, macros: Mapping[str, str], arch: str, *, epoch: int) -> process.Result:
-    """Make the source package of SPECS/`spec` below `top`, into SRPMS/ there; `epoch` is its build time, in seconds."""
-    view = HostView(writable=top, environment={"SOURCE_DATE_EPOCH": str(epoch)})
+    """Make the source package of SPECS/`spec` below `top`, into SRPMS/ there; `epoch` is its build time, in seconds.
+
+    SOURCES/ and SPECS/ are used up. What the spec runs works in a folder of its own below `top`, and can reach
+    nothing else there.
+    """
     argv = ["rpmbuild", "-bs", "--nodeps", f"--target={arch}", *_defines({**_MACROS, **macros})]
     argv.append(posixpath.join(BUILD_DIR, "SPECS", spec))
-    return process.run(view.command(argv), ok=(), timeout=PACK_SECONDS)
+    with scratch_directory(top, ".home") as home:
+        for name in ("SOURCES", "SPECS"):
+            os.rename(top / name, home / name)
+        view = HostView(writable=home, environment={"SOURCE_DATE_EPOCH": str(epoch)})
+        packed = _run(view.command(argv), timeout=PACK_SECONDS)
+        take_files(home / "SRPMS", make_directory(top / "SRPMS"), ".src.rpm")
+    return packed
+
+
+def _run(argv: Sequence[str], *, timeout: float) -> process.Result:
+    """Run it; what it prints is kept in memory, and so has an end."""
+    return process.run(argv, ok=(), timeout=timeout, limit=PRINTED)
 
 
 def _defines(macros: Mapping[str, str]) -> list[str]:

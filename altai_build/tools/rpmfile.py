@@ -14,7 +14,7 @@ from typing import Any
 import rpm
 
 from altai_build.errors import InputError
-from altai_build.model.nevra import Nevra
+from altai_build.model.nevra import Nevra, is_safe_name
 from altai_build.model.package import Dependency, FileEntry, RpmHeader
 from altai_build.tools.rpmkeys import find_damaged, read_signatures
 
@@ -33,6 +33,29 @@ _SCRIPT_TAGS = tuple(
     for part in ("scripts", "scriptprog", "scriptflags", "name", "flags", "version", "index")
 ) + ("filecaps",)  # fmt: skip
 _COMPARISONS = ((rpm.RPMSENSE_LESS, "<"), (rpm.RPMSENSE_GREATER, ">"), (rpm.RPMSENSE_EQUAL, "="))
+
+
+def read_made(paths: Sequence[Path]) -> list[RpmHeader]:
+    """The headers of packages that a build left behind, in the order given.
+
+    They are a stranger's files, so rpmkeys reads them first, in a child process. Raises InputError naming each that is
+    damaged or not called what it is: repositories and records know packages by their names.
+    """
+    faults = [f"{path.name!r} is no name for a package" for path in paths if not is_safe_name(path.name)]
+    if not faults:
+        faults = [f"{path.name} is damaged: {why}" for path, why in find_damaged(paths)]
+    headers = [] if faults else [read_header(path) for path in paths]
+    faults += [
+        f"{path.name} is in truth {header.nevra.filename}"
+        for path, header in zip(paths, headers)
+        if path.name != header.nevra.filename
+    ]
+    if faults:
+        raise InputError(
+            "what was built is not sound: " + "; ".join(faults),
+            todo="look for what its spec does to %_rpmdir, %_rpmfilename or the files there",
+        )
+    return headers
 
 
 def read_header(path: Path) -> RpmHeader:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from altai_build.errors import ToolMissing
 from altai_build.tools import process
+from altai_build.tools.files import give_tree, make_directory
 
 # The names that get into packages; fixed, so that the same inputs give the same bytes on every machine.
 BUILD_HOST = "altai-build.localdomain"
@@ -27,28 +28,38 @@ class HostView:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """The command that runs `argv` in here as an unprivileged user.
+        """The command that runs `argv` in here as the unprivileged build user, to whom the directory is given.
 
-        Seen are /usr and what it needs to start programs; not seen are /home, /root, /etc, /var and every socket.
+        Seen are /usr and what it needs to start programs; not seen are /home, /root, /etc, /var and every socket. The
+        command is the first of its processes: when it has ended, so has everything that it started.
         """
         require_bubblewrap()
-        words = [
-            "bwrap",
-            "--unshare-all",
-            "--unshare-user",
-            "--die-with-parent",
-            "--new-session",
-            "--clearenv",
-        ]
-        words += ["--uid", str(BUILD_UID), "--gid", str(BUILD_UID), "--hostname", BUILD_HOST]
-        words += _host_programs()
         accounts, groups = self._account_files()
+        words = ["bwrap", *_APART, "--as-pid-1"]
+        words += [
+            "--dir",
+            "/etc",
+            "--dir",
+            "/var",
+        ]  # what bubblewrap makes on the way to a mount only root may enter
+        words += _host_programs()
         words += ["--ro-bind", str(accounts), "/etc/passwd", "--ro-bind", str(groups), "/etc/group"]
-        words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/var/tmp"]  # noqa: S108
+        words += [*_proc("/proc"), "--dev", "/dev"]
+        for place in ("/tmp", "/var/tmp"):  # noqa: S108 - of the sandbox; a tmpfs would be root's alone
+            own = make_directory(self.writable / f".{place.strip('/').replace('/', '.')}")
+            words += ["--bind", str(own), place]
         words += ["--bind", str(self.writable), BUILD_DIR, "--chdir", BUILD_DIR]
         for name, value in {**_FIXED, **self.environment}.items():
             words += ["--setenv", name, value]
-        return [*words, "--", *argv]
+        if os.geteuid() != 0:
+            user = ["--unshare-user", "--uid", str(BUILD_UID), "--gid", str(BUILD_UID)]
+            return [*words, *user, "--", *argv]
+        # In a user namespace this user would still be the host's root to the kernel, which asks no more before it
+        # lets /proc/sys be written or files of root be read (user_namespaces(7)).
+        give_tree(self.writable, BUILD_UID)
+        self.writable.chmod(0o711)  # bubblewrap enters it before it is that user
+        become = ["setpriv", f"--reuid={BUILD_UID}", f"--regid={BUILD_UID}", "--clear-groups"]
+        return [*words, *_only("SETUID", "SETGID"), "--", *become, "--", *argv]
 
     def _account_files(self) -> tuple[Path, Path]:
         accounts, groups = self.writable / ".passwd", self.writable / ".group"
@@ -71,6 +82,23 @@ def _host_programs() -> list[str]:
     return words
 
 
+def _proc(place: str) -> list[str]:
+    """Options that show the processes of the sandbox; what the kernel is set by from there cannot be written.
+
+    It would obey a process that is root by its number alone, without any capability.
+    """
+    words = ["--proc", place]
+    for name in ("sys", "sysrq-trigger", "fs", "acpi", "scsi", "mtrr"):
+        if os.path.exists(f"/proc/{name}"):
+            words += ["--ro-bind", f"/proc/{name}", f"{place}/{name}"]
+    return words
+
+
+def _only(*capabilities: str) -> list[str]:
+    """Options that leave root no other privileges than these (capabilities(7)): not to mount, not to reach devices."""
+    return ["--cap-drop", "ALL", *(word for name in capabilities for word in ("--cap-add", f"CAP_{name}"))]
+
+
 # Its own processes, network (none), System V objects and host name; ends with its parent; no inherited environment.
 _APART = (
     "--unshare-pid",
@@ -86,9 +114,29 @@ _APART = (
 )
 
 
+# What packages need of root to be installed; the same that containers have proved enough for decades of them. Device
+# nodes can be made and not opened: bubblewrap mounts without them.
+_INSTALLING = (
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+)
+
+
 @dataclass(frozen=True)
 class InstallView:
-    """The host's programs with a root to install into and packages to install, as root: scriptlets run in here."""
+    """The host's programs with a root to install into and packages to install, as root: scriptlets run in here.
+
+    Those of packages that were built a moment ago are no better than any other build's commands.
+    """
 
     root: str  # where the root is on the host
     packages: Path
@@ -99,17 +147,9 @@ class InstallView:
     def command(self, argv: Sequence[str]) -> list[str]:
         """The command that runs `argv` in here; the root is at ROOT, the packages at PACKAGES."""
         require_bubblewrap()
-        words = ["bwrap", *_APART, *_host_programs(), "--bind", self.root, self.ROOT]
-        words += [
-            "--dev",
-            f"{self.ROOT}/dev",
-            "--proc",
-            f"{self.ROOT}/proc",
-            "--proc",
-            "/proc",
-            "--dev",
-            "/dev",
-        ]
+        words = ["bwrap", *_APART, "--as-pid-1", *_only(*_INSTALLING), *_host_programs()]
+        words += ["--bind", self.root, self.ROOT, "--dev", f"{self.ROOT}/dev", *_proc(f"{self.ROOT}/proc")]
+        words += [*_proc("/proc"), "--dev", "/dev"]
         words += ["--ro-bind", str(self.packages), self.PACKAGES, "--tmpfs", "/tmp"]  # noqa: S108
         for name, value in {**_FIXED, "HOME": "/nonexistent", "USER": "root", "LOGNAME": "root"}.items():
             words += ["--setenv", name, value]
@@ -128,10 +168,17 @@ class RootView:
         """The command that runs `argv` in here.
 
         bwrap starts as root so that the buildroot keeps its real owners; chroot(1) of the buildroot's own coreutils
-        then becomes the build user, and bwrap has already set no_new_privs, so nothing leads back.
+        then becomes the build user, and bwrap has already set no_new_privs, so nothing leads back. That chroot(1) may
+        be a package's of this very run: it has no more privileges than it needs.
+
+        unshare(1) waits until the kernel has ended the last process in there. bwrap alone goes when the command does,
+        and what the command left in the background could for some milliseconds still write to the results.
         """
         require_bubblewrap()
-        words = ["bwrap", *_APART, "--bind", self.root, "/", "--dev", "/dev", "--proc", "/proc"]
+        words = ["unshare", "--pid", "--fork", "--kill-child", "--", "bwrap", *_APART]
+        words += _only("SETUID", "SETGID", "SYS_CHROOT")
+        words += ["--bind", self.root, "/", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
+        words += _proc("/proc")
         words += ["--bind", str(self.build_dir), BUILD_DIR, "--chdir", BUILD_DIR]
         for name, value in {**_FIXED, **self.environment}.items():
             words += ["--setenv", name, value]
@@ -163,6 +210,7 @@ def check() -> str:
     """Start and leave a sandbox; "" when that works, else what the kernel or bwrap said."""
     if process.find("bwrap") is None:
         return "bwrap is not installed"
-    probe = ["bwrap", "--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--", "/bin/true"]
+    user = [] if os.geteuid() == 0 else ["--unshare-user"]
+    probe = ["bwrap", *_APART, *user, "--ro-bind", "/", "/", "--", "/bin/true"]
     tried = process.run(probe, ok=())
     return "" if tried.returncode == 0 else tried.complaint

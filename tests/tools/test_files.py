@@ -28,6 +28,7 @@ from altai_build.tools.files import (
     scratch_directory,
     sha256_file,
     sync_tree,
+    take_files,
     write_whole,
 )
 
@@ -298,3 +299,23 @@ def test_a_waiting_lock_is_given_when_it_comes_free(tmp_path: Path) -> None:
         assert held
     holder.join()
     assert order == ["holder leaves", "waiter enters"]
+
+
+def test_files_are_taken_from_a_tree_and_through_no_link(tmp_path: Path) -> None:
+    ours, tree, out = tmp_path / "ours", tmp_path / "tree", tmp_path / "out"
+    for folder in (ours, tree / "deep", out):
+        folder.mkdir(parents=True)
+    (ours / "ours.rpm").write_text("ours")
+    (tree / "deep/a.rpm").write_text("a")
+    (tree / "deep/a.rpm").chmod(0o4000)
+    (tree / "b.rpm").symlink_to(ours / "ours.rpm")
+    (tree / "notes").write_text("no package")
+    (tree / "folder.rpm").mkdir()
+    (tree / "linked").symlink_to(ours)
+    os.mkfifo(tree / "pipe.rpm")
+    assert take_files(tree, out, ".rpm") == [out / "a.rpm"]
+    assert {path.name: (path.read_text(), path.stat().st_mode & 0o7777) for path in out.iterdir()} == {
+        "a.rpm": ("a", 0o644)
+    }
+    assert take_files(tree / "linked", out, ".rpm") == take_files(tree / "absent", out, ".rpm") == []
+    assert (ours / "ours.rpm").read_text() == "ours"

@@ -258,3 +258,19 @@ def test_every_command_is_told_as_it_can_be_pasted(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(process, "_listeners", [told.append])
     run(["echo", "two words"])
     assert told == ["$ echo 'two words'"]
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_a_child_that_prints_without_end_is_stopped_before_it_fills_the_memory(stream: str) -> None:
+    result = process.run(["sh", "-c", f"exec cat /dev/zero >&{stream}"], ok=(), limit=1 << 20)
+    assert result.returncode == -signal.SIGKILL
+    assert 1 << 20 < len(result.stdout) + len(result.stderr) < 2 << 20
+    assert result.complaint.endswith("stopped: it printed more than 1048576 bytes")
+
+
+def test_a_child_within_its_limit_is_heard_to_the_end_and_its_time_is_kept() -> None:
+    words = ["sh", "-c", "echo out; echo err >&2; exec 1>&- 2>&-; sleep 0.2; exit 3"]
+    result = process.run(words, ok=(), limit=1 << 20, timeout=30)
+    assert (result.returncode, result.stdout, result.stderr) == (3, b"out\n", b"err\n")
+    slow = process.run(["sleep", "60"], ok=(), limit=1 << 20, timeout=0.2)
+    assert (slow.returncode, slow.complaint) == (-signal.SIGKILL, "stopped after 0.2 seconds")

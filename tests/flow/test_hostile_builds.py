@@ -1,0 +1,58 @@
+"""Builds that do not mean well: what they leave where results are looked for does not lead out of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.kit.builds import Site
+from tests.kit.superprojects import World, make_spec
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all sites of this file, so that they share the base root."""
+    return tmp_path_factory.mktemp("hostile")
+
+
+def make_site(testbed: Path, place: Path, **scripts: str) -> Site:
+    """A superproject with one component, whose %clean (it runs when the packages are written) is the script."""
+    site = Site(world=World(place), testbed=testbed, workspace=place / "ws")
+    for name, script in scripts.items():
+        spec = make_spec(name).replace("%files\n", f"%clean\n{script}\n%files\n")
+        site.world.component(f"repos/{name}", {f"{name}.spec": spec, "README": "x\n"})
+    site.world.pin()
+    return site
+
+
+@pytest.mark.parametrize("link", ["/builddir/build/RPMS", "/builddir/build"])
+def test_a_link_in_the_place_of_the_results_brings_in_nothing(
+    testbed: Path, folder: Path, tmp_path: Path, link: str
+) -> None:
+    (tmp_path / "RPMS").mkdir()
+    (tmp_path / "RPMS/treasure-1-1.noarch.rpm").write_text("of somebody else")
+    target = tmp_path / "RPMS" if link.endswith("RPMS") else tmp_path
+    script = f"mv {link} {link}.away; ln -s {target} {link}"
+    site = make_site(testbed, folder / link.replace("/", "-"), evil=script)
+    answer = site.call("build", "--json")
+    assert (answer.code, answer.json[0]["status"], answer.json[0]["rpms"]) == (5, "failed", [])
+    assert (tmp_path / "RPMS/treasure-1-1.noarch.rpm").read_text() == "of somebody else"
+
+
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ("echo junk > /builddir/build/RPMS/junk-1-1.noarch.rpm", "junk-1-1.noarch.rpm"),
+        ("cd /builddir/build/RPMS; mv *.rpm other-2-1.noarch.rpm", "other-2-1.noarch.rpm"),
+        ("cd /builddir/build/RPMS; cp *.rpm 'a\tb-1-1.noarch.rpm'", "a\\tb-1-1.noarch.rpm"),
+    ],
+)
+def test_a_result_that_is_not_what_its_name_says_fails_its_build_alone(
+    testbed: Path, folder: Path, script: str, name: str
+) -> None:
+    site = make_site(testbed, folder / name.replace("\\", ""), evil=script, good="true")
+    answer = site.call("build", "--json")
+    rows = {row["component"]: row for row in answer.json}
+    assert {one: row["status"] for one, row in rows.items()} == {"evil": "failed", "good": "built"}
+    assert (answer.code, name in rows["evil"]["reason"]) == (5, True)

@@ -1,0 +1,104 @@
+"""What hostile commands can do in each view: nothing to the kernel, to devices, to other processes, or later."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from altai_build.tools import process
+from altai_build.tools.sandbox import BUILD_UID, HostView, InstallView, RootView
+from tests.conftest import Require
+
+Shell = Callable[[str], process.Result]
+
+
+@pytest.fixture(params=["host", "install", "root"])
+def shell(request: pytest.FixtureRequest, tmp_path: Path, require: Require) -> Shell:
+    """Runs a script in one of the views and returns what became of it."""
+    place = tmp_path / "place"
+    place.mkdir()
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    if request.param != "host":
+        require(os.geteuid() == 0, "the views of the chroot builder need root")
+        os.chown(place, BUILD_UID, BUILD_UID)
+    views = {
+        "host": lambda: HostView(writable=place),
+        "install": lambda: _installing(place, packages),
+        "root": lambda: RootView(root="/", build_dir=place),
+    }
+    view = views[request.param]()
+    return lambda script: process.run(view.command(["sh", "-c", script]), ok=())
+
+
+def _installing(place: Path, packages: Path) -> InstallView:
+    for name in ("dev", "proc"):
+        (place / name).mkdir()
+    return InstallView(root=str(place), packages=packages)
+
+
+def test_the_kernels_settings_cannot_be_written(shell: Shell) -> None:
+    # The kernel runs what core_pattern names as root of the host, outside of every sandbox.
+    before = Path("/proc/sys/kernel/core_pattern").read_text()
+    tried = shell("cat /proc/sys/kernel/core_pattern; echo '|/evil' > /proc/sys/kernel/core_pattern")
+    after = Path("/proc/sys/kernel/core_pattern").read_text()
+    if after != before:
+        Path("/proc/sys/kernel/core_pattern").write_text(before)
+    assert (after, tried.text) == (before, before)
+    assert tried.returncode != 0
+
+
+def test_a_file_that_only_root_may_read_is_not_read(shell: Shell, tmp_path: Path) -> None:
+    tried = shell("cat /etc/shadow /root/.profile")
+    assert (tried.text, tried.returncode != 0) == ("", True)
+
+
+def test_nothing_can_be_mounted_and_no_device_opened(shell: Shell) -> None:
+    where = "d=/builddir; test -d /target && d=/target; "
+    assert shell(f"{where} mount -t tmpfs none $d").returncode != 0
+    opened = shell(f"{where} mknod $d/zero c 1 5 && head -c 1 $d/zero")
+    assert (opened.stdout, opened.returncode != 0) == (b"", True)
+
+
+def test_no_privilege_is_left_that_installing_does_not_need(shell: Shell) -> None:
+    status = shell("cat /proc/self/status").text
+    held = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapPrm:")), 16)
+    sys_admin, sys_module, sys_rawio, sys_ptrace, bpf = 21, 16, 17, 19, 39
+    assert [
+        number for number in (sys_admin, sys_module, sys_rawio, sys_ptrace, bpf) if held >> number & 1
+    ] == []
+
+
+def test_no_network_and_the_processes_are_its_own(shell: Shell) -> None:
+    assert shell("cat /proc/net/dev").text.count(":") == 1  # the loopback device
+    assert shell(f"kill -0 {os.getpid()}").returncode != 0
+    assert shell("cat /proc/1/environ; env").text.count("pytest") == 0
+
+
+def test_what_a_command_leaves_running_ends_with_it(shell: Shell, tmp_path: Path) -> None:
+    where = "d=/builddir; test -d /target && d=/target; "
+    shell(f"{where} (setsid sh -c 'while :; do echo x >> $0/log; done' $d &) ; sleep 0.1")
+    log = tmp_path / "place/log"
+    size = log.stat().st_size
+    time.sleep(0.1)
+    assert (size > 0, log.stat().st_size) == (True, size)
+
+
+def test_shared_memory_is_for_the_build_user_too(tmp_path: Path, require: Require) -> None:
+    require(os.geteuid() == 0, "the views of the chroot builder need root")
+    view = RootView(root="/", build_dir=tmp_path)
+    process.run(view.command(["sh", "-c", "echo x > /dev/shm/semaphore"]))
+    assert not Path("/dev/shm/semaphore").exists()
+
+
+def test_root_of_the_host_is_nobody_in_the_view_of_specs(tmp_path: Path) -> None:
+    told = process.run(
+        HostView(writable=tmp_path).command(["sh", "-c", "touch mine /tmp/a /var/tmp/b; id -un"])
+    )
+    assert told.text == "mockbuild\n"
+    expected = BUILD_UID if os.geteuid() == 0 else os.geteuid()
+    assert (tmp_path / "mine").stat().st_uid == expected
