@@ -9,6 +9,7 @@ from pathlib import Path
 
 from altai_build.model.audit import Waiver
 from altai_build.model.matter import Dependants
+from altai_build.model.compat import build_macros
 from altai_build.model.release import Compat
 
 DEFAULT_STAMP = "{release}.{count}.g{commit}"
@@ -58,6 +59,11 @@ class Target:
     macros: tuple[tuple[str, str], ...]
     base: tuple[BaseRepository, ...]
     compat: Compat  # what clients can read
+
+    @property
+    def build_macros(self) -> tuple[tuple[str, str], ...]:
+        """The macros of builds: what the clients need, and `macros` over it."""
+        return tuple({**dict(build_macros(self.compat)), **dict(self.macros)}.items())
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,20 @@ _EL6_FEATURES = {
 }
 _EL6_PAYLOADS = ("none", "gzip", "bzip2", "lzma", "xz")
 _PAYLOADS = (*_EL6_PAYLOADS, "zstd")
+# Over what a newer rpm would do by itself; EL6's own rpm builds nothing else.
+_EL6_BUILD_MACROS = (
+    ("_binary_payload", "w9.gzdio"),
+    ("_source_payload", "w9.gzdio"),
+    ("_binary_filedigest_algorithm", "8"),  # SHA-256
+    ("_source_filedigest_algorithm", "8"),
+)
 _EL6_ALGORITHMS = ("RSA", "DSA")
 _FEATURE = "rpmlib("
+
+
+def build_macros(compat: Compat) -> tuple[tuple[str, str], ...]:
+    """The macros that make rpmbuild write packages that the target can read; a modern target takes its rpm's own."""
+    return _EL6_BUILD_MACROS if compat is Compat.EL6 else ()
 
 
 def unreadable(compat: Compat, headers: Sequence[RpmHeader]) -> tuple[str, ...]:
