@@ -8,8 +8,8 @@ from enum import Enum
 from pathlib import Path
 
 from altai_build.model.audit import Waiver
-from altai_build.model.matter import Dependants
 from altai_build.model.compat import build_macros
+from altai_build.model.matter import Dependants
 from altai_build.model.release import Compat
 
 DEFAULT_STAMP = "{release}.{count}.g{commit}"
