@@ -12,10 +12,11 @@ from altai_build.config import Config, Target
 from altai_build.errors import BuildFailed, InputError
 from altai_build.ledger import Outcome, write_outcomes
 from altai_build.model.component import BuildResult
-from altai_build.model.gitlink import ChangeStatus
+from altai_build.model.gitlink import ChangeStatus, GitlinkChange
 from altai_build.model.order import Order
 from altai_build.model.plan import Failure, Status
 from altai_build.pipeline.ordering import Ordered, order_of_srpms, static_order
+from altai_build.pipeline.pins import Direction, earlier_pins, move_of
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.srpms import Sourcing, choose, make_srpms_of
 from altai_build.stages.build import Built, Job, Workshop, build
@@ -112,12 +113,7 @@ def _chosen(
     if changed_since is not None:
         changes = run.superproject.changed(changed_since, revision, run.config.superproject.components)
         new = {change.path: change for change in changes if change.status is not ChangeStatus.REMOVED}
-        places = [(one.component.name, one.component.path) for one in whole.sourced]
-        for name, path in places + [(out.name, out.path) for out in whole.left_out]:
-            if path in new:
-                old = (new[path].old or "")[:7]
-                moved = f"moved from {old} to {(new[path].new or '')[:7]}" if old else "came"
-                reasons[name] = f"its pin {moved} since {changed_since}"
+        reasons.update(_moved(run, whole, new, changed_since))
         reasons.update(_changed_here(run, whole, changed_since))
         changed = set(reasons)
         for name, needed in order.needs.items():
@@ -127,6 +123,28 @@ def _chosen(
     if not names and changed_since is None:
         reasons = {one.component.name: EVERYTHING for one in whole.sourced}
     return reasons
+
+
+def _moved(run: Run, whole: Discovery, changes: Mapping[str, GitlinkChange], since: str) -> dict[str, str]:
+    """Components whose pins came or moved, with a warning for those that did not simply move on."""
+    found = {}
+    before = earlier_pins(run, since)
+    for one in whole.sourced:
+        component = one.component
+        if component.path not in changes:
+            continue
+        was = before.get(component.path)
+        if was is None:
+            found[component.name] = f"its pin came since {since}"
+            continue
+        move = move_of(run, one, was.link.commit, url=was.url)
+        found[component.name] = move.told(since)
+        if move.direction is not Direction.ON:
+            run.story.warn(f"{component.name}: {found[component.name]}")
+    for out in whole.left_out:
+        if out.path in changes:
+            found[out.name] = f"its pin changed since {since}"
+    return found
 
 
 def _changed_here(run: Run, whole: Discovery, since: str) -> dict[str, str]:
