@@ -99,7 +99,11 @@ def survey(workspace: Workspace) -> tuple[Item, ...]:
 
 
 def _items(workspace: Workspace) -> Iterator[Item]:
-    for kind, folder in (("root", workspace.roots / "base"), ("layer", workspace.roots / "layers")):
+    for kind, folder in (
+        ("root", workspace.roots / "base"),
+        ("layer", workspace.roots / "layers"),
+        ("root of mock", workspace.roots / "mock"),
+    ):
         for place in _children(folder):
             if place.is_dir():
                 yield _item(kind, place)
@@ -116,7 +120,8 @@ def _items(workspace: Workspace) -> Iterator[Item]:
             yield _item(f"downloaded {folder.name}", place)
     for folder in (workspace.scratch, workspace.root / "mock"):
         for place in _children(folder, hidden=True):
-            yield _item(LEFTOVER, place)
+            if place.name != "used":  # the next build has mock clean what is named there
+                yield _item(LEFTOVER, place)
     for folder in (workspace.roots, workspace.roots / "base", workspace.roots / "layers", workspace.builds):
         for place in _children(folder, hidden=True):
             if place.name.startswith("."):

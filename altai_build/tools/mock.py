@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import grp
 import hashlib
+import itertools
 import os
 import pwd
-import re
 import shutil
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError, ToolMissing
@@ -18,6 +21,7 @@ from altai_build.model.plan import BuildOutcome, BuildRequest, Failure
 from altai_build.model.release import Compat
 from altai_build.tools import files, process
 from altai_build.tools.buildlog import first_error_line
+from altai_build.tools.buildroot import overlay_works
 from altai_build.tools.mockconfig import MockConfig
 from altai_build.tools.repodata import write_repodata
 from altai_build.tools.rpmfile import read_header
@@ -102,6 +106,9 @@ class MockBuilder:
         self.workspace = workspace_dir / "mock"
         self.macros = tuple(macros)
         self.busy_patience = busy_patience
+        self._slots: set[int] = set()
+        self._slots_lock = threading.Lock()
+        self._layers = workspace_dir / "roots" / "mock"
 
     @staticmethod
     def available() -> bool:
@@ -137,6 +144,24 @@ class MockBuilder:
         own = [path for path in (home / ".mock/user.cfg", home / ".config/mock.cfg") if path.is_file()]
         return " ".join(["mock", version, *(f"{path.name}:{files.sha256_file(path)}" for path in own)])
 
+    @cached_property
+    def overlays(self) -> bool:
+        """Whether chroots can be layers on one base instead of copies of it: as root, where overlayfs is to be had.
+
+        mock's plugin also calls modprobe, loaded or not.
+        """
+        return os.geteuid() == 0 and process.find("modprobe") is not None and overlay_works(self.workspace)
+
+    def prepare(self) -> None:
+        """Have mock clean what runs that were interrupted left; no other run is at work in this workspace."""
+        for left in sorted((self.workspace / "used").glob("*")):
+            for config in left.glob("*.cfg"):
+                arguments = ["mock", "--configdir", str(left), "--root", config.stem]
+                process.run(
+                    [*arguments, "--uniqueext", left.name, "--clean"], env=_environment(), ok=(), grace=GRACE
+                )
+            files.remove_tree(left)
+
     def build(self, request: BuildRequest) -> BuildOutcome:
         """Build one SRPM; its RPMs and logs are put into the request's result directory.
 
@@ -145,23 +170,44 @@ class MockBuilder:
         """
         self.check()
         started = time.monotonic()
-        unique = _unique(request, self.workspace)
-        for left in self.workspace.glob(f"{unique}.*"):  # by a run that was killed
-            files.remove_tree(left)
-        with files.scratch_directory(self.workspace, unique) as scratch:
-            os.chmod(scratch, 0o755)  # noqa: S103 - mock reads and writes in it as the user that it drops to
-            arguments = self._arguments(request, scratch)
-            status = self._run_patiently(request, arguments, scratch / "result")
-            _take_results(scratch / "result", request.result_dir)
+        with self._slot() as unique:
+            for left in self.workspace.glob(f"{unique}.*"):  # by a run that was killed
+                files.remove_tree(left)
+            with files.scratch_directory(self.workspace, unique) as scratch:
+                os.chmod(scratch, 0o755)  # noqa: S103 - mock reads and writes in it as the user that it drops to
+                arguments = self._arguments(request, scratch, unique)
+                used = self.workspace / "used" / unique
+                shutil.copytree(scratch / "config", used, dirs_exist_ok=True)
+                status = self._run_patiently(request, arguments, scratch / "result")
+                if status >= 0 and status not in _ENDED:
+                    files.remove_tree(used)  # mock has cleaned the chroot
+                _take_results(scratch / "result", request.result_dir)
         return self._outcome(request, status, time.monotonic() - started)
 
-    def _arguments(self, request: BuildRequest, scratch: Path) -> list[str]:
+    @contextmanager
+    def _slot(self) -> Iterator[str]:
+        """The name of a chroot that no other build has: one for each build that runs at the same time.
+
+        So there are never more chroots than builds, and what a run that was killed left in one is cleaned by the
+        next, which gives the same names.
+        """
+        with self._slots_lock:
+            number = next(one for one in itertools.count() if one not in self._slots)
+            self._slots.add(number)
+        place = hashlib.sha256(os.fsencode(self.workspace)).hexdigest()[:10]
+        try:
+            yield f"altai-{place}-{number}"
+        finally:
+            with self._slots_lock:
+                self._slots.discard(number)
+
+    def _arguments(self, request: BuildRequest, scratch: Path, unique: str) -> list[str]:
         """mock's command line; what it names is made in the scratch directory."""
         arguments = [
             "mock",
-            "--configdir", str(self._write_config(request, scratch / "config")),
+            "--configdir", str(self._write_config(request, scratch / "config", unique)),
             "--root", self.config.name,
-            "--uniqueext", _unique(request, self.workspace),
+            "--uniqueext", unique,
             "--resultdir", str(scratch / "result"),
             "--cleanup-after",
         ]  # fmt: skip
@@ -185,7 +231,7 @@ class MockBuilder:
             **dict(request.macros),
         }
 
-    def _write_config(self, request: BuildRequest, directory: Path) -> Path:
+    def _write_config(self, request: BuildRequest, directory: Path, unique: str) -> Path:
         """A configuration directory that holds what was read, and counted into the build key, and nothing else.
 
         The chroot's name carries the digest, because mock keeps one cached chroot per name, and the file the age of
@@ -202,6 +248,16 @@ class MockBuilder:
             + "config_opts['plugin_conf']['package_state_enable'] = True\n"
             + "config_opts['plugin_conf']['package_state_opts']['installed_pkgs'] = True\n"
         )
+        if self.overlays:
+            # Of its own for each chroot: the plugin lets one at a time into a directory, and fails the others.
+            layers = files.make_directory(self._layers / unique)
+            os.utime(layers)  # `clean` removes what is not used
+            options = {"base_dir": str(layers), "touch_rpmdb": False, "trace_hooks": False}
+            text += (
+                "config_opts['plugin_conf']['root_cache_enable'] = False\n"
+                "config_opts['plugin_conf']['overlayfs_enable'] = True\n"
+                f"config_opts['plugin_conf']['overlayfs_opts'] = {options!r}\n"
+            )
         path = directory / f"{self.config.name}.cfg"
         files.write_whole(path, text.encode("utf-8", "surrogatepass"))
         age = max((file.stat().st_mtime for file in self.config.files), default=0.0)
@@ -347,16 +403,6 @@ def _local_repository(request: BuildRequest, directory: Path) -> Path:
         directory, epoch=request.source_date_epoch, compat=Compat.EL6
     )  # gzip: any yum or dnf reads it
     return directory
-
-
-def _unique(request: BuildRequest, workspace: Path) -> str:
-    """The chroot's extension: another for each build that may run at the same time, the same when one is repeated.
-
-    When a run was killed, mock ends what is left in the chroot of that name and cleans it before it builds again.
-    """
-    label = re.sub(r"[^A-Za-z0-9_.-]+", "-", request.component.rsplit("/", 1)[-1])[:40].strip("-.") or "build"
-    key = "\0".join((str(workspace), request.component, request.srpm.name))
-    return f"{label}-{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:10]}"
 
 
 def _environment() -> dict[str, str]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -162,7 +163,7 @@ def test_how_mock_is_called(
     builder.build(request_for())
     (call,) = stub.calls
     unique = stub.option("--uniqueext")
-    assert unique.startswith("case-")
+    assert re.fullmatch("altai-[0-9a-f]{10}-0", unique)
     scratch = Path(stub.option("--resultdir")).parent
     assert scratch.parent == tmp_path / "workspace" / "mock"
     assert call["argv"] == [
@@ -180,7 +181,7 @@ def test_how_mock_is_called(
         "--define", "dist .el6",
         "--rebuild", str(request_for("other").srpm),
     ]  # fmt: skip
-    assert list((tmp_path / "workspace" / "mock").iterdir()) == []
+    assert [path.name for path in (tmp_path / "workspace" / "mock").rglob("*")] == ["used"]
 
 
 def test_what_mock_gets_of_the_environment(
@@ -271,7 +272,6 @@ def test_packages_of_this_run_are_a_repository_for_the_next(
     assert url.startswith("file:///")
     assert " " not in url
     assert stub.calls[0]["repository"] == ["case-1-1.noarch.rpm", "repodata"]
-    assert stub.option("--uniqueext").startswith("build-")
 
 
 @pytest.mark.parametrize(
@@ -440,7 +440,15 @@ def test_an_interrupted_build_lets_mock_end_what_runs_in_the_chroot(
     assert (stub.place / "ended").read_text() == f"{stub.calls[0]['pid']} {signal.SIGTERM.value}\n"
     assert wait_until_gone(child)
     assert (outcomes[0].failure, outcomes[0].reason) == (Failure.BUILDROOT, "mock was killed by SIGTERM")
-    assert list((tmp_path / "workspace" / "mock").iterdir()) == []
+    # Its chroot is left; the next run has mock clean it, with the configuration that it was made with.
+    (left,) = (tmp_path / "workspace" / "mock" / "used").iterdir()
+    assert left.name == stub.option("--uniqueext")
+    assert (left / "small.cfg").read_text() == stub.calls[0]["config"]
+    stub.behave()
+    builder.prepare()
+    words = ["--configdir", str(left), "--root", "small", "--uniqueext", left.name, "--clean"]
+    assert stub.calls[1]["argv"] == words
+    assert not left.exists()
 
 
 def test_the_version_counts_the_users_own_configuration(
