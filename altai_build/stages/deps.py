@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from altai_build.config import Config, Key, Listing, Source, Target
 from altai_build.errors import InputError
@@ -23,12 +24,14 @@ from altai_build.model.lock import (
 )
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import RpmHeader
-from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.closure import Closure, Member, Offer, close
 from altai_build.tools.depsolver import Solver
 from altai_build.tools.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
 from altai_build.tools.mirrors import Mirrors, read_mirrors
 from altai_build.tools.rpmfile import compare_evr
+
+if TYPE_CHECKING:
+    from altai_build.tools.buildroot import LocalRpm
 
 BASE = "base/"  # before the names of the target's own repositories
 
