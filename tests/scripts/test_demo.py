@@ -1,0 +1,61 @@
+"""scripts/demo for real: it shows the whole road, and leaves nothing running."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import subprocess
+from pathlib import Path
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "demo"
+
+
+def demo(place: Path, testbed: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SCRIPT],
+        env={**os.environ, "ALTAI_DEMO": str(place), "ALTAI_TESTBED": str(testbed)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def test_it_shows_the_road_from_a_commit_to_an_upgraded_machine(testbed: Path, tmp_path: Path) -> None:
+    shown = demo(tmp_path / "demo", testbed)
+    assert shown.returncode == 0, shown.stdout
+    text = shown.stdout
+    headings = [int(number) for number in re.findall(r"^(\d+)\. ", text, re.MULTILINE)]
+    assert headings == list(range(1, len(headings) + 1))
+    # Each in its turn: a first release, a program of it that runs, what changed, the next release, the program again.
+    turns = (
+        r"\$ altai-build build --rev",
+        r"built +[\d.]+ s  python-novaclient  1 package: it was never built in this workspace",
+        r"release 1\.0\.0: \d+ packages",
+        r"machine# nova --version\n.*\n +18\.2\.0",
+        r"removed +repos/altai/python-zabbix-api",
+        r"built .* python-netifaces .*source package changed",
+        r"release 1\.0\.1: \d+ packages",
+        r"python3-novaclient +18\.2\.0\S+ +18\.3\.0\S+",
+        r"machine# nova --version\n.*\n +18\.3\.0",
+        r"\$ altai-build verify 1\.0\.1",
+    )
+    place = 0
+    for turn in turns:
+        found = re.compile(turn).search(text, place)
+        assert found, f"{turn} does not come after {text[:place][-200:]!r}\n{text}"
+        place = found.end()
+    report = re.search(r"the report of the release, a page +(\S+)", text)
+    assert report and Path(report[1]).is_file()
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not [command for command in commands if b"http.server" in command and bytes(tmp_path) in command]
+
+
+def test_a_second_demo_in_one_place_is_refused(testbed: Path, tmp_path: Path) -> None:
+    with open(tmp_path / "lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        refused = demo(tmp_path, testbed)
+    assert refused.returncode == 9
+    assert f"another demo is running in {tmp_path}" in refused.stdout
