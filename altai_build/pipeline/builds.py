@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
@@ -191,7 +191,7 @@ def build_all(
     for workshop in workshops.values():
         with run.story.step(f"base root of {workshop.target.name} ({workshop.builder.name})"):
             workshop.prepare()
-    built = schedule.work()
+    built = _without_twins(schedule.work(), ordered.order.first_passes)
     _write_down(run, sourcing, built)
     return Building(
         planned=Planned(discovery=planned.discovery, order=ordered.order, reasons=planned.reasons),
@@ -199,6 +199,23 @@ def build_all(
         built=built,
         rows=_rows(planned, ordered, sourcing, built),
     )
+
+
+def _without_twins(built: Mapping[str, Built], first_passes: Container[str]) -> dict[str, Built]:
+    """Components that made packages of one file name have failed: no repository can hold both."""
+    makers: dict[str, list[str]] = {}
+    for name, result in built.items():
+        if name not in first_passes:
+            for rpm in result.rpms:
+                makers.setdefault(rpm.path.name, []).append(name)
+    judged = dict(built)
+    for file, names in makers.items():
+        if len(names) > 1:
+            reason = f"{' and '.join(sorted(names))} both produce {file}: give one of the packages another name or version"
+            judged.update(
+                {one: replace(built[one], status=Status.FAILED, reason=reason, rpms=()) for one in names}
+            )
+    return judged
 
 
 def _write_down(run: Run, sourcing: Sourcing, built: dict[str, Built]) -> None:
