@@ -215,6 +215,7 @@ class Roots:
 
     def base(self, buildroot: Buildroot) -> Path:
         """The base root, made when it is not there. The log of its making lies beside it."""
+        self._close()
         place = self.directory / "base" / buildroot.base_key
         with file_lock(self.directory / "base" / f"{buildroot.base_key}.lock"):
             if place.is_dir():
@@ -224,7 +225,7 @@ class Roots:
                 root = make_directory(scratch / "root")
                 log = self.directory / "base" / f"{buildroot.base_key}.log"
                 self._install(root, buildroot.base, log, [])
-                _finish_base(root)
+                finish_base(root)
                 os.rename(root, place)
         return place
 
@@ -253,6 +254,10 @@ class Roots:
         )
         if buildroot.extra:
             self._install(destination, buildroot.extra, destination.with_name("install.log"), [])
+
+    def _close(self) -> None:
+        """Keep other users of this machine out: the roots hold programs that are root's by their mode (setuid)."""
+        make_directory(self.directory, mode=0o700).chmod(0o700)
 
     def _install(self, root: Path, packages: Sequence[Resolved], log: Path, prefix: Sequence[str]) -> None:
         """Install exactly these packages with the host's rpm; every one was verified before."""
@@ -348,8 +353,13 @@ def require_root() -> None:
         )
 
 
-def _finish_base(root: Path) -> None:
-    """What builds expect of any root: the build user, the build directory, a host table."""
+def finish_base(root: Path) -> None:
+    """What builds expect of any root: the build user, the build directory, a host table.
+
+    Raises InputError where /etc is a link: followed from here, it would lead to the host's.
+    """
+    if (root / "etc").is_symlink():
+        raise InputError("the base root's /etc is a symbolic link", todo="see which of its packages owns it")
     _append(root / "etc/passwd", f"{BUILD_USER}:x:{BUILD_UID}:{BUILD_UID}::{BUILD_DIR}:/bin/bash\n")
     _append(root / "etc/group", f"{BUILD_USER}:x:{BUILD_UID}:\n")
     make_directory(root / BUILD_DIR.lstrip("/"))

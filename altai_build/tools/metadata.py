@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def fetch_metadata(source: RepositorySource, cache: Path, *, not_before: str = "
     `not_before` is refused: it is a mirror's that lags behind, or one shown to us on purpose. Raises InputError
     naming each URL that was tried.
     """
-    place = make_directory(cache / hashlib.sha256(" ".join(source.urls).encode()).hexdigest()[:24])
+    place = make_directory(_place(source, cache))
     complaints = []
     for url in source.urls:
         try:
@@ -68,6 +69,29 @@ def fetch_metadata(source: RepositorySource, cache: Path, *, not_before: str = "
         f"the repository {source.name} cannot be used",
         why="\n".join(complaints) or "it has no URL",
         todo="check its URL in repos.yaml, or in the target's mock configuration",
+    )
+
+
+def cached_metadata(source: RepositorySource, cache: Path) -> RepositoryMetadata | None:
+    """The last state of a repository that `fetch_metadata` brought here, without asking; None when there is none."""
+    place = _place(source, cache)
+    if not (place / "repomd.xml").is_file():
+        return None
+    with scratch_directory(place, ".look") as scratch:
+        make_directory(scratch / "repodata")
+        shutil.copyfile(place / "repomd.xml", scratch / "repodata" / "repomd.xml")
+        revision, files = read_repomd(scratch)
+    kept = {file.kind: _kept(file, place) for file in files}
+    primary = kept.get("primary")
+    if primary is None or not primary.is_file():
+        return None
+    return RepositoryMetadata(
+        source=source,
+        url=source.urls[0],
+        revision=revision,
+        primary=primary,
+        filelists=kept["filelists"] if "filelists" in kept and kept["filelists"].is_file() else None,
+        groups=None,
     )
 
 
@@ -161,15 +185,30 @@ def _is_older(revision: str, known: str) -> bool:
 
 
 def _part(url: str, file: MetadataFile, place: Path) -> Path:
-    algorithm, checksum = file.checksum
-    ending = "".join(Path(file.location).suffixes[-2:])
-    path = place / f"{checksum}-{file.kind}{ending}"
+    _require_hexadecimal(file.checksum[1], url)
+    path = _kept(file, place)
     # The name holds the checksum and was given after the check; comparing again at each run would cost its reading.
     if path.is_file() and path.stat().st_size == file.size:
         return path
     return download.fetch(
-        download.join(url, file.location), path, size=file.size or None, digest=(algorithm, checksum)
+        download.join(url, file.location), path, size=file.size or None, digest=file.checksum
     )
+
+
+def _require_hexadecimal(checksum: str, url: str) -> None:
+    """Refuse a checksum that is none: files are called after them, and `../` would lead out of the cache."""
+    if not re.fullmatch(r"[0-9a-fA-F]{32,128}", checksum):
+        raise InputError(f"the metadata at {url} names the checksum {checksum!r}, which is none")
+
+
+def _place(source: RepositorySource, cache: Path) -> Path:
+    return cache / hashlib.sha256(" ".join(source.urls).encode()).hexdigest()[:24]
+
+
+def _kept(file: MetadataFile, place: Path) -> Path:
+    """Where a metadata file is kept, under a name of its content."""
+    ending = "".join(Path(file.location).suffixes[-2:])
+    return place / f"{file.checksum[1]}-{file.kind}{ending}"
 
 
 def fetch_packages(
@@ -178,6 +217,7 @@ def fetch_packages(
     """The packages (repository, location, (algorithm, checksum), size in bytes), from the cache or their repository."""
     paths = []
     for metadata, location, (algorithm, checksum), size in wanted:
+        _require_hexadecimal(checksum, metadata.url)
         path = cache / checksum[:2] / checksum / Path(location).name
         if not (path.is_file() and path.stat().st_size == size):
             download.fetch(

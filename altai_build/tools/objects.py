@@ -24,7 +24,11 @@ _ISOLATED = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_ATTR_NOSYSTEM": "1",
+    "HOME": "/nonexistent",  # ~/.config/git/attributes counts whatever else is switched off (gitattributes(5))
 }
+# A `$Format:%h$` in an archived file (export-subst) would otherwise be as long as the clone is large, and file modes
+# depend on the user's umask.
+_SAME_EVERYWHERE = ("-c", "core.abbrev=12", "-c", "tar.umask=0022")
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,11 @@ class ObjectStore:
         )
 
     def archive_command(self, commit: str, prefix: str, format: str) -> tuple[list[str], dict[str, str]]:
-        """argv and environment that print `git archive` of a commit; modes do not depend on the user's umask."""
-        argv = ["git", "-c", "tar.umask=0022", "archive", f"--format={format}", f"--prefix={prefix}", commit]
-        return argv, {**_ISOLATED, "GIT_DIR": str(self.git_dir)}
+        """argv and environment that print `git archive` of a commit, the same bytes in every clone of it."""
+        words = [*_SAME_EVERYWHERE, "archive", f"--format={format}", f"--prefix={prefix}", commit]
+        # With nothing on PATH: a `$Format:%G?$` has git ask gpg what it thinks here of the commit's signature.
+        env = {**_ISOLATED, "GIT_DIR": str(self.git_dir), "PATH": "/nonexistent"}
+        return [process.find("git") or "git", *words], env
 
     def has(self, commit: str) -> bool:
         """True when the commit is here (its trees may still be missing in a broken clone)."""
@@ -250,7 +256,15 @@ def mirror(url: str, *, mirrors: Path, commit: str) -> Path:
         for wanted in (f"+{commit}:refs/pins/{commit}", "+refs/*:refs/mirrored/*"):
             if _holds(place, commit):
                 break
-            arguments = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"]
+            arguments = [
+                "-c",
+                "gc.autoDetach=false",
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-recurse-submodules",
+            ]
             fetched = git(
                 [*arguments, "--end-of-options", url, wanted],
                 directory=place,
@@ -275,4 +289,4 @@ def _holds(place: Path, commit: str) -> bool:
 
 def without_password(url: str) -> str:
     """The URL without user name and password, fit for logs and manifests."""
-    return re.sub(r"^([a-z+]+://)[^/@]*@", r"\1", url)
+    return re.sub(r"^([A-Za-z+]+://)[^/]*@", r"\1", url)

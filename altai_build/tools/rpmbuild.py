@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from altai_build.tools import process
-from altai_build.tools.files import make_directory, scratch_directory, take_files
+from altai_build.tools.files import make_directory, scratch_directory, sha256_file, take_files
 from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, HostView
 
 # A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not hold up the others.
 READ_SECONDS = 30.0
 PACK_SECONDS = 600.0
 PRINTED = 64 << 20  # bytes; the longest real spec has a hundredth
+CONFIGURATION = Path("/usr/lib/rpm")
 _MACROS = {
     "_topdir": BUILD_DIR,
     "_sourcedir": f"{BUILD_DIR}/SOURCES",
@@ -39,8 +41,15 @@ _MACROS = {
 
 
 def version() -> str:
-    """Which rpm packs the source packages; part of their keys."""
-    return process.run(["rpmbuild", "--version"]).text.strip()
+    """Which rpm packs the source packages, with a digest of its macros: other ones can give a spec other requirements.
+
+    Part of the packages' keys. The sandbox shows rpm no macros but those below CONFIGURATION.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(CONFIGURATION.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(CONFIGURATION)}\0{sha256_file(path)}\n".encode())
+    return f"{process.run(['rpmbuild', '--version']).text.strip()} {digest.hexdigest()[:16]}"
 
 
 def expand(spec: Path, macros: Mapping[str, str], arch: str) -> process.Result:

@@ -226,7 +226,9 @@ class Superproject(Revisions):
 
 def read_gitmodules(store: ObjectStore, commit: str) -> dict[str, tuple[str, str | None]]:
     """path → (name, URL as written) from a commit's .gitmodules; {} when git cannot read the file."""
-    listed = store.run(["config", "--blob", f"{commit}:.gitmodules", "--null", "--list"], ok=())
+    listed = store.run(
+        ["config", "--no-includes", "--blob", f"{commit}:.gitmodules", "--null", "--list"], ok=()
+    )
     if listed.returncode != 0:
         return {}
     table: dict[str, dict[str, str]] = {}

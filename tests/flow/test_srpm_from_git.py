@@ -368,3 +368,13 @@ def test_an_unwritable_workspace_or_output(tmp_path: Path) -> None:
 def test_an_unknown_revision(tmp_path: Path) -> None:
     answer = srpm(make_world(tmp_path), "--rev", "v9")
     assert (answer.code, answer.out) == (3, "") and "has no commit 'v9'" in answer.err
+
+
+def test_a_kept_package_whose_bytes_have_changed_is_made_again(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "one")
+    made = Path(only_row(srpm(world, "focus"))["srpm"])
+    good = made.read_bytes()
+    made.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    assert only_row(srpm(world, "focus"))["status"] == "built"
+    assert made.read_bytes() == good
+    assert only_row(srpm(world, "focus"))["status"] == "reused"

@@ -1,0 +1,76 @@
+"""What is read of a commit depends on nothing but the commit: not on the clone, its user, or what it includes."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from altai_build.tools import process
+from altai_build.tools.objects import ObjectStore, without_password
+from altai_build.tools.superproject import read_gitmodules
+from tests.kit.git import Repo, gitmodules
+
+
+def archived(repo: Repo, commit: str, shadows: Path) -> dict[str, str]:
+    """The files of a commit's archive."""
+    store = ObjectStore.borrow(repo.path / ".git", shadows=shadows, origin="a test", commit=commit)
+    argv, env = store.archive_command(commit, "p/", "tar")
+    with tarfile.open(fileobj=io.BytesIO(process.run(argv, env=env).stdout)) as tar:
+        found = {one.name: tar.extractfile(one) for one in tar if one.isreg()}
+    return {name: stream.read().decode() for name, stream in found.items() if stream is not None}
+
+
+def test_the_attributes_of_the_user_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = Repo(tmp_path / "repo")
+    commit = repo.commit({"notes.txt": "kept\n"})
+    (tmp_path / "home/.config/git").mkdir(parents=True)
+    (tmp_path / "home/.config/git/attributes").write_text("notes.txt export-ignore\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert archived(repo, commit, tmp_path / "shadows") == {"p/notes.txt": "kept\n"}
+
+
+def test_what_an_archived_file_says_of_its_commit_is_the_same_in_a_clone_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = Repo(tmp_path / "repo")
+    commit = repo.commit({".gitattributes": "version export-subst\n", "version": "$Format:%H %h %d%G?$\n"})
+    signed = repo.git("cat-file", "commit", commit).replace(
+        "\n\n", "\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n bm9uZQ==\n -----END PGP SIGNATURE-----\n\n", 1
+    )
+    commit = repo.git("hash-object", "-t", "commit", "-w", "--stdin", input=f"{signed}\n".encode())
+    repo.git("tag", "v1", commit)
+    # gpg of this machine has an opinion of the signature, which is not to be asked for.
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    (bin_ / "gpg").write_text("#!/bin/sh\ntouch ${0%/*}/asked\n")
+    (bin_ / "gpg").chmod(0o755)
+    monkeypatch.setenv("PATH", str(bin_), prepend=":")
+    version = archived(repo, commit, tmp_path / "shadows")["p/version"]
+    assert version.split()[:2] == [commit, commit[:12]]
+    assert not (bin_ / "asked").exists()
+
+
+def test_a_gitmodules_file_does_not_include_files_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text('[submodule "mine"]\n\tpath = mine\n\turl = secret\n')
+    repo = Repo(tmp_path / "repo")
+    commit = repo.commit(
+        {".gitmodules": f"[include]\n\tpath = {tmp_path}/mine\n" + gitmodules({"a": "../a"})}
+    )
+    store = ObjectStore.borrow(
+        repo.path / ".git", shadows=tmp_path / "shadows", origin="a test", commit=commit
+    )
+    assert read_gitmodules(store, commit) == {"a": ("a", "../a")}
+
+
+@pytest.mark.parametrize(
+    "url", ["https://u:p@h/x.git", "https://token@h/x.git", "HTTPS://u:p@ss@h/x.git", "ssh://git@h/x.git"]
+)
+def test_no_part_of_a_password_is_shown(url: str) -> None:
+    assert without_password(url).partition("://")[2] == "h/x.git"
+
+
+def test_a_path_with_an_at_sign_is_left_as_it_is() -> None:
+    assert without_password("https://h/a@b.git") == "https://h/a@b.git"
