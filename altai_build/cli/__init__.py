@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+# ruff: noqa: E402
+import gc
+
+gc.disable()  # nothing that is made while modules are loaded becomes garbage; App.run enables it when work begins
+
 import importlib
 import io
 import os
@@ -140,6 +145,7 @@ def main() -> None:
         print(f"altai-build: this is a bug: {type(error).__name__}: {error}", file=sys.stderr)
         print(f"A report is in {_report()}; please pass it on.", file=sys.stderr)
         sys.exit(70)
+    gc.freeze()  # nor is there any use in a last look for garbage
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ import click
 from altai_build.errors import InputError
 
 if TYPE_CHECKING:
-    from altai_build.config import Config
+    from altai_build.config import Config, SuperprojectSettings
     from altai_build.pipeline.run import Run
 
 CONFIG_NAME = "repos.yaml"
@@ -48,18 +49,31 @@ class App:
             )
         return default_config(self.directory)
 
+    def place(self) -> SuperprojectSettings:
+        """Where the superproject is, as `config` would say, at a fraction of its time; no other part is looked at."""
+        from altai_build.config.place import default_place, read_place
+
+        path = self.config_path
+        return (
+            default_place(self.directory)
+            if path is None
+            else self._found(read_place(path), path.resolve().parent)
+        )
+
     def _at_superproject(self, config: Config) -> Config:
+        return dataclasses.replace(config, superproject=self._found(config.superproject, config.root))
+
+    def _found(self, settings: SuperprojectSettings, root: Path) -> SuperprojectSettings:
         """superproject.path starts at the file's own folder, or, where that leads to no repository, here.
 
         So one definition kept outside can be used on several clones: -C CLONE --config FILE.
         """
         from altai_build.tools.git import common_directory
 
-        settings = config.superproject
-        here = self.directory / os.path.relpath(settings.path, config.root)
+        here = self.directory / os.path.relpath(settings.path, root)
         if common_directory(settings.path) is None and common_directory(here) is not None:
-            return dataclasses.replace(config, superproject=dataclasses.replace(settings, path=here))
-        return config
+            return dataclasses.replace(settings, path=here)
+        return settings
 
     @property
     def config_path(self) -> Path | None:
@@ -69,6 +83,7 @@ class App:
 
     def run(self, config: Config, *, dependants: str | None = None) -> Run:
         """The context of a run with this configuration; `dependants` overrules its policy."""
+        gc.enable()  # the work begins
         from altai_build.model.matter import Dependants
         from altai_build.pipeline.run import Run, default_workspace
         from altai_build.tools.progress import Story

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from altai_build.cli.app import App, json_option, print_json, print_table
-from altai_build.model.gitlink import DEFAULT_FOLDERS
 from altai_build.tools.revisions import Revisions
 
 
@@ -24,11 +23,8 @@ def changed(app: App, old: str | None, new: str | None, as_json: bool) -> None:
     Example:
       altai-build changed v1.0.1 HEAD --json
     """
-    path, folders = app.directory, DEFAULT_FOLDERS
-    if app.config_path is not None:
-        settings = app.config().superproject
-        path, folders = settings.path, settings.components
-    rows = Revisions(path).changed(old, new, folders)
+    place = app.place()
+    rows = Revisions(place.path).changed(old, new, place.components)
     if as_json:
         print_json(rows)
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from altai_build.config.checks import read_verify, read_waivers
+from altai_build.config.place import default_place, inner_path, superproject_of
 from altai_build.config.reader import Faults, Node, load_yaml
 from altai_build.config.schema import (
     DEFAULT_STAMP,
@@ -22,11 +23,9 @@ from altai_build.config.schema import (
     ReleaseSettings,
     Repository,
     Source,
-    SuperprojectSettings,
     Target,
 )
 from altai_build.errors import InputError
-from altai_build.model.gitlink import DEFAULT_FOLDERS
 from altai_build.model.matter import Dependants
 from altai_build.model.release import Compat, compat_of
 
@@ -53,7 +52,7 @@ def default_config(root: Path) -> Config:
         project=root.name,
         file=None,
         root=root,
-        superproject=SuperprojectSettings(path=root, components=DEFAULT_FOLDERS, root=True),
+        superproject=default_place(root),
     )
 
 
@@ -64,7 +63,7 @@ def load_config(path: Path) -> Config:
     root = path.resolve().parent
     top = Node(tree, "", faults).known(_TOP, needed=("project", "targets", "keys", "repositories", "release"))
     project = top.child("project").text(check=_plain_name)
-    superproject = _superproject(top.child("superproject"), root)
+    superproject = superproject_of(top.child("superproject"), root)
     targets = {name: _target(name, node) for name, node in top.child("targets").items("target")}
     keys = {name: _key(name, node, root) for name, node in top.child("keys").items("key")}
     repositories = {
@@ -104,17 +103,6 @@ def _dependants(node: Node) -> Dependants:
         node = node.known(("dependants",))
     words = [one.value for one in Dependants]
     return Dependants(node.child("dependants").choice(words, Dependants.REBUILD.value))
-
-
-def _superproject(node: Node, root: Path) -> SuperprojectSettings:
-    if node.value is not None:
-        node = node.known(("path", "components", "root"))
-    folders = node.child("components").texts(check=_inner_path)
-    return SuperprojectSettings(
-        path=root / node.child("path").text("."),
-        components=folders if node.has("components") else DEFAULT_FOLDERS,
-        root=node.child("root").flag(True),
-    )
 
 
 def _target(name: str, node: Node) -> Target:
@@ -201,7 +189,7 @@ _REPOSITORY_NEEDED = {
 
 
 def _repository(name: str, node: Node, root: Path) -> Repository:
-    if problem := _inner_path(name):
+    if problem := inner_path(name):
         node.fault(f"the repository's name is its directory in the release: {problem}")
     kind = Source(node.child("source").choice([one.value for one in Source], Source.SUPERPROJECT.value))
     node = node.known(_REPOSITORY_KEYS[kind], needed=_REPOSITORY_NEEDED[kind])
@@ -219,7 +207,7 @@ def _repository(name: str, node: Node, root: Path) -> Repository:
         target=node.child("target").text(),
         key=node.child("key").text(),
         path=root / path if path else None,
-        source_rpms=node.child("source_rpms").text(check=_inner_path) or None,
+        source_rpms=node.child("source_rpms").text(check=inner_path) or None,
         url=url or None,
         listing=listing,
         packages=wanted,
@@ -239,7 +227,7 @@ def _component(name: str, node: Node) -> ComponentSettings:
     return ComponentSettings(
         name=name,
         sources=tuple(sources),
-        specs=node.child("specs").texts(check=_inner_path),
+        specs=node.child("specs").texts(check=inner_path),
         repository=node.child("repository").text() or None,
         skip=node.child("skip").text() or None,
         bootstrap=_bootstrap(node.child("bootstrap")) if node.has("bootstrap") else None,
@@ -320,15 +308,6 @@ def _plain_name(value: str) -> str | None:
 def _file_name(value: str) -> str | None:
     if "/" in value or value in (".", "..") or value.startswith("-"):
         return "a source is a plain file name, without folders"
-    return None
-
-
-def _inner_path(value: str) -> str | None:
-    parts = value.split("/")
-    if value == ".":
-        return None
-    if value.startswith(("/", "-")) or any(part in ("", ".", "..") for part in parts):
-        return "write a relative path that stays inside, without '..' and without a leading '/' or '-'"
     return None
 
 

@@ -57,6 +57,11 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
 
 def load_yaml(path: Path, *, limit: int = _SIZE_LIMIT) -> Any:
     """The plain tree of a YAML file of up to `limit` bytes, no objects, no duplicate keys; raises InputError."""
+    return parse_yaml(read_limited(path, limit=limit), str(path))
+
+
+def read_limited(path: Path, *, limit: int = _SIZE_LIMIT) -> bytes:
+    """The bytes of a file; raises InputError when it cannot be read or has more than `limit`."""
     try:
         with open(path, "rb") as stream:
             data = stream.read(limit + 1)
@@ -69,11 +74,11 @@ def load_yaml(path: Path, *, limit: int = _SIZE_LIMIT) -> Any:
             f"{path} is larger than {limit >> 20} MiB",
             todo="a release definition is a few kilobytes: check it",
         )
-    return parse_yaml(data, str(path))
+    return data
 
 
 def parse_yaml(data: bytes, where: str) -> Any:
-    """The same of bytes that are known as `where`."""
+    """The plain tree of YAML that is known as `where`: no objects, no duplicate keys; raises InputError."""
     try:
         return _Loader(data).get_single_data()
     # PyYAML lets the errors of the types it makes pass: an impossible date, a number of too many digits.

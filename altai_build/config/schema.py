@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from altai_build.config.place import SuperprojectSettings
 from altai_build.model.audit import Waiver
 from altai_build.model.compat import build_macros
 from altai_build.model.matter import Dependants
@@ -28,15 +29,6 @@ class Listing(str, Enum):
 
     MIRRORLIST = "mirrorlist"  # a URL a line
     METALINK = "metalink"  # the same with the checksums of repomd.xml
-
-
-@dataclass(frozen=True)
-class SuperprojectSettings:
-    """The git repository that pins the components."""
-
-    path: Path
-    components: tuple[str, ...]  # folders of the superproject whose gitlinks are components
-    root: bool  # the superproject's own spec is a component too
 
 
 @dataclass(frozen=True)
