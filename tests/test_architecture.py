@@ -46,7 +46,8 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "rpm": ("tools/rpmfile.py",),
     "gnupg": ("tools/signer.py",),
     "createrepo_c": ("tools/repodata.py",),
-    "solv": ("tools/depsolver.py",),
+    # Two questions to one library: what is needed, and what becomes of what is installed.
+    "solv": ("tools/depsolver.py", "tools/upgrades.py"),
     "requests": ("tools/download.py",),
     # Two trades that share nothing: other people's templates in a sandbox, and our own pages with all escaped.
     "jinja2": ("tools/mocktemplate.py", "tools/page.py"),
@@ -56,7 +57,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "rich": ("tools/progress.py", "cli/*.py"),
 }
 # Every other library has one importer; click, rich and yaml are faces or formats, spoken in several files of one room.
-SEVERAL_IMPORTERS = {"click", "jinja2", "rich", "yaml"}
+SEVERAL_IMPORTERS = {"click", "jinja2", "rich", "solv", "yaml"}
 
 # Import name of what setup.cfg calls otherwise.
 IMPORT_NAMES = {"pyyaml": "yaml", "gitpython": "git", "python_gnupg": "gnupg"}

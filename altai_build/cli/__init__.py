@@ -33,10 +33,12 @@ VERBS = {
     "keys": "keys",
     "notes": "history",
     "plan": "build",
+    "rebuild": "rebuild",
     "release": "release",
     "releases": "releases",
     "report": "report",
     "srpm": "srpm",
+    "upgrade-check": "upgrade",
     "verify": "verify",
     "which": "audit",
 }
@@ -52,7 +54,7 @@ class _Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"altai_build.cli.{VERBS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
 

@@ -25,6 +25,7 @@ from altai_build.config.schema import (
     Source,
     Target,
 )
+from altai_build.config.upgrades import read_downgrades, read_profiles
 from altai_build.errors import InputError
 from altai_build.model.matter import Dependants
 from altai_build.model.release import Compat, compat_of
@@ -43,6 +44,8 @@ _TOP = (
     "release",
     "verify",
     "waivers",
+    "profiles",
+    "allow_downgrades",
 )
 
 
@@ -74,6 +77,8 @@ def load_config(path: Path) -> Config:
     verify = read_verify(top.child("verify"))
     waivers = read_waivers(top.child("waivers"))
     dependants = _dependants(top.child("build"))
+    profiles = read_profiles(top.child("profiles"), _plain_name)
+    downgrades = read_downgrades(top.child("allow_downgrades"), _plain_name)
     _check_references(top, targets, keys, repositories, components)
     if faults.lines:
         count = len(faults.lines)
@@ -95,6 +100,8 @@ def load_config(path: Path) -> Config:
         verify=verify,
         waivers=waivers,
         dependants=dependants,
+        profiles=profiles,
+        allow_downgrades=downgrades,
     )
 
 

@@ -12,6 +12,7 @@ from altai_build.model.audit import Waiver
 from altai_build.model.compat import build_macros
 from altai_build.model.matter import Dependants
 from altai_build.model.release import Compat
+from altai_build.model.upgrade import AllowedDowngrade, Profile
 
 DEFAULT_STAMP = "{release}.{count}.g{commit}"
 
@@ -145,6 +146,8 @@ class Config:
     verify: VerifySettings = VerifySettings()
     waivers: tuple[Waiver, ...] = ()
     dependants: Dependants = Dependants.REBUILD
+    profiles: tuple[Profile, ...] = ()
+    allow_downgrades: tuple[AllowedDowngrade, ...] = ()
 
     @property
     def stamp(self) -> str:

@@ -165,7 +165,7 @@ class Solver:
         if problems and self._load_filelists():
             solver, problems = self._select(*question, weak=weak)
         if problems:
-            raise Unsatisfiable(_sentences(problems))
+            raise Unsatisfiable(sentences(problems))
         return frozenset(one.id for one in solver.transaction().newsolvables())
 
     def _select(
@@ -428,7 +428,8 @@ def _texts(one: solv.XSolvable, kind: int) -> tuple[str, ...]:
     return tuple(sorted(text for text in texts if not text.startswith(("rpmlib(", "solvable:"))))
 
 
-def _sentences(problems: Sequence[solv.Problem]) -> list[str]:
+def sentences(problems: Sequence[solv.Problem]) -> list[str]:
+    """What libsolv says of problems, each fact once."""
     return sorted({str(rule.info().problemstr()) for problem in problems for rule in _rules(problem)})
 
 

@@ -1,0 +1,129 @@
+"""`upgrade-check`: can every earlier release be upgraded to exactly this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from altai_build.cli.app import App, json_option, print_json, print_table
+from altai_build.errors import VerificationFailed
+from altai_build.model.upgrade import Outcome, Problem, Scenario, Start, UpgradeReport
+
+
+@click.command(name="upgrade-check")
+@click.argument("versions", nargs=-1, required=True, metavar="[OLD]... NEW")
+@json_option
+@click.pass_obj
+def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
+    """Check that machines with release OLD (default: every earlier one) are led to exactly release NEW by `update`.
+
+    Starts are all of OLD, each of its packages alone, and the `profiles` of repos.yaml; dependencies are resolved over
+    OLD, NEW and the system's own repositories. Nothing is installed. Exit code 7 when one of them ends elsewhere.
+
+    \b
+    Examples:
+      altai-build upgrade-check 1.0.2
+      altai-build upgrade-check 1.0.0 1.0.1 1.0.2 --json
+    """
+    from altai_build.pipeline.earlier import find_release, load_manifest, releases_of
+    from altai_build.pipeline.upgrade import check_upgrades, earlier_than
+
+    run = app.run(app.config())
+    releases = releases_of(run.config)
+    *named, last = versions
+    new = find_release(releases, last)
+    old = [find_release(releases, one) for one in named]
+    if not named:
+        old = earlier_than(releases, load_manifest(new).version)
+    report = check_upgrades(run, old, new)
+    if not report.releases:
+        run.story.warn(f"no release goes before {report.release}: only the release itself was examined")
+    if as_json:
+        print_json(_document(report))
+    else:
+        _print_tables(report)
+    if not report.ok:
+        raise VerificationFailed(
+            f"release {report.release} cannot be reached as it should: {len(report.errors)} errors",
+            todo="each finding names its cure",
+        )
+
+
+def _document(report: UpgradeReport) -> dict[str, object]:
+    return {
+        "release": report.release,
+        "ok": report.ok,
+        "releases": [
+            {
+                "release": old,
+                "outcome": report.outcome(old),
+                "scenarios": [
+                    {
+                        "start": one.start,
+                        "name": one.name or None,
+                        "installed": one.installed,
+                        "outcome": one.outcome,
+                    }
+                    for one in report.scenarios
+                    if one.release == old
+                ],
+            }
+            for old in report.releases
+        ],
+        "findings": [
+            {
+                "rule": one.rule,
+                "severity": one.severity,
+                "release": one.release or None,
+                "subject": one.subject,
+                "message": one.message,
+                "cure": one.cure,
+                "scenarios": one.scenarios,
+            }
+            for one in report.problems
+        ],
+    }
+
+
+def _print_tables(report: UpgradeReport) -> None:
+    profiles = list(dict.fromkeys(one.name for one in report.scenarios if one.start is Start.PROFILE))
+    headers = ("from", "to", "all packages", "each alone", *profiles, "outcome")
+    rows = [
+        (
+            old,
+            report.release,
+            _cell(_of(report, old, Start.ALL)),
+            _cell(_of(report, old, Start.ALONE)),
+            *(
+                _cell([one for one in _of(report, old, Start.PROFILE) if one.name == name])
+                for name in profiles
+            ),
+            report.outcome(old).value,
+        )
+        for old in report.releases
+    ]
+    print_table(headers, rows)
+    if report.problems:
+        if rows:
+            print()
+        print_table(
+            ("severity", "rule", "from", "subject", "message", "cure"),
+            [_finding_cells(one) for one in report.problems],
+        )
+
+
+def _of(report: UpgradeReport, old: str, start: Start) -> list[Scenario]:
+    return [one for one in report.scenarios if one.release == old and one.start is start]
+
+
+def _cell(scenarios: Sequence[Scenario]) -> str:
+    """One word for one scenario, counts by outcome for many."""
+    if len(scenarios) == 1 and scenarios[0].start is not Start.ALONE:
+        return scenarios[0].outcome.value
+    counts = [(one, sum(scenario.outcome is one for scenario in scenarios)) for one in Outcome]
+    return ", ".join(f"{count} {outcome.value}" for outcome, count in counts if count) or "-"
+
+
+def _finding_cells(one: Problem) -> tuple[str, ...]:
+    return (one.severity.value, one.rule, one.release or "-", one.subject, one.message, one.cure)

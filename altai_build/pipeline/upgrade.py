@@ -1,0 +1,168 @@
+"""upgrade-check: every earlier release, and the new one alone, against what clients have besides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.model.audit import Severity
+from altai_build.model.release import Manifest, MirrorOrigin
+from altai_build.model.upgrade import Problem, Side, UpgradeReport, waived
+from altai_build.pipeline.earlier import load_manifest
+from altai_build.pipeline.run import Run
+from altai_build.rules.upgrade import Wishes
+from altai_build.stages.deps import BASE, Upstream, read_upstreams, upstreams_of
+from altai_build.stages.publish import list_releases
+from altai_build.stages.upgrade import check_alone, check_upgrade, report
+from altai_build.tools.metadata import (
+    RepositoryMetadata,
+    RepositorySource,
+    cached_metadata,
+    local_metadata,
+)
+from altai_build.tools.rpmfile import compare_versions
+from altai_build.tools.upgrades import Upgrades
+
+
+def earlier_than(releases: Path, version: str) -> list[Path]:
+    """The folders of all published releases below a version, oldest first."""
+    return [releases / one for one in list_releases(releases) if compare_versions(one, version) < 0]
+
+
+def check_upgrades(run: Run, old: Sequence[Path], new: Path) -> UpgradeReport:
+    """Whether machines with each of the releases `old` are led to exactly the release `new`; all are folders.
+
+    Raises InputError when a release or the system's metadata cannot be read.
+    """
+    manifest = load_manifest(new)
+    target = run.config.targets.get(manifest.target)
+    if target is None:
+        raise InputError(
+            f"release {manifest.version} is for the target {manifest.target!r}, which repos.yaml does not have",
+            todo="add the target again, or check with the repos.yaml of that release",
+        )
+    wishes = Wishes(profiles=run.config.profiles, allowed=run.config.allow_downgrades)
+    ours = frozenset(one.name for one in manifest.packages if not isinstance(one.origin, MirrorOrigin))
+    outside = _read_outside(run)
+    problems = list(outside.problems)
+    pool = _pool(run, target.arch, [(manifest, new, Side.NEW)], outside.base, outside.later)
+    problems += check_alone(manifest.version, pool, ours=ours, later=bool(outside.later))
+    judged = []
+    for place in old:
+        earlier = load_manifest(place)
+        if earlier.target != manifest.target:
+            problems.append(_other_target(earlier, manifest))
+            continue
+        sides = [(earlier, place, Side.OLD), (manifest, new, Side.NEW)]
+        with run.story.step(f"upgrades from {earlier.version}"):
+            pool = _pool(run, target.arch, sides, outside.base, outside.later)
+            judged.append(check_upgrade(earlier.version, manifest.version, pool, wishes, ours=ours))
+    told = report(manifest.version, judged, problems, wishes)
+    today = datetime.now(timezone.utc).date()
+    return replace(told, problems=tuple(waived(one, run.config.waivers, today) for one in told.problems))
+
+
+def _pool(
+    run: Run,
+    arch: str,
+    releases: Sequence[tuple[Manifest, Path, Side]],
+    base: Sequence[RepositoryMetadata],
+    later: Sequence[RepositoryMetadata],
+) -> Upgrades:
+    pool = Upgrades(arch, cache=run.workspace.cache / "solv")
+    for manifest, place, side in releases:
+        for repository in manifest.repositories:
+            if not repository.source:
+                pool.add(local_metadata(repository.name, place / repository.name), side)
+    for metadata, side in (*((one, Side.BASE) for one in base), *((one, Side.LATER) for one in later)):
+        pool.add(metadata, side)
+    return pool
+
+
+# ---- what clients have besides -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Outside:
+    """The system's repositories, the upstreams of what is mirrored, and what is wrong with them."""
+
+    base: tuple[RepositoryMetadata, ...]
+    later: tuple[RepositoryMetadata, ...]
+    problems: tuple[Problem, ...]
+
+
+def _read_outside(run: Run) -> _Outside:
+    """The metadata as it is now; the last state that was seen where a repository cannot be reached."""
+    base: list[RepositoryMetadata] = []
+    later: list[RepositoryMetadata] = []
+    problems: list[Problem] = []
+    run.workspace.prepare()
+    upstreams = upstreams_of(run.config)
+    for upstream in upstreams:
+        is_base = upstream.name.startswith(BASE) and upstream.offer is None
+        try:
+            metadata = read_upstreams([upstream], cache=run.workspace.cache / "metadata", known=None, jobs=1)[
+                0
+            ]
+        except InputError as error:
+            known = _last_seen(run, upstream)
+            if known is None and is_base:
+                raise
+            problems.append(_unreachable(upstream, error, known is not None))
+            if known is None:
+                continue
+            metadata = known
+        (base if is_base else later).append(metadata)
+    if not base:
+        problems.append(
+            Problem(
+                rule="base",
+                severity=Severity.WARNING,
+                release="",
+                subject="base",
+                message="repos.yaml names no repository of the system: packages that need it are taken to be on no "
+                "machine, and their upgrades are not proved",
+                cure="list the system's repositories under `base` of the target",
+            )
+        )
+    return _Outside(base=tuple(base), later=tuple(later), problems=tuple(problems))
+
+
+def _last_seen(run: Run, upstream: Upstream) -> RepositoryMetadata | None:
+    if upstream.listing is not None:
+        return None
+    source = RepositorySource(
+        name=upstream.name,
+        urls=(upstream.url,),
+        check_packages=True,
+        check_metadata=False,
+        keys=(upstream.key.file,),
+        exclude=upstream.exclude,
+    )
+    return cached_metadata(source, run.workspace.cache / "metadata")
+
+
+def _unreachable(upstream: Upstream, error: InputError, known: bool) -> Problem:
+    how = "what was seen of it last was used" if known else "what it would replace is not known"
+    return Problem(
+        rule="upstream",
+        severity=Severity.WARNING,
+        release="",
+        subject=upstream.name,
+        message=f"{error.what}; {how}",
+        cure="check again when it can be reached",
+    )
+
+
+def _other_target(earlier: Manifest, manifest: Manifest) -> Problem:
+    return Problem(
+        rule="target",
+        severity=Severity.WARNING,
+        release=earlier.version,
+        subject=earlier.version,
+        message=f"it is for {earlier.target}, and {manifest.version} for {manifest.target}: not compared",
+        cure="machines of another target are installed anew",
+    )
