@@ -2,40 +2,66 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from altai_build.cli.app import App, json_option, print_table
 from altai_build.errors import VerificationFailed
 from altai_build.model.audit import Finding, Severity, Verification
+from altai_build.model.chain import Link, count
 
 
 @click.command()
 @click.argument("version")
+@click.option("--deep", is_flag=True, help="Also walk back from each package to the superproject's commit.")
 @json_option
 @click.pass_obj
-def verify(app: App, version: str, as_json: bool) -> int:
+def verify(app: App, version: str, deep: bool, as_json: bool) -> int:
     """Check release VERSION as a client would see it, trusting nothing this tool wrote.
 
     VERSION may also be `latest`, the path of a release's folder, or its URL: then the release is fetched and judged as
     it comes. Without a repos.yaml it is only shown to agree with the keys that it brings along.
+
+    With --deep each package is followed from its signature to its header, its source package, which is made again,
+    its commit, the gitlink and the superproject's commit. Each link that cannot be proved is a finding.
 
     \b
     Example:
       altai-build verify 1.0.2
       altai-build verify https://repo.example.org/altai/1.0.2
     """
-    from altai_build.pipeline.verify import is_url
-    from altai_build.pipeline.verify import verify as verify_release
+    from altai_build.pipeline.deep import verify_deep
+    from altai_build.pipeline.verify import is_url, judge, located
 
-    run = app.run(app.config(needed=not is_url(version) and "/" not in version))
-    verification = verify_release(run, version)
+    alone = not deep and (is_url(version) or "/" in version)
+    run = app.run(app.config(needed=not alone))
+    links: tuple[Link, ...] = ()
+    with located(run, version) as directory:
+        if deep:
+            answer = verify_deep(run, directory)
+            verification, links = answer.verification, answer.links
+        else:
+            verification = judge(run, directory)
     if as_json:
-        print(verification.to_json(), end="")
+        print(_json(verification, links if deep else None))
     else:
         print_findings(verification.findings)
+    for kind, (proved, all_of_them) in count(links).items():
+        run.story.tell(f"{kind}: {proved} of {all_of_them} proved")
     refuse(verification)
     run.story.tell(f"release {verification.release} is sound{_besides(verification)}")
     return 0
+
+
+def _json(verification: Verification, links: tuple[Link, ...] | None) -> str:
+    """The contract's form; with --deep also how many links of each kind were proved."""
+    document = json.loads(verification.to_json())
+    if links is not None:
+        document["links"] = {
+            kind: {"proved": good, "of": every} for kind, (good, every) in count(links).items()
+        }
+    return json.dumps(document, indent=2)
 
 
 def print_findings(findings: tuple[Finding, ...]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from altai_build.config import Config
@@ -19,20 +20,22 @@ from altai_build.tools.metadata import RepositoryMetadata
 from altai_build.tools.rpmfile import compare_versions
 
 
-def verify(run: Run, named: str) -> Verification:
-    """Every finding about a release: a version, `latest`, the path of a folder, or a URL.
+@contextmanager
+def located(run: Run, named: str) -> Iterator[Path]:
+    """The folder of a release: a version, `latest`, the path of a folder, or a URL, of which a copy is fetched.
 
     Raises InputError when there is none.
     """
     if not is_url(named):
-        return judge(run, place_of(run, named))
+        yield place_of(run, named)
+        return
     version = named.rstrip("/").rpartition("/")[2]
     run.workspace.prepare()
     with scratch_directory(run.workspace.scratch, "copy") as scratch:
         directory = scratch / version
         with run.story.step(f"copy of {named}"):
             fetch_copy(named, directory, jobs=run.jobs)
-        return judge(run, directory)
+        yield directory
 
 
 def judge(run: Run, directory: Path, *, version: str | None = None) -> Verification:

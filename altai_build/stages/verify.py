@@ -12,6 +12,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.audit import WAIVERS, Finding, Severity, Verification, waive
+from altai_build.model.chain import DEEP
 from altai_build.rules import clients, closure, files, history, metadata, packages
 from altai_build.rules.view import Fault, ReleaseView, Rule, Surroundings
 
@@ -156,7 +157,7 @@ def verify_release(
 
 def _unknown_rules(around: Surroundings) -> list[Finding]:
     """A waiver whose rule is misspelt would waive nothing, and nobody would know."""
-    known = {rule.id for rule in RULES}
+    known = {rule.id for rule in RULES} | {DEEP}
     return [
         Finding(
             rule=WAIVERS,

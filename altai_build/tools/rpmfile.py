@@ -14,6 +14,7 @@ from typing import Any
 import rpm
 
 from altai_build.errors import InputError
+from altai_build.model.comparison import Comparison, Sameness
 from altai_build.model.nevra import Nevra, is_safe_name
 from altai_build.model.package import Dependency, FileEntry, RpmHeader
 from altai_build.tools.rpmkeys import find_damaged, read_signatures
@@ -157,6 +158,64 @@ def _files(header: Any) -> tuple[FileEntry, ...]:
         )
         for path, mode, owner, group, size, digest, flags, link_target in rows
     )
+
+
+# Written when a package is signed or hashed, or by librpm when it reads a file: never part of what was packaged.
+_SIGNATURE_TAGS = {
+    "ARCHIVESIZE", "DSAHEADER", "FILESIGNATURELENGTH", "FILESIGNATURES", "HEADERI18NTABLE", "HEADERIMMUTABLE",
+    "HEADERSIGNATURES", "LONGARCHIVESIZE", "LONGSIGSIZE", "OPENPGP", "PUBKEYS", "RSAHEADER", "SHA1HEADER",
+    "SHA256HEADER", "SIGGPG", "SIGMD5", "SIGPGP", "SIGPGP5", "SIGSIZE", "VERITYSIGNATUREALGO", "VERITYSIGNATURES",
+}  # fmt: skip
+_TIME_TAGS = {"BUILDTIME", "COOKIE", "FILEMTIMES"}
+_PAYLOAD_TAGS = {"PAYLOADDIGEST", "PAYLOADDIGESTALT"}  # the archive holds the files' times
+_FILE_TAGS = (
+    "FILEDIGESTS", "FILESIZES", "LONGFILESIZES", "FILEMODES", "FILELINKTOS", "FILEUSERNAME", "FILEGROUPNAME",
+    "FILEFLAGS", "FILERDEVS", "FILECAPS",
+)  # fmt: skip
+
+
+def compare_packages(left: Path, right: Path) -> Comparison:
+    """How two package files compare; where they differ the first file that does is told, or else the first tag."""
+    if left.stat().st_size == right.stat().st_size and left.read_bytes() == right.read_bytes():
+        return Comparison(sameness=Sameness.IDENTICAL, where="")
+    one, other = _read(left), _read(right)
+    file = _first_file(one, other)
+    if file:
+        return Comparison(sameness=Sameness.DIFFERENT, where=file)
+    differing = {name for name in _tags(one) | _tags(other) if one[name] != other[name]}
+    times = differing & _TIME_TAGS
+    allowed = _TIME_TAGS | (_PAYLOAD_TAGS if "FILEMTIMES" in times else set())
+    beyond = sorted(differing - allowed)
+    if beyond:
+        return Comparison(sameness=Sameness.DIFFERENT, where=f"the tag {beyond[0]}")
+    return Comparison(sameness=Sameness.BUT_TIMES, where=", ".join(["signature", *sorted(times)]))
+
+
+def _tags(header: Any) -> set[str]:
+    """The names of a header's tags but for those of signatures; numbers for tags that this rpm does not know."""
+    names = {str(rpm.tagnames.get(number, number)) for number in list(header)}
+    return names - _SIGNATURE_TAGS
+
+
+def _first_file(one: Any, other: Any) -> str:
+    """The first file, in the order of paths, that only one of the packages has, or that is not the same in both."""
+    left, right = _described(one), _described(other)
+    for path in sorted(left.keys() | right.keys()):
+        if path not in left or path not in right:
+            return f"{path}: only one of them has it"
+        different = [tag for tag in _FILE_TAGS if left[path].get(tag) != right[path].get(tag)]
+        if different:
+            return f"{path}: {different[0]}"
+    return ""
+
+
+def _described(header: Any) -> dict[str, dict[str, Any]]:
+    """path → tag → value, for what a header says of its files."""
+    columns = {tag: header[tag] for tag in _FILE_TAGS}
+    return {
+        path: {tag: values[number] for tag, values in columns.items() if values and number < len(values)}
+        for number, path in enumerate(header["filenames"])
+    }
 
 
 def overlap(left: Dependency, right: Dependency) -> bool:

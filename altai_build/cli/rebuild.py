@@ -1,0 +1,68 @@
+"""`rebuild`: make a component of a release again, and see whether the same packages come out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from altai_build.cli.app import App, json_option, print_json, print_table, wait_option
+from altai_build.errors import UsageError, VerificationFailed
+from altai_build.model.comparison import Rebuild, Sameness
+
+
+@click.command()
+@click.option("--compare", is_flag=True, help="Say how the new packages compare with the released ones.")
+@click.option(
+    "-o", "output", metavar="DIR", type=click.Path(path_type=Path), help="Keep the new packages in DIR."
+)
+@click.argument("component")
+@click.argument("version")
+@wait_option
+@json_option
+@click.pass_obj
+def rebuild(
+    app: App, compare: bool, output: Path | None, component: str, version: str, wait: float, as_json: bool
+) -> int:
+    """Make the packages of COMPONENT of release VERSION again, from what its manifest says they were made from.
+
+    Nothing that was built before is used but the released packages that it was built with. With --compare each new
+    package is identical to the released one, identical but for signature and times, or different: then the first
+    file or tag that differs is told, and the exit code is 7.
+
+    \b
+    Example:
+      altai-build rebuild --compare nova 1.0.2
+    """
+    from altai_build.pipeline.remake import rebuild as make_again
+
+    if not compare and output is None:
+        raise UsageError(
+            "rebuild has nothing to do with what it makes", todo="give --compare, or -o DIR, or both"
+        )
+    run = app.run(app.config())
+    with run.workspace.lock(wait=wait):
+        answer = make_again(run, component, version, output=output)
+    if as_json:
+        print_json({**vars(answer), "sameness": answer.sameness})
+    else:
+        _print(answer)
+    run.story.tell(f"{answer.component} at {answer.commit[:12]}; its buildroot: {answer.buildroot}")
+    if compare and answer.sameness is Sameness.DIFFERENT:
+        raise VerificationFailed(
+            f"{component} does not give the packages of release {version} again",
+            why="\n".join(
+                f"  {one.package}: {one.where}"
+                for one in answer.packages
+                if one.sameness is Sameness.DIFFERENT
+            ),
+            todo="keep both with -o DIR and compare them (rpm --query --dump, diffoscope)",
+        )
+    return 0
+
+
+def _print(answer: Rebuild) -> None:
+    print_table(
+        ("package", "verdict", "where"),
+        [(one.package, one.sameness.value, one.where) for one in answer.packages],
+    )

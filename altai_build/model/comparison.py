@@ -1,0 +1,49 @@
+"""How two packages of one name compare, and what became of making one again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Sameness(str, Enum):
+    """How much two packages have in common."""
+
+    IDENTICAL = "identical"
+    BUT_TIMES = "identical but for signature and times"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The verdict, and where the two differ: the tags that may, or the first file or tag that may not."""
+
+    sameness: Sameness
+    where: str
+
+
+@dataclass(frozen=True)
+class Remade:
+    """One package of a component that was made again, and how it compares with the released one."""
+
+    package: str  # NEVRA
+    released: str  # repository/file in the release; "" where the release has no such package
+    sameness: Sameness
+    where: str
+
+
+@dataclass(frozen=True)
+class Rebuild:
+    """What making a component again gave."""
+
+    component: str
+    release: str
+    commit: str
+    buildroot: str  # "same as then", "another than then", or "not known"
+    packages: tuple[Remade, ...]
+
+    @property
+    def sameness(self) -> Sameness:
+        """The worst of its packages."""
+        order = list(Sameness)
+        return max((one.sameness for one in self.packages), key=order.index)
