@@ -218,7 +218,7 @@ def faulty_server(directory: Path, faults: Faults) -> Iterator[str]:
             """A connection that the test cut is no news."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"
