@@ -124,7 +124,8 @@ class SuperprojectPin:
 class BuildRecord:
     """What happened to one component.
 
-    `buildroot` is the digest of the chroot's package list, `needs` are the components whose packages had to be there.
+    `buildroot` is the digest of the chroot's package list, `source` the source package's file name, `needs` are the
+    components whose packages had to be there.
     """
 
     component: str
@@ -133,6 +134,7 @@ class BuildRecord:
     seconds: float
     buildroot: str
     log: str
+    source: str = ""
     needs: tuple[str, ...] = ()
 
 
@@ -308,6 +310,7 @@ def _build(reader: _Reader) -> BuildRecord:
         seconds=reader.number("seconds"),
         buildroot=reader.text("buildroot"),
         log=reader.text("log"),
+        source=reader.optional_text("source") or "",
         needs=reader.texts("needs", missing=()),
     )
 

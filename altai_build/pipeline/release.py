@@ -349,6 +349,7 @@ def _build_records(building: Building) -> tuple[BuildRecord, ...]:
                 seconds=row.seconds,
                 buildroot=digest,
                 log=_log_name(row.component) if row.log else "",
+                source=Path(row.srpm).name if row.srpm else "",
                 needs=tuple(
                     one for one in order.needs.get(row.component, ()) if one not in order.first_passes
                 ),

@@ -59,15 +59,22 @@ class View:
     repositories: tuple[RepositoryRow, ...]
     removed: tuple[ReleasedPackage, ...]
     builds: tuple[BuildRecord, ...]
-    statuses: tuple[tuple[str, int], ...]
+    outcomes: dict[
+        str, str
+    ]  # component → what became of its packages since the release before; else its status
     drawing: Drawing | None
     verification: Verification
     size: int
+    compared: bool  # with the release before
 
     @property
-    def status_of(self) -> dict[str, BuildRecord]:
-        """Component → what became of it."""
+    def build_of(self) -> dict[str, BuildRecord]:
+        """Component → its build."""
         return {build.component: build for build in self.builds}
+
+    def count(self, since: str) -> int:
+        """How many packages are `new`, `changed` or `unchanged`."""
+        return sum(row.since == since for row in self.packages)
 
 
 def write_report(
@@ -96,7 +103,6 @@ def make_view(
         for one in sorted(manifest.packages, key=lambda one: (one.repository, one.file))
     )
     builds = tuple(sorted(manifest.builds, key=lambda build: (-build.seconds, build.component)))
-    names = sorted({build.status for build in builds})
     here = {package.name for package in manifest.packages}
     drawn = {build.component: build.needs for build in manifest.builds}
     return View(
@@ -106,11 +112,17 @@ def make_view(
         repositories=_repository_rows(manifest, packages),
         removed=tuple(one for one in previous.packages if one.name not in here) if previous else (),
         builds=builds,
-        statuses=tuple((name, sum(build.status == name for build in builds)) for name in names),
+        outcomes={build.component: _outcome(build, packages) for build in builds},
         drawing=draw(drawn) if 0 < len(drawn) <= DRAWN_AT_MOST else None,
         verification=verification,
         size=sum(package.size for package in manifest.packages),
+        compared=previous is not None,
     )
+
+
+def _outcome(build: BuildRecord, packages: tuple[PackageRow, ...]) -> str:
+    kinds = {row.since for row in packages if row.package.sourcerpm == build.source} - {""}
+    return next((kind for kind in ("changed", "new", "unchanged") if kind in kinds), build.status)
 
 
 def _package_row(package: ReleasedPackage, previous: Manifest | None) -> PackageRow:

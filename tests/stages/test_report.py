@@ -111,6 +111,7 @@ def manifest(version: str, *packages: ReleasedPackage, previous: str | None = No
                 seconds=2.5,
                 buildroot="b",
                 log="report/logs/focus.log.gz",
+                source="focus-1.1-1.el6.src.rpm",
                 needs=("bunch",),
             ),
             BuildRecord(
@@ -161,15 +162,23 @@ def test_every_package_is_told_with_its_origin_and_what_became_of_it(page: Page)
 
 
 def test_every_component_is_told_with_its_reason_and_its_log(page: Page) -> None:
-    assert ["focus", "built", "2.5", "source package changed", "log"] in page.rows
-    assert ["bunch", "reused", "-", "the same", ""] in page.rows
-    assert ["docs", "skipped", "-", "it has no spec file", ""] in page.rows
+    assert ["focus", "focus-1.1-1.el6.src.rpm", "built", "2.5", "source package changed", "log"] in page.rows
+    assert ["bunch", "-", "reused", "-", "the same", ""] in page.rows
+    assert ["docs", "-", "skipped", "-", "it has no spec file", ""] in page.rows
     assert "../report/logs/focus.log.gz" in page.links
 
 
 def test_the_picture_shows_who_needs_whom(page: Page) -> None:
     assert "focus needs bunch" in page.words
     assert page.tags.count("rect") == 2
+
+
+def test_the_picture_tells_what_became_of_a_components_packages() -> None:
+    old = manifest("1.0.0", package("focus", "1.0", "1"))
+    new = manifest("1.0.1", package("focus", "1.1", "2"), previous="1.0.0")
+    outcomes = make_view(new, SOUND, project="altai", previous=old).outcomes
+    assert outcomes == {"focus": "changed", "bunch": "reused"}
+    assert make_view(new, SOUND, project="altai", previous=None).outcomes["focus"] == "built"
 
 
 def test_nothing_is_loaded_from_anywhere(page: Page, tmp_path: Path) -> None:
