@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 
+def shown(text: str) -> str:
+    """Text that cannot steer a terminal: line breaks and tabs stay, other control characters are shown escaped.
+
+    What is told comes from specs, file names and other programs.
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
 class AltaiError(Exception):
     """What the tool reports to a person instead of a traceback.
 

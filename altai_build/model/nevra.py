@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 # The characters rpm accepts in a name, version or release (build/parsePreamble.c, ALLOWED_CHARS_*);
 # anything else in a value that is to become a file name is refused.
+LONGEST = 255  # bytes of a file name (NAME_MAX); the characters above have one each
 _SAFE = re.compile(r"[A-Za-z0-9_+~^.][A-Za-z0-9_+~^.%{}-]*")
 
 
@@ -52,5 +53,8 @@ def parse_nevra(text: str) -> Nevra | None:
 
 
 def is_safe_name(text: str) -> bool:
-    """True for a package or file name that can reach a command or a path: no leading `-`, no `/`, no `.` or `..`."""
-    return bool(_SAFE.fullmatch(text)) and text != "." and ".." not in text
+    """True for a package or file name that can reach a command or a path: no leading `-`, no `/`, no `.` or `..`.
+
+    And not longer than a file's name can be.
+    """
+    return bool(_SAFE.fullmatch(text)) and text != "." and ".." not in text and len(text) <= LONGEST

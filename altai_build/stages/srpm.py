@@ -349,6 +349,7 @@ class SrpmMaker:
             raise BuildFailed(
                 f"rpmbuild made {len(packages)} source packages of {sourced.component.name}",
                 why=made.complaint,
+                todo="look for what its spec does to %_topdir or %_srcrpmdir",
             )
         return packages[0]
 

@@ -19,6 +19,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from altai_build.errors import shown
+
 _STYLES = {
     "built": "green",
     "reused": "cyan",
@@ -30,21 +32,26 @@ _STYLES = {
 }
 
 
+def _plain(text: str) -> str:
+    """Text that means nothing to the console but itself."""
+    return escape(shown(text))
+
+
 class Story:
     """Everything a run says while it works; `quiet` keeps only warnings."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
     def tell(self, text: str) -> None:
         """One line of the story."""
         if not self.quiet:
-            self.console.print(escape(text))
+            self.console.print(_plain(text))
 
     def warn(self, text: str) -> None:
         """A line that is not to be missed, quiet or not."""
-        self.console.print(f"[yellow]warning:[/] {escape(text)}")
+        self.console.print(f"[yellow]warning:[/] {_plain(text)}")
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -116,12 +123,12 @@ class Work:
             if status == self._counted:
                 self._count += 1
             elif not self._story.quiet:
-                tail = f"  {escape(detail)}" if detail else ""
-                self._story.console.print(f"  {mark}{seconds}  {escape(item)}{tail}")
+                tail = f"  {_plain(detail)}" if detail else ""
+                self._story.console.print(f"  {mark}{seconds}  {_plain(item)}{tail}")
             if self._bar is not None:
                 self._bar.advance(self._task)
             self._refresh()
 
     def _refresh(self) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, running=", ".join(sorted(self._running)))
+            self._bar.update(self._task, running=_plain(", ".join(sorted(self._running))))

@@ -87,7 +87,24 @@ def test_safe_names(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "-rf", "--eval", "a/b", "/etc", "..", ".", "a..b", "a b", "a\n", "a\0", "$(x)", "ä", "a;b"]
+    "text",
+    [
+        "",
+        "-rf",
+        "--eval",
+        "a/b",
+        "/etc",
+        "..",
+        ".",
+        "a..b",
+        "a b",
+        "a\n",
+        "a\0",
+        "$(x)",
+        "ä",
+        "a;b",
+        "a" * 256,
+    ],
 )
 def test_names_that_may_reach_no_command_and_no_path(text: str) -> None:
     assert not is_safe_name(text)
