@@ -17,7 +17,7 @@ def test_words_of_strangers_neither_style_the_story_nor_steer_the_terminal(
     with story.work("work", 1) as work:
         work.start(text)
         work.done(text, "failed", text)
-    shown = "root:x:0 [/red] [bold]\\x1b[2Jcleared\\x07\\r\\"
+    shown = "root:x:0 [/red] [bold]\\x1b[2Jcleared\\x07\\r"
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == [shown, f"warning: {shown}"]
     assert lines[2].split(" s  ", 1)[1] == f"{shown}  {shown}"
