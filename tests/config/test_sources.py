@@ -46,7 +46,7 @@ sources:
         "  sources[1].from.pypi: got '-x'; write the name of a project of the Python package index",
         "  sources[1].from.version: got 1.0; write text, in quotes if it looks like a number",
         "  sources[2]: the key 'sha256' is missing",
-        "  sources[2].from: got 'https://user:word@example.org/x'; write an https URL without user and "
+        "  sources[2].from: got 'https://user...example.org/x'; write an https URL without user and "
         "password, or {pypi: NAME, version: V}",
         "  sources[3].sha256: got ''; write text, in quotes if it looks like a number",
         "  sources[3].from: unknown key 'pypy'; perhaps you meant 'pypi'",
