@@ -61,13 +61,20 @@ def release(
                     for one in manifest.builds
                 ],
                 "findings": outcome.verification.findings,
+                "upgrades": [
+                    {"from": old, "outcome": outcome.upgrades.outcome(old)}
+                    for old in outcome.upgrades.releases
+                ],
+                "upgrade_findings": outcome.upgrades.problems,
             }
         )
         return
     size = sum(package.size for package in manifest.packages)
     print(outcome.directory)
-    for finding in outcome.verification.findings:
+    for finding in (*outcome.verification.findings, *outcome.upgrades.findings):
         run.story.warn(f"{finding.rule}: {finding.subject}: {finding.message}")
+    for old in outcome.upgrades.releases:
+        run.story.tell(f"upgrade from {old}: {outcome.upgrades.outcome(old).value}")
     run.story.tell(
         f"release {manifest.version}: {len(manifest.packages)} packages, {size / 1e6:.1f} MB, "
         f"from commit {manifest.superproject.commit[:12]}"

@@ -107,6 +107,11 @@ class UpgradeReport:
         """What has to be mended before the release can go out."""
         return tuple(one for one in self.problems if one.severity is Severity.ERROR)
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The problems as other checks tell theirs."""
+        return tuple(one.finding for one in self.problems)
+
     def outcome(self, release: str) -> Outcome:
         """The worst outcome of upgrades from one earlier release."""
         reached = {one.outcome for one in self.scenarios if one.release == release}

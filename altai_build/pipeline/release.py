@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altai_build import __version__
@@ -26,11 +26,13 @@ from altai_build.model.release import (
     SpecOrigin,
     SuperprojectPin,
 )
+from altai_build.model.upgrade import UpgradeReport
 from altai_build.pipeline.builds import Building, Planned, build_all, make_plan
 from altai_build.pipeline.deps import check_lock, fetch_locked, locked_packages, mirror_origin, our_packages
 from altai_build.pipeline.earlier import Earlier, followed
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.signing import Keys, open_keys
+from altai_build.pipeline.upgrade import check_upgrades, earlier_than, refuse_upgrades
 from altai_build.pipeline.verify import judge
 from altai_build.stages.build import Built
 from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
@@ -67,6 +69,7 @@ class Outcome:
     directory: Path
     manifest: Manifest
     verification: Verification
+    upgrades: UpgradeReport
 
 
 def intend(run: Run, version: str, revision: str) -> Intent:
@@ -122,11 +125,13 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
             with run.story.step("verification"):
                 verification = judge(run, directory, version=intent.version)
             refuse_findings(verification)
+            upgrades = check_upgrades(run, earlier_than(releases, intent.version), directory)
+            refuse_upgrades(upgrades)
             with run.story.step("report"):
                 write_report(
                     directory,
                     manifest,
-                    verification,
+                    replace(verification, findings=(*verification.findings, *upgrades.findings)),
                     project=run.config.project,
                     previous=intent.previous,
                 )
@@ -134,7 +139,12 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
                 refuse_findings(judge(run, directory, version=intent.version))
             place = publish(directory, releases, intent.version)
     return Outcome(
-        intent=intent, building=building, directory=place, manifest=manifest, verification=verification
+        intent=intent,
+        building=building,
+        directory=place,
+        manifest=manifest,
+        verification=verification,
+        upgrades=upgrades,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, VerificationFailed
 from altai_build.model.audit import Severity
 from altai_build.model.release import Manifest, MirrorOrigin
 from altai_build.model.upgrade import Problem, Side, UpgradeReport, waived
@@ -63,6 +63,20 @@ def check_upgrades(run: Run, old: Sequence[Path], new: Path) -> UpgradeReport:
     told = report(manifest.version, judged, problems, wishes)
     today = datetime.now(timezone.utc).date()
     return replace(told, problems=tuple(waived(one, run.config.waivers, today) for one in told.problems))
+
+
+def refuse_upgrades(report: UpgradeReport) -> None:
+    """Raise VerificationFailed with every error, and its cure, that keeps machines from the release."""
+    if report.ok:
+        return
+    lines = [
+        f"  {one.rule}: {one.subject}: {one.finding.message}\n    cure: {one.cure}" for one in report.errors
+    ]
+    raise VerificationFailed(
+        f"machines cannot be upgraded to release {report.release}: {len(lines)} findings; it was not published",
+        why="\n".join(lines[:40]),
+        todo="mend what each names (a wanted downgrade is declared under allow_downgrades) and release again",
+    )
 
 
 def _pool(
