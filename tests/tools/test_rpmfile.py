@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from altai_build.errors import InputError
+from altai_build.model.comparison import Comparison, Sameness
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import Dependency
-from altai_build.tools.rpmfile import compare_evr, compare_versions, read_header
+from altai_build.tools.rpmfile import (
+    compare_evr,
+    compare_packages,
+    compare_versions,
+    overlap,
+    read_header,
+)
 from tests.kit.rpms import build_rpm
 
 
@@ -133,3 +143,53 @@ def test_release_numbers_may_hold_dashes() -> None:
     assert compare_versions("1.0.9", "1.0.10") == -1
     assert compare_versions("1.0.1", "1.0.1") == 0
     assert compare_versions("1.0~rc1", "1.0") == -1
+
+
+def test_packages_are_compared_by_what_is_in_them(tmp_path: Path) -> None:
+    first = build_rpm(tmp_path / "1", files={"/opt/x": "one\n", "/opt/y": "y\n"}).binary
+    copy = tmp_path / "copy.rpm"
+    shutil.copy(first, copy)
+    assert compare_packages(first, copy) == Comparison(sameness=Sameness.IDENTICAL, where="")
+    time.sleep(1.1)
+    later = build_rpm(tmp_path / "2", files={"/opt/x": "one\n", "/opt/y": "y\n"}).binary
+    answer = compare_packages(first, later)
+    assert answer.sameness is Sameness.BUT_TIMES
+    assert answer.where == "signature, BUILDTIME, COOKIE, FILEMTIMES, SOURCEPKGID"
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"files": {"/opt/x": "two\n", "/opt/y": "other\n"}}, "/opt/x: FILEDIGESTS"),
+        ({"files": {"/opt/x": "one\n"}}, "/opt/y: only one of them has it"),
+        ({"attributes": {"/opt/y": "%attr(600, root, root)"}}, "/opt/y: FILEMODES"),
+        ({"summary": "Another"}, "the tag DESCRIPTION"),
+        ({"requires": ["bash"]}, "the tag REQUIREFLAGS"),
+    ],
+)
+def test_the_first_difference_is_told(tmp_path: Path, changes: dict[str, Any], where: str) -> None:
+    files = {"/opt/x": "one\n", "/opt/y": "y\n"}
+    first = build_rpm(tmp_path / "1", files=files).binary
+    other = build_rpm(tmp_path / "2", **{"files": files, **changes}).binary
+    assert compare_packages(first, other) == Comparison(sameness=Sameness.DIFFERENT, where=where)
+
+
+@pytest.mark.parametrize(
+    ("flags", "evr", "expected"),
+    [
+        ("", "", True),
+        ("<", "2.0", True),
+        (">", "2.0", False),
+        ("<=", "1.0", True),
+        ("<", "1.0", False),
+        ("=", "1.0", True),
+        (">=", "1.0-2", False),
+        ("=", "1:1.0", False),
+    ],
+)
+def test_dependencies_overlap_as_rpm_says(flags: str, evr: str, expected: bool) -> None:
+    provided = Dependency(name="foo", flags="=", evr="1.0-1")
+    wanted = Dependency(name="foo", flags=flags, evr=evr)
+    assert overlap(wanted, provided) is expected
+    assert overlap(provided, wanted) is expected
+    assert not overlap(provided, Dependency(name="bar", flags=flags, evr=evr))

@@ -1,0 +1,218 @@
+"""The way back from published bytes to commits, and released packages made again: real releases of small components."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from altai_build.tools.signer import open_home
+from tests.kit.builds import Site, small
+from tests.kit.releases import our_key
+from tests.kit.rpms import build_rpm
+from tests.kit.superprojects import World, make_spec
+
+_REPOS = """\
+project: small
+superproject: {path: ., components: [repos], root: false}
+targets: {testbed: {mock_config: testbed-x86_64, arch: x86_64, macros: {dist: .tb}}}
+keys: {small: {file: key, signs: true}}
+repositories: {small: {source: superproject, target: testbed, key: small, source_rpms: sources}}
+release: {baseurl: "http://127.0.0.1:1"}
+"""
+
+
+@pytest.fixture(scope="module")
+def site(testbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A superproject of three components, released as 1.0.0; `clock` is another one at each build."""
+    place = tmp_path_factory.mktemp("deep") / "site"
+    site = Site(world=World(place), testbed=testbed, workspace=place / "ws")
+    site.definition.write_text(_REPOS)
+    site.world.component("repos/floor", small("floor"))
+    site.world.component("repos/roof", small("roof", needs=("floor",)))
+    now = "mkdir -p %{buildroot}/opt && date +%N > %{buildroot}/opt/now"
+    clock = make_spec("clock", tags="BuildArch: noarch", install=now, files="/opt/now")
+    site.world.component("repos/clock", {"clock.spec": clock, "README": "tick\n"})
+    site.world.pin()
+    for words in (("keys", "init", "small", "--no-passphrase"), ("release", "1.0.0")):
+        answer = site.call(*words)
+        assert answer.code == 0, answer.err
+    yield site
+
+
+def releases(site: Site) -> Path:
+    return site.definition.parent / "releases"
+
+
+@pytest.fixture
+def copy(site: Site, tmp_path: Path) -> Path:
+    """A copy of release 1.0.0 that may be spoilt."""
+    return Path(shutil.copytree(releases(site) / "1.0.0", tmp_path / "1.0.0"))
+
+
+def deep(site: Site, named: str | Path, *, code: int = 0) -> Any:
+    answer = site.call("verify", "--deep", str(named), "--json")
+    assert answer.code == code, answer.err
+    return answer.json
+
+
+def found(answer: Any) -> set[tuple[str, str, str]]:
+    """(severity, package, link) of what is not proved."""
+    return {
+        (one["severity"], Path(one["subject"]).name.partition("-")[0], one["message"].partition(":")[0])
+        for one in answer["findings"]
+        if one["rule"] == "deep"
+    }
+
+
+def change_manifest(site: Site, release: Path, old: str, new: str) -> None:
+    """As somebody who has the key could."""
+    path = release / "release.json"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with open_home(site.workspace / "gnupg") as signer:
+        signer.detach_sign(path, our_key(signer))
+
+
+def test_every_link_of_a_release_is_proved(site: Site) -> None:
+    answer = deep(site, "1.0.0")
+    warned = [one for one in answer["findings"] if one["rule"] == "deep"]
+    assert (answer["ok"], warned) == (True, [])
+    assert answer["links"] == {
+        "signature": {"proved": 6, "of": 6},
+        "header": {"proved": 6, "of": 6},
+        "source": {"proved": 6, "of": 6},
+        "commit": {"proved": 6, "of": 6},
+        "gitlink": {"proved": 6, "of": 6},
+        "superproject": {"proved": 1, "of": 1},
+    }
+
+
+def test_a_manifest_that_names_another_commit_is_contradicted(site: Site, copy: Path) -> None:
+    commit = site.world.components["repos/floor"].git("rev-parse", "HEAD")
+    change_manifest(site, copy, commit, "0" * 40)
+    answer = deep(site, copy, code=7)
+    links = {("error", "floor", "header"), ("error", "floor", "gitlink")}
+    assert {one for one in found(answer) if one[0] == "error"} == links
+    messages = [one["message"] for one in answer["findings"] if one["rule"] == "deep"]
+    assert f"header: its changelog names the commit {commit}, the manifest {'0' * 40}" in messages
+
+
+def test_a_source_package_that_the_commit_does_not_give_is_contradicted(
+    site: Site, copy: Path, tmp_path: Path
+) -> None:
+    (source,) = (copy / "sources").glob("roof-*.src.rpm")
+    release = source.name.removeprefix("roof-1.0-").removesuffix(".src.rpm")
+    other = build_rpm(tmp_path / "other", "roof", "1.0", release, changelog="Made from commit " + "1" * 40)
+    with open_home(site.workspace / "gnupg") as signer:
+        signer.sign_rpms([other.source], our_key(signer))
+    shutil.copy(other.source, source)
+    answer = deep(site, copy, code=7)
+    assert {one for one in found(answer) if one[0] == "error"} == {
+        ("error", "roof", "source"),
+        ("error", "roof", "header"),
+    }
+
+
+def test_a_component_that_is_gone_leaves_its_links_unproved(site: Site) -> None:
+    floor = site.world.components["repos/floor"].path
+    mirrors = site.workspace / "git" / "mirrors"
+    hidden = mirrors.rename(mirrors.with_name("hidden"))
+    away = floor.rename(floor.with_name("away"))
+    try:
+        answer = deep(site, "1.0.0")
+    finally:
+        away.rename(floor)
+        shutil.rmtree(mirrors, ignore_errors=True)
+        hidden.rename(mirrors)
+    assert found(answer) == {("warning", "floor", link) for link in ("source", "commit", "gitlink")}
+
+
+def test_a_commit_that_no_branch_has_is_told(site: Site) -> None:
+    repo = site.world.super
+    head, branch = repo.git("rev-parse", "HEAD"), repo.git("symbolic-ref", "HEAD")
+    repo.git("update-ref", "-d", branch)
+    try:
+        answer = deep(site, "1.0.0")
+    finally:
+        repo.git("update-ref", branch, head)
+    assert found(answer) == {("warning", "1.0.0", "superproject")}
+
+
+def test_links_for_a_person(site: Site) -> None:
+    answer = site.call("verify", "--deep", "1.0.0")
+    assert "signature: 6 of 6 proved" in answer.err.splitlines()
+
+
+# ---- made again ------------------------------------------------------------------------------------------------
+
+
+def test_a_component_gives_the_same_packages_again(site: Site) -> None:
+    for name, buildroot in (("floor", "same as then"), ("repos/roof", "not known")):
+        answer = site.call("rebuild", "--compare", name, "1.0.0", "--json")
+        assert answer.code == 0, answer.err
+        assert answer.json["sameness"] == "identical but for signature and times"
+        assert answer.json["buildroot"] == buildroot
+        (package,) = answer.json["packages"]
+        assert package["released"] == f"small/{package['package']}.rpm"
+        assert package["where"] == "signature"
+    assert list((site.workspace / "tmp").iterdir()) == []
+
+
+def test_a_build_that_is_another_each_time_is_different(site: Site, tmp_path: Path) -> None:
+    answer = site.call("rebuild", "--compare", "-o", str(tmp_path / "kept"), "clock", "1.0.0", "--json")
+    assert answer.code == 7
+    (package,) = answer.json["packages"]
+    assert (package["sameness"], package["where"]) == ("different", "/opt/now: FILEDIGESTS")
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == [f"{package['package']}.rpm"]
+
+
+def test_a_released_package_with_something_else_in_it_is_different(
+    site: Site, copy: Path, tmp_path: Path
+) -> None:
+    (released,) = (copy / "small").glob("floor-*.rpm")
+    release = released.name.removeprefix("floor-1.0-").removesuffix(".noarch.rpm")
+    shutil.copy(build_rpm(tmp_path / "other", "floor", "1.0", release).binary, released)
+    answer = site.call("rebuild", "--compare", "floor", str(copy))
+    assert answer.code == 7
+    assert answer.out == (
+        f"{released.name.removesuffix('.rpm')}\tdifferent\t/usr/share/floor/greeting: only one of them has it\n"
+    )
+
+
+def test_a_dependency_whose_signature_is_wrong_is_not_built_with(
+    site: Site, copy: Path, tmp_path: Path
+) -> None:
+    (floor,) = (copy / "small").glob("floor-*.rpm")
+    release = floor.name.removeprefix("floor-1.0-").removesuffix(".noarch.rpm")
+    shutil.copy(build_rpm(tmp_path / "other", "floor", "1.0", release).binary, floor)
+    answer = site.call("rebuild", "--compare", "roof", str(copy))
+    assert answer.code == 3
+    assert f"{floor.name} of release 1.0.0 is not to be built with\nunsigned" in answer.err
+
+
+def test_mistakes_are_told(site: Site) -> None:
+    assert site.call("rebuild", "floor", "1.0.0").code == 2
+    for words, text in (
+        (("nosuch", "1.0.0"), "no such component: nosuch"),
+        (("floor", "1.0.9"), "there is no release 1.0.9"),
+    ):
+        answer = site.call("rebuild", "--compare", *words)
+        assert answer.code == 3
+        assert text in answer.err
+
+
+def test_what_cannot_be_built_any_more_leaves_its_log(site: Site, copy: Path) -> None:
+    """Its build needs a package of ours that this copy does not have."""
+    document = json.loads((copy / "release.json").read_text())
+    document["packages"] = [one for one in document["packages"] if one["name"] != "floor"]
+    (copy / "release.json").write_text(json.dumps(document))
+    answer = site.call("rebuild", "--compare", "roof", str(copy))
+    assert answer.code == 5
+    assert "roof of release 1.0.0 cannot be built any more" in answer.err
+    assert "nothing provides floor" in answer.err
