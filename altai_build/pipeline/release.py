@@ -104,6 +104,7 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
     Raises BuildFailed, SigningFailed, VerificationFailed or PublishFailed.
     """
     releases = settings_of(run.config).directory
+    locked_packages(run)  # one that is missing or faulty is told now, and not after the builds
     for line in recover(releases):
         run.story.tell(line)
     with open_keys(run, intent.target, passphrase) as keys:
