@@ -39,7 +39,7 @@ def check_closure(view: ReleaseView) -> Outcome:
     if excuse and unmet:
         some = ", ".join(sorted(unmet)[:_MOST_TOLD])
         message = f"{excuse}, and {len(unmet)} packages need what the release does not hold: {some}"
-        return Outcome(1, [Fault(view.directory.name, message, Severity.WARNING)])
+        return Outcome(1, [Fault(view.title, message, Severity.WARNING)])
     faults = [Fault(subject, message) for subject, message in sorted(unmet.items())]
     return Outcome(sum(len(found.packages) for found in repodata.values()), faults)
 

@@ -120,7 +120,7 @@ def check_repo_file(view: ReleaseView) -> Outcome:
     """The .repo file offers every repository of binary packages, checks on, with keys that are there."""
     files = [name for name in view.files if name.endswith(".repo") and "/" not in name]
     if len(files) != 1 or view.manifest is None:
-        return Outcome(1, [Fault(view.directory.name, f"one .repo file is needed, found {len(files)}")])
+        return Outcome(1, [Fault(view.title, f"one .repo file is needed, found {len(files)}")])
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string((view.directory / files[0]).read_text(encoding="utf-8"))

@@ -119,6 +119,11 @@ class ReleaseView:
             return str(error)
 
     @property
+    def title(self) -> str:
+        """The release's version where the manifest tells it: a staged release lies in a folder of another name."""
+        return self.manifest.version if self.manifest else self.directory.name
+
+    @property
     def manifest(self) -> Manifest | None:
         """release.json where it is readable; the rule `manifest` tells of it where it is not."""
         return None if isinstance(self.manifest_or_fault, str) else self.manifest_or_fault

@@ -151,8 +151,7 @@ def verify_release(
     view = ReleaseView(directory, trusted, around)
     findings = [finding for rule in RULES for finding in _apply(rule, view)]
     findings += _unknown_rules(around)
-    release = view.manifest.version if view.manifest else directory.name
-    return Verification(release=release, findings=waive(findings, around.waivers, around.today))
+    return Verification(release=view.title, findings=waive(findings, around.waivers, around.today))
 
 
 def _unknown_rules(around: Surroundings) -> list[Finding]:
@@ -175,7 +174,7 @@ def _apply(rule: Rule, view: ReleaseView) -> list[Finding]:
     outcome = rule.check(view)
     faults = list(outcome.faults)
     if not outcome.examined and not faults:
-        faults.append(Fault(subject=view.directory.name, message=f"nothing to examine: {rule.reason}"))
+        faults.append(Fault(subject=view.title, message=f"nothing to examine: {rule.reason}"))
     return [
         Finding(rule=rule.id, severity=fault.severity, subject=fault.subject, message=fault.message)
         for fault in faults
