@@ -184,7 +184,12 @@ class _Check:
         """Update the machine, and compare what it then has with what it should have."""
         self.ends.where = f"{start.value} {name}".strip()
         self.seen.update(self.pool.package(one).name for one in machine)
-        end = self.pool.update(machine, CLIENT)
+        try:
+            end = self.pool.update(machine, CLIENT)
+        except Unsatisfiable as error:
+            self.problems.append(self._impossible("update", error))
+            self._end(start, name, machine, Outcome.FAILED)
+            return
         problems = list(self.ends.compare(machine, end))
         if start is not Start.ALONE:
             problems += self._stays(end)
@@ -201,7 +206,10 @@ class _Check:
 
         What `update` leaves behind because of it is no fault then; a downgrade that is not declared stays one.
         """
-        end = self.pool.synchronise(machine, CLIENT)
+        try:
+            end = self.pool.synchronise(machine, CLIENT)
+        except Unsatisfiable as error:
+            return [*problems, self._impossible("distro-sync", error)], Outcome.FAILED
         missed = [one for one in self.ends.compare(machine, end) if one.rule in MISSES]
         undeclared = {one.subject for one in problems if _is_undeclared(one)}
         kept = [one for one in problems if one.rule not in MISSES or one.rule == "downgrade"]
@@ -217,6 +225,16 @@ class _Check:
             if one.subject not in undeclared
         ]
         return [*kept, *failed], Outcome.SYNC
+
+    def _impossible(self, verb: str, error: Unsatisfiable) -> Problem:
+        """The package manager refuses to do anything at all."""
+        return self.ends.problem(
+            verb,
+            Severity.ERROR,
+            self.ends.new,
+            f"{verb} is impossible: {brief(error.problems)}",
+            "mend the dependencies it names",
+        )
 
     def _stays(self, end: frozenset[int]) -> Iterator[Problem]:
         """A second update must have nothing to do, or every night's update would change the machine."""

@@ -35,11 +35,13 @@ class Package:
     files: Mapping[str, str] = field(default_factory=dict)
     epoch: int = 0
     weight: int = 0  # bytes of payload that do not compress
+    arch: str = "noarch"
+    vendor: str = "Example"
 
     @property
     def nevra(self) -> str:
         epoch = f"{self.epoch}:" if self.epoch else ""
-        return f"{self.name}-{epoch}{self.version}-{self.release}.noarch"
+        return f"{self.name}-{epoch}{self.version}-{self.release}.{self.arch}"
 
 
 def build_packages(folder: Path, packages: Sequence[Package], *, payload: str = "w1.gzdio") -> list[Path]:
@@ -48,18 +50,20 @@ def build_packages(folder: Path, packages: Sequence[Package], *, payload: str = 
     rounds: list[list[Package]] = []
     for package in packages:
         for group in rounds:
-            if package.name not in {one.name for one in group}:
+            same_header = (package.arch, package.vendor) == (group[0].arch, group[0].vendor)
+            if same_header and package.name not in {one.name for one in group}:
                 group.append(package)
                 break
         else:
             rounds.append([package])
     for group in rounds:
         _rpmbuild(folder, group, payload)
-    return [folder / f"{one.name}-{one.version}-{one.release}.noarch.rpm" for one in packages]
+    return [folder / f"{one.name}-{one.version}-{one.release}.{one.arch}.rpm" for one in packages]
 
 
 def _rpmbuild(folder: Path, packages: Sequence[Package], payload: str) -> None:
-    lines = ["Name: kit", "Version: 1", "Release: 1", "Summary: Kit", "License: MIT", "BuildArch: noarch"]
+    lines = ["Name: kit", "Version: 1", "Release: 1", "Summary: Kit", "License: MIT"]
+    lines += [f"BuildArch: {packages[0].arch}", f"Vendor: {packages[0].vendor}"]
     lines += ["%description", "Kit."]
     install, files = ["mkdir -p %{buildroot}"], []
     with tempfile.TemporaryDirectory(prefix="kit.") as top:

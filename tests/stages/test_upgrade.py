@@ -1,0 +1,476 @@
+"""upgrade-check ends where a real dnf ends, and names every way in which an upgrade goes wrong."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from altai_build.model.upgrade import AllowedDowngrade, Outcome, Problem, Profile, Side, Start, UpgradeReport
+from altai_build.rules.upgrade import CLIENT, Ends, Wishes, by_kind
+from altai_build.stages.upgrade import check_alone, check_upgrade, report
+from altai_build.tools.metadata import local_metadata
+from altai_build.tools.upgrades import Upgrades
+from tests.conftest import Require
+from tests.kit.machine import Machine
+from tests.kit.repositories import Package, make_repository
+
+P = Package
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True)
+class World:
+    """Two releases and a system, as repositories; `later` is what a client may have enabled besides."""
+
+    folder: Path
+    places: dict[str, Path]
+
+    def pool(self) -> Upgrades:
+        pool = Upgrades("x86_64", cache=self.folder / "cache")
+        for name, side in (("old", Side.OLD), ("new", Side.NEW), ("base", Side.BASE), ("later", Side.LATER)):
+            if name in self.places:
+                pool.add(local_metadata(name, self.places[name]), side)
+        return pool
+
+    def check(self, wishes: Wishes = NO_WISHES, *, ours: Sequence[str] | None = None) -> UpgradeReport:
+        pool = self.pool()
+        names = frozenset(one.name for one in pool.packages(Side.NEW)) if ours is None else frozenset(ours)
+        alone = list(check_alone("2", pool, ours=names, later="later" in self.places))
+        judged = check_upgrade("1", "2", pool, wishes, ours=names)
+        return report("2", [judged], alone, wishes)
+
+    def client(self, *names: str) -> dict[str, Path]:
+        return {name: self.places[name] for name in names if name in self.places}
+
+    def predicted(self, *, synchronise: bool = False) -> tuple[set[str], set[str]]:
+        """What a machine with all of the earlier release has before and after."""
+        pool = self.pool()
+        machine = pool.install([[one.id] for one in by_kind(pool.packages(Side.OLD))], (Side.OLD, Side.BASE))
+        end = (pool.synchronise if synchronise else pool.update)(machine, CLIENT)
+        before, after = ({str(pool.package(one).nevra) for one in many} for many in (machine, end))
+        return before, after
+
+
+Make = Callable[..., World]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    def make_world(**repositories: Sequence[Package]) -> World:
+        places = {name: make_repository(tmp_path / name, packages) for name, packages in repositories.items()}
+        return World(folder=tmp_path, places=places)
+
+    return make_world
+
+
+def told(problems: Sequence[Problem]) -> set[tuple[str, str, str]]:
+    return {(one.severity.value, one.rule, one.subject) for one in problems}
+
+
+def outcome(found: UpgradeReport, start: Start = Start.ALL, name: str = "") -> Outcome:
+    (one,) = (one for one in found.scenarios if (one.start, one.name) == (start, name))
+    return one.outcome
+
+
+@dataclass(frozen=True)
+class Case:
+    """Repositories, and what must come out for a machine with all of the earlier release."""
+
+    old: Sequence[Package]
+    new: Sequence[Package]
+    end: Sequence[str]
+    problems: frozenset[tuple[str, str, str]] = frozenset()
+    base: Sequence[Package] = ()
+
+
+CASES = {
+    "update": Case([P("a"), P("b")], [P("a", "2"), P("b")], ["a-2-1.noarch", "b-1.0-1.noarch"]),
+    "a package comes in": Case(
+        [P("a")], [P("a", "2", requires=["c"]), P("c")], ["a-2-1.noarch", "c-1.0-1.noarch"]
+    ),
+    "downgrade": Case(
+        [P("a", "2")], [P("a", "1")], ["a-2-1.noarch"], frozenset({("error", "downgrade", "a")})
+    ),
+    "downgrade of the release alone": Case(
+        [P("a", "1", "2")], [P("a", "1", "1")], ["a-1-2.noarch"], frozenset({("error", "downgrade", "a")})
+    ),
+    "downgrade cured by the epoch": Case([P("a", "2")], [P("a", "1", epoch=1)], ["a-1:1-1.noarch"]),
+    "epoch dropped": Case(
+        [P("a", "1", epoch=1)], [P("a", "2")], ["a-1:1-1.noarch"], frozenset({("error", "downgrade", "a")})
+    ),
+    "tilde and caret": Case(
+        [P("a", "2~rc1"), P("b", "2")], [P("a", "2"), P("b", "2^git1")], ["a-2-1.noarch", "b-2^git1-1.noarch"]
+    ),
+    "split by requirement": Case(
+        [P("a", "1")],
+        [P("a", "2", requires=["a-libs = 2"]), P("a-libs", "2")],
+        ["a-2-1.noarch", "a-libs-2-1.noarch"],
+    ),
+    "split by obsoletes": Case(
+        [P("a", "1")],
+        [P("a-bin", "2", obsoletes=["a < 2"]), P("a-libs", "2", obsoletes=["a < 2"])],
+        ["a-bin-2-1.noarch", "a-libs-2-1.noarch"],
+    ),
+    "merge": Case(
+        [P("a", "1"), P("a-extra", "1", requires=["a = 1"])],
+        [P("a", "2", obsoletes=["a-extra < 2"], provides=["a-extra = 2"])],
+        ["a-2-1.noarch"],
+    ),
+    "rename": Case(
+        [P("a", "1"), P("app", "1", requires=["a"])],
+        [P("b", "1", obsoletes=["a <= 1"], provides=["a = 2"]), P("app", "1", requires=["a"])],
+        ["b-1-1.noarch", "app-1-1.noarch"],
+    ),
+    "noarch becomes arch": Case(
+        [P("a", "1")],
+        [P("a", "2", arch="x86_64")],
+        ["a-2-1.x86_64"],
+        frozenset({("note", "arch-change", "a")}),
+    ),
+    "arch becomes noarch": Case(
+        [P("a", "1", arch="x86_64")],
+        [P("a", "2")],
+        ["a-2-1.noarch"],
+        frozenset({("note", "arch-change", "a")}),
+    ),
+    "another arch of the same version": Case(
+        [P("a", "1")],
+        [P("a", "1", arch="x86_64")],
+        ["a-1-1.noarch"],
+        frozenset({("warning", "arch-change", "a")}),
+    ),
+    "an old package holds another back": Case(
+        [P("lib", "1"), P("app", "1", requires=["lib = 1"])],
+        [P("lib", "2")],
+        ["lib-1-1.noarch", "app-1-1.noarch"],
+        frozenset({("error", "left-behind", "lib"), ("warning", "left-over", "app")}),
+    ),
+    "the old package is obsoleted": Case(
+        [P("lib", "1"), P("app", "1", requires=["lib = 1"])],
+        [P("lib", "2", obsoletes=["app <= 1"])],
+        ["lib-2-1.noarch"],
+    ),
+    "a requirement that nothing meets": Case(
+        [P("a", "1"), P("b", "1")],
+        [P("a", "2", requires=["nowhere >= 3"]), P("b", "2")],
+        ["a-1-1.noarch", "b-2-1.noarch"],
+        frozenset({("error", "left-behind", "a")}),
+    ),
+    "a conflict with what stays": Case(
+        [P("a", "1"), P("b", "1")],
+        [P("a", "2", conflicts=["b"]), P("b", "1")],
+        ["a-1-1.noarch", "b-1-1.noarch"],
+        frozenset({("error", "left-behind", "a")}),
+    ),
+    "dropped": Case(
+        [P("a", "1"), P("gone", "1")],
+        [P("a", "2")],
+        ["a-2-1.noarch", "gone-1-1.noarch"],
+        frozenset({("warning", "left-over", "gone")}),
+    ),
+    "dropped, and the system has it": Case(
+        [P("a", "1"), P("gone", "1")],
+        [P("a", "2")],
+        ["a-2-1.noarch", "gone-3-1.noarch"],
+        base=[P("gone", "3")],
+    ),
+    "the system has a newer one": Case(
+        [P("a", "1")],
+        [P("a", "2")],
+        ["a-3-1.noarch"],
+        frozenset({("error", "replaced", "a")}),
+        base=[P("a", "3")],
+    ),
+    "the system obsoletes it": Case(
+        [P("a", "1")],
+        [P("a", "2")],
+        ["z-1-1.noarch"],
+        frozenset({("error", "replaced", "a")}),
+        base=[P("z", "1", obsoletes=["a"])],
+    ),
+    "the release replaces a package of the system": Case(
+        [P("a", "1", requires=["sys"])],
+        [P("a", "2", requires=["sys >= 2"]), P("sys", "2")],
+        ["a-2-1.noarch", "sys-2-1.noarch"],
+        base=[P("sys", "1")],
+    ),
+    "a file moves to another package": Case(
+        [P("a", "1", files={"/opt/data/x": "x"}), P("app", "1", requires=["/opt/data/x"])],
+        [
+            P("a", "2"),
+            P("a-data", "2", files={"/opt/data/x": "x"}),
+            P("app", "2", requires=["/opt/data/x"]),
+        ],
+        ["a-2-1.noarch", "a-data-2-1.noarch", "app-2-1.noarch"],
+    ),
+    "another vendor": Case(
+        [P("a", "1", vendor="Fedora")],
+        [P("a", "2", vendor="Altai")],
+        ["a-2-1.noarch"],
+        frozenset({("warning", "vendor-change", "a")}),
+    ),
+    "a release that obsoletes its own package": Case(
+        [P("a", "1")],
+        [P("a", "2"), P("b", "1", obsoletes=["a < 3"])],
+        ["b-1-1.noarch"],
+        frozenset({("error", "obsoleted", "a")}),
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def root(require: Require) -> None:
+    require(os.geteuid() == 0, "dnf installs into a root as root only")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_check_ends_where_dnf_ends(name: str, make: Make, tmp_path: Path, root: None) -> None:
+    case = CASES[name]
+    world = make(old=case.old, new=case.new, base=case.base)
+    before, after = world.predicted()
+    machine = Machine(tmp_path / "machine")
+    machine.dnf(world.client("old", "base"), "install", *sorted(before))
+    assert machine.installed() == before
+    machine.dnf(world.client("new", "base"), "upgrade")
+    assert machine.installed() == after == set(case.end)
+    found = world.check()
+    assert told(found.problems) == case.problems
+    failed = any(severity == "error" for severity, _, _ in case.problems)
+    assert outcome(found) is (Outcome.FAILED if failed else Outcome.OK)
+    assert found.ok is not failed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "epoch"),
+    [
+        (P("a", "2"), P("a", "1"), 1),
+        (P("a", "1", epoch=1), P("a", "2"), 1),
+        (P("a", "3", epoch=1), P("a", "2"), 2),
+        (P("a", "3", "2", epoch=4), P("a", "3", "1", epoch=4), 5),
+    ],
+)
+def test_the_epoch_that_is_named_cures_the_downgrade(
+    old: Package, new: Package, epoch: int, make: Make, tmp_path: Path
+) -> None:
+    (problem,) = make(old=[old], new=[new]).check().errors
+    assert problem.cure.startswith(f"write `Epoch: {epoch}` in the spec of a,")
+    cured = Package("a", new.version, new.release, epoch=epoch)
+    place = make_repository(tmp_path / "cured", [cured])
+    assert World(tmp_path, {"old": tmp_path / "old", "new": place}).check().problems == ()
+    if epoch > 1:
+        lower = make_repository(tmp_path / "lower", [Package("a", new.version, new.release, epoch=epoch - 1)])
+        assert not World(tmp_path, {"old": tmp_path / "old", "new": lower}).check().ok
+
+
+def test_a_declared_downgrade_is_proved_by_distro_sync(make: Make, tmp_path: Path, root: None) -> None:
+    """The dependant is held back by `update`, and gets there together with what goes down."""
+    old = [P("lib", "2"), P("app", "1", requires=["lib"])]
+    new = [P("lib", "1"), P("app", "2", requires=["lib = 1"])]
+    world = make(old=old, new=new)
+    undeclared = world.check()
+    assert told(undeclared.errors) == {("error", "downgrade", "lib"), ("error", "left-behind", "app")}
+    wishes = Wishes(allowed=(AllowedDowngrade(package="lib", reason="2 loses data"),))
+    declared = world.check(wishes)
+    assert declared.ok and declared.outcome("1") is Outcome.SYNC
+    assert told(declared.problems) == {("note", "downgrade", "lib")}
+    assert "2 loses data" in declared.problems[0].message
+    before, after = world.predicted(synchronise=True)
+    machine = Machine(tmp_path / "machine")
+    machine.dnf(world.client("old"), "install", *sorted(before))
+    machine.dnf(world.client("new"), "distro-sync")
+    assert machine.installed() == after == {"lib-1-1.noarch", "app-2-1.noarch"}
+
+
+def test_a_declared_downgrade_that_distro_sync_cannot_make_is_an_error(make: Make) -> None:
+    world = make(old=[P("lib", "2")], new=[P("lib", "1", requires=["nowhere"])])
+    found = world.check(Wishes(allowed=(AllowedDowngrade(package="lib", reason="2 loses data"),)))
+    assert told(found.errors) == {("error", "distro-sync", "2")}
+    assert "nothing provides nowhere needed by lib-1-1.noarch" in found.errors[0].message
+    assert outcome(found) is Outcome.FAILED
+
+
+def test_a_permission_that_nothing_uses_is_told(make: Make) -> None:
+    world = make(old=[P("a", "1")], new=[P("a", "2")])
+    found = world.check(Wishes(allowed=(AllowedDowngrade(package="a", reason="once"),)))
+    assert told(found.problems) == {("warning", "allow-downgrades", "a")}
+
+
+def test_each_package_alone_and_every_profile_is_a_start(make: Make) -> None:
+    world = make(
+        old=[P("a", "1"), P("b", "1"), P("c", "1", conflicts=["b"])],
+        new=[P("a", "2"), P("b", "2"), P("c", "2", conflicts=["b"]), P("d", "1")],
+        base=[P("tool", "1")],
+    )
+    profiles = (
+        Profile(name="master", packages=("a", "tool", "d")),
+        Profile(name="odd", packages=("a", "nothing")),
+        Profile(name="both", packages=("b", "c")),
+        Profile(name="later", packages=("d",)),
+    )
+    found = world.check(Wishes(profiles=profiles))
+    assert [
+        (one.start, one.name, one.installed, one.outcome)
+        for one in found.scenarios
+        if one.start is not Start.ALL
+    ] == [
+        (Start.ALONE, "a", 1, Outcome.OK),
+        (Start.ALONE, "b", 1, Outcome.OK),
+        (Start.ALONE, "c", 1, Outcome.OK),
+        (Start.PROFILE, "master", 1, Outcome.OK),
+        (Start.PROFILE, "odd", 1, Outcome.OK),
+        (Start.PROFILE, "both", 0, Outcome.NOT_INSTALLABLE),
+        (Start.PROFILE, "later", 0, Outcome.NOT_INSTALLABLE),
+    ]
+    assert outcome(found) is Outcome.OK
+    assert told(found.problems) == {
+        ("note", "not-together", "1"),
+        ("warning", "profile", "nothing"),
+        ("warning", "not-installable", "both"),
+    }
+
+
+def test_a_problem_of_one_start_alone_is_found(make: Make) -> None:
+    """Together they are upgraded: `plugin` requires what `a` needs. Alone, `a` has a choice and takes the other."""
+    world = make(
+        old=[P("a", "1", requires=["engine"]), P("plugin", "1", requires=["quick"])],
+        new=[P("a", "2", requires=["quick"]), P("plugin", "2", requires=["quick"])],
+        base=[
+            P("alto", "1", provides=["engine"], conflicts=["quick"]),
+            P("quick", "1", provides=["engine"]),
+        ],
+    )
+    found = world.check()
+    (problem,) = found.errors
+    assert (problem.rule, problem.subject, problem.scenarios) == ("left-behind", "a", ("alone a",))
+    assert outcome(found) is Outcome.OK
+    assert "alto-1-1.noarch" in problem.message
+
+
+def test_versions_are_compared_where_nobody_can_have_installed_them(make: Make) -> None:
+    found = make(old=[P("a", "2", requires=["nowhere"])], new=[P("a", "1")]).check()
+    assert told(found.problems) == {
+        ("error", "downgrade", "a"),
+        ("warning", "not-installable", "a-2-1.noarch"),
+        ("note", "not-together", "1"),
+    }
+    assert outcome(found, Start.ALONE, "a") is Outcome.NOT_INSTALLABLE
+
+
+def test_obsoletes_that_go_round_are_found(make: Make) -> None:
+    world = make(
+        old=[P("a", "1")],
+        new=[P("a", "2", obsoletes=["b"]), P("b", "2", obsoletes=["c"]), P("c", "2", obsoletes=["a"])],
+    )
+    loops = [one for one in world.check().errors if one.rule == "obsoletes-loop"]
+    (loop,) = loops
+    assert all(f"{name}-2-1.noarch" in loop.message for name in "abc")
+
+
+def test_bounds_of_obsoletes_count_as_rpm_counts_them(make: Make) -> None:
+    """What lies above an upper bound is not obsoleted."""
+    new = [P("a", "2"), P("b", "1", obsoletes=["a < 2"]), P("c", obsoletes=["a < 2-1"])]
+    assert make(old=[P("a", "1")], new=new).check().problems == ()
+
+
+def test_an_obsoletes_without_a_release_means_all_releases(make: Make) -> None:
+    faulty = make(old=[P("z")], new=[P("z"), P("a", "2", "7"), P("b", "1", obsoletes=["a <= 2"])])
+    assert ("error", "obsoleted", "a") in told(faulty.check().errors)
+
+
+def test_what_a_later_update_from_upstream_would_replace_is_told(make: Make) -> None:
+    world = make(
+        old=[P("own", "1"), P("erlang", "1"), P("same", "1")],
+        new=[P("own", "2"), P("erlang", "2"), P("same", "2")],
+        later=[P("own", "3"), P("erlang", "3"), P("same", "2"), P("other", "9")],
+    )
+    found = world.check(ours=["own", "same"])
+    assert found.ok
+    assert told(found.problems) == {("warning", "replaced", "own"), ("note", "replaced", "erlang")}
+    assert "a later update takes it" in found.problems[0].message
+
+
+def test_a_package_that_vanishes_is_never_passed_over(make: Make) -> None:
+    pool = make(old=[P("a", "1"), P("b", "1")], new=[P("a", "2")]).pool()
+    machine = frozenset(one.id for one in pool.packages(Side.OLD))
+    ends = Ends("1", "2", pool, Wishes(), frozenset())
+    assert told(list(ends.compare(machine, frozenset()))) == {("error", "lost", "a"), ("error", "lost", "b")}
+
+
+def test_the_release_before_may_need_what_clients_took_from_upstream(make: Make) -> None:
+    world = make(
+        old=[P("a", "1", requires=["pbr"])],
+        new=[P("a", "2", requires=["pbr"]), P("pbr", "2")],
+        later=[P("pbr", "1")],
+    )
+    found = world.check()
+    assert outcome(found) is Outcome.OK
+    assert found.ok
+
+
+# ---- worlds that nobody thought of -----------------------------------------------------------------------------------
+
+
+def invent(chance: random.Random) -> tuple[list[Package], list[Package], list[Package]]:
+    """Two releases and a system of a few packages that differ and lean on each other in every way."""
+    names = ["a", "b", "c", "d", "e"]
+
+    def some(kind: str, others: list[str], versions: list[str]) -> list[str]:
+        told = []
+        for other in others:
+            if chance.random() < {"requires": 0.3, "obsoletes": 0.12, "conflicts": 0.08}[kind]:
+                sign = chance.choice([" < ", " <= ", " = ", " >= ", ""])
+                told.append(f"{other}{sign}{chance.choice(versions) if sign else ''}")
+        return told
+
+    def release(names: list[str], versions: list[str]) -> list[Package]:
+        return [
+            Package(
+                name,
+                chance.choice(versions),
+                chance.choice("12"),
+                epoch=chance.choice([0, 0, 0, 1]),
+                arch=chance.choice(["noarch", "noarch", "x86_64"]),
+                requires=some("requires", [one for one in names if one != name], ["1", "2"]),
+                obsoletes=some("obsoletes", [one for one in "abcde" if one != name], ["1", "2"]),
+                conflicts=some("conflicts", [one for one in names if one != name], ["1", "2"]),
+            )
+            for name in names
+        ]
+
+    plain = [
+        Package(
+            name,
+            chance.choice("12"),
+            arch=chance.choice(["noarch", "x86_64"]),
+            epoch=chance.choice([0, 0, 1]),
+        )
+        for name in chance.sample(names, 4)
+    ]
+    new = release(sorted(chance.sample(names, 4)), ["1", "2", "3"])
+    base = [Package("f", "1"), Package(chance.choice(names), chance.choice("123"))]
+    return plain, new, base
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_invented_worlds_end_where_dnf_ends(number: int, make: Make, tmp_path: Path, root: None) -> None:
+    seed = random.SystemRandom().randrange(1 << 32)
+    old, new, base = invent(random.Random(seed))
+    world = make(old=old, new=new, base=base)
+    before, after = world.predicted()
+    machine = Machine(tmp_path / "machine")
+    machine.dnf(world.client("old", "base"), "install", *sorted(before))
+    assert machine.installed() == before, seed
+    machine.dnf(world.client("new", "base"), "upgrade")
+    assert machine.installed() == after, f"seed {seed}: {old} {new} {base}"
+    exact = {one.nevra for one in new}
+    arrived = all(
+        one in exact for one in after if one.rpartition("-")[0].rpartition("-")[0] in {n.name for n in new}
+    )
+    found = world.check()
+    if outcome(found) is Outcome.OK and not found.errors:
+        assert arrived, f"seed {seed}: {old} {new} {base}"
