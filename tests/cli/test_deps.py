@@ -15,7 +15,15 @@ import pytest
 import yaml
 
 from tests.kit.cli import Answer, altai_build
-from tests.kit.repositories import Faults, faulty_server
+from tests.kit.keys import make_key
+from tests.kit.repositories import (
+    REVISION,
+    Faults,
+    Package,
+    faulty_server,
+    index_repository,
+    make_repository,
+)
 from tests.kit.superprojects import World, make_spec
 
 REPOS = """\
@@ -212,6 +220,52 @@ def unmet_requirements_are_chains(site: Site) -> None:
     assert "2 requirements of the release cannot be met" in error
     assert "requires nobody-has-this\n    no repository has it" in error
     assert "requires python3-requests >= 99\n    there is only python3-requests-" in error
+
+
+def test_newer_packages_come_only_when_asked_for(site: Site, tmp_path: Path) -> None:
+    key = make_key(tmp_path, "extra")
+    mirror = tmp_path / "extra"
+    old, new = (Package("extra-lib", version, requires=["extra-part"]) for version in ("1.0", "1.1"))
+    make_repository(mirror, [old, Package("extra-part", "1.0")], key)
+    shutil.copy(key.public, site.altai / "keys" / "RPM-GPG-KEY-extra")
+    config = site.altai / "repos.yaml"
+    text = config.read_text().replace(
+        "repositories:\n", "  extra: {file: keys/RPM-GPG-KEY-extra}\nrepositories:\n"
+    )
+    settings = f'source: mirror, target: testbed, url: "{mirror.as_uri()}", key: extra, packages: needed'
+    extra = f"  deps/extra: {{{settings}}}\n"
+    config.write_text(text.replace("release: {", f"{extra}release: {{"))
+    site.component(f"{CLIENT}\nRequires: extra-lib")
+
+    def versions() -> list[str]:
+        return [one["nevra"] for one in site.lock["packages"] if one["repository"] == "deps/extra"]
+
+    site.answer("deps", "lock")
+    assert versions() == ["extra-lib-1.0-1.noarch", "extra-part-1.0-1.noarch"]
+    make_repository(
+        mirror, [new, Package("extra-part", "2.0")], key, revision=REVISION + 9
+    )  # the old ones stay
+    (lib, part) = site.answer("deps", "outdated")
+    assert (lib["kind"], lib["old"], lib["new"]) == (
+        "upgraded",
+        "extra-lib-1.0-1.noarch",
+        "extra-lib-1.1-1.noarch",
+    )
+    assert (part["kind"], part["new"]) == ("upgraded", "extra-part-2.0-1.noarch")
+    assert site.answer("deps", "lock")["changes"] == []
+    assert versions() == ["extra-lib-1.0-1.noarch", "extra-part-1.0-1.noarch"]
+    kept = {one["nevra"]: one["choice"] for one in site.lock["packages"]}
+    assert kept["extra-lib-1.0-1.noarch"] == {"rule": "kept", "over": ["extra-lib-1.1-1.noarch (deps/extra)"]}
+    assert "not locked: extra-lob" in site.refusal("deps", "lock", "--update", "extra-lob")
+    site.answer("deps", "lock", "--update", "extra-lib")
+    assert versions() == ["extra-lib-1.1-1.noarch", "extra-part-1.0-1.noarch"]
+    site.answer("deps", "lock", "--update")
+    assert versions() == ["extra-lib-1.1-1.noarch", "extra-part-2.0-1.noarch"]
+    index_repository(mirror, key, revision=REVISION + 3)
+    assert f"its revision is {REVISION + 3}, and {REVISION + 9} was seen before" in site.refusal(
+        "deps", "lock"
+    )
+    assert site.answer("deps", "lock", "--accept-older")["rewritten"]
 
 
 def test_help_has_an_example_for_each_verb(tmp_path: Path) -> None:
