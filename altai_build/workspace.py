@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -105,7 +103,7 @@ class Workspace:
                     holder = {
                         "pid": os.getpid(),
                         "user": _user(),
-                        "host": socket.gethostname(),
+                        "host": os.uname().nodename,
                         "since": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
                         "command": " ".join(["altai-build", *sys.argv[1:]]),
                     }
@@ -128,7 +126,16 @@ class Workspace:
             return "it has not said who it is"
 
 
+def default_workspace(root: Path) -> Path:
+    """`.altai-build` beside repos.yaml, and below the user's cache for a bare repository, which is git's alone."""
+    if (root / "objects").is_dir() and (root / "HEAD").is_file():
+        return Path("~/.cache/altai-build").expanduser() / root.name
+    return root / ".altai-build"
+
+
 def _user() -> str:
+    import getpass
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -19,6 +19,7 @@ from altai_build.errors import InputError
 if TYPE_CHECKING:
     from altai_build.config import Config, SuperprojectSettings
     from altai_build.pipeline.run import Run
+    from altai_build.workspace import Workspace
 
 CONFIG_NAME = "repos.yaml"
 
@@ -81,18 +82,24 @@ class App:
         path = self.config_file or self.directory / CONFIG_NAME
         return path if self.config_file is not None or path.exists() else None
 
+    def workspace(self) -> Workspace:
+        """Where the run keeps things: what --workspace names, else a place beside the definition."""
+        from altai_build.workspace import Workspace, default_workspace
+
+        path = self.config_path
+        root = self.workspace_dir or default_workspace(path.resolve().parent if path else self.directory)
+        return Workspace(root.absolute())
+
     def run(self, config: Config, *, dependants: str | None = None) -> Run:
         """The context of a run with this configuration; `dependants` overrules its policy."""
         gc.enable()  # the work begins
         from altai_build.model.matter import Dependants
-        from altai_build.pipeline.run import Run, default_workspace
+        from altai_build.pipeline.run import Run
         from altai_build.tools.progress import Story
-        from altai_build.workspace import Workspace
 
-        root = self.workspace_dir or default_workspace(config.root)
         return Run(
             config=config,
-            workspace=Workspace(root.absolute()),
+            workspace=self.workspace(),
             jobs=self.jobs,
             builder=self.builder,
             story=Story(quiet=self.quiet),

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from altai_build.cli.app import App, json_option, print_rows
+from altai_build.model.component import SrpmResult
 from altai_build.model.plan import Status
 
 
@@ -29,20 +30,17 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
     Example:
       altai-build srpm nova glance --rev v1.0.2 -o /tmp/srpms
     """
-    from altai_build.pipeline.srpms import make_srpms
-    from altai_build.tools.files import link_or_copy, make_directory
-
-    run = app.run(app.config(needed=False))
-    sourcing = make_srpms(run, rev, components)
-    rows = list(sourcing.rows)
+    rows = _answer(app, components, rev)
     if output is not None:
+        from altai_build.tools.files import link_or_copy, make_directory
+
         make_directory(output)
-        for _, made in sourcing.made:
-            place = output / made.path.name
-            place.unlink(missing_ok=True)
-            link_or_copy(made.path, place)
-        places = {str(made.path): str(output / made.path.name) for _, made in sourcing.made}
-        rows = [replace(row, srpm=places.get(row.srpm or "", row.srpm)) for row in rows]
+        for index, row in enumerate(rows):
+            if row.srpm is not None:
+                place = output / Path(row.srpm).name
+                place.unlink(missing_ok=True)
+                link_or_copy(Path(row.srpm), place)
+                rows[index] = replace(row, srpm=str(place))
     print_rows(
         rows,
         as_json,
@@ -58,5 +56,26 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
     for row in rows:
         if row.status is Status.FAILED:
             named = row.reason.startswith(row.component)
-            run.story.warn(row.reason if named else f"{row.component}: {row.reason}")
+            app.run(app.config(needed=False)).story.warn(
+                row.reason if named else f"{row.component}: {row.reason}"
+            )
     return max((row.exit_code for row in rows), default=0)
+
+
+def _answer(app: App, components: tuple[str, ...], rev: str) -> list[SrpmResult]:
+    """The rows: as they were answered before where nothing that they depend on has changed."""
+    from altai_build.pipeline.answers import Question
+    from altai_build.tools.revisions import Revisions
+
+    place = app.place()
+    commit = Revisions(place.path).resolve(rev)
+    question = Question(place.path, commit, app.config_path, app.workspace())
+    known = None if components else question.recall()
+    if known is not None:
+        return known
+    from altai_build.pipeline.srpms import make_srpms
+
+    sourcing = make_srpms(app.run(app.config(needed=False)), commit, components)
+    if not components:
+        question.remember(sourcing.rows)
+    return list(sourcing.rows)

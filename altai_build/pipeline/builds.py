@@ -74,7 +74,9 @@ def make_plan(run: Run, revision: str, names: Sequence[str], changed_since: str 
     What a chosen component needs of the others is part of the plan too: its packages are reused or built.
     """
     run.workspace.prepare()
-    whole = discover(run.superproject, run.config, revision, jobs=run.jobs)
+    whole = discover(
+        run.superproject, run.config, revision, jobs=run.jobs, cache=run.workspace.cache / "specs"
+    )
     everything = static_order(run, whole.sourced)
     reasons = _chosen(run, whole, everything, revision, names, changed_since)
     for name in list(reasons):

@@ -99,7 +99,8 @@ def _first_passes(run: Run, sourced: Sequence[Sourced], order: Order) -> dict[st
             continue
         macros, arch = run.config.macros_for(component.repository)
         text = SpecText(place=f"{component.path}/{component.spec}", text=one.text)
-        info = read_specs([text], {**macros, **settings.bootstrap.all_macros}, arch)[0]
+        macros.update(settings.bootstrap.all_macros)
+        info = read_specs([text], macros, arch, cache=run.workspace.cache / "specs")[0]
         if not isinstance(info, AltaiError):
             found[_first(component.name)] = (replace(one, info=info), settings.bootstrap)
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from altai_build.config import Config
 from altai_build.ledger import Ledger
@@ -34,10 +33,3 @@ class Run:
     def ledger(self) -> Ledger:
         """The records of earlier runs."""
         return Ledger(self.workspace.ledger)
-
-
-def default_workspace(root: Path) -> Path:
-    """`.altai-build` beside repos.yaml, and below the user's cache for a bare repository, which is git's alone."""
-    if (root / "objects").is_dir() and (root / "HEAD").is_file():
-        return Path("~/.cache/altai-build").expanduser() / root.name
-    return root / ".altai-build"

@@ -11,6 +11,7 @@ from pathlib import Path
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.component import SrpmResult
 from altai_build.model.plan import Status
+from altai_build.pipeline.answers import SAME
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover import Discovery, LeftOut, discover
 from altai_build.stages.sources import fetch_sources
@@ -35,7 +36,10 @@ def make_srpms(run: Run, revision: str, names: Sequence[str]) -> Sourcing:
     Raises InputError for a name that no component has.
     """
     run.workspace.prepare()
-    discovery = choose(discover(run.superproject, run.config, revision, jobs=run.jobs), names)
+    discovery = choose(
+        discover(run.superproject, run.config, revision, jobs=run.jobs, cache=run.workspace.cache / "specs"),
+        names,
+    )
     return make_srpms_of(run, discovery)
 
 
@@ -155,9 +159,7 @@ def _row(sourced: Sourced, outcome: Srpm | AltaiError) -> SrpmResult:
             reason=str(outcome),
             exit_code=outcome.exit_code,
         )
-    reason = (
-        "nothing that made it has changed" if outcome.reused else "no source package of these inputs was kept"
-    )
+    reason = SAME if outcome.reused else "no source package of these inputs was kept"
     return SrpmResult(
         component=component.name,
         commit=component.commit,

@@ -57,8 +57,13 @@ class _Unit:
     later: tuple[tuple[str, ...], ...] = ()  # candidates at later levels, should these be no RPM specs
 
 
-def discover(superproject: Superproject, config: Config, revision: str, *, jobs: int) -> Discovery:
-    """Find and read the specs of all components pinned by a revision; a faulty component does not hide the others."""
+def discover(
+    superproject: Superproject, config: Config, revision: str, *, jobs: int, cache: Path | None = None
+) -> Discovery:
+    """Find and read the specs of all components pinned by a revision; a faulty component does not hide the others.
+
+    `cache` is a directory that keeps what was read of specs.
+    """
     commit = superproject.resolve(revision)
     store = superproject.store(commit)
     tree = store.tree(commit)
@@ -71,7 +76,7 @@ def discover(superproject: Superproject, config: Config, revision: str, *, jobs:
         look: Callable[[Submodule], _Unit | LeftOut] = lambda one: _submodule_unit(superproject, config, one)  # noqa: E731
         looked += pool.map(look, submodules)
     looked += _folder_units(superproject, config, store, tree, commit)
-    sourced, left_out = _read(config, looked)
+    sourced, left_out = _read(config, looked, cache)
     return Discovery(
         commit=commit, time=store.info(commit).time, sourced=tuple(sourced), left_out=tuple(left_out)
     )
@@ -209,13 +214,15 @@ def _inside(root: Path, path: Path) -> str | None:
         return None
 
 
-def _read(config: Config, looked: Sequence[_Unit | LeftOut]) -> tuple[list[Sourced], list[LeftOut]]:
+def _read(
+    config: Config, looked: Sequence[_Unit | LeftOut], cache: Path | None
+) -> tuple[list[Sourced], list[LeftOut]]:
     """Read all specs of all units in one batch; a unit whose specs are none of rpm's is looked at one level deeper."""
     left_out = [one for one in looked if isinstance(one, LeftOut)]
     pending = [one for one in looked if isinstance(one, _Unit)]
     chosen: list[tuple[_Unit, str, str, SpecInfo | AltaiError]] = []
     while pending:
-        answers = _read_units(config, pending)
+        answers = _read_units(config, pending, cache)
         deeper = []
         for unit, rows in zip(pending, answers):
             real = [row for row in rows if not isinstance(row[2], NotASpec)]
@@ -267,7 +274,9 @@ def _one_line(error: AltaiError) -> str:
     return f"{error.what}: {error.why.splitlines()[0]}" if error.why else error.what
 
 
-def _read_units(config: Config, units: Sequence[_Unit]) -> list[list[tuple[str, str, SpecInfo | AltaiError]]]:
+def _read_units(
+    config: Config, units: Sequence[_Unit], cache: Path | None
+) -> list[list[tuple[str, str, SpecInfo | AltaiError]]]:
     """For each unit its (spec path, text, content or fault) rows."""
     texts: list[list[tuple[str, str]]] = []
     for unit in units:
@@ -286,5 +295,5 @@ def _read_units(config: Config, units: Sequence[_Unit]) -> list[list[tuple[str, 
         for unit, rows in zip(units, texts)
         for spec, text in rows
     ]
-    answers = iter(read_specs(batch, macros, arch))
+    answers = iter(read_specs(batch, macros, arch, cache=cache))
     return [[(spec, text, next(answers)) for spec, text in rows] for rows in texts]

@@ -15,7 +15,7 @@ from altai_build import __version__
 from altai_build.config import Bootstrap, Config
 from altai_build.errors import AltaiError, BuildFailed, InputError
 from altai_build.ledger import Artefact, Ledger, Record
-from altai_build.model.component import Kind
+from altai_build.model.component import SRPM_RECIPE, Kind
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.spec import SourceTag, SpecInfo, archive_source, stamp_changelog, stamp_release
 from altai_build.tools import process, rpmbuild
@@ -26,8 +26,6 @@ from altai_build.tools.spec import SpecText, encode, read_specs
 from altai_build.tools.superproject import Sourced, Superproject
 from altai_build.workspace import Workspace
 
-# Part of every key: raise it when the same inputs would give other bytes than before.
-RECIPE = "2"
 AUTHOR = "altai-build <altai-build@localhost>"
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _SYMLINK = "120000"
@@ -253,7 +251,7 @@ class SrpmMaker:
         component = sourced.component
         macros, arch = target
         inputs = [
-            ("recipe", RECIPE),
+            ("recipe", SRPM_RECIPE),
             ("tool", __version__),
             ("rpm", self.rpm_version),
             ("commit", component.commit),

@@ -6,12 +6,14 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
-
-from pypi_simple import PYPI_SIMPLE_ENDPOINT, DistributionPackage, NoSuchProjectError, PyPISimple
+from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
 from altai_build.tools import process
 from altai_build.tools.files import make_directory, scratch_directory, sha256_file
+
+if TYPE_CHECKING:
+    from pypi_simple import DistributionPackage, PyPISimple
 
 ATTEMPTS = 3
 _SECONDS_WITHOUT_DATA = 60
@@ -41,6 +43,8 @@ def fetch_sdist(project: str, version: str, sha256: str, destination: Path) -> P
 
 
 def _fetch(project: str, version: str, sha256: str, destination: Path) -> Path:
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple  # here: its 0.1 s are felt by every verb that builds
+
     with PyPISimple(_configured("index-url", "PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT) as client:
         certificates = _configured("cert", "PIP_CERT")
         if certificates:
@@ -69,6 +73,8 @@ def _fetch(project: str, version: str, sha256: str, destination: Path) -> Path:
 
 def _candidates(client: PyPISimple, project: str, version: str, sha256: str) -> list[DistributionPackage]:
     """The index's source archives of that version, without those known to be other bytes."""
+    from pypi_simple import NoSuchProjectError
+
     try:
         page = client.get_project_page(project, timeout=_SECONDS_WITHOUT_DATA)
     except NoSuchProjectError:

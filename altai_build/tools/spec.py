@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
+import hashlib
+import importlib.util
 import json
+import os
 import re
 import resource
 import signal
@@ -17,9 +20,11 @@ from typing import Any
 from altai_build.errors import InputError
 from altai_build.model.spec import SourceTag, SpecInfo, hides_dist, section_of
 from altai_build.tools import process
+from altai_build.tools.files import write_whole
 
 SECONDS = 5  # CPU time for one spec; a real one takes milliseconds, a macro bomb for ever
 MEMORY = 2 << 30  # bytes
+_FORMAT = 1  # of what is kept of a reading
 _MARK = "\x01"  # stands for dist in the second reading
 _TAG = re.compile(r"^\s*(?P<tag>[A-Za-z]+)(?P<number>\d*)(?:\([^)]*\))?\s*:\s*(?P<value>.*?)\s*$")
 _UNEXPANDED = re.compile(r"%[({A-Za-z_\[]")
@@ -52,13 +57,61 @@ def encode(text: str) -> bytes:
 
 
 def read_specs(
-    specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
+    specs: Sequence[SpecText], macros: Mapping[str, str], arch: str, *, cache: Path | None = None
 ) -> list[SpecInfo | InputError]:
     """The static content of each spec, or what is wrong with it, in the order given.
 
     `macros` are the target's. One child reads all of them, one after another; the spec at which it dies or runs out
-    of time is the culprit, and the next child goes on behind it.
+    of time is the culprit, and the next child goes on behind it. What was read is kept in the directory `cache`, by
+    all that it depends on, and not read again.
     """
+    if cache is None:
+        return _read_all(specs, macros, arch)
+    common = json.dumps([_FORMAT, _readers(), sorted(macros.items()), arch])
+    places = [
+        cache / hashlib.sha256(f"{common}\n{spec.text}".encode("utf-8", "surrogateescape")).hexdigest()
+        for spec in specs
+    ]
+    known = [_kept(spec, place) for spec, place in zip(specs, places)]
+    missing = [number for number, answer in enumerate(known) if answer is None]
+    fresh = iter(_read_all([specs[number] for number in missing], macros, arch))
+    results = [next(fresh) if answer is None else answer for answer in known]
+    for number in missing:
+        answer = results[number]
+        if isinstance(answer, SpecInfo):  # a fault is looked at anew each time
+            write_whole(places[number], json.dumps(dataclasses.asdict(answer)).encode())
+    return results
+
+
+def _kept(spec: SpecText, place: Path) -> SpecInfo | InputError | None:
+    try:
+        return _answer(spec, json.loads(place.read_bytes()))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+@functools.cache
+def _readers() -> list[object]:
+    """What a spec's reading depends on besides its text: norpm, and the macros of this machine's rpm."""
+    norpm = importlib.util.find_spec("norpm")
+    places = [
+        norpm.origin if norpm else None,
+        __file__,
+        "/usr/lib/rpm/macros",
+        "/usr/lib/rpm/macros.d",
+        "/etc/rpm",
+    ]
+    found: list[object] = []
+    for place in places:
+        try:
+            status = os.stat(place or "")
+            found.append([place, status.st_mtime_ns, status.st_size])
+        except OSError:
+            found.append([place])
+    return found
+
+
+def _read_all(specs: Sequence[SpecText], macros: Mapping[str, str], arch: str) -> list[SpecInfo | InputError]:
     results: list[SpecInfo | InputError] = []
     while len(results) < len(specs):
         answers, fate = _batch(specs[len(results) :], macros, arch)

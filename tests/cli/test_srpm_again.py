@@ -1,0 +1,90 @@
+"""The second `srpm` of a commit does nothing; what it answers is true, and it notices all that makes it untrue."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.cli import altai_build
+from tests.kit.superprojects import World, make_files
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.component("repos/one", make_files("one"))
+    world.component("repos/two", make_files("two"))
+    world.component("repos/bare", {"README": "no spec"})
+    world.pin()
+    return world
+
+
+def srpm(world: World, *words: str) -> tuple[dict[str, Any], list[str]]:
+    """The rows by component, and the programs that were run."""
+    answer = altai_build("-v", "srpm", "--json", *words, cwd=world.super.path)
+    assert answer.code == 0, answer.err
+    run = [
+        line[2:].split()[0].rpartition("/")[2] for line in answer.err.splitlines() if line.startswith("$ ")
+    ]
+    return {row["component"]: row for row in json.loads(answer.out)}, run
+
+
+def statuses(rows: dict[str, Any]) -> dict[str, str]:
+    return {name: row["status"] for name, row in rows.items()}
+
+
+def test_nothing_runs_but_git_once(world: World) -> None:
+    first, _ = srpm(world)
+    second, run = srpm(world)
+    assert statuses(second) == {"one": "reused", "two": "reused", "bare": "skipped"}
+    assert {name: row["srpm"] for name, row in second.items()} == {n: row["srpm"] for n, row in first.items()}
+    assert second["bare"] == first["bare"]
+    assert run == ["git"]
+
+
+def test_a_package_that_is_gone_or_cut_short_is_made_again(world: World) -> None:
+    rows, _ = srpm(world)
+    path = Path(rows["one"]["srpm"])
+    data = path.read_bytes()
+    for spoil in (path.unlink, lambda: path.write_bytes(data[:-1])):
+        spoil()
+        again, _ = srpm(world)
+        assert statuses(again) == {"one": "built", "two": "reused", "bare": "skipped"}
+        assert path.read_bytes() == data
+
+
+def test_another_commit_or_definition_is_another_question(world: World) -> None:
+    rows, _ = srpm(world)
+    world.component("repos/one", {"README": "more"})
+    world.pin()
+    assert statuses(srpm(world)[0]) == {"one": "built", "two": "reused", "bare": "skipped"}
+    assert statuses(srpm(world, "--rev", "HEAD^")[0]) == {"one": "reused", "two": "reused", "bare": "skipped"}
+    assert srpm(world, "--rev", "HEAD^")[0]["one"]["srpm"] == rows["one"]["srpm"]
+    (world.super.path / "repos.yaml").write_text(
+        "project: p\ntargets: {t: {mock_config: m, arch: x86_64, macros: {dist: .x}}}\n"
+        "keys: {k: {file: k, signs: true}}\nrepositories: {r: {source: superproject, target: t, key: k}}\n"
+        "release: {baseurl: 'http://localhost/p'}\n"
+    )
+    rows, _ = srpm(world)
+    assert statuses(rows) == {"one": "built", "two": "built", "bare": "skipped"}
+    assert rows["two"]["nevra"].endswith(".x.src")
+
+
+def test_a_failure_is_looked_at_anew(world: World) -> None:
+    world.component(
+        "repos/three", {"three.spec": "Name: three\nVersion: 1\nSource0: gone.patch\n%description\nx\n"}
+    )
+    world.pin()
+    for _ in range(2):
+        answer = altai_build("srpm", "--json", cwd=world.super.path)
+        assert answer.code == 3
+        assert "gone.patch" in {row["component"]: row for row in answer.json}["three"]["reason"]
+
+
+def test_specs_are_read_once(world: World) -> None:
+    """Named components are asked for past the kept answer; their specs are not read again."""
+    assert "python" in " ".join(srpm(world, "one")[1])
+    assert "python" not in " ".join(srpm(world, "one")[1])
