@@ -1,0 +1,167 @@
+"""Sources of third-party packages: over TLS and from a package index, proved by SHA-256, faults of one kept to it."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from altai_build.config import load_config
+from altai_build.errors import InputError
+from altai_build.stages.discover import discover
+from altai_build.stages.sources import fetch_sources, listed_sources
+from altai_build.tools import download, pypi
+from altai_build.tools.superproject import Sourced, Superproject
+from tests.kit.git import Repo
+from tests.kit.superprojects import make_spec
+
+REPOS = """\
+project: altai
+targets: {t: {mock_config: m, arch: x86_64}}
+keys: {k: {file: k, signs: true}}
+repositories:
+  main: {source: superproject, target: t, key: k}
+  deps/misc: {source: specs, path: specs, target: t, key: k, source_rpms: deps/misc-srpms}
+release: {baseurl: "https://example.org/"}
+"""
+CONTENT = b"the bytes of a source archive"
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """An https site and a package index in one: `files` are what they answer."""
+
+    files: Mapping[str, bytes] = {}
+
+    def do_GET(self) -> None:
+        body = self.files.get(self.path)
+        if body is None:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        kind = "text/html" if self.path.endswith("/") else "application/octet-stream"
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of an https server on the loopback address, whose certificate is known; its index is pip's."""
+    monkeypatch.setattr(download, "PAUSE", 0.01)
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    options = "-x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(
+        ["openssl", "req", *options.split(), "-keyout", str(key), "-out", str(certificate)],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{server.server_address[1]}"
+        page = f'<a href="/files/thing-1.0.tar.gz#sha256={DIGEST}">thing-1.0.tar.gz</a>'
+        monkeypatch.setattr(
+            _Handler,
+            "files",
+            {"/x/logo.png": CONTENT, "/simple/thing/": page.encode(), "/files/thing-1.0.tar.gz": CONTENT},
+        )
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        monkeypatch.setenv("PIP_CERT", str(certificate))
+        monkeypatch.setenv("PIP_INDEX_URL", f"{url}/simple")
+        pypi._configured.cache_clear()
+        yield url
+        server.shutdown()
+        thread.join()
+        pypi._configured.cache_clear()
+
+
+def discovered(folder: Path, packages: Mapping[str, str | None]) -> list[Sourced]:
+    """The third-party packages of a superproject: name → text of its sources.yaml."""
+    repo = Repo(folder / "super")
+    files: dict[str, str | bytes | None] = {"repos.yaml": REPOS}
+    for name, sources in packages.items():
+        files[f"specs/{name}/{name}.spec"] = make_spec(name)
+        if sources is not None:
+            files[f"specs/{name}/sources.yaml"] = sources
+    repo.commit(files)
+    (repo.path / "repos.yaml").write_text(REPOS)
+    config = load_config(repo.path / "repos.yaml")
+    superproject = Superproject(repo.path, state=folder / "state")
+    return list(discover(superproject, config, "HEAD", jobs=2).sourced)
+
+
+def entry(file: str, origin: str, sha256: str = DIGEST) -> str:
+    return f'  - {{file: {file}, sha256: "{sha256}", from: {origin}}}\n'
+
+
+def test_both_origins_are_fetched_and_kept(site: str, tmp_path: Path) -> None:
+    text = "sources:\n" + entry("logo.png", f'"{site}/x/logo.png"')
+    text += entry("thing-1.0.tar.gz", '{pypi: thing, version: "1.0"}')
+    sourced = discovered(tmp_path, {"thing": text, "plain": None})
+    found = fetch_sources(sourced, tmp_path / "cache", jobs=2)
+    assert found["plain"] == {}
+    files = found["thing"]
+    assert isinstance(files, dict)
+    assert {name: path.read_bytes() for name, path in files.items()} == {
+        "logo.png": CONTENT,
+        "thing-1.0.tar.gz": CONTENT,
+    }
+    _Handler.files = {}  # what is here is not asked for again
+    assert fetch_sources(sourced, tmp_path / "cache", jobs=2) == found
+
+
+def test_what_cannot_be_had_stops_its_own_package_only(site: str, tmp_path: Path) -> None:
+    bad = (
+        "sources:\n"
+        + entry("gone.png", f'"{site}/gone.png"')
+        + entry("y.tar.gz", "{pypi: nobody, version: v1}")
+    )
+    bad += entry("other.png", f'"{site}/x/logo.png"', sha256="0" * 64)
+    good = "sources:\n" + entry("logo.png", f'"{site}/x/logo.png"')
+    found = fetch_sources(discovered(tmp_path, {"bad": bad, "good": good}), tmp_path / "cache", jobs=1)
+    error = found["bad"]
+    assert isinstance(error, InputError)
+    assert error.what == "3 sources cannot be had"
+    assert "gone.png" in error.why and "404 Not Found" in error.why
+    assert f"the package index has no source archive of nobody v1 with SHA-256 {DIGEST}" in error.why
+    assert f"its sha256 is {DIGEST} instead of {'0' * 64}" in error.why
+    assert isinstance(found["good"], dict)
+
+
+def test_an_index_that_gives_other_bytes_is_refused(site: str, tmp_path: Path) -> None:
+    page = '<a href="/files/thing-1.0.tar.gz">thing-1.0.tar.gz</a>'
+    _Handler.files = {"/simple/thing/": page.encode(), "/files/thing-1.0.tar.gz": b"something else"}
+    with pytest.raises(InputError, match="has the wrong content"):
+        pypi.fetch_sdist("thing", "1.0", DIGEST, tmp_path / "thing.tar.gz")
+    assert not (tmp_path / "thing.tar.gz").exists()
+
+
+def test_a_faulty_list_is_the_fault_of_its_package(site: str, tmp_path: Path) -> None:
+    sourced = discovered(tmp_path, {"thing": "sources: {}\n"})
+    with pytest.raises(InputError, match=r"specs/thing/sources\.yaml has 1 fault"):
+        listed_sources(sourced[0])
+    assert isinstance(fetch_sources(sourced, tmp_path / "cache", jobs=1)["thing"], InputError)
+
+
+def test_the_list_is_read_from_the_commit(site: str, tmp_path: Path) -> None:
+    text = "sources:\n" + entry("logo.png", f'"{site}/x/logo.png"')
+    (sourced,) = discovered(tmp_path, {"thing": text})
+    in_work_tree = tmp_path / "super" / "specs" / "thing"
+    in_work_tree.mkdir(parents=True)
+    (in_work_tree / "sources.yaml").write_text("sources: []\n")
+    assert [one.file for one in listed_sources(sourced)] == ["logo.png"]
