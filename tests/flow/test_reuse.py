@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def site(testbed: Path, folder: Path, request: pytest.FixtureRequest) -> Iterato
     )
 
 
-def pair(site: Site, **floor: str) -> None:
+def pair(site: Site, **floor: Any) -> None:
     """`roof` is built with `floor`."""
     site.world.component(FLOOR, small("floor", **floor))
     if ROOF not in site.world.components:
@@ -48,7 +49,8 @@ def test_dependants_are_built_again_only_for_what_their_build_could_see(site: Si
     rows = site.build()
     assert statuses(rows) == {"floor": "built", "roof": "reused"}
     assert (
-        "floor.noarch came from another commit, but nothing that its build could see" in rows["roof"]["reason"]
+        "floor.noarch came from another commit, but nothing that its build could see"
+        in rows["roof"]["reason"]
     )
     pair(site, text="other words")
     rows = site.build()
