@@ -10,7 +10,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from altai_build.errors import InputError
@@ -90,17 +90,20 @@ def remove_tree(path: Path) -> None:
     if not os.path.lexists(path):
         return
 
-    def unlock(function: object, name: str, _info: object) -> None:
+    def unlock(function: object, name: str, info: tuple[object, BaseException, object]) -> None:
+        if isinstance(info[1], FileNotFoundError):
+            return  # somebody else removes it too, or what wrote there has just been killed
         # Only directories are opened: a file may be a hard link, and its mode is that of its other names too.
-        if Path(name) != path:
-            os.chmod(os.path.dirname(name), 0o700)
-        if function is os.unlink:
-            os.unlink(name)
-        elif function is os.rmdir:
-            os.rmdir(name)
-        else:  # it could not be entered
-            os.chmod(name, 0o700)
-            remove_tree(Path(name))
+        with suppress(FileNotFoundError):
+            if Path(name) != path:
+                os.chmod(os.path.dirname(name), 0o700)
+            if function is os.unlink:
+                os.unlink(name)
+            elif function is os.rmdir:
+                os.rmdir(name)
+            else:  # it could not be entered
+                os.chmod(name, 0o700)
+                remove_tree(Path(name))
 
     shutil.rmtree(path, onerror=unlock)
 

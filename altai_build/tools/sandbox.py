@@ -59,7 +59,7 @@ class HostView:
         give_tree(self.writable, BUILD_UID)
         self.writable.chmod(0o711)  # bubblewrap enters it before it is that user
         become = ["setpriv", f"--reuid={BUILD_UID}", f"--regid={BUILD_UID}", "--clear-groups"]
-        return [*words, *_only("SETUID", "SETGID"), "--", *become, "--", *argv]
+        return [*_TAKING_ALL_ALONG, *words, *_only("SETUID", "SETGID"), "--", *become, "--", *argv]
 
     def _account_files(self) -> tuple[Path, Path]:
         accounts, groups = self.writable / ".passwd", self.writable / ".group"
@@ -113,6 +113,10 @@ _APART = (
     BUILD_HOST,
 )
 
+
+# Ends with its parent, however that ends, and its whole process namespace with it: bubblewrap's --die-with-parent does
+# not reach a process that has become another user, for bubblewrap itself has no CAP_KILL by then.
+_TAKING_ALL_ALONG = ("setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--")
 
 # What packages need of root to be installed; the same that containers have proved enough for decades of them. Device
 # nodes can be made and not opened: bubblewrap mounts without them.
@@ -175,7 +179,7 @@ class RootView:
         and what the command left in the background could for some milliseconds still write to the results.
         """
         require_bubblewrap()
-        words = ["unshare", "--pid", "--fork", "--kill-child", "--", "bwrap", *_APART]
+        words = [*_TAKING_ALL_ALONG, "bwrap", *_APART]
         words += _only("SETUID", "SETGID", "SYS_CHROOT")
         words += ["--bind", self.root, "/", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
         words += _proc("/proc")

@@ -319,3 +319,24 @@ def test_files_are_taken_from_a_tree_and_through_no_link(tmp_path: Path) -> None
     }
     assert take_files(tree / "linked", out, ".rpm") == take_files(tree / "absent", out, ".rpm") == []
     assert (ours / "ours.rpm").read_text() == "ours"
+
+
+def test_two_may_remove_one_tree(tmp_path: Path) -> None:
+    for folder in range(20):
+        (tmp_path / f"tree/{folder}").mkdir(parents=True)
+        for name in range(100):
+            (tmp_path / f"tree/{folder}/{name}").touch()
+    faults = []
+
+    def remove() -> None:
+        try:
+            remove_tree(tmp_path / "tree")
+        except OSError as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=remove) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (faults, (tmp_path / "tree").exists()) == ([], False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 
 from altai_build.tools import process
 from altai_build.tools.sandbox import BUILD_UID, HostView, InstallView, RootView
-from tests.conftest import Require
+from tests.conftest import ROOT, Require
+from tests.kit.processes import is_running, wait_until_gone
 
 Shell = Callable[[str], process.Result]
 
@@ -86,6 +89,36 @@ def test_what_a_command_leaves_running_ends_with_it(shell: Shell, tmp_path: Path
     size = log.stat().st_size
     time.sleep(0.1)
     assert (size > 0, log.stat().st_size) == (True, size)
+
+
+@pytest.mark.parametrize("view", ["HostView(writable=place)", "RootView(root='/', build_dir=place)"])
+def test_all_ends_when_the_one_who_began_it_is_killed(view: str, tmp_path: Path, require: Require) -> None:
+    require(os.geteuid() == 0 or view.startswith("Host"), "the views of the chroot builder need root")
+    program = (
+        "import sys; from pathlib import Path; from altai_build.tools import process; "
+        "from altai_build.tools.sandbox import *; place = Path(sys.argv[1]); "
+        f"process.run({view}.command(['sh', '-c', 'touch /builddir/begun; exec sleep 86399']))"
+    )
+    tmp_path.chmod(0o777)
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(ROOT)}
+    ) as parent:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        began = [pid for pid in _descendants(parent.pid) if is_running(pid)]
+        parent.kill()
+    assert began
+    assert [pid for pid in began if not wait_until_gone(pid)] == []
+
+
+def _descendants(pid: int) -> list[int]:
+    children = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in task.read_text().split()
+    ]
+    return [*children, *(one for child in children for one in _descendants(child))]
 
 
 def test_shared_memory_is_for_the_build_user_too(tmp_path: Path, require: Require) -> None:
