@@ -114,6 +114,10 @@ def cli(
 def main() -> None:
     """Run the command line and exit with its code; every way out of the program is here."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ):  # not where nohup or & have switched it off
+        signal.signal(signal.SIGINT, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding has no letters for is shown escaped, not a reason to stop.
         if isinstance(stream, io.TextIOWrapper):
@@ -152,6 +156,9 @@ def main() -> None:
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
+    """Stop all children, so that the threads that wait for them come to an end; the second time, leave at once."""
+    if not process.stop():
+        os._exit(130)
     raise KeyboardInterrupt
 
 

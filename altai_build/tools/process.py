@@ -23,7 +23,8 @@ Child = subprocess.Popen[bytes]
 # What a child may know of its parent's environment. Everything else is named by the call that needs it.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
 _running: dict[Child, float] = {}  # with the grace period of each
-_running_lock = threading.Lock()
+_running_lock = threading.RLock()  # a signal's handler may come while its own thread holds it
+_stopping = threading.Event()
 _listeners: list[Callable[[str], None]] = []
 _SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"  # createrepo and rpm tools may live there
 
@@ -122,7 +123,8 @@ def run(
     caller's loop early. With `stdout` the output goes to that file instead of memory, and with `merge_stderr` the
     errors follow it. `timeout` is in seconds; a child that prints more than `limit` bytes into memory is ended too;
     `grace` as for `start`. Raises ProgramFailed for a status not in `ok`
-    (an empty `ok` allows all), ToolMissing when there is no such program, InputError for an argument with a NUL byte.
+    (an empty `ok` allows all), ToolMissing when there is no such program, InputError for an argument with a NUL byte,
+    KeyboardInterrupt in a thread of a run that was told to `stop`.
     """
     with start(
         argv, env=env, cwd=cwd, input=input, stdout=stdout, merge_stderr=merge_stderr, grace=grace
@@ -136,6 +138,8 @@ def run(
                 _end({child: grace})
                 out, err = child.communicate()
                 err += f"\nstopped after {timeout:g} seconds".encode()
+    if _stopping.is_set() and threading.current_thread() is not threading.main_thread():
+        raise KeyboardInterrupt  # what a child that was stopped has said means nothing
     result = Result(tuple(argv), child.returncode, out or b"", err or b"")
     if ok and result.returncode not in ok:
         raise ProgramFailed(result)
@@ -212,6 +216,8 @@ def start(
     with _running_lock:
         _running[child] = grace
     try:
+        if _stopping.is_set() and threading.current_thread() is not threading.main_thread():
+            raise KeyboardInterrupt
         yield child
     finally:
         if child.poll() is None:
@@ -221,6 +227,20 @@ def start(
                 stream.close()
         with _running_lock:
             del _running[child]
+
+
+def stop() -> bool:
+    """Tell every child to end, and let no thread but the main one start or wait for any; False when that was done.
+
+    For a signal's handler: nothing is waited for. The main thread may still run what cleans up behind it.
+    """
+    if _stopping.is_set():
+        return False
+    _stopping.set()
+    with _running_lock:
+        for child, grace in _running.items():
+            _signal(child, grace)
+    return True
 
 
 def kill_all() -> None:

@@ -1,0 +1,162 @@
+"""The face of the program: help, versions, missing programs, interruptions, and bugs that leave a report."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from altai_build import __version__
+from altai_build.cli import VERBS
+from tests.kit.cli import ROOT, altai_build
+from tests.kit.superprojects import World, make_files
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    made.component("repos/focus", make_files("focus"))
+    made.pin()
+    return made
+
+
+def test_version_and_help_name_every_verb(tmp_path: Path) -> None:
+    assert altai_build("--version", cwd=tmp_path).out == f"altai-build, version {__version__}\n"
+    answer = altai_build("--help", cwd=tmp_path)
+    listed = re.findall(r"^  ([a-z-]+)  ", answer.out, re.MULTILINE)
+    assert set(VERBS) <= set(listed)
+    assert "Exit codes: 0 done" in " ".join(answer.out.split())
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_every_verb_has_help_and_takes_json(tmp_path: Path, verb: str) -> None:
+    answer = altai_build(verb, "--help", cwd=tmp_path)
+    assert answer.code == 0 and answer.err == ""
+    if "Commands:" not in answer.out:
+        assert "--json" in answer.out
+
+
+def test_no_verb_is_no_work(tmp_path: Path) -> None:
+    answer = altai_build(cwd=tmp_path)
+    assert answer.code in (0, 2) and "Usage: altai-build" in answer.out + answer.err
+
+
+@pytest.mark.parametrize("missing", ["git", "bwrap", "rpmbuild"])
+def test_a_missing_program_is_told_with_its_cure(world: World, tmp_path: Path, missing: str) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in {"git", "bwrap", "rpmbuild", "rpmspec", "rpm"} - {missing}:
+        found = shutil.which(name)
+        assert found is not None
+        (programs / name).symlink_to(found)
+    answer = altai_build("-C", world.super.path, "srpm", cwd=tmp_path, env={"PATH": str(programs)})
+    assert answer.code == 4 and missing in answer.err and "install" in answer.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_its_children(world: World, number: signal.Signals) -> None:
+    marker = f"sleep {os.getpid()}.{number.value}"
+    world.component("repos/focus", make_files("focus", version=f"%({marker}; echo 1)"))
+    world.pin()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "altai_build", "-C", str(world.super.path), "srpm"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # As at a terminal: a test run in the background has it switched off, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    with child:
+        wait_for(lambda: bool(running(marker)))
+        child.send_signal(number)
+        started = time.monotonic()
+        try:
+            out, err = child.communicate(timeout=20)
+        finally:
+            child.kill()
+    assert time.monotonic() - started < 10
+    assert (child.returncode, out) == (130, b"")
+    assert b"interrupted" in err and b"Traceback" not in err and b"failed" not in err
+    wait_for(lambda: not running(marker))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def running(words: str) -> list[str]:
+    """Processes of this machine whose command line is exactly this."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace") == words:
+                found.append(path.parent.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_a_bug_leaves_a_report_and_no_traceback(world: World, tmp_path: Path) -> None:
+    script = (
+        "import sys; from altai_build.tools import revisions; from altai_build import cli\n"
+        "def broken(*a, **k): raise RuntimeError('planted')\n"
+        "revisions.Revisions.changed = broken; sys.argv = ['altai-build', 'changed']; cli.main()\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=world.super.path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    err = result.stderr.decode()
+    assert (result.returncode, result.stdout) == (70, b"")
+    assert "this is a bug: RuntimeError: planted" in err and "Traceback" not in err
+    (report,) = tmp_path.glob("altai-build-bug.*.txt")
+    assert str(report) in err and "in broken" in report.read_text()
+
+
+def test_quiet_tells_only_warnings_and_verbose_every_command(world: World, tmp_path: Path) -> None:
+    quiet = altai_build("-q", "-C", world.super.path, "srpm", cwd=tmp_path)
+    assert (quiet.code, quiet.err) == (0, "")
+    shutil.rmtree(world.super.path / ".altai-build")
+    verbose = altai_build("-v", "-C", world.super.path, "srpm", cwd=tmp_path)
+    assert " bwrap --unshare-pid " in verbose.err and "rpmbuild -bs" in verbose.err
+
+
+def test_relative_places_are_meant_from_the_named_directory(world: World, tmp_path: Path) -> None:
+    answer = altai_build(
+        "-C", "super", "--workspace", "../ws", "srpm", "-o", "../out", "--json", cwd=tmp_path
+    )
+    assert answer.code == 0, answer.err
+    (row,) = answer.json
+    assert (world.super.path / row["srpm"]).is_file() and (tmp_path / "ws").is_dir()
+    assert os.listdir(tmp_path / "out") == [Path(row["srpm"]).name]
+
+
+def test_a_configuration_named_by_hand(world: World, tmp_path: Path) -> None:
+    (world.super.path / "other.yaml").write_text("project: [")
+    answer = altai_build("-C", "super", "--config", "other.yaml", "changed", cwd=tmp_path)
+    assert answer.code == 3 and "other.yaml is not valid YAML" in answer.err
+    answer = altai_build("-C", "super", "--config", "none.yaml", "changed", cwd=tmp_path)
+    assert answer.code == 3 and "cannot read none.yaml" in answer.err
+
+
+@pytest.mark.parametrize("verb", ["build", "plan", "release 1.0", "releases", "verify 1.0", "keys list"])
+def test_verbs_that_need_a_definition_say_so(world: World, tmp_path: Path, verb: str) -> None:
+    answer = altai_build("-C", world.super.path, *verb.split(), cwd=tmp_path)
+    assert (answer.code, answer.out) == (3, "")
+    assert f"there is no repos.yaml in {world.super.path}" in answer.err and "--config" in answer.err
