@@ -263,6 +263,8 @@ class _Closing:
         forbidden: frozenset[int],
     ) -> tuple[frozenset[int], _Reached]:
         """Versions that were locked before, in the place of newer ones, where nothing else changes by it."""
+        if not locked:
+            return chosen, reached
         for number in sorted(reached.needs, key=lambda one: str(self.solver.candidate(one).nevra)):
             one = self.solver.candidate(number)
             versions = [

@@ -217,9 +217,9 @@ class Solver:
         return self._resolved(self._pool.id2solvable(number))
 
     def named(self, name: str) -> tuple[int, ...]:
-        """All packages of a name, whatever they provide."""
+        """All packages of a name; each provides it, as rpm makes sure of."""
         self._prepare()
-        return tuple(one.id for one in self._pool.select(name, solv.Selection.SELECTION_NAME).solvables())
+        return tuple(one.id for one in self._pool.whatprovides(self._pool.Dep(name)) if one.name == name)
 
     def matching(self, repository: str, patterns: Sequence[str]) -> tuple[int, ...]:
         """The packages of a repository whose names match one of the patterns (`*`, `?`)."""
