@@ -31,6 +31,16 @@ class Component:
     spec: str  # path of the spec file in the tree of `commit`
     repository: str | None  # None where no repos.yaml says
 
+    @property
+    def place(self) -> str:
+        """The spec file as a person looks for it, seen from the superproject."""
+        return spec_place(self.kind, self.path, self.spec)
+
+
+def spec_place(kind: Kind, path: str, spec: str) -> str:
+    """A spec file seen from the superproject: only in a submodule does its path begin at the component."""
+    return f"{path}/{spec}" if kind is Kind.SUBMODULE else spec
+
 
 @dataclass(frozen=True)
 class SrpmResult:

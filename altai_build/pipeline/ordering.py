@@ -98,7 +98,7 @@ def _first_passes(run: Run, sourced: Sequence[Sourced], order: Order) -> dict[st
         if settings is None or settings.bootstrap is None or component.name not in circular:
             continue
         macros, arch = run.config.macros_for(component.repository)
-        text = SpecText(place=f"{component.path}/{component.spec}", text=one.text)
+        text = SpecText(place=component.place, text=one.text)
         macros.update(settings.bootstrap.all_macros)
         info = read_specs([text], macros, arch, cache=run.workspace.cache / "specs")[0]
         if not isinstance(info, AltaiError):

@@ -96,7 +96,7 @@ def _twins(
     return {
         one.component.name: InputError(
             f"{len(same)} components produce the same package {name}",
-            why="\n".join(f"  {a.component.path}/{a.component.spec} at {a.component.commit}" for a in same),
+            why="\n".join(f"  {a.component.place} at {a.component.commit}" for a in same),
             todo="give one of them another Name: or Version:, or leave it out by components.NAME.skip in repos.yaml",
         )
         for name, same in makers.items()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from altai_build.config import Config, Source
 from altai_build.errors import AltaiError, InputError
-from altai_build.model.component import Component, Kind, unique_names
+from altai_build.model.component import Component, Kind, spec_place, unique_names
 from altai_build.model.spec import SpecInfo
 from altai_build.tools.objects import ObjectStore, TreeEntry
 from altai_build.tools.spec import NotASpec, SpecText, decode, read_specs
@@ -291,7 +291,7 @@ def _read_units(
         texts.append([(spec, decode(blob)) for spec, blob in zip(unit.specs, blobs)])
     macros, arch = config.macros_for(units[0].repository)
     batch = [
-        SpecText(place=f"{unit.path}/{spec}", text=text)
+        SpecText(place=spec_place(unit.kind, unit.path, spec), text=text)
         for unit, rows in zip(units, texts)
         for spec, text in rows
     ]

@@ -121,7 +121,7 @@ class SrpmMaker:
             expanded = rpmbuild.expand(spec, macros, arch)
         if expanded.returncode != 0:
             raise _refused(sourced, expanded)
-        place = f"{sourced.component.path}/{sourced.component.spec}"
+        place = sourced.component.place
         answer = read_specs([SpecText(place=place, text=expanded.text)], macros, arch)[0]
         if isinstance(answer, AltaiError):
             raise answer
@@ -286,7 +286,7 @@ class SrpmMaker:
             text = stamp_release(sourced.text, info, stamp, count=count, commit=component.commit)
         except ValueError as error:
             raise InputError(
-                f"{component.path}/{component.spec} cannot be stamped",
+                f"{component.place} cannot be stamped",
                 why=str(error),
                 todo="write a Release: line in its first part",
             ) from error
@@ -401,7 +401,7 @@ def _unexpanded(text: str) -> str:
 
 def _refused(sourced: Sourced, result: process.Result) -> AltaiError:
     """rpm's own words about a spec, the first error line as the reason; else what happened to the program."""
-    where = f"{sourced.component.path}/{sourced.component.spec}"
+    where = sourced.component.place
     lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "error:" in line]
     if lines:
         first = lines[0].partition("error:")[2].strip()
