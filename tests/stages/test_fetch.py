@@ -270,3 +270,45 @@ def test_a_package_signed_after_its_key_expired_is_refused(shop: Shop, tmp_path:
     )
     shop.faults.replaced[wanted.file] = path.read_bytes()
     assert "had expired (on 2020-12-31) when it signed" in shop.refusal(wanted).why
+
+
+REAL = "ownerjossh_master-centos6/epel-release-6-8.noarch.rpm"
+
+
+def real(shop: Shop, shared: Path, package: str, key: str) -> Wanted:
+    """A package of the real world, served under its own name, and the key that is declared for it."""
+    path = shared / "rpms" / package
+    shop.faults.replaced[path.name] = path.read_bytes()
+    return Wanted(
+        repository="deps/epel",
+        location=f"Packages/e/{path.name}",
+        checksum=("sha256", sha256_file(path)),
+        size=path.stat().st_size,
+        key_file=shared / "keys" / f"RPM-GPG-KEY-{key}",
+    )
+
+
+def test_a_real_package_of_epel_is_epel_s(shop: Shop, shared: Path) -> None:
+    wanted = real(shop, shared, REAL, "EPEL-6")
+    other = replace(wanted, key_file=shared / "keys" / "RPM-GPG-KEY-CentOS-6")
+    assert "unknown key" in shop.refusal(other).why
+    signer = shop.fetch(wanted)[wanted].signer
+    assert signer.fingerprint == "8C3BE96AF2309184DA5C0DAE3B49DF2A0608B895"
+
+
+def test_a_real_package_with_a_spoiled_signature_is_refused(shop: Shop, shared: Path) -> None:
+    wanted = real(shop, shared, "derived/signature-flip--epel-release-6-8.noarch.rpm", "EPEL-6")
+    assert "not signed by its repository's key: bad signature" in shop.refusal(wanted).why
+
+
+def test_a_package_signed_before_its_key_expired_is_taken(shop: Shop, shared: Path) -> None:
+    """CentOS 6's key expired in 2021, and its packages of 2011 are what they were."""
+    package = "cavaliergopher_rpm/centos-release-6-0.el6.centos.5.x86_64.rpm"
+    wanted = real(shop, shared, package, "CentOS-6")
+    assert shop.fetch(wanted)[wanted].signer.fingerprint.endswith("C105B9DE")
+
+
+def test_a_real_package_that_is_cut_short_is_refused(shop: Shop, shared: Path) -> None:
+    """Its checksum is that of the truncated file: a mirror that indexed damaged bytes."""
+    wanted = real(shop, shared, "derived/truncated--centos-release-6-0.el6.centos.5.x86_64.rpm", "CentOS-6")
+    assert "not signed by its repository's key" in shop.refusal(wanted).why
