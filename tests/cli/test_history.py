@@ -1,0 +1,247 @@
+"""`diff` and `notes` of real superprojects: what became of each pin, and text that nobody's commit can spoil."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from altai_build.model.release import ReleasedPackage
+from tests.kit.cli import Answer, altai_build
+from tests.kit.git import Pin, gitmodules
+from tests.kit.manifests import component, manifest, package, publish, third_party
+from tests.kit.superprojects import World
+
+_REPOS = """\
+project: altai
+superproject: {path: %s, components: [repos]}
+targets: {centos6: {mock_config: el6, arch: x86_64}}
+keys: {altai: {file: key, signs: true}}
+repositories: {centos6: {source: superproject, target: centos6, key: altai}}
+release: {directory: releases, baseurl: "https://repo.example.org"}
+"""
+
+
+class Site:
+    """A superproject with its components, and releases of its commits."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.world = World(folder / "git")
+        (folder / "repos.yaml").write_text(_REPOS % self.world.super.path)
+
+    def release(self, version: str, commit: str, *packages: ReleasedPackage) -> None:
+        publish(self.folder / "releases", manifest(version, packages, commit=commit))
+
+    def call(self, *words: str) -> Answer:
+        return altai_build(*words, cwd=self.folder)
+
+    def notes(self) -> dict[str, Any]:
+        """Path → what `notes 1 2 --json` tells of that component."""
+        answer = self.call("notes", "1", "2", "--json")
+        assert answer.code == 0, answer.err
+        return {one["path"]: one for one in answer.json["components"]}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def subjects(commits: list[Mapping[str, Any]]) -> list[str]:
+    return [one["subject"] for one in commits]
+
+
+def test_every_move_of_a_pin_is_named(site: Site) -> None:
+    world = site.world
+    names = ("updated", "rewound", "diverged", "removed", "same", "renamed")
+    first = {name: world.component(f"repos/altai/{name}", {"file": name}) for name in names}
+    repos = {name: world.components[f"repos/altai/{name}"] for name in names}
+    ahead = repos["rewound"].commit({"file": "2"}, message="Too early")
+    side = repos["diverged"].commit({"file": "s"}, message="On a side branch")
+    old = world.pin({}, rewound=ahead, diverged=side)
+    new_pins = {
+        "updated": repos["updated"].commit({"file": "2"}, message="Mend the thing"),
+        "diverged": repos["diverged"].commit(
+            {"file": "m"}, message="On the main line", branch="other", parents=[first["diverged"]]
+        ),
+        "rewound": first["rewound"],
+        "same": first["same"],
+        "added": world.component("repos/altai/added", {"file": "added"}),
+    }
+    tree: dict[str, Any] = {f"repos/altai/{name}": Pin(commit) for name, commit in new_pins.items()}
+    tree["repos/altai/removed"] = tree["repos/altai/renamed"] = None
+    tree["repos/openstack/renamed"] = Pin(first["renamed"])
+    urls = {**world.urls, "repos/openstack/renamed": world.urls["repos/altai/renamed"]}
+    new = world.super.commit({**tree, ".gitmodules": gitmodules(urls)}, message="Pin all")
+    updated = [component("repos/altai/updated", one) for one in (first["updated"], new_pins["updated"])]
+    same = component("repos/altai/same", first["same"])
+    site.release("1", old, package("u-1-1.noarch", updated[0]), package("s-1-1.noarch", same))
+    site.release("2", new, package("u-2-1.noarch", updated[1]), package("s-1-1.1.noarch", same))
+    told = site.notes()
+    assert {path: one["status"] for path, one in told.items()} == {
+        ".": "updated",
+        "repos/altai/updated": "updated",
+        "repos/altai/rewound": "rewound",
+        "repos/altai/diverged": "diverged",
+        "repos/altai/removed": "removed",
+        "repos/altai/added": "added",
+        "repos/altai/same": "same pin",
+        "repos/openstack/renamed": "relocated",
+    }
+    assert subjects(told["repos/altai/updated"]["commits"]) == ["Mend the thing"]
+    assert told["repos/altai/updated"]["packages"] == [
+        {
+            "change": "upgraded",
+            "name": "u",
+            "old": "u-1-1.noarch",
+            "new": "u-2-1.noarch",
+            "repository": "centos6",
+        }
+    ]
+    assert subjects(told["repos/altai/rewound"]["undone"]) == ["Too early"]
+    assert told["repos/altai/rewound"]["commits"] == []
+    assert subjects(told["repos/altai/diverged"]["commits"]) == ["On the main line"]
+    assert subjects(told["repos/altai/diverged"]["undone"]) == ["On a side branch"]
+    assert told["repos/altai/same"]["packages"][0]["change"] == "rebuilt"
+    assert told["repos/openstack/renamed"]["old_path"] == "repos/altai/renamed"
+    assert subjects(told["."]["commits"]) == ["Pin all"]
+    text = site.call("notes", "1", "2").out
+    assert f"repos/altai/rewound: rewound from {ahead[:7]} to the earlier {first['rewound'][:7]}" in text
+    assert "  * taken back: Too early" in text
+
+
+def test_commits_of_a_folder_of_specs_are_the_superprojects_that_touched_it(site: Site) -> None:
+    repo = site.world.super
+    old = repo.commit({"specs/bunch/bunch.spec": "1", "README": "1"}, message="Add bunch")
+    repo.commit({"README": "2"}, message="Say more")
+    new = repo.commit({"specs/bunch/bunch.spec": "2"}, message="bunch 2")
+    site.release(
+        "1", old, package("bunch-1-1.noarch", third_party("specs/bunch", old)), package("erlang-1-1.noarch")
+    )
+    site.release(
+        "2", new, package("bunch-2-1.noarch", third_party("specs/bunch", new)), package("erlang-2-1.noarch")
+    )
+    answer = site.call("notes", "1", "2", "--json").json
+    told = {one["path"]: one for one in answer["components"]}
+    assert subjects(told["specs/bunch"]["commits"]) == ["bunch 2"]
+    assert subjects(told["."]["commits"]) == ["bunch 2", "Say more"]
+    assert [one["new"] for one in answer["third_party"]] == ["erlang-2-1.noarch"]
+
+
+def test_a_pin_of_another_repository_has_no_history_in_common(site: Site) -> None:
+    site.world.component("repos/focus", {"file": "1"})
+    old = site.world.pin()
+    site.world.components.pop("repos/focus")
+    (site.folder / "git" / "focus").rename(site.folder / "git" / "focus-before")
+    site.world.component("repos/focus", {"other": "thing"}, url="../focus")
+    new = site.world.pin()
+    site.release("1", old)
+    site.release("2", new)
+    told = site.notes()["repos/focus"]
+    assert (told["status"], told["commits"]) == ("unknown", [])
+    assert f"commit {told['old']}" in told["problem"]
+    warned = site.call("notes", "1", "2")
+    assert warned.code == 0
+    assert "warning: repos/focus: its commits are not told" in warned.err
+
+
+def test_nothing_in_a_commit_becomes_markup(site: Site) -> None:
+    site.world.component("repos/focus", {"file": "1"})
+    old = site.world.pin()
+    nasty = "# <b>bold</b> | `code` [x](javascript:1) \x1b[31m *star* _under_ 1. one"
+    site.world.components["repos/focus"].commit({"file": "2"}, message=nasty)
+    site.world.components["repos/focus"].commit({"file": "3"}, message="1. begin like a list")
+    site.world.components["repos/focus"].commit({"file": "4"}, message="- or like another")
+    new = site.world.pin()
+    site.release("1", old)
+    site.release("2", new)
+    markdown = site.call("notes", "1", "2", "--markdown").out
+    assert (
+        r"- \# \<b\>bold\</b\> \| \`code\` \[x\](javascript:1)  \[31m \*star\* \_under\_ 1. one (" in markdown
+    )
+    assert "\n- 1\\. begin like a list (" in markdown
+    assert "\n- \\- or like another (" in markdown
+    text = site.call("notes", "1", "2").out
+    assert r"\x1b[31m" in text and "\x1b" not in text
+
+
+def test_merges_are_told_only_where_nothing_else_is(site: Site) -> None:
+    first = site.world.component("repos/focus", {"file": "1"})
+    repo = site.world.components["repos/focus"]
+    old = site.world.pin()
+    side = repo.commit({"side": "1"}, message="Side work", branch="side", parents=[first])
+    repo.commit({"side": "1"}, message="Merge side", parents=[first, side])
+    new = site.world.pin()
+    site.release("1", old)
+    site.release("2", new)
+    assert {(one["subject"], one["merge"]) for one in site.notes()["repos/focus"]["commits"]} == {
+        ("Side work", False),
+        ("Merge side", True),
+    }
+    text = site.call("notes", "1", "2").out
+    assert "Side work" in text and "Merge side" not in text
+
+
+def test_diff_in_all_three_forms(site: Site) -> None:
+    commit = site.world.super.commit({"README": "1"})
+    site.release(
+        "1",
+        commit,
+        package("up-1-1.noarch", size=1000),
+        package("down-2-1.noarch"),
+        package("gone-1-1.noarch"),
+        package("moves-1-1.noarch", repository="deps/epel"),
+    )
+    site.release(
+        "2",
+        commit,
+        package("up-2-1.noarch", size=3500),
+        package("down-1-1.noarch"),
+        package("new-1-1.noarch"),
+        package("moves-1-1.noarch", repository="deps/misc"),
+    )
+    answer = site.call("diff", "1", "2", "--json")
+    kinds = ("added", "removed", "upgraded", "downgraded", "rebuilt", "moved", "resized")
+    assert {kind: [one["nevra"] for one in answer.json[kind]] for kind in kinds} == {
+        "added": ["new-1-1.noarch"],
+        "removed": ["gone-1-1.noarch"],
+        "upgraded": ["up-2-1.noarch"],
+        "downgraded": ["down-1-1.noarch"],
+        "rebuilt": [],
+        "moved": ["moves-1-1.noarch"],
+        "resized": ["up-2-1.noarch"],
+    }
+    assert site.call("diff", "1", "2").out.splitlines() == [
+        "added\tnew\t-\t1-1\tcentos6\t+1.0 kB",
+        "removed\tgone\t1-1\t-\tcentos6\t-1.0 kB",
+        "upgraded\tup\t1-1\t2-1\tcentos6\t+2.5 kB",
+        "downgraded\tdown\t2-1\t1-1\tcentos6\t+0.0 kB",
+        "moved\tmoves\t1-1\t1-1\tdeps/epel → deps/misc\t+0.0 kB",
+    ]
+    markdown = site.call("diff", "1", "2", "--markdown").out.splitlines()
+    assert markdown[0] == "# Packages from 1 to 2"
+    assert "| `up` | `1-1` | `2-1` | `centos6` | `+2.5 kB` |" in markdown
+    assert "" not in [one for one, two in zip(markdown, markdown[1:]) if one == two]
+
+
+def test_a_release_that_is_not_there_is_answered_with_those_that_are(site: Site) -> None:
+    commit = site.world.super.commit({"README": "1"})
+    site.release("1.0.0", commit)
+    site.release("1.0.1", commit)
+    answer = site.call("diff", "1.0.0", "1.0.2")
+    assert answer.code == 3
+    assert "there is no release 1.0.2" in answer.err
+    assert "published in" in answer.err and "1.0.0, 1.0.1" in answer.err
+    same = site.call("diff", "1.0.0", "1.0.1", "--markdown")
+    assert same.out.splitlines()[-1] == "The packages are the same."
+
+
+def test_notes_of_a_commit_that_the_clone_does_not_have(site: Site) -> None:
+    site.release("1", "d" * 40)
+    site.release("2", site.world.super.commit({"README": "1"}))
+    answer = site.call("notes", "1", "2")
+    assert answer.code == 3
+    assert f"no commit {'d' * 40!r}" in answer.err
