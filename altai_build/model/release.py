@@ -19,6 +19,11 @@ MANIFEST = "release.json"
 CHECKSUMS = "SHA256SUMS"
 LATEST = "latest"
 KEY_PREFIX = "RPM-GPG-KEY-"
+PROVENANCE = "provenance"  # what others can read: bills of materials, and how each package was built
+SPDX = f"{PROVENANCE}/release.spdx.json"
+CYCLONEDX = f"{PROVENANCE}/release.cdx.json"
+STATEMENTS = f"{PROVENANCE}/slsa"
+BUILDROOTS = f"{PROVENANCE}/buildroots"
 
 
 class Compat(str, Enum):
@@ -124,8 +129,9 @@ class SuperprojectPin:
 class BuildRecord:
     """What happened to one component.
 
-    `buildroot` is the digest of the chroot's package list, `source` the source package's file name, `needs` are the
-    components whose packages had to be there.
+    `buildroot` is the digest of the chroot's package list, `source` the source package's file name, `source_sha256`
+    its digest as it was built from (unsigned), `needs` are the components whose packages had to be there, `key` is
+    what the origins of its packages name.
     """
 
     component: str
@@ -136,6 +142,8 @@ class BuildRecord:
     log: str
     source: str = ""
     needs: tuple[str, ...] = ()
+    source_sha256: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -312,6 +320,8 @@ def _build(reader: _Reader) -> BuildRecord:
         log=reader.text("log"),
         source=reader.optional_text("source") or "",
         needs=reader.texts("needs", missing=()),
+        source_sha256=reader.optional_text("source_sha256") or "",
+        key=reader.optional_text("key") or "",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,12 +35,13 @@ from altai_build.pipeline.upgrade import check_upgrades, earlier_than, refuse_up
 from altai_build.pipeline.verify import judge
 from altai_build.stages.build import Built
 from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
+from altai_build.stages.provenance import buildroot_digest, write_provenance
 from altai_build.stages.publish import publish, recover, staging
 from altai_build.stages.report import write_report
 from altai_build.stages.sign import sign_packages
 from altai_build.stages.sources import listed_sources
 from altai_build.tools.buildroot import LocalRpm
-from altai_build.tools.files import make_directory, write_whole
+from altai_build.tools.files import make_directory, sha256_file, write_whole
 from altai_build.tools.mockconfig import read_config
 from altai_build.tools.objects import without_password
 from altai_build.tools.signer import Passphrase
@@ -122,6 +122,15 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
             with run.story.step("repositories"):
                 manifest = compose(directory, plan, keys.home, signing)
                 _put_logs(directory, building)
+                write_provenance(
+                    directory,
+                    manifest,
+                    project=run.config.project,
+                    baseurl=plan.baseurl,
+                    buildroots=[built.buildroot for built in building.built.values()],
+                    signer=keys.home,
+                    key=signing,
+                )
                 seal(directory, keys.home, signing)
             with run.story.step("verification"):
                 verification = judge(run, directory, version=intent.version)
@@ -351,16 +360,17 @@ def _build_records(building: Building) -> tuple[BuildRecord, ...]:
         built = building.built.get(row.component)
         if built is None:
             continue
-        digest = hashlib.sha256("".join(f"{line}\n" for line in built.buildroot).encode()).hexdigest()
         records.append(
             BuildRecord(
                 component=row.component,
                 status=row.status.value,
                 reason=row.reason,
                 seconds=row.seconds,
-                buildroot=digest,
+                buildroot=buildroot_digest(built.buildroot),
                 log=_log_name(row.component) if row.log else "",
                 source=Path(row.srpm).name if row.srpm else "",
+                source_sha256=sha256_file(Path(row.srpm)) if row.srpm else "",
+                key=built.key,
                 needs=tuple(
                     one for one in order.needs.get(row.component, ()) if one not in order.first_passes
                 ),

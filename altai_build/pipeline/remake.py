@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from altai_build.pipeline.srpms import choose, make_srpms_of
 from altai_build.pipeline.verify import place_of, trusted_keys
 from altai_build.stages.build import Built, Job, build
 from altai_build.stages.discover import discover
+from altai_build.stages.provenance import buildroot_digest
 from altai_build.stages.srpm import Srpm, SrpmMaker
 from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.files import link_or_copy, make_directory, scratch_directory, write_whole
@@ -199,8 +199,8 @@ def _compare_buildroots(manifest: Manifest, sourced: Sourced, built: Built) -> s
     record = next((one for one in manifest.builds if one.component == sourced.component.name), None)
     if record is None or record.needs:
         return "not known"
-    digest = hashlib.sha256("".join(f"{line}\n" for line in built.buildroot).encode()).hexdigest()
-    return "same as then" if digest == record.buildroot else "another than then"
+    same = buildroot_digest(built.buildroot) == record.buildroot
+    return "same as then" if same else "another than then"
 
 
 def _compare(directory: Path, built: Built, released: Sequence[ReleasedPackage]) -> Iterator[Remade]:

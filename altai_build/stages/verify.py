@@ -13,7 +13,7 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.audit import WAIVERS, Finding, Severity, Verification, waive
 from altai_build.model.chain import DEEP
-from altai_build.rules import clients, closure, files, history, metadata, packages
+from altai_build.rules import clients, closure, files, history, metadata, packages, provenance
 from altai_build.rules.view import Fault, ReleaseView, Rule, Surroundings
 
 NOTHING_ELSE = Surroundings()  # what somebody knows who has nothing but the release
@@ -126,6 +126,12 @@ RULES: tuple[Rule, ...] = (
         reason="what may become root, or be changed by everybody, is seen by somebody before it is installed",
         cure="look at the named file; a waiver (repos.yaml) says that it is wanted",
         check=files.check_permissions,
+    ),
+    Rule(
+        id="provenance",
+        reason="whoever does not trust this tool reads from it what each package was built from",
+        cure="restore the provenance folder from another copy of the release",
+        check=provenance.check_provenance,
     ),
 )
 

@@ -16,9 +16,12 @@ from altai_build.model.release import (
     SuperprojectPin,
 )
 from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
+from altai_build.stages.provenance import buildroot_digest, write_provenance
 from altai_build.tools.signer import KeyHome, open_home
 from tests.kit.keys import ThrowawayKey, make_key
 from tests.kit.rpms import build_rpm
+
+BUILDROOT = (f"bash-4.1.2-48.el6.x86_64 sha256:{'b' * 64}", f"make-3.81-23.el6.x86_64 sha256:{'c' * 64}")
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,17 @@ def make_plan(materials: Materials, version: str = "1.0.2") -> ReleasePlan:
             ),
         ),
         builds=(
-            BuildRecord(component="focus", status="built", reason="new", seconds=1.0, buildroot="b", log="l"),
+            BuildRecord(
+                component="focus",
+                status="built",
+                reason="new",
+                seconds=1.0,
+                buildroot=buildroot_digest(BUILDROOT),
+                log="",
+                source="focus-1.0-3.el6.src.rpm",
+                source_sha256="5" * 64,
+                key="key of focus",
+            ),
         ),
     )
 
@@ -156,7 +169,16 @@ def make_release(directory: Path, materials: Materials, plan: ReleasePlan) -> Pa
     directory.mkdir(parents=True)
     with open_home(materials.home) as signer:
         key = our_key(signer)
-        compose(directory, plan, signer, key)
+        manifest = compose(directory, plan, signer, key)
+        write_provenance(
+            directory,
+            manifest,
+            project=plan.project,
+            baseurl=plan.baseurl,
+            buildroots=[BUILDROOT],
+            signer=signer,
+            key=key,
+        )
         seal(directory, signer, key)
     return directory
 

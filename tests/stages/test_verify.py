@@ -209,7 +209,7 @@ def test_missing_lines_in_the_checksums(release: Path) -> None:
 def test_a_key_that_was_swapped(release: Path, materials: Materials) -> None:
     swap_key(release)
     rules = {rule for rule, _ in found(verify_release(release, trusted=trusted(materials)))}
-    assert rules == {"keys", "checksums", "metadata-signatures", "package-signatures"}
+    assert rules == {"keys", "checksums", "metadata-signatures", "package-signatures", "provenance"}
 
 
 def test_a_release_that_agrees_with_itself_but_not_with_the_configuration(

@@ -1,0 +1,133 @@
+"""Rules on provenance/: what it says of the packages is signed, whole, and about these very bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from altai_build.errors import InputError
+from altai_build.model.audit import Severity
+from altai_build.model.provenance import statement_faults
+from altai_build.model.release import (
+    BUILDROOTS,
+    CYCLONEDX,
+    PROVENANCE,
+    SPDX,
+    STATEMENTS,
+    Manifest,
+    MirrorOrigin,
+    ReleasedPackage,
+)
+from altai_build.rules.view import Fault, Outcome, ReleaseView, judge
+from altai_build.tools.gpgv import verify_detached
+
+
+def check_provenance(view: ReleaseView) -> Outcome:
+    """Both bills of materials name the packages of the release and no others, and each built one has its statement.
+
+    They are held against the manifest; that it fits the files is for the rule `packages-listed`.
+    """
+    manifest = view.manifest
+    if manifest is None:
+        return Outcome(0, [])
+    here = [name for name in view.files if name.startswith(f"{PROVENANCE}/")]
+    if not here:
+        message = "nothing says how its packages were built; releases of this version of the tool have it"
+        return Outcome(1, [Fault(PROVENANCE, message, Severity.WARNING)])
+    faults = [
+        fault for name in here if name.endswith(".json") for fault in _signature_faults(view, manifest, name)
+    ]
+    for name, read in ((SPDX, _spdx_digests), (CYCLONEDX, _cyclonedx_digests)):
+        faults += _bill_faults(view, manifest, name, read)
+    built = [one for one in manifest.packages if not isinstance(one.origin, MirrorOrigin)]
+    for package in built:
+        faults += _statement_faults(view, manifest, package)
+    known = {_statement_name(one) for one in built}
+    faults += [
+        Fault(name, "it speaks of no package of the release")
+        for name in here
+        if name.startswith(f"{STATEMENTS}/") and name.removesuffix(".asc") not in known
+    ]
+    faults += [
+        Fault(name, "its SHA-256 is not its name")
+        for name in here
+        if name.startswith(f"{BUILDROOTS}/")
+        and view.digests.get(name) != name[len(BUILDROOTS) + 1 : -len(".txt")]
+    ]
+    return Outcome(len(here), faults)
+
+
+def _signature_faults(view: ReleaseView, manifest: Manifest, name: str) -> Iterator[Fault]:
+    path = view.directory / name
+    try:
+        check = verify_detached(path, path.with_name(f"{path.name}.asc"), [view.key_file(manifest.signed_by)])
+    except InputError as error:
+        yield Fault(name, error.why)
+        return
+    for message, severity in judge(check):
+        yield Fault(name, message, severity)
+
+
+def _bill_faults(
+    view: ReleaseView, manifest: Manifest, name: str, read: Callable[[Any], set[str]]
+) -> Iterator[Fault]:
+    """A bill of materials that leaves out a package, or has one that is not there."""
+    document = _load(view, name)
+    if isinstance(document, str):
+        yield Fault(name, document)
+        return
+    try:
+        listed = read(document)
+    except (KeyError, TypeError, AttributeError) as error:
+        yield Fault(name, f"it has not the form of its standard: {error}")
+        return
+    shipped = {one.sha256: f"{one.repository}/{one.file}" for one in manifest.packages}
+    for digest in sorted(shipped.keys() - listed):
+        yield Fault(name, f"it leaves out {shipped[digest]}")
+    for digest in sorted(listed - shipped.keys()):
+        yield Fault(name, f"it lists a package of SHA-256 {digest}, which is not in the release")
+
+
+def _spdx_digests(document: Any) -> set[str]:
+    sums = [check for package in document["packages"] for check in package.get("checksums", [])]
+    return {check["checksumValue"] for check in sums if check["algorithm"] == "SHA256"}
+
+
+def _cyclonedx_digests(document: Any) -> set[str]:
+    sums = [check for component in document["components"] for check in component.get("hashes", [])]
+    return {check["content"] for check in sums if check["alg"] == "SHA-256"}
+
+
+def _statement_faults(view: ReleaseView, manifest: Manifest, package: ReleasedPackage) -> Iterator[Fault]:
+    """A statement that is not one, or speaks of other bytes or commits than the release has."""
+    name = _statement_name(package)
+    document = _load(view, name)
+    faults = [document] if isinstance(document, str) else statement_faults(document)
+    for fault in faults:
+        yield Fault(name, fault)
+    if faults:
+        return
+    subject = f"{package.repository}/{package.file}"
+    named = {one.get("name"): one["digest"].get("sha256") for one in document["subject"]}
+    if named != {subject: package.sha256}:
+        yield Fault(name, f"it speaks of other bytes than those of {subject}")
+    materials = document["predicate"]["buildDefinition"]["resolvedDependencies"]
+    commits = {one.get("digest", {}).get("gitCommit") for one in materials}
+    wanted = {manifest.superproject.commit, getattr(package.origin, "commit", "")}
+    if not wanted <= commits:
+        yield Fault(name, f"it does not name the commits of the manifest: {', '.join(sorted(wanted))}")
+
+
+def _statement_name(package: ReleasedPackage) -> str:
+    return f"{STATEMENTS}/{package.repository}/{package.file}.json"
+
+
+def _load(view: ReleaseView, name: str) -> Any:
+    """The parsed document, or why it cannot be read as text."""
+    try:
+        return json.loads((view.directory / name).read_text(encoding="utf-8"))
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    except ValueError as error:
+        return f"it is not JSON: {error}"

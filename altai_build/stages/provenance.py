@@ -1,0 +1,139 @@
+"""What others can read of a release without this tool: SPDX, CycloneDX, and a SLSA statement for each built package."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from altai_build.model.openpgp import PublicKey
+from altai_build.model.provenance import Provenance, Resource
+from altai_build.model.release import (
+    BUILDROOTS,
+    CYCLONEDX,
+    SPDX,
+    STATEMENTS,
+    BuildRecord,
+    ComponentOrigin,
+    Manifest,
+    MirrorOrigin,
+    ReleasedPackage,
+    SpecOrigin,
+)
+from altai_build.tools.cyclonedx import cyclonedx_document
+from altai_build.tools.files import sha256_file, write_whole
+from altai_build.tools.signer import KeyHome
+from altai_build.tools.spdx import spdx_document
+
+
+def write_provenance(
+    directory: Path,
+    manifest: Manifest,
+    *,
+    project: str,
+    baseurl: str,
+    buildroots: Sequence[Sequence[str]],
+    signer: KeyHome,
+    key: PublicKey,
+) -> None:
+    """Write and sign provenance/ into a release that is not sealed yet; all of it follows from the manifest.
+
+    `buildroots` are the lists of packages (`NEVRA algorithm:digest`) whose digests the manifest has. Raises InputError
+    when a document would not be valid.
+    """
+    url = f"{baseurl.rstrip('/')}/{manifest.version}"
+    texts = {
+        SPDX: spdx_document(manifest, project=project, url=url),
+        CYCLONEDX: cyclonedx_document(manifest, project=project, url=url),
+    }
+    lists = {buildroot_digest(lines): tuple(lines) for lines in buildroots}
+    records = {record.key: record for record in manifest.builds if record.key}
+    for package in manifest.packages:
+        origin = package.origin
+        if not isinstance(origin, MirrorOrigin):
+            # A source package is made from the commit alone; its build record is that of its binary packages.
+            record = records.get(origin.build_key) if package.arch != "src" else None
+            lines = lists.get(record.buildroot, ()) if record else ()
+            statement = provenance_of(directory, manifest, package, origin, record, lines)
+            texts[f"{STATEMENTS}/{package.repository}/{package.file}.json"] = statement.to_json()
+    for name, text in texts.items():
+        write_whole(directory / name, text.encode())
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        list(pool.map(lambda name: signer.detach_sign(directory / name, key), texts))
+    for digest, lines in lists.items():
+        write_whole(directory / BUILDROOTS / f"{digest}.txt", _list_text(lines))
+
+
+def buildroot_digest(lines: Sequence[str]) -> str:
+    """What the manifest says of a buildroot: the SHA-256 of its list, a package a line."""
+    return hashlib.sha256(_list_text(lines)).hexdigest()
+
+
+def _list_text(lines: Sequence[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def provenance_of(
+    directory: Path,
+    manifest: Manifest,
+    package: ReleasedPackage,
+    origin: ComponentOrigin | SpecOrigin,
+    record: BuildRecord | None,
+    buildroot: Sequence[str],
+) -> Provenance:
+    """How one package was built; without a record of the build what the package's origin tells."""
+    pin = manifest.superproject
+    parameters = {
+        "release": manifest.version,
+        "superproject": pin.url,
+        "commit": pin.commit,
+        "component": origin.path,
+        "target": manifest.target,
+    }
+    return Provenance(
+        package=Resource(name=f"{package.repository}/{package.file}", digest=(("sha256", package.sha256),)),
+        parameters=tuple((name, value) for name, value in parameters.items() if value),
+        key=origin.build_key,
+        materials=tuple(_materials(manifest, origin, record, buildroot)),
+        tool_version=manifest.tool_version,
+        byproducts=_byproducts(directory, record),
+    )
+
+
+def _materials(
+    manifest: Manifest,
+    origin: ComponentOrigin | SpecOrigin,
+    record: BuildRecord | None,
+    buildroot: Sequence[str],
+) -> list[Resource]:
+    pin = manifest.superproject
+    found = [
+        Resource(name="superproject", uri=_git_uri(pin.url, pin.commit), digest=(("gitCommit", pin.commit),))
+    ]
+    if isinstance(origin, ComponentOrigin):
+        uri = _git_uri(origin.url, origin.commit)
+        found.append(Resource(name=origin.path, uri=uri, digest=(("gitCommit", origin.commit),)))
+    else:
+        found.append(Resource(name=origin.path, digest=(("gitCommit", origin.commit),)))
+        found += [Resource(name=one.file, digest=(("sha256", one.sha256),)) for one in origin.sources]
+    if record is not None and record.source_sha256:
+        found.append(Resource(name=record.source, digest=(("sha256", record.source_sha256),)))
+    for line in buildroot:
+        name, _, digest = line.partition(" ")
+        algorithm, _, value = digest.partition(":")
+        found.append(Resource(name=name, digest=((algorithm, value),)))
+    return found
+
+
+def _byproducts(directory: Path, record: BuildRecord | None) -> tuple[Resource, ...]:
+    """The build's log, where the release has it."""
+    if record is None or not record.log or not (directory / record.log).is_file():
+        return ()
+    return (Resource(name=record.log, digest=(("sha256", sha256_file(directory / record.log)),)),)
+
+
+def _git_uri(url: str, commit: str) -> str:
+    """`git+URL@COMMIT` as SPDX and pip write it; nothing for a path on somebody's machine."""
+    return f"git+{url}@{commit}" if "://" in url and not url.startswith("file:") else ""

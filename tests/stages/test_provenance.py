@@ -1,0 +1,255 @@
+"""What a release tells those who have other tools: valid documents, about its very bytes, signed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from spdx_tools.spdx.model.relationship import RelationshipType
+from spdx_tools.spdx.parser.json.json_parser import parse_from_file
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+
+from altai_build.errors import InputError
+from altai_build.model.provenance import statement_faults
+from altai_build.model.release import MirrorOrigin, manifest_from_json
+from altai_build.tools.cyclonedx import cyclonedx_document
+from altai_build.tools.gpgv import verify_detached
+from altai_build.tools.spdx import spdx_document
+from tests.kit.findings import told
+from tests.kit.releases import BUILDROOT, Materials, gather_materials, make_plan, make_release, resign
+
+URL = "https://repo.example.org/altai/1.0.2"
+FOCUS = "provenance/slsa/centos6/focus-1.0-3.el6.noarch.rpm.json"
+BUNCH = "provenance/slsa/deps/misc/bunch-1.0.1-1.el6.noarch.rpm.json"
+
+
+@pytest.fixture(scope="module")
+def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
+    return gather_materials(tmp_path_factory.mktemp("materials"))
+
+
+@pytest.fixture
+def release(materials: Materials, tmp_path: Path) -> Path:
+    return make_release(tmp_path / "1.0.2", materials, make_plan(materials))
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load(release: Path, name: str) -> Any:
+    return json.loads((release / name).read_text())
+
+
+def test_the_spdx_document_is_valid_and_names_every_package(release: Path) -> None:
+    document = parse_from_file(str(release / "provenance" / "release.spdx.json"))
+    assert validate_full_spdx_document(document, "SPDX-2.3") == []
+    whole, *packages = document.packages
+    assert (whole.name, whole.version, whole.download_location) == ("altai", "1.0.2", URL)
+    told = {one.file_name: (one.version, one.checksums[0].value, one.download_location) for one in packages}
+    assert told == {
+        path.relative_to(release).as_posix(): (
+            {"focus": "1.0-3.el6", "erlang": "14-2.el6", "bunch": "1:1.0.1-1.el6"}[path.name.split("-")[0]],
+            digest(path),
+            f"{URL}/{path.relative_to(release).as_posix()}",
+        )
+        for path in release.rglob("*.rpm")
+    }
+    sources = {one.file_name: one.source_info for one in packages}
+    assert sources["centos6/focus-1.0-3.el6.noarch.rpm"] == (
+        f"built from the component repos/altai/focus at commit {'c' * 40}"
+    )
+    assert f"bunch-1.0.1.tar.gz sha256:{'e' * 64}" in sources["deps/misc/bunch-1.0.1-1.el6.noarch.rpm"]
+    (purl,) = (one.external_references[0].locator for one in packages if one.name == "focus")
+    assert purl == "pkg:rpm/altai/focus@1.0-3.el6?arch=noarch"
+
+
+def test_the_spdx_document_says_what_comes_from_which_source(release: Path) -> None:
+    document = parse_from_file(str(release / "provenance" / "release.spdx.json"))
+    names = {one.spdx_id: one.file_name for one in document.packages}
+    generated = {
+        (names[one.spdx_element_id], names[str(one.related_spdx_element_id)])
+        for one in document.relationships
+        if one.relationship_type is RelationshipType.GENERATED_FROM
+    }
+    assert generated == {
+        ("deps/misc/bunch-1.0.1-1.el6.noarch.rpm", "deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm")
+    }
+
+
+def test_the_cyclonedx_document_is_valid_and_names_every_package(release: Path) -> None:
+    text = (release / "provenance" / "release.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    document = json.loads(text)
+    assert document["metadata"]["timestamp"] == "2013-02-28T12:00:00+00:00"
+    assert {one["bom-ref"]: one["hashes"][0]["content"] for one in document["components"]} == {
+        path.relative_to(release).as_posix(): digest(path) for path in release.rglob("*.rpm")
+    }
+    needs = {one["ref"]: one.get("dependsOn", []) for one in document["dependencies"]}
+    assert needs["centos6/focus-1.0-3.el6.noarch.rpm"] == ["deps/epel/erlang-14-2.el6.noarch.rpm"]
+    assert len(needs["release"]) == 4
+
+
+def test_the_validators_see_what_is_wrong(release: Path) -> None:
+    """Without this the tests above would pass with validators that look at nothing."""
+    document = load(release, "provenance/release.cdx.json")
+    document["components"][0]["hashes"][0]["alg"] = "CRC32"
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document)) is not None
+    manifest = manifest_from_json((release / "release.json").read_text())
+    (wrong,) = (one for one in manifest.packages if isinstance(one.origin, MirrorOrigin))
+    broken = replace(manifest, packages=(replace(wrong, sha256="no digest"),))
+    with pytest.raises(InputError, match=r"cannot be written as SPDX-2\.3"):
+        spdx_document(broken, project="altai", url=URL)
+    with pytest.raises(InputError, match=r"cannot be written as CycloneDX 1\.6"):
+        cyclonedx_document(broken, project="altai", url=URL)
+
+
+def test_each_built_package_has_a_statement(release: Path) -> None:
+    statements = {
+        path.relative_to(release).as_posix() for path in (release / "provenance" / "slsa").rglob("*.json")
+    }
+    assert statements == {FOCUS, BUNCH, "provenance/slsa/deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm.json"}
+    document = load(release, FOCUS)
+    assert statement_faults(document) == []
+    focus = release / "centos6" / "focus-1.0-3.el6.noarch.rpm"
+    assert document["subject"] == [
+        {"name": "centos6/focus-1.0-3.el6.noarch.rpm", "digest": {"sha256": digest(focus)}}
+    ]
+    definition = document["predicate"]["buildDefinition"]
+    assert definition["externalParameters"] == {
+        "release": "1.0.2",
+        "superproject": "https://example.org/altai.git",
+        "commit": "a" * 40,
+        "component": "repos/altai/focus",
+        "target": "centos6",
+    }
+    assert definition["internalParameters"] == {"buildKey": "key of focus"}
+    assert definition["resolvedDependencies"] == [
+        {
+            "name": "superproject",
+            "uri": f"git+https://example.org/altai.git@{'a' * 40}",
+            "digest": {"gitCommit": "a" * 40},
+        },
+        {
+            "name": "repos/altai/focus",
+            "uri": f"git+https://example.org/focus.git@{'c' * 40}",
+            "digest": {"gitCommit": "c" * 40},
+        },
+        {"name": "focus-1.0-3.el6.src.rpm", "digest": {"sha256": "5" * 64}},
+        {"name": "bash-4.1.2-48.el6.x86_64", "digest": {"sha256": "b" * 64}},
+        {"name": "make-3.81-23.el6.x86_64", "digest": {"sha256": "c" * 64}},
+    ]
+    sources = load(release, BUNCH)["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert {"name": "bunch-1.0.1.tar.gz", "digest": {"sha256": "e" * 64}} in sources
+
+
+def test_the_list_of_a_buildroot_is_what_the_manifest_says(release: Path) -> None:
+    (record,) = load(release, "release.json")["builds"]
+    path = release / "provenance" / "buildroots" / f"{record['buildroot']}.txt"
+    assert path.read_text().splitlines() == list(BUILDROOT)
+    assert digest(path) == record["buildroot"]
+
+
+def test_everything_is_signed_by_the_key_of_the_release(release: Path, materials: Materials) -> None:
+    documents = list((release / "provenance").rglob("*.json"))
+    assert len(documents) == 5
+    for path in documents:
+        check = verify_detached(path, path.with_name(f"{path.name}.asc"), [materials.ours.public])
+        assert check.good, path
+
+
+def test_equal_manifests_give_equal_documents(release: Path) -> None:
+    manifest = manifest_from_json((release / "release.json").read_text())
+    for write, name in ((spdx_document, "release.spdx.json"), (cyclonedx_document, "release.cdx.json")):
+        assert write(manifest, project="altai", url=URL) == (release / "provenance" / name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"_type": "https://in-toto.io/Statement/v0.1"}, "_type is not https://in-toto.io/Statement/v1"),
+        ({"predicateType": "x"}, "predicateType is not https://slsa.dev/provenance/v1"),
+        ({"subject": []}, "subject is not a list of at least one thing"),
+        ({"subject": [{"name": "x"}]}, "subject[0] has no digest"),
+        (
+            {"subject": [{"name": "x", "digest": {"sha256": "abc"}}]},
+            "subject[0].digest.sha256 is 'abc'",
+        ),
+        ({"predicate": None}, "predicate is no object"),
+        ({"predicate": {}}, "predicate.buildDefinition is no object"),
+        ({"predicate": {}}, "predicate.runDetails is no object"),
+        (
+            {"predicate": {"buildDefinition": {"buildType": "rpm"}}},
+            "predicate.buildDefinition.buildType is no URI",
+        ),
+        (
+            {"predicate": {"buildDefinition": {"externalParameters": {}}}},
+            "predicate.buildDefinition.externalParameters is no object with something in it",
+        ),
+        (
+            {"predicate": {"buildDefinition": {"resolvedDependencies": [{"name": "x"}]}}},
+            "predicate.buildDefinition.resolvedDependencies[0] has neither uri nor digest nor content",
+        ),
+        ({"predicate": {"runDetails": {}}}, "predicate.runDetails.builder.id is no URI"),
+        (
+            {"predicate": {"runDetails": {"metadata": {"startedOn": "now"}}}},
+            "predicate.runDetails.metadata.startedOn is no time in UTC",
+        ),
+    ],
+)
+def test_the_rules_of_the_standards_are_held(release: Path, change: dict[str, Any], fault: str) -> None:
+    assert fault in statement_faults({**load(release, FOCUS), **change})
+
+
+# ---- the rule --------------------------------------------------------------------------------------------------
+
+
+def spoil(release: Path, materials: Materials, name: str, old: str, new: str) -> None:
+    """Change a document as somebody who has the key could."""
+    text = (release / name).read_text()
+    assert old in text
+    (release / name).write_text(text.replace(old, new))
+    resign(release, materials, name)
+
+
+def test_a_sound_release_has_no_finding(release: Path) -> None:
+    assert told(release, "provenance") == {}
+
+
+def test_a_release_without_it_is_told(release: Path, materials: Materials) -> None:
+    shutil.rmtree(release / "provenance")
+    resign(release, materials)
+    assert set(told(release, "provenance")) == {"provenance"}
+
+
+def test_documents_about_other_bytes_or_commits_are_found(release: Path, materials: Materials) -> None:
+    focus = digest(release / "centos6" / "focus-1.0-3.el6.noarch.rpm")
+    for name in (FOCUS, "provenance/release.spdx.json", "provenance/release.cdx.json"):
+        spoil(release, materials, name, focus, "0" * 64)
+    spoil(release, materials, BUNCH, "d" * 40, "9" * 40)
+    answer = told(release, "provenance")
+    assert answer[FOCUS] == "it speaks of other bytes than those of centos6/focus-1.0-3.el6.noarch.rpm"
+    assert answer[BUNCH] == f"it does not name the commits of the manifest: {'a' * 40}, {'d' * 40}"
+    assert answer["provenance/release.cdx.json"].startswith(f"it lists a package of SHA-256 {'0' * 64}")
+    assert set(answer) == {FOCUS, BUNCH, "provenance/release.spdx.json", "provenance/release.cdx.json"}
+
+
+def test_documents_that_were_changed_lost_or_added_are_found(release: Path, materials: Materials) -> None:
+    (release / FOCUS).write_text((release / FOCUS).read_text() + " ")
+    (release / BUNCH).unlink()
+    (release / "provenance" / "slsa" / "more.json").write_text("{}")
+    (listed,) = (release / "provenance" / "buildroots").iterdir()
+    listed.write_text("another\n")
+    resign(release, materials, "provenance/slsa/more.json")
+    answer = told(release, "provenance")
+    assert answer[FOCUS].startswith("bad signature")
+    assert answer[BUNCH] == "it cannot be read: No such file or directory"
+    assert answer["provenance/slsa/more.json"] == "it speaks of no package of the release"
+    assert answer[f"provenance/buildroots/{listed.name}"] == "its SHA-256 is not its name"
