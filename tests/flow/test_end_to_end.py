@@ -356,6 +356,20 @@ def test_the_page_of_a_release_is_part_of_it_and_all_its_links_lead_somewhere(
     assert [link for link in links if not (page.parent / link).is_file()] == []
 
 
+def test_another_page_is_made_elsewhere_and_leaves_the_release_alone(
+    site: Site, second: Any, tmp_path: Path
+) -> None:
+    before = snapshot(site.releases / "1.0.1")
+    page = tmp_path / "page.html"
+    answer = site.answer("report", "latest", "-o", str(page))
+    assert answer == {"release": "1.0.1", "report": str(page), "written": True}
+    links = [link for link in re.findall(r'href="([^"]+)"', page.read_text()) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).is_file()] == []
+    assert snapshot(site.releases / "1.0.1") == before
+    absent = site.call("report", "9.9")
+    assert (absent.code, absent.out) == (3, "")
+
+
 # ---- kills -----------------------------------------------------------------------------------------------------
 
 
