@@ -170,8 +170,7 @@ def _plain(value: Any) -> Any:
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on standard output: aligned on a terminal, tab-separated into a pipe."""
     if not sys.stdout.isatty():
-        for row in rows:
-            print("\t".join(_clean(cell) for cell in row))
+        sys.stdout.writelines("\t".join(map(_clean, row)) + "\n" for row in rows)
         return
     from rich.console import Console
     from rich.table import Table
@@ -199,5 +198,7 @@ def print_rows(
 
 def _clean(cell: str) -> str:
     """A cell that cannot steer the terminal: control characters and foreign bytes are shown escaped."""
+    if cell.isprintable():
+        return cell
     text = cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

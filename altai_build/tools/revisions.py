@@ -8,7 +8,6 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.gitlink import GitlinkChange, parse_raw_diff
 from altai_build.tools import git
-from altai_build.tools.objects import require_commit
 from altai_build.tools.process import ProgramFailed
 
 # The tree with no entries, which every repository knows by its id (SHA-1 and SHA-256).
@@ -54,6 +53,8 @@ class Revisions:
 
     def refs_with(self, commit: str) -> tuple[str, ...]:
         """The branches and tags whose history contains a commit that is here, by their full names."""
+        from altai_build.tools.objects import require_commit  # its imports would slow `changed` down
+
         words = ["for-each-ref", "--format=%(refname)", "--contains", require_commit(commit)]
         return tuple(git.git(words, directory=self.path).text.splitlines())
 
