@@ -7,8 +7,8 @@ import gc
 
 gc.disable()  # nothing that is made while modules are loaded becomes garbage; App.run enables it when work begins
 
+import errno
 import importlib
-import io
 import os
 import signal
 import sys
@@ -17,7 +17,8 @@ from pathlib import Path
 import click
 
 from altai_build import __version__
-from altai_build.errors import AltaiError
+from altai_build.cli.streams import steady
+from altai_build.errors import AltaiError, InputError, shown
 from altai_build.tools import process
 
 # verb → the module that holds it; imported when it is called, so that a quick verb starts quickly
@@ -118,22 +119,17 @@ def main() -> None:
         signal.getsignal(signal.SIGINT) is signal.default_int_handler
     ):  # not where nohup or & have switched it off
         signal.signal(signal.SIGINT, _interrupt)
-    for stream in (sys.stdout, sys.stderr):
-        # A name that the terminal's encoding has no letters for is shown escaped, not a reason to stop.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    steady()
     try:
         code = cli.main(prog_name="altai-build", standalone_mode=False)
         sys.stdout.flush()
-    except SystemExit:
-        sys.exit(0)  # click's way out when the reader of the answer is gone
     except click.exceptions.Exit as request:
         sys.exit(request.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except AltaiError as error:
-        print(f"altai-build: {error}", file=sys.stderr)
+        print(f"altai-build: {shown(str(error))}", file=sys.stderr)
         process.kill_all()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -143,16 +139,41 @@ def main() -> None:
             file=sys.stderr,
         )
         _leave(130)
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the reader is gone; nothing more can be said
-        sys.exit(0)
     except Exception as error:
         process.kill_all()
+        if isinstance(error, OSError) and error.errno in _REFUSALS:
+            print(f"altai-build: {shown(_refusal(error))}", file=sys.stderr)
+            sys.exit(InputError.exit_code)
         print(f"altai-build: this is a bug: {type(error).__name__}: {error}", file=sys.stderr)
         print(f"A report is in {_report()}; please pass it on.", file=sys.stderr)
         sys.exit(70)
     gc.freeze()  # nor is there any use in a last look for garbage
     sys.exit(code if isinstance(code, int) else 0)
+
+
+# What the machine refuses wherever a run happens to be at work: no room, no right, too much open, a broken disk.
+_REFUSALS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.EIO,
+    errno.EFBIG,
+)
+
+
+def _refusal(error: OSError) -> str:
+    """The words for an error of the machine's; where it happened is told as far as Python knows."""
+    place = error.filename2 or error.filename
+    return str(
+        InputError(
+            f"{error.strerror}: {os.fsdecode(place)}" if place is not None else str(error.strerror),
+            todo="make room or mend the permissions there, or name another --workspace; what is published is untouched",
+        )
+    )
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -309,9 +309,16 @@ class InstallFailed(InputError):
 
     def __init__(self, log: Path, returncode: int) -> None:
         super().__init__(
-            "the buildroot could not be installed", why=f"rpm {process.describe_exit(returncode)}; see {log}"
+            "the buildroot could not be installed",
+            why="\n".join([f"rpm {process.describe_exit(returncode)}:", *_last_lines(log)]),
+            todo=f"read {log}",
         )
         self.log = log
+
+
+def _last_lines(log: Path) -> list[str]:
+    """The end of a log, where rpm says what it will not do."""
+    return log.read_text(encoding="utf-8", errors="replace").splitlines()[-4:]
 
 
 @dataclass(frozen=True)

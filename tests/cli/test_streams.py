@@ -1,0 +1,75 @@
+"""What happens at the other end of the standard streams changes neither the work nor its exit code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.kit.cli import ROOT
+from tests.kit.git import Pin
+from tests.kit.superprojects import World
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A superproject whose answers are longer than any pipe's buffer."""
+    world = World(tmp_path_factory.mktemp("many"))
+    world.super.commit({"README": "x"})
+    world.super.commit({f"repos/{number:04}": Pin(f"{number:040x}") for number in range(1, 2001)})
+    return world.super.path
+
+
+@pytest.fixture
+def run(many: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("ALTAI", f"{sys.executable} -m altai_build -C {many}")
+
+    def call(script: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+
+    return call
+
+
+@pytest.mark.parametrize("form", ["", " --json"])
+def test_a_reader_that_leaves_early_costs_nothing(run: Run, form: str) -> None:
+    result = run(f"$ALTAI changed{form} | head -c 1; echo ${{PIPESTATUS[0]}}")
+    assert (result.stdout[1:], result.stderr) == ("0\n", "")
+
+
+def test_the_exit_code_is_true_when_nobody_listens(run: Run) -> None:
+    assert run("$ALTAI changed nowhere 2>&1 | true; echo ${PIPESTATUS[0]}").stdout == "3\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
+def test_closed_streams_are_nothing_to_write_to(run: Run, closed: str) -> None:
+    result = run(f"$ALTAI changed --json {closed}; echo $?")
+    assert (result.stdout, result.stderr) == ("0\n", "")
+
+
+def test_an_answer_that_cannot_be_written_is_an_error_and_no_bug(run: Run) -> None:
+    result = run("$ALTAI changed > /dev/full; echo $?")
+    assert result.stdout == "3\n"
+    assert result.stderr.splitlines()[0] == "altai-build: No space left on device"
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_names_without_letters_in_the_terminals_encoding_are_shown_escaped(tmp_path: Path, run: Run) -> None:
+    world = World(tmp_path)
+    world.super.commit({"README": "x"})
+    world.super.commit({"repos/nür": Pin("1" * 40)})
+    script = f"PYTHONIOENCODING=ascii {sys.executable} -m altai_build -C {world.super.path} changed"
+    assert run(script).stdout.split("\t")[1] == "repos/n\\xfcr"
+
+
+def test_a_disk_that_takes_no_more_is_an_error_of_the_machine(tmp_path: Path, run: Run) -> None:
+    result = run(f"ulimit -f 0; $ALTAI --workspace {tmp_path}/ws srpm; echo $?")
+    assert result.stdout == "3\n"
+    what, todo = result.stderr.splitlines()
+    assert what.startswith("altai-build: File too large")
+    assert todo.startswith("What to do: make room")
