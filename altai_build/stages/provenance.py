@@ -87,7 +87,7 @@ def provenance_of(
     pin = manifest.superproject
     parameters = {
         "release": manifest.version,
-        "superproject": pin.url,
+        "superproject": pin.url if _is_public(pin.url) else "",
         "commit": pin.commit,
         "component": origin.path,
         "target": manifest.target,
@@ -135,5 +135,10 @@ def _byproducts(directory: Path, record: BuildRecord | None) -> tuple[Resource, 
 
 
 def _git_uri(url: str, commit: str) -> str:
-    """`git+URL@COMMIT` as SPDX and pip write it; nothing for a path on somebody's machine."""
-    return f"git+{url}@{commit}" if "://" in url and not url.startswith("file:") else ""
+    """`git+URL@COMMIT` as SPDX and pip write it; nothing for a path."""
+    return f"git+{url}@{commit}" if _is_public(url) else ""
+
+
+def _is_public(url: str) -> bool:
+    """False for a path on somebody's machine, which would tell strangers nothing but its name."""
+    return "://" in url and not url.startswith("file:")

@@ -18,6 +18,7 @@ from spdx_tools.spdx.model.package import (
 from spdx_tools.spdx.model.relationship import Relationship, RelationshipType
 from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+from spdx_tools.spdx.validation.uri_validators import validate_download_location
 from spdx_tools.spdx.writer.json.json_writer import write_document_to_stream
 
 from altai_build.errors import InputError
@@ -70,13 +71,18 @@ def _document(manifest: Manifest, project: str, url: str) -> Document:
     )
 
 
+def _location(url: str) -> str | SpdxNoAssertion:
+    """The URL, where it is one that others could reach by the library's judgement (no address, no bare host name)."""
+    return SpdxNoAssertion() if validate_download_location(url) else url
+
+
 def _whole(manifest: Manifest, project: str, url: str, maker: Actor) -> Package:
     pin = manifest.superproject
     return Package(
         spdx_id=_RELEASE,
         name=project,
         version=manifest.version,
-        download_location=url,
+        download_location=_location(url),
         supplier=maker,
         files_analyzed=False,
         source_info=f"superproject {pin.url} at commit {pin.commit}".replace("  ", " "),
@@ -94,7 +100,7 @@ def _package(package: ReleasedPackage, identifier: str, project: str, url: str) 
         name=package.name,
         version=package.nevra.evr,
         file_name=_place(package),
-        download_location=f"{url}/{_place(package)}",
+        download_location=_location(f"{url}/{_place(package)}"),
         supplier=Actor(ActorType.ORGANIZATION, project) if ours else SpdxNoAssertion(),
         files_analyzed=False,
         checksums=[Checksum(ChecksumAlgorithm.SHA256, package.sha256)],

@@ -165,6 +165,17 @@ def test_everything_is_signed_by_the_key_of_the_release(release: Path, materials
         assert check.good, path
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:8000/1.0.2", "http://localhost/1.0.2", "https://repo/1.0.2"],
+)
+def test_a_release_that_is_published_nowhere_yet_has_valid_documents(release: Path, url: str) -> None:
+    manifest = manifest_from_json((release / "release.json").read_text())
+    documents = json.loads(spdx_document(manifest, project="altai", url=url))["packages"]
+    assert {one["downloadLocation"] for one in documents} == {"NOASSERTION"}
+    assert url in cyclonedx_document(manifest, project="altai", url=url)
+
+
 def test_equal_manifests_give_equal_documents(release: Path) -> None:
     manifest = manifest_from_json((release / "release.json").read_text())
     for write, name in ((spdx_document, "release.spdx.json"), (cyclonedx_document, "release.cdx.json")):
