@@ -1,23 +1,96 @@
-"""What is told comes from strangers: it says what it says, and does nothing else."""
+"""The story: plain lines in a log, quiet when asked, and never steered by what it speaks of."""
 
 from __future__ import annotations
+
+import threading
 
 import pytest
 
 from altai_build.tools.progress import Story
 
 
-def test_words_of_strangers_neither_style_the_story_nor_steer_the_terminal(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    text = "root:x:0 [/red] [bold]\x1b[2Jcleared\x07\r"
+def test_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     story = Story()
-    story.tell(text)
-    story.warn(text)
-    with story.work("work", 1) as work:
-        work.start(text)
-        work.done(text, "failed", text)
-    shown = "root:x:0 [/red] [bold]\\x1b[2Jcleared\\x07\\r"
+    story.tell("one [bold]line[/bold]")
+    story.warn("mind the [gap]")
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "one [bold]line[/bold]\nwarning: mind the [gap]\n")
+
+
+def test_quiet_keeps_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    story = Story(quiet=True)
+    story.tell("one")
+    with story.step("two"), story.work("three", 1) as work:
+        work.start("item")
+        work.done("item", "built")
+    story.warn("four")
+    assert capsys.readouterr().err == "warning: four\n"
+
+
+def test_one_line_for_each_finished_item(capsys: pytest.CaptureFixture[str]) -> None:
+    with Story().work("packages", 3) as work:
+        work.start("a[b]")
+        work.done("a[b]", "built", "x[/]")
+        work.done("never started", "blocked", "it needs a[b], which failed")
+        work.start("unknown")
+        work.done("unknown", "odd")
+    lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        "built 0.0 s a[b] x[/]",
+        "blocked never started it needs a[b], which failed",
+        "odd 0.0 s unknown",
+    ]
+
+
+def test_a_step_tells_how_long_it_took(capsys: pytest.CaptureFixture[str]) -> None:
+    with Story().step("base root"):
+        pass
+    assert capsys.readouterr().err == "base root …\nbase root: done in 0.0 s\n"
+
+
+def test_long_lines_are_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    Story().tell("/a/long/path" * 50)
+    assert capsys.readouterr().err == "/a/long/path" * 50 + "\n"
+
+
+def test_names_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    story = Story()
+    story.tell("a\x1b[2Jb\rcd\udcffé\nnext line")
+    story.warn("\x07")
+    with story.work("x", 1) as work:
+        work.done("\x1b[31mred", "failed", "\u202edetail")
+    err = capsys.readouterr().err
+    assert err.splitlines()[:3] == ["a\\x1b[2Jb\\rcd\\udcffé", "next line", "warning: \\x07"]
+    assert "\\x1b[31mred" in err and "\\u202edetail" in err
+    assert not [char for char in err if not char.isprintable() and char != "\n"]
+
+
+def test_the_live_display_shows_any_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with Story().work("packages", 1) as work:
+        for name in ("[/]", "[bold", "[/x]\x1b[2J"):
+            work.start(name)
+            work.done(name, "failed", name)
+    assert "[/x]\\x1b[2J" in capsys.readouterr().err
+
+
+def test_many_threads_tell_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with Story().work("packages", 400) as work:
+
+        def run(number: int) -> None:
+            for item in range(50):
+                work.start(f"{number}-{item}")
+                work.done(f"{number}-{item}", "reused")
+
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     lines = capsys.readouterr().err.splitlines()
-    assert lines[:2] == [shown, f"warning: {shown}"]
-    assert lines[2].split(" s  ", 1)[1] == f"{shown}  {shown}"
+    assert sorted(line.split()[-1] for line in lines) == sorted(
+        f"{n}-{i}" for n in range(8) for i in range(50)
+    )
