@@ -94,11 +94,11 @@ class App:
         """The context of a run with this configuration; `dependants` overrules its policy."""
         gc.enable()  # the work begins
         from altai_build.model.matter import Dependants
-        from altai_build.pipeline.run import Run
+        from altai_build.pipeline.run import Run, with_mock_dist
         from altai_build.tools.progress import Story
 
         return Run(
-            config=config,
+            config=with_mock_dist(config),
             workspace=self.workspace(),
             jobs=self.jobs,
             builder=self.builder,

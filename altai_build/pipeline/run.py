@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from altai_build.config import Config
+from altai_build.errors import InputError
 from altai_build.ledger import Ledger
 from altai_build.model.matter import Dependants
 from altai_build.tools.progress import Story
 from altai_build.tools.superproject import Superproject
 from altai_build.workspace import Workspace
+
+
+def with_mock_dist(config: Config) -> Config:
+    """The configuration with `dist` taken from the mock configuration of a target whose `macros` do not have it.
+
+    Else source packages would be named without the dist that binary packages get. A target whose mock configuration
+    is not on this machine stays as it is: `srpm` and `plan` do without, and a build will ask for it.
+    """
+    lacking = [one for one in config.targets.values() if "dist" not in dict(one.macros)]
+    if not lacking:
+        return config
+    from altai_build.tools.mockconfig import read_config  # slow to load, and seldom needed here
+
+    targets = dict(config.targets)
+    for target in lacking:
+        try:
+            mock = read_config(target.mock_config, search=config.mock_config_places)
+        except InputError:
+            continue
+        known = [(name, value) for name, value in mock.macros if name == "dist"]
+        targets[target.name] = replace(target, macros=(*target.macros, *known))
+    return replace(config, targets=targets)
 
 
 @dataclass(frozen=True)
