@@ -41,7 +41,6 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 ANY_ONE = ("*",)
 FOREIGN: dict[str, tuple[str, ...]] = {
     "subprocess": ("tools/process.py",),
-    "git": ("tools/superproject.py",),
     "norpm": ("tools/spec.py",),
     "rpm": ("tools/rpmfile.py",),
     "gnupg": ("tools/signer.py",),
@@ -65,7 +64,6 @@ SEVERAL_IMPORTERS = {"click", "jinja2", "rich", "solv", "yaml"}
 # Import name of what setup.cfg calls otherwise.
 IMPORT_NAMES = {
     "pyyaml": "yaml",
-    "gitpython": "git",
     "python_gnupg": "gnupg",
     "cyclonedx_python_lib": "cyclonedx",
     "packageurl_python": "packageurl",
@@ -73,9 +71,6 @@ IMPORT_NAMES = {
 
 # Required for another library that uses it only where it is there.
 FOR_OTHERS = {"jsonschema"}  # cyclonedx: its validation
-
-# Required by the design and not imported so far; whoever imports one takes it out of here.
-STILL_TO_COME = {"git"}
 
 LONGEST_MODULE = 450  # lines
 LONGEST_FUNCTION = 100
@@ -232,9 +227,7 @@ def test_what_setup_cfg_requires_is_what_is_imported() -> None:
         for name in imported(Module(name=path.stem, path=path, tree=ast.parse(path.read_bytes())))
     }
     assert in_package - required == set(), "imported, and not in install_requires"
-    assert required - in_package - in_scripts <= STILL_TO_COME | FOR_OTHERS, (
-        "in install_requires, and imported by nothing"
-    )
+    assert required - in_package - in_scripts <= FOR_OTHERS, "in install_requires, and imported by nothing"
 
 
 BANNED_CALLS = {
