@@ -9,27 +9,42 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App, dependants_option, json_option, print_json, print_table, wait_option
+from altai_build.errors import UsageError
 from altai_build.model.openpgp import PublicKey
 
 if TYPE_CHECKING:
-    from altai_build.pipeline.release import Intent
+    from altai_build.pipeline.release import Intent, Outcome
+    from altai_build.pipeline.run import Run
 
 
 @click.command()
 @click.argument("version")
 @click.option("--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--tag", is_flag=True, help="Tag the superproject's commit and every component's pin, signed.")
+@click.option("--push-tags", is_flag=True, help="Push the tags too, once the release is published.")
 @dependants_option
 @wait_option
 @json_option
 @click.pass_obj
 def release(
-    app: App, version: str, rev: str, dry_run: bool, dependants: str | None, wait: float, as_json: bool
+    app: App,
+    version: str,
+    rev: str,
+    dry_run: bool,
+    tag: bool,
+    push_tags: bool,
+    dependants: str | None,
+    wait: float,
+    as_json: bool,
 ) -> None:
     """Build, sign, verify and publish release VERSION.
 
     Everything comes from the superproject commit: pinned components, specs, repos.yaml. What the release before has
     unchanged is taken over bit by bit. The release appears whole or not at all, and is never changed afterwards.
+
+    With --tag one annotated tag, PROJECT-VERSION, is made in the local clones of the superproject and of every
+    component. It is refused before anything is built if any of them, or of their remotes, has it; nothing is forced.
 
     \b
     Example:
@@ -38,15 +53,25 @@ def release(
     """
     from altai_build.pipeline.release import intend
     from altai_build.pipeline.release import release as make_release
+    from altai_build.stages.tag import push_tags as push
     from altai_build.tools.signer import passphrase_source
 
+    if push_tags and not tag:
+        raise UsageError("--push-tags needs tags to push", todo="say --tag too")
     run = app.run(app.config(), dependants=dependants)
     if dry_run:
-        _print_intent(intend(run, version, rev), as_json)
+        _print_intent(intend(run, version, rev, tag=tag, push=push_tags), as_json)
         return
     with run.workspace.lock(wait=wait):
-        intent = intend(run, version, rev)
+        intent = intend(run, version, rev, tag=tag, push=push_tags)
         outcome = make_release(run, intent, passphrase_source(_ask if sys.stdin.isatty() else None))
+    _print_outcome(run, outcome, as_json)
+    if intent.tags is not None and push_tags:
+        pushed = push(intent.tags)
+        run.story.tell(f"tag {intent.tags.name} pushed to {len(pushed)} remotes")
+
+
+def _print_outcome(run: Run, outcome: Outcome, as_json: bool) -> None:
     manifest = outcome.manifest
     if as_json:
         print_json(
@@ -54,6 +79,7 @@ def release(
                 "release": manifest.version,
                 "directory": str(outcome.directory),
                 "commit": manifest.superproject.commit,
+                "tag": manifest.superproject.tag,
                 "previous": manifest.previous,
                 "packages": len(manifest.packages),
                 "builds": [
@@ -79,6 +105,8 @@ def release(
         f"release {manifest.version}: {len(manifest.packages)} packages, {size / 1e6:.1f} MB, "
         f"from commit {manifest.superproject.commit[:12]}"
     )
+    if manifest.superproject.tag:
+        run.story.tell(f"tagged {manifest.superproject.tag}")
     run.story.tell(f"clients take {Path(outcome.directory) / (run.config.project + '.repo')}")
 
 
@@ -97,6 +125,7 @@ def _print_intent(intent: Intent, as_json: bool) -> None:
                 "commit": intent.commit,
                 "previous": intent.previous.version if intent.previous else None,
                 "target": intent.target.name,
+                "tag": intent.tags.name if intent.tags else None,
                 "waves": [
                     [
                         {
@@ -126,4 +155,9 @@ def _print_intent(intent: Intent, as_json: bool) -> None:
         ("-", out.name, out.commit[:12], "-", f"skipped: {out.reason}")
         for out in intent.planned.discovery.left_out
     ]
+    if intent.tags is not None:
+        rows += [
+            ("-", place.title, place.commit[:12], "-", f"tagged {intent.tags.name}")
+            for place in intent.tags.places
+        ]
     print_table(("wave", "component", "commit", "needs", "reason"), rows)

@@ -31,6 +31,7 @@ from altai_build.pipeline.deps import check_lock, fetch_locked, locked_packages,
 from altai_build.pipeline.earlier import Earlier, followed
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.signing import Keys, open_keys
+from altai_build.pipeline.tagging import plan_release_tags, tagged_by
 from altai_build.pipeline.upgrade import check_upgrades, earlier_than, refuse_upgrades
 from altai_build.pipeline.verify import judge
 from altai_build.stages.build import Built
@@ -40,6 +41,7 @@ from altai_build.stages.publish import publish, recover, staging
 from altai_build.stages.report import write_report
 from altai_build.stages.sign import sign_packages
 from altai_build.stages.sources import listed_sources
+from altai_build.stages.tag import TagPlan
 from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.files import make_directory, sha256_file, write_whole
 from altai_build.tools.mockconfig import read_config
@@ -58,6 +60,7 @@ class Intent:
     target: Target
     planned: Planned
     standing: dict[str, str]  # component → what the release it follows says of it
+    tags: TagPlan | None = None
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,11 @@ class Outcome:
     upgrades: UpgradeReport
 
 
-def intend(run: Run, version: str, revision: str) -> Intent:
-    """Decide what a release holds. Raises PublishFailed for a version that exists, InputError for a dirty tree."""
+def intend(run: Run, version: str, revision: str, *, tag: bool = False, push: bool = False) -> Intent:
+    """Decide what a release holds, and with `tag` what is to be tagged (and pushed, with `push`).
+
+    Raises PublishFailed for a version or a tag that exists, InputError for a dirty tree.
+    """
     releases = settings_of(run.config).directory
     if not is_safe_name(version) or version.startswith("."):
         raise InputError(f"{version!r} is not a version", todo="use digits, letters and dots, as in 1.0.2")
@@ -88,13 +94,15 @@ def intend(run: Run, version: str, revision: str) -> Intent:
     locked_packages(run)  # a missing lock is told now, not after the builds
     planned = make_plan(run, revision, (), None)
     previous = followed(releases, version)
+    commit = planned.discovery.commit
     return Intent(
         version=version,
-        commit=planned.discovery.commit,
+        commit=commit,
         previous=previous,
         target=_target(run.config),
         planned=planned,
         standing={one.component.name: _standing(run, one, previous) for one in planned.discovery.sourced},
+        tags=plan_release_tags(run, version, commit, pushing=push) if tag else None,
     )
 
 
@@ -147,7 +155,8 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
                 )
                 seal(directory, keys.home, signing)
                 refuse_findings(judge(run, directory, version=intent.version))
-            place = publish(directory, releases, intent.version)
+            with tagged_by(run, intent.tags, keys.home, signing):
+                place = publish(directory, releases, intent.version)
     return Outcome(
         intent=intent,
         building=building,
@@ -331,7 +340,9 @@ def _release_plan(
         epoch=intent.planned.discovery.time,
         compat=intent.target.compat,
         superproject=SuperprojectPin(
-            url=without_password(run.superproject.remote or ""), commit=intent.commit, tag=None
+            url=without_password(run.superproject.remote or ""),
+            commit=intent.commit,
+            tag=intent.tags.name if intent.tags else None,
         ),
         previous=intent.previous.version if intent.previous else None,
         target=intent.target.name,
