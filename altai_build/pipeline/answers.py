@@ -17,6 +17,7 @@ from altai_build.model.component import SRPM_RECIPE, SrpmResult
 from altai_build.model.plan import Status
 from altai_build.tools import process
 from altai_build.tools.files import write_whole
+from altai_build.tools.rpmbuild import CONFIGURATION
 from altai_build.workspace import Workspace
 
 SAME = "nothing that made it has changed"
@@ -85,6 +86,20 @@ def _row(one: list[object]) -> SrpmResult:
 
 def _size(row: SrpmResult) -> int | None:
     return os.stat(row.srpm).st_size if row.srpm is not None else None
+
+
+def _files(folder: Path) -> list[str]:
+    """Every file below a folder with its age and size, sorted."""
+    found, pending = [], [os.fspath(folder)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    pending.append(entry.path)
+                else:
+                    status = entry.stat(follow_symlinks=False)
+                    found.append(f"{entry.path} {status.st_mtime_ns} {status.st_size}")
+    return sorted(found)
 
 
 def _program(name: str) -> str:

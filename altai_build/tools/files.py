@@ -16,9 +16,10 @@ from pathlib import Path
 from altai_build.errors import InputError
 
 
-def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+def write_whole(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
     """Replace `path` by `data` so that a reader, or a crash, sees the old bytes or the new ones.
 
+    Without `durable` a power cut may leave anything there: for what its reader can tell to be damaged, and make again.
     Raises InputError when the place cannot be written.
     """
     try:
@@ -31,12 +32,14 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             stream.write(data)
             stream.flush()
             os.fchmod(stream.fileno(), mode)
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise
-    sync_directory(path.parent)
+    if durable:
+        sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

@@ -87,15 +87,18 @@ class ObjectStore:
         """A store over the objects below `common`; `commit` only tells the object format (SHA-1 or SHA-256)."""
         name = hashlib.sha256(f"{common}:{len(commit)}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
         shadow = shadows / name
-        if not (shadow / "HEAD").exists():
-            make_directory(shadow / "refs")
-            sha256 = len(commit) == 64
-            config = f"[core]\n\trepositoryformatversion = {int(sha256)}\n\tbare = true\n"
-            config += "[extensions]\n\tobjectFormat = sha256\n" if sha256 else ""
-            write_whole(shadow / "config", config.encode())
-            alternate = str(common / "objects").encode("utf-8", "surrogateescape")
-            write_whole(shadow / "objects" / "info" / "alternates", alternate + b"\n")
-            write_whole(shadow / "HEAD", b"ref: refs/heads/none\n")
+        sha256 = len(commit) == 64
+        config = f"[core]\n\trepositoryformatversion = {int(sha256)}\n\tbare = true\n"
+        config += "[extensions]\n\tobjectFormat = sha256\n" if sha256 else ""
+        wanted = {
+            "config": config.encode(),
+            "objects/info/alternates": str(common / "objects").encode("utf-8", "surrogateescape") + b"\n",
+            "HEAD": b"ref: refs/heads/none\n",
+        }
+        for file, content in wanted.items():
+            if not _holds_bytes(shadow / file, content):
+                make_directory(shadow / "refs")
+                write_whole(shadow / file, content, durable=False)
         return cls(shadow, objects=common, origin=origin)
 
     def run(
@@ -212,6 +215,13 @@ class ObjectStore:
             ["merge-base", "--is-ancestor", require_commit(older), require_commit(newer)], ok=(0, 1)
         )
         return check.returncode == 0
+
+
+def _holds_bytes(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def parse_tree(raw: bytes) -> tuple[TreeEntry, ...]:

@@ -79,7 +79,7 @@ def read_specs(
     for number in missing:
         answer = results[number]
         if isinstance(answer, SpecInfo):  # a fault is looked at anew each time
-            write_whole(places[number], json.dumps(dataclasses.asdict(answer)).encode())
+            write_whole(places[number], json.dumps(dataclasses.asdict(answer)).encode(), durable=False)
     return results
 
 
