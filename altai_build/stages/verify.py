@@ -7,6 +7,7 @@ and its cure.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -156,23 +157,24 @@ def verify_release(
         )
     view = ReleaseView(directory, trusted, around)
     findings = [finding for rule in RULES for finding in _apply(rule, view)]
-    findings += _unknown_rules(around)
+    findings += _misspelt(around)
     return Verification(release=view.title, findings=waive(findings, around.waivers, around.today))
 
 
-def _unknown_rules(around: Surroundings) -> list[Finding]:
-    """A waiver whose rule is misspelt would waive nothing, and nobody would know."""
-    known = {rule.id for rule in RULES} | {DEEP}
-    return [
-        Finding(
-            rule=WAIVERS,
-            severity=Severity.WARNING,
-            subject=f"{one.rule}: {one.subject}",
-            message=f"there is no rule {one.rule!r}; there are {', '.join(sorted(known))}",
-        )
-        for one in around.waivers
-        if one.rule not in known
-    ]
+def _misspelt(around: Surroundings) -> list[Finding]:
+    """Waivers that nearly name a rule: they waive nothing, and their writer should know why.
+
+    A name that is like none of these is another check's (upgrade-check has rules of its own).
+    """
+    known = sorted({rule.id for rule in RULES} | {DEEP})
+    found = []
+    for one in around.waivers:
+        near = difflib.get_close_matches(one.rule, known, n=1, cutoff=0.75)
+        if near and one.rule not in known:
+            message = f"there is no rule {one.rule!r}; perhaps you meant {near[0]!r}"
+            subject = f"{one.rule}: {one.subject}"
+            found.append(Finding(rule=WAIVERS, severity=Severity.WARNING, subject=subject, message=message))
+    return found
 
 
 def _apply(rule: Rule, view: ReleaseView) -> list[Finding]:

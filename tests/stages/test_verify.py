@@ -81,6 +81,12 @@ def test_every_rule_examines_something_in_a_sound_release_and_says_why_it_is_the
     assert all(rule.reason and rule.cure for rule in RULES)
 
 
+def test_the_page_on_verification_has_every_rule_with_its_cure() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "verify.md").read_text()
+    told = {line for line in page.splitlines() if line.startswith("| `")}
+    assert {f"| `{rule.id}` | {rule.reason} | {rule.cure} |" for rule in RULES} <= told
+
+
 def test_a_rule_that_examined_nothing_is_a_finding(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     idle = Rule(id="idle", reason="it looks at nothing", cure="none", check=lambda _view: Outcome(0, []))
     monkeypatch.setattr(verify, "RULES", (idle,))

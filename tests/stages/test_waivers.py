@@ -64,8 +64,14 @@ def test_a_waiver_of_another_rule_or_subject_does_not_help(release: Path) -> Non
         assert not verify(release, Waiver(**{**vars(NOTES), **other})).ok
 
 
-def test_a_waiver_of_a_rule_that_is_not_there_is_told(release: Path) -> None:
+def test_a_waiver_whose_rule_is_misspelt_is_told(release: Path) -> None:
     answer = verify(release, NOTES, Waiver(**{**vars(NOTES), "rule": "stray-file"}))
     (told,) = (one for one in answer.findings if one.rule == "waivers")
     assert (told.severity, told.subject) == (Severity.WARNING, "stray-file: *.txt")
-    assert told.message.startswith("there is no rule 'stray-file'; there are checksums, closure,")
+    assert told.message == "there is no rule 'stray-file'; perhaps you meant 'stray-files'"
+
+
+@pytest.mark.parametrize("rule", ["replaced", "left-over", "downgrade", "obsoletes-loop", "upstream", "deep"])
+def test_waivers_of_other_checks_are_not_told(release: Path, rule: str) -> None:
+    answer = verify(release, NOTES, Waiver(**{**vars(NOTES), "rule": rule}))
+    assert {one.rule for one in answer.findings} == {"stray-files"}
