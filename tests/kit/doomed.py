@@ -13,43 +13,42 @@ import re
 import signal
 import sys
 import threading
-from typing import TextIO
+from typing import Any
+
+from rich.console import Console
 
 
-class Overheard:
-    """Standard error that acts upon what it is told."""
+class Listening(Console):
+    """The console of the story, which acts upon what it is told."""
 
-    def __init__(self, stream: TextIO, pattern: str, count: int, seconds: float) -> None:
-        self._stream, self._pattern, self._count, self._seconds = stream, pattern, count, seconds
+    pattern = ""
+    count = 0
+    seconds = 0.0
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        """Pass the text on; the last awaited line ends the process."""
-        written = self._stream.write(text)
-        for line in text.splitlines():
-            if re.search(self._pattern, line):
-                self._count -= 1
-                if self._count == 0:
-                    self._stream.flush()
-                    self._die()
-        return written
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Tell the line; the last awaited one ends the process."""
+        super().print(*objects, **options)
+        line = " ".join(self.render_str(str(one)).plain for one in objects)
+        if re.search(Listening.pattern, line):
+            Listening.count -= 1
+            if Listening.count == 0:
+                self._die()
 
     def _die(self) -> None:
-        if self._seconds > 0:
-            threading.Timer(self._seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        if Listening.seconds > 0:
+            threading.Timer(Listening.seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
         else:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:
     """Take the appointment off the command line, and be altai-build from there on."""
-    pattern, count, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    Listening.pattern, Listening.count, Listening.seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     del sys.argv[1:4]
-    sys.stderr = Overheard(sys.stderr, pattern, count, seconds)
     from altai_build.cli import main as altai_build
+    from altai_build.tools import progress
 
+    setattr(progress, "Console", Listening)  # noqa: B010 - not a name that the module offers
     altai_build()
 
 
