@@ -29,6 +29,7 @@ from altai_build.model.upgrade import UpgradeReport
 from altai_build.pipeline.builds import Building, Planned, build_all, make_plan
 from altai_build.pipeline.deps import check_lock, fetch_locked, locked_packages, mirror_origin, our_packages
 from altai_build.pipeline.earlier import Earlier, followed
+from altai_build.pipeline.pins import Direction, move_of
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.signing import Keys, open_keys
 from altai_build.pipeline.tagging import plan_release_tags, tagged_by
@@ -224,20 +225,28 @@ def _standing(run: Run, sourced: Sourced, previous: Manifest | None) -> str:
     if previous is None:
         return "new: no release goes before"
     pins = {
-        package.origin.commit
+        package.origin.commit: package.origin.url if isinstance(package.origin, ComponentOrigin) else None
         for package in previous.packages
         if isinstance(package.origin, (ComponentOrigin, SpecOrigin)) and package.origin.path == component.path
     }
     if not pins:
         return f"new: {previous.version} does not have it"
-    old = sorted(pins)[0]
     if component.commit in pins:
         return f"same commit as in {previous.version}"
-    if sourced.store.has(old) and sourced.store.is_ancestor(component.commit, old):
-        return f"rewound: {previous.version} has the later commit {old[:7]}"
-    if sourced.store.has(old) and not sourced.store.is_ancestor(old, component.commit):
-        return f"moved aside: {previous.version} has {old[:7]}, which it does not contain"
-    return f"changed: {previous.version} has {old[:7]}"
+    old = min(pins)
+    move = move_of(run, sourced, old, url=pins[old])
+    standing = _MOVES[move.direction].format(version=previous.version, old=old[:7])
+    if move.direction is not Direction.ON:
+        run.story.warn(f"{component.name}: {standing}")
+    return standing
+
+
+_MOVES = {
+    Direction.ON: "changed: {version} has {old}",
+    Direction.BACK: "rewound: {version} has the later commit {old}",
+    Direction.ASIDE: "moved aside: {version} has {old}, which it does not contain",
+    Direction.UNKNOWN: "changed: {version} has {old}, which is not to be had any more",
+}
 
 
 # ---- packages --------------------------------------------------------------------------------------------------
@@ -330,6 +339,7 @@ def _release_plan(
                     source=source,
                     packages=tuple(placed.get(name, ())),
                     reuse_from=reuse,
+                    further_keys=config.succession(repository.key),
                 )
             )
     signing = next(one.key for one in config.repositories.values() if one.source is not Source.MIRROR)
