@@ -36,9 +36,6 @@ ENDINGS = {
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 3\n"
 OLDEST = "* Thu Feb 28 2013 J\udcf6rg <a@example.org> - 1.0-1\n- \udcfc\n"
 FUTURE = "* Thu Feb 28 2030 X <a@example.org> - 1.0-1\n- later than the commit\n"
-BOMB = "".join(
-    f"%define {chr(one)} {'%' + chr(one + 1)}{('%' + chr(one + 1)) * 9}\n" for one in range(97, 121)
-)
 
 
 def kinds(canary: Path) -> dict[str, Mapping[str, Entry]]:
@@ -131,7 +128,6 @@ def kinds(canary: Path) -> dict[str, Mapping[str, Entry]]:
         "bad-names": make_files(
             "bad-names", tags="Source1: -rf\nSource2: ..\nSource3: a b\nSource4: http://x/#/../../etc\nSource5: sub/"
         ),
-        "bomb": {"bomb.spec": f"{BOMB}%define y boom\nName: %a\nVersion: 1\nRelease: 1\n"},
         "recursion": {"r.spec": "%define a() %{b}\n%define b() %{a}\nName: %a\nVersion: 1\nRelease: 1\n"},
         "broken": {"broken.spec": make_spec("broken") + "%if 1\n"},
         "no-version": {"n.spec": "Name: no-version\nSummary: x\n"},
@@ -347,7 +343,6 @@ def test_the_commit_can_be_read_from_the_changelog(made: Made) -> None:
         ("bad-names", "Source1: '-rf' names no plain file"),
         ("bad-names", "Source2: '..' names no plain file"),
         ("auto-release", "Release: %autorelease"),
-        ("bomb", "repos/bomb/bomb.spec cannot be parsed"),
         ("recursion", "recursion"),
         ("broken", "rpm refuses broken.spec: line"),
         ("broken", "What to do: mend repos/broken/broken.spec and commit it"),
