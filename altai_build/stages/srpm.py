@@ -19,7 +19,7 @@ from altai_build.model.component import SRPM_RECIPE, Kind
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.spec import SourceTag, SpecInfo, archive_source, stamp_changelog, stamp_release
 from altai_build.tools import process, rpmbuild
-from altai_build.tools.archive import Part, write_archive
+from altai_build.tools.archive import Part, archiver, write_archive
 from altai_build.tools.files import scratch_directory, sha256_file
 from altai_build.tools.rpmfile import read_made
 from altai_build.tools.spec import SpecText, encode, read_specs
@@ -263,6 +263,8 @@ class SrpmMaker:
             ("macros", json.dumps(sorted(macros.items()))),
             ("arch", arch),
         ]
+        if any(file.archive for file in files):
+            inputs.append(("archiver", archiver()))
         inputs += [(f"source {file.name}", file.origin) for file in files]
         inputs += [(f"submodule {part.folder}", part.commit) for part in parts if part.folder]
         return inputs

@@ -8,9 +8,11 @@ import io
 import lzma
 import shutil
 import tarfile
+import zlib
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, cast
 
@@ -28,6 +30,12 @@ class Part:
     store: ObjectStore
     commit: str
     folder: str
+
+
+@cache
+def archiver() -> str:
+    """What makes the archives: other versions may lay out or compress the same files in other bytes."""
+    return f"{process.run(['git', '--version']).text.strip()}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
 
 
 def write_archive(parts: Sequence[Part], *, prefix: str, output: Path) -> None:

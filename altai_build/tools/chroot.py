@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from altai_build.model.plan import BuildOutcome, BuildRequest, Failure
@@ -27,7 +27,7 @@ from altai_build.tools.mockconfig import MockConfig
 from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, BUILD_UID, RootView, require_bubblewrap
 
 # Part of every build key: raise it when the same inputs would give other packages than before.
-RECIPE = "1"
+RECIPE = "2"
 LOG = "build.log"
 _BUILD = "build"  # the folders of builds under way are called after it
 _TOP = f"{BUILD_DIR}/build"
@@ -55,8 +55,8 @@ class ChrootBuilder:
                 raise process.missing(program)
 
     def version(self) -> str:
-        """What tells results of one way of building from those of another."""
-        return f"chroot {RECIPE}"
+        """What tells results of one way of building from those of another; the host's rpm installs the buildroots."""
+        return f"chroot {RECIPE}, {_installer()}"
 
     @cached_property
     def overlays(self) -> bool:
@@ -171,6 +171,11 @@ class ChrootBuilder:
             seconds=time.monotonic() - started,
             buildroot=buildroot.lines,
         )
+
+
+@cache
+def _installer() -> str:
+    return process.run(["rpm", "--version"]).text.strip()
 
 
 def _continued(value: str) -> str:
