@@ -280,12 +280,14 @@ def _placements(
         built = building.built[sourced.component.name]
         repository = run.config.repositories[str(sourced.component.repository)]
         origin = _origin(sourced, built)
-        wanted = [(repository.name, rpm.path) for rpm in built.rpms]
+        wanted = [(repository.name, rpm.path, earlier.find(rpm.path)) for rpm in built.rpms]
         if repository.source_rpms and built.srpm is not None:
-            wanted.append((repository.source_rpms, built.srpm))
-        for name, path in wanted:
-            released = earlier.find(path)
-            if released is not None and path.suffixes[-2:] != [".src", ".rpm"]:
+            # Packages that are kept were built from the source package that was released with them.
+            kept = all(released is not None for _, _, released in wanted)
+            found = earlier.find(built.srpm) if kept else None
+            wanted.append((repository.source_rpms, built.srpm, found))
+        for name, path, released in wanted:
+            if released is not None:
                 placed.setdefault(name, []).append(Placement(path=released, origin=origin))
             else:
                 unsigned.setdefault((name, repository.key), []).append((path, origin))

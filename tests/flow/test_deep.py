@@ -149,6 +149,21 @@ def test_links_for_a_person(site: Site) -> None:
     assert "signature: 6 of 6 proved" in answer.err.splitlines()
 
 
+def test_a_later_release_by_another_workspace_keeps_the_released_bytes(site: Site) -> None:
+    """Sources too: signed again they would be other bytes under the same name."""
+    other = Site(world=site.world, testbed=site.testbed, workspace=site.workspace.with_name("other"))
+    other.definition.write_text(_REPOS)
+    shutil.copytree(site.workspace / "gnupg", other.workspace / "gnupg")
+    answer = other.call("release", "1.0.1")
+    assert answer.code == 0, answer.err
+    packages = [
+        path.relative_to(releases(site) / "1.0.0") for path in (releases(site) / "1.0.0").rglob("*.rpm")
+    ]
+    assert len(packages) == 6
+    for name in packages:
+        assert (releases(site) / "1.0.1" / name).samefile(releases(site) / "1.0.0" / name), name
+
+
 # ---- made again ------------------------------------------------------------------------------------------------
 
 
