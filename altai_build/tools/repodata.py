@@ -6,7 +6,8 @@ import hashlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,19 +78,13 @@ def write_repodata(
     if reuse_from is not None and _same_packages(directory, reuse_from, names):
         _link_repodata(reuse_from, directory)
         return True
-    damaged = find_damaged([directory / name for name in names])
-    if damaged:
-        raise InputError(
-            f"{len(damaged)} damaged packages in {directory}",
-            why="\n".join(f"{path.name}: {why}" for path, why in damaged),
-            todo="fetch or build them again",
-        )
     remove_tree(directory / REPODATA)
-    with scratch_directory(directory, ".list") as scratch:
+    with scratch_directory(directory, ".list") as scratch, ThreadPoolExecutor(1) as beside:
+        damaged = beside.submit(find_damaged, [directory / name for name in names])
         package_list = scratch / "packages"
         package_list.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
         words = [
-            _program(),
+            program(),
             "--quiet",
             "--no-database",
             "--checksum",
@@ -105,7 +100,10 @@ def write_repodata(
             str(package_list),
             str(directory),
         ]
-        process.run(words, env={"SOURCE_DATE_EPOCH": str(epoch)})
+        result = process.run(words, env={"SOURCE_DATE_EPOCH": str(epoch)}, ok=())
+    _refuse_damaged(damaged.result(), directory)
+    if result.returncode:
+        raise process.ProgramFailed(result)
     written = read_repodata(directory)
     if sorted(package.location for package in written.packages) != names or written.faults:
         raise InputError(
@@ -113,6 +111,17 @@ def write_repodata(
             why="\n".join(written.faults) or "its list of packages is not what is in the folder",
         )
     return False
+
+
+def _refuse_damaged(damaged: Sequence[tuple[Path, str]], directory: Path) -> None:
+    """createrepo_c, which ran meanwhile, may have said nothing of them."""
+    if damaged:
+        remove_tree(directory / REPODATA)
+        raise InputError(
+            f"{len(damaged)} damaged packages in {directory}",
+            why="\n".join(f"{path.name}: {why}" for path, why in damaged),
+            todo="fetch or build them again",
+        )
 
 
 def package_names(directory: Path) -> list[str]:
@@ -138,7 +147,7 @@ def _link_repodata(source: Path, destination: Path) -> None:
         link_or_copy(source / REPODATA / name, destination / REPODATA / name)
 
 
-def _program() -> str:
+def program() -> str:
     """The createrepo_c that comes with the library, without its Python wrapper; else the system's."""
     found = importlib.util.find_spec("createrepo_c")
     for place in (found.submodule_search_locations or []) if found else []:
