@@ -1,0 +1,25 @@
+"""Keys hold all that makes a result: what is missing in one would be a false hit some day."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from altai_build.tools import rpmbuild
+from altai_build.tools.archive import archiver
+from tests.kit.builds import Site, small
+from tests.kit.superprojects import World
+
+
+def test_the_machines_part_in_a_result_is_in_its_key(testbed: Path, tmp_path: Path) -> None:
+    site = Site(world=World(tmp_path / "one"), testbed=testbed, workspace=tmp_path / "one/ws")
+    site.world.component("repos/small", small("small"))
+    site.world.pin()
+    site.build()
+    records = [json.loads(line) for line in (site.workspace / "ledger.jsonl").read_text().splitlines()]
+    inputs = {record["kind"]: dict(record["inputs"]) for record in records}
+    rpm = subprocess.run(["rpm", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    assert inputs["srpm"]["archiver"] == archiver()
+    assert inputs["srpm"]["rpm"] == rpmbuild.version()
+    assert inputs["build"]["builder"].startswith("chroot ") and rpm in inputs["build"]["builder"]
