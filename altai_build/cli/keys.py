@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,9 @@ from altai_build.cli.app import App, json_option, print_json, print_table
 from altai_build.config import Config, Key
 from altai_build.errors import InputError, SigningFailed
 from altai_build.model.openpgp import PublicKey
+
+if TYPE_CHECKING:
+    from altai_build.pipeline.keys import ListedKey
 
 
 @click.group()
@@ -87,31 +91,23 @@ def init(
 @json_option
 @click.pass_obj
 def list_(app: App, as_json: bool) -> None:
-    """List the keys that repos.yaml names: fingerprint, algorithm, expiry, whether this machine can sign.
+    """List the keys of repos.yaml and of all releases: fingerprint, algorithm, expiry, what each release has of them.
+
+    A key takes another's place in three steps: add it with `replaces: OLD`, release (clients now get both), then name
+    it under repositories. OLD can go when no release that is still in use has packages of it.
 
     \b
     Example:
       altai-build keys list --json
     """
-    from altai_build.tools.rpmkeys import read_public_keys
-    from altai_build.tools.signer import open_home
+    from altai_build.pipeline.keys import list_keys
 
-    config = app.config()
-    run = app.run(config)
-    secret: set[str] = set()
-    if run.workspace.gnupg.is_dir():
-        with open_home(run.workspace.gnupg) as home:
-            secret = {one.fingerprint for one in home.list_keys()}
-    rows = []
-    for key in config.keys.values():
-        if not key.file.exists():
-            rows.append(_row(key, None, here=False))
-            continue
-        rows += [_row(key, one, here=one.fingerprint in secret) for one in read_public_keys(key.file)]
+    run = app.run(app.config())
+    rows = list_keys(run)
     if as_json:
-        print_json(rows)
+        print_json([_record(row) for row in rows])
     else:
-        _table(rows)
+        _table([_record(row) for row in rows])
 
 
 def _named(config: Config, name: str | None) -> Key:
@@ -146,16 +142,31 @@ def _new_passphrase() -> str | None:
 
 
 def _row(key: Key, public: PublicKey | None, *, here: bool) -> dict[str, object]:
+    """One key of repos.yaml, before anything is released with it."""
+    from altai_build.pipeline.keys import ListedKey
+
+    return _record(ListedKey(name=key.name, key=key, public=public, secret=here, uses=()))
+
+
+def _record(row: ListedKey) -> dict[str, object]:
+    public = row.public
+    expires = public.expires if public else None
     return {
-        "name": key.name,
-        "file": str(key.file),
-        "signs": key.signs,
+        "name": row.name,
+        "file": str(row.key.file) if row.key else None,
+        "signs": row.key.signs if row.key else False,
+        "replaces": row.key.replaces if row.key else None,
         "fingerprint": public.fingerprint if public else None,
+        "key_id": public.key_id if public else None,
         "uid": public.uid if public else None,
         "algorithm": f"{public.algorithm}-{public.bits}" if public else None,
         "created": _date(public.created) if public else None,
-        "expires": _date(public.expires) if public else None,
-        "secret": here,
+        "expires": _date(expires),
+        "expired": expires is not None and expires <= datetime.datetime.now(datetime.timezone.utc),
+        "secret": row.secret,
+        "releases": [
+            {"release": one.release, "packages": one.packages, "metadata": one.metadata} for one in row.uses
+        ],
     }
 
 
@@ -163,19 +174,32 @@ def _date(when: datetime.datetime | None) -> str | None:
     return when.date().isoformat() if when else None
 
 
-def _table(rows: list[dict[str, object]]) -> None:
+def _table(rows: list[dict[str, Any]]) -> None:
     print_table(
-        ("name", "fingerprint", "algorithm", "expires", "can sign", "owner", "file"),
+        ("name", "fingerprint", "algorithm", "expires", "can sign", "owner", "file", "releases"),
         [
             (
                 str(row["name"]),
                 str(row["fingerprint"] or "missing"),
                 str(row["algorithm"] or "-"),
-                str(row["expires"] or ("never" if row["fingerprint"] else "-")),
+                _expiry(row),
                 "yes" if row["secret"] else "no",
                 str(row["uid"] or "-"),
-                Path(str(row["file"])).name,
+                Path(str(row["file"])).name if row["file"] else "not in repos.yaml",
+                ", ".join(_use(one) for one in row["releases"]) or "-",
             )
             for row in rows
         ],
     )
+
+
+def _expiry(row: dict[str, Any]) -> str:
+    day = row["expires"] or ("never" if row["fingerprint"] else "-")
+    return f"{day} (expired)" if row["expired"] else str(day)
+
+
+def _use(one: dict[str, Any]) -> str:
+    """`1.0.2: 14 packages and the metadata`."""
+    told = [f"{one['packages']} packages"] if one["packages"] else []
+    told += ["the metadata"] if one["metadata"] else []
+    return f"{one['release']}: {' and '.join(told) or 'announced'}"

@@ -25,6 +25,7 @@ from altai_build.config.schema import (
     Source,
     Target,
 )
+from altai_build.config.succession import check_succession
 from altai_build.config.upgrades import read_downgrades, read_profiles
 from altai_build.errors import InputError
 from altai_build.model.matter import Dependants
@@ -168,8 +169,13 @@ def _upstream(node: Node) -> tuple[str, Listing | None]:
 
 def _key(name: str, node: Node, root: Path) -> Key:
     _check_name(node, name)
-    node = node.known(("file", "signs"), needed=("file",))
-    return Key(name=name, file=root / node.child("file").text("."), signs=node.child("signs").flag(False))
+    node = node.known(("file", "signs", "replaces"), needed=("file",))
+    return Key(
+        name=name,
+        file=root / node.child("file").text("."),
+        signs=node.child("signs").flag(False),
+        replaces=node.child("replaces").text() or None,
+    )
 
 
 _REPOSITORY_KEYS = {
@@ -230,7 +236,9 @@ def _component(name: str, node: Node) -> ComponentSettings:
     for file, template in node.child("sources").items("source file"):
         if problem := _file_name(file):
             template.fault(problem)
-        sources.append((file, template.text(check=_template_check(("baseurl", "version", "project")))))
+        sources.append(
+            (file, template.text(check=_template_check(("baseurl", "version", "project", "gpgkeys"))))
+        )
     return ComponentSettings(
         name=name,
         sources=tuple(sources),
@@ -278,6 +286,7 @@ def _check_references(
         for index, base in enumerate(target.base):
             place = Node(None, f"targets.{name}.base[{index}].key", top.faults)
             _refer(place, base.key, keys, "keys")
+    check_succession(top.child("keys"), keys, _refer)
     for name, repository in repositories.items():
         node = top.child("repositories").child(name)
         _refer(node.child("target"), repository.target, targets, "targets")

@@ -66,6 +66,7 @@ class Key:
     name: str
     file: Path
     signs: bool
+    replaces: str | None = None  # the key whose successor this one is; clients get both
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,20 @@ class Config:
             return {}, "x86_64"
         target = self.targets[self.repositories[repository].target]
         return dict(target.macros), target.arch
+
+    def succession(self, key: str) -> tuple[str, ...]:
+        """The other keys that clients of a key's repositories need: those it replaces, then those that replace it."""
+        older, newer = [], []
+        at = self.keys[key].replaces
+        while at is not None:
+            older.append(at)
+            at = self.keys[at].replaces
+        following = {one.replaces: name for name, one in self.keys.items() if one.replaces is not None}
+        after = following.get(key)
+        while after is not None:
+            newer.append(after)
+            after = following.get(after)
+        return (*older, *newer)
 
     @property
     def mock_config_places(self) -> tuple[Path, ...]:

@@ -156,12 +156,21 @@ class SkippedComponent:
 
 @dataclass(frozen=True)
 class ReleasedRepository:
-    """One directory of the release: `key` names the public key file that its packages are signed by."""
+    """One directory of the release: `key` names the public key file that its packages are signed by.
+
+    `further_keys` are those it takes the place of, by which packages may still be signed, and its announced successor.
+    """
 
     name: str
     source: bool  # holds source RPMs: no section in the .repo file
     key: str
     fingerprints: tuple[str, ...]
+    further_keys: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of all keys that clients need for it."""
+        return (self.key, *self.further_keys)
 
 
 @dataclass(frozen=True)
@@ -259,6 +268,7 @@ def _repository(reader: _Reader) -> ReleasedRepository:
         source=reader.value("source", bool),
         key=reader.text("key"),
         fingerprints=reader.texts("fingerprints"),
+        further_keys=reader.texts("further_keys", missing=()),
     )
 
 

@@ -176,14 +176,14 @@ def _paths(manifest: Manifest, component: str) -> set[str]:
 def _local(run: Run, directory: Path, manifest: Manifest, paths: set[str]) -> tuple[LocalRpm, ...]:
     """The released binary packages of some components, their signatures checked before anything reads them."""
     sources = {one.name for one in manifest.repositories if one.source}
-    keys = {one.name: one.key for one in manifest.repositories}
+    keys = {one.name: one.keys for one in manifest.repositories}
     files = dict(trusted_keys(run.config))
     found = []
     for one in manifest.packages:
         if one.repository in sources or getattr(one.origin, "path", None) not in paths:
             continue
         path = directory / one.repository / one.file
-        (check,) = verify_signatures([path], [files[keys[one.repository]]])
+        (check,) = verify_signatures([path], [files[name] for name in keys[one.repository]])
         if not check.good:
             raise InputError(
                 f"{one.file} of release {manifest.version} is not to be built with",

@@ -23,7 +23,7 @@ _ROOTS = ("/bin", "/boot", "/etc", "/lib", "/lib64", "/opt", "/run", "/sbin", "/
 def check_stray_files(view: ReleaseView) -> Outcome:
     """Nothing lies in the release that is not a part of it; what a mirror carries along, a client may take."""
     expected = {MANIFEST, f"{MANIFEST}.asc", CHECKSUMS, f"{CHECKSUMS}.asc"}
-    expected |= {f"{KEY_PREFIX}{repository.key}" for repository in view.repositories}
+    expected |= {f"{KEY_PREFIX}{name}" for repository in view.repositories for name in repository.keys}
     if view.manifest:
         expected.add(f"{KEY_PREFIX}{view.manifest.signed_by}")
     for name, found in view.repodata.items():

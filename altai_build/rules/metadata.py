@@ -33,6 +33,8 @@ def check_keys(view: ReleaseView) -> Outcome:
     """The public keys are there, are those the manifest names, and those the configuration trusts."""
     faults = []
     declared = {repository.key: set(repository.fingerprints) for repository in view.repositories}
+    for name in (name for repository in view.repositories for name in repository.further_keys):
+        declared.setdefault(name, set())
     if view.manifest:
         declared.setdefault(view.manifest.signed_by, set())
     trusted = dict(view.trusted)
@@ -151,7 +153,7 @@ def _section_faults(
     if not section.get("baseurl", "").rstrip("/").endswith(place):
         faults.append(f"has a baseurl that does not end in {place}")
     keys = {url.rpartition("/")[2] for url in section.get("gpgkey", "").replace(",", " ").split()}
-    needed = {f"{KEY_PREFIX}{repository.key}"}
+    needed = {f"{KEY_PREFIX}{name}" for name in repository.keys}
     if view.manifest:
         needed.add(f"{KEY_PREFIX}{view.manifest.signed_by}")
     faults += [f"does not name the key {name}" for name in sorted(needed - keys)]

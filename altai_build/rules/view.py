@@ -152,7 +152,8 @@ class ReleaseView:
             folder = self.directory / repository.name
             try:
                 paths = [folder / name for name in package_names(folder)]
-                found[repository.name] = verify_signatures(paths, [self.key_file(repository.key)])
+                keys = [self.key_file(name) for name in repository.keys]
+                found[repository.name] = verify_signatures(paths, keys)
             except (InputError, OSError) as error:
                 found[repository.name] = getattr(error, "why", "") or str(error)
         return found

@@ -58,6 +58,7 @@ class RepositoryPlan:
     source: bool  # source RPMs only: published, but not offered to yum clients
     packages: tuple[Placement, ...]
     reuse_from: Path | None = None  # the same repository in the previous release
+    further_keys: tuple[str, ...] = ()  # keys that clients need besides, while one takes the place of another
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def repo_file(plan: ReleasePlan) -> str:
     for repository in plan.repositories:
         if repository.source:
             continue
-        keys = dict.fromkeys((repository.key, plan.signing_key))
+        keys = dict.fromkeys((repository.key, *repository.further_keys, *_signing_keys(plan)))
         lines = [
             f"[{section_name(plan.project, repository.name)}]",
             f"name={plan.project} {plan.version} {repository.name}",
@@ -180,7 +181,8 @@ def _lay_out(directory: Path, repository: RepositoryPlan) -> Path:
 
 def _describe(folder: Path, repository: RepositoryPlan, plan: ReleasePlan) -> list[ReleasedPackage]:
     """The manifest's entries, from what the metadata tells clients: nothing is read or hashed twice."""
-    keys = read_public_keys(plan.key_file(repository.key))
+    names = (repository.key, *repository.further_keys)
+    keys = tuple(key for name in names for key in read_public_keys(plan.key_file(name)))
     indexed = {package.location: package for package in read_repodata(folder).packages}
     return [
         _entry(indexed[placement.path.name], folder, repository.name, keys, placement.origin)
@@ -218,9 +220,17 @@ def _repository(repository: RepositoryPlan, plan: ReleasePlan) -> ReleasedReposi
         source=repository.source,
         key=repository.key,
         fingerprints=tuple(key.fingerprint for key in keys),
+        further_keys=repository.further_keys,
     )
 
 
 def _used_keys(plan: ReleasePlan) -> list[str]:
     """The names of the keys a client of this release needs."""
-    return sorted({plan.signing_key, *(repository.key for repository in plan.repositories)})
+    names = {name for one in plan.repositories for name in (one.key, *one.further_keys)}
+    return sorted(names | set(_signing_keys(plan)))
+
+
+def _signing_keys(plan: ReleasePlan) -> tuple[str, ...]:
+    """The key of the metadata, and those around it in its succession."""
+    own = (one.further_keys for one in plan.repositories if one.key == plan.signing_key)
+    return (plan.signing_key, *next(own, ()))

@@ -17,6 +17,7 @@ from altai_build.errors import AltaiError, BuildFailed, InputError
 from altai_build.ledger import Artefact, Ledger, Record
 from altai_build.model.component import SRPM_RECIPE, Kind
 from altai_build.model.nevra import is_safe_name
+from altai_build.model.release import KEY_PREFIX
 from altai_build.model.spec import SourceTag, SpecInfo, archive_source, stamp_changelog, stamp_release
 from altai_build.tools import process, rpmbuild
 from altai_build.tools.archive import Part, archiver, write_archive
@@ -220,8 +221,18 @@ class SrpmMaker:
             baseurl=self.config.release.baseurl,
             version=self.version or info.version or "",
             project=self.config.project,
+            gpgkeys=self._key_urls(sourced, info),
         )
         return f"{text}\n".encode()
+
+    def _key_urls(self, sourced: Sourced, info: SpecInfo) -> str:
+        """Where clients find the keys of the component's repository; all of them, while one replaces another."""
+        repository = self.config.repositories.get(sourced.component.repository or "")
+        if repository is None or self.config.release is None:
+            return ""
+        root = f"{self.config.release.baseurl}/{self.version or info.version or ''}"
+        keys = (repository.key, *self.config.succession(repository.key))
+        return " ".join(f"{root}/{KEY_PREFIX}{name}" for name in keys)
 
     def _parts(self, sourced: Sourced) -> tuple[Part, ...]:
         """The component's content and that of its own pinned submodules, at every depth.
@@ -345,6 +356,11 @@ class SrpmMaker:
         if made.returncode != 0:
             raise _refused(sourced, made)
         packages = sorted((scratch / "SRPMS").glob("*.src.rpm"))
+        if any((scratch / "SRPMS").glob("*.nosrc.rpm")):
+            raise InputError(
+                f"the source package of {sourced.component.name} would lack sources: it says NoSource: or NoPatch:",
+                todo=f"take those lines out of {sourced.component.spec_place}: every source is at hand here",
+            )
         if len(packages) != 1:
             raise BuildFailed(
                 f"rpmbuild made {len(packages)} source packages of {sourced.component.name}",
