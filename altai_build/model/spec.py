@@ -98,6 +98,8 @@ def stamp_release(text: str, info: SpecInfo, suffix_of: str, *, count: int, comm
         match = _RELEASE.match(lines[index])
         assert match is not None
         value = match.group("value")
+        if not value:
+            raise ValueError("its Release: is empty")
         dist = "%{?dist}"
         literal = _DIST.search(value)
         if literal:

@@ -359,7 +359,7 @@ class SrpmMaker:
         if any((scratch / "SRPMS").glob("*.nosrc.rpm")):
             raise InputError(
                 f"the source package of {sourced.component.name} would lack sources: it says NoSource: or NoPatch:",
-                todo=f"take those lines out of {sourced.component.spec_place}: every source is at hand here",
+                todo=f"take those lines out of {sourced.component.place}: every source is at hand here",
             )
         if len(packages) != 1:
             raise BuildFailed(

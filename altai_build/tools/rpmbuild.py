@@ -73,7 +73,7 @@ def pack(top: Path, spec: str, macros: Mapping[str, str], arch: str, *, epoch: i
             os.rename(top / name, home / name)
         view = HostView(writable=home, environment={"SOURCE_DATE_EPOCH": str(epoch)})
         packed = _run(view.command(argv), timeout=PACK_SECONDS)
-        take_files(home / "SRPMS", make_directory(top / "SRPMS"), ".src.rpm")
+        take_files(home / "SRPMS", make_directory(top / "SRPMS"), "src.rpm")  # or nosrc.rpm
     return packed
 
 

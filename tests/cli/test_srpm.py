@@ -131,6 +131,8 @@ def kinds(canary: Path) -> dict[str, Mapping[str, Entry]]:
         "recursion": {"r.spec": "%define a() %{b}\n%define b() %{a}\nName: %a\nVersion: 1\nRelease: 1\n"},
         "broken": {"broken.spec": make_spec("broken") + "%if 1\n"},
         "no-version": {"n.spec": "Name: no-version\nSummary: x\n"},
+        "no-source": make_files("no-source", tags="NoSource: 0\nBuildArch: noarch"),
+        "empty-release": make_files("empty-release", release=""),
         "gen": make_files("gen", tags="Source1: baseurl\nSource2: project"),
         "attributes": {
             **make_files("attributes"),
@@ -344,6 +346,8 @@ def test_the_commit_can_be_read_from_the_changelog(made: Made) -> None:
         ("bad-names", "Source2: '..' names no plain file"),
         ("auto-release", "Release: %autorelease"),
         ("recursion", "recursion"),
+        ("no-source", "would lack sources: it says NoSource: or NoPatch:"),
+        ("empty-release", "its Release: is empty"),
         ("broken", "rpm refuses broken.spec: line"),
         ("broken", "What to do: mend repos/broken/broken.spec and commit it"),
         ("include-host", "rpm refuses include-host.spec: Unable to open"),

@@ -87,6 +87,11 @@ def test_without_a_release_there_is_nothing_to_stamp(text: str) -> None:
         stamped(text)
 
 
+def test_an_empty_release_is_none() -> None:
+    with pytest.raises(ValueError, match="its Release: is empty"):
+        stamped("Release:  \n")
+
+
 def changelog(text: str, *, time: int = NOON, **changes: object) -> str:
     return stamp_changelog(
         text, info(**changes), time=time, author="A <a@example.org>", lines=("Made.", "Twice.")
