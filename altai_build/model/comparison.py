@@ -20,6 +20,7 @@ class Comparison:
 
     sameness: Sameness
     where: str
+    in_file: bool = False  # a file differs, and not only what the header says of the package
 
 
 @dataclass(frozen=True)

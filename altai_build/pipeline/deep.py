@@ -194,7 +194,9 @@ class _Walk:
             return State.PROVED, f"the commit gives {wanted}"
         found = compare_packages(srpm.path, published)
         if found.sameness is Sameness.DIFFERENT:
-            return State.CONTRADICTED, f"the published {wanted} is not what the commit gives: {found.where}"
+            # With the same files inside it is the same source, packaged by another version of rpm.
+            state = State.CONTRADICTED if found.in_file else State.UNPROVED
+            return state, f"the published {wanted} is not what the commit gives: {found.where}"
         return State.PROVED, f"the commit gives {wanted}, {found.sameness.value}"
 
     def _made(self, package: ReleasedPackage) -> list[tuple[Sourced, Srpm]]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from altai_build.config import Config
+from altai_build.errors import InputError
 from altai_build.model.audit import Verification
 from altai_build.pipeline.earlier import find_release, releases_of
 from altai_build.pipeline.run import Run
@@ -52,7 +53,13 @@ def is_url(named: str) -> bool:
 def place_of(run: Run, named: str) -> Path:
     """The folder of a release, whether or not it is a sound one. Raises InputError."""
     place = Path(named) if "/" in named else releases_of(run.config) / named
-    return place.resolve() if place.is_dir() else find_release(releases_of(run.config), named)
+    if place.is_dir():
+        return place.resolve()
+    if "/" in named:
+        raise InputError(
+            f"there is no release in {named}", why="it is no folder", todo="give the folder of a release"
+        )
+    return find_release(releases_of(run.config), named)
 
 
 def trusted_keys(config: Config) -> list[tuple[str, Path]]:

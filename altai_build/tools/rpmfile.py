@@ -186,7 +186,7 @@ def compare_packages(left: Path, right: Path) -> Comparison:
     one, other = _read(left), _read(right)
     file = _first_file(one, other)
     if file:
-        return Comparison(sameness=Sameness.DIFFERENT, where=file)
+        return Comparison(sameness=Sameness.DIFFERENT, where=file, in_file=True)
     differing = {name for name in _tags(one) | _tags(other) if one[name] != other[name]}
     times = differing & _TIME_TAGS
     allowed = _TIME_TAGS | (_PAYLOAD_TAGS if "FILEMTIMES" in times else set())

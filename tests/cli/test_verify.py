@@ -103,6 +103,9 @@ def test_a_release_that_is_not_there(site: Path) -> None:
     assert answer.code == 3
     assert "there is no release 1.0.3" in answer.err
     assert "perhaps you meant 1.0.2" in answer.err
+    answer = altai_build("verify", "./nosuch", cwd=site.parent)
+    assert answer.code == 3
+    assert "there is no release in ./nosuch" in answer.err
 
 
 def test_what_the_configuration_knows_is_held_against_the_release(

@@ -171,7 +171,9 @@ def test_the_first_difference_is_told(tmp_path: Path, changes: dict[str, Any], w
     files = {"/opt/x": "one\n", "/opt/y": "y\n"}
     first = build_rpm(tmp_path / "1", files=files).binary
     other = build_rpm(tmp_path / "2", **{"files": files, **changes}).binary
-    assert compare_packages(first, other) == Comparison(sameness=Sameness.DIFFERENT, where=where)
+    assert compare_packages(first, other) == Comparison(
+        sameness=Sameness.DIFFERENT, where=where, in_file=where.startswith("/")
+    )
 
 
 @pytest.mark.parametrize(
