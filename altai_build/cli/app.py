@@ -62,7 +62,16 @@ class App:
         )
 
     def _at_superproject(self, config: Config) -> Config:
-        return dataclasses.replace(config, superproject=self._found(config.superproject, config.root))
+        settings = self._found(config.superproject, config.root)
+        if settings is config.superproject:
+            return config
+        repositories = {  # folders of specs are the superproject's, wherever its definition is kept
+            name: one
+            if one.path is None
+            else dataclasses.replace(one, path=self.directory / os.path.relpath(one.path, config.root))
+            for name, one in config.repositories.items()
+        }
+        return dataclasses.replace(config, superproject=settings, repositories=repositories)
 
     def _found(self, settings: SuperprojectSettings, root: Path) -> SuperprojectSettings:
         """superproject.path starts at the file's own folder, or, where that leads to no repository, here.

@@ -100,3 +100,19 @@ def test_a_folder_outside_the_superproject_is_refused(world: World) -> None:
     answer = srpm(world)
     assert (answer.code, answer.out) == (3, "")
     assert "leads out of the superproject" in answer.err or "stays inside" in answer.err
+
+
+def test_a_definition_kept_elsewhere_means_the_folder_of_the_clone_it_is_used_on(
+    world: World, tmp_path: Path
+) -> None:
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    (world.super.path / "repos.yaml").rename(place / "repos.yaml")
+    answer = altai_build(
+        "-C", world.super.path, "--config", place / "repos.yaml", "srpm", "--json", cwd=world.folder
+    )
+    assert {row["component"]: row["status"] for row in answer.json} == {
+        "focus": "built",
+        "erlang": "built",
+        "bunch": "built",
+    }
