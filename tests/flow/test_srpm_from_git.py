@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -378,3 +379,34 @@ def test_a_kept_package_whose_bytes_have_changed_is_made_again(tmp_path: Path) -
     assert only_row(srpm(world, "focus"))["status"] == "built"
     assert made.read_bytes() == good
     assert only_row(srpm(world, "focus"))["status"] == "reused"
+
+
+def test_runs_side_by_side_and_runs_that_are_killed_leave_the_same_packages(tmp_path: Path) -> None:
+    world = World(tmp_path / "w")
+    for number in range(6):
+        world.component(f"repos/c{number}", make_files(f"c{number}"))
+    world.pin()
+    assert srpm(world, "-o", tmp_path / "clean").code == 0
+    clean = digests(tmp_path / "clean")
+
+    def begin(workspace: str, output: str) -> subprocess.Popen[bytes]:
+        argv = [sys.executable, "-m", "altai_build", "-C", str(world.super.path)]
+        argv += ["--workspace", str(tmp_path / workspace), "srpm", "-o", str(tmp_path / output)]
+        return subprocess.Popen(
+            argv,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    together = [begin("shared", f"shared-{number}") for number in range(2)]
+    assert [run.wait() for run in together] == [0, 0]
+    assert digests(tmp_path / "shared-0") == digests(tmp_path / "shared-1") == clean
+    for moment in (0.2, 0.35, 0.5, 0.7, 0.9):
+        run = begin("killed", "killed")
+        time.sleep(moment)
+        run.kill()
+        run.wait()
+    assert begin("killed", "killed").wait() == 0
+    assert digests(tmp_path / "killed") == clean
