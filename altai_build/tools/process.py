@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import selectors
 import shlex
 import signal
@@ -26,6 +27,7 @@ _running: dict[Child, float] = {}  # with the grace period of each
 _running_lock = threading.RLock()  # a signal's handler may come while its own thread holds it
 _stopping = threading.Event()
 _listeners: list[Callable[[str], None]] = []
+_PASSWORD = re.compile(r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@")
 _SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"  # createrepo and rpm tools may live there
 
 
@@ -73,8 +75,8 @@ def describe_exit(returncode: int) -> str:
 
 
 def quoted(argv: Sequence[str]) -> str:
-    """The command as a person can paste it into a shell."""
-    return " ".join(shlex.quote(word) for word in argv)
+    """The command as a person can paste it into a shell; without the passwords in its URLs, for it goes into logs."""
+    return " ".join(shlex.quote(_PASSWORD.sub("", word)) for word in argv)
 
 
 def find(program: str) -> str | None:

@@ -274,3 +274,8 @@ def test_a_child_within_its_limit_is_heard_to_the_end_and_its_time_is_kept() -> 
     assert (result.returncode, result.stdout, result.stderr) == (3, b"out\n", b"err\n")
     slow = process.run(["sleep", "60"], ok=(), limit=1 << 20, timeout=0.2)
     assert (slow.returncode, slow.complaint) == (-signal.SIGKILL, "stopped after 0.2 seconds")
+
+
+def test_a_command_is_told_without_the_password_in_its_url() -> None:
+    words = ["git", "fetch", "https://user:pass@word@host/x.git", "ssh://git@host/a@b.git", "a@b", "x://"]
+    assert process.quoted(words) == "git fetch https://host/x.git ssh://host/a@b.git a@b x://"
