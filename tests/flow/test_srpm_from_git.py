@@ -404,9 +404,9 @@ def test_runs_side_by_side_and_runs_that_are_killed_leave_the_same_packages(tmp_
     assert [run.wait() for run in together] == [0, 0]
     assert digests(tmp_path / "shared-0") == digests(tmp_path / "shared-1") == clean
     for moment in (0.2, 0.35, 0.5, 0.7, 0.9):
-        run = begin("killed", "killed")
+        run = begin("killed-ws", "killed")
         time.sleep(moment)
         run.kill()
         run.wait()
-    assert begin("killed", "killed").wait() == 0
+    assert begin("killed-ws", "killed").wait() == 0
     assert digests(tmp_path / "killed") == clean
