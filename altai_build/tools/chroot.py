@@ -93,7 +93,9 @@ class ChrootBuilder:
                     stdout=stream,
                     merge_stderr=True,
                     ok=(),
+                    timeout=self.config.rpmbuild_timeout or None,
                 )
+                stream.write(done.stderr)
             if done.returncode != 0:
                 return self._outcome(request, Failure.BUILD, log, started, buildroot)
             if stat.S_ISDIR((build_dir / "build").lstat().st_mode):  # and no link to anywhere

@@ -82,6 +82,7 @@ class MockConfig:
     use_nspawn: bool | None  # None: mock decides by looking at the machine
     use_bootstrap: bool
     rpmbuild_networking: bool
+    rpmbuild_timeout: int  # seconds; 0: none
     main: tuple[tuple[str, str], ...]  # [main] of dnf.conf, sorted
     repositories: tuple[RepoSection, ...]  # in the file's order, disabled ones included
     dnf_conf: str  # dnf.conf as mock writes it
@@ -194,6 +195,7 @@ def _config(
         ),
         use_bootstrap=bool(value("use_bootstrap")),
         rpmbuild_networking=bool(value("rpmbuild_networking")),
+        rpmbuild_timeout=_seconds(path, value("rpmbuild_timeout")),
         main=main,
         repositories=repositories,
         dnf_conf=text,
@@ -208,6 +210,16 @@ def _text(path: Path, key: str, value: object) -> str:
     if not isinstance(value, str):
         raise InputError(f"{path}: config_opts[{key!r}] must be a string", why=f"it is {value!r}")
     return value
+
+
+def _seconds(path: Path, value: object) -> int:
+    """A time that mock takes as a number or as its digits."""
+    text = str(value or 0)
+    if not text.isascii() or not text.isdigit():
+        raise InputError(
+            f"{path}: config_opts['rpmbuild_timeout'] must be a number of seconds", why=f"it is {value!r}"
+        )
+    return int(text)
 
 
 def _words(value: object) -> tuple[str, ...]:
@@ -352,6 +364,7 @@ def _defaults() -> dict[str, Any]:
         "isolation": None,
         "use_nspawn": None,
         "rpmbuild_networking": False,
+        "rpmbuild_timeout": 0,
         "nspawn_args": ["--capability=cap_ipc_lock"],
         "use_bootstrap": True,
         "use_bootstrap_image": True,

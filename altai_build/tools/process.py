@@ -139,7 +139,7 @@ def run(
             except subprocess.TimeoutExpired:
                 _end({child: grace})
                 out, err = child.communicate()
-                err += f"\nstopped after {timeout:g} seconds".encode()
+                err = (err or b"") + f"\nstopped after {timeout:g} seconds".encode()
     if _stopping.is_set() and threading.current_thread() is not threading.main_thread():
         raise KeyboardInterrupt  # what a child that was stopped has said means nothing
     result = Result(tuple(argv), child.returncode, out or b"", err or b"")

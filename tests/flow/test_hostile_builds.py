@@ -56,3 +56,14 @@ def test_a_result_that_is_not_what_its_name_says_fails_its_build_alone(
     rows = {row["component"]: row for row in answer.json}
     assert {one: row["status"] for one, row in rows.items()} == {"evil": "failed", "good": "built"}
     assert (answer.code, name in rows["evil"]["reason"]) == (5, True)
+
+
+def test_a_build_that_never_ends_is_stopped_where_the_configuration_says_when(
+    testbed: Path, folder: Path
+) -> None:
+    site = make_site(testbed, folder / "endless", evil="sleep 86399", good="true")
+    with open(site.definition.parent / "mock-configs/testbed-x86_64.cfg", "a", encoding="utf-8") as config:
+        config.write("config_opts['rpmbuild_timeout'] = 5\n")
+    rows = {row["component"]: row for row in site.call("build", "--json").json}
+    assert {name: row["status"] for name, row in rows.items()} == {"evil": "failed", "good": "built"}
+    assert rows["evil"]["reason"] == "stopped after 5 seconds"

@@ -279,3 +279,9 @@ def test_a_child_within_its_limit_is_heard_to_the_end_and_its_time_is_kept() -> 
 def test_a_command_is_told_without_the_password_in_its_url() -> None:
     words = ["git", "fetch", "https://user:pass@word@host/x.git", "ssh://git@host/a@b.git", "a@b", "x://"]
     assert process.quoted(words) == "git fetch https://host/x.git ssh://host/a@b.git a@b x://"
+
+
+def test_a_child_whose_output_goes_to_a_file_is_stopped_too(tmp_path: Path) -> None:
+    with open(tmp_path / "log", "wb") as stream:
+        result = process.run(["sleep", "60"], stdout=stream, merge_stderr=True, ok=(), timeout=0.2)
+    assert (result.returncode, result.complaint) == (-signal.SIGKILL, "stopped after 0.2 seconds")
