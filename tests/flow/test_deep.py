@@ -231,3 +231,31 @@ def test_what_cannot_be_built_any_more_leaves_its_log(site: Site, copy: Path) ->
     assert answer.code == 5
     assert "roof of release 1.0.0 cannot be built any more" in answer.err
     assert "nothing provides floor" in answer.err
+
+
+# ---- refused (last: it changes the superproject) -----------------------------------------------------------------
+
+
+def test_an_error_keeps_a_release_from_being_published_until_it_is_waived(site: Site) -> None:
+    install = "mkdir -p %{buildroot}/usr/share/small && echo rival > %{buildroot}/usr/share/small/floor"
+    rival = make_spec("rival", tags="BuildArch: noarch", install=install, files="/usr/share/small/floor")
+    site.world.component("repos/rival", {"rival.spec": rival, "README": "mine\n"})
+    site.world.pin()
+    refused = site.call("release", "2.0.0")
+    assert refused.code == 7
+    assert "file-conflicts: small/floor-1.0-" in refused.err
+    assert "both have /usr/share/small/floor, and not the same" in refused.err
+    assert not [name for name in releases(site).iterdir() if "2.0.0" in name.name]
+    waiver = (
+        "{rule: file-conflicts, subject: small/floor-*, reason: only one is installed, expires: 2999-12-31}"
+    )
+    site.definition.write_text(f"{_REPOS}waivers: [{waiver}]\n")
+    accepted = site.call("release", "2.0.0", "--json")
+    site.definition.write_text(_REPOS)
+    assert accepted.code == 0, accepted.err
+    (finding,) = (one for one in accepted.json["findings"] if one["rule"] == "file-conflicts")
+    assert (finding["severity"], finding["waiver"]["reason"]) == ("note", "only one is installed")
+    manifest = json.loads((releases(site) / "2.0.0" / "release.json").read_text())
+    assert [one["rule"] for one in manifest["waivers"]] == ["file-conflicts"]
+    assert "only one is installed" in (releases(site) / "2.0.0" / "report" / "index.html").read_text()
+    assert site.call("verify", "2.0.0").code == 7  # without the waiver it counts again
