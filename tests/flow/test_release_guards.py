@@ -1,0 +1,94 @@
+"""`release` refuses what machines could not be upgraded to, and tags what it was made of: real releases, small ones."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.builds import Site, small
+from tests.kit.cli import Answer
+from tests.kit.git import Repo
+from tests.kit.superprojects import World
+
+
+@pytest.fixture(scope="module")
+def site(testbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A superproject of two components, released as 1.0.0."""
+    place = tmp_path_factory.mktemp("guards") / "site"
+    site = Site(world=World(place), testbed=testbed, workspace=place / "ws")
+    site.world.component("repos/floor", small("floor", "2.0"))
+    site.world.component("repos/roof", small("roof"))
+    site.world.pin()
+    assert site.call("keys", "init", "small", "--no-passphrase").code == 0
+    released(site.call("release", "1.0.0", "--json"))
+    return site
+
+
+def released(answer: Answer) -> Any:
+    assert answer.code == 0, answer.err
+    return answer.json
+
+
+def releases(site: Site) -> Path:
+    return site.definition.parent / "releases"
+
+
+def manifest(site: Site, version: str) -> Any:
+    return json.loads((releases(site) / version / "release.json").read_text())
+
+
+def test_a_downgrade_is_not_published_until_it_is_declared(site: Site) -> None:
+    before = site.definition.read_text()
+    site.world.component("repos/floor", small("floor", "1.0"))
+    site.world.pin()
+    refused = site.call("release", "1.0.1")
+    assert refused.code == 7
+    assert "machines cannot be upgraded to release 1.0.1: 1 findings; it was not published" in refused.err
+    assert "downgrade: floor: from 1.0.0: floor-2.0-" in refused.err
+    assert "cure: write `Epoch: 1` in the spec of floor" in refused.err
+    assert [one.name for one in releases(site).iterdir() if "1.0.1" in one.name] == []
+    site.definition.write_text(f"{before}allow_downgrades: [{{package: floor, reason: 2.0 leaks}}]\n")
+    made = released(site.call("release", "1.0.1", "--json"))
+    assert made["upgrades"] == [{"from": "1.0.0", "outcome": "distro-sync"}]
+    (finding,) = (one for one in made["upgrade_findings"] if one["rule"] == "downgrade")
+    assert (finding["severity"], finding["subject"], finding["release"]) == ("note", "floor", "1.0.0")
+    assert "2.0 leaks" in (releases(site) / "1.0.1" / "report" / "index.html").read_text()
+
+
+def test_a_release_is_tagged_where_it_came_from(site: Site) -> None:
+    site.world.component("repos/roof", small("roof", "3.0"))
+    commit = site.world.pin()
+    without = site.call("release", "1.0.2", "--tag")
+    assert without.code == 3
+    assert "2 components have no clone here to be tagged" in without.err
+    clones = {path: site.world.super.path / path for path in site.world.components}
+    for path, place in clones.items():
+        shutil.copytree(site.world.components[path].path, place)
+    assert site.call("release", "1.0.2", "--push-tags").code == 2
+    planned = site.call("release", "1.0.2", "--tag", "--dry-run", "--json").json
+    assert planned["tag"] == "small-1.0.2"
+    made = released(site.call("release", "1.0.2", "--tag", "--push-tags", "--json"))
+    assert made["tag"] == manifest(site, "1.0.2")["superproject"]["tag"] == "small-1.0.2"
+    assert site.world.super.git("rev-parse", "small-1.0.2^{commit}") == commit
+    for path, place in clones.items():
+        pin = site.world.components[path].git("rev-parse", "HEAD")
+        assert Repo(place).git("rev-parse", "small-1.0.2^{commit}") == pin
+        assert Repo(place).git("cat-file", "-t", "small-1.0.2") == "tag"
+        assert site.world.components[path].git("rev-parse", "small-1.0.2^{commit}") == pin
+
+
+def test_a_tag_that_exists_refuses_before_anything_is_built(site: Site) -> None:
+    for path in site.world.components:
+        place = site.world.super.path / path
+        if not place.is_dir():
+            shutil.copytree(site.world.components[path].path, place)
+    site.world.components["repos/roof"].git("tag", "small-1.0.3", "HEAD")
+    refused = site.call("release", "1.0.3", "--tag")
+    assert refused.code == 8
+    assert "the tag small-1.0.3 exists already" in refused.err
+    assert "built" not in refused.err and "reused" not in refused.err
+    assert not (releases(site) / "1.0.3").exists()
