@@ -46,11 +46,13 @@ class Workshop:
         """A workshop with the builder `mock` or `chroot`. Raises ToolMissing when it cannot run here."""
         resolver = Resolver(config, cache=workspace.cache)
         if builder == "mock":
-            mock = MockBuilder(config, workspace_dir=workspace.root, macros=target.macros)
+            mock = MockBuilder(config, workspace_dir=workspace.root, macros=target.build_macros)
             mock.check()
             return cls(target, config, resolver, mock, dependants)
         roots = Roots(directory=workspace.roots, packages=workspace.cache / "packages", config=config)
-        chroot = ChrootBuilder(config=config, roots=roots, scratch=workspace.scratch, macros=target.macros)
+        chroot = ChrootBuilder(
+            config=config, roots=roots, scratch=workspace.scratch, macros=target.build_macros
+        )
         chroot.check()
         return cls(target, config, resolver, chroot, dependants)
 
@@ -179,7 +181,7 @@ def _inputs(job: Job, workshop: Workshop, buildroot: Buildroot) -> tuple[tuple[s
         ("tool", __version__),
         ("builder", f"{workshop.builder.name} {workshop.builder.version()}"),
         ("target", workshop.config.digest),
-        ("macros", json.dumps(sorted(workshop.target.macros))),
+        ("macros", json.dumps(sorted(workshop.target.build_macros))),
         *((f"bootstrap {name}", value) for name, value in job.macros),
         ("source package", job.srpm_sha256),
         *((f"{BUILDROOT}{name}", value) for name, value in sorted(packages)),
