@@ -30,17 +30,23 @@ _NEXT_LATEST = re.compile(r"\.latest\.(?P<version>.+)\.next")
 def staging(releases: Path, version: str) -> Iterator[Path]:
     """An empty folder for the release, removed after the block unless it was published.
 
-    Raises PublishFailed when the version exists or is no name for a folder.
+    Raises PublishFailed when the version exists or is no name for a folder, and when the disk refuses what is written
+    in the block.
     """
     make_directory(releases)
     with _locked(releases):
         _refuse_existing(releases, version)
-        folder = Path(tempfile.mkdtemp(prefix=f".{version}.staging-", dir=releases))
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=f".{version}.staging-", dir=releases))
+        except OSError as error:
+            raise _refused(releases, version, error) from error
         folder.chmod(0o755)  # it will be served; mkdtemp makes it private
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # an inode's: it outlives the rename and ends with us
     try:
         yield folder
+    except OSError as error:
+        raise _refused(releases, version, error) from error
     finally:
         remove_tree(folder)
         os.close(descriptor)
@@ -65,12 +71,17 @@ def publish(directory: Path, releases: Path, version: str) -> Path:
             sync_directory(releases)
             _finish(releases)
     except OSError as error:
-        raise PublishFailed(
-            f"release {version} could not be published",
-            why=f"{error.filename or target}: {error.strerror}",
-            todo=f"mend the permissions or free space of {releases}; nothing that was published has changed",
-        ) from error
+        raise _refused(releases, version, error) from error
     return target
+
+
+def _refused(releases: Path, version: str, error: OSError) -> PublishFailed:
+    """The error for a disk that does not take a release."""
+    return PublishFailed(
+        f"release {version} could not be published",
+        why=f"{error.filename or releases / version}: {error.strerror}",
+        todo=f"mend the permissions or free space of {releases}; nothing that was published has changed",
+    )
 
 
 def recover(releases: Path) -> tuple[str, ...]:

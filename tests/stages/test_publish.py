@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from altai_build.errors import PublishFailed
 from altai_build.stages.publish import list_releases, publish, recover, staging
+from tests.conftest import Require
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -194,3 +196,37 @@ def test_recover_touches_nothing_that_is_not_its_own(tmp_path: Path) -> None:
     assert recover(tmp_path / "gone") == ()
     assert list_releases(tmp_path) == ("1.0.0",)
     assert list_releases(tmp_path / "gone") == ()
+
+
+def test_a_disk_that_takes_no_more_is_told_as_such_and_nothing_is_left(tmp_path: Path) -> None:
+    make(tmp_path, "1.0.0")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (10, limits[1])
+    )  # Python is told of it, and not ended by SIGXFSZ
+    try:
+        with pytest.raises(PublishFailed) as caught, staging(tmp_path, "1.0.1") as folder:
+            (folder / "release.json").write_text("much more than ten bytes")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.why.endswith("File too large")
+    assert names(tmp_path) == ["1.0.0", "latest"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_as_such(tmp_path: Path, require: Require) -> None:
+    require(os.geteuid() == 0, "mounting needs root")
+    script = 'mount -t tmpfs -o ro none $1 && exec $0 -c "$2" $1'
+    program = (
+        "import sys; from pathlib import Path; from altai_build.stages.publish import staging\n"
+        "from altai_build.errors import PublishFailed\n"
+        "try:\n    with staging(Path(sys.argv[1]), '1.0.0'): pass\n"
+        "except PublishFailed as error: print(error.why)"
+    )
+    told = subprocess.run(
+        ["unshare", "--mount", "bash", "-c", script, sys.executable, str(tmp_path), program],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.endswith(": Read-only file system\n")
