@@ -133,7 +133,7 @@ def build(
       altai-build build nova --rev v1.0.2 -o /tmp/rpms
     """
     from altai_build.pipeline.builds import build_all, make_plan
-    from altai_build.tools.files import link_or_copy, make_directory
+    from altai_build.tools.files import make_directory, put
 
     run = app.run(app.config(), dependants=dependants)
     with run.workspace.lock(wait=wait):
@@ -142,11 +142,7 @@ def build(
         if output is not None:
             make_directory(output)
             for index, row in enumerate(rows):
-                for name in row.rpms:
-                    place = output / Path(name).name
-                    place.unlink(missing_ok=True)
-                    link_or_copy(Path(name), place)
-                rows[index] = replace(row, rpms=tuple(str(output / Path(name).name) for name in row.rpms))
+                rows[index] = replace(row, rpms=tuple(str(put(Path(name), output)) for name in row.rpms))
     print_rows(
         rows,
         as_json,

@@ -32,15 +32,12 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
     """
     rows = _answer(app, components, rev)
     if output is not None:
-        from altai_build.tools.files import link_or_copy, make_directory
+        from altai_build.tools.files import make_directory, put
 
         make_directory(output)
         for index, row in enumerate(rows):
             if row.srpm is not None:
-                place = output / Path(row.srpm).name
-                place.unlink(missing_ok=True)
-                link_or_copy(Path(row.srpm), place)
-                rows[index] = replace(row, srpm=str(place))
+                rows[index] = replace(row, srpm=str(put(Path(row.srpm), output)))
     print_rows(
         rows,
         as_json,

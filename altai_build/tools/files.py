@@ -171,6 +171,24 @@ def link_or_copy(source: Path, destination: Path) -> None:
         os.replace(partial, destination)
 
 
+def put(source: Path, folder: Path) -> Path:
+    """Give a file its name in another folder too, whole, in the place of what had it; returns the new place.
+
+    Runs side by side may do this to one folder. Raises InputError where the place cannot be written.
+    """
+    place = folder / source.name
+    partial = folder / f".{source.name}.{os.getpid()}.part"
+    try:
+        partial.unlink(missing_ok=True)
+        link_or_copy(source, partial)
+        os.replace(partial, place)
+        partial.unlink(missing_ok=True)  # rename(2) does nothing when both names are one inode already
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise unwritable(place, error) from error
+    return place
+
+
 @contextmanager
 def file_lock(path: Path, *, blocking: bool = True) -> Iterator[bool]:
     """An flock(2) on `path`, held for the block; yields False at once when it is taken and `blocking` is off."""

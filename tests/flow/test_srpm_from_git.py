@@ -366,6 +366,20 @@ def test_an_unwritable_workspace_or_output(tmp_path: Path) -> None:
         assert answer.code == 3 and f"cannot write in {tmp_path}/file" in answer.err
 
 
+def test_an_output_is_replaced_and_what_is_in_its_way_is_told(tmp_path: Path) -> None:
+    world, out = make_world(tmp_path / "w"), tmp_path / "out"
+    (made,) = map(Path, [only_row(srpm(world, "focus", "-o", out))["srpm"]])
+    good = made.read_bytes()
+    made.unlink()
+    made.write_text("something else")
+    assert only_row(srpm(world, "focus", "-o", out))["srpm"] == str(made) and made.read_bytes() == good
+    assert srpm(world, "focus", "-o", out).code == 0 and list(out.iterdir()) == [made]
+    made.unlink()
+    made.mkdir()
+    answer = srpm(world, "focus", "-o", out)
+    assert (answer.code, answer.out) == (3, "") and f"cannot write in {made}" in answer.err
+
+
 def test_an_unknown_revision(tmp_path: Path) -> None:
     answer = srpm(make_world(tmp_path), "--rev", "v9")
     assert (answer.code, answer.out) == (3, "") and "has no commit 'v9'" in answer.err
