@@ -29,19 +29,16 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path, require: Require) -> S
     if request.param != "host":
         require(os.geteuid() == 0, "the views of the chroot builder need root")
         os.chown(place, BUILD_UID, BUILD_UID)
-    views = {
-        "host": lambda: HostView(writable=place),
-        "install": lambda: _installing(place, packages),
-        "root": lambda: RootView(root="/", build_dir=place),
+    views: dict[str, HostView | InstallView | RootView] = {
+        "host": HostView(writable=place),
+        "install": InstallView(root=str(place), packages=packages),
+        "root": RootView(root="/", build_dir=place),
     }
-    view = views[request.param]()
+    if request.param == "install":
+        for name in ("dev", "proc"):
+            (place / name).mkdir()
+    view = views[request.param]
     return lambda script: process.run(view.command(["sh", "-c", script]), ok=())
-
-
-def _installing(place: Path, packages: Path) -> InstallView:
-    for name in ("dev", "proc"):
-        (place / name).mkdir()
-    return InstallView(root=str(place), packages=packages)
 
 
 def test_the_kernels_settings_cannot_be_written(shell: Shell) -> None:
