@@ -17,7 +17,6 @@ from altai_build.model.component import SRPM_RECIPE, SrpmResult
 from altai_build.model.plan import Status
 from altai_build.tools import process
 from altai_build.tools.files import write_whole
-from altai_build.tools.rpmbuild import CONFIGURATION
 from altai_build.workspace import Workspace
 
 SAME = "nothing that made it has changed"

@@ -213,7 +213,8 @@ def _without_twins(built: Mapping[str, Built], first_passes: Container[str]) -> 
     judged = dict(built)
     for file, names in makers.items():
         if len(names) > 1:
-            reason = f"{' and '.join(sorted(names))} both produce {file}: give one of the packages another name or version"
+            both = " and ".join(sorted(names))
+            reason = f"{both} both produce {file}: give one of the packages another name or version"
             judged.update(
                 {one: replace(built[one], status=Status.FAILED, reason=reason, rpms=()) for one in names}
             )

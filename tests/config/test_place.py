@@ -45,8 +45,14 @@ def test_it_says_the_same(tmp_path: Path, part: str, order: str) -> None:
     ("part", "told"),
     [
         ("superproject: {path: ., components: [yes], root: true}\n", "superproject.components[0]: got True"),
-        ("superproject: {path: ., components: [../x], root: true}\n", "superproject.components[0]: got '../x'"),
-        ("superproject: {path: ., components: [a//b], root: true}\n", "superproject.components[0]: got 'a//b'"),
+        (
+            "superproject: {path: ., components: [../x], root: true}\n",
+            "superproject.components[0]: got '../x'",
+        ),
+        (
+            "superproject: {path: ., components: [a//b], root: true}\n",
+            "superproject.components[0]: got 'a//b'",
+        ),
         ("superproject: {path: ., components: [a], root: true}\n  x: 1\n", "is not valid YAML"),
         ("superproject: {path: .}\nsuperproject: {path: a}\n", "the key 'superproject' is given twice"),
     ],
