@@ -197,6 +197,12 @@ def print_rows(
     rows: Sequence[Any], as_json: bool, headers: Sequence[str], cells: Callable[[Any], Sequence[str]]
 ) -> None:
     """Result rows as JSON, without the exit code that only this program needs, or as a table."""
+    if not rows:
+        print(
+            "altai-build: there are no components: nothing is pinned below superproject.components at this "
+            "commit, and its root has no spec",
+            file=sys.stderr,
+        )
     if as_json:
         print_json(
             [{key: value for key, value in row.__dict__.items() if key != "exit_code"} for row in rows]

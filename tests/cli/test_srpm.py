@@ -15,7 +15,7 @@ import pytest
 from altai_build.tools import rpmbuild
 from altai_build.tools.rpmfile import read_header
 from tests.kit.cli import Answer, altai_build
-from tests.kit.git import Entry, Symlink
+from tests.kit.git import Entry, Repo, Symlink
 from tests.kit.superprojects import World, make_files, make_spec, members, unpack
 
 CONFIG = """\
@@ -362,3 +362,11 @@ def test_what_fails_says_why_and_does_not_hinder_the_others(made: Made, componen
     assert (row["status"], row["srpm"], row["nevra"]) == ("failed", None, None)
     assert reason in row["reason"]
     assert row["reason"].splitlines()[0] in made.answer.err
+
+
+def test_a_superproject_without_components_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "super")
+    repo.commit({"README": "nothing is pinned here\n"})
+    answer = altai_build("-C", repo.path, "srpm", "--json", cwd=tmp_path)
+    assert (answer.code, answer.json) == (0, [])
+    assert "there are no components" in answer.err
