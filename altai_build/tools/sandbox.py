@@ -115,8 +115,12 @@ _APART = (
 
 
 # Ends with its parent, however that ends, and its whole process namespace with it: bubblewrap's --die-with-parent does
-# not reach a process that has become another user, for bubblewrap itself has no CAP_KILL by then.
-_TAKING_ALL_ALONG = ("setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--")
+# not reach a process that has become another user, for bubblewrap itself has no CAP_KILL by then. It gets a /proc of
+# that namespace, for it looks its own child up there.
+_TAKING_ALL_ALONG = (
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
+)
 
 # What packages need of root to be installed; the same that containers have proved enough for decades of them. Device
 # nodes can be made and not opened: bubblewrap mounts without them.
@@ -214,7 +218,7 @@ def check() -> str:
     """Start and leave a sandbox; "" when that works, else what the kernel or bwrap said."""
     if process.find("bwrap") is None:
         return "bwrap is not installed"
-    user = [] if os.geteuid() == 0 else ["--unshare-user"]
-    probe = ["bwrap", *_APART, *user, "--ro-bind", "/", "/", "--", "/bin/true"]
+    around, user = (_TAKING_ALL_ALONG, []) if os.geteuid() == 0 else ((), ["--unshare-user"])
+    probe = [*around, "bwrap", *_APART, *user, "--ro-bind", "/", "/", "--", "/bin/true"]
     tried = process.run(probe, ok=())
     return "" if tried.returncode == 0 else tried.complaint
