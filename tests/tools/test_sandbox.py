@@ -132,3 +132,12 @@ def test_root_of_the_host_is_nobody_in_the_view_of_specs(tmp_path: Path) -> None
     assert told.text == "mockbuild\n"
     expected = BUILD_UID if os.geteuid() == 0 else os.geteuid()
     assert (tmp_path / "mine").stat().st_uid == expected
+
+
+def test_a_view_opens_where_the_process_numbers_are_few(tmp_path: Path, require: Require) -> None:
+    require(os.geteuid() == 0, "process namespaces need root")
+    place = tmp_path / "place"
+    place.mkdir()
+    # As in a container: number 2 is used up and gone before the view is opened, whose own second process has it.
+    crowd = ["unshare", "--pid", "--fork", "--mount-proc", "--", "sh", "-c", '/bin/true; exec "$@"', "sh"]
+    assert process.run([*crowd, *HostView(writable=place).command(["echo", "open"])]).text == "open\n"
