@@ -89,20 +89,21 @@ class Ledger:
         """All records of a component, the newest first."""
         return tuple(reversed(self._of.get((kind, component), ())))
 
-    def append(self, record: Record) -> None:
-        """Write a record down, on the disk before this returns. Call it after the artefacts have their final names."""
-        line = json.dumps(asdict(record), sort_keys=True).encode() + b"\n"
+    def append(self, *records: Record) -> None:
+        """Write records down, on the disk before this returns. Call it after the artefacts have their final names."""
+        lines = b"".join(json.dumps(asdict(one), sort_keys=True).encode() + b"\n" for one in records)
         with self._lock:
             try:
                 make_directory(self.path.parent)
                 with open(self.path, "ab") as stream:
-                    stream.write(b"\n" + line if self._torn else line)
+                    stream.write(b"\n" + lines if self._torn else lines)
                     stream.flush()
                     os.fsync(stream.fileno())
             except OSError as error:
                 raise unwritable(self.path, error) from error
             self._torn = False
-            self._remember(record)
+            for one in records:
+                self._remember(one)
 
 
 def _parse(line: bytes) -> Record | None:

@@ -47,6 +47,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "createrepo_c": ("tools/repodata.py",),
     # Two questions to one library: what is needed, and what becomes of what is installed.
     "solv": ("tools/depsolver.py", "tools/upgrades.py"),
+    "deflate": ("tools/archive.py",),
     "requests": ("tools/download.py",),
     # Two trades that share nothing: other people's templates in a sandbox, and our own pages with all escaped.
     "jinja2": ("tools/mocktemplate.py", "tools/page.py"),

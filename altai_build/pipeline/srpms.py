@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +18,9 @@ from altai_build.pipeline.answers import SAME
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover import Discovery, LeftOut, discover
 from altai_build.stages.sources import fetch_sources
-from altai_build.stages.srpm import Srpm, SrpmMaker
+from altai_build.stages.srpm import Packed, Prepared, Srpm, SrpmMaker
 from altai_build.tools import rpmbuild
+from altai_build.tools.files import scratch_directory
 from altai_build.tools.superproject import Sourced
 
 
@@ -48,25 +52,7 @@ def make_srpms_of(run: Run, discovery: Discovery, *, version: str | None = None)
     fetched = fetch_sources(discovery.sourced, run.workspace.cache / "sources", jobs=run.jobs)
     faults = {name: answer for name, answer in fetched.items() if isinstance(answer, AltaiError)}
     maker = srpm_maker(run, version, {k: v for k, v in fetched.items() if not isinstance(v, AltaiError)})
-    outcomes: dict[str, Srpm | AltaiError] = {}
-    with run.story.work("source packages", len(discovery.sourced)) as work:
-
-        def make(sourced: Sourced) -> None:
-            name = sourced.component.name
-            work.start(name)
-            try:
-                if name in faults:
-                    raise faults[name]
-                srpm = maker.make(sourced)
-                outcomes[name] = srpm
-                status, detail = (Status.REUSED if srpm.reused else Status.BUILT), srpm.path.name
-            except AltaiError as error:
-                outcomes[name] = error
-                status, detail = Status.FAILED, error.what
-            work.done(name, status.value, detail)
-
-        with ThreadPoolExecutor(max(1, run.jobs)) as pool:
-            list(pool.map(make, discovery.sourced))
+    outcomes = _Line(run, maker, faults).work(discovery.sourced)
     outcomes.update(_twins(discovery.sourced, outcomes))
     rows = [_row(sourced, outcomes[sourced.component.name]) for sourced in discovery.sourced]
     rows += [left_out_row(one) for one in discovery.left_out]
@@ -76,6 +62,85 @@ def make_srpms_of(run: Run, discovery: Discovery, *, version: str | None = None)
         if isinstance(srpm := outcomes[sourced.component.name], Srpm)
     )
     return Sourcing(discovery=discovery, made=made, rows=tuple(rows), maker=maker)
+
+
+class _Line:
+    """Three stations that source packages pass, each at work while the others are: prepare, pack, keep."""
+
+    KEEP_SECONDS = 0.1  # between two looks at what is packed: looking at one takes as long as looking at many
+
+    def __init__(self, run: Run, maker: SrpmMaker, faults: Mapping[str, AltaiError]) -> None:
+        self._run = run
+        self._maker = maker
+        self._faults = faults  # of components whose sources could not be fetched
+        self._packed: deque[Packed] = deque()
+        self._all_packed = threading.Event()
+        self._room = threading.Semaphore(2 * run.jobs)  # for what is prepared and not packed yet
+        self.outcomes: dict[str, Srpm | AltaiError] = {}
+
+    def work(self, wanted: Sequence[Sourced]) -> dict[str, Srpm | AltaiError]:
+        """What became of each component; one that fails does not stop the others."""
+        jobs = max(1, self._run.jobs)
+        with ExitStack() as stack:
+            self._table = stack.enter_context(self._run.story.work("source packages", len(wanted)))
+            self._scratch = stack.enter_context(scratch_directory(self._run.workspace.scratch, "srpms"))
+            keeper = stack.enter_context(ThreadPoolExecutor(1)).submit(self._keep_all)
+            stack.callback(self._all_packed.set)  # also when it ends early
+            packers = stack.enter_context(ThreadPoolExecutor(jobs))
+            preparers = stack.enter_context(ThreadPoolExecutor(jobs))
+            prepared = list(preparers.map(lambda one: self._prepare(one, packers), wanted))
+            for packing in prepared:
+                if packing is not None:
+                    packing.result()
+            self._all_packed.set()
+            keeper.result()
+        return self.outcomes
+
+    def _prepare(self, sourced: Sourced, packers: Executor) -> Future[None] | None:
+        name = sourced.component.name
+        self._room.acquire()
+        handed_on = False
+        try:
+            self._table.start(name)
+            if name in self._faults:
+                raise self._faults[name]
+            prepared = self._maker.prepare(sourced, self._scratch)
+            if isinstance(prepared, Prepared):
+                handed_on = True
+                return packers.submit(self._pack, prepared)
+            self._end(name, prepared)
+        except AltaiError as error:
+            self._end(name, error)
+        finally:
+            if not handed_on:
+                self._room.release()
+        return None
+
+    def _pack(self, prepared: Prepared) -> None:
+        try:
+            self._packed.append(self._maker.pack(prepared))
+        except AltaiError as error:
+            self._end(prepared.sourced.component.name, error)
+        finally:
+            self._room.release()
+
+    def _keep_all(self) -> None:
+        while not self._all_packed.wait(self.KEEP_SECONDS):
+            self._keep()
+        self._keep()
+
+    def _keep(self) -> None:
+        batch = [self._packed.popleft() for _ in range(len(self._packed))]
+        for one, outcome in zip(batch, self._maker.keep(batch) if batch else ()):
+            self._end(one.component.name, outcome)
+
+    def _end(self, name: str, outcome: Srpm | AltaiError) -> None:
+        self.outcomes[name] = outcome
+        if isinstance(outcome, AltaiError):
+            self._table.done(name, Status.FAILED.value, outcome.what)
+        else:
+            status = Status.REUSED if outcome.reused else Status.BUILT
+            self._table.done(name, status.value, outcome.path.name)
 
 
 def _twins(

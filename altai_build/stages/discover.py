@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from altai_build.errors import AltaiError, InputError
 from altai_build.model.component import Component, Kind, spec_place, unique_names
 from altai_build.model.spec import SpecInfo
 from altai_build.tools.objects import ObjectStore, TreeEntry
-from altai_build.tools.spec import NotASpec, SpecText, decode, read_specs
+from altai_build.tools.spec import NotASpec, SpecReader, SpecText, decode
 from altai_build.tools.superproject import Sourced, Submodule, Superproject
 
 # Where a spec is looked for in a component, the first folder with one wins (DESIGN: Sources from git).
@@ -66,17 +66,17 @@ def discover(
     """
     commit = superproject.resolve(revision)
     store = superproject.store(commit)
-    tree = store.tree(commit)
     settings = config.superproject
-    submodules = superproject.submodules(commit, tree, settings.components)
     looked: list[_Unit | LeftOut] = []
-    if settings.root:
-        looked += _root_unit(superproject, config, store, tree, commit)
-    with ThreadPoolExecutor(max(1, jobs)) as pool:
+    with SpecReader(cache=cache) as reader, ThreadPoolExecutor(max(1, jobs)) as pool:
+        tree = store.tree(commit)
+        submodules = superproject.submodules(commit, tree, settings.components)
+        if settings.root:
+            looked += _root_unit(superproject, config, store, tree, commit)
         look: Callable[[Submodule], _Unit | LeftOut] = lambda one: _submodule_unit(superproject, config, one)  # noqa: E731
         looked += pool.map(look, submodules)
-    looked += _folder_units(superproject, config, store, tree, commit)
-    sourced, left_out = _read(config, looked, cache)
+        looked += _folder_units(superproject, config, store, tree, commit)
+        sourced, left_out = _read(config, looked, reader, pool)
     return Discovery(
         commit=commit, time=store.info(commit).time, sourced=tuple(sourced), left_out=tuple(left_out)
     )
@@ -215,14 +215,14 @@ def _inside(root: Path, path: Path) -> str | None:
 
 
 def _read(
-    config: Config, looked: Sequence[_Unit | LeftOut], cache: Path | None
+    config: Config, looked: Sequence[_Unit | LeftOut], reader: SpecReader, pool: Executor
 ) -> tuple[list[Sourced], list[LeftOut]]:
     """Read all specs of all units in one batch; a unit whose specs are none of rpm's is looked at one level deeper."""
     left_out = [one for one in looked if isinstance(one, LeftOut)]
     pending = [one for one in looked if isinstance(one, _Unit)]
     chosen: list[tuple[_Unit, str, str, SpecInfo | AltaiError]] = []
     while pending:
-        answers = _read_units(config, pending, cache)
+        answers = _read_units(config, pending, reader, pool)
         deeper = []
         for unit, rows in zip(pending, answers):
             real = [row for row in rows if not isinstance(row[2], NotASpec)]
@@ -275,25 +275,28 @@ def _one_line(error: AltaiError) -> str:
 
 
 def _read_units(
-    config: Config, units: Sequence[_Unit], cache: Path | None
+    config: Config, units: Sequence[_Unit], reader: SpecReader, pool: Executor
 ) -> list[list[tuple[str, str, SpecInfo | AltaiError]]]:
     """For each unit its (spec path, text, content or fault) rows."""
-    texts: list[list[tuple[str, str]]] = []
-    for unit in units:
-        oids = {entry.path: entry.oid for entry in unit.tree if entry.is_file}
-        absent = [spec for spec in unit.specs if spec not in oids]
-        if absent:
-            raise InputError(
-                f"{unit.path} has no file {absent[0]} at {unit.commit[:12]}",
-                todo=f"mend components.{unit.path.rpartition('/')[2]}.specs in repos.yaml",
-            )
-        blobs = unit.store.read(oids[spec] for spec in unit.specs)
-        texts.append([(spec, decode(blob)) for spec, blob in zip(unit.specs, blobs)])
+    texts = list(pool.map(_spec_texts, units))
     macros, arch = config.macros_for(units[0].repository)
     batch = [
         SpecText(place=spec_place(unit.kind, unit.path, spec), text=text)
         for unit, rows in zip(units, texts)
         for spec, text in rows
     ]
-    answers = iter(read_specs(batch, macros, arch, cache=cache))
+    answers = iter(reader.read(batch, macros, arch))
     return [[(spec, text, next(answers)) for spec, text in rows] for rows in texts]
+
+
+def _spec_texts(unit: _Unit) -> list[tuple[str, str]]:
+    """The (path, text) of each spec of a unit. Raises InputError for one that is not there."""
+    oids = {entry.path: entry.oid for entry in unit.tree if entry.is_file}
+    absent = [spec for spec in unit.specs if spec not in oids]
+    if absent:
+        raise InputError(
+            f"{unit.path} has no file {absent[0]} at {unit.commit[:12]}",
+            todo=f"mend components.{unit.path.rpartition('/')[2]}.specs in repos.yaml",
+        )
+    blobs = unit.store.read((oids[spec] for spec in unit.specs), commit=unit.commit)
+    return [(spec, decode(blob)) for spec, blob in zip(unit.specs, blobs)]

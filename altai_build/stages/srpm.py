@@ -6,31 +6,31 @@ import hashlib
 import json
 import os
 import posixpath
+import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from altai_build import __version__
 from altai_build.config import Bootstrap, Config
 from altai_build.errors import AltaiError, BuildFailed, InputError
 from altai_build.ledger import Artefact, Ledger, Record
-from altai_build.model.component import SRPM_RECIPE, Kind
+from altai_build.model.component import SRPM_RECIPE, Component, Kind
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.release import KEY_PREFIX
 from altai_build.model.spec import SourceTag, SpecInfo, archive_source, stamp_changelog, stamp_release
-from altai_build.tools import process, rpmbuild
+from altai_build.tools import rpmbuild
 from altai_build.tools.archive import Part, archiver, write_archive
 from altai_build.tools.files import scratch_directory, sha256_file
 from altai_build.tools.rpmfile import read_made
-from altai_build.tools.spec import SpecText, encode, read_specs
+from altai_build.tools.spec import encode
 from altai_build.tools.superproject import Sourced, Superproject
 from altai_build.workspace import Workspace
 
 AUTHOR = "altai-build <altai-build@localhost>"
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _SYMLINK = "120000"
-_MARK = "ALTAIDIST"  # stands for dist where only rpm can tell where it goes
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,31 @@ class Srpm:
     nevra: str
     key: str
     reused: bool
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that one source package is made from, laid out for rpmbuild in the scratch directory `top`."""
+
+    sourced: Sourced
+    top: Path
+    key: str
+    inputs: tuple[tuple[str, str], ...]
+    macros: Mapping[str, str]
+    arch: str
+    time: int  # of the commit, seconds since the epoch
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A source package that rpmbuild left in a scratch directory; `SrpmMaker.keep` looks at it and takes it over."""
+
+    path: Path
+    key: str
+    inputs: tuple[tuple[str, str], ...]
+    component: Component
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -77,13 +102,28 @@ class SrpmMaker:
         of a first pass, whose release is lower than that of the second. Raises InputError for anything missing or
         unreadable (all missing sources at once), BuildFailed when rpmbuild refuses the spec.
         """
+        with scratch_directory(self.workspace.scratch, "srpms") as scratch:
+            prepared = self.prepare(sourced, scratch, rebuild=rebuild, bootstrap=bootstrap)
+            if isinstance(prepared, Srpm):
+                return prepared
+            kept = self.keep([self.pack(prepared)])[0]
+        if isinstance(kept, AltaiError):
+            raise kept
+        return kept
+
+    def prepare(
+        self, sourced: Sourced, scratch: Path, *, rebuild: int = 0, bootstrap: Bootstrap | None = None
+    ) -> Srpm | Prepared:
+        """The first third of `make`: the package if it is known, else its sources in a folder below `scratch`."""
         started = time.monotonic()
         component = sourced.component
         macros, arch = self.config.macros_for(component.repository)
         macros.update(bootstrap.all_macros if bootstrap else {})
         stamp = f"{self.config.stamp}.{rebuild}" if rebuild else self.config.stamp
         stamp = f"0.bootstrap.{stamp}" if bootstrap else stamp
-        info = self._evaluated(sourced, macros, arch) if sourced.info.unknown else sourced.info
+        info = sourced.info
+        if info.unknown:
+            info = rpmbuild.evaluate(sourced, macros, arch, scratch=self.workspace.scratch)
         files = self._collect(sourced, info)
         parts = self._parts(sourced) if any(file.archive for file in files) else ()
         inputs = self._inputs(sourced, info, files, parts, (macros, arch), stamp)
@@ -95,44 +135,20 @@ class SrpmMaker:
         )
         when = sourced.store.info(component.commit).time
         text = self._stamped(sourced, info, history, when, stamp)
-        with scratch_directory(self.workspace.scratch, "srpm") as scratch:
-            self._lay_out(scratch, sourced, info, files, parts, text, when)
-            made = self._rpmbuild(scratch, sourced, macros, arch, when)
-            return self._keep(made, key, inputs, sourced, time.monotonic() - started)
+        top = Path(tempfile.mkdtemp(prefix="srpm.", dir=scratch))
+        self._lay_out(top, sourced, info, files, parts, text, when)
+        return Prepared(
+            sourced=sourced,
+            top=top,
+            key=key,
+            inputs=tuple(inputs),
+            macros=macros,
+            arch=arch,
+            time=when,
+            seconds=time.monotonic() - started,
+        )
 
     # ---- sources ---------------------------------------------------------------------------------------------
-
-    def _evaluated(self, sourced: Sourced, macros: Mapping[str, str], arch: str) -> SpecInfo:
-        """The spec's content after rpm has expanded it in the sandbox, for tags that cannot be read statically."""
-        info = self._expanded(sourced, macros, arch)
-        if "release" not in sourced.info.unknown:
-            return info
-        # Where dist comes in through a macro, a second expansion with another dist tells where in Release it is.
-        try:
-            marked = self._expanded(sourced, {**macros, "dist": _MARK}, arch)
-        except AltaiError:
-            return info
-        hidden = marked.release if marked.release and _MARK in marked.release else None
-        return replace(info, hidden_dist=hidden.replace(_MARK, "\0", 1) if hidden else None)
-
-    def _expanded(self, sourced: Sourced, macros: Mapping[str, str], arch: str) -> SpecInfo:
-        with scratch_directory(self.workspace.scratch, "spec") as scratch:
-            spec = scratch / posixpath.basename(sourced.component.spec)
-            spec.write_bytes(encode(sourced.text))
-            expanded = rpmbuild.expand(spec, macros, arch)
-        if expanded.returncode != 0:
-            raise _refused(sourced, expanded)
-        place = sourced.component.place
-        answer = read_specs([SpecText(place=place, text=expanded.text)], macros, arch)[0]
-        if isinstance(answer, AltaiError):
-            raise answer
-        if answer.version is None or answer.release is None:
-            raise InputError(
-                f"{sourced.component.name}: {place} has a version or release that nobody knows",
-                why=_unexpanded(expanded.text),
-                todo="define the macro in the spec, or in targets.NAME.macros of repos.yaml",
-            )
-        return answer
 
     def _collect(self, sourced: Sourced, info: SpecInfo) -> list[_File]:
         """Where each source and patch comes from; all that are missing are reported in one error."""
@@ -348,15 +364,16 @@ class SrpmMaker:
             path.chmod(0o644)
             os.utime(path, (when, when))
 
-    def _rpmbuild(
-        self, scratch: Path, sourced: Sourced, macros: Mapping[str, str], arch: str, when: int
-    ) -> Path:
+    def pack(self, prepared: Prepared) -> Packed:
+        """The second third of `make`: rpmbuild, in the sandbox. Raises InputError or BuildFailed."""
+        started = time.monotonic()
+        sourced, top = prepared.sourced, prepared.top
         spec = posixpath.basename(sourced.component.spec)
-        made = rpmbuild.pack(scratch, spec, macros, arch, epoch=when)
+        made = rpmbuild.pack(top, spec, prepared.macros, prepared.arch, epoch=prepared.time)
         if made.returncode != 0:
-            raise _refused(sourced, made)
-        packages = sorted((scratch / "SRPMS").glob("*.src.rpm"))
-        if any((scratch / "SRPMS").glob("*.nosrc.rpm")):
+            raise rpmbuild.refusal(sourced, made)
+        packages = sorted((top / "SRPMS").glob("*.src.rpm"))
+        if any((top / "SRPMS").glob("*.nosrc.rpm")):
             raise InputError(
                 f"the source package of {sourced.component.name} would lack sources: it says NoSource: or NoPatch:",
                 todo=f"take those lines out of {sourced.component.place}: every source is at hand here",
@@ -367,39 +384,54 @@ class SrpmMaker:
                 why=made.complaint,
                 todo="look for what its spec does to %_topdir or %_srcrpmdir",
             )
-        return packages[0]
+        return Packed(
+            path=packages[0],
+            key=prepared.key,
+            inputs=prepared.inputs,
+            component=sourced.component,
+            seconds=round(prepared.seconds + time.monotonic() - started, 3),
+        )
 
-    def _keep(
-        self, made: Path, key: str, inputs: list[tuple[str, str]], sourced: Sourced, seconds: float
-    ) -> Srpm:
-        """Move the package to its place in the workspace, then write it down."""
-        header = read_made([made])[0]
-        artefact = Artefact(file=made.name, sha256=sha256_file(made), size=made.stat().st_size)
-        place = self.workspace.srpms / key
-        place.mkdir(parents=True, exist_ok=True)
-        made.chmod(0o644)
-        descriptor = os.open(made, os.O_RDONLY)
+    def keep(self, packed: Sequence[Packed]) -> list[Srpm | AltaiError]:
+        """The last third of `make`: packages moved to their places in the workspace, then written down.
+
+        All together, because looking at one takes as long as looking at many. Those that are not sound stay behind.
+        """
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(made, place / made.name)
-        component = sourced.component
-        self.ledger.append(
-            Record(
-                kind="srpm",
-                key=key,
-                component=component.name,
-                commit=component.commit,
-                inputs=tuple(inputs),
-                artefacts=(artefact,),
-                seconds=round(seconds, 3),
-                nevra=str(header.nevra),
+            headers = read_made([one.path for one in packed])
+        except AltaiError as error:
+            return [error] if len(packed) == 1 else [answer for one in packed for answer in self.keep([one])]
+        records, kept = [], []
+        for one, header in zip(packed, headers):
+            artefact = Artefact(
+                file=one.path.name, sha256=sha256_file(one.path), size=one.path.stat().st_size
             )
-        )
-        return Srpm(
-            path=place / made.name, sha256=artefact.sha256, nevra=str(header.nevra), key=key, reused=False
-        )
+            place = self.workspace.srpms / one.key
+            place.mkdir(parents=True, exist_ok=True)
+            one.path.chmod(0o644)
+            descriptor = os.open(one.path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            os.replace(one.path, place / one.path.name)
+            nevra = str(header.nevra)
+            records.append(
+                Record(
+                    kind="srpm",
+                    key=one.key,
+                    component=one.component.name,
+                    commit=one.component.commit,
+                    inputs=one.inputs,
+                    artefacts=(artefact,),
+                    seconds=one.seconds,
+                    nevra=nevra,
+                )
+            )
+            path = place / one.path.name
+            kept.append(Srpm(path=path, sha256=artefact.sha256, nevra=nevra, key=one.key, reused=False))
+        self.ledger.append(*records)
+        return [*kept]
 
 
 def _labelled(info: SpecInfo) -> list[tuple[str, SourceTag]]:
@@ -409,27 +441,3 @@ def _labelled(info: SpecInfo) -> list[tuple[str, SourceTag]]:
 
 def _safe_prefix(prefix: str) -> bool:
     return all(is_safe_name(part) for part in prefix.strip("/").split("/"))
-
-
-def _unexpanded(text: str) -> str:
-    """The tags of an expanded spec in which a macro is left."""
-    lines = [line.strip() for line in text.splitlines()]
-    return "\n".join(one for one in lines if one.lower().startswith(("version", "release")) and "%" in one)
-
-
-def _refused(sourced: Sourced, result: process.Result) -> AltaiError:
-    """rpm's own words about a spec, the first error line as the reason; else what happened to the program."""
-    where = sourced.component.place
-    lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "error:" in line]
-    if lines:
-        first = lines[0].partition("error:")[2].strip()
-        return InputError(
-            f"{sourced.component.name}: rpm refuses {sourced.component.spec}: {first}",
-            why=result.complaint,
-            todo=f"mend {where} and commit it",
-        )
-    return BuildFailed(
-        f"{sourced.component.name}: no source package was made: rpm {process.describe_exit(result.returncode)}",
-        why=result.complaint,
-        todo=f"look for a %(...) that does not end in {where}, and for free memory and space",
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bz2
-import gzip
+import fcntl
 import io
 import lzma
 import shutil
@@ -16,11 +16,15 @@ from functools import cache
 from pathlib import Path
 from typing import IO, cast
 
+import deflate
+
 from altai_build.errors import InputError
 from altai_build.tools import process
 from altai_build.tools.objects import ObjectStore
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 20  # bytes that are compressed at once; also what a pipe can hold of what git writes meanwhile
+_GZIP_LEVEL = 5  # of 12: files as small as those of gzip -6
+_F_SETPIPE_SZ = 1031  # fcntl(2); Python has a name for it since 3.10
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Part:
 @cache
 def archiver() -> str:
     """What makes the archives: other versions may lay out or compress the same files in other bytes."""
-    return f"{process.run(['git', '--version']).text.strip()}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
+    git = process.run(["git", "--version"]).text.strip()
+    return f"{git}, deflate {deflate.__version__}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
 
 
 def write_archive(parts: Sequence[Part], *, prefix: str, output: Path) -> None:
@@ -66,13 +71,48 @@ def write_archive(parts: Sequence[Part], *, prefix: str, output: Path) -> None:
 
 def _compressor(name: str, raw: IO[bytes]) -> IO[bytes]:
     if name.endswith((".gz", ".tgz")):
-        # The header's file name and time are left out; both would differ from run to run.
-        return cast("IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6))
+        return cast("IO[bytes]", _Gzip(raw))
     if name.endswith((".bz2", ".tbz2")):
         return bz2.BZ2File(raw, "wb")
     if name.endswith((".xz", ".txz")):
         return lzma.LZMAFile(raw, "wb", preset=6)
     return cast("IO[bytes]", _Borrowed(raw))
+
+
+class _Gzip(io.RawIOBase):
+    """gzip by libdeflate, in less than half of zlib's time and on every processor in the same bytes.
+
+    It compresses whole pieces only, so a file is a row of gzip members (RFC 1952, 2.2), which every reader joins. Their
+    headers hold neither name nor time.
+    """
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._waiting = bytearray()
+        self._empty = True
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        view = memoryview(cast("bytes", data))
+        if not self._waiting and view.nbytes == _CHUNK:  # as they come from git: nothing is copied
+            self._put(view)
+            return view.nbytes
+        self._waiting += view
+        while len(self._waiting) >= _CHUNK:
+            self._put(self._waiting[:_CHUNK])
+            del self._waiting[:_CHUNK]
+        return view.nbytes
+
+    def close(self) -> None:
+        if not self.closed and (self._waiting or self._empty):
+            self._put(self._waiting)
+        super().close()
+
+    def _put(self, piece: memoryview | bytearray) -> None:
+        self._raw.write(deflate.gzip_compress(piece, _GZIP_LEVEL))
+        self._empty = False
 
 
 class _Borrowed(io.RawIOBase):
@@ -108,6 +148,10 @@ def _stream(part: Part, prefix: str, output: IO[bytes]) -> None:
     argv, env = part.store.archive_command(part.commit, prefix, "tar")
     with process.start(argv, env=env) as child:
         assert child.stdout is not None
+        try:
+            fcntl.fcntl(child.stdout, _F_SETPIPE_SZ, _CHUNK)
+        except OSError:
+            pass  # the user's pipes hold as much as they may already (pipe(7)): git waits for us more often
         shutil.copyfileobj(child.stdout, output, _CHUNK)
         _finish(child, argv)
 

@@ -81,6 +81,10 @@ class ObjectStore:
         self.git_dir = git_dir
         self.objects = objects  # the common directory that was borrowed from
         self.origin = origin
+        self._trees: dict[
+            str, tuple[TreeEntry, ...]
+        ] = {}  # by commit; a process for each question would be slow
+        self._commits: dict[str, CommitInfo] = {}
 
     @classmethod
     def borrow(cls, common: Path, *, shadows: Path, origin: str, commit: str) -> ObjectStore:
@@ -128,14 +132,34 @@ class ObjectStore:
         )
         return listed.returncode == 0 and not any(line.startswith("?") for line in listed.text.splitlines())
 
-    def tree(self, commit: str) -> tuple[TreeEntry, ...]:
-        """Every leaf of the commit's tree, gitlinks included, in git's order."""
-        raw = self.run(["ls-tree", "-r", "-z", "--full-tree", require_commit(commit)]).stdout
-        return parse_tree(raw)
+    def has_tree(self, commit: str) -> bool:
+        """True when the commit is here with every folder of its tree."""
+        if commit not in self._trees:
+            listed = self.run(["ls-tree", "-r", "-z", "--full-tree", require_commit(commit)], ok=())
+            if listed.returncode != 0:
+                return False
+            self._trees[commit] = parse_tree(listed.stdout)
+        return True
 
-    def read(self, oids: Iterable[str]) -> list[bytes]:
-        """The contents of blobs, in the order asked for. Raises InputError when one is missing."""
-        wanted = list(oids)
+    def tree(self, commit: str) -> tuple[TreeEntry, ...]:
+        """Every leaf of the commit's tree, gitlinks included, in git's order. Raises InputError if it is not whole."""
+        if not self.has_tree(commit):
+            raise self._incomplete(commit)
+        return self._trees[commit]
+
+    def read(self, oids: Iterable[str], *, commit: str | None = None) -> list[bytes]:
+        """The contents of blobs, in the order asked for. Raises InputError when one is missing.
+
+        With `commit` that is looked up by the way, so that `info` of it costs nothing more.
+        """
+        blobs = list(oids)
+        if commit is None:
+            return self._objects(blobs)
+        raw, *contents = self._objects([require_commit(commit), *blobs])
+        self._commits[commit] = _parse_commit(commit, raw)
+        return contents
+
+    def _objects(self, wanted: Sequence[str]) -> list[bytes]:
         if not wanted:
             return []
         out = self.run(["cat-file", "--batch"], input="".join(f"{oid}\n" for oid in wanted).encode()).stdout
@@ -144,13 +168,16 @@ class ObjectStore:
             end = out.index(b"\n", at)
             words = out[at:end].split()
             if len(words) != 3:
-                raise InputError(
-                    f"the object {oid} is missing in {self.origin}",
-                    todo="the clone is incomplete: run `git fsck` there and fetch again",
-                )
+                raise self._incomplete(oid)
             at = end + 1 + int(words[2]) + 1
             contents.append(out[end + 1 : at - 1])
         return contents
+
+    def _incomplete(self, oid: str) -> InputError:
+        return InputError(
+            f"the object {oid} is missing in {self.origin}, or what belongs to it",
+            todo="the clone is incomplete: run `git fsck` there and fetch again",
+        )
 
     def count(self, commit: str, path: str | None = None) -> int:
         """How many commits are reachable from `commit` (those that touch `path`, when given).
@@ -176,11 +203,9 @@ class ObjectStore:
 
     def info(self, commit: str) -> CommitInfo:
         """Time and subject of a commit, from the object itself: its parents need not be here."""
-        raw = self.run(["cat-file", "commit", require_commit(commit)]).text
-        header, _, message = raw.partition("\n\n")
-        (committer,) = [line for line in header.split("\n") if line.startswith("committer ")]
-        subject = " ".join(message.lstrip("\n").partition("\n\n")[0].split("\n")).strip()
-        return CommitInfo(commit=commit, time=int(committer.split()[-2]), subject=subject)
+        if commit not in self._commits:
+            self.read((), commit=commit)
+        return self._commits[commit]
 
     def log(self, old: str, new: str, path: str | None = None) -> tuple[LogEntry, ...]:
         """The commits that `new` contains and `old` does not, newest first (those that touch `path`, when given)."""
@@ -222,6 +247,13 @@ def _holds_bytes(path: Path, content: bytes) -> bool:
         return path.read_bytes() == content
     except OSError:
         return False
+
+
+def _parse_commit(commit: str, raw: bytes) -> CommitInfo:
+    header, _, message = raw.decode("utf-8", "surrogateescape").partition("\n\n")
+    (committer,) = [line for line in header.split("\n") if line.startswith("committer ")]
+    subject = " ".join(message.lstrip("\n").partition("\n\n")[0].split("\n")).strip()
+    return CommitInfo(commit=commit, time=int(committer.split()[-2]), subject=subject)
 
 
 def parse_tree(raw: bytes) -> tuple[TreeEntry, ...]:

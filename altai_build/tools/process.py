@@ -133,19 +133,34 @@ def run(
     ) as child:
         if limit is not None:
             out, err = _listen(child, timeout, limit, grace)
+            result = _result(child, out, err)
         else:
-            try:
-                out, err = child.communicate(input=input, timeout=timeout)
-            except subprocess.TimeoutExpired:
-                _end({child: grace})
-                out, err = child.communicate()
-                err = (err or b"") + f"\nstopped after {timeout:g} seconds".encode()
-    if _stopping.is_set() and threading.current_thread() is not threading.main_thread():
-        raise KeyboardInterrupt  # what a child that was stopped has said means nothing
-    result = Result(tuple(argv), child.returncode, out or b"", err or b"")
+            result = finish(child, input=input, timeout=timeout, grace=grace)
     if ok and result.returncode not in ok:
         raise ProgramFailed(result)
     return result
+
+
+def finish(
+    child: Child, *, input: bytes | None = None, timeout: float | None = None, grace: float = 0.0
+) -> Result:
+    """Give a started child its input and wait for its end; the arguments are those of `run`, and so is what is raised.
+
+    A child that is to get its input here was started with an `input`, of whatever bytes.
+    """
+    try:
+        out, err = child.communicate(input=input, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        _end({child: grace})
+        out, err = child.communicate()
+        err = (err or b"") + f"\nstopped after {timeout:g} seconds".encode()
+    return _result(child, out, err)
+
+
+def _result(child: Child, out: bytes | None, err: bytes | None) -> Result:
+    if _stopping.is_set() and threading.current_thread() is not threading.main_thread():
+        raise KeyboardInterrupt  # what a child that was stopped has said means nothing
+    return Result(tuple(cast("Sequence[str]", child.args)), child.returncode, out or b"", err or b"")
 
 
 def _listen(child: Child, timeout: float | None, limit: int, grace: float) -> tuple[bytes, bytes]:

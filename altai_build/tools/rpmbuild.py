@@ -6,17 +6,23 @@ import hashlib
 import os
 import posixpath
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from altai_build.errors import AltaiError, BuildFailed, InputError
+from altai_build.model.spec import SpecInfo
 from altai_build.tools import process
 from altai_build.tools.files import make_directory, scratch_directory, sha256_file, take_files
 from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, HostView
+from altai_build.tools.spec import SpecText, encode, read_specs
+from altai_build.tools.superproject import Sourced
 
 # A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not hold up the others.
 READ_SECONDS = 30.0
 PACK_SECONDS = 600.0
 PRINTED = 64 << 20  # bytes; the longest real spec has a hundredth
 CONFIGURATION = Path("/usr/lib/rpm")
+_MARK = "ALTAIDIST"  # stands for dist where only rpm can tell where it goes
 _MACROS = {
     "_topdir": BUILD_DIR,
     "_sourcedir": f"{BUILD_DIR}/SOURCES",
@@ -30,14 +36,31 @@ _MACROS = {
     "use_source_date_epoch_as_buildtime": "1",
     "source_date_epoch_from_changelog": "0",
     "clamp_mtime_to_source_date_epoch": "1",
-    # Readable by EL6, and cheap: what it packs is compressed already.
-    "_source_payload": "w1.gzdio",
     "_source_filedigest_algorithm": "8",
     # Changelogs of old packages are not always UTF-8; refusing them is the target's business.
     "_invalid_encoding_terminates_build": "0",
     "vendor": "%{nil}",
     "packager": "%{nil}",
 }
+
+
+# Endings of files that a second compression would not make smaller.
+_COMPRESSED = (
+    ".gz",
+    ".tgz",
+    ".bz2",
+    ".tbz2",
+    ".xz",
+    ".txz",
+    ".lzma",
+    ".zst",
+    ".zip",
+    ".jar",
+    ".whl",
+    ".gem",
+    ".png",
+)
+_FEW = 1 << 18  # bytes
 
 
 def version() -> str:
@@ -60,13 +83,78 @@ def expand(spec: Path, macros: Mapping[str, str], arch: str) -> process.Result:
         return _run(HostView(writable=home).command(argv), timeout=READ_SECONDS)
 
 
+def evaluate(sourced: Sourced, macros: Mapping[str, str], arch: str, *, scratch: Path) -> SpecInfo:
+    """The spec's content after rpm has expanded it, for tags that cannot be read statically.
+
+    Raises InputError for what rpm refuses or knows as little, BuildFailed where it came to no answer.
+    """
+    info = _expanded(sourced, macros, arch, scratch)
+    if "release" not in sourced.info.unknown:
+        return info
+    # Where dist comes in through a macro, a second expansion with another dist tells where in Release it is.
+    try:
+        marked = _expanded(sourced, {**macros, "dist": _MARK}, arch, scratch)
+    except AltaiError:
+        return info
+    hidden = marked.release if marked.release and _MARK in marked.release else None
+    return replace(info, hidden_dist=hidden.replace(_MARK, "\0", 1) if hidden else None)
+
+
+def _expanded(sourced: Sourced, macros: Mapping[str, str], arch: str, scratch: Path) -> SpecInfo:
+    with scratch_directory(scratch, "spec") as folder:
+        spec = folder / posixpath.basename(sourced.component.spec)
+        spec.write_bytes(encode(sourced.text))
+        expanded = expand(spec, macros, arch)
+    if expanded.returncode != 0:
+        raise refusal(sourced, expanded)
+    place = sourced.component.place
+    answer = read_specs([SpecText(place=place, text=expanded.text)], macros, arch)[0]
+    if isinstance(answer, AltaiError):
+        raise answer
+    if answer.version is None or answer.release is None:
+        raise InputError(
+            f"{sourced.component.name}: {place} has a version or release that nobody knows",
+            why=_unexpanded(expanded.text),
+            todo="define the macro in the spec, or in targets.NAME.macros of repos.yaml",
+        )
+    return answer
+
+
+def _unexpanded(text: str) -> str:
+    """The tags of an expanded spec in which a macro is left."""
+    lines = [line.strip() for line in text.splitlines()]
+    return "\n".join(one for one in lines if one.lower().startswith(("version", "release")) and "%" in one)
+
+
+def refusal(sourced: Sourced, result: process.Result) -> AltaiError:
+    """rpm's own words about a spec, the first error line as the reason; else what happened to the program."""
+    where = sourced.component.place
+    lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "error:" in line]
+    if lines:
+        first = lines[0].partition("error:")[2].strip()
+        return InputError(
+            f"{sourced.component.name}: rpm refuses {sourced.component.spec}: {first}",
+            why=result.complaint,
+            todo=f"mend {where} and commit it",
+        )
+    return BuildFailed(
+        f"{sourced.component.name}: no source package was made: rpm {process.describe_exit(result.returncode)}",
+        why=result.complaint,
+        todo=f"look for a %(...) that does not end in {where}, and for free memory and space",
+    )
+
+
 def pack(top: Path, spec: str, macros: Mapping[str, str], arch: str, *, epoch: int) -> process.Result:
     """Make the source package of SPECS/`spec` below `top`, into SRPMS/ there; `epoch` is its build time, in seconds.
 
-    SOURCES/ and SPECS/ are used up. What the spec runs works in a folder of its own below `top`, and can reach
+    SOURCES/ and SPECS/ are used up. The payload is gzip, which EL6 can read; it only wraps what is compressed already,
+    where there is little else. What the spec runs works in a folder of its own below `top`, and can reach
     nothing else there.
     """
-    argv = ["rpmbuild", "-bs", "--nodeps", f"--target={arch}", *_defines({**_MACROS, **macros})]
+    with os.scandir(top / "SOURCES") as sources:
+        plain = sum(one.stat().st_size for one in sources if not one.name.endswith(_COMPRESSED))
+    payload = {"_source_payload": "w0.gzdio" if plain < _FEW else "w1.gzdio"}
+    argv = ["rpmbuild", "-bs", "--nodeps", f"--target={arch}", *_defines({**_MACROS, **payload, **macros})]
     argv.append(posixpath.join(BUILD_DIR, "SPECS", spec))
     with scratch_directory(top, ".home") as home:
         for name in ("SOURCES", "SPECS"):

@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -59,28 +60,105 @@ def encode(text: str) -> bytes:
 def read_specs(
     specs: Sequence[SpecText], macros: Mapping[str, str], arch: str, *, cache: Path | None = None
 ) -> list[SpecInfo | InputError]:
-    """The static content of each spec, or what is wrong with it, in the order given.
+    """`SpecReader.read` for one batch of specs."""
+    with SpecReader(cache=cache) as reader:
+        return reader.read(specs, macros, arch)
 
-    `macros` are the target's. One child reads all of them, one after another; the spec at which it dies or runs out
-    of time is the culprit, and the next child goes on behind it. What was read is kept in the directory `cache`, by
-    all that it depends on, and not read again.
+
+class SpecReader:
+    """Reads specs in child processes; use as a context manager.
+
+    What was read is kept in the directory `cache`, by all that it depends on, and not read again. Where nothing is kept
+    yet, the first child starts with the block: it gets ready while its work is still being found.
     """
-    if cache is None:
-        return _read_all(specs, macros, arch)
-    common = json.dumps([_FORMAT, _readers(), sorted(macros.items()), arch])
-    places = [
-        cache / hashlib.sha256(f"{common}\n{spec.text}".encode("utf-8", "surrogateescape")).hexdigest()
-        for spec in specs
-    ]
-    known = [_kept(spec, place) for spec, place in zip(specs, places)]
-    missing = [number for number, answer in enumerate(known) if answer is None]
-    fresh = iter(_read_all([specs[number] for number in missing], macros, arch))
-    results = [next(fresh) if answer is None else answer for answer in known]
-    for number in missing:
-        answer = results[number]
-        if isinstance(answer, SpecInfo):  # a fault is looked at anew each time
-            write_whole(places[number], json.dumps(dataclasses.asdict(answer)).encode(), durable=False)
-    return results
+
+    def __init__(self, *, cache: Path | None = None) -> None:
+        self._cache = cache
+        self._stack = ExitStack()
+        self._ready: process.Child | None = None
+
+    def __enter__(self) -> SpecReader:
+        if self._cache is not None and not self._cache.exists():
+            self._ready = self._stack.enter_context(_child_process())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def read(
+        self, specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
+    ) -> list[SpecInfo | InputError]:
+        """The static content of each spec, or what is wrong with it, in the order given.
+
+        `macros` are the target's. One child reads all of them, one after another; the spec at which it dies or runs
+        out of time is the culprit, and the next child goes on behind it.
+        """
+        if self._cache is None:
+            return self._read_all(specs, macros, arch)
+        common = json.dumps([_FORMAT, _readers(), sorted(macros.items()), arch])
+        places = [
+            self._cache
+            / hashlib.sha256(f"{common}\n{spec.text}".encode("utf-8", "surrogateescape")).hexdigest()
+            for spec in specs
+        ]
+        known = [_kept(spec, place) for spec, place in zip(specs, places)]
+        missing = [number for number, answer in enumerate(known) if answer is None]
+        fresh = iter(self._read_all([specs[number] for number in missing], macros, arch))
+        results = [next(fresh) if answer is None else answer for answer in known]
+        for number in missing:
+            answer = results[number]
+            if isinstance(answer, SpecInfo):  # a fault is looked at anew each time
+                write_whole(places[number], json.dumps(dataclasses.asdict(answer)).encode(), durable=False)
+        return results
+
+    def _read_all(
+        self, specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
+    ) -> list[SpecInfo | InputError]:
+        results: list[SpecInfo | InputError] = []
+        while len(results) < len(specs):
+            answers, fate = self._batch(specs[len(results) :], macros, arch)
+            results += [_answer(spec, answer) for spec, answer in zip(specs[len(results) :], answers)]
+            if len(results) < len(specs):
+                results.append(_fatal(specs[len(results)], fate))
+        return results
+
+    def _batch(
+        self, specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
+    ) -> tuple[list[dict[str, Any]], str]:
+        """The answers of one child, as far as it came, and how it ended."""
+        question = {
+            "specs": [spec.text for spec in specs],
+            "macros": dict(macros),
+            "arch": arch,
+            "seconds": SECONDS,
+        }
+        child = self._ready or self._stack.enter_context(_child_process())
+        self._ready = None
+        result = process.finish(child, input=json.dumps(question).encode())
+        lines = result.stdout.split(b"\n")[
+            :-1
+        ]  # what follows the last line end is half an answer, or nothing
+        answers: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        last = result.complaint.rpartition("\n")[2]
+        return answers, process.describe_exit(result.returncode) + (f": {last}" if last else "")
+
+
+def _fatal(spec: SpecText, fate: str) -> InputError:
+    return InputError(
+        f"{spec.place} cannot be parsed",
+        why=f"reading it may take {SECONDS} s of CPU and {MEMORY >> 30} GiB of memory; its reader {fate}",
+        todo="look for a macro that expands without end",
+    )
+
+
+def _child_process() -> AbstractContextManager[process.Child]:
+    """A child of ours that waits for its question."""
+    return process.start(
+        [sys.executable, "-I", "-m", "altai_build.tools.spec"],
+        # norpm reads ~/.rpmmacros; what a user's home says must not change what a spec says
+        env={"HOME": "/nonexistent"},
+        input=b"",
+    )
 
 
 def _kept(spec: SpecText, place: Path) -> SpecInfo | InputError | None:
@@ -111,45 +189,6 @@ def _readers() -> list[object]:
     return found
 
 
-def _read_all(specs: Sequence[SpecText], macros: Mapping[str, str], arch: str) -> list[SpecInfo | InputError]:
-    results: list[SpecInfo | InputError] = []
-    while len(results) < len(specs):
-        answers, fate = _batch(specs[len(results) :], macros, arch)
-        results += [_answer(spec, answer) for spec, answer in zip(specs[len(results) :], answers)]
-        if len(results) < len(specs):
-            results.append(
-                InputError(
-                    f"{specs[len(results)].place} cannot be parsed",
-                    why=f"reading it may take {SECONDS} s of CPU and {MEMORY >> 30} GiB of memory; its reader {fate}",
-                    todo="look for a macro that expands without end",
-                )
-            )
-    return results
-
-
-def _batch(
-    specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
-) -> tuple[list[dict[str, Any]], str]:
-    """The answers of one child, as far as it came, and how it ended."""
-    question = {
-        "specs": [spec.text for spec in specs],
-        "macros": dict(macros),
-        "arch": arch,
-        "seconds": SECONDS,
-    }
-    child = process.run(
-        [sys.executable, "-I", "-m", "altai_build.tools.spec"],
-        # norpm reads ~/.rpmmacros; what a user's home says must not change what a spec says
-        env={"HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"},
-        input=json.dumps(question).encode(),
-        ok=(),
-    )
-    lines = child.stdout.split(b"\n")[:-1]  # what follows the last line end is half an answer, or nothing
-    answers: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    last = child.complaint.rpartition("\n")[2]
-    return answers, process.describe_exit(child.returncode) + (f": {last}" if last else "")
-
-
 def _answer(spec: SpecText, answer: dict[str, Any]) -> SpecInfo | InputError:
     if answer.get("foreign"):
         return NotASpec(
@@ -170,6 +209,9 @@ def _answer(spec: SpecText, answer: dict[str, Any]) -> SpecInfo | InputError:
 
 def _child() -> None:
     """Read the question on stdin, print one answer a line; limits are set before anything hostile is looked at."""
+    _system_macros(
+        os.uname().machine
+    )  # mostly the one that is asked for, and read while nothing is asked yet
     question = json.loads(sys.stdin.buffer.read())
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for text in question["specs"]:

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from altai_build.errors import InputError
@@ -106,7 +107,7 @@ class Superproject(Revisions):
             return {}
         return read_gitmodules(self.store(commit), commit)
 
-    @property
+    @cached_property
     def remote(self) -> str | None:
         """The URL of origin, without a password; None when there is none."""
         found = git.git(["config", "--get", "remote.origin.url"], directory=self.path, ok=(0, 1))
@@ -191,7 +192,7 @@ class Superproject(Revisions):
         if common is None or common == self.common or git.is_shallow(common):
             return None
         store = ObjectStore.borrow(common, shadows=self.state / "shadows", origin=str(place), commit=commit)
-        whole = store.has(commit) and (store.has_content(commit) if objects.is_partial(common) else True)
+        whole = store.has_tree(commit) and (store.has_content(commit) if objects.is_partial(common) else True)
         return store if whole else None
 
     def _fetchable(self, submodule: Submodule) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from altai_build.errors import InputError
 from altai_build.tools import process
 from altai_build.tools.objects import ObjectStore, without_password
 from altai_build.tools.superproject import read_gitmodules
@@ -74,3 +75,25 @@ def test_no_part_of_a_password_is_shown(url: str) -> None:
 
 def test_a_path_with_an_at_sign_is_left_as_it_is() -> None:
     assert without_password("https://h/a@b.git") == "https://h/a@b.git"
+
+
+def test_one_process_tells_a_commit_and_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = Repo(tmp_path / "repo")
+    commit = repo.commit({"a": "1\n", "b": "2\n"})
+    store = ObjectStore.borrow(repo.path / ".git", shadows=tmp_path / "s", origin="a test", commit=commit)
+    oids = [entry.oid for entry in store.tree(commit)]
+    assert store.read(oids, commit=commit) == [b"1\n", b"2\n"]
+    monkeypatch.setattr(process, "run", None)  # nothing is run any more
+    assert store.info(commit).time == int(repo.git("show", "--no-patch", "--format=%ct", commit))
+    assert store.has_tree(commit) and len(store.tree(commit)) == 2
+
+
+def test_a_clone_that_lacks_a_folder_of_the_commit_does_not_have_it(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "repo")
+    commit = repo.commit({"folder/file": "1\n"})
+    tree = repo.git("rev-parse", f"{commit}:folder")
+    (repo.path / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    store = ObjectStore.borrow(repo.path / ".git", shadows=tmp_path / "s", origin="a test", commit=commit)
+    assert store.has(commit) and not store.has_tree(commit)
+    with pytest.raises(InputError, match="git fsck"):
+        store.tree(commit)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from altai_build.errors import InputError
 from altai_build.model.spec import SpecInfo
 from altai_build.tools import process
 from altai_build.tools import spec as reader
-from altai_build.tools.spec import NotASpec, SpecText, decode, encode, read_specs
+from altai_build.tools.spec import NotASpec, SpecReader, SpecText, decode, encode, read_specs
 
 HEAD = "Name: focus\nVersion: 1.0\nRelease: 3%{?dist}\nSummary: x\nLicense: x\n"
 
@@ -214,18 +216,42 @@ def test_a_bomb_harms_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "a macro that expands without end" in answer.todo
 
 
-def test_many_specs_are_read_by_one_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[process.Child]:
+    """The children that were started."""
+    children: list[process.Child] = []
 
-    def run(argv: Sequence[str], **options: Any) -> process.Result:
-        calls.append(argv)
-        return original(argv, **options)
+    @contextmanager
+    def start(argv: Sequence[str], **options: Any) -> Iterator[process.Child]:
+        with original(argv, **options) as child:
+            children.append(child)
+            yield child
 
-    original = process.run
-    monkeypatch.setattr(process, "run", run)
+    original = process.start
+    monkeypatch.setattr(process, "start", start)
+    return children
+
+
+def test_many_specs_are_read_by_one_child(started: list[process.Child]) -> None:
     assert len([one for one in answers(*[HEAD] * 300) if isinstance(one, SpecInfo)]) == 300
-    assert len(calls) == 1
-    assert read_specs([], {}, "x86_64") == [] and len(calls) == 1
+    assert len(started) == 1
+    assert read_specs([], {}, "x86_64") == [] and len(started) == 1
+
+
+def test_the_child_gets_ready_where_nothing_is_kept_yet(tmp_path: Path, started: list[process.Child]) -> None:
+    spec = SpecText(place="one.spec", text=HEAD)
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        assert len(started) == 1, "it waits for the question"
+        (answer,) = reader.read([spec], {}, "x86_64")
+        assert isinstance(answer, SpecInfo) and len(started) == 1
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        assert reader.read([spec], {}, "x86_64") == [answer] and len(started) == 1
+
+
+def test_a_child_that_nobody_asked_is_ended(tmp_path: Path, started: list[process.Child]) -> None:
+    with SpecReader(cache=tmp_path / "cache"):
+        pass
+    assert [child.returncode for child in started] == [-signal.SIGKILL]
 
 
 def test_a_users_own_macros_have_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,110 @@
+"""The line on which source packages are made: nothing is lost on it, whatever happens to one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from altai_build.config import load_config
+from altai_build.model.plan import Status
+from altai_build.pipeline.run import Run
+from altai_build.pipeline.srpms import Sourcing, make_srpms
+from altai_build.stages.srpm import Packed, Prepared, Srpm, SrpmMaker
+from altai_build.tools.progress import Story
+from altai_build.workspace import Workspace
+from tests.kit.superprojects import World, make_files, make_spec
+
+REPOS = """\
+project: p
+targets: {t: {mock_config: m, arch: x86_64, macros: {dist: .x}}}
+keys: {k: {file: k, signs: true}}
+repositories: {r: {source: superproject, target: t, key: k}}
+release: {baseurl: "http://localhost/p"}
+"""
+NAMES = [f"c{number}" for number in range(12)]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    for name in NAMES:
+        world.component(f"repos/{name}", make_files(name))
+    world.pin({"repos.yaml": REPOS})
+    (world.super.path / "repos.yaml").write_text(REPOS)
+    return world
+
+
+def run(world: World, jobs: int) -> Run:
+    return Run(
+        config=load_config(world.super.path / "repos.yaml"),
+        workspace=Workspace(world.folder / f"ws{jobs}"),
+        jobs=jobs,
+        builder="chroot",
+        story=Story(quiet=True),
+    )
+
+
+def outcomes(sourcing: Sourcing) -> dict[str, Status]:
+    return {row.component: row.status for row in sourcing.rows}
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_refused_spec_does_not_stop_the_line(world: World, jobs: int) -> None:
+    wrong = make_spec("c3").replace("%prep", "%if\n%prep")
+    world.component("repos/c3", {"c3.spec": wrong})
+    world.component("repos/c5", {"c5.spec": make_spec("c5", source="gone.patch")})
+    world.pin()
+    found = outcomes(make_srpms(run(world, jobs), "HEAD", ()))
+    failed = {name for name, status in found.items() if status is Status.FAILED}
+    assert failed == {"c3", "c5"}
+    assert all(found[name] is Status.BUILT for name in NAMES if name not in failed)
+
+
+@pytest.mark.parametrize("station", ["prepare", "pack", "keep"])
+def test_a_fault_of_the_machine_ends_the_line_and_leaves_no_scratch(
+    world: World, station: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(SrpmMaker, station, fail)
+    at_work = run(world, 1)
+    with pytest.raises(OSError, match="No space left"):
+        make_srpms(at_work, "HEAD", ())
+    assert list(at_work.workspace.scratch.iterdir()) == []
+
+
+def test_damaged_ones_are_named_and_the_others_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = SrpmMaker.pack
+
+    def pack(self: SrpmMaker, prepared: Prepared) -> Packed:
+        packed = original(self, prepared)
+        if packed.component.name == "c7":
+            packed.path.write_bytes(packed.path.read_bytes()[:-9])
+        return packed
+
+    monkeypatch.setattr(SrpmMaker, "pack", pack)
+    at_work = run(world, 2)
+    sourcing = make_srpms(at_work, "HEAD", ())
+    found = outcomes(sourcing)
+    assert found.pop("c7") is Status.FAILED
+    assert set(found.values()) == {Status.BUILT}
+    assert all(at_work.ledger.latest("srpm", name) for name in found)
+    assert at_work.ledger.latest("srpm", "c7") is None
+
+
+def test_the_line_and_a_single_package_make_the_same_bytes(world: World) -> None:
+    sourcing = make_srpms(run(world, 2), "HEAD", ())
+    alone = run(world, 1)
+    (sourced, srpm), *_ = sourcing.made
+    maker = SrpmMaker(
+        superproject=alone.superproject,
+        config=alone.config,
+        workspace=alone.workspace,
+        ledger=alone.ledger,
+        rpm_version=sourcing.maker.rpm_version,
+    )
+    made = maker.make(sourced)
+    assert isinstance(made, Srpm) and not made.reused
+    assert (made.key, made.path.read_bytes()) == (srpm.key, srpm.path.read_bytes())
