@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError
@@ -40,11 +41,20 @@ def make_srpms(run: Run, revision: str, names: Sequence[str]) -> Sourcing:
     Raises InputError for a name that no component has.
     """
     run.workspace.prepare()
-    discovery = choose(
-        discover(run.superproject, run.config, revision, jobs=run.jobs, cache=run.workspace.cache / "specs"),
-        names,
+    return make_srpms_of(run, _discover_named(run, revision, names))
+
+
+def _discover_named(run: Run, revision: str, names: Sequence[str]) -> Discovery:
+    """The named components; the others are looked at only where a name may be that of one's package."""
+    look = partial(
+        discover, run.superproject, run.config, revision, jobs=run.jobs, cache=run.workspace.cache / "specs"
     )
-    return make_srpms_of(run, discovery)
+    if names:
+        try:
+            return choose(look(only=names), names)
+        except InputError:
+            pass
+    return choose(look(), names)
 
 
 def make_srpms_of(run: Run, discovery: Discovery, *, version: str | None = None) -> Sourcing:
@@ -200,10 +210,16 @@ def choose(discovery: Discovery, names: Sequence[str]) -> Discovery:
             todo="`altai-build plan` lists the components; a name, its path or its package's name will do",
         )
     wanted = set(names)
+    own = {name for one in discovery.sourced for name in (one.component.name, one.component.path)}
+    of_packages = wanted - own  # a package's name counts where no component is called that
     return Discovery(
         commit=discovery.commit,
         time=discovery.time,
-        sourced=tuple(one for one in discovery.sourced if wanted & _names(one)),
+        sourced=tuple(
+            one
+            for one in discovery.sourced
+            if wanted & {one.component.name, one.component.path} or one.info.name in of_packages
+        ),
         left_out=tuple(out for out in discovery.left_out if wanted & {out.name, out.path}),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,12 +58,21 @@ class _Unit:
 
 
 def discover(
-    superproject: Superproject, config: Config, revision: str, *, jobs: int, cache: Path | None = None
+    superproject: Superproject,
+    config: Config,
+    revision: str,
+    *,
+    jobs: int,
+    cache: Path | None = None,
+    only: Collection[str] = (),
 ) -> Discovery:
     """Find and read the specs of all components pinned by a revision; a faulty component does not hide the others.
 
-    `cache` is a directory that keeps what was read of specs.
+    `cache` is a directory that keeps what was read of specs. With `only` none is looked at but those whose names could
+    be among these names or paths, and those whose names could be the same.
     """
+    lasts = {name.rpartition("/")[2] for name in only}
+    wanted: Callable[[str], bool] = lambda path: not lasts or path.rpartition("/")[2] in lasts  # noqa: E731
     commit = superproject.resolve(revision)
     store = superproject.store(commit)
     settings = config.superproject
@@ -71,11 +80,11 @@ def discover(
     with SpecReader(cache=cache) as reader, ThreadPoolExecutor(max(1, jobs)) as pool:
         tree = store.tree(commit)
         submodules = superproject.submodules(commit, tree, settings.components)
-        if settings.root:
+        if settings.root and any(wanted(spec[: -len(".spec")]) for spec in _root_specs(tree)):
             looked += _root_unit(superproject, config, store, tree, commit)
         look: Callable[[Submodule], _Unit | LeftOut] = lambda one: _submodule_unit(superproject, config, one)  # noqa: E731
-        looked += pool.map(look, submodules)
-        looked += _folder_units(superproject, config, store, tree, commit)
+        looked += pool.map(look, [one for one in submodules if wanted(one.link.path)])
+        looked += _folder_units(superproject, config, store, tree, commit, wanted)
         sourced, left_out = _read(config, looked, reader, pool)
     return Discovery(
         commit=commit, time=store.info(commit).time, sourced=tuple(sourced), left_out=tuple(left_out)
@@ -157,7 +166,12 @@ def _spec_levels(tree: Sequence[TreeEntry]) -> list[tuple[str, ...]]:
 
 
 def _folder_units(
-    superproject: Superproject, config: Config, store: ObjectStore, tree: tuple[TreeEntry, ...], commit: str
+    superproject: Superproject,
+    config: Config,
+    store: ObjectStore,
+    tree: tuple[TreeEntry, ...],
+    commit: str,
+    wanted: Callable[[str], bool],
 ) -> list[_Unit | LeftOut]:
     """The folders of each `source: specs` repository, as they are in the superproject's commit."""
     units: list[_Unit | LeftOut] = []
@@ -178,7 +192,7 @@ def _folder_units(
                 if entry.path.startswith(f"{inside}/")
             }
         )
-        for name in folders:
+        for name in filter(wanted, folders):
             folder = f"{inside}/{name}"
             specs = tuple(
                 e.path

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from tests.kit.cli import altai_build
+from tests.kit.git import Repo
 from tests.kit.superprojects import World, make_files
+
+REPOS = """\
+project: p
+targets: {t: {mock_config: m, arch: x86_64, macros: {dist: .x}}}
+keys: {k: {file: k, signs: true}}
+repositories: {r: {source: superproject, target: t, key: k}}
+release: {baseurl: 'http://localhost/p'}
+"""
 
 
 @pytest.fixture
@@ -63,11 +72,7 @@ def test_another_commit_or_definition_is_another_question(world: World) -> None:
     assert statuses(srpm(world)[0]) == {"one": "built", "two": "reused", "bare": "skipped"}
     assert statuses(srpm(world, "--rev", "HEAD^")[0]) == {"one": "reused", "two": "reused", "bare": "skipped"}
     assert srpm(world, "--rev", "HEAD^")[0]["one"]["srpm"] == rows["one"]["srpm"]
-    (world.super.path / "repos.yaml").write_text(
-        "project: p\ntargets: {t: {mock_config: m, arch: x86_64, macros: {dist: .x}}}\n"
-        "keys: {k: {file: k, signs: true}}\nrepositories: {r: {source: superproject, target: t, key: k}}\n"
-        "release: {baseurl: 'http://localhost/p'}\n"
-    )
+    (world.super.path / "repos.yaml").write_text(REPOS)
     rows, _ = srpm(world)
     assert statuses(rows) == {"one": "built", "two": "built", "bare": "skipped"}
     assert rows["two"]["nevra"].endswith(".x.src")
@@ -88,3 +93,37 @@ def test_specs_are_read_once(world: World) -> None:
     """Named components are asked for past the kept answer; their specs are not read again."""
     assert "python" in " ".join(srpm(world, "one")[1])
     assert "python" not in " ".join(srpm(world, "one")[1])
+
+
+def test_a_named_component_is_made_without_a_look_at_the_others(world: World) -> None:
+    _, run = srpm(world, "one")
+    assert run.count("rpmbuild") == 1  # which version it is
+    whole = srpm(world)[1]
+    assert run.count("git") < whole.count("git")
+    gone = world.components["repos/two"].path
+    gone.rename(gone.with_name("elsewhere"))
+    world.component("repos/one", {"README": "more"})
+    world.pin(two=40 * "2")
+    rows, _ = srpm(world, "one")
+    assert statuses(rows) == {"one": "built"}
+
+
+def test_components_of_one_name_are_told_apart_by_path(world: World) -> None:
+    world.components["more/one"] = Repo(world.folder / "other")
+    world.urls["more/one"] = "../other"
+    world.component("more/one", make_files("three"))
+    world.pin()
+    (world.super.path / "repos.yaml").write_text(REPOS + "superproject: {components: [repos, more]}\n")
+    assert set(srpm(world, "repos/one")[0]) == {"repos/one"}
+    assert set(srpm(world)[0]) == {"repos/one", "more/one", "two", "bare"}
+
+
+def test_a_packages_name_will_do_where_no_component_is_called_that(world: World) -> None:
+    world.component(
+        "repos/three", {"three.spec": make_files("one-package")["one-package.spec"], "README": ""}
+    )
+    world.pin()
+    assert set(srpm(world, "one-package")[0]) == {"three"}
+    world.component("repos/one-package", make_files("four"))
+    world.pin()
+    assert set(srpm(world, "one-package")[0]) == {"one-package"}
