@@ -111,7 +111,7 @@ def _libraries() -> Checkup:
             check="python libraries",
             status=Health.MISSING,
             found=f"cannot import {', '.join(missing)}",
-            todo="run scripts/setup; the rpm bindings come from the system (python3-rpm) through the shim `rpm`",
+            todo="run scripts/setup; the rpm bindings come from the system (python3-rpm)",
             exit_code=4,
         )
     return Checkup(check="python libraries", status=Health.OK, found="all can be imported")

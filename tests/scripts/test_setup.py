@@ -29,10 +29,8 @@ def checkout() -> Iterator[Path]:
     for name in ("scripts/setup", "scripts/lib.sh", "setup.cfg", "pyproject.toml"):
         shutil.copy2(ROOT / name, place / "first" / name)
     lock = (ROOT / "requirements.lock").read_text()
-    blocks = re.findall(
-        r"^(?:setuptools|rpm|solv|createrepo-c)==.*\\\n(?:    --hash=.*\n)+", lock, re.MULTILINE
-    )
-    assert len(blocks) >= 4
+    blocks = re.findall(r"^(?:setuptools|solv|createrepo-c)==.*\\\n(?:    --hash=.*\n)+", lock, re.MULTILINE)
+    assert len(blocks) >= 3
     (place / "first" / "requirements.lock").write_text("".join(blocks))
     yield place / "first"
     shutil.rmtree(place)
@@ -56,7 +54,11 @@ def setup(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def assert_works(checkout: Path) -> None:
-    program = "import rpm, solv, createrepo_c, altai_build; print(altai_build.__file__)"
+    # The bindings are the system's own: no search for them, with Pythons as children, comes first.
+    program = (
+        "import sys, rpm; assert 'subprocess' not in sys.modules; "
+        "import solv, createrepo_c, altai_build; print(altai_build.__file__)"
+    )
     where = subprocess.run(
         [checkout / ".venv/bin/python", "-I", "-c", program],
         stdin=subprocess.DEVNULL,
