@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 import time
@@ -69,6 +71,13 @@ def assert_works(checkout: Path) -> None:
     assert where == f"{checkout}/altai_build/__init__.py\n"
     script = (checkout / ".venv/bin/altai-build").read_text().splitlines()
     assert script[0] == f"#!{checkout}/.venv/bin/python"
+    assert_bytecode_is_fresh(checkout)
+
+
+def assert_bytecode_is_fresh(checkout: Path) -> None:
+    for source in (checkout / "altai_build").rglob("*.py"):
+        head = Path(importlib.util.cache_from_source(str(source))).read_bytes()[:16]
+        assert struct.unpack("<8xII", head) == (int(source.stat().st_mtime), source.stat().st_size), source
 
 
 def test_two_at_once_over_a_half_made_one_then_again_then_moved_and_broken(checkout: Path) -> None:
@@ -87,10 +96,14 @@ def test_two_at_once_over_a_half_made_one_then_again_then_moved_and_broken(check
     assert sorted("waiting for another scripts/setup" in text for text in told) == [False, True]
     assert_works(checkout)
 
+    source = checkout / "altai_build" / "errors.py"
+    source.write_text(source.read_text() + "\n# changed\n")
+    os.utime(source, (1, 1))
     begin = time.monotonic()
     again = setup(checkout)
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     assert time.monotonic() - begin < 10
+    assert_bytecode_is_fresh(checkout)
 
     moved = checkout.rename(checkout.with_name("second"))
     (moved / ".venv/bin/python").unlink()
