@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +16,8 @@ import click
 from altai_build.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from altai_build.config import Config, SuperprojectSettings
     from altai_build.pipeline.run import Run
     from altai_build.workspace import Workspace
@@ -26,17 +27,19 @@ CONFIG_NAME = "repos.yaml"
 
 @dataclass(frozen=True)
 class App:
-    """The options given before the verb."""
+    """The options given before the verb; places are text, for loading pathlib takes longer than git's answer."""
 
-    directory: Path
-    config_file: Path | None
-    workspace_dir: Path | None
+    directory: str
+    config_file: str | None
+    workspace_dir: str | None
     jobs: int
     builder: str
     quiet: bool
 
     def config(self, *, needed: bool = True) -> Config:
         """The release definition. Raises InputError when there is none and the verb cannot do without."""
+        from pathlib import Path
+
         from altai_build.config import default_config, load_config
 
         path = self.config_path
@@ -44,59 +47,75 @@ class App:
             return self._at_superproject(load_config(path))
         if needed:
             raise InputError(
-                f"there is no {CONFIG_NAME} in {self.directory.resolve()}",
+                f"there is no {CONFIG_NAME} in {self.directory}",
                 why="this verb has to know targets, keys and repositories",
                 todo="write one (docs/repos-yaml.md shows how), name it with --config, or go there with -C DIR",
             )
-        return default_config(self.directory)
+        return default_config(Path(self.directory))
 
     def place(self) -> SuperprojectSettings:
         """Where the superproject is, as `config` would say, at a fraction of its time; no other part is looked at."""
         from altai_build.config.place import default_place, read_place
 
-        path = self.config_path
-        return (
-            default_place(self.directory)
-            if path is None
-            else self._found(read_place(path), path.resolve().parent)
-        )
+        file = self._definition
+        if file is None:
+            return default_place(self.directory)
+        return self._found(read_place(file), os.path.dirname(os.path.realpath(file)))
 
     def _at_superproject(self, config: Config) -> Config:
-        settings = self._found(config.superproject, config.root)
+        from pathlib import Path
+
+        settings = self._found(config.superproject, str(config.root))
         if settings is config.superproject:
             return config
         repositories = {  # folders of specs are the superproject's, wherever its definition is kept
             name: one
             if one.path is None
-            else dataclasses.replace(one, path=self.directory / os.path.relpath(one.path, config.root))
+            else dataclasses.replace(one, path=Path(self._here(one.path, config.root)))
             for name, one in config.repositories.items()
         }
         return dataclasses.replace(config, superproject=settings, repositories=repositories)
 
-    def _found(self, settings: SuperprojectSettings, root: Path) -> SuperprojectSettings:
+    def _found(self, settings: SuperprojectSettings, root: str) -> SuperprojectSettings:
         """superproject.path starts at the file's own folder, or, where that leads to no repository, here.
 
         So one definition kept outside can be used on several clones: -C CLONE --config FILE.
         """
-        from altai_build.tools.git import common_directory
+        from altai_build.tools.git import git_directory
 
-        here = self.directory / os.path.relpath(settings.path, root)
-        if common_directory(settings.path) is None and common_directory(here) is not None:
-            return dataclasses.replace(settings, path=here)
+        here = self._here(settings.place, root)
+        if git_directory(settings.place) is None and git_directory(here) is not None:
+            return dataclasses.replace(settings, place=here)
         return settings
+
+    def _here(self, place: str | Path, root: str | Path) -> str:
+        """Where a place below the definition's folder would be below this directory."""
+        from altai_build.config.place import below
+
+        return below(self.directory, os.path.relpath(place, root))
 
     @property
     def config_path(self) -> Path | None:
         """The file of the release definition; None when none is named and none is in the directory."""
-        path = self.config_file or self.directory / CONFIG_NAME
-        return path if self.config_file is not None or path.exists() else None
+        from pathlib import Path
+
+        file = self._definition
+        return Path(file) if file is not None else None
+
+    @property
+    def _definition(self) -> str | None:
+        file = self.config_file or os.path.join(self.directory, CONFIG_NAME)
+        return file if self.config_file is not None or os.path.exists(file) else None
 
     def workspace(self) -> Workspace:
         """Where the run keeps things: what --workspace names, else a place beside the definition."""
+        from pathlib import Path
+
         from altai_build.workspace import Workspace, default_workspace
 
         path = self.config_path
-        root = self.workspace_dir or default_workspace(path.resolve().parent if path else self.directory)
+        beside = path.resolve().parent if path else Path(self.directory)
+        root = Path(self.workspace_dir) if self.workspace_dir else default_workspace(beside)
         return Workspace(root.absolute())
 
     def run(self, config: Config, *, dependants: str | None = None) -> Run:

@@ -24,7 +24,7 @@ def changed(app: App, old: str | None, new: str | None, as_json: bool) -> None:
       altai-build changed v1.0.1 HEAD --json
     """
     place = app.place()
-    rows = Revisions(place.path).changed(old, new, place.components)
+    rows = Revisions(place.place).changed(old, new, place.components)
     if as_json:
         print_json(rows)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from altai_build.cli.app import App, json_option, print_json, print_table
@@ -28,7 +30,7 @@ def doctor(app: App, as_json: bool) -> int:
         config = app.config(needed=False)
     except AltaiError as error:
         fault = error
-    run = app.run(config or default_config(app.directory))
+    run = app.run(config or default_config(Path(app.directory)))
     checks = examine(config, fault, run.workspace)
     if as_json:
         print_json([{key: value for key, value in vars(one).items() if key != "exit_code"} for one in checks])

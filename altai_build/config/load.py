@@ -56,7 +56,7 @@ def default_config(root: Path) -> Config:
         project=root.name,
         file=None,
         root=root,
-        superproject=default_place(root),
+        superproject=default_place(str(root)),
     )
 
 
@@ -67,7 +67,7 @@ def load_config(path: Path) -> Config:
     root = path.resolve().parent
     top = Node(tree, "", faults).known(_TOP, needed=("project", "targets", "keys", "repositories", "release"))
     project = top.child("project").text(check=_plain_name)
-    superproject = superproject_of(top.child("superproject"), root)
+    superproject = superproject_of(top.child("superproject"), str(root))
     targets = {name: _target(name, node) for name, node in top.child("targets").items("target")}
     keys = {name: _key(name, node, root) for name, node in top.child("keys").items("key")}
     repositories = {

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
 from altai_build.model.gitlink import DEFAULT_FOLDERS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from altai_build.config.reader import Node
 
 # The form that is mostly written, in plain words: loading a YAML reader for it would take longer than git does.
-_PLAIN = rb"superproject: \{path: (\.|[a-z][a-z/-]*), components: \[([a-z/-]+(?:, [a-z/-]+)*)\], root: (true|false)\}"
+_PLAIN = (
+    rb"superproject: \{path: (\.|[a-z][a-z-]*(?:/[a-z-]+)*), "
+    rb"components: \[([a-z/-]+(?:, [a-z/-]+)*)\], root: (true|false)\}"
+)
 _SIZE = 1 << 16  # bytes; in a larger file the form would not be found at its end, and YAML decides
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # are no text in YAML 1.1
 
@@ -23,19 +28,26 @@ _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # are no
 class SuperprojectSettings:
     """The git repository that pins the components."""
 
-    path: Path
+    place: str  # its folder: text, for loading pathlib takes longer than git's answer to a quick verb
     components: tuple[str, ...]  # folders of the superproject whose gitlinks are components
     root: bool  # the superproject's own spec is a component too
 
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        from pathlib import Path
 
-def default_place(root: Path) -> SuperprojectSettings:
+        return Path(self.place)
+
+
+def default_place(root: str) -> SuperprojectSettings:
     """What holds where repos.yaml says nothing, or is not."""
-    return SuperprojectSettings(path=root, components=DEFAULT_FOLDERS, root=True)
+    return SuperprojectSettings(place=root, components=DEFAULT_FOLDERS, root=True)
 
 
-def read_place(path: Path) -> SuperprojectSettings:
+def read_place(path: str | Path) -> SuperprojectSettings:
     """The `superproject` part of a definition, without a look at the rest. Raises InputError with its faults."""
-    root = path.resolve().parent
+    root = os.path.dirname(os.path.realpath(path))
     if plain := _plain(path, root):
         return plain
     from altai_build.config.reader import Faults, Node, parse_yaml, read_limited
@@ -48,7 +60,7 @@ def read_place(path: Path) -> SuperprojectSettings:
     return settings
 
 
-def _plain(path: Path, root: Path) -> SuperprojectSettings | None:
+def _plain(path: str | Path, root: str) -> SuperprojectSettings | None:
     try:
         with open(path, "rb") as stream:
             data = stream.read(_SIZE)
@@ -64,20 +76,27 @@ def _plain(path: Path, root: Path) -> SuperprojectSettings | None:
     place, folders = match[1].decode(), tuple(match[2].decode().split(", "))
     if _WORDS & {place, *folders} or any(inner_path(folder) for folder in folders):
         return None
-    return SuperprojectSettings(path=root / place, components=folders, root=match[3] == b"true")
+    return SuperprojectSettings(place=below(root, place), components=folders, root=match[3] == b"true")
 
 
-def superproject_of(node: Node, root: Path) -> SuperprojectSettings:
+def superproject_of(node: Node, root: str) -> SuperprojectSettings:
     """The settings that a `superproject` node gives; faults go where its faults go."""
+    from pathlib import Path
+
     if node.value is not None:
         node = node.known(("path", "components", "root"))
     folders = node.child("components").texts(check=inner_path)
     default = default_place(root)
     return SuperprojectSettings(
-        path=root / node.child("path").text("."),
+        place=str(Path(root) / node.child("path").text(".")),
         components=folders if node.has("components") else default.components,
         root=node.child("root").flag(default.root),
     )
+
+
+def below(root: str, place: str) -> str:
+    """A relative place as seen from a folder."""
+    return root if place == "." else os.path.join(root, place)
 
 
 def inner_path(value: str) -> str | None:

@@ -60,7 +60,7 @@ def load_yaml(path: Path, *, limit: int = _SIZE_LIMIT) -> Any:
     return parse_yaml(read_limited(path, limit=limit), str(path))
 
 
-def read_limited(path: Path, *, limit: int = _SIZE_LIMIT) -> bytes:
+def read_limited(path: str | Path, *, limit: int = _SIZE_LIMIT) -> bytes:
     """The bytes of a file; raises InputError when it cannot be read or has more than `limit`."""
     try:
         with open(path, "rb") as stream:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from altai_build.tools import process
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Replacement refs would let a clone show other content than the pinned commit has (git-replace(1)).
 READING = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
@@ -14,7 +19,7 @@ READING = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMIN
 def git(
     arguments: Sequence[str],
     *,
-    directory: Path,
+    directory: str | Path,
     env: Mapping[str, str] | None = None,
     input: bytes | None = None,
     ok: Sequence[int] = (0,),
@@ -30,24 +35,50 @@ def git(
     )
 
 
-def common_directory(place: Path) -> Path | None:
+def git_directory(place: str | Path) -> str | None:
     """The directory with the objects of the repository at `place` (work tree or bare), or None.
 
-    Follows `.git` files and `commondir` of linked work trees (gitrepository-layout(5)).
+    Follows `.git` files and `commondir` of linked work trees (gitrepository-layout(5)). Text, because loading pathlib
+    takes longer than git's answer to a quick verb.
     """
-    place = place.resolve()
-    git_dir = place / ".git"
-    if git_dir.is_file():
-        head = git_dir.read_text(encoding="utf-8", errors="surrogateescape").strip()
+    place = os.path.realpath(place)
+    directory = os.path.join(place, ".git")
+    kind = _kind(directory)
+    if kind == stat.S_IFREG:
+        head = _text(directory)
         if not head.startswith("gitdir: "):
             return None
-        git_dir = (place / head[len("gitdir: ") :]).resolve()
-    elif not git_dir.is_dir():
-        git_dir = place
-    common = git_dir / "commondir"
-    if common.is_file():
-        git_dir = (git_dir / common.read_text(encoding="utf-8").strip()).resolve()
-    return git_dir if (git_dir / "objects").is_dir() and (git_dir / "HEAD").exists() else None
+        directory = os.path.realpath(os.path.join(place, head[len("gitdir: ") :]))
+    elif kind != stat.S_IFDIR:
+        directory = place
+    common = os.path.join(directory, "commondir")
+    if _kind(common) == stat.S_IFREG:
+        directory = os.path.realpath(os.path.join(directory, _text(common)))
+    whole = _kind(os.path.join(directory, "objects")) == stat.S_IFDIR and _kind(
+        os.path.join(directory, "HEAD")
+    )
+    return directory if whole else None
+
+
+def _kind(path: str) -> int:
+    """The kind of file there is, 0 for none; that one may not look there is no answer, and raised."""
+    try:
+        return stat.S_IFMT(os.stat(path).st_mode)
+    except PermissionError:
+        raise
+    except OSError:
+        return 0
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+        return stream.read().strip()
+
+
+def common_directory(place: Path) -> Path | None:
+    """`git_directory` as a path."""
+    found = git_directory(place)
+    return None if found is None else place / found  # which is absolute
 
 
 def is_shallow(git_dir: Path) -> bool:

@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import selectors
-import shlex
 import signal
 import subprocess
 import threading
@@ -14,10 +13,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from altai_build.errors import AltaiError, InputError, ToolMissing
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Child = subprocess.Popen[bytes]
 
@@ -27,7 +28,6 @@ _running: dict[Child, float] = {}  # with the grace period of each
 _running_lock = threading.RLock()  # a signal's handler may come while its own thread holds it
 _stopping = threading.Event()
 _listeners: list[Callable[[str], None]] = []
-_PASSWORD = re.compile(r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@")
 _SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"  # createrepo and rpm tools may live there
 
 
@@ -76,7 +76,9 @@ def describe_exit(returncode: int) -> str:
 
 def quoted(argv: Sequence[str]) -> str:
     """The command as a person can paste it into a shell; without the passwords in its URLs, for it goes into logs."""
-    return " ".join(shlex.quote(_PASSWORD.sub("", word)) for word in argv)
+    import shlex  # quick verbs have nothing to quote
+
+    return " ".join(shlex.quote(re.sub(r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@", "", word)) for word in argv)
 
 
 def find(program: str) -> str | None:
@@ -211,7 +213,8 @@ def start(
     """
     if any("\0" in word for word in argv):
         raise InputError("a name holds a NUL byte and cannot be given to a program", why=quoted(argv))
-    _tell(f"$ {quoted(argv)}")
+    if _listeners:
+        _tell(f"$ {quoted(argv)}")
     try:
         child = subprocess.Popen(
             list(argv),  # looked for on the child's PATH, as `find` does

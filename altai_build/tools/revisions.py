@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from pathlib import Path
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
 from altai_build.model.gitlink import GitlinkChange, parse_raw_diff
 from altai_build.tools import git
 from altai_build.tools.process import ProgramFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The tree with no entries, which every repository knows by its id (SHA-1 and SHA-256).
 _EMPTY_TREES = {
@@ -20,17 +25,29 @@ _EMPTY_TREES = {
 class Revisions:
     """A git repository whose history is asked about; neither its work tree nor its submodules' are looked at."""
 
-    def __init__(self, path: Path) -> None:
-        """`path` is a work tree or a bare repository. Raises InputError when it is neither."""
-        self.path = path
-        common = git.common_directory(path)
-        if common is None:
+    def __init__(self, place: str | Path) -> None:
+        """`place` is a work tree or a bare repository. Raises InputError when it is neither."""
+        self._place = os.fspath(place)
+        directory = git.git_directory(place)
+        if directory is None:
             raise InputError(
-                f"{path} is not a git repository",
+                f"{place} is not a git repository",
                 why="neither .git nor HEAD and objects/ are there",
                 todo="name the superproject with -C DIR, or set superproject.path in repos.yaml",
             )
-        self.common = common
+        self._directory = directory
+
+    @cached_property
+    def path(self) -> Path:
+        """The work tree or bare repository."""
+        from pathlib import Path  # `changed` can do without, and is quicker for it
+
+        return Path(self._place)
+
+    @cached_property
+    def common(self) -> Path:
+        """The directory with its objects, shared by its work trees."""
+        return self.path / self._directory  # which is absolute
 
     def changed(self, old: str | None, new: str | None, folders: Sequence[str]) -> list[GitlinkChange]:
         """Gitlinks below `folders` that differ between two revisions, by default HEAD^ and HEAD.
@@ -56,7 +73,7 @@ class Revisions:
         from altai_build.tools.objects import require_commit  # its imports would slow `changed` down
 
         words = ["for-each-ref", "--format=%(refname)", "--contains", require_commit(commit)]
-        return tuple(git.git(words, directory=self.path).text.splitlines())
+        return tuple(git.git(words, directory=self._place).text.splitlines())
 
     def _diff(self, before: str, after: str, folders: Sequence[str]) -> list[GitlinkChange]:
         # The suffix makes git refuse what is no commit: a tree, and the short forms of ranges (HEAD^!, HEAD^-).
@@ -77,13 +94,15 @@ class Revisions:
                 "--ignore-submodules=none",
                 *ends,
             ],
-            directory=self.path,
+            directory=self._place,
         ).stdout
         return parse_raw_diff(raw)
 
     def _is_root(self, revision: str) -> bool:
         commit = self.resolve(revision)
-        shown = git.git(["rev-list", "--parents", "--max-count=1", commit], directory=self.path).text.split()
+        shown = git.git(
+            ["rev-list", "--parents", "--max-count=1", commit], directory=self._place
+        ).text.split()
         if len(shown) > 1:
             return False
         if git.is_shallow(self.common) and commit in (self.common / "shallow").read_text().split():
@@ -98,20 +117,20 @@ class Revisions:
         _guard(revision)
         found = git.git(
             ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"],
-            directory=self.path,
+            directory=self._place,
             ok=(),
         )
         if found.returncode == 0:
             return found.text.strip()
         if "dubious ownership" in found.complaint:
-            raise InputError(f"git will not read {self.path}", why=found.complaint)
+            raise InputError(f"git will not read {self._place}", why=found.complaint)
         import difflib  # only a wrong name needs it
 
-        listed = git.git(["for-each-ref", "--format=%(refname:short)"], directory=self.path, ok=())
+        listed = git.git(["for-each-ref", "--format=%(refname:short)"], directory=self._place, ok=())
         near = difflib.get_close_matches(revision, listed.text.splitlines(), n=3, cutoff=0.5)
         fetch = "git fetch --unshallow" if git.is_shallow(self.common) else "git fetch"
         raise InputError(
-            f"the superproject {self.path} has no commit {revision!r}",
+            f"the superproject {self._place} has no commit {revision!r}",
             why=f"near names: {', '.join(near)}" if near else "",
             todo=f"see `git log --oneline` there; a commit of the remote may first need `{fetch}`",
         )

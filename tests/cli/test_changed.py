@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.cli import altai_build
+from tests.kit.cli import ROOT, altai_build
 from tests.kit.git import Entry, Pin, Repo
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -291,3 +291,29 @@ def test_a_reader_that_goes_away_is_no_error(repo: Repo) -> None:
     )
     assert (result.returncode, result.stderr) == (0, b"")
     assert result.stdout == f"added\trepos/0\t-\t{B[:12]}\n".encode()
+
+
+def test_nothing_is_loaded_that_the_answer_does_not_need(repo: Repo) -> None:
+    repo.commit({"repos/altai/focus": Pin(B)})
+    (repo.path / "repos.yaml").write_text(
+        "superproject: {path: ., components: [repos], root: true}\nproject: x\n"
+    )
+    program = (
+        "import sys; from altai_build.cli import cli; cli.main(['changed'], standalone_mode=False); "
+        "print(*sorted(sys.modules))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=repo.path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert len(shown) == 2  # the pin, and the modules
+    loaded = set(shown[-1].split())
+    assert "altai_build.tools.revisions" in loaded
+    slow = {"difflib", "json", "pathlib", "rich", "shlex", "shutil", "tempfile", "urllib.parse", "yaml"}
+    assert loaded & slow == set()
+    assert not {name for name in loaded if name.startswith(("altai_build.pipeline", "altai_build.stages"))}
