@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from typing import TYPE_CHECKING
 
 from altai_build.errors import shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 _STYLES = {
     "built": "green",
@@ -32,9 +28,13 @@ _STYLES = {
 }
 
 
-def _plain(text: str) -> str:
-    """Text that means nothing to the console but itself."""
-    return escape(shown(text))
+def _console() -> Console | None:
+    """The console for a terminal; None for a log, which has no use for it: loading rich takes 20 ms."""
+    if not sys.stderr.isatty() and "FORCE_COLOR" not in os.environ:
+        return None
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 class Story:
@@ -42,16 +42,26 @@ class Story:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+        self.console = _console()
+
+    def say(self, *pieces: tuple[str, str]) -> None:
+        """A line of pieces, each with its style, quiet or not; text means nothing to the terminal but itself."""
+        line = [(shown(text), style) for text, style in pieces]
+        if self.console is None:
+            sys.stderr.write("".join(text for text, _ in line) + "\n")
+            return
+        from rich.text import Text
+
+        self.console.print(Text.assemble(*line))
 
     def tell(self, text: str) -> None:
         """One line of the story."""
         if not self.quiet:
-            self.console.print(_plain(text))
+            self.say((text, ""))
 
     def warn(self, text: str) -> None:
         """A line that is not to be missed, quiet or not."""
-        self.console.print(f"[yellow]warning:[/] {_plain(text)}")
+        self.say(("warning:", "yellow"), (f" {text}", ""))
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -81,17 +91,8 @@ class Work:
         self._running: dict[str, float] = {}
         self._lock = threading.Lock()
         self._bar: Progress | None = None
-        if story.console.is_terminal and not story.quiet:
-            self._bar = Progress(
-                SpinnerColumn(),
-                TextColumn("[bold]{task.description}"),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("[dim]{task.fields[running]}"),
-                console=story.console,
-                transient=True,
-            )
+        if story.console is not None and story.console.is_terminal and not story.quiet:
+            self._bar = _bar(story.console)
 
     def __enter__(self) -> Work:
         if self._bar is not None:
@@ -118,17 +119,38 @@ class Work:
         with self._lock:
             started = self._running.pop(item, None)
             seconds = f" {time.monotonic() - started:5.1f} s" if started is not None else "        "
-            style = _STYLES.get(status, "")
-            mark = f"[{style}]{status:<8}[/]" if style else f"{status:<8}"
             if status == self._counted:
                 self._count += 1
             elif not self._story.quiet:
-                tail = f"  {_plain(detail)}" if detail else ""
-                self._story.console.print(f"  {mark}{seconds}  {_plain(item)}{tail}")
+                mark = (f"  {status:<8}", _STYLES.get(status, ""))
+                self._story.say(mark, (f"{seconds}  {item}", ""), (f"  {detail}" if detail else "", ""))
             if self._bar is not None:
                 self._bar.advance(self._task)
             self._refresh()
 
     def _refresh(self) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, running=_plain(", ".join(sorted(self._running))))
+            self._bar.update(self._task, running=shown(", ".join(sorted(self._running))))
+
+
+def _bar(console: Console) -> Progress:
+    """A bar with a count, the time, and what is running."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", style="bold", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[running]}", style="dim", markup=False),
+        console=console,
+        transient=True,
+    )

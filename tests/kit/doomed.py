@@ -13,42 +13,34 @@ import re
 import signal
 import sys
 import threading
-from typing import Any
-
-from rich.console import Console
 
 
-class Listening(Console):
-    """The console of the story, which acts upon what it is told."""
-
-    pattern = ""
-    count = 0
-    seconds = 0.0
-
-    def print(self, *objects: Any, **options: Any) -> None:
-        """Tell the line; the last awaited one ends the process."""
-        super().print(*objects, **options)
-        line = " ".join(self.render_str(str(one)).plain for one in objects)
-        if re.search(Listening.pattern, line):
-            Listening.count -= 1
-            if Listening.count == 0:
-                self._die()
-
-    def _die(self) -> None:
-        if Listening.seconds > 0:
-            threading.Timer(Listening.seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
-        else:
-            os.kill(os.getpid(), signal.SIGKILL)
+def die(seconds: float) -> None:
+    """Be killed, after so many seconds."""
+    if seconds > 0:
+        threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:
     """Take the appointment off the command line, and be altai-build from there on."""
-    Listening.pattern, Listening.count, Listening.seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    pattern, awaited, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     del sys.argv[1:4]
     from altai_build.cli import main as altai_build
-    from altai_build.tools import progress
+    from altai_build.tools.progress import Story
 
-    setattr(progress, "Console", Listening)  # noqa: B010 - not a name that the module offers
+    say = Story.say
+
+    def listening(story: Story, *pieces: tuple[str, str]) -> None:
+        nonlocal awaited
+        say(story, *pieces)
+        if re.search(pattern, "".join(text for text, _ in pieces)):
+            awaited -= 1
+            if awaited == 0:
+                die(seconds)
+
+    setattr(Story, "say", listening)  # noqa: B010 - a method is not to be assigned to
     altai_build()
 
 

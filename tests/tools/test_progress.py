@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -15,6 +17,22 @@ def test_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     story.warn("mind the [gap]")
     out, err = capsys.readouterr()
     assert (out, err) == ("", "one [bold]line[/bold]\nwarning: mind the [gap]\n")
+
+
+def test_a_log_needs_no_library_for_terminals() -> None:
+    program = (
+        "import sys; from altai_build.tools.progress import Story; story = Story(); story.tell('a [b]')\n"
+        "with story.work('c', 1) as work: work.done('d', 'built')\n"
+        "assert 'rich' not in sys.modules"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert told.stderr.split() == ["a", "[b]", "built", "d"]
 
 
 def test_quiet_keeps_warnings(capsys: pytest.CaptureFixture[str]) -> None:
