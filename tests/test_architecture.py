@@ -50,7 +50,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "deflate": ("tools/archive.py",),
     "requests": ("tools/download.py",),
     # Two trades that share nothing: other people's templates in a sandbox, and our own pages with all escaped.
-    "jinja2": ("tools/mocktemplate.py", "tools/page.py"),
+    "jinja2": ("tools/mocksandbox.py", "tools/page.py"),
     "pypi_simple": ANY_ONE,
     "spdx_tools": ("tools/spdx.py",),
     "cyclonedx": ("tools/cyclonedx.py",),

@@ -18,11 +18,10 @@ def releases(app: App, as_json: bool) -> None:
     Example:
       altai-build releases --json
     """
-    from altai_build.pipeline.earlier import load_manifest
-    from altai_build.pipeline.release import settings_of
+    from altai_build.pipeline.earlier import load_manifest, releases_of
     from altai_build.stages.publish import list_releases
 
-    directory = settings_of(app.config()).directory
+    directory = releases_of(app.config())
     manifests = [load_manifest(directory / name) for name in list_releases(directory)]
     latest = directory / LATEST
     newest = latest.readlink().name if latest.is_symlink() else None

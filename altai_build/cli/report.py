@@ -31,13 +31,12 @@ def report(app: App, version: str, output: Path | None, as_json: bool) -> None:
     Example:
       altai-build report 1.0.2
     """
-    from altai_build.pipeline.earlier import load_manifest
-    from altai_build.pipeline.release import settings_of
+    from altai_build.pipeline.earlier import load_manifest, releases_of
     from altai_build.pipeline.verify import judge
     from altai_build.stages.report import PAGE, write_report
 
     config = app.config()
-    releases = settings_of(config).directory
+    releases = releases_of(config)
     directory = (releases / version).resolve()
     manifest = load_manifest(directory)
     page = directory / PAGE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,6 +44,5 @@ def __getattr__(name: str) -> Any:
     """Bring a name in when it is asked for: `changed` needs config.place alone, which starts in a third of the time."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from altai_build.config import load, schema
-
-    return getattr(load if name.endswith("_config") else schema, name)
+    module = import_module(f"altai_build.config.{'load' if name.endswith('_config') else 'schema'}")
+    return getattr(module, name)

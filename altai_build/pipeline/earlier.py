@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from altai_build.config import Config
 from altai_build.errors import InputError
 from altai_build.model.release import MANIFEST, ComponentOrigin, Manifest, SpecOrigin, manifest_from_json
-from altai_build.stages.build import Built
 from altai_build.stages.publish import list_releases
 from altai_build.tools.rpmfile import compare_versions, read_header
+
+if TYPE_CHECKING:
+    from altai_build.stages.build import Built
 
 
 def followed(releases: Path, version: str) -> Manifest | None:
@@ -35,6 +37,8 @@ def find_release(releases: Path, named: str) -> Path:
     place = (Path(named) if "/" in named else releases / named).resolve()
     if (place / MANIFEST).is_file():
         return place
+    import difflib  # only a wrong name needs it
+
     versions = list_releases(releases)
     near = difflib.get_close_matches(named, versions, n=1)
     hint = f"perhaps you meant {near[0]}; " if near else ""

@@ -1,86 +1,24 @@
-"""The Jinja of mock's configuration values, expanded in a sandbox with a budget."""
+"""The templates in mock's configuration values, expanded as mock does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any
-
-from jinja2 import TemplateError, nodes
-from jinja2.exceptions import SecurityError
-from jinja2.runtime import Macro
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from altai_build.errors import InputError
 
-OUTPUT_LIMIT = 4 << 20  # characters of one expanded value
-WORK_LIMIT = 100_000  # loop turns and calls of one value; the largest of mock's own needs ten
+_SIZE = 1 << 16  # characters; what gets larger is Jinja's to refuse
 ROUNDS = 5  # templated_dictionary's jinja_max_recursion: values may name values that name values
-_FILTERS = ("default", "d", "first", "int", "last", "length", "list", "lower", "string", "trim", "upper")
-_METHODS = ("endswith", "get", "items", "keys", "lower", "split", "startswith", "strip", "upper", "values")
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, less what only serves to eat time and memory."""
-
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
-
-    def __init__(self) -> None:
-        super().__init__(keep_trailing_newline=True, autoescape=False)
-        self.filters = {name: self.filters[name] for name in _FILTERS}
-        self.filters.update(counted=self.counted, bounded=_bounded, replace=_replace, join=_join)
-        self.globals = {"range": self.globals["range"]}
-        self.work = WORK_LIMIT
-
-    def spend(self) -> None:
-        """Take one from the budget."""
-        self.work -= 1
-        if self.work < 0:
-            raise SecurityError("the template does more work than any configuration needs")
-
-    def counted(self, items: Iterable[Any]) -> Iterator[Any]:
-        """The items of a loop, each paid from the budget."""
-        for item in items:
-            self.spend()
-            yield item
-
-    def call(self, context: Any, obj: Any, *arguments: Any, **named: Any) -> Any:
-        """Macros, range() and harmless methods; everything else is no part of a configuration."""
-        self.spend()
-        method = getattr(obj, "__name__", type(obj).__name__)
-        plain = isinstance(getattr(obj, "__self__", None), (str, dict, list)) and method in _METHODS
-        if not plain and not isinstance(obj, Macro) and obj is not self.globals["range"]:
-            raise SecurityError(f"{method}() is not called in templates here")
-        return super().call(context, obj, *arguments, **named)
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Arithmetic on numbers, and + on strings and lists: 'x' * 10**9 is no configuration."""
-        numbers = isinstance(left, (int, float)) and isinstance(right, (int, float))
-        if operator == "**" or not (numbers or operator == "+"):
-            raise SecurityError(f"the operator {operator} is only read between numbers")
-        return _bounded(super().call_binop(context, operator, left, right))
-
-
-def _bounded(value: Any) -> Any:
-    """The value, unless repetition has made it absurdly large."""
-    if isinstance(value, (str, list, tuple)) and len(value) > OUTPUT_LIMIT:
-        raise SecurityError(f"a value is longer than {OUTPUT_LIMIT} characters")
-    return value
-
-
-def _replace(text: object, old: str, new: str) -> str:
-    """Jinja's filter `replace`, refused before it makes something too large."""
-    whole = str(text)
-    if len(whole) + whole.count(old) * len(new) > OUTPUT_LIMIT:
-        raise SecurityError(f"a value is longer than {OUTPUT_LIMIT} characters")
-    return whole.replace(old, new)
-
-
-def _join(items: Iterable[Any], separator: str = "") -> str:
-    """Jinja's filter `join`, refused before it makes something too large."""
-    words = [str(item) for item in items]
-    if sum(map(len, words)) + len(words) * len(separator) > OUTPUT_LIMIT:
-        raise SecurityError(f"a value is longer than {OUTPUT_LIMIT} characters")
-    return separator.join(words)
+_NAME = re.compile(r"\{\{ ([A-Za-z_][A-Za-z0-9_]*) \}\}")
+_CONSTANTS = {
+    "true",
+    "false",
+    "none",
+    "True",
+    "False",
+    "None",
+}  # Jinja's, whatever is given under their names
 
 
 def expand(text: str, values: Mapping[str, Any], *, where: str) -> str:
@@ -92,41 +30,27 @@ def expand(text: str, values: Mapping[str, Any], *, where: str) -> str:
         return text
     last = text
     for _ in range(ROUNDS):
-        expanded = _render(last, values, where)
+        expanded = _filled(last, values)
+        if expanded is None:
+            from altai_build.tools.mocksandbox import render
+
+            expanded = render(last, values, where=where)
         if expanded == last:
             return expanded
         last = expanded
     raise InputError(f"{where} still changes after {ROUNDS} expansions", why=text.strip()[:200])
 
 
-def _render(text: str, values: Mapping[str, Any], where: str) -> str:
-    """One expansion, within the budget."""
-    environment = _Environment()
-    try:
-        tree = environment.parse(text)
-        for loop in tree.find_all(nodes.For):
-            loop.iter = nodes.Filter(loop.iter, "counted", [], [], None, None, lineno=loop.lineno)
-        for chain in tree.find_all(nodes.Concat):
-            chain.nodes = [
-                nodes.Filter(part, "bounded", [], [], None, None, lineno=chain.lineno) for part in chain.nodes
-            ]
-        tree.set_environment(environment)
-        parts: list[str] = []
-        size = 0
-        for part in environment.from_string(tree).generate(dict(values)):
-            size += len(part)
-            if size > OUTPUT_LIMIT:
-                raise SecurityError(f"the result is longer than {OUTPUT_LIMIT} characters")
-            parts.append(part)
-    except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        place = f"{where}, line {line}" if line else where
-        raise InputError(
-            f"the template in {place} cannot be expanded", why=error.message or str(error)
-        ) from error
-    except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, RecursionError) as error:
-        raise InputError(f"the template in {where} fails", why=str(error)) from error
-    return "".join(parts)
+def _filled(text: str, values: Mapping[str, Any]) -> str | None:
+    """A template that does nothing but name text, as most do, or None: loading Jinja takes longer than all the rest."""
+    names = _NAME.findall(text)
+    if len(names) != text.count("{{") or any(sign in text for sign in ("{{{", "{%", "{#", "\r")):
+        return None
+    words = [values.get(name) if name not in _CONSTANTS else None for name in names]
+    texts = [word for word in words if isinstance(word, str)]
+    if len(texts) != len(names) or len(text) + sum(map(len, texts)) > _SIZE:
+        return None
+    return _NAME.sub(lambda found: str(values[found[1]]), text)
 
 
 def expand_all(value: Any, values: Mapping[str, Any], *, where: str) -> Any:
