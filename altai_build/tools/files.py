@@ -153,7 +153,7 @@ def sha256_file(path: Path) -> str:
     """The SHA-256 of a file's bytes in hexadecimal; hashlib goes through OpenSSL and its CPU instructions."""
     digest = hashlib.sha256()
     with open(path, "rb", buffering=0) as stream:
-        view = memoryview(bytearray(1 << 20))
+        view = memoryview(bytearray(min(os.fstat(stream.fileno()).st_size + 1, 1 << 20)))
         for size in iter(lambda: stream.readinto(view), 0):
             digest.update(view[:size])
     return digest.hexdigest()
