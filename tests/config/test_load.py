@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from altai_build.config import Config, Source, load_config
+from altai_build.config import Config, Source, load_config, reader
 from altai_build.errors import InputError
 from altai_build.model.release import Compat
 
@@ -307,6 +307,32 @@ def test_what_is_no_configuration(tmp_path: Path, content: str | bytes, cause: s
     with pytest.raises(InputError) as caught:
         load_config(write(tmp_path, content))
     assert cause in str(caught.value) and "repos.yaml" in caught.value.what
+
+
+# Not "!" by itself: to libyaml, as to the standard, it makes an empty value text; to PyYAML it says nothing.
+_PIECES = [
+    *"ab[]{},:\n#&*|>%-?\"'\t",
+    ": ",
+    "- ",
+    "  ",
+    "&x ",
+    "*x",
+    "<<: ",
+    "é",
+    "2020-01-01",
+    "---\n",
+    "!!str ",
+]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=10).map("".join))
+def test_what_libyaml_splits_means_the_same(text: str) -> None:
+    data = text.encode()
+    try:
+        slow = reader._Loader(data).get_single_data()
+    except (yaml.YAMLError, ValueError, AttributeError, TypeError, OverflowError):
+        return  # what is refused is refused in PyYAML's words, or is a tab that libyaml has nothing against
+    assert repr(reader._tree(data)) == repr(slow)
 
 
 def test_small_files_that_would_fill_the_memory(tmp_path: Path) -> None:
