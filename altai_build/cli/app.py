@@ -120,6 +120,7 @@ class App:
 
     def run(self, config: Config, *, dependants: str | None = None) -> Run:
         """The context of a run with this configuration; `dependants` overrules its policy."""
+        gc.freeze()  # what is loaded stays
         gc.enable()  # the work begins
         from altai_build.model.matter import Dependants
         from altai_build.pipeline.run import Run, with_mock_dist

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from altai_build.config import Source
 from altai_build.config.lockfile import dump_lock, load_lock
@@ -15,7 +16,6 @@ from altai_build.model.lock import LOCK_NAME, Change, Lock, LockedPackage
 from altai_build.model.package import RpmHeader
 from altai_build.model.plan import Status
 from altai_build.model.release import MANIFEST, MirrorOrigin, manifest_from_json
-from altai_build.pipeline.builds import Building, build_all, make_plan
 from altai_build.pipeline.run import Run
 from altai_build.stages.deps import (
     Upstream,
@@ -39,6 +39,9 @@ from altai_build.tools.download import join
 from altai_build.tools.files import write_whole
 from altai_build.tools.metadata import RepositoryMetadata
 from altai_build.tools.rpmfile import read_header
+
+if TYPE_CHECKING:
+    from altai_build.pipeline.builds import Building
 
 
 @dataclass(frozen=True)
@@ -210,6 +213,9 @@ def _held(before: Lock | None, *, update: bool, names: Sequence[str]) -> tuple[L
 def _resolve(
     run: Run, revision: str, locked: Sequence[LockedPackage], *, known: Lock | None
 ) -> tuple[tuple[Upstream, ...], tuple[RepositoryMetadata, ...], Closure, Solver]:
+    # Half of all there is to load; who lists a lock builds nothing.
+    from altai_build.pipeline.builds import build_all, make_plan
+
     upstreams = upstreams_of(run.config)
     target = target_of(run.config)
     ours = our_packages(build_all(run, make_plan(run, revision, (), None)))
