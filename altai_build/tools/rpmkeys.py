@@ -14,18 +14,22 @@ import re
 import struct
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from altai_build.errors import InputError
 from altai_build.model.audit import SignatureCheck, Verdict, expired_on, weaknesses
 from altai_build.model.openpgp import PublicKey, Signature, parse_keys, parse_signature
 from altai_build.tools import process
 from altai_build.tools.files import remove_tree
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 _LEAD_SIZE = 96
 _HEADER_MAGIC = b"\x8e\xad\xe8\x01"
@@ -37,7 +41,8 @@ _RPM4_ALGORITHMS = ("RSA", "DSA", "EdDSA")
 _LINE = re.compile(
     r"    (?P<what>.*?(?P<kind>[Ss]ignature|digest)(?:, key ID [0-9a-f]+)?): (?P<result>[A-Z]+)(?P<more>.*)"
 )
-_BATCH = 250  # files a process: far below the limit on arguments, large enough that starting it costs nothing
+# Files a process: large enough that starting it costs little, far below the limit on arguments.
+_FEWEST, _MOST = 50, 400
 
 
 def read_signatures(path: Path) -> tuple[Signature, ...]:
@@ -123,9 +128,13 @@ def verify_signatures(
     """
     keys = tuple(key for file in key_files for key in read_public_keys(file))
     moment = now or datetime.now(timezone.utc)
-    with _ring(key_files) as ring:
-        reports = _check(paths, ring)
-    return tuple(_judge(path, report, keys, moment) for path, report in zip(paths, reports))
+    with _ring(key_files) as ring, _pool() as pool:
+        reports = _check(paths, ring, pool)
+        read = [_try_to_read(path) for path in paths]  # while rpmkeys works
+        return tuple(
+            _judge(path, report, signatures, keys, moment)
+            for path, report, signatures in zip(paths, reports, read)
+        )
 
 
 def verify_signature(path: Path, key_files: Sequence[Path], *, now: datetime | None = None) -> SignatureCheck:
@@ -135,13 +144,12 @@ def verify_signature(path: Path, key_files: Sequence[Path], *, now: datetime | N
 
 def find_damaged(paths: Sequence[Path]) -> tuple[tuple[Path, str], ...]:
     """(file, what is wrong) for each file whose digests do not fit its bytes; signatures are not looked at."""
-    with _ring(()) as ring:
-        reports = _check(paths, ring, "--nosignature")
     damaged = []
-    for path, report in zip(paths, reports):
-        bad = [line.text for line in report.lines if not line.is_signature and line.result == "BAD"]
-        if bad or not any(line.result == "OK" for line in report.lines):
-            damaged.append((path, "; ".join(bad) or report.complaint or "it holds no digest at all"))
+    with _ring(()) as ring, _pool() as pool:
+        for path, report in zip(paths, _check(paths, ring, pool, "--nosignature")):
+            bad = [line.text for line in report.lines if not line.is_signature and line.result == "BAD"]
+            if bad or not any(line.result == "OK" for line in report.lines):
+                damaged.append((path, "; ".join(bad) or report.complaint or "it holds no digest at all"))
     return tuple(damaged)
 
 
@@ -180,15 +188,23 @@ def _rpmkeys(home: Path) -> list[str]:
     return ["rpmkeys", *(word for name, value in macros.items() for word in ("--define", f"{name} {value}"))]
 
 
-def _check(paths: Sequence[Path], ring: Path, *options: str) -> list[_Report]:
-    """rpmkeys' report on each file; the batches run side by side on the cores there are."""
+def _pool() -> ThreadPoolExecutor:
+    """Threads to wait for one rpmkeys a core."""
+    # Loads logging, which who only reads signatures can do without.
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+
+
+def _check(paths: Sequence[Path], ring: Path, pool: ThreadPoolExecutor, *options: str) -> Iterator[_Report]:
+    """rpmkeys' report on each file, as they come; it has begun to work on all of them when this returns."""
     for path in paths:
         if "\n" in str(path):
             raise InputError(f"a package file may not have a line break in its name: {str(path)!r}")
-    batches = [paths[at : at + _BATCH] for at in range(0, len(paths), _BATCH)]
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        reports = pool.map(lambda batch: _check_batch(batch, ring, options), batches)
-        return [report for batch in reports for report in batch]
+    share = -(-len(paths) // (os.cpu_count() or 1))
+    size = min(max(share, _FEWEST), _MOST)
+    batches = [paths[at : at + size] for at in range(0, len(paths), size)]
+    return chain.from_iterable(pool.map(lambda batch: _check_batch(batch, ring, options), batches))
 
 
 def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> list[_Report]:
@@ -232,6 +248,7 @@ def _split(names: Sequence[str], stdout: str, stderr: str) -> list[_Report] | No
     ]
 
 
+@lru_cache(maxsize=1024)  # most rows say the same of every package
 def _line(row: str) -> _Line:
     """A row that has not the known form is kept as a failed signature: silence must not pass."""
     match = _LINE.fullmatch(row)
@@ -240,12 +257,24 @@ def _line(row: str) -> _Line:
     return _Line(is_signature=match["kind"] != "digest", result=match["result"], text=row.strip())
 
 
-def _judge(path: Path, report: _Report, keys: Sequence[PublicKey], now: datetime) -> SignatureCheck:
-    """The check of one file from rpmkeys' report and our own reading of its signatures."""
+def _try_to_read(path: Path) -> tuple[Signature, ...] | InputError:
     try:
-        signatures = read_signatures(path)
+        return read_signatures(path)
     except InputError as error:
-        signatures, report = (), _Report(lines=(), complaint=report.complaint or error.why)
+        return error
+
+
+def _judge(
+    path: Path,
+    report: _Report,
+    signatures: tuple[Signature, ...] | InputError,
+    keys: Sequence[PublicKey],
+    now: datetime,
+) -> SignatureCheck:
+    """The check of one file from rpmkeys' report and our own reading of its signatures."""
+    if isinstance(signatures, InputError):
+        report = _Report(lines=(), complaint=report.complaint or signatures.why)
+        signatures = ()
     signature = signatures[0] if signatures else None
     key = next((one for one in keys if signature and one.covers(signature.key_id)), None)
     expired = expired_on(key, now)
