@@ -137,19 +137,23 @@ def package_names(directory: Path) -> list[str]:
 
 def _same_packages(directory: Path, other: Path, names: list[str]) -> bool:
     """True when both folders hold the same names and inodes, and the other's metadata is whole."""
-    if not (other / REPOMD).is_file() or package_names(other) != names:
-        return False
-    if not all(os.path.samefile(directory / name, other / name) for name in names):
+    if not (other / REPOMD).is_file() or _inodes(directory) != _inodes(other):
         return False
     there = read_repodata(other)
     return not there.faults and sorted(package.location for package in there.packages) == names
+
+
+def _inodes(directory: Path) -> dict[str, tuple[int, int]]:
+    """What the names of a repository's RPM files stand for."""
+    found = ((entry.name, entry.stat()) for entry in os.scandir(directory) if entry.name.endswith(".rpm"))
+    return {name: (status.st_dev, status.st_ino) for name, status in found}
 
 
 def _link_repodata(source: Path, destination: Path) -> None:
     """Hard links to the metadata files; signatures are made anew, by whichever key signs this release."""
     remove_tree(destination / REPODATA)
     (destination / REPODATA).mkdir()
-    for name in ("repomd.xml", *(Path(file.location).name for file in read_repodata(source).files)):
+    for name in ("repomd.xml", *(Path(file.location).name for file in read_repomd(source)[1])):
         link_or_copy(source / REPODATA / name, destination / REPODATA / name)
 
 

@@ -41,8 +41,8 @@ _RPM4_ALGORITHMS = ("RSA", "DSA", "EdDSA")
 _LINE = re.compile(
     r"    (?P<what>.*?(?P<kind>[Ss]ignature|digest)(?:, key ID [0-9a-f]+)?): (?P<result>[A-Z]+)(?P<more>.*)"
 )
-# Files a process: large enough that starting it costs little, far below the limit on arguments.
-_FEWEST, _MOST = 50, 400
+# Files a process: so many that starting it costs little, so few that their names are arguments however long they are.
+_FEWEST, _MOST = 50, 500
 
 
 def read_signatures(path: Path) -> tuple[Signature, ...]:
@@ -210,13 +210,19 @@ def _check(paths: Sequence[Path], ring: Path, pool: ThreadPoolExecutor, *options
 def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> list[_Report]:
     """One rpmkeys process for all; should it die, one for each, so that the culprit is known."""
     names = [str(path.absolute()) for path in paths]
-    result = process.run(
-        [*_rpmkeys(ring), "--checksig", "--verbose", *options, *names],
-        env={"HOME": str(ring)},
-        ok=(),
-        timeout=600,
-    )
-    reports = _split(names, result.text, result.stderr.decode("utf-8", "surrogateescape"))
+    with tempfile.TemporaryFile(
+        dir=ring
+    ) as told:  # from a pipe every file's few lines would be fetched by themselves
+        result = process.run(
+            [*_rpmkeys(ring), "--checksig", "--verbose", *options, *names],
+            env={"HOME": str(ring)},
+            stdout=told,
+            ok=(),
+            timeout=600,
+        )
+        told.seek(0)
+        text = told.read().decode("utf-8", "surrogateescape")
+    reports = _split(names, text, result.stderr.decode("utf-8", "surrogateescape"))
     if result.returncode < 0 or reports is None:
         if len(paths) == 1:
             return [_Report(lines=(), complaint=f"rpmkeys {process.describe_exit(result.returncode)} on it")]
