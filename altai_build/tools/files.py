@@ -159,14 +159,17 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def link_or_copy(source: Path, destination: Path) -> None:
-    """The same inode under a second name; a copy (made whole) where links are not to be had."""
+def link_or_copy(source: str | Path, destination: str | Path) -> None:
+    """The same inode under a second name; a copy (made whole) where links are not to be had.
+
+    Places may be text: for thousands of files, making paths of them takes as long as linking.
+    """
     try:
         os.link(source, destination)
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
             raise
-        partial = destination.with_name(f".{destination.name}.part")
+        partial = Path(destination).with_name(f".{os.path.basename(destination)}.part")
         shutil.copy2(source, partial)
         os.replace(partial, destination)
 
