@@ -49,7 +49,7 @@ class Workshop:
             mock = MockBuilder(config, workspace_dir=workspace.root, macros=target.build_macros)
             mock.check()
             return cls(target, config, resolver, mock, dependants)
-        roots = Roots(directory=workspace.roots, packages=workspace.cache / "packages", config=config)
+        roots = Roots(directory=workspace.roots, packages=workspace.cache / "packages")
         chroot = ChrootBuilder(
             config=config, roots=roots, scratch=workspace.scratch, macros=target.build_macros
         )
@@ -58,7 +58,7 @@ class Workshop:
 
     def prepare(self) -> None:
         """Do what all builds share before they start side by side."""
-        base = Buildroot(base=self.resolver.base, extra=())
+        base = self.resolver.bare
         if isinstance(self.builder, ChrootBuilder):
             self.builder.prepare(base)
         else:

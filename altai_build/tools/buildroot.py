@@ -6,8 +6,8 @@ import hashlib
 import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import IO, cast
 
@@ -30,6 +30,8 @@ from altai_build.tools.rpmkeys import verify_signatures
 from altai_build.tools.sandbox import BUILD_DIR, BUILD_UID, BUILD_USER, InstallView
 
 OVERLAY = Path(__file__).with_name("overlay.sh")
+# Part of every root's key: raise it when the same packages would give another root than before.
+_RECIPE = "1"
 _INSTALL_VERBS = ("install", "groupinstall", "group", "update", "upgrade")
 
 
@@ -48,6 +50,7 @@ class Buildroot:
 
     base: tuple[Resolved, ...]
     extra: tuple[Resolved, ...]
+    nodocs: bool = False  # their documentation is left out
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -56,8 +59,9 @@ class Buildroot:
 
     @property
     def base_key(self) -> str:
-        """What the base directory is called after: everything that is in it."""
-        return _key(one.line for one in self.base)
+        """What the base directory is called after: everything that is in it, and how it came there."""
+        how = [f"recipe {_RECIPE}", installer(), "nodocs" if self.nodocs else ""]
+        return _key([*how, *(one.line for one in self.base)])
 
     @property
     def extra_key(self) -> str:
@@ -106,12 +110,19 @@ class Resolver:
                 todo="check chroot_setup_cmd and the repositories of the mock configuration",
             ) from error
 
+    @property
+    def bare(self) -> Buildroot:
+        """The base as a buildroot of its own, which all others are more than."""
+        nodocs = "nodocs" in dict(self.config.main).get("tsflags", "")
+        return Buildroot(base=self.base, extra=(), nodocs=nodocs)
+
     def resolve(self, build_requires: Sequence[str], local: Sequence[LocalRpm] = ()) -> Buildroot:
         """The buildroot for these BuildRequires. Raises Unsatisfiable when they cannot be met."""
         base = self.base
         chosen = self._solver(local).resolve(build_requires, base=[one.nevra for one in base])
         have = {one.nevra for one in base}
-        return Buildroot(base=base, extra=tuple(one for one in chosen if one.nevra not in have))
+        extra = tuple(one for one in chosen if one.nevra not in have)
+        return replace(self.bare, extra=extra)
 
     def _solver(self, local: Sequence[LocalRpm]) -> Solver:
         solver = Solver(self.config.target_arch, cache=self._cache / "solv")
@@ -211,7 +222,6 @@ class Roots:
 
     directory: Path
     packages: Path  # the cache of downloaded RPMs
-    config: MockConfig
 
     def base(self, buildroot: Buildroot) -> Path:
         """The base root, made when it is not there. The log of its making lies beside it."""
@@ -224,7 +234,7 @@ class Roots:
             with scratch_directory(self.directory / "base", ".new") as scratch:
                 root = make_directory(scratch / "root")
                 log = self.directory / "base" / f"{buildroot.base_key}.log"
-                self._install(root, buildroot.base, log, [])
+                self._install(root, buildroot.base, log, buildroot.nodocs)
                 finish_base(root)
                 os.rename(root, place)
         return place
@@ -242,7 +252,7 @@ class Roots:
             with scratch_directory(self.directory / "layers", ".new") as scratch:
                 overlay = Overlay.lay(scratch, [base])
                 log = self.directory / "layers" / f"{buildroot.extra_key}.log"
-                self._install(overlay.merged, buildroot.extra, log, overlay.prefix)
+                self._install(overlay.merged, buildroot.extra, log, buildroot.nodocs, overlay.prefix)
                 os.rename(scratch / "upper", place)
         return place
 
@@ -253,13 +263,16 @@ class Roots:
             ["cp", "--archive", "--reflink=auto", "--no-target-directory", str(base), str(destination)]
         )
         if buildroot.extra:
-            self._install(destination, buildroot.extra, destination.with_name("install.log"), [])
+            log = destination.with_name("install.log")
+            self._install(destination, buildroot.extra, log, buildroot.nodocs)
 
     def _close(self) -> None:
         """Keep other users of this machine out: the roots hold programs that are root's by their mode (setuid)."""
         make_directory(self.directory, mode=0o700).chmod(0o700)
 
-    def _install(self, root: Path, packages: Sequence[Resolved], log: Path, prefix: Sequence[str]) -> None:
+    def _install(
+        self, root: Path, packages: Sequence[Resolved], log: Path, nodocs: bool, prefix: Sequence[str] = ()
+    ) -> None:
         """Install exactly these packages with the host's rpm; every one was verified before."""
         paths = self._fetch(packages)
         with scratch_directory(self.directory, ".packages") as folder:
@@ -270,7 +283,7 @@ class Roots:
             view = InstallView(root=str(root), packages=folder)
             argv = ["rpm", "--root", InstallView.ROOT, "--define", "_dbpath /var/lib/rpm", "--noplugins"]
             argv += ["--nosignature", "--install", "--verbose"]
-            if "nodocs" in dict(self.config.main).get("tsflags", ""):
+            if nodocs:
                 argv.append("--excludedocs")
             with open(log, "wb") as stream:
                 done = process.run(
@@ -348,6 +361,12 @@ def overlay_works(directory: Path) -> bool:
         lower = make_directory(scratch / "lower")
         overlay = Overlay.lay(make_directory(scratch / "overlay"), [lower])
         return process.run([*overlay.prefix, "true"], ok=()).returncode == 0
+
+
+@cache
+def installer() -> str:
+    """The host's rpm, which installs the roots, and its version."""
+    return process.run(["rpm", "--version"]).text.strip()
 
 
 def require_root() -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 from altai_build.model.plan import BuildOutcome, BuildRequest, Failure
@@ -19,6 +19,7 @@ from altai_build.tools.buildroot import (
     InstallFailed,
     Overlay,
     Roots,
+    installer,
     overlay_works,
     require_root,
 )
@@ -56,7 +57,7 @@ class ChrootBuilder:
 
     def version(self) -> str:
         """What tells results of one way of building from those of another; the host's rpm installs the buildroots."""
-        return f"chroot {RECIPE}, {_installer()}"
+        return f"chroot {RECIPE}, {installer()}"
 
     @cached_property
     def overlays(self) -> bool:
@@ -173,11 +174,6 @@ class ChrootBuilder:
             seconds=time.monotonic() - started,
             buildroot=buildroot.lines,
         )
-
-
-@cache
-def _installer() -> str:
-    return process.run(["rpm", "--version"]).text.strip()
 
 
 def _continued(value: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from altai_build.tools import rpmbuild
 from altai_build.tools.archive import archiver
 from tests.kit.builds import Site, small
-from tests.kit.superprojects import World
+from tests.kit.superprojects import World, make_spec
 
 
 def test_the_machines_part_in_a_result_is_in_its_key(testbed: Path, tmp_path: Path) -> None:
@@ -23,3 +23,27 @@ def test_the_machines_part_in_a_result_is_in_its_key(testbed: Path, tmp_path: Pa
     assert inputs["srpm"]["archiver"] == archiver()
     assert inputs["srpm"]["rpm"] == rpmbuild.version()
     assert inputs["build"]["builder"].startswith("chroot ") and rpm in inputs["build"]["builder"]
+
+
+def test_a_root_without_documentation_is_another_root(testbed: Path, tmp_path: Path) -> None:
+    site = Site(world=World(tmp_path / "one"), testbed=testbed, workspace=tmp_path / "one/ws")
+    spec = make_spec(
+        "seen",
+        tags="BuildArch: noarch\nBuildRequires: wget",
+        install="mkdir -p %{buildroot}/usr/share/seen\nls /usr/share/doc/wget > %{buildroot}/usr/share/seen/list || :",
+        files="/usr/share/seen",
+    )
+    site.world.component("repos/seen", {"seen.spec": spec, "README": "x\n"})
+    site.world.pin()
+
+    def documentation() -> str:
+        (rpm,) = site.build()["seen"]["rpms"]
+        return site.read(rpm, "usr/share/seen/list")
+
+    config = site.definition.parent / "mock-configs/testbed-x86_64.cfg"
+    text = config.read_text()
+    assert documentation() == "copyright\n"
+    config.write_text(text.replace("[main]\n", "[main]\ntsflags=nodocs\n"))
+    assert documentation() == ""
+    config.write_text(text)
+    assert documentation() == "copyright\n"
