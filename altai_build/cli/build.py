@@ -107,7 +107,11 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
 @click.option(
     "-o", "output", metavar="DIR", type=click.Path(path_type=Path), help="Also put the packages in DIR."
 )
-@click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure.")
+@click.option(
+    "--keep-going/--fail-fast",
+    default=True,
+    help="After a failure build what does not depend on it (the default), or start nothing more.",
+)
 @dependants_option
 @wait_option
 @json_option
@@ -118,7 +122,7 @@ def build(
     changed_since: str | None,
     rev: str,
     output: Path | None,
-    fail_fast: bool,
+    keep_going: bool,
     dependants: str | None,
     wait: float,
     as_json: bool,
@@ -137,7 +141,7 @@ def build(
 
     run = app.run(app.config(), dependants=dependants)
     with run.workspace.lock(wait=wait):
-        building = build_all(run, make_plan(run, rev, components, changed_since), fail_fast=fail_fast)
+        building = build_all(run, make_plan(run, rev, components, changed_since), fail_fast=not keep_going)
         rows = list(building.rows)
         if output is not None:
             make_directory(output)

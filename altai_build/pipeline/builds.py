@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from altai_build.config import Config, Target
-from altai_build.errors import BuildFailed, InputError
 from altai_build.ledger import Outcome, write_outcomes
 from altai_build.model.component import BuildResult
 from altai_build.model.gitlink import ChangeStatus, GitlinkChange
 from altai_build.model.order import Order
-from altai_build.model.plan import Failure, Status
+from altai_build.model.plan import Status
 from altai_build.pipeline.ordering import Ordered, order_of_srpms, static_order
 from altai_build.pipeline.pins import Direction, earlier_pins, move_of
 from altai_build.pipeline.run import Run
+from altai_build.pipeline.schedule import Schedule
 from altai_build.pipeline.srpms import Sourcing, choose, make_srpms_of
-from altai_build.stages.build import Built, Job, Workshop, build
+from altai_build.pipeline.workshops import open_workshops
+from altai_build.stages.build import Built
 from altai_build.stages.discover import Discovery, discover
-from altai_build.stages.srpm import Srpm, SrpmMaker
-from altai_build.tools import process
-from altai_build.tools.buildroot import LocalRpm
-from altai_build.tools.mock import MockBuilder
-from altai_build.tools.mockconfig import read_config
-from altai_build.tools.progress import Work
-from altai_build.tools.rpmfile import read_header
-from altai_build.tools.superproject import Sourced
 
-# More rebuilds of one commit than any release line needs; a build that never repeats itself must not go on for ever.
-REBUILDS = 100
 # Why a component is in a plan that leaves none out.
 EVERYTHING = "all components are built"
 
@@ -63,8 +51,7 @@ class Building:
     @property
     def exit_code(self) -> int:
         """0 when nothing failed; 3 when only input was at fault, else 5."""
-        codes = {row.exit_code for row in self.rows if row.status in (Status.FAILED, Status.BLOCKED)}
-        codes.discard(0)
+        codes = {row.exit_code for row in self.rows if row.status is Status.FAILED}
         return 0 if not codes else (3 if codes == {3} else 5)
 
 
@@ -189,7 +176,7 @@ def build_all(
     workshops = open_workshops(run, planned.discovery.sourced)
     sourcing = make_srpms_of(run, planned.discovery, version=version)
     ordered = order_of_srpms(run, sourcing)
-    schedule = _Schedule(run, ordered, workshops, sourcing.maker, fail_fast, is_free)
+    schedule = Schedule(run, ordered, workshops, sourcing.maker, fail_fast, is_free)
     for workshop in workshops.values():
         with run.story.step(f"base root of {workshop.target.name} ({workshop.builder.name})"):
             workshop.prepare()
@@ -241,166 +228,6 @@ def _write_down(run: Run, sourcing: Sourcing, built: dict[str, Built]) -> None:
     )
 
 
-def open_workshops(run: Run, sourced: Sequence[Sourced]) -> dict[str, Workshop]:
-    """A workshop for each target that the components are built for, by the target's name."""
-    workshops: dict[str, Workshop] = {}
-    for one in sourced:
-        target = target_of(run.config, one)
-        if target.name not in workshops:
-            config = read_config(target.mock_config, search=run.config.mock_config_places)
-            policy = run.dependants or run.config.dependants
-            workshops[target.name] = Workshop.open(target, config, builder_name(run), run.workspace, policy)
-    return workshops
-
-
-def target_of(config: Config, sourced: Sourced) -> Target:
-    """The target of a component. Raises InputError where no repository takes it."""
-    name = sourced.component.repository
-    if name is None:
-        raise InputError(
-            f"{sourced.component.name} belongs to no repository",
-            why="repos.yaml has no repository with source: superproject",
-            todo="add one, so that a target is known to build for",
-        )
-    return config.targets[config.repositories[name].target]
-
-
-def builder_name(run: Run) -> str:
-    """mock where it is asked for or installed, else the embedded builder."""
-    if run.builder != "auto":
-        return run.builder
-    return "mock" if MockBuilder.available() else "chroot"
-
-
-@dataclass
-class _Schedule:
-    """The state of one run's builds. Only the calling thread changes it; workers run single builds."""
-
-    run: Run
-    ordered: Ordered
-    workshops: dict[str, Workshop]
-    maker: SrpmMaker
-    fail_fast: bool
-    is_free: Callable[[Built], bool]
-    built: dict[str, Built] = field(default_factory=dict)
-    deferred: dict[str, Built] = field(default_factory=dict)
-    second_chance: set[str] = field(default_factory=set)
-    stopped: bool = False
-
-    def work(self) -> dict[str, Built]:
-        """Build everything that can be; returns what became of each component that has a source package."""
-        made = self.ordered.made
-        for cycle in self.ordered.order.cycles:
-            path = " → ".join(cycle)
-            for name in cycle[:-1]:
-                self.built[name] = Built(
-                    status=Status.FAILED,
-                    reason=f"build dependencies go round in a circle: {path}",
-                    failure=Failure.DEPENDENCIES,
-                )
-        running: dict[Future[Built], str] = {}
-        workers = max(1, min(self.run.jobs, len(made)))
-        cpus = max(1, (os.cpu_count() or 1) // workers)
-        with self.run.story.work("packages", len(made)) as table, ThreadPoolExecutor(workers) as pool:
-            for name, result in self.built.items():
-                table.done(name, result.status.value, result.reason)
-            while True:
-                for name in self._ready(made, set(running.values())):
-                    blocker = self._blocker(name)
-                    if blocker:
-                        self.built[name] = Built(status=Status.BLOCKED, reason=blocker)
-                        table.done(name, Status.BLOCKED.value, blocker)
-                    elif len(running) < workers:
-                        table.start(name)
-                        running[pool.submit(self._build, name, cpus)] = name
-                if not running:
-                    if self._again():
-                        continue
-                    break
-                try:
-                    finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        self._finish(running.pop(future), future.result(), table)
-                except BaseException:
-                    # The pool waits for its threads on the way out; what they wait for must end first.
-                    process.kill_all()
-                    raise
-        return self.built
-
-    def _ready(self, made: Mapping[str, tuple[Sourced, Srpm]], running: set[str]) -> list[str]:
-        """Components whose needs are settled, the longest remaining path first."""
-        settled = set(self.built)
-        waiting = [n for n in made if n not in settled and n not in running and n not in self.deferred]
-        ready = [n for n in waiting if set(self.ordered.order.needs.get(n, ())) <= settled]
-        return sorted(ready, key=lambda n: (-self.ordered.order.remaining.get(n, 0.0), n))
-
-    def _blocker(self, name: str) -> str:
-        if self.stopped:
-            return "another component failed, and --fail-fast was asked for"
-        for needed in self.ordered.order.needs.get(name, ()):
-            result = self.built[needed]
-            if result.status in (Status.FAILED, Status.BLOCKED):
-                return (
-                    f"it needs {needed}, which {'failed' if result.status is Status.FAILED else 'is blocked'}"
-                )
-        return ""
-
-    def _build(self, name: str, cpus: int) -> Built:
-        sourced, srpm = self.ordered.made[name]
-        needed = self.ordered.needs(name)
-        if name in self.second_chance:
-            firsts = self.ordered.order.first_passes
-            needed = sorted(n for n, result in self.built.items() if result.rpms and n not in firsts)
-        local: list[LocalRpm] = [rpm for one in needed for rpm in self.built[one].rpms]
-        workshop = self.workshops[target_of(self.run.config, sourced).name]
-        for number in range(REBUILDS):
-            if number:
-                srpm = self.maker.make(sourced, rebuild=number)
-            job = Job(
-                component=name,
-                commit=sourced.component.commit,
-                srpm=srpm.path,
-                srpm_sha256=srpm.sha256,
-                header=read_header(srpm.path) if number else self.ordered.headers[name],
-                local=tuple(local),
-                cpus=cpus,
-                macros=self.ordered.macros.get(name, ()),
-            )
-            result = build(job, workshop, self.run.workspace, self.run.ledger)
-            if result.status is Status.FAILED or name in self.ordered.macros or self.is_free(result):
-                return replace(result, srpm=srpm.path)
-        raise BuildFailed(
-            f"{name} was rebuilt {REBUILDS} times from {sourced.component.commit} and differs each time",
-            why="no two builds of the same inputs give the same packages, so no earlier release's can be kept",
-            todo="look for times, random numbers or file order in its build",
-        )
-
-    def _finish(self, name: str, result: Built, table: Work) -> None:
-        unmet = result.failure is Failure.DEPENDENCIES and result.log is None
-        if unmet and name not in self.second_chance:
-            # What it lacks may be provided by a component whose spec does not say so (python3dist(…), a file):
-            # it is tried once more when all that does not wait for it is built.
-            self.deferred[name] = result
-            return
-        self.built[name] = result
-        detail = (
-            result.reason
-            if result.status is not Status.BUILT
-            else f"{len(result.rpms)} {'package' if len(result.rpms) == 1 else 'packages'}: {result.reason}"
-        )
-        table.done(name, result.status.value, detail)
-        if result.status is Status.FAILED and self.fail_fast:
-            self.stopped = True
-
-    def _again(self) -> bool:
-        """When nothing more can start: give the deferred their second try, with all packages there are."""
-        if not self.deferred:
-            return False
-        self.second_chance.update(self.deferred)
-        self.deferred.clear()
-        return True
-
-
 def _rows(
     planned: Planned, ordered: Ordered, sourcing: Sourcing, built: dict[str, Built]
 ) -> tuple[BuildResult, ...]:
@@ -410,7 +237,7 @@ def _rows(
         if built[first].status is Status.FAILED:  # that the second is blocked then tells nobody anything
             built[component] = replace(built[first], reason=f"in its first pass: {built[first].reason}")
     for row in sourcing.rows:
-        result = built.get(row.component)
+        result = built.get(row.component) if row.srpm is not None else None
         if result is None:
             rows.append(
                 BuildResult(

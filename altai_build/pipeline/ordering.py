@@ -25,6 +25,7 @@ class Ordered:
     headers: Mapping[str, RpmHeader]
     order: Order
     macros: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)  # of each first pass
+    lost: frozenset[str] = frozenset()  # components that should have a source package and have none
 
     def needs(self, name: str) -> list[str]:
         """What must be there to build `name`; of a component that is built twice, the second pass where it may be."""
@@ -44,13 +45,18 @@ def static_order(run: Run, sourced: Sequence[Sourced]) -> Order:
 
 
 def order_of_srpms(run: Run, sourcing: Sourcing) -> Ordered:
-    """The order with the BuildRequires that rpm itself wrote into the source packages."""
+    """The order with the BuildRequires that rpm itself wrote into the source packages.
+
+    What has no source package has its place in it too, so that nobody is built with something else in its stead.
+    """
     made = {sourced.component.name: (sourced, srpm) for sourced, srpm in sourcing.made}
     headers = {name: read_header(srpm.path) for name, (_, srpm) in made.items()}
+    lost = _lost(run, sourcing)
     nodes = [_exact(static_node(run, sourced), headers[name]) for name, (sourced, _) in made.items()]
+    nodes += lost.values()
     order = make_order(nodes)
     if not order.cycles:
-        return Ordered(made=made, headers=headers, order=order)
+        return Ordered(made=made, headers=headers, order=order, lost=frozenset(lost))
     macros = {}
     for name, (sourced, bootstrap) in _first_passes(run, [one for one, _ in made.values()], order).items():
         try:
@@ -64,7 +70,24 @@ def order_of_srpms(run: Run, sourcing: Sourcing) -> Ordered:
     first = {name: _exact(static_node(run, made[name][0], name), headers[name]) for name in macros}
     order = make_order([replace(node, first_pass=first.get(_first(node.name))) for node in nodes])
     used = {name: one for name, one in made.items() if name not in macros or name in order.first_passes}
-    return Ordered(made=used, headers=headers, order=order, macros=macros)
+    return Ordered(made=used, headers=headers, order=order, macros=macros, lost=frozenset(lost))
+
+
+def _lost(run: Run, sourcing: Sourcing) -> dict[str, Node]:
+    """The components without a source package; of those that could not be read nothing is known but their names."""
+    made = {sourced.component.name for sourced, _ in sourcing.made}
+    found = {
+        one.component.name: replace(static_node(run, one), build_requires=())  # it will not be built
+        for one in sourcing.discovery.sourced
+        if one.component.name not in made
+    }
+    for out in sourcing.discovery.left_out:
+        if out.error is not None and out.name not in made:
+            found.setdefault(
+                out.name,
+                Node(name=out.name, provides=frozenset([out.name]), build_requires=(), requires=()),
+            )
+    return found
 
 
 def static_node(

@@ -13,11 +13,12 @@ from altai_build.errors import BuildFailed, InputError
 from altai_build.model.comparison import Rebuild, Remade, Sameness
 from altai_build.model.plan import Failure, Status
 from altai_build.model.release import ComponentOrigin, Manifest, ReleasedPackage, SpecOrigin
-from altai_build.pipeline.builds import REBUILDS, open_workshops
 from altai_build.pipeline.earlier import load_manifest
 from altai_build.pipeline.run import Run
+from altai_build.pipeline.schedule import REBUILDS
 from altai_build.pipeline.srpms import choose, make_srpms_of
 from altai_build.pipeline.verify import place_of, trusted_keys
+from altai_build.pipeline.workshops import open_workshops
 from altai_build.stages.build import Built, Job, build
 from altai_build.stages.discover import discover
 from altai_build.stages.provenance import buildroot_digest

@@ -1,0 +1,44 @@
+"""What a run builds with: a workshop for each target, with the builder that is asked for or to be had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from altai_build.config import Config, Target
+from altai_build.errors import InputError
+from altai_build.pipeline.run import Run
+from altai_build.stages.build import Workshop
+from altai_build.tools.mock import MockBuilder
+from altai_build.tools.mockconfig import read_config
+from altai_build.tools.superproject import Sourced
+
+
+def open_workshops(run: Run, sourced: Sequence[Sourced]) -> dict[str, Workshop]:
+    """A workshop for each target that the components are built for, by the target's name."""
+    workshops: dict[str, Workshop] = {}
+    for one in sourced:
+        target = target_of(run.config, one)
+        if target.name not in workshops:
+            config = read_config(target.mock_config, search=run.config.mock_config_places)
+            policy = run.dependants or run.config.dependants
+            workshops[target.name] = Workshop.open(target, config, builder_name(run), run.workspace, policy)
+    return workshops
+
+
+def target_of(config: Config, sourced: Sourced) -> Target:
+    """The target of a component. Raises InputError where no repository takes it."""
+    name = sourced.component.repository
+    if name is None:
+        raise InputError(
+            f"{sourced.component.name} belongs to no repository",
+            why="repos.yaml has no repository with source: superproject",
+            todo="add one, so that a target is known to build for",
+        )
+    return config.targets[config.repositories[name].target]
+
+
+def builder_name(run: Run) -> str:
+    """mock where it is asked for or installed, else the embedded builder."""
+    if run.builder != "auto":
+        return run.builder
+    return "mock" if MockBuilder.available() else "chroot"
