@@ -81,6 +81,10 @@ class Ledger:
         """The newest record of this kind and key."""
         return self._records.get((kind, key))
 
+    def all(self, kind: str) -> tuple[Record, ...]:
+        """The newest record of each key of a kind."""
+        return tuple(record for (one, _), record in self._records.items() if one == kind)
+
     def latest(self, kind: str, component: str) -> Record | None:
         """The newest record of a component, whatever its key: what the last run made, and how long it took."""
         return next(iter(self.history(kind, component)), None)

@@ -213,16 +213,25 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console().print(table)
 
 
+NO_COMPONENTS = (
+    "there are no components: nothing is pinned below superproject.components at this commit, and its "
+    "root has no spec"
+)
+
+
 def print_rows(
-    rows: Sequence[Any], as_json: bool, headers: Sequence[str], cells: Callable[[Any], Sequence[str]]
+    rows: Sequence[Any],
+    as_json: bool,
+    headers: Sequence[str],
+    cells: Callable[[Any], Sequence[str]],
+    *,
+    none: str = NO_COMPONENTS,
 ) -> None:
-    """Result rows as JSON, without the exit code that only this program needs, or as a table."""
+    """Result rows as JSON, without the exit code that only this program needs, or as a table; `none`: why there are
+    no rows.
+    """
     if not rows:
-        print(
-            "altai-build: there are no components: nothing is pinned below superproject.components at this "
-            "commit, and its root has no spec",
-            file=sys.stderr,
-        )
+        print(f"altai-build: {none}", file=sys.stderr)
     if as_json:
         print_json(
             [{key: value for key, value in row.__dict__.items() if key != "exit_code"} for row in rows]

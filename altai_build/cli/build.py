@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from altai_build.cli.app import (
+    NO_COMPONENTS,
     App,
     dependants_option,
     json_option,
@@ -31,6 +32,11 @@ def _selection(command: Any) -> Any:
     ):
         command = option(command)
     return command
+
+
+def _nothing(changed_since: str | None) -> str:
+    """Why there is nothing to build."""
+    return NO_COMPONENTS if changed_since is None else f"no component has changed since {changed_since}"
 
 
 @click.command()
@@ -159,6 +165,7 @@ def build(
             ", ".join(Path(rpm).name for rpm in row.rpms) or "-",
             row.reason.split("\n")[0],
         ),
+        none=_nothing(changed_since),
     )
     for row in rows:
         if row.status is Status.FAILED:

@@ -8,20 +8,16 @@ from dataclasses import dataclass, replace
 
 from altai_build.ledger import Outcome, write_outcomes
 from altai_build.model.component import BuildResult
-from altai_build.model.gitlink import ChangeStatus, GitlinkChange
 from altai_build.model.order import Order
-from altai_build.model.plan import Status
+from altai_build.model.plan import Failure, Status
 from altai_build.pipeline.ordering import Ordered, order_of_srpms, static_order
-from altai_build.pipeline.pins import Direction, earlier_pins, move_of
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.schedule import Schedule
+from altai_build.pipeline.selection import EVERYTHING, choose_components
 from altai_build.pipeline.srpms import Sourcing, choose, make_srpms_of
 from altai_build.pipeline.workshops import open_workshops
 from altai_build.stages.build import Built
 from altai_build.stages.discover import Discovery, discover
-
-# Why a component is in a plan that leaves none out.
-EVERYTHING = "all components are built"
 
 
 @dataclass(frozen=True)
@@ -65,10 +61,7 @@ def make_plan(run: Run, revision: str, names: Sequence[str], changed_since: str 
         run.superproject, run.config, revision, jobs=run.jobs, cache=run.workspace.cache / "specs"
     )
     everything = static_order(run, whole.sourced)
-    reasons = _chosen(run, whole, everything, revision, names, changed_since)
-    for name in list(reasons):
-        for needed in everything.needs.get(name, ()):
-            reasons.setdefault(needed, f"{name} needs it to build")
+    reasons = choose_components(run, whole, everything, revision, names, changed_since)
     if names or changed_since:
         kept = [one.component.name for one in whole.sourced if one.component.name in reasons]
         out = {out.name for out in whole.left_out if out.name in reasons or out.path in names}
@@ -84,79 +77,6 @@ def make_plan(run: Run, revision: str, names: Sequence[str], changed_since: str 
 
 def _none(whole: Discovery) -> Discovery:
     return Discovery(commit=whole.commit, time=whole.time, sourced=(), left_out=())
-
-
-def _chosen(
-    run: Run,
-    whole: Discovery,
-    order: Order,
-    revision: str,
-    names: Sequence[str],
-    changed_since: str | None,
-) -> dict[str, str]:
-    reasons: dict[str, str] = {}
-    if names:
-        for one in choose(whole, names).sourced:
-            reasons[one.component.name] = "it was asked for"
-        reasons.update({out.name: "it was asked for" for out in choose(whole, names).left_out})
-    if changed_since is not None:
-        changes = run.superproject.changed(changed_since, revision, run.config.superproject.components)
-        new = {change.path: change for change in changes if change.status is not ChangeStatus.REMOVED}
-        reasons.update(_moved(run, whole, new, changed_since))
-        reasons.update(_changed_here(run, whole, changed_since))
-        changed = set(reasons)
-        for name, needed in order.needs.items():
-            behind = sorted(changed.intersection(needed))
-            if behind:
-                reasons.setdefault(name, f"it is built with {behind[0]}, which changed")
-    if not names and changed_since is None:
-        reasons = {one.component.name: EVERYTHING for one in whole.sourced}
-    return reasons
-
-
-def _moved(run: Run, whole: Discovery, changes: Mapping[str, GitlinkChange], since: str) -> dict[str, str]:
-    """Components whose pins came or moved, with a warning for those that did not simply move on."""
-    found = {}
-    before = earlier_pins(run, since)
-    for one in whole.sourced:
-        component = one.component
-        if component.path not in changes:
-            continue
-        was = before.get(component.path)
-        if was is None:
-            found[component.name] = f"its pin came since {since}"
-            continue
-        move = move_of(run, one, was.link.commit, url=was.url)
-        found[component.name] = move.told(since)
-        if move.direction is not Direction.ON:
-            run.story.warn(f"{component.name}: {found[component.name]}")
-    for out in whole.left_out:
-        if out.path in changes:
-            found[out.name] = f"its pin changed since {since}"
-    return found
-
-
-def _changed_here(run: Run, whole: Discovery, since: str) -> dict[str, str]:
-    """Components whose spec is in the superproject itself, when their files differ from those at `since`."""
-    before = run.superproject.resolve(since)
-    store = run.superproject.store(before)
-    old = {entry.path: entry.oid for entry in store.tree(before) if entry.is_file}
-    found = {}
-    for one in whole.sourced:
-        component = one.component
-        if one.store.git_dir != store.git_dir:
-            continue
-        now = {entry.path: entry.oid for entry in one.tree if entry.is_file}
-        if component.path == ".":
-            differs = {p: o for p, o in now.items() if "/" not in p} != {
-                p: o for p, o in old.items() if "/" not in p
-            }
-        else:
-            inside = {p: o for p, o in old.items() if p.startswith(f"{component.path}/")}
-            differs = now != inside
-        if differs:
-            found[component.name] = f"its files in the superproject changed since {since}"
-    return found
 
 
 def build_all(
@@ -257,6 +177,8 @@ def _rows(
         chosen = planned.reasons.get(row.component, EVERYTHING)
         if result.status is Status.BUILT and chosen != EVERYTHING:
             reason = f"{chosen}; {result.reason}"
+        if result.failure is Failure.DEPENDENCIES and chosen != EVERYTHING:
+            reason = f"{result.reason}; components that are not in this plan were not asked"
         rows.append(
             BuildResult(
                 component=row.component,

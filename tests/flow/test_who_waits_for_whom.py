@@ -110,3 +110,61 @@ def test_fail_fast_starts_nothing_when_something_has_failed_already(site: Site) 
     site.world.pin()
     assert statuses(site, "build", "--fail-fast") == {"a": "failed", "b": "failed", "free": "blocked"}
     assert statuses(site, "build", "--keep-going") == {"a": "failed", "b": "failed", "free": "built"}
+
+
+def changed_since(site: Site, revision: str) -> dict[str, str]:
+    """Component → why it is in the plan of what changed."""
+    waves = site.call("plan", "--changed-since", revision, "--json").json["waves"]
+    return {one["component"]: one["reason"] for wave in waves for one in wave}
+
+
+def test_who_was_built_with_what_is_gone_has_changed(site: Site) -> None:
+    site.world.component("repos/floor", plain("floor"))
+    site.world.component("repos/roof", plain("roof", "floor"))
+    site.world.component("repos/vane", plain("vane", "roof"))
+    site.world.component("repos/alone", plain("alone"))
+    with_all = site.world.pin()
+    del site.world.components["repos/floor"], site.world.urls["repos/floor"]
+    without = site.world.super.commit({"repos/floor": None})
+    site.world.pin()
+    told = "it was built with floor, which is gone"
+    assert changed_since(site, with_all) == {"roof": told, "vane": told}
+    assert changed_since(site, without) == {}
+    answer = site.call("build", "--changed-since", without)
+    assert (answer.code, answer.out) == (0, "")
+    assert f"no component has changed since {without}" in answer.err
+    assert site.call("build", "--changed-since", with_all).code == 5
+
+
+def test_who_needs_what_a_component_provides_no_more_has_changed(site: Site) -> None:
+    site.world.component("repos/floor", plain("floor"))
+    site.world.component("repos/roof", plain("roof", "floor"))
+    before = site.world.pin()
+    site.world.component("repos/floor", {"floor.spec": None, **plain("ground")})
+    site.world.pin()
+    found = changed_since(site, before)
+    assert found["roof"] == "it was built with floor, which changed" and set(found) == {"floor", "roof"}
+
+
+def test_needs_that_the_last_build_found_are_part_of_a_plan(site: Site) -> None:
+    site.world.component("repos/a", plain("a", "/usr/bin/b-tool"))
+    site.world.component("repos/b", tool("b", "/usr/bin/c-tool"))
+    site.world.component("repos/c", tool("c"))
+    before = site.world.pin()
+    told = "nothing provides /usr/bin/b-tool; components that are not in this plan were not asked"
+    assert outcome(site, "build", "a") == {"a": ("failed", told)}
+    site.build()
+    assert statuses(site, "build", "a") == dict.fromkeys("abc", "reused")
+    site.world.component("repos/c", {"README": "another\n"})
+    site.world.pin()
+    assert set(changed_since(site, before)) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("site", ["components: {hen: {bootstrap: {with: [first]}}}"], indirect=True)
+def test_a_named_component_comes_with_the_first_pass_that_it_needs(site: Site) -> None:
+    tags = "%bcond_with first\n%if %{without first}\nBuildRequires: egg\n%endif\nBuildArch: noarch"
+    site.world.component("repos/hen", {"hen.spec": make_spec("hen", tags=tags), "README": "hen\n"})
+    site.world.component("repos/egg", plain("egg", "hen"))
+    site.world.pin()
+    assert statuses(site, "build", "egg") == {"hen": "built", "egg": "built"}
+    assert site.call("explain", "egg", "--json").json["would"] == "reuse"
