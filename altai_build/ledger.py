@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 from collections.abc import Iterable
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from altai_build.tools.files import make_directory, unwritable, write_whole
+
+# What comes of reading what something else wrote; the last two of numbers without end and brackets without end.
+_GARBAGE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,9 @@ class Outcome:
     commit: str
     status: str
     reason: str
-    key: str  # of the build that gave the packages; "" where there are none
+    key: str  # of the build that gave its packages, this time or the last that it had any; "" where none did
     time: int  # seconds since the epoch
+    before: str = ""  # the same, as the run found it
 
 
 class Ledger:
@@ -113,6 +118,9 @@ class Ledger:
 def _parse(line: bytes) -> Record | None:
     try:
         tree: dict[str, Any] = json.loads(line)
+        seconds = float(tree["seconds"])
+        if not 0 <= seconds < math.inf:
+            return None
         return Record(
             kind=str(tree["kind"]),
             key=str(tree["key"]),
@@ -123,10 +131,10 @@ def _parse(line: bytes) -> Record | None:
                 Artefact(file=str(one["file"]), sha256=str(one["sha256"]), size=int(one["size"]))
                 for one in tree["artefacts"]
             ),
-            seconds=float(tree["seconds"]),
+            seconds=seconds,
             nevra=str(tree["nevra"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except _GARBAGE:
         return None
 
 
@@ -134,9 +142,21 @@ def read_outcomes(path: Path) -> dict[str, Outcome]:
     """The last outcomes by component; {} where none were written or they cannot be read."""
     try:
         rows = json.loads(path.read_bytes())
-        return {row["component"]: Outcome(**row) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError):
+        found = [
+            Outcome(
+                component=str(row["component"]),
+                commit=str(row["commit"]),
+                status=str(row["status"]),
+                reason=str(row["reason"]),
+                key=str(row["key"]),
+                time=int(row["time"]),
+                before=str(row.get("before", "")),
+            )
+            for row in rows
+        ]
+    except (OSError, AttributeError, *_GARBAGE):
         return {}
+    return {one.component: one for one in found}
 
 
 def write_outcomes(path: Path, fresh: Iterable[Outcome]) -> None:

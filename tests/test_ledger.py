@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from altai_build.errors import InputError
-from altai_build.ledger import Artefact, Ledger, Record
+from altai_build.ledger import Artefact, Ledger, Outcome, Record, read_outcomes, write_outcomes
 from tests.kit.cli import ROOT
 
 
@@ -72,7 +73,10 @@ def test_half_a_line_costs_that_line_only(tmp_path: Path) -> None:
 
 @given(
     st.lists(
-        st.one_of(st.binary(max_size=40), st.sampled_from([b"{}", b"[]", b"null", b'{"kind": 1}', b"\xff"]))
+        st.one_of(
+            st.binary(max_size=40),
+            st.sampled_from([b"{}", b"[]", b"null", b'{"kind": 1}', b"\xff", b"[" * 100_000]),
+        )
     )
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
@@ -88,7 +92,10 @@ def test_garbage_between_records_is_passed_over(tmp_path: Path, garbage: list[by
 
 
 @pytest.mark.parametrize("field", ["kind", "key", "artefacts", "inputs", "seconds"])
-@pytest.mark.parametrize("value", [None, 5, "x", [], {"a": 1}, [[1]], float("nan")])
+@pytest.mark.parametrize(
+    "value",
+    [None, 5, "x", [], {"a": 1}, [[1]], float("nan"), [{"file": "x", "sha256": "y", "size": float("inf")}]],
+)
 def test_records_of_another_shape_never_stop_a_run(tmp_path: Path, field: str, value: object) -> None:
     path = tmp_path / "ledger.jsonl"
     Ledger(path).append(record("one"))
@@ -96,6 +103,41 @@ def test_records_of_another_shape_never_stop_a_run(tmp_path: Path, field: str, v
     tree[field] = value
     path.write_text(json.dumps(tree) + "\n")
     Ledger(path).find("build", "one")
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1.0])
+def test_a_time_that_no_build_takes_does_not_count(tmp_path: Path, seconds: float) -> None:
+    path = tmp_path / "ledger.jsonl"
+    Ledger(path).append(record("one"))
+    Ledger(path).append(record("two", seconds=seconds))
+    assert Ledger(path).latest("build", "focus") == record("one")
+
+
+def outcome(**settings: Any) -> Outcome:
+    return Outcome(
+        **{"component": "focus", "commit": "a", "status": "built", "reason": "", "key": "k", **settings}
+    )
+
+
+def test_outcomes_come_back_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.json"
+    write_outcomes(path, [outcome(time=1), outcome(component="nova", time=1)])
+    write_outcomes(path, [outcome(time=2, before="k")])
+    assert read_outcomes(path) == {
+        "focus": outcome(time=2, before="k"),
+        "nova": outcome(component="nova", time=1),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "null", "[1]", "[{}]", "[" * 100_000, '[{"component": "x", "commit": "", "status": "", "reason": "", '
+    '"key": "", "time": "soon"}]'],
+)  # fmt: skip
+def test_outcomes_that_cannot_be_read_are_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "outcomes.json"
+    path.write_text(text)
+    assert read_outcomes(path) == {}
 
 
 def test_threads_and_processes_append_whole_lines(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import click
 from altai_build.cli.app import App, dependants_option, json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from altai_build.pipeline.explain import Explanation
+    from collections.abc import Sequence
+
+    from altai_build.pipeline.explain import Explanation, Input
 
 _LONGEST = 40  # characters of a value; digests are told by their beginning
 
@@ -42,6 +44,7 @@ def explain(app: App, component: str, rev: str, dependants: str | None, as_json:
     if told.last_run is not None:
         when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(told.last_run.time))
         print(f"last run:  {told.last_run.status} on {when}: {told.last_run.reason}")
+        _print_inputs(told.last_changes)
     else:
         print("last run:  none has come to it in this workspace")
     print(f"next run:  {told.would}: {told.reason}")
@@ -50,13 +53,18 @@ def explain(app: App, component: str, rev: str, dependants: str | None, as_json:
     for status in dict.fromkeys(one.status for one in told.inputs):
         print(f"  {status}: {sum(one.status == status for one in told.inputs)}")
     shown = differ or [one for one in told.inputs if not one.name.startswith("buildroot ")]
-    print_table(
-        ("status", "input", "then", "now"),
-        [(one.status, one.name, _short(one.then), _short(one.now)) for one in shown],
-    )
+    _print_inputs(shown)
     print("built again by:")
     for line in told.rebuilt_by:
         print(f"  {line}")
+
+
+def _print_inputs(inputs: Sequence[Input]) -> None:
+    if inputs:
+        print_table(
+            ("status", "input", "then", "now"),
+            [(one.status, one.name, _short(one.then), _short(one.now)) for one in inputs],
+        )
 
 
 def _short(value: str | None) -> str:

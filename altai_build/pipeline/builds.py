@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from altai_build.ledger import Outcome, write_outcomes
+from altai_build.ledger import Outcome, read_outcomes, write_outcomes
 from altai_build.model.component import BuildResult
 from altai_build.model.order import Order
 from altai_build.model.plan import Failure, Status
@@ -96,12 +96,13 @@ def build_all(
     workshops = open_workshops(run, planned.discovery.sourced)
     sourcing = make_srpms_of(run, planned.discovery, version=version)
     ordered = order_of_srpms(run, sourcing)
-    schedule = Schedule(run, ordered, workshops, sourcing.maker, fail_fast, is_free)
+    before = {name: one.key for name, one in read_outcomes(run.workspace.outcomes).items()}
+    schedule = Schedule(run, ordered, workshops, sourcing.maker, fail_fast, is_free, before)
     for workshop in workshops.values():
         with run.story.step(f"base root of {workshop.target.name} ({workshop.builder.name})"):
             workshop.prepare()
     built = _without_twins(schedule.work(), ordered.order.first_passes)
-    _write_down(run, sourcing, built)
+    _write_down(run, sourcing, built, before)
     return Building(
         planned=Planned(discovery=planned.discovery, order=ordered.order, reasons=planned.reasons),
         sourcing=sourcing,
@@ -128,7 +129,7 @@ def _without_twins(built: Mapping[str, Built], first_passes: Container[str]) -> 
     return judged
 
 
-def _write_down(run: Run, sourcing: Sourcing, built: dict[str, Built]) -> None:
+def _write_down(run: Run, sourcing: Sourcing, built: Mapping[str, Built], before: Mapping[str, str]) -> None:
     commits = {sourced.component.name: sourced.component.commit for sourced, _ in sourcing.made}
     now = int(time.time())
     write_outcomes(
@@ -139,8 +140,9 @@ def _write_down(run: Run, sourcing: Sourcing, built: dict[str, Built]) -> None:
                 commit=commits[name],
                 status=one.status.value,
                 reason=one.reason,
-                key=one.key,
+                key=one.key if one.rpms else before.get(name, ""),
                 time=now,
+                before=before.get(name, ""),
             )
             for name, one in built.items()
             if name in commits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from altai_build.errors import InputError
@@ -13,8 +13,16 @@ from altai_build.pipeline.ordering import order_of_srpms
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.srpms import Sourcing, make_srpms_of
 from altai_build.pipeline.workshops import open_workshops, target_of
-from altai_build.stages.build import BUILDROOT, Examined, Job, Workshop, examine, kept_packages, why_built
-from altai_build.stages.srpm import Srpm
+from altai_build.stages.build import (
+    BUILDROOT,
+    Examined,
+    Job,
+    Workshop,
+    examine,
+    kept_packages,
+    last_build,
+    why_built,
+)
 from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.depsolver import Unsatisfiable
 from altai_build.tools.superproject import Sourced
@@ -40,7 +48,8 @@ class Explanation:
     path: str
     commit: str
     last_run: Outcome | None
-    last_build: Record | None
+    last_changes: tuple[Input, ...]  # what the last run found to differ from the run before it
+    last_build: Record | None  # that gave its packages
     would: str  # reuse, build, or unknown: a dependency is built first, and what that gives nobody knows yet
     reason: str
     key: str | None  # of the build that a run would look for; None while a dependency must be built first
@@ -75,8 +84,9 @@ class _Walk:
         self.run = run
         self.ordered = order_of_srpms(run, sourcing)
         self.workshops = open_workshops(run, [sourced for sourced, _ in sourcing.made])
+        self.outcomes = read_outcomes(run.workspace.outcomes)
         self.rpms: dict[str, tuple[LocalRpm, ...]] = {}
-        self.unknown: dict[str, str] = {}  # component → why it would be built
+        self.unknown: dict[str, str] = dict.fromkeys(self.ordered.lost, "it has no source package")
 
     def explain(self, name: str) -> Explanation:
         """The explanation of one component; what it needs is looked at first."""
@@ -88,15 +98,11 @@ class _Walk:
                 why=circles,
                 todo="declare a first pass by components.NAME.bootstrap in repos.yaml",
             )
-        needs = order.needs[name]
-        for wave in order.waves:
-            for one in wave:
-                if one in needs:
-                    self._settle(one)
-        sourced, srpm = self.ordered.made[name]
-        last = self.run.ledger.latest("build", name)
-        workshop = self._workshop(sourced)
-        pending = [one for one in needs if one in self.unknown]
+        others = [one for wave in order.waves for one in wave if one != name and name not in order.needs[one]]
+        self._settle([one for one in others if one not in self.ordered.lost])
+        sourced, _ = self.ordered.made[name]
+        ledger, workshop, last = self.run.ledger, self._workshop(sourced), self._last(name)
+        pending = [one for one in self.ordered.needs(name) if one in self.unknown]
         inputs: tuple[Input, ...] = ()
         key = None
         try:
@@ -107,12 +113,15 @@ class _Walk:
         else:
             would, reason = _verdict(found, last, pending)
             key = None if pending else found.key
-            inputs = _inputs(found, last, workshop.dependants, self.run.ledger, srpm)
+            then = found.earlier or last
+            inputs = _compared(then.inputs if then else (), found.inputs, workshop.dependants, ledger)
+        outcome = self.outcomes.get(name)
         return Explanation(
             component=name,
             path=sourced.component.path,
             commit=sourced.component.commit,
-            last_run=read_outcomes(self.run.workspace.outcomes).get(name),
+            last_run=outcome,
+            last_changes=_last_changes(outcome, workshop.dependants, ledger),
             last_build=last,
             would=would,
             reason=reason,
@@ -122,29 +131,52 @@ class _Walk:
             rebuilt_by=_rebuilt_by(sourced, workshop, inputs),
         )
 
-    def _settle(self, name: str) -> None:
-        """The packages of a needed component; those of its last build stand in where it would be built first."""
-        try:
-            found = self._examine(name)
-        except Unsatisfiable as error:
-            self.unknown[name] = "; ".join(error.problems)
-            return
-        last = self.run.ledger.latest("build", name)
+    def _last(self, name: str) -> Record | None:
+        outcome = self.outcomes.get(name)
+        return last_build(self.run.ledger, name, outcome.key if outcome else "")
+
+    def _settle(self, names: Sequence[str]) -> None:
+        """Find out what would become of components, as a run would: those whose needs are not met once more when all
+        others have been looked at.
+        """
+        waiting = list(names)
+        while waiting:
+            left = {}
+            for name in waiting:
+                try:
+                    self._look(name)
+                except Unsatisfiable as error:
+                    left[name] = "; ".join(error.problems)
+            if len(left) == len(waiting):
+                self.unknown.update(left)
+                return
+            waiting = list(left)
+
+    def _look(self, name: str) -> None:
+        """The packages of a component; those of its last build stand in where it would be built first."""
+        found, last = self._examine(name), self._last(name)
         self.rpms[name] = found.rpms or (kept_packages(last, self.run.workspace) if last else ())
-        waits = [one for one in self.ordered.order.needs[name] if one in self.unknown]
+        waits = [one for one in self.ordered.needs(name) if one in self.unknown]
         if found.earlier is None or waits:
             self.unknown[name] = f"waits for {waits[0]}" if waits else "its inputs changed"
 
     def _examine(self, name: str) -> Examined:
+        """What a run would find; where the declared needs do not do, with all packages that are known."""
+        try:
+            return self._examine_with(name, self.ordered.needs(name))
+        except Unsatisfiable:
+            firsts = self.ordered.order.first_passes
+            return self._examine_with(name, sorted(one for one in self.rpms if one not in firsts))
+
+    def _examine_with(self, name: str, others: Sequence[str]) -> Examined:
         sourced, srpm = self.ordered.made[name]
-        local = [rpm for one in self.ordered.needs(name) for rpm in self.rpms.get(one, ())]
         job = Job(
             component=name,
             commit=sourced.component.commit,
             srpm=srpm.path,
             srpm_sha256=srpm.sha256,
             header=self.ordered.headers[name],
-            local=tuple(local),
+            local=tuple(rpm for one in others for rpm in self.rpms.get(one, ())),
             cpus=1,
             macros=self.ordered.macros.get(name, ()),
         )
@@ -166,32 +198,29 @@ def _verdict(found: Examined | None, last: Record | None, pending: list[str]) ->
     return "reuse", "all that determines it is as it was when it was built"
 
 
-def _inputs(
-    found: Examined, last: Record | None, policy: Dependants, ledger: Ledger, srpm: Srpm
+def _last_changes(outcome: Outcome | None, policy: Dependants, ledger: Ledger) -> tuple[Input, ...]:
+    """What differs between the builds that a component's packages came from after the last run and before it."""
+    before = ledger.find("build", outcome.before) if outcome else None
+    after = ledger.find("build", outcome.key) if outcome else None
+    if before is None or after is None:
+        return ()
+    rows = _compared(before.inputs, after.inputs, policy, ledger)
+    return tuple(one for one in rows if one.status != "same")
+
+
+def _compared(
+    before: Sequence[tuple[str, str]], now: Sequence[tuple[str, str]], policy: Dependants, ledger: Ledger
 ) -> tuple[Input, ...]:
-    """Every input of the build, and behind the source package's those that it was made from."""
-    before = dict(found.earlier.inputs if found.earlier else last.inputs if last else ())
+    """Every input of two builds, and behind the source package's those that it was made from."""
     rows = []
-    for name, value, now in _pairs(before, dict(found.inputs)):
-        rows.append(Input(name=name, status=_status(value, now, policy), then=value, now=now))
+    sources = {one.artefacts[0].sha256: dict(one.inputs) for one in ledger.all("srpm") if one.artefacts}
+    for name, value, here in _pairs(dict(before), dict(now)):
+        rows.append(Input(name=name, status=_status(value, here, policy), then=value, now=here))
         if name == SOURCE:
-            old = (
-                next(
-                    (
-                        one
-                        for one in ledger.history("srpm", last.component)
-                        if one.artefacts[0].sha256 == value
-                    ),
-                    None,
-                )
-                if last
-                else None
-            )
-            new = ledger.find("srpm", srpm.key)
-            pairs = _pairs(dict(old.inputs if old else ()), dict(new.inputs if new else ()))
+            pairs = _pairs(sources.get(value or "", {}), sources.get(here or "", {}))
             rows += [
-                Input(name=f"{SOURCE}: {part}", status=_status(then, here, policy), then=then, now=here)
-                for part, then, here in pairs
+                Input(name=f"{SOURCE}: {part}", status=_status(one, other, policy), then=one, now=other)
+                for part, one, other in pairs
             ]
     return tuple(rows)
 
@@ -231,4 +260,6 @@ def _rebuilt_by(sourced: Sourced, workshop: Workshop, inputs: tuple[Input, ...])
     policy = _COUNTS[workshop.dependants]
     lines += [policy.format(name) for name in ours if policy]
     others = len(roots) - len(ours)
-    return (*lines, f"another version or other bytes of one of {others} packages of its buildroot")
+    if others:
+        lines.append(f"another version or other bytes of one of {others} packages of its buildroot")
+    return tuple(lines)

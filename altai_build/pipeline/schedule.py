@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
@@ -39,6 +39,7 @@ class Schedule:
     maker: SrpmMaker
     fail_fast: bool
     is_free: Callable[[Built], bool]
+    before: Mapping[str, str]  # component → the key of the build that gave its packages last
     built: dict[str, Built] = field(default_factory=dict)
     deferred: dict[str, Built] = field(default_factory=dict)
     offered: dict[str, frozenset[str]] = field(
@@ -128,6 +129,7 @@ class Schedule:
                 local=tuple(local),
                 cpus=cpus,
                 macros=self.ordered.macros.get(name, ()),
+                before=self.before.get(name, ""),
             )
             result = build(job, workshop, self.run.workspace, self.run.ledger)
             if result.status is Status.FAILED or name in self.ordered.macros or self.is_free(result):

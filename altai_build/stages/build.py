@@ -83,6 +83,7 @@ class Job:
     local: tuple[LocalRpm, ...]
     cpus: int
     macros: tuple[tuple[str, str], ...] = ()  # of a declared bootstrap, over the target's
+    before: str = ""  # the key of the build that gave the component's packages last
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def build(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) ->
             log=_log(workspace.builds / record.key),
             seconds=0.0,
         )
-    why = why_built(examined.inputs, ledger.latest("build", job.component))
+    why = why_built(examined.inputs, last_build(ledger, job.component, job.before))
     return _make(job, workshop, workspace, ledger, examined, why)
 
 
@@ -229,6 +230,11 @@ def _why_reused(examined: Examined, record: Record, policy: Dependants) -> str:
         Dependants.NEVER: "nothing that counts (dependants: never)",
     }[policy]
     return f"{reason}; {', '.join(other)} came from another commit, but {seen} changed there"
+
+
+def last_build(ledger: Ledger, component: str, key: str) -> Record | None:
+    """The build of a `key` that gave a component's packages last; where it is not known, the last that was made."""
+    return (ledger.find("build", key) if key else None) or ledger.latest("build", component)
 
 
 def why_built(inputs: Sequence[tuple[str, str]], last: Record | None) -> str:

@@ -109,11 +109,49 @@ def test_explain_tells_key_by_key(site: Site) -> None:
     assert (told["would"], told["key"]) == ("unknown", None)
     assert told["reason"].startswith("floor would be built first")
     site.build("floor")
+    told = site.call("explain", "floor", "--json").json
+    assert (told["last_run"]["status"], told["last_run"]["reason"]) == ("built", "source package changed")
+    changes = {row["name"]: (row["then"], row["now"]) for row in told["last_changes"]}
+    assert set(changes) == changed and changes["source package: commit"][1] == told["commit"]
     told = site.call("explain", "roof", "--json").json
     assert (told["would"], told["reason"]) == ("build", "its buildroot differs in floor.noarch")
     assert any(
         line.startswith("a rebuild of floor.noarch that changes its version") for line in told["rebuilt_by"]
     )
+
+
+def test_a_reason_is_what_differs_from_the_last_run_not_from_the_last_build(site: Site) -> None:
+    config = site.definition.parent / "mock-configs/testbed-x86_64.cfg"
+    text = config.read_text()
+    pair(site)
+    site.build()
+    config.write_text(text + "config_opts['macros']['%more'] = 'x'\n")
+    assert site.build()["roof"]["reason"] == "target changed"
+    config.write_text(text)
+    assert statuses(site.build()) == {"floor": "reused", "roof": "reused"}
+    told = site.call("explain", "roof", "--json").json
+    assert [row["name"] for row in told["last_changes"]] == ["target"]
+    pair(site, text="other words")
+    site.world.component(ROOF, {"roof.spec": make_spec("roof", build="false")})
+    site.world.pin()
+    assert {row["status"] for row in site.call("build", "--json").json} == {"built", "failed"}
+    told = site.call("explain", "floor", "--json").json
+    assert told["last_run"]["reason"] == "source package changed"
+    assert [row["name"] for row in told["last_changes"]] == ["source package", "source package: commit"]
+    told = site.call("explain", "roof", "--json").json
+    assert (told["last_run"]["status"], told["last_changes"]) == ("failed", [])
+    assert "source package" in {row["name"] for row in told["inputs"] if row["status"] == "changed"}
+
+
+def test_explain_knows_needs_that_specs_do_not_tell(site: Site) -> None:
+    tags = "BuildArch: noarch\nBuildRequires: /usr/share/small/floor"
+    site.world.component(FLOOR, small("floor"))
+    site.world.component(ROOF, {"roof.spec": make_spec("roof", tags=tags), "README": "x\n"})
+    site.world.pin()
+    site.build()
+    told = site.call("explain", "roof", "--json").json
+    assert (told["would"], told["last_run"]["status"]) == ("reuse", "built")
+    assert {row["status"] for row in told["inputs"]} == {"same"}
 
 
 def circle(site: Site) -> None:
