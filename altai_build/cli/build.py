@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from altai_build.cli.app import (
     wait_option,
 )
 from altai_build.model.plan import Status
+
+if TYPE_CHECKING:
+    from altai_build.model.order import Order
 
 
 def _selection(command: Any) -> Any:
@@ -54,7 +57,8 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
     """
     from altai_build.pipeline.builds import make_plan
 
-    planned = make_plan(app.run(app.config()), rev, components, changed_since)
+    run = app.run(app.config())
+    planned = make_plan(run, rev, components, changed_since)
     order = planned.order
     commits = planned.commits
     if as_json:
@@ -75,7 +79,17 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
                 ],
                 "cycles": order.cycles,
                 "critical_path": order.critical_path,
-                "expected_seconds": round(order.expected_seconds, 1),
+                "critical_path_seconds": round(order.expected_seconds, 1),
+                "expected_seconds": round(order.duration(app.jobs), 1),
+                "stuck": [
+                    {
+                        "component": name,
+                        "commit": commits[name],
+                        "needs": order.needs[name],
+                        "reason": _why_stuck(name, order),
+                    }
+                    for name in order.stuck
+                ],
                 "skipped": [
                     {"component": out.name, "commit": out.commit, "reason": out.reason}
                     for out in planned.discovery.left_out
@@ -95,17 +109,31 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
         for name in wave
     ]
     rows += [
+        ("-", name, commits[name][:12], ", ".join(order.needs[name]), _why_stuck(name, order))
+        for name in order.stuck
+    ]
+    rows += [
         ("-", out.name, out.commit[:12], "-", f"skipped: {out.reason}") for out in planned.discovery.left_out
     ]
     print_table(("wave", "component", "commit", "needs", "reason"), rows)
-    run = app.run(app.config())
     for cycle in order.cycles:
-        run.story.warn(f"build dependencies go round in a circle: {' → '.join(cycle)}")
+        run.story.warn(f"build dependencies go round in a circle: {order.told(cycle)}")
+    if not rows:
+        run.story.warn(_nothing(changed_since))
     if order.critical_path:
         run.story.tell(
-            f"critical path: {' → '.join(order.critical_path)}, about {order.expected_seconds:.0f} s "
+            f"critical path: {' → '.join(order.critical_path)}, about {order.expected_seconds:.0f} s; "
+            f"everything with {app.jobs} jobs: about {order.duration(app.jobs):.0f} s, less what is reused "
             "(from earlier builds; 30 s is assumed for what was never built)"
         )
+
+
+def _why_stuck(name: str, order: Order) -> str:
+    """Why a component is in no wave."""
+    own = next((cycle for cycle in order.cycles if name in cycle), None)
+    if own is not None:
+        return f"it goes round in a circle: {order.told(own)}"
+    return f"it waits for a circle: {', '.join(one for one in order.needs[name] if one in order.stuck)}"
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -34,6 +35,7 @@ class Order:
     remaining: Mapping[str, float]  # seconds from the start of a component to the end of all that wait for it
     critical_path: tuple[str, ...]
     stuck: tuple[str, ...]  # those in a circle and all that wait for one
+    seconds: Mapping[str, float]  # how long each takes by itself
     reasons: Mapping[tuple[str, str], str]  # (component, needed) → the requirement that says so
     first_passes: Mapping[str, str] = field(
         default_factory=dict
@@ -43,6 +45,54 @@ class Order:
     def expected_seconds(self) -> float:
         """How long the longest chain takes: no number of jobs makes it shorter."""
         return max(self.remaining.values(), default=0.0)
+
+    def told(self, cycle: Sequence[str]) -> str:
+        """The whole path of a circle; what is only needed because another package requires it is told with that."""
+        steps = [cycle[0]]
+        for name, following in zip(cycle, cycle[1:]):
+            between = self._between(name, following)
+            steps.append(f"{following} (required by {' → '.join(between)})" if between else following)
+        return " → ".join(steps)
+
+    def _between(self, name: str, needed: str) -> list[str]:
+        """The packages by way of which one component needs another; none where its own spec asks for it."""
+        begin, end = (self.first_passes.get(one, one) for one in (name, needed))
+        ways: dict[str, list[str]] = {name: [], begin: []}
+        pending = [*ways]
+        while pending:
+            here = pending.pop(0)
+            for asker, asked in self.reasons:
+                if asker == here and asked not in ways:
+                    if asked == end:
+                        return ways[here]
+                    ways[asked] = [*ways[here], asked]
+                    pending.append(asked)
+        return []
+
+    def duration(self, jobs: int) -> float:
+        """Seconds for everything with so many builds side by side, the longest remaining path always first."""
+        open_needs = {name: len(self._needs_of(name)) for name in self.remaining}
+        after: dict[str, list[str]] = {}
+        for name in open_needs:
+            for needed in self._needs_of(name):
+                after.setdefault(needed, []).append(name)
+        ready = [(-self.remaining[name], name) for name, count in open_needs.items() if not count]
+        heapq.heapify(ready)
+        running: list[tuple[float, str]] = []  # when each ends
+        now = 0.0
+        while ready or running:
+            while ready and len(running) < jobs:
+                name = heapq.heappop(ready)[1]
+                heapq.heappush(running, (now + self.seconds[name], name))
+            now, ended = heapq.heappop(running)
+            for name in after.get(ended, ()):
+                open_needs[name] -= 1
+                if not open_needs[name]:
+                    heapq.heappush(ready, (-self.remaining[name], name))
+        return now
+
+    def _needs_of(self, name: str) -> list[str]:
+        return [one for one in self.needs[name] if one in self.remaining]
 
 
 def make_order(nodes: Sequence[Node]) -> Order:
@@ -69,7 +119,8 @@ def make_order(nodes: Sequence[Node]) -> Order:
     cycles = _cycles(needs)
     stuck = _stuck(needs, {name for cycle in cycles for name in cycle})
     waves = _waves({name: wants for name, wants in needs.items() if name not in stuck})
-    remaining = _remaining(nodes, needs, stuck)
+    seconds = {node.name: UNMEASURED if node.seconds is None else node.seconds for node in nodes}
+    remaining = _remaining(seconds, needs, stuck)
     return Order(
         needs={name: tuple(sorted(_closure(name, needs))) for name in needs},
         waves=waves,
@@ -77,6 +128,7 @@ def make_order(nodes: Sequence[Node]) -> Order:
         remaining=remaining,
         critical_path=_critical(needs, remaining),
         stuck=tuple(sorted(stuck)),
+        seconds=seconds,
         reasons=reasons,
         first_passes=firsts,
     )
@@ -201,8 +253,7 @@ def _waves(needs: Mapping[str, set[str]]) -> tuple[tuple[str, ...], ...]:
     return tuple(waves)
 
 
-def _remaining(nodes: Sequence[Node], needs: Mapping[str, set[str]], stuck: set[str]) -> dict[str, float]:
-    own = {node.name: UNMEASURED if node.seconds is None else node.seconds for node in nodes}
+def _remaining(own: Mapping[str, float], needs: Mapping[str, set[str]], stuck: set[str]) -> dict[str, float]:
     waiting: dict[str, list[str]] = {name: [] for name in needs}
     for name, wants in needs.items():
         for want in wants:

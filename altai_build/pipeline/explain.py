@@ -92,7 +92,7 @@ class _Walk:
         """The explanation of one component; what it needs is looked at first."""
         order = self.ordered.order
         if name in order.stuck:
-            circles = "; ".join(" → ".join(cycle) for cycle in order.cycles)
+            circles = "\n".join(order.told(cycle) for cycle in order.cycles)
             raise InputError(
                 f"{name} waits for a circle of build dependencies",
                 why=circles,

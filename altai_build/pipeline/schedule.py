@@ -83,7 +83,7 @@ class Schedule:
 
     def _fail_circles(self) -> None:
         for cycle in self.ordered.order.cycles:
-            reason = f"build dependencies go round in a circle: {' → '.join(cycle)}"
+            reason = f"build dependencies go round in a circle: {self.ordered.order.told(cycle)}"
             for name in cycle[:-1]:
                 self.built[name] = Built(status=Status.FAILED, reason=reason, failure=Failure.DEPENDENCIES)
 

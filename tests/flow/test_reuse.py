@@ -180,6 +180,19 @@ def test_a_circle_is_shown_whole_and_blocks_only_itself(site: Site) -> None:
     rows = {row["component"]: row for row in answer.json}
     assert statuses(rows) == {"egg": "failed", "hen": "failed", "omelette": "blocked", "stone": "built"}
     assert "egg → hen → egg" in rows["hen"]["reason"]
+    planned = site.call("plan", "--json").json
+    assert {one["component"]: one["reason"] for one in planned["stuck"]} == {
+        "egg": "it goes round in a circle: egg → hen → egg",
+        "hen": "it goes round in a circle: egg → hen → egg",
+        "omelette": "it waits for a circle: egg, hen",
+    }
+    lines = [line.split("\t") for line in site.call("plan").out.splitlines()]
+    assert [(line[0], line[1]) for line in lines] == [
+        ("1", "stone"),
+        ("-", "egg"),
+        ("-", "hen"),
+        ("-", "omelette"),
+    ]
 
 
 @pytest.mark.parametrize("site", ["components: {hen: {bootstrap: {with: [first]}}}"], indirect=True)

@@ -28,6 +28,17 @@ def node(
     )
 
 
+NAMES = st.sampled_from("abcdefgh")
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[Node]:
+    names = draw(st.lists(NAMES, unique=True, max_size=8))
+    needs = st.lists(NAMES, max_size=3)
+    times = st.one_of(st.none(), st.floats(min_value=0, max_value=100))
+    return [node(name, draw(needs), run=draw(needs), seconds=draw(times)) for name in names]
+
+
 def test_nothing_to_build() -> None:
     order = make_order([])
     assert (order.waves, order.cycles, order.critical_path, order.expected_seconds) == ((), (), (), 0.0)
@@ -68,6 +79,15 @@ def test_a_circle_is_told_with_its_whole_path_and_who_waits_for_it_is_in_no_wave
     assert cycle == ("a", "b", "c", "a")
 
 
+def test_a_circle_by_way_of_what_a_package_requires_tells_that_package() -> None:
+    nodes = [node("a", ["b"]), node("b", run=["c"]), node("c", run=["d"]), node("d", ["a"])]
+    order = make_order(nodes)
+    assert order.cycles == (("a", "d", "a"),) and order.waves == (("b", "c"),)
+    assert order.told(order.cycles[0]) == "a → d (required by b → c) → a"
+    direct = make_order([node("x", ["y"]), node("y", ["x"])])
+    assert direct.told(direct.cycles[0]) == "x → y → x"
+
+
 def test_circles_that_share_nothing_are_told_each() -> None:
     order = make_order([node("a", ["b"]), node("b", ["a"]), node("x", ["y"]), node("y", ["x", "a"])])
     assert set(order.cycles) == {("a", "b", "a"), ("x", "y", "x")}
@@ -98,23 +118,30 @@ def test_the_longest_chain_by_measured_times() -> None:
     assert (order.critical_path, order.expected_seconds) == (("slow", "end"), 105.0)
 
 
+def test_how_long_everything_takes_with_some_builds_side_by_side() -> None:
+    nodes = [node("long", seconds=10.0), node("a", seconds=4.0), node("b", ["a"], seconds=4.0)]
+    nodes += [node("x", ["y"]), node("y", ["x"])]  # a circle takes no time: it is not built
+    order = make_order(nodes)
+    assert [order.duration(jobs) for jobs in (1, 2, 3)] == [18.0, 10.0, 10.0]
+    assert make_order([]).duration(2) == 0.0
+
+
+@given(graphs(), st.integers(1, 4))
+def test_more_builds_side_by_side_never_beat_the_critical_path(nodes: list[Node], jobs: int) -> None:
+    order = make_order(nodes)
+    total = sum(order.seconds[name] for name in order.remaining)
+    found = order.duration(jobs)
+    assert found >= max(order.expected_seconds, total / jobs) - 1e-6 and found <= total + 1e-6
+    assert order.duration(1) == pytest.approx(total)
+    assert order.duration(len(nodes) + 1) == pytest.approx(order.expected_seconds)
+
+
 def test_a_long_chain_and_a_wide_one() -> None:
     chain = [node("n0000"), *(node(f"n{n:04}", [f"n{n - 1:04}"]) for n in range(1, 1500))]
     order = make_order(chain)
     assert len(order.waves) == 1500 and len(order.critical_path) == 1500
     wide = [node("root"), *(node(f"leaf{n}", ["root"]) for n in range(2000))]
     assert [len(wave) for wave in make_order(wide).waves] == [1, 2000]
-
-
-NAMES = st.sampled_from("abcdefgh")
-
-
-@st.composite
-def graphs(draw: st.DrawFn) -> list[Node]:
-    names = draw(st.lists(NAMES, unique=True, max_size=8))
-    needs = st.lists(NAMES, max_size=3)
-    times = st.one_of(st.none(), st.floats(min_value=0, max_value=100))
-    return [node(name, draw(needs), run=draw(needs), seconds=draw(times)) for name in names]
 
 
 @given(graphs())
