@@ -10,9 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from altai_build.errors import Locked
-from altai_build.tools.files import file_lock, make_directory, write_whole
+from altai_build.model.plan import UNDER_WAY
+from altai_build.tools.files import file_lock, make_directory, remove_tree, write_whole
+
+# Seconds after which nothing is under way any more in what a verb without the lock has made.
+UNLOCKED = 3600.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,30 @@ class Workspace:
     def outcomes(self) -> Path:
         """What the last run made of each component."""
         return self.root / "outcomes.json"
+
+    def log(self, component: str) -> Path:
+        """The directory for the logs of a component's failed build; no two components share one."""
+        name = quote(component, safe="")
+        return self.logs / (f"%2E{name[1:]}" if name.startswith(".") else name)
+
+    def leftovers(self) -> Iterator[Path]:
+        """What is under way, or was when a run was killed. Only who holds the workspace makes what is hidden in
+        builds/ and roots/, and builds in tmp/; the rest of tmp/ may be another verb's that needs no lock.
+        """
+        for folder in (self.builds, self.roots, self.roots / "base", self.roots / "layers"):
+            yield from sorted(folder.glob(".*"))
+        yield from sorted(self.scratch.glob("*"))
+
+    def sweep(self) -> None:
+        """Remove what killed runs left; the caller holds the workspace and has not begun to work in it."""
+        for place in self.leftovers():
+            ours = place.parent != self.scratch or place.name.startswith(f"{UNDER_WAY}.")
+            if not ours and time.time() - place.lstat().st_mtime <= UNLOCKED:
+                continue
+            if place.is_dir() and not place.is_symlink():
+                remove_tree(place)
+            else:
+                place.unlink()
 
     def prepare(self) -> None:
         """Make the directory, and keep it out of git where it lies in a work tree."""

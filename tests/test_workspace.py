@@ -107,6 +107,29 @@ def test_a_workspace_stays_out_of_git(tmp_path: Path) -> None:
     assert (tmp_path / "ws" / ".gitignore").read_text() == "*\n"
 
 
+def test_no_two_components_share_a_place_for_logs(tmp_path: Path) -> None:
+    names = ["a/b", "a_b", "a%2Fb", "a b", "a", "..", ".a", "%2Ea"]
+    places = {Workspace(tmp_path).log(name) for name in names}
+    assert len(places) == len(names) and not any(place.name.startswith(".") for place in places)
+    assert {place.parent for place in places} == {tmp_path / "logs"}
+
+
+def test_what_killed_runs_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    left = ["builds/.new.a/x", "roots/.packages.a/x", "roots/base/.new.a/x", "roots/layers/.gone.a/x"]
+    left += ["tmp/build.a/x", "tmp/srpm.old/x", "builds/.gone.file"]
+    kept = ["builds/k/x", "roots/base/k/x", "roots/layers/k.log", "tmp/srpm.new/x", "gnupg/x", "ledger.jsonl"]
+    for name in (*left, *kept):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    os.utime(tmp_path / "tmp/srpm.old", (1, 1))
+    workspace.sweep()
+    assert sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*") if one.is_file()) == sorted(
+        kept
+    )
+    workspace.sweep()
+
+
 def test_an_unwritable_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write in"), Workspace(tmp_path / "file" / "ws").lock():

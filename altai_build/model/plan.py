@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+# What the folders of builds under way are called after.
+UNDER_WAY = "build"
+
 
 class Status(str, Enum):
     """What happened to a component in one step; the words of the command line's `status`."""

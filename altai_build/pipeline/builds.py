@@ -91,8 +91,9 @@ def build_all(
 
     A failure blocks what depends on it and nothing else, unless `fail_fast`. A result whose names are not free (an
     earlier release gave them to other bytes) is built again as the commit's next rebuild. Errors of machine or
-    configuration are raised; failed components are rows.
+    configuration are raised; failed components are rows. The caller holds the workspace.
     """
+    run.workspace.sweep()
     workshops = open_workshops(run, planned.discovery.sourced)
     sourcing = make_srpms_of(run, planned.discovery, version=version)
     ordered = order_of_srpms(run, sourcing)

@@ -150,8 +150,8 @@ def _not_again(run: Run, manifest: Manifest, sourced: Sourced, built: Built) -> 
     """The error for a build that failed; its log is moved out of the workspace that is about to go."""
     why = built.reason
     if built.log is not None:
-        name = sourced.component.name.replace("/", "_")
-        place = make_directory(run.workspace.logs / f"rebuild-{name}") / built.log.name
+        folder = run.workspace.log(f"{sourced.component.name} of {manifest.version}")
+        place = make_directory(folder) / built.log.name
         write_whole(place, built.log.read_bytes())
         why = f"{why}\nthe log: {place}"
     return BuildFailed(

@@ -333,7 +333,7 @@ def _make(
 
 def _keep_evidence(job: Job, workspace: Workspace, outcome: BuildOutcome, result: Path, key: str) -> Built:
     """Move the logs of a failed build to where a person finds them."""
-    place = workspace.logs / job.component.replace("/", "_")
+    place = workspace.log(job.component)
     remove_tree(place)
     make_directory(place.parent)
     os.rename(result, place)

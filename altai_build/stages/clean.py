@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.tools.files import remove_tree
-from altai_build.workspace import Workspace
+from altai_build.workspace import UNLOCKED, Workspace
 
-HOUR = 3600.0
 # What stays whatever its age: the key ring, packages that upstream may have no more, the ledger, git's objects.
 LEFTOVER = "leftover"
 
@@ -61,7 +60,7 @@ def decide(
         age = now - item.used
         if item.kind == LEFTOVER:
             # A verb that needs no lock may be at work in there.
-            if age > HOUR:
+            if age > UNLOCKED:
                 removals.append(Removal(item, "a run that ended early left it"))
         elif older_than is not None and age > older_than and not item.linked:
             removals.append(Removal(item, f"not used for {age / 86400:.1f} days"))
@@ -118,20 +117,17 @@ def _items(workspace: Workspace) -> Iterator[Item]:
     for folder in _children(workspace.cache):
         for place in _children(folder):
             yield _item(f"downloaded {folder.name}", place)
-    for folder in (workspace.scratch, workspace.root / "mock"):
-        for place in _children(folder, hidden=True):
-            if place.name != "used":  # the next build has mock clean what is named there
-                yield _item(LEFTOVER, place)
-    for folder in (workspace.roots, workspace.roots / "base", workspace.roots / "layers", workspace.builds):
-        for place in _children(folder, hidden=True):
-            if place.name.startswith("."):
-                yield _item(LEFTOVER, place)
+    for place in workspace.leftovers():
+        yield _item(LEFTOVER, place)
+    for place in sorted((workspace.root / "mock").glob("*")):
+        if place.name != "used":  # the next build has mock clean what is named there
+            yield _item(LEFTOVER, place)
 
 
-def _children(folder: Path, *, hidden: bool = False) -> list[Path]:
+def _children(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(place for place in folder.iterdir() if hidden or not place.name.startswith("."))
+    return sorted(place for place in folder.iterdir() if not place.name.startswith("."))
 
 
 def _item(kind: str, place: Path, *, shared: bool = False) -> Item:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from altai_build.model.plan import BuildOutcome, BuildRequest, Failure
+from altai_build.model.plan import UNDER_WAY, BuildOutcome, BuildRequest, Failure
 from altai_build.tools import process
 from altai_build.tools.buildlog import first_error_line
 from altai_build.tools.buildroot import (
@@ -23,14 +23,13 @@ from altai_build.tools.buildroot import (
     overlay_works,
     require_root,
 )
-from altai_build.tools.files import link_or_copy, make_directory, remove_tree, scratch_directory, take_files
+from altai_build.tools.files import link_or_copy, make_directory, scratch_directory, take_files
 from altai_build.tools.mockconfig import MockConfig
 from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, BUILD_UID, RootView, require_bubblewrap
 
 # Part of every build key: raise it when the same inputs would give other packages than before.
 RECIPE = "2"
 LOG = "build.log"
-_BUILD = "build"  # the folders of builds under way are called after it
 _TOP = f"{BUILD_DIR}/build"
 _FOLDERS = ("BUILD", "BUILDROOT", "RPMS", "SOURCES", "SPECS", "SRPMS")
 
@@ -65,19 +64,14 @@ class ChrootBuilder:
         return overlay_works(self.scratch)
 
     def prepare(self, buildroot: Buildroot) -> None:
-        """Make the base root now, so that builds that start together do not wait for one another.
-
-        The caller holds the workspace, so what is under way in it was left by a run that was killed.
-        """
-        for left in self.scratch.glob(f"{_BUILD}.*"):
-            remove_tree(left)
+        """Make the base root now, so that builds that start together do not wait for one another."""
         self.roots.base(buildroot)
 
     def build(self, request: BuildRequest, buildroot: Buildroot) -> BuildOutcome:
         """Rebuild the SRPM in a fresh buildroot. A failed build is a result; InputError is raised for the rest."""
         started = time.monotonic()
         log = request.result_dir / LOG
-        with scratch_directory(self.scratch, _BUILD) as scratch, ExitStack() as stack:
+        with scratch_directory(self.scratch, UNDER_WAY) as scratch, ExitStack() as stack:
             try:
                 root, prefix = self._root(buildroot, scratch, stack)
             except InstallFailed as error:

@@ -349,6 +349,19 @@ def test_a_run_that_is_killed_is_started_again_without_doing_work_twice(
     assert answer.code == 0, answer.err
     assert {row["component"]: row["status"] for row in answer.json} == {"floor": "reused", "slow": "built"}
     assert list((site.workspace / "tmp").iterdir()) == []
+    assert [one for one in (site.workspace / "builds").iterdir() if one.name.startswith(".")] == []
+
+
+def test_components_whose_names_look_alike_keep_logs_of_their_own(new_site: Callable[[str], Site]) -> None:
+    site = new_site("logs")
+    specs = {**failing("b", "echo this is a/b; exit 1"), **failing("c", "exit 1")}
+    site.world.component("repos/a", specs)
+    site.world.component("repos/a_b", failing("other", "echo this is a_b; exit 1"))
+    site.world.pin()
+    rows = {row["component"]: row for row in site.call("build", "--json").json}
+    assert set(rows) == {"a/b", "a/c", "a_b"}
+    for name in ("a/b", "a_b"):
+        assert f"this is {name}" in Path(rows[name]["log"]).read_text()
 
 
 def ledger_components(site: Site, kind: str) -> set[str]:
