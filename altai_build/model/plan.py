@@ -41,6 +41,8 @@ class BuildRequest:
     source_date_epoch: int
     jobs: int = 1  # what %_smp_mflags may use
     macros: tuple[tuple[str, str], ...] = ()  # for this build alone, over the target's
+    # Not built: its %generate_buildrequires is run, and the package that is made requires what the build would.
+    generate: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ from altai_build.tools.rpmfile import read_header, read_made
 from altai_build.workspace import Workspace
 
 BUILDROOT = "buildroot "  # before a package, in a record's inputs
+DYNAMIC = "rpmlib(DynamicBuildRequires)"  # required by source packages whose spec has %generate_buildrequires
+ROUNDS = 10  # of that, each in a root that has what the one before asked for; mock's own limit
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,14 @@ class Built:
     srpm: Path | None = None  # the source package it was made from
 
 
+class Ungenerated(Unsatisfiable):
+    """What a spec's %generate_buildrequires asks for is not known; `failed` tells of a run that did not find it out."""
+
+    def __init__(self, problem: str, failed: Built | None = None) -> None:
+        super().__init__([problem])
+        self.failed = failed
+
+
 @dataclass(frozen=True)
 class Examined:
     """What a job's packages would be made from, and what an earlier build made from the same."""
@@ -110,14 +120,23 @@ class Examined:
     key: str
     earlier: Record | None  # a build whose inputs are the same, as far as the policy lets them count
     rpms: tuple[LocalRpm, ...]  # what that build made; empty when there is none, or its packages are gone
+    never: str = ""  # why no earlier build will do
 
 
-def examine(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) -> Examined:
-    """Resolve a job's buildroot and look for a build of the same inputs; nothing is made. Raises Unsatisfiable."""
-    requirements = [str(one) for one in job.header.requires if not one.name.startswith("rpmlib(")]
-    buildroot = workshop.resolver.resolve(requirements, job.local)
+def examine(
+    job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger, *, generate: bool = False
+) -> Examined:
+    """Resolve a job's buildroot and look for a build of the same inputs.
+
+    Nothing is made, but with `generate` the list of what the spec's %generate_buildrequires asks for, where that is not
+    known. Raises Unsatisfiable.
+    """
+    buildroot = _resolve(job, workshop, workspace, ledger, generate)
     inputs = _inputs(job, workshop, buildroot)
     key = _key(inputs, Dependants.REBUILD)
+    if _is_dynamic(job) and isinstance(workshop.builder, MockBuilder):
+        never = "only mock knows what its %generate_buildrequires asks for, so its packages are never reused"
+        return Examined(buildroot=buildroot, inputs=inputs, key=key, earlier=None, rpms=(), never=never)
     candidates = [ledger.find("build", key)]
     if workshop.dependants is not Dependants.REBUILD:
         wanted = _key(inputs, workshop.dependants)
@@ -130,6 +149,56 @@ def examine(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) 
     return Examined(buildroot=buildroot, inputs=inputs, key=key, earlier=None, rpms=())
 
 
+def _is_dynamic(job: Job) -> bool:
+    return any(one.name == DYNAMIC for one in job.header.requires)
+
+
+def _requirements(header: RpmHeader) -> list[str]:
+    return [str(one) for one in header.requires if not one.name.startswith("rpmlib(")]
+
+
+def _resolve(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger, generate: bool) -> Buildroot:
+    """The buildroot of a job; with what its spec generates in there, until that asks for nothing more."""
+    static = _requirements(job.header)
+    buildroot = workshop.resolver.resolve(static, job.local)
+    if not _is_dynamic(job) or isinstance(workshop.builder, MockBuilder):
+        return buildroot
+    for _ in range(ROUNDS):
+        asked = _generated(job, workshop, workspace, ledger, buildroot, generate)
+        fuller = workshop.resolver.resolve([*static, *asked], job.local)
+        if fuller.lines == buildroot.lines:
+            return buildroot
+        buildroot = fuller
+    raise Ungenerated(
+        f"its %generate_buildrequires asks for other packages each time, {ROUNDS} times in a row"
+    )
+
+
+def _generated(
+    job: Job,
+    workshop: Workshop,
+    workspace: Workspace,
+    ledger: Ledger,
+    buildroot: Buildroot,
+    generate: bool,
+) -> list[str]:
+    """What %generate_buildrequires asks for in a buildroot, kept as builds are."""
+    inputs = (*_inputs(job, workshop, buildroot), ("step", "%generate_buildrequires"))
+    key = _key(inputs, Dependants.REBUILD)
+    record = ledger.find("requires", key)
+    kept = kept_packages(record, workspace) if record is not None else ()
+    if record is not None and kept:
+        os.utime(workspace.builds / key)
+    elif not generate:
+        raise Ungenerated("what its %generate_buildrequires asks for is known when that has run")
+    else:
+        made = _make("requires", job, workshop, workspace, ledger, Examined(buildroot, inputs, key, None, ()))
+        if made.status is Status.FAILED:
+            raise Ungenerated(made.reason, made)
+        kept = made.rpms
+    return _requirements(kept[0].header)
+
+
 def build(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) -> Built:
     """Make the packages of a job, or take those that the same inputs made before.
 
@@ -138,8 +207,10 @@ def build(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) ->
     """
     started = time.monotonic()
     try:
-        examined = examine(job, workshop, workspace, ledger)
+        examined = examine(job, workshop, workspace, ledger, generate=True)
     except Unsatisfiable as error:
+        if isinstance(error, Ungenerated) and error.failed is not None:
+            return error.failed
         return Built(
             status=Status.FAILED,
             reason="; ".join(error.problems),
@@ -158,8 +229,9 @@ def build(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) ->
             log=_log(workspace.builds / record.key),
             seconds=0.0,
         )
-    why = why_built(examined.inputs, last_build(ledger, job.component, job.before))
-    return _make(job, workshop, workspace, ledger, examined, why)
+    why = examined.never or why_built(examined.inputs, last_build(ledger, job.component, job.before))
+    made = _make("build", job, workshop, workspace, ledger, examined)
+    return made if made.status is Status.FAILED else replace(made, reason=why)
 
 
 def _inputs(job: Job, workshop: Workshop, buildroot: Buildroot) -> tuple[tuple[str, str], ...]:
@@ -267,13 +339,9 @@ def differences(
 
 
 def _make(
-    job: Job,
-    workshop: Workshop,
-    workspace: Workspace,
-    ledger: Ledger,
-    examined: Examined,
-    why: str,
+    kind: str, job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger, examined: Examined
 ) -> Built:
+    """Have the builder make packages, or (the kind `requires`) the list of what they need; keep and record them."""
     key = examined.key
     make_directory(workspace.builds)
     with scratch_directory(workspace.builds, ".new") as scratch:
@@ -287,6 +355,7 @@ def _make(
             source_date_epoch=int(job.header.build_time.timestamp()),
             jobs=job.cpus,
             macros=job.macros,
+            generate=kind == "requires",
         )
         outcome = workshop.make(request, examined.buildroot)
         headers: list[RpmHeader] = []
@@ -308,7 +377,7 @@ def _make(
     kept = tuple(LocalRpm(path=place / rpm.path.name, header=rpm.header, sha256=rpm.sha256) for rpm in rpms)
     ledger.append(
         Record(
-            kind="build",
+            kind=kind,
             key=key,
             component=job.component,
             commit=job.commit,
@@ -322,7 +391,7 @@ def _make(
     )
     return Built(
         status=Status.BUILT,
-        reason=why,
+        reason="",
         rpms=kept,
         key=key,
         buildroot=outcome.buildroot or examined.buildroot.lines,

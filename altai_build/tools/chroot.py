@@ -30,6 +30,8 @@ from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, BUILD_UID, RootView
 # Part of every build key: raise it when the same inputs would give other packages than before.
 RECIPE = "2"
 LOG = "build.log"
+_LISTED = 11  # rpmbuild's exit status when it has listed what a spec generates (rpmbuild(8): -rr)
+_LIST = ".buildreqs.nosrc.rpm"
 _TOP = f"{BUILD_DIR}/build"
 _FOLDERS = ("BUILD", "BUILDROOT", "RPMS", "SOURCES", "SPECS", "SRPMS")
 
@@ -91,11 +93,19 @@ class ChrootBuilder:
                     timeout=self.config.rpmbuild_timeout or None,
                 )
                 stream.write(done.stderr)
-            if done.returncode != 0:
+            if done.returncode not in ((0, _LISTED) if request.generate else (0,)):
                 return self._outcome(request, Failure.BUILD, log, started, buildroot)
             if stat.S_ISDIR((build_dir / "build").lstat().st_mode):  # and no link to anywhere
-                take_files(build_dir / "build" / "RPMS", request.result_dir, ".rpm")
+                self._take(build_dir / "build", request)
         return self._outcome(request, None, log, started, buildroot)
+
+    def _take(self, top: Path, request: BuildRequest) -> None:
+        """Bring the results out; the list of build requirements gets the name that its header says."""
+        if not request.generate:
+            take_files(top / "RPMS", request.result_dir, ".rpm")
+            return
+        for path in take_files(top / "SRPMS", request.result_dir, _LIST):
+            path.rename(path.with_name(f"{path.name.removesuffix(_LIST)}.src.rpm"))
 
     def _root(self, buildroot: Buildroot, scratch: Path, stack: ExitStack) -> tuple[str, tuple[str, ...]]:
         """Where the build's root will be, and the command prefix that brings it about."""
@@ -140,7 +150,7 @@ class ChrootBuilder:
         # BuildRequires were resolved and installed; a root's older rpm may not read the database the host's wrote.
         return [
             "rpmbuild",
-            "--rebuild",
+            "-rr" if request.generate else "--rebuild",
             "--nodeps",
             "--target",
             self.config.target_arch,
@@ -159,7 +169,8 @@ class ChrootBuilder:
         rpms = tuple(sorted(request.result_dir.glob("*.rpm"))) if failure is None else ()
         reason = first_error_line(log, failure) if failure is not None else ""
         if failure is None and not rpms:
-            failure, reason = Failure.BUILD, "rpmbuild succeeded but made no package"
+            made = "list of build requirements" if request.generate else "package"
+            failure, reason = Failure.BUILD, f"rpmbuild succeeded but made no {made}"
         return BuildOutcome(
             failure=failure,
             rpms=rpms,

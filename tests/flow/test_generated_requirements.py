@@ -1,0 +1,96 @@
+"""What %generate_buildrequires asks for is in the root before the build begins, and counts as any other requirement."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.builds import Site, small
+from tests.kit.git import Entry
+from tests.kit.superprojects import World, make_spec
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all sites of this file, so that they share the base root."""
+    return tmp_path_factory.mktemp("generated")
+
+
+@pytest.fixture
+def site(testbed: Path, folder: Path, request: pytest.FixtureRequest) -> Site:
+    place = folder / request.node.name
+    return Site(world=World(place), testbed=testbed, workspace=place / "ws")
+
+
+def asking(name: str, script: str, **settings: Any) -> dict[str, Entry]:
+    """A component whose spec finds out by a script what it needs."""
+    spec = make_spec(name, **settings).replace("%build\n", f"%generate_buildrequires\n{script}\n%build\n")
+    return {f"{name}.spec": spec, "README": f"{name}\n"}
+
+
+def rows(site: Site, *words: str) -> dict[str, tuple[str, str]]:
+    return {row["component"]: (row["status"], row["reason"]) for row in site.call(*words, "--json").json}
+
+
+# What is there already makes it ask for more, as with packages that bring macros.
+TWO_ROUNDS = "echo python3-six\nif test -d /usr/share/doc/python3-six; then echo 'floor = 1.0'; fi"
+USES_BOTH = "python3 -c 'import six'\ncat /usr/share/small/floor"
+
+
+def test_rounds_go_on_until_nothing_more_is_asked_for(site: Site) -> None:
+    site.world.component("repos/floor", small("floor"))
+    site.world.component("repos/roof", asking("roof", TWO_ROUNDS, build=USES_BOTH))
+    site.world.pin()
+    told = site.call("explain", "roof", "--json").json
+    assert told["would"] == "build"
+    assert {status for status, _ in rows(site, "build").values()} == {"built"}
+    assert {status for status, _ in rows(site, "build").values()} == {"reused"}
+    told = site.call("explain", "roof", "--json").json
+    assert told["would"] == "reuse"
+    roots = {one["name"] for one in told["inputs"] if one["name"].startswith("buildroot ")}
+    assert "buildroot floor.noarch" in roots and any("python3-six" in one for one in roots)
+    site.world.component("repos/floor", {"README": "other words\n"})
+    site.world.pin()
+    assert rows(site, "build")["roof"] == ("built", "its buildroot differs in floor.noarch")
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo 'nobody-has-this >= 3'", "nothing provides nobody-has-this >= 3"),
+        (
+            "echo 'cannot tell: No such file or directory' >&2; exit 1",
+            "cannot tell: No such file or directory",
+        ),
+        (
+            "if test -d /usr/share/doc/wget; then echo python3-six; else echo wget; fi",
+            "its %generate_buildrequires asks for other packages each time, 10 times in a row",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_for_fails_its_build_alone(site: Site, script: str, reason: str) -> None:
+    site.world.component("repos/asking", asking("asking", script))
+    site.world.component("repos/alone", small("alone"))
+    site.world.pin()
+    found = rows(site, "build")
+    assert found["asking"] == ("failed", reason) and found["alone"][0] == "built"
+
+
+def test_what_was_asked_for_is_found_out_again_where_it_was_removed(site: Site) -> None:
+    site.world.component(
+        "repos/asking", asking("asking", "echo python3-six", build="python3 -c 'import six'")
+    )
+    site.world.pin()
+    first = site.build()["asking"]["rpms"]
+    records = [json.loads(line) for line in (site.workspace / "ledger.jsonl").read_text().splitlines()]
+    for record in records:
+        if record["kind"] == "requires":
+            for file in (site.workspace / "builds" / record["key"]).iterdir():
+                file.unlink()
+    told = site.call("explain", "asking", "--json").json
+    assert told["would"] == "unknown" and "%generate_buildrequires" in told["reason"]
+    row = site.build()["asking"]
+    assert (row["status"], row["rpms"]) == ("reused", first)
