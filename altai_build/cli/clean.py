@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import re
 import time
+from collections.abc import Callable
 
 import click
 
 from altai_build.cli.app import App, json_option, print_json, print_table, wait_option
-
-_AGES = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+from altai_build.model import quantity
 
 
 def _age(value: str) -> float:
     """Seconds out of 12h, 14d, 2w."""
-    return _quantity(value, _AGES)
+    return _parameter(quantity.seconds, value)
 
 
 def _size(value: str) -> float:
     """Bytes out of 500M, 20G."""
-    return _quantity(value, _SIZES)
+    return _parameter(quantity.size, value)
 
 
-def _quantity(value: str, units: dict[str, int]) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]?)", value)
-    if match is None or match.group(2) not in units:
-        known = ", ".join(unit for unit in units if unit)
-        raise click.BadParameter(f"{value!r} is not a number with one of the units {known}")
-    return float(match.group(1)) * units[match.group(2)]
+def _parameter(read: Callable[[str], float], value: str) -> float:
+    try:
+        return read(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command()

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from altai_build.config.checks import read_verify, read_waivers
+from altai_build.config.limits import read_limits
 from altai_build.config.place import default_place, inner_path, superproject_of
 from altai_build.config.reader import Faults, Node, load_yaml
 from altai_build.config.schema import (
@@ -77,7 +78,9 @@ def load_config(path: Path) -> Config:
     release = _release(top.child("release"), root)
     verify = read_verify(top.child("verify"))
     waivers = read_waivers(top.child("waivers"))
-    dependants = _dependants(top.child("build"))
+    build = _build(top.child("build"))
+    dependants = _dependants(build)
+    limits = read_limits(build.child("limits"))
     profiles = read_profiles(top.child("profiles"), _plain_name)
     downgrades = read_downgrades(top.child("allow_downgrades"), _plain_name)
     _check_references(top, targets, keys, repositories, components)
@@ -101,14 +104,17 @@ def load_config(path: Path) -> Config:
         verify=verify,
         waivers=waivers,
         dependants=dependants,
+        limits=limits,
         profiles=profiles,
         allow_downgrades=downgrades,
     )
 
 
+def _build(node: Node) -> Node:
+    return node if node.value is None else node.known(("dependants", "limits"))
+
+
 def _dependants(node: Node) -> Dependants:
-    if node.value is not None:
-        node = node.known(("dependants",))
     words = [one.value for one in Dependants]
     return Dependants(node.child("dependants").choice(words, Dependants.REBUILD.value))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from altai_build.config.place import SuperprojectSettings
 from altai_build.model.audit import Waiver
 from altai_build.model.compat import build_macros
+from altai_build.model.limits import Limits
 from altai_build.model.matter import Dependants
 from altai_build.model.release import Compat
 from altai_build.model.upgrade import AllowedDowngrade, Profile
@@ -147,6 +148,7 @@ class Config:
     verify: VerifySettings = VerifySettings()
     waivers: tuple[Waiver, ...] = ()
     dependants: Dependants = Dependants.REBUILD
+    limits: Limits = field(default_factory=Limits)  # of each build
     profiles: tuple[Profile, ...] = ()
     allow_downgrades: tuple[AllowedDowngrade, ...] = ()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from altai_build.config import Config, Target
 from altai_build.errors import InputError
+from altai_build.model.limits import Limits
 from altai_build.pipeline.run import Run
 from altai_build.stages.build import Workshop
 from altai_build.tools.mock import MockBuilder
-from altai_build.tools.mockconfig import read_config
+from altai_build.tools.mockconfig import MockConfig, read_config
 from altai_build.tools.superproject import Sourced
 
 
@@ -21,8 +23,17 @@ def open_workshops(run: Run, sourced: Sequence[Sourced]) -> dict[str, Workshop]:
         if target.name not in workshops:
             config = read_config(target.mock_config, search=run.config.mock_config_places)
             policy = run.dependants or run.config.dependants
-            workshops[target.name] = Workshop.open(target, config, builder_name(run), run.workspace, policy)
+            workshops[target.name] = Workshop.open(
+                target, config, builder_name(run), run.workspace, policy, _limits(run.config.limits, config)
+            )
     return workshops
+
+
+def _limits(limits: Limits, config: MockConfig) -> Limits:
+    """The limits of repos.yaml; a time that the mock configuration sets counts where that says nothing."""
+    if config.rpmbuild_timeout and limits.seconds == Limits().seconds:
+        return replace(limits, seconds=float(config.rpmbuild_timeout))
+    return limits
 
 
 def target_of(config: Config, sourced: Sourced) -> Target:

@@ -14,6 +14,7 @@ from altai_build import __version__
 from altai_build.config import Target
 from altai_build.errors import InputError
 from altai_build.ledger import Artefact, Ledger, Record
+from altai_build.model.limits import Limits
 from altai_build.model.matter import Dependants, counted, is_local, matter_of
 from altai_build.model.package import RpmHeader
 from altai_build.model.plan import BuildOutcome, BuildRequest, Failure, Status
@@ -43,17 +44,29 @@ class Workshop:
 
     @classmethod
     def open(
-        cls, target: Target, config: MockConfig, builder: str, workspace: Workspace, dependants: Dependants
+        cls,
+        target: Target,
+        config: MockConfig,
+        builder: str,
+        workspace: Workspace,
+        dependants: Dependants,
+        limits: Limits | None = None,
     ) -> Workshop:
         """A workshop with the builder `mock` or `chroot`. Raises ToolMissing when it cannot run here."""
         resolver = Resolver(config, cache=workspace.cache)
+        limits = limits or Limits()
         if builder == "mock":
-            mock = MockBuilder(config, workspace_dir=workspace.root, macros=target.build_macros)
+            mock = MockBuilder(
+                config, workspace_dir=workspace.root, macros=target.build_macros, limits=limits
+            )
             mock.check()
             return cls(target, config, resolver, mock, dependants)
-        roots = Roots(directory=workspace.roots, packages=workspace.cache / "packages")
         chroot = ChrootBuilder(
-            config=config, roots=roots, scratch=workspace.scratch, macros=target.build_macros
+            config=config,
+            roots=Roots(workspace.roots, workspace.cache / "packages", limits),
+            scratch=workspace.scratch,
+            macros=target.build_macros,
+            limits=limits,
         )
         chroot.check()
         return cls(target, config, resolver, chroot, dependants)

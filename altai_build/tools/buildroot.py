@@ -6,12 +6,13 @@ import hashlib
 import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import IO, cast
 
 from altai_build.errors import InputError, ToolMissing
+from altai_build.model.limits import Limits
 from altai_build.model.package import RpmHeader
 from altai_build.tools import download, process
 from altai_build.tools.depsolver import Resolved, Solver, Unsatisfiable
@@ -23,6 +24,7 @@ from altai_build.tools.files import (
     scratch_directory,
     write_whole,
 )
+from altai_build.tools.limits import limited, watch
 from altai_build.tools.metadata import RepositoryMetadata, RepositorySource, fetch_metadata, fetch_packages
 from altai_build.tools.mirrors import Mirrors, read_mirrors
 from altai_build.tools.mockconfig import MockConfig
@@ -222,6 +224,7 @@ class Roots:
 
     directory: Path
     packages: Path  # the cache of downloaded RPMs
+    limits: Limits = field(default_factory=Limits)  # scriptlets are no better than builds
 
     def base(self, buildroot: Buildroot) -> Path:
         """The base root, made when it is not there. The log of its making lies beside it."""
@@ -287,8 +290,14 @@ class Roots:
                 argv.append("--excludedocs")
             with open(log, "wb") as stream:
                 done = process.run(
-                    [*prefix, *view.command([*argv, *names])], stdout=stream, merge_stderr=True, ok=()
+                    [*limited(self.limits), *prefix, *view.command([*argv, *names])],
+                    stdout=stream,
+                    merge_stderr=True,
+                    ok=(),
+                    timeout=self.limits.seconds,
+                    watch=watch(self.limits, log, [root.parent]),
                 )
+                stream.write(done.stderr)
         if done.returncode != 0:
             raise InstallFailed(log, done.returncode)
 

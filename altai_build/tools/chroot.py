@@ -7,10 +7,11 @@ import stat
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from altai_build.model.limits import Limits
 from altai_build.model.plan import UNDER_WAY, BuildOutcome, BuildRequest, Failure
 from altai_build.tools import process
 from altai_build.tools.buildlog import first_error_line
@@ -24,6 +25,7 @@ from altai_build.tools.buildroot import (
     require_root,
 )
 from altai_build.tools.files import link_or_copy, make_directory, scratch_directory, take_files
+from altai_build.tools.limits import limited, watch
 from altai_build.tools.mockconfig import MockConfig
 from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, BUILD_UID, RootView, require_bubblewrap
 
@@ -44,6 +46,7 @@ class ChrootBuilder:
     roots: Roots
     scratch: Path
     macros: tuple[tuple[str, str], ...]  # the target's, over those of the mock configuration
+    limits: Limits = field(default_factory=Limits)
 
     name = "chroot"
 
@@ -52,7 +55,7 @@ class ChrootBuilder:
         """Raise ToolMissing when this machine cannot run it."""
         require_root()
         require_bubblewrap()
-        for program in ("rpm", "unshare", "mount"):
+        for program in ("rpm", "unshare", "mount", "prlimit"):
             if process.find(program) is None:
                 raise process.missing(program)
 
@@ -84,13 +87,15 @@ class ChrootBuilder:
             build_dir = make_directory(scratch / "builddir")
             self._lay_out(build_dir, request)
             view = RootView(root=root, build_dir=build_dir, environment=_environment(self.config, request))
+            argv = self._rpmbuild(request)
             with open(log, "wb") as stream:
                 done = process.run(
-                    [*self._personality(), *prefix, *view.command(self._rpmbuild(request))],
+                    [*limited(self.limits), *self._personality(), *prefix, *view.command(argv)],
                     stdout=stream,
                     merge_stderr=True,
                     ok=(),
-                    timeout=self.config.rpmbuild_timeout or None,
+                    timeout=self.limits.seconds,
+                    watch=watch(self.limits, log, [scratch, request.result_dir]),
                 )
                 stream.write(done.stderr)
             if done.returncode not in ((0, _LISTED) if request.generate else (0,)):

@@ -17,11 +17,13 @@ from functools import cached_property
 from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError, ToolMissing
+from altai_build.model.limits import Limits
 from altai_build.model.plan import BuildOutcome, BuildRequest, Failure
 from altai_build.model.release import Compat
 from altai_build.tools import files, process
 from altai_build.tools.buildlog import first_error_line
 from altai_build.tools.buildroot import overlay_works
+from altai_build.tools.limits import limited
 from altai_build.tools.mockconfig import MockConfig
 from altai_build.tools.repodata import write_repodata
 from altai_build.tools.rpmfile import read_header
@@ -99,10 +101,12 @@ class MockBuilder:
         *,
         workspace_dir: Path,
         macros: Sequence[tuple[str, str]] = (),
+        limits: Limits | None = None,
         busy_patience: float = 300.0,
     ) -> None:
         """`macros` (the target's own) win over those of the configuration; `busy_patience` is in seconds."""
         self.config = config
+        self.limits = limits or Limits()
         self.workspace = workspace_dir / "mock"
         self.macros = tuple(macros)
         self.busy_patience = busy_patience
@@ -244,6 +248,7 @@ class MockBuilder:
             + f"config_opts['environment']['SOURCE_DATE_EPOCH'] = {str(request.source_date_epoch)!r}\n"
             # Where the host has dnf and the target asks for yum, mock would wait for a key to be pressed.
             + "config_opts['dnf_warning'] = False\n"
+            + f"config_opts['rpmbuild_timeout'] = {int(self.limits.seconds or 0)}\n"
             # Without this it does not say what was in the chroot.
             + "config_opts['plugin_conf']['package_state_enable'] = True\n"
             + "config_opts['plugin_conf']['package_state_opts']['installed_pkgs'] = True\n"
@@ -274,7 +279,12 @@ class MockBuilder:
                 os.chown(result, _caller(), -1)
             with open(request.result_dir / OUTPUT, "wb") as output:
                 status = process.run(
-                    arguments, env=_environment(), stdout=output, merge_stderr=True, ok=(), grace=GRACE
+                    [*limited(self.limits), *arguments],
+                    env=_environment(),
+                    stdout=output,
+                    merge_stderr=True,
+                    ok=(),
+                    grace=GRACE,
                 ).returncode
             if _FAILURES.get(status) is not Failure.BUSY or time.monotonic() >= deadline:
                 return status

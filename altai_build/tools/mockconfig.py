@@ -35,7 +35,8 @@ _HARMLESS = frozenset(
         "root", "description", "resultdir", "basedir", "rootdir", "cache_topdir", "log_config_file", "no-config",
         "build_log_fmt_name", "root_log_fmt_name", "state_log_fmt_name", "cleanup_on_success", "cleanup_on_failure",
         "backup_on_clean", "backup_base_dir", "package_manager_max_attempts", "package_manager_attempt_delay",
-        "user_agent", "print_main_output", "stderr_line_prefix", "opstimeout", "dnf_warning", "no_root_shells",
+        "user_agent", "print_main_output", "stderr_line_prefix", "opstimeout", "rpmbuild_timeout", "dnf_warning",
+        "no_root_shells",
     }
 )  # fmt: skip
 _HARMLESS_DNF = frozenset(

@@ -28,6 +28,7 @@ _running: dict[Child, float] = {}  # with the grace period of each
 _running_lock = threading.RLock()  # a signal's handler may come while its own thread holds it
 _stopping = threading.Event()
 _listeners: list[Callable[[str], None]] = []
+_PAUSE = 1.0  # seconds between two questions to who watches a child
 _SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"  # createrepo and rpm tools may live there
 
 
@@ -119,15 +120,17 @@ def run(
     ok: Sequence[int] = (0,),
     timeout: float | None = None,
     limit: int | None = None,
+    watch: Callable[[], str] | None = None,
     grace: float = 0.0,
 ) -> Result:
     """Run a program to its end and return what it printed.
 
     Standard input is /dev/null unless `input` bytes are given: a child that drained the caller's stdin would end the
     caller's loop early. With `stdout` the output goes to that file instead of memory, and with `merge_stderr` the
-    errors follow it. `timeout` is in seconds; a child that prints more than `limit` bytes into memory is ended too;
-    `grace` as for `start`. Raises ProgramFailed for a status not in `ok`
-    (an empty `ok` allows all), ToolMissing when there is no such program, InputError for an argument with a NUL byte,
+    errors follow it. A child is ended when it has run `timeout` seconds, has printed more than `limit` bytes into
+    memory, or `watch`, asked every second (and not where there is a `limit`), gives a reason; `grace` as for `start`.
+    Raises ProgramFailed for a status not in `ok` (an empty `ok` allows all), ToolMissing when there is no such program,
+    InputError for an argument with a NUL byte,
     KeyboardInterrupt in a thread of a run that was told to `stop`.
     """
     with start(
@@ -137,26 +140,38 @@ def run(
             out, err = _listen(child, timeout, limit, grace)
             result = _result(child, out, err)
         else:
-            result = finish(child, input=input, timeout=timeout, grace=grace)
+            result = finish(child, input=input, timeout=timeout, watch=watch, grace=grace)
     if ok and result.returncode not in ok:
         raise ProgramFailed(result)
     return result
 
 
 def finish(
-    child: Child, *, input: bytes | None = None, timeout: float | None = None, grace: float = 0.0
+    child: Child,
+    *,
+    input: bytes | None = None,
+    timeout: float | None = None,
+    watch: Callable[[], str] | None = None,
+    grace: float = 0.0,
 ) -> Result:
     """Give a started child its input and wait for its end; the arguments are those of `run`, and so is what is raised.
 
     A child that is to get its input here was started with an `input`, of whatever bytes.
     """
-    try:
-        out, err = child.communicate(input=input, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        _end({child: grace})
-        out, err = child.communicate()
-        err = (err or b"") + f"\nstopped after {timeout:g} seconds".encode()
-    return _result(child, out, err)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+        pause = left if watch is None else min(_PAUSE, _PAUSE if left is None else left)
+        try:
+            return _result(child, *child.communicate(input=input, timeout=pause))
+        except subprocess.TimeoutExpired:
+            input = None  # it is being sent
+            over = deadline is not None and time.monotonic() >= deadline
+            why = f"stopped after {timeout:g} seconds" if over else watch() if watch is not None else ""
+        if why:
+            _end({child: grace})
+            out, err = child.communicate()
+            return _result(child, out, (err or b"") + f"\n{why}".encode())
 
 
 def _result(child: Child, out: bytes | None, err: bytes | None) -> Result:

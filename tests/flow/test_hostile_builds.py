@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.builds import Site
+from tests.kit.builds import Site, small
 from tests.kit.superprojects import World, make_spec
 
 
@@ -16,9 +16,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("hostile")
 
 
-def make_site(testbed: Path, place: Path, **scripts: str) -> Site:
-    """A superproject with one component, whose %clean (it runs when the packages are written) is the script."""
-    site = Site(world=World(place), testbed=testbed, workspace=place / "ws")
+def make_site(testbed: Path, place: Path, more: str = "", **scripts: str) -> Site:
+    """A superproject with components whose %clean (it runs when the packages are written) is the script."""
+    site = Site(world=World(place), testbed=testbed, workspace=place / "ws", more=more)
     for name, script in scripts.items():
         spec = make_spec(name).replace("%files\n", f"%clean\n{script}\n%files\n")
         site.world.component(f"repos/{name}", {f"{name}.spec": spec, "README": "x\n"})
@@ -67,3 +67,34 @@ def test_a_build_that_never_ends_is_stopped_where_the_configuration_says_when(
     rows = {row["component"]: row for row in site.call("build", "--json").json}
     assert {name: row["status"] for name, row in rows.items()} == {"evil": "failed", "good": "built"}
     assert rows["evil"]["reason"] == "stopped after 5 seconds"
+
+
+@pytest.mark.parametrize(
+    ("limit", "script", "reason"),
+    [
+        ("time: 0.05m", "sleep 86399", "stopped after 3 seconds"),
+        ("log: 1M", "yes", "stopped: it has printed more than 1 MiB"),
+        ("file: 1M", "head -c 2000000 /dev/zero > big", "File size limit exceeded"),
+        ("memory: 100M", "python3 -c 'bytearray(200 << 20)'", "MemoryError"),
+        ("processes: 100", "for i in $(seq 200); do sleep 5 & done; wait", "fork: "),
+    ],
+)
+def test_a_build_stays_within_the_limits_of_the_definition(
+    testbed: Path, folder: Path, limit: str, script: str, reason: str
+) -> None:
+    place = folder / limit.partition(":")[0]
+    site = make_site(testbed, place, f"build: {{limits: {{{limit}}}}}", evil=script, good="true")
+    rows = {row["component"]: row for row in site.call("build", "--json").json}
+    assert {name: row["status"] for name, row in rows.items()} == {"evil": "failed", "good": "built"}
+    assert reason in rows["evil"]["reason"]
+
+
+def test_a_scriptlet_that_never_ends_fails_who_needs_its_package(testbed: Path, folder: Path) -> None:
+    site = make_site(testbed, folder / "scriptlet", "build: {limits: {time: 0.05m}}", evil="true")
+    spec = make_spec("evil").replace("%files\n", "%post\nsleep 86399\n%files\n")
+    site.world.component("repos/evil", {"evil.spec": spec})
+    site.world.component("repos/user", dict(small("user", tags="BuildRequires: evil")))
+    site.world.pin()
+    rows = {row["component"]: row for row in site.call("build", "--json").json}
+    assert {name: row["status"] for name, row in rows.items()} == {"evil": "built", "user": "failed"}
+    assert "stopped after 3 seconds" in Path(rows["user"]["log"]).read_text()

@@ -1,0 +1,54 @@
+"""build.limits of repos.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from altai_build.config.reader import Node
+from altai_build.model import quantity
+from altai_build.model.limits import Limits
+
+NONE = "none"
+
+
+def read_limits(node: Node) -> Limits:
+    """The limits that are given, and the defaults of the rest."""
+    default = Limits()
+    if node.value is None:
+        return default
+    node = node.known(("time", "processes", "memory", "file", "log", "free"))
+    return Limits(
+        seconds=_quantity(node.child("time"), default.seconds, quantity.seconds, "12h"),
+        processes=_count(node.child("processes"), default.processes),
+        memory=_bytes(node.child("memory"), default.memory),
+        file=_bytes(node.child("file"), default.file),
+        log=_bytes(node.child("log"), default.log),
+        free=_bytes(node.child("free"), default.free),
+    )
+
+
+def _bytes(node: Node, default: int | None) -> int | None:
+    found = _quantity(node, default, quantity.size, "20G")
+    return None if found is None else int(found)
+
+
+def _quantity(node: Node, default: float | None, read: Callable[[str], float], example: str) -> float | None:
+    def check(text: str) -> str | None:
+        try:
+            return None if text == NONE or read(text) > 0 else f"write more than nothing, or {NONE}"
+        except ValueError:
+            return f"write a quantity as {example}, or {NONE}"
+
+    text = node.text(check=check)
+    return default if not text else None if text == NONE else read(text)
+
+
+def _count(node: Node, default: int | None) -> int | None:
+    if node.value is None:
+        return default
+    if node.value == NONE:
+        return None
+    if not isinstance(node.value, int) or isinstance(node.value, bool) or node.value < 1:
+        node.fault(f"got {node.got()}; write a number from 1 on, or {NONE}")
+        return default
+    return node.value

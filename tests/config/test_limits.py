@@ -1,0 +1,47 @@
+"""build.limits: what is given, what is not, and what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from altai_build.config.limits import read_limits
+from altai_build.config.reader import Faults, Node
+from altai_build.model.limits import Limits
+
+
+def read(value: Any) -> tuple[Limits, list[str]]:
+    faults = Faults()
+    return read_limits(Node(value, "build.limits", faults)), faults.lines
+
+
+def test_what_is_not_given_has_its_default() -> None:
+    assert read(None) == read({}) == (Limits(), [])
+    found, faults = read({"time": "90m", "processes": 100, "memory": "1.5G", "log": "10M"})
+    wanted = Limits(seconds=5400.0, processes=100, memory=3 << 29, log=10 << 20)
+    assert (found, faults) == (wanted, [])
+
+
+def test_none_is_no_limit() -> None:
+    found, faults = read(dict.fromkeys(("time", "processes", "memory", "file", "log", "free"), "none"))
+    assert faults == []
+    assert found == Limits(seconds=None, processes=None, memory=None, file=None, log=None, free=None)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("time", "soon", "write a quantity as 12h, or none"),
+        ("time", "0h", "write more than nothing, or none"),
+        ("time", 5, "write text"),
+        ("memory", "16X", "write a quantity as 20G, or none"),
+        ("processes", 0, "write a number from 1 on, or none"),
+        ("processes", "many", "write a number from 1 on, or none"),
+        ("processes", True, "write a number from 1 on, or none"),
+        ("cores", 4, "unknown key 'cores'"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_cure(key: str, value: object, told: str) -> None:
+    found, (line,) = read({key: value})
+    assert found == Limits() and told in line
