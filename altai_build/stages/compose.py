@@ -169,7 +169,7 @@ def _lay_out(directory: Path, repository: RepositoryPlan) -> Path:
                 f"{name!r} is no name for a package file", todo="rename it NAME-VERSION-RELEASE.ARCH.rpm"
             )
         try:
-            link_or_copy(placement.path, f"{folder}/{name}")
+            link_or_copy(str(placement.path), f"{folder}/{name}")
         except FileExistsError as error:
             raise InputError(
                 f"two packages want to be {repository.name}/{name}",
