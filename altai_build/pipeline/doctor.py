@@ -101,20 +101,22 @@ def _program(program: _Program) -> Checkup:
 
 
 def _libraries() -> Checkup:
-    missing = []
-    for name in ("rpm", "createrepo_c", "solv", "norpm", "gnupg", "yaml", "requests", "jinja2", "rich"):
-        probe = process.run([sys.executable, "-c", f"import {name}"], ok=(), timeout=60)
-        if probe.returncode != 0:
-            missing.append(name)
-    if missing:
+    needed = ("rpm", "createrepo_c", "solv", "norpm", "gnupg", "yaml", "requests", "jinja2", "rich")
+    if not _can_import(*needed):
+        missing = [name for name in needed if not _can_import(name)]
         return Checkup(
             check="python libraries",
             status=Health.MISSING,
-            found=f"cannot import {', '.join(missing)}",
+            found=f"cannot import {', '.join(missing) or 'all of them in one process'}",
             todo="run scripts/setup; the rpm bindings come from the system (python3-rpm)",
             exit_code=4,
         )
     return Checkup(check="python libraries", status=Health.OK, found="all can be imported")
+
+
+def _can_import(*names: str) -> bool:
+    probe = process.run([sys.executable, "-c", f"import {', '.join(names)}"], ok=(), timeout=60)
+    return probe.returncode == 0
 
 
 def _sandbox() -> Checkup:

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from altai_build.errors import InputError, ToolMissing
 from altai_build.model.limits import Limits
 from altai_build.model.package import RpmHeader
 from altai_build.tools import download, process
 from altai_build.tools.depsolver import Resolved, Solver, Unsatisfiable
-from altai_build.tools.dnfconf import RepoSection
 from altai_build.tools.files import (
     file_lock,
     link_or_copy,
@@ -27,9 +26,12 @@ from altai_build.tools.files import (
 from altai_build.tools.limits import limited, watch
 from altai_build.tools.metadata import RepositoryMetadata, RepositorySource, fetch_metadata, fetch_packages
 from altai_build.tools.mirrors import Mirrors, read_mirrors
-from altai_build.tools.mockconfig import MockConfig
 from altai_build.tools.rpmkeys import verify_signatures
 from altai_build.tools.sandbox import BUILD_DIR, BUILD_UID, BUILD_USER, InstallView
+
+if TYPE_CHECKING:  # their readers are loaded by whoever reads one
+    from altai_build.tools.dnfconf import RepoSection
+    from altai_build.tools.mockconfig import MockConfig
 
 OVERLAY = Path(__file__).with_name("overlay.sh")
 # Part of every root's key: raise it when the same packages would give another root than before.
