@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from altai_build.errors import InputError
 from altai_build.ledger import Ledger, Outcome, Record, read_outcomes
+from altai_build.model.inputs import BUILDROOT
 from altai_build.model.matter import Dependants, counted, is_local
 from altai_build.pipeline.builds import make_plan
 from altai_build.pipeline.ordering import order_of_srpms
@@ -14,7 +15,6 @@ from altai_build.pipeline.run import Run
 from altai_build.pipeline.srpms import Sourcing, make_srpms_of
 from altai_build.pipeline.workshops import open_workshops, target_of
 from altai_build.stages.build import (
-    BUILDROOT,
     Examined,
     Job,
     Workshop,

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from altai_build.ledger import Ledger
 from altai_build.model.gitlink import ChangeStatus, GitlinkChange
+from altai_build.model.inputs import BUILDROOT
 from altai_build.model.matter import is_local
 from altai_build.model.order import Order
 from altai_build.pipeline.ordering import static_order
 from altai_build.pipeline.pins import Direction, earlier_pins, move_of
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.srpms import choose
-from altai_build.stages.build import BUILDROOT
 from altai_build.stages.discover import Discovery, discover
 
 # Why a component is in a plan that leaves none out.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -14,8 +13,9 @@ from altai_build import __version__
 from altai_build.config import Target
 from altai_build.errors import InputError
 from altai_build.ledger import Artefact, Ledger, Record
+from altai_build.model.inputs import BUILDROOT, key_of, told_differences, told_reuse
 from altai_build.model.limits import Limits
-from altai_build.model.matter import Dependants, counted, is_local, matter_of
+from altai_build.model.matter import Dependants, is_local, matter_of
 from altai_build.model.package import RpmHeader
 from altai_build.model.plan import BuildOutcome, BuildRequest, Failure, Status
 from altai_build.tools.buildroot import Buildroot, LocalRpm, Resolver, Roots
@@ -27,8 +27,8 @@ from altai_build.tools.mockconfig import MockConfig
 from altai_build.tools.rpmfile import read_header, read_made
 from altai_build.workspace import Workspace
 
-BUILDROOT = "buildroot "  # before a package, in a record's inputs
 DYNAMIC = "rpmlib(DynamicBuildRequires)"  # required by source packages whose spec has %generate_buildrequires
+UNFORESEEN = "unforeseen packages"  # an input of builds whose root had other packages than were chosen
 ROUNDS = 10  # of that, each in a root that has what the one before asked for; mock's own limit
 
 
@@ -133,7 +133,6 @@ class Examined:
     key: str
     earlier: Record | None  # a build whose inputs are the same, as far as the policy lets them count
     rpms: tuple[LocalRpm, ...]  # what that build made; empty when there is none, or its packages are gone
-    never: str = ""  # why no earlier build will do
 
 
 def examine(
@@ -146,15 +145,12 @@ def examine(
     """
     buildroot = _resolve(job, workshop, workspace, ledger, generate)
     inputs = _inputs(job, workshop, buildroot)
-    key = _key(inputs, Dependants.REBUILD)
-    if _is_dynamic(job) and isinstance(workshop.builder, MockBuilder):
-        never = "only mock knows what its %generate_buildrequires asks for, so its packages are never reused"
-        return Examined(buildroot=buildroot, inputs=inputs, key=key, earlier=None, rpms=(), never=never)
+    key = key_of(inputs, Dependants.REBUILD)
     candidates = [ledger.find("build", key)]
     if workshop.dependants is not Dependants.REBUILD:
-        wanted = _key(inputs, workshop.dependants)
+        wanted = key_of(inputs, workshop.dependants)
         past = ledger.history("build", job.component)
-        candidates += [one for one in past if _key(one.inputs, workshop.dependants) == wanted]
+        candidates += [one for one in past if key_of(one.inputs, workshop.dependants) == wanted]
     for record in candidates:
         rpms = kept_packages(record, workspace) if record is not None else ()
         if rpms:
@@ -171,7 +167,10 @@ def _requirements(header: RpmHeader) -> list[str]:
 
 
 def _resolve(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger, generate: bool) -> Buildroot:
-    """The buildroot of a job; with what its spec generates in there, until that asks for nothing more."""
+    """The buildroot of a job; with what its spec generates in there, until that asks for nothing more.
+
+    mock does that by itself: see `unforeseen`.
+    """
     static = _requirements(job.header)
     buildroot = workshop.resolver.resolve(static, job.local)
     if not _is_dynamic(job) or isinstance(workshop.builder, MockBuilder):
@@ -197,7 +196,7 @@ def _generated(
 ) -> list[str]:
     """What %generate_buildrequires asks for in a buildroot, kept as builds are."""
     inputs = (*_inputs(job, workshop, buildroot), ("step", "%generate_buildrequires"))
-    key = _key(inputs, Dependants.REBUILD)
+    key = key_of(inputs, Dependants.REBUILD)
     record = ledger.find("requires", key)
     kept = kept_packages(record, workspace) if record is not None else ()
     if record is not None and kept:
@@ -235,16 +234,20 @@ def build(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) ->
         os.utime(workspace.builds / record.key)  # `clean` removes what is not used
         return Built(
             status=Status.REUSED,
-            reason=_why_reused(examined, record, workshop.dependants),
+            reason=told_reuse(record.inputs, examined.inputs, workshop.dependants),
             rpms=examined.rpms,
             key=record.key,
             buildroot=_buildroot_of(record),
             log=_log(workspace.builds / record.key),
             seconds=0.0,
         )
-    why = examined.never or why_built(examined.inputs, last_build(ledger, job.component, job.before))
+    why = why_built(examined.inputs, last_build(ledger, job.component, job.before))
     made = _make("build", job, workshop, workspace, ledger, examined)
-    return made if made.status is Status.FAILED else replace(made, reason=why)
+    return (
+        made
+        if made.status is Status.FAILED
+        else replace(made, reason="; ".join(filter(None, (why, made.reason))))
+    )
 
 
 def _inputs(job: Job, workshop: Workshop, buildroot: Buildroot) -> tuple[tuple[str, str], ...]:
@@ -274,13 +277,6 @@ def _inputs(job: Job, workshop: Workshop, buildroot: Buildroot) -> tuple[tuple[s
     )
 
 
-def _key(inputs: Sequence[tuple[str, str]], policy: Dependants) -> str:
-    """The digest of what a policy lets count; a build is stored under that of `rebuild`, which lets all count."""
-    return hashlib.sha256(
-        json.dumps([(name, counted(value, policy)) for name, value in inputs]).encode()
-    ).hexdigest()
-
-
 def kept_packages(record: Record, workspace: Workspace) -> tuple[LocalRpm, ...]:
     """The packages of a finished build, if each is still there with the bytes that were written down."""
     found = []
@@ -302,21 +298,6 @@ def _buildroot_of(record: Record) -> tuple[str, ...]:
     return tuple(sorted(lines))
 
 
-def _why_reused(examined: Examined, record: Record, policy: Dependants) -> str:
-    """In words, what made the reuse right, and which rebuilt packages do not count."""
-    before, now = dict(record.inputs), dict(examined.inputs)
-    other = [name[len(BUILDROOT) :] for name in now if is_local(now[name]) and before.get(name) != now[name]]
-    reason = "source package, target, builder and buildroot are the same as when it was built"
-    if not other:
-        return reason
-    seen = {
-        Dependants.REBUILD: "nothing that its build could see",
-        Dependants.HEADERS: "neither provides nor requires, which alone count (dependants: headers)",
-        Dependants.NEVER: "nothing that counts (dependants: never)",
-    }[policy]
-    return f"{reason}; {', '.join(other)} came from another commit, but {seen} changed there"
-
-
 def last_build(ledger: Ledger, component: str, key: str) -> Record | None:
     """The build of a `key` that gave a component's packages last; where it is not known, the last that was made."""
     return (ledger.find("build", key) if key else None) or ledger.latest("build", component)
@@ -326,36 +307,14 @@ def why_built(inputs: Sequence[tuple[str, str]], last: Record | None) -> str:
     """In words, what is new since the component's last build."""
     if last is None:
         return "it was never built in this workspace"
-    changed = differences(last.inputs, inputs)
-    if not changed:
-        return "its packages are no longer in the workspace"
-    roots = [name[len(BUILDROOT) :] for name, _, _ in changed if name.startswith(BUILDROOT)]
-    words = [f"{name} changed" for name, _, _ in changed if not name.startswith(BUILDROOT)]
-    if roots:
-        more = f" and {len(roots) - 3} more" if len(roots) > 3 else ""
-        words.append(f"its buildroot differs in {', '.join(roots[:3])}{more}")
-    return ", ".join(words)
-
-
-def differences(
-    before: Sequence[tuple[str, str]], now: Sequence[tuple[str, str]]
-) -> list[tuple[str, str | None, str | None]]:
-    """(input, value then, value now) of each that counts and differs; None where there was or is none."""
-    old, new = dict(before), dict(now)
-    return [
-        (name, old.get(name), new.get(name))
-        for name in dict.fromkeys((*new, *old))
-        if name not in old
-        or name not in new
-        or counted(old[name], Dependants.REBUILD) != counted(new[name], Dependants.REBUILD)
-    ]
+    return told_differences(last.inputs, inputs) or "its packages are no longer in the workspace"
 
 
 def _make(
     kind: str, job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger, examined: Examined
 ) -> Built:
     """Have the builder make packages, or (the kind `requires`) the list of what they need; keep and record them."""
-    key = examined.key
+    key, inputs, note = examined.key, examined.inputs, ""
     make_directory(workspace.builds)
     with scratch_directory(workspace.builds, ".new") as scratch:
         scratch.chmod(0o755)
@@ -379,6 +338,12 @@ def _make(
                 outcome = replace(outcome, failure=Failure.BUILD, reason=error.what)
         if outcome.failure is not None:
             return _keep_evidence(job, workspace, outcome, result, key)
+        strange = unforeseen(examined.buildroot, outcome.buildroot)
+        if strange:
+            # The packages stand under a key that nobody looks for: it is not the one they were to be made from.
+            inputs = (*inputs, (UNFORESEEN, strange))
+            key = key_of(inputs, Dependants.REBUILD)
+            note = f"its root had other packages than were chosen ({strange}), so it is never reused"
         rpms = [
             LocalRpm(path=path, header=header, sha256=sha256_file(path))
             for path, header in zip(outcome.rpms, headers)
@@ -394,7 +359,7 @@ def _make(
             key=key,
             component=job.component,
             commit=job.commit,
-            inputs=examined.inputs,
+            inputs=inputs,
             artefacts=tuple(
                 Artefact(file=rpm.path.name, sha256=rpm.sha256, size=rpm.path.stat().st_size) for rpm in kept
             ),
@@ -404,12 +369,23 @@ def _make(
     )
     return Built(
         status=Status.BUILT,
-        reason="",
+        reason=note,
         rpms=kept,
         key=key,
         buildroot=outcome.buildroot or examined.buildroot.lines,
         log=_log(place),
         seconds=outcome.seconds,
+    )
+
+
+def unforeseen(chosen: Buildroot, found: Sequence[str]) -> str:
+    """How the packages that a builder tells of (`NEVRA …` each) differ from those that were chosen; "" if in nothing.
+
+    mock has a package manager of its own, which may choose otherwise, and has %generate_buildrequires ask for more.
+    """
+    wanted, had = ({line.partition(" ")[0] for line in lines} for lines in (chosen.lines, found))
+    return ", ".join(
+        [*(f"+{one}" for one in sorted(had - wanted)), *(f"-{one}" for one in sorted(wanted - had))]
     )
 
 

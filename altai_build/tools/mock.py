@@ -12,82 +12,41 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from altai_build.errors import AltaiError, InputError, ToolMissing
+from altai_build.errors import ToolMissing
 from altai_build.model.limits import Limits
 from altai_build.model.plan import BuildOutcome, BuildRequest, Failure
 from altai_build.model.release import Compat
 from altai_build.tools import files, process
-from altai_build.tools.buildlog import first_error_line
 from altai_build.tools.buildroot import overlay_works
 from altai_build.tools.limits import limited
 from altai_build.tools.mockconfig import MockConfig
+from altai_build.tools.mockresult import (
+    ENDED,
+    OUTPUT,
+    installed_packages,
+    is_busy,
+    judge,
+    log_of,
+    reason_of,
+)
 from altai_build.tools.repodata import write_repodata
-from altai_build.tools.rpmfile import read_header
 from altai_build.tools.sandbox import BUILD_HOST
 
 GRACE = 60.0  # seconds for mock to end what runs in its chroot and to unmount it
-OUTPUT = "mock.log"  # in the result directory, beside mock's own build.log, root.log and state.log
 
-# mockbuild/exception.py lists these. What is not here, and 1, mock hands on from rpmbuild or from itself: see _judge.
-_FAILURES = {
-    10: Failure.BUILD,
-    11: Failure.BUILD,  # rpmbuild ran into the configured timeout
-    20: Failure.BUILDROOT,
-    25: Failure.BUILDROOT,  # LVM
-    30: Failure.DEPENDENCIES,
-    31: Failure.DEPENDENCIES,
-    40: Failure.SRPM,
-    60: Failure.BUSY,
-    65: Failure.BUSY,  # LVM pool
-    90: Failure.BUILDROOT,  # bootstrap
-    110: Failure.BUILDROOT,
-}
-_ENDED = (129, 141, 143)  # SIGHUP, SIGPIPE and SIGTERM, on which mock cleans up and leaves
-
-
-@dataclass(frozen=True)
-class _Fault:
-    """What no package is guilty of and every other build would meet too."""
-
-    what: str
-    todo: str
-    error: type[AltaiError] = ToolMissing
-
-
-_FAULTS = {
-    2: _Fault(
-        "mock was started without the privileges it needs",
-        "install mock with its setuid wrapper (the package)",
-    ),
-    3: _Fault(
-        "mock does not accept the configuration",
-        "let `mock --debug-config --root FILE` show what it reads",
-        InputError,
-    ),
-    5: _Fault(
-        "mock does not know one of the options it is given", "update mock; version 2.0 or later is needed"
-    ),
-    6: _Fault(
-        "this machine cannot build for the architecture",
-        "install qemu-user-static, or build on that hardware",
-    ),
-    50: _Fault("mock is not installed completely", "reinstall it: /etc/mock/logging.ini belongs to it"),
-    70: _Fault(
-        "mock cannot write its result directory",
-        "give a workspace (--workspace) that the user who runs mock can enter and write",
-        InputError,
-    ),
-    80: _Fault("mock cannot make namespaces", "run on a machine, or in a container, that allows unshare(2)"),
-    120: _Fault("mock lacks a plugin of its package manager", "install dnf-plugins-core (or yum-utils)"),
-}
 _PRIVILEGE = (
     "add the user that builds to the group mock (usermod --append --groups mock NAME) and log in again; as root use "
     "sudo from such a user; or build with --builder chroot"
 )
+
+
+_taken: set[str] = (
+    set()
+)  # names of chroots at work; targets may share a configuration, each with a builder of its own
+_taken_lock = threading.Lock()
 
 
 class MockBuilder:
@@ -110,8 +69,6 @@ class MockBuilder:
         self.workspace = workspace_dir / "mock"
         self.macros = tuple(macros)
         self.busy_patience = busy_patience
-        self._slots: set[int] = set()
-        self._slots_lock = threading.Lock()
         self._layers = workspace_dir / "roots" / "mock"
 
     @staticmethod
@@ -143,10 +100,14 @@ class MockBuilder:
         mock reads ~/.config/mock.cfg and ~/.mock/user.cfg last of all and has no option against it.
         """
         self.check()
-        version = process.run(["mock", "--version"], env=_environment(), ok=()).text.strip() or "unknown"
         home = Path(pwd.getpwuid(_caller()).pw_dir)
         own = [path for path in (home / ".mock/user.cfg", home / ".config/mock.cfg") if path.is_file()]
-        return " ".join(["mock", version, *(f"{path.name}:{files.sha256_file(path)}" for path in own)])
+        digests = (f"{path.name}:{files.sha256_file(path)}" for path in own)
+        return " ".join(["mock", self._version, *digests])
+
+    @cached_property
+    def _version(self) -> str:
+        return process.run(["mock", "--version"], env=_environment(), ok=()).text.strip() or "unknown"
 
     @cached_property
     def overlays(self) -> bool:
@@ -183,7 +144,7 @@ class MockBuilder:
                 used = self.workspace / "used" / unique
                 shutil.copytree(scratch / "config", used, dirs_exist_ok=True)
                 status = self._run_patiently(request, arguments, scratch / "result")
-                if status >= 0 and status not in _ENDED:
+                if status >= 0 and status not in ENDED:
                     files.remove_tree(used)  # mock has cleaned the chroot
                 _take_results(scratch / "result", request.result_dir)
         return self._outcome(request, status, time.monotonic() - started)
@@ -193,17 +154,18 @@ class MockBuilder:
         """The name of a chroot that no other build has: one for each build that runs at the same time.
 
         So there are never more chroots than builds, and what a run that was killed left in one is cleaned by the
-        next, which gives the same names.
+        next, which gives the same names. Other configurations have other names, for they may be at work too.
         """
-        with self._slots_lock:
-            number = next(one for one in itertools.count() if one not in self._slots)
-            self._slots.add(number)
-        place = hashlib.sha256(os.fsencode(self.workspace)).hexdigest()[:10]
+        digest = hashlib.sha256(os.fsencode(self.workspace) + self.config.digest.encode()).hexdigest()
+        with _taken_lock:
+            numbered = (f"altai-{digest[:10]}-{number}" for number in itertools.count())
+            unique = next(name for name in numbered if name not in _taken)
+            _taken.add(unique)
         try:
-            yield f"altai-{place}-{number}"
+            yield unique
         finally:
-            with self._slots_lock:
-                self._slots.discard(number)
+            with _taken_lock:
+                _taken.discard(unique)
 
     def _arguments(self, request: BuildRequest, scratch: Path, unique: str) -> list[str]:
         """mock's command line; what it names is made in the scratch directory."""
@@ -254,11 +216,13 @@ class MockBuilder:
             + "config_opts['plugin_conf']['package_state_opts']['installed_pkgs'] = True\n"
         )
         if self.overlays:
-            # Of its own for each chroot: the plugin lets one at a time into a directory, and fails the others.
-            layers = files.make_directory(self._layers / unique)
-            os.utime(layers)  # `clean` removes what is not used
-            options = {"base_dir": str(layers), "touch_rpmdb": False, "trace_hooks": False}
+            # Of its own for each chroot: the overlay plugin lets one at a time into a directory, and fails the others;
+            # the one that caches packages lets one at a time into a cache, and has the others wait.
+            own = files.make_directory(self._layers / unique)
+            os.utime(own)  # `clean` removes what is not used
+            options = {"base_dir": str(own / "layers"), "touch_rpmdb": False, "trace_hooks": False}
             text += (
+                f"config_opts['cache_topdir'] = {str(own / 'cache')!r}\n"
                 "config_opts['plugin_conf']['root_cache_enable'] = False\n"
                 "config_opts['plugin_conf']['overlayfs_enable'] = True\n"
                 f"config_opts['plugin_conf']['overlayfs_opts'] = {options!r}\n"
@@ -279,14 +243,14 @@ class MockBuilder:
                 os.chown(result, _caller(), -1)
             with open(request.result_dir / OUTPUT, "wb") as output:
                 status = process.run(
-                    [*limited(self.limits), *arguments],
+                    [*_ending_with_us(), *limited(self.limits), *arguments],
                     env=_environment(),
                     stdout=output,
                     merge_stderr=True,
                     ok=(),
                     grace=GRACE,
                 ).returncode
-            if _FAILURES.get(status) is not Failure.BUSY or time.monotonic() >= deadline:
+            if not is_busy(status) or time.monotonic() >= deadline:
                 return status
             time.sleep(min(pause, max(deadline - time.monotonic(), 0)))
             pause = min(pause * 2, 15.0)
@@ -294,9 +258,9 @@ class MockBuilder:
     def _outcome(self, request: BuildRequest, status: int, seconds: float) -> BuildOutcome:
         """What the exit status and the files in the result directory say together."""
         directory = request.result_dir
-        failure = _judge(request, status, self.config)
+        failure = judge(request, status, self.config)
         rpms = tuple(sorted(directory.glob("*.rpm"))) if failure is None else ()
-        buildroot = _installed(directory / "installed_pkgs.log")
+        buildroot = installed_packages(directory / "installed_pkgs.log")
         if failure is None and not buildroot:
             raise ToolMissing(
                 "mock does not say which packages were in the chroot",
@@ -304,7 +268,7 @@ class MockBuilder:
                 todo="the host's rpm must look for databases in /var/lib/rpm: "
                 "echo '%_dbpath /var/lib/rpm' > /etc/rpm/macros.dbpath",
             )
-        reason = "" if failure is None else _reason(directory, failure, status)
+        reason = "" if failure is None else reason_of(directory, failure, status)
         if failure is None and not rpms:
             failure, reason = (
                 Failure.BUILD,
@@ -313,84 +277,11 @@ class MockBuilder:
         return BuildOutcome(
             failure=failure,
             rpms=rpms,
-            log=_log_of(directory, failure),
+            log=log_of(directory, failure),
             reason=reason,
             seconds=seconds,
             buildroot=buildroot,
         )
-
-
-def _judge(request: BuildRequest, status: int, config: MockConfig) -> Failure | None:
-    """Which part failed, from mock's exit status.
-
-    mock hands on rpmbuild's own status, mostly 1, and uses 1 for faults of its own: then the files it has left tell
-    them apart. The list of installed packages is written just before rpmbuild starts, the logs when the chroot is
-    made, and neither when the SRPM cannot be read.
-    """
-    if status == 0:
-        return None
-    installed = (request.result_dir / "installed_pkgs.log").is_file()
-    if status in _FAULTS and not installed:
-        fault = _FAULTS[status]
-        output = request.result_dir / OUTPUT
-        raise fault.error(
-            f"{fault.what} ({config.name})", why=first_error_line(output, Failure.BUILDROOT), todo=fault.todo
-        )
-    if status in _FAILURES:
-        return _FAILURES[status]
-    if status < 0 or status in _ENDED:
-        return Failure.BUILDROOT
-    if installed:
-        return Failure.BUILD
-    return Failure.BUILDROOT if _is_source_package(request.srpm) else Failure.SRPM
-
-
-def _is_source_package(path: Path) -> bool:
-    """Whether a file's header can be read and is that of a source package."""
-    try:
-        return read_header(path).is_source
-    except InputError:
-        return False
-
-
-def _reason(directory: Path, failure: Failure, status: int) -> str:
-    """The line to show for a failure; build.log tells of rpmbuild, mock's own output of everything else."""
-    if failure is Failure.BUSY:
-        return "another process holds the chroot"
-    if status < 0 or status in _ENDED:
-        return f"mock {process.describe_exit(min(status, 128 - status))}"
-    logs = ("build.log", OUTPUT) if failure is Failure.BUILD else (OUTPUT, "root.log")
-    line = first_error_line(directory / logs[0], failure, also=[directory / logs[1]])
-    return line or f"mock {process.describe_exit(status)}"
-
-
-def _log_of(directory: Path, failure: Failure | None) -> Path | None:
-    """The log to read first."""
-    logs = {
-        None: ("build.log",),
-        Failure.BUILD: ("build.log",),
-        Failure.BUILDROOT: ("root.log",),
-        Failure.DEPENDENCIES: ("root.log",),
-    }.get(failure, ())
-    return next((directory / log for log in (*logs, OUTPUT) if (directory / log).is_file()), None)
-
-
-def _installed(path: Path) -> tuple[str, ...]:
-    """The packages of the chroot as "NEVRA BUILDTIME:SIZE", sorted.
-
-    mock prints `%{nevra} %{buildtime} %{size} installed`; build time and size stand for the header's digest, which
-    it does not tell. Keys that are imported into the database are no packages.
-    """
-    if not path.is_file():
-        return ()
-    rows = [line.split() for line in path.read_text("utf-8", "replace").splitlines()]
-    return tuple(
-        sorted(
-            f"{row[0]} {row[1]}:{row[2]}"
-            for row in rows
-            if len(row) == 4 and not row[0].startswith("gpg-pubkey-")
-        )
-    )
 
 
 def _take_results(source: Path, destination: Path) -> None:
@@ -413,6 +304,14 @@ def _local_repository(request: BuildRequest, directory: Path) -> Path:
         directory, epoch=request.source_date_epoch, compat=Compat.EL6
     )  # gzip: any yum or dnf reads it
     return directory
+
+
+def _ending_with_us() -> list[str]:
+    """What to put before mock so that it is told to end, and cleans up, when this program is killed.
+
+    The setuid wrapper that other users start it by would not have it so.
+    """
+    return ["setpriv", "--pdeathsig", "TERM"] if os.geteuid() == 0 else []
 
 
 def _environment() -> dict[str, str]:

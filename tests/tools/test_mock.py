@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from altai_build.errors import InputError, ToolMissing
+from altai_build.model.limits import Limits
 from altai_build.model.plan import BuildOutcome, BuildRequest, Failure
 from altai_build.tools import process
 from altai_build.tools.mock import MockBuilder
@@ -416,6 +417,42 @@ def test_parallel_builds_do_not_share_a_chroot(
     assert first in repeated
 
 
+def test_builders_of_other_targets_have_chroots_of_their_own(
+    stub: Stub,
+    builder: MockBuilder,
+    request_for: Callable[..., BuildRequest],
+    config: MockConfig,
+    tmp_path: Path,
+) -> None:
+    """Targets may differ in their macros alone, or in their whole configuration; both are at work at once."""
+    stub.behave(seconds=0.5)
+    (tmp_path / "configs" / "other.cfg").write_text(CONFIG + "config_opts['macros']['%x'] = 'y'\n")
+    others = [config, read_config("other", search=[tmp_path / "configs"])]
+    workspace = builder.workspace.parent
+    builders = [builder, *(MockBuilder(one, workspace_dir=workspace, macros=[("x", "z")]) for one in others)]
+    with ThreadPoolExecutor(3) as pool:
+        work = [pool.submit(one.build, request_for(f"c{number}")) for number, one in enumerate(builders)]
+        assert [one.result().failure for one in work] == [None] * 3
+    assert len({stub.option("--uniqueext", number) for number in range(3)}) == 3
+
+
+def test_mock_is_asked_for_its_version_once(stub: Stub, builder: MockBuilder, tmp_path: Path) -> None:
+    assert builder.version() == "mock 6.7"
+    (tmp_path / "bin" / "mock").unlink()
+    (tmp_path / "bin" / "mock").write_text("#!/bin/sh\necho 6.8\n")
+    (tmp_path / "bin" / "mock").chmod(0o755)
+    assert builder.version() == "mock 6.7"
+
+
+def test_the_limits_of_a_build_reach_mock(
+    stub: Stub, config: MockConfig, request_for: Callable[..., BuildRequest], tmp_path: Path
+) -> None:
+    limits = Limits(seconds=90.0, file=5 << 20)
+    MockBuilder(config, workspace_dir=tmp_path / "workspace", limits=limits).build(request_for())
+    assert "config_opts['rpmbuild_timeout'] = 90\n" in stub.calls[0]["config"]
+    assert stub.calls[0]["limits"]["fsize"] == 5 << 20
+
+
 def wait_for(path: Path) -> str:
     deadline = time.monotonic() + 20
     while not (path.is_file() and path.read_text().endswith("\n")):
@@ -449,6 +486,54 @@ def test_an_interrupted_build_lets_mock_end_what_runs_in_the_chroot(
     words = ["--configdir", str(left), "--root", "small", "--uniqueext", left.name, "--clean"]
     assert stub.calls[1]["argv"] == words
     assert not left.exists()
+
+
+def test_a_killed_run_takes_mock_along(
+    stub: Stub, config: MockConfig, tmp_path: Path, packages: Path
+) -> None:
+    if os.geteuid():
+        return  # the setuid wrapper of other users' mock cannot be told
+    stub.behave(seconds=600)
+    program = """
+        import sys
+        from pathlib import Path
+        from altai_build.model.plan import BuildRequest
+        from altai_build.tools.mock import MockBuilder
+        from altai_build.tools.mockconfig import read_config
+        place, srpm = Path(sys.argv[1]), Path(sys.argv[2])
+        builder = MockBuilder(read_config("small", search=[place / "configs"]), workspace_dir=place / "workspace")
+        (place / "result").mkdir()
+        builder.build(
+            BuildRequest(component="c", srpm=srpm, local_rpms=(), result_dir=place / "result", source_date_epoch=1)
+        )
+        """
+    srpm = packages / "case-1-1.src.rpm"
+    words = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path), str(srpm)]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL) as run:
+        child = int(wait_for(stub.place / "child"))
+        run.kill()
+    assert wait_until_gone(child)
+    assert wait_for(stub.place / "ended").split()[1] == str(signal.SIGTERM.value)
+
+
+def test_chroots_that_are_layers_share_neither_layers_nor_caches(
+    stub: Stub,
+    builder: MockBuilder,
+    request_for: Callable[..., BuildRequest],
+    require: Require,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "bin" / "modprobe").symlink_to("/bin/true")
+    require(builder.overlays, "overlayfs cannot be mounted here")
+    stub.behave(seconds=0.5)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(builder.build, [request_for("a"), request_for("b")]))
+    configs = [call["config"] for call in stub.calls]
+    for pattern in (r"'base_dir': '([^']+)'", r"\['cache_topdir'\] = '([^']+)'"):
+        places = {match[1] for text in configs if (match := re.search(pattern, text))}
+        assert len(places) == 2 and all(
+            place.startswith(f"{tmp_path}/workspace/roots/mock/") for place in places
+        )
 
 
 def test_the_version_counts_the_users_own_configuration(

@@ -1,0 +1,146 @@
+"""What mock's exit status and the files in its result directory say together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.errors import AltaiError, InputError, ToolMissing
+from altai_build.model.plan import BuildRequest, Failure
+from altai_build.tools import process
+from altai_build.tools.buildlog import first_error_line
+from altai_build.tools.mockconfig import MockConfig
+from altai_build.tools.rpmfile import read_header
+
+OUTPUT = "mock.log"  # in the result directory, beside mock's own build.log, root.log and state.log
+
+# mockbuild/exception.py lists these. What is not here, and 1, mock hands on from rpmbuild or from itself: see judge.
+_FAILURES = {
+    10: Failure.BUILD,
+    11: Failure.BUILD,  # rpmbuild ran into the configured timeout
+    20: Failure.BUILDROOT,
+    25: Failure.BUILDROOT,  # LVM
+    30: Failure.DEPENDENCIES,
+    31: Failure.DEPENDENCIES,
+    40: Failure.SRPM,
+    60: Failure.BUSY,
+    65: Failure.BUSY,  # LVM pool
+    90: Failure.BUILDROOT,  # bootstrap
+    110: Failure.BUILDROOT,
+}
+ENDED = (129, 141, 143)  # SIGHUP, SIGPIPE and SIGTERM, on which mock cleans up and leaves
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """What no package is guilty of and every other build would meet too."""
+
+    what: str
+    todo: str
+    error: type[AltaiError] = ToolMissing
+
+
+_FAULTS = {
+    2: _Fault(
+        "mock was started without the privileges it needs",
+        "install mock with its setuid wrapper (the package)",
+    ),
+    3: _Fault(
+        "mock does not accept the configuration",
+        "let `mock --debug-config --root FILE` show what it reads",
+        InputError,
+    ),
+    5: _Fault(
+        "mock does not know one of the options it is given", "update mock; version 2.0 or later is needed"
+    ),
+    6: _Fault(
+        "this machine cannot build for the architecture",
+        "install qemu-user-static, or build on that hardware",
+    ),
+    50: _Fault("mock is not installed completely", "reinstall it: /etc/mock/logging.ini belongs to it"),
+    70: _Fault(
+        "mock cannot write its result directory",
+        "give a workspace (--workspace) that the user who runs mock can enter and write",
+        InputError,
+    ),
+    80: _Fault("mock cannot make namespaces", "run on a machine, or in a container, that allows unshare(2)"),
+    120: _Fault("mock lacks a plugin of its package manager", "install dnf-plugins-core (or yum-utils)"),
+}
+
+
+def is_busy(status: int) -> bool:
+    """Whether mock has found the chroot taken."""
+    return _FAILURES.get(status) is Failure.BUSY
+
+
+def judge(request: BuildRequest, status: int, config: MockConfig) -> Failure | None:
+    """Which part failed, from mock's exit status.
+
+    mock hands on rpmbuild's own status, mostly 1, and uses 1 for faults of its own: then the files it has left tell
+    them apart. The list of installed packages is written just before rpmbuild starts, the logs when the chroot is
+    made, and neither when the SRPM cannot be read.
+    """
+    if status == 0:
+        return None
+    installed = (request.result_dir / "installed_pkgs.log").is_file()
+    if status in _FAULTS and not installed:
+        fault = _FAULTS[status]
+        output = request.result_dir / OUTPUT
+        raise fault.error(
+            f"{fault.what} ({config.name})", why=first_error_line(output, Failure.BUILDROOT), todo=fault.todo
+        )
+    if status in _FAILURES:
+        return _FAILURES[status]
+    if status < 0 or status in ENDED:
+        return Failure.BUILDROOT
+    if installed:
+        return Failure.BUILD
+    return Failure.BUILDROOT if _is_source_package(request.srpm) else Failure.SRPM
+
+
+def _is_source_package(path: Path) -> bool:
+    """Whether a file's header can be read and is that of a source package."""
+    try:
+        return read_header(path).is_source
+    except InputError:
+        return False
+
+
+def reason_of(directory: Path, failure: Failure, status: int) -> str:
+    """The line to show for a failure; build.log tells of rpmbuild, mock's own output of everything else."""
+    if failure is Failure.BUSY:
+        return "another process holds the chroot"
+    if status < 0 or status in ENDED:
+        return f"mock {process.describe_exit(min(status, 128 - status))}"
+    logs = ("build.log", OUTPUT) if failure is Failure.BUILD else (OUTPUT, "root.log")
+    line = first_error_line(directory / logs[0], failure, also=[directory / logs[1]])
+    return line or f"mock {process.describe_exit(status)}"
+
+
+def log_of(directory: Path, failure: Failure | None) -> Path | None:
+    """The log to read first."""
+    logs = {
+        None: ("build.log",),
+        Failure.BUILD: ("build.log",),
+        Failure.BUILDROOT: ("root.log",),
+        Failure.DEPENDENCIES: ("root.log",),
+    }.get(failure, ())
+    return next((directory / log for log in (*logs, OUTPUT) if (directory / log).is_file()), None)
+
+
+def installed_packages(path: Path) -> tuple[str, ...]:
+    """The packages of the chroot as "NEVRA BUILDTIME:SIZE", sorted.
+
+    mock prints `%{nevra} %{buildtime} %{size} installed`; build time and size stand for the header's digest, which
+    it does not tell. Keys that are imported into the database are no packages.
+    """
+    if not path.is_file():
+        return ()
+    rows = [line.split() for line in path.read_text("utf-8", "replace").splitlines()]
+    return tuple(
+        sorted(
+            f"{row[0]} {row[1]}:{row[2]}"
+            for row in rows
+            if len(row) == 4 and not row[0].startswith("gpg-pubkey-")
+        )
+    )
