@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from altai_build.tools.rpmfile import read_header
 
 OUTPUT = "mock.log"  # in the result directory, beside mock's own build.log, root.log and state.log
 
+_TIMEOUT = 11  # rpmbuild ran longer than it may
 # mockbuild/exception.py lists these. What is not here, and 1, mock hands on from rpmbuild or from itself: see judge.
 _FAILURES = {
     10: Failure.BUILD,
-    11: Failure.BUILD,  # rpmbuild ran into the configured timeout
+    _TIMEOUT: Failure.BUILD,
     20: Failure.BUILDROOT,
     25: Failure.BUILDROOT,  # LVM
     30: Failure.DEPENDENCIES,
@@ -110,11 +112,21 @@ def reason_of(directory: Path, failure: Failure, status: int) -> str:
     """The line to show for a failure; build.log tells of rpmbuild, mock's own output of everything else."""
     if failure is Failure.BUSY:
         return "another process holds the chroot"
+    if status == _TIMEOUT and (expired := _expired(directory / OUTPUT)):
+        return f"stopped after {expired} seconds"
     if status < 0 or status in ENDED:
         return f"mock {process.describe_exit(min(status, 128 - status))}"
     logs = ("build.log", OUTPUT) if failure is Failure.BUILD else (OUTPUT, "root.log")
     line = first_error_line(directory / logs[0], failure, also=[directory / logs[1]])
     return line or f"mock {process.describe_exit(status)}"
+
+
+def _expired(output: Path) -> str:
+    """The seconds after which mock has stopped rpmbuild; "" when it has not."""
+    found = re.findall(
+        r"^ERROR: Timeout\((\d+)\) expired for command:", output.read_text("utf-8", "replace"), re.M
+    )
+    return found[-1] if found else ""
 
 
 def log_of(directory: Path, failure: Failure | None) -> Path | None:

@@ -280,6 +280,12 @@ def test_packages_of_this_run_are_a_repository_for_the_next(
     [
         ({"status": 10, "stage": "build", "build_log": "a:1: error: x\n"}, Failure.BUILD, "build.log", "a:1: error: x"),
         ({"status": 11, "stage": "build", "build_log": "still at it\n"}, Failure.BUILD, "build.log", "still at it"),
+        (
+            {"status": 11, "stage": "build", "output": "ERROR: Timeout(12) expired for command:\n # rpmbuild\n"},
+            Failure.BUILD,
+            "build.log",
+            "stopped after 12 seconds",
+        ),
         # Real mock hands on rpmbuild's status; the list of installed packages shows that it was reached.
         ({"status": 3, "stage": "build", "build_log": "fatal: no\n"}, Failure.BUILD, "build.log", "fatal: no"),
         ({"status": 1, "stage": "build", "build_log": "fatal: no\n"}, Failure.BUILD, "build.log", "fatal: no"),
