@@ -80,7 +80,9 @@ def our_packages(building: Building) -> tuple[LocalRpm, ...]:
         )
         error.exit_code = building.exit_code
         raise error
-    return tuple(rpm for name in sorted(building.built) for rpm in building.built[name].rpms)
+    # What a first pass made is replaced by the second, and never leaves the workspace.
+    ours = sorted(building.built.keys() - building.planned.order.first_passes.keys())
+    return tuple(rpm for name in ours for rpm in building.built[name].rpms)
 
 
 def locked_packages(run: Run) -> tuple[LockedPackage, ...]:

@@ -171,7 +171,7 @@ def _resolve(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger,
 
     mock does that by itself: see `unforeseen`.
     """
-    static = _requirements(job.header)
+    static = [*_requirements(job.header), *(f"!{one}" for one in job.header.conflicts)]  # BuildConflicts
     buildroot = workshop.resolver.resolve(static, job.local)
     if not _is_dynamic(job) or isinstance(workshop.builder, MockBuilder):
         return buildroot

@@ -121,9 +121,13 @@ class Resolver:
         return Buildroot(base=self.base, extra=(), nodocs=nodocs)
 
     def resolve(self, build_requires: Sequence[str], local: Sequence[LocalRpm] = ()) -> Buildroot:
-        """The buildroot for these BuildRequires. Raises Unsatisfiable when they cannot be met."""
+        """The buildroot for BuildRequires, and BuildConflicts after a `!`. Raises Unsatisfiable when there is none."""
         base = self.base
-        chosen = self._solver(local).resolve(build_requires, base=[one.nevra for one in base])
+        try:
+            chosen = self._solver(local).resolve(build_requires, base=[one.nevra for one in base])
+        except Unsatisfiable as error:
+            refused = [f"BuildConflicts: {one[1:]}" for one in build_requires if one.startswith("!")]
+            raise Unsatisfiable([*error.problems, *refused]) from error
         have = {one.nevra for one in base}
         extra = tuple(one for one in chosen if one.nevra not in have)
         return replace(self.bare, extra=extra)

@@ -117,8 +117,9 @@ class Solver:
     def resolve(self, requirements: Iterable[str], *, base: Iterable[Nevra] = ()) -> tuple[Resolved, ...]:
         """The smallest preferred set of packages that provides all requirements, sorted by NEVRA.
 
-        A requirement is what a spec writes after BuildRequires: `name`, `name >= 1.2`, a file, or a rich dependency.
-        The packages of `base` are part of the answer as they are. Raises Unsatisfiable.
+        A requirement is what a spec writes after BuildRequires: `name`, `name >= 1.2`, a file, or a rich dependency;
+        after a `!` it is what must not be there. The packages of `base` are part of the answer as they are.
+        Raises Unsatisfiable.
         """
         wanted, fixed = list(requirements), list(base)
         self._prepare()
@@ -318,7 +319,10 @@ class Solver:
             else:
                 unknown.append(str(nevra))
         for requirement in wanted:
-            dep = self._parse(requirement)
+            dep = self._parse(requirement.lstrip("!"))
+            if requirement.startswith("!"):
+                jobs.append(self._pool.Job(solv.Job.SOLVER_ERASE | solv.Job.SOLVER_SOLVABLE_PROVIDES, dep.id))
+                continue
             if not requirement.startswith("(") and not self._pool.whatprovides(dep):
                 owners = self._owners(requirement)
                 jobs += owners

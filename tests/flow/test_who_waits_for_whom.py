@@ -168,3 +168,15 @@ def test_a_named_component_comes_with_the_first_pass_that_it_needs(site: Site) -
     site.world.pin()
     assert statuses(site, "build", "egg") == {"hen": "built", "egg": "built"}
     assert site.call("explain", "egg", "--json").json["would"] == "reuse"
+
+
+def test_what_a_spec_refuses_is_not_in_its_root(site: Site) -> None:
+    for name, refused in (("fine", "wget"), ("never", "testbed-base")):
+        spec = plain(name)[f"{name}.spec"]
+        assert isinstance(spec, str)
+        spec = spec.replace("%description", f"BuildConflicts: {refused}\n%description")
+        site.world.component(f"repos/{name}", {**plain(name), f"{name}.spec": spec})
+    site.world.pin()
+    found = outcome(site, "build")
+    assert found["fine"][0] == "built" and found["never"][0] == "failed"
+    assert "BuildConflicts: testbed-base" in found["never"][1]

@@ -66,6 +66,8 @@ def names(made: Solver, *requirements: str) -> set[str]:
         (["/bin/sh"], {"bash-1.0-1", "libc-2.0-1"}),
         (["tool"], {"tool-2.0-1", "helper-1.0-1"}),
         (["tool < 2"], {"tool-1.0-1"}),
+        (["tool", "!helper"], {"tool-1.0-1"}),
+        (["tool", "!tool >= 2", "!nobody-has-this"], {"tool-1.0-1"}),
         (["tool = 1.0"], {"tool-1.0-1"}),
         (["tool <= 1.0-1"], {"tool-1.0-1"}),
         (["tool == 2.0"], {"tool-2.0-1", "helper-1.0-1"}),
