@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -48,18 +48,16 @@ def check_upgrades(run: Run, old: Sequence[Path], new: Path) -> UpgradeReport:
     ours = frozenset(one.name for one in manifest.packages if not isinstance(one.origin, MirrorOrigin))
     outside = _read_outside(run)
     problems = list(outside.problems)
-    pool = _pool(run, target.arch, [(manifest, new, Side.NEW)], outside.base, outside.later)
+    earlier = [(load_manifest(place), place) for place in old]
+    problems += [_other_target(one, manifest) for one, _ in earlier if one.target != manifest.target]
+    earlier = [(one, place) for one, place in earlier if one.target == manifest.target]
+    pool = _pool(run, target.arch, earlier, (manifest, new), outside)
     problems += check_alone(manifest.version, pool, ours=ours, later=bool(outside.later))
     judged = []
-    for place in old:
-        earlier = load_manifest(place)
-        if earlier.target != manifest.target:
-            problems.append(_other_target(earlier, manifest))
-            continue
-        sides = [(earlier, place, Side.OLD), (manifest, new, Side.NEW)]
-        with run.story.step(f"upgrades from {earlier.version}"):
-            pool = _pool(run, target.arch, sides, outside.base, outside.later)
-            judged.append(check_upgrade(earlier.version, manifest.version, pool, wishes, ours=ours))
+    for one, _ in earlier:
+        with run.story.step(f"upgrades from {one.version}"):
+            pool.turn_to(one.version)
+            judged.append(check_upgrade(one.version, manifest.version, pool, wishes, ours=ours))
     told = report(manifest.version, judged, problems, wishes)
     today = datetime.now(timezone.utc).date()
     return replace(told, problems=tuple(waived(one, run.config.waivers, today) for one in told.problems))
@@ -82,18 +80,30 @@ def refuse_upgrades(report: UpgradeReport) -> None:
 def _pool(
     run: Run,
     arch: str,
-    releases: Sequence[tuple[Manifest, Path, Side]],
-    base: Sequence[RepositoryMetadata],
-    later: Sequence[RepositoryMetadata],
+    earlier: Sequence[tuple[Manifest, Path]],
+    new: tuple[Manifest, Path],
+    outside: _Outside,
 ) -> Upgrades:
+    """One pool for all earlier releases: the system's packages are read and looked through once."""
     pool = Upgrades(arch, cache=run.workspace.cache / "solv")
-    for manifest, place, side in releases:
-        for repository in manifest.repositories:
-            if not repository.source:
-                pool.add(local_metadata(repository.name, place / repository.name), side)
-    for metadata, side in (*((one, Side.BASE) for one in base), *((one, Side.LATER) for one in later)):
-        pool.add(metadata, side)
+    for manifest, place in earlier:
+        for metadata in _offered(manifest, place):
+            pool.add_earlier(metadata, manifest.version)
+    for side, found in (
+        (Side.NEW, _offered(*new)),
+        (Side.BASE, outside.base),
+        (Side.LATER, outside.later),
+    ):
+        for metadata in found:
+            pool.add(metadata, side)
     return pool
+
+
+def _offered(manifest: Manifest, place: Path) -> Iterator[RepositoryMetadata]:
+    """The repositories that a release offers to clients."""
+    for repository in manifest.repositories:
+        if not repository.source:
+            yield local_metadata(repository.name, place / repository.name)
 
 
 # ---- what clients have besides -----------------------------------------------------------------------------------

@@ -40,8 +40,12 @@ class Ends:
         self.pool, self.wishes, self.ours = pool, wishes, ours
         self.before = by_name(pool.packages(Side.OLD))
         self.after = by_name(pool.packages(Side.NEW))
-        self.base = by_name(pool.packages(Side.BASE))
         self.where = ""  # the scenario under way, as problems name it
+
+    @functools.cached_property
+    def base(self) -> dict[str, list[Package]]:
+        """The system's packages by name: thousands, and seldom asked for."""
+        return by_name(self.pool.packages(Side.BASE))
 
     # ---- ends --------------------------------------------------------------------------------------------------
 

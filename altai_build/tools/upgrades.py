@@ -34,16 +34,23 @@ _EVERY_PART = (
     0  # of a dependency array: marks of libsolv's own, and the files it found that something requires
 )
 
+_Content = tuple[str, str]  # NEVRA and checksum: what releases have in common is the same package in each
+
 
 class Upgrades(Solver):
-    """A pool with the packages of two releases and of the system, asked about machines that have some of them."""
+    """A pool with the packages of releases and of the system, asked about machines that have some of them."""
 
     def __init__(self, arch: str, *, cache: Path) -> None:
         super().__init__(arch, cache=cache)
-        self._sides: dict[int, Side] = {}
+        self._sides: dict[int, Side] = {}  # of the repositories that take part
+        self._earlier: dict[int, str] = {}  # the repositories of earlier releases
         self._shown: tuple[Side, ...] = ()
         self._hidden_lists: dict[frozenset[Side], list[int]] = {}
         self._packages: dict[int, Package] = {}
+        self._contents: dict[int, _Content] = {}
+        self._ends: dict[
+            tuple[object, ...], frozenset[int | _Content]
+        ] = {}  # of changes that were asked before
         self._system: solv.Repo | None = None
         self._originals: dict[int, int] = {}  # a copy on the machine → the package of a repository
 
@@ -52,12 +59,28 @@ class Upgrades(Solver):
         self.add_repository(replace(metadata, source=replace(metadata.source, priority=99)))
         self._sides[self._repos[-1][0].id] = side
 
+    def add_earlier(self, metadata: RepositoryMetadata, release: str) -> None:
+        """Know a repository of an earlier release, which takes part once it is turned to."""
+        self.add(metadata, Side.OLD)
+        number = self._repos[-1][0].id
+        self._earlier[number] = release
+        del self._sides[number]
+
+    def turn_to(self, release: str) -> None:
+        """Have one of the earlier releases be the one that is upgraded from."""
+        for number, name in self._earlier.items():
+            self._sides.pop(number, None)
+            if name == release:
+                self._sides[number] = Side.OLD
+        self._hidden_lists = {}
+        self._shown = ()
+
     def packages(self, side: Side) -> tuple[Package, ...]:
         """All packages of one side."""
         return tuple(
             self.package(one.id)
             for repo, _ in self._repos
-            if self._sides[repo.id] is side
+            if self._sides.get(repo.id) is side
             for one in repo.solvables
             if one.arch not in ("src", "nosrc")
         )
@@ -130,8 +153,27 @@ class Upgrades(Solver):
         return ()
 
     def _change(self, machine: Iterable[int], sides: Sequence[Side], kind: int) -> frozenset[int]:
-        self._fill(machine, sides)
-        return self._run([self._pool.Job(kind | solv.Job.SOLVER_SOLVABLE_ALL, 0)])
+        """A change of all that is installed; most machines of one earlier release are also ones of the next."""
+        self._prepare()
+        here = {self._content(one): one for one in machine}
+        question = (kind, tuple(sides), self._with_filelists, tuple(sorted(here)))
+        end = self._ends.get(question)
+        if end is None:
+            self._fill(here.values(), sides)
+            left = self._run([self._pool.Job(kind | solv.Job.SOLVER_SOLVABLE_ALL, 0)])
+            contents = {number: content for content, number in here.items()}
+            end = frozenset(contents.get(one, one) for one in left)
+            self._ends[question] = end
+        return frozenset(one if isinstance(one, int) else here[one] for one in end)
+
+    def _content(self, number: int) -> _Content:
+        """What tells a package from all others, wherever it lies."""
+        known = self._contents.get(number)
+        if known is None:
+            one = self._pool.id2solvable(number)
+            known = (str(self._nevra(one)), one.lookup_checksum(solv.SOLVABLE_CHECKSUM).hex())
+            self._contents[number] = known
+        return known
 
     def _run(self, jobs: list[solv.Job]) -> frozenset[int]:
         solver = self._pool.Solver()
@@ -164,7 +206,7 @@ class Upgrades(Solver):
             self._hidden_lists[sides] = [
                 one.id
                 for repo, _ in self._repos
-                if self._sides[repo.id] not in sides
+                if self._sides.get(repo.id) not in sides
                 for one in repo.solvables
             ]
         return self._hidden_lists[sides]
@@ -184,7 +226,7 @@ class Upgrades(Solver):
         return not self._with_filelists and any(
             str(dep).startswith("/") and not self._pool.whatprovides(dep)
             for repo, _ in self._repos
-            if self._sides.get(repo.id) in (Side.OLD, Side.NEW)
+            if self._sides.get(repo.id, Side.OLD) in (Side.OLD, Side.NEW)
             for one in repo.solvables
             for dep in one.lookup_deparray(solv.SOLVABLE_REQUIRES)
         )
@@ -204,7 +246,7 @@ class Upgrades(Solver):
             self._system = self._pool.add_repo("@System")
         self._system.empty(True)
         self._originals = {}
-        for number in sorted(machine):
+        for number in sorted(machine, key=self._content):
             one, copy = self._pool.id2solvable(number), self._system.add_solvable()
             copy.nameid, copy.evrid, copy.archid, copy.vendorid = (
                 one.nameid,

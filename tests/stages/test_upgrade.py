@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from altai_build.tools.metadata import local_metadata
 from altai_build.tools.upgrades import Upgrades
 from tests.conftest import Require
 from tests.kit.machine import Machine
-from tests.kit.repositories import Package, make_repository
+from tests.kit.repositories import Package, index_repository, make_repository
 
 P = Package
 NO_WISHES = Wishes()
+NOBODY: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -410,6 +411,54 @@ def test_the_release_before_may_need_what_clients_took_from_upstream(make: Make)
     found = world.check()
     assert outcome(found) is Outcome.OK
     assert found.ok
+
+
+class Counted(Upgrades):
+    """A pool that counts the machines it had to make."""
+
+    made = 0
+
+    def _fill(self, machine: Iterable[int], sides: Sequence[Side]) -> None:
+        self.made += 1
+        super()._fill(machine, sides)
+
+
+def test_releases_in_one_pool_are_judged_as_each_alone(tmp_path: Path) -> None:
+    """What two of them have in common is asked once; what is another package under the same name is not."""
+    same = [P("app", "1", requires=["lib"]), P("lib", "1"), P("plugin", "1", requires=["lib = 1"])]
+    first = make_repository(tmp_path / "first", same)
+    second = make_repository(tmp_path / "second", [P("tool", "1")])
+    other = make_repository(
+        tmp_path / "other", [P("lib", "1", obsoletes=["tool"]), P("app", "1"), P("late", "9")]
+    )
+    for path in first.glob("*.rpm"):
+        os.link(path, second / path.name)
+    index_repository(second, None)
+    new = make_repository(tmp_path / "new", [P("app", "2", requires=["lib"]), P("lib", "2"), P("tool", "2")])
+    places = {"1.0": first, "1.1": second, "1.2": other}
+    alone = {
+        name: check_upgrade(
+            name, "2", World(tmp_path, {"old": place, "new": new}).pool(), NO_WISHES, ours=NOBODY
+        )
+        for name, place in places.items()
+    }
+    pool = Counted("x86_64", cache=tmp_path / "cache")
+    for name, place in places.items():
+        pool.add_earlier(local_metadata("old", place), name)
+    pool.add(local_metadata("new", new), Side.NEW)
+    assert list(check_alone("2", pool, ours=NOBODY, later=False)) == []
+    made = {}
+    for name in ("1.2", "1.0", "1.1"):
+        before = pool.made
+        pool.turn_to(name)
+        assert check_upgrade(name, "2", pool, NO_WISHES, ours=NOBODY) == alone[name]
+        made[name] = pool.made - before
+    assert told(alone["1.0"].problems) == {
+        ("error", "left-behind", "lib"),
+        ("warning", "left-over", "plugin"),
+    }
+    assert told(alone["1.2"].problems) == {("warning", "left-over", "late")}
+    assert made["1.1"] < made["1.0"]
 
 
 # ---- worlds that nobody thought of -----------------------------------------------------------------------------------
