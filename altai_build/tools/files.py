@@ -15,6 +15,8 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 
+_WAITING = 8  # threads that wait for the disk
+
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
     """Replace `path` by `data` so that a reader, or a crash, sees the old bytes or the new ones.
@@ -42,27 +44,58 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = T
         sync_directory(path.parent)
 
 
+def write_or_link(path: Path, data: bytes, earlier: Path | None, *, mode: int = 0o644) -> None:
+    """Write `data`, as the same inode as the file `earlier` where that holds these very bytes; not durable by itself.
+
+    Raises InputError when the place cannot be written.
+    """
+    if earlier is not None and _holds(earlier, data, mode):
+        make_directory(path.parent)
+        link_or_copy(earlier, path)
+    else:
+        write_whole(path, data, mode=mode, durable=False)
+
+
+def _holds(path: Path, data: bytes, mode: int) -> bool:
+    """True for a regular file of these bytes and permissions."""
+    try:
+        status = path.lstat()
+        return (status.st_mode, status.st_size) == (
+            stat.S_IFREG | mode,
+            len(data),
+        ) and path.read_bytes() == data
+    except OSError:
+        return False
+
+
 def sync_directory(path: Path) -> None:
     """Make the renames done in a directory survive a power cut (fsync(2): the entry needs its own)."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(path)
+
+
+def sync_tree(path: Path) -> None:
+    """fsync every file and directory below `path`, before the rename that publishes it.
+
+    They are waited for side by side: what waits together a file system writes down in one go.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # slow to load for verbs that write nothing
+
+    entries = [
+        Path(folder, name)
+        for folder, _, names in os.walk(path)
+        for name in (*names, "")
+        if not name or stat.S_ISREG(_mode(Path(folder, name)))
+    ]
+    with ThreadPoolExecutor(_WAITING) as pool:
+        list(pool.map(_sync, entries))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def sync_tree(path: Path) -> None:
-    """fsync every file and directory below `path`, before the rename that publishes it."""
-    for folder, _, names in os.walk(path):
-        for name in names:
-            entry = Path(folder, name)
-            if stat.S_ISREG(entry.lstat().st_mode):
-                descriptor = os.open(entry, os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
-        sync_directory(Path(folder))
 
 
 def make_directory(path: Path, *, mode: int = 0o755) -> Path:

@@ -29,6 +29,7 @@ from altai_build.tools.files import (
     sha256_file,
     sync_tree,
     take_files,
+    write_or_link,
     write_whole,
 )
 
@@ -93,6 +94,27 @@ def test_write_whole_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None
     with pytest.raises(OSError, match="name"):
         write_whole(tmp_path / "name", b"data")
     assert [entry.name for entry in tmp_path.iterdir()] == ["name"]
+
+
+def test_what_an_earlier_file_holds_is_linked_and_nothing_else_is(tmp_path: Path) -> None:
+    earlier = tmp_path / "earlier"
+    write_whole(earlier, b"bytes")
+    write_or_link(tmp_path / "new" / "same", b"bytes", earlier)
+    assert os.path.samefile(tmp_path / "new" / "same", earlier)
+    (tmp_path / "link").symlink_to(earlier)
+    closed = tmp_path / "closed"
+    write_whole(closed, b"bytes", mode=0o600)
+    for number, other in enumerate((None, tmp_path / "gone", tmp_path / "link", closed, tmp_path)):
+        write_or_link(tmp_path / str(number), b"bytes", other)
+    write_or_link(tmp_path / "longer", b"bytes!", earlier)
+    write_or_link(tmp_path / "other", b"BYTES", earlier)
+    for name in (*"01234", "longer", "other"):
+        path = tmp_path / name
+        assert (path.read_bytes().lower()[:5], mode(path), path.lstat().st_nlink) == (b"bytes", 0o644, 1), (
+            name
+        )
+    assert (tmp_path / "other").read_bytes() == b"BYTES"
+    assert earlier.read_bytes() == b"bytes"
 
 
 def test_readers_see_old_or_new_bytes_but_no_mixture(tmp_path: Path) -> None:
@@ -164,6 +186,22 @@ def test_a_place_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path, ope
                 attempt()
 
     as_ordinary_user(work)
+
+
+def test_sync_tree_syncs_every_file_and_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = tmp_path / "tree"
+    for number in range(30):
+        write_whole(tree / f"d{number % 3}" / "deep" / str(number), b"x", durable=False)
+    synced = set()
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        real(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    sync_tree(tree)
+    assert synced == {path.stat().st_ino for path in (tree, *tree.rglob("*"))}
 
 
 def test_sync_tree_passes_what_is_no_plain_file(tmp_path: Path) -> None:
