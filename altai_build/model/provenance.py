@@ -15,7 +15,9 @@ from typing import Any
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
 # URIs that name what made it: they identify, and lead nowhere.
-BUILD_TYPE = "urn:altai-build:rpm:v1"
+BUILD_TYPE = "urn:altai-build:rpm:v2"
+# Statements of this kind named the release they came with and its commit, and were other ones in each release.
+RELEASE_BUILD_TYPE = "urn:altai-build:rpm:v1"
 BUILDER = "urn:altai-build:builder"
 
 _LENGTHS = {"sha256": (64,), "gitCommit": (40, 64)}  # hexadecimal digits; SHA-1 and SHA-256 repositories
@@ -43,11 +45,9 @@ class Provenance:
     """What one package was built from, on whose demand and by what."""
 
     package: Resource
-    parameters: tuple[
-        tuple[str, str], ...
-    ]  # what was asked for: the release, its commit, the component, the target
+    parameters: tuple[tuple[str, str], ...]  # what was asked for: the component, the target
     key: str  # the build key: every input hashed
-    materials: tuple[Resource, ...]  # superproject, component, source package, buildroot
+    materials: tuple[Resource, ...]  # component, sources, source package, buildroot
     tool_version: str
     byproducts: tuple[Resource, ...]
 
@@ -106,6 +106,8 @@ def _definition_faults(predicate: Mapping[str, Any]) -> list[str]:
     external = definition.get("externalParameters")
     if not isinstance(external, Mapping) or not external:
         faults.append(f"{place}.externalParameters is no object with something in it")
+    if not isinstance(definition.get("internalParameters", {}), Mapping):
+        faults.append(f"{place}.internalParameters is no object")
     dependencies = definition.get("resolvedDependencies", [])
     if not isinstance(dependencies, list):
         return [*faults, f"{place}.resolvedDependencies is no list"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +35,7 @@ from altai_build.pipeline.run import Run
 from altai_build.pipeline.signing import Keys, open_keys
 from altai_build.pipeline.tagging import plan_release_tags, tagged_by
 from altai_build.pipeline.upgrade import check_upgrades, earlier_than, refuse_upgrades
-from altai_build.pipeline.verify import judge
+from altai_build.pipeline.verify import judge_unsealed
 from altai_build.stages.build import Built
 from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
 from altai_build.stages.provenance import buildroot_digest, write_provenance
@@ -43,8 +44,9 @@ from altai_build.stages.report import write_report
 from altai_build.stages.sign import sign_packages
 from altai_build.stages.sources import listed_sources
 from altai_build.stages.tag import TagPlan
+from altai_build.stages.verify import verify_sealed
 from altai_build.tools.buildroot import LocalRpm
-from altai_build.tools.files import make_directory, sha256_file, write_whole
+from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_whole
 from altai_build.tools.mockconfig import read_config
 from altai_build.tools.objects import without_password
 from altai_build.tools.signer import Passphrase
@@ -130,7 +132,9 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
         with staging(releases, intent.version) as directory:
             with run.story.step("repositories"):
                 manifest = compose(directory, plan, keys.home, signing)
-                _put_logs(directory, building)
+            with run.story.step("provenance"):
+                previous = releases / intent.previous.version if intent.previous else None
+                _put_logs(directory, building, previous)
                 write_provenance(
                     directory,
                     manifest,
@@ -139,23 +143,25 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
                     buildroots=[built.buildroot for built in building.built.values()],
                     signer=keys.home,
                     key=signing,
+                    earlier=previous,
                 )
-                seal(directory, keys.home, signing)
             with run.story.step("verification"):
-                verification = judge(run, directory, version=intent.version)
-            refuse_findings(verification)
+                unsealed = judge_unsealed(run, directory, intent.version)
+            refuse_findings(unsealed.verification)
             upgrades = check_upgrades(run, earlier_than(releases, intent.version), directory)
             refuse_upgrades(upgrades)
             with run.story.step("report"):
+                found = unsealed.verification
                 write_report(
                     directory,
                     manifest,
-                    replace(verification, findings=(*verification.findings, *upgrades.findings)),
+                    replace(found, findings=(*found.findings, *upgrades.findings)),
                     project=run.config.project,
                     previous=intent.previous,
                 )
-                seal(directory, keys.home, signing)
-                refuse_findings(judge(run, directory, version=intent.version))
+                seal(directory, keys.home, signing, manifest)
+                verification = verify_sealed(unsealed)
+            refuse_findings(verification)
             with tagged_by(run, intent.tags, keys.home, signing):
                 place = publish(directory, releases, intent.version)
     return Outcome(
@@ -406,10 +412,22 @@ def _log_name(component: str) -> str:
     return f"report/logs/{component.replace('/', '_')}.log.gz"
 
 
-def _put_logs(directory: Path, building: Building) -> None:
+def _put_logs(directory: Path, building: Building, previous: Path | None) -> None:
     """The build logs into the release, so that they outlive the workspace."""
     for row in building.rows:
         if row.log and row.status in (Status.BUILT, Status.REUSED):
-            place = directory / _log_name(row.component)
-            make_directory(place.parent)
-            write_whole(place, gzip.compress(Path(row.log).read_bytes(), mtime=0))
+            name, log = _log_name(row.component), Path(row.log).read_bytes()
+            earlier = previous / name if previous is not None else None
+            if earlier is not None and _unpacked(earlier) == log:
+                make_directory((directory / name).parent)
+                link_or_copy(earlier, directory / name)
+            else:
+                write_whole(directory / name, gzip.compress(log, mtime=0), durable=False)
+
+
+def _unpacked(log: Path) -> bytes | None:
+    """What was packed into a log; None where there is none, or a damaged one."""
+    try:
+        return gzip.decompress(log.read_bytes())
+    except (OSError, EOFError, zlib.error):
+        return None

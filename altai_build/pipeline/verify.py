@@ -15,7 +15,7 @@ from altai_build.rules.view import Surroundings
 from altai_build.stages.copy import fetch_copy
 from altai_build.stages.deps import read_upstreams, target_of, upstreams_of
 from altai_build.stages.publish import list_releases
-from altai_build.stages.verify import verify_release
+from altai_build.stages.verify import Unsealed, verify_release, verify_unsealed
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.metadata import RepositoryMetadata
 from altai_build.tools.rpmfile import compare_versions
@@ -39,10 +39,15 @@ def located(run: Run, named: str) -> Iterator[Path]:
         yield directory
 
 
-def judge(run: Run, directory: Path, *, version: str | None = None) -> Verification:
-    """Every finding about the release in a folder; `version` where the folder is not called by it."""
-    around = surroundings(run, version or directory.name)
+def judge(run: Run, directory: Path) -> Verification:
+    """Every finding about the release in a folder that is called by its version."""
+    around = surroundings(run, directory.name)
     return verify_release(directory, trusted=trusted_keys(run.config), around=around)
+
+
+def judge_unsealed(run: Run, directory: Path, version: str) -> Unsealed:
+    """Every finding about a staged release but for its seal."""
+    return verify_unsealed(directory, trusted=trusted_keys(run.config), around=surroundings(run, version))
 
 
 def is_url(named: str) -> bool:

@@ -13,7 +13,6 @@ from altai_build.model.release import (
     section_name,
 )
 from altai_build.rules.view import Fault, Outcome, ReleaseView, judge
-from altai_build.tools.gpgv import verify_detached
 from altai_build.tools.repodata import REPOMD
 from altai_build.tools.rpmkeys import read_public_keys
 
@@ -61,18 +60,14 @@ def check_metadata_signatures(view: ReleaseView) -> Outcome:
     """The manifest, the checksums and each repomd.xml are signed by the release's key."""
     if view.manifest is None:
         return Outcome(0, [])
-    names = [MANIFEST, CHECKSUMS, *(f"{repository.name}/{REPOMD}" for repository in view.repositories)]
-    faults = []
-    for name in names:
-        path = view.directory / name
-        try:
-            check = verify_detached(
-                path, path.with_name(f"{path.name}.asc"), [view.key_file(view.manifest.signed_by)]
-            )
-        except InputError as error:
-            faults.append(Fault(name, error.why))
-            continue
-        faults += [Fault(name, message, severity) for message, severity in judge(check)]
+    names = [MANIFEST, *(f"{repository.name}/{REPOMD}" for repository in view.repositories)]
+    if view.sealed:
+        names.append(CHECKSUMS)
+    faults = [
+        Fault(name, message, severity)
+        for name, check in view.detached(names).items()
+        for message, severity in judge(check)
+    ]
     return Outcome(len(names), faults)
 
 

@@ -6,21 +6,21 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from altai_build.errors import InputError
 from altai_build.model.audit import Severity
-from altai_build.model.provenance import statement_faults
+from altai_build.model.provenance import RELEASE_BUILD_TYPE, statement_faults
 from altai_build.model.release import (
     BUILDROOTS,
     CYCLONEDX,
     PROVENANCE,
     SPDX,
     STATEMENTS,
+    ComponentOrigin,
     Manifest,
     MirrorOrigin,
     ReleasedPackage,
+    SpecOrigin,
 )
 from altai_build.rules.view import Fault, Outcome, ReleaseView, judge
-from altai_build.tools.gpgv import verify_detached
 
 
 def check_provenance(view: ReleaseView) -> Outcome:
@@ -35,15 +35,17 @@ def check_provenance(view: ReleaseView) -> Outcome:
     if not here:
         message = "nothing says how its packages were built; releases of this version of the tool have it"
         return Outcome(1, [Fault(PROVENANCE, message, Severity.WARNING)])
+    signed = view.detached([name for name in here if name.endswith(".json")])
     faults = [
-        fault for name in here if name.endswith(".json") for fault in _signature_faults(view, manifest, name)
+        Fault(name, message, severity) for name, check in signed.items() for message, severity in judge(check)
     ]
     for name, read in ((SPDX, _spdx_digests), (CYCLONEDX, _cyclonedx_digests)):
         faults += _bill_faults(view, manifest, name, read)
-    built = [one for one in manifest.packages if not isinstance(one.origin, MirrorOrigin)]
-    for package in built:
-        faults += _statement_faults(view, manifest, package)
-    known = {_statement_name(one) for one in built}
+    known = set()
+    for package in manifest.packages:
+        if not isinstance(package.origin, MirrorOrigin):
+            faults += _statement_faults(view, manifest, package, package.origin)
+            known.add(_statement_name(package))
     faults += [
         Fault(name, "it speaks of no package of the release")
         for name in here
@@ -56,17 +58,6 @@ def check_provenance(view: ReleaseView) -> Outcome:
         and view.digests.get(name) != name[len(BUILDROOTS) + 1 : -len(".txt")]
     ]
     return Outcome(len(here), faults)
-
-
-def _signature_faults(view: ReleaseView, manifest: Manifest, name: str) -> Iterator[Fault]:
-    path = view.directory / name
-    try:
-        check = verify_detached(path, path.with_name(f"{path.name}.asc"), [view.key_file(manifest.signed_by)])
-    except InputError as error:
-        yield Fault(name, error.why)
-        return
-    for message, severity in judge(check):
-        yield Fault(name, message, severity)
 
 
 def _bill_faults(
@@ -99,7 +90,9 @@ def _cyclonedx_digests(document: Any) -> set[str]:
     return {check["content"] for check in sums if check["alg"] == "SHA-256"}
 
 
-def _statement_faults(view: ReleaseView, manifest: Manifest, package: ReleasedPackage) -> Iterator[Fault]:
+def _statement_faults(
+    view: ReleaseView, manifest: Manifest, package: ReleasedPackage, origin: ComponentOrigin | SpecOrigin
+) -> Iterator[Fault]:
     """A statement that is not one, or speaks of other bytes or commits than the release has."""
     name = _statement_name(package)
     document = _load(view, name)
@@ -112,11 +105,18 @@ def _statement_faults(view: ReleaseView, manifest: Manifest, package: ReleasedPa
     named = {one.get("name"): one["digest"].get("sha256") for one in document["subject"]}
     if named != {subject: package.sha256}:
         yield Fault(name, f"it speaks of other bytes than those of {subject}")
-    materials = document["predicate"]["buildDefinition"]["resolvedDependencies"]
-    commits = {one.get("digest", {}).get("gitCommit") for one in materials}
-    wanted = {manifest.superproject.commit, getattr(package.origin, "commit", "")}
-    if not wanted <= commits:
-        yield Fault(name, f"it does not name the commits of the manifest: {', '.join(sorted(wanted))}")
+    definition = document["predicate"]["buildDefinition"]
+    commits = {
+        (one.get("name"), one.get("digest", {}).get("gitCommit"))
+        for one in definition.get("resolvedDependencies", ())
+    }
+    wanted = {(origin.path, origin.commit)}
+    if definition["buildType"] == RELEASE_BUILD_TYPE:
+        wanted.add(("superproject", manifest.superproject.commit))
+    for place, commit in sorted(wanted - commits):
+        yield Fault(name, f"it does not name the commit of the manifest for {place}: {commit}")
+    if definition.get("internalParameters", {}).get("buildKey") != origin.build_key:
+        yield Fault(name, "it tells of another build than the manifest")
 
 
 def _statement_name(package: ReleasedPackage) -> str:

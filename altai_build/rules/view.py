@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import stat
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
+from enum import Enum
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from altai_build.errors import InputError
 from altai_build.model.audit import Severity, SignatureCheck, Waiver
 from altai_build.model.package import RpmHeader
 from altai_build.model.release import (
+    CHECKSUMS,
     KEY_PREFIX,
     MANIFEST,
     Compat,
@@ -22,6 +25,7 @@ from altai_build.model.release import (
     manifest_from_json,
 )
 from altai_build.tools.files import sha256_file
+from altai_build.tools.gpgv import verify_detached
 from altai_build.tools.metadata import RepositoryMetadata
 from altai_build.tools.repodata import Repodata, package_names, read_repodata
 from altai_build.tools.rpmfile import read_header
@@ -45,6 +49,14 @@ class Outcome:
     faults: Sequence[Fault]
 
 
+class About(Enum):
+    """What a rule speaks of: the seal comes last, over a page that shows what was found of everything else."""
+
+    CONTENT = "content"
+    SEAL = "seal"
+    BOTH = "both"
+
+
 @dataclass(frozen=True)
 class Rule:
     """One thing that must hold of a release: why, and what to do when it does not."""
@@ -53,6 +65,7 @@ class Rule:
     reason: str
     cure: str
     check: Callable[[ReleaseView], Outcome]
+    about: About = About.CONTENT
 
 
 @dataclass(frozen=True)
@@ -85,10 +98,33 @@ class ReleaseView:
         directory: Path,
         trusted: Sequence[tuple[str, Path]],
         around: Surroundings = Surroundings(),
+        *,
+        sealed: bool = True,
     ) -> None:
         self.directory = directory
         self.trusted = tuple(trusted)
         self.around = around
+        self.sealed = sealed
+        self._noted = {} if sealed else self.marks  # before anything is read
+        self._checks: dict[str, SignatureCheck | str] = {}
+
+    def sealed_now(self) -> ReleaseView | None:
+        """The release after its page and seal came; None where anything else did, or a file is not what it was.
+
+        What was read here is not read again, for the files that it was read from are the same ones.
+        """
+        later = ReleaseView(self.directory, self.trusted, self.around)
+        came = set(later.files) - set(self.files) - {CHECKSUMS, f"{CHECKSUMS}.asc"}
+        if any(later.marks.get(name) != mark for name, mark in self._noted.items()):
+            return None
+        if not all(name.startswith("report/") for name in came):
+            return None
+        later._checks.update(self._checks)
+        for name in ("manifest_or_fault", "repodata", "signature_checks", "headers", "binary_headers"):
+            if name in self.__dict__:
+                later.__dict__[name] = self.__dict__[name]
+        later.__dict__["digests"] = {**self.digests, **later._hash(later.marks.keys() - self._noted.keys())}
+        return later
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -102,11 +138,39 @@ class ReleaseView:
         )
 
     @cached_property
+    def marks(self) -> dict[str, tuple[int, ...]]:
+        """What changes of a regular file whenever it is written to: inode, size and times."""
+        states = {name: (self.directory / name).lstat() for name in self.files}
+        return {
+            name: (one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
+            for name, one in states.items()
+            if stat.S_ISREG(one.st_mode)
+        }
+
+    @cached_property
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every regular file."""
-        names = [name for name in self.files if not (self.directory / name).is_symlink()]
+        return self._hash(self.marks)
+
+    def _hash(self, names: Iterable[str]) -> dict[str, str]:
+        listed = list(names)
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            return dict(zip(names, pool.map(lambda name: sha256_file(self.directory / name), names)))
+            return dict(zip(listed, pool.map(lambda name: sha256_file(self.directory / name), listed)))
+
+    def detached(self, names: Sequence[str]) -> dict[str, SignatureCheck | str]:
+        """The signature beside each file, judged by the release's own key, or why it cannot be."""
+
+        def check(name: str) -> None:
+            path = self.directory / name
+            try:
+                self._checks[name] = verify_detached(path, path.with_name(f"{path.name}.asc"), keys)
+            except InputError as error:
+                self._checks[name] = error.why
+
+        keys = [self.key_file(self.manifest.signed_by)] if self.manifest else []
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            list(pool.map(check, (name for name in names if name not in self._checks)))
+        return {name: self._checks[name] for name in names}
 
     @cached_property
     def manifest_or_fault(self) -> Manifest | str:
@@ -147,16 +211,17 @@ class ReleaseView:
     @cached_property
     def signature_checks(self) -> dict[str, tuple[SignatureCheck, ...] | str]:
         """Each declared repository's packages judged by its own key, or why they cannot be."""
-        found: dict[str, tuple[SignatureCheck, ...] | str] = {}
-        for repository in self.repositories:
+
+        def check(repository: ReleasedRepository) -> tuple[SignatureCheck, ...] | str:
             folder = self.directory / repository.name
             try:
                 paths = [folder / name for name in package_names(folder)]
-                keys = [self.key_file(name) for name in repository.keys]
-                found[repository.name] = verify_signatures(paths, keys)
+                return verify_signatures(paths, [self.key_file(name) for name in repository.keys])
             except (InputError, OSError) as error:
-                found[repository.name] = getattr(error, "why", "") or str(error)
-        return found
+                return getattr(error, "why", "") or str(error)
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            return dict(zip((one.name for one in self.repositories), pool.map(check, self.repositories)))
 
     @cached_property
     def headers(self) -> dict[str, RpmHeader]:
@@ -184,8 +249,11 @@ class ReleaseView:
         return self.directory / f"{KEY_PREFIX}{name}"
 
 
-def judge(check: SignatureCheck) -> list[tuple[str, Severity]]:
-    """What a check says against a signature: an error where it is not good, else what others will refuse."""
+def judge(check: SignatureCheck | str) -> list[tuple[str, Severity]]:
+    """What a check says against a signature: an error where it is not good, or could not be made, else what others
+    will refuse."""
+    if isinstance(check, str):
+        return [(check, Severity.ERROR)]
     if not check.good:
         key = f" (key {check.signature.key_id})" if check.signature and check.signature.key_id else ""
         return [(f"{check.verdict.value}{key}: {check.detail}".rstrip(": "), Severity.ERROR)]

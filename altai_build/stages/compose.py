@@ -89,17 +89,22 @@ class ReleasePlan:
 def compose(directory: Path, plan: ReleasePlan, signer: KeyHome, key: PublicKey) -> Manifest:
     """Fill an empty `directory` with the release but for its checksums, which `seal` adds once nothing else comes.
 
-    `signer` holds `key` unlocked. Raises InputError for packages that cannot be published (damaged, two of one name).
+    Nothing in it is durable before it is published. `signer` holds `key` unlocked. Raises InputError for packages that
+    cannot be published (damaged, two of one name).
     """
-    packages: list[ReleasedPackage] = []
-    for repository in plan.repositories:
-        folder = _lay_out(directory, repository)
-        write_repodata(folder, epoch=plan.epoch, compat=plan.compat, reuse_from=repository.reuse_from)
-        signer.detach_sign(folder / REPOMD, key)
-        packages += _describe(folder, repository, plan)
+
+    def repository(one: RepositoryPlan) -> list[ReleasedPackage]:
+        folder = _lay_out(directory, one)
+        write_repodata(folder, epoch=plan.epoch, compat=plan.compat, reuse_from=one.reuse_from)
+        earlier = one.reuse_from / REPOMD if one.reuse_from is not None else None
+        signer.sign_or_keep(folder / REPOMD, key, plan.key_file(plan.signing_key), earlier)
+        return _describe(folder, one, plan)
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        packages = [package for part in pool.map(repository, plan.repositories) for package in part]
     for name in _used_keys(plan):
-        write_whole(directory / f"{KEY_PREFIX}{name}", plan.key_file(name).read_bytes())
-    write_whole(directory / f"{plan.project}.repo", repo_file(plan).encode())
+        write_whole(directory / f"{KEY_PREFIX}{name}", plan.key_file(name).read_bytes(), durable=False)
+    write_whole(directory / f"{plan.project}.repo", repo_file(plan).encode(), durable=False)
     manifest = Manifest(
         version=plan.version,
         created=created_at(plan.epoch),
@@ -114,13 +119,17 @@ def compose(directory: Path, plan: ReleasePlan, signer: KeyHome, key: PublicKey)
         skipped=plan.skipped,
         waivers=plan.waivers,
     )
-    write_whole(directory / MANIFEST, manifest.to_json().encode())
+    write_whole(directory / MANIFEST, manifest.to_json().encode(), durable=False)
     signer.detach_sign(directory / MANIFEST, key)
     return manifest
 
 
-def seal(directory: Path, signer: KeyHome, key: PublicKey) -> None:
-    """Write and sign SHA256SUMS over every file there is; from now on nothing in the folder may change."""
+def seal(directory: Path, signer: KeyHome, key: PublicKey, manifest: Manifest | None = None) -> None:
+    """Write and sign SHA256SUMS over every file there is; from now on nothing in the folder may change.
+
+    With `manifest` the packages get the checksums that it and the metadata say they have: whoever verifies the release
+    compares them with the bytes.
+    """
     for name in (CHECKSUMS, f"{CHECKSUMS}.asc"):
         (directory / name).unlink(missing_ok=True)
     files = sorted(
@@ -128,10 +137,11 @@ def seal(directory: Path, signer: KeyHome, key: PublicKey) -> None:
         for folder, _, names in os.walk(directory)
         for name in names
     )
+    said = {f"{one.repository}/{one.file}": one.sha256 for one in manifest.packages} if manifest else {}
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:  # hashing lets other threads run
-        digests = pool.map(lambda name: sha256_file(directory / name), files)
+        digests = pool.map(lambda name: said.get(name) or sha256_file(directory / name), files)
         text = "".join(f"{digest}  {name}\n" for digest, name in zip(digests, files))
-    write_whole(directory / CHECKSUMS, text.encode())
+    write_whole(directory / CHECKSUMS, text.encode(), durable=False)
     signer.detach_sign(directory / CHECKSUMS, key)
 
 

@@ -1,4 +1,8 @@
-"""What others can read of a release without this tool: SPDX, CycloneDX, and a SLSA statement for each built package."""
+"""What others can read of a release without this tool: SPDX, CycloneDX, and a SLSA statement for each built package.
+
+A statement tells of a build, and nothing of the release that has it: it comes with the package from release to release,
+signed once. What ties the two together is the manifest, which names the package's bytes, commit and build.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from altai_build.model.provenance import Provenance, Resource
 from altai_build.model.release import (
     BUILDROOTS,
     CYCLONEDX,
+    KEY_PREFIX,
     SPDX,
     STATEMENTS,
     BuildRecord,
@@ -23,7 +28,7 @@ from altai_build.model.release import (
     SpecOrigin,
 )
 from altai_build.tools.cyclonedx import cyclonedx_document
-from altai_build.tools.files import sha256_file, write_whole
+from altai_build.tools.files import sha256_file, write_or_link
 from altai_build.tools.signer import KeyHome
 from altai_build.tools.spdx import spdx_document
 
@@ -37,11 +42,13 @@ def write_provenance(
     buildroots: Sequence[Sequence[str]],
     signer: KeyHome,
     key: PublicKey,
+    earlier: Path | None = None,
 ) -> None:
     """Write and sign provenance/ into a release that is not sealed yet; all of it follows from the manifest.
 
-    `buildroots` are the lists of packages (`NEVRA algorithm:digest`) whose digests the manifest has. Raises InputError
-    when a document would not be valid.
+    `buildroots` are the lists of packages (`NEVRA algorithm:digest`) whose digests the manifest has. What the release
+    in the folder `earlier` has of the same bytes is taken over, with its signature. Raises InputError when a document
+    would not be valid.
     """
     url = f"{baseurl.rstrip('/')}/{manifest.version}"
     texts = {
@@ -58,12 +65,18 @@ def write_provenance(
             lines = lists.get(record.buildroot, ()) if record else ()
             statement = provenance_of(directory, manifest, package, origin, record, lines)
             texts[f"{STATEMENTS}/{package.repository}/{package.file}.json"] = statement.to_json()
-    for name, text in texts.items():
-        write_whole(directory / name, text.encode())
+    key_file = directory / f"{KEY_PREFIX}{manifest.signed_by}"
+
+    def put(name: str) -> None:
+        before = earlier / name if earlier is not None else None
+        write_or_link(directory / name, texts[name].encode(), before)
+        signer.sign_or_keep(directory / name, key, key_file, before)
+
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        list(pool.map(lambda name: signer.detach_sign(directory / name, key), texts))
+        list(pool.map(put, texts))
     for digest, lines in lists.items():
-        write_whole(directory / BUILDROOTS / f"{digest}.txt", _list_text(lines))
+        name = f"{BUILDROOTS}/{digest}.txt"
+        write_or_link(directory / name, _list_text(lines), earlier / name if earlier is not None else None)
 
 
 def buildroot_digest(lines: Sequence[str]) -> str:
@@ -84,11 +97,9 @@ def provenance_of(
     buildroot: Sequence[str],
 ) -> Provenance:
     """How one package was built; without a record of the build what the package's origin tells."""
-    pin = manifest.superproject
+    url = manifest.superproject.url
     parameters = {
-        "release": manifest.version,
-        "superproject": pin.url if _is_public(pin.url) else "",
-        "commit": pin.commit,
+        "superproject": url if _is_public(url) else "",
         "component": origin.path,
         "target": manifest.target,
     }
@@ -108,15 +119,11 @@ def _materials(
     record: BuildRecord | None,
     buildroot: Sequence[str],
 ) -> list[Resource]:
-    pin = manifest.superproject
-    found = [
-        Resource(name="superproject", uri=_git_uri(pin.url, pin.commit), digest=(("gitCommit", pin.commit),))
-    ]
-    if isinstance(origin, ComponentOrigin):
-        uri = _git_uri(origin.url, origin.commit)
-        found.append(Resource(name=origin.path, uri=uri, digest=(("gitCommit", origin.commit),)))
-    else:
-        found.append(Resource(name=origin.path, digest=(("gitCommit", origin.commit),)))
+    # What has a folder of specs/ is the superproject itself.
+    url = origin.url if isinstance(origin, ComponentOrigin) else manifest.superproject.url
+    uri = _git_uri(url, origin.commit)
+    found = [Resource(name=origin.path, uri=uri, digest=(("gitCommit", origin.commit),))]
+    if isinstance(origin, SpecOrigin):
         found += [Resource(name=one.file, digest=(("sha256", one.sha256),)) for one in origin.sources]
     if record is not None and record.source_sha256:
         found.append(Resource(name=record.source, digest=(("sha256", record.source_sha256),)))

@@ -90,7 +90,7 @@ def write_report(
     place = page or directory / PAGE
     view = make_view(manifest, verification, project=project, previous=previous)
     root = quote(os.path.relpath(directory.absolute(), place.absolute().parent))
-    write_whole(place, render("report.html", view=view, root=root).encode())
+    write_whole(place, render("report.html", view=view, root=root).encode(), durable=page is not None)
     return place
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.audit import WAIVERS, Finding, Severity, Verification, waive
 from altai_build.model.chain import DEEP
 from altai_build.rules import clients, closure, files, history, metadata, packages, provenance
-from altai_build.rules.view import Fault, ReleaseView, Rule, Surroundings
+from altai_build.rules.view import About, Fault, ReleaseView, Rule, Surroundings
 
 NOTHING_ELSE = Surroundings()  # what somebody knows who has nothing but the release
 
@@ -37,18 +38,21 @@ RULES: tuple[Rule, ...] = (
         reason="the manifest, the checksums and the metadata are only as good as their signatures",
         cure="restore the file from another copy of the release",
         check=metadata.check_metadata_signatures,
+        about=About.BOTH,
     ),
     Rule(
         id="checksums",
         reason="SHA256SUMS lets anyone prove a copy whole",
         cure="restore the named files from another copy of the release",
         check=metadata.check_checksums,
+        about=About.SEAL,
     ),
     Rule(
         id="plain-files",
         reason="a link would lead a web server or a mirror out of the release",
         cure="publish the release again under the next version",
         check=metadata.check_plain_files,
+        about=About.BOTH,
     ),
     Rule(
         id="repodata",
@@ -97,6 +101,7 @@ RULES: tuple[Rule, ...] = (
         reason="what nobody put there on purpose may be what an attacker put there",
         cure="find out where the file comes from; restore the release from another copy",
         check=files.check_stray_files,
+        about=About.BOTH,
     ),
     Rule(
         id="source-packages",
@@ -155,8 +160,43 @@ def verify_release(
             why="it is not a folder",
             todo="`altai-build releases` lists what is published",
         )
-    view = ReleaseView(directory, trusted, around)
-    findings = [finding for rule in RULES for finding in _apply(rule, view)]
+    return _answer(ReleaseView(directory, trusted, around), RULES)
+
+
+@dataclass(frozen=True)
+class Unsealed:
+    """A release that lacks its page and its seal, and what was found of it."""
+
+    view: ReleaseView
+    verification: Verification
+
+
+def verify_unsealed(
+    directory: Path, *, trusted: Sequence[tuple[str, Path]] = (), around: Surroundings = NOTHING_ELSE
+) -> Unsealed:
+    """`verify_release` of a staged release but for its seal, which is put on last, over a page with the findings."""
+    view = ReleaseView(directory, trusted, around, sealed=False)
+    rules = [rule for rule in RULES if rule.about is not About.SEAL]
+    return Unsealed(view=view, verification=_answer(view, rules))
+
+
+def verify_sealed(before: Unsealed) -> Verification:
+    """What `verify_release` finds of the release that was verified before, now that it has its page and its seal.
+
+    Where no file changed since, what was found of the content holds, and only what came is looked at.
+    """
+    view = before.view.sealed_now()
+    if view is None:
+        return verify_release(before.view.directory, trusted=before.view.trusted, around=before.view.around)
+    found = _answer(view, [rule for rule in RULES if rule.about is not About.CONTENT])
+    findings = dict.fromkeys((*before.verification.findings, *found.findings))
+    return Verification(release=found.release, findings=tuple(findings))
+
+
+def _answer(view: ReleaseView, rules: Sequence[Rule]) -> Verification:
+    """The findings of some rules, those waived that a waiver covers."""
+    around = view.around
+    findings = [finding for rule in rules for finding in _apply(rule, view)]
     findings += _misspelt(around)
     return Verification(release=view.title, findings=waive(findings, around.waivers, around.today))
 

@@ -21,7 +21,8 @@ from altai_build.errors import InputError, SigningFailed
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.release import Compat
 from altai_build.tools import agent, process
-from altai_build.tools.files import file_lock, make_directory, remove_tree, write_whole
+from altai_build.tools.files import file_lock, make_directory, remove_tree, write_or_link, write_whole
+from altai_build.tools.gpgv import verify_detached
 from altai_build.tools.rpmkeys import read_public_keys
 
 PASSPHRASE_FILE = "ALTAI_BUILD_PASSPHRASE_FILE"  # noqa: S105 (a variable's name)
@@ -332,7 +333,7 @@ class KeyHome:
             raise _not_signed(key, f"{len(paths)} packages", error) from error
 
     def detach_sign(self, path: Path, key: PublicKey) -> Path:
-        """Write `path`.asc, an armored signature over the file; raises SigningFailed."""
+        """Write `path`.asc, an armored signature over the file, not durable by itself; raises SigningFailed."""
         signature = path.with_name(f"{path.name}.asc")
         words = ["--batch", "--pinentry-mode", "error", "--armor", "--digest-algo", "SHA256"]
         words += ["--local-user", key.fingerprint, "--output", "-", "--detach-sign", str(path.absolute())]
@@ -340,8 +341,28 @@ class KeyHome:
             result = process.run([self._gpg, *words], env=self._signing(key))
         except process.ProgramFailed as error:
             raise _not_signed(key, path.name, error) from error
-        write_whole(signature, result.stdout)
+        write_whole(signature, result.stdout, durable=False)
         return signature
+
+    def sign_or_keep(self, path: Path, key: PublicKey, key_file: Path, earlier: Path | None) -> None:
+        """`detach_sign`, but for a file that is the very file `earlier`: the signature there is taken over with it.
+
+        It must be good, and of no weak kind, for who has `key_file` alone; else it is made anew, as it is where `key`
+        has taken the place of another. Raises SigningFailed.
+        """
+        if earlier is None or not earlier.exists() or not os.path.samefile(path, earlier):
+            self.detach_sign(path, key)
+            return
+        kept = earlier.with_name(f"{earlier.name}.asc")
+        check = verify_detached(path, kept, [key_file])
+        if (
+            check.good
+            and check.fingerprint == key.fingerprint
+            and not (check.weaknesses or check.signed_after_expiry)
+        ):
+            write_or_link(path.with_name(f"{path.name}.asc"), kept.read_bytes(), kept)
+        else:
+            self.detach_sign(path, key)
 
     def _can_sign(self, key: PublicKey) -> bool:
         """Try it: only a signature tells whether a key is unlocked."""

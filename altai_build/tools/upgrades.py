@@ -48,9 +48,8 @@ class Upgrades(Solver):
         self._hidden_lists: dict[frozenset[Side], list[int]] = {}
         self._packages: dict[int, Package] = {}
         self._contents: dict[int, _Content] = {}
-        self._ends: dict[
-            tuple[object, ...], frozenset[int | _Content]
-        ] = {}  # of changes that were asked before
+        # What each change that was asked for led to: packages of the machine by their content, others by number.
+        self._ends: dict[tuple[object, ...], frozenset[int | _Content]] = {}
         self._system: solv.Repo | None = None
         self._originals: dict[int, int] = {}  # a copy on the machine → the package of a repository
 

@@ -164,9 +164,14 @@ def with_repository(plan: ReleasePlan, name: str, **changes: object) -> ReleaseP
     return replace(plan, repositories=repositories)
 
 
-def make_release(directory: Path, materials: Materials, plan: ReleasePlan) -> Path:
-    """Compose and seal the release in `directory`."""
+def make_release(
+    directory: Path, materials: Materials, plan: ReleasePlan, *, earlier: Path | None = None
+) -> Path:
+    """Compose and seal the release in `directory`; what the one in `earlier` has too is taken over."""
     directory.mkdir(parents=True)
+    if earlier is not None:
+        reusing = (replace(one, reuse_from=earlier / one.name) for one in plan.repositories)
+        plan = replace(plan, repositories=tuple(reusing))
     with open_home(materials.home) as signer:
         key = our_key(signer)
         manifest = compose(directory, plan, signer, key)
@@ -178,8 +183,9 @@ def make_release(directory: Path, materials: Materials, plan: ReleasePlan) -> Pa
             buildroots=[BUILDROOT],
             signer=signer,
             key=key,
+            earlier=earlier,
         )
-        seal(directory, signer, key)
+        seal(directory, signer, key, manifest)
     return directory
 
 

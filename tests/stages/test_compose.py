@@ -18,6 +18,7 @@ from altai_build.tools.files import sha256_file
 from altai_build.tools.gpgv import verify_detached
 from altai_build.tools.repodata import read_repodata
 from altai_build.tools.signer import open_home
+from tests.kit.findings import told
 from tests.kit.releases import (
     Materials,
     gather_materials,
@@ -145,15 +146,32 @@ def test_an_unchanged_repository_keeps_inodes_of_packages_and_metadata(
     materials: Materials, tmp_path: Path
 ) -> None:
     first = make_release(tmp_path / "1.0.2", materials, make_plan(materials))
-    plan = make_plan(materials, "1.0.3")
-    reusing = tuple(replace(one, reuse_from=first / one.name) for one in plan.repositories)
-    second = make_release(
-        tmp_path / "1.0.3", materials, replace(plan, repositories=reusing, epoch=1400000000)
-    )
+    spoilt = first / "deps/epel/repodata/repomd.xml.asc"
+    spoilt.write_text(spoilt.read_text().replace("A", "B"))
+    plan = replace(make_plan(materials, "1.0.3"), epoch=1400000000)
+    second = make_release(tmp_path / "1.0.3", materials, plan, earlier=first)
     for name in REPOSITORIES:
         assert os.path.samefile(first / name / "repodata/repomd.xml", second / name / "repodata/repomd.xml")
         asc = second / name / "repodata/repomd.xml.asc"
         assert verify_detached(asc.with_suffix(""), asc, [materials.ours.public]).good
+        assert os.path.samefile(first / name / "repodata/repomd.xml.asc", asc) is (name != "deps/epel")
+
+
+def test_the_checksums_of_packages_are_those_that_the_manifest_says(
+    materials: Materials, tmp_path: Path
+) -> None:
+    """They are read once, by whoever verifies the release: a package that is not what it says is found there."""
+    release = make_release(tmp_path / "1.0.2", materials, make_plan(materials))
+    manifest = manifest_from_json((release / "release.json").read_text())
+    other = replace(
+        manifest,
+        packages=tuple(replace(one, sha256="0" * 64) for one in manifest.packages if one.name == "focus"),
+    )
+    with open_home(materials.home) as signer:
+        seal(release, signer, our_key(signer), other)
+    focus = "centos6/focus-1.0-3.el6.noarch.rpm"
+    assert f"{'0' * 64}  {focus}" in (release / "SHA256SUMS").read_text().splitlines()
+    assert told(release, "checksums") == {focus: "its SHA-256 is not the one in SHA256SUMS"}
 
 
 def test_a_report_put_in_before_sealing_is_checksummed(materials: Materials, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,11 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 
 from altai_build.errors import InputError
 from altai_build.model.provenance import statement_faults
-from altai_build.model.release import MirrorOrigin, manifest_from_json
+from altai_build.model.release import MirrorOrigin, SuperprojectPin, manifest_from_json
+from altai_build.stages.verify import verify_release
 from altai_build.tools.cyclonedx import cyclonedx_document
 from altai_build.tools.gpgv import verify_detached
+from altai_build.tools.signer import open_home
 from altai_build.tools.spdx import spdx_document
 from tests.kit.findings import told
 from tests.kit.releases import BUILDROOT, Materials, gather_materials, make_plan, make_release, resign
@@ -28,6 +31,7 @@ from tests.kit.releases import BUILDROOT, Materials, gather_materials, make_plan
 URL = "https://repo.example.org/altai/1.0.2"
 FOCUS = "provenance/slsa/centos6/focus-1.0-3.el6.noarch.rpm.json"
 BUNCH = "provenance/slsa/deps/misc/bunch-1.0.1-1.el6.noarch.rpm.json"
+BUNCH_SOURCE = "provenance/slsa/deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm.json"
 
 
 @pytest.fixture(scope="module")
@@ -125,19 +129,12 @@ def test_each_built_package_has_a_statement(release: Path) -> None:
     ]
     definition = document["predicate"]["buildDefinition"]
     assert definition["externalParameters"] == {
-        "release": "1.0.2",
         "superproject": "https://example.org/altai.git",
-        "commit": "a" * 40,
         "component": "repos/altai/focus",
         "target": "centos6",
     }
     assert definition["internalParameters"] == {"buildKey": "key of focus"}
     assert definition["resolvedDependencies"] == [
-        {
-            "name": "superproject",
-            "uri": f"git+https://example.org/altai.git@{'a' * 40}",
-            "digest": {"gitCommit": "a" * 40},
-        },
         {
             "name": "repos/altai/focus",
             "uri": f"git+https://example.org/focus.git@{'c' * 40}",
@@ -148,7 +145,49 @@ def test_each_built_package_has_a_statement(release: Path) -> None:
         {"name": "make-3.81-23.el6.x86_64", "digest": {"sha256": "c" * 64}},
     ]
     sources = load(release, BUNCH)["predicate"]["buildDefinition"]["resolvedDependencies"]
-    assert {"name": "bunch-1.0.1.tar.gz", "digest": {"sha256": "e" * 64}} in sources
+    assert sources == [
+        {
+            "name": "specs/bunch",
+            "uri": f"git+https://example.org/altai.git@{'d' * 40}",
+            "digest": {"gitCommit": "d" * 40},
+        },
+        {"name": "bunch-1.0.1.tar.gz", "digest": {"sha256": "e" * 64}},
+    ]
+
+
+def test_the_statement_of_a_package_that_is_taken_over_is_too(materials: Materials, tmp_path: Path) -> None:
+    """Signed once: nothing in it is the release's. What is damaged, or another's, is made anew."""
+    first = make_release(tmp_path / "1.0.2", materials, make_plan(materials))
+    (first / f"{FOCUS}.asc").write_text((first / f"{BUNCH}.asc").read_text())
+    shutil.copy(first / "release.json", first / BUNCH_SOURCE)
+    plan = replace(
+        make_plan(materials, "1.0.3"),
+        superproject=SuperprojectPin(url="https://example.org/altai.git", commit="9" * 40, tag="altai-1.0.3"),
+    )
+    second = make_release(tmp_path / "1.0.3", materials, plan, earlier=first)
+    same = {
+        path.relative_to(first).as_posix()
+        for path in first.rglob("provenance/**/*")
+        if path.is_file() and os.path.samefile(path, second / path.relative_to(first))
+    }
+    (roots,) = (first / "provenance" / "buildroots").iterdir()
+    assert same == {FOCUS, BUNCH, f"{BUNCH}.asc", roots.relative_to(first).as_posix()}
+    assert verify_release(second).findings == ()
+
+
+def test_the_signatures_of_a_key_that_was_replaced_are_not_taken_over(
+    materials: Materials, tmp_path: Path
+) -> None:
+    others = replace(materials, home=tmp_path / "home")
+    with open_home(others.home) as signer:
+        signer.import_secret_key(materials.theirs.secret)
+    theirs = replace(make_plan(materials), signing_key="epel6")
+    first = make_release(tmp_path / "1.0.2", others, theirs)
+    second = make_release(tmp_path / "1.0.3", materials, make_plan(materials, "1.0.3"), earlier=first)
+    assert os.path.samefile(first / FOCUS, second / FOCUS)
+    for name in (FOCUS, BUNCH, "centos6/repodata/repomd.xml"):
+        path = second / name
+        assert verify_detached(path, path.with_name(f"{path.name}.asc"), [materials.ours.public]).good, name
 
 
 def test_the_list_of_a_buildroot_is_what_the_manifest_says(release: Path) -> None:
@@ -209,6 +248,10 @@ def test_equal_manifests_give_equal_documents(release: Path) -> None:
             {"predicate": {"buildDefinition": {"resolvedDependencies": [{"name": "x"}]}}},
             "predicate.buildDefinition.resolvedDependencies[0] has neither uri nor digest nor content",
         ),
+        (
+            {"predicate": {"buildDefinition": {"internalParameters": ["key"]}}},
+            "predicate.buildDefinition.internalParameters is no object",
+        ),
         ({"predicate": {"runDetails": {}}}, "predicate.runDetails.builder.id is no URI"),
         (
             {"predicate": {"runDetails": {"metadata": {"startedOn": "now"}}}},
@@ -248,9 +291,31 @@ def test_documents_about_other_bytes_or_commits_are_found(release: Path, materia
     spoil(release, materials, BUNCH, "d" * 40, "9" * 40)
     answer = told(release, "provenance")
     assert answer[FOCUS] == "it speaks of other bytes than those of centos6/focus-1.0-3.el6.noarch.rpm"
-    assert answer[BUNCH] == f"it does not name the commits of the manifest: {'a' * 40}, {'d' * 40}"
+    assert answer[BUNCH] == f"it does not name the commit of the manifest for specs/bunch: {'d' * 40}"
     assert answer["provenance/release.cdx.json"].startswith(f"it lists a package of SHA-256 {'0' * 64}")
     assert set(answer) == {FOCUS, BUNCH, "provenance/release.spdx.json", "provenance/release.cdx.json"}
+
+
+def test_a_statement_of_another_build_of_the_same_bytes_is_found(release: Path, materials: Materials) -> None:
+    spoil(release, materials, FOCUS, "key of focus", "key of another build")
+    assert told(release, "provenance") == {FOCUS: "it tells of another build than the manifest"}
+
+
+def test_statements_that_name_their_release_as_they_once_did_are_held_against_it(
+    release: Path, materials: Materials
+) -> None:
+    document = load(release, FOCUS)
+    definition = document["predicate"]["buildDefinition"]
+    definition["buildType"] = "urn:altai-build:rpm:v1"
+    for commit, fault in (
+        ("a" * 40, {}),
+        ("8" * 40, {FOCUS: f"it does not name the commit of the manifest for superproject: {'a' * 40}"}),
+    ):
+        pin = {"name": "superproject", "digest": {"gitCommit": commit}}
+        definition["resolvedDependencies"] = [pin, *definition["resolvedDependencies"][-4:]]
+        (release / FOCUS).write_text(json.dumps(document))
+        resign(release, materials, FOCUS)
+        assert told(release, "provenance") == fault
 
 
 def test_documents_that_were_changed_lost_or_added_are_found(release: Path, materials: Materials) -> None:

@@ -14,10 +14,12 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.audit import Severity, Verification
 from altai_build.model.release import Compat
+from altai_build.rules import view
 from altai_build.rules.view import Outcome, ReleaseView, Rule
 from altai_build.stages import verify
 from altai_build.stages.compose import Placement
-from altai_build.stages.verify import RULES, verify_release
+from altai_build.stages.verify import RULES, verify_release, verify_sealed, verify_unsealed
+from altai_build.tools.files import sha256_file
 from altai_build.tools.repodata import write_repodata
 from altai_build.tools.signer import open_home
 from tests.kit.keys import make_key
@@ -75,8 +77,8 @@ def test_a_staged_release_is_judged_by_its_own_name(release: Path) -> None:
 
 
 def test_every_rule_examines_something_in_a_sound_release_and_says_why_it_is_there(release: Path) -> None:
-    view = ReleaseView(release, ())
-    assert {rule.id: rule.check(view).examined > 0 for rule in RULES} == {rule.id: True for rule in RULES}
+    whole = ReleaseView(release, ())
+    assert {rule.id: rule.check(whole).examined > 0 for rule in RULES} == {rule.id: True for rule in RULES}
     assert len({rule.id for rule in RULES}) == len(RULES)
     assert all(rule.reason and rule.cure for rule in RULES)
 
@@ -164,40 +166,98 @@ def swap_key(release: Path) -> None:
 
 
 FOCUS_GONE = {("checksums", FOCUS), ("packages-listed", FOCUS)}
+# How a release is spoilt, and the (rule, subject) of every error that this is.
+SPOILT: list[tuple[Callable[[Path], None], set[tuple[str, str]]]] = [
+    (flip_package, {("checksums", FOCUS), ("packages-listed", FOCUS), ("package-signatures", FOCUS)}),
+    (remove_package, FOCUS_GONE),
+    (
+        add_package,
+        {
+            ("checksums", "centos6/extra-1-1.noarch.rpm"),
+            ("packages-listed", "centos6/extra-1-1.noarch.rpm"),
+        },
+    ),
+    (
+        change_repomd,
+        {
+            ("checksums", "centos6/repodata/repomd.xml"),
+            ("metadata-signatures", "centos6/repodata/repomd.xml"),
+        },
+    ),
+    (change_manifest, {("checksums", "release.json"), ("metadata-signatures", "release.json")}),
+    (remove_signature, {("checksums", "release.json.asc"), ("metadata-signatures", "release.json")}),
+    (add_file, {("checksums", "notes.txt"), ("stray-files", "notes.txt")}),
+    (link_out, {("plain-files", "passwd"), ("stray-files", "passwd")}),
+    (link_folder, {("plain-files", "also"), ("stray-files", "also")}),
+    (switch_checks_off, {("checksums", "altai.repo"), ("repo-file", "altai.repo")}),
+]
 
 
-@pytest.mark.parametrize(
-    ("spoil", "expected"),
-    [
-        (flip_package, {("checksums", FOCUS), ("packages-listed", FOCUS), ("package-signatures", FOCUS)}),
-        (remove_package, FOCUS_GONE),
-        (
-            add_package,
-            {
-                ("checksums", "centos6/extra-1-1.noarch.rpm"),
-                ("packages-listed", "centos6/extra-1-1.noarch.rpm"),
-            },
-        ),
-        (
-            change_repomd,
-            {
-                ("checksums", "centos6/repodata/repomd.xml"),
-                ("metadata-signatures", "centos6/repodata/repomd.xml"),
-            },
-        ),
-        (change_manifest, {("checksums", "release.json"), ("metadata-signatures", "release.json")}),
-        (remove_signature, {("checksums", "release.json.asc"), ("metadata-signatures", "release.json")}),
-        (add_file, {("checksums", "notes.txt"), ("stray-files", "notes.txt")}),
-        (link_out, {("plain-files", "passwd"), ("stray-files", "passwd")}),
-        (link_folder, {("plain-files", "also"), ("stray-files", "also")}),
-        (switch_checks_off, {("checksums", "altai.repo"), ("repo-file", "altai.repo")}),
-    ],
-)
+@pytest.mark.parametrize(("spoil", "expected"), SPOILT)
 def test_what_was_changed_is_found(
     release: Path, spoil: Callable[[Path], None], expected: set[tuple[str, str]]
 ) -> None:
     spoil(release)
     assert found(verify_release(release)) == expected
+
+
+@pytest.mark.parametrize("when", ["before", "between"])
+@pytest.mark.parametrize("spoil", [change_checksums, *(spoil for spoil, _ in SPOILT)])
+def test_in_two_parts_the_same_is_found_as_at_once(
+    release: Path, tmp_path: Path, spoil: Callable[[Path], None], when: str
+) -> None:
+    """A release that is being made is verified before its seal and after; what changes in between is found too."""
+    if when == "before":
+        spoil(release)
+    seal = [(release / name, tmp_path / name) for name in ("SHA256SUMS", "SHA256SUMS.asc")]
+    for inside, outside in seal:
+        inside.rename(outside)
+    unsealed = verify_unsealed(release)
+    assert unsealed.verification.ok is (when == "between" or spoil is change_checksums)
+    for inside, outside in seal:
+        outside.rename(inside)
+    if when == "between":
+        spoil(release)
+    assert set(verify_sealed(unsealed).findings) == set(verify_release(release).findings) != set()
+
+
+def take_seal_off(release: Path) -> None:
+    for name in ("SHA256SUMS", "SHA256SUMS.asc"):
+        (release / name).unlink()
+
+
+@pytest.mark.parametrize("name", ["centos6/late-1-1.noarch.rpm", "other.repo", "provenance/slsa/late.json"])
+def test_what_comes_with_the_seal_and_is_no_part_of_it_is_found(
+    release: Path, materials: Materials, name: str
+) -> None:
+    """It is in the checksums, and of a name that some rule on content looks at."""
+    take_seal_off(release)
+    unsealed = verify_unsealed(release)
+    (release / name).write_text("late\n")
+    resign(release, materials)
+    answer = verify_sealed(unsealed)
+    assert not answer.ok
+    assert set(answer.findings) == set(verify_release(release).findings)
+
+
+def test_what_was_read_before_the_seal_is_not_read_again(
+    materials: Materials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = make_release(tmp_path / "1.0.2", materials, make_plan(materials))
+    take_seal_off(release)
+    unsealed = verify_unsealed(release)
+    (release / "report").mkdir()
+    (release / "report" / "index.html").write_text("<html>\n")
+    resign(release, materials)
+    hashed = []
+
+    def hash_file(path: Path) -> str:
+        hashed.append(path.name)
+        return sha256_file(path)
+
+    monkeypatch.setattr(view, "sha256_file", hash_file)
+    assert verify_sealed(unsealed).findings == ()
+    assert sorted(hashed) == ["SHA256SUMS", "SHA256SUMS.asc", "index.html"]
 
 
 def test_metadata_that_does_not_fit_its_repomd(release: Path) -> None:
