@@ -89,11 +89,12 @@ def fetch(app: App, wait: float, as_json: bool) -> None:
     Example:
       altai-build deps fetch --json
     """
-    from altai_build.pipeline.deps import fetch_locked, locked_packages
+    from altai_build.pipeline.deps import fetch_locked, needed_lock
 
     run = app.run(app.config())
     with run.workspace.lock(wait=wait):
-        files = fetch_locked(run, locked_packages(run))
+        lock = needed_lock(run)
+        files = fetch_locked(run, lock.packages if lock is not None else ())
     if as_json:
         print_json([{**_row(one), "path": str(path)} for one, path in files.items()])
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,16 +86,16 @@ def our_packages(building: Building) -> tuple[LocalRpm, ...]:
     return tuple(rpm for name in ours for rpm in building.built[name].rpms)
 
 
-def locked_packages(run: Run) -> tuple[LockedPackage, ...]:
-    """What the lock says; nothing where repos.yaml mirrors nothing. Raises InputError when the lock is missing."""
-    return read_lock(run).packages if _mirrors_something(run) else ()
+def needed_lock(run: Run) -> Lock | None:
+    """The lock; None where repos.yaml mirrors nothing. Raises InputError when it is missing or faulty."""
+    return read_lock(run) if _mirrors_something(run) else None
 
 
-def check_lock(run: Run, ours: Sequence[LocalRpm]) -> None:
-    """Raise InputError unless the lock holds exactly what `ours` need. Upstream is asked only for missing files."""
-    if not _mirrors_something(run):
-        return
-    lock = read_lock(run)
+def check_lock(run: Run, lock: Lock, ours: Sequence[LocalRpm]) -> dict[LockedPackage, Path]:
+    """The files of the lock, as `fetch_locked` brings them. Raises InputError unless it holds exactly what `ours` need.
+
+    Upstream is asked only for missing files.
+    """
     known = [one for one in lock.packages if one.repository in run.config.repositories]
     files = fetch_locked(run, known)
     shipped = {
@@ -112,6 +113,7 @@ def check_lock(run: Run, ours: Sequence[LocalRpm]) -> None:
     )
     if lines:
         raise stale(lines, lock_path(run))
+    return files
 
 
 def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPackage, Path]:
@@ -289,7 +291,7 @@ def _fetch(run: Run, wanted: Sequence[Wanted], urls: Mapping[str, Sequence[str]]
     run.workspace.prepare()
     sources = Sources(
         shelf=Shelf(run.workspace.packages),
-        released=_released(run),
+        released=functools.cache(lambda: _released(run)),
         cache=run.workspace.cache / "packages",
         urls=urls or _Urls(run),
     )

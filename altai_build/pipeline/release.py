@@ -14,6 +14,7 @@ from altai_build.errors import InputError, PublishFailed, VerificationFailed
 from altai_build.model.audit import Severity, Verification
 from altai_build.model.compat import unreadable
 from altai_build.model.component import Kind
+from altai_build.model.lock import Lock
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.plan import Status
 from altai_build.model.release import (
@@ -28,7 +29,7 @@ from altai_build.model.release import (
 )
 from altai_build.model.upgrade import UpgradeReport
 from altai_build.pipeline.builds import Building, Planned, build_all, make_plan
-from altai_build.pipeline.deps import check_lock, fetch_locked, locked_packages, mirror_origin, our_packages
+from altai_build.pipeline.deps import check_lock, mirror_origin, needed_lock, our_packages
 from altai_build.pipeline.earlier import Earlier, followed
 from altai_build.pipeline.pins import Direction, move_of
 from altai_build.pipeline.run import Run
@@ -62,6 +63,7 @@ class Intent:
     previous: Manifest | None
     target: Target
     planned: Planned
+    lock: Lock | None  # of third-party packages
     standing: dict[str, str]  # component → what the release it follows says of it
     tags: TagPlan | None = None
 
@@ -94,7 +96,7 @@ def intend(run: Run, version: str, revision: str, *, tag: bool = False, push: bo
         )
     run.superproject.full_history()
     _refuse_dirty(run)
-    locked_packages(run)  # a missing lock is told now, not after the builds
+    lock = needed_lock(run)  # a missing or faulty one is told now, not after the builds
     planned = make_plan(run, revision, (), None)
     previous = followed(releases, version)
     commit = planned.discovery.commit
@@ -104,6 +106,7 @@ def intend(run: Run, version: str, revision: str, *, tag: bool = False, push: bo
         previous=previous,
         target=_target(run.config),
         planned=planned,
+        lock=lock,
         standing={one.component.name: _standing(run, one, previous) for one in planned.discovery.sourced},
         tags=plan_release_tags(run, version, commit, pushing=push) if tag else None,
     )
@@ -115,7 +118,6 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
     Raises BuildFailed, SigningFailed, VerificationFailed or PublishFailed.
     """
     releases = settings_of(run.config).directory
-    locked_packages(run)  # one that is missing or faulty is told now, and not after the builds
     for line in recover(releases):
         run.story.tell(line)
     with open_keys(run, intent.target, passphrase) as keys:
@@ -123,10 +125,12 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
         building = build_all(run, intent.planned, version=intent.version, is_free=earlier.is_free)
         ours = our_packages(building)
         _refuse_unreadable(intent.target, ours)
-        check_lock(run, ours)
+        mirrored = check_lock(run, intent.lock, ours) if intent.lock is not None else {}
         with run.story.step("signatures"):
             repositories = _placements(run, intent, building, keys, earlier)
-        _place_mirrored(run, repositories)
+        for package, path in mirrored.items():
+            placement = Placement(path=path, origin=mirror_origin(run, package))
+            repositories.setdefault(package.repository, []).append(placement)
         plan = _release_plan(run, intent, building, repositories, releases)
         signing = keys.get(plan.signing_key)
         with staging(releases, intent.version) as directory:
@@ -267,13 +271,6 @@ def _refuse_unreadable(target: Target, ours: Sequence[LocalRpm]) -> None:
             why="\n".join(lines),
             todo="mend the macros of the target's mock configuration (payload and digest algorithms)",
         )
-
-
-def _place_mirrored(run: Run, placed: dict[str, list[Placement]]) -> None:
-    """The locked third-party packages, each verified against its repository's key."""
-    for package, path in fetch_locked(run, locked_packages(run)).items():
-        origin = mirror_origin(run, package)
-        placed.setdefault(package.repository, []).append(Placement(path=path, origin=origin))
 
 
 def _placements(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,10 +74,13 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where packages may be taken from, the nearest first; `released` are packages of earlier releases by SHA-256."""
+    """Where packages may be taken from, the nearest first.
+
+    `released` tells the packages of earlier releases by SHA-256; it is asked for what is not on the shelf.
+    """
 
     shelf: Shelf
-    released: Mapping[str, Path]
+    released: Callable[[], Mapping[str, Path]]
     cache: Path
     urls: Mapping[str, Sequence[str]]  # repository → its URLs, the best first
 
@@ -91,7 +94,7 @@ class Sources:
             return kept
         if kept.exists():
             remove_tree(kept.parent)
-        earlier = self.released.get(digest)
+        earlier = self.released().get(digest)
         return earlier if earlier is not None and _is_right(earlier, wanted) else None
 
 
@@ -130,7 +133,7 @@ def fetch(wanted: Sequence[Wanted], sources: Sources, *, jobs: int, work: Work) 
             todo="wait for the mirror, or name another (url in repos.yaml); what is gone upstream for good is "
             "replaced by `altai-build deps lock`; what is not signed by the right key must not be used",
         )
-    return {one: _keep(found[one], check, sources) for one, check in checks.items()}
+    return {one: _keep(one, found[one], check, sources) for one, check in checks.items()}
 
 
 def _download(wanted: Wanted, sources: Sources) -> Path:
@@ -166,12 +169,17 @@ def _unfit(check: SignatureCheck) -> str:
     return ""
 
 
-def _keep(path: Path, check: SignatureCheck, sources: Sources) -> Fetched:
-    digest = sha256_file(path)
-    # A file repository's packages came by hard link: its owner may rewrite them, and ours must not change with them.
-    foreign = sources.cache in path.parents and path.stat().st_nlink > 1
+def _keep(wanted: Wanted, path: Path, check: SignatureCheck, sources: Sources) -> Fetched:
+    algorithm, digest = wanted.checksum
+    if algorithm != "sha256" or path != sources.shelf.place(
+        digest, wanted.file
+    ):  # else it was found there by it
+        digest = sha256_file(path)
+        # A file repository's packages came by hard link: its owner may rewrite them, and ours must not change then.
+        foreign = sources.cache in path.parents and path.stat().st_nlink > 1
+        path = sources.shelf.put(path, digest, share=not foreign)
     return Fetched(
-        path=sources.shelf.put(path, digest, share=not foreign),
+        path=path,
         sha256=digest,
         signer=Signer(
             key_id=check.signature.key_id if check.signature else "", fingerprint=check.fingerprint or ""

@@ -48,7 +48,7 @@ class Shop:
     def fetch(self, *wanted: Wanted, urls: tuple[str, ...] = ()) -> dict[Wanted, Fetched]:
         sources = Sources(
             shelf=self.shelf,
-            released={},
+            released=dict,
             cache=self.machine / "cache",
             urls={"deps/epel": urls or (self.url,)},
         )
@@ -114,7 +114,10 @@ def test_a_package_of_an_earlier_release_needs_no_upstream(shop: Shop) -> None:
     released.parent.mkdir()
     released.write_bytes((shop.mirror / wanted.file).read_bytes())
     sources = Sources(
-        shelf=shop.shelf, released={wanted.checksum[1]: released}, cache=shop.machine / "cache", urls={}
+        shelf=shop.shelf,
+        released=lambda: {wanted.checksum[1]: released},
+        cache=shop.machine / "cache",
+        urls={},
     )
     with Story(quiet=True).work("packages", 1) as work:
         fetched = fetch([wanted], sources, jobs=1, work=work)
