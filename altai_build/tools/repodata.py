@@ -77,16 +77,19 @@ def write_repodata(
     """Write `repodata/` for the RPMs in `directory`, the same bytes for the same files and `epoch` (a Unix time).
 
     Where `reuse_from` (the same repository of an earlier release) holds the very same inodes, its metadata is linked
-    instead and True returned. Raises InputError naming each damaged package: createrepo_c would index it and say
-    nothing.
+    instead and True returned; where it holds some of them, only the others are read. Raises InputError naming each of
+    these that is damaged: createrepo_c would index it and say nothing.
     """
     names = package_names(directory)
-    if reuse_from is not None and _same_packages(directory, reuse_from, names):
-        _link_repodata(reuse_from, directory)
-        return True
+    known: set[str] = set()
+    if reuse_from is not None and (found := _known_packages(directory, reuse_from)) is not None:
+        known = found
+        if known == set(names) == set(package_names(reuse_from)):
+            _link_repodata(reuse_from, directory)
+            return True
     remove_tree(directory / REPODATA)
     with scratch_directory(directory, ".list") as scratch, ThreadPoolExecutor(1) as beside:
-        damaged = beside.submit(find_damaged, [directory / name for name in names])
+        damaged = beside.submit(find_damaged, [directory / name for name in names if name not in known])
         package_list = scratch / "packages"
         package_list.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
         words = [
@@ -104,6 +107,7 @@ def write_repodata(
             str(workers or os.cpu_count() or 1),
             "--pkglist",
             str(package_list),
+            *(["--update", "--update-md-path", str(reuse_from)] if known else []),
             str(directory),
         ]
         result = process.run(words, env={"SOURCE_DATE_EPOCH": str(epoch)}, ok=())
@@ -135,12 +139,21 @@ def package_names(directory: Path) -> list[str]:
     return sorted(entry.name for entry in os.scandir(directory) if entry.name.endswith(".rpm"))
 
 
-def _same_packages(directory: Path, other: Path, names: list[str]) -> bool:
-    """True when both folders hold the same names and inodes, and the other's metadata is whole."""
-    if not (other / REPOMD).is_file() or _inodes(directory) != _inodes(other):
-        return False
-    there = read_repodata(other)
-    return not there.faults and sorted(package.location for package in there.packages) == names
+def _known_packages(directory: Path, other: Path) -> set[str] | None:
+    """The names that are the same inodes in both folders; None where the other's metadata cannot be relied on for them.
+
+    It must be whole. And createrepo_c takes a package of the same name, size and time for the same one: where one has
+    only the name of another, all are read.
+    """
+    try:
+        there = read_repodata(other)
+    except InputError:
+        return None
+    here, before = _inodes(directory), _inodes(other)
+    if there.faults or sorted(package.location for package in there.packages) != sorted(before):
+        return None
+    both = here.keys() & before.keys()
+    return both if all(here[name] == before[name] for name in both) else None
 
 
 def _inodes(directory: Path) -> dict[str, tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.nevra import Nevra
 from altai_build.model.release import Compat
+from altai_build.tools import repodata
 from altai_build.tools.files import sha256_file
 from altai_build.tools.repodata import read_repodata, write_repodata
+from altai_build.tools.rpmkeys import find_damaged
 from tests.kit.rpms import BuiltRpms, build_rpm, flip_last_byte
 
 EPOCH = 1362052800
@@ -90,9 +93,14 @@ def test_source_packages_are_known_as_such(tmp_path: Path, built: list[BuiltRpms
 
 
 def test_an_empty_repository_is_a_repository(tmp_path: Path) -> None:
-    write_repodata(tmp_path, epoch=EPOCH, compat=Compat.EL6)
-    read = read_repodata(tmp_path)
-    assert (read.packages, read.faults) == ((), ())
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    assert write_repodata(first, epoch=EPOCH, compat=Compat.EL6) is False
+    assert write_repodata(second, epoch=EPOCH, compat=Compat.EL6, reuse_from=first) is True
+    for folder in (first, second):
+        read = read_repodata(folder)
+        assert (read.packages, read.faults) == ((), ())
 
 
 def test_all_damaged_packages_are_named_and_nothing_is_written(repository: Path) -> None:
@@ -149,6 +157,75 @@ def test_metadata_is_made_anew_where_anything_differs(
     assert sorted(package.location for package in read.packages) == sorted(
         path.name for path in following.glob("*.rpm")
     )
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the packages whose bytes were checked."""
+    found: list[str] = []
+
+    def look(paths: Sequence[Path]) -> tuple[tuple[Path, str], ...]:
+        found.extend(path.name for path in paths)
+        return find_damaged(paths)
+
+    monkeypatch.setattr(repodata, "find_damaged", look)
+    return found
+
+
+@pytest.mark.parametrize("compat", list(Compat))
+def test_where_some_packages_are_the_same_only_others_are_read_and_the_bytes_are_those_of_all(
+    repository: Path, tmp_path: Path, built: list[BuiltRpms], compat: Compat, read: list[str]
+) -> None:
+    (gone,) = repository.glob("two-*.rpm")
+    following, whole = tmp_path / "next", tmp_path / "whole"
+    more = build_rpm(tmp_path, "more", "3.0", "1.el6").binary
+    for folder in (following, whole):
+        folder.mkdir()
+        for path in (*set(repository.glob("*.rpm")) - {gone}, more):
+            os.link(path, folder / path.name)
+    write_repodata(repository, epoch=EPOCH, compat=compat)
+    write_repodata(whole, epoch=EPOCH + 9, compat=compat)
+    read.clear()
+    assert write_repodata(following, epoch=EPOCH + 9, compat=compat, reuse_from=repository) is False
+    assert read == [more.name]
+    assert metadata(following) == metadata(whole)
+
+
+def test_a_damaged_package_among_known_ones_is_found(
+    repository: Path, tmp_path: Path, built: list[BuiltRpms]
+) -> None:
+    write_repodata(repository, epoch=EPOCH, compat=Compat.EL6)
+    following = tmp_path / "next"
+    following.mkdir()
+    for path in repository.glob("*.rpm"):
+        os.link(path, following / path.name)
+    damaged = following / built[0].source.name
+    damaged.write_bytes(built[0].source.read_bytes())
+    flip_last_byte(damaged)
+    with pytest.raises(InputError, match="1 damaged packages"):
+        write_repodata(following, epoch=EPOCH, compat=Compat.EL6, reuse_from=repository)
+    assert not (following / "repodata").exists()
+
+
+def test_another_package_under_the_name_size_and_time_of_a_known_one_is_not_taken_for_it(
+    repository: Path, tmp_path: Path
+) -> None:
+    write_repodata(repository, epoch=EPOCH, compat=Compat.EL6)
+    following = tmp_path / "next"
+    following.mkdir()
+    for path in repository.glob("*.rpm"):
+        os.link(path, following / path.name)
+    (old,) = repository.glob("one-*.rpm")
+    other = following / old.name
+    other.unlink()
+    os.rename(
+        build_rpm(tmp_path / "again", "one", "1.0", "1.el6", epoch=2, summary="A blessing").binary, other
+    )
+    os.utime(other, ns=(old.stat().st_mtime_ns, old.stat().st_mtime_ns))
+    assert other.stat().st_size == old.stat().st_size and other.read_bytes() != old.read_bytes()
+    write_repodata(following, epoch=EPOCH, compat=Compat.EL6, reuse_from=repository)
+    told = {package.location: package.sha256 for package in read_repodata(following).packages}
+    assert told == {path.name: sha256_file(path) for path in following.glob("*.rpm")}
 
 
 @pytest.mark.parametrize(
