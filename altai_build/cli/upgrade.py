@@ -27,7 +27,7 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
       altai-build upgrade-check 1.0.0 1.0.1 1.0.2 --json
     """
     from altai_build.pipeline.earlier import find_release, load_manifest, releases_of
-    from altai_build.pipeline.upgrade import check_upgrades, earlier_than
+    from altai_build.pipeline.upgrade import check_upgrades, earlier_than, read_outside
 
     run = app.run(app.config())
     releases = releases_of(run.config)
@@ -36,7 +36,7 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
     old = [find_release(releases, one) for one in named]
     if not named:
         old = earlier_than(releases, load_manifest(new).version)
-    report = check_upgrades(run, old, new)
+    report = check_upgrades(run, old, new, read_outside(run))
     if not report.releases:
         run.story.warn(f"no release goes before {report.release}: only the release itself was examined")
     if as_json:

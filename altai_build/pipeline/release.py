@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,11 +36,11 @@ from altai_build.pipeline.pins import Direction, move_of
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.signing import Keys, open_keys
 from altai_build.pipeline.tagging import plan_release_tags, tagged_by
-from altai_build.pipeline.upgrade import check_upgrades, earlier_than, refuse_upgrades
+from altai_build.pipeline.upgrade import check_upgrades, earlier_than, read_outside, refuse_upgrades
 from altai_build.pipeline.verify import judge_unsealed
 from altai_build.stages.build import Built
 from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
-from altai_build.stages.provenance import buildroot_digest, write_provenance
+from altai_build.stages.provenance import buildroot_digest, load_libraries, write_provenance
 from altai_build.stages.publish import publish, recover, staging
 from altai_build.stages.report import write_report
 from altai_build.stages.sign import sign_packages
@@ -120,7 +121,9 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
     releases = settings_of(run.config).directory
     for line in recover(releases):
         run.story.tell(line)
-    with open_keys(run, intent.target, passphrase) as keys:
+    # One thread for what needs no other program, while the main one waits for those.
+    with open_keys(run, intent.target, passphrase) as keys, ThreadPoolExecutor(1) as beside:
+        beside.submit(load_libraries)
         earlier = Earlier.load(releases)
         building = build_all(run, intent.planned, version=intent.version, is_free=earlier.is_free)
         ours = our_packages(building)
@@ -136,6 +139,8 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
         with staging(releases, intent.version) as directory:
             with run.story.step("repositories"):
                 manifest = compose(directory, plan, keys.home, signing)
+            before = earlier_than(releases, intent.version)
+            proving = beside.submit(check_upgrades, run, before, directory, read_outside(run))
             with run.story.step("provenance"):
                 previous = releases / intent.previous.version if intent.previous else None
                 _put_logs(directory, building, previous)
@@ -152,7 +157,7 @@ def release(run: Run, intent: Intent, passphrase: Passphrase) -> Outcome:
             with run.story.step("verification"):
                 unsealed = judge_unsealed(run, directory, intent.version)
             refuse_findings(unsealed.verification)
-            upgrades = check_upgrades(run, earlier_than(releases, intent.version), directory)
+            upgrades = proving.result()
             refuse_upgrades(upgrades)
             with run.story.step("report"):
                 found = unsealed.verification

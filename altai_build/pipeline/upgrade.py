@@ -32,10 +32,10 @@ def earlier_than(releases: Path, version: str) -> list[Path]:
     return [releases / one for one in list_releases(releases) if compare_versions(one, version) < 0]
 
 
-def check_upgrades(run: Run, old: Sequence[Path], new: Path) -> UpgradeReport:
+def check_upgrades(run: Run, old: Sequence[Path], new: Path, outside: Outside) -> UpgradeReport:
     """Whether machines with each of the releases `old` are led to exactly the release `new`; all are folders.
 
-    Raises InputError when a release or the system's metadata cannot be read.
+    Raises InputError when a release cannot be read.
     """
     manifest = load_manifest(new)
     target = run.config.targets.get(manifest.target)
@@ -46,7 +46,6 @@ def check_upgrades(run: Run, old: Sequence[Path], new: Path) -> UpgradeReport:
         )
     wishes = Wishes(profiles=run.config.profiles, allowed=run.config.allow_downgrades)
     ours = frozenset(one.name for one in manifest.packages if not isinstance(one.origin, MirrorOrigin))
-    outside = _read_outside(run)
     problems = list(outside.problems)
     earlier = [(load_manifest(place), place) for place in old]
     problems += [_other_target(one, manifest) for one, _ in earlier if one.target != manifest.target]
@@ -82,7 +81,7 @@ def _pool(
     arch: str,
     earlier: Sequence[tuple[Manifest, Path]],
     new: tuple[Manifest, Path],
-    outside: _Outside,
+    outside: Outside,
 ) -> Upgrades:
     """One pool for all earlier releases: the system's packages are read and looked through once."""
     pool = Upgrades(arch, cache=run.workspace.cache / "solv")
@@ -110,7 +109,7 @@ def _offered(manifest: Manifest, place: Path) -> Iterator[RepositoryMetadata]:
 
 
 @dataclass(frozen=True)
-class _Outside:
+class Outside:
     """The system's repositories, the upstreams of what is mirrored, and what is wrong with them."""
 
     base: tuple[RepositoryMetadata, ...]
@@ -118,8 +117,11 @@ class _Outside:
     problems: tuple[Problem, ...]
 
 
-def _read_outside(run: Run) -> _Outside:
-    """The metadata as it is now; the last state that was seen where a repository cannot be reached."""
+def read_outside(run: Run) -> Outside:
+    """The metadata as it is now; the last state that was seen where a repository cannot be reached.
+
+    Raises InputError when nothing is known of the system.
+    """
     base: list[RepositoryMetadata] = []
     later: list[RepositoryMetadata] = []
     problems: list[Problem] = []
@@ -152,7 +154,7 @@ def _read_outside(run: Run) -> _Outside:
                 cure="list the system's repositories under `base` of the target",
             )
         )
-    return _Outside(base=tuple(base), later=tuple(later), problems=tuple(problems))
+    return Outside(base=tuple(base), later=tuple(later), problems=tuple(problems))
 
 
 def _last_seen(run: Run, upstream: Upstream) -> RepositoryMetadata | None:

@@ -7,6 +7,7 @@ signed once. What ties the two together is the manifest, which names the package
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,10 +28,14 @@ from altai_build.model.release import (
     ReleasedPackage,
     SpecOrigin,
 )
-from altai_build.tools.cyclonedx import cyclonedx_document
 from altai_build.tools.files import sha256_file, write_or_link
 from altai_build.tools.signer import KeyHome
-from altai_build.tools.spdx import spdx_document
+
+
+def load_libraries() -> None:
+    """Load what writes SPDX and CycloneDX, which takes a while: for when other programs are waited for anyway."""
+    for name in ("cyclonedx", "spdx"):
+        importlib.import_module(f"altai_build.tools.{name}")
 
 
 def write_provenance(
@@ -50,6 +55,9 @@ def write_provenance(
     in the folder `earlier` has of the same bytes is taken over, with its signature. Raises InputError when a document
     would not be valid.
     """
+    from altai_build.tools.cyclonedx import cyclonedx_document
+    from altai_build.tools.spdx import spdx_document
+
     url = f"{baseurl.rstrip('/')}/{manifest.version}"
     texts = {
         SPDX: spdx_document(manifest, project=project, url=url),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -264,7 +265,7 @@ class Solver:
 
     def _write(self, repo: solv.Repo, cached: Path) -> None:
         make_directory(cached.parent)
-        partial = cached.with_name(f".{cached.name}.{os.getpid()}")
+        partial = cached.with_name(f".{cached.name}.{os.getpid()}.{threading.get_ident()}")
         stream = solv.xfopen(str(partial), "w")
         repo.write(stream)
         stream.close()
