@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -29,11 +30,12 @@ def verify_detached(
         verdict, detail = Verdict.UNSIGNED, f"there is no {signature_file.name}"
     else:
         try:
-            signature = parse_signature(dearmor(signature_file.read_bytes()))
-        except ValueError as error:
+            data, armored = path.read_bytes(), signature_file.read_bytes()
+            signature = parse_signature(dearmor(armored))
+        except (OSError, ValueError) as error:
             verdict, detail = Verdict.DAMAGED, str(error)
         else:
-            verdict, detail = _ask_gpgv(path, signature_file, key_files)
+            verdict, detail = _ask_gpgv(data, armored, tuple(_binary(file) for file in key_files))
     key = next((one for one in keys if signature and one.covers(signature.key_id)), None)
     if verdict is Verdict.UNKNOWN_KEY and key is not None:
         verdict = Verdict.KEY_UNSUITABLE
@@ -56,16 +58,20 @@ def _after_expiry(signature: Signature | None, key: PublicKey | None) -> bool:
     return signature.created > key.expires
 
 
-def _ask_gpgv(path: Path, signature_file: Path, key_files: Sequence[Path]) -> tuple[Verdict, str]:
-    """gpgv's verdict and its words, from its status lines (GnuPG's doc/DETAILS), not from its exit status."""
+@functools.lru_cache(maxsize=4096)
+def _ask_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> tuple[Verdict, str]:
+    """gpgv's verdict and its words, from its status lines (GnuPG's doc/DETAILS), not from its exit status.
+
+    It is asked once about the same bytes: a release takes over signatures that are good, and is verified as a whole.
+    """
     with tempfile.TemporaryDirectory(prefix="altai-gpgv.") as home:
-        rings = []
-        for number, file in enumerate(key_files):
+        Path(home, "signature").write_bytes(signature)
+        words = ["gpgv", "--homedir", home, "--status-fd", "1"]
+        for number, key in enumerate(keys):
             ring = Path(home, f"{number}.gpg")
-            ring.write_bytes(_binary(file))
-            rings += ["--keyring", str(ring)]
-        words = ["gpgv", "--homedir", home, "--status-fd", "1", *rings]
-        result = process.run([*words, "--", str(signature_file.absolute()), str(path.absolute())], ok=())
+            ring.write_bytes(key)
+            words += ["--keyring", str(ring)]
+        result = process.run([*words, "--", f"{home}/signature", "-"], input=data, ok=())
     status = {line.split(" ")[1] for line in result.text.splitlines() if line.startswith("[GNUPG:] ")}
     if "BADSIG" in status:
         verdict = Verdict.BAD_SIGNATURE

@@ -354,5 +354,28 @@ def test_detached_signatures_are_judged_by_the_keys_given(
     assert verify_detached(data, signature, [locked.public]).verdict is Verdict.UNKNOWN_KEY
     assert verify_detached(data, tmp_path / "gone.asc", [plain.public]).verdict is Verdict.UNSIGNED
     assert verify_detached(data, data, [plain.public]).verdict is Verdict.DAMAGED
+    gone = verify_detached(tmp_path / "gone", signature, [plain.public])
+    assert gone.verdict is Verdict.DAMAGED and "No such file" in gone.detail
     data.write_text("other\n")
     assert verify_detached(data, signature, [plain.public]).verdict is Verdict.BAD_SIGNATURE
+
+
+def test_gpgv_is_asked_once_about_the_same_bytes_and_again_about_others(
+    tmp_path: Path, plain: ThrowawayKey, locked: ThrowawayKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.write_text("asked once\n")
+    with open_home(tmp_path / "keys") as signer:
+        signature = signer.detach_sign(data, signer.import_secret_key(plain.secret))
+    told: list[str] = []
+    monkeypatch.setattr(process, "_listeners", [told.append])
+    copy = tmp_path / "copy"
+    shutil.copy(data, copy)
+    for path in (data, copy, data):
+        assert verify_detached(path, signature, [plain.public]).good
+    assert len(told) == 1
+    assert verify_detached(data, signature, [locked.public]).verdict is Verdict.UNKNOWN_KEY
+    data.write_text("asked again\n")
+    assert verify_detached(data, signature, [plain.public]).verdict is Verdict.BAD_SIGNATURE
+    assert verify_detached(copy, signature, [plain.public]).good
+    assert len(told) == 3
