@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from altai_build.config import Config
 from altai_build.errors import InputError
+from altai_build.model.nevra import Nevra
 from altai_build.model.release import MANIFEST, ComponentOrigin, Manifest, SpecOrigin, manifest_from_json
 from altai_build.stages.publish import list_releases
 from altai_build.tools.rpmfile import compare_versions, read_header
@@ -97,6 +98,6 @@ class Earlier:
                 return False
         return True
 
-    def find(self, path: Path) -> Path | None:
-        """The released file that holds the same package as an unsigned one."""
-        return self.files.get(str(read_header(path).nevra))
+    def find(self, nevra: Nevra) -> Path | None:
+        """The released file that holds the package of a name."""
+        return self.files.get(str(nevra))

@@ -51,6 +51,7 @@ from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_whole
 from altai_build.tools.mockconfig import read_config
 from altai_build.tools.objects import without_password
+from altai_build.tools.rpmfile import read_header
 from altai_build.tools.signer import Passphrase
 from altai_build.tools.superproject import Sourced
 
@@ -288,11 +289,11 @@ def _placements(
         built = building.built[sourced.component.name]
         repository = run.config.repositories[str(sourced.component.repository)]
         origin = _origin(sourced, built)
-        wanted = [(repository.name, rpm.path, earlier.find(rpm.path)) for rpm in built.rpms]
+        wanted = [(repository.name, rpm.path, earlier.find(rpm.header.nevra)) for rpm in built.rpms]
         if repository.source_rpms and built.srpm is not None:
             # Packages that are kept were built from the source package that was released with them.
             kept = all(released is not None for _, _, released in wanted)
-            found = earlier.find(built.srpm) if kept else None
+            found = earlier.find(read_header(built.srpm).nevra) if kept else None
             wanted.append((repository.source_rpms, built.srpm, found))
         for name, path, released in wanted:
             if released is not None:

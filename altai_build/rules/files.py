@@ -18,6 +18,7 @@ _MULTILIB = {"i386", "i486", "i586", "i686"}
 _FREE_FOLDERS = ("report/", "provenance/")
 # What packages put files below (FHS 3.0); below /usr, /usr/local is the administrator's.
 _ROOTS = ("/bin", "/boot", "/etc", "/lib", "/lib64", "/opt", "/run", "/sbin", "/srv", "/usr", "/var")
+_BELOW = tuple(f"{root}/" for root in _ROOTS)
 
 
 def check_stray_files(view: ReleaseView) -> Outcome:
@@ -133,7 +134,7 @@ def _bold(files: tuple[FileEntry, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _is_usual(path: str) -> bool:
-    return any(path == root or path.startswith(f"{root}/") for root in _ROOTS)
+    return path.startswith(_BELOW) or path in _ROOTS
 
 
 def _before(view: ReleaseView, names: set[str]) -> Mapping[str, set[tuple[str, str]]]:

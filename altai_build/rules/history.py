@@ -8,7 +8,7 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.release import SpecOrigin
 from altai_build.rules.view import Fault, Outcome, ReleaseView
-from altai_build.tools.repodata import IndexedPackage, read_repodata
+from altai_build.tools.repodata import REPOMD, IndexedPackage, read_repodata
 
 
 def check_source_packages(view: ReleaseView) -> Outcome:
@@ -78,19 +78,25 @@ def check_same_bytes(view: ReleaseView) -> Outcome:
     """A name that an earlier release gave to some bytes names those bytes for ever: caches and mirrors rely on it."""
     given: dict[str, dict[str, str]] = defaultdict(dict)  # NEVRA → SHA-256 → where
     faults = []
+    seen: set[tuple[int, int]] = set()  # metadata that several releases share is the same inode
     for directory in view.around.earlier:
         for folder in _repositories(directory):
+            state = (folder / REPOMD).stat()
+            if (state.st_dev, state.st_ino) in seen:
+                continue
+            seen.add((state.st_dev, state.st_ino))
             try:
-                packages = read_repodata(folder).packages
+                found = read_repodata(folder)
             except InputError as error:
                 faults.append(Fault(directory.name, f"it cannot be compared: {error.why}"))
                 continue
-            for package in packages:
+            faults += [Fault(directory.name, f"it cannot be compared: {fault}") for fault in found.faults]
+            for package in found.packages:
                 where = f"{directory.name}/{folder.relative_to(directory).as_posix()}"
                 given[str(package.nevra)].setdefault(package.sha256, where)
     examined = 0
-    for name, found in view.repodata.items():
-        for package in () if isinstance(found, str) else found.packages:
+    for name, here in view.repodata.items():
+        for package in () if isinstance(here, str) else here.packages:
             examined += 1
             before = given.get(str(package.nevra))
             if before and package.sha256 not in before:

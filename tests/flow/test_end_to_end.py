@@ -329,6 +329,20 @@ def test_unchanged_packages_are_the_same_inode_in_both_releases(site: Site, firs
     assert [path for path in both if (old / path).stat().st_ino != (new / path).stat().st_ino] == []
 
 
+def test_what_is_the_same_in_both_releases_is_on_the_disk_once(site: Site, first: Any, second: Any) -> None:
+    """Statements and logs of builds, metadata, and the signatures of all of these; but for the few small keys."""
+    old, new = snapshot(site.releases / "1.0.0"), snapshot(site.releases / "1.0.1")
+    same = {name for name in old.keys() & new.keys() if old[name][1] == new[name][1]}
+    twice = {name for name in same if old[name][0] != new[name][0]}
+    assert {name for name in twice if not name.startswith("RPM-GPG-KEY-")} == set()
+    kinds = {name.rpartition(".")[2] for name in same if not name.startswith("RPM-GPG-KEY-")}
+    assert kinds >= {"rpm", "json", "asc", "gz", "txt"}
+    kept = {name.removesuffix(".asc") for name in same if name.endswith(".asc")}
+    assert {f"provenance/slsa/{name}.json" for name in same if name.endswith(".rpm")} & old.keys() == {
+        name for name in kept if name.startswith("provenance/")
+    }
+
+
 def test_only_what_changed_was_built_again(second: Any) -> None:
     """Started often, killed often: what the first release built is reused, whatever the kills left behind."""
     reused = {one["component"] for one in second["builds"] if one["status"] == "reused"}

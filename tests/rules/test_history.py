@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from altai_build.rules import history
 from altai_build.rules.view import Surroundings
+from altai_build.tools.repodata import Repodata, read_repodata
 from tests.kit.findings import told
 from tests.kit.releases import Materials, make_plan, make_release, sign, with_packages, with_repository
 from tests.kit.rpms import build_rpm
@@ -67,6 +72,43 @@ def test_a_name_that_an_earlier_release_gave_to_other_bytes(materials: Materials
     }
     same = make_release(tmp_path / "1.0.2", materials, make_plan(materials, "1.0.2"))
     assert told(same, "same-bytes", Surroundings(earlier=(first, second))) == {}
+
+
+def test_an_earlier_release_whose_metadata_is_damaged_is_not_passed_over(
+    materials: Materials, tmp_path: Path
+) -> None:
+    first = make_release(tmp_path / "1.0.0", materials, make_plan(materials, "1.0.0"))
+    (primary,) = (first / "centos6" / "repodata").glob("*primary*")
+    primary.write_bytes(b"")
+    second = make_release(tmp_path / "1.0.1", materials, make_plan(materials, "1.0.1"))
+    (message,) = told(second, "same-bytes", Surroundings(earlier=(first,))).values()
+    assert message.startswith(f"it cannot be compared: repodata/{primary.name} is not what")
+
+
+def test_metadata_that_releases_share_is_read_once_and_counts_for_each(
+    materials: Materials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(materials, "1.0.0")
+    first = make_release(tmp_path / "1.0.0", materials, plan)
+    second = make_release(tmp_path / "1.0.1", materials, replace(plan, version="1.0.1"), earlier=first)
+    other = build_rpm(tmp_path / "other", "focus", "1.0", "3.el6", summary="Another").binary
+    sign(materials, other)
+    changed = with_packages(plan, "centos6", other)
+    changed = with_repository(changed, "centos6", packages=changed.repositories[0].packages[1:])
+    third = make_release(tmp_path / "1.0.2", materials, replace(changed, version="1.0.2"))
+    read = []
+
+    def look(folder: Path) -> Repodata:
+        read.append(folder.relative_to(tmp_path).as_posix())
+        return read_repodata(folder)
+
+    monkeypatch.setattr(history, "read_repodata", look)
+    assert told(third, "same-bytes", Surroundings(earlier=(first, second))) == {
+        f"centos6/{other.name}": "it has other bytes in 1.0.0/centos6"
+    }
+    assert sorted(read) == [
+        f"1.0.0/{name}" for name in ("centos6", "deps/epel", "deps/misc", "deps/misc-srpms")
+    ]
 
 
 def test_an_earlier_release_that_cannot_be_read(materials: Materials, tmp_path: Path) -> None:
