@@ -48,7 +48,7 @@ from altai_build.stages.sources import listed_sources
 from altai_build.stages.tag import TagPlan
 from altai_build.stages.verify import verify_sealed
 from altai_build.tools.buildroot import LocalRpm
-from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_whole
+from altai_build.tools.files import sha256_file, write_or_link
 from altai_build.tools.mockconfig import read_config
 from altai_build.tools.objects import without_password
 from altai_build.tools.rpmfile import read_header
@@ -419,18 +419,18 @@ def _put_logs(directory: Path, building: Building, previous: Path | None) -> Non
     """The build logs into the release, so that they outlive the workspace."""
     for row in building.rows:
         if row.log and row.status in (Status.BUILT, Status.REUSED):
-            name, log = _log_name(row.component), Path(row.log).read_bytes()
+            name = _log_name(row.component)
             earlier = previous / name if previous is not None else None
-            if earlier is not None and _unpacked(earlier) == log:
-                make_directory((directory / name).parent)
-                link_or_copy(earlier, directory / name)
-            else:
-                write_whole(directory / name, gzip.compress(log, mtime=0), durable=False)
+            write_or_link(directory / name, _packed(Path(row.log).read_bytes(), earlier), earlier)
 
 
-def _unpacked(log: Path) -> bytes | None:
-    """What was packed into a log; None where there is none, or a damaged one."""
-    try:
-        return gzip.decompress(log.read_bytes())
-    except (OSError, EOFError, zlib.error):
-        return None
+def _packed(log: bytes, earlier: Path | None) -> bytes:
+    """A log packed; where an earlier release has this very log, as it is there."""
+    if earlier is not None:
+        try:
+            packed = earlier.read_bytes()
+            if gzip.decompress(packed) == log:
+                return packed
+        except (OSError, EOFError, zlib.error):
+            pass  # it has none, or a damaged one
+    return gzip.compress(log, mtime=0)
