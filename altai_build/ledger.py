@@ -6,7 +6,7 @@ import json
 import math
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,7 @@ class Ledger:
                 self._remember(record)
 
     def _remember(self, record: Record) -> None:
+        self._records.pop((record.kind, record.key), None)  # the newest stand last
         self._records[record.kind, record.key] = record
         self._of.setdefault((record.kind, record.component), []).append(record)
 
@@ -100,7 +101,7 @@ class Ledger:
 
     def append(self, *records: Record) -> None:
         """Write records down, on the disk before this returns. Call it after the artefacts have their final names."""
-        lines = b"".join(json.dumps(asdict(one), sort_keys=True).encode() + b"\n" for one in records)
+        lines = b"".join(map(_line, records))
         with self._lock:
             try:
                 make_directory(self.path.parent)
@@ -113,6 +114,25 @@ class Ledger:
             self._torn = False
             for one in records:
                 self._remember(one)
+
+    def compact(self, keep: Callable[[Record], bool]) -> None:
+        """Drop what `keep` does not want, what a later record of its key has replaced, and what cannot be read.
+
+        The caller holds the workspace. What a verb without the lock adds meanwhile may get lost, and costs its work.
+        """
+        kept = [record for record in self._records.values() if keep(record)]
+        text = b"".join(_line(record) for record in kept)
+        if len(text) == (self.path.stat().st_size if self.path.exists() else 0):
+            return
+        with self._lock:
+            write_whole(self.path, text)
+            self._records, self._of, self._torn = {}, {}, False
+            for record in kept:
+                self._remember(record)
+
+
+def _line(record: Record) -> bytes:
+    return json.dumps(asdict(record), sort_keys=True).encode() + b"\n"
 
 
 def _parse(line: bytes) -> Record | None:

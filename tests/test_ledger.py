@@ -140,6 +140,26 @@ def test_outcomes_that_cannot_be_read_are_none(tmp_path: Path, text: str) -> Non
     assert read_outcomes(path) == {}
 
 
+def test_a_compacted_ledger_has_what_is_kept_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    ledger = Ledger(path)
+    for key in ("one", "two", "three", "one"):
+        ledger.append(record(key))
+    with open(path, "ab") as stream:
+        stream.write(b"junk")
+    ledger = Ledger(path)
+    ledger.compact(lambda one: one.key != "two")
+    for again in (ledger, Ledger(path)):
+        assert [one.key for one in again.all("build")] == ["three", "one"]
+        assert again.latest("build", "focus") == record("one") and again.find("build", "two") is None
+    assert path.read_bytes().count(b"\n") == 2
+    ledger.append(record("four"))
+    assert Ledger(path).latest("build", "focus") == record("four")
+    before = path.stat().st_ino
+    ledger.compact(lambda one: True)
+    assert path.stat().st_ino == before
+
+
 def test_threads_and_processes_append_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     script = (

@@ -53,7 +53,7 @@ def clean(
     Example:
       altai-build clean --older-than 14d --max-size 20G
     """
-    from altai_build.stages.clean import decide, remove, survey
+    from altai_build.stages.clean import decide, forget, remove, survey
 
     run = app.run(app.config(needed=False))
     with run.workspace.lock(wait=wait):
@@ -65,6 +65,7 @@ def clean(
         )
         if not dry_run:
             remove(cleaning)
+            forget(run.workspace, run.ledger)
     rows = [
         {
             "kind": one.item.kind,

@@ -10,6 +10,8 @@ from altai_build.model.matter import Dependants, counted, is_local
 
 BUILDROOT = "buildroot "  # before the name of a package
 
+SOURCE = "source package"  # the name of its digest
+
 Inputs = Sequence[tuple[str, str]]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from altai_build.errors import InputError
 from altai_build.ledger import Ledger, Outcome, Record, read_outcomes
-from altai_build.model.inputs import BUILDROOT
+from altai_build.model.inputs import BUILDROOT, SOURCE
 from altai_build.model.matter import Dependants, counted, is_local
 from altai_build.pipeline.builds import make_plan
 from altai_build.pipeline.ordering import order_of_srpms
@@ -26,8 +26,6 @@ from altai_build.stages.build import (
 from altai_build.tools.buildroot import LocalRpm
 from altai_build.tools.depsolver import Unsatisfiable
 from altai_build.tools.superproject import Sourced
-
-SOURCE = "source package"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from altai_build import __version__
 from altai_build.config import Target
 from altai_build.errors import InputError
 from altai_build.ledger import Artefact, Ledger, Record
-from altai_build.model.inputs import BUILDROOT, key_of, told_differences, told_reuse
+from altai_build.model.inputs import BUILDROOT, SOURCE, key_of, told_differences, told_reuse
 from altai_build.model.limits import Limits
 from altai_build.model.matter import Dependants, is_local, matter_of
 from altai_build.model.package import RpmHeader
@@ -272,7 +272,7 @@ def _inputs(job: Job, workshop: Workshop, buildroot: Buildroot) -> tuple[tuple[s
         ("target", workshop.config.digest),
         ("macros", json.dumps(sorted(workshop.target.build_macros))),
         *((f"bootstrap {name}", value) for name, value in job.macros),
-        ("source package", job.srpm_sha256),
+        (SOURCE, job.srpm_sha256),
         *((f"{BUILDROOT}{name}", value) for name, value in sorted(packages)),
     )
 

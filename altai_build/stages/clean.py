@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from altai_build.ledger import Ledger
+from altai_build.model.inputs import SOURCE
 from altai_build.tools.files import remove_tree
 from altai_build.workspace import UNLOCKED, Workspace
 
@@ -90,6 +92,23 @@ def remove(cleaning: Cleaning) -> None:
             gone.unlink()
         for suffix in (".log", ".lock"):
             place.with_name(f"{place.name}{suffix}").unlink(missing_ok=True)
+
+
+def forget(workspace: Workspace, ledger: Ledger) -> None:
+    """Drop the records of what is no longer there, but for the last of each component, which explain and measure."""
+    builds = [*ledger.all("build"), *ledger.all("requires")]
+    kept = {
+        (one.kind, one.key)
+        for folder, records in ((workspace.builds, builds), (workspace.srpms, ledger.all("srpm")))
+        for one in records
+        if (folder / one.key).is_dir() or ledger.latest(one.kind, one.component) is one
+    }
+    sources = {
+        value for one in builds if (one.kind, one.key) in kept for name, value in one.inputs if name == SOURCE
+    }
+    ledger.compact(
+        lambda one: (one.kind, one.key) in kept or any(made.sha256 in sources for made in one.artefacts)
+    )
 
 
 def survey(workspace: Workspace) -> tuple[Item, ...]:

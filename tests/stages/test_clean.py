@@ -6,7 +6,9 @@ import os
 import time
 from pathlib import Path
 
-from altai_build.stages.clean import Item, decide, remove, survey
+from altai_build.ledger import Artefact, Ledger, Record
+from altai_build.model.inputs import SOURCE
+from altai_build.stages.clean import Item, decide, forget, remove, survey
 from altai_build.workspace import Workspace
 from tests.kit.cli import altai_build
 from tests.kit.git import Repo
@@ -105,6 +107,36 @@ def test_the_verb_shows_the_same_before_it_does_it(tmp_path: Path) -> None:
     assert shown["removed"] == done["removed"]
     assert not (workspace.builds / "k3").exists()
     assert altai_build(*words, cwd=repo.path).json["removed"] == []
+
+
+def test_records_of_what_is_gone_are_dropped_but_for_the_last_of_each_component(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    ledger = Ledger(workspace.ledger)
+
+    def append(kind: str, key: str, component: str, source: str = "") -> None:
+        artefact = Artefact(file="x", sha256=f"sha of {key}", size=1)
+        record = Record(
+            kind=kind,
+            key=key,
+            component=component,
+            commit="c",
+            inputs=((SOURCE, source),),
+            artefacts=(artefact,),
+            seconds=1.0,
+        )
+        ledger.append(record)
+
+    for number in range(3):
+        append("srpm", f"s{number}", "nova")
+        append("requires", f"r{number}", "nova", f"sha of s{number}")
+        append("build", f"b{number}", "nova", f"sha of s{number}")
+    append("build", "kept", "glance")
+    append("build", "last", "glance")
+    for place in (workspace.builds / "b1", workspace.builds / "kept"):
+        place.mkdir(parents=True)
+    forget(workspace, ledger)
+    kept = {one.key for kind in ("srpm", "requires", "build") for one in Ledger(workspace.ledger).all(kind)}
+    assert kept == {"s1", "s2", "r2", "b1", "b2", "kept", "last"}
 
 
 def test_a_unit_that_is_none_is_refused(tmp_path: Path) -> None:
