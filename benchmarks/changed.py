@@ -1,71 +1,51 @@
 #!/usr/bin/env python3
-"""Change detection on a generated superproject: ours, plain git, click's own start, GitPython, `git submodule`.
-
-usage: .venv/bin/python benchmarks/changed.py [--links N] [--sizes N,N,…] [--checkouts N] [--rounds N] [--svg FILE]
-"""
+"""Change detection on a generated superproject: ours, plain git, click's own start, GitPython, `git submodule`."""
 
 from __future__ import annotations
 
-import argparse
-import shutil
-import statistics
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from benchmarks.measure import (  # noqa: E402
-    HELLO,
-    OURS,
-    PYTHON,
-    Variant,
-    judge,
-    ratio,
-    run,
-    show,
-    show_growth,
-    take_turns,
-    tell_machine,
-)
+from benchmarks import measure  # noqa: E402
+from benchmarks.measure import HELLO, OURS, PYTHON, Variant, ratios  # noqa: E402
 from tests.kit.git import Pin, Repo, gitmodules  # noqa: E402
 
 COMMITS = 100
+FIRST = f"HEAD~{COMMITS}"
+TAGGED = 50  # every so many commits of a component
 
 
-def make_superproject(folder: Path, links: int) -> Repo:
+def make_superproject(folder: Path, links: int) -> Path:
     """A superproject with so many pins; each of its 100 commits moves some, all of them together every one."""
     repo = Repo(folder)
     paths = [f"repos/team{number % 10}/component{number:05d}" for number in range(links)]
     urls = {path: f"../{path.rpartition('/')[2]}" for path in paths}
     repo.commit({**{path: Pin(f"{1:040x}") for path in paths}, ".gitmodules": gitmodules(urls)})
-    share = max(1, links // COMMITS)
+    share = -(-links // COMMITS)
     for number in range(COMMITS):
         moved = paths[number * share : (number + 1) * share] or paths[:1]
         repo.commit({path: Pin(f"{number + 2:040x}") for path in moved})
     # GitPython reads it from the work tree.
-    run(["git", "-C", str(folder), "checkout", "--quiet", "HEAD", "--", ".gitmodules"])
-    return repo
+    repo.git("checkout", "--quiet", "HEAD", "--", ".gitmodules")
+    return repo.path
 
 
-def make_checkouts(folder: Path, count: int) -> Path:
-    """A superproject with real submodules, checked out."""
+def make_checkouts(folder: Path, count: int, commits: int, files: int) -> Path:
+    """A superproject whose submodules are checked out at their pins; each has a history, tags and files."""
     origin = Repo(folder / "origin")
-    first = origin.commit({"file": "1\n"})
-    second = origin.commit({"file": "2\n"})
+    first = origin.commit({f"src/file{number:03d}": f"{number}\n" * 40 for number in range(files)})
+    for number in range(1, commits):
+        last = origin.commit({f"src/file{number % files:03d}": f"{number}\n" * 40})
+        if number % TAGGED == 0:
+            origin.git("tag", "--annotate", f"--message={number}", f"v1.{number}", last)
     repo = Repo(folder / "super")
     paths = [f"repos/component{number:03d}" for number in range(count)]
-    repo.commit({path: Pin(first) for path in paths})
-    repo.commit(
-        {
-            **{path: Pin(second) for path in paths[:5]},
-            ".gitmodules": gitmodules(dict.fromkeys(paths, "../origin")),
-        }
-    )
-    run(["git", "-C", str(repo.path), "reset", "--hard", "--quiet"])
-    for path in paths:
-        run(["git", "-C", str(repo.path), "clone", "--quiet", "--shared", str(origin.path), path])
-    run(["git", "-C", str(repo.path), "submodule", "--quiet", "init"])
+    pins = {path: Pin(last) for path in paths}
+    repo.commit({**pins, **{path: Pin(first) for path in paths[:5]}})
+    repo.commit({**pins, ".gitmodules": gitmodules(dict.fromkeys(paths, "../origin"))})
+    measure.check_out(repo.path)
     return repo.path
 
 
@@ -74,77 +54,77 @@ def ours(place: Path, *words: str) -> tuple[str, ...]:
     return (*OURS, "-C", str(place), "changed", *words)
 
 
+def git(place: Path, *words: str) -> list[str]:
+    """git's command line on a superproject."""
+    return ["git", "-C", str(place), *words]
+
+
+def grown(folder: Path, links: int) -> list[Variant]:
+    """All pins of a superproject changed."""
+    place = make_superproject(folder / f"grown{links}", links)
+    return [
+        Variant("git diff-tree", git(place, "diff-tree", "-r", FIRST, "HEAD")),
+        Variant("ours", ours(place, FIRST, "HEAD")),
+    ]
+
+
 def main() -> None:
     """Measure and judge."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--links", type=int, default=1000)
-    parser.add_argument("--sizes", default="20,100,500,2000", help="pins of the growth curve")
-    parser.add_argument("--checkouts", type=int, default=50)
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--svg", type=Path)
+    parser = measure.make_parser(__doc__, rounds=11)
+    measure.add_number(parser, "--links", 1000, "pins of the superproject")
+    measure.add_sizes(parser, "20,100,500,2000", "pins")
+    measure.add_number(parser, "--checkouts", 50, "submodules checked out, for `git submodule status`")
+    measure.add_number(parser, "--commits", 200, f"history of each checkout, tagged every {TAGGED}")
+    measure.add_number(parser, "--files", 50, "in each checkout")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="changed."))
-    try:
-        tell_machine("git")
-        place = make_superproject(folder / "main", arguments.links).path
-        diff = ["git", "-C", str(place), "diff-tree", "-r"]
+    with measure.scratch("changed", "git") as folder:
+        place = make_superproject(folder / "main", arguments.links)
         library = f"import git; r = git.Repo({str(place)!r}); print(len(r.commit('HEAD~1').diff('HEAD')))"
-        times = take_turns(
+        times = measure.take_turns(
             [
                 Variant("click hello world", HELLO),
-                Variant("git diff-tree -r HEAD~1 HEAD", [*diff, "HEAD~1", "HEAD"]),
-                Variant("git diff-tree -r, all changed", [*diff, f"HEAD~{COMMITS}", "HEAD"]),
+                Variant("git diff-tree -r HEAD~1 HEAD", git(place, "diff-tree", "-r", "HEAD~1", "HEAD")),
+                Variant("git diff-tree -r, all changed", git(place, "diff-tree", "-r", FIRST, "HEAD")),
                 Variant("ours, HEAD~1", ours(place)),
-                Variant("ours, all changed", ours(place, f"HEAD~{COMMITS}", "HEAD")),
-                Variant("GitPython, HEAD~1", [PYTHON, "-c", library], once=True),
+                Variant("ours, all changed", ours(place, FIRST, "HEAD")),
+                Variant("GitPython, HEAD~1", [PYTHON, "-c", library], peer="import git", rounds=1),
             ],
             arguments.rounds,
         )
-        show(f"{arguments.links} pins, {COMMITS + 1} commits", times, "click hello world")
-        small = make_superproject(folder / "small", 20).path
-        few = take_turns([Variant("1000", ours(place)), Variant("20", ours(small))], arguments.rounds)
-        real = make_checkouts(folder / "real", arguments.checkouts)
-        peers = take_turns(
+        measure.show(f"{arguments.links} pins, {COMMITS + 1} commits", times, "click hello world")
+        small = make_superproject(folder / "small", 20)
+        few = measure.take_turns([Variant("many", ours(place)), Variant("20", ours(small))], arguments.rounds)
+        real = make_checkouts(folder / "real", arguments.checkouts, arguments.commits, arguments.files)
+        peers = measure.take_turns(
             [
                 Variant("ours", ours(real)),
-                Variant("git submodule status", ["git", "-C", str(real), "submodule", "status"]),
-                Variant("git status", ["git", "-C", str(real), "status", "--porcelain=v2"]),
+                Variant("git submodule status", git(real, "submodule", "status")),
+                Variant("git submodule summary", git(real, "submodule", "summary", "HEAD~1")),
+                Variant("git status", git(real, "status", "--porcelain=v2")),
+                Variant("git diff-tree -r HEAD~1 HEAD", git(real, "diff-tree", "-r", "HEAD~1", "HEAD")),
             ],
             arguments.rounds,
         )
-        show(f"{arguments.checkouts} checkouts", peers, "ours")
-        curves: dict[str, list[tuple[float, float]]] = {"git diff-tree": [], "ours": []}
-        for size in map(int, arguments.sizes.split(",")):
-            grown = make_superproject(folder / f"grown{size}", size).path
-            first = f"HEAD~{COMMITS}"
-            found = take_turns(
-                [
-                    Variant("git diff-tree", ["git", "-C", str(grown), "diff-tree", "-r", first, "HEAD"]),
-                    Variant("ours", ours(grown, first, "HEAD")),
-                ],
-                max(3, arguments.rounds // 2),
-            )
-            for name, curve in curves.items():
-                curve.append((size, statistics.median(found[name])))
-        show_growth("Change detection, all pins changed", "pins", curves, arguments.svg)
-        judge(
-            [
-                ("whole process / click hello world", ratio(times, "ours, HEAD~1", "click hello world"), 1.3),
-                (
-                    "whole process / git diff-tree",
-                    ratio(times, "ours, HEAD~1", "git diff-tree -r HEAD~1 HEAD"),
-                    10,
-                ),
-                ("all changed / one changed", ratio(times, "ours, all changed", "ours, HEAD~1"), 1.3),
-                (f"{arguments.links} pins / 20 pins", ratio(few, "1000", "20"), 1.2),
-                ("ours / GitPython's diff", ratio(times, "ours, HEAD~1", "GitPython, HEAD~1"), 1 / 70),
-                ("ours / git submodule status", ratio(peers, "ours", "git submodule status"), 1 / 7),
-            ]
+        measure.show(
+            f"{arguments.checkouts} checkouts of {arguments.commits} commits and {arguments.files} files",
+            peers,
+            "ours",
         )
-    finally:
-        shutil.rmtree(folder)
+        curves = measure.measure_growth(
+            arguments.sizes, lambda links: grown(folder, links), max(3, arguments.rounds // 2)
+        )
+        measure.show_growth("Change detection, all pins changed", "pins", curves, arguments.svg)
+    bare = "git diff-tree -r HEAD~1 HEAD"
+    measure.judge(
+        [
+            ("whole process / click hello world", ratios(times, "ours, HEAD~1", "click hello world"), 1.3),
+            ("whole process / git diff-tree", ratios(times, "ours, HEAD~1", bare), 10),
+            ("all changed / one changed", ratios(times, "ours, all changed", "ours, HEAD~1"), 1.3),
+            (f"{arguments.links} pins / 20 pins", ratios(few, "many", "20"), 1.2),
+            ("ours / GitPython's diff", ratios(times, "ours, HEAD~1", "GitPython, HEAD~1"), 1 / 70),
+            ("ours / git submodule status", ratios(peers, "ours", "git submodule status"), 1 / 7),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -1,143 +1,224 @@
 #!/usr/bin/env python3
-"""Whole releases of the sample superproject: the first, with a small change, with none; time and disk of each.
+"""Whole releases of the sample superproject: all built anew, one small change, none; time and disk of each.
 
-usage: sudo .venv/bin/python benchmarks/release.py [--testbed DIR] [--releases N] [--jobs N] [--svg FILE]
-
-Needs root, the network (the sample's sources are fetched once) and the testbed (scripts/make-testbed makes it).
+Beside them: the same source packages in bare overlays, mock for the one that changed, and change detection. Needs
+root, the network (the sample's sources are fetched once) and the testbed (scripts/make-testbed makes it). mock is
+measured where it is on PATH and works for the caller (as root: SUDO_UID names the user that it drops to).
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
 import statistics
 import sys
-import tempfile
-import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from benchmarks.measure import OURS, ROOT, Times, judge, run, show, show_growth, tell_machine  # noqa: E402
+from altai_build.config import load_config  # noqa: E402
+from altai_build.model.matter import Dependants  # noqa: E402
+from altai_build.stages.build import Workshop  # noqa: E402
+from altai_build.tools.buildroot import LocalRpm  # noqa: E402
+from altai_build.tools.chroot import ChrootBuilder  # noqa: E402
+from altai_build.tools.files import sha256_file  # noqa: E402
+from altai_build.tools.mockconfig import read_config  # noqa: E402
+from altai_build.tools.repodata import program  # noqa: E402
+from altai_build.tools.rpmfile import read_header  # noqa: E402
+from altai_build.workspace import Workspace  # noqa: E402
+from benchmarks import measure  # noqa: E402
+from benchmarks.chroot import REPOS, in_overlay, mock_ways, rebuild  # noqa: E402
+from benchmarks.measure import AUTHOR, CPUS, OURS, ROOT, TESTBED, Variant, ratios, removing, run  # noqa: E402
+from benchmarks.srpms import make_superproject  # noqa: E402
 
-_AUTHOR = {
-    f"GIT_{who}_{what}": value
-    for who in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "Bench"), ("EMAIL", "bench@example.org"))
-}
 CHANGED = "bottle"  # a small component that no other is built with
 
 
-class Bench:
-    """A copy of the sample, its releases numbered 1.0.1, 1.0.2…"""
+class Releases:
+    """A superproject with a signing key, its releases numbered 1.0.1, 1.0.2…"""
 
-    def __init__(self, folder: Path, testbed: Path, jobs: int) -> None:
-        self.sample = folder / "sample"
-        self.altai = self.sample / "altai"
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        words = [
-            str(ROOT / "scripts" / "make-sample-superproject"),
-            "--testbed",
-            str(testbed),
-            str(self.sample),
-        ]
-        run(words, environment={"PATH": path})
-        self.front = [*OURS, "-q", "-C", str(self.altai), "--builder", "chroot", "--jobs", str(jobs)]
-        run([*self.front, "keys", "init", "altai", "--no-passphrase"])
-        self.git("add", "keys")
-        self.git("commit", "--quiet", "--allow-empty", "--message=keys")
-        run([*self.front, "deps", "lock"])  # builds everything to know what it needs
-        self.git("add", "deps.lock.yaml")
-        self.git("commit", "--quiet", "--message=lock")
-        shutil.rmtree(self.altai / ".altai-build" / "builds")
+    def __init__(self, place: Path, key: str, jobs: int) -> None:
+        self.place = place
+        self.workspace = Workspace(place / ".altai-build")
+        self.front = [*OURS, "-q", "-C", str(place), "--builder", "chroot", "--jobs", str(jobs)]
         self.made = 0
+        run([*self.front, "keys", "init", key, "--no-passphrase"])
+        self.commit("keys", "mock-configs", "repos.yaml")
 
     def git(self, *words: str) -> str:
         """git in the superproject."""
-        return run(["git", "-C", str(self.altai), *words], environment=_AUTHOR).strip()
+        return run(["git", "-C", str(self.place), *words], environment=AUTHOR).strip()
 
-    def change(self) -> None:
-        """Another commit of one small component, pinned."""
-        clone = self.sample / "clone"
-        shutil.rmtree(clone, ignore_errors=True)
-        run(["git", "clone", "--quiet", str(self.sample / f"{CHANGED}.git"), str(clone)])
-        with open(clone / "README.rst", "a", encoding="utf-8") as stream:
-            stream.write(f"\nChange {self.made}.\n")
-        run(["git", "-C", str(clone), "commit", "--quiet", "--all", "--message=change"], environment=_AUTHOR)
-        run(["git", "-C", str(clone), "push", "--quiet"])
-        commit = run(["git", "-C", str(clone), "rev-parse", "HEAD"]).strip()
-        self.git("update-index", "--cacheinfo", f"160000,{commit},repos/altai/{CHANGED}")
-        self.git("commit", "--quiet", "--message=pin")
+    def commit(self, *paths: str) -> None:
+        """Commit these files."""
+        self.git("add", *paths)
+        self.git("commit", "--quiet", "--allow-empty", "--message=files")
 
-    def release(self) -> tuple[float, int]:
-        """Seconds, and bytes that the releases take more than before."""
-        before = disk(self.altai / "releases")
+    def release(self) -> None:
+        """The next release, which must be without findings."""
         self.made += 1
-        begin = time.perf_counter()
         told = run([*self.front, "release", f"1.0.{self.made}", "--json"])
-        seconds = time.perf_counter() - begin
         assert json.loads(told)["findings"] == [], told
-        return seconds, disk(self.altai / "releases") - before
+
+    def forget(self) -> None:
+        """All that is made of components; roots and downloads stay."""
+        removing(self.workspace.srpms, self.workspace.builds, self.workspace.signed)()
+
+    def disk(self) -> int:
+        """Bytes that the releases take, each file once."""
+        return int(run(["du", "--summarize", "--block-size=1", str(self.place / "releases")]).split()[0])
+
+    def variants(self) -> list[Variant]:
+        """Releases with everything built anew, and with nothing new."""
+        return [
+            Variant("release, all built anew", self.release, before=self.forget),
+            Variant("release, nothing changed", self.release),
+        ]
 
 
-def disk(folder: Path) -> int:
-    """Bytes on the disk, each file once."""
-    return int(run(["du", "--summarize", "--block-size=1", str(folder)]).split()[0]) if folder.exists() else 0
+def make_sample(folder: Path, testbed: Path, jobs: int) -> Releases:
+    """The sample, with its third-party packages locked: everything was built once to know what it needs."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    script = str(ROOT / "scripts" / "make-sample-superproject")
+    run([script, "--testbed", str(testbed), str(folder)], environment={"PATH": path})
+    releases = Releases(folder / "altai", "altai", jobs)
+    run([*releases.front, "deps", "lock"])
+    releases.commit("deps.lock.yaml")
+    return releases
+
+
+def make_generated(folder: Path, components: int, testbed: Path, jobs: int) -> Releases:
+    """So many tiny components that need nothing of each other."""
+    place = make_superproject(folder, components, 20)
+    shutil.copytree(testbed / "mock-configs", place / "mock-configs")
+    (place / "repos.yaml").write_text(REPOS)
+    return Releases(place, "k", jobs)
+
+
+def change(releases: Releases) -> None:
+    """Another commit of one small component, pinned."""
+    remote, clone = releases.place.with_name(f"{CHANGED}.git"), releases.place.with_name("clone")
+    removing(clone)()
+    run(["git", "clone", "--quiet", str(remote), str(clone)])
+    with open(clone / "README.rst", "a", encoding="utf-8") as stream:
+        stream.write(f"\nChange {releases.made}.\n")
+    git = ["git", "-C", str(clone)]
+    run([*git, "commit", "--quiet", "--all", "--message=change"], environment=AUTHOR)
+    run([*git, "push", "--quiet"])
+    commit = run([*git, "rev-parse", "HEAD"]).strip()
+    releases.git("update-index", "--cacheinfo", f"160000,{commit},repos/altai/{CHANGED}")
+    releases.git("commit", "--quiet", "--message=pin")
+
+
+def build_bare(releases: Releases, jobs: int, rows: Sequence[dict[str, object]]) -> Callable[[], None]:
+    """The builds of a release in bare overlays, over the very roots that ours are built in."""
+    config = load_config(releases.place / "repos.yaml")
+    (target,) = config.targets.values()
+    read = read_config(target.mock_config, search=config.mock_config_places)
+    workshop = Workshop.open(target, read, "chroot", releases.workspace, Dependants.REBUILD)
+    assert isinstance(workshop.builder, ChrootBuilder)
+    roots, macros = workshop.builder.roots, [*read.macros, *target.build_macros]
+    paths = [Path(str(one)) for row in rows for one in row["rpms"]]  # type: ignore[attr-defined]
+    local = [LocalRpm(path=path, header=read_header(path), sha256=sha256_file(path)) for path in paths]
+    builds = []
+    for row in rows:
+        srpm = Path(str(row["srpm"]))
+        kept = releases.place.with_name("srpms") / srpm.name  # `forget` removes the workspace's
+        kept.parent.mkdir(exist_ok=True)
+        shutil.copyfile(srpm, kept)
+        needs = [str(one) for one in read_header(srpm).requires if not one.name.startswith("rpmlib(")]
+        buildroot = workshop.resolver.resolve(needs, local)
+        layer = roots.layer(buildroot)
+        builds.append((kept, [*([layer] if layer else []), roots.base(buildroot)]))
+
+    def start() -> None:
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(lambda one: in_overlay(one[1], one[0], rebuild(macros)), builds))
+
+    return start
+
+
+def judge_sample(
+    releases: Releases, folder: Path, testbed: Path, jobs: int, rounds: int
+) -> list[measure.Target]:
+    """The releases of the sample beside the limits and the peers."""
+    rows = [row for row in json.loads(run([*releases.front, "build", "--json"])) if row["rpms"]]
+    (small,) = (Path(row["srpm"]) for row in rows if row["component"] == CHANGED)
+    bare = build_bare(releases, jobs, rows)
+    kept = releases.place.with_name("srpms") / small.name
+    anew, nothing = releases.variants()
+    times = measure.take_turns(
+        [
+            Variant("changed", [*releases.front, "changed"]),
+            Variant(f"bare overlays, {jobs} at once", bare),
+            anew,
+            Variant("release, one changed", releases.release, before=lambda: change(releases)),
+            nothing,
+            *mock_ways(folder / "mock", testbed, kept),
+        ],
+        rounds,
+    )
+    measure.show(f"Releases of the sample, {len(rows)} components built", times, "changed")
+    one, none, overlays = "release, one changed", nothing.name, f"bare overlays, {jobs} at once"
+    return [
+        ("all built anew / bare overlays", ratios(times, anew.name, overlays), 1.3),
+        (
+            f"one changed / {CHANGED} by mock, overlay plugin",
+            ratios(times, one, "mock, overlay plugin"),
+            1 / 2.5,
+        ),
+        (
+            f"one changed / {CHANGED} by mock, its defaults",
+            ratios(times, one, "mock, its defaults (root cache)"),
+            1 / 15,
+        ),
+        ("nothing changed / all built anew", ratios(times, none, anew.name), 0.2),
+        ("nothing changed / change detection", ratios(times, none, "changed"), 3),
+    ]
+
+
+def show_by_releases(releases: Releases, count: int, svg: Path | None) -> None:
+    """One component changed, and then nothing, again and again; what each release takes of the disk."""
+    curves: dict[str, list[tuple[float, float]]] = {"one changed": [], "nothing changed": []}
+    bytes_taken: dict[str, list[int]] = {name: [] for name in curves}
+    begin = releases.made
+    while releases.made < begin + count:
+        for name, before in (("one changed", lambda: change(releases)), ("nothing changed", None)):
+            taken = releases.disk()
+            seconds = Variant(name, releases.release, before=before).seconds()
+            curves[name].append((releases.made, seconds))
+            bytes_taken[name].append(releases.disk() - taken)
+    print("\n| release | disk, median |\n|---|---:|")
+    for name, found in bytes_taken.items():
+        print(f"| {name} | {statistics.median(found) / 1e6:.2f} MB |")
+    measure.show_growth("A release, by how many there are", "releases", curves, svg)
 
 
 def main() -> None:
     """Measure and judge."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--testbed", type=Path, default=Path("/var/cache/altai-build/testbed"))
-    parser.add_argument("--releases", type=int, default=8, help="of the growth curve")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--svg", type=Path)
+    parser = measure.make_parser(__doc__, rounds=3)
+    measure.add_number(parser, "--releases", 8, "more, of one growth curve")
+    measure.add_sizes(parser, "5,10,20", "generated components, of the other")
+    parser.add_argument("--svg-components", type=Path, metavar="FILE", help="draw the other there")
+    measure.add_number(parser, "--jobs", CPUS, "at once")
+    parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="release.", dir="/tmp"))
-    folder.chmod(0o755)
-    try:
-        tell_machine("git", "rpmbuild", "createrepo_c", "gpg")
-        bench = Bench(folder, arguments.testbed, arguments.jobs)
-        times: Times = {
-            name: []
-            for name in ("changed", "release, all new", "release, one changed", "release, nothing changed")
-        }
-        sizes: dict[str, list[int]] = {name: [] for name in times}
-        curves: dict[str, list[tuple[float, float]]] = {"nothing changed": [], "one changed": []}
-        for number in range(arguments.releases):
-            begin = time.perf_counter()
-            run([*bench.front, "changed"])
-            times["changed"].append(time.perf_counter() - begin)
-            if number == 0:
-                seconds, size = bench.release()
-                times["release, all new"].append(seconds)
-                sizes["release, all new"].append(size)
-                continue
-            bench.change()
-            for name in ("release, one changed", "release, nothing changed"):
-                seconds, size = bench.release()
-                times[name].append(seconds)
-                sizes[name].append(size)
-                curves[name.partition(", ")[2]].append((bench.made, seconds))
-        show("Releases of the sample", times, "changed")
-        print("\n| release | disk, median |\n|---|---:|")
-        for name, found in sizes.items():
-            if found:
-                print(f"| {name} | {statistics.median(found) / 1e6:.2f} MB |")
-        show_growth("A release, by how many there are", "releases", curves, arguments.svg)
-        nothing = statistics.median(times["release, nothing changed"])
-        judge(
-            [
-                ("nothing changed / all new", nothing / times["release, all new"][0], 0.2),
-                ("nothing changed / change detection", nothing / statistics.median(times["changed"]), 3),
-            ]
-        )
-    finally:
-        shutil.rmtree(folder)
+    testbed, jobs = arguments.testbed, arguments.jobs
+    with measure.scratch("release", "git", "rpmbuild", program(), "gpg", "mock") as folder:
+        releases = make_sample(folder / "sample", testbed, jobs)
+        targets = judge_sample(releases, folder, testbed, jobs, arguments.rounds)
+        show_by_releases(releases, arguments.releases, arguments.svg)
+
+        def generated(components: int) -> list[Variant]:
+            return make_generated(folder / f"of{components}", components, testbed, jobs).variants()
+
+        curves = measure.measure_growth(arguments.sizes, generated, arguments.rounds)
+        title = "A release, by its components"
+        measure.show_growth(title, "components", curves, arguments.svg_components)
+    measure.judge(targets)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,11 @@
 #!/usr/bin/env python3
-"""Repositories: metadata from nothing and with nothing changed, links, hashes; ours against the programs.
-
-usage: .venv/bin/python benchmarks/repositories.py [--packages N] [--files N] [--sizes N,N,…] [--rounds N] [--svg FILE]
-"""
+"""Repositories: metadata from nothing and with nothing changed, links, hashes; ours against the programs."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
-import statistics
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,11 +14,19 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 from altai_build.model.release import Compat  # noqa: E402
 from altai_build.tools.files import link_or_copy, sha256_file  # noqa: E402
 from altai_build.tools.repodata import program, write_repodata  # noqa: E402
-from benchmarks.measure import Variant, judge, ratio, run, show, show_growth, take_turns, tell_machine  # noqa: E402
+from benchmarks import measure  # noqa: E402
+from benchmarks.measure import PYTHON, Variant, ratios, removing, run  # noqa: E402
 
 EPOCH = 1_700_000_000
 _SUBPACKAGE = (
     "%package -n {name}\nSummary: x\n%description -n {name}\nx\n%files -n {name}\n/usr/share/p/{name}\n"
+)
+# Our whole process: what a release does for one repository, with Python's start.
+_IMPORTS = "import sys\nfrom pathlib import Path\nfrom altai_build.tools.repodata import write_repodata\n"
+_IMPORTS += "from altai_build.model.release import Compat\n"
+_WRITE = _IMPORTS + (
+    "folder, *other = map(Path, sys.argv[1:])\n"
+    f"write_repodata(folder, epoch={EPOCH}, compat=Compat.EL6, reuse_from=other[0] if other else None)\n"
 )
 
 
@@ -50,72 +52,75 @@ def make_packages(folder: Path, count: int) -> None:
     spec.unlink()
 
 
-def lay_out(source: Path, destination: Path) -> None:
+def lay_out(source: Path, destination: Path) -> Path:
     """What composing does with every package."""
     destination.mkdir()
     for entry in os.scandir(source):
         link_or_copy(Path(entry.path), destination / entry.name)
+    return destination
 
 
-def removing(*places: Path) -> Callable[[], None]:
-    """Remove trees before a measurement."""
-
-    def remove() -> None:
-        for place in places:
-            shutil.rmtree(place, ignore_errors=True)
-
-    return remove
-
-
-def metadata(folder: Path, packages: Path, rounds: int) -> list[tuple[str, float, float]]:
-    """From nothing, and with nothing changed."""
-    scratch, done, again = folder / "scratch", folder / "done", folder / "again"
-    for place in (scratch, done, again):
-        lay_out(packages, place)
-    write_repodata(done, epoch=EPOCH, compat=Compat.EL6)
-    bare = [program(), "--quiet", "--no-database", "--workers", str(os.cpu_count() or 1), "--compatibility"]
-    updated = folder / "updated"
-    lay_out(packages, updated)
+def metadata(folder: Path, packages: Path) -> list[Variant]:
+    """From nothing, and with nothing changed; ours as whole processes, and as a release does it."""
+    scratch, updated, done, again = (
+        lay_out(packages, folder / f"{packages.name}-{name}")
+        for name in ("scratch", "updated", "done", "again")
+    )
+    bare = [program(), "--quiet", "--no-database", "--workers", str(measure.CPUS), "--compatibility"]
     run([*bare, str(updated)])
-    times = take_turns(
+    write_repodata(done, epoch=EPOCH, compat=Compat.EL6)
+    fresh, linked = removing(scratch / "repodata"), removing(again / "repodata")
+
+    def write(folder: Path, other: Path | None = None) -> Callable[[], object]:
+        return lambda: write_repodata(folder, epoch=EPOCH, compat=Compat.EL6, reuse_from=other)
+
+    return [
+        Variant("createrepo_c --no-database", [*bare, str(scratch)], before=fresh),
+        Variant("ours", [PYTHON, "-c", _WRITE, str(scratch)], before=fresh),
+        Variant("createrepo_c --update, no change", [*bare, "--update", "--skip-stat", str(updated)]),
+        Variant("ours, no change", [PYTHON, "-c", _WRITE, str(again), str(done)], before=linked),
+        Variant("ours, in a run that goes on", write(scratch), before=fresh),
+        Variant("ours, no change, in a run that goes on", write(again, done), before=linked),
+    ]
+
+
+def judge_metadata(folder: Path, count: int, rounds: int) -> list[measure.Target]:
+    """The metadata of one repository, with what it is made of."""
+    packages = folder / "main"
+    make_packages(packages, count)
+    files = sorted(map(str, packages.iterdir()))
+    times = measure.take_turns(
         [
-            Variant(
-                "createrepo_c --no-database", [*bare, str(scratch)], before=removing(scratch / "repodata")
-            ),
-            Variant("createrepo_c --update, no change", [*bare, "--update", "--skip-stat", str(updated)]),
-            Variant(
-                "ours, from nothing",
-                lambda: write_repodata(scratch, epoch=EPOCH, compat=Compat.EL6),
-                before=removing(scratch / "repodata"),
-            ),
-            Variant(
-                "ours, no change",
-                lambda: write_repodata(again, epoch=EPOCH, compat=Compat.EL6, reuse_from=done),
-                before=removing(again / "repodata"),
-            ),
+            Variant("sha256sum of every package", ["sha256sum", *files]),
+            Variant("our imports alone", [PYTHON, "-c", _IMPORTS]),
+            *metadata(folder, packages),
         ],
         rounds,
     )
-    base = "createrepo_c --no-database"
-    show(f"Metadata of {len(os.listdir(packages))} packages", times, base)
+    base, added = "createrepo_c --no-database", "createrepo_c and our imports, added up"
+    times[added] = [one + other for one, other in zip(times[base], times["our imports alone"])]
+    measure.show(f"Metadata of {count} packages", times, base)
+    update, going = "createrepo_c --update, no change", "in a run that goes on"
     return [
-        ("metadata from nothing / createrepo_c", ratio(times, "ours, from nothing", base), 1.1),
+        ("metadata, whole process / createrepo_c and our imports", ratios(times, "ours", added), 1.1),
+        (f"metadata, {going} / createrepo_c", ratios(times, f"ours, {going}", base), 1.1),
+        ("no change, whole process / createrepo_c --update", ratios(times, "ours, no change", update), 0.4),
         (
-            "metadata, no change / createrepo_c --update",
-            ratio(times, "ours, no change", "createrepo_c --update, no change"),
+            f"no change, {going} / createrepo_c --update",
+            ratios(times, f"ours, no change, {going}", update),
             0.4,
         ),
     ]
 
 
-def links(folder: Path, count: int, rounds: int) -> list[tuple[str, float, float]]:
-    """A repository's folder of so many files."""
+def judge_links(folder: Path, count: int, rounds: int) -> list[measure.Target]:
+    """A repository's folder of so many files of one byte."""
     source, target = folder / "files", folder / "links"
     source.mkdir()
     for number in range(count):
         (source / f"{number:06d}.rpm").write_bytes(b"x")
     before = removing(target)
-    times = take_turns(
+    times = measure.take_turns(
         [
             Variant("cp -al", ["cp", "-al", str(source), str(target)], before=before),
             Variant("cp -a", ["cp", "-a", str(source), str(target)], before=before),
@@ -123,72 +128,55 @@ def links(folder: Path, count: int, rounds: int) -> list[tuple[str, float, float
         ],
         rounds,
     )
-    show(f"{count} files laid out", times, "cp -al")
+    measure.show(f"{count} files laid out", times, "cp -al")
     return [
-        ("layout / cp -al", ratio(times, "ours", "cp -al"), 1.1),
-        ("layout / cp -a", ratio(times, "ours", "cp -a"), 0.05),
+        ("layout / cp -al", ratios(times, "ours", "cp -al"), 1.1),
+        ("layout / cp -a", ratios(times, "ours", "cp -a"), 0.05),
     ]
 
 
-def hashes(folder: Path, megabytes: int, rounds: int) -> list[tuple[str, float, float]]:
+def judge_hashes(folder: Path, megabytes: int, rounds: int) -> list[measure.Target]:
     """The SHA-256 of one large file."""
     large = folder / "large"
     large.write_bytes(os.urandom(1 << 20) * megabytes)
-    times = take_turns(
+    times = measure.take_turns(
         [
-            Variant("openssl dgst -sha256", ["openssl", "dgst", "-sha256", str(large)]),
-            Variant("sha256sum", ["sha256sum", str(large)]),
-            Variant("ours", lambda: sha256_file(large)),
+            Variant("cat", ["sh", "-c", 'cat "$1" >/dev/null', "sh", str(large)]),
+            Variant("openssl dgst -sha256", ["openssl", "dgst", "-sha256", str(large)], peer="openssl"),
+            Variant("coreutils sha256sum", ["sha256sum", str(large)]),
+            Variant("ours, without Python's start", lambda: sha256_file(large)),
         ],
         rounds,
     )
-    show(f"SHA-256 of {megabytes} MiB", times, "openssl dgst -sha256")
-    return [("hashing / openssl", ratio(times, "ours", "openssl dgst -sha256"), 1.2)]
+    measure.show(f"SHA-256 of {megabytes} MiB", times, "coreutils sha256sum")
+    ours = "ours, without Python's start"
+    return [
+        ("hashing / openssl", ratios(times, ours, "openssl dgst -sha256"), 1.2),
+        ("hashing / coreutils", ratios(times, ours, "coreutils sha256sum"), 1 / 3),
+    ]
 
 
 def main() -> None:
     """Measure and judge."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--packages", type=int, default=1000)
-    parser.add_argument("--files", type=int, default=10_000)
-    parser.add_argument("--sizes", default="50,200,800", help="packages of the growth curve")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--svg", type=Path)
+    parser = measure.make_parser(__doc__, rounds=5)
+    measure.add_number(parser, "--packages", 2000, "of the repository")
+    measure.add_sizes(parser, "50,200,800", "packages")
+    measure.add_number(parser, "--files", 10_000, "to be linked")
+    measure.add_number(parser, "--megabytes", 256, "to be hashed")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="repositories."))
-    try:
-        tell_machine(program(), "openssl", "sha256sum")
-        make_packages(folder / "main", arguments.packages)
-        targets = metadata(folder, folder / "main", arguments.rounds)
-        targets += links(folder, arguments.files, arguments.rounds)
-        targets += hashes(folder, 128, arguments.rounds)
-        curves: dict[str, list[tuple[float, float]]] = {"from nothing": [], "no change": []}
-        for size in map(int, arguments.sizes.split(",")):
-            source, first, second = (folder / f"{size}{kind}" for kind in ("packages", "first", "second"))
-            make_packages(source, size)
-            lay_out(source, first)
-            lay_out(source, second)
-            found = take_turns(
-                [
-                    Variant(
-                        "from nothing",
-                        lambda: write_repodata(first, epoch=EPOCH, compat=Compat.EL6),  # noqa: B023 - called here
-                    ),
-                    Variant(
-                        "no change",
-                        lambda: write_repodata(second, epoch=EPOCH, compat=Compat.EL6, reuse_from=first),  # noqa: B023
-                    ),
-                ],
-                3,
-            )
-            for name, curve in curves.items():
-                curve.append((size, statistics.median(found[name])))
-        show_growth("Repository metadata", "packages", curves, arguments.svg)
-        judge(targets)
-    finally:
-        shutil.rmtree(folder)
+    with measure.scratch("repositories", program(), "openssl", "sha256sum") as folder:
+        targets = judge_metadata(folder, arguments.packages, arguments.rounds)
+        targets += judge_links(folder, arguments.files, arguments.rounds)
+        targets += judge_hashes(folder, arguments.megabytes, arguments.rounds)
+
+        def grown(count: int) -> list[Variant]:
+            packages = folder / f"{count}"
+            make_packages(packages, count)
+            return metadata(folder, packages)
+
+        curves = measure.measure_growth(arguments.sizes, grown, max(3, arguments.rounds // 2))
+        measure.show_growth("Repository metadata", "packages", curves, arguments.svg)
+    measure.judge(targets)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,23 @@
-"""Resolution on a generated repository of 20,000 packages: the question of `deps lock`, bare libsolv and dnf in turn.
-
-usage: .venv/bin/python benchmarks/resolve.py [--packages N] [--rounds N] [--keep DIR]
+"""Resolution on a generated repository: the question of `deps lock`, bare libsolv and dnf in turn.
 
 Every variant is a process of its own and answers the same question: what does one package of ours need of a base
-repository of 1,000 packages and a mirror of N? Variants take turns inside each round; a ratio is the median of the
-ratios inside the rounds. Nothing here fails for being slow: read the table.
+repository of 1,000 packages and a mirror of so many? The rows `work alone` are without Python's start and imports.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import shutil
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from benchmarks import measure  # noqa: E402
+from benchmarks.measure import PYTHON, Variant, ratios, removing  # noqa: E402
+
 BASE_PACKAGES = 1000
 WANTED = 60  # requirements of our package
 EPOCH = 1_700_000_000
@@ -116,7 +111,6 @@ def answer_ours(folder: Path) -> int:
     from altai_build.tools.closure import Offer
     from altai_build.tools.rpmfile import read_header
 
-    begin = time.perf_counter()
     key = Key(name="none", file=folder / "none", signs=False)
     upstreams = [
         Upstream("base/os", (folder / "base").as_uri(), None, key, None, ()),
@@ -127,7 +121,6 @@ def answer_ours(folder: Path) -> int:
     (path,) = (folder / "ours").glob("*.rpm")
     ours = LocalRpm(path=path, header=read_header(path), sha256="0" * 64)
     closure, _ = close_over([ours], upstreams, metadata, arch="x86_64", cache=cache / "solv")
-    _tell_time(begin)
     return len(closure.members)
 
 
@@ -135,7 +128,6 @@ def answer_libsolv(folder: Path) -> int:
     """What libsolv alone needs from its own cache: the limit."""
     import solv
 
-    begin = time.perf_counter()
     pool = solv.Pool()
     pool.setdisttype(solv.Pool.DISTTYPE_RPM)
     pool.setarch("x86_64")
@@ -165,18 +157,11 @@ def answer_libsolv(folder: Path) -> int:
     solver = pool.Solver()
     assert not solver.solve(jobs)
     chosen = solver.transaction().newsolvables()
-    _tell_time(begin)
     return sum(one.repo.name == "mirror" for one in chosen)
-
-
-def _tell_time(begin: float) -> None:
-    """The seconds that the work itself took, without Python's start and imports, for the measuring process."""
-    print(f"inside {time.perf_counter() - begin}", file=sys.stderr)
 
 
 def make_question(folder: Path, wanted: Sequence[str]) -> None:
     """Our package, as an RPM for us and as words for the others."""
-    sys.path.insert(0, str(ROOT))
     from tests.kit.repositories import Package, build_packages
 
     build_packages(folder / "ours", [Package("our", requires=wanted)])
@@ -199,90 +184,63 @@ def dnf_command(folder: Path, wanted: Sequence[str]) -> list[str]:
 # ---- measuring ---------------------------------------------------------------------------------------------------
 
 
-def seconds(argv: Sequence[str]) -> tuple[float, float]:
-    """How long a process takes, and what of it was work (0 where it does not say).
-
-    Its exit status is the caller's business: dnf --assumeno ends with 1.
-    """
-    begin = time.perf_counter()
-    done = subprocess.run(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""},
-        check=False,
-    )
-    whole = time.perf_counter() - begin
-    told = [line.split() for line in done.stderr.decode().splitlines() if line.startswith("inside ")]
-    return whole, float(told[0][1]) if told else 0.0
+def make(folder: Path, count: int) -> list[str]:
+    """Repositories and question, and see that we find what libsolv finds; returns what is wanted."""
+    wanted = make_repositories(folder, count)
+    make_question(folder, wanted)
+    ours, bare = answer_ours(folder), answer_libsolv(folder)
+    print(f"{count} packages, {WANTED} requirements; answers: ours {ours} packages, libsolv {bare}")
+    return wanted
 
 
-def measure(folder: Path, wanted: Sequence[str], rounds: int) -> None:
-    """Take turns, then print medians and ratios."""
-    me = [sys.executable, __file__, "--folder", str(folder), "--answer"]
+def variants(folder: Path, wanted: Sequence[str]) -> list[Variant]:
+    """All who answer, as processes."""
+    me = [PYTHON, __file__, "--folder", str(folder), "--answer"]
     dnf = dnf_command(folder, wanted)
-    variants: dict[str, tuple[list[str], tuple[str, ...]]] = {
-        "libsolv alone, its own cache": ([*me, "libsolv"], ()),
-        "ours, warm": ([*me, "ours"], ()),
-        "dnf -C, warm": (dnf, ()),
-        "ours, cold": ([*me, "ours"], ("cache",)),
-        "dnf, cold": ([one for one in dnf if one != "--cacheonly"], ("dnf",)),
-    }
-    if shutil.which("dnf") is None:
-        variants = {name: one for name, one in variants.items() if "dnf" not in name}
-        print("dnf is not installed: it is left out")
-    times: dict[str, list[float]] = {name: [] for name in variants}
-    works: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(rounds):
-        for name, (argv, forgotten) in variants.items():
-            for place in forgotten:
-                shutil.rmtree(folder / place, ignore_errors=True)
-            whole, work = seconds(argv)
-            times[name].append(whole)
-            works[name].append(work)
-    print(f"{'variant':32}{'median':>10}{'min':>10}{'max':>10}{'ratio to the first':>22}{'work alone':>12}")
-    first = times["libsolv alone, its own cache"]
-    for name, found in times.items():
-        ratio = statistics.median(one / base for one, base in zip(found, first))
-        print(
-            f"{name:32}{statistics.median(found) * 1000:8.0f}ms{min(found) * 1000:8.0f}ms"
-            f"{max(found) * 1000:8.0f}ms{ratio:22.2f}"
-            + (f"{statistics.median(works[name]) * 1000:10.0f}ms" if any(works[name]) else "")
-        )
-    for ours, peer in (("ours, warm", "dnf -C, warm"), ("ours, cold", "dnf, cold")):
-        if peer in times:
-            ratio = statistics.median(one / other for one, other in zip(times[ours], times[peer]))
-            print(f"{ours} to {peer}: {ratio:.2f}")
+    cold = [one for one in dnf if one != "--cacheonly"]
+    return [
+        Variant("libsolv, its own cache", [*me, "libsolv"]),
+        Variant("ours", [*me, "ours"]),
+        Variant("ours, cold", [*me, "ours"], before=removing(folder / "cache")),
+        # An answer that is only assumed is 1.
+        Variant("dnf, cold", cold, before=removing(folder / "dnf"), peer="dnf", status=1),
+        Variant("dnf -C", dnf, peer="dnf", status=1),
+    ]
 
 
 def main() -> None:
     """Make the repositories, ask once to see that all agree, then measure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--packages", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="make it there, and leave it")
+    parser = measure.make_parser(__doc__, rounds=7)
+    measure.add_number(parser, "--packages", 20_000, "of the mirror")
+    measure.add_sizes(parser, "1000,4000,16000", "packages")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--answer", choices=["ours", "libsolv"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.answer:
-        answer = {"ours": answer_ours, "libsolv": answer_libsolv}[arguments.answer](arguments.folder)
-        print(answer)
+        print({"ours": answer_ours, "libsolv": answer_libsolv}[arguments.answer](arguments.folder))
         return
-    folder = arguments.keep or Path(tempfile.mkdtemp(prefix="resolve."))
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        wanted = make_repositories(folder, arguments.packages)
-        make_question(folder, wanted)
-        print(f"{arguments.packages} packages, {WANTED} requirements")
-        print(f"answers: ours {answer_ours(folder)} packages, libsolv {answer_libsolv(folder)}")
-        seconds([one for one in dnf_command(folder, wanted) if one != "--cacheonly"])
-        measure(folder, wanted, arguments.rounds)
-    finally:
-        if arguments.keep is None:
-            shutil.rmtree(folder)
+    with measure.scratch("resolve", "dnf") as folder:
+        wanted = make(folder / "main", arguments.packages)
+        alone = [
+            Variant("libsolv, work alone", lambda: answer_libsolv(folder / "main")),
+            Variant("ours, work alone", lambda: answer_ours(folder / "main")),
+        ]
+        times = measure.take_turns([*variants(folder / "main", wanted), *alone], arguments.rounds)
+        base = "libsolv, its own cache"
+        measure.show(f"{arguments.packages} packages", times, base)
+
+        def grown(count: int) -> list[Variant]:
+            return variants(folder / f"{count}", make(folder / f"{count}", count))
+
+        curves = measure.measure_growth(arguments.sizes, grown, max(3, arguments.rounds // 2))
+        measure.show_growth("Resolution", "packages", curves, arguments.svg)
+    measure.judge(
+        [
+            ("warm / libsolv from its own cache", ratios(times, "ours", base), 2),
+            ("warm / dnf -C", ratios(times, "ours", "dnf -C"), 0.7),
+            ("cold / dnf, cold", ratios(times, "ours, cold", "dnf, cold"), 0.4),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -1,52 +1,78 @@
 #!/usr/bin/env python3
-"""Source packages of many components: ours against bare `git archive` and `rpmbuild -bs`, one after another.
+"""Source packages: ours against bare `git archive` and `rpmbuild -bs`, ayer-rpm, and for one component tito.
 
-usage: .venv/bin/python benchmarks/srpms.py [--components N] [--kilobytes N] [--sizes N,N,…] [--rounds N] [--svg FILE]
-       .venv/bin/python benchmarks/srpms.py --superproject DIR --config FILE      (a real one instead)
+Of a generated superproject, or with --superproject of a real one whose submodules are checked out. All read the same
+local repositories, and make the packages of the same components.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import os
 import random
-import shutil
-import statistics
-import subprocess
 import sys
-import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from benchmarks.measure import (  # noqa: E402
-    OURS,
-    Times,
-    Variant,
-    judge,
-    ratio,
-    run,
-    show,
-    show_growth,
-    take_turns,
-    tell_machine,
-)
+from benchmarks import measure  # noqa: E402
+from benchmarks.measure import AUTHOR, OURS, Variant, ratios, removing, run  # noqa: E402
 from tests.kit.superprojects import World, make_files  # noqa: E402
 
-# What the tool spares: no stamp, no checks, no sandbox, no key. Everything in one folder, like a person would do it.
+# What the tool spares: no stamp, no checks, no sandbox, no key. $1: a folder, $2: the list, $3: how many at once.
 BARE = """\
 set -euo pipefail
-while read -r -u 9 store commit spec prefix archive; do
-    rm -rf "$1"; mkdir -p "$1/SOURCES" "$1/SPECS"
-    git -C "$store" archive --format=tar.gz --prefix="$prefix/" -o "$1/SOURCES/$archive" "$commit"
-    git -C "$store" cat-file blob "$commit:$spec" >"$1/SPECS/$spec"
-    rpmbuild -bs --nodeps --define "_topdir $1" "$1/SPECS/$spec" >/dev/null 2>&1
+make() {
+    rm -rf "$top"; mkdir -p "$top/SOURCES" "$top/SPECS"
+    git -C "$store" archive --format=tar.gz --prefix="$prefix/" -o "$top/SOURCES/$archive" "$commit"
+    git -C "$store" cat-file blob "$commit:$spec" >"$top/SPECS/${spec##*/}"
+    for file in $more; do git -C "$store" cat-file blob "$commit:$file" >"$top/SOURCES/${file##*/}"; done
+    rpmbuild -bs --nodeps --define "_topdir $top" "$top/SPECS/${spec##*/}" >/dev/null 2>&1
+}
+running=0
+while IFS='|' read -r -u 9 store commit spec prefix archive more; do
+    top=$1/$prefix
+    if (($3 == 1)); then make; continue; fi
+    if ((running == $3)); then wait -n; running=$((running - 1)); fi
+    make & running=$((running + 1))
+done 9<"$2"
+while ((running > 0)); do wait -n; running=$((running - 1)); done
+"""
+AYER = """\
+set -euo pipefail
+while IFS='|' read -r -u 9 store commit rest; do
+    (cd "$store" && ayer-rpm --treeish "$commit" --builddir "$1" >/dev/null)
 done 9<"$2"
 """
 
 
+@dataclass(frozen=True)
+class Component:
+    """What the bare commands need to know of a component, as the tool found it out."""
+
+    name: str
+    store: Path  # its git repository
+    commit: str
+    spec: str
+    prefix: str
+    archive: str
+    more: tuple[str, ...]  # other sources in the tree
+    size: int  # of the source package
+
+    @property
+    def row(self) -> str:
+        """A line of the list that the scripts read."""
+        return (
+            "|".join(
+                [str(self.store), self.commit, self.spec, self.prefix, self.archive, " ".join(self.more)]
+            )
+            + "\n"
+        )
+
+
 def make_superproject(folder: Path, components: int, kilobytes: int) -> Path:
-    """Components of so many kilobytes of text, which compresses about as source code does."""
+    """Components of so many kilobytes of text, which compresses about as source code does, checked out."""
     world = World(folder)
     chance = random.Random(1)
     words = ["".join(chance.choices("abcdefghijklmnop_", k=chance.randint(2, 9))) for _ in range(2000)]
@@ -57,115 +83,186 @@ def make_superproject(folder: Path, components: int, kilobytes: int) -> Path:
             files[f"src/file{part}.py"] = " ".join(chance.choices(words, k=3300)) + "\n"
         world.component(f"repos/{name}", files)
     world.pin()
+    measure.check_out(world.super.path)
     return world.super.path
 
 
-def list_bare(place: Path, options: list[str], folder: Path) -> Path:
-    """What the bare commands need to know of each component, as our plan tells it."""
-    answer = run([*OURS, "-C", str(place), *options, "--workspace", str(folder / "list"), "srpm", "--json"])
-    lines = []
-    for row in json.loads(answer):
-        if row["srpm"] is None or row["component"] == "altai-release":
-            continue
-        listed = run(["rpm", "-qp", "--nosignature", "--qf", "[%{SOURCE}\n]%{NAME}-%{VERSION}", row["srpm"]])
-        *sources, prefix = listed.splitlines()
-        archive = next(one for one in sources if ".tar" in one)
-        spec = run(["rpm", "-qpl", "--nosignature", row["srpm"]]).split()
-        stores = [p for p in _stores(place) if _has(p, row["commit"])]
-        name = next(one for one in spec if one.endswith(".spec"))
-        lines.append(f"{stores[0]} {row['commit']} {name} {prefix} {archive}\n")
-    path = folder / "bare.list"
-    path.write_text("".join(lines))
-    return path
+class Bench:
+    """A superproject, the components that can be made by hand too, and workspaces of ours."""
+
+    def __init__(self, folder: Path, place: Path, options: list[str]) -> None:
+        self.folder = folder
+        self.place = place
+        self.options = options
+        self.workspace = folder / "workspace"  # forgotten before each measurement
+        self.kept = folder / "kept"
+        self.components = self._find()
+        self.list = self._list("all", self.components)
+
+    def ours(self, jobs: int, *words: str, kept: bool = False) -> list[str]:
+        """Our command line."""
+        space = self.kept if kept else self.workspace
+        front = [*OURS, "-q", "-C", str(self.place), *self.options, "--workspace", str(space)]
+        return [*front, "--jobs", str(jobs), "srpm", *words]
+
+    def made(self, name: str, jobs: int, components: list[Component]) -> Variant:
+        """A variant: ours makes these, from nothing."""
+        return Variant(
+            name, self.ours(jobs, *(one.name for one in components)), before=removing(self.workspace)
+        )
+
+    def bare(self, name: str, components: list[Component], at_once: int = 1) -> Variant:
+        """A variant: the same by hand."""
+        words = [str(self.folder / "bare"), str(self._list(name, components)), str(at_once)]
+        return Variant(name, ["bash", "-c", BARE, "bare", *words])
+
+    def ayer(self, name: str, components: list[Component]) -> Variant:
+        """A variant: ayer-rpm for each."""
+        top = self.folder / "ayer"
+        words = ["bash", "-c", AYER, "ayer", str(top), str(self._list(name, components))]
+        return Variant(name, words, before=removing(top), peer="ayer-rpm")
+
+    def tito(self, component: Component) -> Variant:
+        """A variant: tito in a clone that was made ready for it, which is not measured."""
+        clone, out = self.folder / "tito", self.folder / "tito-out"
+
+        def prepare() -> None:
+            if not (clone / ".tito").exists():
+                run(["git", "clone", "--quiet", "--no-checkout", str(component.store), str(clone)])
+                run(["git", "-C", str(clone), "checkout", "--quiet", "-B", "bench", component.commit])
+                run(["tito", "init"], cwd=clone, environment=AUTHOR)
+            removing(out)()
+
+        words = ["tito", "build", "--srpm", "--test", "--output", str(out)]
+        return Variant("tito build --srpm", words, before=prepare, cwd=clone, peer="tito")
+
+    def _find(self) -> list[Component]:
+        """Ask the tool, which thereby fills the workspace that is kept and no other."""
+        rows = json.loads(run(self.ours(1, "--json", kept=True)))
+        stores = _stores(self.place)
+        found = []
+        for row in rows:
+            store = stores.get(row["component"])
+            if row["srpm"] is None or store is None:
+                why = "no submodule" if store is None else row["reason"]
+                print(f"left out on all sides: {row['component']} ({why})")
+                continue
+            if not (store / "HEAD").exists():
+                raise SystemExit(f"{row['component']} is not checked out: git submodule update --init")
+            found.append(_describe(row["component"], store, row["commit"], Path(row["srpm"])))
+        return found
+
+    def _list(self, name: str, components: list[Component]) -> Path:
+        path = self.folder / f"{name.replace(' ', '-')}.list"
+        path.write_text("".join(one.row for one in components))
+        return path
 
 
-def _stores(place: Path) -> list[Path]:
-    beside = [one for one in place.parent.iterdir() if (one / ".git").exists() or one.name.endswith(".git")]
-    modules = place / ".git" / "modules"
-    return [*beside, *(one.parent for one in modules.rglob("HEAD") if (one.parent / "objects").is_dir())]
+def _stores(place: Path) -> dict[str, Path]:
+    """The local repository of each submodule, by the last part of its path."""
+    git = ["git", "-C", str(place)]
+    own = run([*git, "rev-parse", "--absolute-git-dir"]).strip()
+    listed = run([*git, "config", "--blob", "HEAD:.gitmodules", "--get-regexp", r"^submodule\..*\.path$"])
+    pairs = (line.split(" ", 1) for line in listed.splitlines())
+    return {
+        path.rpartition("/")[2]: Path(own, "modules", key[len("submodule.") : -len(".path")])
+        for key, path in pairs
+    }
 
 
-def _has(store: Path, commit: str) -> bool:
-    words = ["git", "-C", str(store), "cat-file", "-e", f"{commit}^{{tree}}"]
-    return (
-        subprocess.run(words, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
-        == 0
+def _describe(name: str, store: Path, commit: str, srpm: Path) -> Component:
+    query = ["rpm", "-qp", "--nosignature", "--queryformat", "[%{SOURCE}\n]%{NAME}-%{VERSION}", str(srpm)]
+    *sources, prefix = run(query).splitlines()
+    archive = next(one for one in sources if ".tar" in one)
+    listed = run(["rpm", "-qpl", "--nosignature", str(srpm)]).split()
+    tree = run(["git", "-C", str(store), "ls-tree", "-r", "--name-only", commit]).splitlines()
+    places = {path.rpartition("/")[2]: path for path in sorted(tree, key=len, reverse=True)}
+    return Component(
+        name=name,
+        store=store,
+        commit=commit,
+        spec=places[next(one for one in listed if one.endswith(".spec"))],
+        prefix=prefix,
+        archive=archive,
+        more=tuple(places[one] for one in sources if one != archive),
+        size=os.path.getsize(srpm),
     )
-
-
-def grow(folder: Path, components: int) -> Times:
-    """The times of a superproject of so many small components."""
-    place = make_superproject(folder, components, 100)
-    workspace = folder / "ws"
-    words = [*OURS, "-q", "-C", str(place), "--workspace", str(workspace), "--jobs", "1", "srpm"]
-
-    def forget() -> None:
-        shutil.rmtree(workspace, ignore_errors=True)
-
-    return take_turns([Variant("made", words, before=forget), Variant("nothing changed", words)], 3)
 
 
 def main() -> None:
     """Measure and judge."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--components", type=int, default=20)
-    parser.add_argument("--kilobytes", type=int, default=600, help="of source in each")
-    parser.add_argument("--sizes", default="5,10,20,40", help="components of the growth curve")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--superproject", type=Path)
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--svg", type=Path)
+    parser = measure.make_parser(__doc__, rounds=5)
+    measure.add_number(parser, "--components", 20, "of the generated superproject")
+    measure.add_number(parser, "--kilobytes", 600, "of source in each")
+    measure.add_sizes(parser, "5,10,20,40", "components of 100 kilobytes")
+    measure.add_number(parser, "--jobs", 2, "at once, for those rows")
+    parser.add_argument("--superproject", type=Path, metavar="DIR", help="a real one instead")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="its repos.yaml, where that is elsewhere")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="srpms."))
-    try:
-        tell_machine("git", "rpmbuild", "bwrap")
+    jobs = arguments.jobs
+    with measure.scratch("srpms", "git", "rpmbuild", "bwrap", "ayer-rpm", "tito") as folder:
         options = ["--config", str(arguments.config)] if arguments.config else []
         place = arguments.superproject or make_superproject(
             folder / "main", arguments.components, arguments.kilobytes
         )
-        listed = list_bare(place, options, folder)
-        workspace = folder / "ws"
-
-        def forget() -> None:
-            shutil.rmtree(workspace, ignore_errors=True)
-
-        def ours(jobs: int, *words: str, space: Path = workspace) -> list[str]:
-            front = [*OURS, "-q", "-C", str(place), *options, "--workspace", str(space), "--jobs", str(jobs)]
-            return [*front, "srpm", *words]
-
-        kept = folder / "kept"
-        one = json.loads(run(ours(1, "--json", space=kept)))[-1]["component"]
-        bare = ["bash", "-c", BARE, "bare", str(folder / "top"), str(listed)]
-        times = take_turns(
+        bench = Bench(folder, place, options)
+        everything = bench.components
+        times = measure.take_turns(
             [
-                Variant("bare git archive + rpmbuild -bs", bare),
-                Variant("ours, 1 job", ours(1), before=forget),
-                Variant("ours, 2 jobs", ours(2), before=forget),
-                Variant("ours, nothing changed", ours(1, space=kept)),
-                Variant(f"ours, {one} alone", ours(1, one), before=forget),
+                bench.bare("bare", everything),
+                bench.bare("bare, side by side", everything, jobs),
+                bench.ayer("ayer-rpm", everything),
+                bench.made("ours", 1, everything),
+                bench.made("ours, side by side", jobs, everything),
+                Variant("ours, nothing changed", bench.ours(1, kept=True)),
             ],
             arguments.rounds,
         )
-        base = "bare git archive + rpmbuild -bs"
-        show(f"{len(listed.read_text().splitlines())} components", times, base)
-        if arguments.superproject is None:
-            curves: dict[str, list[tuple[float, float]]] = {"made": [], "nothing changed": []}
-            for size in map(int, arguments.sizes.split(",")):
-                found = grow(folder / f"grown{size}", size)
-                for name, curve in curves.items():
-                    curve.append((size, statistics.median(found[name])))
-            show_growth("Source packages", "components", curves, arguments.svg)
-        judge(
+        measure.show(f"{len(everything)} components (side by side: {jobs})", times, "bare")
+        smallest = min(everything, key=lambda one: one.size)
+        alone = measure.take_turns(
             [
-                ("1 job / bare", ratio(times, "ours, 1 job", base), 1.15),
-                ("2 jobs / bare, one after another", ratio(times, "ours, 2 jobs", base), 0.75),
-                ("nothing changed / bare", ratio(times, "ours, nothing changed", base), 0.05),
-            ]
+                bench.bare("bare", [smallest]),
+                bench.ayer("ayer-rpm", [smallest]),
+                bench.tito(smallest),
+                bench.made("ours", 1, [smallest]),
+            ],
+            arguments.rounds,
         )
-    finally:
-        shutil.rmtree(folder)
+        measure.show(
+            f"{smallest.name} alone, a source package of {smallest.size / 1e3:.0f} kB", alone, "bare"
+        )
+        if arguments.superproject is None:
+            show_growth(folder, arguments.sizes, arguments.svg)
+    measure.judge(
+        [
+            ("one at a time / bare", ratios(times, "ours", "bare"), 1.15),
+            ("one at a time / bare (reach)", ratios(times, "ours", "bare"), 0.8),
+            ("one at a time / ayer-rpm", ratios(times, "ours", "ayer-rpm"), 0.55),
+            ("side by side / bare, one at a time", ratios(times, "ours, side by side", "bare"), 0.75),
+            ("side by side / ayer-rpm", ratios(times, "ours, side by side", "ayer-rpm"), 0.35),
+            ("nothing changed / bare", ratios(times, "ours, nothing changed", "bare"), 0.05),
+            (f"{smallest.name} alone / ayer-rpm", ratios(alone, "ours", "ayer-rpm"), 0.7),
+            (f"{smallest.name} alone / tito", ratios(alone, "ours", "tito build --srpm"), 0.2),
+        ]
+    )
+
+
+def show_growth(folder: Path, sizes: list[int], svg: Path | None) -> None:
+    """Superprojects of more and more small components."""
+
+    def variants(components: int) -> list[Variant]:
+        bench = Bench(
+            folder / f"of{components}", make_superproject(folder / f"of{components}", components, 100), []
+        )
+        return [
+            bench.bare("bare", bench.components),
+            bench.made("ours", 1, bench.components),
+            Variant("ours, nothing changed", bench.ours(1, kept=True)),
+        ]
+
+    curves = measure.measure_growth(sizes, variants, 3)
+    measure.show_growth("Source packages, one at a time", "components", curves, svg)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,151 @@
+"""The benchmarks: what they compute from times, what they leave out, and that each one starts."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree
+from pathlib import Path
+
+import pytest
+
+from benchmarks import measure
+from benchmarks.measure import Variant, exponent, plot, ratios, take_turns
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if path.name != "measure.py")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda path: path.stem)
+def test_each_says_its_options_and_stands_in_the_readme(command: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, str(command), "--help"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "--rounds N" in said.stdout
+    assert "--sizes N,N,…" in said.stdout
+    assert "--svg FILE" in said.stdout
+    assert f"| `{command.name}` |" in (ROOT / "benchmarks" / "README.md").read_text()
+
+
+def test_one_runs_to_its_end(tmp_path: Path) -> None:
+    words = ["--links", "3", "--sizes", "2,3", "--checkouts", "2", "--commits", "3", "--files", "2"]
+    words += ["--rounds", "2", "--svg", str(tmp_path / "curve.svg")]
+    said = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "changed.py"), *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "| whole process / click hello world | ≤ 1.3 |" in said.stdout
+    xml.etree.ElementTree.parse(tmp_path / "curve.svg")
+
+
+def test_a_ratio_is_taken_inside_each_round() -> None:
+    times = {"ours": [2.0, 30.0, 5.0], "limit": [1.0, 10.0, 5.0], "slow": [10.0]}
+    assert ratios(times, "ours", "limit") == [2.0, 3.0, 1.0]
+    assert ratios(times, "ours", "slow") == [0.2]
+    assert ratios(times, "ours", "absent") == ratios(times, "absent", "ours") == []
+
+
+def test_what_was_not_measured_is_neither_met_nor_missed(capsys: pytest.CaptureFixture[str]) -> None:
+    measure.judge([("a", [1.0, 3.0, 1.2], 1.3), ("b", [2.0], 1 / 70), ("c", [], 5)])
+    assert capsys.readouterr().out.splitlines()[3:] == [
+        "| a | ≤ 1.3 | 1.2 | 1–3 | met |",
+        "| b | ≤ 0.0143 | 2 | 2–2 | missed |",
+        "| c | ≤ 5 | – | – | not measured |",
+    ]
+
+
+def test_peers_that_are_absent_or_broken_are_left_out_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse() -> None:
+        raise ValueError("not here\nfor a reason")
+
+    variants = [
+        Variant("ours", lambda: None),
+        Variant("program", ["no-such-program"], peer="no-such-program"),
+        Variant("library", [], peer="import no_such_library"),
+        Variant("function", refuse, peer="sh"),
+        Variant("status", ["sh", "-c", "echo first >&2; echo last >&2; exit 3"], peer="sh"),
+    ]
+    times = take_turns(variants, 2)
+    assert {name: len(found) for name, found in times.items()} == {"ours": 2}
+    assert capsys.readouterr().out.splitlines() == [
+        "left out: program (no-such-program: not installed)",
+        "left out: library (import no_such_library: not installed)",
+        "left out: function (sh does not work here: not here)",
+        "left out: status (sh does not work here: last)",
+    ]
+    with pytest.raises(SystemExit, match="exited with 3"):
+        take_turns([Variant("ours", ["sh", "-c", "exit 3"])], 1)
+
+
+def test_variants_take_turns_after_a_warm_up() -> None:
+    done: list[str] = []
+    take_turns(
+        [
+            Variant("a", lambda: done.append("a"), before=lambda: done.append("before")),
+            Variant("slow", lambda: done.append("slow"), rounds=1),
+            Variant("twice", lambda: done.append("twice"), rounds=2),
+        ],
+        3,
+    )
+    warm_up, turn = ["before", "a", "slow", "twice"], ["before", "a", "twice"]
+    assert done == [*warm_up, *turn, *turn, "before", "a"]
+
+
+def test_modules_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTHONPATH", "/some/where")
+    print_both = "import os; print(os.environ.get('PYTHONDONTWRITEBYTECODE'), os.environ['PYTHONPATH'])"
+    assert measure.run([sys.executable, "-c", print_both]) == f"None {ROOT}{os.pathsep}/some/where\n"
+
+
+def test_the_exponent_of_a_curve() -> None:
+    assert exponent([(x, 3 * x**1.5) for x in (10, 20, 70)]) == pytest.approx(1.5)
+    assert exponent([(10, 0.2), (1000, 0.2)]) == pytest.approx(0)
+    assert math.isnan(exponent([(10, 0.2)]))
+
+
+def test_a_growth_curve_has_the_medians_of_each_size(capsys: pytest.CaptureFixture[str]) -> None:
+    def variants(size: int) -> list[Variant]:
+        there = [Variant("ours", lambda: None), Variant("absent", [], peer="no-such-program")]
+        return [*there, Variant("small", lambda: None)] if size < 5 else there
+
+    curves = measure.measure_growth([2, 4, 8], variants, 2)
+    assert {name: [size for size, _ in curve] for name, curve in curves.items()} == {
+        "ours": [2, 4, 8],
+        "small": [2, 4],
+    }
+    measure.show_growth("Title", "things", {"ours": [(2, 1.0), (4, 2.0)], "small": [(2, 0.01)]}, None)
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "| ours | 1.00 s | 2.00 s | 1.00 |",
+        "| small | 10.0 ms | – | nan |",
+    ]
+
+
+def test_a_plot_is_svg_whose_labels_do_not_run_into_one_another() -> None:
+    curve = [(1000, 0.02), (1010, 0.03), (20000, 2.0)]
+    drawn = plot("A < B & C", "things", {"ours": curve, "limit": [(x, y / 2) for x, y in curve]})
+    texts = [
+        one.text or "" for one in xml.etree.ElementTree.fromstring(drawn).iter() if one.tag.endswith("text")
+    ]
+    assert texts[0] == "A < B & C"
+    assert [text for text in texts if text.endswith(" s")] == ["0.01 s", "0.1 s", "1 s", "10 s"]
+    assert "1,000" in texts and "20,000" in texts and "1,010" not in texts
+    assert any(text.startswith("ours (n^") for text in texts)
+
+
+@pytest.mark.parametrize("given", ["5", "0,5", "a,b", ""])
+def test_sizes_that_make_no_curve_are_refused(given: str) -> None:
+    parser = measure.make_parser("x", rounds=1)
+    measure.add_sizes(parser, "1,2", "things")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--sizes", given])
+    assert parser.parse_args(["--sizes", "8,2,2"]).sizes == [2, 8]
