@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -75,12 +75,13 @@ _INSIDE = f'exec {" ".join(_ENTER)} "$top/merged" "$@"\n'
 _NAMESPACES = ["--mount", "--pid", "--fork", "--net", "--ipc", "--uts", "--propagation=private"]
 
 # mock's ways to come to a root. The plugin for overlays also calls modprobe, loaded or not.
+DEFAULTS, TMPFS, OVERLAY = "mock, its defaults (root cache)", "mock, tmpfs plugin", "mock, overlay plugin"
 _WAYS = {
-    "mock, its defaults (root cache)": "",
-    "mock, tmpfs plugin": "config_opts['plugin_conf']['tmpfs_enable'] = True\n"
+    DEFAULTS: "",
+    TMPFS: "config_opts['plugin_conf']['tmpfs_enable'] = True\n"
     "config_opts['plugin_conf']['tmpfs_opts'] = {'required_ram_mb': 900, 'max_fs_size': '2g', 'mode': '0755', "
     "'keep_mounted': False}\n",
-    "mock, overlay plugin": "config_opts['plugin_conf']['root_cache_enable'] = False\n"
+    OVERLAY: "config_opts['plugin_conf']['root_cache_enable'] = False\n"
     "config_opts['plugin_conf']['overlayfs_enable'] = True\n"
     "config_opts['plugin_conf']['overlayfs_opts'] = "
     "{'base_dir': '{{ cache_topdir }}/overlay', 'touch_rpmdb': False, 'trace_hooks': False}\n",
@@ -122,29 +123,36 @@ def standing_root(base: Path, srpm: Path) -> Iterator[list[str]]:
             holder.stdout.close()
 
 
-def mock_ways(folder: Path, testbed: Path, srpm: Path) -> list[Variant]:
-    """mock itself, with all that it keeps below `folder`; it refuses plain root."""
-    configs, results = folder / "configs", folder / "results"
+def mock_ways(
+    folder: Path,
+    testbed: Path,
+    srpms: Sequence[Path],
+    *more: str,
+    ways: Iterable[str] = _WAYS,
+    rounds: int = 3,
+) -> list[Variant]:
+    """mock itself, once for each source package, with more options; all that it keeps is below `folder`."""
+    configs, results, listed = folder / "configs", folder / "results", folder / "srpms"
     configs.mkdir(parents=True)
+    listed.write_text("".join(f"{srpm}\n" for srpm in srpms))
     text = (testbed / "mock-configs" / "testbed-x86_64.cfg").read_text()
+    places = {"basedir": folder / "roots", "cache_topdir": folder / "cache"}
+    text += "".join(f"\nconfig_opts[{option!r}] = {str(place)!r}" for option, place in places.items())
+    cache = "{{ cache_topdir }}/{{ root }}/root_cache/"
+    text += f"\nconfig_opts['plugin_conf']['root_cache_opts']['dir'] = {cache!r}\n"
+
+    def prepare() -> None:
+        removing(results)()
+        results.mkdir()
+        os.chown(results, int(os.environ.get("SUDO_UID", "0")), -1)
+
     variants = []
-    for number, (name, more) in enumerate(_WAYS.items()):
-        places = {"basedir": folder / "roots", "cache_topdir": folder / "cache"}
-        (configs / f"way{number}.cfg").write_text(
-            f"{text}\nconfig_opts['root'] = 'bench-way{number}'\n"
-            + "".join(f"config_opts[{option!r}] = {str(place)!r}\n" for option, place in places.items())
-            + "config_opts['plugin_conf']['root_cache_opts']['dir'] = '{{ cache_topdir }}/{{ root }}/root_cache/'\n"
-            + more
-        )
-
-        def prepare() -> None:
-            removing(results)()
-            results.mkdir()
-            os.chown(results, int(os.environ.get("SUDO_UID", "0")), -1)
-
-        words = ["mock", f"--configdir={configs}", f"--root=way{number}", f"--resultdir={results}"]
-        words += ["--rebuild", str(srpm)]
-        variants.append(Variant(name, words, before=prepare, peer="mock", rounds=3))
+    for number, name in enumerate(ways):
+        root = f"bench-way{number}"
+        (configs / f"{root}.cfg").write_text(f"{text}config_opts['root'] = {root!r}\n{_WAYS[name]}")
+        words = ["xargs", f"--arg-file={listed}", "--max-args=1", "mock", f"--configdir={configs}"]
+        words += [f"--root={root}", f"--resultdir={results}", *more, "--rebuild"]
+        variants.append(Variant(name, words, before=prepare, peer="mock", rounds=rounds))
     return variants
 
 
@@ -250,14 +258,14 @@ def judge_builds(bench: Bench, testbed: Path, rounds: int) -> list[measure.Targe
                 Variant("ours: resolve, build, keep", bench.ours),
                 Variant("ours, two at once", ours_two),
                 Variant("mock, as we call it", lambda: bench.ours(builder="mock"), peer="mock", rounds=3),
-                *mock_ways(bench.folder / "mock", testbed, bench.srpm),
+                *mock_ways(bench.folder / "mock", testbed, [bench.srpm]),
             ],
             rounds,
         )
     alone, ours = "rpmbuild alone, in a standing root", "ours: resolve, build, keep"
     measure.show("hello in a clean chroot", times, alone)
     times["overhead"] = _less(times, "ours, the builder alone", alone)
-    aims = {"mock, overlay plugin": 5, "mock, tmpfs plugin": 12, "mock, its defaults (root cache)": 40}
+    aims = {OVERLAY: 5, TMPFS: 12, DEFAULTS: 40}
     return [
         ("all in / rpmbuild alone", ratios(times, ours, alone), 2.0),
         ("all in / bare overlay + rpmbuild", ratios(times, ours, bare), 2.0),

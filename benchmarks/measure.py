@@ -195,9 +195,11 @@ def show(title: str, times: Times, base: str) -> None:
     print(f"\n### {title}\n")
     print("| variant | median | min–max | n | ratio |\n|---|---:|---:|---:|---:|")
     for name, found in times.items():
+        if not found:
+            continue
         middle = statistics.median(ratios(times, name, base))
         spread = f"{_span(min(found))}–{_span(max(found))}"
-        print(f"| {name} | {_span(statistics.median(found))} | {spread} | {len(found)} | {middle:.3g} |")
+        print(f"| {name} | {_span(statistics.median(found))} | {spread} | {len(found)} | {_digits(middle)} |")
 
 
 def judge(targets: Sequence[Target]) -> None:
@@ -205,11 +207,16 @@ def judge(targets: Sequence[Target]) -> None:
     print("\n| target | aimed at | found | min–max | |\n|---|---:|---:|---:|---|")
     for item, found, most in targets:
         if not found:
-            print(f"| {item} | ≤ {most:.3g} | – | – | not measured |")
+            print(f"| {item} | ≤ {_digits(most)} | – | – | not measured |")
             continue
         middle = statistics.median(found)
         verdict = "met" if middle <= most else "missed"
-        print(f"| {item} | ≤ {most:.3g} | {middle:.3g} | {min(found):.3g}–{max(found):.3g} | {verdict} |")
+        told = " | ".join([_digits(middle), f"{_digits(min(found))}–{_digits(max(found))}", verdict])
+        print(f"| {item} | ≤ {_digits(most)} | {told} |")
+
+
+def _digits(ratio: float) -> str:
+    return f"{ratio:.0f}" if abs(ratio) >= 100 else f"{ratio:.3g}"
 
 
 def _span(seconds: float) -> str:

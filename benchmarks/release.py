@@ -13,8 +13,9 @@ import os
 import shutil
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
@@ -30,7 +31,7 @@ from altai_build.tools.repodata import program  # noqa: E402
 from altai_build.tools.rpmfile import read_header  # noqa: E402
 from altai_build.workspace import Workspace  # noqa: E402
 from benchmarks import measure  # noqa: E402
-from benchmarks.chroot import REPOS, in_overlay, mock_ways, rebuild  # noqa: E402
+from benchmarks.chroot import DEFAULTS, OVERLAY, REPOS, in_overlay, mock_ways, rebuild  # noqa: E402
 from benchmarks.measure import AUTHOR, CPUS, OURS, ROOT, TESTBED, Variant, ratios, removing, run  # noqa: E402
 from benchmarks.srpms import make_superproject  # noqa: E402
 
@@ -113,79 +114,111 @@ def change(releases: Releases) -> None:
     releases.git("commit", "--quiet", "--message=pin")
 
 
-def build_bare(releases: Releases, jobs: int, rows: Sequence[dict[str, object]]) -> Callable[[], None]:
-    """The builds of a release in bare overlays, over the very roots that ours are built in."""
-    config = load_config(releases.place / "repos.yaml")
-    (target,) = config.targets.values()
-    read = read_config(target.mock_config, search=config.mock_config_places)
-    workshop = Workshop.open(target, read, "chroot", releases.workspace, Dependants.REBUILD)
-    assert isinstance(workshop.builder, ChrootBuilder)
-    roots, macros = workshop.builder.roots, [*read.macros, *target.build_macros]
-    paths = [Path(str(one)) for row in rows for one in row["rpms"]]  # type: ignore[attr-defined]
-    local = [LocalRpm(path=path, header=read_header(path), sha256=sha256_file(path)) for path in paths]
-    builds = []
-    for row in rows:
-        srpm = Path(str(row["srpm"]))
-        kept = releases.place.with_name("srpms") / srpm.name  # `forget` removes the workspace's
-        kept.parent.mkdir(exist_ok=True)
-        shutil.copyfile(srpm, kept)
-        needs = [str(one) for one in read_header(srpm).requires if not one.name.startswith("rpmlib(")]
-        buildroot = workshop.resolver.resolve(needs, local)
-        layer = roots.layer(buildroot)
-        builds.append((kept, [*([layer] if layer else []), roots.base(buildroot)]))
+class Builds:
+    """The source packages of a release, and what each was built in, for those who build them otherwise."""
 
-    def start() -> None:
-        with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(lambda one: in_overlay(one[1], one[0], rebuild(macros)), builds))
+    def __init__(self, releases: Releases, folder: Path) -> None:
+        folder.mkdir()
+        rows = [row for row in json.loads(run([*releases.front, "build", "--json"])) if row["rpms"]]
+        self.srpms = {row["component"]: folder / Path(row["srpm"]).name for row in rows}
+        for row in rows:  # `forget` removes the workspace's
+            shutil.copyfile(row["srpm"], self.srpms[row["component"]])
+        config = load_config(releases.place / "repos.yaml")
+        (target,) = config.targets.values()
+        read = read_config(target.mock_config, search=config.mock_config_places)
+        workshop = Workshop.open(target, read, "chroot", releases.workspace, Dependants.REBUILD)
+        assert isinstance(workshop.builder, ChrootBuilder)
+        roots, resolver = workshop.builder.roots, workshop.resolver
+        self.macros = [*read.macros, *target.build_macros]
+        local = [_local(Path(path)) for row in rows for path in row["rpms"]]
+        self.lowers: dict[str, list[Path]] = {}
+        for component, srpm in self.srpms.items():
+            needs = [str(one) for one in read_header(srpm).requires if not one.name.startswith("rpmlib(")]
+            buildroot = resolver.resolve(needs, local)
+            layer = roots.layer(buildroot)
+            self.lowers[component] = [*([layer] if layer else []), roots.base(buildroot)]
+        self.repository = folder / "local"
+        self.repository.mkdir()
+        for one in local:
+            shutil.copyfile(one.path, self.repository / one.path.name)
+        run([program(), "--quiet", str(self.repository)])
 
-    return start
+    def bare(self, jobs: int) -> Callable[[], None]:
+        """All of them in bare overlays, over the very roots that ours are built in."""
+        command = rebuild(self.macros)
+
+        def start() -> None:
+            with ThreadPoolExecutor(jobs) as pool:
+                list(pool.map(lambda one: in_overlay(self.lowers[one], self.srpms[one], command), self.srpms))
+
+        return start
+
+
+def _local(path: Path) -> LocalRpm:
+    return LocalRpm(path=path, header=read_header(path), sha256=sha256_file(path))
 
 
 def judge_sample(
     releases: Releases, folder: Path, testbed: Path, jobs: int, rounds: int
 ) -> list[measure.Target]:
     """The releases of the sample beside the limits and the peers."""
-    rows = [row for row in json.loads(run([*releases.front, "build", "--json"])) if row["rpms"]]
-    (small,) = (Path(row["srpm"]) for row in rows if row["component"] == CHANGED)
-    bare = build_bare(releases, jobs, rows)
-    kept = releases.place.with_name("srpms") / small.name
+    builds = Builds(releases, folder / "builds")
     anew, nothing = releases.variants()
+    one, overlays, serial = (
+        "release, one changed",
+        f"bare overlays, {jobs} at once",
+        "mock, overlay plugin, all",
+    )
+    every = mock_ways(
+        folder / "mock-all",
+        testbed,
+        list(builds.srpms.values()),
+        f"--addrepo={builds.repository.as_uri()}",
+        ways=[OVERLAY],
+        rounds=1,
+    )
     times = measure.take_turns(
         [
             Variant("changed", [*releases.front, "changed"]),
-            Variant(f"bare overlays, {jobs} at once", bare),
+            Variant(overlays, builds.bare(jobs)),
             anew,
-            Variant("release, one changed", releases.release, before=lambda: change(releases)),
+            Variant(one, releases.release, before=lambda: change(releases)),
             nothing,
-            *mock_ways(folder / "mock", testbed, kept),
+            *mock_ways(folder / "mock", testbed, [builds.srpms[CHANGED]]),
+            *(replace(way, name=serial) for way in every),
         ],
         rounds,
     )
-    measure.show(f"Releases of the sample, {len(rows)} components built", times, "changed")
-    one, none, overlays = "release, one changed", nothing.name, f"bare overlays, {jobs} at once"
+    measure.show(f"Releases of the sample, {len(builds.srpms)} components built", times, "changed")
+    alone = measure.take_turns(
+        [
+            Variant("bare overlays", builds.bare(1)),
+            Variant(
+                "ours", [*releases.front, "--jobs", "1", "build"], before=removing(releases.workspace.builds)
+            ),
+        ],
+        max(1, rounds // 2),
+    )
+    alone[serial] = times.get(serial, [])
+    measure.show("The builds alone, one at a time", alone, "bare overlays")
     return [
         ("all built anew / bare overlays", ratios(times, anew.name, overlays), 1.3),
-        (
-            f"one changed / {CHANGED} by mock, overlay plugin",
-            ratios(times, one, "mock, overlay plugin"),
-            1 / 2.5,
-        ),
-        (
-            f"one changed / {CHANGED} by mock, its defaults",
-            ratios(times, one, "mock, its defaults (root cache)"),
-            1 / 15,
-        ),
-        ("nothing changed / all built anew", ratios(times, none, anew.name), 0.2),
-        ("nothing changed / change detection", ratios(times, none, "changed"), 3),
+        ("all built anew / builds by mock, overlay plugin", ratios(times, anew.name, serial), 1 / 4),
+        ("builds, one at a time / bare overlays", ratios(alone, "ours", "bare overlays"), 1.15),
+        ("builds, one at a time / mock, overlay plugin", ratios(alone, "ours", serial), 1 / 3.5),
+        (f"one changed / {CHANGED} by {OVERLAY}", ratios(times, one, OVERLAY), 1 / 2.5),
+        (f"one changed / {CHANGED} by {DEFAULTS}", ratios(times, one, DEFAULTS), 1 / 15),
+        ("nothing changed / all built anew", ratios(times, nothing.name, anew.name), 0.2),
+        ("nothing changed / change detection", ratios(times, nothing.name, "changed"), 3),
     ]
 
 
 def show_by_releases(releases: Releases, count: int, svg: Path | None) -> None:
-    """One component changed, and then nothing, again and again; what each release takes of the disk."""
+    """After the first, one component changed and then nothing, in turn; what each release takes of the disk."""
     curves: dict[str, list[tuple[float, float]]] = {"one changed": [], "nothing changed": []}
     bytes_taken: dict[str, list[int]] = {name: [] for name in curves}
-    begin = releases.made
-    while releases.made < begin + count:
+    releases.release()  # in which everything is new
+    while releases.made < count:
         for name, before in (("one changed", lambda: change(releases)), ("nothing changed", None)):
             taken = releases.disk()
             seconds = Variant(name, releases.release, before=before).seconds()
@@ -200,7 +233,7 @@ def show_by_releases(releases: Releases, count: int, svg: Path | None) -> None:
 def main() -> None:
     """Measure and judge."""
     parser = measure.make_parser(__doc__, rounds=3)
-    measure.add_number(parser, "--releases", 8, "more, of one growth curve")
+    measure.add_number(parser, "--releases", 9, "of one growth curve")
     measure.add_sizes(parser, "5,10,20", "generated components, of the other")
     parser.add_argument("--svg-components", type=Path, metavar="FILE", help="draw the other there")
     measure.add_number(parser, "--jobs", CPUS, "at once")
@@ -209,8 +242,8 @@ def main() -> None:
     testbed, jobs = arguments.testbed, arguments.jobs
     with measure.scratch("release", "git", "rpmbuild", program(), "gpg", "mock") as folder:
         releases = make_sample(folder / "sample", testbed, jobs)
-        targets = judge_sample(releases, folder, testbed, jobs, arguments.rounds)
         show_by_releases(releases, arguments.releases, arguments.svg)
+        targets = judge_sample(releases, folder, testbed, jobs, arguments.rounds)
 
         def generated(components: int) -> list[Variant]:
             return make_generated(folder / f"of{components}", components, testbed, jobs).variants()

@@ -55,10 +55,10 @@ def test_a_ratio_is_taken_inside_each_round() -> None:
 
 
 def test_what_was_not_measured_is_neither_met_nor_missed(capsys: pytest.CaptureFixture[str]) -> None:
-    measure.judge([("a", [1.0, 3.0, 1.2], 1.3), ("b", [2.0], 1 / 70), ("c", [], 5)])
+    measure.judge([("a", [1.0, 3.0, 1.2], 1.3), ("b", [1234.5], 1 / 70), ("c", [], 5)])
     assert capsys.readouterr().out.splitlines()[3:] == [
         "| a | ≤ 1.3 | 1.2 | 1–3 | met |",
-        "| b | ≤ 0.0143 | 2 | 2–2 | missed |",
+        "| b | ≤ 0.0143 | 1234 | 1234–1234 | missed |",
         "| c | ≤ 5 | – | – | not measured |",
     ]
 
