@@ -42,14 +42,22 @@ Target = tuple[str, Sequence[float], float]  # item, ratios found, the most they
 def make_parser(doc: str | None, *, rounds: int) -> argparse.ArgumentParser:
     """The options that all benchmarks have."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=rounds, metavar="N", help=f"default: {rounds}")
+    add_number(parser, "--rounds", rounds, "in which the variants take turns")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the growth curve there")
     return parser
 
 
 def add_number(parser: argparse.ArgumentParser, option: str, default: int, what: str) -> None:
     """An option that takes a number."""
-    parser.add_argument(option, type=int, default=default, metavar="N", help=f"{what}; default: {default}")
+    text = f"{what}; default: {default}"
+    parser.add_argument(option, type=read_number, default=default, metavar="N", help=text)
+
+
+def read_number(text: str) -> int:
+    """A number of things, one at least."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("1 at least")
+    return int(text)
 
 
 def add_sizes(parser: argparse.ArgumentParser, default: str, what: str) -> None:
@@ -60,9 +68,9 @@ def add_sizes(parser: argparse.ArgumentParser, default: str, what: str) -> None:
 
 def read_sizes(text: str) -> list[int]:
     """`5,10,20`, two at least: a curve has no exponent otherwise."""
-    sizes = sorted({int(one) for one in text.split(",")})
-    if len(sizes) < 2 or sizes[0] < 1:
-        raise argparse.ArgumentTypeError("two numbers at least, none below 1")
+    sizes = sorted({read_number(one) for one in text.split(",")})
+    if len(sizes) < 2:
+        raise argparse.ArgumentTypeError("two numbers at least")
     return sizes
 
 

@@ -24,20 +24,20 @@ from tests.kit.superprojects import World, make_files  # noqa: E402
 BARE = """\
 set -euo pipefail
 make() {
+    IFS='|' read -r store commit spec prefix archive more <<<"$2"
+    top=$1/$prefix
     rm -rf "$top"; mkdir -p "$top/SOURCES" "$top/SPECS"
     git -C "$store" archive --format=tar.gz --prefix="$prefix/" -o "$top/SOURCES/$archive" "$commit"
     git -C "$store" cat-file blob "$commit:$spec" >"$top/SPECS/${spec##*/}"
     for file in $more; do git -C "$store" cat-file blob "$commit:$file" >"$top/SOURCES/${file##*/}"; done
     rpmbuild -bs --nodeps --define "_topdir $top" "$top/SPECS/${spec##*/}" >/dev/null 2>&1
 }
-running=0
-while IFS='|' read -r -u 9 store commit spec prefix archive more; do
-    top=$1/$prefix
-    if (($3 == 1)); then make; continue; fi
-    if ((running == $3)); then wait -n; running=$((running - 1)); fi
-    make & running=$((running + 1))
-done 9<"$2"
-while ((running > 0)); do wait -n; running=$((running - 1)); done
+if (($3 == 1)); then
+    while IFS= read -r -u 9 row; do make "$1" "$row"; done 9<"$2"
+else
+    export -f make
+    xargs --arg-file="$2" --delimiter='\\n' --max-args=1 --max-procs="$3" bash -euc 'make "$@"' bash "$1"
+fi
 """
 AYER = """\
 set -euo pipefail

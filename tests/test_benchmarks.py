@@ -143,9 +143,11 @@ def test_a_plot_is_svg_whose_labels_do_not_run_into_one_another() -> None:
 
 
 @pytest.mark.parametrize("given", ["5", "0,5", "a,b", ""])
-def test_sizes_that_make_no_curve_are_refused(given: str) -> None:
+def test_numbers_that_measure_nothing_are_refused(given: str) -> None:
     parser = measure.make_parser("x", rounds=1)
     measure.add_sizes(parser, "1,2", "things")
     with pytest.raises(SystemExit):
         parser.parse_args(["--sizes", given])
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--rounds", "0"])
     assert parser.parse_args(["--sizes", "8,2,2"]).sizes == [2, 8]
