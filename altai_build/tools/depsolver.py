@@ -134,9 +134,7 @@ class Solver:
             jobs, _ = self._jobs(wanted, fixed)
             solver, problems = self._solve(jobs)
         if problems:
-            raise Unsatisfiable(
-                sorted({str(rule.info().problemstr()) for p in problems for rule in _rules(p)})
-            )
+            raise Unsatisfiable(sentences(problems))
         chosen = solver.transaction().newsolvables()
         return tuple(sorted((self._resolved(one) for one in chosen), key=lambda one: str(one.nevra)))
 
