@@ -85,7 +85,7 @@ class _Line:
         self._faults = faults  # of components whose sources could not be fetched
         self._packed: deque[Packed] = deque()
         self._all_packed = threading.Event()
-        self._room = threading.Semaphore(2 * run.jobs)  # for what is prepared and not packed yet
+        self._room = threading.Semaphore(8 * max(1, run.jobs))  # for what is prepared and not packed yet
         self.outcomes: dict[str, Srpm | AltaiError] = {}
 
     def work(self, wanted: Sequence[Sourced]) -> dict[str, Srpm | AltaiError]:
@@ -98,7 +98,9 @@ class _Line:
             stack.callback(self._all_packed.set)  # also when it ends early
             packers = stack.enter_context(ThreadPoolExecutor(jobs))
             preparers = stack.enter_context(ThreadPoolExecutor(jobs))
-            prepared = list(preparers.map(lambda one: self._prepare(one, packers), wanted))
+            # Where several are at work the large ones come first, so that none is left over when the others are done.
+            queue = sorted(wanted, key=lambda one: -len(one.tree)) if jobs > 1 else wanted
+            prepared = list(preparers.map(lambda one: self._prepare(one, packers), queue))
             for packing in prepared:
                 if packing is not None:
                     packing.result()
