@@ -1,27 +1,36 @@
 """Whatever a superproject has been through, what is built step by step is what is built from nothing.
 
-Histories are drawn at random: versions, contents, build dependencies, moves, removals, returns, reverts. After each
-step the components are built in a workspace that keeps everything; at the end once more in one that has nothing.
+Histories are drawn at random: versions, contents, build dependencies, moves, removals, returns, reverts, macros of the
+target and of the mock configuration, packages of the operating system, parts of the workspace that get lost. After
+each step the components are built in a workspace that keeps everything; at the end once more in one that has nothing.
 """
 
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 
 from altai_build.tools.rpmfile import read_header
 from tests.kit.builds import Site, small
 from tests.kit.git import Entry, Pin, Repo, gitmodules
+from tests.kit.repositories import Package, make_repository
 from tests.kit.superprojects import World
 
 NAMES = ("ant", "bee", "cat")
+TWIN = "repos/twin/ant"  # a component whose path ends like another's
 Step = tuple[str, str, int]  # what, to whom, a number
+PLAIN = ("version", "text", "notes", "needs", "move", "remove", "return", "revert")
+AROUND = ("flavour", "taste", "season", "twin", "lose")  # what concerns all components
 
 
 @dataclass(frozen=True)
@@ -45,15 +54,23 @@ class History:
     pins: dict[str, State] = field(default_factory=dict)
     past: dict[str, list[State]] = field(default_factory=dict)
     paths: set[str] = field(default_factory=set)
+    twin: str = ""  # its commit, while it is pinned
+    around: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("flavour", "taste", "season"), 0))
+    revision: int = 1
 
     def begin(self) -> None:
         for number, name in enumerate(NAMES):
             self.repos[name] = Repo(self.site.world.folder / name)
             self._commit(name, State(commit="", folder="repos", needs=NAMES[:number][-1:]))
+        self.change_season(0)
+        self.define(self.site)
         self.pin()
 
     def take(self, step: Step) -> bool:
         what, name, number = step
+        if what in AROUND:
+            return self._take_around(what, number)
+        before = dict(self.pins)
         here = self.pins.get(name)
         below = NAMES[: NAMES.index(name)]
         if what == "return" and here is None:
@@ -61,70 +78,172 @@ class History:
         elif here is None:
             return False
         elif what == "version":
-            self._commit(name, replace(here, version=here.version + 1))
+            self._commit(name, replace(here, version=number + 1))
         elif what == "text":
             self._commit(name, replace(here, text=number))
         elif what == "notes":
             self._commit(name, replace(here, notes=number))
         elif what == "needs":
-            self._commit(
-                name, replace(here, needs=tuple(one for one in below if number & (1 << below.index(one))))
-            )
+            needs = tuple(one for at, one in enumerate(below) if number & (1 << at))
+            self._commit(name, replace(here, needs=needs))
         elif what == "move":
             self.pins[name] = replace(here, folder=f"repos/{number}")
         elif what == "remove":
             del self.pins[name]
         elif what == "revert":
             self.pins[name] = self.past[name][number % len(self.past[name])]
-        if all(needed in self.pins for state in self.pins.values() for needed in state.needs) and self.pins:
+        if all(one in self.pins for state in self.pins.values() for one in state.needs) and self.pins:
             return self.pin()
-        self.pins = {**self.pins, **({name: here} if here else {})}
-        if here is None:
-            del self.pins[name]
+        self.pins = before
         return False
+
+    def _take_around(self, what: str, number: int) -> bool:
+        if what == "lose":
+            part = ("builds", "srpms", "cache", "tmp")[number]
+            shutil.rmtree(self.site.workspace / part, ignore_errors=True)
+        elif what == "twin":
+            repo = self.repos.setdefault("twin", Repo(self.site.world.folder / "twin"))
+            self.twin = "" if self.twin else repo.commit(dict(small("lion", text=f"text {number}")))
+            return self.pin()
+        else:
+            self.around[what] = number
+            if what == "season":
+                self.change_season(number)
+            self.define(self.site)
+        return True
+
+    def define(self, site: Site) -> None:
+        """Write the definition and the mock configuration as they are now."""
+        macros = f"{{dist: .tb, flavour: f{self.around['flavour']}}}"
+        text = re.sub(r"\{dist: \.tb[^}]*\}", macros, site.definition.read_text())
+        site.definition.write_text(text)
+        config = site.definition.parent / "mock-configs/testbed-x86_64.cfg"
+        plain = (site.testbed / "mock-configs/testbed-x86_64.cfg").read_text()
+        repository = f"[season]\nname=season\nbaseurl={self.season.as_uri()}\ngpgcheck=0\n"
+        macro = f"config_opts['macros']['%taste'] = 't{self.around['taste']}'\n"
+        config.write_text(plain.replace("\n[base]\n", f"\n{repository}\n[base]\n") + macro)
+
+    @property
+    def season(self) -> Path:
+        """A repository of the operating system, of which all components need the one package."""
+        return self.site.world.folder / "season"
+
+    def change_season(self, number: int) -> None:
+        """Of two seasons one is another version of that package, the other the same version with other bytes."""
+        shutil.rmtree(self.season, ignore_errors=True)
+        package = Package(
+            "season", version=str(1 + number // 2), files={"/usr/share/seasons/word": f"{number}\n"}
+        )
+        self.revision += 1
+        make_repository(self.season, [package], revision=self.revision)
 
     def pin(self) -> bool:
         """Commit the pins to the superproject."""
         now = {f"{state.folder}/{name}": state.commit for name, state in self.pins.items()}
+        urls = {path: f"../{Path(path).name}" for path in now}
+        if self.twin:
+            now[TWIN], urls[TWIN] = self.twin, "../twin"
         tree: dict[str, Entry] = dict.fromkeys(self.paths - set(now))
         tree.update({path: Pin(commit) for path, commit in now.items()})
-        tree[".gitmodules"] = gitmodules({path: f"../{Path(path).name}" for path in now})
+        tree[".gitmodules"] = gitmodules(urls)
         self.paths = set(now)
         self.site.world.super.commit(tree, empty=True)
         return True
 
     def _commit(self, name: str, state: State) -> None:
+        inputs = " ".join(f"/usr/share/small/{one}" for one in state.needs)
         files = small(
             name,
             f"{state.version}.0",
             needs=state.needs,
             text=f"text {state.text}",
             notes=f"notes {state.notes}",
+            tags="BuildRequires: season",
+            install=f"mkdir -p %{{buildroot}}/usr/share/small\n(cat README {inputs} /usr/share/seasons/word; "
+            # Asked for in the root, so that it is in no source package.
+            f"echo $(rpm --eval '%%{{flavour}}') %{{taste}}) > %{{buildroot}}/usr/share/small/{name}",
         )
         self.pins[name] = replace(state, commit=self.repos[name].commit(files, empty=True))
         self.past.setdefault(name, []).append(self.pins[name])
 
+    def content(self, name: str) -> str:
+        """What must stand in a component's package now."""
+        state, around = self.pins[name], self.around
+        return (
+            f"{name}: text {state.text}\n"
+            + "".join(self.content(one) for one in state.needs)
+            + f"{around['season']}\nf{around['flavour']} t{around['taste']}\n"
+        )
 
-def packages(rows: dict[str, dict[str, object]]) -> dict[str, set[tuple[str, str]]]:
-    """Component → NEVRA and payload digest of each of its packages."""
+
+def packages(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, set[tuple[str, str]]]:
+    """Commit → NEVRA and payload digest of each package made from it."""
     found = {}
-    for name, row in rows.items():
-        rpms = row["rpms"]
-        assert isinstance(rpms, list)
-        headers = [read_header(Path(rpm)) for rpm in rpms]
+    for row in rows.values():
+        headers = [read_header(Path(rpm)) for rpm in row["rpms"]]
         assert headers, row
-        found[name] = {(str(header.nevra), header.payload_digest) for header in headers}
+        found[row["commit"]] = {(str(header.nevra), header.payload_digest) for header in headers}
     return found
 
 
-def keys(workspace: Path) -> dict[str, str]:
-    """Component → the key of the build that its packages came from."""
-    return {row["component"]: row["key"] for row in json.loads((workspace / "outcomes.json").read_text())}
+def check_content(history: History, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Each package holds what the inputs of today give, whoever made it and when."""
+    by_commit = {row["commit"]: row for row in rows.values()}
+    for name, state in history.pins.items():
+        (rpm,) = by_commit[state.commit]["rpms"]
+        assert history.site.read(rpm, f"usr/share/small/{name}") == history.content(name), name
 
 
-def step() -> st.SearchStrategy[Step]:
-    kinds = ("version", "text", "notes", "notes", "needs", "move", "remove", "return", "revert")
+def inputs(workspace: Path, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Commit → what the ledger says that the build was made from that its packages came from."""
+    records = [json.loads(line) for line in (workspace / "ledger.jsonl").read_text().splitlines()]
+    known = {record["key"]: dict(record["inputs"]) for record in records if record["kind"] == "build"}
+    outcomes = json.loads((workspace / "outcomes.json").read_text())
+    keys = {row["component"]: row["key"] for row in outcomes}
+    return {row["commit"]: known[keys[row["component"]]] for row in rows.values()}
+
+
+def that_count(found: Mapping[str, str], policy: str) -> dict[str, str]:
+    """The inputs that a policy lets count: of a package of ours one of the digests at its end, or none."""
+    kept = {}
+    for name, value in found.items():
+        words = value.split(" ")
+        ours = len(words) == 4 and words[3].startswith("whole:")
+        kept[name] = {"rebuild": words[-1], "headers": words[2], "never": ""}[policy] if ours else value
+    return kept
+
+
+def step(kinds: tuple[str, ...]) -> st.SearchStrategy[Step]:
     return st.tuples(st.sampled_from(kinds), st.sampled_from(NAMES), st.integers(0, 3))
+
+
+EVERYTHING: list[Step] = [
+    ("text", "ant", 1),
+    ("notes", "ant", 1),
+    ("needs", "cat", 3),
+    ("flavour", "", 1),
+    ("version", "bee", 1),
+    ("taste", "", 1),
+    ("season", "", 1),
+    ("twin", "", 0),
+    ("season", "", 2),
+    ("move", "bee", 2),
+    ("revert", "ant", 0),
+    ("taste", "", 0),
+    ("lose", "", 0),
+    ("flavour", "", 0),
+    ("twin", "", 0),
+    ("remove", "cat", 0),
+    ("text", "ant", 3),
+    ("return", "cat", 0),
+]
+LAX: list[Step] = [
+    ("text", "ant", 1),
+    ("version", "ant", 1),
+    ("notes", "bee", 1),
+    ("season", "", 1),
+    ("revert", "ant", 0),
+]
 
 
 @pytest.fixture(scope="module")
@@ -132,31 +251,71 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("histories")
 
 
-@settings(
-    max_examples=4,
-    deadline=None,
-    database=None,
-    phases=[Phase.generate],  # a failing history is short enough to be read as it is
-    suppress_health_check=list(HealthCheck),
-)
-@given(steps=st.lists(step(), min_size=3, max_size=5))
-def test_step_by_step_is_the_same_as_from_nothing(testbed: Path, folder: Path, steps: list[Step]) -> None:
+def walk(testbed: Path, folder: Path, steps: list[Step], *words: str) -> tuple[History, dict[str, Any]]:
+    """Take the steps, with a build after each; returns the history and the rows of the last build."""
     place = Path(tempfile.mkdtemp(dir=folder))
     site = Site(world=World(place), testbed=testbed, workspace=place / "kept")
     history = History(site)
     history.begin()
-    site.build()
+    rows = site.build(*words)
     for one in steps:
         if history.take(one):
-            rows = site.build()
+            rows = site.build(*words)
             note(f"{one}: { {name: row['status'] for name, row in rows.items()} }")
-    kept = site.build()
+            if not words:
+                check_content(history, rows)
+    return history, rows
+
+
+def from_nothing(history: History) -> tuple[Site, dict[str, Any]]:
+    """The same, built in a workspace that has nothing."""
+    site = history.site
+    fresh = Site(world=site.world, testbed=site.testbed, workspace=site.world.folder / "fresh")
+    history.define(fresh)
+    rows = fresh.build()
+    assert {row["status"] for row in rows.values()} == {"built"}
+    return fresh, rows
+
+
+LONG = settings(
+    max_examples=2,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],  # a failing history is short enough to be read as it is
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@LONG
+@given(steps=st.lists(step((*PLAIN, "notes", *AROUND)), min_size=3, max_size=5))
+@example(steps=EVERYTHING)
+def test_step_by_step_is_the_same_as_from_nothing(testbed: Path, folder: Path, steps: list[Step]) -> None:
+    history, _ = walk(testbed, folder, steps)
+    kept = history.site.build()
     assert {row["status"] for row in kept.values()} == {"reused"}
-    fresh = Site(world=site.world, testbed=testbed, workspace=place / "fresh")
-    built = fresh.build()
-    assert {row["status"] for row in built.values()} == {"built"}
-    assert set(kept) == set(history.pins)
+    fresh, built = from_nothing(history)
     assert packages(kept) == packages(built)
-    # What was reused was reused by the key that its build has when nothing is there to be reused.
-    now = {name: key for name, key in keys(site.workspace).items() if name in kept}
-    assert now == keys(fresh.workspace)
+    # What was reused was reused for the very inputs that its build has when nothing is there to be reused.
+    now, new = inputs(history.site.workspace, kept), inputs(fresh.workspace, built)
+    assert {one: that_count(found, "rebuild") for one, found in now.items()} == {
+        one: that_count(found, "rebuild") for one, found in new.items()
+    }
+
+
+@pytest.mark.parametrize("policy", ["headers", "never"])
+@settings(LONG, max_examples=1)
+@given(steps=st.lists(step((*PLAIN, "season", "taste")), min_size=3, max_size=4))
+@example(steps=LAX)
+def test_a_laxer_policy_reuses_for_equal_inputs_too_and_leaves_nothing_behind(
+    testbed: Path, folder: Path, policy: str, steps: list[Step]
+) -> None:
+    history, rows = walk(testbed, folder, steps, "--dependants", policy)
+    now = inputs(history.site.workspace, rows)
+    strict = history.site.build()
+    check_content(history, strict)
+    fresh, built = from_nothing(history)
+    assert packages(strict) == packages(built)
+    new = inputs(fresh.workspace, built)
+    assert {one: that_count(found, policy) for one, found in now.items()} == {
+        one: that_count(found, policy) for one, found in new.items()
+    }
