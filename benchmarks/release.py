@@ -32,10 +32,11 @@ from altai_build.tools.rpmfile import read_header  # noqa: E402
 from altai_build.workspace import Workspace  # noqa: E402
 from benchmarks import measure  # noqa: E402
 from benchmarks.chroot import DEFAULTS, OVERLAY, REPOS, in_overlay, mock_ways, rebuild  # noqa: E402
-from benchmarks.measure import AUTHOR, CPUS, OURS, ROOT, TESTBED, Variant, ratios, removing, run  # noqa: E402
+from benchmarks.measure import AUTHOR, CPUS, OURS, ROOT, TESTBED, Times, Variant, ratios, removing, run  # noqa: E402
 from benchmarks.srpms import make_superproject  # noqa: E402
 
 CHANGED = "bottle"  # a small component that no other is built with
+_BARE, _OURS, _MOCK = "bare overlays", "ours", f"{OVERLAY}, once for each"
 
 
 class Releases:
@@ -153,6 +154,23 @@ class Builds:
 
         return start
 
+    def one_at_a_time(self, releases: Releases, folder: Path, testbed: Path, rounds: int) -> Times:
+        """All of them by hand, by us and by mock."""
+        more = f"--addrepo={self.repository.as_uri()}"
+        every = list(self.srpms.values())
+        (mock,) = mock_ways(folder, testbed, every, more, ways=[OVERLAY], rounds=1)
+        words = [*releases.front, "--jobs", "1", "build"]
+        times = measure.take_turns(
+            [
+                Variant(_BARE, self.bare(1)),
+                Variant(_OURS, words, before=removing(releases.workspace.builds)),
+                replace(mock, name=_MOCK),
+            ],
+            rounds,
+        )
+        measure.show("The builds alone, one at a time", times, _BARE)
+        return times
+
 
 def _local(path: Path) -> LocalRpm:
     return LocalRpm(path=path, header=read_header(path), sha256=sha256_file(path))
@@ -164,19 +182,7 @@ def judge_sample(
     """The releases of the sample beside the limits and the peers."""
     builds = Builds(releases, folder / "builds")
     anew, nothing = releases.variants()
-    one, overlays, serial = (
-        "release, one changed",
-        f"bare overlays, {jobs} at once",
-        "mock, overlay plugin, all",
-    )
-    every = mock_ways(
-        folder / "mock-all",
-        testbed,
-        list(builds.srpms.values()),
-        f"--addrepo={builds.repository.as_uri()}",
-        ways=[OVERLAY],
-        rounds=1,
-    )
+    one, overlays = "release, one changed", f"bare overlays, {jobs} at once"
     times = measure.take_turns(
         [
             Variant("changed", [*releases.front, "changed"]),
@@ -185,27 +191,20 @@ def judge_sample(
             Variant(one, releases.release, before=lambda: change(releases)),
             nothing,
             *mock_ways(folder / "mock", testbed, [builds.srpms[CHANGED]]),
-            *(replace(way, name=serial) for way in every),
         ],
         rounds,
     )
     measure.show(f"Releases of the sample, {len(builds.srpms)} components built", times, "changed")
-    alone = measure.take_turns(
-        [
-            Variant("bare overlays", builds.bare(1)),
-            Variant(
-                "ours", [*releases.front, "--jobs", "1", "build"], before=removing(releases.workspace.builds)
-            ),
-        ],
-        max(1, rounds // 2),
-    )
-    alone[serial] = times.get(serial, [])
-    measure.show("The builds alone, one at a time", alone, "bare overlays")
+    serial = builds.one_at_a_time(releases, folder / "mock-all", testbed, max(1, rounds // 2))
     return [
         ("all built anew / bare overlays", ratios(times, anew.name, overlays), 1.3),
-        ("all built anew / builds by mock, overlay plugin", ratios(times, anew.name, serial), 1 / 4),
-        ("builds, one at a time / bare overlays", ratios(alone, "ours", "bare overlays"), 1.15),
-        ("builds, one at a time / mock, overlay plugin", ratios(alone, "ours", serial), 1 / 3.5),
+        (
+            "all built anew / builds by mock, overlay plugin",
+            ratios({**times, **serial}, anew.name, _MOCK),
+            1 / 4,
+        ),
+        ("builds, one at a time / bare overlays", ratios(serial, _OURS, _BARE), 1.15),
+        ("builds, one at a time / mock, overlay plugin", ratios(serial, _OURS, _MOCK), 1 / 3.5),
         (f"one changed / {CHANGED} by {OVERLAY}", ratios(times, one, OVERLAY), 1 / 2.5),
         (f"one changed / {CHANGED} by {DEFAULTS}", ratios(times, one, DEFAULTS), 1 / 15),
         ("nothing changed / all built anew", ratios(times, nothing.name, anew.name), 0.2),
