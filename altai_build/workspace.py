@@ -67,6 +67,11 @@ class Workspace:
         return self.root / "cache"
 
     @property
+    def specs(self) -> Path:
+        """What was read of specs."""
+        return self.cache / "specs"
+
+    @property
     def gnupg(self) -> Path:
         """The private key ring, which cannot be made again."""
         return self.root / "gnupg"

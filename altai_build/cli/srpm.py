@@ -70,9 +70,12 @@ def _answer(app: App, components: tuple[str, ...], rev: str) -> list[SrpmResult]
     known = None if components else question.recall()
     if known is not None:
         return known
-    from altai_build.pipeline.srpms import make_srpms
+    from altai_build.tools.specreader import SpecReader
 
-    sourcing = make_srpms(app.run(app.config(needed=False)), commit, components)
+    with SpecReader(cache=app.workspace().specs) as reader:  # it gets ready while the rest is loaded
+        from altai_build.pipeline.srpms import make_srpms
+
+        sourcing = make_srpms(app.run(app.config(needed=False)), commit, components, reader)
     if not components:
         question.remember(sourcing.rows)
     return list(sourcing.rows)

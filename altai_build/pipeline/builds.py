@@ -18,6 +18,7 @@ from altai_build.pipeline.srpms import Sourcing, choose, make_srpms_of
 from altai_build.pipeline.workshops import open_workshops
 from altai_build.stages.build import Built
 from altai_build.stages.discover import Discovery, discover
+from altai_build.tools.specreader import SpecReader
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,8 @@ def make_plan(run: Run, revision: str, names: Sequence[str], changed_since: str 
     What a chosen component needs of the others is part of the plan too: its packages are reused or built.
     """
     run.workspace.prepare()
-    whole = discover(
-        run.superproject, run.config, revision, jobs=run.jobs, cache=run.workspace.cache / "specs"
-    )
+    with SpecReader(cache=run.workspace.specs) as reader:
+        whole = discover(run.superproject, run.config, revision, jobs=run.jobs, reader=reader)
     everything = static_order(run, whole.sourced)
     reasons = choose_components(run, whole, everything, revision, names, changed_since)
     if names or changed_since:

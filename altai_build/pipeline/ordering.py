@@ -13,7 +13,7 @@ from altai_build.pipeline.run import Run
 from altai_build.pipeline.srpms import Sourcing
 from altai_build.stages.srpm import Srpm
 from altai_build.tools.rpmfile import read_header
-from altai_build.tools.spec import SpecText, read_specs
+from altai_build.tools.specreader import SpecText, read_specs
 from altai_build.tools.superproject import Sourced
 
 
@@ -123,7 +123,7 @@ def _first_passes(run: Run, sourced: Sequence[Sourced], order: Order) -> dict[st
         macros, arch = run.config.macros_for(component.repository)
         text = SpecText(place=component.place, text=one.text)
         macros.update(settings.bootstrap.all_macros)
-        info = read_specs([text], macros, arch, cache=run.workspace.cache / "specs")[0]
+        info = read_specs([text], macros, arch, cache=run.workspace.specs)[0]
         if not isinstance(info, AltaiError):
             found[_first(component.name)] = (replace(one, info=info), settings.bootstrap)
     return found

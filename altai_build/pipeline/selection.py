@@ -14,6 +14,7 @@ from altai_build.pipeline.pins import Direction, earlier_pins, move_of
 from altai_build.pipeline.run import Run
 from altai_build.pipeline.srpms import choose
 from altai_build.stages.discover import Discovery, discover
+from altai_build.tools.specreader import SpecReader
 
 # Why a component is in a plan that leaves none out.
 EVERYTHING = "all components are built"
@@ -91,7 +92,8 @@ def _add_bereaved(
     run: Run, reasons: dict[str, str], needs: Mapping[str, Collection[str]], since: str
 ) -> None:
     """Add who needed at `since` what has changed or gone from then on: it may not provide that any more."""
-    before = discover(run.superproject, run.config, since, jobs=run.jobs, cache=run.workspace.cache / "specs")
+    with SpecReader(cache=run.workspace.specs) as reader:
+        before = discover(run.superproject, run.config, since, jobs=run.jobs, reader=reader)
     order, chosen = static_order(run, before.sourced), set(reasons)
     for name, needed in order.needs.items():
         if name not in needs:

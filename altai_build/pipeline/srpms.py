@@ -22,6 +22,7 @@ from altai_build.stages.sources import fetch_sources
 from altai_build.stages.srpm import Packed, Prepared, Srpm, SrpmMaker
 from altai_build.tools import rpmbuild
 from altai_build.tools.files import scratch_directory
+from altai_build.tools.specreader import SpecReader
 from altai_build.tools.superproject import Sourced
 
 
@@ -35,20 +36,18 @@ class Sourcing:
     maker: SrpmMaker  # knows the fetched sources
 
 
-def make_srpms(run: Run, revision: str, names: Sequence[str]) -> Sourcing:
+def make_srpms(run: Run, revision: str, names: Sequence[str], reader: SpecReader) -> Sourcing:
     """Make the source packages of the named components (all, when none is named) of a superproject revision.
 
-    Raises InputError for a name that no component has.
+    `reader` is entered already. Raises InputError for a name that no component has.
     """
     run.workspace.prepare()
-    return make_srpms_of(run, _discover_named(run, revision, names))
+    return make_srpms_of(run, _discover_named(run, revision, names, reader))
 
 
-def _discover_named(run: Run, revision: str, names: Sequence[str]) -> Discovery:
+def _discover_named(run: Run, revision: str, names: Sequence[str], reader: SpecReader) -> Discovery:
     """The named components; the others are looked at only where a name may be that of one's package."""
-    look = partial(
-        discover, run.superproject, run.config, revision, jobs=run.jobs, cache=run.workspace.cache / "specs"
-    )
+    look = partial(discover, run.superproject, run.config, revision, jobs=run.jobs, reader=reader)
     if names:
         try:
             return choose(look(only=names), names)

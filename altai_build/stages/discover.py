@@ -14,7 +14,7 @@ from altai_build.errors import AltaiError, InputError
 from altai_build.model.component import Component, Kind, spec_place, unique_names
 from altai_build.model.spec import SpecInfo
 from altai_build.tools.objects import ObjectStore, TreeEntry
-from altai_build.tools.spec import NotASpec, SpecReader, SpecText, decode
+from altai_build.tools.specreader import NotASpec, SpecReader, SpecText, decode
 from altai_build.tools.superproject import Sourced, Submodule, Superproject
 
 # Where a spec is looked for in a component, the first folder with one wins (DESIGN: Sources from git).
@@ -55,6 +55,7 @@ class _Unit:
     tree: tuple[TreeEntry, ...]
     specs: tuple[str, ...]  # candidate paths, all at one level of SPEC_PLACES
     later: tuple[tuple[str, ...], ...] = ()  # candidates at later levels, should these be no RPM specs
+    texts: tuple[tuple[str, str], ...] = ()  # of the candidates, once they are read
 
 
 def discover(
@@ -63,26 +64,35 @@ def discover(
     revision: str,
     *,
     jobs: int,
-    cache: Path | None = None,
+    reader: SpecReader | None = None,
     only: Collection[str] = (),
 ) -> Discovery:
     """Find and read the specs of all components pinned by a revision; a faulty component does not hide the others.
 
-    `cache` is a directory that keeps what was read of specs. With `only` none is looked at but those whose names could
-    be among these names or paths, and those whose names could be the same.
+    With `only` none is looked at but those whose names could be among these names or paths, and those whose names could
+    be the same.
     """
+    reader = reader or SpecReader()
     lasts = {name.rpartition("/")[2] for name in only}
     wanted: Callable[[str], bool] = lambda path: not lasts or path.rpartition("/")[2] in lasts  # noqa: E731
     commit = superproject.resolve(revision)
     store = superproject.store(commit)
     settings = config.superproject
     looked: list[_Unit | LeftOut] = []
-    with SpecReader(cache=cache) as reader, ThreadPoolExecutor(max(1, jobs)) as pool:
+    target = config.macros_for(_name_of(config, Source.SUPERPROJECT))
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
         tree = store.tree(commit)
         submodules = superproject.submodules(commit, tree, settings.components)
         if settings.root and any(wanted(spec[: -len(".spec")]) for spec in _root_specs(tree)):
             looked += _root_unit(superproject, config, store, tree, commit)
-        look: Callable[[Submodule], _Unit | LeftOut] = lambda one: _submodule_unit(superproject, config, one)  # noqa: E731
+
+        def look(submodule: Submodule) -> _Unit | LeftOut:
+            unit = _submodule_unit(superproject, config, submodule)
+            if isinstance(unit, _Unit):
+                unit = _with_texts(unit)
+                reader.ahead([text for _, text in unit.texts], *target)
+            return unit
+
         looked += pool.map(look, [one for one in submodules if wanted(one.link.path)])
         looked += _folder_units(superproject, config, store, tree, commit, wanted)
         sourced, left_out = _read(config, looked, reader, pool)
@@ -243,7 +253,7 @@ def _read(
             if real:
                 chosen += [(unit, *row) for row in real]
             elif unit.later:
-                deeper.append(dataclasses.replace(unit, specs=unit.later[0], later=unit.later[1:]))
+                deeper.append(dataclasses.replace(unit, specs=unit.later[0], later=unit.later[1:], texts=()))
             else:
                 reason = f"{', '.join(unit.specs)}: not an RPM spec"
                 name = unit.path.rpartition("/")[2]
@@ -292,7 +302,7 @@ def _read_units(
     config: Config, units: Sequence[_Unit], reader: SpecReader, pool: Executor
 ) -> list[list[tuple[str, str, SpecInfo | AltaiError]]]:
     """For each unit its (spec path, text, content or fault) rows."""
-    texts = list(pool.map(_spec_texts, units))
+    texts = [one.texts for one in pool.map(_with_texts, units)]
     macros, arch = config.macros_for(units[0].repository)
     batch = [
         SpecText(place=spec_place(unit.kind, unit.path, spec), text=text)
@@ -303,8 +313,10 @@ def _read_units(
     return [[(spec, text, next(answers)) for spec, text in rows] for rows in texts]
 
 
-def _spec_texts(unit: _Unit) -> list[tuple[str, str]]:
-    """The (path, text) of each spec of a unit. Raises InputError for one that is not there."""
+def _with_texts(unit: _Unit) -> _Unit:
+    """A unit with the (path, text) of each of its specs. Raises InputError for one that is not there."""
+    if unit.texts:
+        return unit
     oids = {entry.path: entry.oid for entry in unit.tree if entry.is_file}
     absent = [spec for spec in unit.specs if spec not in oids]
     if absent:
@@ -313,4 +325,6 @@ def _spec_texts(unit: _Unit) -> list[tuple[str, str]]:
             todo=f"mend components.{unit.path.rpartition('/')[2]}.specs in repos.yaml",
         )
     blobs = unit.store.read((oids[spec] for spec in unit.specs), commit=unit.commit)
-    return [(spec, decode(blob)) for spec, blob in zip(unit.specs, blobs)]
+    return dataclasses.replace(
+        unit, texts=tuple((spec, decode(blob)) for spec, blob in zip(unit.specs, blobs))
+    )

@@ -24,7 +24,7 @@ from altai_build.tools import rpmbuild
 from altai_build.tools.archive import Part, archiver, write_archive
 from altai_build.tools.files import scratch_directory, sha256_file
 from altai_build.tools.rpmfile import read_made
-from altai_build.tools.spec import encode
+from altai_build.tools.specreader import encode
 from altai_build.tools.superproject import Sourced, Superproject
 from altai_build.workspace import Workspace
 

@@ -14,7 +14,7 @@ from altai_build.model.spec import SpecInfo
 from altai_build.tools import process
 from altai_build.tools.files import make_directory, scratch_directory, sha256_file, take_files
 from altai_build.tools.sandbox import BUILD_DIR, BUILD_HOST, HostView
-from altai_build.tools.spec import SpecText, encode, read_specs
+from altai_build.tools.specreader import SpecText, encode, read_specs
 from altai_build.tools.superproject import Sourced
 
 # A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not hold up the others.

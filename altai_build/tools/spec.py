@@ -1,31 +1,25 @@
-"""Spec files read statically with norpm, in a child process with limits, because a spec is hostile text."""
+"""The child process in which norpm reads specs, one after another: a spec is hostile text.
+
+`tools.specreader` starts it and talks to it; what this file imports, each start pays for.
+"""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import functools
-import hashlib
-import importlib.util
 import json
+import math
 import os
 import re
 import resource
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from altai_build.errors import InputError
 from altai_build.model.spec import SourceTag, SpecInfo, hides_dist, section_of
-from altai_build.tools import process
-from altai_build.tools.files import write_whole
 
-SECONDS = 5  # CPU time for one spec; a real one takes milliseconds, a macro bomb for ever
-MEMORY = 2 << 30  # bytes
-_FORMAT = 1  # of what is kept of a reading
 _MARK = "\x01"  # stands for dist in the second reading
 _TAG = re.compile(r"^\s*(?P<tag>[A-Za-z]+)(?P<number>\d*)(?:\([^)]*\))?\s*:\s*(?P<value>.*?)\s*$")
 _UNEXPANDED = re.compile(r"%[({A-Za-z_\[]")
@@ -35,193 +29,24 @@ _ENTERED = re.compile(r"cd '([^'/][^']*)'$")  # what rpm's own expansion of %set
 _WORD = re.compile(r"[A-Za-z0-9/_][^\s,<>=]*(?:\([^)\s]*\))*")
 
 
-class NotASpec(InputError):
-    """A file named *.spec that is something else (PyInstaller and others use the ending too)."""
-
-
-@dataclasses.dataclass(frozen=True)
-class SpecText:
-    """A spec file to be read: a place for messages, and its bytes as text (other bytes survive as surrogates)."""
-
-    place: str
-    text: str
-
-
-def decode(data: bytes) -> str:
-    """Spec bytes as text that encodes back to the same bytes."""
-    return data.decode("utf-8", "surrogateescape")
-
-
-def encode(text: str) -> bytes:
-    """The bytes of a text made by `decode`."""
-    return text.encode("utf-8", "surrogateescape")
-
-
-def read_specs(
-    specs: Sequence[SpecText], macros: Mapping[str, str], arch: str, *, cache: Path | None = None
-) -> list[SpecInfo | InputError]:
-    """`SpecReader.read` for one batch of specs."""
-    with SpecReader(cache=cache) as reader:
-        return reader.read(specs, macros, arch)
-
-
-class SpecReader:
-    """Reads specs in child processes; use as a context manager.
-
-    What was read is kept in the directory `cache`, by all that it depends on, and not read again. Where nothing is kept
-    yet, the first child starts with the block: it gets ready while its work is still being found.
-    """
-
-    def __init__(self, *, cache: Path | None = None) -> None:
-        self._cache = cache
-        self._stack = ExitStack()
-        self._ready: process.Child | None = None
-
-    def __enter__(self) -> SpecReader:
-        if self._cache is not None and not self._cache.exists():
-            self._ready = self._stack.enter_context(_child_process())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def read(
-        self, specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
-    ) -> list[SpecInfo | InputError]:
-        """The static content of each spec, or what is wrong with it, in the order given.
-
-        `macros` are the target's. One child reads all of them, one after another; the spec at which it dies or runs
-        out of time is the culprit, and the next child goes on behind it.
-        """
-        if self._cache is None:
-            return self._read_all(specs, macros, arch)
-        common = json.dumps([_FORMAT, _readers(), sorted(macros.items()), arch])
-        places = [
-            self._cache
-            / hashlib.sha256(f"{common}\n{spec.text}".encode("utf-8", "surrogateescape")).hexdigest()
-            for spec in specs
-        ]
-        known = [_kept(spec, place) for spec, place in zip(specs, places)]
-        missing = [number for number, answer in enumerate(known) if answer is None]
-        fresh = iter(self._read_all([specs[number] for number in missing], macros, arch))
-        results = [next(fresh) if answer is None else answer for answer in known]
-        for number in missing:
-            answer = results[number]
-            if isinstance(answer, SpecInfo):  # a fault is looked at anew each time
-                write_whole(places[number], json.dumps(dataclasses.asdict(answer)).encode(), durable=False)
-        return results
-
-    def _read_all(
-        self, specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
-    ) -> list[SpecInfo | InputError]:
-        results: list[SpecInfo | InputError] = []
-        while len(results) < len(specs):
-            answers, fate = self._batch(specs[len(results) :], macros, arch)
-            results += [_answer(spec, answer) for spec, answer in zip(specs[len(results) :], answers)]
-            if len(results) < len(specs):
-                results.append(_fatal(specs[len(results)], fate))
-        return results
-
-    def _batch(
-        self, specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
-    ) -> tuple[list[dict[str, Any]], str]:
-        """The answers of one child, as far as it came, and how it ended."""
-        question = {
-            "specs": [spec.text for spec in specs],
-            "macros": dict(macros),
-            "arch": arch,
-            "seconds": SECONDS,
-        }
-        child = self._ready or self._stack.enter_context(_child_process())
-        self._ready = None
-        result = process.finish(child, input=json.dumps(question).encode())
-        lines = result.stdout.split(b"\n")[
-            :-1
-        ]  # what follows the last line end is half an answer, or nothing
-        answers: list[dict[str, Any]] = [json.loads(line) for line in lines]
-        last = result.complaint.rpartition("\n")[2]
-        return answers, process.describe_exit(result.returncode) + (f": {last}" if last else "")
-
-
-def _fatal(spec: SpecText, fate: str) -> InputError:
-    return InputError(
-        f"{spec.place} cannot be parsed",
-        why=f"reading it may take {SECONDS} s of CPU and {MEMORY >> 30} GiB of memory; its reader {fate}",
-        todo="look for a macro that expands without end",
-    )
-
-
-def _child_process() -> AbstractContextManager[process.Child]:
-    """A child of ours that waits for its question."""
-    return process.start(
-        [sys.executable, "-I", "-m", "altai_build.tools.spec"],
-        # norpm reads ~/.rpmmacros; what a user's home says must not change what a spec says
-        env={"HOME": "/nonexistent"},
-        input=b"",
-    )
-
-
-def _kept(spec: SpecText, place: Path) -> SpecInfo | InputError | None:
-    try:
-        return _answer(spec, json.loads(place.read_bytes()))
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-@functools.cache
-def _readers() -> list[object]:
-    """What a spec's reading depends on besides its text: norpm, and the macros of this machine's rpm."""
-    norpm = importlib.util.find_spec("norpm")
-    places = [
-        norpm.origin if norpm else None,
-        __file__,
-        "/usr/lib/rpm/macros",
-        "/usr/lib/rpm/macros.d",
-        "/etc/rpm",
-    ]
-    found: list[object] = []
-    for place in places:
-        try:
-            status = os.stat(place or "")
-            found.append([place, status.st_mtime_ns, status.st_size])
-        except OSError:
-            found.append([place])
-    return found
-
-
-def _answer(spec: SpecText, answer: dict[str, Any]) -> SpecInfo | InputError:
-    if answer.get("foreign"):
-        return NotASpec(
-            f"{spec.place} is not an RPM spec", why="it has none of the tags Name:, Version:, Release:"
-        )
-    if "error" in answer:
-        return InputError(f"{spec.place} cannot be parsed", why=answer["error"], todo=answer["todo"])
-    for key in ("sources", "patches"):
-        answer[key] = tuple(SourceTag(**tag) for tag in answer[key])
-    fields: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in answer.items()
-    }
-    return SpecInfo(**fields)
-
-
-# ---- the child -----------------------------------------------------------------------------------------------
-
-
 def _child() -> None:
-    """Read the question on stdin, print one answer a line; limits are set before anything hostile is looked at."""
-    _system_macros(
-        os.uname().machine
-    )  # mostly the one that is asked for, and read while nothing is asked yet
-    question = json.loads(sys.stdin.buffer.read())
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    for text in question["specs"]:
+    """Read the question on stdin, print an answer a line; limits are set before anything hostile is looked at."""
+    _system_macros(os.uname().machine)  # mostly the one that is asked for, read while nothing is asked yet
+    lines = iter(sys.stdin.buffer.readline, b"")  # each as soon as it comes
+    first = next(lines, None)
+    if first is None:
+        return
+    question = json.loads(first)
+    resource.setrlimit(resource.RLIMIT_AS, (question["memory"], question["memory"]))
+    for text in map(json.loads, lines):
         used = resource.getrusage(resource.RUSAGE_SELF)
         resource.setrlimit(
             resource.RLIMIT_CPU,
-            (int(used.ru_utime + used.ru_stime) + question["seconds"], resource.RLIM_INFINITY),
+            (math.ceil(used.ru_utime + used.ru_stime + question["seconds"]), resource.RLIM_INFINITY),
         )
-        signal.alarm(question["seconds"] * 6)  # of the clock, should it wait for something
+        signal.setitimer(signal.ITIMER_REAL, question["seconds"] * 6)  # should it wait for something
         print(json.dumps(_read_one(text, question["macros"], question["arch"])), flush=True)  # noqa: T201
+        signal.setitimer(signal.ITIMER_REAL, 0)  # the next one may be long in coming
 
 
 def _read_one(text: str, macros: Mapping[str, str], arch: str) -> dict[str, Any]:
@@ -431,5 +256,4 @@ def _has_files(text: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.path[:0] = [str(Path(__file__).parents[2])]
     _child()

@@ -12,6 +12,7 @@ from altai_build.pipeline.run import Run
 from altai_build.pipeline.srpms import Sourcing, make_srpms
 from altai_build.stages.srpm import Packed, Prepared, Srpm, SrpmMaker
 from altai_build.tools.progress import Story
+from altai_build.tools.specreader import SpecReader
 from altai_build.workspace import Workspace
 from tests.kit.superprojects import World, make_files, make_spec
 
@@ -45,6 +46,11 @@ def run(world: World, jobs: int) -> Run:
     )
 
 
+def make(at_work: Run) -> Sourcing:
+    with SpecReader(cache=at_work.workspace.specs) as reader:
+        return make_srpms(at_work, "HEAD", (), reader)
+
+
 def outcomes(sourcing: Sourcing) -> dict[str, Status]:
     return {row.component: row.status for row in sourcing.rows}
 
@@ -55,7 +61,7 @@ def test_a_refused_spec_does_not_stop_the_line(world: World, jobs: int) -> None:
     world.component("repos/c3", {"c3.spec": wrong})
     world.component("repos/c5", {"c5.spec": make_spec("c5", source="gone.patch")})
     world.pin()
-    found = outcomes(make_srpms(run(world, jobs), "HEAD", ()))
+    found = outcomes(make(run(world, jobs)))
     failed = {name for name, status in found.items() if status is Status.FAILED}
     assert failed == {"c3", "c5"}
     assert all(found[name] is Status.BUILT for name in NAMES if name not in failed)
@@ -71,7 +77,7 @@ def test_a_fault_of_the_machine_ends_the_line_and_leaves_no_scratch(
     monkeypatch.setattr(SrpmMaker, station, fail)
     at_work = run(world, 1)
     with pytest.raises(OSError, match="No space left"):
-        make_srpms(at_work, "HEAD", ())
+        make(at_work)
     assert list(at_work.workspace.scratch.iterdir()) == []
 
 
@@ -86,7 +92,7 @@ def test_damaged_ones_are_named_and_the_others_kept(world: World, monkeypatch: p
 
     monkeypatch.setattr(SrpmMaker, "pack", pack)
     at_work = run(world, 2)
-    sourcing = make_srpms(at_work, "HEAD", ())
+    sourcing = make(at_work)
     found = outcomes(sourcing)
     assert found.pop("c7") is Status.FAILED
     assert set(found.values()) == {Status.BUILT}
@@ -95,7 +101,7 @@ def test_damaged_ones_are_named_and_the_others_kept(world: World, monkeypatch: p
 
 
 def test_the_line_and_a_single_package_make_the_same_bytes(world: World) -> None:
-    sourcing = make_srpms(run(world, 2), "HEAD", ())
+    sourcing = make(run(world, 2))
     alone = run(world, 1)
     (sourced, srpm), *_ = sourcing.made
     maker = SrpmMaker(

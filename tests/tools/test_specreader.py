@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 from altai_build.errors import InputError
 from altai_build.model.spec import SpecInfo
 from altai_build.tools import process
-from altai_build.tools import spec as reader
-from altai_build.tools.spec import NotASpec, SpecReader, SpecText, decode, encode, read_specs
+from altai_build.tools import specreader as reader_module
+from altai_build.tools.specreader import NotASpec, SpecReader, SpecText, decode, encode, read_specs
 
 HEAD = "Name: focus\nVersion: 1.0\nRelease: 3%{?dist}\nSummary: x\nLicense: x\n"
 
@@ -208,7 +209,7 @@ BOMB = "".join(f"%define {chr(n)} {('%' + chr(n + 1)) * 10}\n" for n in range(97
 
 def test_a_bomb_harms_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = f"{BOMB}Name: %a\nVersion: 1\nRelease: 1\n"
-    monkeypatch.setattr(reader, "SECONDS", 1)
+    monkeypatch.setattr(reader_module, "SECONDS", 1)
     first, second, third, fourth, fifth = answers(HEAD, bomb, HEAD, bomb, HEAD)
     assert isinstance(first, SpecInfo) and first == third == fifth
     for answer, place in ((second, 1), (fourth, 3)):
@@ -246,6 +247,60 @@ def test_the_child_gets_ready_where_nothing_is_kept_yet(tmp_path: Path, started:
         assert isinstance(answer, SpecInfo) and len(started) == 1
     with SpecReader(cache=tmp_path / "cache") as reader:
         assert reader.read([spec], {}, "x86_64") == [answer] and len(started) == 1
+
+
+def test_what_is_given_ahead_is_read_once(tmp_path: Path, started: list[process.Child]) -> None:
+    large = HEAD + "# " + "x" * 300_000 + "\n"  # more than a pipe holds
+    texts = [HEAD, large, "no spec at all", HEAD.replace("focus", "other")]
+    specs = [SpecText(place=f"{number}.spec", text=text) for number, text in enumerate(texts)]
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        for text in (*texts[:3], *[large] * 9):
+            reader.ahead([text], {"dist": ".x"}, "x86_64")
+        found = reader.read(specs, {"dist": ".x"}, "x86_64")
+    assert len(started) == 1, "what was not given ahead is given to the same child"
+    assert found == read_specs(specs, {"dist": ".x"}, "x86_64") or isinstance(found[2], NotASpec)
+    assert [one.name if isinstance(one, SpecInfo) else None for one in found] == [
+        "focus",
+        "focus",
+        None,
+        "other",
+    ]
+    assert isinstance(found[0], SpecInfo) and found[0].release == "3.x"
+    before = len(started)
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        assert reader.read(specs[:2], {"dist": ".x"}, "x86_64") == found[:2] and len(started) == before
+
+
+def test_what_was_given_for_another_target_does_not_count(tmp_path: Path) -> None:
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        reader.ahead([HEAD], {"dist": ".x"}, "x86_64")
+        (answer,) = reader.read([SpecText(place="one.spec", text=HEAD)], {"dist": ".y"}, "x86_64")
+    assert isinstance(answer, SpecInfo) and answer.release == "3.y"
+
+
+def test_a_bomb_given_ahead_harms_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = f"{BOMB}Name: %a\nVersion: 1\nRelease: 1\n"
+    monkeypatch.setattr(reader_module, "SECONDS", 1)
+    texts = [HEAD, bomb, HEAD.replace("focus", "other")]
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        for text in texts:
+            reader.ahead([text], {}, "x86_64")
+        found = reader.read([SpecText(place=f"{n}.spec", text=t) for n, t in enumerate(texts)], {}, "x86_64")
+    assert [type(one) for one in found] == [SpecInfo, InputError, SpecInfo]
+    assert str(found[1]).startswith("1.spec cannot be parsed")
+
+
+def test_a_child_may_wait_longer_for_a_text_than_it_may_read_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "SECONDS", 0.3)  # and so 1.8 by the clock
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        reader.ahead([HEAD], {}, "x86_64")
+        time.sleep(2.2)
+        reader.ahead([HEAD.replace("focus", "other")], {}, "x86_64")
+        early = reader._early
+        assert early is not None
+        assert len(early.answers({}, "x86_64")) == 2
 
 
 def test_a_child_that_nobody_asked_is_ended(tmp_path: Path, started: list[process.Child]) -> None:
