@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -18,6 +19,18 @@ from altai_build.tools.files import file_lock, make_directory, remove_tree, writ
 
 # Seconds after which nothing is under way any more in what a verb without the lock has made.
 UNLOCKED = 3600.0
+
+
+_present: dict[Path, int] = {}  # workspace → descriptor of its file `present`, never closed
+
+
+def _flock(descriptor: int, operation: int) -> bool:
+    """flock(2); False when somebody else's lock is in the way and `operation` does not wait."""
+    try:
+        fcntl.flock(descriptor, operation)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -98,7 +111,7 @@ class Workspace:
 
     def leftovers(self) -> Iterator[Path]:
         """What is under way, or was when a run was killed. Only who holds the workspace makes what is hidden in
-        builds/ and roots/, and builds in tmp/; the rest of tmp/ may be another verb's that needs no lock.
+        builds/ and roots/; what is in tmp/ may be another verb's that needs no lock.
         """
         for folder in (self.builds, self.roots, self.roots / "base", self.roots / "layers"):
             yield from sorted(folder.glob(".*"))
@@ -106,14 +119,20 @@ class Workspace:
 
     def sweep(self) -> None:
         """Remove what killed runs left; the caller holds the workspace and has not begun to work in it."""
-        for place in self.leftovers():
-            ours = place.parent != self.scratch or place.name.startswith(f"{UNDER_WAY}.")
-            if not ours and time.time() - place.lstat().st_mtime <= UNLOCKED:
-                continue
-            if place.is_dir() and not place.is_symlink():
-                remove_tree(place)
-            else:
-                place.unlink()
+        present = _present.get(self.root)
+        try:
+            alone = present is not None and _flock(present, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for place in self.leftovers():
+                ours = alone or place.parent != self.scratch or place.name.startswith(f"{UNDER_WAY}.")
+                if not ours and time.time() - place.lstat().st_mtime <= UNLOCKED:
+                    continue
+                if place.is_dir() and not place.is_symlink():
+                    remove_tree(place)
+                else:
+                    place.unlink()
+        finally:
+            if present is not None:
+                _flock(present, fcntl.LOCK_SH)
 
     def prepare(self) -> None:
         """Make the directory, and keep it out of git where it lies in a work tree."""
@@ -121,6 +140,18 @@ class Workspace:
         ignore = self.root / ".gitignore"
         if not ignore.exists():
             write_whole(ignore, b"*\n")
+        self._be_present()
+
+    def _be_present(self) -> None:
+        """Let those who sweep know that somebody may be at work in tmp/, until this process ends, however it does."""
+        if self.root in _present:
+            return
+        try:
+            descriptor = os.open(self.root / "present", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError:  # somebody else's workspace, where nothing can be made
+            return
+        _flock(descriptor, fcntl.LOCK_SH)
+        _present[self.root] = descriptor
 
     @contextmanager
     def lock(self, *, wait: float = 0.0) -> Iterator[None]:

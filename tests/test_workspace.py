@@ -114,20 +114,50 @@ def test_no_two_components_share_a_place_for_logs(tmp_path: Path) -> None:
     assert {place.parent for place in places} == {tmp_path / "logs"}
 
 
-def test_what_killed_runs_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path)
+def fill(root: Path) -> tuple[list[str], list[str], str]:
+    """Leftovers, what must stay, and what may be another verb's."""
     left = ["builds/.new.a/x", "roots/.packages.a/x", "roots/base/.new.a/x", "roots/layers/.gone.a/x"]
     left += ["tmp/build.a/x", "tmp/srpm.old/x", "builds/.gone.file"]
-    kept = ["builds/k/x", "roots/base/k/x", "roots/layers/k.log", "tmp/srpm.new/x", "gnupg/x", "ledger.jsonl"]
-    for name in (*left, *kept):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
-    os.utime(tmp_path / "tmp/srpm.old", (1, 1))
-    workspace.sweep()
-    assert sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*") if one.is_file()) == sorted(
-        kept
+    kept = ["builds/k/x", "roots/base/k/x", "roots/layers/k.log", "gnupg/x", "ledger.jsonl"]
+    for name in (*left, *kept, "tmp/srpm.new/x"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("")
+    os.utime(root / "tmp/srpm.old", (1, 1))
+    return left, kept, "tmp/srpm.new/x"
+
+
+def files(root: Path) -> set[str]:
+    found = {str(one.relative_to(root)) for one in root.rglob("*") if one.is_file()}
+    return found - {".gitignore", "present", "lock", "lock.holder"}
+
+
+def test_what_killed_runs_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
+    left, kept, _ = fill(tmp_path)
+    workspace = Workspace(tmp_path)
+    with workspace.lock():
+        workspace.sweep()
+        assert files(tmp_path) == set(kept)
+        workspace.sweep()
+    assert left
+
+
+def test_what_a_verb_without_the_lock_works_on_stays(tmp_path: Path) -> None:
+    _, kept, fresh = fill(tmp_path)
+    script = (
+        "import sys, time; from pathlib import Path; from altai_build.workspace import Workspace\n"
+        "Workspace(Path(sys.argv[1])).prepare(); print('there', flush=True); time.sleep(60)"
     )
-    workspace.sweep()
+    workspace = Workspace(tmp_path)
+    argv = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"there\n"
+        with workspace.lock():
+            workspace.sweep()
+            assert files(tmp_path) == {*kept, fresh}
+        other.kill()
+    with workspace.lock():
+        workspace.sweep()
+        assert files(tmp_path) == set(kept)
 
 
 def test_an_unwritable_place(tmp_path: Path) -> None:
