@@ -185,15 +185,15 @@ class _Walk:
 
 
 def _verdict(found: Examined | None, last: Record | None, pending: list[str]) -> tuple[str, str]:
+    if found is not None and found.earlier is not None and not pending:
+        return "reuse", "all that determines it is as it was when it was built"
     if last is None:
         return "build", why_built((), None)
     if pending:
         return "unknown", f"{', '.join(pending)} would be built first; what that changes here is known then"
     if found is None:
         return "unknown", ""
-    if found.earlier is None:
-        return "build", why_built(found.inputs, last)
-    return "reuse", "all that determines it is as it was when it was built"
+    return "build", why_built(found.inputs, last)
 
 
 def _last_changes(outcome: Outcome | None, policy: Dependants, ledger: Ledger) -> tuple[Input, ...]:

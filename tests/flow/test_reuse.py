@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kit.builds import Site, small
-from tests.kit.git import Entry
+from tests.kit.git import Entry, Repo
 from tests.kit.superprojects import World, make_spec
 
 ROOF, FLOOR = "repos/roof", "repos/floor"
@@ -90,6 +90,19 @@ def test_what_is_moved_or_comes_back_is_not_built_again(site: Site) -> None:
     rows = site.build()
     assert statuses(rows) == {"floor": "reused", "roof": "reused"}
     assert {name: row["rpms"] for name, row in rows.items()} == {n: r["rpms"] for n, r in first.items()}
+
+
+def test_a_component_that_gets_another_name_keeps_its_packages(site: Site) -> None:
+    pair(site)
+    site.build()
+    lodger = Repo(site.world.folder / "lodger")
+    lodger.commit(dict(small("lodger")))
+    site.world.components["repos/deeper/floor"] = lodger
+    site.world.urls["repos/deeper/floor"] = "../lodger"
+    site.world.pin()
+    told = site.call("explain", FLOOR, "--json").json
+    assert (told["component"], told["would"]) == (FLOOR, "reuse")
+    assert statuses(site.build()) == {FLOOR: "reused", "repos/deeper/floor": "built", "roof": "reused"}
 
 
 def test_explain_tells_key_by_key(site: Site) -> None:
