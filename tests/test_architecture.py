@@ -249,6 +249,16 @@ BANNED_PREFIXES = (
 )
 
 
+def test_files_that_are_no_modules_are_installed_too() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    patterns = [one.strip() for one in setup["options.package_data"][PACKAGE].split(",")]
+    files = [path.relative_to(ROOT / PACKAGE) for path in (ROOT / PACKAGE).rglob("*.*") if path.is_file()]
+    others = {str(path) for path in files if path.suffix not in (".py", ".pyc")}
+    assert "tools/overlay.sh" in others
+    assert {path for path in others if not any(fnmatch(path, one) for one in patterns)} == set()
+
+
 def test_no_second_door_and_no_text_run_as_program() -> None:
     wrong = []
     for module in modules().values():

@@ -35,6 +35,7 @@ from altai_build.tools.mockresult import (
 from altai_build.tools.repodata import write_repodata
 from altai_build.tools.sandbox import BUILD_HOST
 
+ENDING = Path(__file__).with_name("ending.sh")
 GRACE = 60.0  # seconds for mock to end what runs in its chroot and to unmount it
 
 _PRIVILEGE = (
@@ -120,12 +121,24 @@ class MockBuilder:
     def prepare(self) -> None:
         """Have mock clean what runs that were interrupted left; no other run is at work in this workspace."""
         for left in sorted((self.workspace / "used").glob("*")):
-            for config in left.glob("*.cfg"):
-                arguments = ["mock", "--configdir", str(left), "--root", config.stem]
-                process.run(
-                    [*arguments, "--uniqueext", left.name, "--clean"], env=_environment(), ok=(), grace=GRACE
-                )
-            files.remove_tree(left)
+            self._recover(left)
+
+    def _recover(self, used: Path) -> None:
+        """Clean a chroot in which mock was ended before it could do so; its configuration was kept for that."""
+        self._forget_mounts(used.name)
+        for config in used.glob("*.cfg"):
+            arguments = ["mock", "--configdir", str(used), "--root", config.stem]
+            process.run(
+                [*arguments, "--uniqueext", used.name, "--clean"], env=_environment(), ok=(), grace=GRACE
+            )
+        files.remove_tree(used)
+
+    def _forget_mounts(self, unique: str) -> None:
+        """The overlay plugin believes a file and not the kernel about what is mounted, and fails each build after one
+        that could not remove it. What was mounted was so in the mount namespace of a mock that is no more.
+        """
+        for flag in (self._layers / unique / "layers").glob("*/.root-mounted"):
+            flag.unlink(missing_ok=True)
 
     def build(self, request: BuildRequest) -> BuildOutcome:
         """Build one SRPM; its RPMs and logs are put into the request's result directory.
@@ -142,6 +155,9 @@ class MockBuilder:
                 os.chmod(scratch, 0o755)  # noqa: S103 - mock reads and writes in it as the user that it drops to
                 arguments = self._arguments(request, scratch, unique)
                 used = self.workspace / "used" / unique
+                if used.is_dir():  # mock was ended, by the kernel for want of memory, say
+                    self._recover(used)
+                self._forget_mounts(unique)
                 shutil.copytree(scratch / "config", used, dirs_exist_ok=True)
                 status = self._run_patiently(request, arguments, scratch / "result")
                 if status >= 0 and status not in ENDED:
@@ -309,9 +325,9 @@ def _local_repository(request: BuildRequest, directory: Path) -> Path:
 def _ending_with_us() -> list[str]:
     """What to put before mock so that it is told to end, and cleans up, when this program is killed.
 
-    The setuid wrapper that other users start it by would not have it so.
+    Only as root: the setuid wrapper that others start mock by would not hear of it.
     """
-    return ["setpriv", "--pdeathsig", "TERM"] if os.geteuid() == 0 else []
+    return ["setpriv", "--pdeathsig", "USR1", "bash", str(ENDING)] if os.geteuid() == 0 else []
 
 
 def _environment() -> dict[str, str]:

@@ -494,6 +494,27 @@ def test_an_interrupted_build_lets_mock_end_what_runs_in_the_chroot(
     assert not left.exists()
 
 
+def test_a_chroot_that_mock_could_not_clean_is_cleaned_before_it_is_used_again(
+    stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest], tmp_path: Path
+) -> None:
+    stub.behave(status=143, stage="chroot")
+    assert builder.build(request_for("a")).failure is Failure.BUILDROOT
+    unique = stub.option("--uniqueext")
+    flag = tmp_path / "workspace/roots/mock" / unique / "layers/small/.root-mounted"
+    for again in (lambda: builder.build(request_for("b")), builder.prepare):
+        flag.parent.mkdir(parents=True, exist_ok=True)
+        flag.write_text("")
+        calls = len(stub.calls)
+        again()
+        assert "--clean" in stub.calls[calls]["argv"] and not flag.exists()
+    stub.behave(status=1, stage="chroot")  # it says that it has cleaned up, and may not have
+    builder.build(request_for("c"))
+    flag.parent.mkdir(parents=True, exist_ok=True)
+    flag.write_text("")
+    builder.build(request_for("d"))
+    assert "--rebuild" in stub.calls[-1]["argv"] and not flag.exists()
+
+
 def test_a_killed_run_takes_mock_along(
     stub: Stub, config: MockConfig, tmp_path: Path, packages: Path
 ) -> None:

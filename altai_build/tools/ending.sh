@@ -1,0 +1,15 @@
+#!/bin/bash
+# Runs a command and asks it to end (SIGTERM) when SIGUSR1 comes; the caller has that sent when it is gone itself.
+# usage: setpriv --pdeathsig USR1 bash ending.sh COMMAND [ARGUMENT…]
+# For commands that become another user on their way: the kernel forgets their own parent-death signal then (prctl(2)).
+set -uo pipefail
+trap 'kill -TERM "$child"' USR1
+# This comes to the whole process group: the command has got it too.
+trap : TERM
+# Without what bash adds to the environment that it was given.
+env --unset=_ --unset=OLDPWD --unset=PWD --unset=SHLVL -- "$@" &
+child=$!
+while kill -0 "$child" 2>/dev/null; do
+    wait "$child"
+done
+wait "$child"
