@@ -99,7 +99,8 @@ class ChrootBuilder:
                 )
                 stream.write(done.stderr)
             if done.returncode not in ((0, _LISTED) if request.generate else (0,)):
-                return self._outcome(request, Failure.BUILD, log, started, buildroot)
+                # Why it was stopped, which what it started may have gone on to print over for a moment.
+                return self._outcome(request, Failure.BUILD, log, started, buildroot, done.complaint)
             if stat.S_ISDIR((build_dir / "build").lstat().st_mode):  # and no link to anywhere
                 self._take(build_dir / "build", request)
         return self._outcome(request, None, log, started, buildroot)
@@ -169,10 +170,16 @@ class ChrootBuilder:
         return []
 
     def _outcome(
-        self, request: BuildRequest, failure: Failure | None, log: Path, started: float, buildroot: Buildroot
+        self,
+        request: BuildRequest,
+        failure: Failure | None,
+        log: Path,
+        started: float,
+        buildroot: Buildroot,
+        why: str = "",
     ) -> BuildOutcome:
         rpms = tuple(sorted(request.result_dir.glob("*.rpm"))) if failure is None else ()
-        reason = first_error_line(log, failure) if failure is not None else ""
+        reason = (why or first_error_line(log, failure)) if failure is not None else ""
         if failure is None and not rpms:
             made = "list of build requirements" if request.generate else "package"
             failure, reason = Failure.BUILD, f"rpmbuild succeeded but made no {made}"
