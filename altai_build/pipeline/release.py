@@ -412,7 +412,8 @@ def _build_records(building: Building) -> tuple[BuildRecord, ...]:
 
 
 def _log_name(component: str) -> str:
-    return f"report/logs/{component.replace('/', '_')}.log.gz"
+    """Where the log of a component is in a release: `a/b` and `a_b` have one each."""
+    return f"report/logs/{component}.log.gz"
 
 
 def _put_logs(directory: Path, building: Building, previous: Path | None) -> None:
