@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from altai_build.errors import Locked
 from altai_build.model.plan import UNDER_WAY
@@ -106,6 +105,8 @@ class Workspace:
 
     def log(self, component: str) -> Path:
         """The directory for the logs of a component's failed build; no two components share one."""
+        from urllib.parse import quote  # quick verbs keep no logs
+
         name = quote(component, safe="")
         return self.logs / (f"%2E{name[1:]}" if name.startswith(".") else name)
 

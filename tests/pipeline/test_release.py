@@ -13,7 +13,7 @@ from altai_build.pipeline.release import _put_logs
 
 
 def test_components_whose_names_look_alike_have_logs_of_their_own(tmp_path: Path) -> None:
-    rows = []
+    rows: list[BuildResult] = []
     for name in ("a/b", "a_b", "a"):
         log = tmp_path / f"{len(rows)}.log"
         log.write_text(f"This is {name}.\n")
