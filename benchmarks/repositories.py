@@ -56,7 +56,7 @@ def lay_out(source: Path, destination: Path) -> Path:
     """What composing does with every package."""
     destination.mkdir()
     for entry in os.scandir(source):
-        link_or_copy(Path(entry.path), destination / entry.name)
+        link_or_copy(entry.path, f"{destination}/{entry.name}")
     return destination
 
 

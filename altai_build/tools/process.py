@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import select
 import selectors
 import signal
 import subprocess
@@ -162,6 +163,8 @@ def finish(
     while True:
         left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
         pause = left if watch is None else min(_PAUSE, _PAUSE if left is None else left)
+        if pause is not None and child.stdout is None and child.stderr is None and _await_end(child, pause):
+            pause = 0.0
         try:
             return _result(child, *child.communicate(input=input, timeout=pause))
         except subprocess.TimeoutExpired:
@@ -172,6 +175,24 @@ def finish(
             _end({child: grace})
             out, err = child.communicate()
             return _result(child, out, (err or b"") + f"\n{why}".encode())
+
+
+def _await_end(child: Child, seconds: float) -> bool:
+    """Wait for the end of a child, so many seconds at most; False, at once, where the kernel cannot tell of it.
+
+    With a time limit and no pipe to listen to, Popen looks only every 50 ms whether its child still runs.
+    """
+    try:
+        descriptor = os.pidfd_open(child.pid)
+    except (AttributeError, OSError):  # Linux before 5.3, or the child is gone
+        return False
+    try:
+        ending = select.poll()
+        ending.register(descriptor, select.POLLIN)
+        ending.poll(seconds * 1000)
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _result(child: Child, out: bytes | None, err: bytes | None) -> Result:

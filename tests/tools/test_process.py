@@ -285,3 +285,35 @@ def test_a_child_whose_output_goes_to_a_file_is_stopped_too(tmp_path: Path) -> N
     with open(tmp_path / "log", "wb") as stream:
         result = process.run(["sleep", "60"], stdout=stream, merge_stderr=True, ok=(), timeout=0.2)
     assert (result.returncode, result.complaint) == (-signal.SIGKILL, "stopped after 0.2 seconds")
+
+
+def test_the_end_of_a_child_with_a_time_limit_is_not_asked_for_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(seconds: float) -> None:
+        raise AssertionError(f"slept {seconds} s before the next look")
+
+    asked = []
+    with open(tmp_path / "log", "wb") as log:
+        monkeypatch.setattr(time, "sleep", sleep)
+        done = process.run(
+            ["sh", "-c", "sleep 0.2; echo done"],
+            stdout=log,
+            merge_stderr=True,
+            timeout=60,
+            watch=lambda: asked.append(1) or "",  # type: ignore[func-returns-value]
+        )
+    assert done.returncode == 0 and (tmp_path / "log").read_text() == "done\n"
+    assert asked == []
+
+
+def test_a_child_without_pipes_is_stopped_when_its_time_is_over_or_its_watch_says_so(tmp_path: Path) -> None:
+    with open(tmp_path / "log", "wb") as log:
+        ends = [
+            process.run(["sleep", "60"], stdout=log, merge_stderr=True, ok=(), timeout=0.3),
+            process.run(
+                ["sleep", "60"], stdout=log, merge_stderr=True, ok=(), watch=lambda: "stopped: enough"
+            ),
+        ]
+    assert [one.returncode for one in ends] == [-9, -9]
+    assert [one.complaint for one in ends] == ["stopped after 0.3 seconds", "stopped: enough"]
