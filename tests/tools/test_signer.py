@@ -11,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,6 +141,30 @@ def test_packages_are_signed_in_place_and_their_other_names_are_not(
     assert [(check.verdict, check.fingerprint) for check in checks] == [(Verdict.GOOD, plain.fingerprint)] * 2
     assert [[one.tag for one in read_signatures(rpm)] for rpm in rpms] == [["RSAHEADER"]] * 2
     assert {read_signatures(rpm)[0].hash_algorithm for rpm in rpms} == {"SHA256"}
+
+
+@pytest.mark.parametrize("cpus", [1, 3])
+def test_every_package_of_many_is_signed_by_one_process_or_several(
+    tmp_path: Path, plain: ThrowawayKey, cpus: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cpus)
+    original = process.run
+    signed: list[int] = []
+
+    def run(argv: Sequence[str], **options: Any) -> process.Result:
+        if argv[0] == "rpmsign":
+            signed.append(sum(word.endswith(".rpm") for word in argv))
+        return original(argv, **options)
+
+    monkeypatch.setattr(process, "run", run)
+    made = build_rpm(tmp_path).binary
+    rpms = [tmp_path / f"{number}.rpm" for number in range(10)]
+    for rpm in rpms:
+        shutil.copyfile(made, rpm)
+    with open_home(tmp_path / "keys") as signer:
+        signer.sign_rpms(rpms, signer.import_secret_key(plain.secret))
+    assert sorted(signed) == ([10] if cpus == 1 else [3, 3, 4])
+    assert [check.verdict for check in verify_signatures(rpms, [plain.public])] == [Verdict.GOOD] * 10
 
 
 def test_old_rpm_gets_signatures_over_header_and_payload(tmp_path: Path, plain: ThrowawayKey) -> None:
