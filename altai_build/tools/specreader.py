@@ -9,7 +9,6 @@ import importlib.util
 import json
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -137,7 +136,7 @@ class _Early:
 
     def __init__(self, child: process.Child, output: IO[bytes]) -> None:
         self._child = child
-        self._output = output  # a file, because nobody listens while it is given more
+        self._output = output  # a file in memory, because nobody listens while it is given more
         self._lock = threading.Lock()
         self._question: tuple[dict[str, str], str] | None = None
         self._given: dict[str, None] = {}  # in order
@@ -146,7 +145,7 @@ class _Early:
     @contextmanager
     def started(cls) -> Iterator[_Early]:
         """One that waits."""
-        with tempfile.TemporaryFile() as output, _child_process(output) as child:
+        with os.fdopen(os.memfd_create("answers"), "w+b") as output, _child_process(output) as child:
             yield cls(child, output)
 
     def give(self, texts: Sequence[str], macros: Mapping[str, str], arch: str) -> None:
@@ -252,9 +251,8 @@ def _answer(spec: SpecText, answer: dict[str, Any]) -> SpecInfo | InputError:
         )
     if "error" in answer:
         return InputError(f"{spec.place} cannot be parsed", why=answer["error"], todo=answer["todo"])
-    for key in ("sources", "patches"):
-        answer[key] = tuple(SourceTag(**tag) for tag in answer[key])
+    tags = {key: tuple(SourceTag(**tag) for tag in answer[key]) for key in ("sources", "patches")}
     fields: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in answer.items()
     }
-    return SpecInfo(**fields)
+    return SpecInfo(**{**fields, **tags})

@@ -271,6 +271,15 @@ def test_what_is_given_ahead_is_read_once(tmp_path: Path, started: list[process.
         assert reader.read(specs[:2], {"dist": ".x"}, "x86_64") == found[:2] and len(started) == before
 
 
+def test_the_same_text_may_be_that_of_several_components(tmp_path: Path) -> None:
+    text = HEAD + "Source0: a.tar.gz\n"
+    specs = [SpecText(place=place, text=text) for place in ("one.spec", "two.spec")]
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        reader.ahead([text], {}, "x86_64")
+        one, two = reader.read(specs, {}, "x86_64")
+    assert isinstance(one, SpecInfo) and one == two and one.sources[0].file == "a.tar.gz"
+
+
 def test_what_was_given_for_another_target_does_not_count(tmp_path: Path) -> None:
     with SpecReader(cache=tmp_path / "cache") as reader:
         reader.ahead([HEAD], {"dist": ".x"}, "x86_64")
