@@ -289,7 +289,7 @@ def _less(times: Times, name: str, other: str) -> list[float]:
 def judge_roots(bench: Bench) -> list[measure.Target]:
     """The base root made from its packages, which are at hand, beside an image of it unpacked on the same disk."""
     image, made, unpacked = (bench.folder / name for name in ("image.tar", "made", "unpacked"))
-    roots = Roots(directory=made, packages=bench.workspace.cache / "packages", config=bench.read)
+    roots = Roots(directory=made, packages=bench.workspace.cache / "packages")
     run(["tar", "--zstd", "-cf", str(image), "-C", str(bench.base), "."])
     unpack = 'mkdir "$2" && zstd -dc "$1" | tar -x -C "$2"'
     times = measure.take_turns(
