@@ -140,7 +140,7 @@ def main() -> None:
         _leave(130)
     except Exception as error:
         process.kill_all()
-        if isinstance(error, OSError) and error.errno in _REFUSALS:
+        if isinstance(error, OSError) and (error.errno in _REFUSALS or _NO_TEMPORARY in str(error)):
             print(f"altai-build: {shown(_refusal(error))}", file=sys.stderr)
             sys.exit(InputError.exit_code)
         print(f"altai-build: this is a bug: {type(error).__name__}: {error}", file=sys.stderr)
@@ -161,6 +161,8 @@ _REFUSALS = (
     errno.EIO,
     errno.EFBIG,
 )
+# Python's word for temporary folders that all refuse to be written.
+_NO_TEMPORARY = "No usable temporary directory"
 
 
 def _refusal(error: OSError) -> str:

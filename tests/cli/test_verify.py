@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 
 from altai_build.model.release import Compat
 from altai_build.tools.repodata import write_repodata
-from tests.kit.cli import Answer, altai_build
+from tests.kit.cli import ROOT, Answer, altai_build
 from tests.kit.configs import write_config
 from tests.kit.releases import (
     Materials,
@@ -180,3 +183,18 @@ def test_findings_for_a_person(site: Path, materials: Materials) -> None:
     assert answer.code == 7
     assert answer.out == "error\tstray-files\tnotes.txt\tno part of a release has this name\n"
     assert answer.err.splitlines()[0] == "altai-build: release 1.0.2 is not sound"
+
+
+def test_a_machine_without_room_for_a_temporary_file_is_told_and_no_bug(site: Path, tmp_path: Path) -> None:
+    script = f'ulimit -f 0; "$0" -m altai_build -C "$1" --workspace {tmp_path}/ws verify 1.0.2; echo $?'
+    done = subprocess.run(
+        ["bash", "-c", script, sys.executable, str(site)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "3\n", done.stderr
+    what, todo = done.stderr.splitlines()
+    assert what.startswith("altai-build: No usable temporary directory found")
+    assert todo.startswith("What to do: make room")
