@@ -44,6 +44,7 @@ class Upgrades(Solver):
         super().__init__(arch, cache=cache)
         self._sides: dict[int, Side] = {}  # of the repositories that take part
         self._earlier: dict[int, str] = {}  # the repositories of earlier releases
+        self._from = ""  # the one of these releases that takes part
         self._shown: tuple[Side, ...] = ()
         self._hidden_lists: dict[frozenset[Side], list[int]] = {}
         self._packages: dict[int, Package] = {}
@@ -71,6 +72,7 @@ class Upgrades(Solver):
             self._sides.pop(number, None)
             if name == release:
                 self._sides[number] = Side.OLD
+        self._from = release
         self._hidden_lists = {}
         self._shown = ()
 
@@ -155,7 +157,8 @@ class Upgrades(Solver):
         """A change of all that is installed; most machines of one earlier release are also ones of the next."""
         self._prepare()
         here = {self._content(one): one for one in machine}
-        question = (kind, tuple(sides), self._with_filelists, tuple(sorted(here)))
+        earlier = self._from if Side.OLD in sides else ""
+        question = (kind, tuple(sides), earlier, self._with_filelists, tuple(sorted(here)))
         end = self._ends.get(question)
         if end is None:
             self._fill(here.values(), sides)
