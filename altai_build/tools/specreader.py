@@ -94,41 +94,46 @@ class SpecReader:
         if self._early is not None:
             self.ahead([spec.text for spec in specs], macros, arch)
             known, self._early = self._early.answers(macros, arch), None
-        answers = [_answer(spec, known[spec.text]) if spec.text in known else None for spec in specs]
-        if self._cache is None:
-            return self._completed(answers, specs, macros, arch)
-        common = json.dumps([_FORMAT, _readers(), sorted(macros.items()), arch])
-        places = [
-            self._cache
-            / hashlib.sha256(f"{common}\n{spec.text}".encode("utf-8", "surrogateescape")).hexdigest()
-            for spec in specs
+        places = self._places(specs, macros, arch)
+        kept = [_kept(spec, place) if place else None for spec, place in zip(specs, places)]
+        answers = [
+            _answer(spec, known[spec.text]) if one is None and spec.text in known else one
+            for spec, one in zip(specs, kept)
         ]
-        kept = [answer or _kept(spec, place) for answer, spec, place in zip(answers, specs, places)]
-        results = self._completed(kept, specs, macros, arch)
-        for place, before, answer, result in zip(places, kept, answers, results):
-            if isinstance(result, SpecInfo) and (before is None or answer is not None):
-                # A fault is looked at anew each time.
+        results = _completed(answers, specs, macros, arch)
+        for place, one, result in zip(places, kept, results):
+            if place and one is None and isinstance(result, SpecInfo):  # a fault is looked at anew each time
                 write_whole(place, json.dumps(dataclasses.asdict(result)).encode(), durable=False)
         return results
 
-    def _completed(
-        self,
-        known: Sequence[SpecInfo | InputError | None],
-        specs: Sequence[SpecText],
-        macros: Mapping[str, str],
-        arch: str,
-    ) -> list[SpecInfo | InputError]:
-        """The answers, with those that are not known read now."""
-        missing = [spec for spec, answer in zip(specs, known) if answer is None]
-        fresh: list[SpecInfo | InputError] = []
-        while len(fresh) < len(missing):
-            waiting = missing[len(fresh) :]
-            answers, fate = _batch([spec.text for spec in waiting], macros, arch)
-            fresh += [_answer(spec, answer) for spec, answer in zip(waiting, answers)]
-            if len(fresh) < len(missing):
-                fresh.append(_fatal(missing[len(fresh)], fate))
-        rest = iter(fresh)
-        return [next(rest) if answer is None else answer for answer in known]
+    def _places(
+        self, specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
+    ) -> list[Path] | list[None]:
+        """Where what is read of each is kept, if it is."""
+        if self._cache is None:
+            return [None] * len(specs)
+        common = json.dumps([_FORMAT, _readers(), sorted(macros.items()), arch])
+        texts = [f"{common}\n{spec.text}".encode("utf-8", "surrogateescape") for spec in specs]
+        return [self._cache / hashlib.sha256(text).hexdigest() for text in texts]
+
+
+def _completed(
+    known: Sequence[SpecInfo | InputError | None],
+    specs: Sequence[SpecText],
+    macros: Mapping[str, str],
+    arch: str,
+) -> list[SpecInfo | InputError]:
+    """The answers, with those that are not known read now."""
+    missing = [spec for spec, answer in zip(specs, known) if answer is None]
+    fresh: list[SpecInfo | InputError] = []
+    while len(fresh) < len(missing):
+        waiting = missing[len(fresh) :]
+        answers, fate = _batch([spec.text for spec in waiting], macros, arch)
+        fresh += [_answer(spec, answer) for spec, answer in zip(waiting, answers)]
+        if len(fresh) < len(missing):
+            fresh.append(_fatal(missing[len(fresh)], fate))
+    rest = iter(fresh)
+    return [next(rest) if answer is None else answer for answer in known]
 
 
 class _Early:

@@ -10,15 +10,7 @@ import pytest
 
 from tests.kit.cli import altai_build
 from tests.kit.git import Repo
-from tests.kit.superprojects import World, make_files
-
-REPOS = """\
-project: p
-targets: {t: {mock_config: m, arch: x86_64, macros: {dist: .x}}}
-keys: {k: {file: k, signs: true}}
-repositories: {r: {source: superproject, target: t, key: k}}
-release: {baseurl: 'http://localhost/p'}
-"""
+from tests.kit.superprojects import DEFINITION, World, make_files
 
 
 @pytest.fixture
@@ -72,7 +64,7 @@ def test_another_commit_or_definition_is_another_question(world: World) -> None:
     assert statuses(srpm(world)[0]) == {"one": "built", "two": "reused", "bare": "skipped"}
     assert statuses(srpm(world, "--rev", "HEAD^")[0]) == {"one": "reused", "two": "reused", "bare": "skipped"}
     assert srpm(world, "--rev", "HEAD^")[0]["one"]["srpm"] == rows["one"]["srpm"]
-    (world.super.path / "repos.yaml").write_text(REPOS)
+    (world.super.path / "repos.yaml").write_text(DEFINITION)
     rows, _ = srpm(world)
     assert statuses(rows) == {"one": "built", "two": "built", "bare": "skipped"}
     assert rows["two"]["nevra"].endswith(".x.src")
@@ -113,7 +105,7 @@ def test_components_of_one_name_are_told_apart_by_path(world: World) -> None:
     world.urls["more/one"] = "../other"
     world.component("more/one", make_files("three"))
     world.pin()
-    (world.super.path / "repos.yaml").write_text(REPOS + "superproject: {components: [repos, more]}\n")
+    (world.super.path / "repos.yaml").write_text(DEFINITION + "superproject: {components: [repos, more]}\n")
     assert set(srpm(world, "repos/one")[0]) == {"repos/one"}
     assert set(srpm(world)[0]) == {"repos/one", "more/one", "two", "bare"}
 

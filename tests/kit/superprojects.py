@@ -11,6 +11,15 @@ from pathlib import Path
 
 from tests.kit.git import Entry, Pin, Repo, gitmodules
 
+# The least definition that a superproject of source packages needs; its dist is .x.
+DEFINITION = """\
+project: p
+targets: {t: {mock_config: m, arch: x86_64, macros: {dist: .x}}}
+keys: {k: {file: k, signs: true}}
+repositories: {r: {source: superproject, target: t, key: k}}
+release: {baseurl: 'http://localhost/p'}
+"""
+
 
 @dataclass
 class World:

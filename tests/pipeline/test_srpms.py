@@ -14,15 +14,8 @@ from altai_build.stages.srpm import Packed, Prepared, Srpm, SrpmMaker
 from altai_build.tools.progress import Story
 from altai_build.tools.specreader import SpecReader
 from altai_build.workspace import Workspace
-from tests.kit.superprojects import World, make_files, make_spec
+from tests.kit.superprojects import DEFINITION, World, make_files, make_spec
 
-REPOS = """\
-project: p
-targets: {t: {mock_config: m, arch: x86_64, macros: {dist: .x}}}
-keys: {k: {file: k, signs: true}}
-repositories: {r: {source: superproject, target: t, key: k}}
-release: {baseurl: "http://localhost/p"}
-"""
 NAMES = [f"c{number}" for number in range(12)]
 
 
@@ -31,8 +24,8 @@ def world(tmp_path: Path) -> World:
     world = World(tmp_path)
     for name in NAMES:
         world.component(f"repos/{name}", make_files(name))
-    world.pin({"repos.yaml": REPOS})
-    (world.super.path / "repos.yaml").write_text(REPOS)
+    world.pin({"repos.yaml": DEFINITION})
+    (world.super.path / "repos.yaml").write_text(DEFINITION)
     return world
 
 
