@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def shown(text: str) -> str:
+def escape_control_characters(text: str) -> str:
     """Text that cannot steer a terminal: line breaks and tabs stay, other control characters are shown escaped.
 
     What is told comes from specs, file names and other programs.
@@ -46,37 +46,37 @@ class InputError(AltaiError):
     exit_code = 3
 
 
-class ToolMissing(AltaiError):
+class MissingToolError(AltaiError):
     """A program, library or privilege that the work needs is not there."""
 
     exit_code = 4
 
 
-class BuildFailed(AltaiError):
+class BuildError(AltaiError):
     """At least one component did not build."""
 
     exit_code = 5
 
 
-class SigningFailed(AltaiError):
+class SigningError(AltaiError):
     """A key is missing, locked, expired or unfit, or a signature could not be made."""
 
     exit_code = 6
 
 
-class VerificationFailed(AltaiError):
+class VerificationError(AltaiError):
     """A check found something wrong in what it read."""
 
     exit_code = 7
 
 
-class PublishFailed(AltaiError):
+class PublishError(AltaiError):
     """Publishing was refused or failed; what was published before is untouched."""
 
     exit_code = 8
 
 
-class Locked(AltaiError):
+class WorkspaceLockedError(AltaiError):
     """Another run holds the workspace."""
 
     exit_code = 9

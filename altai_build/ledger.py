@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from altai_build.tools.files import make_directory, unwritable, write_whole
+from altai_build.tools.files import cannot_write_error, make_directory, write_atomically
 
 # What comes of reading what something else wrote; the last two of numbers without end and brackets without end.
-_GARBAGE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+_PARSE_ERRORS = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ComponentOutcome:
     """What the last run that had to do with a component made of it."""
 
     component: str
@@ -62,23 +62,23 @@ class Ledger:
         self._records: dict[tuple[str, str], Record] = {}
         self._of: dict[tuple[str, str], list[Record]] = {}
         self._torn = False
-        self._replay()
+        self._load_records()
 
-    def _replay(self) -> None:
+    def _load_records(self) -> None:
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
             return
         except OSError as error:
-            raise unwritable(self.path, error) from error
+            raise cannot_write_error(self.path, error) from error
         # A run that was killed while it wrote leaves half a line; the work it speaks of is simply done again.
         self._torn = not data.endswith(b"\n") and bool(data)
         for line in data.split(b"\n"):
             record = _parse(line)
             if record is not None:
-                self._remember(record)
+                self._index_record(record)
 
-    def _remember(self, record: Record) -> None:
+    def _index_record(self, record: Record) -> None:
         self._records.pop((record.kind, record.key), None)  # the newest stand last
         self._records[record.kind, record.key] = record
         self._of.setdefault((record.kind, record.component), []).append(record)
@@ -101,7 +101,7 @@ class Ledger:
 
     def append(self, *records: Record) -> None:
         """Write records down, on the disk before this returns. Call it after the artefacts have their final names."""
-        lines = b"".join(map(_line, records))
+        lines = b"".join(map(_serialize, records))
         with self._lock:
             try:
                 make_directory(self.path.parent)
@@ -110,10 +110,10 @@ class Ledger:
                     stream.flush()
                     os.fsync(stream.fileno())
             except OSError as error:
-                raise unwritable(self.path, error) from error
+                raise cannot_write_error(self.path, error) from error
             self._torn = False
             for one in records:
-                self._remember(one)
+                self._index_record(one)
 
     def compact(self, keep: Callable[[Record], bool]) -> None:
         """Drop what `keep` does not want, what a later record of its key has replaced, and what cannot be read.
@@ -121,17 +121,17 @@ class Ledger:
         The caller holds the workspace. What a verb without the lock adds meanwhile may get lost, and costs its work.
         """
         kept = [record for record in self._records.values() if keep(record)]
-        text = b"".join(_line(record) for record in kept)
+        text = b"".join(_serialize(record) for record in kept)
         if len(text) == (self.path.stat().st_size if self.path.exists() else 0):
             return
         with self._lock:
-            write_whole(self.path, text)
+            write_atomically(self.path, text)
             self._records, self._of, self._torn = {}, {}, False
             for record in kept:
-                self._remember(record)
+                self._index_record(record)
 
 
-def _line(record: Record) -> bytes:
+def _serialize(record: Record) -> bytes:
     return json.dumps(asdict(record), sort_keys=True).encode() + b"\n"
 
 
@@ -154,16 +154,16 @@ def _parse(line: bytes) -> Record | None:
             seconds=seconds,
             nevra=str(tree["nevra"]),
         )
-    except _GARBAGE:
+    except _PARSE_ERRORS:
         return None
 
 
-def read_outcomes(path: Path) -> dict[str, Outcome]:
+def read_outcomes(path: Path) -> dict[str, ComponentOutcome]:
     """The last outcomes by component; {} where none were written or they cannot be read."""
     try:
         rows = json.loads(path.read_bytes())
         found = [
-            Outcome(
+            ComponentOutcome(
                 component=str(row["component"]),
                 commit=str(row["commit"]),
                 status=str(row["status"]),
@@ -174,12 +174,12 @@ def read_outcomes(path: Path) -> dict[str, Outcome]:
             )
             for row in rows
         ]
-    except (OSError, AttributeError, *_GARBAGE):
+    except (OSError, AttributeError, *_PARSE_ERRORS):
         return {}
     return {one.component: one for one in found}
 
 
-def write_outcomes(path: Path, fresh: Iterable[Outcome]) -> None:
+def write_outcomes(path: Path, fresh: Iterable[ComponentOutcome]) -> None:
     """Put the outcomes of a run over those that its components had before."""
     known = {**read_outcomes(path), **{one.component: one for one in fresh}}
-    write_whole(path, json.dumps([asdict(one) for one in known.values()], indent=1).encode())
+    write_atomically(path, json.dumps([asdict(one) for one in known.values()], indent=1).encode())

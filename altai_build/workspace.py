@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from altai_build.errors import Locked
-from altai_build.model.plan import UNDER_WAY
-from altai_build.tools.files import file_lock, make_directory, remove_tree, write_whole
+from altai_build.errors import WorkspaceLockedError
+from altai_build.model.build import BUILD_SCRATCH_PREFIX
+from altai_build.tools.files import file_lock, make_directory, remove_tree, write_atomically
 
 # Seconds after which nothing is under way any more in what a verb without the lock has made.
-UNLOCKED = 3600.0
+UNLOCKED_SCRATCH_SECONDS = 3600.0
 
 
-_present: dict[Path, int] = {}  # workspace → descriptor of its file `present`, never closed
+_presence_locks: dict[Path, int] = {}  # workspace → descriptor of its file `present`, never closed
 
 
-def _flock(descriptor: int, operation: int) -> bool:
+def _try_flock(descriptor: int, operation: int) -> bool:
     """flock(2); False when somebody else's lock is in the way and `operation` does not wait."""
     try:
         fcntl.flock(descriptor, operation)
@@ -110,7 +110,7 @@ class Workspace:
         name = quote(component, safe="")
         return self.logs / (f"%2E{name[1:]}" if name.startswith(".") else name)
 
-    def leftovers(self) -> Iterator[Path]:
+    def list_leftovers(self) -> Iterator[Path]:
         """What is under way, or was when a run was killed. Only who holds the workspace makes what is hidden in
         builds/ and roots/; what is in tmp/ may be another verb's that needs no lock.
         """
@@ -118,14 +118,16 @@ class Workspace:
             yield from sorted(folder.glob(".*"))
         yield from sorted(self.scratch.glob("*"))
 
-    def sweep(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove what killed runs left; the caller holds the workspace and has not begun to work in it."""
-        present = _present.get(self.root)
+        present = _presence_locks.get(self.root)
         try:
-            alone = present is not None and _flock(present, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for place in self.leftovers():
-                ours = alone or place.parent != self.scratch or place.name.startswith(f"{UNDER_WAY}.")
-                if not ours and time.time() - place.lstat().st_mtime <= UNLOCKED:
+            alone = present is not None and _try_flock(present, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for place in self.list_leftovers():
+                ours = (
+                    alone or place.parent != self.scratch or place.name.startswith(f"{BUILD_SCRATCH_PREFIX}.")
+                )
+                if not ours and time.time() - place.lstat().st_mtime <= UNLOCKED_SCRATCH_SECONDS:
                     continue
                 if place.is_dir() and not place.is_symlink():
                     remove_tree(place)
@@ -133,26 +135,26 @@ class Workspace:
                     place.unlink()
         finally:
             if present is not None:
-                _flock(present, fcntl.LOCK_SH)
+                _try_flock(present, fcntl.LOCK_SH)
 
     def prepare(self) -> None:
         """Make the directory, and keep it out of git where it lies in a work tree."""
         make_directory(self.root, mode=0o755)
         ignore = self.root / ".gitignore"
         if not ignore.exists():
-            write_whole(ignore, b"*\n")
-        self._be_present()
+            write_atomically(ignore, b"*\n")
+        self._announce_presence()
 
-    def _be_present(self) -> None:
+    def _announce_presence(self) -> None:
         """Let those who sweep know that somebody may be at work in tmp/, until this process ends, however it does."""
-        if self.root in _present:
+        if self.root in _presence_locks:
             return
         try:
             descriptor = os.open(self.root / "present", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError:  # somebody else's workspace, where nothing can be made
             return
-        _flock(descriptor, fcntl.LOCK_SH)
-        _present[self.root] = descriptor
+        _try_flock(descriptor, fcntl.LOCK_SH)
+        _presence_locks[self.root] = descriptor
 
     @contextmanager
     def lock(self, *, wait: float = 0.0) -> Iterator[None]:
@@ -168,23 +170,23 @@ class Workspace:
                 if held:
                     holder = {
                         "pid": os.getpid(),
-                        "user": _user(),
+                        "user": _get_user_name(),
                         "host": os.uname().nodename,
                         "since": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
                         "command": " ".join(["altai-build", *sys.argv[1:]]),
                     }
-                    write_whole(self.root / "lock.holder", json.dumps(holder).encode())
+                    write_atomically(self.root / "lock.holder", json.dumps(holder).encode())
                     yield
                     return
             if time.monotonic() >= deadline:
-                raise Locked(
+                raise WorkspaceLockedError(
                     f"another run holds the workspace {self.root}",
-                    why=self._holder(),
+                    why=self._read_lock_holder(),
                     todo="wait for it (--wait SECONDS does), or give this run its own --workspace",
                 )
             time.sleep(0.2)
 
-    def _holder(self) -> str:
+    def _read_lock_holder(self) -> str:
         try:
             who = json.loads((self.root / "lock.holder").read_text())
             return f"process {who['pid']} of {who['user']} on {who['host']}, since {who['since']}: {who['command']}"
@@ -199,7 +201,7 @@ def default_workspace(root: Path) -> Path:
     return root / ".altai-build"
 
 
-def _user() -> str:
+def _get_user_name() -> str:
     import getpass
 
     try:

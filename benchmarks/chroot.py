@@ -22,13 +22,14 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from altai_build.config import load_config  # noqa: E402
 from altai_build.ledger import Ledger  # noqa: E402
-from altai_build.model.matter import Dependants  # noqa: E402
-from altai_build.model.plan import BuildRequest  # noqa: E402
-from altai_build.stages.build import Job, Workshop, build  # noqa: E402
-from altai_build.tools.buildroot import Buildroot, Roots  # noqa: E402
+from altai_build.model.build import BuildRequest  # noqa: E402
+from altai_build.model.fingerprint import RebuildPolicy  # noqa: E402
+from altai_build.stages.build import BuildEnvironment, BuildJob, build  # noqa: E402
+from altai_build.tools.chroot.resolver import Buildroot  # noqa: E402
+from altai_build.tools.chroot.roots import RootCache  # noqa: E402
 from altai_build.tools.files import remove_tree, sha256_file  # noqa: E402
-from altai_build.tools.mockconfig import read_config  # noqa: E402
-from altai_build.tools.rpmfile import read_header  # noqa: E402
+from altai_build.tools.mock.config import read_config  # noqa: E402
+from altai_build.tools.rpm.header import read_header  # noqa: E402
 from altai_build.workspace import Workspace  # noqa: E402
 from benchmarks import measure  # noqa: E402
 from benchmarks.measure import CPUS, TESTBED, Times, Variant, ratios, removing, run  # noqa: E402
@@ -165,15 +166,15 @@ class Bench:
         (folder / "repos.yaml").write_text(REPOS)
         config = load_config(folder / "repos.yaml")
         self.target = config.targets["t"]
-        self.read = read_config(self.target.mock_config, search=config.mock_config_places)
+        self.read = read_config(self.target.mock_config, search=config.mock_config_directories)
         self.workspace = Workspace(folder / "ws")
         self.workspace.prepare()
-        self.workshops: dict[str, Workshop] = {}
+        self.workshops: dict[str, BuildEnvironment] = {}
         resolver = self.workshop("chroot").resolver
         self.base_packages = Buildroot(base=resolver.base, extra=())
-        self.base = self.workspace.roots / "base" / self.base_packages.base_key
+        self.base = self.workspace.roots / "base" / self.base_packages.base_cache_key
         self.srpm = self._make_srpm()
-        self.job = Job(
+        self.job = BuildJob(
             component="hello",
             commit="0" * 40,
             srpm=self.srpm,
@@ -192,10 +193,12 @@ class Bench:
         (srpm,) = self.folder.glob("*.src.rpm")
         return srpm
 
-    def workshop(self, builder: str) -> Workshop:
+    def workshop(self, builder: str) -> BuildEnvironment:
         """The workshop with a builder, opened and prepared when it is first asked for."""
         if builder not in self.workshops:
-            workshop = Workshop.open(self.target, self.read, builder, self.workspace, Dependants.REBUILD)
+            workshop = BuildEnvironment.open(
+                self.target, self.read, builder, self.workspace, RebuildPolicy.REBUILD
+            )
             workshop.prepare()
             self.workshops[builder] = workshop
         return self.workshops[builder]
@@ -289,7 +292,7 @@ def _less(times: Times, name: str, other: str) -> list[float]:
 def judge_roots(bench: Bench) -> list[measure.Target]:
     """The base root made from its packages, which are at hand, beside an image of it unpacked on the same disk."""
     image, made, unpacked = (bench.folder / name for name in ("image.tar", "made", "unpacked"))
-    roots = Roots(directory=made, packages=bench.workspace.cache / "packages")
+    roots = RootCache(directory=made, packages=bench.workspace.cache / "packages")
     run(["tar", "--zstd", "-cf", str(image), "-C", str(bench.base), "."])
     unpack = 'mkdir "$2" && zstd -dc "$1" | tar -x -C "$2"'
     times = measure.take_turns(

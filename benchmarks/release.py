@@ -21,14 +21,14 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from altai_build.config import load_config  # noqa: E402
-from altai_build.model.matter import Dependants  # noqa: E402
-from altai_build.stages.build import Workshop  # noqa: E402
-from altai_build.tools.buildroot import LocalRpm  # noqa: E402
-from altai_build.tools.chroot import ChrootBuilder  # noqa: E402
+from altai_build.model.fingerprint import RebuildPolicy  # noqa: E402
+from altai_build.model.package import LocalRpm  # noqa: E402
+from altai_build.stages.build import BuildEnvironment  # noqa: E402
+from altai_build.tools.chroot.builder import ChrootBuilder  # noqa: E402
 from altai_build.tools.files import sha256_file  # noqa: E402
-from altai_build.tools.mockconfig import read_config  # noqa: E402
-from altai_build.tools.repodata import program  # noqa: E402
-from altai_build.tools.rpmfile import read_header  # noqa: E402
+from altai_build.tools.mock.config import read_config  # noqa: E402
+from altai_build.tools.repo.repodata import program  # noqa: E402
+from altai_build.tools.rpm.header import read_header  # noqa: E402
 from altai_build.workspace import Workspace  # noqa: E402
 from benchmarks import measure  # noqa: E402
 from benchmarks.chroot import DEFAULTS, OVERLAY, REPOS, in_overlay, mock_ways, rebuild  # noqa: E402
@@ -126,8 +126,8 @@ class Builds:
             shutil.copyfile(row["srpm"], self.srpms[row["component"]])
         config = load_config(releases.place / "repos.yaml")
         (target,) = config.targets.values()
-        read = read_config(target.mock_config, search=config.mock_config_places)
-        workshop = Workshop.open(target, read, "chroot", releases.workspace, Dependants.REBUILD)
+        read = read_config(target.mock_config, search=config.mock_config_directories)
+        workshop = BuildEnvironment.open(target, read, "chroot", releases.workspace, RebuildPolicy.REBUILD)
         assert isinstance(workshop.builder, ChrootBuilder)
         roots, resolver = workshop.builder.roots, workshop.resolver
         self.macros = [*read.macros, *target.build_macros]

@@ -13,7 +13,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from altai_build.model.release import Compat  # noqa: E402
 from altai_build.tools.files import link_or_copy, sha256_file  # noqa: E402
-from altai_build.tools.repodata import program, write_repodata  # noqa: E402
+from altai_build.tools.repo.repodata import program, write_repodata  # noqa: E402
 from benchmarks import measure  # noqa: E402
 from benchmarks.measure import PYTHON, Variant, ratios, removing, run  # noqa: E402
 
@@ -22,7 +22,9 @@ _SUBPACKAGE = (
     "%package -n {name}\nSummary: x\n%description -n {name}\nx\n%files -n {name}\n/usr/share/p/{name}\n"
 )
 # Our whole process: what a release does for one repository, with Python's start.
-_IMPORTS = "import sys\nfrom pathlib import Path\nfrom altai_build.tools.repodata import write_repodata\n"
+_IMPORTS = (
+    "import sys\nfrom pathlib import Path\nfrom altai_build.tools.repo.repodata import write_repodata\n"
+)
 _IMPORTS += "from altai_build.model.release import Compat\n"
 _WRITE = _IMPORTS + (
     "folder, *other = map(Path, sys.argv[1:])\n"

@@ -106,21 +106,21 @@ def describe(name: str, requires: Sequence[str]) -> Any:
 def answer_ours(folder: Path) -> int:
     """The stage behind `altai-build deps lock`: metadata, closure, reasons."""
     from altai_build.config import Key
-    from altai_build.stages.deps import Upstream, close_over, read_upstreams
-    from altai_build.tools.buildroot import LocalRpm
-    from altai_build.tools.closure import Offer
-    from altai_build.tools.rpmfile import read_header
+    from altai_build.model.package import LocalRpm
+    from altai_build.stages.deps import Upstream, read_upstreams, resolve_closure
+    from altai_build.tools.rpm.header import read_header
+    from altai_build.tools.solver.closure import MirrorPolicy
 
     key = Key(name="none", file=folder / "none", signs=False)
     upstreams = [
         Upstream("base/os", (folder / "base").as_uri(), None, key, None, ()),
-        Upstream("mirror", (folder / "mirror").as_uri(), None, key, Offer("mirror", None), ()),
+        Upstream("mirror", (folder / "mirror").as_uri(), None, key, MirrorPolicy("mirror", None), ()),
     ]
     cache = folder / "cache"
     metadata = read_upstreams(upstreams, cache=cache / "metadata", known=None, jobs=2)
     (path,) = (folder / "ours").glob("*.rpm")
     ours = LocalRpm(path=path, header=read_header(path), sha256="0" * 64)
-    closure, _ = close_over([ours], upstreams, metadata, arch="x86_64", cache=cache / "solv")
+    closure, _ = resolve_closure([ours], upstreams, metadata, arch="x86_64", cache=cache / "solv")
     return len(closure.members)
 
 

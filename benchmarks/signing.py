@@ -16,8 +16,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from altai_build.model.release import Compat  # noqa: E402
 from altai_build.stages.sign import sign_packages  # noqa: E402
-from altai_build.tools.rpmkeys import verify_signatures  # noqa: E402
-from altai_build.tools.signer import open_home  # noqa: E402
+from altai_build.tools.openpgp.keyring import open_keyring  # noqa: E402
+from altai_build.tools.rpm.signatures import verify_signatures  # noqa: E402
 from benchmarks import measure  # noqa: E402
 from benchmarks.measure import Variant, ratios, removing, run  # noqa: E402
 from benchmarks.repositories import make_packages  # noqa: E402
@@ -75,7 +75,7 @@ class ByHand:
 @contextmanager
 def ours(folder: Path, keys: Sequence[ThrowawayKey]) -> Iterator[list[Callable[[Sequence[Path]], object]]]:
     """Our way to sign with each of these keys, once they are open; what was signed is kept in stores beside."""
-    with open_home(folder / "home") as home:
+    with open_keyring(folder / "home") as home:
         ways: list[Callable[[Sequence[Path]], object]] = []
         for one in keys:
             key = home.import_secret_key(one.secret)

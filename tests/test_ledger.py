@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from altai_build.errors import InputError
-from altai_build.ledger import Artefact, Ledger, Outcome, Record, read_outcomes, write_outcomes
+from altai_build.ledger import Artefact, ComponentOutcome, Ledger, Record, read_outcomes, write_outcomes
 from tests.kit.cli import ROOT
 
 
@@ -113,8 +113,8 @@ def test_a_time_that_no_build_takes_does_not_count(tmp_path: Path, seconds: floa
     assert Ledger(path).latest("build", "focus") == record("one")
 
 
-def outcome(**settings: Any) -> Outcome:
-    return Outcome(
+def outcome(**settings: Any) -> ComponentOutcome:
+    return ComponentOutcome(
         **{"component": "focus", "commit": "a", "status": "built", "reason": "", "key": "k", **settings}
     )
 

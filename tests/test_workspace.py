@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.errors import InputError, Locked
+from altai_build.errors import InputError, WorkspaceLockedError
 from altai_build.workspace import Workspace
 from tests.kit.cli import ROOT
 
@@ -39,7 +39,7 @@ def holder(root: Path, seconds: float = 60.0) -> Iterator[subprocess.Popen[bytes
 
 def test_a_second_run_is_told_who_holds_it(tmp_path: Path) -> None:
     with holder(tmp_path) as child:
-        with pytest.raises(Locked) as caught, Workspace(tmp_path).lock():
+        with pytest.raises(WorkspaceLockedError) as caught, Workspace(tmp_path).lock():
             pass
         assert caught.value.exit_code == 9
         assert caught.value.what == f"another run holds the workspace {tmp_path}"
@@ -57,7 +57,7 @@ def test_waiting_ends_when_the_holder_does(tmp_path: Path) -> None:
 def test_waiting_ends_when_its_time_is_over(tmp_path: Path) -> None:
     with holder(tmp_path):
         started = time.monotonic()
-        with pytest.raises(Locked), Workspace(tmp_path).lock(wait=0.5):
+        with pytest.raises(WorkspaceLockedError), Workspace(tmp_path).lock(wait=0.5):
             pass
         assert 0.5 <= time.monotonic() - started < 5
 
@@ -87,7 +87,7 @@ def test_children_of_a_killed_holder_hold_nothing(tmp_path: Path) -> None:
 
 
 def test_one_process_cannot_hold_it_twice(tmp_path: Path) -> None:
-    with Workspace(tmp_path).lock(), pytest.raises(Locked), Workspace(tmp_path).lock():
+    with Workspace(tmp_path).lock(), pytest.raises(WorkspaceLockedError), Workspace(tmp_path).lock():
         pass
     with Workspace(tmp_path).lock():
         pass
@@ -97,7 +97,7 @@ def test_garbage_about_the_holder_is_no_obstacle(tmp_path: Path) -> None:
     with holder(tmp_path):
         for text in ("", "{", "[]", '{"pid": 1}', "\xff"):
             (tmp_path / "lock.holder").write_text(text, encoding="latin-1")
-            with pytest.raises(Locked) as caught, Workspace(tmp_path).lock():
+            with pytest.raises(WorkspaceLockedError) as caught, Workspace(tmp_path).lock():
                 pass
             assert caught.value.why == "it has not said who it is"
 
@@ -135,9 +135,9 @@ def test_what_killed_runs_left_is_swept_away_and_nothing_else(tmp_path: Path) ->
     left, kept, _ = fill(tmp_path)
     workspace = Workspace(tmp_path)
     with workspace.lock():
-        workspace.sweep()
+        workspace.remove_leftovers()
         assert files(tmp_path) == set(kept)
-        workspace.sweep()
+        workspace.remove_leftovers()
     assert left
 
 
@@ -152,11 +152,11 @@ def test_what_a_verb_without_the_lock_works_on_stays(tmp_path: Path) -> None:
     with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdout.readline() == b"there\n"
         with workspace.lock():
-            workspace.sweep()
+            workspace.remove_leftovers()
             assert files(tmp_path) == {*kept, fresh}
         other.kill()
     with workspace.lock():
-        workspace.sweep()
+        workspace.remove_leftovers()
         assert files(tmp_path) == set(kept)
 
 

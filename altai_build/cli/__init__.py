@@ -16,8 +16,8 @@ import sys
 import click
 
 from altai_build import __version__
-from altai_build.cli.streams import steady
-from altai_build.errors import AltaiError, InputError, shown
+from altai_build.cli.streams import install_safe_streams
+from altai_build.errors import AltaiError, InputError, escape_control_characters
 from altai_build.tools import process
 
 # verb → the module that holds it; imported when it is called, so that a quick verb starts quickly
@@ -27,12 +27,12 @@ VERBS = {
     "changed": "changed",
     "clean": "clean",
     "deps": "deps",
-    "diff": "history",
+    "diff": "diff",
     "doctor": "doctor",
     "explain": "explain",
     "keys": "keys",
-    "notes": "history",
-    "plan": "build",
+    "notes": "notes",
+    "plan": "plan",
     "rebuild": "rebuild",
     "release": "release",
     "releases": "releases",
@@ -40,11 +40,11 @@ VERBS = {
     "srpm": "srpm",
     "upgrade-check": "upgrade",
     "verify": "verify",
-    "which": "audit",
+    "which": "which",
 }
 
 
-class _Verbs(click.Group):
+class _LazyGroup(click.Group):
     """A command group that imports a verb's module when the verb is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -59,7 +59,7 @@ class _Verbs(click.Group):
 
 
 @click.command(
-    cls=_Verbs,
+    cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Answers go to standard output, the story to standard error. Exit codes: 0 done; 2 usage; 3 configuration "
     "or input; 4 a program is missing; 5 a build failed; 6 signing; 7 verification findings; 8 publishing refused; "
@@ -96,11 +96,11 @@ def cli(
     quiet: bool,
 ) -> None:
     """From a git superproject to a signed, verified, installable yum release."""
-    from altai_build.cli.app import App, enter
+    from altai_build.cli.app import App, change_directory
 
     if verbose:
-        process.listen(lambda command: print(command, file=sys.stderr))
-    enter(directory)
+        process.on_command(lambda command: print(command, file=sys.stderr))
+    change_directory(directory)
     ctx.obj = App(
         directory=os.getcwd(),
         config_file=config or None,
@@ -118,7 +118,7 @@ def main() -> None:
         signal.getsignal(signal.SIGINT) is signal.default_int_handler
     ):  # not where nohup or & have switched it off
         signal.signal(signal.SIGINT, _interrupt)
-    steady()
+    install_safe_streams()
     try:
         code = cli.main(prog_name="altai-build", standalone_mode=False)
         sys.stdout.flush()
@@ -128,29 +128,29 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except AltaiError as error:
-        print(f"altai-build: {shown(str(error))}", file=sys.stderr)
-        process.kill_all()
+        print(f"altai-build: {escape_control_characters(str(error))}", file=sys.stderr)
+        process.kill_all_children()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        process.kill_all()
+        process.kill_all_children()
         print(
             "altai-build: interrupted; what is published is untouched, start it again to go on",
             file=sys.stderr,
         )
-        _leave(130)
+        _exit_now(130)
     except Exception as error:
-        process.kill_all()
-        if isinstance(error, OSError) and (error.errno in _REFUSALS or _NO_TEMPORARY in str(error)):
-            print(f"altai-build: {shown(_refusal(error))}", file=sys.stderr)
+        process.kill_all_children()
+        if isinstance(error, OSError) and (error.errno in _MACHINE_ERRORS or _NO_TEMPORARY in str(error)):
+            print(f"altai-build: {escape_control_characters(_describe_os_error(error))}", file=sys.stderr)
             sys.exit(InputError.exit_code)
         print(f"altai-build: this is a bug: {type(error).__name__}: {error}", file=sys.stderr)
-        print(f"A report is in {_report()}; please pass it on.", file=sys.stderr)
+        print(f"A report is in {_write_crash_report()}; please pass it on.", file=sys.stderr)
         sys.exit(70)
-    _leave(code if isinstance(code, int) else 0)
+    _exit_now(code if isinstance(code, int) else 0)
 
 
 # What the machine refuses wherever a run happens to be at work: no room, no right, too much open, a broken disk.
-_REFUSALS = (
+_MACHINE_ERRORS = (
     errno.ENOSPC,
     errno.EDQUOT,
     errno.EROFS,
@@ -165,7 +165,7 @@ _REFUSALS = (
 _NO_TEMPORARY = "No usable temporary directory"
 
 
-def _refusal(error: OSError) -> str:
+def _describe_os_error(error: OSError) -> str:
     """The words for an error of the machine's; where it happened is told as far as Python knows."""
     place = error.filename2 or error.filename
     return str(
@@ -183,14 +183,14 @@ def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _leave(code: int) -> None:
+def _exit_now(code: int) -> None:
     """Exit at once: the kernel frees memory faster, and threads whose children were killed have no more to say."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def _report() -> str:
+def _write_crash_report() -> str:
     """Keep the traceback and the command line in a file of its own."""
     import tempfile
     import time

@@ -9,10 +9,19 @@ from dataclasses import asdict
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json, print_table
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option
+from altai_build.cli.output import print_json, print_table
 from altai_build.errors import InputError, UsageError
-from altai_build.model.inventory import ORIGIN_KINDS, Entry, Filter, Match, Total, signer_of, totals
-from altai_build.model.release import MirrorOrigin, Origin, ReleasedPackage
+from altai_build.model.inventory import (
+    ORIGIN_KINDS,
+    InventoryEntry,
+    InventoryTotal,
+    PackageFilter,
+    compute_totals,
+    describe_signer,
+)
+from altai_build.model.release import MirrorOrigin, Origin
 
 _HEADERS = ("package", "repository", "size", "signer", "source package", "origin", "needed by")
 
@@ -44,17 +53,17 @@ def audit(
     Example:
       altai-build audit 1.0.2 --origin mirror --csv > third-party.csv
     """
-    from altai_build.pipeline.earlier import find_release, releases_of
-    from altai_build.pipeline.inventory import inventory
+    from altai_build.pipeline.published.inventory import inventory
+    from altai_build.pipeline.published.releases import find_release, releases_directory
 
     if as_csv and (as_json or only_totals):
         raise UsageError("--csv goes with neither --json nor --totals", todo="choose one")
     run = app.run(app.config())
-    everything = inventory(run, find_release(releases_of(run.config), version))
+    everything = inventory(run, find_release(releases_directory(run.config), version))
     _refuse_unknown(everything, repository, origin)
-    wanted = Filter(repository=repository, origin=origin, name=name)
-    entries = [one for one in everything if wanted.takes(one)]
-    by_repository, by_signer = totals(entries)
+    wanted = PackageFilter(repository=repository, origin=origin, name=name)
+    entries = [one for one in everything if wanted.is_match(one)]
+    by_repository, by_signer = compute_totals(entries)
     if only_totals:
         _print_totals(by_repository, by_signer, as_json)
     elif as_json:
@@ -68,7 +77,7 @@ def audit(
             run.story.tell(f"{total.what}: {total.packages} packages, {total.size / 1e6:.1f} MB")
 
 
-def _refuse_unknown(entries: Sequence[Entry], repository: str | None, origin: str | None) -> None:
+def _refuse_unknown(entries: Sequence[InventoryEntry], repository: str | None, origin: str | None) -> None:
     """A filter on a word that the release does not know would give an empty list, which looks like an answer."""
     repositories = {one.package.repository for one in entries}
     if repository is not None and repository not in repositories:
@@ -85,39 +94,43 @@ def _refuse_unknown(entries: Sequence[Entry], repository: str | None, origin: st
         )
 
 
-def _record(entry: Entry) -> dict[str, object]:
+def _record(entry: InventoryEntry) -> dict[str, object]:
     package = entry.package
     return {
         "nevra": str(package.nevra),
         **asdict(package),
         "signer": {**asdict(package.signer), "name": entry.signer_name},
-        "origin": _origin(package.origin),
+        "origin": origin_record(package.origin),
         "needed_by": entry.needed_by,
     }
 
 
-def _origin(origin: Origin) -> dict[str, object]:
+def origin_record(origin: Origin) -> dict[str, object]:
+    """An origin as `--json` shows it."""
     return {"kind": ORIGIN_KINDS[type(origin)], **asdict(origin)}
 
 
-def _cells(entry: Entry) -> tuple[str, ...]:
+def _cells(entry: InventoryEntry) -> tuple[str, ...]:
     package = entry.package
     return (
         str(package.nevra),
         package.repository,
         f"{package.size / 1e3:.0f} kB",
-        signer_of(entry),
+        describe_signer(entry),
         package.sourcerpm or "-",
-        _origin_line(package.origin),
+        origin_line(package.origin),
         ", ".join(entry.needed_by) or "-",
     )
 
 
-def _origin_line(origin: Origin) -> str:
+def origin_line(origin: Origin) -> str:
+    """An origin in one line of a table."""
     return origin.url if isinstance(origin, MirrorOrigin) else f"{origin.path} at {origin.commit[:12]}"
 
 
-def _print_totals(by_repository: Sequence[Total], by_signer: Sequence[Total], as_json: bool) -> None:
+def _print_totals(
+    by_repository: Sequence[InventoryTotal], by_signer: Sequence[InventoryTotal], as_json: bool
+) -> None:
     if as_json:
         print_json(
             {
@@ -158,7 +171,7 @@ _COLUMNS = (
 )
 
 
-def _print_csv(entries: Sequence[Entry]) -> None:
+def _print_csv(entries: Sequence[InventoryEntry]) -> None:
     """RFC 4180 with a header line; a cell that a spreadsheet would take for a formula is quoted with an apostrophe."""
     out = csv.writer(sys.stdout, lineterminator="\r\n")
     out.writerow(_COLUMNS)
@@ -182,73 +195,3 @@ def _print_csv(entries: Sequence[Entry]) -> None:
 
 
 # ---- which -----------------------------------------------------------------------------------------------------
-
-
-@click.command()
-@click.argument("thing", metavar="NAME|NEVRA|FILE|SHA256|COMMIT")
-@json_option
-@click.pass_obj
-def which(app: App, thing: str, as_json: bool) -> None:
-    """Tell which releases have a package, by its name (or a pattern), NEVRA, file, SHA-256, or a commit.
-
-    FILE is an RPM's file name, the path of an RPM on this machine (its bytes are compared), or the absolute path of a
-    file that packages install. A COMMIT may be a component's or the superproject's, shortened to seven digits or
-    more; releases that only contain it in a component's history are told too.
-
-    \b
-    Examples:
-      altai-build which 'python-*client'
-      altai-build which /usr/bin/nova
-      altai-build which 6f2c1e0
-    """
-    from altai_build.pipeline.earlier import releases_of
-    from altai_build.pipeline.inventory import near_names
-    from altai_build.pipeline.inventory import which as find
-
-    run = app.run(app.config())
-    releases = releases_of(run.config)
-    matches = find(run, releases, thing)
-    if as_json:
-        print_json([_match_record(one) for one in matches])
-    else:
-        print_table(
-            ("release", "found by", "package", "repository", "SHA-256", "origin", ""),
-            [_match_cells(one) for one in matches],
-        )
-    if not matches:
-        near = near_names(releases, thing)
-        raise InputError(
-            f"no release has {thing}",
-            why=f"near names: {', '.join(near)}" if near else "",
-            todo="`altai-build releases` lists the releases, `altai-build audit VERSION` what is in one",
-        )
-
-
-def _match_record(match: Match) -> dict[str, object]:
-    package = match.package
-    told: dict[str, object] = {"release": match.release, "matched": match.how, "note": match.note or None}
-    if package is None:
-        return {**told, "nevra": None}
-    known = asdict(package)
-    kept = ("name", "arch", "repository", "file", "sha256", "size", "signer", "sourcerpm")
-    return {
-        **told,
-        "nevra": str(package.nevra),
-        **{key: known[key] for key in kept},
-        "origin": _origin(package.origin),
-    }
-
-
-def _match_cells(match: Match) -> tuple[str, ...]:
-    package: ReleasedPackage | None = match.package
-    if package is None:
-        return (match.release, match.how.value, "-", "-", "-", "-", match.note)
-    return (
-        match.release,
-        match.how.value,
-        str(package.nevra),
-        package.repository,
-        package.sha256[:12],
-        _origin_line(package.origin),
-        match.note,
-    )

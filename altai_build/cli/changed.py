@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json, print_table
-from altai_build.tools.revisions import Revisions
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option
+from altai_build.cli.output import print_json, print_table
+from altai_build.tools.git.revisions import RepositoryHistory
 
 
 @click.command()
@@ -24,7 +26,7 @@ def changed(app: App, old: str | None, new: str | None, as_json: bool) -> None:
       altai-build changed v1.0.1 HEAD --json
     """
     place = app.place()
-    rows = Revisions(place.place).changed(old, new, place.components)
+    rows = RepositoryHistory(place.place).changed(old, new, place.components)
     if as_json:
         print_json(rows)
     else:

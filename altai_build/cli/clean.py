@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json, print_table, wait_option
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option, wait_option
+from altai_build.cli.output import print_json, print_table
 from altai_build.model import quantity
 
 
@@ -53,19 +55,19 @@ def clean(
     Example:
       altai-build clean --older-than 14d --max-size 20G
     """
-    from altai_build.stages.clean import decide, forget, remove, survey
+    from altai_build.stages.clean import list_workspace_items, plan_cleanup, prune_ledger, remove
 
     run = app.run(app.config(needed=False))
     with run.workspace.lock(wait=wait):
-        cleaning = decide(
-            survey(run.workspace),
+        cleanup_plan = plan_cleanup(
+            list_workspace_items(run.workspace),
             now=time.time(),
             older_than=older_than,
             max_size=None if max_size is None else int(max_size),
         )
         if not dry_run:
-            remove(cleaning)
-            forget(run.workspace, run.ledger)
+            remove(cleanup_plan)
+            prune_ledger(run.workspace, run.ledger)
     rows = [
         {
             "kind": one.item.kind,
@@ -74,10 +76,17 @@ def clean(
             "last_used": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one.item.used)),
             "reason": one.reason,
         }
-        for one in cleaning.removals
+        for one in cleanup_plan.removals
     ]
     if as_json:
-        print_json({"removed": rows, "freed": cleaning.freed, "kept": cleaning.kept, "dry_run": dry_run})
+        print_json(
+            {
+                "removed": rows,
+                "freed": cleanup_plan.freed_bytes,
+                "kept": cleanup_plan.kept,
+                "dry_run": dry_run,
+            }
+        )
         return
     print_table(
         ("kind", "path", "MB", "last used", "reason"),
@@ -89,8 +98,8 @@ def clean(
                 time.strftime("%Y-%m-%d", time.gmtime(one.item.used)),
                 one.reason,
             )
-            for one in cleaning.removals
+            for one in cleanup_plan.removals
         ],
     )
     verb = "would free" if dry_run else "freed"
-    run.story.tell(f"{verb} {cleaning.freed / 1e6:.1f} MB; {cleaning.kept / 1e6:.1f} MB stay")
+    run.story.tell(f"{verb} {cleanup_plan.freed_bytes / 1e6:.1f} MB; {cleanup_plan.kept / 1e6:.1f} MB stay")

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json, print_table, wait_option
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option, wait_option
+from altai_build.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from altai_build.model.lock import Change, LockedPackage
+    from altai_build.model.lock import LockChange, LockedPackage
 
 
 @click.group()
@@ -89,11 +91,11 @@ def fetch(app: App, wait: float, as_json: bool) -> None:
     Example:
       altai-build deps fetch --json
     """
-    from altai_build.pipeline.deps import fetch_locked, needed_lock
+    from altai_build.pipeline.deps import fetch_locked, read_required_lock
 
     run = app.run(app.config())
     with run.workspace.lock(wait=wait):
-        lock = needed_lock(run)
+        lock = read_required_lock(run)
         files = fetch_locked(run, lock.packages if lock is not None else ())
     if as_json:
         print_json([{**_row(one), "path": str(path)} for one, path in files.items()])
@@ -201,7 +203,7 @@ def _row(one: LockedPackage) -> dict[str, object]:
     }
 
 
-def _print_changes(changes: Sequence[Change]) -> None:
+def _print_changes(changes: Sequence[LockChange]) -> None:
     print_table(
         ("change", "repository", "from", "to", "reason"),
         [(one.kind, one.repository, one.old or "-", one.new or "-", one.reason) for one in changes],

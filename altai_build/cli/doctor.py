@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json, print_table
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option
+from altai_build.cli.output import print_json, print_table
 from altai_build.errors import AltaiError
 
 
@@ -23,7 +25,7 @@ def doctor(app: App, as_json: bool) -> int:
       altai-build doctor
     """
     from altai_build.config import default_config
-    from altai_build.pipeline.doctor import examine
+    from altai_build.pipeline.doctor import check_system
 
     config, fault = None, None
     try:
@@ -31,7 +33,7 @@ def doctor(app: App, as_json: bool) -> int:
     except AltaiError as error:
         fault = error
     run = app.run(config or default_config(Path(app.directory)))
-    checks = examine(config, fault, run.workspace)
+    checks = check_system(config, fault, run.workspace)
     if as_json:
         print_json([{key: value for key, value in vars(one).items() if key != "exit_code"} for one in checks])
     else:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from altai_build.cli.app import App, dependants_option, json_option, print_json, print_table
+from altai_build.cli.app import App
+from altai_build.cli.options import dependants_option, json_option
+from altai_build.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from altai_build.pipeline.explain import Explanation, Input
+    from altai_build.pipeline.build.explain import BuildExplanation, InputChange
 
 _LONGEST = 40  # characters of a value; digests are told by their beginning
 
@@ -34,11 +36,11 @@ def explain(app: App, component: str, rev: str, dependants: str | None, as_json:
     Example:
       altai-build explain nova
     """
-    from altai_build.pipeline.explain import explain as find_out
+    from altai_build.pipeline.build.explain import explain as find_out
 
     told = find_out(app.run(app.config(), dependants=dependants), rev, component)
     if as_json:
-        print_json(_tree(told))
+        print_json(_explanation_record(told))
         return
     print(f"{told.component} ({told.path}) at {told.commit[:12]}")
     if told.last_run is not None:
@@ -59,7 +61,7 @@ def explain(app: App, component: str, rev: str, dependants: str | None, as_json:
         print(f"  {line}")
 
 
-def _print_inputs(inputs: Sequence[Input]) -> None:
+def _print_inputs(inputs: Sequence[InputChange]) -> None:
     if inputs:
         print_table(
             ("status", "input", "then", "now"),
@@ -73,7 +75,7 @@ def _short(value: str | None) -> str:
     return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
 
 
-def _tree(told: Explanation) -> dict[str, object]:
+def _explanation_record(told: BuildExplanation) -> dict[str, object]:
     tree = {name: getattr(told, name) for name in told.__dataclass_fields__}
     build = told.last_build
     # Its inputs stand below, each beside what it is now.

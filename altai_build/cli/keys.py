@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json, print_table
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option
+from altai_build.cli.output import print_json, print_table
 from altai_build.config import Config, Key
-from altai_build.errors import InputError, SigningFailed
+from altai_build.errors import InputError, SigningError
 from altai_build.model.openpgp import PublicKey
 
 if TYPE_CHECKING:
-    from altai_build.pipeline.keys import ListedKey
+    from altai_build.pipeline.published.keys import ListedKey
 
 
 @click.group()
@@ -54,22 +56,22 @@ def init(
     Example:
       altai-build keys init altai --email release@example.com --expires 5y
     """
-    from altai_build.tools.rpmkeys import read_public_keys
-    from altai_build.tools.signer import open_home
+    from altai_build.tools.openpgp.keyfile import read_public_keys
+    from altai_build.tools.openpgp.keyring import open_keyring
 
     config = app.config()
     key = _named(config, name)
     run = app.run(config)
     if key.file.exists():
         there = ", ".join(one.fingerprint for one in read_public_keys(key.file))
-        raise SigningFailed(
+        raise SigningError(
             f"the key {key.name} exists",
             why=f"{key.file} holds {there}; a key is never overwritten",
             todo="`altai-build keys list` shows it; for another key add a name to repos.yaml",
         )
     passphrase = None if no_passphrase else _new_passphrase()
     run.workspace.prepare()
-    with open_home(run.workspace.gnupg) as home:
+    with open_keyring(run.workspace.gnupg) as home:
         made = home.make_key(
             name=f"{config.project} release signing key",
             email=email or f"release@{config.project}.localdomain",
@@ -100,7 +102,7 @@ def list_(app: App, as_json: bool) -> None:
     Example:
       altai-build keys list --json
     """
-    from altai_build.pipeline.keys import list_keys
+    from altai_build.pipeline.published.keys import list_keys
 
     run = app.run(app.config())
     rows = list_keys(run)
@@ -125,13 +127,13 @@ def _named(config: Config, name: str | None) -> Key:
 
 
 def _new_passphrase() -> str | None:
-    from altai_build.tools.signer import passphrase_from_file
+    from altai_build.tools.openpgp.passphrase import read_passphrase_file
 
-    given = passphrase_from_file()
+    given = read_passphrase_file()
     if given is not None:
         return given
     if not sys.stdin.isatty():
-        raise SigningFailed(
+        raise SigningError(
             "there is no passphrase for the new key",
             why="no terminal to ask on, and ALTAI_BUILD_PASSPHRASE_FILE is not set",
             todo="set it to a file that holds the passphrase, or say --no-passphrase",
@@ -143,7 +145,7 @@ def _new_passphrase() -> str | None:
 
 def _row(key: Key, public: PublicKey | None, *, here: bool) -> dict[str, object]:
     """One key of repos.yaml, before anything is released with it."""
-    from altai_build.pipeline.keys import ListedKey
+    from altai_build.pipeline.published.keys import ListedKey
 
     return _record(ListedKey(name=key.name, key=key, public=public, secret=here, uses=()))
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json, print_table, wait_option
-from altai_build.errors import UsageError, VerificationFailed
-from altai_build.model.comparison import Rebuild, Sameness
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option, wait_option
+from altai_build.cli.output import print_json, print_table
+from altai_build.errors import UsageError, VerificationError
+from altai_build.model.reproduction import ReproductionReport, Similarity
 
 
 @click.command()
@@ -34,7 +36,7 @@ def rebuild(
     Example:
       altai-build rebuild --compare nova 1.0.2
     """
-    from altai_build.pipeline.remake import rebuild as make_again
+    from altai_build.pipeline.published.reproduce import rebuild as make_again
 
     if not compare and output is None:
         raise UsageError(
@@ -48,20 +50,20 @@ def rebuild(
     else:
         _print(answer)
     run.story.tell(f"{answer.component} at {answer.commit[:12]}; its buildroot: {answer.buildroot}")
-    if compare and answer.sameness is Sameness.DIFFERENT:
-        raise VerificationFailed(
+    if compare and answer.sameness is Similarity.DIFFERENT:
+        raise VerificationError(
             f"{component} does not give the packages of release {version} again",
             why="\n".join(
                 f"  {one.package}: {one.where}"
                 for one in answer.packages
-                if one.sameness is Sameness.DIFFERENT
+                if one.sameness is Similarity.DIFFERENT
             ),
             todo="keep both with -o DIR and compare them (rpm --query --dump, diffoscope)",
         )
     return 0
 
 
-def _print(answer: Rebuild) -> None:
+def _print(answer: ReproductionReport) -> None:
     print_table(
         ("package", "verdict", "where"),
         [(one.package, one.sameness.value, one.where) for one in answer.packages],

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from altai_build.cli.app import App, dependants_option, json_option, print_json, print_table, wait_option
+from altai_build.cli.app import App
+from altai_build.cli.options import dependants_option, json_option, wait_option
+from altai_build.cli.output import print_json, print_table
 from altai_build.errors import UsageError
 from altai_build.model.openpgp import PublicKey
 
 if TYPE_CHECKING:
-    from altai_build.pipeline.release import Intent, Outcome
+    from altai_build.pipeline.release.plan import ReleaseRequest
+    from altai_build.pipeline.release.run import ReleaseResult
     from altai_build.pipeline.run import Run
 
 
@@ -51,27 +54,29 @@ def release(
       altai-build release 1.0.2 --dry-run
       altai-build release 1.0.2
     """
-    from altai_build.pipeline.release import intend
-    from altai_build.pipeline.release import release as make_release
+    from altai_build.pipeline.release.plan import make_release_request
+    from altai_build.pipeline.release.run import release as make_release
     from altai_build.stages.tag import push_tags as push
-    from altai_build.tools.signer import passphrase_source
+    from altai_build.tools.openpgp.passphrase import choose_passphrase_source
 
     if push_tags and not tag:
         raise UsageError("--push-tags needs tags to push", todo="say --tag too")
     run = app.run(app.config(), dependants=dependants)
     if dry_run:
-        _print_intent(intend(run, version, rev, tag=tag, push=push_tags), as_json)
+        _print_release_request(make_release_request(run, version, rev, tag=tag, push=push_tags), as_json)
         return
     with run.workspace.lock(wait=wait):
-        intent = intend(run, version, rev, tag=tag, push=push_tags)
-        outcome = make_release(run, intent, passphrase_source(_ask if sys.stdin.isatty() else None))
-    _print_outcome(run, outcome, as_json)
-    if intent.tags is not None and push_tags:
-        pushed = push(intent.tags)
-        run.story.tell(f"tag {intent.tags.name} pushed to {len(pushed)} remotes")
+        release_request = make_release_request(run, version, rev, tag=tag, push=push_tags)
+        outcome = make_release(
+            run, release_request, choose_passphrase_source(_ask if sys.stdin.isatty() else None)
+        )
+    _print_release_result(run, outcome, as_json)
+    if release_request.tags is not None and push_tags:
+        pushed = push(release_request.tags)
+        run.story.tell(f"tag {release_request.tags.name} pushed to {len(pushed)} remotes")
 
 
-def _print_outcome(run: Run, outcome: Outcome, as_json: bool) -> None:
+def _print_release_result(run: Run, outcome: ReleaseResult, as_json: bool) -> None:
     manifest = outcome.manifest
     if as_json:
         print_json(
@@ -114,18 +119,18 @@ def _ask(key: PublicKey) -> str:
     return str(click.prompt(f"Passphrase of {key.uid} ({key.key_id})", hide_input=True, err=True))
 
 
-def _print_intent(intent: Intent, as_json: bool) -> None:
-    order = intent.planned.order
-    commits = intent.planned.commits
-    reasons = {**intent.planned.reasons, **intent.standing}
+def _print_release_request(release_request: ReleaseRequest, as_json: bool) -> None:
+    order = release_request.build_plan.order
+    commits = release_request.build_plan.commits
+    reasons = {**release_request.build_plan.reasons, **release_request.change_status}
     if as_json:
         print_json(
             {
-                "release": intent.version,
-                "commit": intent.commit,
-                "previous": intent.previous.version if intent.previous else None,
-                "target": intent.target.name,
-                "tag": intent.tags.name if intent.tags else None,
+                "release": release_request.version,
+                "commit": release_request.commit,
+                "previous": release_request.previous.version if release_request.previous else None,
+                "target": release_request.target.name,
+                "tag": release_request.tags.name if release_request.tags else None,
                 "waves": [
                     [
                         {
@@ -141,7 +146,7 @@ def _print_intent(intent: Intent, as_json: bool) -> None:
                 "cycles": order.cycles,
                 "skipped": [
                     {"component": out.name, "commit": out.commit, "reason": out.reason}
-                    for out in intent.planned.discovery.left_out
+                    for out in release_request.build_plan.discovery.without_srpm
                 ],
             }
         )
@@ -153,11 +158,11 @@ def _print_intent(intent: Intent, as_json: bool) -> None:
     ]
     rows += [
         ("-", out.name, out.commit[:12], "-", f"skipped: {out.reason}")
-        for out in intent.planned.discovery.left_out
+        for out in release_request.build_plan.discovery.without_srpm
     ]
-    if intent.tags is not None:
+    if release_request.tags is not None:
         rows += [
-            ("-", place.title, place.commit[:12], "-", f"tagged {intent.tags.name}")
-            for place in intent.tags.places
+            ("-", place.title, place.commit[:12], "-", f"tagged {release_request.tags.name}")
+            for place in release_request.tags.places
         ]
     print_table(("wave", "component", "commit", "needs", "reason"), rows)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json, print_table
-from altai_build.model.release import LATEST, Manifest
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option
+from altai_build.cli.output import print_json, print_table
+from altai_build.model.release import LATEST_LINK, Manifest
 
 
 @click.command()
@@ -18,12 +20,12 @@ def releases(app: App, as_json: bool) -> None:
     Example:
       altai-build releases --json
     """
-    from altai_build.pipeline.earlier import load_manifest, releases_of
+    from altai_build.pipeline.published.releases import load_manifest, releases_directory
     from altai_build.stages.publish import list_releases
 
-    directory = releases_of(app.config())
+    directory = releases_directory(app.config())
     manifests = [load_manifest(directory / name) for name in list_releases(directory)]
-    latest = directory / LATEST
+    latest = directory / LATEST_LINK
     newest = latest.readlink().name if latest.is_symlink() else None
     if as_json:
         print_json([{**_summary(one), "latest": one.version == newest} for one in manifests])

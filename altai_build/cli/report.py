@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option
+from altai_build.cli.output import print_json
 from altai_build.errors import InputError
 
 
@@ -31,17 +33,17 @@ def report(app: App, version: str, output: Path | None, as_json: bool) -> None:
     Example:
       altai-build report 1.0.2
     """
-    from altai_build.pipeline.earlier import load_manifest, releases_of
-    from altai_build.pipeline.verify import judge
-    from altai_build.stages.report import PAGE, write_report
+    from altai_build.pipeline.published.releases import load_manifest, releases_directory
+    from altai_build.pipeline.published.verify import verify_published
+    from altai_build.stages.report import REPORT_PAGE, write_report
 
     config = app.config()
-    releases = releases_of(config)
+    releases = releases_directory(config)
     directory = (releases / version).resolve()
     manifest = load_manifest(directory)
-    page = directory / PAGE
+    page = directory / REPORT_PAGE
     if output is not None:
-        verification = judge(app.run(config), directory)
+        verification = verify_published(app.run(config), directory)
         previous = releases / manifest.previous if manifest.previous else None
         before = load_manifest(previous) if previous is not None and previous.is_dir() else None
         page = write_report(

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
-from altai_build.cli.app import App, json_option, print_rows
-from altai_build.model.component import SrpmResult
-from altai_build.model.plan import Status
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option
+from altai_build.cli.output import print_rows
+from altai_build.model.build import ComponentStatus
+from altai_build.model.component import SrpmRow
 
 
 @click.command()
@@ -30,7 +32,7 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
     Example:
       altai-build srpm nova glance --rev v1.0.2 -o /tmp/srpms
     """
-    rows = _answer(app, components, rev)
+    rows = _make_or_recall_rows(app, components, rev)
     if output is not None:
         from altai_build.tools.files import make_directory, put
 
@@ -51,7 +53,7 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
         ),
     )
     for row in rows:
-        if row.status is Status.FAILED:
+        if row.status is ComponentStatus.FAILED:
             named = row.reason.startswith(row.component)
             app.run(app.config(needed=False)).story.warn(
                 row.reason if named else f"{row.component}: {row.reason}"
@@ -59,23 +61,23 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
     return max((row.exit_code for row in rows), default=0)
 
 
-def _answer(app: App, components: tuple[str, ...], rev: str) -> list[SrpmResult]:
+def _make_or_recall_rows(app: App, components: tuple[str, ...], rev: str) -> list[SrpmRow]:
     """The rows: as they were answered before where nothing that they depend on has changed."""
-    from altai_build.pipeline.answers import Question
-    from altai_build.tools.revisions import Revisions
+    from altai_build.pipeline.build.srpm_cache import SrpmCache
+    from altai_build.tools.git.revisions import RepositoryHistory
 
     place = app.place()
-    commit = Revisions(place.path).resolve(rev)
-    question = Question(place.path, commit, app.config_path, app.workspace())
-    known = None if components else question.recall()
+    commit = RepositoryHistory(place.path).resolve(rev)
+    question = SrpmCache(place.path, commit, app.config_path, app.workspace())
+    known = None if components else question.load_rows()
     if known is not None:
         return known
-    from altai_build.tools.specreader import SpecReader
+    from altai_build.tools.spec.reader import SpecReader
 
     with SpecReader(cache=app.workspace().specs) as reader:  # it gets ready while the rest is loaded
-        from altai_build.pipeline.srpms import make_srpms
+        from altai_build.pipeline.build.srpms import make_srpms
 
-        sourcing = make_srpms(app.run(app.config(needed=False)), commit, components, reader)
+        srpm_batch = make_srpms(app.run(app.config(needed=False)), commit, components, reader)
     if not components:
-        question.remember(sourcing.rows)
-    return list(sourcing.rows)
+        question.store_rows(srpm_batch.rows)
+    return list(srpm_batch.rows)

@@ -8,7 +8,7 @@ import sys
 from typing import TextIO
 
 
-class _Outlet(io.FileIO):
+class _SafeOutput(io.FileIO):
     """A descriptor to write to; what nobody reads any more (`| head`) is dropped, a full disk is told once."""
 
     _failed = False
@@ -26,7 +26,7 @@ class _Outlet(io.FileIO):
             raise
 
 
-def steady() -> None:
+def install_safe_streams() -> None:
     """Replace standard output and error; to be called once, before anything is opened or printed.
 
     A name that the encoding has no letters for is shown escaped. A stream that was closed is /dev/null: its number
@@ -44,7 +44,7 @@ def _replaced(stream: TextIO | None, number: int) -> TextIO:
     encoding = stream.encoding if stream is not None else "utf-8"
     # Errors are seen at once, as Python's own standard error shows them.
     return io.TextIOWrapper(
-        io.BufferedWriter(_Outlet(number, "w", closefd=False)),
+        io.BufferedWriter(_SafeOutput(number, "w", closefd=False)),
         encoding=encoding,
         errors="backslashreplace",
         line_buffering=number == 2 or os.isatty(number),

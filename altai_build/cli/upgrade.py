@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import click
 
-from altai_build.cli.app import App, json_option, print_json, print_table
-from altai_build.errors import VerificationFailed
-from altai_build.model.upgrade import Outcome, Problem, Scenario, Start, UpgradeReport
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option
+from altai_build.cli.output import print_json, print_table
+from altai_build.errors import VerificationError
+from altai_build.model.upgrade import Scenario, ScenarioKind, UpgradeFinding, UpgradeOutcome, UpgradeReport
 
 
 @click.command(name="upgrade-check")
@@ -26,17 +28,21 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
       altai-build upgrade-check 1.0.2
       altai-build upgrade-check 1.0.0 1.0.1 1.0.2 --json
     """
-    from altai_build.pipeline.earlier import find_release, load_manifest, releases_of
-    from altai_build.pipeline.upgrade import check_upgrades, earlier_than, read_outside
+    from altai_build.pipeline.published.releases import find_release, load_manifest, releases_directory
+    from altai_build.pipeline.published.upgrade import (
+        check_upgrades,
+        list_releases_before,
+        read_external_repositories,
+    )
 
     run = app.run(app.config())
-    releases = releases_of(run.config)
+    releases = releases_directory(run.config)
     *named, last = versions
     new = find_release(releases, last)
     old = [find_release(releases, one) for one in named]
     if not named:
-        old = earlier_than(releases, load_manifest(new).version)
-    report = check_upgrades(run, old, new, read_outside(run))
+        old = list_releases_before(releases, load_manifest(new).version)
+    report = check_upgrades(run, old, new, read_external_repositories(run))
     if not report.releases:
         run.story.warn(f"no release goes before {report.release}: only the release itself was examined")
     if as_json:
@@ -44,7 +50,7 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
     else:
         _print_tables(report)
     if not report.ok:
-        raise VerificationFailed(
+        raise VerificationError(
             f"release {report.release} cannot be reached as it should: {len(report.errors)} errors",
             todo="each finding names its cure",
         )
@@ -78,7 +84,7 @@ def _document(report: UpgradeReport) -> dict[str, object]:
                 "release": one.release or None,
                 "subject": one.subject,
                 "message": one.message,
-                "cure": one.cure,
+                "cure": one.fix,
                 "scenarios": one.scenarios,
             }
             for one in report.problems
@@ -87,16 +93,16 @@ def _document(report: UpgradeReport) -> dict[str, object]:
 
 
 def _print_tables(report: UpgradeReport) -> None:
-    profiles = list(dict.fromkeys(one.name for one in report.scenarios if one.start is Start.PROFILE))
+    profiles = list(dict.fromkeys(one.name for one in report.scenarios if one.start is ScenarioKind.PROFILE))
     headers = ("from", "to", "all packages", "each alone", *profiles, "outcome")
     rows = [
         (
             old,
             report.release,
-            _cell(_of(report, old, Start.ALL)),
-            _cell(_of(report, old, Start.ALONE)),
+            _cell(_scenarios_from(report, old, ScenarioKind.ALL)),
+            _cell(_scenarios_from(report, old, ScenarioKind.SINGLE_PACKAGE)),
             *(
-                _cell([one for one in _of(report, old, Start.PROFILE) if one.name == name])
+                _cell([one for one in _scenarios_from(report, old, ScenarioKind.PROFILE) if one.name == name])
                 for name in profiles
             ),
             report.outcome(old).value,
@@ -113,17 +119,17 @@ def _print_tables(report: UpgradeReport) -> None:
         )
 
 
-def _of(report: UpgradeReport, old: str, start: Start) -> list[Scenario]:
+def _scenarios_from(report: UpgradeReport, old: str, start: ScenarioKind) -> list[Scenario]:
     return [one for one in report.scenarios if one.release == old and one.start is start]
 
 
 def _cell(scenarios: Sequence[Scenario]) -> str:
     """One word for one scenario, counts by outcome for many."""
-    if len(scenarios) == 1 and scenarios[0].start is not Start.ALONE:
+    if len(scenarios) == 1 and scenarios[0].start is not ScenarioKind.SINGLE_PACKAGE:
         return scenarios[0].outcome.value
-    counts = [(one, sum(scenario.outcome is one for scenario in scenarios)) for one in Outcome]
+    counts = [(one, sum(scenario.outcome is one for scenario in scenarios)) for one in UpgradeOutcome]
     return ", ".join(f"{count} {outcome.value}" for outcome, count in counts if count) or "-"
 
 
-def _finding_cells(one: Problem) -> tuple[str, ...]:
-    return (one.severity.value, one.rule, one.release or "-", one.subject, one.message, one.cure)
+def _finding_cells(one: UpgradeFinding) -> tuple[str, ...]:
+    return (one.severity.value, one.rule, one.release or "-", one.subject, one.message, one.fix)

@@ -6,10 +6,12 @@ import json
 
 import click
 
-from altai_build.cli.app import App, json_option, print_table
-from altai_build.errors import VerificationFailed
-from altai_build.model.audit import Finding, Severity, Verification
-from altai_build.model.chain import Link, count
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option
+from altai_build.cli.output import print_table
+from altai_build.errors import VerificationError
+from altai_build.model.findings import Finding, Severity, VerificationReport
+from altai_build.model.trace import TraceStep, count_proved_steps
 
 
 @click.command()
@@ -31,35 +33,35 @@ def verify(app: App, version: str, deep: bool, as_json: bool) -> int:
       altai-build verify 1.0.2
       altai-build verify https://repo.example.org/altai/1.0.2
     """
-    from altai_build.pipeline.deep import verify_deep
-    from altai_build.pipeline.verify import is_url, judge, located
+    from altai_build.pipeline.published.trace import trace_provenance
+    from altai_build.pipeline.published.verify import is_url, open_release, verify_published
 
     alone = not deep and (is_url(version) or "/" in version)
     run = app.run(app.config(needed=not alone))
-    links: tuple[Link, ...] = ()
-    with located(run, version) as directory:
+    links: tuple[TraceStep, ...] = ()
+    with open_release(run, version) as directory:
         if deep:
-            answer = verify_deep(run, directory)
+            answer = trace_provenance(run, directory)
             verification, links = answer.verification, answer.links
         else:
-            verification = judge(run, directory)
+            verification = verify_published(run, directory)
     if as_json:
         print(_json(verification, links if deep else None))
     else:
         print_findings(verification.findings)
-    for kind, (proved, all_of_them) in count(links).items():
+    for kind, (proved, all_of_them) in count_proved_steps(links).items():
         run.story.tell(f"{kind}: {proved} of {all_of_them} proved")
     refuse(verification)
-    run.story.tell(f"release {verification.release} is sound{_besides(verification)}")
+    run.story.tell(f"release {verification.release} is sound{_describe_waived(verification)}")
     return 0
 
 
-def _json(verification: Verification, links: tuple[Link, ...] | None) -> str:
+def _json(verification: VerificationReport, links: tuple[TraceStep, ...] | None) -> str:
     """The contract's form; with --deep also how many links of each kind were proved."""
     document = json.loads(verification.to_json())
     if links is not None:
         document["links"] = {
-            kind: {"proved": good, "of": every} for kind, (good, every) in count(links).items()
+            kind: {"proved": good, "of": every} for kind, (good, every) in count_proved_steps(links).items()
         }
     return json.dumps(document, indent=2)
 
@@ -72,16 +74,16 @@ def print_findings(findings: tuple[Finding, ...]) -> None:
     )
 
 
-def refuse(verification: Verification) -> None:
+def refuse(verification: VerificationReport) -> None:
     """Raise VerificationFailed when there are errors."""
     errors = [one for one in verification.findings if one.severity is Severity.ERROR]
     if errors:
-        raise VerificationFailed(
+        raise VerificationError(
             f"release {verification.release} is not sound",
             why=f"{len(errors)} of {len(verification.findings)} findings are errors",
             todo="docs/verify.md has the cure for each rule",
         )
 
 
-def _besides(verification: Verification) -> str:
+def _describe_waived(verification: VerificationReport) -> str:
     return f", with {len(verification.findings)} warnings or notes" if verification.findings else ""

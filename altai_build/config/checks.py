@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from altai_build.config.reader import Node
+from altai_build.config.reader import YamlNode
 from altai_build.config.schema import VerifySettings
-from altai_build.model.audit import Waiver
+from altai_build.model.findings import Waiver
 
 _WAIVER = ("rule", "subject", "reason", "expires")
 _RULE = re.compile(r"[a-z][a-z-]*")
 
 
-def read_verify(node: Node) -> VerifySettings:
+def read_verify(node: YamlNode) -> VerifySettings:
     """`verify`: what of the rules can be set."""
     if node.value is None:
         return VerifySettings()
@@ -26,26 +26,26 @@ def read_verify(node: Node) -> VerifySettings:
     return VerifySettings(expiry_horizon_days=days.value)
 
 
-def read_waivers(node: Node) -> tuple[Waiver, ...]:
+def read_waivers(node: YamlNode) -> tuple[Waiver, ...]:
     """`waivers`: each with its rule, its subject, a reason, and the last day on which it holds."""
     return tuple(_waiver(one) for one in node.elements())
 
 
-def _waiver(node: Node) -> Waiver:
+def _waiver(node: YamlNode) -> Waiver:
     node = node.known(_WAIVER, needed=_WAIVER)
     return Waiver(
-        rule=node.child("rule").text(check=_rule),
+        rule=node.child("rule").text(check=_check_rule_id),
         subject=node.child("subject").text(),
         reason=node.child("reason").text(),
-        expires=_day(node.child("expires")),
+        expires=_read_day(node.child("expires")),
     )
 
 
-def _rule(value: str) -> str | None:
+def _check_rule_id(value: str) -> str | None:
     return None if _RULE.fullmatch(value) else "write the rule as `verify` prints it, as in file-conflicts"
 
 
-def _day(node: Node) -> date:
+def _read_day(node: YamlNode) -> date:
     """YAML reads a bare 2027-03-31 as a day; in quotes it is text that says the same."""
     if type(node.value) is date:  # not a datetime, which is one too
         return node.value

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from altai_build.config.reader import Node
+from altai_build.config.reader import YamlNode
 from altai_build.model import quantity
 from altai_build.model.limits import Limits
 
 NONE = "none"
 
 
-def read_limits(node: Node) -> Limits:
+def read_limits(node: YamlNode) -> Limits:
     """The limits that are given, and the defaults of the rest."""
     default = Limits()
     if node.value is None:
@@ -27,12 +27,14 @@ def read_limits(node: Node) -> Limits:
     )
 
 
-def _bytes(node: Node, default: int | None) -> int | None:
+def _bytes(node: YamlNode, default: int | None) -> int | None:
     found = _quantity(node, default, quantity.size, "20G")
     return None if found is None else int(found)
 
 
-def _quantity(node: Node, default: float | None, read: Callable[[str], float], example: str) -> float | None:
+def _quantity(
+    node: YamlNode, default: float | None, read: Callable[[str], float], example: str
+) -> float | None:
     def check(text: str) -> str | None:
         try:
             return None if text == NONE or read(text) > 0 else f"write more than nothing, or {NONE}"
@@ -43,7 +45,7 @@ def _quantity(node: Node, default: float | None, read: Callable[[str], float], e
     return default if not text else None if text == NONE else read(text)
 
 
-def _count(node: Node, default: int | None) -> int | None:
+def _count(node: YamlNode, default: int | None) -> int | None:
     if node.value is None:
         return default
     if node.value == NONE:

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from altai_build.config.checks import read_verify, read_waivers
 from altai_build.config.limits import read_limits
-from altai_build.config.place import default_place, inner_path, superproject_of
-from altai_build.config.reader import Faults, Node, load_yaml
+from altai_build.config.place import check_inner_path, get_default_superproject, parse_superproject_settings
+from altai_build.config.reader import InputErrors, YamlNode, load_yaml
 from altai_build.config.schema import (
     DEFAULT_STAMP,
     BaseRepository,
@@ -29,13 +29,13 @@ from altai_build.config.schema import (
 from altai_build.config.succession import check_succession
 from altai_build.config.upgrades import read_downgrades, read_profiles
 from altai_build.errors import InputError
-from altai_build.model.matter import Dependants
-from altai_build.model.release import Compat, compat_of
+from altai_build.model.fingerprint import RebuildPolicy
+from altai_build.model.release import Compat, get_default_compat
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _URL_SCHEMES = ("https", "http", "file")
-_TOP = (
+_TOP_KEYS = (
     "project",
     "superproject",
     "targets",
@@ -57,18 +57,20 @@ def default_config(root: Path) -> Config:
         project=root.name,
         file=None,
         root=root,
-        superproject=default_place(str(root)),
+        superproject=get_default_superproject(str(root)),
     )
 
 
 def load_config(path: Path) -> Config:
     """Read and check repos.yaml. Raises InputError naming all faults: key path, what was got, what to write."""
     tree = load_yaml(path)
-    faults = Faults()
+    faults = InputErrors()
     root = path.resolve().parent
-    top = Node(tree, "", faults).known(_TOP, needed=("project", "targets", "keys", "repositories", "release"))
+    top = YamlNode(tree, "", faults).known(
+        _TOP_KEYS, needed=("project", "targets", "keys", "repositories", "release")
+    )
     project = top.child("project").text(check=_plain_name)
-    superproject = superproject_of(top.child("superproject"), str(root))
+    superproject = parse_superproject_settings(top.child("superproject"), str(root))
     targets = {name: _target(name, node) for name, node in top.child("targets").items("target")}
     keys = {name: _key(name, node, root) for name, node in top.child("keys").items("key")}
     repositories = {
@@ -79,7 +81,7 @@ def load_config(path: Path) -> Config:
     verify = read_verify(top.child("verify"))
     waivers = read_waivers(top.child("waivers"))
     build = _build(top.child("build"))
-    dependants = _dependants(build)
+    dependants = _read_rebuild_policy(build)
     limits = read_limits(build.child("limits"))
     profiles = read_profiles(top.child("profiles"), _plain_name)
     downgrades = read_downgrades(top.child("allow_downgrades"), _plain_name)
@@ -110,33 +112,33 @@ def load_config(path: Path) -> Config:
     )
 
 
-def _build(node: Node) -> Node:
+def _build(node: YamlNode) -> YamlNode:
     return node if node.value is None else node.known(("dependants", "limits"))
 
 
-def _dependants(node: Node) -> Dependants:
-    words = [one.value for one in Dependants]
-    return Dependants(node.child("dependants").choice(words, Dependants.REBUILD.value))
+def _read_rebuild_policy(node: YamlNode) -> RebuildPolicy:
+    words = [one.value for one in RebuildPolicy]
+    return RebuildPolicy(node.child("dependants").choice(words, RebuildPolicy.REBUILD.value))
 
 
-def _target(name: str, node: Node) -> Target:
+def _target(name: str, node: YamlNode) -> Target:
     _check_name(node, name)
     keys = ("mock_config", "arch", "macros", "base", "compat")
     node = node.known(keys, needed=("mock_config", "arch"))
     macros = _macros(node.child("macros"))
     chosen = node.child("compat").choice([one.value for one in Compat], "")
-    compat = Compat(chosen) if chosen else compat_of(dict(macros).get("rhel"))
+    compat = Compat(chosen) if chosen else get_default_compat(dict(macros).get("rhel"))
     return Target(
         name=name,
         mock_config=node.child("mock_config").text(check=_mock_config),
         arch=node.child("arch").text(check=_plain_name),
         macros=macros,
-        base=tuple(_base(entry) for entry in node.child("base").elements()),
+        base=tuple(_read_base_repositories(entry) for entry in node.child("base").elements()),
         compat=compat,
     )
 
 
-def _macros(node: Node) -> tuple[tuple[str, str], ...]:
+def _macros(node: YamlNode) -> tuple[tuple[str, str], ...]:
     macros = []
     for macro, value in node.items("macro"):
         if problem := _macro_name(macro):
@@ -148,9 +150,9 @@ def _macros(node: Node) -> tuple[tuple[str, str], ...]:
     return tuple(macros)
 
 
-def _base(node: Node) -> BaseRepository:
+def _read_base_repositories(node: YamlNode) -> BaseRepository:
     node = node.known(("name", *_UPSTREAM, "key"), needed=("name", "key"))
-    url, listing = _upstream(node)
+    url, listing = _read_upstream(node)
     return BaseRepository(
         name=node.child("name").text(check=_plain_name),
         url=url,
@@ -162,7 +164,7 @@ def _base(node: Node) -> BaseRepository:
 _UPSTREAM = ("url", *(one.value for one in Listing))
 
 
-def _upstream(node: Node) -> tuple[str, Listing | None]:
+def _read_upstream(node: YamlNode) -> tuple[str, Listing | None]:
     """Where a repository is fetched from: a URL, or the URL of a list of mirrors."""
     given = [key for key in _UPSTREAM if node.has(key)]
     if len(given) != 1:
@@ -173,7 +175,7 @@ def _upstream(node: Node) -> tuple[str, Listing | None]:
     return url, None if given[0] == "url" else Listing(given[0])
 
 
-def _key(name: str, node: Node, root: Path) -> Key:
+def _key(name: str, node: YamlNode, root: Path) -> Key:
     _check_name(node, name)
     node = node.known(("file", "signs", "replaces"), needed=("file",))
     return Key(
@@ -200,18 +202,18 @@ _REPOSITORY_KEYS = {
         "weak",
     ),
 }
-_REPOSITORY_NEEDED = {
+_REPOSITORY_REQUIRED_KEYS = {
     Source.SUPERPROJECT: ("source", "target", "key"),
     Source.SPECS: ("source", "target", "key", "path", "source_rpms"),
     Source.MIRROR: ("source", "target", "key", "packages"),
 }
 
 
-def _repository(name: str, node: Node, root: Path) -> Repository:
-    if problem := inner_path(name):
+def _repository(name: str, node: YamlNode, root: Path) -> Repository:
+    if problem := check_inner_path(name):
         node.fault(f"the repository's name is its directory in the release: {problem}")
     kind = Source(node.child("source").choice([one.value for one in Source], Source.SUPERPROJECT.value))
-    node = node.known(_REPOSITORY_KEYS[kind], needed=_REPOSITORY_NEEDED[kind])
+    node = node.known(_REPOSITORY_KEYS[kind], needed=_REPOSITORY_REQUIRED_KEYS[kind])
     packages = node.child("packages")
     wanted: tuple[str, ...] | None = None
     if isinstance(packages.value, str):
@@ -219,14 +221,14 @@ def _repository(name: str, node: Node, root: Path) -> Repository:
     else:
         wanted = packages.texts(check=_plain_name)
     path = node.child("path").text()
-    url, listing = _upstream(node) if kind is Source.MIRROR else ("", None)
+    url, listing = _read_upstream(node) if kind is Source.MIRROR else ("", None)
     return Repository(
         name=name,
         source=kind,
         target=node.child("target").text(),
         key=node.child("key").text(),
         path=root / path if path else None,
-        source_rpms=node.child("source_rpms").text(check=inner_path) or None,
+        source_rpms=node.child("source_rpms").text(check=check_inner_path) or None,
         url=url or None,
         listing=listing,
         packages=wanted,
@@ -236,26 +238,26 @@ def _repository(name: str, node: Node, root: Path) -> Repository:
     )
 
 
-def _component(name: str, node: Node) -> ComponentSettings:
+def _component(name: str, node: YamlNode) -> ComponentSettings:
     node = node.known(("sources", "specs", "repository", "skip", "bootstrap"))
     sources = []
     for file, template in node.child("sources").items("source file"):
         if problem := _file_name(file):
             template.fault(problem)
         sources.append(
-            (file, template.text(check=_template_check(("baseurl", "version", "project", "gpgkeys"))))
+            (file, template.text(check=_make_template_check(("baseurl", "version", "project", "gpgkeys"))))
         )
     return ComponentSettings(
         name=name,
         sources=tuple(sources),
-        specs=node.child("specs").texts(check=inner_path),
+        specs=node.child("specs").texts(check=check_inner_path),
         repository=node.child("repository").text() or None,
         skip=node.child("skip").text() or None,
         bootstrap=_bootstrap(node.child("bootstrap")) if node.has("bootstrap") else None,
     )
 
 
-def _bootstrap(node: Node) -> Bootstrap:
+def _bootstrap(node: YamlNode) -> Bootstrap:
     node = node.known(("with", "without", "macros"))
     found = Bootstrap(
         with_=node.child("with").texts(check=_macro_name),
@@ -271,18 +273,18 @@ def _macro_name(value: str) -> str | None:
     return None if _MACRO.fullmatch(value) else "a macro name is letters, digits and _, without %"
 
 
-def _release(node: Node, root: Path) -> ReleaseSettings:
+def _release(node: YamlNode, root: Path) -> ReleaseSettings:
     if node.value is not None:
         node = node.known(("directory", "baseurl", "stamp"), needed=("baseurl",))
     return ReleaseSettings(
         directory=root / node.child("directory").text("releases"),
         baseurl=node.child("baseurl").text(check=_url).rstrip("/"),
-        stamp=node.child("stamp").text(DEFAULT_STAMP, check=_stamp),
+        stamp=node.child("stamp").text(DEFAULT_STAMP, check=_check_stamp_template),
     )
 
 
 def _check_references(
-    top: Node,
+    top: YamlNode,
     targets: dict[str, Target],
     keys: dict[str, Key],
     repositories: dict[str, Repository],
@@ -290,13 +292,13 @@ def _check_references(
 ) -> None:
     for name, target in targets.items():
         for index, base in enumerate(target.base):
-            place = Node(None, f"targets.{name}.base[{index}].key", top.faults)
-            _refer(place, base.key, keys, "keys")
-    check_succession(top.child("keys"), keys, _refer)
+            place = YamlNode(None, f"targets.{name}.base[{index}].key", top.faults)
+            _check_reference(place, base.key, keys, "keys")
+    check_succession(top.child("keys"), keys, _check_reference)
     for name, repository in repositories.items():
         node = top.child("repositories").child(name)
-        _refer(node.child("target"), repository.target, targets, "targets")
-        _refer(node.child("key"), repository.key, keys, "keys")
+        _check_reference(node.child("target"), repository.target, targets, "targets")
+        _check_reference(node.child("key"), repository.key, keys, "keys")
         key = keys.get(repository.key)
         if repository.source is not Source.MIRROR and key is not None and not key.signs:
             node.child("key").fault(
@@ -307,10 +309,10 @@ def _check_references(
     for name, component in components.items():
         if component.repository:
             node = top.child("components").child(name).child("repository")
-            _refer(node, component.repository, repositories, "repositories")
+            _check_reference(node, component.repository, repositories, "repositories")
 
 
-def _refer(node: Node, name: str, table: Iterable[str], section: str) -> None:
+def _check_reference(node: YamlNode, name: str, table: Iterable[str], section: str) -> None:
     known = list(table)
     if name and name not in known:
         near = difflib.get_close_matches(name, known, n=1)
@@ -318,7 +320,7 @@ def _refer(node: Node, name: str, table: Iterable[str], section: str) -> None:
         node.fault(f"got {name!r}, which is not in {section}; {hint}")
 
 
-def _check_name(node: Node, name: str) -> None:
+def _check_name(node: YamlNode, name: str) -> None:
     if problem := _plain_name(name):
         node.fault(problem)
 
@@ -351,7 +353,7 @@ def _url(value: str) -> str | None:
     return None
 
 
-def _fields(template: str) -> list[str] | None:
+def _get_template_fields(template: str) -> list[str] | None:
     try:
         parsed = list(string.Formatter().parse(template))
     except ValueError:
@@ -361,9 +363,9 @@ def _fields(template: str) -> list[str] | None:
     return [name for _, name, _, _ in parsed if name is not None]
 
 
-def _template_check(known: tuple[str, ...]) -> Callable[[str], str | None]:
+def _make_template_check(known: tuple[str, ...]) -> Callable[[str], str | None]:
     def check(value: str) -> str | None:
-        names = _fields(value)
+        names = _get_template_fields(value)
         if names is None or any(name not in known for name in names):
             return f"placeholders are {', '.join('{' + name + '}' for name in known)}"
         return None
@@ -371,8 +373,8 @@ def _template_check(known: tuple[str, ...]) -> Callable[[str], str | None]:
     return check
 
 
-def _stamp(value: str) -> str | None:
-    names = _fields(value)
+def _check_stamp_template(value: str) -> str | None:
+    names = _get_template_fields(value)
     if names is None or any(name not in ("release", "count", "commit") for name in names):
         return "placeholders are {release}, {count} and {commit}"
     if "count" not in names or "commit" not in names:

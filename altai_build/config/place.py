@@ -13,7 +13,7 @@ from altai_build.model.gitlink import DEFAULT_FOLDERS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from altai_build.config.reader import Node
+    from altai_build.config.reader import YamlNode
 
 # The form that is mostly written, in plain words: loading a YAML reader for it would take longer than git does.
 _PLAIN = (
@@ -21,7 +21,7 @@ _PLAIN = (
     rb"components: \[([a-z/-]+(?:, [a-z/-]+)*)\], root: (true|false)\}"
 )
 _SIZE = 1 << 16  # bytes; in a larger file the form would not be found at its end, and YAML decides
-_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # are no text in YAML 1.1
+_YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # are no text in YAML 1.1
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,21 @@ class SuperprojectSettings:
         return Path(self.place)
 
 
-def default_place(root: str) -> SuperprojectSettings:
+def get_default_superproject(root: str) -> SuperprojectSettings:
     """What holds where repos.yaml says nothing, or is not."""
     return SuperprojectSettings(place=root, components=DEFAULT_FOLDERS, root=True)
 
 
-def read_place(path: str | Path) -> SuperprojectSettings:
+def read_superproject_settings(path: str | Path) -> SuperprojectSettings:
     """The `superproject` part of a definition, without a look at the rest. Raises InputError with its faults."""
     root = os.path.dirname(os.path.realpath(path))
     if plain := _plain(path, root):
         return plain
-    from altai_build.config.reader import Faults, Node, parse_yaml, read_limited
+    from altai_build.config.reader import InputErrors, YamlNode, parse_yaml, read_limited
 
     tree = parse_yaml(read_limited(path), str(path))
-    faults = Faults()
-    settings = superproject_of(Node(tree, "", faults).child("superproject"), root)
+    faults = InputErrors()
+    settings = parse_superproject_settings(YamlNode(tree, "", faults).child("superproject"), root)
     if faults.lines:
         raise InputError(f"{path} has faults", why="\n".join(faults.lines), todo="mend them")
     return settings
@@ -74,19 +74,19 @@ def _plain(path: str | Path, root: str) -> SuperprojectSettings | None:
     if match is None:
         return None
     place, folders = match[1].decode(), tuple(match[2].decode().split(", "))
-    if _WORDS & {place, *folders} or any(inner_path(folder) for folder in folders):
+    if _YAML_WORDS & {place, *folders} or any(check_inner_path(folder) for folder in folders):
         return None
-    return SuperprojectSettings(place=below(root, place), components=folders, root=match[3] == b"true")
+    return SuperprojectSettings(place=join_folder(root, place), components=folders, root=match[3] == b"true")
 
 
-def superproject_of(node: Node, root: str) -> SuperprojectSettings:
+def parse_superproject_settings(node: YamlNode, root: str) -> SuperprojectSettings:
     """The settings that a `superproject` node gives; faults go where its faults go."""
     from pathlib import Path
 
     if node.value is not None:
         node = node.known(("path", "components", "root"))
-    folders = node.child("components").texts(check=inner_path)
-    default = default_place(root)
+    folders = node.child("components").texts(check=check_inner_path)
+    default = get_default_superproject(root)
     return SuperprojectSettings(
         place=str(Path(root) / node.child("path").text(".")),
         components=folders if node.has("components") else default.components,
@@ -94,12 +94,12 @@ def superproject_of(node: Node, root: str) -> SuperprojectSettings:
     )
 
 
-def below(root: str, place: str) -> str:
+def join_folder(root: str, place: str) -> str:
     """A relative place as seen from a folder."""
     return root if place == "." else os.path.join(root, place)
 
 
-def inner_path(value: str) -> str | None:
+def check_inner_path(value: str) -> str | None:
     """What is wrong with a path that has to stay inside, or None."""
     parts = value.split("/")
     if value == ".":

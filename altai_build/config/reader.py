@@ -18,7 +18,7 @@ _SIZE_LIMIT = 1 << 20  # bytes; a release definition is a few kilobytes
 
 
 @dataclass
-class Faults:
+class InputErrors:
     """The faults of one file, in the order they were met."""
 
     lines: list[str] = field(default_factory=list)
@@ -95,7 +95,7 @@ def read_limited(path: str | Path, *, limit: int = _SIZE_LIMIT) -> bytes:
 def parse_yaml(data: bytes, where: str) -> Any:
     """The plain tree of YAML that is known as `where`: no objects, no duplicate keys; raises InputError."""
     try:
-        return _tree(data)
+        return _build_tree(data)
     # PyYAML lets the errors of the types it makes pass: an impossible date, a number of too many digits.
     except (yaml.YAMLError, ValueError, AttributeError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(
@@ -103,7 +103,7 @@ def parse_yaml(data: bytes, where: str) -> Any:
         ) from error
 
 
-def _tree(data: bytes) -> Any:
+def _build_tree(data: bytes) -> Any:
     if yaml.__with_libyaml__:
         try:
             return _QuickLoader(data).get_single_data()
@@ -113,12 +113,12 @@ def _tree(data: bytes) -> Any:
 
 
 @dataclass(frozen=True)
-class Node:
+class YamlNode:
     """One value of the tree, its key path, and where its faults go."""
 
     value: Any
     place: str
-    faults: Faults
+    faults: InputErrors
 
     def fault(self, problem: str) -> None:
         """Record a fault at this place."""
@@ -128,20 +128,20 @@ class Node:
         """The value, shortened, for a message."""
         return reprlib.repr(self.value)
 
-    def child(self, key: str) -> Node:
+    def child(self, key: str) -> YamlNode:
         """The value below `key` (None when absent)."""
         value = self.value.get(key) if isinstance(self.value, dict) else None
-        return Node(value, f"{self.place}.{key}" if self.place else key, self.faults)
+        return YamlNode(value, f"{self.place}.{key}" if self.place else key, self.faults)
 
     def has(self, key: str) -> bool:
         """True when `key` is given here."""
         return isinstance(self.value, dict) and key in self.value
 
-    def known(self, keys: Sequence[str], *, needed: Sequence[str] = ()) -> Node:
+    def known(self, keys: Sequence[str], *, needed: Sequence[str] = ()) -> YamlNode:
         """Report keys that are not in `keys` and `needed` ones that are missing; returns itself."""
         if not isinstance(self.value, dict):
             self.fault(f"got {self.got()}; write a mapping with the keys {', '.join(keys)}")
-            return Node({}, self.place, Faults())
+            return YamlNode({}, self.place, InputErrors())
         for key in self.value:
             if key not in keys:
                 near = difflib.get_close_matches(str(key), keys, n=1)
@@ -152,7 +152,7 @@ class Node:
                 self.fault(f"the key {key!r} is missing")
         return self
 
-    def items(self, what: str) -> Iterator[tuple[str, Node]]:
+    def items(self, what: str) -> Iterator[tuple[str, YamlNode]]:
         """The entries of a mapping from names to records."""
         if self.value is None:
             return
@@ -165,7 +165,7 @@ class Node:
             else:
                 self.fault(f"got the key {reprlib.repr(key)}; a {what} name is text: quote it")
 
-    def elements(self) -> Iterator[Node]:
+    def elements(self) -> Iterator[YamlNode]:
         """The entries of a list."""
         if self.value is None:
             return
@@ -173,7 +173,7 @@ class Node:
             self.fault(f"got {self.got()}; write a list")
             return
         for index, value in enumerate(self.value):
-            yield Node(value, f"{self.place}[{index}]", self.faults)
+            yield YamlNode(value, f"{self.place}[{index}]", self.faults)
 
     def text(self, default: str = "", *, check: Callable[[str], str | None] | None = None) -> str:
         """A non-empty single-line string; `check` may return what is wrong with it."""

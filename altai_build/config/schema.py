@@ -8,10 +8,10 @@ from enum import Enum
 from pathlib import Path
 
 from altai_build.config.place import SuperprojectSettings
-from altai_build.model.audit import Waiver
 from altai_build.model.compat import build_macros
+from altai_build.model.findings import Waiver
+from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.model.limits import Limits
-from altai_build.model.matter import Dependants
 from altai_build.model.release import Compat
 from altai_build.model.upgrade import AllowedDowngrade, Profile
 
@@ -147,7 +147,7 @@ class Config:
     release: ReleaseSettings | None = None
     verify: VerifySettings = VerifySettings()
     waivers: tuple[Waiver, ...] = ()
-    dependants: Dependants = Dependants.REBUILD
+    dependants: RebuildPolicy = RebuildPolicy.REBUILD
     limits: Limits = field(default_factory=Limits)  # of each build
     profiles: tuple[Profile, ...] = ()
     allow_downgrades: tuple[AllowedDowngrade, ...] = ()
@@ -157,7 +157,7 @@ class Config:
         """How Release: is written."""
         return self.release.stamp if self.release else DEFAULT_STAMP
 
-    def macros_for(self, repository: str | None) -> tuple[dict[str, str], str]:
+    def get_target_macros(self, repository: str | None) -> tuple[dict[str, str], str]:
         """Macros and architecture of a release repository's target; none and x86_64 where nothing is configured."""
         if repository is None:
             return {}, "x86_64"
@@ -179,10 +179,10 @@ class Config:
         return (*older, *newer)
 
     @property
-    def mock_config_places(self) -> tuple[Path, ...]:
+    def mock_config_directories(self) -> tuple[Path, ...]:
         """Where a mock configuration is looked for, in order."""
         return (self.root / "mock-configs", Path("/etc/mock"))
 
-    def repository_of(self, source: Source) -> Repository | None:
+    def find_repository(self, source: Source) -> Repository | None:
         """The first repository with this source, or None."""
         return next((one for one in self.repositories.values() if one.source is source), None)

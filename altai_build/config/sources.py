@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from altai_build.config.reader import Faults, Node, parse_yaml
+from altai_build.config.reader import InputErrors, YamlNode, parse_yaml
 from altai_build.errors import InputError
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.sources import FromPypi, FromUrl, UpstreamSource
+from altai_build.model.sources import PypiOrigin, UpstreamSource, UrlOrigin
 
 _KEYS = ("file", "sha256", "from")
 _PROJECT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -15,8 +15,8 @@ _PROJECT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 def read_sources(data: bytes, where: str) -> tuple[UpstreamSource, ...]:
     """The sources that a file (known as `where`) lists. Raises InputError naming all its faults."""
-    faults = Faults()
-    top = Node(parse_yaml(data, where), "", faults).known(("sources",), needed=("sources",))
+    faults = InputErrors()
+    top = YamlNode(parse_yaml(data, where), "", faults).known(("sources",), needed=("sources",))
     sources = tuple(_source(node) for node in top.child("sources").elements())
     names = [one.file for one in sources if one.file]
     for name in sorted({name for name in names if names.count(name) > 1}):
@@ -31,7 +31,7 @@ def read_sources(data: bytes, where: str) -> tuple[UpstreamSource, ...]:
     return sources
 
 
-def _source(node: Node) -> UpstreamSource:
+def _source(node: YamlNode) -> UpstreamSource:
     node = node.known(_KEYS, needed=_KEYS)
     return UpstreamSource(
         file=node.child("file").text(check=_file),
@@ -40,11 +40,13 @@ def _source(node: Node) -> UpstreamSource:
     )
 
 
-def _origin(node: Node) -> FromUrl | FromPypi:
+def _origin(node: YamlNode) -> UrlOrigin | PypiOrigin:
     if isinstance(node.value, dict):
         node = node.known(("pypi", "version"), needed=("pypi", "version"))
-        return FromPypi(project=node.child("pypi").text(check=_project), version=node.child("version").text())
-    return FromUrl(url=node.text(check=_url))
+        return PypiOrigin(
+            project=node.child("pypi").text(check=_project), version=node.child("version").text()
+        )
+    return UrlOrigin(url=node.text(check=_url))
 
 
 def _file(value: str) -> str | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from altai_build.config.reader import Node
+from altai_build.config.reader import YamlNode
 from altai_build.model.upgrade import AllowedDowngrade, Profile
 
 _Check = Callable[[str], "str | None"]
 
 
-def read_profiles(node: Node, name_check: _Check) -> tuple[Profile, ...]:
+def read_profiles(node: YamlNode, name_check: _Check) -> tuple[Profile, ...]:
     """`profiles`: names of packages that are installed together on one kind of machine."""
     found = []
     for name, packages in node.items("profile"):
@@ -25,7 +25,7 @@ def read_profiles(node: Node, name_check: _Check) -> tuple[Profile, ...]:
     return tuple(found)
 
 
-def read_downgrades(node: Node, name_check: _Check) -> tuple[AllowedDowngrade, ...]:
+def read_downgrades(node: YamlNode, name_check: _Check) -> tuple[AllowedDowngrade, ...]:
     """`allow_downgrades`: packages that may be older than in an earlier release, each with the reason."""
     found: list[AllowedDowngrade] = []
     for one in node.elements():

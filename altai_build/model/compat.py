@@ -43,14 +43,16 @@ def build_macros(compat: Compat) -> tuple[tuple[str, str], ...]:
     return _EL6_BUILD_MACROS if compat is Compat.EL6 else ()
 
 
-def unreadable(compat: Compat, headers: Sequence[RpmHeader]) -> tuple[str, ...]:
+def list_unreadable_packages(compat: Compat, headers: Sequence[RpmHeader]) -> tuple[str, ...]:
     """One line for each reason why the target's rpm could not read or install one of the packages."""
     return tuple(
-        f"  {header.nevra}: {reason}" for header in headers for reason in unreadable_reasons(compat, header)
+        f"  {header.nevra}: {reason}"
+        for header in headers
+        for reason in get_unreadable_reasons(compat, header)
     )
 
 
-def unreadable_reasons(compat: Compat, header: RpmHeader) -> tuple[str, ...]:
+def get_unreadable_reasons(compat: Compat, header: RpmHeader) -> tuple[str, ...]:
     """Why the target's rpm could not read or install a package; none when it can."""
     reasons = _el6_reasons(header) if compat is Compat.EL6 else []
     if header.payload_compressor not in _PAYLOADS:
@@ -77,14 +79,16 @@ def _el6_reasons(header: RpmHeader) -> list[str]:
     return reasons
 
 
-def unfit_keys(compat: Compat, keys: Sequence[tuple[str, PublicKey]]) -> tuple[str, ...]:
+def list_unsupported_keys(compat: Compat, keys: Sequence[tuple[str, PublicKey]]) -> tuple[str, ...]:
     """One line for each key (its name in repos.yaml, the key) that the target's rpm cannot check signatures of."""
     return tuple(
-        f"  keys.{name}: {reason}" for name, key in keys if (reason := unfit_reason(compat, key)) is not None
+        f"  keys.{name}: {reason}"
+        for name, key in keys
+        if (reason := get_unsupported_key_reason(compat, key)) is not None
     )
 
 
-def unfit_reason(compat: Compat, key: PublicKey) -> str | None:
+def get_unsupported_key_reason(compat: Compat, key: PublicKey) -> str | None:
     """Why the target's rpm cannot check the signatures of a key; None when it can."""
     if compat is not Compat.EL6 or key.algorithm in _EL6_ALGORITHMS:
         return None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from altai_build.model.plan import Status
+from altai_build.model.build import ComponentStatus
 
 # Part of every source package's key: raise it when the same inputs would give other bytes than before.
-SRPM_RECIPE = "3"
+SRPM_RECIPE_VERSION = "3"
 
 
-class Kind(str, Enum):
+class ComponentKind(str, Enum):
     """Where a component's spec is."""
 
     SUBMODULE = "submodule"
@@ -24,7 +24,7 @@ class Component:
     """One spec at one commit, and the release repository its packages belong to."""
 
     name: str
-    kind: Kind
+    kind: ComponentKind
     path: str  # in the superproject; "." for its root
     commit: str  # the pin; for a root or a folder of specs/, the superproject commit that last changed it
     url: str | None
@@ -34,21 +34,21 @@ class Component:
     @property
     def place(self) -> str:
         """The spec file as a person looks for it, seen from the superproject."""
-        return spec_place(self.kind, self.path, self.spec)
+        return get_spec_path(self.kind, self.path, self.spec)
 
 
-def spec_place(kind: Kind, path: str, spec: str) -> str:
+def get_spec_path(kind: ComponentKind, path: str, spec: str) -> str:
     """A spec file seen from the superproject: only in a submodule does its path begin at the component."""
-    return f"{path}/{spec}" if kind is Kind.SUBMODULE else spec
+    return f"{path}/{spec}" if kind is ComponentKind.SUBMODULE else spec
 
 
 @dataclass(frozen=True)
-class SrpmResult:
+class SrpmRow:
     """One row of the `srpm` verb's answer."""
 
     component: str
     commit: str
-    status: Status
+    status: ComponentStatus
     srpm: str | None
     nevra: str | None
     reason: str
@@ -56,12 +56,12 @@ class SrpmResult:
 
 
 @dataclass(frozen=True)
-class BuildResult:
+class BuildRow:
     """One row of the `build` verb's answer."""
 
     component: str
     commit: str
-    status: Status
+    status: ComponentStatus
     srpm: str | None
     rpms: tuple[str, ...]
     log: str | None
@@ -70,7 +70,7 @@ class BuildResult:
     exit_code: int = 0  # of a failed or blocked row
 
 
-def unique_names(paths: list[tuple[str, str]]) -> list[str]:
+def make_unique_names(paths: list[tuple[str, str]]) -> list[str]:
     """Names for (path, spec stem or ""): the path's last part, made longer only where two would be the same."""
     short = [_join(path.rpartition("/")[2], stem) for path, stem in paths]
     return [_join(path, stem) if short.count(name) > 1 else name for name, (path, stem) in zip(short, paths)]

@@ -40,18 +40,18 @@ class PackageChange:
         return self.old is not None and self.new is not None and self.old.repository != self.new.repository
 
     @property
-    def grown(self) -> int:
+    def size_change(self) -> int:
         """By how many bytes the release grew through it."""
         return (self.new.size if self.new else 0) - (self.old.size if self.old else 0)
 
     @property
-    def resized(self) -> bool:
+    def is_resized(self) -> bool:
         """True when the package is in both releases with another size."""
-        return self.old is not None and self.new is not None and self.grown != 0
+        return self.old is not None and self.new is not None and self.size_change != 0
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ReleaseDiff:
     """Everything that differs between the packages of two releases, sorted by kind and name."""
 
     old: str
@@ -63,7 +63,7 @@ class Comparison:
         return tuple(change for change in self.changes if change.kind is kind)
 
 
-class Move(str, Enum):
+class ComponentChange(str, Enum):
     """What became of a component's pin."""
 
     ADDED = "added"
@@ -92,16 +92,16 @@ class Commit:
 class ComponentNotes:
     """What happened to one component between two releases.
 
-    `commits` came in with the new pin, newest first; `undone` went out with a pin that was rewound or diverged.
+    `commits` came with the new pin, newest first; `dropped_commits` left with a pin that was rewound or diverged.
     """
 
     path: str  # in the superproject; "." for its own spec
     old_path: str | None  # where it was before, if elsewhere
-    move: Move
+    component_change: ComponentChange
     old: str | None
     new: str | None
     commits: tuple[Commit, ...]
-    undone: tuple[Commit, ...]
+    dropped_commits: tuple[Commit, ...]
     packages: tuple[PackageChange, ...]
     problem: str = ""  # why the commits are not known
 

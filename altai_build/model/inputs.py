@@ -6,23 +6,23 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from altai_build.model.matter import Dependants, counted, is_local
+from altai_build.model.fingerprint import RebuildPolicy, get_relevant_part, is_local_package
 
-BUILDROOT = "buildroot "  # before the name of a package
+BUILDROOT_PREFIX = "buildroot "  # before the name of a package
 
-SOURCE = "source package"  # the name of its digest
+SOURCE_PACKAGE = "source package"  # the name of its digest
 
-Inputs = Sequence[tuple[str, str]]
+BuildInputs = Sequence[tuple[str, str]]
 
 
-def key_of(inputs: Inputs, policy: Dependants) -> str:
+def compute_build_key(inputs: BuildInputs, policy: RebuildPolicy) -> str:
     """The digest of what a policy lets count; a build is stored under that of `rebuild`, which lets all count."""
     return hashlib.sha256(
-        json.dumps([(name, counted(value, policy)) for name, value in inputs]).encode()
+        json.dumps([(name, get_relevant_part(value, policy)) for name, value in inputs]).encode()
     ).hexdigest()
 
 
-def differences(before: Inputs, now: Inputs) -> list[tuple[str, str | None, str | None]]:
+def find_differences(before: BuildInputs, now: BuildInputs) -> list[tuple[str, str | None, str | None]]:
     """(input, value then, value now) of each that counts and differs; None where there was or is none."""
     old, new = dict(before), dict(now)
     return [
@@ -30,31 +30,36 @@ def differences(before: Inputs, now: Inputs) -> list[tuple[str, str | None, str 
         for name in dict.fromkeys((*new, *old))
         if name not in old
         or name not in new
-        or counted(old[name], Dependants.REBUILD) != counted(new[name], Dependants.REBUILD)
+        or get_relevant_part(old[name], RebuildPolicy.REBUILD)
+        != get_relevant_part(new[name], RebuildPolicy.REBUILD)
     ]
 
 
-def told_differences(before: Inputs, now: Inputs) -> str:
+def describe_differences(before: BuildInputs, now: BuildInputs) -> str:
     """In words, what differs; "" when nothing that counts does."""
-    changed = differences(before, now)
-    roots = [name[len(BUILDROOT) :] for name, _, _ in changed if name.startswith(BUILDROOT)]
-    words = [f"{name} changed" for name, _, _ in changed if not name.startswith(BUILDROOT)]
+    changed = find_differences(before, now)
+    roots = [name[len(BUILDROOT_PREFIX) :] for name, _, _ in changed if name.startswith(BUILDROOT_PREFIX)]
+    words = [f"{name} changed" for name, _, _ in changed if not name.startswith(BUILDROOT_PREFIX)]
     if roots:
         more = f" and {len(roots) - 3} more" if len(roots) > 3 else ""
         words.append(f"its buildroot differs in {', '.join(roots[:3])}{more}")
     return ", ".join(words)
 
 
-def told_reuse(before: Inputs, now: Inputs, policy: Dependants) -> str:
+def describe_reuse(before: BuildInputs, now: BuildInputs, policy: RebuildPolicy) -> str:
     """In words, what made a reuse right, and which rebuilt packages do not count."""
     then, here = dict(before), dict(now)
-    other = [name[len(BUILDROOT) :] for name in here if is_local(here[name]) and then.get(name) != here[name]]
+    other = [
+        name[len(BUILDROOT_PREFIX) :]
+        for name in here
+        if is_local_package(here[name]) and then.get(name) != here[name]
+    ]
     reason = "source package, target, builder and buildroot are the same as when it was built"
     if not other:
         return reason
     seen = {
-        Dependants.REBUILD: "nothing that its build could see",
-        Dependants.HEADERS: "neither provides nor requires, which alone count (dependants: headers)",
-        Dependants.NEVER: "nothing that counts (dependants: never)",
+        RebuildPolicy.REBUILD: "nothing that its build could see",
+        RebuildPolicy.HEADERS: "neither provides nor requires, which alone count (dependants: headers)",
+        RebuildPolicy.NEVER: "nothing that counts (dependants: never)",
     }[policy]
     return f"{reason}; {', '.join(other)} came from another commit, but {seen} changed there"

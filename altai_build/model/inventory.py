@@ -13,7 +13,7 @@ ORIGIN_KINDS = {ComponentOrigin: "component", SpecOrigin: "spec", MirrorOrigin: 
 
 
 @dataclass(frozen=True)
-class Entry:
+class InventoryEntry:
     """One package of a release; `signer_name` is the key's user id, `needed_by` the packages there that require it."""
 
     package: ReleasedPackage
@@ -27,14 +27,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Filter:
+class PackageFilter:
     """Which packages are asked for; None: whichever."""
 
     repository: str | None = None
     origin: str | None = None  # a kind, or a component's path
     name: str | None = None  # a pattern with * and ?
 
-    def takes(self, entry: Entry) -> bool:
+    def is_match(self, entry: InventoryEntry) -> bool:
         """True for a package that is asked for."""
         package = entry.package
         path = getattr(package.origin, "path", None)
@@ -46,7 +46,7 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Total:
+class InventoryTotal:
     """How many packages and bytes come under one word."""
 
     what: str
@@ -54,30 +54,34 @@ class Total:
     size: int
 
 
-def totals(entries: Iterable[Entry]) -> tuple[tuple[Total, ...], tuple[Total, ...]]:
+def compute_totals(
+    entries: Iterable[InventoryEntry],
+) -> tuple[tuple[InventoryTotal, ...], tuple[InventoryTotal, ...]]:
     """Totals by repository, and by signer (fingerprint and name)."""
     rows = list(entries)
     by_repository = _sum((one.package.repository, one.package.size) for one in rows)
-    by_signer = _sum((signer_of(one), one.package.size) for one in rows)
+    by_signer = _sum((describe_signer(one), one.package.size) for one in rows)
     return by_repository, by_signer
 
 
-def signer_of(entry: Entry) -> str:
+def describe_signer(entry: InventoryEntry) -> str:
     """`FINGERPRINT name`, or what is known of it."""
     signer = entry.package.signer
     fingerprint = signer.fingerprint or signer.key_id
     return f"{fingerprint} {entry.signer_name}".strip() or "unsigned"
 
 
-def _sum(rows: Iterable[tuple[str, int]]) -> tuple[Total, ...]:
+def _sum(rows: Iterable[tuple[str, int]]) -> tuple[InventoryTotal, ...]:
     counts: dict[str, tuple[int, int]] = {}
     for what, size in rows:
         packages, bytes_ = counts.get(what, (0, 0))
         counts[what] = (packages + 1, bytes_ + size)
-    return tuple(Total(what=what, packages=n, size=size) for what, (n, size) in sorted(counts.items()))
+    return tuple(
+        InventoryTotal(what=what, packages=n, size=size) for what, (n, size) in sorted(counts.items())
+    )
 
 
-class How(str, Enum):
+class MatchKind(str, Enum):
     """By what a package was found."""
 
     NAME = "name"
@@ -91,10 +95,10 @@ class How(str, Enum):
 
 
 @dataclass(frozen=True)
-class Match:
+class PackageMatch:
     """A release that has what was asked for; `package` is None where the release itself is meant."""
 
     release: str
-    how: How
+    how: MatchKind
     package: ReleasedPackage | None
     note: str = ""

@@ -9,13 +9,13 @@ from enum import Enum
 from altai_build.model.nevra import Nevra
 from altai_build.model.release import Signer
 
-LOCK_NAME = "deps.lock.yaml"
+LOCK_FILE_NAME = "deps.lock.yaml"
 FORMAT = 1
-LISTED_BY = "repos.yaml"  # who needs a package that is named in a repository's `packages`
-OF_BASE = " (base)"  # after the name of a package of the system that needs one
+CONFIG_FILE_NAME = "repos.yaml"  # who needs a package that is named in a repository's `packages`
+BASE_SUFFIX = " (base)"  # after the name of a package of the system that needs one
 
 
-class Rule(str, Enum):
+class ChoiceRule(str, Enum):
     """What decided for a package among those that would do."""
 
     ONLY = "only provider"
@@ -33,12 +33,12 @@ class Rule(str, Enum):
 class Choice:
     """Why this package, and which others (`NEVRA (repository)`) would have done or were looked at."""
 
-    rule: Rule
+    rule: ChoiceRule
     over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, order=True)
-class Need:
+class Requirement:
     """One requirement that a package is there for; a weak one is a recommendation."""
 
     package: str  # the name of who requires it
@@ -78,7 +78,7 @@ class LockedPackage:
     size: int  # bytes
     license: str
     signer: Signer
-    needed_by: tuple[Need, ...]
+    needed_by: tuple[Requirement, ...]
     choice: Choice
 
     @property
@@ -112,25 +112,27 @@ class Lock:
 
 
 @dataclass(frozen=True)
-class Link:
+class DependencyStep:
     """One step of a chain: a package, and the requirement by which the next one follows."""
 
     package: str
     requires: str
 
 
-def chains(lock: Lock, name: str) -> tuple[tuple[Link, ...], ...]:
+def chains(lock: Lock, name: str) -> tuple[tuple[DependencyStep, ...], ...]:
     """The shortest chain from each of our packages (or from repos.yaml) down to a locked package, sorted.
 
     A chain ends with the package itself; it is cut where it would come back to a package.
     """
-    needed_by: Mapping[str, tuple[Need, ...]] = {one.nevra.name: one.needed_by for one in lock.packages}
-    found: dict[str, tuple[Link, ...]] = {}
-    pending: list[tuple[str, tuple[Link, ...]]] = [(name, ())]
+    needed_by: Mapping[str, tuple[Requirement, ...]] = {
+        one.nevra.name: one.needed_by for one in lock.packages
+    }
+    found: dict[str, tuple[DependencyStep, ...]] = {}
+    pending: list[tuple[str, tuple[DependencyStep, ...]]] = [(name, ())]
     seen = {name}
-    for top, below in _growing(pending):
+    for top, below in _iterate_growing_list(pending):
         for need in needed_by.get(top, ()):
-            chain = (Link(package=need.package, requires=need.requires), *below)
+            chain = (DependencyStep(package=need.package, requires=need.requires), *below)
             if need.package not in needed_by:
                 found.setdefault(need.package, chain)
             elif need.package not in seen:
@@ -139,9 +141,9 @@ def chains(lock: Lock, name: str) -> tuple[tuple[Link, ...], ...]:
     return tuple(found[one] for one in sorted(found))
 
 
-def _growing(
-    pending: list[tuple[str, tuple[Link, ...]]],
-) -> Iterator[tuple[str, tuple[Link, ...]]]:
+def _iterate_growing_list(
+    pending: list[tuple[str, tuple[DependencyStep, ...]]],
+) -> Iterator[tuple[str, tuple[DependencyStep, ...]]]:
     """Each entry of a list that grows while it is worked on: breadth first, so that the first chain is shortest."""
     at = 0
     while at < len(pending):
@@ -150,7 +152,7 @@ def _growing(
 
 
 @dataclass(frozen=True)
-class Change:
+class LockChange:
     """One difference between what is locked and what would be locked now."""
 
     kind: str  # added, removed, upgraded, downgraded, moved or changed

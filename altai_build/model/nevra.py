@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 # The characters rpm accepts in a name, version or release (build/parsePreamble.c, ALLOWED_CHARS_*);
 # anything else in a value that is to become a file name is refused.
-LONGEST = 255  # bytes of a file name (NAME_MAX); the characters above have one each
+MAX_NAME_LENGTH = 255  # bytes of a file name (NAME_MAX); the characters above have one each
 _SAFE = re.compile(r"[A-Za-z0-9_+~^.][A-Za-z0-9_+~^.%{}-]*")
 
 
@@ -57,4 +57,4 @@ def is_safe_name(text: str) -> bool:
 
     And not longer than a file's name can be.
     """
-    return bool(_SAFE.fullmatch(text)) and text != "." and ".." not in text and len(text) <= LONGEST
+    return bool(_SAFE.fullmatch(text)) and text != "." and ".." not in text and len(text) <= MAX_NAME_LENGTH

@@ -110,7 +110,7 @@ def _decode_block(block: bytes) -> bytes:
 
 def parse_signature(data: bytes, *, tag: str = "") -> Signature:
     """The first signature packet in `data`; raises ValueError when there is none or it is malformed."""
-    for kind, body in _packets(data):
+    for kind, body in _read_packets(data):
         if kind == _SIGNATURE:
             return _signature(body, tag).signature
     raise ValueError("no OpenPGP signature packet")
@@ -119,7 +119,7 @@ def parse_signature(data: bytes, *, tag: str = "") -> Signature:
 def parse_keys(data: bytes) -> tuple[PublicKey, ...]:
     """Every primary key of a public key file, armored or binary; raises ValueError when malformed or empty."""
     keys: list[_KeyBuilder] = []
-    for kind, body in _packets(dearmor(data)):
+    for kind, body in _read_packets(dearmor(data)):
         if kind == _PUBLIC_KEY:
             keys.append(_KeyBuilder(_key(body)))
         elif keys:
@@ -149,7 +149,7 @@ class _KeyBuilder:
             if parsed.signature.key_id == self.key.key_id:
                 self._self_signature(parsed)
 
-    def _self_signature(self, parsed: _Parsed) -> None:
+    def _self_signature(self, parsed: _ParsedSignature) -> None:
         """Certifications are 0x10 to 0x13 and 0x1F, a binding 0x18, revocations 0x20 and 0x28 (RFC 9580, 5.2.1)."""
         created = parsed.signature.created
         newest = self._newest is None or (created is not None and created >= self._newest)
@@ -158,19 +158,19 @@ class _KeyBuilder:
                 self.key = replace(self.key, revoked=True)
             elif (0x10 <= parsed.kind <= 0x13 or parsed.kind == 0x1F) and newest:
                 self._newest = created
-                self.key = replace(self.key, expires=_after(self.key.created, parsed.key_lifetime))
+                self.key = replace(self.key, expires=_add_seconds(self.key.created, parsed.key_lifetime))
             return
         *others, last = self.key.subkeys
         if parsed.kind == 0x28:
             last = replace(last, revoked=True)
         elif parsed.kind == 0x18 and newest:
             self._newest = created
-            last = replace(last, expires=_after(self._subkey_created, parsed.key_lifetime))
+            last = replace(last, expires=_add_seconds(self._subkey_created, parsed.key_lifetime))
         self.key = replace(self.key, subkeys=(*others, last))
 
 
 @dataclass(frozen=True)
-class _Parsed:
+class _ParsedSignature:
     """A signature packet with what only key files need of it."""
 
     signature: Signature
@@ -178,11 +178,11 @@ class _Parsed:
     key_lifetime: int  # seconds after the key's creation; 0: for ever
 
 
-def _after(created: datetime, seconds: int) -> datetime | None:
+def _add_seconds(created: datetime, seconds: int) -> datetime | None:
     return created + timedelta(seconds=seconds) if seconds else None
 
 
-def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _read_packets(data: bytes) -> Iterator[tuple[int, bytes]]:
     """(packet type, body) of each packet; raises ValueError for a malformed or cut one (RFC 9580, section 4.2)."""
     at = 0
     while at < len(data):
@@ -191,40 +191,40 @@ def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
             raise ValueError("not an OpenPGP packet")
         if first & 0x40:
             kind = first & 0x3F
-            size, at = _new_length(data, at + 1)
+            size, at = _read_length(data, at + 1)
         else:
             kind, octets = first >> 2 & 0x0F, (1, 2, 4, 0)[first & 3]
             if not octets:
                 raise ValueError("an OpenPGP packet of unknown length")
-            size, at = int.from_bytes(_take(data, at + 1, octets), "big"), at + 1 + octets
-        yield kind, _take(data, at, size)
+            size, at = int.from_bytes(_take_octets(data, at + 1, octets), "big"), at + 1 + octets
+        yield kind, _take_octets(data, at, size)
         at += size
 
 
-def _new_length(data: bytes, at: int) -> tuple[int, int]:
+def _read_length(data: bytes, at: int) -> tuple[int, int]:
     """(length, offset after it) in the one, two or five octet form that packets and subpackets share."""
-    first = _take(data, at, 1)[0]
+    first = _take_octets(data, at, 1)[0]
     if first < 192:
         return first, at + 1
     if first < 224:
-        return (first - 192 << 8) + _take(data, at + 1, 1)[0] + 192, at + 2
+        return (first - 192 << 8) + _take_octets(data, at + 1, 1)[0] + 192, at + 2
     if first < 255:
         raise ValueError("an OpenPGP packet in parts")
-    return int.from_bytes(_take(data, at + 1, 4), "big"), at + 5
+    return int.from_bytes(_take_octets(data, at + 1, 4), "big"), at + 5
 
 
-def _take(data: bytes, at: int, size: int) -> bytes:
+def _take_octets(data: bytes, at: int, size: int) -> bytes:
     piece = data[at : at + size]
     if len(piece) != size:
         raise ValueError("an OpenPGP packet is cut short")
     return piece
 
 
-def _signature(body: bytes, tag: str) -> _Parsed:
+def _signature(body: bytes, tag: str) -> _ParsedSignature:
     """A signature packet of version 2, 3, 4 or 6; raises ValueError for another."""
-    version = _take(body, 0, 1)[0]
+    version = _take_octets(body, 0, 1)[0]
     if version in (2, 3):
-        head = _take(body, 0, 17)
+        head = _take_octets(body, 0, 17)
         signature = Signature(
             tag=tag,
             version=version,
@@ -233,39 +233,41 @@ def _signature(body: bytes, tag: str) -> _Parsed:
             hash_algorithm=_name(HASHES, head[16]),
             created=_time(head[3:7]),
         )
-        return _Parsed(signature=signature, kind=head[2], key_lifetime=0)
+        return _ParsedSignature(signature=signature, kind=head[2], key_lifetime=0)
     if version not in (4, 6):
         raise ValueError(f"an OpenPGP signature of version {version}")
-    _, kind, algorithm, hash_algorithm = _take(body, 0, 4)
+    _, kind, algorithm, hash_algorithm = _take_octets(body, 0, 4)
     width = 2 if version == 4 else 4
-    hashed, at = _area(body, 4, width)
-    unhashed, _ = _area(body, at, width)
+    hashed, at = _read_subpackets(body, 4, width)
+    unhashed, _ = _read_subpackets(body, at, width)
     signature = Signature(
         tag=tag,
         version=version,
-        key_id=_issuer({**unhashed, **hashed}),
+        key_id=_get_issuer({**unhashed, **hashed}),
         algorithm=_name(ALGORITHMS, algorithm),
         hash_algorithm=_name(HASHES, hash_algorithm),
         created=_time(hashed[2]) if 2 in hashed else None,
     )
-    return _Parsed(signature=signature, kind=kind, key_lifetime=int.from_bytes(hashed.get(9, b""), "big"))
+    return _ParsedSignature(
+        signature=signature, kind=kind, key_lifetime=int.from_bytes(hashed.get(9, b""), "big")
+    )
 
 
-def _area(body: bytes, at: int, width: int) -> tuple[dict[int, bytes], int]:
+def _read_subpackets(body: bytes, at: int, width: int) -> tuple[dict[int, bytes], int]:
     """({subpacket type: value}, offset after it) of one subpacket area; the last of a type counts."""
-    size = int.from_bytes(_take(body, at, width), "big")
-    area = _take(body, at + width, size)
+    size = int.from_bytes(_take_octets(body, at, width), "big")
+    area = _take_octets(body, at + width, size)
     values, inner = {}, 0
     while inner < len(area):
-        length, inner = _new_length(area, inner)
-        subpacket = _take(area, inner, length)
+        length, inner = _read_length(area, inner)
+        subpacket = _take_octets(area, inner, length)
         if subpacket:
             values[subpacket[0] & 0x7F] = subpacket[1:]  # the top bit says "critical"
         inner += length
     return values, at + width + size
 
 
-def _issuer(subpackets: dict[int, bytes]) -> str:
+def _get_issuer(subpackets: dict[int, bytes]) -> str:
     """The issuer's key id, from its fingerprint (33) where that is given: the id (16) is often outside the hash."""
     fingerprint = subpackets.get(33, b"")
     if fingerprint[:1] == b"\x04":
@@ -277,16 +279,20 @@ def _issuer(subpackets: dict[int, bytes]) -> str:
 
 def _key(body: bytes) -> PublicKey:
     """A public key or subkey packet of version 3, 4 or 6 (RFC 9580, 5.5.2 and 5.5.4)."""
-    version = _take(body, 0, 1)[0]
-    created = _time(_take(body, 1, 4))
+    version = _take_octets(body, 0, 1)[0]
+    created = _time(_take_octets(body, 1, 4))
     if version == 3:  # its id is the low end of the modulus; it says how many days it lives
-        days, algorithm, material = int.from_bytes(_take(body, 5, 2), "big"), _take(body, 7, 1)[0], body[8:]
-        modulus = _take(material, 2, (int.from_bytes(_take(material, 0, 2), "big") + 7) // 8)
+        days, algorithm, material = (
+            int.from_bytes(_take_octets(body, 5, 2), "big"),
+            _take_octets(body, 7, 1)[0],
+            body[8:],
+        )
+        modulus = _take_octets(material, 2, (int.from_bytes(_take_octets(material, 0, 2), "big") + 7) // 8)
         exponent = material[2 + len(modulus) + 2 :]
         fingerprint = hashlib.md5(modulus + exponent, usedforsecurity=False).hexdigest().upper()
-        key_id, expires = modulus[-8:].hex().upper(), _after(created, days * 86400)
+        key_id, expires = modulus[-8:].hex().upper(), _add_seconds(created, days * 86400)
     elif version in (4, 6):
-        algorithm, material, expires = _take(body, 5, 1)[0], body[6 if version == 4 else 10 :], None
+        algorithm, material, expires = _take_octets(body, 5, 1)[0], body[6 if version == 4 else 10 :], None
         if version == 4:
             prefix = b"\x99" + len(body).to_bytes(2, "big")
             fingerprint = hashlib.sha1(prefix + body, usedforsecurity=False).hexdigest().upper()
@@ -312,9 +318,9 @@ def _key(body: bytes) -> PublicKey:
 def _bits(algorithm: int, material: bytes) -> int:
     """The key size: of the first number for RSA, DSA and ElGamal; of the curve else."""
     if algorithm in (1, 2, 3, 16, 17, 20):
-        return int.from_bytes(_take(material, 0, 2), "big")
+        return int.from_bytes(_take_octets(material, 0, 2), "big")
     if algorithm in (18, 19, 22):
-        return _CURVE_BITS.get(_take(material, 1, _take(material, 0, 1)[0]).hex(), 0)
+        return _CURVE_BITS.get(_take_octets(material, 1, _take_octets(material, 0, 1)[0]).hex(), 0)
     return 255 if algorithm in (25, 27) else 0
 
 

@@ -6,11 +6,11 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-UNMEASURED = 30.0  # seconds assumed for a component that was never built here
+DEFAULT_BUILD_SECONDS = 30.0  # seconds assumed for a component that was never built here
 
 
 @dataclass(frozen=True)
-class Node:
+class OrderedComponent:
     """A component as far as the order is concerned; names are rpm capabilities without versions."""
 
     name: str
@@ -18,7 +18,7 @@ class Node:
     build_requires: tuple[str, ...]
     requires: tuple[str, ...]
     seconds: float | None = None  # how long its last build took
-    first_pass: Node | None = (
+    bootstrap_build: OrderedComponent | None = (
         None  # the component as its declared bootstrap builds it, under a name of its own
     )
 
@@ -32,31 +32,33 @@ class Order:
     ]  # component → those whose packages must be there, directly or through others
     waves: tuple[tuple[str, ...], ...]  # each builds when those before it are built; circles are in none
     cycles: tuple[tuple[str, ...], ...]  # each a whole path, its first name repeated at the end
-    remaining: Mapping[str, float]  # seconds from the start of a component to the end of all that wait for it
+    remaining_seconds: Mapping[
+        str, float
+    ]  # seconds from the start of a component to the end of all that wait for it
     critical_path: tuple[str, ...]
-    stuck: tuple[str, ...]  # those in a circle and all that wait for one
+    blocked_by_cycle: tuple[str, ...]  # those in a circle and all that wait for one
     seconds: Mapping[str, float]  # how long each takes by itself
     reasons: Mapping[tuple[str, str], str]  # (component, needed) → the requirement that says so
-    first_passes: Mapping[str, str] = field(
+    bootstrap_builds: Mapping[str, str] = field(
         default_factory=dict
     )  # a bootstrap that is needed → its component
 
     @property
-    def expected_seconds(self) -> float:
+    def critical_path_seconds(self) -> float:
         """How long the longest chain takes: no number of jobs makes it shorter."""
-        return max(self.remaining.values(), default=0.0)
+        return max(self.remaining_seconds.values(), default=0.0)
 
     def told(self, cycle: Sequence[str]) -> str:
         """The whole path of a circle; what is only needed because another package requires it is told with that."""
         steps = [cycle[0]]
         for name, following in zip(cycle, cycle[1:]):
-            between = self._between(name, following)
+            between = self._find_intermediate_packages(name, following)
             steps.append(f"{following} (required by {' → '.join(between)})" if between else following)
         return " → ".join(steps)
 
-    def _between(self, name: str, needed: str) -> list[str]:
+    def _find_intermediate_packages(self, name: str, needed: str) -> list[str]:
         """The packages by way of which one component needs another; none where its own spec asks for it."""
-        begin, end = (self.first_passes.get(one, one) for one in (name, needed))
+        begin, end = (self.bootstrap_builds.get(one, one) for one in (name, needed))
         ways: dict[str, list[str]] = {name: [], begin: []}
         pending = [*ways]
         while pending:
@@ -69,14 +71,14 @@ class Order:
                     pending.append(asked)
         return []
 
-    def duration(self, jobs: int) -> float:
+    def estimate_duration(self, jobs: int) -> float:
         """Seconds for everything with so many builds side by side, the longest remaining path always first."""
-        open_needs = {name: len(self._needs_of(name)) for name in self.remaining}
+        open_needs = {name: len(self._needs_of(name)) for name in self.remaining_seconds}
         after: dict[str, list[str]] = {}
         for name in open_needs:
             for needed in self._needs_of(name):
                 after.setdefault(needed, []).append(name)
-        ready = [(-self.remaining[name], name) for name, count in open_needs.items() if not count]
+        ready = [(-self.remaining_seconds[name], name) for name, count in open_needs.items() if not count]
         heapq.heapify(ready)
         running: list[tuple[float, str]] = []  # when each ends
         now = 0.0
@@ -88,14 +90,14 @@ class Order:
             for name in after.get(ended, ()):
                 open_needs[name] -= 1
                 if not open_needs[name]:
-                    heapq.heappush(ready, (-self.remaining[name], name))
+                    heapq.heappush(ready, (-self.remaining_seconds[name], name))
         return now
 
     def _needs_of(self, name: str) -> list[str]:
-        return [one for one in self.needs[name] if one in self.remaining]
+        return [one for one in self.needs[name] if one in self.remaining_seconds]
 
 
-def make_order(nodes: Sequence[Node]) -> Order:
+def compute_order(nodes: Sequence[OrderedComponent]) -> Order:
     """The order that BuildRequires impose, with what the needed packages need to be installed.
 
     A component that needs a capability which several provide waits for all of them; what it provides itself it does
@@ -107,37 +109,41 @@ def make_order(nodes: Sequence[Node]) -> Order:
         for capability in node.provides:
             providers.setdefault(capability, []).append(node.name)
     reasons: dict[tuple[str, str], str] = {}
-    to_run = {node.name: _wanted(node.name, node.requires, providers, reasons) for node in nodes}
+    to_run = {node.name: _find_providers(node.name, node.requires, providers, reasons) for node in nodes}
 
-    def all_needs(node: Node) -> set[str]:
-        return _with_runtime(node.name, _wanted(node.name, node.build_requires, providers, reasons), to_run)
+    def all_needs(node: OrderedComponent) -> set[str]:
+        return _add_runtime_needs(
+            node.name, _find_providers(node.name, node.build_requires, providers, reasons), to_run
+        )
 
     needs = {node.name: all_needs(node) for node in nodes}
-    first = {node.name: node.first_pass for node in nodes if node.first_pass is not None}
-    firsts = _break_circles(needs, {one: (pass_, all_needs(pass_)) for one, pass_ in first.items()})
+    first = {node.name: node.bootstrap_build for node in nodes if node.bootstrap_build is not None}
+    firsts = _break_cycles(needs, {one: (pass_, all_needs(pass_)) for one, pass_ in first.items()})
     nodes = [*nodes, *(pass_ for pass_ in first.values() if pass_.name in firsts)]
-    cycles = _cycles(needs)
-    stuck = _stuck(needs, {name for cycle in cycles for name in cycle})
-    waves = _waves({name: wants for name, wants in needs.items() if name not in stuck})
-    seconds = {node.name: UNMEASURED if node.seconds is None else node.seconds for node in nodes}
-    remaining = _remaining(seconds, needs, stuck)
+    cycles = _find_cycle_paths(needs)
+    blocked_by_cycle = _find_blocked_by_cycle(needs, {name for cycle in cycles for name in cycle})
+    waves = _compute_waves({name: wants for name, wants in needs.items() if name not in blocked_by_cycle})
+    seconds = {node.name: DEFAULT_BUILD_SECONDS if node.seconds is None else node.seconds for node in nodes}
+    remaining_seconds = _compute_remaining_seconds(seconds, needs, blocked_by_cycle)
     return Order(
-        needs={name: tuple(sorted(_closure(name, needs))) for name in needs},
+        needs={name: tuple(sorted(_collect_needs(name, needs))) for name in needs},
         waves=waves,
         cycles=cycles,
-        remaining=remaining,
-        critical_path=_critical(needs, remaining),
-        stuck=tuple(sorted(stuck)),
+        remaining_seconds=remaining_seconds,
+        critical_path=_find_critical_path(needs, remaining_seconds),
+        blocked_by_cycle=tuple(sorted(blocked_by_cycle)),
         seconds=seconds,
         reasons=reasons,
-        first_passes=firsts,
+        bootstrap_builds=firsts,
     )
 
 
-def _break_circles(needs: dict[str, set[str]], first: Mapping[str, tuple[Node, set[str]]]) -> dict[str, str]:
+def _break_cycles(
+    needs: dict[str, set[str]], first: Mapping[str, tuple[OrderedComponent, set[str]]]
+) -> dict[str, str]:
     """Lead the needs within each circle to first passes, where there are any; returns those (name → component)."""
     used: dict[str, str] = {}
-    for knot in _knots(needs):
+    for knot in _strongly_connected_components(needs):
         swapped = {one: first[one][0].name for one in knot if one in first}
         for component, name in swapped.items():
             needs[name] = {swapped.get(one, one) for one in first[component][1] - {component}}
@@ -147,7 +153,7 @@ def _break_circles(needs: dict[str, set[str]], first: Mapping[str, tuple[Node, s
     return used
 
 
-def _wanted(
+def _find_providers(
     name: str,
     requirements: Iterable[str],
     providers: Mapping[str, Sequence[str]],
@@ -162,7 +168,7 @@ def _wanted(
     return found
 
 
-def _with_runtime(name: str, direct: set[str], to_run: Mapping[str, set[str]]) -> set[str]:
+def _add_runtime_needs(name: str, direct: set[str], to_run: Mapping[str, set[str]]) -> set[str]:
     """What is needed to build, and what that needs to be installed; a runtime circle is no obstacle to installing."""
     found: set[str] = set()
     pending = sorted(direct)
@@ -174,7 +180,7 @@ def _with_runtime(name: str, direct: set[str], to_run: Mapping[str, set[str]]) -
     return found
 
 
-def _closure(name: str, needs: Mapping[str, set[str]]) -> set[str]:
+def _collect_needs(name: str, needs: Mapping[str, set[str]]) -> set[str]:
     found: set[str] = set()
     pending = [name]
     while pending:
@@ -185,10 +191,10 @@ def _closure(name: str, needs: Mapping[str, set[str]]) -> set[str]:
     return found - {name}
 
 
-def _cycles(needs: Mapping[str, set[str]]) -> tuple[tuple[str, ...], ...]:
+def _find_cycle_paths(needs: Mapping[str, set[str]]) -> tuple[tuple[str, ...], ...]:
     """One whole path for each knot of components that need one another (Tarjan's strongly connected components)."""
     paths = []
-    for knot in _knots(needs):
+    for knot in _strongly_connected_components(needs):
         start = min(knot)
         path, seen = [start], {start}
         while True:
@@ -205,7 +211,7 @@ def _cycles(needs: Mapping[str, set[str]]) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(paths))
 
 
-def _knots(needs: Mapping[str, set[str]]) -> list[set[str]]:
+def _strongly_connected_components(needs: Mapping[str, set[str]]) -> list[set[str]]:
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -238,12 +244,12 @@ def _knots(needs: Mapping[str, set[str]]) -> list[set[str]]:
     return knots
 
 
-def _stuck(needs: Mapping[str, set[str]], circular: set[str]) -> set[str]:
+def _find_blocked_by_cycle(needs: Mapping[str, set[str]], circular: set[str]) -> set[str]:
     """Those in a circle and all that wait for one."""
-    return {name for name in needs if name in circular or _closure(name, needs) & circular}
+    return {name for name in needs if name in circular or _collect_needs(name, needs) & circular}
 
 
-def _waves(needs: Mapping[str, set[str]]) -> tuple[tuple[str, ...], ...]:
+def _compute_waves(needs: Mapping[str, set[str]]) -> tuple[tuple[str, ...], ...]:
     waves: list[tuple[str, ...]] = []
     done: set[str] = set()
     while len(done) < len(needs):
@@ -253,25 +259,33 @@ def _waves(needs: Mapping[str, set[str]]) -> tuple[tuple[str, ...], ...]:
     return tuple(waves)
 
 
-def _remaining(own: Mapping[str, float], needs: Mapping[str, set[str]], stuck: set[str]) -> dict[str, float]:
+def _compute_remaining_seconds(
+    own: Mapping[str, float], needs: Mapping[str, set[str]], blocked_by_cycle: set[str]
+) -> dict[str, float]:
     waiting: dict[str, list[str]] = {name: [] for name in needs}
     for name, wants in needs.items():
         for want in wants:
             waiting[want].append(name)
-    remaining: dict[str, float] = {}
-    for wave in reversed(_waves({name: wants for name, wants in needs.items() if name not in stuck})):
+    remaining_seconds: dict[str, float] = {}
+    for wave in reversed(
+        _compute_waves({name: wants for name, wants in needs.items() if name not in blocked_by_cycle})
+    ):
         for name in wave:
-            after = max((remaining[one] for one in waiting[name] if one in remaining), default=0.0)
-            remaining[name] = own[name] + after
-    return remaining
+            after = max(
+                (remaining_seconds[one] for one in waiting[name] if one in remaining_seconds), default=0.0
+            )
+            remaining_seconds[name] = own[name] + after
+    return remaining_seconds
 
 
-def _critical(needs: Mapping[str, set[str]], remaining: Mapping[str, float]) -> tuple[str, ...]:
-    if not remaining:
+def _find_critical_path(
+    needs: Mapping[str, set[str]], remaining_seconds: Mapping[str, float]
+) -> tuple[str, ...]:
+    if not remaining_seconds:
         return ()
-    path = [max(sorted(remaining), key=lambda name: remaining[name])]
+    path = [max(sorted(remaining_seconds), key=lambda name: remaining_seconds[name])]
     while True:
-        after = [name for name in remaining if path[-1] in needs[name]]
+        after = [name for name in remaining_seconds if path[-1] in needs[name]]
         if not after:
             return tuple(path)
-        path.append(max(sorted(after), key=lambda name: remaining[name]))
+        path.append(max(sorted(after), key=lambda name: remaining_seconds[name]))

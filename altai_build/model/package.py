@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from altai_build.model.nevra import Nevra
 from altai_build.model.openpgp import Signature
@@ -62,3 +63,12 @@ class RpmHeader:
     header_digest: str  # SHA-256 of the header, or its SHA-1 in packages older than rpm 4.14
     payload_digest: str  # "" in packages older than rpm 4.14
     signature: Signature | None
+
+
+@dataclass(frozen=True)
+class LocalRpm:
+    """An RPM built in this run, as build dependencies may need it."""
+
+    path: Path
+    header: RpmHeader
+    sha256: str

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-STATEMENT = "https://in-toto.io/Statement/v1"
-PREDICATE = "https://slsa.dev/provenance/v1"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 # URIs that name what made it: they identify, and lead nowhere.
 BUILD_TYPE = "urn:altai-build:rpm:v2"
 # Statements of this kind named the release they came with and its commit, and were other ones in each release.
 RELEASE_BUILD_TYPE = "urn:altai-build:rpm:v1"
-BUILDER = "urn:altai-build:builder"
+BUILDER_ID = "urn:altai-build:builder"
 
 _LENGTHS = {"sha256": (64,), "gitCommit": (40, 64)}  # hexadecimal digits; SHA-1 and SHA-256 repositories
 _HEX = re.compile(r"[0-9a-f]+")
@@ -27,7 +27,7 @@ _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
 
 @dataclass(frozen=True)
-class Resource:
+class ResourceDescriptor:
     """One thing by its name, place and digest (`sha256` or `gitCommit`, hexadecimal); what is unknown is empty."""
 
     name: str = ""
@@ -44,12 +44,12 @@ class Resource:
 class Provenance:
     """What one package was built from, on whose demand and by what."""
 
-    package: Resource
+    package: ResourceDescriptor
     parameters: tuple[tuple[str, str], ...]  # what was asked for: the component, the target
     key: str  # the build key: every input hashed
-    materials: tuple[Resource, ...]  # component, sources, source package, buildroot
+    materials: tuple[ResourceDescriptor, ...]  # component, sources, source package, buildroot
     tool_version: str
-    byproducts: tuple[Resource, ...]
+    byproducts: tuple[ResourceDescriptor, ...]
 
     def to_json(self) -> str:
         """The statement's text; equal provenance is equal text."""
@@ -61,26 +61,26 @@ class Provenance:
                 "resolvedDependencies": [one.plain() for one in self.materials],
             },
             "runDetails": {
-                "builder": {"id": BUILDER, "version": {"altai-build": self.tool_version}},
+                "builder": {"id": BUILDER_ID, "version": {"altai-build": self.tool_version}},
                 "metadata": {"invocationId": self.key},
                 "byproducts": [one.plain() for one in self.byproducts],
             },
         }
         document = {
-            "_type": STATEMENT,
+            "_type": STATEMENT_TYPE,
             "subject": [self.package.plain()],
-            "predicateType": PREDICATE,
+            "predicateType": PREDICATE_TYPE,
             "predicate": predicate,
         }
         return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
-def statement_faults(document: object) -> list[str]:
+def validate_statement(document: object) -> list[str]:
     """Where a parsed document breaks the rules of the two specifications, each with its place."""
     faults: list[str] = []
     if not isinstance(document, Mapping):
         return ["the statement is no object"]
-    for field, wanted in (("_type", STATEMENT), ("predicateType", PREDICATE)):
+    for field, wanted in (("_type", STATEMENT_TYPE), ("predicateType", PREDICATE_TYPE)):
         if document.get(field) != wanted:
             faults.append(f"{field} is not {wanted}")
     subjects = document.get("subject")
@@ -88,14 +88,14 @@ def statement_faults(document: object) -> list[str]:
         faults.append("subject is not a list of at least one thing")
     else:
         for number, one in enumerate(subjects):
-            faults += _resource_faults(one, f"subject[{number}]", must_have_digest=True)
+            faults += _validate_resource(one, f"subject[{number}]", must_have_digest=True)
     predicate = document.get("predicate")
     if not isinstance(predicate, Mapping):
         return [*faults, "predicate is no object"]
-    return faults + _definition_faults(predicate) + _run_faults(predicate)
+    return faults + _validate_build_definition(predicate) + _validate_run_details(predicate)
 
 
-def _definition_faults(predicate: Mapping[str, Any]) -> list[str]:
+def _validate_build_definition(predicate: Mapping[str, Any]) -> list[str]:
     place = "predicate.buildDefinition"
     definition = predicate.get("buildDefinition")
     if not isinstance(definition, Mapping):
@@ -112,11 +112,11 @@ def _definition_faults(predicate: Mapping[str, Any]) -> list[str]:
     if not isinstance(dependencies, list):
         return [*faults, f"{place}.resolvedDependencies is no list"]
     for number, one in enumerate(dependencies):
-        faults += _resource_faults(one, f"{place}.resolvedDependencies[{number}]")
+        faults += _validate_resource(one, f"{place}.resolvedDependencies[{number}]")
     return faults
 
 
-def _run_faults(predicate: Mapping[str, Any]) -> list[str]:
+def _validate_run_details(predicate: Mapping[str, Any]) -> list[str]:
     place = "predicate.runDetails"
     run = predicate.get("runDetails")
     if not isinstance(run, Mapping):
@@ -130,11 +130,11 @@ def _run_faults(predicate: Mapping[str, Any]) -> list[str]:
         if field in metadata and not _TIME.fullmatch(str(metadata[field])):
             faults.append(f"{place}.metadata.{field} is no time in UTC")
     for number, one in enumerate(run.get("byproducts", [])):
-        faults += _resource_faults(one, f"{place}.byproducts[{number}]")
+        faults += _validate_resource(one, f"{place}.byproducts[{number}]")
     return faults
 
 
-def _resource_faults(one: object, place: str, *, must_have_digest: bool = False) -> list[str]:
+def _validate_resource(one: object, place: str, *, must_have_digest: bool = False) -> list[str]:
     """A ResourceDescriptor has one of uri, digest and content at least; a subject has a digest."""
     if not isinstance(one, Mapping):
         return [f"{place} is no object"]

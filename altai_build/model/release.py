@@ -10,20 +10,20 @@ from enum import Enum
 from typing import Any, TypeVar, Union
 
 from altai_build.errors import InputError
-from altai_build.model.audit import Waiver
+from altai_build.model.findings import Waiver
 from altai_build.model.nevra import Nevra
 
 T = TypeVar("T")
 
-MANIFEST = "release.json"
-CHECKSUMS = "SHA256SUMS"
-LATEST = "latest"
-KEY_PREFIX = "RPM-GPG-KEY-"
+MANIFEST_NAME = "release.json"
+CHECKSUMS_NAME = "SHA256SUMS"
+LATEST_LINK = "latest"
+KEY_FILE_PREFIX = "RPM-GPG-KEY-"
 PROVENANCE = "provenance"  # what others can read: bills of materials, and how each package was built
-SPDX = f"{PROVENANCE}/release.spdx.json"
-CYCLONEDX = f"{PROVENANCE}/release.cdx.json"
-STATEMENTS = f"{PROVENANCE}/slsa"
-BUILDROOTS = f"{PROVENANCE}/buildroots"
+SPDX_PATH = f"{PROVENANCE}/release.spdx.json"
+CYCLONEDX_PATH = f"{PROVENANCE}/release.cdx.json"
+STATEMENTS_FOLDER = f"{PROVENANCE}/slsa"
+BUILDROOTS_FOLDER = f"{PROVENANCE}/buildroots"
 
 
 class Compat(str, Enum):
@@ -33,7 +33,7 @@ class Compat(str, Enum):
     MODERN = "modern"
 
 
-def compat_of(rhel: str | None) -> Compat:
+def get_default_compat(rhel: str | None) -> Compat:
     """What a target can read where repos.yaml does not say: its `rhel` macro up to 6 means EL6."""
     return Compat.EL6 if rhel is not None and rhel.isdigit() and int(rhel) <= 6 else Compat.MODERN
 
@@ -210,12 +210,12 @@ class Manifest:
         return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
-def section_name(project: str, repository: str) -> str:
+def make_repo_section_name(project: str, repository: str) -> str:
     """How a repository is called in the .repo file: `altai-deps-epel` for `deps/epel`."""
     return f"{project}-{repository.replace('/', '-')}"
 
 
-def created_at(epoch: int) -> str:
+def format_created(epoch: int) -> str:
     """A commit's time as the manifest writes it: `2013-02-28T12:00:00Z`."""
     return datetime.fromtimestamp(epoch, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -233,13 +233,13 @@ def _package_to_json(package: ReleasedPackage) -> dict[str, Any]:
     return {**_plain(package), "signer": _plain(package.signer), "origin": origin}
 
 
-def manifest_from_json(text: str, *, where: str = MANIFEST) -> Manifest:
+def manifest_from_json(text: str, *, where: str = MANIFEST_NAME) -> Manifest:
     """Read a manifest back; raises InputError that names the place (`where` and the key path) of the first fault."""
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise _unusable(where, "", f"it is not JSON: {error}") from error
-    root = _Reader(document, where, "")
+        raise _make_input_error(where, "", f"it is not JSON: {error}") from error
+    root = _JsonReader(document, where, "")
     return Manifest(
         version=root.text("version"),
         created=root.text("created"),
@@ -248,21 +248,21 @@ def manifest_from_json(text: str, *, where: str = MANIFEST) -> Manifest:
         target=root.text("target"),
         tool_version=root.text("tool_version"),
         signed_by=root.text("signed_by"),
-        repositories=root.each("repositories", _repository),
-        packages=root.each("packages", _package),
-        builds=root.each("builds", _build),
-        skipped=root.each("skipped", _skipped),
-        waivers=root.each("waivers", _waiver) if root.has("waivers") else (),
+        repositories=root.read_list("repositories", _repository),
+        packages=root.read_list("packages", _package),
+        builds=root.read_list("builds", _build),
+        skipped=root.read_list("skipped", _skipped),
+        waivers=root.read_list("waivers", _waiver) if root.has("waivers") else (),
     )
 
 
-def _superproject(reader: _Reader) -> SuperprojectPin:
+def _superproject(reader: _JsonReader) -> SuperprojectPin:
     return SuperprojectPin(
         url=reader.text("url"), commit=reader.text("commit"), tag=reader.optional_text("tag")
     )
 
 
-def _repository(reader: _Reader) -> ReleasedRepository:
+def _repository(reader: _JsonReader) -> ReleasedRepository:
     return ReleasedRepository(
         name=reader.text("name"),
         source=reader.value("source", bool),
@@ -272,7 +272,7 @@ def _repository(reader: _Reader) -> ReleasedRepository:
     )
 
 
-def _package(reader: _Reader) -> ReleasedPackage:
+def _package(reader: _JsonReader) -> ReleasedPackage:
     return ReleasedPackage(
         name=reader.text("name"),
         epoch=reader.value("epoch", int),
@@ -289,11 +289,11 @@ def _package(reader: _Reader) -> ReleasedPackage:
     )
 
 
-def _signer(reader: _Reader) -> Signer:
+def _signer(reader: _JsonReader) -> Signer:
     return Signer(key_id=reader.text("key_id"), fingerprint=reader.text("fingerprint"))
 
 
-def _origin(reader: _Reader) -> Origin:
+def _origin(reader: _JsonReader) -> Origin:
     kind = reader.text("kind")
     if kind == "component":
         return ComponentOrigin(
@@ -306,7 +306,7 @@ def _origin(reader: _Reader) -> Origin:
         return SpecOrigin(
             path=reader.text("path"),
             commit=reader.text("commit"),
-            sources=reader.each("sources", _source_file),
+            sources=reader.read_list("sources", _source_file),
             build_key=reader.text("build_key"),
         )
     if kind == "mirror":
@@ -316,11 +316,11 @@ def _origin(reader: _Reader) -> Origin:
     raise reader.fault("kind", f"got {kind!r}, and the kinds are {', '.join(_ORIGINS)}")
 
 
-def _source_file(reader: _Reader) -> SourceFile:
+def _source_file(reader: _JsonReader) -> SourceFile:
     return SourceFile(file=reader.text("file"), sha256=reader.text("sha256"))
 
 
-def _build(reader: _Reader) -> BuildRecord:
+def _build(reader: _JsonReader) -> BuildRecord:
     return BuildRecord(
         component=reader.text("component"),
         status=reader.text("status"),
@@ -335,11 +335,11 @@ def _build(reader: _Reader) -> BuildRecord:
     )
 
 
-def _skipped(reader: _Reader) -> SkippedComponent:
+def _skipped(reader: _JsonReader) -> SkippedComponent:
     return SkippedComponent(component=reader.text("component"), reason=reader.text("reason"))
 
 
-def _waiver(reader: _Reader) -> Waiver:
+def _waiver(reader: _JsonReader) -> Waiver:
     try:
         expires = date.fromisoformat(reader.text("expires"))
     except ValueError as error:
@@ -352,17 +352,17 @@ def _waiver(reader: _Reader) -> Waiver:
     )
 
 
-class _Reader:
+class _JsonReader:
     """Typed access to one JSON object that knows its place in the file; unknown keys of later versions are let be."""
 
     def __init__(self, document: object, where: str, path: str) -> None:
         self._where, self._path = where, path
         if not isinstance(document, Mapping):
-            raise _unusable(where, path, f"an object is needed, got {type(document).__name__}")
+            raise _make_input_error(where, path, f"an object is needed, got {type(document).__name__}")
         self._document: Mapping[str, object] = document
 
     def fault(self, key: str, message: str) -> InputError:
-        return _unusable(self._where, f"{self._path}{key}", message)
+        return _make_input_error(self._where, f"{self._path}{key}", message)
 
     def value(self, key: str, kind: type[T]) -> T:
         value = self._document.get(key)
@@ -394,18 +394,18 @@ class _Reader:
             values.append(value)
         return tuple(values)
 
-    def one(self, key: str, build: Callable[[_Reader], T]) -> T:
-        return build(_Reader(self._document.get(key), self._where, f"{self._path}{key}."))
+    def one(self, key: str, build: Callable[[_JsonReader], T]) -> T:
+        return build(_JsonReader(self._document.get(key), self._where, f"{self._path}{key}."))
 
-    def each(self, key: str, build: Callable[[_Reader], T]) -> tuple[T, ...]:
+    def read_list(self, key: str, build: Callable[[_JsonReader], T]) -> tuple[T, ...]:
         items = self.value(key, list)
         place = f"{self._path}{key}"
         return tuple(
-            build(_Reader(item, self._where, f"{place}[{number}].")) for number, item in enumerate(items)
+            build(_JsonReader(item, self._where, f"{place}[{number}].")) for number, item in enumerate(items)
         )
 
 
-def _unusable(where: str, path: str, message: str) -> InputError:
+def _make_input_error(where: str, path: str, message: str) -> InputError:
     return InputError(
         f"{where} is not a release manifest",
         why=f"{path.rstrip('.')}: {message}" if path else message,

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Union
 
-SOURCES_NAME = "sources.yaml"
+SOURCES_FILE_NAME = "sources.yaml"
 
 
 @dataclass(frozen=True)
-class FromUrl:
+class UrlOrigin:
     """A file at an https URL."""
 
     url: str
 
 
 @dataclass(frozen=True)
-class FromPypi:
+class PypiOrigin:
     """The source archive of one version of a project on the Python package index, whichever mirror is configured."""
 
     project: str
@@ -29,4 +29,4 @@ class UpstreamSource:
 
     file: str
     sha256: str
-    origin: Union[FromUrl, FromPypi]  # noqa: UP007 - Python 3.9 evaluates it
+    origin: Union[UrlOrigin, PypiOrigin]  # noqa: UP007 - Python 3.9 evaluates it

@@ -6,7 +6,7 @@ import datetime
 import re
 from dataclasses import dataclass
 
-ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar", ".zip")
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar", ".zip")
 _SECTION = re.compile(
     r"^%(description|package|prep|build|install|check|clean|pre|post|preun|postun|pretrans|posttrans|trigger\w*"
     r"|file\w*|files|changelog|generate_buildrequires|conf|verifyscript|sepolicy|sourcelist|patchlist)\b"
@@ -64,10 +64,10 @@ class SpecInfo:
 
 def is_archive(name: str) -> bool:
     """True for a file name that a source archive of a repository would have."""
-    return name.endswith(ARCHIVES)
+    return name.endswith(ARCHIVE_SUFFIXES)
 
 
-def archive_source(info: SpecInfo) -> SourceTag | None:
+def find_archive_source(info: SpecInfo) -> SourceTag | None:
     """The source that is the repository itself: Source0 if it is an archive, else the first archive that is no URL."""
     first = next((source for source in info.sources if source.number == 0), None)
     if first is not None and first.file is not None and is_archive(first.file):
@@ -78,14 +78,14 @@ def archive_source(info: SpecInfo) -> SourceTag | None:
     )
 
 
-def section_of(line: str) -> str | None:
+def get_section_name(line: str) -> str | None:
     """The section that a spec line begins (`description`, `files`…), or None."""
     match = _SECTION.match(line)
     return match.group(1) if match else None
 
 
-def stamp_release(text: str, info: SpecInfo, suffix_of: str, *, count: int, commit: str) -> str:
-    """The spec with every Release: of its main preamble written by the stamp template `suffix_of`.
+def append_release_suffix(text: str, info: SpecInfo, template: str, *, count: int, commit: str) -> str:
+    """The spec with every Release: of its main preamble written by the stamp template `template`.
 
     The template's {release} is the spec's own value without dist; `%{?dist}` goes behind the stamp, added where it is
     missing. Raises ValueError when there is no Release: line.
@@ -109,12 +109,12 @@ def stamp_release(text: str, info: SpecInfo, suffix_of: str, *, count: int, comm
         else:
             value += "\0"
         own, _, behind = value.partition("\0")
-        stamped = suffix_of.format(release=own, count=count, commit=commit[:7]) + dist + behind
+        stamped = template.format(release=own, count=count, commit=commit[:7]) + dist + behind
         lines[index] = match.group("head") + stamped + match.group("tail")
     return "\n".join(lines)
 
 
-def hides_dist(text: str) -> bool:
+def has_hidden_dist(text: str) -> bool:
     """True when a Release: may hold dist through another macro, so that its place is not plain from the line."""
     values = [match.group("value") for match in map(_RELEASE.match, text.split("\n")) if match]
     return any("%" in value and not _DIST.search(value) for value in values)
@@ -123,12 +123,12 @@ def hides_dist(text: str) -> bool:
 def _preamble(lines: list[str]) -> list[str]:
     """The lines before the first section; tags behind it belong to subpackages."""
     for index, line in enumerate(lines):
-        if section_of(line):
+        if get_section_name(line):
             return lines[:index]
     return lines
 
 
-def stamp_changelog(text: str, info: SpecInfo, *, time: int, author: str, lines: tuple[str, ...]) -> str:
+def add_changelog_entry(text: str, info: SpecInfo, *, time: int, author: str, lines: tuple[str, ...]) -> str:
     """The spec with one more changelog entry on top, dated by the commit (never earlier than the entry below it).
 
     rpmbuild refuses a changelog whose dates ascend; `time` is in seconds since the epoch, UTC.

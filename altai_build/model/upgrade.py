@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 
-from altai_build.model.audit import Finding, Severity, Waiver
+from altai_build.model.findings import Finding, Severity, Waiver
 from altai_build.model.nevra import Nevra
 
 
@@ -17,7 +17,7 @@ class Side(str, Enum):
     OLD = "old"  # the earlier release
     NEW = "new"  # the release that is checked
     BASE = "base"  # the operating system
-    LATER = "later"  # upstream of what the release mirrors: a client may have it enabled too
+    UPSTREAM = "later"  # upstream of what the release mirrors: a client may have it enabled too
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ class Package:
         return self.nevra.name
 
 
-class Start(str, Enum):
+class ScenarioKind(str, Enum):
     """What is installed before the upgrade."""
 
     ALL = "all"  # every package of the earlier release
-    ALONE = "alone"  # one package of it, with all that it requires
+    SINGLE_PACKAGE = "alone"  # one package of it, with all that it requires
     PROFILE = "profile"  # the packages that repos.yaml names together
 
 
-class Outcome(str, Enum):
+class UpgradeOutcome(str, Enum):
     """How an upgrade ends."""
 
     OK = "ok"  # exactly at the new release's versions
-    SYNC = "distro-sync"  # the same, by `distro-sync`: a downgrade was declared
+    DISTRO_SYNC = "distro-sync"  # the same, by `distro-sync`: a downgrade was declared
     NOT_INSTALLABLE = "not installable"  # nobody can be there to start from
     FAILED = "failed"
 
@@ -58,14 +58,14 @@ class Scenario:
     """One start and how the upgrade from there ended; `installed` counts the packages of the earlier release."""
 
     release: str
-    start: Start
+    start: ScenarioKind
     name: str  # of the package, or of the profile; "" for all
     installed: int
-    outcome: Outcome
+    outcome: UpgradeOutcome
 
 
 @dataclass(frozen=True)
-class Problem:
+class UpgradeFinding:
     """One thing that is wrong with upgrades to a release; `scenarios` it was met in, as the answer names them.
 
     `release` is the earlier one; empty where the fault is the new release's own.
@@ -76,7 +76,7 @@ class Problem:
     release: str
     subject: str
     message: str
-    cure: str
+    fix: str
     scenarios: tuple[str, ...] = ()
 
     @property
@@ -95,7 +95,7 @@ class UpgradeReport:
     release: str
     releases: tuple[str, ...]
     scenarios: tuple[Scenario, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[UpgradeFinding, ...]
 
     @property
     def ok(self) -> bool:
@@ -103,7 +103,7 @@ class UpgradeReport:
         return not self.errors
 
     @property
-    def errors(self) -> tuple[Problem, ...]:
+    def errors(self) -> tuple[UpgradeFinding, ...]:
         """What has to be mended before the release can go out."""
         return tuple(one for one in self.problems if one.severity is Severity.ERROR)
 
@@ -112,14 +112,14 @@ class UpgradeReport:
         """The problems as other checks tell theirs."""
         return tuple(one.finding for one in self.problems)
 
-    def outcome(self, release: str) -> Outcome:
+    def outcome(self, release: str) -> UpgradeOutcome:
         """The worst outcome of upgrades from one earlier release."""
         reached = {one.outcome for one in self.scenarios if one.release == release}
         failed = any(one.release == release for one in self.errors)
-        if failed or Outcome.FAILED in reached:
-            return Outcome.FAILED
-        worst = (Outcome.SYNC, Outcome.OK, Outcome.NOT_INSTALLABLE)
-        return next((one for one in worst if one in reached), Outcome.NOT_INSTALLABLE)
+        if failed or UpgradeOutcome.FAILED in reached:
+            return UpgradeOutcome.FAILED
+        worst = (UpgradeOutcome.DISTRO_SYNC, UpgradeOutcome.OK, UpgradeOutcome.NOT_INSTALLABLE)
+        return next((one for one in worst if one in reached), UpgradeOutcome.NOT_INSTALLABLE)
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Profile:
     packages: tuple[str, ...]
 
 
-def waived(problem: Problem, waivers: Sequence[Waiver], today: date) -> Problem:
+def waive_upgrade_finding(problem: UpgradeFinding, waivers: Sequence[Waiver], today: date) -> UpgradeFinding:
     """The problem as a note where a waiver that still holds covers it; verify tells of those that expired."""
     valid = (one for one in waivers if one.expires >= today and one.covers(problem.finding))
     waiver = next(valid, None)
@@ -148,23 +148,23 @@ def waived(problem: Problem, waivers: Sequence[Waiver], today: date) -> Problem:
     return replace(problem, severity=Severity.NOTE, message=message)
 
 
-def merge(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+def merge_findings(problems: Sequence[UpgradeFinding]) -> tuple[UpgradeFinding, ...]:
     """Each problem once, with all the scenarios it was met in; the worst first."""
     found: dict[tuple[object, ...], list[str]] = {}
-    first: dict[tuple[object, ...], Problem] = {}
+    first: dict[tuple[object, ...], UpgradeFinding] = {}
     for one in problems:
-        key = (one.rule, one.severity, one.release, one.subject, one.message, one.cure)
+        key = (one.rule, one.severity, one.release, one.subject, one.message, one.fix)
         first.setdefault(key, one)
         found.setdefault(key, []).extend(one.scenarios)
     order = list(Severity)
     merged = [
-        Problem(
+        UpgradeFinding(
             rule=one.rule,
             severity=one.severity,
             release=one.release,
             subject=one.subject,
             message=one.message,
-            cure=one.cure,
+            fix=one.fix,
             scenarios=tuple(dict.fromkeys(found[key])),
         )
         for key, one in first.items()

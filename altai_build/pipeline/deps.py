@@ -11,53 +11,52 @@ from typing import TYPE_CHECKING
 
 from altai_build.config import Source
 from altai_build.config.lockfile import dump_lock, load_lock
-from altai_build.errors import BuildFailed, InputError
-from altai_build.model.compat import unreadable
-from altai_build.model.lock import LOCK_NAME, Change, Lock, LockedPackage
-from altai_build.model.package import RpmHeader
-from altai_build.model.plan import Status
-from altai_build.model.release import MANIFEST, MirrorOrigin, manifest_from_json
+from altai_build.errors import BuildError, InputError
+from altai_build.model.build import ComponentStatus
+from altai_build.model.compat import list_unreadable_packages
+from altai_build.model.lock import LOCK_FILE_NAME, Lock, LockChange, LockedPackage
+from altai_build.model.package import LocalRpm, RpmHeader
+from altai_build.model.release import MANIFEST_NAME, MirrorOrigin, manifest_from_json
 from altai_build.pipeline.run import Run
 from altai_build.stages.deps import (
     Upstream,
-    close_over,
-    compare,
-    faults_of,
-    lock_of,
-    met_by_base,
-    mirrors_of,
+    compare_packages,
+    find_base_requirements,
+    find_lock_errors,
+    find_mirrors,
+    list_upstreams,
+    make_lock_content,
+    make_stale_lock_error,
     read_upstreams,
-    stale,
-    target_of,
-    upstreams_of,
+    resolve_closure,
+    third_party_target,
 )
-from altai_build.stages.fetch import Fetched, Shelf, Sources, Wanted, fetch
+from altai_build.stages.fetch import FetchedPackage, PackageRequest, PackageSources, PackageStore, fetch
 from altai_build.stages.publish import list_releases
-from altai_build.tools.buildroot import LocalRpm
-from altai_build.tools.closure import Closure, Member
-from altai_build.tools.depsolver import Solver
 from altai_build.tools.download import join
-from altai_build.tools.files import write_whole
-from altai_build.tools.metadata import RepositoryMetadata
-from altai_build.tools.rpmfile import read_header
+from altai_build.tools.files import write_atomically
+from altai_build.tools.repo.metadata import RepositoryMetadata
+from altai_build.tools.rpm.header import read_header
+from altai_build.tools.solver.closure import Closure, ClosurePackage
+from altai_build.tools.solver.pool import Solver
 
 if TYPE_CHECKING:
-    from altai_build.pipeline.builds import Building
+    from altai_build.pipeline.build.run import BuildRun
 
 
 @dataclass(frozen=True)
-class Locking:
+class LockUpdate:
     """A lock that was made, and how it differs from the one before."""
 
     lock: Lock
     path: Path
-    changes: tuple[Change, ...]
+    changes: tuple[LockChange, ...]
     rewritten: bool  # the file has other bytes than before
 
 
 def lock_path(run: Run) -> Path:
     """Where the lock lies: beside repos.yaml."""
-    return run.config.root / LOCK_NAME
+    return run.config.root / LOCK_FILE_NAME
 
 
 def read_lock(run: Run) -> Lock:
@@ -68,25 +67,25 @@ def read_lock(run: Run) -> Lock:
 # ---- for the release ---------------------------------------------------------------------------------------------
 
 
-def our_packages(building: Building) -> tuple[LocalRpm, ...]:
+def our_packages(build_run: BuildRun) -> tuple[LocalRpm, ...]:
     """The binary packages of all components and misc. Raises BuildFailed when one has none: its needs are unknown."""
-    bad = [row for row in building.rows if row.status in (Status.FAILED, Status.BLOCKED)]
+    bad = [row for row in build_run.rows if row.status in (ComponentStatus.FAILED, ComponentStatus.BLOCKED)]
     if bad:
-        error = BuildFailed(
+        error = BuildError(
             f"{len(bad)} components have no packages, so what they require is not known",
             why="\n".join(
                 f"  {row.component} {row.status.value}: {row.reason.splitlines()[0]}" for row in bad
             ),
             todo="mend them first (`altai-build build` shows their logs)",
         )
-        error.exit_code = building.exit_code
+        error.exit_code = build_run.exit_code
         raise error
     # What a first pass made is replaced by the second, and never leaves the workspace.
-    ours = sorted(building.built.keys() - building.planned.order.first_passes.keys())
-    return tuple(rpm for name in ours for rpm in building.built[name].rpms)
+    ours = sorted(build_run.built.keys() - build_run.build_plan.order.bootstrap_builds.keys())
+    return tuple(rpm for name in ours for rpm in build_run.built[name].rpms)
 
 
-def needed_lock(run: Run) -> Lock | None:
+def read_required_lock(run: Run) -> Lock | None:
     """The lock; None where repos.yaml mirrors nothing. Raises InputError when it is missing or faulty."""
     return read_lock(run) if _mirrors_something(run) else None
 
@@ -101,18 +100,18 @@ def check_lock(run: Run, lock: Lock, ours: Sequence[LocalRpm]) -> dict[LockedPac
     shipped = {
         one: LocalRpm(path=path, header=read_header(path), sha256=one.sha256) for one, path in files.items()
     }
-    target = target_of(run.config)
-    lines = faults_of(
+    target = third_party_target(run.config)
+    lines = find_lock_errors(
         lock,
         target,
-        upstreams_of(run.config),
+        list_upstreams(run.config),
         ours,
         shipped,
         arch=target.arch,
         cache=run.workspace.cache / "solv",
     )
     if lines:
-        raise stale(lines, lock_path(run))
+        raise make_stale_lock_error(lines, lock_path(run))
     return files
 
 
@@ -124,7 +123,7 @@ def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPack
     """
     keys = run.config.keys
     wanted = {
-        one: Wanted(
+        one: PackageRequest(
             repository=one.repository,
             location=one.location,
             checksum=("sha256", one.sha256),
@@ -133,7 +132,7 @@ def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPack
         )
         for one in packages
     }
-    fetched = _fetch(run, list(wanted.values()), {})
+    fetched = _fetch_packages(run, list(wanted.values()), {})
     wrong = [
         f"  {one.repository}/{one.file}: signed by {fetched[two].signer.fingerprint}, "
         f"and locked as signed by {one.signer.fingerprint}"
@@ -149,7 +148,7 @@ def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPack
     return {one: fetched[two].path for one, two in wanted.items()}
 
 
-def mirror_origin(run: Run, package: LockedPackage) -> MirrorOrigin:
+def make_mirror_origin(run: Run, package: LockedPackage) -> MirrorOrigin:
     """Where a locked package came from, for the manifest."""
     repository = run.config.repositories[package.repository]
     url = repository.url or ""
@@ -161,7 +160,7 @@ def mirror_origin(run: Run, package: LockedPackage) -> MirrorOrigin:
 
 
 def _mirrors_something(run: Run) -> bool:
-    return run.config.repository_of(Source.MIRROR) is not None
+    return run.config.find_repository(Source.MIRROR) is not None
 
 
 # ---- the verbs ---------------------------------------------------------------------------------------------------
@@ -169,7 +168,7 @@ def _mirrors_something(run: Run) -> bool:
 
 def make_lock(
     run: Run, revision: str, *, update: bool = False, names: Sequence[str] = (), older: bool = False
-) -> Locking:
+) -> LockUpdate:
     """Build or reuse our packages, compute what they need, fetch and prove that, and write the lock.
 
     Locked versions stay where they do; with `update` those of `names` (all, when there are none) may move. `older`
@@ -178,30 +177,32 @@ def make_lock(
     path = lock_path(run)
     before = load_lock(path) if path.exists() else None
     upstreams, metadata, closure, solver = _resolve(
-        run, revision, _held(before, update=update, names=names), known=None if older else before
+        run, revision, _packages_to_keep(before, update=update, names=names), known=None if older else before
     )
     fetched = _fetch_members(run, upstreams, metadata, closure)
     headers = [read_header(one.path) for one in fetched.values()]
     _refuse_unreadable(run, headers)
-    packages = [_locked(member, one) for member, one in fetched.items()]
-    from_base = met_by_base(closure, solver, headers)
-    lock = lock_of(target_of(run.config), upstreams, metadata, from_base, packages)
+    packages = [_make_locked_package(member, one) for member, one in fetched.items()]
+    from_base = find_base_requirements(closure, solver, headers)
+    lock = make_lock_content(third_party_target(run.config), upstreams, metadata, from_base, packages)
     text = dump_lock(lock).encode()
     rewritten = not path.exists() or path.read_bytes() != text
     if rewritten:
-        write_whole(path, text)
-    changes = compare(before.packages if before else (), closure.members)
-    return Locking(lock=lock, path=path, changes=changes, rewritten=rewritten)
+        write_atomically(path, text)
+    changes = compare_packages(before.packages if before else (), closure.members)
+    return LockUpdate(lock=lock, path=path, changes=changes, rewritten=rewritten)
 
 
-def outdated(run: Run, revision: str) -> tuple[Change, ...]:
+def outdated(run: Run, revision: str) -> tuple[LockChange, ...]:
     """What `deps lock --update` would change. Raises InputError when there is no lock."""
     lock = read_lock(run)
     _, _, closure, _ = _resolve(run, revision, (), known=lock)
-    return compare(lock.packages, closure.members)
+    return compare_packages(lock.packages, closure.members)
 
 
-def _held(before: Lock | None, *, update: bool, names: Sequence[str]) -> tuple[LockedPackage, ...]:
+def _packages_to_keep(
+    before: Lock | None, *, update: bool, names: Sequence[str]
+) -> tuple[LockedPackage, ...]:
     """The locked packages whose versions are to stay. Raises InputError for names that are not locked."""
     packages = before.packages if before else ()
     unknown = sorted(set(names) - {one.nevra.name for one in packages})
@@ -218,17 +219,18 @@ def _resolve(
     run: Run, revision: str, locked: Sequence[LockedPackage], *, known: Lock | None
 ) -> tuple[tuple[Upstream, ...], tuple[RepositoryMetadata, ...], Closure, Solver]:
     # Half of all there is to load; who lists a lock builds nothing.
-    from altai_build.pipeline.builds import build_all, make_plan
+    from altai_build.pipeline.build.plan import plan_build
+    from altai_build.pipeline.build.run import build_all
 
-    upstreams = upstreams_of(run.config)
-    target = target_of(run.config)
-    ours = our_packages(build_all(run, make_plan(run, revision, (), None)))
+    upstreams = list_upstreams(run.config)
+    target = third_party_target(run.config)
+    ours = our_packages(build_all(run, plan_build(run, revision, (), None)))
     with run.story.step("repodata of the mirrors"):
         metadata = read_upstreams(
             upstreams, cache=run.workspace.cache / "metadata", known=known, jobs=run.jobs
         )
     with run.story.step("resolution"):
-        closure, solver = close_over(
+        closure, solver = resolve_closure(
             ours,
             upstreams,
             metadata,
@@ -241,7 +243,7 @@ def _resolve(
 
 def _fetch_members(
     run: Run, upstreams: Sequence[Upstream], metadata: Sequence[RepositoryMetadata], closure: Closure
-) -> dict[Member, Fetched]:
+) -> dict[ClosurePackage, FetchedPackage]:
     """The members of a closure, fetched and proved."""
     keys = {one.name: one.key.file for one in upstreams}
     urls = {
@@ -249,7 +251,7 @@ def _fetch_members(
         for one, state in zip(upstreams, metadata)
     }
     wanted = {
-        one: Wanted(
+        one: PackageRequest(
             repository=one.repository,
             location=one.resolved.location,
             checksum=one.resolved.checksum,
@@ -258,12 +260,12 @@ def _fetch_members(
         )
         for one in closure.members
     }
-    fetched = _fetch(run, list(wanted.values()), urls)
+    fetched = _fetch_packages(run, list(wanted.values()), urls)
     return {one: fetched[two] for one, two in wanted.items()}
 
 
 def _refuse_unreadable(run: Run, headers: Sequence[RpmHeader]) -> None:
-    faults = unreadable(target_of(run.config).compat, headers)
+    faults = list_unreadable_packages(third_party_target(run.config).compat, headers)
     if faults:
         raise InputError(
             "the target could not read some of the packages",
@@ -273,7 +275,7 @@ def _refuse_unreadable(run: Run, headers: Sequence[RpmHeader]) -> None:
         )
 
 
-def _locked(member: Member, fetched: Fetched) -> LockedPackage:
+def _make_locked_package(member: ClosurePackage, fetched: FetchedPackage) -> LockedPackage:
     return LockedPackage(
         nevra=member.resolved.nevra,
         repository=member.repository,
@@ -287,11 +289,13 @@ def _locked(member: Member, fetched: Fetched) -> LockedPackage:
     )
 
 
-def _fetch(run: Run, wanted: Sequence[Wanted], urls: Mapping[str, Sequence[str]]) -> dict[Wanted, Fetched]:
+def _fetch_packages(
+    run: Run, wanted: Sequence[PackageRequest], urls: Mapping[str, Sequence[str]]
+) -> dict[PackageRequest, FetchedPackage]:
     run.workspace.prepare()
-    sources = Sources(
-        shelf=Shelf(run.workspace.packages),
-        released=functools.cache(lambda: _released(run)),
+    sources = PackageSources(
+        package_store=PackageStore(run.workspace.packages),
+        released=functools.cache(lambda: _find_released_files(run)),
         cache=run.workspace.cache / "packages",
         urls=urls or _Urls(run),
     )
@@ -307,14 +311,14 @@ class _Urls(Mapping[str, Sequence[str]]):
     """The URLs of the mirrored repositories; a list of mirrors is asked when it is first needed, if ever."""
 
     def __init__(self, run: Run) -> None:
-        self._upstreams = {one.name: one for one in upstreams_of(run.config) if one.offer is not None}
+        self._upstreams = {one.name: one for one in list_upstreams(run.config) if one.offer is not None}
         self._known: dict[str, Sequence[str]] = {}
         self._lock = threading.Lock()
 
     def __getitem__(self, name: str) -> Sequence[str]:
         with self._lock:
             if name not in self._known:
-                self._known[name] = mirrors_of(self._upstreams[name]).urls
+                self._known[name] = find_mirrors(self._upstreams[name]).urls
             return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -324,14 +328,14 @@ class _Urls(Mapping[str, Sequence[str]]):
         return len(self._upstreams)
 
 
-def _released(run: Run) -> dict[str, Path]:
+def _find_released_files(run: Run) -> dict[str, Path]:
     """SHA-256 → file of the mirrored packages of earlier releases."""
     found: dict[str, Path] = {}
     releases = run.config.release.directory if run.config.release else None
     if releases is None:
         return found
     for name in list_releases(releases):
-        path = releases / name / MANIFEST
+        path = releases / name / MANIFEST_NAME
         for package in manifest_from_json(path.read_text(encoding="utf-8"), where=str(path)).packages:
             if isinstance(package.origin, MirrorOrigin):
                 found[package.sha256] = releases / name / package.repository / package.file

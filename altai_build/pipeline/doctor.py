@@ -12,17 +12,18 @@ from pathlib import Path
 
 from altai_build.config import Config
 from altai_build.errors import AltaiError
-from altai_build.tools import process, sandbox
-from altai_build.tools.buildroot import overlay_works
+from altai_build.tools import process
 from altai_build.tools.files import make_directory
-from altai_build.tools.mock import MockBuilder
-from altai_build.tools.mockconfig import read_config
-from altai_build.tools.rpmkeys import read_public_keys
-from altai_build.tools.signer import check_usable, open_home
+from altai_build.tools.mock.builder import MockBuilder
+from altai_build.tools.mock.config import read_config
+from altai_build.tools.openpgp.keyfile import read_public_keys
+from altai_build.tools.openpgp.keyring import check_signing_key, open_keyring
+from altai_build.tools.sandbox import bubblewrap as sandbox
+from altai_build.tools.sandbox.overlay import can_mount_overlay
 from altai_build.workspace import Workspace
 
 
-class Health(str, Enum):
+class CheckStatus(str, Enum):
     """How a need is met."""
 
     OK = "ok"
@@ -31,11 +32,11 @@ class Health(str, Enum):
 
 
 @dataclass(frozen=True)
-class Checkup:
+class CheckResult:
     """One need: its name, how it is met, what was found, what to do."""
 
     check: str
-    status: Health
+    status: CheckStatus
     found: str
     todo: str = ""
     exit_code: int = 0  # of the error this would become
@@ -68,50 +69,52 @@ PROGRAMS = (
 )
 
 
-def examine(config: Config | None, fault: AltaiError | None, workspace: Workspace) -> tuple[Checkup, ...]:
+def check_system(
+    config: Config | None, fault: AltaiError | None, workspace: Workspace
+) -> tuple[CheckResult, ...]:
     """Every need, looked at one after another; none that is unmet hides the next."""
-    checks: list[Checkup] = [_python()]
-    checks += [_program(program) for program in PROGRAMS]
-    checks += [_libraries(), _sandbox(), *_builders(workspace), _workspace(workspace)]
+    checks: list[CheckResult] = [_check_python()]
+    checks += [_check_program(program) for program in PROGRAMS]
+    checks += [_check_libraries(), _check_sandbox(), *_check_builders(workspace), _check_workspace(workspace)]
     if fault is not None:
         checks.append(_from_error("configuration", fault))
     elif config is not None:
-        checks += list(_configuration(config, workspace))
+        checks += list(_check_configuration(config, workspace))
     return tuple(checks)
 
 
-def _python() -> Checkup:
+def _check_python() -> CheckResult:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    return Checkup(check="python", status=Health.OK, found=f"{version} at {sys.executable}")
+    return CheckResult(check="python", status=CheckStatus.OK, found=f"{version} at {sys.executable}")
 
 
-def _program(program: _Program) -> Checkup:
+def _check_program(program: _Program) -> CheckResult:
     path = process.find(program.name)
     if path is None:
-        return Checkup(
+        return CheckResult(
             check=program.name,
-            status=Health.MISSING if program.needed else Health.WARNING,
+            status=CheckStatus.MISSING if program.needed else CheckStatus.WARNING,
             found=f"not installed; {program.purpose}",
             todo=f"apt-get install {program.debian}, or dnf install {program.redhat}",
             exit_code=4 if program.needed else 0,
         )
     answer = process.run([path, *program.version], ok=(), timeout=20)
     first = (answer.text or answer.complaint).strip().splitlines()
-    return Checkup(check=program.name, status=Health.OK, found=first[0] if first else path)
+    return CheckResult(check=program.name, status=CheckStatus.OK, found=first[0] if first else path)
 
 
-def _libraries() -> Checkup:
+def _check_libraries() -> CheckResult:
     needed = ("rpm", "createrepo_c", "solv", "norpm", "gnupg", "yaml", "requests", "jinja2", "rich")
     if not _can_import(*needed):
         missing = [name for name in needed if not _can_import(name)]
-        return Checkup(
+        return CheckResult(
             check="python libraries",
-            status=Health.MISSING,
+            status=CheckStatus.MISSING,
             found=f"cannot import {', '.join(missing) or 'all of them in one process'}",
             todo="run scripts/setup; the rpm bindings come from the system (python3-rpm)",
             exit_code=4,
         )
-    return Checkup(check="python libraries", status=Health.OK, found="all can be imported")
+    return CheckResult(check="python libraries", status=CheckStatus.OK, found="all can be imported")
 
 
 def _can_import(*names: str) -> bool:
@@ -119,47 +122,47 @@ def _can_import(*names: str) -> bool:
     return probe.returncode == 0
 
 
-def _sandbox() -> Checkup:
+def _check_sandbox() -> CheckResult:
     complaint = sandbox.check()
     if complaint:
-        return Checkup(
+        return CheckResult(
             check="sandbox",
-            status=Health.MISSING,
+            status=CheckStatus.MISSING,
             found=complaint.splitlines()[-1],
             todo="allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1), or run as root",
             exit_code=4,
         )
-    return Checkup(check="sandbox", status=Health.OK, found="no network, no home, its own processes")
+    return CheckResult(check="sandbox", status=CheckStatus.OK, found="no network, no home, its own processes")
 
 
-def _builders(workspace: Workspace) -> Iterator[Checkup]:
+def _check_builders(workspace: Workspace) -> Iterator[CheckResult]:
     root = os.geteuid() == 0
     mock = MockBuilder.available()
-    yield Checkup(
+    yield CheckResult(
         check="builder mock",
-        status=Health.OK if mock else Health.WARNING,
+        status=CheckStatus.OK if mock else CheckStatus.WARNING,
         found=process.run(["mock", "--version"], ok=(), timeout=60).text.strip() if mock else "not installed",
         todo=""
         if mock
         else "dnf install mock (Fedora, EPEL); on Debian and Ubuntu the chroot builder does its work",
     )
     if not root:
-        yield Checkup(
+        yield CheckResult(
             check="builder chroot",
-            status=Health.WARNING if mock else Health.MISSING,
+            status=CheckStatus.WARNING if mock else CheckStatus.MISSING,
             found="needs root",
             todo="run as root" + (", or use --builder mock" if mock else ""),
             exit_code=0 if mock else 4,
         )
         return
     try:
-        overlays = overlay_works(make_directory(workspace.scratch))
+        overlays = can_mount_overlay(make_directory(workspace.scratch))
     except AltaiError as error:
         yield _from_error("builder chroot", error)
         return
-    yield Checkup(
+    yield CheckResult(
         check="builder chroot",
-        status=Health.OK if overlays else Health.WARNING,
+        status=CheckStatus.OK if overlays else CheckStatus.WARNING,
         found="overlayfs works"
         if overlays
         else "no overlayfs here: each build gets a copy of the whole root",
@@ -169,7 +172,7 @@ def _builders(workspace: Workspace) -> Iterator[Checkup]:
     )
 
 
-def _workspace(workspace: Workspace) -> Checkup:
+def _check_workspace(workspace: Workspace) -> CheckResult:
     try:
         workspace.prepare()
     except AltaiError as error:
@@ -177,64 +180,64 @@ def _workspace(workspace: Workspace) -> Checkup:
     room = os.statvfs(workspace.root)
     free = room.f_bavail * room.f_frsize / 1e9
     enough = free > 5
-    return Checkup(
+    return CheckResult(
         check="workspace",
-        status=Health.OK if enough else Health.WARNING,
+        status=CheckStatus.OK if enough else CheckStatus.WARNING,
         found=f"{workspace.root}, {free:.0f} GB free",
         todo="" if enough else "roots and packages of a real distribution take some GB: make room",
     )
 
 
-def _configuration(config: Config, workspace: Workspace) -> Iterator[Checkup]:
-    yield Checkup(
-        check="configuration", status=Health.OK, found=str(config.file or "defaults: no repos.yaml")
+def _check_configuration(config: Config, workspace: Workspace) -> Iterator[CheckResult]:
+    yield CheckResult(
+        check="configuration", status=CheckStatus.OK, found=str(config.file or "defaults: no repos.yaml")
     )
     for target in config.targets.values():
-        yield _try(f"target {target.name}", partial(_mock_config, config, target.mock_config))
+        yield _run_check(f"target {target.name}", partial(_mock_config, config, target.mock_config))
     for key in config.keys.values():
-        yield _try(f"key {key.name}", partial(_key, key.file))
+        yield _run_check(f"key {key.name}", partial(_key, key.file))
     targets = list(config.targets.values())
     signing = [key for key in config.keys.values() if key.signs and key.file.exists()]
     if signing and workspace.gnupg.is_dir():
-        with open_home(workspace.gnupg) as home:
+        with open_keyring(workspace.gnupg) as home:
             for key in signing:
 
                 def usable(file: Path = key.file) -> str:
                     public = home.find_key(read_public_keys(file))
                     for target in targets:
-                        check_usable(public, target.compat)
+                        check_signing_key(public, target.compat)
                     return "its secret half is here"
 
-                yield _try(f"signing with {key.name}", usable)
+                yield _run_check(f"signing with {key.name}", usable)
     elif signing:
-        yield Checkup(
+        yield CheckResult(
             check="signing",
-            status=Health.WARNING,
+            status=CheckStatus.WARNING,
             found=f"{workspace.gnupg} does not exist: no secret key is here",
             todo="`altai-build keys init`, or copy the key home of the machine that signs",
         )
 
 
 def _mock_config(config: Config, name: str) -> str:
-    return str(read_config(name, search=config.mock_config_places).files[0])
+    return str(read_config(name, search=config.mock_config_directories).files[0])
 
 
 def _key(file: Path) -> str:
     return ", ".join(f"{one.key_id} {one.uid}" for one in read_public_keys(file))
 
 
-def _try(check: str, look: Callable[[], str]) -> Checkup:
+def _run_check(check: str, look: Callable[[], str]) -> CheckResult:
     try:
-        return Checkup(check=check, status=Health.OK, found=look())
+        return CheckResult(check=check, status=CheckStatus.OK, found=look())
     except AltaiError as error:
         return _from_error(check, error)
 
 
-def _from_error(check: str, error: AltaiError) -> Checkup:
+def _from_error(check: str, error: AltaiError) -> CheckResult:
     why = f": {error.why}" if error.why else ""
-    return Checkup(
+    return CheckResult(
         check=check,
-        status=Health.MISSING,
+        status=CheckStatus.MISSING,
         found=f"{error.what}{why}",
         todo=error.todo,
         exit_code=error.exit_code,

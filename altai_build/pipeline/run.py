@@ -8,9 +8,9 @@ from functools import cached_property
 from altai_build.config import Config
 from altai_build.errors import InputError
 from altai_build.ledger import Ledger
-from altai_build.model.matter import Dependants
-from altai_build.tools.progress import Story
-from altai_build.tools.superproject import Superproject
+from altai_build.model.fingerprint import RebuildPolicy
+from altai_build.tools.git.superproject import Superproject
+from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
 
 
@@ -23,12 +23,12 @@ def with_mock_dist(config: Config) -> Config:
     lacking = [one for one in config.targets.values() if "dist" not in dict(one.macros)]
     if not lacking:
         return config
-    from altai_build.tools.mockconfig import read_config  # slow to load, and seldom needed here
+    from altai_build.tools.mock.config import read_config  # slow to load, and seldom needed here
 
     targets = dict(config.targets)
     for target in lacking:
         try:
-            mock = read_config(target.mock_config, search=config.mock_config_places)
+            mock = read_config(target.mock_config, search=config.mock_config_directories)
         except InputError:
             continue
         known = [(name, value) for name, value in mock.macros if name == "dist"]
@@ -44,8 +44,8 @@ class Run:
     workspace: Workspace
     jobs: int
     builder: str  # auto, mock or chroot
-    story: Story = field(default_factory=Story)
-    dependants: Dependants | None = None  # what the command line says in place of build.dependants
+    story: ProgressReporter = field(default_factory=ProgressReporter)
+    dependants: RebuildPolicy | None = None  # what the command line says in place of build.dependants
 
     @cached_property
     def superproject(self) -> Superproject:

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.audit import Severity
-from altai_build.rules.view import Fault, Outcome, ReleaseView
-from altai_build.tools.depsolver import Solver, Unsatisfiable
-from altai_build.tools.metadata import RepositoryMetadata, local_metadata
+from altai_build.model.findings import Severity
+from altai_build.rules.rule import RuleFinding, RuleResult
+from altai_build.rules.view import ReleaseView
+from altai_build.tools.repo.metadata import RepositoryMetadata, read_local_metadata
+from altai_build.tools.solver.pool import Solver, Unsatisfiable
 
 _RELEASE = "release/"  # before the names of its repositories: the system's own may have the same
-_MOST_TOLD = 3  # sentences of the solver for one package
-_NO_BASE = "no repositories of the system are configured (targets.NAME.base in repos.yaml)"
+_MAX_REPORTED = 3  # sentences of the solver for one package
+_NO_BASE_REPOSITORIES = "no repositories of the system are configured (targets.NAME.base in repos.yaml)"
 
 
-def check_closure(view: ReleaseView) -> Outcome:
+def check_closure(view: ReleaseView) -> RuleResult:
     """Every package of the release can be installed from the release and the system's repositories.
 
     Where these are not known or cannot be had, what the release does not hold itself is one warning, not many errors.
@@ -28,39 +29,39 @@ def check_closure(view: ReleaseView) -> Outcome:
         for name, found in view.repodata.items()
         if name in offered and not isinstance(found, str) and not found.faults
     }
-    base, excuse = _base(view)
+    base, excuse = _get_base_repositories(view)
     with tempfile.TemporaryDirectory(prefix="altai-solv.") as scratch:
-        solver = Solver(view.around.arch, cache=view.around.cache or Path(scratch))
+        solver = Solver(view.context.arch, cache=view.context.cache or Path(scratch))
         for name in repodata:
-            solver.add_repository(local_metadata(f"{_RELEASE}{name}", view.directory / name))
+            solver.add_repository(read_local_metadata(f"{_RELEASE}{name}", view.directory / name))
         for metadata in base:
             solver.add_repository(metadata)
-        unmet = {**_hidden(view, solver), **_unsolved(solver, sorted(repodata))}
+        unmet = {**_find_unlisted_requirements(view, solver), **_find_uninstallable(solver, sorted(repodata))}
     if excuse and unmet:
-        some = ", ".join(sorted(unmet)[:_MOST_TOLD])
+        some = ", ".join(sorted(unmet)[:_MAX_REPORTED])
         message = f"{excuse}, and {len(unmet)} packages need what the release does not hold: {some}"
-        return Outcome(1, [Fault(view.title, message, Severity.WARNING)])
-    faults = [Fault(subject, message) for subject, message in sorted(unmet.items())]
-    return Outcome(sum(len(found.packages) for found in repodata.values()), faults)
+        return RuleResult(1, [RuleFinding(view.title, message, Severity.WARNING)])
+    faults = [RuleFinding(subject, message) for subject, message in sorted(unmet.items())]
+    return RuleResult(sum(len(found.packages) for found in repodata.values()), faults)
 
 
-def _base(view: ReleaseView) -> tuple[Sequence[RepositoryMetadata], str]:
+def _get_base_repositories(view: ReleaseView) -> tuple[Sequence[RepositoryMetadata], str]:
     """The system's repositories, or why they are not to be had."""
-    if view.around.base is None:
-        return (), _NO_BASE
+    if view.context.base is None:
+        return (), _NO_BASE_REPOSITORIES
     try:
-        found = view.around.base()
+        found = view.context.base()
     except InputError as error:
         return (), "; ".join(line for line in (error.what, *error.why.splitlines()) if line)
-    return found, "" if found else _NO_BASE
+    return found, "" if found else _NO_BASE_REPOSITORIES
 
 
-def _unsolved(solver: Solver, repositories: Sequence[str]) -> dict[str, str]:
+def _find_uninstallable(solver: Solver, repositories: Sequence[str]) -> dict[str, str]:
     """`repository/file` → why it cannot be installed. All at once where that is possible, else one by one."""
     numbers = {
         f"{name}/{solver.resolved(one).location}": one
         for name in repositories
-        for one in solver.matching(f"{_RELEASE}{name}", ["*"])
+        for one in solver.find_by_name_pattern(f"{_RELEASE}{name}", ["*"])
     }
     try:
         solver.select([(one,) for one in numbers.values()])
@@ -72,11 +73,11 @@ def _unsolved(solver: Solver, repositories: Sequence[str]) -> dict[str, str]:
         try:
             solver.select([(one,)])
         except Unsatisfiable as error:
-            found[subject] = "it cannot be installed: " + "; ".join(error.problems[:_MOST_TOLD])
+            found[subject] = "it cannot be installed: " + "; ".join(error.problems[:_MAX_REPORTED])
     return found
 
 
-def _hidden(view: ReleaseView, solver: Solver) -> dict[str, str]:
+def _find_unlisted_requirements(view: ReleaseView, solver: Solver) -> dict[str, str]:
     """What the headers require beyond the repodata (createrepo keeps the highest symbol version of libc only)."""
     known: dict[str, bool] = {}
     found = {}
@@ -91,5 +92,5 @@ def _hidden(view: ReleaseView, solver: Solver) -> dict[str, str]:
             if not known[text]:
                 missing.append(text)
         if missing:
-            found[subject] = f"nothing provides {', '.join(sorted(set(missing))[:_MOST_TOLD])}"
+            found[subject] = f"nothing provides {', '.join(sorted(set(missing))[:_MAX_REPORTED])}"
     return found

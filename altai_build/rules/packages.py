@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from altai_build.model.audit import Severity
+from altai_build.model.findings import Severity
 from altai_build.model.release import ReleasedPackage
-from altai_build.rules.view import Fault, Outcome, ReleaseView, judge
-from altai_build.tools.repodata import Repodata, package_names
+from altai_build.rules.rule import RuleFinding, RuleResult
+from altai_build.rules.view import ReleaseView, assess_signature
+from altai_build.tools.repo.repodata import Repodata, list_package_files
 
 
-def check_packages_listed(view: ReleaseView) -> Outcome:
+def check_packages_listed(view: ReleaseView) -> RuleResult:
     """Packages on disk, in the metadata and in the manifest are the same ones, byte for byte."""
     faults, examined = [], 0
     manifest: dict[str, dict[str, ReleasedPackage]] = defaultdict(dict)
@@ -19,15 +20,15 @@ def check_packages_listed(view: ReleaseView) -> Outcome:
         manifest[package.repository][package.file] = package
     for name, found in view.repodata.items():
         if not isinstance(found, str) and not found.faults:  # those are told by the rule `repodata`
-            here = set(package_names(view.directory / name))
+            here = set(list_package_files(view.directory / name))
             examined += max(1, len(here))  # an empty repository is rightly described by empty metadata
             faults += _compare(view.directory / name, name, here, found, manifest[name], view.digests)
     unknown = manifest.keys() - {repository.name for repository in view.repositories}
     faults += [
-        Fault(name, "the manifest has packages of a repository that it does not declare")
+        RuleFinding(name, "the manifest has packages of a repository that it does not declare")
         for name in sorted(unknown)
     ]
-    return Outcome(examined, faults)
+    return RuleResult(examined, faults)
 
 
 def _size(path: Path) -> int:
@@ -41,7 +42,7 @@ def _compare(
     repodata: Repodata,
     manifest: dict[str, ReleasedPackage],
     digests: dict[str, str],
-) -> list[Fault]:
+) -> list[RuleFinding]:
     """Where folder, metadata and manifest of one repository disagree."""
     faults = []
     indexed = {package.location: package for package in repodata.packages}
@@ -50,54 +51,56 @@ def _compare(
         places = (("folder", file in here), ("metadata", file in indexed), ("manifest", file in manifest))
         missing = [place for place, there in places if not there]
         if missing:
-            faults.append(Fault(subject, f"it is not in the {' nor in the '.join(missing)}"))
+            faults.append(RuleFinding(subject, f"it is not in the {' nor in the '.join(missing)}"))
             continue
         said, listed = manifest[file], indexed[file]
         if not digests.get(subject) == listed.sha256 == said.sha256:
-            faults.append(Fault(subject, "the SHA-256 of file, metadata and manifest are not the same"))
+            faults.append(RuleFinding(subject, "the SHA-256 of file, metadata and manifest are not the same"))
         if not _size(folder / file) == listed.size == said.size:
-            faults.append(Fault(subject, "the size of file, metadata and manifest is not the same"))
+            faults.append(RuleFinding(subject, "the size of file, metadata and manifest is not the same"))
         if (said.nevra, said.sourcerpm) != (listed.nevra, listed.sourcerpm):
-            faults.append(Fault(subject, f"the manifest calls it {said.nevra}, it is {listed.nevra}"))
+            faults.append(RuleFinding(subject, f"the manifest calls it {said.nevra}, it is {listed.nevra}"))
     return faults
 
 
-def check_package_signatures(view: ReleaseView) -> Outcome:
+def check_package_signatures(view: ReleaseView) -> RuleResult:
     """Every package is signed, wholly and rightly, by the key that its repository declares."""
-    faults: list[Fault] = []
+    faults: list[RuleFinding] = []
     examined = 0
     packages = view.manifest.packages if view.manifest else ()
     signers = {(package.repository, package.file): package.signer for package in packages}
     for repository in view.repositories:
         checks = view.signature_checks[repository.name]
         if isinstance(checks, str):
-            faults.append(Fault(repository.name, checks))
+            faults.append(RuleFinding(repository.name, checks))
             continue
         examined += len(checks)
         weak: Counter[tuple[str, Severity]] = Counter()
         for check in checks:
             subject = f"{repository.name}/{check.path.name}"
             if not check.good:
-                faults += [Fault(subject, message, severity) for message, severity in judge(check)]
+                faults += [
+                    RuleFinding(subject, message, severity) for message, severity in assess_signature(check)
+                ]
                 continue
-            weak.update(judge(check))
+            weak.update(assess_signature(check))
             signer = signers.get((repository.name, check.path.name))
             if signer and signer.fingerprint != check.fingerprint:
-                faults.append(Fault(subject, f"the manifest says it is signed by {signer.fingerprint}"))
+                faults.append(RuleFinding(subject, f"the manifest says it is signed by {signer.fingerprint}"))
         for (message, severity), count in weak.items():  # the same of each: once for all, or nobody reads it
-            faults.append(Fault(repository.name, f"{message} ({count} packages)", severity))
-    return Outcome(examined, faults)
+            faults.append(RuleFinding(repository.name, f"{message} ({count} packages)", severity))
+    return RuleResult(examined, faults)
 
 
-def check_duplicates(view: ReleaseView) -> Outcome:
+def check_duplicates(view: ReleaseView) -> RuleResult:
     """One NEVRA names one file: a client that is offered two takes either."""
     places: dict[str, list[str]] = defaultdict(list)
     for name, found in view.repodata.items():
         for package in () if isinstance(found, str) else found.packages:
             places[str(package.nevra)].append(f"{name}/{package.location}")
     faults = [
-        Fault(nevra, f"it is there more than once: {', '.join(sorted(files))}")
+        RuleFinding(nevra, f"it is there more than once: {', '.join(sorted(files))}")
         for nevra, files in sorted(places.items())
         if len(files) > 1
     ]
-    return Outcome(sum(len(files) for files in places.values()), faults)
+    return RuleResult(sum(len(files) for files in places.values()), faults)

@@ -6,78 +6,81 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from altai_build.model.audit import Severity
-from altai_build.model.provenance import RELEASE_BUILD_TYPE, statement_faults
+from altai_build.model.findings import Severity
+from altai_build.model.provenance import RELEASE_BUILD_TYPE, validate_statement
 from altai_build.model.release import (
-    BUILDROOTS,
-    CYCLONEDX,
+    BUILDROOTS_FOLDER,
+    CYCLONEDX_PATH,
     PROVENANCE,
-    SPDX,
-    STATEMENTS,
+    SPDX_PATH,
+    STATEMENTS_FOLDER,
     ComponentOrigin,
     Manifest,
     MirrorOrigin,
     ReleasedPackage,
     SpecOrigin,
 )
-from altai_build.rules.view import Fault, Outcome, ReleaseView, judge
+from altai_build.rules.rule import RuleFinding, RuleResult
+from altai_build.rules.view import ReleaseView, assess_signature
 
 
-def check_provenance(view: ReleaseView) -> Outcome:
+def check_provenance(view: ReleaseView) -> RuleResult:
     """Both bills of materials name the packages of the release and no others, and each built one has its statement.
 
     They are held against the manifest; that it fits the files is for the rule `packages-listed`.
     """
     manifest = view.manifest
     if manifest is None:
-        return Outcome(0, [])
+        return RuleResult(0, [])
     here = [name for name in view.files if name.startswith(f"{PROVENANCE}/")]
     if not here:
         message = "nothing says how its packages were built; releases of this version of the tool have it"
-        return Outcome(1, [Fault(PROVENANCE, message, Severity.WARNING)])
-    signed = view.detached([name for name in here if name.endswith(".json")])
+        return RuleResult(1, [RuleFinding(PROVENANCE, message, Severity.WARNING)])
+    signed = view.check_detached_signatures([name for name in here if name.endswith(".json")])
     faults = [
-        Fault(name, message, severity) for name, check in signed.items() for message, severity in judge(check)
+        RuleFinding(name, message, severity)
+        for name, check in signed.items()
+        for message, severity in assess_signature(check)
     ]
-    for name, read in ((SPDX, _spdx_digests), (CYCLONEDX, _cyclonedx_digests)):
-        faults += _bill_faults(view, manifest, name, read)
+    for name, read in ((SPDX_PATH, _spdx_digests), (CYCLONEDX_PATH, _cyclonedx_digests)):
+        faults += _check_bill_of_materials(view, manifest, name, read)
     known = set()
     for package in manifest.packages:
         if not isinstance(package.origin, MirrorOrigin):
-            faults += _statement_faults(view, manifest, package, package.origin)
+            faults += _check_statement(view, manifest, package, package.origin)
             known.add(_statement_name(package))
     faults += [
-        Fault(name, "it speaks of no package of the release")
+        RuleFinding(name, "it speaks of no package of the release")
         for name in here
-        if name.startswith(f"{STATEMENTS}/") and name.removesuffix(".asc") not in known
+        if name.startswith(f"{STATEMENTS_FOLDER}/") and name.removesuffix(".asc") not in known
     ]
     faults += [
-        Fault(name, "its SHA-256 is not its name")
+        RuleFinding(name, "its SHA-256 is not its name")
         for name in here
-        if name.startswith(f"{BUILDROOTS}/")
-        and view.digests.get(name) != name[len(BUILDROOTS) + 1 : -len(".txt")]
+        if name.startswith(f"{BUILDROOTS_FOLDER}/")
+        and view.digests.get(name) != name[len(BUILDROOTS_FOLDER) + 1 : -len(".txt")]
     ]
-    return Outcome(len(here), faults)
+    return RuleResult(len(here), faults)
 
 
-def _bill_faults(
+def _check_bill_of_materials(
     view: ReleaseView, manifest: Manifest, name: str, read: Callable[[Any], set[str]]
-) -> Iterator[Fault]:
+) -> Iterator[RuleFinding]:
     """A bill of materials that leaves out a package, or has one that is not there."""
-    document = _load(view, name)
+    document = _load_document(view, name)
     if isinstance(document, str):
-        yield Fault(name, document)
+        yield RuleFinding(name, document)
         return
     try:
         listed = read(document)
     except (KeyError, TypeError, AttributeError) as error:
-        yield Fault(name, f"it has not the form of its standard: {error}")
+        yield RuleFinding(name, f"it has not the form of its standard: {error}")
         return
     shipped = {one.sha256: f"{one.repository}/{one.file}" for one in manifest.packages}
     for digest in sorted(shipped.keys() - listed):
-        yield Fault(name, f"it leaves out {shipped[digest]}")
+        yield RuleFinding(name, f"it leaves out {shipped[digest]}")
     for digest in sorted(listed - shipped.keys()):
-        yield Fault(name, f"it lists a package of SHA-256 {digest}, which is not in the release")
+        yield RuleFinding(name, f"it lists a package of SHA-256 {digest}, which is not in the release")
 
 
 def _spdx_digests(document: Any) -> set[str]:
@@ -90,21 +93,21 @@ def _cyclonedx_digests(document: Any) -> set[str]:
     return {check["content"] for check in sums if check["alg"] == "SHA-256"}
 
 
-def _statement_faults(
+def _check_statement(
     view: ReleaseView, manifest: Manifest, package: ReleasedPackage, origin: ComponentOrigin | SpecOrigin
-) -> Iterator[Fault]:
+) -> Iterator[RuleFinding]:
     """A statement that is not one, or speaks of other bytes or commits than the release has."""
     name = _statement_name(package)
-    document = _load(view, name)
-    faults = [document] if isinstance(document, str) else statement_faults(document)
+    document = _load_document(view, name)
+    faults = [document] if isinstance(document, str) else validate_statement(document)
     for fault in faults:
-        yield Fault(name, fault)
+        yield RuleFinding(name, fault)
     if faults:
         return
     subject = f"{package.repository}/{package.file}"
     named = {one.get("name"): one["digest"].get("sha256") for one in document["subject"]}
     if named != {subject: package.sha256}:
-        yield Fault(name, f"it speaks of other bytes than those of {subject}")
+        yield RuleFinding(name, f"it speaks of other bytes than those of {subject}")
     definition = document["predicate"]["buildDefinition"]
     commits = {
         (one.get("name"), one.get("digest", {}).get("gitCommit"))
@@ -114,16 +117,16 @@ def _statement_faults(
     if definition["buildType"] == RELEASE_BUILD_TYPE:
         wanted.add(("superproject", manifest.superproject.commit))
     for place, commit in sorted(wanted - commits):
-        yield Fault(name, f"it does not name the commit of the manifest for {place}: {commit}")
+        yield RuleFinding(name, f"it does not name the commit of the manifest for {place}: {commit}")
     if definition.get("internalParameters", {}).get("buildKey") != origin.build_key:
-        yield Fault(name, "it tells of another build than the manifest")
+        yield RuleFinding(name, "it tells of another build than the manifest")
 
 
 def _statement_name(package: ReleasedPackage) -> str:
-    return f"{STATEMENTS}/{package.repository}/{package.file}.json"
+    return f"{STATEMENTS_FOLDER}/{package.repository}/{package.file}.json"
 
 
-def _load(view: ReleaseView, name: str) -> Any:
+def _load_document(view: ReleaseView, name: str) -> Any:
     """The parsed document, or why it cannot be read as text."""
     try:
         return json.loads((view.directory / name).read_text(encoding="utf-8"))

@@ -7,20 +7,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from altai_build.model.audit import Severity
+from altai_build.model.findings import Severity
 from altai_build.model.nevra import Nevra
-from altai_build.model.upgrade import AllowedDowngrade, Package, Problem, Profile, Side
-from altai_build.tools.rpmfile import compare_evr
-from altai_build.tools.upgrades import Upgrades
+from altai_build.model.upgrade import AllowedDowngrade, Package, Profile, Side, UpgradeFinding
+from altai_build.tools.rpm.header import compare_evr
+from altai_build.tools.solver.upgrades import UpgradeSolver
 
-CLIENT = (Side.NEW, Side.BASE)  # the repositories of a client that is upgraded
+CLIENT_SIDES = (Side.NEW, Side.BASE)  # the repositories of a client that is upgraded
 
 # Rules that say a package is not at the new release's version; distro-sync must leave none of them.
-MISSES = ("downgrade", "left-behind", "lost", "obsoleted")
+NOT_UPDATED_RULES = ("downgrade", "left-behind", "lost", "obsoleted")
 
 
 @dataclass(frozen=True)
-class Wishes:
+class UpgradePolicy:
     """What repos.yaml says of upgrades."""
 
     profiles: tuple[Profile, ...] = ()
@@ -31,47 +31,49 @@ class Wishes:
         return next((one.reason for one in self.allowed if one.package == name), None)
 
 
-class Ends:
+class UpgradeEvaluator:
     """The comparison of machines before and after an upgrade between two releases of a pool."""
 
-    def __init__(self, old: str, new: str, pool: Upgrades, wishes: Wishes, ours: frozenset[str]) -> None:
+    def __init__(
+        self, old: str, new: str, pool: UpgradeSolver, policy: UpgradePolicy, ours: frozenset[str]
+    ) -> None:
         """`ours` are the names that the new release builds itself: losing those to the system is an error."""
         self.old, self.new = old, new
-        self.pool, self.wishes, self.ours = pool, wishes, ours
-        self.before = by_name(pool.packages(Side.OLD))
-        self.after = by_name(pool.packages(Side.NEW))
+        self.pool, self.policy, self.ours = pool, policy, ours
+        self.before = group_by_name(pool.packages(Side.OLD))
+        self.after = group_by_name(pool.packages(Side.NEW))
         self.where = ""  # the scenario under way, as problems name it
 
     @functools.cached_property
     def base(self) -> dict[str, list[Package]]:
         """The system's packages by name: thousands, and seldom asked for."""
-        return by_name(self.pool.packages(Side.BASE))
+        return group_by_name(self.pool.packages(Side.BASE))
 
     # ---- ends --------------------------------------------------------------------------------------------------
 
-    def compare(self, machine: frozenset[int], end: frozenset[int]) -> Iterator[Problem]:
+    def compare_machines(self, machine: frozenset[int], end: frozenset[int]) -> Iterator[UpgradeFinding]:
         """Where the packages of the earlier release did not become those of the new one."""
-        left = by_name(self.pool.package(one) for one in end)
+        left = group_by_name(self.pool.package(one) for one in end)
         came = [self.pool.package(one) for one in sorted(end - machine)]
         for number in sorted(machine):
             package = self.pool.package(number)
             if package.side is Side.OLD:
-                yield from self._compare_one(package, left.get(package.name, []), came, machine)
+                yield from self._compare_package(package, left.get(package.name, []), came, machine)
 
-    def _compare_one(
+    def _compare_package(
         self, package: Package, left: list[Package], came: list[Package], machine: frozenset[int]
-    ) -> Iterator[Problem]:
+    ) -> Iterator[UpgradeFinding]:
         targets = self.after.get(package.name, [])
         if not left:
-            yield from self._gone(package, bool(targets), came)
+            yield from self._check_removed(package, bool(targets), came)
         elif not targets:
-            yield from self._dropped(package, left)
+            yield from self._check_orphaned(package, left)
         else:
             same_arch = [one for one in left if one.nevra.arch == package.nevra.arch]
             for one in same_arch or left:
-                yield from self._arrived(package, one, targets, machine)
+                yield from self._check_updated(package, one, targets, machine)
 
-    def _gone(self, package: Package, wanted: bool, came: list[Package]) -> Iterator[Problem]:
+    def _check_removed(self, package: Package, wanted: bool, came: list[Package]) -> Iterator[UpgradeFinding]:
         """A package that is no longer there: fine if the new release has another one take its place."""
         heirs = [one for one in came if self.pool.obsoleted_by(one.id, {package.name: [package]})]
         ours = [one for one in heirs if one.side is Side.NEW]
@@ -81,19 +83,19 @@ class Ends:
             message = (
                 f"{ours[0].nevra} of {self.new} obsoletes it, although {self.new} has {package.name} itself"
             )
-            cure = f"narrow the Obsoletes of {ours[0].name}, or leave {package.name} out of the release"
-            yield self.problem("obsoleted", Severity.ERROR, package.name, message, cure)
+            fix = f"narrow the Obsoletes of {ours[0].name}, or leave {package.name} out of the release"
+            yield self.problem("obsoleted", Severity.ERROR, package.name, message, fix)
         elif heirs:
             message = f"{heirs[0].nevra} of {heirs[0].repository} obsoletes it"
             severity = Severity.ERROR if wanted and package.name in self.ours else Severity.WARNING
-            cure = f"raise the epoch of {package.name} above what {heirs[0].name} obsoletes, or rename it"
-            yield self.problem("replaced", severity, package.name, message, cure)
+            fix = f"raise the epoch of {package.name} above what {heirs[0].name} obsoletes, or rename it"
+            yield self.problem("replaced", severity, package.name, message, fix)
         else:
             message = f"{package.nevra} is removed, and nothing takes its place"
-            cure = "see what the new packages conflict with, and let them obsolete it instead"
-            yield self.problem("lost", Severity.ERROR, package.name, message, cure)
+            fix = "see what the new packages conflict with, and let them obsolete it instead"
+            yield self.problem("lost", Severity.ERROR, package.name, message, fix)
 
-    def _dropped(self, package: Package, left: list[Package]) -> Iterator[Problem]:
+    def _check_orphaned(self, package: Package, left: list[Package]) -> Iterator[UpgradeFinding]:
         """A package that the new release has no longer; the system may have it."""
         if any(one.nevra == package.nevra for one in left) and not self._is_in_base(package):
             yield self.problem(
@@ -108,19 +110,21 @@ class Ends:
         offered = self.base.get(package.name, [])
         return any(compare_evr(one.nevra.evr, package.nevra.evr) >= 0 for one in offered)
 
-    def _arrived(
+    def _check_updated(
         self, package: Package, left: Package, targets: list[Package], machine: frozenset[int]
-    ) -> Iterator[Problem]:
+    ) -> Iterator[UpgradeFinding]:
         """A package that the new release has too: it must be there in the new release's version."""
         if any(one.nevra == left.nevra for one in targets):
-            yield from self._changed(package, next(one for one in targets if one.nevra == left.nevra))
+            yield from self._check_vendor_and_arch(
+                package, next(one for one in targets if one.nevra == left.nevra)
+            )
             return
-        target = nearest(package, targets)
+        target = find_upgrade_target(package, targets)
         order = compare_evr(left.nevra.evr, target.nevra.evr)
         if left.side is Side.BASE:
-            yield self._from_base(left, target)
+            yield self._report_base_replacement(left, target)
         elif order > 0:
-            yield self.downgrade(left, target)
+            yield self.report_downgrade(left, target)
         elif order == 0:
             yield self.problem(
                 "arch-change",
@@ -130,8 +134,10 @@ class Ends:
                 "raise the release of the package, so that it is an update",
             )
         else:
-            why = self.pool.obstacles(machine, target.id, CLIENT)
-            reason = brief(why) if why else f"{target.nevra.arch} does not replace {left.nevra.arch}"
+            why = self.pool.explain_not_installable(machine, target.id, CLIENT_SIDES)
+            reason = (
+                summarize_problems(why) if why else f"{target.nevra.arch} does not replace {left.nevra.arch}"
+            )
             yield self.problem(
                 "left-behind",
                 Severity.ERROR,
@@ -140,21 +146,21 @@ class Ends:
                 "mend the dependency it names; where an old package is in the way, obsolete it",
             )
 
-    def _from_base(self, left: Package, target: Package) -> Problem:
+    def _report_base_replacement(self, left: Package, target: Package) -> UpgradeFinding:
         ours = left.name in self.ours
         return self.problem(
             "replaced",
             Severity.ERROR if ours else Severity.WARNING,
             left.name,
             f"{left.repository} offers {left.nevra}, which update prefers to {target.nevra}",
-            f"{epoch_cure([left.nevra], target.nevra)}, or leave {left.name} to the system"
+            f"{suggest_epoch([left.nevra], target.nevra)}, or leave {left.name} to the system"
             if ours
             else "lock the newer version (`altai-build deps lock --update`)",
         )
 
-    def downgrade(self, left: Package, target: Package) -> Problem:
+    def report_downgrade(self, left: Package, target: Package) -> UpgradeFinding:
         """A package that is newer than the new release's: a note where repos.yaml allows it."""
-        reason = self.wishes.reason(left.name)
+        reason = self.policy.reason(left.name)
         message = f"{left.nevra} stays, {self.new} has the older {target.nevra.evr}"
         if reason is not None:
             return self.problem(
@@ -170,10 +176,10 @@ class Ends:
             Severity.ERROR,
             left.name,
             message,
-            f"{epoch_cure(earlier, target.nevra)}, release a higher version, or declare it in allow_downgrades",
+            f"{suggest_epoch(earlier, target.nevra)}, release a higher version, or declare it in allow_downgrades",
         )
 
-    def _changed(self, package: Package, target: Package) -> Iterator[Problem]:
+    def _check_vendor_and_arch(self, package: Package, target: Package) -> Iterator[UpgradeFinding]:
         """What else is different of a package that arrived."""
         if package.vendor != target.vendor:
             yield self.problem(
@@ -193,20 +199,20 @@ class Ends:
                 "nothing has to be done: update takes it",
             )
 
-    def problem(self, rule: str, severity: Severity, subject: str, message: str, cure: str) -> Problem:
+    def problem(self, rule: str, severity: Severity, subject: str, message: str, fix: str) -> UpgradeFinding:
         """A problem of upgrades from the earlier release, in the scenario under way."""
-        return Problem(
+        return UpgradeFinding(
             rule=rule,
             severity=severity,
             release=self.old,
             subject=subject,
             message=message,
-            cure=cure,
+            fix=fix,
             scenarios=(self.where,) if self.where else (),
         )
 
 
-def by_name(packages: Iterable[Package]) -> dict[str, list[Package]]:
+def group_by_name(packages: Iterable[Package]) -> dict[str, list[Package]]:
     """Packages by their names."""
     found: dict[str, list[Package]] = defaultdict(list)
     for one in packages:
@@ -214,21 +220,21 @@ def by_name(packages: Iterable[Package]) -> dict[str, list[Package]]:
     return dict(found)
 
 
-def by_kind(packages: Iterable[Package]) -> list[Package]:
+def select_newest_per_arch(packages: Iterable[Package]) -> list[Package]:
     """One package for each name and architecture, the newest: of two versions nobody installs the older."""
     found: dict[tuple[str, str], list[Package]] = defaultdict(list)
     for one in packages:
         found[one.name, one.nevra.arch].append(one)
-    return [newest(group) for _, group in sorted(found.items())]
+    return [find_newest(group) for _, group in sorted(found.items())]
 
 
-def best(packages: list[Package]) -> list[int]:
+def get_newest_ids(packages: list[Package]) -> list[int]:
     """The newest of a name, for whichever architecture."""
-    evr = newest(packages).nevra.evr
+    evr = find_newest(packages).nevra.evr
     return [one.id for one in packages if one.nevra.evr == evr]
 
 
-def newest(packages: Sequence[Package]) -> Package:
+def find_newest(packages: Sequence[Package]) -> Package:
     """The package of the highest epoch, version and release."""
     return max(packages, key=functools.cmp_to_key(_compare))
 
@@ -237,13 +243,13 @@ def _compare(one: Package, two: Package) -> int:
     return compare_evr(one.nevra.evr, two.nevra.evr)
 
 
-def nearest(package: Package, targets: Sequence[Package]) -> Package:
+def find_upgrade_target(package: Package, targets: Sequence[Package]) -> Package:
     """What a package should become: the newest for its own architecture, else the newest."""
     same = [one for one in targets if one.nevra.arch == package.nevra.arch]
-    return newest(same or targets)
+    return find_newest(same or targets)
 
 
-def epoch_cure(earlier: Sequence[Nevra], target: Nevra) -> str:
+def suggest_epoch(earlier: Sequence[Nevra], target: Nevra) -> str:
     """`Epoch: N` with the lowest N that makes the target newer than all of these."""
     epoch = max(one.epoch for one in earlier)
     raised = f"{epoch}:{target.version}-{target.release}"
@@ -252,7 +258,7 @@ def epoch_cure(earlier: Sequence[Nevra], target: Nevra) -> str:
     return f"write `Epoch: {epoch}` in the spec of {target.name}"
 
 
-def brief(problems: Sequence[str]) -> str:
+def summarize_problems(problems: Sequence[str]) -> str:
     """The first few of the solver's sentences: they tell one story, and its end is far away."""
     shown = "; ".join(problems[:3])
     return f"{shown}; and {len(problems) - 3} more" if len(problems) > 3 else shown

@@ -8,68 +8,31 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
-from enum import Enum
 from functools import cached_property
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.audit import Severity, SignatureCheck, Waiver
+from altai_build.model.findings import Severity, SignatureCheck, Waiver
 from altai_build.model.package import RpmHeader
 from altai_build.model.release import (
-    CHECKSUMS,
-    KEY_PREFIX,
-    MANIFEST,
+    CHECKSUMS_NAME,
+    KEY_FILE_PREFIX,
+    MANIFEST_NAME,
     Compat,
     Manifest,
     ReleasedRepository,
     manifest_from_json,
 )
 from altai_build.tools.files import sha256_file
-from altai_build.tools.gpgv import verify_detached
-from altai_build.tools.metadata import RepositoryMetadata
-from altai_build.tools.repodata import Repodata, package_names, read_repodata
-from altai_build.tools.rpmfile import read_header
-from altai_build.tools.rpmkeys import verify_signatures
+from altai_build.tools.openpgp.verify import verify_detached
+from altai_build.tools.repo.metadata import RepositoryMetadata
+from altai_build.tools.repo.repodata import Repodata, list_package_files, read_repodata
+from altai_build.tools.rpm.header import read_header
+from altai_build.tools.rpm.signatures import verify_signatures
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What a rule found, before it is given the rule's name."""
-
-    subject: str
-    message: str
-    severity: Severity = Severity.ERROR
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How many things a rule looked at, and what was wrong with them."""
-
-    examined: int
-    faults: Sequence[Fault]
-
-
-class About(Enum):
-    """What a rule speaks of: the seal comes last, over a page that shows what was found of everything else."""
-
-    CONTENT = "content"
-    SEAL = "seal"
-    BOTH = "both"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One thing that must hold of a release: why, and what to do when it does not."""
-
-    id: str
-    reason: str
-    cure: str
-    check: Callable[[ReleaseView], Outcome]
-    about: About = About.CONTENT
-
-
-@dataclass(frozen=True)
-class Surroundings:
+class VerifyContext:
     """What is known beside the release; the defaults are what somebody knows who has nothing but its folder."""
 
     compat: Compat = Compat.MODERN  # what the clients can read
@@ -97,25 +60,25 @@ class ReleaseView:
         self,
         directory: Path,
         trusted: Sequence[tuple[str, Path]],
-        around: Surroundings = Surroundings(),
+        context: VerifyContext = VerifyContext(),
         *,
-        sealed: bool = True,
+        is_signed: bool = True,
     ) -> None:
         self.directory = directory
         self.trusted = tuple(trusted)
-        self.around = around
-        self.sealed = sealed
-        self._noted = {} if sealed else self.marks  # before anything is read
+        self.context = context
+        self.is_signed = is_signed
+        self._noted = {} if is_signed else self.file_stats  # before anything is read
         self._checks: dict[str, SignatureCheck | str] = {}
 
-    def sealed_now(self) -> ReleaseView | None:
+    def get_signed_view(self) -> ReleaseView | None:
         """The release after its page and seal came; None where anything else did, or a file is not what it was.
 
         What was read here is not read again, for the files that it was read from are the same ones.
         """
-        later = ReleaseView(self.directory, self.trusted, self.around)
-        came = set(later.files) - set(self.files) - {CHECKSUMS, f"{CHECKSUMS}.asc"}
-        if any(later.marks.get(name) != mark for name, mark in self._noted.items()):
+        later = ReleaseView(self.directory, self.trusted, self.context)
+        came = set(later.files) - set(self.files) - {CHECKSUMS_NAME, f"{CHECKSUMS_NAME}.asc"}
+        if any(later.file_stats.get(name) != mark for name, mark in self._noted.items()):
             return None
         if not all(name.startswith("report/") for name in came):
             return None
@@ -123,7 +86,10 @@ class ReleaseView:
         for name in ("manifest_or_fault", "repodata", "signature_checks", "headers", "binary_headers"):
             if name in self.__dict__:
                 later.__dict__[name] = self.__dict__[name]
-        later.__dict__["digests"] = {**self.digests, **later._hash(later.marks.keys() - self._noted.keys())}
+        later.__dict__["digests"] = {
+            **self.digests,
+            **later._hash(later.file_stats.keys() - self._noted.keys()),
+        }
         return later
 
     @cached_property
@@ -138,7 +104,7 @@ class ReleaseView:
         )
 
     @cached_property
-    def marks(self) -> dict[str, tuple[int, ...]]:
+    def file_stats(self) -> dict[str, tuple[int, ...]]:
         """What changes of a regular file whenever it is written to: inode, size and times."""
         states = {name: (self.directory / name).lstat() for name in self.files}
         return {
@@ -150,14 +116,14 @@ class ReleaseView:
     @cached_property
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every regular file."""
-        return self._hash(self.marks)
+        return self._hash(self.file_stats)
 
     def _hash(self, names: Iterable[str]) -> dict[str, str]:
         listed = list(names)
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             return dict(zip(listed, pool.map(lambda name: sha256_file(self.directory / name), listed)))
 
-    def detached(self, names: Sequence[str]) -> dict[str, SignatureCheck | str]:
+    def check_detached_signatures(self, names: Sequence[str]) -> dict[str, SignatureCheck | str]:
         """The signature beside each file, judged by the release's own key, or why it cannot be."""
 
         def check(name: str) -> None:
@@ -176,7 +142,7 @@ class ReleaseView:
     def manifest_or_fault(self) -> Manifest | str:
         """release.json, or why it cannot be read."""
         try:
-            return manifest_from_json((self.directory / MANIFEST).read_text(encoding="utf-8"))
+            return manifest_from_json((self.directory / MANIFEST_NAME).read_text(encoding="utf-8"))
         except InputError as error:
             return error.why
         except (OSError, UnicodeDecodeError) as error:
@@ -215,7 +181,7 @@ class ReleaseView:
         def check(repository: ReleasedRepository) -> tuple[SignatureCheck, ...] | str:
             folder = self.directory / repository.name
             try:
-                paths = [folder / name for name in package_names(folder)]
+                paths = [folder / name for name in list_package_files(folder)]
                 return verify_signatures(paths, [self.key_file(name) for name in repository.keys])
             except (InputError, OSError) as error:
                 return getattr(error, "why", "") or str(error)
@@ -246,10 +212,10 @@ class ReleaseView:
 
     def key_file(self, name: str) -> Path:
         """Where the release keeps a public key."""
-        return self.directory / f"{KEY_PREFIX}{name}"
+        return self.directory / f"{KEY_FILE_PREFIX}{name}"
 
 
-def judge(check: SignatureCheck | str) -> list[tuple[str, Severity]]:
+def assess_signature(check: SignatureCheck | str) -> list[tuple[str, Severity]]:
     """What a check says against a signature: an error where it is not good, or could not be made, else what others
     will refuse."""
     if isinstance(check, str):

@@ -13,34 +13,45 @@ from altai_build import __version__
 from altai_build.config import Target
 from altai_build.errors import InputError
 from altai_build.ledger import Artefact, Ledger, Record
-from altai_build.model.inputs import BUILDROOT, SOURCE, key_of, told_differences, told_reuse
+from altai_build.model.build import BuildOutcome, BuildRequest, ComponentStatus, FailureKind
+from altai_build.model.fingerprint import RebuildPolicy, compute_fingerprint, is_local_package
+from altai_build.model.inputs import (
+    BUILDROOT_PREFIX,
+    SOURCE_PACKAGE,
+    compute_build_key,
+    describe_differences,
+    describe_reuse,
+)
 from altai_build.model.limits import Limits
-from altai_build.model.matter import Dependants, is_local, matter_of
-from altai_build.model.package import RpmHeader
-from altai_build.model.plan import BuildOutcome, BuildRequest, Failure, Status
-from altai_build.tools.buildroot import Buildroot, LocalRpm, Resolver, Roots
-from altai_build.tools.chroot import ChrootBuilder
-from altai_build.tools.depsolver import Unsatisfiable
+from altai_build.model.package import LocalRpm, RpmHeader
+from altai_build.tools.chroot.builder import ChrootBuilder
+from altai_build.tools.chroot.resolver import Buildroot, BuildrootResolver
+from altai_build.tools.chroot.roots import RootCache
 from altai_build.tools.files import make_directory, remove_tree, scratch_directory, sha256_file, sync_tree
-from altai_build.tools.mock import MockBuilder
-from altai_build.tools.mockconfig import MockConfig
-from altai_build.tools.rpmfile import read_header, read_made
+from altai_build.tools.mock.builder import MockBuilder
+from altai_build.tools.mock.config import MockConfig
+from altai_build.tools.rpm.header import read_built_headers, read_header
+from altai_build.tools.solver.pool import Unsatisfiable
 from altai_build.workspace import Workspace
 
-DYNAMIC = "rpmlib(DynamicBuildRequires)"  # required by source packages whose spec has %generate_buildrequires
-UNFORESEEN = "unforeseen packages"  # an input of builds whose root had other packages than were chosen
-ROUNDS = 10  # of that, each in a root that has what the one before asked for; mock's own limit
+DYNAMIC_BUILDREQUIRES = (
+    "rpmlib(DynamicBuildRequires)"  # required by source packages whose spec has %generate_buildrequires
+)
+UNEXPECTED_PACKAGES = (
+    "unforeseen packages"  # an input of builds whose root had other packages than were chosen
+)
+MAX_DYNAMIC_ROUNDS = 10  # of that, each in a root that has what the one before asked for; mock's own limit
 
 
 @dataclass(frozen=True)
-class Workshop:
+class BuildEnvironment:
     """What a target is built with: its mock configuration, the resolver over its repositories, a builder."""
 
     target: Target
     config: MockConfig
-    resolver: Resolver
+    resolver: BuildrootResolver
     builder: ChrootBuilder | MockBuilder
-    dependants: Dependants = Dependants.REBUILD
+    dependants: RebuildPolicy = RebuildPolicy.REBUILD
 
     @classmethod
     def open(
@@ -49,11 +60,11 @@ class Workshop:
         config: MockConfig,
         builder: str,
         workspace: Workspace,
-        dependants: Dependants,
+        dependants: RebuildPolicy,
         limits: Limits | None = None,
-    ) -> Workshop:
+    ) -> BuildEnvironment:
         """A workshop with the builder `mock` or `chroot`. Raises ToolMissing when it cannot run here."""
-        resolver = Resolver(config, cache=workspace.cache)
+        resolver = BuildrootResolver(config, cache=workspace.cache)
         limits = limits or Limits()
         if builder == "mock":
             mock = MockBuilder(
@@ -63,7 +74,7 @@ class Workshop:
             return cls(target, config, resolver, mock, dependants)
         chroot = ChrootBuilder(
             config=config,
-            roots=Roots(workspace.roots, workspace.cache / "packages", limits),
+            roots=RootCache(workspace.roots, workspace.cache / "packages", limits),
             scratch=workspace.scratch,
             macros=target.build_macros,
             limits=limits,
@@ -87,7 +98,7 @@ class Workshop:
 
 
 @dataclass(frozen=True)
-class Job:
+class BuildJob:
     """One component's build: its source package and the packages of this run that it may see."""
 
     component: str
@@ -102,30 +113,30 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Built:
+class BuildResult:
     """What became of a job."""
 
-    status: Status
+    status: ComponentStatus
     reason: str
     rpms: tuple[LocalRpm, ...] = ()
     key: str = ""
     buildroot: tuple[str, ...] = ()
     log: Path | None = None
     seconds: float = 0.0
-    failure: Failure | None = None
+    failure: FailureKind | None = None
     srpm: Path | None = None  # the source package it was made from
 
 
-class Ungenerated(Unsatisfiable):
+class UnknownDynamicRequires(Unsatisfiable):
     """What a spec's %generate_buildrequires asks for is not known; `failed` tells of a run that did not find it out."""
 
-    def __init__(self, problem: str, failed: Built | None = None) -> None:
+    def __init__(self, problem: str, failed: BuildResult | None = None) -> None:
         super().__init__([problem])
         self.failed = failed
 
 
 @dataclass(frozen=True)
-class Examined:
+class BuildLookup:
     """What a job's packages would be made from, and what an earlier build made from the same."""
 
     buildroot: Buildroot
@@ -135,83 +146,92 @@ class Examined:
     rpms: tuple[LocalRpm, ...]  # what that build made; empty when there is none, or its packages are gone
 
 
-def examine(
-    job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger, *, generate: bool = False
-) -> Examined:
+def look_up_build(
+    job: BuildJob,
+    environment: BuildEnvironment,
+    workspace: Workspace,
+    ledger: Ledger,
+    *,
+    generate: bool = False,
+) -> BuildLookup:
     """Resolve a job's buildroot and look for a build of the same inputs.
 
     Nothing is made, but with `generate` the list of what the spec's %generate_buildrequires asks for, where that is not
     known. Raises Unsatisfiable.
     """
-    buildroot = _resolve(job, workshop, workspace, ledger, generate)
-    inputs = _inputs(job, workshop, buildroot)
-    key = key_of(inputs, Dependants.REBUILD)
+    buildroot = _resolve_buildroot(job, environment, workspace, ledger, generate)
+    inputs = _inputs(job, environment, buildroot)
+    key = compute_build_key(inputs, RebuildPolicy.REBUILD)
     candidates = [ledger.find("build", key)]
-    if workshop.dependants is not Dependants.REBUILD:
-        wanted = key_of(inputs, workshop.dependants)
+    if environment.dependants is not RebuildPolicy.REBUILD:
+        wanted = compute_build_key(inputs, environment.dependants)
         past = ledger.history("build", job.component)
-        candidates += [one for one in past if key_of(one.inputs, workshop.dependants) == wanted]
+        candidates += [one for one in past if compute_build_key(one.inputs, environment.dependants) == wanted]
     for record in candidates:
-        rpms = kept_packages(record, workspace) if record is not None else ()
+        rpms = read_cached_packages(record, workspace) if record is not None else ()
         if rpms:
-            return Examined(buildroot=buildroot, inputs=inputs, key=key, earlier=record, rpms=rpms)
-    return Examined(buildroot=buildroot, inputs=inputs, key=key, earlier=None, rpms=())
+            return BuildLookup(buildroot=buildroot, inputs=inputs, key=key, earlier=record, rpms=rpms)
+    return BuildLookup(buildroot=buildroot, inputs=inputs, key=key, earlier=None, rpms=())
 
 
-def _is_dynamic(job: Job) -> bool:
-    return any(one.name == DYNAMIC for one in job.header.requires)
+def _has_dynamic_requires(job: BuildJob) -> bool:
+    return any(one.name == DYNAMIC_BUILDREQUIRES for one in job.header.requires)
 
 
 def _requirements(header: RpmHeader) -> list[str]:
     return [str(one) for one in header.requires if not one.name.startswith("rpmlib(")]
 
 
-def _resolve(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger, generate: bool) -> Buildroot:
+def _resolve_buildroot(
+    job: BuildJob, environment: BuildEnvironment, workspace: Workspace, ledger: Ledger, generate: bool
+) -> Buildroot:
     """The buildroot of a job; with what its spec generates in there, until that asks for nothing more.
 
-    mock does that by itself: see `unforeseen`.
+    mock does that by itself: see `describe_unexpected_packages`.
     """
     static = [*_requirements(job.header), *(f"!{one}" for one in job.header.conflicts)]  # BuildConflicts
-    buildroot = workshop.resolver.resolve(static, job.local)
-    if not _is_dynamic(job) or isinstance(workshop.builder, MockBuilder):
+    buildroot = environment.resolver.resolve(static, job.local)
+    if not _has_dynamic_requires(job) or isinstance(environment.builder, MockBuilder):
         return buildroot
-    for _ in range(ROUNDS):
-        asked = _generated(job, workshop, workspace, ledger, buildroot, generate)
-        fuller = workshop.resolver.resolve([*static, *asked], job.local)
+    for _ in range(MAX_DYNAMIC_ROUNDS):
+        asked = _dynamic_requires(job, environment, workspace, ledger, buildroot, generate)
+        fuller = environment.resolver.resolve([*static, *asked], job.local)
         if fuller.lines == buildroot.lines:
             return buildroot
         buildroot = fuller
-    raise Ungenerated(
-        f"its %generate_buildrequires asks for other packages each time, {ROUNDS} times in a row"
+    raise UnknownDynamicRequires(
+        f"its %generate_buildrequires asks for other packages each time, {MAX_DYNAMIC_ROUNDS} times in a row"
     )
 
 
-def _generated(
-    job: Job,
-    workshop: Workshop,
+def _dynamic_requires(
+    job: BuildJob,
+    environment: BuildEnvironment,
     workspace: Workspace,
     ledger: Ledger,
     buildroot: Buildroot,
     generate: bool,
 ) -> list[str]:
     """What %generate_buildrequires asks for in a buildroot, kept as builds are."""
-    inputs = (*_inputs(job, workshop, buildroot), ("step", "%generate_buildrequires"))
-    key = key_of(inputs, Dependants.REBUILD)
+    inputs = (*_inputs(job, environment, buildroot), ("step", "%generate_buildrequires"))
+    key = compute_build_key(inputs, RebuildPolicy.REBUILD)
     record = ledger.find("requires", key)
-    kept = kept_packages(record, workspace) if record is not None else ()
+    kept = read_cached_packages(record, workspace) if record is not None else ()
     if record is not None and kept:
         os.utime(workspace.builds / key)
     elif not generate:
-        raise Ungenerated("what its %generate_buildrequires asks for is known when that has run")
+        raise UnknownDynamicRequires("what its %generate_buildrequires asks for is known when that has run")
     else:
-        made = _make("requires", job, workshop, workspace, ledger, Examined(buildroot, inputs, key, None, ()))
-        if made.status is Status.FAILED:
-            raise Ungenerated(made.reason, made)
+        made = _run_builder(
+            "requires", job, environment, workspace, ledger, BuildLookup(buildroot, inputs, key, None, ())
+        )
+        if made.status is ComponentStatus.FAILED:
+            raise UnknownDynamicRequires(made.reason, made)
         kept = made.rpms
     return _requirements(kept[0].header)
 
 
-def build(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) -> Built:
+def build(job: BuildJob, environment: BuildEnvironment, workspace: Workspace, ledger: Ledger) -> BuildResult:
     """Make the packages of a job, or take those that the same inputs made before.
 
     A failed build keeps its logs in the workspace's logs/ and is an answer; errors of the machine or configuration
@@ -219,38 +239,40 @@ def build(job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger) ->
     """
     started = time.monotonic()
     try:
-        examined = examine(job, workshop, workspace, ledger, generate=True)
+        examined = look_up_build(job, environment, workspace, ledger, generate=True)
     except Unsatisfiable as error:
-        if isinstance(error, Ungenerated) and error.failed is not None:
+        if isinstance(error, UnknownDynamicRequires) and error.failed is not None:
             return error.failed
-        return Built(
-            status=Status.FAILED,
+        return BuildResult(
+            status=ComponentStatus.FAILED,
             reason="; ".join(error.problems),
-            failure=Failure.DEPENDENCIES,
+            failure=FailureKind.DEPENDENCIES,
             seconds=time.monotonic() - started,
         )
     record = examined.earlier
     if record is not None:
         os.utime(workspace.builds / record.key)  # `clean` removes what is not used
-        return Built(
-            status=Status.REUSED,
-            reason=told_reuse(record.inputs, examined.inputs, workshop.dependants),
+        return BuildResult(
+            status=ComponentStatus.REUSED,
+            reason=describe_reuse(record.inputs, examined.inputs, environment.dependants),
             rpms=examined.rpms,
             key=record.key,
-            buildroot=_buildroot_of(record),
-            log=_log(workspace.builds / record.key),
+            buildroot=_read_buildroot_packages(record),
+            log=_find_log(workspace.builds / record.key),
             seconds=0.0,
         )
-    why = why_built(examined.inputs, last_build(ledger, job.component, job.before))
-    made = _make("build", job, workshop, workspace, ledger, examined)
+    why = describe_rebuild_reason(examined.inputs, last_build(ledger, job.component, job.before))
+    made = _run_builder("build", job, environment, workspace, ledger, examined)
     return (
         made
-        if made.status is Status.FAILED
+        if made.status is ComponentStatus.FAILED
         else replace(made, reason="; ".join(filter(None, (why, made.reason))))
     )
 
 
-def _inputs(job: Job, workshop: Workshop, buildroot: Buildroot) -> tuple[tuple[str, str], ...]:
+def _inputs(
+    job: BuildJob, environment: BuildEnvironment, buildroot: Buildroot
+) -> tuple[tuple[str, str], ...]:
     """All that determines the result, by name.
 
     A package of this superproject stands under its name with what of it can matter (`model.matter`), so that a rebuild
@@ -262,22 +284,25 @@ def _inputs(job: Job, workshop: Workshop, buildroot: Buildroot) -> tuple[tuple[s
         name, _, digest = one.line.partition(" ")
         if one.metadata is None:
             packages.append(
-                (f"{one.nevra.name}.{one.nevra.arch}", matter_of(headers[one.location]).entry(one.line))
+                (
+                    f"{one.nevra.name}.{one.nevra.arch}",
+                    compute_fingerprint(headers[one.location]).entry(one.line),
+                )
             )
         else:
             packages.append((name, digest))
     return (
         ("tool", __version__),
-        ("builder", f"{workshop.builder.name} {workshop.builder.version()}"),
-        ("target", workshop.config.digest),
-        ("macros", json.dumps(sorted(workshop.target.build_macros))),
+        ("builder", f"{environment.builder.name} {environment.builder.version()}"),
+        ("target", environment.config.digest),
+        ("macros", json.dumps(sorted(environment.target.build_macros))),
         *((f"bootstrap {name}", value) for name, value in job.macros),
-        (SOURCE, job.srpm_sha256),
-        *((f"{BUILDROOT}{name}", value) for name, value in sorted(packages)),
+        (SOURCE_PACKAGE, job.srpm_sha256),
+        *((f"{BUILDROOT_PREFIX}{name}", value) for name, value in sorted(packages)),
     )
 
 
-def kept_packages(record: Record, workspace: Workspace) -> tuple[LocalRpm, ...]:
+def read_cached_packages(record: Record, workspace: Workspace) -> tuple[LocalRpm, ...]:
     """The packages of a finished build, if each is still there with the bytes that were written down."""
     found = []
     for artefact in record.artefacts:
@@ -288,12 +313,12 @@ def kept_packages(record: Record, workspace: Workspace) -> tuple[LocalRpm, ...]:
     return tuple(found)
 
 
-def _buildroot_of(record: Record) -> tuple[str, ...]:
+def _read_buildroot_packages(record: Record) -> tuple[str, ...]:
     """The `NEVRA algorithm:digest` lines of the buildroot that a finished build had."""
     lines = []
     for name, value in record.inputs:
-        if name.startswith(BUILDROOT):
-            whole = value if is_local(value) else f"{name[len(BUILDROOT) :]} {value}"
+        if name.startswith(BUILDROOT_PREFIX):
+            whole = value if is_local_package(value) else f"{name[len(BUILDROOT_PREFIX) :]} {value}"
             lines.append(" ".join(whole.split(" ")[:2]))
     return tuple(sorted(lines))
 
@@ -303,16 +328,21 @@ def last_build(ledger: Ledger, component: str, key: str) -> Record | None:
     return (ledger.find("build", key) if key else None) or ledger.latest("build", component)
 
 
-def why_built(inputs: Sequence[tuple[str, str]], last: Record | None) -> str:
+def describe_rebuild_reason(inputs: Sequence[tuple[str, str]], last: Record | None) -> str:
     """In words, what is new since the component's last build."""
     if last is None:
         return "it was never built in this workspace"
-    return told_differences(last.inputs, inputs) or "its packages are no longer in the workspace"
+    return describe_differences(last.inputs, inputs) or "its packages are no longer in the workspace"
 
 
-def _make(
-    kind: str, job: Job, workshop: Workshop, workspace: Workspace, ledger: Ledger, examined: Examined
-) -> Built:
+def _run_builder(
+    kind: str,
+    job: BuildJob,
+    environment: BuildEnvironment,
+    workspace: Workspace,
+    ledger: Ledger,
+    examined: BuildLookup,
+) -> BuildResult:
     """Have the builder make packages, or (the kind `requires`) the list of what they need; keep and record them."""
     key, inputs, note = examined.key, examined.inputs, ""
     make_directory(workspace.builds)
@@ -329,20 +359,20 @@ def _make(
             macros=job.macros,
             generate=kind == "requires",
         )
-        outcome = workshop.make(request, examined.buildroot)
+        outcome = environment.make(request, examined.buildroot)
         headers: list[RpmHeader] = []
         if outcome.failure is None:
             try:
-                headers = read_made(outcome.rpms)
+                headers = read_built_headers(outcome.rpms)
             except InputError as error:
-                outcome = replace(outcome, failure=Failure.BUILD, reason=error.what)
+                outcome = replace(outcome, failure=FailureKind.BUILD, reason=error.what)
         if outcome.failure is not None:
-            return _keep_evidence(job, workspace, outcome, result, key)
-        strange = unforeseen(examined.buildroot, outcome.buildroot)
+            return _keep_failure_logs(job, workspace, outcome, result, key)
+        strange = describe_unexpected_packages(examined.buildroot, outcome.buildroot)
         if strange:
             # The packages stand under a key that nobody looks for: it is not the one they were to be made from.
-            inputs = (*inputs, (UNFORESEEN, strange))
-            key = key_of(inputs, Dependants.REBUILD)
+            inputs = (*inputs, (UNEXPECTED_PACKAGES, strange))
+            key = compute_build_key(inputs, RebuildPolicy.REBUILD)
             note = f"its root had other packages than were chosen ({strange}), so it is never reused"
         rpms = [
             LocalRpm(path=path, header=header, sha256=sha256_file(path))
@@ -367,18 +397,18 @@ def _make(
             nevra=str(job.header.nevra),
         )
     )
-    return Built(
-        status=Status.BUILT,
+    return BuildResult(
+        status=ComponentStatus.BUILT,
         reason=note,
         rpms=kept,
         key=key,
         buildroot=outcome.buildroot or examined.buildroot.lines,
-        log=_log(place),
+        log=_find_log(place),
         seconds=outcome.seconds,
     )
 
 
-def unforeseen(chosen: Buildroot, found: Sequence[str]) -> str:
+def describe_unexpected_packages(chosen: Buildroot, found: Sequence[str]) -> str:
     """How the packages that a builder tells of (`NEVRA …` each) differ from those that were chosen; "" if in nothing.
 
     mock has a package manager of its own, which may choose otherwise, and has %generate_buildrequires ask for more.
@@ -389,15 +419,17 @@ def unforeseen(chosen: Buildroot, found: Sequence[str]) -> str:
     )
 
 
-def _keep_evidence(job: Job, workspace: Workspace, outcome: BuildOutcome, result: Path, key: str) -> Built:
+def _keep_failure_logs(
+    job: BuildJob, workspace: Workspace, outcome: BuildOutcome, result: Path, key: str
+) -> BuildResult:
     """Move the logs of a failed build to where a person finds them."""
     place = workspace.log(job.component)
     remove_tree(place)
     make_directory(place.parent)
     os.rename(result, place)
     log = place / outcome.log.name if outcome.log is not None else None
-    return Built(
-        status=Status.FAILED,
+    return BuildResult(
+        status=ComponentStatus.FAILED,
         reason=outcome.reason,
         key=key,
         buildroot=outcome.buildroot,
@@ -407,6 +439,6 @@ def _keep_evidence(job: Job, workspace: Workspace, outcome: BuildOutcome, result
     )
 
 
-def _log(place: Path) -> Path | None:
+def _find_log(place: Path) -> Path | None:
     log = place / "build.log"
     return log if log.exists() else None

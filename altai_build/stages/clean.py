@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.ledger import Ledger
-from altai_build.model.inputs import SOURCE
+from altai_build.model.inputs import SOURCE_PACKAGE
 from altai_build.tools.files import remove_tree
-from altai_build.workspace import UNLOCKED, Workspace
+from altai_build.workspace import UNLOCKED_SCRATCH_SECONDS, Workspace
 
 # What stays whatever its age: the key ring, packages that upstream may have no more, the ledger, git's objects.
 LEFTOVER = "leftover"
 
 
 @dataclass(frozen=True)
-class Item:
+class WorkspaceItem:
     """Something that can be made or fetched again, and is removed as a whole."""
 
     kind: str
@@ -33,26 +33,30 @@ class Item:
 class Removal:
     """An item that goes, and why."""
 
-    item: Item
+    item: WorkspaceItem
     reason: str
 
 
 @dataclass(frozen=True)
-class Cleaning:
+class CleanupPlan:
     """What goes and what stays, decided before anything is removed."""
 
     removals: tuple[Removal, ...]
     kept: int  # bytes of what could be removed and is not
 
     @property
-    def freed(self) -> int:
+    def freed_bytes(self) -> int:
         """Bytes that the removals give back."""
         return sum(one.item.size for one in self.removals)
 
 
-def decide(
-    items: Sequence[Item], *, now: float, older_than: float | None = None, max_size: int | None = None
-) -> Cleaning:
+def plan_cleanup(
+    items: Sequence[WorkspaceItem],
+    *,
+    now: float,
+    older_than: float | None = None,
+    max_size: int | None = None,
+) -> CleanupPlan:
     """Choose: leftovers of killed runs, then what is unused for `older_than` seconds, then the least recently used
     until the rest has at most `max_size` bytes. What a release links to is never chosen.
     """
@@ -62,7 +66,7 @@ def decide(
         age = now - item.used
         if item.kind == LEFTOVER:
             # A verb that needs no lock may be at work in there.
-            if age > UNLOCKED:
+            if age > UNLOCKED_SCRATCH_SECONDS:
                 removals.append(Removal(item, "a run that ended early left it"))
         elif older_than is not None and age > older_than and not item.linked:
             removals.append(Removal(item, f"not used for {age / 86400:.1f} days"))
@@ -75,12 +79,12 @@ def decide(
                 break
             removals.append(Removal(item, "the least recently used of more than was allowed"))
             size -= item.size
-    return Cleaning(removals=tuple(removals), kept=size)
+    return CleanupPlan(removals=tuple(removals), kept=size)
 
 
-def remove(cleaning: Cleaning) -> None:
+def remove(cleanup_plan: CleanupPlan) -> None:
     """Remove what was decided on; hold the workspace's lock meanwhile."""
-    for removal in cleaning.removals:
+    for removal in cleanup_plan.removals:
         place = removal.item.path
         # Under another name first: half a root, or half a build, must not be taken for a whole one after a crash.
         gone = place.with_name(f".gone.{place.name}")
@@ -94,7 +98,7 @@ def remove(cleaning: Cleaning) -> None:
             place.with_name(f"{place.name}{suffix}").unlink(missing_ok=True)
 
 
-def forget(workspace: Workspace, ledger: Ledger) -> None:
+def prune_ledger(workspace: Workspace, ledger: Ledger) -> None:
     """Drop the records of what is no longer there, but for the last of each component, which explain and measure."""
     builds = [*ledger.all("build"), *ledger.all("requires")]
     kept = {
@@ -104,19 +108,23 @@ def forget(workspace: Workspace, ledger: Ledger) -> None:
         if (folder / one.key).is_dir() or ledger.latest(one.kind, one.component) is one
     }
     sources = {
-        value for one in builds if (one.kind, one.key) in kept for name, value in one.inputs if name == SOURCE
+        value
+        for one in builds
+        if (one.kind, one.key) in kept
+        for name, value in one.inputs
+        if name == SOURCE_PACKAGE
     }
     ledger.compact(
         lambda one: (one.kind, one.key) in kept or any(made.sha256 in sources for made in one.artefacts)
     )
 
 
-def survey(workspace: Workspace) -> tuple[Item, ...]:
+def list_workspace_items(workspace: Workspace) -> tuple[WorkspaceItem, ...]:
     """Everything in a workspace that could be removed."""
     return tuple(_items(workspace))
 
 
-def _items(workspace: Workspace) -> Iterator[Item]:
+def _items(workspace: Workspace) -> Iterator[WorkspaceItem]:
     for kind, folder in (
         ("root", workspace.roots / "base"),
         ("layer", workspace.roots / "layers"),
@@ -136,7 +144,7 @@ def _items(workspace: Workspace) -> Iterator[Item]:
     for folder in _children(workspace.cache):
         for place in _children(folder):
             yield _item(f"downloaded {folder.name}", place)
-    for place in workspace.leftovers():
+    for place in workspace.list_leftovers():
         yield _item(LEFTOVER, place)
     for place in sorted((workspace.root / "mock").glob("*")):
         if place.name != "used":  # the next build has mock clean what is named there
@@ -149,7 +157,7 @@ def _children(folder: Path) -> list[Path]:
     return sorted(place for place in folder.iterdir() if not place.name.startswith("."))
 
 
-def _item(kind: str, place: Path, *, shared: bool = False) -> Item:
+def _item(kind: str, place: Path, *, shared: bool = False) -> WorkspaceItem:
     """Size and use of one item; a file counts once, however many names it has inside."""
     seen: set[tuple[int, int]] = set()
     size, linked = 0, False
@@ -158,7 +166,7 @@ def _item(kind: str, place: Path, *, shared: bool = False) -> Item:
             seen.add((status.st_dev, status.st_ino))
             size += status.st_blocks * 512
         linked = linked or (shared and status.st_nlink > 1)
-    return Item(kind=kind, path=place, size=size, used=place.lstat().st_mtime, linked=linked)
+    return WorkspaceItem(kind=kind, path=place, size=size, used=place.lstat().st_mtime, linked=linked)
 
 
 def _statuses(place: Path) -> Iterator[os.stat_result]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.audit import Waiver
+from altai_build.model.findings import Waiver
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.release import (
-    CHECKSUMS,
-    KEY_PREFIX,
-    MANIFEST,
+    CHECKSUMS_NAME,
+    KEY_FILE_PREFIX,
+    MANIFEST_NAME,
     BuildRecord,
     Compat,
     Manifest,
@@ -24,13 +24,14 @@ from altai_build.model.release import (
     Signer,
     SkippedComponent,
     SuperprojectPin,
-    created_at,
-    section_name,
+    format_created,
+    make_repo_section_name,
 )
-from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_whole
-from altai_build.tools.repodata import REPOMD, IndexedPackage, read_repodata, write_repodata
-from altai_build.tools.rpmkeys import read_public_keys, read_signatures
-from altai_build.tools.signer import KeyHome
+from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_atomically
+from altai_build.tools.openpgp.keyfile import read_public_keys
+from altai_build.tools.openpgp.keyring import Keyring
+from altai_build.tools.repo.repodata import REPOMD, IndexedPackage, read_repodata, write_repodata
+from altai_build.tools.rpm.signatures import read_signatures
 
 
 @dataclass(frozen=True)
@@ -86,28 +87,30 @@ class ReleasePlan:
         return next(key.file for key in self.keys if key.name == name)
 
 
-def compose(directory: Path, plan: ReleasePlan, signer: KeyHome, key: PublicKey) -> Manifest:
-    """Fill an empty `directory` with the release but for its checksums, which `seal` adds once nothing else comes.
+def compose(directory: Path, plan: ReleasePlan, signer: Keyring, key: PublicKey) -> Manifest:
+    """Fill an empty `directory` with the release, but for its checksums, which `sign_checksums` adds last.
 
     Nothing in it is durable before it is published. `signer` holds `key` unlocked. Raises InputError for packages that
     cannot be published (damaged, two of one name).
     """
 
     def repository(one: RepositoryPlan) -> list[ReleasedPackage]:
-        folder = _lay_out(directory, one)
+        folder = _link_packages(directory, one)
         write_repodata(folder, epoch=plan.epoch, compat=plan.compat, reuse_from=one.reuse_from)
         earlier = one.reuse_from / REPOMD if one.reuse_from is not None else None
-        signer.sign_or_keep(folder / REPOMD, key, plan.key_file(plan.signing_key), earlier)
-        return _describe(folder, one, plan)
+        signer.sign_or_reuse(folder / REPOMD, key, plan.key_file(plan.signing_key), earlier)
+        return _manifest_entries(folder, one, plan)
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         packages = [package for part in pool.map(repository, plan.repositories) for package in part]
     for name in _used_keys(plan):
-        write_whole(directory / f"{KEY_PREFIX}{name}", plan.key_file(name).read_bytes(), durable=False)
-    write_whole(directory / f"{plan.project}.repo", repo_file(plan).encode(), durable=False)
+        write_atomically(
+            directory / f"{KEY_FILE_PREFIX}{name}", plan.key_file(name).read_bytes(), durable=False
+        )
+    write_atomically(directory / f"{plan.project}.repo", repo_file(plan).encode(), durable=False)
     manifest = Manifest(
         version=plan.version,
-        created=created_at(plan.epoch),
+        created=format_created(plan.epoch),
         superproject=plan.superproject,
         previous=plan.previous,
         target=plan.target,
@@ -119,18 +122,20 @@ def compose(directory: Path, plan: ReleasePlan, signer: KeyHome, key: PublicKey)
         skipped=plan.skipped,
         waivers=plan.waivers,
     )
-    write_whole(directory / MANIFEST, manifest.to_json().encode(), durable=False)
-    signer.detach_sign(directory / MANIFEST, key)
+    write_atomically(directory / MANIFEST_NAME, manifest.to_json().encode(), durable=False)
+    signer.detach_sign(directory / MANIFEST_NAME, key)
     return manifest
 
 
-def seal(directory: Path, signer: KeyHome, key: PublicKey, manifest: Manifest | None = None) -> None:
+def sign_checksums(
+    directory: Path, signer: Keyring, key: PublicKey, manifest: Manifest | None = None
+) -> None:
     """Write and sign SHA256SUMS over every file there is; from now on nothing in the folder may change.
 
     With `manifest` the packages get the checksums that it and the metadata say they have: whoever verifies the release
     compares them with the bytes.
     """
-    for name in (CHECKSUMS, f"{CHECKSUMS}.asc"):
+    for name in (CHECKSUMS_NAME, f"{CHECKSUMS_NAME}.asc"):
         (directory / name).unlink(missing_ok=True)
     files = sorted(
         Path(folder, name).relative_to(directory).as_posix()
@@ -141,8 +146,8 @@ def seal(directory: Path, signer: KeyHome, key: PublicKey, manifest: Manifest | 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:  # hashing lets other threads run
         digests = pool.map(lambda name: said.get(name) or sha256_file(directory / name), files)
         text = "".join(f"{digest}  {name}\n" for digest, name in zip(digests, files))
-    write_whole(directory / CHECKSUMS, text.encode(), durable=False)
-    signer.detach_sign(directory / CHECKSUMS, key)
+    write_atomically(directory / CHECKSUMS_NAME, text.encode(), durable=False)
+    signer.detach_sign(directory / CHECKSUMS_NAME, key)
 
 
 def repo_file(plan: ReleasePlan) -> str:
@@ -157,19 +162,19 @@ def repo_file(plan: ReleasePlan) -> str:
             continue
         keys = dict.fromkeys((repository.key, *repository.further_keys, *_signing_keys(plan)))
         lines = [
-            f"[{section_name(plan.project, repository.name)}]",
+            f"[{make_repo_section_name(plan.project, repository.name)}]",
             f"name={plan.project} {plan.version} {repository.name}",
             f"baseurl={root}/{repository.name}/",
             "enabled=1",
             "gpgcheck=1",
             "repo_gpgcheck=1",
-            "gpgkey=" + "\n       ".join(f"{root}/{KEY_PREFIX}{name}" for name in keys),
+            "gpgkey=" + "\n       ".join(f"{root}/{KEY_FILE_PREFIX}{name}" for name in keys),
         ]
         sections.append("\n".join(lines) + "\n")
     return "\n".join(sections)
 
 
-def _lay_out(directory: Path, repository: RepositoryPlan) -> Path:
+def _link_packages(directory: Path, repository: RepositoryPlan) -> Path:
     """Hard links to the packages under their canonical names; raises InputError for two of one name."""
     folder = make_directory(directory / repository.name)
     for placement in repository.packages:
@@ -189,18 +194,18 @@ def _lay_out(directory: Path, repository: RepositoryPlan) -> Path:
     return folder
 
 
-def _describe(folder: Path, repository: RepositoryPlan, plan: ReleasePlan) -> list[ReleasedPackage]:
+def _manifest_entries(folder: Path, repository: RepositoryPlan, plan: ReleasePlan) -> list[ReleasedPackage]:
     """The manifest's entries, from what the metadata tells clients: nothing is read or hashed twice."""
     names = (repository.key, *repository.further_keys)
     keys = tuple(key for name in names for key in read_public_keys(plan.key_file(name)))
     indexed = {package.location: package for package in read_repodata(folder).packages}
     return [
-        _entry(indexed[placement.path.name], folder, repository.name, keys, placement.origin)
+        _manifest_entry(indexed[placement.path.name], folder, repository.name, keys, placement.origin)
         for placement in repository.packages
     ]
 
 
-def _entry(
+def _manifest_entry(
     package: IndexedPackage, folder: Path, repository: str, keys: tuple[PublicKey, ...], origin: Origin
 ) -> ReleasedPackage:
     """One package; an unsigned one has an empty signer, which verification then finds."""

@@ -7,24 +7,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.release import CHECKSUMS
+from altai_build.model.release import CHECKSUMS_NAME
 from altai_build.tools import download
 
-_MOST_FILES = 100_000
-_LARGEST = 64 << 30  # bytes of a whole release; Altai's were some hundred MiB
-_LARGEST_LIST = 64 << 20
+_MAX_FILES = 100_000
+_MAX_RELEASE_BYTES = 64 << 30  # bytes of a whole release; Altai's were some hundred MiB
+_MAX_LIST_BYTES = 64 << 20
 
 
-def fetch_copy(url: str, directory: Path, *, jobs: int, limit: int = _LARGEST) -> None:
+def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_RELEASE_BYTES) -> None:
     """The files that the release at `url` says it has, into `directory`; those the server lacks are missing there.
 
     What is wrong with their bytes is for the rules to say. Raises InputError when no release is there, when it is
     larger than `limit` bytes, or when the server fails.
     """
-    sums = directory / CHECKSUMS
+    sums = directory / CHECKSUMS_NAME
     try:
-        download.fetch(download.join(url, CHECKSUMS), sums, limit=_LARGEST_LIST)
-    except download.NotThere as error:
+        download.fetch(download.join(url, CHECKSUMS_NAME), sums, limit=_MAX_LIST_BYTES)
+    except download.FileNotOnServer as error:
         raise InputError(
             f"there is no release at {url}",
             why=error.why,
@@ -32,24 +32,24 @@ def fetch_copy(url: str, directory: Path, *, jobs: int, limit: int = _LARGEST) -
         ) from error
     lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
     names = {line.partition("  ")[2] for line in lines} - {""}
-    names |= {f"{CHECKSUMS}.asc"}
-    if len(names) > _MOST_FILES:
-        raise InputError(f"{url} lists {len(names)} files", why=f"a release has at most {_MOST_FILES}")
-    budget = _Budget(url, limit)
+    names |= {f"{CHECKSUMS_NAME}.asc"}
+    if len(names) > _MAX_FILES:
+        raise InputError(f"{url} lists {len(names)} files", why=f"a release has at most {_MAX_FILES}")
+    budget = _DownloadBudget(url, limit)
 
     def bring(name: str) -> None:
         place = directory / name
         try:
             download.fetch(download.join(url, name), place, limit=budget.left)
-        except download.NotThere:
+        except download.FileNotOnServer:
             return
         budget.spend(place.stat().st_size)
 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        list(pool.map(bring, sorted(names - {CHECKSUMS})))
+        list(pool.map(bring, sorted(names - {CHECKSUMS_NAME})))
 
 
-class _Budget:
+class _DownloadBudget:
     """How much may still be fetched, over all threads."""
 
     def __init__(self, url: str, limit: int) -> None:

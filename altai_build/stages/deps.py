@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING
 from altai_build.config import Config, Key, Listing, Source, Target
 from altai_build.errors import InputError
 from altai_build.model.lock import (
-    LISTED_BY,
-    OF_BASE,
-    Change,
-    Link,
+    BASE_SUFFIX,
+    CONFIG_FILE_NAME,
+    DependencyStep,
     Lock,
+    LockChange,
     LockedPackage,
     LockedRepository,
-    Need,
+    Requirement,
     chains,
 )
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import RpmHeader
-from altai_build.tools.closure import Closure, Member, Offer, close
-from altai_build.tools.depsolver import Solver
-from altai_build.tools.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
-from altai_build.tools.mirrors import Mirrors, read_mirrors
-from altai_build.tools.rpmfile import compare_evr
+from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
+from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
+from altai_build.tools.rpm.header import compare_evr
+from altai_build.tools.solver.closure import Closure, ClosurePackage, MirrorPolicy, close
+from altai_build.tools.solver.pool import Solver
 
 if TYPE_CHECKING:
-    from altai_build.tools.buildroot import LocalRpm
+    from altai_build.model.package import LocalRpm
 
 BASE = "base/"  # before the names of the target's own repositories
 
@@ -44,17 +44,17 @@ class Upstream:
     url: str
     listing: Listing | None
     key: Key
-    offer: Offer | None
+    offer: MirrorPolicy | None
     exclude: tuple[str, ...]
 
     @property
     def definition(self) -> tuple[object, ...]:
         """What of it decides what is locked; LockedRepository has the same."""
-        offer = self.offer or Offer(name=self.name, packages=None)
+        offer = self.offer or MirrorPolicy(name=self.name, packages=None)
         return (self.url, self.key.name, offer.packages, offer.prefer, self.exclude, offer.weak)
 
 
-def target_of(config: Config) -> Target:
+def third_party_target(config: Config) -> Target:
     """The one target that third-party packages are for."""
     names = sorted({one.target for one in config.repositories.values()})
     if len(names) != 1:
@@ -66,7 +66,7 @@ def target_of(config: Config) -> Target:
     return config.targets[names[0]]
 
 
-def upstreams_of(config: Config) -> tuple[Upstream, ...]:
+def list_upstreams(config: Config) -> tuple[Upstream, ...]:
     """The system's repositories, then the mirrored ones, each in the order of repos.yaml: the order of preference."""
     base = [
         Upstream(
@@ -77,7 +77,7 @@ def upstreams_of(config: Config) -> tuple[Upstream, ...]:
             offer=None,
             exclude=(),
         )
-        for one in target_of(config).base
+        for one in third_party_target(config).base
     ]
     mirrored = [
         Upstream(
@@ -85,7 +85,7 @@ def upstreams_of(config: Config) -> tuple[Upstream, ...]:
             url=one.url or "",
             listing=one.listing,
             key=config.keys[one.key],
-            offer=Offer(name=one.name, packages=one.packages, prefer=one.prefer, weak=one.weak),
+            offer=MirrorPolicy(name=one.name, packages=one.packages, prefer=one.prefer, weak=one.weak),
             exclude=one.exclude,
         )
         for one in config.repositories.values()
@@ -94,7 +94,7 @@ def upstreams_of(config: Config) -> tuple[Upstream, ...]:
     return (*base, *mirrored)
 
 
-def mirrors_of(upstream: Upstream) -> Mirrors:
+def find_mirrors(upstream: Upstream) -> Mirrors:
     """Where an upstream is to be had now; asks its list of mirrors where it has one."""
     return read_mirrors(upstream.url) if upstream.listing is not None else Mirrors(urls=(upstream.url,))
 
@@ -108,7 +108,7 @@ def read_upstreams(
     """
 
     def read(upstream: Upstream) -> RepositoryMetadata:
-        mirrors = mirrors_of(upstream)
+        mirrors = find_mirrors(upstream)
         before = known.repository(upstream.name) if known is not None else None
         same = before is not None and before.url == upstream.url
         source = RepositorySource(
@@ -130,7 +130,7 @@ def read_upstreams(
         return tuple(pool.map(read, upstreams))
 
 
-def close_over(
+def resolve_closure(
     ours: Sequence[LocalRpm],
     upstreams: Sequence[Upstream],
     metadata: Sequence[RepositoryMetadata],
@@ -154,7 +154,7 @@ def close_over(
     return closure, solver
 
 
-def met_by_base(closure: Closure, solver: Solver, headers: Iterable[RpmHeader]) -> tuple[str, ...]:
+def find_base_requirements(closure: Closure, solver: Solver, headers: Iterable[RpmHeader]) -> tuple[str, ...]:
     """All requirements that the system meets, those that the members' own headers tell included.
 
     Repodata leaves some out (createrepo keeps only the highest symbol version of libc). Raises InputError for a
@@ -181,7 +181,7 @@ def met_by_base(closure: Closure, solver: Solver, headers: Iterable[RpmHeader]) 
     return tuple(sorted(found))
 
 
-def lock_of(
+def make_lock_content(
     target: Target,
     upstreams: Sequence[Upstream],
     metadata: Sequence[RepositoryMetadata],
@@ -191,14 +191,14 @@ def lock_of(
     """The lock of a closure whose packages were fetched and proved."""
     return Lock(
         target=target.name,
-        repositories=tuple(_state(one, state) for one, state in zip(upstreams, metadata)),
+        repositories=tuple(_locked_repository(one, state) for one, state in zip(upstreams, metadata)),
         from_base=from_base,
         packages=tuple(sorted(packages, key=lambda one: (one.repository, one.nevra.name, str(one.nevra)))),
     )
 
 
-def _state(upstream: Upstream, metadata: RepositoryMetadata) -> LockedRepository:
-    offer = upstream.offer or Offer(name=upstream.name, packages=None)
+def _locked_repository(upstream: Upstream, metadata: RepositoryMetadata) -> LockedRepository:
+    offer = upstream.offer or MirrorPolicy(name=upstream.name, packages=None)
     return LockedRepository(
         name=upstream.name,
         url=upstream.url,
@@ -216,7 +216,7 @@ def _state(upstream: Upstream, metadata: RepositoryMetadata) -> LockedRepository
 # ---- is it still right? ------------------------------------------------------------------------------------------
 
 
-def faults_of(
+def find_lock_errors(
     lock: Lock,
     target: Target,
     upstreams: Sequence[Upstream],
@@ -231,7 +231,7 @@ def faults_of(
     What the system provides was written down when the lock was made; anything that is not in it, not ours and not
     locked is missing, and anything locked that nothing needs is too much.
     """
-    lines = _definition_faults(lock, target, upstreams)
+    lines = _find_definition_errors(lock, target, upstreams)
     solver = Solver(arch, cache=cache)
     own = {solver.add_local(rpm.path, rpm.header, digest=rpm.sha256): rpm for rpm in ours}
     locked = {solver.add_local(rpm.path, rpm.header, digest=rpm.sha256): one for one, rpm in shipped.items()}
@@ -241,7 +241,7 @@ def faults_of(
     from_base = frozenset(lock.from_base)
     reached = {number for number, one in locked.items() if _is_root(one, listed)}
     pending = [*own, *reached]
-    needs: dict[int, set[Need]] = {number: set() for number in locked}
+    needs: dict[int, set[Requirement]] = {number: set() for number in locked}
     while pending:
         one = solver.candidate(pending.pop())
         wanted = [(text, False) for text in one.requires] + [(text, True) for text in one.recommends if weak]
@@ -263,7 +263,9 @@ def faults_of(
             takers = takers if rich else takers[:1]
             for number in takers:
                 if one.id in own:
-                    needs[number].add(Need(package=one.nevra.name, requires=requirement, weak=recommended))
+                    needs[number].add(
+                        Requirement(package=one.nevra.name, requires=requirement, weak=recommended)
+                    )
                 if number not in reached:
                     reached.add(number)
                     pending.append(number)
@@ -272,11 +274,13 @@ def faults_of(
         for number, one in locked.items()
         if number not in reached
     ]
-    lines += _reason_faults({locked[number]: found for number, found in needs.items() if number in reached})
+    lines += _find_reason_errors(
+        {locked[number]: found for number, found in needs.items() if number in reached}
+    )
     return tuple(lines)
 
 
-def _reason_faults(needs: Mapping[LockedPackage, set[Need]]) -> list[str]:
+def _find_reason_errors(needs: Mapping[LockedPackage, set[Requirement]]) -> list[str]:
     """Where the lock says otherwise than `needs` which of our packages need a locked one, and by what requirement."""
     names = {one.nevra.name for one in needs}
     lines = []
@@ -284,7 +288,9 @@ def _reason_faults(needs: Mapping[LockedPackage, set[Need]]) -> list[str]:
         said = {
             need
             for need in package.needed_by
-            if need.package not in names and need.package != LISTED_BY and not need.package.endswith(OF_BASE)
+            if need.package not in names
+            and need.package != CONFIG_FILE_NAME
+            and not need.package.endswith(BASE_SUFFIX)
         }
         for need in sorted(now - said):
             lines.append(
@@ -301,12 +307,12 @@ def _reason_faults(needs: Mapping[LockedPackage, set[Need]]) -> list[str]:
 def _is_root(package: LockedPackage, listed: set[str]) -> bool:
     """True for what is there because a list, or the system, asks for it: that our packages do not is no fault."""
     return any(
-        (need.package == LISTED_BY and need.requires in listed) or need.package.endswith(OF_BASE)
+        (need.package == CONFIG_FILE_NAME and need.requires in listed) or need.package.endswith(BASE_SUFFIX)
         for need in package.needed_by
     )
 
 
-def _definition_faults(lock: Lock, target: Target, upstreams: Sequence[Upstream]) -> list[str]:
+def _find_definition_errors(lock: Lock, target: Target, upstreams: Sequence[Upstream]) -> list[str]:
     lines = []
     if lock.target != target.name:
         lines.append(f"  it is for the target {lock.target}, and the release is for {target.name}")
@@ -327,7 +333,7 @@ def _definition_faults(lock: Lock, target: Target, upstreams: Sequence[Upstream]
     return lines
 
 
-def stale(lines: Sequence[str], path: Path) -> InputError:
+def make_stale_lock_error(lines: Sequence[str], path: Path) -> InputError:
     """The error for a lock that is not right any more."""
     return InputError(
         f"{path.name} is out of date: {len(lines)} difference{'s' if len(lines) > 1 else ''}",
@@ -339,7 +345,7 @@ def stale(lines: Sequence[str], path: Path) -> InputError:
 # ---- explained ---------------------------------------------------------------------------------------------------
 
 
-def compare(old: Sequence[LockedPackage], new: Sequence[Member]) -> tuple[Change, ...]:
+def compare_packages(old: Sequence[LockedPackage], new: Sequence[ClosurePackage]) -> tuple[LockChange, ...]:
     """What differs between locked packages and those of a closure, by repository and name."""
     before = {(one.nevra.name, one.nevra.arch): (one.repository, one.nevra, one.sha256) for one in old}
     after = {(one.resolved.nevra.name, one.resolved.nevra.arch): one for one in new}
@@ -351,7 +357,7 @@ def compare(old: Sequence[LockedPackage], new: Sequence[Member]) -> tuple[Change
             continue
         member = after[place]
         nevra = member.resolved.nevra
-        reason = f"{member.choice.rule.value}; needed by {', '.join(_needers(member))}"
+        reason = f"{member.choice.rule.value}; needed by {', '.join(_list_requirers(member))}"
         if place not in before:
             changes.append(_change("added", member.repository, None, nevra, reason))
             continue
@@ -371,9 +377,9 @@ def compare(old: Sequence[LockedPackage], new: Sequence[Member]) -> tuple[Change
     return tuple(sorted(changes, key=lambda one: (one.repository, one.name)))
 
 
-def _change(kind: str, repository: str, old: Nevra | None, new: Nevra | None, reason: str) -> Change:
+def _change(kind: str, repository: str, old: Nevra | None, new: Nevra | None, reason: str) -> LockChange:
     named = new or old
-    return Change(
+    return LockChange(
         kind=kind,
         repository=repository,
         name=named.name if named else "",
@@ -383,20 +389,20 @@ def _change(kind: str, repository: str, old: Nevra | None, new: Nevra | None, re
     )
 
 
-def _needers(member: Member) -> list[str]:
+def _list_requirers(member: ClosurePackage) -> list[str]:
     return sorted({need.package for need in member.needed_by})
 
 
 @dataclass(frozen=True)
-class Explanation:
+class LockExplanation:
     """Why a package is locked: `chains` lead from our packages, or repos.yaml, down to it."""
 
     package: LockedPackage
     revision: str  # of the repodata it came from
-    chains: tuple[tuple[Link, ...], ...]
+    chains: tuple[tuple[DependencyStep, ...], ...]
 
 
-def explain(lock: Lock, name: str) -> Explanation:
+def explain(lock: Lock, name: str) -> LockExplanation:
     """The reasons for one locked package. Raises InputError for a name that is not locked."""
     package = next((one for one in lock.packages if name in (one.nevra.name, str(one.nevra), one.file)), None)
     if package is None:
@@ -410,7 +416,7 @@ def explain(lock: Lock, name: str) -> Explanation:
             else "`altai-build deps list` shows what is locked",
         )
     state = lock.repository(package.repository)
-    return Explanation(
+    return LockExplanation(
         package=package,
         revision=state.revision if state else "",
         chains=chains(lock, package.nevra.name),

@@ -6,15 +6,15 @@ import functools
 from collections import defaultdict
 from collections.abc import Iterable
 
-from altai_build.model.history import ChangeKind, Comparison, PackageChange
+from altai_build.model.history import ChangeKind, PackageChange, ReleaseDiff
 from altai_build.model.release import Manifest, MirrorOrigin, ReleasedPackage
-from altai_build.tools.rpmfile import compare_evr
+from altai_build.tools.rpm.header import compare_evr
 
 _ORDER = list(ChangeKind)
 _Pair = tuple["ReleasedPackage | None", "ReleasedPackage | None"]
 
 
-def compare_releases(old: Manifest, new: Manifest) -> Comparison:
+def compare_releases(old: Manifest, new: Manifest) -> ReleaseDiff:
     """Every difference between the packages of two releases.
 
     Packages are the same by name, binary and source ones apart; where a name is there for several architectures each
@@ -28,7 +28,7 @@ def compare_releases(old: Manifest, new: Manifest) -> Comparison:
         if (change := _change(*pair)) is not None
     ]
     changes.sort(key=lambda one: (_ORDER.index(one.kind), one.package.name, one.package.arch))
-    return Comparison(old=old.version, new=new.version, changes=tuple(changes))
+    return ReleaseDiff(old=old.version, new=new.version, changes=tuple(changes))
 
 
 def _by_name(packages: Iterable[ReleasedPackage]) -> dict[tuple[str, bool], list[ReleasedPackage]]:

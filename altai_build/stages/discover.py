@@ -11,18 +11,18 @@ from pathlib import Path
 
 from altai_build.config import Config, Source
 from altai_build.errors import AltaiError, InputError
-from altai_build.model.component import Component, Kind, spec_place, unique_names
+from altai_build.model.component import Component, ComponentKind, get_spec_path, make_unique_names
 from altai_build.model.spec import SpecInfo
-from altai_build.tools.objects import ObjectStore, TreeEntry
-from altai_build.tools.specreader import NotASpec, SpecReader, SpecText, decode
-from altai_build.tools.superproject import Sourced, Submodule, Superproject
+from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.superproject import ComponentSource, Submodule, Superproject
+from altai_build.tools.spec.reader import NotASpec, SpecReader, SpecText, decode
 
 # Where a spec is looked for in a component, the first folder with one wins (DESIGN: Sources from git).
-SPEC_PLACES = ("", "rpm", "packaging", "redhat", "SPECS")
+SPEC_FOLDERS = ("", "rpm", "packaging", "redhat", "SPECS")
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class ComponentWithoutSrpm:
     """A component that has no source package: why, and whether that is a fault (`error`) or as it should be."""
 
     name: str
@@ -38,15 +38,15 @@ class Discovery:
 
     commit: str
     time: int  # of the commit, seconds since the epoch
-    sourced: tuple[Sourced, ...]
-    left_out: tuple[LeftOut, ...]
+    sourced: tuple[ComponentSource, ...]
+    without_srpm: tuple[ComponentWithoutSrpm, ...]
 
 
 @dataclass(frozen=True)
-class _Unit:
+class _SpecCandidate:
     """A place that may hold specs, before they are read."""
 
-    kind: Kind
+    kind: ComponentKind
     path: str
     commit: str
     url: str | None
@@ -78,39 +78,39 @@ def discover(
     commit = superproject.resolve(revision)
     store = superproject.store(commit)
     settings = config.superproject
-    looked: list[_Unit | LeftOut] = []
-    target = config.macros_for(_name_of(config, Source.SUPERPROJECT))
+    looked: list[_SpecCandidate | ComponentWithoutSrpm] = []
+    target = config.get_target_macros(_name_of(config, Source.SUPERPROJECT))
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         tree = store.tree(commit)
         submodules = superproject.submodules(commit, tree, settings.components)
         if settings.root and any(wanted(spec[: -len(".spec")]) for spec in _root_specs(tree)):
             looked += _root_unit(superproject, config, store, tree, commit)
 
-        def look(submodule: Submodule) -> _Unit | LeftOut:
+        def look(submodule: Submodule) -> _SpecCandidate | ComponentWithoutSrpm:
             unit = _submodule_unit(superproject, config, submodule)
-            if isinstance(unit, _Unit):
-                unit = _with_texts(unit)
-                reader.ahead([text for _, text in unit.texts], *target)
+            if isinstance(unit, _SpecCandidate):
+                unit = _read_spec_texts(unit)
+                reader.start_reading([text for _, text in unit.texts], *target)
             return unit
 
         looked += pool.map(look, [one for one in submodules if wanted(one.link.path)])
         looked += _folder_units(superproject, config, store, tree, commit, wanted)
-        sourced, left_out = _read(config, looked, reader, pool)
+        sourced, without_srpm = _read(config, looked, reader, pool)
     return Discovery(
-        commit=commit, time=store.info(commit).time, sourced=tuple(sourced), left_out=tuple(left_out)
+        commit=commit, time=store.info(commit).time, sourced=tuple(sourced), without_srpm=tuple(without_srpm)
     )
 
 
 def _root_unit(
     superproject: Superproject, config: Config, store: ObjectStore, tree: tuple[TreeEntry, ...], commit: str
-) -> list[_Unit | LeftOut]:
+) -> list[_SpecCandidate | ComponentWithoutSrpm]:
     specs = _root_specs(tree)
     if not specs:
         return []
-    repository = config.repository_of(Source.SUPERPROJECT)
+    repository = config.find_repository(Source.SUPERPROJECT)
     return [
-        _Unit(
-            kind=Kind.ROOT,
+        _SpecCandidate(
+            kind=ComponentKind.ROOT,
             path=".",
             commit=commit,
             url=superproject.remote,
@@ -126,26 +126,32 @@ def _root_specs(tree: Sequence[TreeEntry]) -> tuple[str, ...]:
     return tuple(e.path for e in tree if e.is_file and "/" not in e.path and e.path.endswith(".spec"))
 
 
-def _submodule_unit(superproject: Superproject, config: Config, submodule: Submodule) -> _Unit | LeftOut:
+def _submodule_unit(
+    superproject: Superproject, config: Config, submodule: Submodule
+) -> _SpecCandidate | ComponentWithoutSrpm:
     link = submodule.link
     name = link.path.rpartition("/")[2]
     settings = config.components.get(name) or config.components.get(link.path)
     if settings and settings.skip:
-        return LeftOut(name=name, path=link.path, commit=link.commit, reason=f"left out: {settings.skip}")
+        return ComponentWithoutSrpm(
+            name=name, path=link.path, commit=link.commit, reason=f"left out: {settings.skip}"
+        )
     try:
-        store = superproject.component_store(submodule)
+        store = superproject.open_component_store(submodule)
         tree = store.tree(link.commit)
     except AltaiError as error:
-        return LeftOut(name=name, path=link.path, commit=link.commit, reason=error.what, error=error)
+        return ComponentWithoutSrpm(
+            name=name, path=link.path, commit=link.commit, reason=error.what, error=error
+        )
     levels = [settings.specs] if settings and settings.specs else _spec_levels(tree)
     if not levels:
-        places = ", ".join(f"{place}/" if place else "its root" for place in SPEC_PLACES)
-        return LeftOut(
+        places = ", ".join(f"{place}/" if place else "its root" for place in SPEC_FOLDERS)
+        return ComponentWithoutSrpm(
             name=name, path=link.path, commit=link.commit, reason=f"it has no spec file (looked in {places})"
         )
     repository = (settings.repository if settings else None) or _name_of(config, Source.SUPERPROJECT)
-    return _Unit(
-        kind=Kind.SUBMODULE,
+    return _SpecCandidate(
+        kind=ComponentKind.SUBMODULE,
         path=link.path,
         commit=link.commit,
         url=submodule.url,
@@ -158,13 +164,13 @@ def _submodule_unit(superproject: Superproject, config: Config, submodule: Submo
 
 
 def _name_of(config: Config, source: Source) -> str | None:
-    repository = config.repository_of(source)
+    repository = config.find_repository(source)
     return repository.name if repository else None
 
 
 def _spec_levels(tree: Sequence[TreeEntry]) -> list[tuple[str, ...]]:
     levels = []
-    for place in SPEC_PLACES:
+    for place in SPEC_FOLDERS:
         found = tuple(
             entry.path
             for entry in tree
@@ -182,9 +188,9 @@ def _folder_units(
     tree: tuple[TreeEntry, ...],
     commit: str,
     wanted: Callable[[str], bool],
-) -> list[_Unit | LeftOut]:
+) -> list[_SpecCandidate | ComponentWithoutSrpm]:
     """The folders of each `source: specs` repository, as they are in the superproject's commit."""
-    units: list[_Unit | LeftOut] = []
+    units: list[_SpecCandidate | ComponentWithoutSrpm] = []
     for repository in config.repositories.values():
         if repository.source is not Source.SPECS or repository.path is None:
             continue
@@ -214,11 +220,15 @@ def _folder_units(
             try:
                 changed = store.last_change(commit, folder) or commit
             except AltaiError as error:
-                units.append(LeftOut(name=name, path=folder, commit=commit, reason=error.what, error=error))
+                units.append(
+                    ComponentWithoutSrpm(
+                        name=name, path=folder, commit=commit, reason=error.what, error=error
+                    )
+                )
                 continue
             units.append(
-                _Unit(
-                    kind=Kind.SPEC,
+                _SpecCandidate(
+                    kind=ComponentKind.SPEC,
                     path=folder,
                     commit=changed,
                     url=superproject.remote,
@@ -239,12 +249,15 @@ def _inside(root: Path, path: Path) -> str | None:
 
 
 def _read(
-    config: Config, looked: Sequence[_Unit | LeftOut], reader: SpecReader, pool: Executor
-) -> tuple[list[Sourced], list[LeftOut]]:
+    config: Config,
+    looked: Sequence[_SpecCandidate | ComponentWithoutSrpm],
+    reader: SpecReader,
+    pool: Executor,
+) -> tuple[list[ComponentSource], list[ComponentWithoutSrpm]]:
     """Read all specs of all units in one batch; a unit whose specs are none of rpm's is looked at one level deeper."""
-    left_out = [one for one in looked if isinstance(one, LeftOut)]
-    pending = [one for one in looked if isinstance(one, _Unit)]
-    chosen: list[tuple[_Unit, str, str, SpecInfo | AltaiError]] = []
+    without_srpm = [one for one in looked if isinstance(one, ComponentWithoutSrpm)]
+    pending = [one for one in looked if isinstance(one, _SpecCandidate)]
+    chosen: list[tuple[_SpecCandidate, str, str, SpecInfo | AltaiError]] = []
     while pending:
         answers = _read_units(config, pending, reader, pool)
         deeper = []
@@ -257,17 +270,24 @@ def _read(
             else:
                 reason = f"{', '.join(unit.specs)}: not an RPM spec"
                 name = unit.path.rpartition("/")[2]
-                left_out.append(LeftOut(name=name, path=unit.path, commit=unit.commit, reason=reason))
+                without_srpm.append(
+                    ComponentWithoutSrpm(name=name, path=unit.path, commit=unit.commit, reason=reason)
+                )
         pending = deeper
     units = [unit for unit, *_ in chosen]
-    names = unique_names(
-        [_identity(unit, spec, alone=sum(one is unit for one in units) == 1) for unit, spec, _, _ in chosen]
+    names = make_unique_names(
+        [
+            _component_identity(unit, spec, alone=sum(one is unit for one in units) == 1)
+            for unit, spec, _, _ in chosen
+        ]
     )
     sourced = []
     for name, (unit, spec, text, answer) in zip(names, chosen):
         if isinstance(answer, AltaiError):
-            left_out.append(
-                LeftOut(name=name, path=unit.path, commit=unit.commit, reason=_one_line(answer), error=answer)
+            without_srpm.append(
+                ComponentWithoutSrpm(
+                    name=name, path=unit.path, commit=unit.commit, reason=_one_line(answer), error=answer
+                )
             )
             continue
         component = Component(
@@ -279,17 +299,19 @@ def _read(
             spec=spec,
             repository=unit.repository,
         )
-        sourced.append(Sourced(component=component, info=answer, text=text, store=unit.store, tree=unit.tree))
+        sourced.append(
+            ComponentSource(component=component, info=answer, text=text, store=unit.store, tree=unit.tree)
+        )
     order = {unit.path: index for index, unit in enumerate(looked)}
     sourced.sort(key=lambda one: (order.get(one.component.path, 0), one.component.name))
-    left_out.sort(key=lambda one: one.path)
-    return sourced, left_out
+    without_srpm.sort(key=lambda one: one.path)
+    return sourced, without_srpm
 
 
-def _identity(unit: _Unit, spec: str, *, alone: bool) -> tuple[str, str]:
+def _component_identity(unit: _SpecCandidate, spec: str, *, alone: bool) -> tuple[str, str]:
     """What a component is called after: its path; the spec's own name for the root, and where there are several."""
     stem = posixpath.basename(spec)[: -len(".spec")]
-    if unit.kind is Kind.ROOT:
+    if unit.kind is ComponentKind.ROOT:
         return stem, ""
     return unit.path, "" if alone else stem
 
@@ -299,13 +321,13 @@ def _one_line(error: AltaiError) -> str:
 
 
 def _read_units(
-    config: Config, units: Sequence[_Unit], reader: SpecReader, pool: Executor
+    config: Config, units: Sequence[_SpecCandidate], reader: SpecReader, pool: Executor
 ) -> list[list[tuple[str, str, SpecInfo | AltaiError]]]:
     """For each unit its (spec path, text, content or fault) rows."""
-    texts = [one.texts for one in pool.map(_with_texts, units)]
-    macros, arch = config.macros_for(units[0].repository)
+    texts = [one.texts for one in pool.map(_read_spec_texts, units)]
+    macros, arch = config.get_target_macros(units[0].repository)
     batch = [
-        SpecText(place=spec_place(unit.kind, unit.path, spec), text=text)
+        SpecText(place=get_spec_path(unit.kind, unit.path, spec), text=text)
         for unit, rows in zip(units, texts)
         for spec, text in rows
     ]
@@ -313,7 +335,7 @@ def _read_units(
     return [[(spec, text, next(answers)) for spec, text in rows] for rows in texts]
 
 
-def _with_texts(unit: _Unit) -> _Unit:
+def _read_spec_texts(unit: _SpecCandidate) -> _SpecCandidate:
     """A unit with the (path, text) of each of its specs. Raises InputError for one that is not there."""
     if unit.texts:
         return unit

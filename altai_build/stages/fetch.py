@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.audit import SignatureCheck
+from altai_build.model.findings import SignatureCheck
 from altai_build.model.release import Signer
 from altai_build.tools import download
 from altai_build.tools.files import link_or_copy, make_directory, remove_tree, sha256_file, sync_tree
-from altai_build.tools.progress import Work
-from altai_build.tools.rpmkeys import verify_signatures
+from altai_build.tools.progress import TaskProgress
+from altai_build.tools.rpm.signatures import verify_signatures
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PackageRequest:
     """One package as a repository's metadata, or the lock, describes it; `key_file` holds its repository's key."""
 
     repository: str
@@ -35,7 +35,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchedPackage:
     """A proved package on the shelf."""
 
     path: Path
@@ -45,7 +45,7 @@ class Fetched:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class PackageStore:
     """Proved packages by their SHA-256, kept for good: upstream may stop having them."""
 
     root: Path
@@ -73,47 +73,49 @@ class Shelf:
 
 
 @dataclass(frozen=True)
-class Sources:
+class PackageSources:
     """Where packages may be taken from, the nearest first.
 
     `released` tells the packages of earlier releases by SHA-256; it is asked for what is not on the shelf.
     """
 
-    shelf: Shelf
+    package_store: PackageStore
     released: Callable[[], Mapping[str, Path]]
     cache: Path
     urls: Mapping[str, Sequence[str]]  # repository → its URLs, the best first
 
-    def at_hand(self, wanted: Wanted) -> Path | None:
+    def find_local(self, wanted: PackageRequest) -> Path | None:
         """The package with the right bytes on this machine, or None; a damaged one on the shelf is removed."""
         algorithm, digest = wanted.checksum
         if algorithm != "sha256":
             return None
-        kept = self.shelf.place(digest, wanted.file)
-        if _is_right(kept, wanted):
+        kept = self.package_store.place(digest, wanted.file)
+        if _matches_checksum(kept, wanted):
             return kept
         if kept.exists():
             remove_tree(kept.parent)
         earlier = self.released().get(digest)
-        return earlier if earlier is not None and _is_right(earlier, wanted) else None
+        return earlier if earlier is not None and _matches_checksum(earlier, wanted) else None
 
 
-def _is_right(path: Path, wanted: Wanted) -> bool:
+def _matches_checksum(path: Path, wanted: PackageRequest) -> bool:
     return path.is_file() and path.stat().st_size == wanted.size and sha256_file(path) == wanted.checksum[1]
 
 
-def fetch(wanted: Sequence[Wanted], sources: Sources, *, jobs: int, work: Work) -> dict[Wanted, Fetched]:
+def fetch(
+    wanted: Sequence[PackageRequest], sources: PackageSources, *, jobs: int, work: TaskProgress
+) -> dict[PackageRequest, FetchedPackage]:
     """Bring all packages onto the shelf. Raises InputError with every one that cannot be had or is not genuine.
 
     Nothing is kept before its size, digest and signature are proved.
     """
-    found: dict[Wanted, Path] = {}
-    faults: dict[Wanted, str] = {}
+    found: dict[PackageRequest, Path] = {}
+    faults: dict[PackageRequest, str] = {}
 
-    def bring(one: Wanted) -> None:
+    def bring(one: PackageRequest) -> None:
         work.start(one.file)
         try:
-            here = sources.at_hand(one)
+            here = sources.find_local(one)
             found[one] = here or _download(one, sources)
             work.done(one.file, "reused" if here else "ok", "" if here else f"{one.size} bytes")
         except InputError as error:
@@ -122,9 +124,9 @@ def fetch(wanted: Sequence[Wanted], sources: Sources, *, jobs: int, work: Work) 
 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         list(pool.map(bring, dict.fromkeys(wanted)))
-    checks = _check(found)
+    checks = _check_signatures(found)
     for one, check in checks.items():
-        if problem := _unfit(check):
+        if problem := _rejection_reason(check):
             faults[one] = problem
     if faults:
         raise InputError(
@@ -133,10 +135,10 @@ def fetch(wanted: Sequence[Wanted], sources: Sources, *, jobs: int, work: Work) 
             todo="wait for the mirror, or name another (url in repos.yaml); what is gone upstream for good is "
             "replaced by `altai-build deps lock`; what is not signed by the right key must not be used",
         )
-    return {one: _keep(one, found[one], check, sources) for one, check in checks.items()}
+    return {one: _store_package(one, found[one], check, sources) for one, check in checks.items()}
 
 
-def _download(wanted: Wanted, sources: Sources) -> Path:
+def _download(wanted: PackageRequest, sources: PackageSources) -> Path:
     digest = wanted.checksum[1]
     place = sources.cache / digest[:2] / digest / wanted.file
     complaints = []
@@ -150,16 +152,16 @@ def _download(wanted: Wanted, sources: Sources) -> Path:
     raise InputError("\n    ".join(complaints) or "its repository has no URL")
 
 
-def _check(found: Mapping[Wanted, Path]) -> dict[Wanted, SignatureCheck]:
+def _check_signatures(found: Mapping[PackageRequest, Path]) -> dict[PackageRequest, SignatureCheck]:
     """Each package judged by the key of its own repository and no other."""
-    checks: dict[Wanted, SignatureCheck] = {}
+    checks: dict[PackageRequest, SignatureCheck] = {}
     for key_file in {one.key_file for one in found}:
         group = [one for one in found if one.key_file == key_file]
         checks.update(zip(group, verify_signatures([found[one] for one in group], [key_file])))
     return checks
 
 
-def _unfit(check: SignatureCheck) -> str:
+def _rejection_reason(check: SignatureCheck) -> str:
     if not check.good:
         return f"not signed by its repository's key: {check.verdict.value} {check.detail}".rstrip()
     if check.signed_after_expiry:
@@ -169,16 +171,18 @@ def _unfit(check: SignatureCheck) -> str:
     return ""
 
 
-def _keep(wanted: Wanted, path: Path, check: SignatureCheck, sources: Sources) -> Fetched:
+def _store_package(
+    wanted: PackageRequest, path: Path, check: SignatureCheck, sources: PackageSources
+) -> FetchedPackage:
     algorithm, digest = wanted.checksum
-    if algorithm != "sha256" or path != sources.shelf.place(
+    if algorithm != "sha256" or path != sources.package_store.place(
         digest, wanted.file
     ):  # else it was found there by it
         digest = sha256_file(path)
         # A file repository's packages came by hard link: its owner may rewrite them, and ours must not change then.
         foreign = sources.cache in path.parents and path.stat().st_nlink > 1
-        path = sources.shelf.put(path, digest, share=not foreign)
-    return Fetched(
+        path = sources.package_store.put(path, digest, share=not foreign)
+    return FetchedPackage(
         path=path,
         sha256=digest,
         signer=Signer(

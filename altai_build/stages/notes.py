@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from altai_build.errors import AltaiError
 from altai_build.model.history import (
     Commit,
-    Comparison,
+    ComponentChange,
     ComponentNotes,
-    Move,
     PackageChange,
+    ReleaseDiff,
     ReleaseNotes,
 )
 from altai_build.model.release import Manifest, MirrorOrigin, ReleasedPackage, SpecOrigin
-from altai_build.tools.objects import LogEntry, ObjectStore
-from altai_build.tools.superproject import Submodule, Superproject
+from altai_build.tools.git.objects import LogEntry, ObjectStore
+from altai_build.tools.git.superproject import Submodule, Superproject
 
 ROOT = "."  # the path of the superproject's own spec
 
 
 @dataclass(frozen=True)
-class _Pins:
+class _ComponentPins:
     """One component at both ends; None where it is not there."""
 
     path: str
@@ -31,11 +32,11 @@ class _Pins:
     new: Submodule | None
 
 
-def release_notes(
+def make_release_notes(
     superproject: Superproject,
     folders: Sequence[str],
     ends: tuple[Manifest, Manifest],
-    comparison: Comparison,
+    comparison: ReleaseDiff,
     *,
     jobs: int,
 ) -> ReleaseNotes:
@@ -46,11 +47,11 @@ def release_notes(
     """
     old, new = (superproject.resolve(manifest.superproject.commit) for manifest in ends)
     before, after = ({one.link.path: one for one in _pins(superproject, at, folders)} for at in (old, new))
-    pairs = _paired(before, after)
+    pairs = _match_pins(before, after)
     by_path = _by_origin(comparison.changes)
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        tell: Callable[[_Pins], ComponentNotes | None] = lambda pins: _component(superproject, pins, by_path)  # noqa: E731
-        told = [one for one in pool.map(tell, pairs) if one is not None]
+        results = pool.map(partial(_component, superproject, by_path), pairs)
+        told = [notes for notes in results if notes is not None]
     store = superproject.store(new)
     told += _specs(store, old, new, by_path, ends)
     told += _root(store, old, new, by_path)
@@ -69,15 +70,15 @@ def _pins(superproject: Superproject, commit: str, folders: Sequence[str]) -> li
     return superproject.submodules(commit, superproject.store(commit).tree(commit), folders)
 
 
-def _paired(before: dict[str, Submodule], after: dict[str, Submodule]) -> list[_Pins]:
+def _match_pins(before: dict[str, Submodule], after: dict[str, Submodule]) -> list[_ComponentPins]:
     """Both ends of every component; one that went from one path to another is told by its remote."""
     gone = {path: before[path] for path in sorted(before.keys() - after.keys())}
-    pairs = [_Pins(path, before[path], after[path]) for path in before.keys() & after.keys()]
+    pairs = [_ComponentPins(path, before[path], after[path]) for path in before.keys() & after.keys()]
     for path in sorted(after.keys() - before.keys()):
         new = after[path]
         from_path = next((place for place, old in gone.items() if _is_same_component(old, new)), None)
-        pairs.append(_Pins(path, gone.pop(from_path) if from_path is not None else None, new))
-    return [*pairs, *(_Pins(path, old, None) for path, old in gone.items())]
+        pairs.append(_ComponentPins(path, gone.pop(from_path) if from_path is not None else None, new))
+    return [*pairs, *(_ComponentPins(path, old, None) for path, old in gone.items())]
 
 
 def _is_same_component(old: Submodule, new: Submodule) -> bool:
@@ -100,7 +101,7 @@ def _is_mirrored(package: ReleasedPackage | None) -> bool:
 
 
 def _component(
-    superproject: Superproject, pins: _Pins, by_path: dict[str, list[PackageChange]]
+    superproject: Superproject, by_path: dict[str, list[PackageChange]], pins: _ComponentPins
 ) -> ComponentNotes | None:
     """What happened to one pinned repository; None when nothing did."""
     old, new = pins.old, pins.new
@@ -108,42 +109,44 @@ def _component(
     changes = list(by_path.get(pins.path, ()))
     changes += [one for one in by_path.get(old_path or "", ()) if one not in changes]
     commits: tuple[Commit, ...] = ()
-    undone: tuple[Commit, ...] = ()
+    dropped_commits: tuple[Commit, ...] = ()
     problem = ""
     if old is None or new is None:
-        move = Move.REMOVED if new is None else Move.ADDED
+        component_change = ComponentChange.REMOVED if new is None else ComponentChange.ADDED
     elif old.link.commit == new.link.commit:
         if old_path is None and not changes:
             return None
-        move = Move.SAME if old_path is None else Move.RELOCATED
+        component_change = ComponentChange.SAME if old_path is None else ComponentChange.RELOCATED
     else:
         try:
-            move, commits, undone = _walk(
-                superproject.joint_store(old, new), old.link.commit, new.link.commit
+            component_change, commits, dropped_commits = _list_commits_between(
+                superproject.open_store_with_both(old, new), old.link.commit, new.link.commit
             )
         except AltaiError as error:
-            move, problem = Move.UNKNOWN, error.what
+            component_change, problem = ComponentChange.UNKNOWN, error.what
     return ComponentNotes(
         path=pins.path,
         old_path=old_path,
-        move=move,
+        component_change=component_change,
         old=old.link.commit if old else None,
         new=new.link.commit if new else None,
         commits=commits,
-        undone=undone,
+        dropped_commits=dropped_commits,
         packages=tuple(changes),
         problem=problem,
     )
 
 
-def _walk(store: ObjectStore, old: str, new: str) -> tuple[Move, tuple[Commit, ...], tuple[Commit, ...]]:
+def _list_commits_between(
+    store: ObjectStore, old: str, new: str
+) -> tuple[ComponentChange, tuple[Commit, ...], tuple[Commit, ...]]:
     """How one pin leads to the other: the commits that came and those that went."""
     if not store.has(old) or not store.has(new):
-        return Move.REPLACED, (), ()
+        return ComponentChange.REPLACED, (), ()
     came, went = _commits(store.log(old, new)), _commits(store.log(new, old))
     if not went:
-        return Move.UPDATED, came, ()
-    return (Move.DIVERGED if came else Move.REWOUND), came, went
+        return ComponentChange.UPDATED, came, ()
+    return (ComponentChange.DIVERGED if came else ComponentChange.REWOUND), came, went
 
 
 def _commits(entries: Iterable[LogEntry]) -> tuple[Commit, ...]:
@@ -159,16 +162,16 @@ def _root(
     """The superproject itself: its commits say why the pins were moved."""
     if old == new:
         return []
-    move, came, went = _walk(store, old, new)
+    component_change, came, went = _list_commits_between(store, old, new)
     return [
         ComponentNotes(
             path=ROOT,
             old_path=None,
-            move=move,
+            component_change=component_change,
             old=old,
             new=new,
             commits=came,
-            undone=went,
+            dropped_commits=went,
             packages=tuple(by_path.get(ROOT, ())),
         )
     ]
@@ -193,20 +196,26 @@ def _specs(
             continue
         came, went = _commits(store.log(old, new, path)), _commits(store.log(new, old, path))
         if pins[0] is None or pins[1] is None:
-            move = Move.ADDED if pins[0] is None else Move.REMOVED
+            component_change = ComponentChange.ADDED if pins[0] is None else ComponentChange.REMOVED
         elif pins[0] == pins[1]:
-            move = Move.SAME
+            component_change = ComponentChange.SAME
         else:
-            move = Move.UPDATED if not went else Move.DIVERGED if came else Move.REWOUND
+            component_change = (
+                ComponentChange.UPDATED
+                if not went
+                else ComponentChange.DIVERGED
+                if came
+                else ComponentChange.REWOUND
+            )
         told.append(
             ComponentNotes(
                 path=path,
                 old_path=None,
-                move=move,
+                component_change=component_change,
                 old=pins[0],
                 new=pins[1],
                 commits=came,
-                undone=went,
+                dropped_commits=went,
                 packages=tuple(by_path.get(path, ())),
             )
         )

@@ -14,13 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from altai_build.model.openpgp import PublicKey
-from altai_build.model.provenance import Provenance, Resource
+from altai_build.model.provenance import Provenance, ResourceDescriptor
 from altai_build.model.release import (
-    BUILDROOTS,
-    CYCLONEDX,
-    KEY_PREFIX,
-    SPDX,
-    STATEMENTS,
+    BUILDROOTS_FOLDER,
+    CYCLONEDX_PATH,
+    KEY_FILE_PREFIX,
+    SPDX_PATH,
+    STATEMENTS_FOLDER,
     BuildRecord,
     ComponentOrigin,
     Manifest,
@@ -28,8 +28,8 @@ from altai_build.model.release import (
     ReleasedPackage,
     SpecOrigin,
 )
-from altai_build.tools.files import sha256_file, write_or_link
-from altai_build.tools.signer import KeyHome
+from altai_build.tools.files import link_if_identical_else_write, sha256_file
+from altai_build.tools.openpgp.keyring import Keyring
 
 
 def load_libraries() -> None:
@@ -45,7 +45,7 @@ def write_provenance(
     project: str,
     baseurl: str,
     buildroots: Sequence[Sequence[str]],
-    signer: KeyHome,
+    signer: Keyring,
     key: PublicKey,
     earlier: Path | None = None,
 ) -> None:
@@ -55,13 +55,13 @@ def write_provenance(
     in the folder `earlier` has of the same bytes is taken over, with its signature. Raises InputError when a document
     would not be valid.
     """
-    from altai_build.tools.cyclonedx import cyclonedx_document
-    from altai_build.tools.spdx import spdx_document
+    from altai_build.tools.sbom.cyclonedx import format_cyclonedx
+    from altai_build.tools.sbom.spdx import format_spdx
 
     url = f"{baseurl.rstrip('/')}/{manifest.version}"
     texts = {
-        SPDX: spdx_document(manifest, project=project, url=url),
-        CYCLONEDX: cyclonedx_document(manifest, project=project, url=url),
+        SPDX_PATH: format_spdx(manifest, project=project, url=url),
+        CYCLONEDX_PATH: format_cyclonedx(manifest, project=project, url=url),
     }
     lists = {buildroot_digest(lines): tuple(lines) for lines in buildroots}
     records = {record.key: record for record in manifest.builds if record.key}
@@ -71,20 +71,22 @@ def write_provenance(
             # A source package is made from the commit alone; its build record is that of its binary packages.
             record = records.get(origin.build_key) if package.arch != "src" else None
             lines = lists.get(record.buildroot, ()) if record else ()
-            statement = provenance_of(directory, manifest, package, origin, record, lines)
-            texts[f"{STATEMENTS}/{package.repository}/{package.file}.json"] = statement.to_json()
-    key_file = directory / f"{KEY_PREFIX}{manifest.signed_by}"
+            statement = make_provenance(directory, manifest, package, origin, record, lines)
+            texts[f"{STATEMENTS_FOLDER}/{package.repository}/{package.file}.json"] = statement.to_json()
+    key_file = directory / f"{KEY_FILE_PREFIX}{manifest.signed_by}"
 
     def put(name: str) -> None:
         before = earlier / name if earlier is not None else None
-        write_or_link(directory / name, texts[name].encode(), before)
-        signer.sign_or_keep(directory / name, key, key_file, before)
+        link_if_identical_else_write(directory / name, texts[name].encode(), before)
+        signer.sign_or_reuse(directory / name, key, key_file, before)
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         list(pool.map(put, texts))
     for digest, lines in lists.items():
-        name = f"{BUILDROOTS}/{digest}.txt"
-        write_or_link(directory / name, _list_text(lines), earlier / name if earlier is not None else None)
+        name = f"{BUILDROOTS_FOLDER}/{digest}.txt"
+        link_if_identical_else_write(
+            directory / name, _list_text(lines), earlier / name if earlier is not None else None
+        )
 
 
 def buildroot_digest(lines: Sequence[str]) -> str:
@@ -96,7 +98,7 @@ def _list_text(lines: Sequence[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def provenance_of(
+def make_provenance(
     directory: Path,
     manifest: Manifest,
     package: ReleasedPackage,
@@ -112,7 +114,9 @@ def provenance_of(
         "target": manifest.target,
     }
     return Provenance(
-        package=Resource(name=f"{package.repository}/{package.file}", digest=(("sha256", package.sha256),)),
+        package=ResourceDescriptor(
+            name=f"{package.repository}/{package.file}", digest=(("sha256", package.sha256),)
+        ),
         parameters=tuple((name, value) for name, value in parameters.items() if value),
         key=origin.build_key,
         materials=tuple(_materials(manifest, origin, record, buildroot)),
@@ -126,27 +130,29 @@ def _materials(
     origin: ComponentOrigin | SpecOrigin,
     record: BuildRecord | None,
     buildroot: Sequence[str],
-) -> list[Resource]:
+) -> list[ResourceDescriptor]:
     # What has a folder of specs/ is the superproject itself.
     url = origin.url if isinstance(origin, ComponentOrigin) else manifest.superproject.url
     uri = _git_uri(url, origin.commit)
-    found = [Resource(name=origin.path, uri=uri, digest=(("gitCommit", origin.commit),))]
+    found = [ResourceDescriptor(name=origin.path, uri=uri, digest=(("gitCommit", origin.commit),))]
     if isinstance(origin, SpecOrigin):
-        found += [Resource(name=one.file, digest=(("sha256", one.sha256),)) for one in origin.sources]
+        found += [
+            ResourceDescriptor(name=one.file, digest=(("sha256", one.sha256),)) for one in origin.sources
+        ]
     if record is not None and record.source_sha256:
-        found.append(Resource(name=record.source, digest=(("sha256", record.source_sha256),)))
+        found.append(ResourceDescriptor(name=record.source, digest=(("sha256", record.source_sha256),)))
     for line in buildroot:
         name, _, digest = line.partition(" ")
         algorithm, _, value = digest.partition(":")
-        found.append(Resource(name=name, digest=((algorithm, value),)))
+        found.append(ResourceDescriptor(name=name, digest=((algorithm, value),)))
     return found
 
 
-def _byproducts(directory: Path, record: BuildRecord | None) -> tuple[Resource, ...]:
+def _byproducts(directory: Path, record: BuildRecord | None) -> tuple[ResourceDescriptor, ...]:
     """The build's log, where the release has it."""
     if record is None or not record.log or not (directory / record.log).is_file():
         return ()
-    return (Resource(name=record.log, digest=(("sha256", sha256_file(directory / record.log)),)),)
+    return (ResourceDescriptor(name=record.log, digest=(("sha256", sha256_file(directory / record.log)),)),)
 
 
 def _git_uri(url: str, commit: str) -> str:

@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from altai_build.errors import PublishFailed
+from altai_build.errors import PublishError
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.release import LATEST, MANIFEST
+from altai_build.model.release import LATEST_LINK, MANIFEST_NAME
 from altai_build.tools.files import make_directory, remove_tree, sync_directory, sync_tree
-from altai_build.tools.rpmfile import compare_versions
+from altai_build.tools.rpm.header import compare_versions
 
 _STAGING = re.compile(r"\.(?P<version>.+)\.staging-[^.]+")
 _NEXT_LATEST = re.compile(r"\.latest\.(?P<version>.+)\.next")
@@ -75,9 +75,9 @@ def publish(directory: Path, releases: Path, version: str) -> Path:
     return target
 
 
-def _refused(releases: Path, version: str, error: OSError) -> PublishFailed:
+def _refused(releases: Path, version: str, error: OSError) -> PublishError:
     """The error for a disk that does not take a release."""
-    return PublishFailed(
+    return PublishError(
         f"release {version} could not be published",
         why=f"{error.filename or releases / version}: {error.strerror}",
         todo=f"mend the permissions or free space of {releases}; nothing that was published has changed",
@@ -104,7 +104,7 @@ def list_releases(releases: Path) -> tuple[str, ...]:
     names = [
         entry.name
         for entry in releases.iterdir()
-        if not entry.name.startswith(".") and not entry.is_symlink() and (entry / MANIFEST).is_file()
+        if not entry.name.startswith(".") and not entry.is_symlink() and (entry / MANIFEST_NAME).is_file()
     ]
     return tuple(sorted(names, key=functools.cmp_to_key(compare_versions)))
 
@@ -117,8 +117,8 @@ def _finish(releases: Path) -> list[str]:
         if match is None:
             continue
         if (releases / match["version"]).is_dir():
-            os.replace(entry, releases / LATEST)
-            told.append(f"{LATEST} is now {match['version']}")
+            os.replace(entry, releases / LATEST_LINK)
+            told.append(f"{LATEST_LINK} is now {match['version']}")
         else:
             entry.unlink()
     sync_directory(releases)
@@ -132,10 +132,10 @@ def _is_highest(releases: Path, version: str) -> bool:
 
 
 def _refuse_existing(releases: Path, version: str) -> None:
-    if not is_safe_name(version) or version.startswith(".") or version == LATEST:
-        raise PublishFailed(f"{version!r} is no name for a release", todo="use a version such as 1.0.2")
+    if not is_safe_name(version) or version.startswith(".") or version == LATEST_LINK:
+        raise PublishError(f"{version!r} is no name for a release", todo="use a version such as 1.0.2")
     if os.path.lexists(releases / version):
-        raise PublishFailed(
+        raise PublishError(
             f"release {version} exists",
             why=f"{releases / version} is published, and released bytes never change",
             todo="choose the next version",

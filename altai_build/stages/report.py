@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from altai_build.model.audit import Verification
-from altai_build.model.drawing import Drawing, draw
+from altai_build.model.build_graph import BuildGraph, lay_out_graph
+from altai_build.model.findings import VerificationReport
 from altai_build.model.release import (
     BuildRecord,
     ComponentOrigin,
@@ -17,11 +17,11 @@ from altai_build.model.release import (
     ReleasedPackage,
     SpecOrigin,
 )
-from altai_build.tools.files import write_whole
+from altai_build.tools.files import write_atomically
 from altai_build.tools.page import render
 
-PAGE = "report/index.html"
-DRAWN_AT_MOST = 80  # components; the lines of more cannot be told apart
+REPORT_PAGE = "report/index.html"
+MAX_DRAWN_BUILDS = 80  # components; the lines of more cannot be told apart
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class RepositoryRow:
 
 
 @dataclass(frozen=True)
-class View:
+class ReportView:
     """All that the page shows."""
 
     project: str
@@ -62,13 +62,13 @@ class View:
     outcomes: dict[
         str, str
     ]  # component → what became of its packages since the release before; else its status
-    drawing: Drawing | None
-    verification: Verification
+    drawing: BuildGraph | None
+    verification: VerificationReport
     size: int
     compared: bool  # with the release before
 
     @property
-    def build_of(self) -> dict[str, BuildRecord]:
+    def builds_by_component(self) -> dict[str, BuildRecord]:
         """Component → its build."""
         return {build.component: build for build in self.builds}
 
@@ -80,23 +80,23 @@ class View:
 def write_report(
     directory: Path,
     manifest: Manifest,
-    verification: Verification,
+    verification: VerificationReport,
     *,
     project: str,
     previous: Manifest | None,
     page: Path | None = None,
 ) -> Path:
     """Write the page into the release at `directory`, or to `page` where that is given; returns its path."""
-    place = page or directory / PAGE
-    view = make_view(manifest, verification, project=project, previous=previous)
+    place = page or directory / REPORT_PAGE
+    view = make_report_view(manifest, verification, project=project, previous=previous)
     root = quote(os.path.relpath(directory.absolute(), place.absolute().parent))
-    write_whole(place, render("report.html", view=view, root=root).encode(), durable=page is not None)
+    write_atomically(place, render("report.html", view=view, root=root).encode(), durable=page is not None)
     return place
 
 
-def make_view(
-    manifest: Manifest, verification: Verification, *, project: str, previous: Manifest | None
-) -> View:
+def make_report_view(
+    manifest: Manifest, verification: VerificationReport, *, project: str, previous: Manifest | None
+) -> ReportView:
     """Decide what the page says."""
     packages = tuple(
         _package_row(one, previous)
@@ -105,7 +105,7 @@ def make_view(
     builds = tuple(sorted(manifest.builds, key=lambda build: (-build.seconds, build.component)))
     here = {package.name for package in manifest.packages}
     drawn = {build.component: build.needs for build in manifest.builds}
-    return View(
+    return ReportView(
         project=project,
         manifest=manifest,
         packages=packages,
@@ -113,7 +113,7 @@ def make_view(
         removed=tuple(one for one in previous.packages if one.name not in here) if previous else (),
         builds=builds,
         outcomes={build.component: _outcome(build, packages) for build in builds},
-        drawing=draw(drawn) if 0 < len(drawn) <= DRAWN_AT_MOST else None,
+        drawing=lay_out_graph(drawn) if 0 < len(drawn) <= MAX_DRAWN_BUILDS else None,
         verification=verification,
         size=sum(package.size for package in manifest.packages),
         compared=previous is not None,

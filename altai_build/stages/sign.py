@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from altai_build.errors import SigningFailed
-from altai_build.model.audit import SignatureCheck
+from altai_build.errors import SigningError
+from altai_build.model.findings import SignatureCheck
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.release import Compat
 from altai_build.tools.files import (
@@ -20,8 +20,8 @@ from altai_build.tools.files import (
     sync_directory,
     sync_tree,
 )
-from altai_build.tools.rpmkeys import verify_signatures
-from altai_build.tools.signer import KeyHome
+from altai_build.tools.openpgp.keyring import Keyring
+from altai_build.tools.rpm.signatures import verify_signatures
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class SignedPackage:
 
 
 @dataclass(frozen=True)
-class _Slot:
+class _StoreEntry:
     """The place in the store that belongs to one unsigned file, one key and one form of signature."""
 
     unsigned: Path
@@ -48,7 +48,7 @@ class _Slot:
 def sign_packages(
     unsigned: Sequence[Path],
     *,
-    signer: KeyHome,
+    signer: Keyring,
     key: PublicKey,
     key_file: Path,
     store: Path,
@@ -62,9 +62,9 @@ def sign_packages(
     """
     form = "v3" if compat is Compat.EL6 else "v4"
     shelf = store / f"{key.fingerprint}-{form}"
-    slots = [_Slot(unsigned=path, folder=shelf / sha256_file(path)) for path in unsigned]
+    slots = [_StoreEntry(unsigned=path, folder=shelf / sha256_file(path)) for path in unsigned]
     kept = {slot.path for slot in slots if slot.path.is_file()}
-    bad = {check.path for check in _unfit(sorted(kept), key, key_file)}
+    bad = {check.path for check in _find_rejected(sorted(kept), key, key_file)}
     for path in bad:  # the store was damaged; what it was made from is at hand
         remove_tree(path.parent)
     for path in kept - bad:
@@ -79,7 +79,7 @@ def sign_packages(
 
 
 def _sign(
-    slots: Sequence[_Slot], signer: KeyHome, key: PublicKey, key_file: Path, shelf: Path, *, rpmv3: bool
+    slots: Sequence[_StoreEntry], signer: Keyring, key: PublicKey, key_file: Path, shelf: Path, *, rpmv3: bool
 ) -> None:
     """Sign copies in one go, verify them, and only then put each in its slot."""
     make_directory(shelf)
@@ -91,9 +91,9 @@ def _sign(
             shutil.copyfile(slot.unsigned, copy)
             copies.append(copy)
         signer.sign_rpms(copies, key, rpmv3=rpmv3)
-        unfit = _unfit(copies, key, key_file)
+        unfit = _find_rejected(copies, key, key_file)
         if unfit:
-            raise SigningFailed(
+            raise SigningError(
                 f"{len(unfit)} packages do not verify after signing",
                 why="\n".join(f"{check.path.name}: {check.verdict.value}: {check.detail}" for check in unfit),
                 todo=f"see that {key_file} is the public half of {key.key_id} (`altai-build keys list`)",
@@ -107,7 +107,7 @@ def _sign(
         sync_directory(shelf)
 
 
-def _unfit(paths: Sequence[Path], key: PublicKey, key_file: Path) -> list[SignatureCheck]:
+def _find_rejected(paths: Sequence[Path], key: PublicKey, key_file: Path) -> list[SignatureCheck]:
     """The checks of those that a client with this key file would refuse, or that somebody else signed."""
     checks = verify_signatures(paths, [key_file]) if paths else ()
     return [check for check in checks if not check.good or check.fingerprint != key.fingerprint]

@@ -9,22 +9,22 @@ from pathlib import Path
 
 from altai_build.config.sources import read_sources
 from altai_build.errors import AltaiError, InputError
-from altai_build.model.component import Kind
-from altai_build.model.sources import SOURCES_NAME, FromPypi, UpstreamSource
+from altai_build.model.component import ComponentKind
+from altai_build.model.sources import SOURCES_FILE_NAME, PypiOrigin, UpstreamSource
 from altai_build.tools import download, pypi
-from altai_build.tools.superproject import Sourced
+from altai_build.tools.git.superproject import ComponentSource
 
-_LARGEST = 1 << 30  # bytes of one source file
+_MAX_SOURCE_BYTES = 1 << 30  # bytes of one source file
 
 
-def listed_sources(sourced: Sourced) -> tuple[UpstreamSource, ...]:
+def listed_sources(sourced: ComponentSource) -> tuple[UpstreamSource, ...]:
     """What the sources.yaml beside a component's spec lists, as it is in the commit; nothing where there is none.
 
     Raises InputError naming all faults of the file.
     """
-    if sourced.component.kind is not Kind.SPEC:
+    if sourced.component.kind is not ComponentKind.SPEC:
         return ()
-    path = posixpath.join(posixpath.dirname(sourced.component.spec), SOURCES_NAME)
+    path = posixpath.join(posixpath.dirname(sourced.component.spec), SOURCES_FILE_NAME)
     entry = next((one for one in sourced.tree if one.is_file and one.path == path), None)
     if entry is None:
         return ()
@@ -32,19 +32,19 @@ def listed_sources(sourced: Sourced) -> tuple[UpstreamSource, ...]:
 
 
 def fetch_sources(
-    sourced: Sequence[Sourced], cache: Path, *, jobs: int
+    sourced: Sequence[ComponentSource], cache: Path, *, jobs: int
 ) -> dict[str, dict[str, Path] | AltaiError]:
     """component → file → the proved bytes in `cache`, or what stands in the way of that component."""
     answers: dict[str, dict[str, Path] | AltaiError] = {}
 
-    def fetch(one: Sourced) -> None:
+    def fetch(one: ComponentSource) -> None:
         try:
             answers[one.component.name] = _fetch_all(listed_sources(one), cache)
         except AltaiError as error:
             answers[one.component.name] = error
 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        list(pool.map(fetch, (one for one in sourced if one.component.kind is Kind.SPEC)))
+        list(pool.map(fetch, (one for one in sourced if one.component.kind is ComponentKind.SPEC)))
     return answers
 
 
@@ -54,10 +54,12 @@ def _fetch_all(sources: Sequence[UpstreamSource], cache: Path) -> dict[str, Path
     for source in sources:
         place = cache / source.sha256[:2] / source.sha256 / source.file
         try:
-            if isinstance(source.origin, FromPypi):
+            if isinstance(source.origin, PypiOrigin):
                 pypi.fetch_sdist(source.origin.project, source.origin.version, source.sha256, place)
             else:
-                download.fetch(source.origin.url, place, digest=("sha256", source.sha256), limit=_LARGEST)
+                download.fetch(
+                    source.origin.url, place, digest=("sha256", source.sha256), limit=_MAX_SOURCE_BYTES
+                )
             found[source.file] = place
         except InputError as error:
             faults.append(f"  {source.file}: {error.what}\n    {error.why}")
@@ -65,6 +67,6 @@ def _fetch_all(sources: Sequence[UpstreamSource], cache: Path) -> dict[str, Path
         raise InputError(
             f"{len(faults)} source{'s' if len(faults) > 1 else ''} cannot be had",
             why="\n".join(faults),
-            todo=f"check {SOURCES_NAME}, the network, and whether upstream still has the file",
+            todo=f"check {SOURCES_FILE_NAME}, the network, and whether upstream still has the file",
         )
     return found

@@ -14,18 +14,24 @@ from pathlib import Path
 
 from altai_build import __version__
 from altai_build.config import Bootstrap, Config
-from altai_build.errors import AltaiError, BuildFailed, InputError
+from altai_build.errors import AltaiError, BuildError, InputError
 from altai_build.ledger import Artefact, Ledger, Record
-from altai_build.model.component import SRPM_RECIPE, Component, Kind
+from altai_build.model.component import SRPM_RECIPE_VERSION, Component, ComponentKind
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.release import KEY_PREFIX
-from altai_build.model.spec import SourceTag, SpecInfo, archive_source, stamp_changelog, stamp_release
-from altai_build.tools import rpmbuild
-from altai_build.tools.archive import Part, archiver, write_archive
+from altai_build.model.release import KEY_FILE_PREFIX
+from altai_build.model.spec import (
+    SourceTag,
+    SpecInfo,
+    add_changelog_entry,
+    append_release_suffix,
+    find_archive_source,
+)
 from altai_build.tools.files import scratch_directory, sha256_file
-from altai_build.tools.rpmfile import read_made
-from altai_build.tools.specreader import encode
-from altai_build.tools.superproject import Sourced, Superproject
+from altai_build.tools.git.archive import Part, archiver_version, write_archive
+from altai_build.tools.git.superproject import ComponentSource, Superproject
+from altai_build.tools.rpm import rpmbuild
+from altai_build.tools.rpm.header import read_built_headers
+from altai_build.tools.spec.reader import encode
 from altai_build.workspace import Workspace
 
 AUTHOR = "altai-build <altai-build@localhost>"
@@ -45,10 +51,10 @@ class Srpm:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedSrpm:
     """All that one source package is made from, laid out for rpmbuild in the scratch directory `top`."""
 
-    sourced: Sourced
+    sourced: ComponentSource
     top: Path
     key: str
     inputs: tuple[tuple[str, str], ...]
@@ -59,8 +65,8 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Packed:
-    """A source package that rpmbuild left in a scratch directory; `SrpmMaker.keep` looks at it and takes it over."""
+class PackedSrpm:
+    """A source package that rpmbuild wrote to a scratch directory; `SrpmMaker.store_packages` checks and stores it."""
 
     path: Path
     key: str
@@ -70,7 +76,7 @@ class Packed:
 
 
 @dataclass(frozen=True)
-class _File:
+class _SourceFile:
     """A source file: where its bytes come from."""
 
     name: str
@@ -95,7 +101,7 @@ class SrpmMaker:
     )
     source_cache: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)  # component → file → bytes
 
-    def make(self, sourced: Sourced, *, rebuild: int = 0, bootstrap: Bootstrap | None = None) -> Srpm:
+    def make(self, sourced: ComponentSource, *, rebuild: int = 0, bootstrap: Bootstrap | None = None) -> Srpm:
         """The source package of a component, from the workspace when nothing that made it has changed.
 
         `rebuild` numbers a repeated build of one commit with other build dependencies; `bootstrap` makes the package
@@ -106,38 +112,38 @@ class SrpmMaker:
             prepared = self.prepare(sourced, scratch, rebuild=rebuild, bootstrap=bootstrap)
             if isinstance(prepared, Srpm):
                 return prepared
-            kept = self.keep([self.pack(prepared)])[0]
+            kept = self.store_packages([self.pack(prepared)])[0]
         if isinstance(kept, AltaiError):
             raise kept
         return kept
 
     def prepare(
-        self, sourced: Sourced, scratch: Path, *, rebuild: int = 0, bootstrap: Bootstrap | None = None
-    ) -> Srpm | Prepared:
+        self, sourced: ComponentSource, scratch: Path, *, rebuild: int = 0, bootstrap: Bootstrap | None = None
+    ) -> Srpm | PreparedSrpm:
         """The first third of `make`: the package if it is known, else its sources in a folder below `scratch`."""
         started = time.monotonic()
         component = sourced.component
-        macros, arch = self.config.macros_for(component.repository)
+        macros, arch = self.config.get_target_macros(component.repository)
         macros.update(bootstrap.all_macros if bootstrap else {})
         stamp = f"{self.config.stamp}.{rebuild}" if rebuild else self.config.stamp
         stamp = f"0.bootstrap.{stamp}" if bootstrap else stamp
         info = sourced.info
         if info.unknown:
-            info = rpmbuild.evaluate(sourced, macros, arch, scratch=self.workspace.scratch)
-        files = self._collect(sourced, info)
+            info = rpmbuild.evaluate_spec(sourced, macros, arch, scratch=self.workspace.scratch)
+        files = self._collect_files(sourced, info)
         parts = self._parts(sourced) if any(file.archive for file in files) else ()
         inputs = self._inputs(sourced, info, files, parts, (macros, arch), stamp)
         key = hashlib.sha256(json.dumps(inputs).encode("utf-8", "surrogateescape")).hexdigest()
-        if (known := self._known(key)) is not None:
+        if (known := self._find_cached(key)) is not None:
             return known
         history = sourced.store.count(
-            component.commit, component.path if component.kind is Kind.SPEC else None
+            component.commit, component.path if component.kind is ComponentKind.SPEC else None
         )
         when = sourced.store.info(component.commit).time
-        text = self._stamped(sourced, info, history, when, stamp)
+        text = self._add_release_suffix(sourced, info, history, when, stamp)
         top = Path(tempfile.mkdtemp(prefix="srpm.", dir=scratch))
-        self._lay_out(top, sourced, info, files, parts, text, when)
-        return Prepared(
+        self._write_source_tree(top, sourced, info, files, parts, text, when)
+        return PreparedSrpm(
             sourced=sourced,
             top=top,
             key=key,
@@ -150,21 +156,21 @@ class SrpmMaker:
 
     # ---- sources ---------------------------------------------------------------------------------------------
 
-    def _collect(self, sourced: Sourced, info: SpecInfo) -> list[_File]:
+    def _collect_files(self, sourced: ComponentSource, info: SpecInfo) -> list[_SourceFile]:
         """Where each source and patch comes from; all that are missing are reported in one error."""
-        archive = archive_source(info) if sourced.component.kind is not Kind.SPEC else None
-        files: dict[str, _File] = {}
+        archive = find_archive_source(info) if sourced.component.kind is not ComponentKind.SPEC else None
+        files: dict[str, _SourceFile] = {}
         missing = []
-        for label, tag in _labelled(info):
+        for label, tag in _labelled_sources(info):
             if tag.file is None or not is_safe_name(tag.file):
                 missing.append(f"{label}: {tag.raw!r} names no plain file")
                 continue
             if tag.file in files:
                 continue
             if tag is archive:
-                files[tag.file] = _File(name=tag.file, origin="archive", archive=True)
+                files[tag.file] = _SourceFile(name=tag.file, origin="archive", archive=True)
                 continue
-            found = self._find(sourced, info, tag.file)
+            found = self._find_file(sourced, info, tag.file)
             if isinstance(found, str):
                 missing.append(f"{label}: {tag.file} {found}")
             else:
@@ -175,11 +181,11 @@ class SrpmMaker:
                 why="\n".join(f"  {line}" for line in missing),
                 todo=f"commit the files beside {sourced.component.spec}, or generate them by "
                 f"components.{sourced.component.name}.sources in repos.yaml"
-                + (", or list them in sources.yaml" if sourced.component.kind is Kind.SPEC else ""),
+                + (", or list them in sources.yaml" if sourced.component.kind is ComponentKind.SPEC else ""),
             )
         return list(files.values())
 
-    def _find(self, sourced: Sourced, info: SpecInfo, name: str) -> _File | str:
+    def _find_file(self, sourced: ComponentSource, info: SpecInfo, name: str) -> _SourceFile | str:
         """The file called `name` by the rule of places, or why there is none."""
         spec_dir = posixpath.dirname(sourced.component.spec)
         by_path = {entry.path: entry for entry in sourced.tree}
@@ -198,22 +204,22 @@ class SrpmMaker:
                 )
         pointer = ""
         if places:
-            oid = self._follow(sourced, places[0])
+            oid = self._resolve_symlinks(sourced, places[0])
             if oid is not None:
                 head = sourced.store.read([oid])[0][:1024]
                 if not head.startswith(_LFS_POINTER):
-                    return _File(name=name, origin=f"blob {oid}", blob=oid)
+                    return _SourceFile(name=name, origin=f"blob {oid}", blob=oid)
                 pointer = f"is a Git LFS pointer at {places[0]}, not the file"
-        generated = self._generated(sourced, info, name)
+        generated = self._generate_file(sourced, info, name)
         if generated is not None:
             digest = hashlib.sha256(generated).hexdigest()
-            return _File(name=name, origin=f"generated {digest}", content=generated)
+            return _SourceFile(name=name, origin=f"generated {digest}", content=generated)
         cached = self.source_cache.get(sourced.component.name, {}).get(name)
         if cached is not None:
-            return _File(name=name, origin=f"cached {sha256_file(cached)}", cached=cached)
+            return _SourceFile(name=name, origin=f"cached {sha256_file(cached)}", cached=cached)
         return pointer or "is neither in the repository nor generated"
 
-    def _follow(self, sourced: Sourced, path: str) -> str | None:
+    def _resolve_symlinks(self, sourced: ComponentSource, path: str) -> str | None:
         """The blob at a path, through symbolic links that stay in the tree."""
         by_path = {entry.path: entry for entry in sourced.tree}
         for _ in range(8):
@@ -228,7 +234,7 @@ class SrpmMaker:
             path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
         return None
 
-    def _generated(self, sourced: Sourced, info: SpecInfo, name: str) -> bytes | None:
+    def _generate_file(self, sourced: ComponentSource, info: SpecInfo, name: str) -> bytes | None:
         settings = self.config.components.get(sourced.component.name)
         template = dict(settings.sources).get(name) if settings else None
         if template is None or self.config.release is None:
@@ -241,24 +247,24 @@ class SrpmMaker:
         )
         return f"{text}\n".encode()
 
-    def _key_urls(self, sourced: Sourced, info: SpecInfo) -> str:
+    def _key_urls(self, sourced: ComponentSource, info: SpecInfo) -> str:
         """Where clients find the keys of the component's repository; all of them, while one replaces another."""
         repository = self.config.repositories.get(sourced.component.repository or "")
         if repository is None or self.config.release is None:
             return ""
         root = f"{self.config.release.baseurl}/{self.version or info.version or ''}"
         keys = (repository.key, *self.config.succession(repository.key))
-        return " ".join(f"{root}/{KEY_PREFIX}{name}" for name in keys)
+        return " ".join(f"{root}/{KEY_FILE_PREFIX}{name}" for name in keys)
 
-    def _parts(self, sourced: Sourced) -> tuple[Part, ...]:
+    def _parts(self, sourced: ComponentSource) -> tuple[Part, ...]:
         """The component's content and that of its own pinned submodules, at every depth.
 
         The superproject's pins are components of their own, no part of its own archive.
         """
         parts = [Part(store=sourced.store, commit=sourced.component.commit, folder="")]
-        if sourced.component.kind is Kind.ROOT:
+        if sourced.component.kind is ComponentKind.ROOT:
             return tuple(parts)
-        for folder, store, commit in self.superproject.nested(
+        for folder, store, commit in self.superproject.list_nested_submodules(
             sourced.store, sourced.component.commit, sourced.tree, sourced.component.url
         ):
             parts.append(Part(store=store, commit=commit, folder=folder))
@@ -268,9 +274,9 @@ class SrpmMaker:
 
     def _inputs(
         self,
-        sourced: Sourced,
+        sourced: ComponentSource,
         info: SpecInfo,
-        files: list[_File],
+        files: list[_SourceFile],
         parts: tuple[Part, ...],
         target: tuple[Mapping[str, str], str],
         stamp: str,
@@ -278,11 +284,11 @@ class SrpmMaker:
         component = sourced.component
         macros, arch = target
         inputs = [
-            ("recipe", SRPM_RECIPE),
+            ("recipe", SRPM_RECIPE_VERSION),
             ("tool", __version__),
             ("rpm", self.rpm_version),
             ("commit", component.commit),
-            ("path", component.path if component.kind is Kind.SPEC else ""),
+            ("path", component.path if component.kind is ComponentKind.SPEC else ""),
             ("spec", component.spec),
             ("spec text", hashlib.sha256(encode(sourced.text)).hexdigest()),
             ("prefix", info.prefix or ""),
@@ -291,12 +297,12 @@ class SrpmMaker:
             ("arch", arch),
         ]
         if any(file.archive for file in files):
-            inputs.append(("archiver", archiver()))
+            inputs.append(("archiver", archiver_version()))
         inputs += [(f"source {file.name}", file.origin) for file in files]
         inputs += [(f"submodule {part.folder}", part.commit) for part in parts if part.folder]
         return inputs
 
-    def _known(self, key: str) -> Srpm | None:
+    def _find_cached(self, key: str) -> Srpm | None:
         record = self.ledger.find("srpm", key)
         if record is None or len(record.artefacts) != 1:
             return None
@@ -309,10 +315,12 @@ class SrpmMaker:
 
     # ---- making ----------------------------------------------------------------------------------------------
 
-    def _stamped(self, sourced: Sourced, info: SpecInfo, count: int, when: int, stamp: str) -> str:
+    def _add_release_suffix(
+        self, sourced: ComponentSource, info: SpecInfo, count: int, when: int, stamp: str
+    ) -> str:
         component = sourced.component
         try:
-            text = stamp_release(sourced.text, info, stamp, count=count, commit=component.commit)
+            text = append_release_suffix(sourced.text, info, stamp, count=count, commit=component.commit)
         except ValueError as error:
             raise InputError(
                 f"{component.place} cannot be stamped",
@@ -321,14 +329,14 @@ class SrpmMaker:
             ) from error
         # Nothing but the commit: what else could be said (a path, a project) may change while the NEVRA does not.
         what = f"Made from commit {component.commit}"
-        return stamp_changelog(text, info, time=when, author=AUTHOR, lines=(what,))
+        return add_changelog_entry(text, info, time=when, author=AUTHOR, lines=(what,))
 
-    def _lay_out(
+    def _write_source_tree(
         self,
         scratch: Path,
-        sourced: Sourced,
+        sourced: ComponentSource,
         info: SpecInfo,
-        files: list[_File],
+        files: list[_SourceFile],
         parts: tuple[Part, ...],
         text: str,
         when: int,
@@ -364,7 +372,7 @@ class SrpmMaker:
             path.chmod(0o644)
             os.utime(path, (when, when))
 
-    def pack(self, prepared: Prepared) -> Packed:
+    def pack(self, prepared: PreparedSrpm) -> PackedSrpm:
         """The second third of `make`: rpmbuild, in the sandbox. Raises InputError or BuildFailed."""
         started = time.monotonic()
         sourced, top = prepared.sourced, prepared.top
@@ -379,12 +387,12 @@ class SrpmMaker:
                 todo=f"take those lines out of {sourced.component.place}: every source is at hand here",
             )
         if len(packages) != 1:
-            raise BuildFailed(
+            raise BuildError(
                 f"rpmbuild made {len(packages)} source packages of {sourced.component.name}",
                 why=made.complaint,
                 todo="look for what its spec does to %_topdir or %_srcrpmdir",
             )
-        return Packed(
+        return PackedSrpm(
             path=packages[0],
             key=prepared.key,
             inputs=prepared.inputs,
@@ -392,15 +400,19 @@ class SrpmMaker:
             seconds=round(prepared.seconds + time.monotonic() - started, 3),
         )
 
-    def keep(self, packed: Sequence[Packed]) -> list[Srpm | AltaiError]:
+    def store_packages(self, packed: Sequence[PackedSrpm]) -> list[Srpm | AltaiError]:
         """The last third of `make`: packages moved to their places in the workspace, then written down.
 
         All together, because looking at one takes as long as looking at many. Those that are not sound stay behind.
         """
         try:
-            headers = read_made([one.path for one in packed])
+            headers = read_built_headers([one.path for one in packed])
         except AltaiError as error:
-            return [error] if len(packed) == 1 else [answer for one in packed for answer in self.keep([one])]
+            return (
+                [error]
+                if len(packed) == 1
+                else [answer for one in packed for answer in self.store_packages([one])]
+            )
         records, kept = [], []
         for one, header in zip(packed, headers):
             artefact = Artefact(
@@ -434,7 +446,7 @@ class SrpmMaker:
         return [*kept]
 
 
-def _labelled(info: SpecInfo) -> list[tuple[str, SourceTag]]:
+def _labelled_sources(info: SpecInfo) -> list[tuple[str, SourceTag]]:
     sources = [(f"Source{tag.number}", tag) for tag in info.sources]
     return sources + [(f"Patch{tag.number}", tag) for tag in info.patches]
 

@@ -8,21 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from altai_build.errors import AltaiError, InputError, PublishFailed
+from altai_build.errors import AltaiError, InputError, PublishError
 from altai_build.model.openpgp import PublicKey
-from altai_build.tools import tags
 from altai_build.tools.files import scratch_directory
-from altai_build.tools.git import common_directory
-from altai_build.tools.objects import without_password
-from altai_build.tools.process import ProgramFailed, quoted
-from altai_build.tools.signer import KeyHome
-from altai_build.tools.superproject import Submodule, Superproject
+from altai_build.tools.git import tags
+from altai_build.tools.git.command import common_directory
+from altai_build.tools.git.objects import without_password
+from altai_build.tools.git.superproject import Submodule, Superproject
+from altai_build.tools.openpgp.keyring import Keyring
+from altai_build.tools.process import ProgramFailed, quote_command
 
-_AT_ONCE = 8  # remotes that are asked side by side
+_MAX_PARALLEL_REMOTES = 8  # remotes that are asked side by side
 
 
 @dataclass(frozen=True)
-class Place:
+class TagTarget:
     """One repository to be tagged; `title` is the component's path, `remote` where it is pushed to, if anywhere."""
 
     title: str
@@ -38,7 +38,7 @@ class TagPlan:
     name: str
     message: str
     time: int
-    places: tuple[Place, ...]  # the superproject last: its tag says that all others are there
+    places: tuple[TagTarget, ...]  # the superproject last: its tag says that all others are there
 
 
 def plan_tags(
@@ -48,7 +48,7 @@ def plan_tags(
     *,
     project: str,
     version: str,
-    workers: int = _AT_ONCE,
+    workers: int = _MAX_PARALLEL_REMOTES,
     warn: Callable[[str], None],
     pushing: bool,
 ) -> TagPlan:
@@ -59,20 +59,20 @@ def plan_tags(
     `warn`, and is an error where tags are to be pushed.
     """
     name = f"{project}-{version}"
-    places = _places(superproject, submodules)
-    own = Place(title=".", git_dir=superproject.common, commit=commit, remote=superproject.remote)
+    places = _list_tag_targets(superproject, submodules)
+    own = TagTarget(title=".", git_dir=superproject.common, commit=commit, remote=superproject.remote)
     plan = TagPlan(
         name=name,
         message=f"{project} {version}\n\nMade from the superproject's commit {commit}.",
         time=superproject.store(commit).info(commit).time,
         places=(*places, own),
     )
-    taken = [f"  {place.title}: {place.git_dir}" for place in plan.places if _is_foreign(place, plan)]
+    taken = [f"  {place.title}: {place.git_dir}" for place in plan.places if _is_conflicting_tag(place, plan)]
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        asked = [one for one in pool.map(lambda place: _ask_remote(place, name), plan.places) if one]
+        asked = [one for one in pool.map(lambda place: _check_remote(place, name), plan.places) if one]
     taken += [f"  {title}: {remote}" for title, remote, complaint in asked if not complaint]
     if taken:
-        raise PublishFailed(
+        raise PublishError(
             f"the tag {name} exists already",
             why="\n".join(taken),
             todo="tags are never moved: choose another version, or release without --tag",
@@ -89,12 +89,12 @@ def plan_tags(
     return plan
 
 
-def _places(superproject: Superproject, submodules: Sequence[Submodule]) -> tuple[Place, ...]:
-    found: dict[Path, Place] = {}
+def _list_tag_targets(superproject: Superproject, submodules: Sequence[Submodule]) -> tuple[TagTarget, ...]:
+    found: dict[Path, TagTarget] = {}
     missing = []
     for submodule in submodules:
         path, commit = submodule.link.path, submodule.link.commit
-        git_dir = _clone(superproject, submodule)
+        git_dir = _find_clone(superproject, submodule)
         if git_dir is None:
             missing.append(f"  {path}: {commit[:12]}")
             continue
@@ -105,7 +105,7 @@ def _places(superproject: Superproject, submodules: Sequence[Submodule]) -> tupl
                 why=f"{git_dir}: one tag cannot name both",
                 todo="release without --tag, or pin the same commit",
             )
-        found[git_dir] = Place(title=path, git_dir=git_dir, commit=commit, remote=submodule.url)
+        found[git_dir] = TagTarget(title=path, git_dir=git_dir, commit=commit, remote=submodule.url)
     if missing:
         raise InputError(
             f"{len(missing)} components have no clone here to be tagged",
@@ -115,7 +115,7 @@ def _places(superproject: Superproject, submodules: Sequence[Submodule]) -> tupl
     return tuple(sorted(found.values(), key=lambda place: place.title))
 
 
-def _clone(superproject: Superproject, submodule: Submodule) -> Path | None:
+def _find_clone(superproject: Superproject, submodule: Submodule) -> Path | None:
     """The user's own clone that has the pin; a mirror in the workspace is nobody's to tag."""
     for place in superproject.clones(submodule):
         git_dir = common_directory(place)
@@ -124,18 +124,18 @@ def _clone(superproject: Superproject, submodule: Submodule) -> Path | None:
     return None
 
 
-def _is_foreign(place: Place, plan: TagPlan) -> bool:
+def _is_conflicting_tag(place: TagTarget, plan: TagPlan) -> bool:
     """A tag of that name that is not what a run of this very release left when it was killed."""
     text = tags.read_tag(place.git_dir, plan.name)
     return text is not None and not _is_ours(text, place, plan)
 
 
-def _is_ours(text: bytes, place: Place, plan: TagPlan) -> bool:
+def _is_ours(text: bytes, place: TagTarget, plan: TagPlan) -> bool:
     head, _, rest = text.partition(b"\n\n")
     return head.startswith(f"object {place.commit}\n".encode()) and rest.startswith(plan.message.encode())
 
 
-def _ask_remote(place: Place, name: str) -> tuple[str, str, str] | None:
+def _check_remote(place: TagTarget, name: str) -> tuple[str, str, str] | None:
     """(place, remote, complaint) where the remote has the tag, or could not be asked; None where all is well."""
     if place.remote is None:
         return None
@@ -147,33 +147,33 @@ def _ask_remote(place: Place, name: str) -> tuple[str, str, str] | None:
 
 
 @contextmanager
-def tagged(plan: TagPlan, signer: KeyHome, key: PublicKey, scratch: Path) -> Iterator[None]:
+def create_tags(plan: TagPlan, signer: Keyring, key: PublicKey, scratch: Path) -> Iterator[None]:
     """The tags are there within the block and stay if it ends well; otherwise those made here are taken back.
 
     They are signed with `key`, which `signer` holds unlocked. Raises PublishFailed when one cannot be made.
     """
-    made: list[tuple[Place, str]] = []
+    made: list[tuple[TagTarget, str]] = []
     try:
-        _make(plan, signer, key, scratch, made)
+        _make_tags(plan, signer, key, scratch, made)
         yield
     except BaseException:
         for place, oid in made:
-            tags.drop_tag(place.git_dir, plan.name, oid)
+            tags.delete_tag(place.git_dir, plan.name, oid)
         raise
 
 
-def _make(
-    plan: TagPlan, signer: KeyHome, key: PublicKey, scratch: Path, made: list[tuple[Place, str]]
+def _make_tags(
+    plan: TagPlan, signer: Keyring, key: PublicKey, scratch: Path, made: list[tuple[TagTarget, str]]
 ) -> None:
     """Make the tags that are not there, and note each in `made` as soon as it is."""
     for place in plan.places:
         if tags.read_tag(place.git_dir, plan.name) is not None:
             continue
-        text = tags.tag_text(plan.name, place.commit, key.uid, plan.time, plan.message)
+        text = tags.format_tag(plan.name, place.commit, key.uid, plan.time, plan.message)
         try:
             oid = tags.write_tag(place.git_dir, plan.name, text + _signature(text, signer, key, scratch))
         except ProgramFailed as error:
-            raise PublishFailed(
+            raise PublishError(
                 f"the tag {plan.name} could not be made in {place.git_dir}",
                 why=error.why,
                 todo="mend what it names; nothing was published, and tags made before are taken back",
@@ -181,7 +181,7 @@ def _make(
         made.append((place, oid))
 
 
-def _signature(text: bytes, signer: KeyHome, key: PublicKey, scratch: Path) -> bytes:
+def _signature(text: bytes, signer: Keyring, key: PublicKey, scratch: Path) -> bytes:
     with scratch_directory(scratch, "tag.") as folder:
         file = folder / "tag"
         file.write_bytes(text)
@@ -191,7 +191,7 @@ def _signature(text: bytes, signer: KeyHome, key: PublicKey, scratch: Path) -> b
 def push_tags(plan: TagPlan) -> tuple[str, ...]:
     """Push the tag to every remote, the superproject's last. Raises PublishFailed with what is left to be done."""
     pushed: list[str] = []
-    failed: list[tuple[Place, str]] = []
+    failed: list[tuple[TagTarget, str]] = []
     for place in plan.places:
         if place.remote is None:
             continue
@@ -206,7 +206,7 @@ def push_tags(plan: TagPlan) -> tuple[str, ...]:
     if failed:
         commands = [
             "  "
-            + quoted(
+            + quote_command(
                 [
                     "git",
                     f"--git-dir={place.git_dir}",
@@ -217,7 +217,7 @@ def push_tags(plan: TagPlan) -> tuple[str, ...]:
             )
             for place, _ in failed
         ]
-        raise PublishFailed(
+        raise PublishError(
             f"the release is published, and its tag {plan.name} could not be pushed to {len(failed)} remotes",
             why="\n".join(f"  {place.title}: {complaint}" for place, complaint in failed),
             todo="when they can be reached:\n" + "\n".join(commands),

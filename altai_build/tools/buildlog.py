@@ -7,18 +7,18 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from altai_build.model.plan import Failure
+from altai_build.model.build import FailureKind
 
-HEAD = 1 << 20  # bytes read from the start of a log, and
-TAIL = 4 << 20  # from its end: the failing part of a build is there
+HEAD_SIZE = 1 << 20  # bytes read from the start of a log, and
+TAIL_SIZE = 4 << 20  # from its end: the failing part of a build is there
 LINE_LIMIT = 300  # characters of the answer
 
 # Colours, cursor movements and window titles (ECMA-48), which test runners and compilers print.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_ESCAPE_SEQUENCES = re.compile(r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 # Where in mock a line of root.log was written, which of its lines tell only what mock does, and the beginning of its
 # own messages on the terminal.
-_MOCK_PLACE = re.compile(r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s+\w+\.py:\d+:\s*")
+_MOCK_LOCATION = re.compile(r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s+\w+\.py:\d+:\s*")
 _MOCK_NOISE = re.compile(
     r"^(?:Executing command: |Child return code was: |child environment: |kill orphans )"
 )
@@ -54,7 +54,7 @@ _BUILD_CAUSES = (
         r"|gzip: |tar: .+: |bzip2: |xz: |unzip: )"
     ),
 )
-_ECHOES = (
+_SECONDARY_CAUSES = (
     re.compile(r"^[\w.]+(?:Error|Exception): "),  # an exception printed without its traceback
     re.compile(r"\*\*\* .+(?:Error \d+|Stop\.|Killed)"),  # make
 )
@@ -63,30 +63,30 @@ _SECTION = re.compile(r"^(?:Executing\(%\w+\)|Processing files: )")
 _BAD_EXIT = re.compile(r"^\s*(?:error: )?Bad exit status from \S+ \((%\w+)\)")
 _SCRIPT_END = re.compile(r"^(?:\+ exit |RPM build errors:|error:$)")
 _COMMAND = re.compile(r"^\++ ")  # rpmbuild's scripts run under `sh -x`
-_NO_CAUSE = re.compile(
+_NOT_A_CAUSE = re.compile(
     r"\bwarning: |\.\.\. |\(ignored\)|^\s*(?:checking|Provides|Requires)\b|^RPM build errors:", re.I
 )
 
 
-def first_error_line(log_path: Path, failure: Failure | None, *, also: Sequence[Path] = ()) -> str:
+def first_error_line(log_path: Path, failure: FailureKind | None, *, also: Sequence[Path] = ()) -> str:
     """The first line of a log that names the cause of a failure, cleaned for display.
 
     `failure` says which part failed: for missing dependencies and build roots the package manager's words are looked
     for first, otherwise the compiler's and rpmbuild's. `also` are further logs, for when the first names no cause.
     When nothing is recognised, the last line that is not empty; "" only when the logs are missing or empty.
     """
-    logs = [lines for lines in map(_lines, (log_path, *also)) if lines]
+    logs = [lines for lines in map(_read_lines, (log_path, *also)) if lines]
     searches = [_build_cause, _dependency_cause]
-    if failure in (Failure.DEPENDENCIES, Failure.BUILDROOT):
+    if failure in (FailureKind.DEPENDENCIES, FailureKind.BUILDROOT):
         searches.reverse()
     causes = (search(lines) for lines in logs for search in searches)
-    found = next((line for line in causes if line), _last(logs[0]) if logs else "")
+    found = next((line for line in causes if line), _last_line(logs[0]) if logs else "")
     return _MOCK_LEVEL.sub("", found.strip()).removeprefix("- ")[:LINE_LIMIT]
 
 
 def _dependency_cause(lines: list[str]) -> str:
     """What the package manager could not find, fetch or fit together."""
-    return _first(lines, _DEPENDENCY_CAUSES)
+    return _first_match(lines, _DEPENDENCY_CAUSES)
 
 
 def _build_cause(lines: list[str]) -> str:
@@ -97,28 +97,32 @@ def _build_cause(lines: list[str]) -> str:
     section = lines[_failing_section(lines) :]
     ends = [number for number, line in enumerate(section) if _BAD_EXIT.match(line)]
     if not ends:
-        return _cause_in(section)
+        return _find_cause(section)
     # mock reads the two outputs of rpmbuild by turns: what went to standard output may stand earlier than it happened,
     # and in the middle of a line.
     script = [line for line in section[: ends[0]] if not _SCRIPT_END.match(line)]
     commands = [number for number, line in enumerate(script) if _COMMAND.match(line)]
     printed = script[commands[-1] + 1 :] if commands else script
-    found = _cause_in(printed) or _last(printed) or _cause_in(script)
+    found = _find_cause(printed) or _last_line(printed) or _find_cause(script)
     if found or not commands:
         return found or section[ends[0]]
-    return f"{_COMMAND.sub('', script[commands[-1]])}: failed without a word ({_part(section[ends[0]])})"
+    return f"{_COMMAND.sub('', script[commands[-1]])}: failed without a word ({_failed_section(section[ends[0]])})"
 
 
-def _part(bad_exit: str) -> str:
+def _failed_section(bad_exit: str) -> str:
     """The section that rpmbuild says has failed: %build."""
     match = _BAD_EXIT.match(bad_exit)
     return match[1] if match else ""
 
 
-def _cause_in(lines: list[str]) -> str:
+def _find_cause(lines: list[str]) -> str:
     """A cause, else the exception that ended a Python program, else what make says of it."""
-    lines = [line for line in lines if not _NO_CAUSE.search(line) and not _COMMAND.match(line)]
-    return _with_detail(lines, _first(lines, _BUILD_CAUSES)) or _exception(lines) or _first(lines, _ECHOES)
+    lines = [line for line in lines if not _NOT_A_CAUSE.search(line) and not _COMMAND.match(line)]
+    return (
+        _append_detail(lines, _first_match(lines, _BUILD_CAUSES))
+        or _last_exception(lines)
+        or _first_match(lines, _SECONDARY_CAUSES)
+    )
 
 
 def _failing_section(lines: list[str]) -> int:
@@ -132,19 +136,19 @@ def _failing_section(lines: list[str]) -> int:
     return start
 
 
-def _first(lines: Sequence[str], patterns: Sequence[re.Pattern[str]]) -> str:
+def _first_match(lines: Sequence[str], patterns: Sequence[re.Pattern[str]]) -> str:
     """The first line for the first pattern that has one."""
     return next((line for pattern in patterns for line in lines if pattern.search(line)), "")
 
 
-def _with_detail(lines: list[str], line: str) -> str:
+def _append_detail(lines: list[str], line: str) -> str:
     """A line that ends in a colon says what kind of error it is; the next one says which."""
     if line.endswith(":") and line in lines[:-1]:
         return f"{line} {lines[lines.index(line) + 1].strip()}"
     return line
 
 
-def _exception(lines: list[str]) -> str:
+def _last_exception(lines: list[str]) -> str:
     """The last line of the last Python traceback: the exception that nobody caught."""
     if _TRACEBACK not in (line.strip() for line in lines):
         return ""
@@ -153,25 +157,25 @@ def _exception(lines: list[str]) -> str:
     return next((line for line in lines[start + 1 :] if not line[indent:].startswith((" ", "\t"))), "")
 
 
-def _last(lines: list[str]) -> str:
+def _last_line(lines: list[str]) -> str:
     """The last line."""
     return lines[-1] if lines else ""
 
 
-def _lines(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     """The lines of a log that are not empty, without colours; of a huge one its head and its tail."""
     try:
         with open(path, "rb") as stream:
-            data = stream.read(HEAD)
+            data = stream.read(HEAD_SIZE)
             size = os.fstat(stream.fileno()).st_size
-            if size > HEAD + TAIL:
-                stream.seek(size - TAIL)
+            if size > HEAD_SIZE + TAIL_SIZE:
+                stream.seek(size - TAIL_SIZE)
                 stream.readline()  # the rest of a line cut in two
-            data += stream.read(TAIL)
+            data += stream.read(TAIL_SIZE)
     except OSError:
         return []
-    text = _ESCAPES.sub("", data.decode("utf-8", "replace"))
+    text = _ESCAPE_SEQUENCES.sub("", data.decode("utf-8", "replace"))
     # A progress bar overwrites its line: what stands after the last carriage return is what a person saw.
     shown = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    cleaned = (_MOCK_PLACE.sub("", _CONTROLS.sub("", line)).rstrip() for line in shown)
+    cleaned = (_MOCK_LOCATION.sub("", _CONTROL_CHARACTERS.sub("", line)).rstrip() for line in shown)
     return [line for line in cleaned if line.strip() and not _MOCK_NOISE.match(line)]

@@ -15,12 +15,12 @@ from urllib.parse import unquote, urlsplit
 from altai_build.errors import InputError
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file
 
-ATTEMPTS = 4
-PAUSE = 0.5  # seconds before the second attempt, doubled for each that follows
+MAX_ATTEMPTS = 4
+RETRY_DELAY = 0.5  # seconds before the second attempt, doubled for each that follows
 TIMEOUT = (15.0, 60.0)  # seconds to connect, and between two pieces of an answer
-_CHUNK = 1 << 16  # what at most is lost when a connection breaks
-_PERMANENT = (400, 401, 403, 404, 405, 410)
-_NOT_THERE = (404, 410)
+_CHUNK_SIZE = 1 << 16  # what at most is lost when a connection breaks
+_PERMANENT_STATUSES = (400, 401, 403, 404, 405, 410)
+_NOT_FOUND_STATUSES = (404, 410)
 
 
 def fetch(
@@ -40,21 +40,21 @@ def fetch(
         return destination
     make_directory(destination.parent)
     if url.startswith("file:"):
-        return _copy(url, destination, digest)
+        return _copy_file_url(url, destination, digest)
     # One partial per process: a second run that wants the same file must not write into the first one's.
     partial = destination.with_name(f".{destination.name}.{os.getpid()}.part")
     if digest is not None:
-        _adopt(destination, partial)
+        _resume_abandoned(destination, partial)
     complaint = ""
-    for attempt in range(ATTEMPTS):
+    for attempt in range(MAX_ATTEMPTS):
         if attempt:
-            time.sleep(min(8.0, PAUSE * 2**attempt) * (0.5 + random.random() / 2))  # noqa: S311 - no secret
+            time.sleep(min(8.0, RETRY_DELAY * 2**attempt) * (0.5 + random.random() / 2))  # noqa: S311 - no secret
         try:
             _get(url, partial, min(limit, size) if size else limit)
-        except _Passing as fault:
+        except _TransientError as fault:
             complaint = str(fault)
             continue
-        complaint = _wrong(partial, size, digest)
+        complaint = _describe_mismatch(partial, size, digest)
         if not complaint:
             os.replace(partial, destination)
             return destination
@@ -63,12 +63,12 @@ def fetch(
         partial.unlink(missing_ok=True)
     raise InputError(
         f"{url} could not be fetched",
-        why=f"{complaint} (tried {ATTEMPTS} times)",
+        why=f"{complaint} (tried {MAX_ATTEMPTS} times)",
         todo="check the network and the URL; what was fetched before is kept",
     )
 
 
-def _adopt(destination: Path, partial: Path) -> None:
+def _resume_abandoned(destination: Path, partial: Path) -> None:
     """Go on with the half of a file that a run left behind which is no more."""
     start, end = f".{destination.name}.", ".part"
     for entry in list(os.scandir(destination.parent)):
@@ -83,11 +83,11 @@ def _adopt(destination: Path, partial: Path) -> None:
                     os.replace(entry.path, partial)
 
 
-class NotThere(InputError):
+class FileNotOnServer(InputError):
     """The server says that it has no such file."""
 
 
-class _Passing(Exception):
+class _TransientError(Exception):
     """A fault that another attempt may not meet."""
 
 
@@ -101,18 +101,18 @@ def _get(url: str, partial: Path, limit: int) -> None:
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
             if answer.status_code == 416:
                 partial.unlink(missing_ok=True)
-                raise _Passing("the server has another file now")
-            if answer.status_code in _PERMANENT:
-                kind = NotThere if answer.status_code in _NOT_THERE else InputError
+                raise _TransientError("the server has another file now")
+            if answer.status_code in _PERMANENT_STATUSES:
+                kind = FileNotOnServer if answer.status_code in _NOT_FOUND_STATUSES else InputError
                 raise kind(
                     f"{url} could not be fetched",
                     why=f"the server answered {answer.status_code} {answer.reason}",
                     todo="check the URL, or whether the mirror still has the file",
                 )
             if answer.status_code not in (200, 206):
-                raise _Passing(f"the server answered {answer.status_code} {answer.reason}")
+                raise _TransientError(f"the server answered {answer.status_code} {answer.reason}")
             with open(partial, "ab" if answer.status_code == 206 else "wb") as stream:
-                for piece in answer.iter_content(_CHUNK):
+                for piece in answer.iter_content(_CHUNK_SIZE):
                     stream.write(piece)
                     if stream.tell() > limit:
                         raise InputError(
@@ -121,7 +121,7 @@ def _get(url: str, partial: Path, limit: int) -> None:
                 stream.flush()
                 os.fsync(stream.fileno())
     except requests.RequestException as error:
-        raise _Passing(str(error)) from error
+        raise _TransientError(str(error)) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise InputError(
@@ -130,8 +130,8 @@ def _get(url: str, partial: Path, limit: int) -> None:
         raise
 
 
-def _copy(url: str, destination: Path, digest: tuple[str, str] | None) -> Path:
-    source = file_of(url)
+def _copy_file_url(url: str, destination: Path, digest: tuple[str, str] | None) -> Path:
+    source = path_from_file_url(url)
     partial = destination.with_name(f".{destination.name}.{os.getpid()}.part")
     partial.unlink(missing_ok=True)
     try:
@@ -141,7 +141,7 @@ def _copy(url: str, destination: Path, digest: tuple[str, str] | None) -> Path:
         else:
             link_or_copy(source, partial)
     except OSError as error:
-        kind = NotThere if isinstance(error, FileNotFoundError) else InputError
+        kind = FileNotOnServer if isinstance(error, FileNotFoundError) else InputError
         raise kind(f"{url} could not be read", why=str(error), todo="check the URL") from error
     if digest is not None and file_digest(partial, digest[0]) != digest[1]:
         partial.unlink()
@@ -151,7 +151,7 @@ def _copy(url: str, destination: Path, digest: tuple[str, str] | None) -> Path:
     return destination
 
 
-def _wrong(path: Path, size: int | None, digest: tuple[str, str] | None) -> str:
+def _describe_mismatch(path: Path, size: int | None, digest: tuple[str, str] | None) -> str:
     have = path.stat().st_size
     if size is not None and have != size:
         return f"{have} bytes came instead of {size}"
@@ -169,12 +169,12 @@ def file_digest(path: Path, algorithm: str) -> str:
     except ValueError as error:
         raise InputError(f"the checksum type {algorithm!r} is not known") from error
     with open(path, "rb") as stream:
-        for piece in iter(lambda: stream.read(_CHUNK), b""):
+        for piece in iter(lambda: stream.read(_CHUNK_SIZE), b""):
             found.update(piece)
     return found.hexdigest()
 
 
-def file_of(url: str) -> Path:
+def path_from_file_url(url: str) -> Path:
     """The path that a file URL names."""
     return Path(unquote(urlsplit(url).path))
 
@@ -190,7 +190,7 @@ def get_text(url: str, *, limit: int = 1 << 20) -> str:
     """A small text from a URL (a mirror list, a key). Raises InputError."""
     if url.startswith("file:"):
         try:
-            return file_of(url).read_text(encoding="utf-8", errors="replace")[:limit]
+            return path_from_file_url(url).read_text(encoding="utf-8", errors="replace")[:limit]
         except OSError as error:
             raise InputError(f"{url} could not be read", why=str(error)) from error
     import requests
@@ -199,7 +199,7 @@ def get_text(url: str, *, limit: int = 1 << 20) -> str:
     try:
         with requests.get(url, stream=True, timeout=TIMEOUT) as answer:
             answer.raise_for_status()
-            for piece in answer.iter_content(_CHUNK):
+            for piece in answer.iter_content(_CHUNK_SIZE):
                 text += piece
                 if len(text) > limit:
                     raise InputError(

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 
-_WAITING = 8  # threads that wait for the disk
+_SYNC_THREADS = 8  # threads that wait for the disk
 
 
-def write_whole(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
     """Replace `path` by `data` so that a reader, or a crash, sees the old bytes or the new ones.
 
     Without `durable` a power cut may leave anything there: for what its reader can tell to be damaged, and make again.
@@ -28,7 +28,7 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = T
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
-        raise unwritable(path.parent, error) from error
+        raise cannot_write_error(path.parent, error) from error
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
@@ -44,19 +44,19 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = T
         sync_directory(path.parent)
 
 
-def write_or_link(path: Path, data: bytes, earlier: Path | None, *, mode: int = 0o644) -> None:
+def link_if_identical_else_write(path: Path, data: bytes, earlier: Path | None, *, mode: int = 0o644) -> None:
     """Write `data`, as the same inode as the file `earlier` where that holds these very bytes; not durable by itself.
 
     Raises InputError when the place cannot be written.
     """
-    if earlier is not None and _holds(earlier, data, mode):
+    if earlier is not None and _is_identical(earlier, data, mode):
         make_directory(path.parent)
         link_or_copy(earlier, path)
     else:
-        write_whole(path, data, mode=mode, durable=False)
+        write_atomically(path, data, mode=mode, durable=False)
 
 
-def _holds(path: Path, data: bytes, mode: int) -> bool:
+def _is_identical(path: Path, data: bytes, mode: int) -> bool:
     """True for a regular file of these bytes and permissions."""
     try:
         status = path.lstat()
@@ -84,9 +84,9 @@ def sync_tree(path: Path) -> None:
         Path(folder, name)
         for folder, _, names in os.walk(path)
         for name in (*names, "")
-        if not name or stat.S_ISREG(_mode(Path(folder, name)))
+        if not name or stat.S_ISREG(_lstat_mode(Path(folder, name)))
     ]
-    with ThreadPoolExecutor(_WAITING) as pool:
+    with ThreadPoolExecutor(_SYNC_THREADS) as pool:
         list(pool.map(_sync, entries))
 
 
@@ -103,7 +103,7 @@ def make_directory(path: Path, *, mode: int = 0o755) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True, mode=mode)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise cannot_write_error(path, error) from error
     return path
 
 
@@ -114,7 +114,7 @@ def scratch_directory(parent: Path, prefix: str) -> Iterator[Path]:
     try:
         path = Path(tempfile.mkdtemp(prefix=f"{prefix}.", dir=parent))
     except OSError as error:
-        raise unwritable(parent, error) from error
+        raise cannot_write_error(parent, error) from error
     try:
         yield path
     finally:
@@ -144,7 +144,7 @@ def remove_tree(path: Path) -> None:
     shutil.rmtree(path, onerror=unlock)
 
 
-def give_tree(path: Path, owner: int) -> None:
+def chown_tree(path: Path, owner: int) -> None:
     """Make a user (and the group of the same number) the owner of a tree that nobody else works in."""
     os.lchown(path, owner, owner)
     for folder, folders, names in os.walk(path):
@@ -152,7 +152,7 @@ def give_tree(path: Path, owner: int) -> None:
             os.lchown(os.path.join(folder, name), owner, owner)
 
 
-def take_files(source: Path, destination: Path, ending: str) -> list[Path]:
+def move_out(source: Path, destination: Path, ending: str) -> list[Path]:
     """Move the files whose names end in `ending` out of a tree that a stranger wrote; returns their new places, sorted.
 
     Regular files only, and through no link: neither one in the tree nor one in the place of the tree can bring in
@@ -160,12 +160,12 @@ def take_files(source: Path, destination: Path, ending: str) -> list[Path]:
     one name the later takes the earlier's place. No process of the stranger's may be alive any more.
     """
     taken = set()
-    if stat.S_ISDIR(_mode(source)):
+    if stat.S_ISDIR(_lstat_mode(source)):
         for folder, folders, names in os.walk(source):
             folders.sort()
             for name in sorted(names):
                 path = Path(folder, name)
-                if name.endswith(ending) and stat.S_ISREG(_mode(path)):
+                if name.endswith(ending) and stat.S_ISREG(_lstat_mode(path)):
                     target = destination / name
                     os.replace(path, target)
                     os.chown(target, os.geteuid(), os.getegid())
@@ -174,7 +174,7 @@ def take_files(source: Path, destination: Path, ending: str) -> list[Path]:
     return sorted(taken)
 
 
-def _mode(path: Path) -> int:
+def _lstat_mode(path: Path) -> int:
     """The kind and permissions of what is called `path` itself; 0 for nothing."""
     try:
         return path.lstat().st_mode
@@ -221,7 +221,7 @@ def put(source: Path, folder: Path) -> Path:
         partial.unlink(missing_ok=True)  # rename(2) does nothing when both names are one inode already
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise unwritable(place, error) from error
+        raise cannot_write_error(place, error) from error
     return place
 
 
@@ -232,7 +232,7 @@ def file_lock(path: Path, *, blocking: bool = True) -> Iterator[bool]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise cannot_write_error(path, error) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
@@ -244,7 +244,7 @@ def file_lock(path: Path, *, blocking: bool = True) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def unwritable(path: Path, error: OSError) -> InputError:
+def cannot_write_error(path: Path, error: OSError) -> InputError:
     """The error for a place that cannot be written."""
     return InputError(
         f"cannot write in {path}",

@@ -6,24 +6,24 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+TEMPLATE_DIR = Path(__file__).resolve().parents[1] / "templates"
 
 
 def render(template: str, **values: object) -> str:
     """The text of altai_build/templates/`template` with the values filled in."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(TEMPLATE_DIR),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["bytes"] = _bytes
+    environment.filters["bytes"] = _format_size
     return environment.get_template(template).render(**values)
 
 
-def _bytes(size: int) -> str:
+def _format_size(size: int) -> str:
     """A size as people read it."""
     if size < 1_000_000:
         return f"{size / 1e3:.0f} kB"

@@ -16,25 +16,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
-from altai_build.errors import AltaiError, InputError, ToolMissing
+from altai_build.errors import AltaiError, InputError, MissingToolError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Child = subprocess.Popen[bytes]
+ChildProcess = subprocess.Popen[bytes]
 
 # What a child may know of its parent's environment. Everything else is named by the call that needs it.
-INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
-_running: dict[Child, float] = {}  # with the grace period of each
+INHERITED_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
+_running: dict[ChildProcess, float] = {}  # with the grace period of each
 _running_lock = threading.RLock()  # a signal's handler may come while its own thread holds it
 _stopping = threading.Event()
 _listeners: list[Callable[[str], None]] = []
-_PAUSE = 1.0  # seconds between two questions to who watches a child
-_SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"  # createrepo and rpm tools may live there
+_WATCH_INTERVAL = 1.0  # seconds between two questions to who watches a child
+_SBIN_PATH = ":/usr/local/sbin:/usr/sbin:/sbin"  # createrepo and rpm tools may live there
 
 
 @dataclass(frozen=True)
-class Result:
+class ProcessResult:
     """What a finished child left: exit status (negative: killed by that signal) and captured bytes."""
 
     argv: tuple[str, ...]
@@ -58,11 +58,11 @@ class ProgramFailed(AltaiError):
 
     exit_code = 5
 
-    def __init__(self, result: Result) -> None:
+    def __init__(self, result: ProcessResult) -> None:
         self.result = result
         super().__init__(
             f"{os.path.basename(result.argv[0])} {describe_exit(result.returncode)}",
-            why=f"$ {quoted(result.argv)}\n{result.complaint}",
+            why=f"$ {quote_command(result.argv)}\n{result.complaint}",
         )
 
 
@@ -76,7 +76,7 @@ def describe_exit(returncode: int) -> str:
         return f"was killed by signal {-returncode}"
 
 
-def quoted(argv: Sequence[str]) -> str:
+def quote_command(argv: Sequence[str]) -> str:
     """The command as a person can paste it into a shell; without the passwords in its URLs, for it goes into logs."""
     import shlex  # quick verbs have nothing to quote
 
@@ -87,25 +87,25 @@ def find(program: str) -> str | None:
     """The path of a program on PATH (sbin directories included: createrepo and rpm tools live there), or None."""
     import shutil  # its compression modules would slow every quick verb down
 
-    return shutil.which(program, path=os.environ.get("PATH", os.defpath) + _SBIN)
+    return shutil.which(program, path=os.environ.get("PATH", os.defpath) + _SBIN_PATH)
 
 
-def listen(listener: Callable[[str], None]) -> None:
+def on_command(listener: Callable[[str], None]) -> None:
     """Have every command told, quoted so that it can be pasted, before it runs."""
     _listeners.append(listener)
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The child's environment: the allow-list, a fixed locale, and what the call adds."""
-    env = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    env["PATH"] = os.environ.get("PATH", os.defpath) + _SBIN
+    env = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
+    env["PATH"] = os.environ.get("PATH", os.defpath) + _SBIN_PATH
     env["LC_ALL"] = "C.UTF-8"
     env["TZ"] = "UTC"
     env.update(extra or {})
     return env
 
 
-def _tell(line: str) -> None:
+def _notify_listeners(line: str) -> None:
     for listener in _listeners:
         listener(line)
 
@@ -123,7 +123,7 @@ def run(
     limit: int | None = None,
     watch: Callable[[], str] | None = None,
     grace: float = 0.0,
-) -> Result:
+) -> ProcessResult:
     """Run a program to its end and return what it printed.
 
     Standard input is /dev/null unless `input` bytes are given: a child that drained the caller's stdin would end the
@@ -138,8 +138,8 @@ def run(
         argv, env=env, cwd=cwd, input=input, stdout=stdout, merge_stderr=merge_stderr, grace=grace
     ) as child:
         if limit is not None:
-            out, err = _listen(child, timeout, limit, grace)
-            result = _result(child, out, err)
+            out, err = _read_output(child, timeout, limit, grace)
+            result = _make_result(child, out, err)
         else:
             result = finish(child, input=input, timeout=timeout, watch=watch, grace=grace)
     if ok and result.returncode not in ok:
@@ -148,13 +148,13 @@ def run(
 
 
 def finish(
-    child: Child,
+    child: ChildProcess,
     *,
     input: bytes | None = None,
     timeout: float | None = None,
     watch: Callable[[], str] | None = None,
     grace: float = 0.0,
-) -> Result:
+) -> ProcessResult:
     """Give a started child its input and wait for its end; the arguments are those of `run`, and so is what is raised.
 
     A child that is to get its input here was started with an `input`, of whatever bytes.
@@ -162,22 +162,27 @@ def finish(
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-        pause = left if watch is None else min(_PAUSE, _PAUSE if left is None else left)
-        if pause is not None and child.stdout is None and child.stderr is None and _await_end(child, pause):
+        pause = left if watch is None else min(_WATCH_INTERVAL, _WATCH_INTERVAL if left is None else left)
+        if (
+            pause is not None
+            and child.stdout is None
+            and child.stderr is None
+            and _wait_with_timeout(child, pause)
+        ):
             pause = 0.0
         try:
-            return _result(child, *child.communicate(input=input, timeout=pause))
+            return _make_result(child, *child.communicate(input=input, timeout=pause))
         except subprocess.TimeoutExpired:
             input = None  # it is being sent
             over = deadline is not None and time.monotonic() >= deadline
             why = f"stopped after {timeout:g} seconds" if over else watch() if watch is not None else ""
         if why:
-            _end({child: grace})
+            _terminate({child: grace})
             out, err = child.communicate()
-            return _result(child, out, (err or b"") + f"\n{why}".encode())
+            return _make_result(child, out, (err or b"") + f"\n{why}".encode())
 
 
-def _await_end(child: Child, seconds: float) -> bool:
+def _wait_with_timeout(child: ChildProcess, seconds: float) -> bool:
     """Wait for the end of a child, so many seconds at most; False, at once, where the kernel cannot tell of it.
 
     With a time limit and no pipe to listen to, Popen looks only every 50 ms whether its child still runs.
@@ -195,13 +200,13 @@ def _await_end(child: Child, seconds: float) -> bool:
     return True
 
 
-def _result(child: Child, out: bytes | None, err: bytes | None) -> Result:
+def _make_result(child: ChildProcess, out: bytes | None, err: bytes | None) -> ProcessResult:
     if _stopping.is_set() and threading.current_thread() is not threading.main_thread():
         raise KeyboardInterrupt  # what a child that was stopped has said means nothing
-    return Result(tuple(cast("Sequence[str]", child.args)), child.returncode, out or b"", err or b"")
+    return ProcessResult(tuple(cast("Sequence[str]", child.args)), child.returncode, out or b"", err or b"")
 
 
-def _listen(child: Child, timeout: float | None, limit: int, grace: float) -> tuple[bytes, bytes]:
+def _read_output(child: ChildProcess, timeout: float | None, limit: int, grace: float) -> tuple[bytes, bytes]:
     """What a child prints, as long as it is neither too much nor takes too long; else it is ended."""
     heard: dict[IO[bytes], bytearray] = {}
     deadline = None if timeout is None else time.monotonic() + timeout
@@ -224,7 +229,7 @@ def _listen(child: Child, timeout: float | None, limit: int, grace: float) -> tu
             if sum(map(len, heard.values())) > limit:
                 why = f"stopped: it printed more than {limit} bytes"
     if why:
-        _end({child: grace})
+        _terminate({child: grace})
     child.wait()
     out = bytes(heard[child.stdout]) if child.stdout else b""
     err = bytes(heard[child.stderr]) if child.stderr else b""
@@ -241,16 +246,16 @@ def start(
     stdout: IO[bytes] | None = None,
     merge_stderr: bool = False,
     grace: float = 0.0,
-) -> Iterator[Child]:
+) -> Iterator[ChildProcess]:
     """A running child whose standard output can be read while it works; ended if the block is left early.
 
     With `grace` it is asked to end (SIGTERM) and killed only after so many seconds: for programs that must clean up
     behind themselves, as mock, whose children lead sessions of their own.
     """
     if any("\0" in word for word in argv):
-        raise InputError("a name holds a NUL byte and cannot be given to a program", why=quoted(argv))
+        raise InputError("a name holds a NUL byte and cannot be given to a program", why=quote_command(argv))
     if _listeners:
-        _tell(f"$ {quoted(argv)}")
+        _notify_listeners(f"$ {quote_command(argv)}")
     try:
         child = subprocess.Popen(
             list(argv),  # looked for on the child's PATH, as `find` does
@@ -267,7 +272,7 @@ def start(
         if isinstance(error, FileNotFoundError):
             raise missing(argv[0]) from error
         if isinstance(error, PermissionError) or error.errno == errno.ENOEXEC:
-            raise ToolMissing(f"{argv[0]} cannot be executed", why=str(error)) from error
+            raise MissingToolError(f"{argv[0]} cannot be executed", why=str(error)) from error
         raise
     with _running_lock:
         _running[child] = grace
@@ -277,7 +282,7 @@ def start(
         yield child
     finally:
         if child.poll() is None:
-            _end({child: grace})
+            _terminate({child: grace})
         for stream in (child.stdin, child.stdout, child.stderr):
             if stream is not None:
                 stream.close()
@@ -295,43 +300,43 @@ def stop() -> bool:
     _stopping.set()
     with _running_lock:
         for child, grace in _running.items():
-            _signal(child, grace)
+            _send_signal(child, grace)
     return True
 
 
-def kill_all() -> None:
+def kill_all_children() -> None:
     """End every child still running; called once, when the run is interrupted."""
     with _running_lock:
         children = dict(_running)
-    _end(children)
+    _terminate(children)
 
 
-def _end(children: Mapping[Child, float]) -> None:
+def _terminate(children: Mapping[ChildProcess, float]) -> None:
     """End children: all are told at once, then those with a grace period are waited for, then killed."""
-    told = [child for child, grace in children.items() if _signal(child, grace)]
+    told = [child for child, grace in children.items() if _send_signal(child, grace)]
     for child in told:
         try:
             child.wait(timeout=children[child] or None)
         except subprocess.TimeoutExpired:
-            if _signal(child, 0):
+            if _send_signal(child, 0):
                 child.wait()
 
 
-def _signal(child: Child, grace: float) -> bool:
+def _send_signal(child: ChildProcess, grace: float) -> bool:
     """Ask or make a child end, with everything in its session; False when this user may not do that."""
     try:
         os.killpg(child.pid, signal.SIGTERM if grace else signal.SIGKILL)
     except ProcessLookupError:
         pass
     except PermissionError:  # a program that has become another user, as mock does
-        _tell(f"process {child.pid} belongs to another user and goes on until it ends by itself")
+        _notify_listeners(f"process {child.pid} belongs to another user and goes on until it ends by itself")
         return False
     return True
 
 
-def missing(program: str) -> ToolMissing:
+def missing(program: str) -> MissingToolError:
     """The error for a program that is not installed."""
-    return ToolMissing(
+    return MissingToolError(
         f"the program {program} is not installed",
         why="it is on neither PATH nor in an sbin directory",
         todo="run scripts/setup, or `altai-build doctor` to see all that is missing",

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from altai_build.errors import shown
+from altai_build.errors import escape_control_characters
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-_STYLES = {
+_STATUS_STYLES = {
     "built": "green",
     "reused": "cyan",
     "skipped": "dim",
@@ -28,7 +28,7 @@ _STYLES = {
 }
 
 
-def _console() -> Console | None:
+def _open_console() -> Console | None:
     """The console for a terminal; None for a log, which has no use for it: loading rich takes 20 ms."""
     if not sys.stderr.isatty() and "FORCE_COLOR" not in os.environ:
         return None
@@ -37,16 +37,16 @@ def _console() -> Console | None:
     return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
-class Story:
+class ProgressReporter:
     """Everything a run says while it works; `quiet` keeps only warnings."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.console = _console()
+        self.console = _open_console()
 
-    def say(self, *pieces: tuple[str, str]) -> None:
+    def print_line(self, *pieces: tuple[str, str]) -> None:
         """A line of pieces, each with its style, quiet or not; text means nothing to the terminal but itself."""
-        line = [(shown(text), style) for text, style in pieces]
+        line = [(escape_control_characters(text), style) for text, style in pieces]
         if self.console is None:
             sys.stderr.write("".join(text for text, _ in line) + "\n")
             return
@@ -57,11 +57,11 @@ class Story:
     def tell(self, text: str) -> None:
         """One line of the story."""
         if not self.quiet:
-            self.say((text, ""))
+            self.print_line((text, ""))
 
     def warn(self, text: str) -> None:
         """A line that is not to be missed, quiet or not."""
-        self.say(("warning:", "yellow"), (f" {text}", ""))
+        self.print_line(("warning:", "yellow"), (f" {text}", ""))
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -71,18 +71,18 @@ class Story:
         yield
         self.tell(f"{title}: done in {time.monotonic() - started:.1f} s")
 
-    def work(self, title: str, total: int, *, counted: str = "") -> Work:
+    def work(self, title: str, total: int, *, counted: str = "") -> TaskProgress:
         """A table of items worked on side by side; use as a context manager.
 
         Items that end with the status `counted` are only counted: for long lists in which little is new.
         """
-        return Work(self, title, total, counted)
+        return TaskProgress(self, title, total, counted)
 
 
-class Work:
+class TaskProgress:
     """Items under way: a bar with what is running on a terminal, one line per finished item everywhere."""
 
-    def __init__(self, story: Story, title: str, total: int, counted: str) -> None:
+    def __init__(self, story: ProgressReporter, title: str, total: int, counted: str) -> None:
         self._story = story
         self._title = title
         self._total = total
@@ -90,21 +90,21 @@ class Work:
         self._count = 0
         self._running: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._bar: Progress | None = None
+        self._make_progress_bar: Progress | None = None
         if story.console is not None and story.console.is_terminal and not story.quiet:
-            self._bar = _bar(story.console)
+            self._make_progress_bar = _make_progress_bar(story.console)
 
-    def __enter__(self) -> Work:
-        if self._bar is not None:
-            self._bar.start()
-            self._task = self._bar.add_task(self._title, total=self._total, running="")
+    def __enter__(self) -> TaskProgress:
+        if self._make_progress_bar is not None:
+            self._make_progress_bar.start()
+            self._task = self._make_progress_bar.add_task(self._title, total=self._total, running="")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if self._make_progress_bar is not None:
+            self._make_progress_bar.stop()
         if self._count:
             self._story.tell(f"{self._title}: {self._count} {self._counted}")
 
@@ -122,18 +122,22 @@ class Work:
             if status == self._counted:
                 self._count += 1
             elif not self._story.quiet:
-                mark = (f"  {status:<8}", _STYLES.get(status, ""))
-                self._story.say(mark, (f"{seconds}  {item}", ""), (f"  {detail}" if detail else "", ""))
-            if self._bar is not None:
-                self._bar.advance(self._task)
+                mark = (f"  {status:<8}", _STATUS_STYLES.get(status, ""))
+                self._story.print_line(
+                    mark, (f"{seconds}  {item}", ""), (f"  {detail}" if detail else "", "")
+                )
+            if self._make_progress_bar is not None:
+                self._make_progress_bar.advance(self._task)
             self._refresh()
 
     def _refresh(self) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, running=shown(", ".join(sorted(self._running))))
+        if self._make_progress_bar is not None:
+            self._make_progress_bar.update(
+                self._task, running=escape_control_characters(", ".join(sorted(self._running)))
+            )
 
 
-def _bar(console: Console) -> Progress:
+def _make_progress_bar(console: Console) -> Progress:
     """A bar with a count, the time, and what is running."""
     from rich.progress import (
         BarColumn,

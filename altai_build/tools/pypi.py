@@ -15,8 +15,8 @@ from altai_build.tools.files import make_directory, scratch_directory, sha256_fi
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, PyPISimple
 
-ATTEMPTS = 3
-_SECONDS_WITHOUT_DATA = 60
+MAX_ATTEMPTS = 3
+_READ_TIMEOUT = 60
 
 
 def fetch_sdist(project: str, version: str, sha256: str, destination: Path) -> Path:
@@ -28,14 +28,14 @@ def fetch_sdist(project: str, version: str, sha256: str, destination: Path) -> P
     if destination.is_file() and sha256_file(destination) == sha256:
         return destination
     make_directory(destination.parent)
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             return _fetch(project, version, sha256, destination)
         except OSError as error:  # what the library raises for the network, and the disk's own
-            if attempt == ATTEMPTS:
+            if attempt == MAX_ATTEMPTS:
                 raise InputError(
                     f"the source archive of {project} {version} could not be downloaded",
-                    why=f"{type(error).__name__}, {ATTEMPTS} times, from the package index pip is configured for",
+                    why=f"{type(error).__name__}, {MAX_ATTEMPTS} times, from the package index pip is configured for",
                     todo="check the network and `pip config list`, or put the file with SHA-256 "
                     f"{sha256} at {destination} yourself",
                 ) from error
@@ -46,11 +46,11 @@ def _fetch(project: str, version: str, sha256: str, destination: Path) -> Path:
     # Here, because its 0.1 s would be felt by every verb that builds.
     from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
 
-    with PyPISimple(_configured("index-url", "PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT) as client:
-        certificates = _configured("cert", "PIP_CERT")
+    with PyPISimple(_pip_setting("index-url", "PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT) as client:
+        certificates = _pip_setting("cert", "PIP_CERT")
         if certificates:
             client.s.verify = certificates
-        candidates = _candidates(client, project, version, sha256)
+        candidates = _list_sdists(client, project, version, sha256)
         if not candidates:
             raise InputError(
                 f"the package index has no source archive of {project} {version} with SHA-256 {sha256}",
@@ -60,7 +60,7 @@ def _fetch(project: str, version: str, sha256: str, destination: Path) -> Path:
         with scratch_directory(destination.parent, ".fetch") as beside:
             part = beside / destination.name
             # Our own digest is the judge: not every index publishes one.
-            client.download_package(candidates[0], part, verify=False, timeout=_SECONDS_WITHOUT_DATA)
+            client.download_package(candidates[0], part, verify=False, timeout=_READ_TIMEOUT)
             found = sha256_file(part)
             if found != sha256:
                 raise InputError(
@@ -72,12 +72,12 @@ def _fetch(project: str, version: str, sha256: str, destination: Path) -> Path:
     return destination
 
 
-def _candidates(client: PyPISimple, project: str, version: str, sha256: str) -> list[DistributionPackage]:
+def _list_sdists(client: PyPISimple, project: str, version: str, sha256: str) -> list[DistributionPackage]:
     """The index's source archives of that version, without those known to be other bytes."""
     from pypi_simple import NoSuchProjectError
 
     try:
-        page = client.get_project_page(project, timeout=_SECONDS_WITHOUT_DATA)
+        page = client.get_project_page(project, timeout=_READ_TIMEOUT)
     except NoSuchProjectError:
         return []
     return [
@@ -90,7 +90,7 @@ def _candidates(client: PyPISimple, project: str, version: str, sha256: str) -> 
 
 
 @cache
-def _configured(key: str, variable: str) -> str:
+def _pip_setting(key: str, variable: str) -> str:
     """A setting of pip, from its environment variable or its files; "" where neither says."""
     if os.environ.get(variable):
         return os.environ[variable]

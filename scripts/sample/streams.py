@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from catalogue import Component, Sdist, SuperCommit
 
-WHO = b"Altai Developers <developers@altai.invalid>"
+COMMIT_AUTHOR = b"Altai Developers <developers@altai.invalid>"
 COMPONENT_EPOCH = 1675238400  # 2023-02-01 00:00 UTC
 SUPERPROJECT_EPOCH = 1677657600  # 2023-03-01 00:00 UTC, after every component's last commit
 SECONDS_BETWEEN_COMMITS = 36_000
@@ -123,7 +123,7 @@ def _gitmodules(components: list[Component]) -> bytes:
 def _commit(out: BinaryIO, *, mark: int, seconds: int, subject: str, tree: Tree) -> None:
     message = subject.encode() + b"\n"
     out.write(b"commit refs/heads/main\nmark :%d\n" % mark)
-    out.write(b"committer %s %d +0000\n" % (WHO, seconds))
+    out.write(b"committer %s %d +0000\n" % (COMMIT_AUTHOR, seconds))
     out.write(b"data %d\n%s" % (len(message), message))
     if mark > 1:
         out.write(b"from :%d\n" % (mark - 1))

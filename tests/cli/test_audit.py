@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.cli import Answer, altai_build
+from tests.kit.cli import CliResult, altai_build
 from tests.kit.configs import write_config
 from tests.kit.git import Pin, gitmodules
 from tests.kit.manifests import component, manifest, package, publish
-from tests.kit.releases import Materials, gather_materials, make_plan, make_release, sign, with_packages
+from tests.kit.releases import Materials, make_materials, make_release, make_release_plan, sign, with_packages
 from tests.kit.rpms import build_rpm, flip_last_byte
 from tests.kit.superprojects import World
 
 
 @pytest.fixture(scope="module")
 def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return gather_materials(tmp_path_factory.mktemp("materials"))
+    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,11 @@ def site(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path
     """A folder with repos.yaml and release 1.0.2."""
     folder = tmp_path_factory.mktemp("site")
     write_config(folder, materials)
-    make_release(folder / "releases" / "1.0.2", materials, make_plan(materials))
+    make_release(folder / "releases" / "1.0.2", materials, make_release_plan(materials))
     return folder
 
 
-def audit(site: Path, *words: str) -> Answer:
+def audit(site: Path, *words: str) -> CliResult:
     return altai_build("audit", "1.0.2", *words, cwd=site)
 
 
@@ -124,7 +124,7 @@ def test_who_needs_a_package_is_told_from_the_packages_themselves(
     ]
     sign(materials, *built)
     write_config(tmp_path / "site", materials)
-    plan = with_packages(make_plan(materials), "centos6", *built)
+    plan = with_packages(make_release_plan(materials), "centos6", *built)
     make_release(tmp_path / "site" / "releases" / "1.0.2", materials, plan)
     rows = {
         row["name"]: row["needed_by"]

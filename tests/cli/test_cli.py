@@ -110,9 +110,9 @@ def running(words: str) -> list[str]:
 
 def test_a_bug_leaves_a_report_and_no_traceback(world: World, tmp_path: Path) -> None:
     script = (
-        "import sys; from altai_build.tools import revisions; from altai_build import cli\n"
+        "import sys; from altai_build.tools.git import revisions; from altai_build import cli\n"
         "def broken(*a, **k): raise RuntimeError('planted')\n"
-        "revisions.Revisions.changed = broken; sys.argv = ['altai-build', 'changed']; cli.main()\n"
+        "revisions.RepositoryHistory.changed = broken; sys.argv = ['altai-build', 'changed']; cli.main()\n"
     )
     result = subprocess.run(
         [sys.executable, "-c", script],

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.kit.cli import Answer, altai_build
+from tests.kit.cli import CliResult, altai_build
 from tests.kit.keys import make_key
 from tests.kit.repositories import (
     REVISION,
-    Faults,
     Package,
+    ServerFaults,
     faulty_server,
     index_repository,
     make_repository,
@@ -58,9 +58,9 @@ class Site:
     world: World
     testbed: Path
     url: str
-    faults: Faults
+    faults: ServerFaults
 
-    def call(self, *words: str) -> Answer:
+    def call(self, *words: str) -> CliResult:
         return altai_build("--builder", "chroot", "-q", *words, cwd=self.altai)
 
     def answer(self, *words: str) -> Any:
@@ -107,7 +107,7 @@ class Site:
 
 @pytest.fixture
 def site(testbed: Path, tmp_path: Path) -> Iterator[Site]:
-    faults = Faults()
+    faults = ServerFaults()
     with faulty_server(testbed, faults) as url:
         world = World(tmp_path / "world")
         altai = world.super.path

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from altai_build.model.release import ReleasedPackage
-from tests.kit.cli import Answer, altai_build
+from tests.kit.cli import CliResult, altai_build
 from tests.kit.git import Pin, gitmodules
 from tests.kit.manifests import component, manifest, package, publish, third_party
 from tests.kit.superprojects import World
@@ -35,7 +35,7 @@ class Site:
     def release(self, version: str, commit: str, *packages: ReleasedPackage) -> None:
         publish(self.folder / "releases", manifest(version, packages, commit=commit))
 
-    def call(self, *words: str) -> Answer:
+    def call(self, *words: str) -> CliResult:
         return altai_build(*words, cwd=self.folder)
 
     def notes(self) -> dict[str, Any]:

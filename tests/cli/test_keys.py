@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from altai_build.model.audit import Severity
-from altai_build.stages.compose import KeyFile, ReleasePlan, compose, seal
+from altai_build.model.findings import Severity
+from altai_build.stages.compose import KeyFile, ReleasePlan, compose, sign_checksums
 from altai_build.stages.verify import verify_release
-from altai_build.tools.signer import open_home
+from altai_build.tools.openpgp.keyring import open_keyring
 from tests.kit.cli import altai_build
 from tests.kit.configs import write_config
 from tests.kit.keys import ThrowawayKey, make_key
-from tests.kit.releases import Materials, gather_materials, make_plan, make_release, with_repository
+from tests.kit.releases import Materials, make_materials, make_release, make_release_plan, with_repository
 from tests.kit.rpms import build_rpm
 
 
 @pytest.fixture(scope="module")
 def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return gather_materials(tmp_path_factory.mktemp("materials"))
+    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def with_successor(plan: ReleasePlan, key: ThrowawayKey) -> ReleasePlan:
 def switched(plan: ReleasePlan, materials: Materials, key: ThrowawayKey, folder: Path) -> ReleasePlan:
     """The plan of a release that the second key signs, with old packages and a new one."""
     new = build_rpm(folder, "later").binary
-    with open_home(folder / "home") as home:
+    with open_keyring(folder / "home") as home:
         home.sign_rpms([new], home.import_secret_key(key.secret), rpmv3=True)
     origin = plan.repositories[0].packages[0].origin
     packages = (
@@ -79,15 +79,15 @@ def test_a_key_is_announced_then_takes_over(
     config = write_config(site, materials)
     successor_line = f'  next: {{file: "{successor.public}", signs: true, replaces: ours}}\nrepositories:'
     config.write_text(config.read_text().replace("repositories:", successor_line))
-    make_release(releases / "1", materials, make_plan(materials, "1"))
-    make_release(releases / "2", materials, with_successor(make_plan(materials, "2"), successor))
+    make_release(releases / "1", materials, make_release_plan(materials, "1"))
+    make_release(releases / "2", materials, with_successor(make_release_plan(materials, "2"), successor))
     folder = releases / "3"
     folder.mkdir()
-    plan = switched(make_plan(materials, "3"), materials, successor, tmp_path / "work")
-    with open_home(tmp_path / "work" / "home") as home:
+    plan = switched(make_release_plan(materials, "3"), materials, successor, tmp_path / "work")
+    with open_keyring(tmp_path / "work" / "home") as home:
         (key,) = home.list_keys()
         compose(folder, plan, home, key)
-        seal(folder, home, key)
+        sign_checksums(folder, home, key)
     ours, both = ["RPM-GPG-KEY-ours"], ["RPM-GPG-KEY-ours", "RPM-GPG-KEY-next"]
     assert gpgkeys(releases / "1")["altai-centos6"] == ours
     assert gpgkeys(releases / "2")["altai-centos6"] == both
@@ -118,14 +118,14 @@ def test_a_key_is_announced_then_takes_over(
 def test_without_the_succession_the_old_keys_packages_are_refused(
     materials: Materials, successor: ThrowawayKey, tmp_path: Path
 ) -> None:
-    plan = switched(make_plan(materials, "3"), materials, successor, tmp_path / "work")
+    plan = switched(make_release_plan(materials, "3"), materials, successor, tmp_path / "work")
     alone = with_repository(plan, "centos6", further_keys=())
     folder = tmp_path / "3"
     folder.mkdir()
-    with open_home(tmp_path / "work" / "home") as home:
+    with open_keyring(tmp_path / "work" / "home") as home:
         (key,) = home.list_keys()
         compose(folder, alone, home, key)
-        seal(folder, home, key)
+        sign_checksums(folder, home, key)
     errors = {
         (one.rule, one.subject) for one in verify_release(folder).findings if one.severity is Severity.ERROR
     }
@@ -137,7 +137,9 @@ def test_a_key_that_only_releases_have_is_listed(
 ) -> None:
     site = tmp_path / "site"
     write_config(site, materials)
-    make_release(site / "releases" / "1", materials, with_successor(make_plan(materials, "1"), successor))
+    make_release(
+        site / "releases" / "1", materials, with_successor(make_release_plan(materials, "1"), successor)
+    )
     row = listed(site)["next"]
     assert (row["file"], row["secret"], row["fingerprint"]) == (None, False, successor.fingerprint)
     text = altai_build("keys", "list", cwd=site).out

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from altai_build.tools import rpmbuild
-from altai_build.tools.rpmfile import read_header
-from tests.kit.cli import Answer, altai_build
+from altai_build.tools.rpm import rpmbuild
+from altai_build.tools.rpm.header import read_header
+from tests.kit.cli import CliResult, altai_build
 from tests.kit.git import Entry, Repo, Symlink
 from tests.kit.superprojects import World, make_files, make_spec, members, unpack
 
@@ -150,7 +150,7 @@ def kinds(canary: Path) -> dict[str, Mapping[str, Entry]]:
 class Made:
     """The answer of one run over all kinds, and where the files are."""
 
-    answer: Answer
+    answer: CliResult
     rows: dict[str, dict[str, Any]]
     output: Path
     canary: Path
@@ -215,7 +215,7 @@ def test_what_a_spec_sees_in_the_sandbox(made: Made, tmp_path: Path) -> None:
 
 
 def test_a_spec_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rpmbuild, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(rpmbuild, "EXPAND_TIMEOUT", 0.5)
     (tmp_path / "x.spec").write_text(make_spec("x", version="%(sleep 1000; echo 1)"))
     result = rpmbuild.expand(tmp_path / "x.spec", {}, "x86_64")
     assert result.returncode < 0 and result.complaint.endswith("stopped after 0.5 seconds")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from altai_build.model.release import ReleasedPackage
-from tests.kit.cli import Answer, altai_build
+from tests.kit.cli import CliResult, altai_build
 from tests.kit.keys import ThrowawayKey, make_key
 from tests.kit.manifests import MIRRORED, component, manifest, package, publish
 from tests.kit.repositories import Package, make_repository
@@ -56,7 +56,7 @@ class Site:
             if packages:
                 make_repository(self.folder / "releases" / version / repository, packages)
 
-    def check(self, *words: str) -> Answer:
+    def check(self, *words: str) -> CliResult:
         return altai_build("upgrade-check", *words, cwd=self.folder)
 
     def document(self, *words: str, code: int = 0) -> Any:

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from altai_build.model.release import Compat
-from altai_build.tools.repodata import write_repodata
-from tests.kit.cli import ROOT, Answer, altai_build
+from altai_build.tools.repo.repodata import write_repodata
+from tests.kit.cli import ROOT, CliResult, altai_build
 from tests.kit.configs import write_config
 from tests.kit.releases import (
     Materials,
-    gather_materials,
-    make_plan,
+    make_materials,
     make_release,
-    resign,
+    make_release_plan,
     sign,
+    sign_again,
     with_packages,
     with_repository,
 )
@@ -31,22 +31,22 @@ from tests.kit.server import serving
 
 @pytest.fixture(scope="module")
 def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return gather_materials(tmp_path_factory.mktemp("materials"))
+    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 @pytest.fixture
 def site(materials: Materials, tmp_path: Path) -> Path:
     """A folder with repos.yaml and release 1.0.2."""
     write_config(tmp_path / "site", materials)
-    make_release(tmp_path / "site" / "releases" / "1.0.2", materials, make_plan(materials))
+    make_release(tmp_path / "site" / "releases" / "1.0.2", materials, make_release_plan(materials))
     return tmp_path / "site"
 
 
-def verify(site: Path, *words: str | Path) -> Answer:
+def verify(site: Path, *words: str | Path) -> CliResult:
     return altai_build("verify", *words, "--json", cwd=site)
 
 
-def subjects(answer: Answer) -> set[tuple[str, str, str]]:
+def subjects(answer: CliResult) -> set[tuple[str, str, str]]:
     return {(one["rule"], one["severity"], one["subject"]) for one in answer.json["findings"]}
 
 
@@ -117,7 +117,7 @@ def test_what_the_configuration_knows_is_held_against_the_release(
     """Its target reads gz only, its misc has sources, and 1.0.2 gave a name to other bytes."""
     other = build_rpm(tmp_path / "other", "focus", "1.0", "3.el6", summary="Another")
     sign(materials, other.binary)
-    plan = replace(make_plan(materials, "1.0.3"), compat=Compat.MODERN)
+    plan = replace(make_release_plan(materials, "1.0.3"), compat=Compat.MODERN)
     origin = plan.repositories[0].packages
     plan = with_repository(with_packages(plan, "centos6", other.binary), "deps/misc-srpms", packages=())
     plan = with_repository(plan, "centos6", packages=plan.repositories[0].packages[len(origin) :])
@@ -145,7 +145,7 @@ def test_the_system_of_the_configuration_is_asked(site: Path, materials: Materia
         for name, need in (("well", "bash"), ("lost", "zsh"))
     ]
     sign(materials, *rpms)
-    plan = with_packages(make_plan(materials, "1.0.3"), "centos6", *rpms)
+    plan = with_packages(make_release_plan(materials, "1.0.3"), "centos6", *rpms)
     make_release(site / "releases" / "1.0.3", materials, plan)
     write_config(site, materials, base=base)
     answer = verify(site, "1.0.3")
@@ -160,7 +160,7 @@ def test_the_system_of_the_configuration_is_asked(site: Path, materials: Materia
 def test_waivers_and_the_horizon_come_from_the_configuration(site: Path, materials: Materials) -> None:
     stray = site / "releases" / "1.0.2" / "notes.txt"
     stray.write_text("new\n")
-    resign(site / "releases" / "1.0.2", materials)
+    sign_again(site / "releases" / "1.0.2", materials)
     assert verify(site, "1.0.2").code == 7
     waiver = "waivers: [{rule: stray-files, subject: notes.txt, reason: QA, expires: 2999-12-31}]"
     write_config(site, materials, more=waiver)
@@ -178,7 +178,7 @@ def test_waivers_and_the_horizon_come_from_the_configuration(site: Path, materia
 
 def test_findings_for_a_person(site: Path, materials: Materials) -> None:
     (site / "releases" / "1.0.2" / "notes.txt").write_text("new\n")
-    resign(site / "releases" / "1.0.2", materials)
+    sign_again(site / "releases" / "1.0.2", materials)
     answer = altai_build("verify", "1.0.2", cwd=site)
     assert answer.code == 7
     assert answer.out == "error\tstray-files\tnotes.txt\tno part of a release has this name\n"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from altai_build.config import load_config
-from altai_build.model.compat import unfit_keys
+from altai_build.model.compat import list_unsupported_keys
 from altai_build.model.release import Compat
-from altai_build.stages.deps import upstreams_of
-from altai_build.tools.mockconfig import read_config
-from altai_build.tools.rpmkeys import read_public_keys
+from altai_build.stages.deps import list_upstreams
+from altai_build.tools.mock.config import read_config
+from altai_build.tools.openpgp.keyfile import read_public_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 FINGERPRINTS = {
@@ -28,7 +28,7 @@ def test_it_is_valid_and_for_el6() -> None:
 
 
 def test_base_is_preferred_to_updates_and_those_to_epel() -> None:
-    names = [one.name for one in upstreams_of(load_config(ROOT / "repos.yaml"))]
+    names = [one.name for one in list_upstreams(load_config(ROOT / "repos.yaml"))]
     assert names == ["base/os", "deps/centos6-updates", "deps/epel"]
 
 
@@ -36,14 +36,14 @@ def test_its_keys_are_the_real_ones_and_fit_for_el6() -> None:
     config = load_config(ROOT / "repos.yaml")
     found = [(name, key) for name, one in config.keys.items() for key in read_public_keys(one.file)]
     assert {name: key.fingerprint for name, key in found} == FINGERPRINTS
-    assert unfit_keys(Compat.EL6, found) == ()
+    assert list_unsupported_keys(Compat.EL6, found) == ()
 
 
 def test_its_mock_configuration_agrees_with_it() -> None:
     config = load_config(ROOT / "repos.yaml")
     (target,) = config.targets.values()
-    mock = read_config(target.mock_config, search=config.mock_config_places)
+    mock = read_config(target.mock_config, search=config.mock_config_directories)
     assert mock.target_arch == target.arch
     assert {name: dict(mock.macros)[name] for name in ("dist", "rhel")} == {"dist": ".el6", "rhel": "6"}
     urls = {url for section in mock.repositories for url in section.baseurls}
-    assert {one.url for one in upstreams_of(config)} <= urls
+    assert {one.url for one in list_upstreams(config)} <= urls

@@ -9,7 +9,7 @@ import pytest
 
 from altai_build.config import VerifySettings, load_config
 from altai_build.errors import InputError
-from altai_build.model.audit import Waiver
+from altai_build.model.findings import Waiver
 
 BASE = """\
 project: altai

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from altai_build.config.limits import read_limits
-from altai_build.config.reader import Faults, Node
+from altai_build.config.reader import InputErrors, YamlNode
 from altai_build.model.limits import Limits
 
 
 def read(value: Any) -> tuple[Limits, list[str]]:
-    faults = Faults()
-    return read_limits(Node(value, "build.limits", faults)), faults.lines
+    faults = InputErrors()
+    return read_limits(YamlNode(value, "build.limits", faults)), faults.lines
 
 
 def test_what_is_not_given_has_its_default() -> None:

@@ -94,7 +94,7 @@ def test_the_good_file(tmp_path: Path) -> None:
         tmp_path / "releases",
         "https://example.org/altai",
     )
-    assert config.macros_for("centos6") == ({"dist": ".el6", "rhel": "6"}, "x86_64")
+    assert config.get_target_macros("centos6") == ({"dist": ".el6", "rhel": "6"}, "x86_64")
 
 
 def test_what_may_be_left_out(tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ def test_what_libyaml_splits_means_the_same(text: str) -> None:
         slow = reader._Loader(data).get_single_data()
     except (yaml.YAMLError, ValueError, AttributeError, TypeError, OverflowError):
         return  # what is refused is refused in PyYAML's words, or is a tab that libyaml has nothing against
-    assert repr(reader._tree(data)) == repr(slow)
+    assert repr(reader._build_tree(data)) == repr(slow)
 
 
 def test_small_files_that_would_fill_the_memory(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from altai_build.config.lockfile import dump_lock, load_lock, package_order
 from altai_build.errors import InputError
-from altai_build.model.lock import Choice, Lock, LockedPackage, LockedRepository, Need, Rule
+from altai_build.model.lock import Choice, ChoiceRule, Lock, LockedPackage, LockedRepository, Requirement
 from altai_build.model.nevra import Nevra
 from altai_build.model.release import Signer
 
@@ -37,8 +37,8 @@ def package(name: str, **changes: object) -> LockedPackage:
         size=1234,
         license="MPLv1.1 and (BSD or ERPL: yes)",
         signer=Signer(key_id="0608B895" * 2, fingerprint="8C3B" * 10),
-        needed_by=(Need("nova", "erlang >= 14"), Need("rabbit", f"{name}(x)", weak=True)),
-        choice=Choice(rule=Rule.BASE, over=("erlang-1-1.x86_64 (base/os)",)),
+        needed_by=(Requirement("nova", "erlang >= 14"), Requirement("rabbit", f"{name}(x)", weak=True)),
+        choice=Choice(rule=ChoiceRule.BASE, over=("erlang-1-1.x86_64 (base/os)",)),
     )
     return replace(one, **changes)  # type: ignore[arg-type]
 
@@ -80,7 +80,8 @@ def test_any_requirement_and_licence_survives(
     if any(0x7F <= ord(char) < 0xA0 for char in requires + needer + licence):
         return  # control characters are no text
     one = lock(
-        package("erlang", license=licence.strip(), needed_by=(Need(needer, requires),)), from_base=(requires,)
+        package("erlang", license=licence.strip(), needed_by=(Requirement(needer, requires),)),
+        from_base=(requires,),
     )
     assert read(tmp_path_factory.mktemp("lock"), dump_lock(one)) == one
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.config import load_config
-from altai_build.config.place import read_place
+from altai_build.config.place import read_superproject_settings
 from altai_build.errors import InputError
 
 REST = """\
@@ -38,7 +38,7 @@ release: {baseurl: 'http://localhost/p'}
 def test_it_says_the_same(tmp_path: Path, part: str, order: str) -> None:
     path = tmp_path / "repos.yaml"
     path.write_text(part + REST if order == "before" else REST + part)
-    assert read_place(path) == load_config(path).superproject
+    assert read_superproject_settings(path) == load_config(path).superproject
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_it_says_the_same(tmp_path: Path, part: str, order: str) -> None:
 def test_faults_are_faults_here_too(tmp_path: Path, part: str, told: str) -> None:
     path = tmp_path / "repos.yaml"
     path.write_text(part + REST)
-    for read in (read_place, load_config):
+    for read in (read_superproject_settings, load_config):
         with pytest.raises(InputError) as error:
             read(path)
         assert told in str(error.value)

@@ -8,7 +8,7 @@ import pytest
 
 from altai_build.config.sources import read_sources
 from altai_build.errors import InputError
-from altai_build.model.sources import FromPypi, FromUrl, UpstreamSource
+from altai_build.model.sources import PypiOrigin, UpstreamSource, UrlOrigin
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 
@@ -20,8 +20,8 @@ sources:
   - {{file: logo.png, sha256: "{"1" * 64}", from: "https://example.org/a/logo.png?x=1"}}
 """
     assert read_sources(text.encode(), "specs/x/sources.yaml") == (
-        UpstreamSource("pbr-5.11.1.tar.gz", "a" * 64, FromPypi("pbr", "5.11.1")),
-        UpstreamSource("logo.png", "1" * 64, FromUrl("https://example.org/a/logo.png?x=1")),
+        UpstreamSource("pbr-5.11.1.tar.gz", "a" * 64, PypiOrigin("pbr", "5.11.1")),
+        UpstreamSource("logo.png", "1" * 64, UrlOrigin("https://example.org/a/logo.png?x=1")),
     )
 
 
@@ -73,6 +73,6 @@ def test_the_repository_s_own_specs_are_whole() -> None:
         (spec,) = folder.glob("*.spec")
         assert spec.stem == folder.name
         (source,) = read_sources((folder / "sources.yaml").read_bytes(), str(folder))
-        assert isinstance(source.origin, FromPypi)
+        assert isinstance(source.origin, PypiOrigin)
         assert f"Version:        {source.origin.version}\n" in spec.read_text()
         assert source.file == f"{source.origin.project}-{source.origin.version}.tar.gz"

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.builds import Site, small
-from tests.kit.cli import ROOT, Answer
+from tests.kit.builds import Site, small_component
+from tests.kit.cli import ROOT, CliResult
 from tests.kit.git import Entry
 from tests.kit.superprojects import World, make_spec, unpack
 
@@ -90,13 +90,13 @@ def run(new_site: Callable[[str], Site]) -> Run:
                 )
             },
         )
-        component("repos/floor", small("floor"))
-        component("repos/roof", small("roof", needs=("floor",)))
+        component("repos/floor", small_component("floor"))
+        component("repos/roof", small_component("roof", needs=("floor",)))
         component(
             "repos/broken", failing("broken", "echo fine\necho 'x.c:3:1: error: no such thing' >&2\nexit 1")
         )
-        component("repos/behind", small("behind", needs=("broken",)))
-        component("repos/far-behind", small("far-behind", needs=("behind",)))
+        component("repos/behind", small_component("behind", needs=("broken",)))
+        component("repos/far-behind", small_component("far-behind", needs=("behind",)))
         component("repos/unmet", failing("unmet", "", needs=("nobody-has-this >= 5", "nor-this")))
         component("repos/no-spec", {"README": "x"})
         component("repos/unreadable", {"x.spec": "Name: x\n"})
@@ -213,9 +213,9 @@ def test_builds_leave_nothing_lying_about(run: Run) -> None:
 def pair(new_site: Callable[[str], Site], request: pytest.FixtureRequest) -> Site:
     """`roof` is built with `floor`; `alone` with neither."""
     site = new_site(request.node.name)
-    site.world.component("repos/floor", small("floor"))
-    site.world.component("repos/roof", small("roof", needs=("floor",)))
-    site.world.component("repos/alone", small("alone"))
+    site.world.component("repos/floor", small_component("floor"))
+    site.world.component("repos/roof", small_component("roof", needs=("floor",)))
+    site.world.component("repos/alone", small_component("alone"))
     site.world.pin()
     return site
 
@@ -241,8 +241,8 @@ def test_only_what_changed_and_what_depends_on_it(pair: Site) -> None:
     base = pair.world.super.git("rev-parse", "HEAD")
     pair.world.component("repos/floor", {"README": "changed\n"})
     pair.world.pin()
-    planned = pair.call("plan", "--changed-since", base, "--json").json
-    reasons = {one["component"]: one["reason"] for wave in planned["waves"] for one in wave}
+    build_plan = pair.call("plan", "--changed-since", base, "--json").json
+    reasons = {one["component"]: one["reason"] for wave in build_plan["waves"] for one in wave}
     assert set(reasons) == {"floor", "roof"}
     assert reasons["floor"].startswith("its pin moved from ") and reasons["floor"].endswith(f" since {base}")
     assert reasons["roof"] == "it is built with floor, which changed"
@@ -257,7 +257,7 @@ def test_pins_that_do_not_simply_move_on_are_told(pair: Site) -> None:
     pair.world.pin()
     pair.world.pin(floor=old)
 
-    def reason() -> tuple[str, Answer]:
+    def reason() -> tuple[str, CliResult]:
         answer = pair.call("plan", "floor", "--changed-since", "HEAD^", "--json")
         rows = {one["component"]: one["reason"] for wave in answer.json["waves"] for one in wave}
         return rows["floor"], answer
@@ -284,7 +284,7 @@ def test_fail_fast_starts_nothing_more(new_site: Callable[[str], Site]) -> None:
     site = new_site("fail-fast")
     site.world.component("repos/a", failing("a", "exit 1"))
     for name in ("b", "c", "d"):
-        site.world.component(f"repos/{name}", small(name))
+        site.world.component(f"repos/{name}", small_component(name))
     site.world.pin()
     answer = site.call("--jobs", "1", "build", "--fail-fast", "--json")
     rows = {row["component"]: row for row in answer.json}
@@ -314,7 +314,7 @@ def test_a_run_that_is_killed_is_started_again_without_doing_work_twice(
     new_site: Callable[[str], Site],
 ) -> None:
     site = new_site("killed")
-    site.world.component("repos/floor", small("floor"))
+    site.world.component("repos/floor", small_component("floor"))
     site.world.component("repos/slow", failing("slow", "sleep 2", needs=("floor",)))
     site.world.pin()
     argv = [
@@ -398,7 +398,7 @@ def test_wrong_words_have_their_exit_codes(
 ) -> None:
     site = new_site("words")
     if not site.world.components:
-        site.world.component("repos/a", small("a"))
+        site.world.component("repos/a", small_component("a"))
         site.world.pin()
     answer = site.call(*words)
     assert (answer.code, answer.out) == (code, "") and cause in answer.err

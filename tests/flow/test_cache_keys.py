@@ -6,21 +6,21 @@ import json
 import subprocess
 from pathlib import Path
 
-from altai_build.tools import rpmbuild
-from altai_build.tools.archive import archiver
-from tests.kit.builds import Site, small
+from altai_build.tools.git.archive import archiver_version
+from altai_build.tools.rpm import rpmbuild
+from tests.kit.builds import Site, small_component
 from tests.kit.superprojects import World, make_spec
 
 
 def test_the_machines_part_in_a_result_is_in_its_key(testbed: Path, tmp_path: Path) -> None:
     site = Site(world=World(tmp_path / "one"), testbed=testbed, workspace=tmp_path / "one/ws")
-    site.world.component("repos/small", small("small"))
+    site.world.component("repos/small", small_component("small"))
     site.world.pin()
     site.build()
     records = [json.loads(line) for line in (site.workspace / "ledger.jsonl").read_text().splitlines()]
     inputs = {record["kind"]: dict(record["inputs"]) for record in records}
     rpm = subprocess.run(["rpm", "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    assert inputs["srpm"]["archiver"] == archiver()
+    assert inputs["srpm"]["archiver"] == archiver_version()
     assert inputs["srpm"]["rpm"] == rpmbuild.version()
     assert inputs["build"]["builder"].startswith("chroot ") and rpm in inputs["build"]["builder"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from altai_build.tools.signer import open_home
-from tests.kit.builds import Site, small
+from altai_build.tools.openpgp.keyring import open_keyring
+from tests.kit.builds import Site, small_component
 from tests.kit.releases import our_key
 from tests.kit.rpms import build_rpm
 from tests.kit.superprojects import World, make_spec
@@ -32,8 +32,8 @@ def site(testbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
     place = tmp_path_factory.mktemp("deep") / "site"
     site = Site(world=World(place), testbed=testbed, workspace=place / "ws")
     site.definition.write_text(_REPOS)
-    site.world.component("repos/floor", small("floor"))
-    site.world.component("repos/roof", small("roof", needs=("floor",)))
+    site.world.component("repos/floor", small_component("floor"))
+    site.world.component("repos/roof", small_component("roof", needs=("floor",)))
     now = "mkdir -p %{buildroot}/opt && date +%N > %{buildroot}/opt/now"
     clock = make_spec("clock", tags="BuildArch: noarch", install=now, files="/opt/now")
     site.world.component("repos/clock", {"clock.spec": clock, "README": "tick\n"})
@@ -75,7 +75,7 @@ def change_manifest(site: Site, release: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    with open_home(site.workspace / "gnupg") as signer:
+    with open_keyring(site.workspace / "gnupg") as signer:
         signer.detach_sign(path, our_key(signer))
 
 
@@ -109,7 +109,7 @@ def test_a_source_package_that_the_commit_does_not_give_is_contradicted(
     (source,) = (copy / "sources").glob("roof-*.src.rpm")
     release = source.name.removeprefix("roof-1.0-").removesuffix(".src.rpm")
     other = build_rpm(tmp_path / "other", "roof", "1.0", release, changelog="Made from commit " + "1" * 40)
-    with open_home(site.workspace / "gnupg") as signer:
+    with open_keyring(site.workspace / "gnupg") as signer:
         signer.sign_rpms([other.source], our_key(signer))
     shutil.copy(other.source, source)
     answer = deep(site, copy, code=7)

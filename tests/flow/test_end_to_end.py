@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 
 from altai_build.model.release import Compat
-from altai_build.tools.repodata import write_repodata
-from altai_build.tools.signer import open_home
-from tests.kit.cli import ROOT, Answer, altai_build
+from altai_build.tools.openpgp.keyring import open_keyring
+from altai_build.tools.repo.repodata import write_repodata
+from tests.kit.cli import ROOT, CliResult, altai_build
 from tests.kit.client import Client
 from tests.kit.keys import ThrowawayKey, make_key
 from tests.kit.rpms import flip_last_byte
@@ -80,7 +80,7 @@ class Site:
     def releases(self) -> Path:
         return self.altai / "releases"
 
-    def call(self, *words: str) -> Answer:
+    def call(self, *words: str) -> CliResult:
         """One call of altai-build, with the builder that is to be had everywhere."""
         return altai_build("--builder", "chroot", *words, cwd=self.altai)
 
@@ -452,7 +452,7 @@ class Mirror:
 
     def sign(self, key: ThrowawayKey, *, metadata: bool) -> None:
         """Sign the victim, and the metadata made anew for it, as the release tool would with this key."""
-        with open_home(self.folder.parent / "gnupg") as home:
+        with open_keyring(self.folder.parent / "gnupg") as home:
             public = home.import_secret_key(key.secret)
             home.unlock(public, lambda _: key.passphrase)
             home.sign_rpms([self.victim], public)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.builds import Site, small
+from tests.kit.builds import Site, small_component
 from tests.kit.git import Entry
 from tests.kit.superprojects import World, make_spec
 
@@ -41,7 +41,7 @@ USES_BOTH = "python3 -c 'import six'\ncat /usr/share/small/floor"
 
 
 def test_rounds_go_on_until_nothing_more_is_asked_for(site: Site) -> None:
-    site.world.component("repos/floor", small("floor"))
+    site.world.component("repos/floor", small_component("floor"))
     site.world.component("repos/roof", asking("roof", TWO_ROUNDS, build=USES_BOTH))
     site.world.pin()
     told = site.call("explain", "roof", "--json").json
@@ -73,7 +73,7 @@ def test_rounds_go_on_until_nothing_more_is_asked_for(site: Site) -> None:
 )
 def test_what_cannot_be_asked_for_fails_its_build_alone(site: Site, script: str, reason: str) -> None:
     site.world.component("repos/asking", asking("asking", script))
-    site.world.component("repos/alone", small("alone"))
+    site.world.component("repos/alone", small_component("alone"))
     site.world.pin()
     found = rows(site, "build")
     assert found["asking"] == ("failed", reason) and found["alone"][0] == "built"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.builds import Site, small
+from tests.kit.builds import Site, small_component
 from tests.kit.superprojects import World, make_spec
 
 
@@ -93,7 +93,7 @@ def test_a_scriptlet_that_never_ends_fails_who_needs_its_package(testbed: Path, 
     site = make_site(testbed, folder / "scriptlet", "build: {limits: {time: 0.05m}}", evil="true")
     spec = make_spec("evil").replace("%files\n", "%post\nsleep 86399\n%files\n")
     site.world.component("repos/evil", {"evil.spec": spec})
-    site.world.component("repos/user", dict(small("user", tags="BuildRequires: evil")))
+    site.world.component("repos/user", dict(small_component("user", tags="BuildRequires: evil")))
     site.world.pin()
     rows = {row["component"]: row for row in site.call("build", "--json").json}
     assert {name: row["status"] for name, row in rows.items()} == {"evil": "built", "user": "failed"}

@@ -20,8 +20,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 
-from altai_build.tools.rpmfile import read_header
-from tests.kit.builds import Site, small
+from altai_build.tools.rpm.header import read_header
+from tests.kit.builds import Site, small_component
 from tests.kit.git import Entry, Pin, Repo, gitmodules
 from tests.kit.repositories import Package, make_repository
 from tests.kit.superprojects import World
@@ -103,7 +103,7 @@ class History:
             shutil.rmtree(self.site.workspace / part, ignore_errors=True)
         elif what == "twin":
             repo = self.repos.setdefault("twin", Repo(self.site.world.folder / "twin"))
-            self.twin = "" if self.twin else repo.commit(dict(small("lion", text=f"text {number}")))
+            self.twin = "" if self.twin else repo.commit(dict(small_component("lion", text=f"text {number}")))
             return self.pin()
         else:
             self.around[what] = number
@@ -152,7 +152,7 @@ class History:
 
     def _commit(self, name: str, state: State) -> None:
         inputs = " ".join(f"/usr/share/small/{one}" for one in state.needs)
-        files = small(
+        files = small_component(
             name,
             f"{state.version}.0",
             needs=state.needs,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.builds import Site, small
-from tests.kit.cli import Answer
+from tests.kit.builds import Site, small_component
+from tests.kit.cli import CliResult
 from tests.kit.git import Repo
 from tests.kit.superprojects import World
 
@@ -20,15 +20,15 @@ def site(testbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A superproject of two components, released as 1.0.0."""
     place = tmp_path_factory.mktemp("guards") / "site"
     site = Site(world=World(place), testbed=testbed, workspace=place / "ws")
-    site.world.component("repos/floor", small("floor", "2.0"))
-    site.world.component("repos/roof", small("roof"))
+    site.world.component("repos/floor", small_component("floor", "2.0"))
+    site.world.component("repos/roof", small_component("roof"))
     site.world.pin()
     assert site.call("keys", "init", "small", "--no-passphrase").code == 0
     released(site.call("release", "1.0.0", "--json"))
     return site
 
 
-def released(answer: Answer) -> Any:
+def released(answer: CliResult) -> Any:
     assert answer.code == 0, answer.err
     return answer.json
 
@@ -43,7 +43,7 @@ def manifest(site: Site, version: str) -> Any:
 
 def test_a_downgrade_is_not_published_until_it_is_declared(site: Site) -> None:
     before = site.definition.read_text()
-    site.world.component("repos/floor", small("floor", "1.0"))
+    site.world.component("repos/floor", small_component("floor", "1.0"))
     site.world.pin()
     refused = site.call("release", "1.0.1")
     assert refused.code == 7
@@ -60,7 +60,7 @@ def test_a_downgrade_is_not_published_until_it_is_declared(site: Site) -> None:
 
 
 def test_a_release_is_tagged_where_it_came_from(site: Site) -> None:
-    site.world.component("repos/roof", small("roof", "3.0"))
+    site.world.component("repos/roof", small_component("roof", "3.0"))
     commit = site.world.pin()
     without = site.call("release", "1.0.2", "--tag")
     assert without.code == 3
@@ -69,8 +69,8 @@ def test_a_release_is_tagged_where_it_came_from(site: Site) -> None:
     for path, place in clones.items():
         shutil.copytree(site.world.components[path].path, place)
     assert site.call("release", "1.0.2", "--push-tags").code == 2
-    planned = site.call("release", "1.0.2", "--tag", "--dry-run", "--json").json
-    assert planned["tag"] == "small-1.0.2"
+    build_plan = site.call("release", "1.0.2", "--tag", "--dry-run", "--json").json
+    assert build_plan["tag"] == "small-1.0.2"
     made = released(site.call("release", "1.0.2", "--tag", "--push-tags", "--json"))
     assert made["tag"] == manifest(site, "1.0.2")["superproject"]["tag"] == "small-1.0.2"
     assert site.world.super.git("rev-parse", "small-1.0.2^{commit}") == commit

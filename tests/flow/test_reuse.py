@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.builds import Site, small
+from tests.kit.builds import Site, small_component
 from tests.kit.git import Entry, Repo
 from tests.kit.superprojects import World, make_spec
 
@@ -31,9 +31,9 @@ def site(testbed: Path, folder: Path, request: pytest.FixtureRequest) -> Iterato
 
 def pair(site: Site, **floor: Any) -> None:
     """`roof` is built with `floor`."""
-    site.world.component(FLOOR, small("floor", **floor))
+    site.world.component(FLOOR, small_component("floor", **floor))
     if ROOF not in site.world.components:
-        site.world.component(ROOF, small("roof", needs=("floor",)))
+        site.world.component(ROOF, small_component("roof", needs=("floor",)))
     site.world.pin()
 
 
@@ -96,7 +96,7 @@ def test_a_component_that_gets_another_name_keeps_its_packages(site: Site) -> No
     pair(site)
     site.build()
     lodger = Repo(site.world.folder / "lodger")
-    lodger.commit(dict(small("lodger")))
+    lodger.commit(dict(small_component("lodger")))
     site.world.components["repos/deeper/floor"] = lodger
     site.world.urls["repos/deeper/floor"] = "../lodger"
     site.world.pin()
@@ -158,7 +158,7 @@ def test_a_reason_is_what_differs_from_the_last_run_not_from_the_last_build(site
 
 def test_explain_knows_needs_that_specs_do_not_tell(site: Site) -> None:
     tags = "BuildArch: noarch\nBuildRequires: /usr/share/small/floor"
-    site.world.component(FLOOR, small("floor"))
+    site.world.component(FLOOR, small_component("floor"))
     site.world.component(ROOF, {"roof.spec": make_spec("roof", tags=tags), "README": "x\n"})
     site.world.pin()
     site.build()
@@ -179,22 +179,22 @@ def circle(site: Site) -> None:
     )
     hen: dict[str, Entry] = {"hen.spec": spec, "README": "hen\n"}
     site.world.component("repos/hen", hen)
-    site.world.component("repos/egg", small("egg", needs=("hen",)))
-    site.world.component("repos/omelette", small("omelette", needs=("hen", "egg")))
+    site.world.component("repos/egg", small_component("egg", needs=("hen",)))
+    site.world.component("repos/omelette", small_component("omelette", needs=("hen", "egg")))
     site.world.pin()
 
 
 def test_a_circle_is_shown_whole_and_blocks_only_itself(site: Site) -> None:
     circle(site)
-    site.world.component("repos/stone", small("stone"))
+    site.world.component("repos/stone", small_component("stone"))
     site.world.pin()
     answer = site.call("build", "--json")
     assert answer.code == 5
     rows = {row["component"]: row for row in answer.json}
     assert statuses(rows) == {"egg": "failed", "hen": "failed", "omelette": "blocked", "stone": "built"}
     assert "egg → hen → egg" in rows["hen"]["reason"]
-    planned = site.call("plan", "--json").json
-    assert {one["component"]: one["reason"] for one in planned["stuck"]} == {
+    build_plan = site.call("plan", "--json").json
+    assert {one["component"]: one["reason"] for one in build_plan["stuck"]} == {
         "egg": "it goes round in a circle: egg → hen → egg",
         "hen": "it goes round in a circle: egg → hen → egg",
         "omelette": "it waits for a circle: egg, hen",

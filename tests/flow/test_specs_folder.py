@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from altai_build.tools.rpmfile import read_header
-from tests.kit.cli import Answer, altai_build
+from altai_build.tools.rpm.header import read_header
+from tests.kit.cli import CliResult, altai_build
 from tests.kit.git import Entry
 from tests.kit.superprojects import World, make_files, make_spec, unpack
 
@@ -45,7 +45,7 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def srpm(world: World, *words: str) -> Answer:
+def srpm(world: World, *words: str) -> CliResult:
     return altai_build("-C", world.super.path, "srpm", "--json", *words, cwd=world.folder)
 
 

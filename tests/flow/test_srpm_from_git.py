@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from altai_build.tools.rpmfile import read_header
-from tests.kit.cli import ROOT, Answer, altai_build
+from altai_build.tools.rpm.header import read_header
+from tests.kit.cli import ROOT, CliResult, altai_build
 from tests.kit.git import Pin, Repo, Symlink, gitmodules
 from tests.kit.superprojects import World, make_files, make_spec, members, unpack
 
 
-def srpm(world: World, *words: str | Path, **options: Any) -> Answer:
+def srpm(world: World, *words: str | Path, **options: Any) -> CliResult:
     return altai_build("-C", world.super.path, "srpm", "--json", *words, cwd=world.folder, **options)
 
 
-def only_row(answer: Answer) -> dict[str, Any]:
+def only_row(answer: CliResult) -> dict[str, Any]:
     (row,) = answer.json
     assert isinstance(row, dict)
     return row

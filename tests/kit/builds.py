@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.kit.cli import Answer, altai_build
+from tests.kit.cli import CliResult, altai_build
 from tests.kit.git import Entry
 from tests.kit.superprojects import World, make_spec, unpack
 
@@ -46,7 +46,7 @@ class Site:
         if not (self.workspace / "roots").exists():
             (self.workspace / "roots").symlink_to(shared)
 
-    def call(self, *words: str) -> Answer:
+    def call(self, *words: str) -> CliResult:
         """One call of altai-build on the superproject."""
         options = [
             "--config",
@@ -69,7 +69,7 @@ class Site:
         return unpack(Path(rpm), whole=True)[path].decode()
 
 
-def small(
+def small_component(
     name: str,
     version: str = "1.0",
     *,

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
-class Answer:
+class CliResult:
     """What one call of altai-build left."""
 
     code: int
@@ -30,7 +30,7 @@ class Answer:
             raise AssertionError(f"no JSON ({error}), exit {self.code}: {self.out}\n{self.err}") from error
 
 
-def altai_build(*words: str | Path, cwd: Path, env: dict[str, str] | None = None) -> Answer:
+def altai_build(*words: str | Path, cwd: Path, env: dict[str, str] | None = None) -> CliResult:
     """Run `altai-build` in `cwd` with this interpreter; nothing but the answer may be on standard output."""
     result = subprocess.run(
         [sys.executable, "-m", "altai_build", *map(str, words)],
@@ -40,6 +40,6 @@ def altai_build(*words: str | Path, cwd: Path, env: dict[str, str] | None = None
         capture_output=True,
         check=False,
     )
-    answer = Answer(result.returncode, result.stdout.decode(), result.stderr.decode())
+    answer = CliResult(result.returncode, result.stdout.decode(), result.stderr.decode())
     assert answer.code != 70 and "Traceback" not in answer.err, f"a bug came to light: {answer.err}"
     return answer

@@ -19,7 +19,7 @@ gpgkey=file://{testbed}/keys/RPM-GPG-KEY-testbed-base
 
 
 @dataclass(frozen=True)
-class Ran:
+class ProgramResult:
     """How a program ended, and all that it said."""
 
     code: int
@@ -45,7 +45,7 @@ class Client:
         """Write, or replace, a .repo file."""
         (self._repos / f"{name}.repo").write_text(text)
 
-    def dnf(self, *words: str) -> Ran:
+    def dnf(self, *words: str) -> ProgramResult:
         """Run dnf on the root; it answers yes to every question, as an unattended update does."""
         options = [f"--installroot={self.root}", "--noplugins", "--assumeyes", "--releasever=1"]
         settings = {
@@ -69,7 +69,7 @@ class Client:
         assert listed.code == 0, listed.said
         return {line for line in listed.said.splitlines() if not line.startswith("gpg-pubkey-")}
 
-    def run(self, argv: Sequence[str]) -> Ran:
+    def run(self, argv: Sequence[str]) -> ProgramResult:
         """Run an installed program in the root, with nothing of the host in sight."""
         view = [
             "bwrap",
@@ -84,7 +84,7 @@ class Client:
         ]
         return self._run([*view, "--clearenv", "--", *argv])
 
-    def _run(self, argv: Sequence[str]) -> Ran:
+    def _run(self, argv: Sequence[str]) -> ProgramResult:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self._home), "LC_ALL": "C.UTF-8"}
         result = subprocess.run(
             argv,
@@ -94,4 +94,4 @@ class Client:
             stderr=subprocess.STDOUT,
             check=False,
         )
-        return Ran(code=result.returncode, said=result.stdout.decode("utf-8", "replace"))
+        return ProgramResult(code=result.returncode, said=result.stdout.decode("utf-8", "replace"))

@@ -15,7 +15,7 @@ import sys
 import threading
 
 
-def die(seconds: float) -> None:
+def kill_after(seconds: float) -> None:
     """Be killed, after so many seconds."""
     if seconds > 0:
         threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
@@ -28,19 +28,19 @@ def main() -> None:
     pattern, awaited, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     del sys.argv[1:4]
     from altai_build.cli import main as altai_build
-    from altai_build.tools.progress import Story
+    from altai_build.tools.progress import ProgressReporter
 
-    say = Story.say
+    print_line = ProgressReporter.print_line
 
-    def listening(story: Story, *pieces: tuple[str, str]) -> None:
+    def listening(story: ProgressReporter, *pieces: tuple[str, str]) -> None:
         nonlocal awaited
-        say(story, *pieces)
+        print_line(story, *pieces)
         if re.search(pattern, "".join(text for text, _ in pieces)):
             awaited -= 1
             if awaited == 0:
-                die(seconds)
+                kill_after(seconds)
 
-    setattr(Story, "say", listening)  # noqa: B010 - a method is not to be assigned to
+    setattr(ProgressReporter, "print_line", listening)  # noqa: B010 - a method is not to be assigned to
     altai_build()
 
 

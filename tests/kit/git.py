@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
-BIRTH = (
+FIRST_COMMIT_TIME = (
     1_354_320_000  # 2012-12-01 00:00:00 UTC; each commit of a repository is a day later than the one before
 )
 
@@ -29,14 +29,14 @@ class Symlink:
 
 
 @dataclass(frozen=True)
-class Program:
+class Executable:
     """An executable file to be written into a tree."""
 
     text: str
 
 
 # What stands at a path from a commit on; None: nothing any more.
-Entry = Union[str, bytes, Pin, Symlink, Program, None]
+Entry = Union[str, bytes, Pin, Symlink, Executable, None]
 
 
 class Repo:
@@ -80,7 +80,7 @@ class Repo:
         Without `parents` it follows the branch; with none given (an empty list) it begins a history. `empty`: the
         tree starts from nothing instead of from the first parent's.
         """
-        when = BIRTH + 86_400 * self._commits if time is None else time
+        when = FIRST_COMMIT_TIME + 86_400 * self._commits if time is None else time
         self._commits += 1
         ref = f"refs/heads/{branch}"
         lines = [b"reset " + ref.encode()] if parents == [] else []
@@ -134,7 +134,7 @@ def _change(path: bytes, entry: Entry) -> list[bytes]:
         return [b"M 160000 " + entry.commit.encode() + b" " + path]
     if isinstance(entry, Symlink):
         return [b"M 120000 inline " + path, *_data(entry.target.encode("utf-8", "surrogateescape"))]
-    if isinstance(entry, Program):
+    if isinstance(entry, Executable):
         return [b"M 100755 inline " + path, *_data(entry.text.encode())]
     data = entry.encode("utf-8", "surrogateescape") if isinstance(entry, str) else entry
     return [b"M 100644 inline " + path, *_data(data)]

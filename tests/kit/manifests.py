@@ -8,7 +8,7 @@ from pathlib import Path
 
 from altai_build.model.nevra import parse_nevra
 from altai_build.model.release import (
-    MANIFEST,
+    MANIFEST_NAME,
     ComponentOrigin,
     Manifest,
     MirrorOrigin,
@@ -91,4 +91,4 @@ def publish(releases: Path, *manifests: Manifest) -> None:
     for one in manifests:
         folder = releases / one.version
         folder.mkdir(parents=True)
-        (folder / MANIFEST).write_text(one.to_json())
+        (folder / MANIFEST_NAME).write_text(one.to_json())

@@ -15,9 +15,16 @@ from altai_build.model.release import (
     SpecOrigin,
     SuperprojectPin,
 )
-from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan, compose, seal
+from altai_build.stages.compose import (
+    KeyFile,
+    Placement,
+    ReleasePlan,
+    RepositoryPlan,
+    compose,
+    sign_checksums,
+)
 from altai_build.stages.provenance import buildroot_digest, write_provenance
-from altai_build.tools.signer import KeyHome, open_home
+from altai_build.tools.openpgp.keyring import Keyring, open_keyring
 from tests.kit.keys import ThrowawayKey, make_key
 from tests.kit.rpms import build_rpm
 
@@ -37,15 +44,15 @@ class Materials:
     mirrored: Path
 
 
-def gather_materials(folder: Path) -> Materials:
+def make_materials(folder: Path) -> Materials:
     """Build and sign the packages; seconds, so once for a file of tests."""
     ours, theirs = make_key(folder, "ours"), make_key(folder, "theirs")
     own = build_rpm(folder / "own", "focus", "1.0", "3.el6").binary
     third = build_rpm(folder / "misc", "bunch", "1.0.1", "1.el6", epoch=1)
     mirrored = build_rpm(folder / "epel", "erlang", "14", "2.el6").binary
-    with open_home(folder / "their home") as signer:
+    with open_keyring(folder / "their home") as signer:
         signer.sign_rpms([mirrored], signer.import_secret_key(theirs.secret), rpmv3=True)
-    with open_home(folder / "home") as signer:
+    with open_keyring(folder / "home") as signer:
         key = signer.import_secret_key(ours.secret)
         signer.sign_rpms([own, third.binary, third.source], key, rpmv3=True)
     return Materials(
@@ -59,7 +66,7 @@ def gather_materials(folder: Path) -> Materials:
     )
 
 
-def make_plan(materials: Materials, version: str = "1.0.2") -> ReleasePlan:
+def make_release_plan(materials: Materials, version: str = "1.0.2") -> ReleasePlan:
     """The plan of a release of every kind of repository."""
     spec = SpecOrigin(
         path="specs/bunch",
@@ -143,7 +150,7 @@ def make_plan(materials: Materials, version: str = "1.0.2") -> ReleasePlan:
 
 def sign(materials: Materials, *rpms: Path) -> None:
     """Sign packages with our key, for old and new clients."""
-    with open_home(materials.home) as signer:
+    with open_keyring(materials.home) as signer:
         signer.sign_rpms(list(rpms), our_key(signer), rpmv3=True)
 
 
@@ -172,7 +179,7 @@ def make_release(
     if earlier is not None:
         reusing = (replace(one, reuse_from=earlier / one.name) for one in plan.repositories)
         plan = replace(plan, repositories=tuple(reusing))
-    with open_home(materials.home) as signer:
+    with open_keyring(materials.home) as signer:
         key = our_key(signer)
         manifest = compose(directory, plan, signer, key)
         write_provenance(
@@ -185,20 +192,20 @@ def make_release(
             key=key,
             earlier=earlier,
         )
-        seal(directory, signer, key, manifest)
+        sign_checksums(directory, signer, key, manifest)
     return directory
 
 
-def resign(directory: Path, materials: Materials, *names: str) -> None:
+def sign_again(directory: Path, materials: Materials, *names: str) -> None:
     """Make the signatures of changed files right again, as somebody who holds the key could."""
-    with open_home(materials.home) as signer:
+    with open_keyring(materials.home) as signer:
         key = our_key(signer)
         for name in names:
             signer.detach_sign(directory / name, key)
-        seal(directory, signer, key)
+        sign_checksums(directory, signer, key)
 
 
-def our_key(signer: KeyHome) -> PublicKey:
+def our_key(signer: Keyring) -> PublicKey:
     """The only key of the home."""
     (key,) = signer.list_keys()
     return key

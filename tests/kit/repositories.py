@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from altai_build.model.release import Compat
-from altai_build.tools.repodata import write_repodata
-from altai_build.tools.signer import open_home
+from altai_build.tools.openpgp.keyring import open_keyring
+from altai_build.tools.repo.repodata import write_repodata
 from tests.kit.keys import ThrowawayKey
 
 REVISION = 1_700_000_000
@@ -130,12 +130,12 @@ def index_repository(folder: Path, key: ThrowawayKey | None, *, revision: int = 
 
 @contextlib.contextmanager
 def _home(key: ThrowawayKey) -> Iterator:  # type: ignore[type-arg]
-    with tempfile.TemporaryDirectory(prefix="kit.") as place, open_home(Path(place)) as home:
+    with tempfile.TemporaryDirectory(prefix="kit.") as place, open_keyring(Path(place)) as home:
         yield home
 
 
 @dataclass
-class Faults:
+class ServerFaults:
     """How the server misbehaves, by the end of the path; what is not named is served as it is."""
 
     missing: set[str] = field(default_factory=set)  # 404
@@ -153,7 +153,7 @@ class Faults:
 
 
 @contextlib.contextmanager
-def faulty_server(directory: Path, faults: Faults) -> Iterator[str]:
+def faulty_server(directory: Path, faults: ServerFaults) -> Iterator[str]:
     """Serve a directory over loopback HTTP, ranges included, with faults; yields the URL."""
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.compat import build_macros, unfit_keys, unreadable
+from altai_build.model.compat import build_macros, list_unreadable_packages, list_unsupported_keys
 from altai_build.model.release import Compat
-from altai_build.tools.rpmfile import read_header
-from altai_build.tools.rpmkeys import read_public_keys
+from altai_build.tools.openpgp.keyfile import read_public_keys
+from altai_build.tools.rpm.header import read_header
 from tests.kit.keys import make_key
 from tests.kit.repositories import Package, build_packages
 
@@ -32,21 +32,23 @@ from tests.kit.repositories import Package, build_packages
 def test_what_el6_can_read(tmp_path: Path, package: Package, payload: str, reason: str) -> None:
     (path,) = build_packages(tmp_path, [package], payload=payload)
     header = read_header(path)
-    assert unreadable(Compat.EL6, [header]) == ((f"  {header.nevra}: {reason}",) if reason else ())
-    assert unreadable(Compat.MODERN, [header]) == ()
+    assert list_unreadable_packages(Compat.EL6, [header]) == (
+        (f"  {header.nevra}: {reason}",) if reason else ()
+    )
+    assert list_unreadable_packages(Compat.MODERN, [header]) == ()
 
 
 def test_real_packages_of_el6_are_readable(shared: Path) -> None:
     paths = sorted((shared / "rpms").rglob("*.el6*.rpm"))
     paths = [path for path in paths if "derived" not in path.parts]
     assert paths
-    assert unreadable(Compat.EL6, [read_header(path) for path in paths]) == ()
+    assert list_unreadable_packages(Compat.EL6, [read_header(path) for path in paths]) == ()
 
 
 @pytest.mark.parametrize(("algorithm", "fit"), [("rsa2048", True), ("ed25519", False)])
 def test_el6_knows_no_new_kinds_of_keys(tmp_path: Path, algorithm: str, fit: bool) -> None:
     (key,) = read_public_keys(make_key(tmp_path, algorithm=algorithm).public)
-    told = unfit_keys(Compat.EL6, [("altai", key)])
+    told = list_unsupported_keys(Compat.EL6, [("altai", key)])
     assert told == (
         ()
         if fit
@@ -54,7 +56,7 @@ def test_el6_knows_no_new_kinds_of_keys(tmp_path: Path, algorithm: str, fit: boo
             f"  keys.altai: {key.key_id} is a key of the kind {key.algorithm}, and rpm 4.8 knows RSA and DSA only",
         )
     )
-    assert unfit_keys(Compat.MODERN, [("altai", key)]) == ()
+    assert list_unsupported_keys(Compat.MODERN, [("altai", key)]) == ()
 
 
 def test_rpmbuild_is_told_to_write_what_el6_can_read() -> None:

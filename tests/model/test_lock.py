@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from altai_build.model.lock import (
-    LISTED_BY,
+    CONFIG_FILE_NAME,
     Choice,
-    Link,
+    ChoiceRule,
+    DependencyStep,
     Lock,
     LockedPackage,
     LockedRepository,
-    Need,
-    Rule,
+    Requirement,
     chains,
 )
 from altai_build.model.nevra import Nevra
@@ -28,8 +28,8 @@ def locked(
         size=size,
         license="MIT",
         signer=Signer(key_id="1" * 16, fingerprint="1" * 40),
-        needed_by=tuple(Need(*need) for need in needed_by),
-        choice=Choice(rule=Rule.ONLY),
+        needed_by=tuple(Requirement(*need) for need in needed_by),
+        choice=Choice(rule=ChoiceRule.ONLY),
     )
 
 
@@ -51,8 +51,8 @@ def test_a_chain_leads_from_ours_down() -> None:
         locked("requests", ("nova", "requests"), ("glance", "requests >= 2")),
     )
     assert chains(found, "urllib") == (
-        (Link("glance", "requests >= 2"), Link("requests", "urllib >= 1.2")),
-        (Link("nova", "requests"), Link("requests", "urllib >= 1.2")),
+        (DependencyStep("glance", "requests >= 2"), DependencyStep("requests", "urllib >= 1.2")),
+        (DependencyStep("nova", "requests"), DependencyStep("requests", "urllib >= 1.2")),
     )
 
 
@@ -61,12 +61,12 @@ def test_the_shortest_of_several_ways_is_told() -> None:
         locked("deep", ("middle", "deep"), ("nova", "deep >= 0")),
         locked("middle", ("nova", "middle")),
     )
-    assert chains(found, "deep") == ((Link("nova", "deep >= 0"),),)
+    assert chains(found, "deep") == ((DependencyStep("nova", "deep >= 0"),),)
 
 
 def test_a_circle_does_not_trap() -> None:
-    found = lock(locked("a", ("b", "a")), locked("b", ("a", "b"), (LISTED_BY, "b")))
-    assert chains(found, "a") == ((Link(LISTED_BY, "b"), Link("b", "a")),)
+    found = lock(locked("a", ("b", "a")), locked("b", ("a", "b"), (CONFIG_FILE_NAME, "b")))
+    assert chains(found, "a") == ((DependencyStep(CONFIG_FILE_NAME, "b"), DependencyStep("b", "a")),)
     assert chains(lock(locked("a", ("b", "a")), locked("b", ("a", "b"))), "a") == ()
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from altai_build.model.openpgp import dearmor, parse_keys, parse_signature
-from altai_build.tools.signer import open_home
+from altai_build.tools.openpgp.keyring import open_keyring
 from tests.kit.keys import make_key
 
 # A version 4 signature by hand: SHA256/RSA, made 2013-02-28, issuer in the unhashed area, no numbers after it.
@@ -137,5 +137,5 @@ def test_the_newest_self_signature_decides_on_expiry(tmp_path: Path) -> None:
     """The secret half was given no end after its public file had been handed out."""
     key = make_key(tmp_path, "extended", born="20200101", expires="1y", extended=True)
     assert parse_keys(key.public.read_bytes())[0].expires == datetime(2020, 12, 31, tzinfo=timezone.utc)
-    with open_home(tmp_path / "home") as signer:
+    with open_keyring(tmp_path / "home") as signer:
         assert signer.import_secret_key(key.secret).expires is None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altai_build.model.order import UNMEASURED, Node, Order, make_order
+from altai_build.model.order import DEFAULT_BUILD_SECONDS, Order, OrderedComponent, compute_order
 
 
 def node(
@@ -18,8 +18,8 @@ def node(
     run: Sequence[str] = (),
     provides: Sequence[str] | None = None,
     seconds: float | None = 1.0,
-) -> Node:
-    return Node(
+) -> OrderedComponent:
+    return OrderedComponent(
         name=name,
         provides=frozenset([name] if provides is None else provides),
         build_requires=tuple(build),
@@ -32,7 +32,7 @@ NAMES = st.sampled_from("abcdefgh")
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> list[Node]:
+def graphs(draw: st.DrawFn) -> list[OrderedComponent]:
     names = draw(st.lists(NAMES, unique=True, max_size=8))
     needs = st.lists(NAMES, max_size=3)
     times = st.one_of(st.none(), st.floats(min_value=0, max_value=100))
@@ -40,19 +40,19 @@ def graphs(draw: st.DrawFn) -> list[Node]:
 
 
 def test_nothing_to_build() -> None:
-    order = make_order([])
-    assert (order.waves, order.cycles, order.critical_path, order.expected_seconds) == ((), (), (), 0.0)
+    order = compute_order([])
+    assert (order.waves, order.cycles, order.critical_path, order.critical_path_seconds) == ((), (), (), 0.0)
 
 
 def test_waves_follow_build_requirements() -> None:
-    order = make_order([node("c", ["b"]), node("b", ["a", "gcc"]), node("a"), node("z")])
+    order = compute_order([node("c", ["b"]), node("b", ["a", "gcc"]), node("a"), node("z")])
     assert order.waves == (("a", "z"), ("b",), ("c",))
     assert order.needs == {"a": (), "b": ("a",), "c": ("a", "b"), "z": ()}
     assert order.reasons[("b", "a")] == "a"
 
 
 def test_what_a_build_requirement_needs_to_be_installed_is_waited_for() -> None:
-    order = make_order(
+    order = compute_order(
         [node("app", ["lib"]), node("lib", run=["base"]), node("base", run=["data"]), node("data")]
     )
     assert order.needs["app"] == ("base", "data", "lib")
@@ -60,7 +60,7 @@ def test_what_a_build_requirement_needs_to_be_installed_is_waited_for() -> None:
 
 
 def test_a_capability_of_several_is_waited_for_in_all_of_them() -> None:
-    order = make_order(
+    order = compute_order(
         [node("x", ["mta"]), node("one", provides=["mta"]), node("two", provides=["mta", "two"])]
     )
     assert order.needs["x"] == ("one", "two")
@@ -68,12 +68,12 @@ def test_a_capability_of_several_is_waited_for_in_all_of_them() -> None:
 
 
 def test_what_a_component_provides_itself_is_no_need() -> None:
-    assert make_order([node("a", ["a", "a-libs"], provides=["a", "a-libs"])]).waves == (("a",),)
+    assert compute_order([node("a", ["a", "a-libs"], provides=["a", "a-libs"])]).waves == (("a",),)
 
 
 def test_a_circle_is_told_with_its_whole_path_and_who_waits_for_it_is_in_no_wave() -> None:
     nodes = [node("a", ["b"]), node("b", ["c"]), node("c", ["a"]), node("after", ["c"]), node("free")]
-    order = make_order(nodes)
+    order = compute_order(nodes)
     assert order.waves == (("free",),)
     (cycle,) = order.cycles
     assert cycle == ("a", "b", "c", "a")
@@ -81,26 +81,26 @@ def test_a_circle_is_told_with_its_whole_path_and_who_waits_for_it_is_in_no_wave
 
 def test_a_circle_by_way_of_what_a_package_requires_tells_that_package() -> None:
     nodes = [node("a", ["b"]), node("b", run=["c"]), node("c", run=["d"]), node("d", ["a"])]
-    order = make_order(nodes)
+    order = compute_order(nodes)
     assert order.cycles == (("a", "d", "a"),) and order.waves == (("b", "c"),)
     assert order.told(order.cycles[0]) == "a → d (required by b → c) → a"
-    direct = make_order([node("x", ["y"]), node("y", ["x"])])
+    direct = compute_order([node("x", ["y"]), node("y", ["x"])])
     assert direct.told(direct.cycles[0]) == "x → y → x"
 
 
 def test_circles_that_share_nothing_are_told_each() -> None:
-    order = make_order([node("a", ["b"]), node("b", ["a"]), node("x", ["y"]), node("y", ["x", "a"])])
+    order = compute_order([node("a", ["b"]), node("b", ["a"]), node("x", ["y"]), node("y", ["x", "a"])])
     assert set(order.cycles) == {("a", "b", "a"), ("x", "y", "x")}
 
 
 def test_a_circle_of_runtime_requirements_alone_is_no_obstacle() -> None:
-    order = make_order([node("a", run=["b"]), node("b", run=["a"]), node("user", ["a"])])
+    order = compute_order([node("a", run=["b"]), node("b", run=["a"]), node("user", ["a"])])
     assert order.cycles == () and order.waves == (("a", "b"), ("user",))
 
 
 def test_a_circle_through_a_runtime_requirement_is_one() -> None:
     # To build `a` one installs `b`, which cannot be installed without `a`.
-    order = make_order([node("a", ["b"]), node("b", run=["a"])])
+    order = compute_order([node("a", ["b"]), node("b", run=["a"])])
     assert order.needs["a"] == ("b",) and order.cycles == ()
     assert order.waves == (("b",), ("a",))
 
@@ -113,51 +113,59 @@ def test_the_longest_chain_by_measured_times() -> None:
         node("end", ["mid", "slow"], seconds=5.0),
         node("new", seconds=None),
     ]
-    order = make_order(nodes)
-    assert order.remaining == {"quick": 16.0, "slow": 105.0, "mid": 15.0, "end": 5.0, "new": UNMEASURED}
-    assert (order.critical_path, order.expected_seconds) == (("slow", "end"), 105.0)
+    order = compute_order(nodes)
+    assert order.remaining_seconds == {
+        "quick": 16.0,
+        "slow": 105.0,
+        "mid": 15.0,
+        "end": 5.0,
+        "new": DEFAULT_BUILD_SECONDS,
+    }
+    assert (order.critical_path, order.critical_path_seconds) == (("slow", "end"), 105.0)
 
 
 def test_how_long_everything_takes_with_some_builds_side_by_side() -> None:
     nodes = [node("long", seconds=10.0), node("a", seconds=4.0), node("b", ["a"], seconds=4.0)]
     nodes += [node("x", ["y"]), node("y", ["x"])]  # a circle takes no time: it is not built
-    order = make_order(nodes)
-    assert [order.duration(jobs) for jobs in (1, 2, 3)] == [18.0, 10.0, 10.0]
-    assert make_order([]).duration(2) == 0.0
+    order = compute_order(nodes)
+    assert [order.estimate_duration(jobs) for jobs in (1, 2, 3)] == [18.0, 10.0, 10.0]
+    assert compute_order([]).estimate_duration(2) == 0.0
 
 
 @given(graphs(), st.integers(1, 4))
-def test_more_builds_side_by_side_never_beat_the_critical_path(nodes: list[Node], jobs: int) -> None:
-    order = make_order(nodes)
-    total = sum(order.seconds[name] for name in order.remaining)
-    found = order.duration(jobs)
-    assert found >= max(order.expected_seconds, total / jobs) - 1e-6 and found <= total + 1e-6
-    assert order.duration(1) == pytest.approx(total)
-    assert order.duration(len(nodes) + 1) == pytest.approx(order.expected_seconds)
+def test_more_builds_side_by_side_never_beat_the_critical_path(
+    nodes: list[OrderedComponent], jobs: int
+) -> None:
+    order = compute_order(nodes)
+    total = sum(order.seconds[name] for name in order.remaining_seconds)
+    found = order.estimate_duration(jobs)
+    assert found >= max(order.critical_path_seconds, total / jobs) - 1e-6 and found <= total + 1e-6
+    assert order.estimate_duration(1) == pytest.approx(total)
+    assert order.estimate_duration(len(nodes) + 1) == pytest.approx(order.critical_path_seconds)
 
 
 def test_a_long_chain_and_a_wide_one() -> None:
     chain = [node("n0000"), *(node(f"n{n:04}", [f"n{n - 1:04}"]) for n in range(1, 1500))]
-    order = make_order(chain)
+    order = compute_order(chain)
     assert len(order.waves) == 1500 and len(order.critical_path) == 1500
     wide = [node("root"), *(node(f"leaf{n}", ["root"]) for n in range(2000))]
-    assert [len(wave) for wave in make_order(wide).waves] == [1, 2000]
+    assert [len(wave) for wave in compute_order(wide).waves] == [1, 2000]
 
 
 @given(graphs())
-def test_everybody_is_in_one_wave_or_stuck_and_waves_respect_needs(nodes: list[Node]) -> None:
-    order = make_order(nodes)
+def test_everybody_is_in_one_wave_or_stuck_and_waves_respect_needs(nodes: list[OrderedComponent]) -> None:
+    order = compute_order(nodes)
     placed = [name for wave in order.waves for name in wave]
     assert len(placed) == len(set(placed))
     when = {name: number for number, wave in enumerate(order.waves) for name in wave}
     circular = {name for cycle in order.cycles for name in cycle}
     names = {one.name for one in nodes}
-    stuck = names - set(placed)
-    assert circular <= stuck
+    blocked_by_cycle = names - set(placed)
+    assert circular <= blocked_by_cycle
     for name in names:
         waits = set(order.needs[name])
         assert name not in waits and waits <= names
-        assert (name in stuck) == (name in circular or bool(waits & circular))
+        assert (name in blocked_by_cycle) == (name in circular or bool(waits & circular))
         if name in when:
             assert all(when[needed] < when[name] for needed in waits)
     for one in nodes:
@@ -167,8 +175,8 @@ def test_everybody_is_in_one_wave_or_stuck_and_waves_respect_needs(nodes: list[N
 
 
 @given(graphs())
-def test_cycles_are_closed_paths_along_needs(nodes: list[Node]) -> None:
-    order = make_order(nodes)
+def test_cycles_are_closed_paths_along_needs(nodes: list[OrderedComponent]) -> None:
+    order = compute_order(nodes)
     for cycle in order.cycles:
         assert cycle[0] == cycle[-1] and len(set(cycle)) == len(cycle) - 1 >= 2
         for name, following in zip(cycle, cycle[1:]):
@@ -176,23 +184,25 @@ def test_cycles_are_closed_paths_along_needs(nodes: list[Node]) -> None:
 
 
 @given(graphs())
-def test_the_critical_path_is_a_longest_one(nodes: list[Node]) -> None:
-    order = make_order(nodes)
-    own = {one.name: UNMEASURED if one.seconds is None else one.seconds for one in nodes}
-    assert set(order.remaining) == {name for wave in order.waves for name in wave}
+def test_the_critical_path_is_a_longest_one(nodes: list[OrderedComponent]) -> None:
+    order = compute_order(nodes)
+    own = {one.name: DEFAULT_BUILD_SECONDS if one.seconds is None else one.seconds for one in nodes}
+    assert set(order.remaining_seconds) == {name for wave in order.waves for name in wave}
     if order.critical_path:
-        assert sum(own[name] for name in order.critical_path) == pytest.approx(order.expected_seconds)
+        assert sum(own[name] for name in order.critical_path) == pytest.approx(order.critical_path_seconds)
         for name, following in zip(order.critical_path, order.critical_path[1:]):
             assert name in order.needs[following]
 
 
 @given(graphs(), st.randoms())
-def test_the_order_does_not_depend_on_how_components_are_listed(nodes: list[Node], random: object) -> None:
+def test_the_order_does_not_depend_on_how_components_are_listed(
+    nodes: list[OrderedComponent], random: object
+) -> None:
     shuffled = list(nodes)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    one, two = make_order(nodes), make_order(shuffled)
+    one, two = compute_order(nodes), compute_order(shuffled)
     assert parts(one) == parts(two)
 
 
 def parts(order: Order) -> tuple[object, ...]:
-    return (order.needs, order.waves, set(order.cycles), order.remaining, order.critical_path)
+    return (order.needs, order.waves, set(order.cycles), order.remaining_seconds, order.critical_path)

@@ -22,9 +22,9 @@ from altai_build.model.release import (
     SourceFile,
     SpecOrigin,
     SuperprojectPin,
-    created_at,
+    format_created,
+    make_repo_section_name,
     manifest_from_json,
-    section_name,
 )
 
 ORIGINS = (
@@ -60,7 +60,7 @@ def package(number: int, repository: str = "centos6") -> ReleasedPackage:
 
 MANIFEST = Manifest(
     version="1.0.2",
-    created=created_at(1362052800),
+    created=format_created(1362052800),
     superproject=SuperprojectPin(url="https://example.org/altai.git", commit="0" * 40, tag=None),
     previous="1.0.1",
     target="centos6",
@@ -196,4 +196,4 @@ def test_a_missing_key_is_called_missing() -> None:
 
 
 def test_sections_are_named_after_project_and_repository() -> None:
-    assert section_name("altai", "deps/centos6-updates") == "altai-deps-centos6-updates"
+    assert make_repo_section_name("altai", "deps/centos6-updates") == "altai-deps-centos6-updates"

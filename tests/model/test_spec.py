@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from altai_build.model.spec import (
     SourceTag,
     SpecInfo,
-    archive_source,
-    section_of,
-    stamp_changelog,
-    stamp_release,
+    add_changelog_entry,
+    append_release_suffix,
+    find_archive_source,
+    get_section_name,
 )
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -42,7 +42,7 @@ def info(**changes: object) -> SpecInfo:
 
 
 def stamped(text: str, **changes: object) -> str:
-    return stamp_release(text, info(**changes), STAMP, count=7, commit=COMMIT)
+    return append_release_suffix(text, info(**changes), STAMP, count=7, commit=COMMIT)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_an_empty_release_is_none() -> None:
 
 
 def changelog(text: str, *, time: int = NOON, **changes: object) -> str:
-    return stamp_changelog(
+    return add_changelog_entry(
         text, info(**changes), time=time, author="A <a@example.org>", lines=("Made.", "Twice.")
     )
 
@@ -169,7 +169,7 @@ def source(number: int, value: str | None) -> SourceTag:
 )
 def test_which_source_is_the_repository_itself(values: list[str | None], chosen: int | None) -> None:
     tags = tuple(source(number, value) for number, value in enumerate(values))
-    assert archive_source(info(sources=tags)) == (None if chosen is None else tags[chosen])
+    assert find_archive_source(info(sources=tags)) == (None if chosen is None else tags[chosen])
 
 
 @pytest.mark.parametrize(
@@ -203,4 +203,4 @@ def test_the_file_of_a_source(value: str | None, file: str | None) -> None:
     ],
 )
 def test_section_lines(line: str, section: str | None) -> None:
-    assert section_of(line) == section
+    assert get_section_name(line) == section

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kit.releases import Materials, gather_materials
+from tests.kit.releases import Materials, make_materials
 
 
 @pytest.fixture(scope="session")
 def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return gather_materials(tmp_path_factory.mktemp("materials"))
+    return make_materials(tmp_path_factory.mktemp("materials"))

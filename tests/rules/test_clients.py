@@ -6,22 +6,22 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from altai_build.model.audit import Severity
+from altai_build.model.findings import Severity
 from altai_build.model.release import Compat
-from altai_build.rules.view import Surroundings
-from altai_build.tools.signer import open_home
+from altai_build.rules.view import VerifyContext
+from altai_build.tools.openpgp.keyring import open_keyring
 from tests.kit.findings import findings, told
 from tests.kit.keys import make_key
-from tests.kit.releases import Materials, make_plan, make_release, our_key, sign, with_packages
+from tests.kit.releases import Materials, make_release, make_release_plan, our_key, sign, with_packages
 from tests.kit.rpms import build_rpm
 
-EL6 = Surroundings(compat=Compat.EL6)
+EL6 = VerifyContext(compat=Compat.EL6)
 
 
 def test_payloads_and_metadata_that_only_newer_clients_know(materials: Materials, tmp_path: Path) -> None:
     new = build_rpm(tmp_path, "new", payload="w3.zstdio").binary
     sign(materials, new)
-    plan = replace(with_packages(make_plan(materials), "centos6", new), compat=Compat.MODERN)
+    plan = replace(with_packages(make_release_plan(materials), "centos6", new), compat=Compat.MODERN)
     release = make_release(tmp_path / "1.0.2", materials, plan)
     answer = findings(release, "readable", EL6)
     assert {(one.subject, one.message) for one in answer if one.subject.endswith(".rpm")} == {
@@ -30,7 +30,7 @@ def test_payloads_and_metadata_that_only_newer_clients_know(materials: Materials
     assert {one.subject for one in answer} - {f"centos6/{new.name}"} == {
         f"{name}/repodata/repomd.xml" for name in ("centos6", "deps/epel", "deps/misc", "deps/misc-srpms")
     }
-    assert findings(release, "readable", Surroundings(compat=Compat.MODERN)) == []
+    assert findings(release, "readable", VerifyContext(compat=Compat.MODERN)) == []
 
 
 def test_keys_that_only_newer_clients_know(tmp_path: Path) -> None:
@@ -39,9 +39,9 @@ def test_keys_that_only_newer_clients_know(tmp_path: Path) -> None:
     own = build_rpm(tmp_path / "own", "focus").binary
     third = build_rpm(tmp_path / "misc", "bunch")
     mirrored = build_rpm(tmp_path / "epel", "erlang").binary
-    with open_home(tmp_path / "their home") as signer:
+    with open_keyring(tmp_path / "their home") as signer:
         signer.sign_rpms([mirrored], signer.import_secret_key(theirs.secret), rpmv3=True)
-    with open_home(tmp_path / "home") as signer:
+    with open_keyring(tmp_path / "home") as signer:
         key = signer.import_secret_key(ours.secret)
         signer.sign_rpms([own, third.binary, third.source], key)
         assert our_key(signer) == key
@@ -54,7 +54,7 @@ def test_keys_that_only_newer_clients_know(tmp_path: Path) -> None:
         third_party_source=third.source,
         mirrored=mirrored,
     )
-    release = make_release(tmp_path / "1.0.2", materials, make_plan(materials))
+    release = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
     signed = "it is signed with EdDSA, which rpm 4.8 cannot check"
     assert told(release, "readable", EL6) == {
         "RPM-GPG-KEY-ours": f"{key.key_id} is a key of the kind EdDSA, and rpm 4.8 knows RSA and DSA only",
@@ -67,12 +67,12 @@ def test_keys_that_only_newer_clients_know(tmp_path: Path) -> None:
 
 def test_a_key_is_told_of_from_the_horizon_on(materials: Materials, tmp_path: Path) -> None:
     brief = make_key(tmp_path, "brief", born="20260101", expires="1y")
-    plan = make_plan(replace(materials, theirs=brief))
+    plan = make_release_plan(replace(materials, theirs=brief))
     release = make_release(tmp_path / "1.0.2", materials, plan)
 
     def at(day: str, horizon: int = 90) -> list[tuple[str, Severity, str]]:
         now = datetime.fromisoformat(day).replace(tzinfo=timezone.utc)
-        answer = findings(release, "key-expiry", Surroundings(now=now, horizon_days=horizon))
+        answer = findings(release, "key-expiry", VerifyContext(now=now, horizon_days=horizon))
         return [(one.subject, one.severity, one.message.partition(") ")[2]) for one in answer]
 
     assert at("2026-09-01") == []
@@ -87,8 +87,8 @@ def test_an_expired_key_of_the_metadata_is_an_error_for_clients_that_look(
 ) -> None:
     """dnf's librepo refuses metadata that an expired key signed; yum of EL6 does not look."""
     brief = make_key(tmp_path, "brief", born="20200101", expires="1y")
-    plan = make_plan(replace(materials, ours=brief))
+    plan = make_release_plan(replace(materials, ours=brief))
     release = make_release(tmp_path / "1.0.2", materials, plan)
     for compat, severity in ((Compat.MODERN, Severity.ERROR), (Compat.EL6, Severity.WARNING)):
-        answer = findings(release, "key-expiry", Surroundings(compat=compat))
+        answer = findings(release, "key-expiry", VerifyContext(compat=compat))
         assert [(one.subject, one.severity) for one in answer] == [("RPM-GPG-KEY-ours", severity)]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.model.audit import Severity
+from altai_build.model.findings import Severity
 from altai_build.model.release import Compat
-from altai_build.rules.view import Surroundings
-from altai_build.tools.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
-from altai_build.tools.repodata import write_repodata
+from altai_build.rules.view import VerifyContext
+from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
+from altai_build.tools.repo.repodata import write_repodata
 from tests.kit.findings import findings, told
-from tests.kit.releases import Materials, make_plan, make_release, sign, with_packages
+from tests.kit.releases import Materials, make_release, make_release_plan, sign, with_packages
 from tests.kit.rpms import build_rpm
 
 
@@ -36,7 +36,9 @@ def base(tmp_path: Path) -> RepositoryMetadata:
 def release_with(folder: Path, materials: Materials, **requires: list[str]) -> Path:
     rpms = [build_rpm(folder / name, name, requires=needed).binary for name, needed in requires.items()]
     sign(materials, *rpms)
-    return make_release(folder / "1.0.2", materials, with_packages(make_plan(materials), "centos6", *rpms))
+    return make_release(
+        folder / "1.0.2", materials, with_packages(make_release_plan(materials), "centos6", *rpms)
+    )
 
 
 def test_what_is_in_the_release_or_in_the_system_is_there(
@@ -44,7 +46,7 @@ def test_what_is_in_the_release_or_in_the_system_is_there(
 ) -> None:
     needs = ["focus >= 1.0", "bash >= 4", "/bin/bash", "/etc/skel/x", "erlang", "(bash if focus)"]
     release = release_with(tmp_path, materials, wants=needs)
-    assert findings(release, "closure", Surroundings(base=lambda: (base,), cache=tmp_path / "solv")) == []
+    assert findings(release, "closure", VerifyContext(base=lambda: (base,), cache=tmp_path / "solv")) == []
 
 
 def test_metadata_of_every_compression_is_read(
@@ -52,10 +54,10 @@ def test_metadata_of_every_compression_is_read(
 ) -> None:
     lost = build_rpm(tmp_path / "lost", "lost", requires=["wxGTK"]).binary
     sign(materials, lost)
-    plan = replace(with_packages(make_plan(materials), "centos6", lost), compat=Compat.MODERN)
+    plan = replace(with_packages(make_release_plan(materials), "centos6", lost), compat=Compat.MODERN)
     release = make_release(tmp_path / "1.0.2", materials, plan)
     assert list((release / "centos6" / "repodata").glob("*-primary.xml.zst"))
-    assert set(told(release, "closure", Surroundings(base=lambda: (base,)))) == {f"centos6/{lost.name}"}
+    assert set(told(release, "closure", VerifyContext(base=lambda: (base,)))) == {f"centos6/{lost.name}"}
 
 
 def test_what_nobody_has_is_told_for_each_package(
@@ -64,7 +66,7 @@ def test_what_nobody_has_is_told_for_each_package(
     release = release_with(
         tmp_path, materials, lost=["wxGTK >= 2.8"], behind=["lost"], new=["bash >= 5"], well=["bash"]
     )
-    answer = told(release, "closure", Surroundings(base=lambda: (base,)))
+    answer = told(release, "closure", VerifyContext(base=lambda: (base,)))
     assert set(answer) == {f"centos6/{name}-1.0-1.noarch.rpm" for name in ("lost", "behind", "new")}
     assert (
         "nothing provides wxGTK >= 2.8 needed by lost-1.0-1.noarch" in answer["centos6/lost-1.0-1.noarch.rpm"]
@@ -82,9 +84,9 @@ def test_packages_that_exclude_one_another_are_each_installable(
     ]
     sign(materials, *rpms)
     release = make_release(
-        tmp_path / "1.0.2", materials, with_packages(make_plan(materials), "centos6", *rpms)
+        tmp_path / "1.0.2", materials, with_packages(make_release_plan(materials), "centos6", *rpms)
     )
-    assert told(release, "closure", Surroundings(base=lambda: (base,))) == {}
+    assert told(release, "closure", VerifyContext(base=lambda: (base,))) == {}
 
 
 def test_without_the_system_one_warning_says_so(materials: Materials, tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_a_system_that_cannot_be_reached_is_a_warning_with_the_reason(
         raise InputError("the repository os cannot be used", why="no route to host")
 
     release = release_with(tmp_path, materials, one=["bash"])
-    (finding,) = findings(release, "closure", Surroundings(base=offline))
+    (finding,) = findings(release, "closure", VerifyContext(base=offline))
     assert finding.severity is Severity.WARNING
     assert finding.message.startswith(
         "the repository os cannot be used; no route to host, and 1 packages need"

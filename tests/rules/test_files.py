@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.audit import Severity
-from altai_build.rules.view import Surroundings
+from altai_build.model.findings import Severity
+from altai_build.rules.view import VerifyContext
 from tests.kit.findings import findings, told
-from tests.kit.releases import Materials, make_plan, make_release, resign, sign, with_packages
+from tests.kit.releases import Materials, make_release, make_release_plan, sign, sign_again, with_packages
 from tests.kit.rpms import build_rpm
 
 
 def release_with(folder: Path, materials: Materials, *rpms: Path, version: str = "1.0.2") -> Path:
     sign(materials, *rpms)
-    plan = with_packages(make_plan(materials, version), "centos6", *rpms)
+    plan = with_packages(make_release_plan(materials, version), "centos6", *rpms)
     return make_release(folder / version, materials, plan)
 
 
 def test_a_file_that_is_no_part_of_a_release(materials: Materials, tmp_path: Path) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_plan(materials))
+    release = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
     (release / "report").mkdir()
     (release / "report" / "index.html").write_text("fine\n")
     for name in (
@@ -32,7 +32,7 @@ def test_a_file_that_is_no_part_of_a_release(materials: Materials, tmp_path: Pat
     ):
         (release / name).parent.mkdir(exist_ok=True)
         (release / name).write_text("stray\n")
-    resign(release, materials)
+    sign_again(release, materials)
     assert set(told(release, "stray-files")) == {
         "notes.txt",
         "centos6/repodata/old-primary.xml.gz",
@@ -158,6 +158,6 @@ def test_what_may_do_much_is_told_once(materials: Materials, tmp_path: Path) -> 
         tmp_path / "new", "bold", "2.0", files={**files, "/usr/bin/more2": "x\n"}, attributes=more
     ).binary
     later = release_with(tmp_path, materials, new, version="1.0.2")
-    assert told(later, "permissions", Surroundings(earlier=(release,))) == {
+    assert told(later, "permissions", VerifyContext(earlier=(release,))) == {
         f"centos6/{new.name}": "/usr/bin/more2 is setuid root, and was not in 1.0.1"
     }

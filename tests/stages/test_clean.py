@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from altai_build.ledger import Artefact, Ledger, Record
-from altai_build.model.inputs import SOURCE
-from altai_build.stages.clean import Item, decide, forget, remove, survey
+from altai_build.model.inputs import SOURCE_PACKAGE
+from altai_build.stages.clean import WorkspaceItem, list_workspace_items, plan_cleanup, prune_ledger, remove
 from altai_build.workspace import Workspace
 from tests.kit.cli import altai_build
 from tests.kit.git import Repo
@@ -17,21 +17,23 @@ DAY = 86400.0
 NOW = 1_700_000_000.0
 
 
-def item(name: str, days: float, size: int = 10, *, kind: str = "build", linked: bool = False) -> Item:
-    return Item(kind=kind, path=Path("/w", name), size=size, used=NOW - days * DAY, linked=linked)
+def item(
+    name: str, days: float, size: int = 10, *, kind: str = "build", linked: bool = False
+) -> WorkspaceItem:
+    return WorkspaceItem(kind=kind, path=Path("/w", name), size=size, used=NOW - days * DAY, linked=linked)
 
 
-def names(cleaning: object) -> list[str]:
-    return [one.item.path.name for one in cleaning.removals]  # type: ignore[attr-defined]
+def names(cleanup_plan: object) -> list[str]:
+    return [one.item.path.name for one in cleanup_plan.removals]  # type: ignore[attr-defined]
 
 
 def test_age_and_size_choose_the_least_recently_used() -> None:
     items = [item("new", 1), item("old", 20), item("older", 30), item("newest", 0.1)]
-    assert names(decide(items, now=NOW)) == []
-    assert names(decide(items, now=NOW, older_than=14 * DAY)) == ["older", "old"]
-    assert names(decide(items, now=NOW, max_size=25)) == ["older", "old"]
-    assert names(decide(items, now=NOW, older_than=25 * DAY, max_size=10)) == ["older", "old", "new"]
-    assert decide(items, now=NOW, max_size=25).kept == 20
+    assert names(plan_cleanup(items, now=NOW)) == []
+    assert names(plan_cleanup(items, now=NOW, older_than=14 * DAY)) == ["older", "old"]
+    assert names(plan_cleanup(items, now=NOW, max_size=25)) == ["older", "old"]
+    assert names(plan_cleanup(items, now=NOW, older_than=25 * DAY, max_size=10)) == ["older", "old", "new"]
+    assert plan_cleanup(items, now=NOW, max_size=25).kept == 20
 
 
 def test_what_a_release_links_to_and_fresh_leftovers_stay() -> None:
@@ -40,7 +42,7 @@ def test_what_a_release_links_to_and_fresh_leftovers_stay() -> None:
         item("left", 2, kind="leftover"),
         item("now", 0, kind="leftover"),
     ]
-    chosen = decide(items, now=NOW, older_than=DAY, max_size=0)
+    chosen = plan_cleanup(items, now=NOW, older_than=DAY, max_size=0)
     assert (names(chosen), chosen.kept) == (["left"], 10)
 
 
@@ -80,9 +82,9 @@ def files(root: Path) -> set[str]:
 def test_everything_that_can_be_made_again_goes_and_nothing_else(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "ws")
     fill(workspace, tmp_path / "releases")
-    cleaning = decide(survey(workspace), now=time.time(), older_than=14 * DAY)
+    cleanup_plan = plan_cleanup(list_workspace_items(workspace), now=time.time(), older_than=14 * DAY)
     before = files(workspace.root)
-    remove(cleaning)
+    remove(cleanup_plan)
     kept = {
         "gnupg/private.key",
         "ledger.jsonl",
@@ -90,8 +92,8 @@ def test_everything_that_can_be_made_again_goes_and_nothing_else(tmp_path: Path)
         "signed/key-v4/k6/released.rpm",
     }
     assert files(workspace.root) == kept
-    assert len(before) - len(kept) == len(cleaning.removals) + 1  # the log beside the root went with it
-    assert cleaning.freed >= 5000 * len(cleaning.removals)
+    assert len(before) - len(kept) == len(cleanup_plan.removals) + 1  # the log beside the root went with it
+    assert cleanup_plan.freed_bytes >= 5000 * len(cleanup_plan.removals)
 
 
 def test_the_verb_shows_the_same_before_it_does_it(tmp_path: Path) -> None:
@@ -120,7 +122,7 @@ def test_records_of_what_is_gone_are_dropped_but_for_the_last_of_each_component(
             key=key,
             component=component,
             commit="c",
-            inputs=((SOURCE, source),),
+            inputs=((SOURCE_PACKAGE, source),),
             artefacts=(artefact,),
             seconds=1.0,
         )
@@ -134,7 +136,7 @@ def test_records_of_what_is_gone_are_dropped_but_for_the_last_of_each_component(
     append("build", "last", "glance")
     for place in (workspace.builds / "b1", workspace.builds / "kept"):
         place.mkdir(parents=True)
-    forget(workspace, ledger)
+    prune_ledger(workspace, ledger)
     kept = {one.key for kind in ("srpm", "requires", "build") for one in Ledger(workspace.ledger).all(kind)}
     assert kept == {"s1", "s2", "r2", "b1", "b2", "kept", "last"}
 

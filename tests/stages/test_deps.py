@@ -10,24 +10,24 @@ import pytest
 
 from altai_build.config import Config, load_config
 from altai_build.errors import InputError
-from altai_build.model.lock import Choice, Link, Lock, LockedPackage, Need, Rule
+from altai_build.model.lock import Choice, ChoiceRule, DependencyStep, Lock, LockedPackage, Requirement
+from altai_build.model.package import LocalRpm
 from altai_build.model.release import Signer
 from altai_build.stages.deps import (
-    close_over,
-    compare,
+    compare_packages,
     explain,
-    faults_of,
-    lock_of,
-    met_by_base,
+    find_base_requirements,
+    find_lock_errors,
+    list_upstreams,
+    make_lock_content,
     read_upstreams,
-    target_of,
-    upstreams_of,
+    resolve_closure,
+    third_party_target,
 )
-from altai_build.tools.buildroot import LocalRpm
-from altai_build.tools.closure import Closure
-from altai_build.tools.depsolver import Solver
 from altai_build.tools.files import sha256_file
-from altai_build.tools.rpmfile import read_header
+from altai_build.tools.rpm.header import read_header
+from altai_build.tools.solver.closure import Closure
+from altai_build.tools.solver.pool import Solver
 from tests.kit.keys import make_key
 from tests.kit.repositories import Package, build_packages, make_repository
 
@@ -75,10 +75,10 @@ class Mirrors:
     def close(
         self, config: Config, ours: list[LocalRpm], known: Lock | None = None
     ) -> tuple[Closure, Solver, Lock]:
-        upstreams = upstreams_of(config)
+        upstreams = list_upstreams(config)
         cache = self.folder / "cache"
         metadata = read_upstreams(upstreams, cache=cache / "metadata", known=known, jobs=2)
-        closure, solver = close_over(ours, upstreams, metadata, arch="x86_64", cache=cache / "solv")
+        closure, solver = resolve_closure(ours, upstreams, metadata, arch="x86_64", cache=cache / "solv")
         files = [self.file(one.repository, one.resolved.location) for one in closure.members]
         packages = [
             LockedPackage(
@@ -94,18 +94,22 @@ class Mirrors:
             )
             for one, file in zip(closure.members, files)
         ]
-        from_base = met_by_base(closure, solver, [read_header(file) for file in files])
-        return closure, solver, lock_of(target_of(config), upstreams, metadata, from_base, packages)
+        from_base = find_base_requirements(closure, solver, [read_header(file) for file in files])
+        return (
+            closure,
+            solver,
+            make_lock_content(third_party_target(config), upstreams, metadata, from_base, packages),
+        )
 
     def lock(self, config: Config, ours: list[LocalRpm]) -> Lock:
         return self.close(config, ours)[2]
 
     def faults(self, lock: Lock, config: Config, ours: list[LocalRpm]) -> list[str]:
         shipped = {one: local(self.file(one.repository, one.location)) for one in lock.packages}
-        lines = faults_of(
+        lines = find_lock_errors(
             lock,
-            target_of(config),
-            upstreams_of(config),
+            third_party_target(config),
+            list_upstreams(config),
             ours,
             shipped,
             arch="x86_64",
@@ -257,7 +261,7 @@ def test_a_lock_says_how_another_answer_differs(mirrors: Mirrors) -> None:
     closure = mirrors.close(config, ours)[0]
     told = [
         (one.kind, one.name, one.old, one.new, one.reason)
-        for one in compare([older, newer, other], closure.members)
+        for one in compare_packages([older, newer, other], closure.members)
     ]
     assert told == [
         ("upgraded", "erlang", "erlang-13-1.noarch", "erlang-14-1.noarch", "only provider; needed by nova"),
@@ -278,9 +282,11 @@ def test_a_lock_says_how_another_answer_differs(mirrors: Mirrors) -> None:
         ),
     ]
     moved = replace(renamed["erlang"], repository="deps/updates")
-    (change,) = compare([moved], [one for one in closure.members if one.resolved.nevra.name == "erlang"])
+    (change,) = compare_packages(
+        [moved], [one for one in closure.members if one.resolved.nevra.name == "erlang"]
+    )
     assert (change.kind, change.repository) == ("moved", "deps/epel")
-    (gone,) = compare([renamed["mta"]], [])
+    (gone,) = compare_packages([renamed["mta"]], [])
     assert (gone.kind, gone.new, gone.reason) == ("removed", None, "nothing needs it any more")
 
 
@@ -288,9 +294,11 @@ def test_why_prints_the_chain_from_ours(mirrors: Mirrors) -> None:
     lock = mirrors.lock(mirrors.config(), mirrors.ours(NOVA))
     for name in ("erlang-crypto", "erlang-crypto-14-1.noarch", "erlang-crypto-14-1.noarch.rpm"):
         found = explain(lock, name)
-        assert found.chains == ((Link("nova", "erlang"), Link("erlang", "erlang-crypto")),)
-        assert found.package.choice == Choice(Rule.ONLY)
-        assert found.package.needed_by == (Need("erlang", "erlang-crypto"),)
+        assert found.chains == (
+            (DependencyStep("nova", "erlang"), DependencyStep("erlang", "erlang-crypto")),
+        )
+        assert found.package.choice == Choice(ChoiceRule.ONLY)
+        assert found.package.needed_by == (Requirement("erlang", "erlang-crypto"),)
         assert found.revision == "1700000000"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from altai_build.model.history import ChangeKind, Comparison
+from altai_build.model.history import ChangeKind, ReleaseDiff
 from altai_build.model.release import ReleasedPackage
 from altai_build.stages.diff import compare_releases
 from tests.kit.manifests import component, manifest, package, third_party
@@ -15,11 +15,11 @@ A, B = "a" * 40, "b" * 40
 FOCUS = "repos/altai/focus"
 
 
-def compare(old: Sequence[ReleasedPackage], new: Sequence[ReleasedPackage]) -> Comparison:
+def compare(old: Sequence[ReleasedPackage], new: Sequence[ReleasedPackage]) -> ReleaseDiff:
     return compare_releases(manifest("1", old), manifest("2", new))
 
 
-def told(comparison: Comparison) -> list[tuple[str, str | None, str | None]]:
+def told(comparison: ReleaseDiff) -> list[tuple[str, str | None, str | None]]:
     return [
         (one.kind.value, str(one.old.nevra) if one.old else None, str(one.new.nevra) if one.new else None)
         for one in comparison.changes
@@ -79,7 +79,12 @@ def test_an_upgrade_may_move_and_grow_too() -> None:
     old = package("focus-1-1.noarch", repository="deps/epel", size=1000)
     new = package("focus-2-1.noarch", repository="deps/misc", size=1250)
     (change,) = compare([old], [new]).changes
-    assert (change.kind, change.moved, change.resized, change.grown) == (ChangeKind.UPGRADED, True, True, 250)
+    assert (change.kind, change.moved, change.is_resized, change.size_change) == (
+        ChangeKind.UPGRADED,
+        True,
+        True,
+        250,
+    )
 
 
 def test_architectures_and_sources_are_compared_with_their_like() -> None:

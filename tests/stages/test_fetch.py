@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.stages.fetch import Fetched, Shelf, Sources, Wanted, fetch
+from altai_build.stages.fetch import FetchedPackage, PackageRequest, PackageSources, PackageStore, fetch
 from altai_build.tools import download
 from altai_build.tools.files import sha256_file
-from altai_build.tools.progress import Story
+from altai_build.tools.progress import ProgressReporter
 from tests.kit.keys import ThrowawayKey, make_key
-from tests.kit.repositories import Faults, Package, build_packages, faulty_server, make_repository
+from tests.kit.repositories import Package, ServerFaults, build_packages, faulty_server, make_repository
 
 PACKAGES = (Package("erlang", weight=300_000), Package("mta"), Package("leaf"))
 
@@ -28,16 +28,16 @@ class Shop:
     key: ThrowawayKey
     machine: Path
     url: str
-    faults: Faults
+    faults: ServerFaults
 
     @property
-    def shelf(self) -> Shelf:
-        return Shelf(self.machine / "packages")
+    def package_store(self) -> PackageStore:
+        return PackageStore(self.machine / "packages")
 
-    def wanted(self, name: str) -> Wanted:
+    def wanted(self, name: str) -> PackageRequest:
         """A package as the lock has it."""
         path = next(self.mirror.glob(f"{name}-*.rpm"))
-        return Wanted(
+        return PackageRequest(
             repository="deps/epel",
             location=path.name,
             checksum=("sha256", sha256_file(path)),
@@ -45,22 +45,24 @@ class Shop:
             key_file=self.key.public,
         )
 
-    def fetch(self, *wanted: Wanted, urls: tuple[str, ...] = ()) -> dict[Wanted, Fetched]:
-        sources = Sources(
-            shelf=self.shelf,
+    def fetch(
+        self, *wanted: PackageRequest, urls: tuple[str, ...] = ()
+    ) -> dict[PackageRequest, FetchedPackage]:
+        sources = PackageSources(
+            package_store=self.package_store,
             released=dict,
             cache=self.machine / "cache",
             urls={"deps/epel": urls or (self.url,)},
         )
-        with Story(quiet=True).work("packages", len(wanted)) as work:
+        with ProgressReporter(quiet=True).work("packages", len(wanted)) as work:
             return fetch(wanted, sources, jobs=2, work=work)
 
-    def refusal(self, *wanted: Wanted, urls: tuple[str, ...] = ()) -> InputError:
+    def refusal(self, *wanted: PackageRequest, urls: tuple[str, ...] = ()) -> InputError:
         """The error of a fetch that must not succeed; the shelf holds nothing of what was refused."""
         with pytest.raises(InputError) as caught:
             self.fetch(*wanted, urls=urls)
         for one in wanted:
-            assert not self.shelf.place(one.checksum[1], one.file).exists()
+            assert not self.package_store.place(one.checksum[1], one.file).exists()
         return caught.value
 
     def asked(self, name: str) -> list[str]:
@@ -79,9 +81,9 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ThrowawayKey
 def shop(
     mirror: tuple[Path, ThrowawayKey], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Shop]:
-    monkeypatch.setattr(download, "PAUSE", 0.01)
+    monkeypatch.setattr(download, "RETRY_DELAY", 0.01)
     folder, key = mirror
-    faults = Faults()
+    faults = ServerFaults()
     with faulty_server(folder, faults) as url:
         yield Shop(mirror=folder, key=key, machine=tmp_path, url=url, faults=faults)
 
@@ -113,13 +115,13 @@ def test_a_package_of_an_earlier_release_needs_no_upstream(shop: Shop) -> None:
     released = shop.machine / "releases" / wanted.file
     released.parent.mkdir()
     released.write_bytes((shop.mirror / wanted.file).read_bytes())
-    sources = Sources(
-        shelf=shop.shelf,
+    sources = PackageSources(
+        package_store=shop.package_store,
         released=lambda: {wanted.checksum[1]: released},
         cache=shop.machine / "cache",
         urls={},
     )
-    with Story(quiet=True).work("packages", 1) as work:
+    with ProgressReporter(quiet=True).work("packages", 1) as work:
         fetched = fetch([wanted], sources, jobs=1, work=work)
     assert fetched[wanted].path.samefile(released)
 
@@ -193,7 +195,7 @@ def test_another_mirror_is_asked_when_one_does_not_have_it(shop: Shop, tmp_path:
     empty = tmp_path / "empty"
     empty.mkdir()
     wanted = shop.wanted("mta")
-    with faulty_server(empty, Faults()) as other:
+    with faulty_server(empty, ServerFaults()) as other:
         assert shop.fetch(wanted, urls=(other, shop.url))[wanted].sha256 == wanted.checksum[1]
 
 
@@ -278,11 +280,11 @@ def test_a_package_signed_after_its_key_expired_is_refused(shop: Shop, tmp_path:
 REAL = "ownerjossh_master-centos6/epel-release-6-8.noarch.rpm"
 
 
-def real(shop: Shop, shared: Path, package: str, key: str) -> Wanted:
+def real(shop: Shop, shared: Path, package: str, key: str) -> PackageRequest:
     """A package of the real world, served under its own name, and the key that is declared for it."""
     path = shared / "rpms" / package
     shop.faults.replaced[path.name] = path.read_bytes()
-    return Wanted(
+    return PackageRequest(
         repository="deps/epel",
         location=f"Packages/e/{path.name}",
         checksum=("sha256", sha256_file(path)),

@@ -18,15 +18,22 @@ from spdx_tools.spdx.parser.json.json_parser import parse_from_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from altai_build.errors import InputError
-from altai_build.model.provenance import statement_faults
+from altai_build.model.provenance import validate_statement
 from altai_build.model.release import MirrorOrigin, SuperprojectPin, manifest_from_json
 from altai_build.stages.verify import verify_release
-from altai_build.tools.cyclonedx import cyclonedx_document
-from altai_build.tools.gpgv import verify_detached
-from altai_build.tools.signer import open_home
-from altai_build.tools.spdx import spdx_document
+from altai_build.tools.openpgp.keyring import open_keyring
+from altai_build.tools.openpgp.verify import verify_detached
+from altai_build.tools.sbom.cyclonedx import format_cyclonedx
+from altai_build.tools.sbom.spdx import format_spdx
 from tests.kit.findings import told
-from tests.kit.releases import BUILDROOT, Materials, gather_materials, make_plan, make_release, resign
+from tests.kit.releases import (
+    BUILDROOT,
+    Materials,
+    make_materials,
+    make_release,
+    make_release_plan,
+    sign_again,
+)
 
 URL = "https://repo.example.org/altai/1.0.2"
 FOCUS = "provenance/slsa/centos6/focus-1.0-3.el6.noarch.rpm.json"
@@ -36,12 +43,12 @@ BUNCH_SOURCE = "provenance/slsa/deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm.json"
 
 @pytest.fixture(scope="module")
 def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return gather_materials(tmp_path_factory.mktemp("materials"))
+    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 @pytest.fixture
 def release(materials: Materials, tmp_path: Path) -> Path:
-    return make_release(tmp_path / "1.0.2", materials, make_plan(materials))
+    return make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
 
 
 def digest(path: Path) -> str:
@@ -111,9 +118,9 @@ def test_the_validators_see_what_is_wrong(release: Path) -> None:
     (wrong,) = (one for one in manifest.packages if isinstance(one.origin, MirrorOrigin))
     broken = replace(manifest, packages=(replace(wrong, sha256="no digest"),))
     with pytest.raises(InputError, match=r"cannot be written as SPDX-2\.3"):
-        spdx_document(broken, project="altai", url=URL)
+        format_spdx(broken, project="altai", url=URL)
     with pytest.raises(InputError, match=r"cannot be written as CycloneDX 1\.6"):
-        cyclonedx_document(broken, project="altai", url=URL)
+        format_cyclonedx(broken, project="altai", url=URL)
 
 
 def test_each_built_package_has_a_statement(release: Path) -> None:
@@ -122,7 +129,7 @@ def test_each_built_package_has_a_statement(release: Path) -> None:
     }
     assert statements == {FOCUS, BUNCH, "provenance/slsa/deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm.json"}
     document = load(release, FOCUS)
-    assert statement_faults(document) == []
+    assert validate_statement(document) == []
     focus = release / "centos6" / "focus-1.0-3.el6.noarch.rpm"
     assert document["subject"] == [
         {"name": "centos6/focus-1.0-3.el6.noarch.rpm", "digest": {"sha256": digest(focus)}}
@@ -157,11 +164,11 @@ def test_each_built_package_has_a_statement(release: Path) -> None:
 
 def test_the_statement_of_a_package_that_is_taken_over_is_too(materials: Materials, tmp_path: Path) -> None:
     """Signed once: nothing in it is the release's. What is damaged, or another's, is made anew."""
-    first = make_release(tmp_path / "1.0.2", materials, make_plan(materials))
+    first = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
     (first / f"{FOCUS}.asc").write_text((first / f"{BUNCH}.asc").read_text())
     shutil.copy(first / "release.json", first / BUNCH_SOURCE)
     plan = replace(
-        make_plan(materials, "1.0.3"),
+        make_release_plan(materials, "1.0.3"),
         superproject=SuperprojectPin(url="https://example.org/altai.git", commit="9" * 40, tag="altai-1.0.3"),
     )
     second = make_release(tmp_path / "1.0.3", materials, plan, earlier=first)
@@ -179,11 +186,11 @@ def test_the_signatures_of_a_key_that_was_replaced_are_not_taken_over(
     materials: Materials, tmp_path: Path
 ) -> None:
     others = replace(materials, home=tmp_path / "home")
-    with open_home(others.home) as signer:
+    with open_keyring(others.home) as signer:
         signer.import_secret_key(materials.theirs.secret)
-    theirs = replace(make_plan(materials), signing_key="epel6")
+    theirs = replace(make_release_plan(materials), signing_key="epel6")
     first = make_release(tmp_path / "1.0.2", others, theirs)
-    second = make_release(tmp_path / "1.0.3", materials, make_plan(materials, "1.0.3"), earlier=first)
+    second = make_release(tmp_path / "1.0.3", materials, make_release_plan(materials, "1.0.3"), earlier=first)
     assert os.path.samefile(first / FOCUS, second / FOCUS)
     for name in (FOCUS, BUNCH, "centos6/repodata/repomd.xml"):
         path = second / name
@@ -211,14 +218,14 @@ def test_everything_is_signed_by_the_key_of_the_release(release: Path, materials
 )
 def test_a_release_that_is_published_nowhere_yet_has_valid_documents(release: Path, url: str) -> None:
     manifest = manifest_from_json((release / "release.json").read_text())
-    documents = json.loads(spdx_document(manifest, project="altai", url=url))["packages"]
+    documents = json.loads(format_spdx(manifest, project="altai", url=url))["packages"]
     assert {one["downloadLocation"] for one in documents} == {"NOASSERTION"}
-    assert url in cyclonedx_document(manifest, project="altai", url=url)
+    assert url in format_cyclonedx(manifest, project="altai", url=url)
 
 
 def test_equal_manifests_give_equal_documents(release: Path) -> None:
     manifest = manifest_from_json((release / "release.json").read_text())
-    for write, name in ((spdx_document, "release.spdx.json"), (cyclonedx_document, "release.cdx.json")):
+    for write, name in ((format_spdx, "release.spdx.json"), (format_cyclonedx, "release.cdx.json")):
         assert write(manifest, project="altai", url=URL) == (release / "provenance" / name).read_text()
 
 
@@ -260,7 +267,7 @@ def test_equal_manifests_give_equal_documents(release: Path) -> None:
     ],
 )
 def test_the_rules_of_the_standards_are_held(release: Path, change: dict[str, Any], fault: str) -> None:
-    assert fault in statement_faults({**load(release, FOCUS), **change})
+    assert fault in validate_statement({**load(release, FOCUS), **change})
 
 
 # ---- the rule --------------------------------------------------------------------------------------------------
@@ -271,7 +278,7 @@ def spoil(release: Path, materials: Materials, name: str, old: str, new: str) ->
     text = (release / name).read_text()
     assert old in text
     (release / name).write_text(text.replace(old, new))
-    resign(release, materials, name)
+    sign_again(release, materials, name)
 
 
 def test_a_sound_release_has_no_finding(release: Path) -> None:
@@ -280,7 +287,7 @@ def test_a_sound_release_has_no_finding(release: Path) -> None:
 
 def test_a_release_without_it_is_told(release: Path, materials: Materials) -> None:
     shutil.rmtree(release / "provenance")
-    resign(release, materials)
+    sign_again(release, materials)
     assert set(told(release, "provenance")) == {"provenance"}
 
 
@@ -314,7 +321,7 @@ def test_statements_that_name_their_release_as_they_once_did_are_held_against_it
         pin = {"name": "superproject", "digest": {"gitCommit": commit}}
         definition["resolvedDependencies"] = [pin, *definition["resolvedDependencies"][-4:]]
         (release / FOCUS).write_text(json.dumps(document))
-        resign(release, materials, FOCUS)
+        sign_again(release, materials, FOCUS)
         assert told(release, "provenance") == fault
 
 
@@ -324,7 +331,7 @@ def test_documents_that_were_changed_lost_or_added_are_found(release: Path, mate
     (release / "provenance" / "slsa" / "more.json").write_text("{}")
     (listed,) = (release / "provenance" / "buildroots").iterdir()
     listed.write_text("another\n")
-    resign(release, materials, "provenance/slsa/more.json")
+    sign_again(release, materials, "provenance/slsa/more.json")
     answer = told(release, "provenance")
     assert answer[FOCUS].startswith("bad signature")
     assert answer[BUNCH] == "it cannot be read: No such file or directory"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.errors import PublishFailed
+from altai_build.errors import PublishError
 from altai_build.stages.publish import list_releases, publish, recover, staging
 from tests.conftest import Require
 
@@ -52,12 +52,12 @@ def test_a_fix_to_an_old_series_does_not_lead_clients_back(tmp_path: Path) -> No
 def test_a_version_that_exists_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
     make(tmp_path, "1.0.0")
     inode = (tmp_path / "1.0.0" / "release.json").stat().st_ino
-    with pytest.raises(PublishFailed, match=r"release 1\.0\.0 exists"), staging(tmp_path, "1.0.0"):
+    with pytest.raises(PublishError, match=r"release 1\.0\.0 exists"), staging(tmp_path, "1.0.0"):
         raise AssertionError("never reached")
     with staging(tmp_path, "1.0.1") as folder:
         (folder / "release.json").write_text("late")
         make(tmp_path, "1.0.2")
-        with pytest.raises(PublishFailed, match=r"release 1\.0\.0 exists"):
+        with pytest.raises(PublishError, match=r"release 1\.0\.0 exists"):
             publish(folder, tmp_path, "1.0.0")
     assert (tmp_path / "1.0.0" / "release.json").stat().st_ino == inode
     assert names(tmp_path) == ["1.0.0", "1.0.2", "latest"]
@@ -65,7 +65,7 @@ def test_a_version_that_exists_is_refused_and_stays_as_it_is(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("version", ["", "../x", "a/b", ".hidden", "-x", "latest", "a\nb"])
 def test_a_version_that_is_no_name_is_refused(tmp_path: Path, version: str) -> None:
-    with pytest.raises(PublishFailed, match="is no name for a release"), staging(tmp_path, version):
+    with pytest.raises(PublishError, match="is no name for a release"), staging(tmp_path, version):
         raise AssertionError("never reached")
     assert names(tmp_path) == []
 
@@ -89,7 +89,7 @@ def test_where_the_rename_fails_the_old_state_is_intact(
         (folder / "release.json").write_text("x")
         with monkeypatch.context() as patch:
             patch.setattr(os, "rename", full)
-            with pytest.raises(PublishFailed, match="could not be published") as caught:
+            with pytest.raises(PublishError, match="could not be published") as caught:
                 publish(folder, tmp_path, "1.0.1")
     assert "No space left on device" in caught.value.why
     assert recover(tmp_path) == ()
@@ -205,7 +205,7 @@ def test_a_disk_that_takes_no_more_is_told_as_such_and_nothing_is_left(tmp_path:
         resource.RLIMIT_FSIZE, (10, limits[1])
     )  # Python is told of it, and not ended by SIGXFSZ
     try:
-        with pytest.raises(PublishFailed) as caught, staging(tmp_path, "1.0.1") as folder:
+        with pytest.raises(PublishError) as caught, staging(tmp_path, "1.0.1") as folder:
             (folder / "release.json").write_text("much more than ten bytes")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -218,9 +218,9 @@ def test_a_folder_that_cannot_be_written_is_told_as_such(tmp_path: Path, require
     script = 'mount -t tmpfs -o ro none $1 && exec $0 -c "$2" $1'
     program = (
         "import sys; from pathlib import Path; from altai_build.stages.publish import staging\n"
-        "from altai_build.errors import PublishFailed\n"
+        "from altai_build.errors import PublishError\n"
         "try:\n    with staging(Path(sys.argv[1]), '1.0.0'): pass\n"
-        "except PublishFailed as error: print(error.why)"
+        "except PublishError as error: print(error.why)"
     )
     told = subprocess.run(
         ["unshare", "--mount", "bash", "-c", script, sys.executable, str(tmp_path), program],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.audit import Finding, Severity, Verification
+from altai_build.model.findings import Finding, Severity, VerificationReport
 from altai_build.model.release import (
     BuildRecord,
     ComponentOrigin,
@@ -21,9 +21,9 @@ from altai_build.model.release import (
     SkippedComponent,
     SuperprojectPin,
 )
-from altai_build.stages.report import PAGE, make_view, write_report
+from altai_build.stages.report import REPORT_PAGE, make_report_view, write_report
 
-SOUND = Verification(release="1.0.1", findings=())
+SOUND = VerificationReport(release="1.0.1", findings=())
 VOID = {"meta", "link", "br", "input", "img", "hr"}
 
 
@@ -142,7 +142,7 @@ def page(tmp_path: Path) -> Page:
 
 def test_it_lies_where_a_release_has_it(tmp_path: Path) -> None:
     place = write_report(tmp_path, manifest("1.0.0"), SOUND, project="altai", previous=None)
-    assert place == tmp_path / PAGE == tmp_path / "report" / "index.html"
+    assert place == tmp_path / REPORT_PAGE == tmp_path / "report" / "index.html"
 
 
 def test_every_package_is_told_with_its_origin_and_what_became_of_it(page: Page) -> None:
@@ -176,14 +176,14 @@ def test_the_picture_shows_who_needs_whom(page: Page) -> None:
 def test_the_picture_tells_what_became_of_a_components_packages() -> None:
     old = manifest("1.0.0", package("focus", "1.0", "1"))
     new = manifest("1.0.1", package("focus", "1.1", "2"), previous="1.0.0")
-    outcomes = make_view(new, SOUND, project="altai", previous=old).outcomes
+    outcomes = make_report_view(new, SOUND, project="altai", previous=old).outcomes
     assert outcomes == {"focus": "changed", "bunch": "reused"}
-    assert make_view(new, SOUND, project="altai", previous=None).outcomes["focus"] == "built"
+    assert make_report_view(new, SOUND, project="altai", previous=None).outcomes["focus"] == "built"
 
 
 def test_nothing_is_loaded_from_anywhere(page: Page, tmp_path: Path) -> None:
     assert page.loaded == []
-    text = (tmp_path / PAGE).read_text()
+    text = (tmp_path / REPORT_PAGE).read_text()
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", text)
 
 
@@ -191,7 +191,7 @@ def test_findings_are_told_and_change_the_headline(tmp_path: Path) -> None:
     finding = Finding(
         rule="package-signatures", severity=Severity.WARNING, subject="a.rpm", message="SHA1 hash"
     )
-    unsound = Verification(release="1.0.1", findings=(finding,))
+    unsound = VerificationReport(release="1.0.1", findings=(finding,))
     page = Page(write_report(tmp_path, manifest("1.0.1"), unsound, project="altai", previous=None))
     assert ["warning", "package-signatures", "a.rpm", "SHA1 hash"] in page.rows
     assert "1 finding" in page.words
@@ -218,10 +218,10 @@ def test_a_page_written_elsewhere_leads_back_to_the_release(tmp_path: Path) -> N
     release.mkdir()
     page = Page(write_report(release, manifest("1.0.1"), SOUND, project="altai", previous=None, page=other))
     assert "a%20release/report/logs/focus.log.gz" in page.links
-    assert not (release / PAGE).exists()
+    assert not (release / REPORT_PAGE).exists()
 
 
 def test_so_many_components_that_lines_could_not_be_told_apart_are_not_drawn() -> None:
     one = manifest("1.0.1").builds[0]
     many = replace(manifest("1.0.1"), builds=tuple(replace(one, component=f"c{n}") for n in range(81)))
-    assert make_view(many, SOUND, project="altai", previous=None).drawing is None
+    assert make_report_view(many, SOUND, project="altai", previous=None).drawing is None

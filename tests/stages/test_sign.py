@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.errors import SigningFailed
+from altai_build.errors import SigningError
 from altai_build.model.release import Compat
 from altai_build.stages.sign import sign_packages
-from altai_build.tools.rpmkeys import read_signatures, verify_signatures
-from altai_build.tools.signer import open_home
+from altai_build.tools.openpgp.keyring import open_keyring
+from altai_build.tools.rpm.signatures import read_signatures, verify_signatures
 from tests.kit.keys import ThrowawayKey, make_key
 from tests.kit.rpms import build_rpm, flip_last_byte
 
@@ -42,7 +42,7 @@ class Desk:
         self, rpms: list[Path], compat: Compat = Compat.MODERN, key_file: Path | None = None
     ) -> list[tuple[Path, bool]]:
         """(signed path, reused) of each."""
-        with open_home(self.folder / "home") as signer:
+        with open_keyring(self.folder / "home") as signer:
             signed = sign_packages(
                 rpms,
                 signer=signer,
@@ -113,7 +113,7 @@ def test_a_public_key_that_is_not_the_other_half_is_found_out(
     desk: Desk, unsigned: list[Path], tmp_path: Path
 ) -> None:
     other = make_key(tmp_path, "other")
-    with pytest.raises(SigningFailed, match="1 packages do not verify after signing") as caught:
+    with pytest.raises(SigningError, match="1 packages do not verify after signing") as caught:
         desk.sign(unsigned[:1], key_file=other.public)
     assert unsigned[0].name in caught.value.why and "unknown key" in caught.value.why
     assert not list(desk.store.rglob("*.rpm"))
@@ -125,7 +125,7 @@ def test_what_cannot_be_signed_leaves_the_store_as_it_was(
     broken = tmp_path / "broken.rpm"
     broken.write_text("no package\n")
     first = desk.sign(unsigned[:1])
-    with pytest.raises(SigningFailed, match="could not be signed"):
+    with pytest.raises(SigningError, match="could not be signed"):
         desk.sign([*unsigned, broken])
     assert list(desk.store.rglob("*.rpm")) == [first[0][0]]
     assert [entry.name for entry in os.scandir(first[0][0].parents[1]) if entry.name.startswith(".")] == []

@@ -17,7 +17,7 @@ from altai_build.errors import InputError
 from altai_build.stages.discover import discover
 from altai_build.stages.sources import fetch_sources, listed_sources
 from altai_build.tools import download, pypi
-from altai_build.tools.superproject import Sourced, Superproject
+from altai_build.tools.git.superproject import ComponentSource, Superproject
 from tests.kit.git import Repo
 from tests.kit.superprojects import make_spec
 
@@ -58,7 +58,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of an https server on the loopback address, whose certificate is known; its index is pip's."""
-    monkeypatch.setattr(download, "PAUSE", 0.01)
+    monkeypatch.setattr(download, "RETRY_DELAY", 0.01)
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     options = "-x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
     subprocess.run(
@@ -83,14 +83,14 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         monkeypatch.setenv("PIP_CERT", str(certificate))
         monkeypatch.setenv("PIP_INDEX_URL", f"{url}/simple")
-        pypi._configured.cache_clear()
+        pypi._pip_setting.cache_clear()
         yield url
         server.shutdown()
         thread.join()
-        pypi._configured.cache_clear()
+        pypi._pip_setting.cache_clear()
 
 
-def discovered(folder: Path, packages: Mapping[str, str | None]) -> list[Sourced]:
+def discovered(folder: Path, packages: Mapping[str, str | None]) -> list[ComponentSource]:
     """The third-party packages of a superproject: name → text of its sources.yaml."""
     repo = Repo(folder / "super")
     files: dict[str, str | bytes | None] = {"repos.yaml": REPOS}

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.errors import InputError, PublishFailed
+from altai_build.errors import InputError, PublishError
 from altai_build.model.openpgp import PublicKey
-from altai_build.stages.tag import TagPlan, plan_tags, push_tags, tagged
-from altai_build.tools.signer import KeyHome, open_home
-from altai_build.tools.superproject import Superproject
+from altai_build.stages.tag import TagPlan, create_tags, plan_tags, push_tags
+from altai_build.tools.git.superproject import Superproject
+from altai_build.tools.openpgp.keyring import Keyring, open_keyring
 from tests.kit.git import Pin, Repo, gitmodules
 from tests.kit.keys import ThrowawayKey, make_key
 from tests.kit.superprojects import World
@@ -89,18 +89,18 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
 
 
 @pytest.fixture
-def signer(key: ThrowawayKey, tmp_path: Path) -> Iterator[tuple[KeyHome, PublicKey]]:
-    with open_home(tmp_path / "gnupg") as home:
+def signer(key: ThrowawayKey, tmp_path: Path) -> Iterator[tuple[Keyring, PublicKey]]:
+    with open_keyring(tmp_path / "gnupg") as home:
         yield home, home.import_secret_key(key.secret)
 
 
-def make(site: Site, signer: tuple[KeyHome, PublicKey], plan: TagPlan) -> None:
-    with tagged(plan, *signer, site.folder / "scratch"):
+def make(site: Site, signer: tuple[Keyring, PublicKey], plan: TagPlan) -> None:
+    with create_tags(plan, *signer, site.folder / "scratch"):
         pass
 
 
 def test_every_pin_and_the_superproject_are_tagged_and_git_verifies_it(
-    site: Site, signer: tuple[KeyHome, PublicKey], key: ThrowawayKey, tmp_path: Path
+    site: Site, signer: tuple[Keyring, PublicKey], key: ThrowawayKey, tmp_path: Path
 ) -> None:
     make(site, signer, site.plan())
     assert site.everywhere() == site.pins()
@@ -122,7 +122,7 @@ def test_every_pin_and_the_superproject_are_tagged_and_git_verifies_it(
     assert site.warnings == []
 
 
-def test_tags_are_pushed_to_every_remote(site: Site, signer: tuple[KeyHome, PublicKey]) -> None:
+def test_tags_are_pushed_to_every_remote(site: Site, signer: tuple[Keyring, PublicKey]) -> None:
     plan = site.plan(pushing=True)
     make(site, signer, plan)
     pushed = push_tags(plan)
@@ -140,7 +140,7 @@ def test_a_tag_that_exists_anywhere_refuses_all(site: Site, path: str, where: st
     repo = site.remotes[path] if where == "remote" else Repo(site.clones[path])
     words = ["--annotate", "--message", "by hand"] if kind == "annotated" else []
     repo.git("tag", *words, TAG, "HEAD")
-    with pytest.raises(PublishFailed) as caught:
+    with pytest.raises(PublishError) as caught:
         site.plan()
     assert caught.value.what == f"the tag {TAG} exists already"
     (line,) = caught.value.why.splitlines()
@@ -148,7 +148,7 @@ def test_a_tag_that_exists_anywhere_refuses_all(site: Site, path: str, where: st
 
 
 def test_what_a_killed_run_of_the_same_release_left_is_taken_up(
-    site: Site, signer: tuple[KeyHome, PublicKey]
+    site: Site, signer: tuple[Keyring, PublicKey]
 ) -> None:
     make(site, signer, site.plan())
     kept = Repo(site.clones["repos/altai/focus"]).git("rev-parse", f"refs/tags/{TAG}")
@@ -159,18 +159,18 @@ def test_what_a_killed_run_of_the_same_release_left_is_taken_up(
     assert Repo(site.clones["repos/altai/focus"]).git("rev-parse", f"refs/tags/{TAG}") == kept
 
 
-def test_tags_are_taken_back_when_publication_fails(site: Site, signer: tuple[KeyHome, PublicKey]) -> None:
+def test_tags_are_taken_back_when_publication_fails(site: Site, signer: tuple[Keyring, PublicKey]) -> None:
     with (
-        pytest.raises(PublishFailed, match="no space"),
-        tagged(site.plan(), *signer, site.folder / "scratch"),
+        pytest.raises(PublishError, match="no space"),
+        create_tags(site.plan(), *signer, site.folder / "scratch"),
     ):
         assert site.everywhere() == site.pins()
-        raise PublishFailed("no space")
+        raise PublishError("no space")
     assert site.everywhere() == [{} for _ in site.remotes]
 
 
 def test_a_tag_that_appears_meanwhile_is_not_overwritten(
-    site: Site, signer: tuple[KeyHome, PublicKey]
+    site: Site, signer: tuple[Keyring, PublicKey]
 ) -> None:
     """Between the check and the making somebody else's tag of that name comes to be, so that the name is locked."""
     plan = site.plan()
@@ -178,7 +178,7 @@ def test_a_tag_that_appears_meanwhile_is_not_overwritten(
     lock = Path(nova.git("rev-parse", "--absolute-git-dir"), "refs", "tags", f"{TAG}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     lock.write_text("")
-    with pytest.raises(PublishFailed) as caught:
+    with pytest.raises(PublishError) as caught:
         make(site, signer, plan)
     assert f"the tag {TAG} could not be made in" in caught.value.what
     lock.unlink()
@@ -205,7 +205,7 @@ def test_a_remote_that_cannot_be_asked_warns_and_stops_a_push(site: Site) -> Non
         site.plan(pushing=True)
 
 
-def test_a_push_that_fails_tells_what_is_left(site: Site, signer: tuple[KeyHome, PublicKey]) -> None:
+def test_a_push_that_fails_tells_what_is_left(site: Site, signer: tuple[Keyring, PublicKey]) -> None:
     """The superproject's tag stays back: it says that all others are there."""
     plan = site.plan(pushing=True)
     make(site, signer, plan)
@@ -213,7 +213,7 @@ def test_a_push_that_fails_tells_what_is_left(site: Site, signer: tuple[KeyHome,
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho no tags here >&2\nexit 1\n")
     hook.chmod(0o755)
-    with pytest.raises(PublishFailed) as caught:
+    with pytest.raises(PublishError) as caught:
         push_tags(plan)
     assert "could not be pushed to 2 remotes" in caught.value.what
     assert "no tags here" in caught.value.why

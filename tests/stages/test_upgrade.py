@@ -10,17 +10,31 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.upgrade import AllowedDowngrade, Outcome, Problem, Profile, Side, Start, UpgradeReport
-from altai_build.rules.upgrade import CLIENT, MISSES, Ends, Wishes, by_kind
-from altai_build.stages.upgrade import check_alone, check_upgrade, report
-from altai_build.tools.metadata import local_metadata
-from altai_build.tools.upgrades import Upgrades
+from altai_build.model.upgrade import (
+    AllowedDowngrade,
+    Profile,
+    ScenarioKind,
+    Side,
+    UpgradeFinding,
+    UpgradeOutcome,
+    UpgradeReport,
+)
+from altai_build.rules.upgrade import (
+    CLIENT_SIDES,
+    NOT_UPDATED_RULES,
+    UpgradeEvaluator,
+    UpgradePolicy,
+    select_newest_per_arch,
+)
+from altai_build.stages.upgrade import check_single_release, check_upgrade, report
+from altai_build.tools.repo.metadata import read_local_metadata
+from altai_build.tools.solver.upgrades import UpgradeSolver
 from tests.conftest import Require
 from tests.kit.machine import Machine
 from tests.kit.repositories import Package, index_repository, make_repository
 
 P = Package
-NO_WISHES = Wishes()
+NO_WISHES = UpgradePolicy()
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -31,28 +45,35 @@ class World:
     folder: Path
     places: dict[str, Path]
 
-    def pool(self) -> Upgrades:
-        pool = Upgrades("x86_64", cache=self.folder / "cache")
-        for name, side in (("old", Side.OLD), ("new", Side.NEW), ("base", Side.BASE), ("later", Side.LATER)):
+    def pool(self) -> UpgradeSolver:
+        pool = UpgradeSolver("x86_64", cache=self.folder / "cache")
+        for name, side in (
+            ("old", Side.OLD),
+            ("new", Side.NEW),
+            ("base", Side.BASE),
+            ("later", Side.UPSTREAM),
+        ):
             if name in self.places:
-                pool.add(local_metadata(name, self.places[name]), side)
+                pool.add(read_local_metadata(name, self.places[name]), side)
         return pool
 
-    def check(self, wishes: Wishes = NO_WISHES, *, ours: Sequence[str] | None = None) -> UpgradeReport:
+    def check(self, policy: UpgradePolicy = NO_WISHES, *, ours: Sequence[str] | None = None) -> UpgradeReport:
         pool = self.pool()
         names = frozenset(one.name for one in pool.packages(Side.NEW)) if ours is None else frozenset(ours)
-        alone = list(check_alone("2", pool, ours=names, later="later" in self.places))
-        judged = check_upgrade("1", "2", pool, wishes, ours=names)
-        return report("2", [judged], alone, wishes)
+        alone = list(check_single_release("2", pool, ours=names, later="later" in self.places))
+        judged = check_upgrade("1", "2", pool, policy, ours=names)
+        return report("2", [judged], alone, policy)
 
     def client(self, *names: str) -> dict[str, Path]:
         return {name: self.places[name] for name in names if name in self.places}
 
-    def predicted(self, *, synchronise: bool = False) -> tuple[set[str], set[str]]:
+    def predicted(self, *, distro_sync: bool = False) -> tuple[set[str], set[str]]:
         """What a machine with all of the earlier release has before and after."""
         pool = self.pool()
-        machine = pool.install([[one.id] for one in by_kind(pool.packages(Side.OLD))], (Side.OLD, Side.BASE))
-        end = (pool.synchronise if synchronise else pool.update)(machine, CLIENT)
+        machine = pool.install(
+            [[one.id] for one in select_newest_per_arch(pool.packages(Side.OLD))], (Side.OLD, Side.BASE)
+        )
+        end = (pool.distro_sync if distro_sync else pool.update)(machine, CLIENT_SIDES)
         before, after = ({str(pool.package(one).nevra) for one in many} for many in (machine, end))
         return before, after
 
@@ -69,11 +90,11 @@ def make(tmp_path: Path) -> Make:
     return make_world
 
 
-def told(problems: Sequence[Problem]) -> set[tuple[str, str, str]]:
+def told(problems: Sequence[UpgradeFinding]) -> set[tuple[str, str, str]]:
     return {(one.severity.value, one.rule, one.subject) for one in problems}
 
 
-def outcome(found: UpgradeReport, start: Start = Start.ALL, name: str = "") -> Outcome:
+def outcome(found: UpgradeReport, start: ScenarioKind = ScenarioKind.ALL, name: str = "") -> UpgradeOutcome:
     (one,) = (one for one in found.scenarios if (one.start, one.name) == (start, name))
     return one.outcome
 
@@ -242,7 +263,7 @@ def test_the_check_ends_where_dnf_ends(name: str, make: Make, tmp_path: Path, ro
     found = world.check()
     assert told(found.problems) == case.problems
     failed = any(severity == "error" for severity, _, _ in case.problems)
-    assert outcome(found) is (Outcome.FAILED if failed else Outcome.OK)
+    assert outcome(found) is (UpgradeOutcome.FAILED if failed else UpgradeOutcome.OK)
     assert found.ok is not failed
 
 
@@ -259,7 +280,7 @@ def test_the_epoch_that_is_named_cures_the_downgrade(
     old: Package, new: Package, epoch: int, make: Make, tmp_path: Path
 ) -> None:
     (problem,) = make(old=[old], new=[new]).check().errors
-    assert problem.cure.startswith(f"write `Epoch: {epoch}` in the spec of a,")
+    assert problem.fix.startswith(f"write `Epoch: {epoch}` in the spec of a,")
     cured = Package("a", new.version, new.release, epoch=epoch)
     place = make_repository(tmp_path / "cured", [cured])
     assert World(tmp_path, {"old": tmp_path / "old", "new": place}).check().problems == ()
@@ -275,12 +296,12 @@ def test_a_declared_downgrade_is_proved_by_distro_sync(make: Make, tmp_path: Pat
     world = make(old=old, new=new)
     undeclared = world.check()
     assert told(undeclared.errors) == {("error", "downgrade", "lib"), ("error", "left-behind", "app")}
-    wishes = Wishes(allowed=(AllowedDowngrade(package="lib", reason="2 loses data"),))
-    declared = world.check(wishes)
-    assert declared.ok and declared.outcome("1") is Outcome.SYNC
+    policy = UpgradePolicy(allowed=(AllowedDowngrade(package="lib", reason="2 loses data"),))
+    declared = world.check(policy)
+    assert declared.ok and declared.outcome("1") is UpgradeOutcome.DISTRO_SYNC
     assert told(declared.problems) == {("note", "downgrade", "lib")}
     assert "2 loses data" in declared.problems[0].message
-    before, after = world.predicted(synchronise=True)
+    before, after = world.predicted(distro_sync=True)
     machine = Machine(tmp_path / "machine")
     machine.dnf(world.client("old"), "install", *sorted(before))
     machine.dnf(world.client("new"), "distro-sync")
@@ -289,15 +310,15 @@ def test_a_declared_downgrade_is_proved_by_distro_sync(make: Make, tmp_path: Pat
 
 def test_a_declared_downgrade_that_distro_sync_cannot_make_is_an_error(make: Make) -> None:
     world = make(old=[P("lib", "2")], new=[P("lib", "1", requires=["nowhere"])])
-    found = world.check(Wishes(allowed=(AllowedDowngrade(package="lib", reason="2 loses data"),)))
+    found = world.check(UpgradePolicy(allowed=(AllowedDowngrade(package="lib", reason="2 loses data"),)))
     assert told(found.errors) == {("error", "distro-sync", "2")}
     assert "nothing provides nowhere needed by lib-1-1.noarch" in found.errors[0].message
-    assert outcome(found) is Outcome.FAILED
+    assert outcome(found) is UpgradeOutcome.FAILED
 
 
 def test_a_permission_that_nothing_uses_is_told(make: Make) -> None:
     world = make(old=[P("a", "1")], new=[P("a", "2")])
-    found = world.check(Wishes(allowed=(AllowedDowngrade(package="a", reason="once"),)))
+    found = world.check(UpgradePolicy(allowed=(AllowedDowngrade(package="a", reason="once"),)))
     assert told(found.problems) == {("warning", "allow-downgrades", "a")}
 
 
@@ -313,21 +334,21 @@ def test_each_package_alone_and_every_profile_is_a_start(make: Make) -> None:
         Profile(name="both", packages=("b", "c")),
         Profile(name="later", packages=("d",)),
     )
-    found = world.check(Wishes(profiles=profiles))
+    found = world.check(UpgradePolicy(profiles=profiles))
     assert [
         (one.start, one.name, one.installed, one.outcome)
         for one in found.scenarios
-        if one.start is not Start.ALL
+        if one.start is not ScenarioKind.ALL
     ] == [
-        (Start.ALONE, "a", 1, Outcome.OK),
-        (Start.ALONE, "b", 1, Outcome.OK),
-        (Start.ALONE, "c", 1, Outcome.OK),
-        (Start.PROFILE, "master", 1, Outcome.OK),
-        (Start.PROFILE, "odd", 1, Outcome.OK),
-        (Start.PROFILE, "both", 0, Outcome.NOT_INSTALLABLE),
-        (Start.PROFILE, "later", 0, Outcome.NOT_INSTALLABLE),
+        (ScenarioKind.SINGLE_PACKAGE, "a", 1, UpgradeOutcome.OK),
+        (ScenarioKind.SINGLE_PACKAGE, "b", 1, UpgradeOutcome.OK),
+        (ScenarioKind.SINGLE_PACKAGE, "c", 1, UpgradeOutcome.OK),
+        (ScenarioKind.PROFILE, "master", 1, UpgradeOutcome.OK),
+        (ScenarioKind.PROFILE, "odd", 1, UpgradeOutcome.OK),
+        (ScenarioKind.PROFILE, "both", 0, UpgradeOutcome.NOT_INSTALLABLE),
+        (ScenarioKind.PROFILE, "later", 0, UpgradeOutcome.NOT_INSTALLABLE),
     ]
-    assert outcome(found) is Outcome.OK
+    assert outcome(found) is UpgradeOutcome.OK
     assert told(found.problems) == {
         ("note", "not-together", "1"),
         ("warning", "profile", "nothing"),
@@ -348,7 +369,7 @@ def test_a_problem_of_one_start_alone_is_found(make: Make) -> None:
     found = world.check()
     (problem,) = found.errors
     assert (problem.rule, problem.subject, problem.scenarios) == ("left-behind", "a", ("alone a",))
-    assert outcome(found) is Outcome.OK
+    assert outcome(found) is UpgradeOutcome.OK
     assert "alto-1-1.noarch" in problem.message
 
 
@@ -359,7 +380,7 @@ def test_versions_are_compared_where_nobody_can_have_installed_them(make: Make) 
         ("warning", "not-installable", "a-2-1.noarch"),
         ("note", "not-together", "1"),
     }
-    assert outcome(found, Start.ALONE, "a") is Outcome.NOT_INSTALLABLE
+    assert outcome(found, ScenarioKind.SINGLE_PACKAGE, "a") is UpgradeOutcome.NOT_INSTALLABLE
 
 
 def test_obsoletes_that_go_round_are_found(make: Make) -> None:
@@ -398,8 +419,11 @@ def test_what_a_later_update_from_upstream_would_replace_is_told(make: Make) -> 
 def test_a_package_that_vanishes_is_never_passed_over(make: Make) -> None:
     pool = make(old=[P("a", "1"), P("b", "1")], new=[P("a", "2")]).pool()
     machine = frozenset(one.id for one in pool.packages(Side.OLD))
-    ends = Ends("1", "2", pool, Wishes(), frozenset())
-    assert told(list(ends.compare(machine, frozenset()))) == {("error", "lost", "a"), ("error", "lost", "b")}
+    evaluator = UpgradeEvaluator("1", "2", pool, UpgradePolicy(), frozenset())
+    assert told(list(evaluator.compare_machines(machine, frozenset()))) == {
+        ("error", "lost", "a"),
+        ("error", "lost", "b"),
+    }
 
 
 def test_the_release_before_may_need_what_clients_took_from_upstream(make: Make) -> None:
@@ -409,18 +433,18 @@ def test_the_release_before_may_need_what_clients_took_from_upstream(make: Make)
         later=[P("pbr", "1")],
     )
     found = world.check()
-    assert outcome(found) is Outcome.OK
+    assert outcome(found) is UpgradeOutcome.OK
     assert found.ok
 
 
-class Counted(Upgrades):
+class Counted(UpgradeSolver):
     """A pool that counts the machines it had to make."""
 
     made = 0
 
-    def _fill(self, machine: Iterable[int], sides: Sequence[Side]) -> None:
+    def _set_installed(self, machine: Iterable[int], sides: Sequence[Side]) -> None:
         self.made += 1
-        super()._fill(machine, sides)
+        super()._set_installed(machine, sides)
 
 
 def test_releases_in_one_pool_are_judged_as_each_alone(tmp_path: Path) -> None:
@@ -444,13 +468,13 @@ def test_releases_in_one_pool_are_judged_as_each_alone(tmp_path: Path) -> None:
     }
     pool = Counted("x86_64", cache=tmp_path / "cache")
     for name, place in places.items():
-        pool.add_earlier(local_metadata("old", place), name)
-    pool.add(local_metadata("new", new), Side.NEW)
-    assert list(check_alone("2", pool, ours=NOBODY, later=False)) == []
+        pool.add_previous_release(read_local_metadata("old", place), name)
+    pool.add(read_local_metadata("new", new), Side.NEW)
+    assert list(check_single_release("2", pool, ours=NOBODY, later=False)) == []
     made = {}
     for name in ("1.2", "1.0", "1.1"):
         before = pool.made
-        pool.turn_to(name)
+        pool.select_previous_release(name)
         assert check_upgrade(name, "2", pool, NO_WISHES, ours=NOBODY) == alone[name]
         made[name] = pool.made - before
     assert told(alone["1.0"].problems) == {
@@ -523,6 +547,6 @@ def test_invented_worlds_end_where_dnf_ends(number: int, make: Make, tmp_path: P
             told_of = [problem.subject for problem in found.problems if "all" in problem.scenarios]
             assert name in told_of, f"seed {seed}: {old} {new} {base}"
     for problem in found.problems:
-        if "all" in problem.scenarios and problem.rule in MISSES:
+        if "all" in problem.scenarios and problem.rule in NOT_UPDATED_RULES:
             arrived = {one.nevra for one in new if one.name == problem.subject} & after
             assert not arrived, f"seed {seed}: {old} {new} {base}"

@@ -12,23 +12,25 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.model.audit import Severity, Verification
+from altai_build.model.findings import Severity, VerificationReport
 from altai_build.model.release import Compat
 from altai_build.rules import view
-from altai_build.rules.view import Outcome, ReleaseView, Rule
+from altai_build.rules.registry import RULES
+from altai_build.rules.rule import Rule, RuleResult
+from altai_build.rules.view import ReleaseView
 from altai_build.stages import verify
 from altai_build.stages.compose import Placement
-from altai_build.stages.verify import RULES, verify_release, verify_sealed, verify_unsealed
+from altai_build.stages.verify import verify_before_checksums, verify_checksums, verify_release
 from altai_build.tools.files import sha256_file
-from altai_build.tools.repodata import write_repodata
-from altai_build.tools.signer import open_home
+from altai_build.tools.openpgp.keyring import open_keyring
+from altai_build.tools.repo.repodata import write_repodata
 from tests.kit.keys import make_key
 from tests.kit.releases import (
     Materials,
-    gather_materials,
-    make_plan,
+    make_materials,
     make_release,
-    resign,
+    make_release_plan,
+    sign_again,
     with_repository,
 )
 from tests.kit.rpms import build_rpm, flip_last_byte
@@ -39,12 +41,12 @@ REPOMD = "centos6/repodata/repomd.xml"
 
 @pytest.fixture(scope="module")
 def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return gather_materials(tmp_path_factory.mktemp("materials"))
+    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 @pytest.fixture(scope="module")
 def sound(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_release(tmp_path_factory.mktemp("sound") / "1.0.2", materials, make_plan(materials))
+    return make_release(tmp_path_factory.mktemp("sound") / "1.0.2", materials, make_release_plan(materials))
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def trusted(materials: Materials) -> list[tuple[str, Path]]:
     return [("ours", materials.ours.public), ("epel6", materials.theirs.public)]
 
 
-def found(answer: Verification) -> set[tuple[str, str]]:
+def found(answer: VerificationReport) -> set[tuple[str, str]]:
     """(rule, subject) of every error."""
     return {(one.rule, one.subject) for one in answer.findings if one.severity is Severity.ERROR}
 
@@ -80,17 +82,17 @@ def test_every_rule_examines_something_in_a_sound_release_and_says_why_it_is_the
     whole = ReleaseView(release, ())
     assert {rule.id: rule.check(whole).examined > 0 for rule in RULES} == {rule.id: True for rule in RULES}
     assert len({rule.id for rule in RULES}) == len(RULES)
-    assert all(rule.reason and rule.cure for rule in RULES)
+    assert all(rule.reason and rule.fix for rule in RULES)
 
 
 def test_the_page_on_verification_has_every_rule_with_its_cure() -> None:
     page = (Path(__file__).parents[2] / "docs" / "verify.md").read_text()
     told = {line for line in page.splitlines() if line.startswith("| `")}
-    assert {f"| `{rule.id}` | {rule.reason} | {rule.cure} |" for rule in RULES} <= told
+    assert {f"| `{rule.id}` | {rule.reason} | {rule.fix} |" for rule in RULES} <= told
 
 
 def test_a_rule_that_examined_nothing_is_a_finding(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    idle = Rule(id="idle", reason="it looks at nothing", cure="none", check=lambda _view: Outcome(0, []))
+    idle = Rule(id="idle", reason="it looks at nothing", fix="none", check=lambda _view: RuleResult(0, []))
     monkeypatch.setattr(verify, "RULES", (idle,))
     answer = verify_release(release)
     assert found(answer) == {("idle", "1.0.2")}
@@ -209,16 +211,16 @@ def test_in_two_parts_the_same_is_found_as_at_once(
     """A release that is being made is verified before its seal and after; what changes in between is found too."""
     if when == "before":
         spoil(release)
-    seal = [(release / name, tmp_path / name) for name in ("SHA256SUMS", "SHA256SUMS.asc")]
-    for inside, outside in seal:
+    sign_checksums = [(release / name, tmp_path / name) for name in ("SHA256SUMS", "SHA256SUMS.asc")]
+    for inside, outside in sign_checksums:
         inside.rename(outside)
-    unsealed = verify_unsealed(release)
+    unsealed = verify_before_checksums(release)
     assert unsealed.verification.ok is (when == "between" or spoil is change_checksums)
-    for inside, outside in seal:
+    for inside, outside in sign_checksums:
         outside.rename(inside)
     if when == "between":
         spoil(release)
-    assert set(verify_sealed(unsealed).findings) == set(verify_release(release).findings) != set()
+    assert set(verify_checksums(unsealed).findings) == set(verify_release(release).findings) != set()
 
 
 def take_seal_off(release: Path) -> None:
@@ -232,10 +234,10 @@ def test_what_comes_with_the_seal_and_is_no_part_of_it_is_found(
 ) -> None:
     """It is in the checksums, and of a name that some rule on content looks at."""
     take_seal_off(release)
-    unsealed = verify_unsealed(release)
+    unsealed = verify_before_checksums(release)
     (release / name).write_text("late\n")
-    resign(release, materials)
-    answer = verify_sealed(unsealed)
+    sign_again(release, materials)
+    answer = verify_checksums(unsealed)
     assert not answer.ok
     assert set(answer.findings) == set(verify_release(release).findings)
 
@@ -243,12 +245,12 @@ def test_what_comes_with_the_seal_and_is_no_part_of_it_is_found(
 def test_what_was_read_before_the_seal_is_not_read_again(
     materials: Materials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_plan(materials))
+    release = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
     take_seal_off(release)
-    unsealed = verify_unsealed(release)
+    unsealed = verify_before_checksums(release)
     (release / "report").mkdir()
     (release / "report" / "index.html").write_text("<html>\n")
-    resign(release, materials)
+    sign_again(release, materials)
     hashed = []
 
     def hash_file(path: Path) -> str:
@@ -256,7 +258,7 @@ def test_what_was_read_before_the_seal_is_not_read_again(
         return sha256_file(path)
 
     monkeypatch.setattr(view, "sha256_file", hash_file)
-    assert verify_sealed(unsealed).findings == ()
+    assert verify_checksums(unsealed).findings == ()
     assert sorted(hashed) == ["SHA256SUMS", "SHA256SUMS.asc", "index.html"]
 
 
@@ -282,8 +284,8 @@ def test_a_release_that_agrees_with_itself_but_not_with_the_configuration(
     materials: Materials, tmp_path: Path
 ) -> None:
     """Somebody else's release, signed through and through by somebody else."""
-    strangers = gather_materials(tmp_path / "strangers")
-    release = make_release(tmp_path / "1.0.2", strangers, make_plan(strangers))
+    strangers = make_materials(tmp_path / "strangers")
+    release = make_release(tmp_path / "1.0.2", strangers, make_release_plan(strangers))
     assert verify_release(release).ok
     answer = verify_release(release, trusted=trusted(materials))
     assert found(answer) == {("keys", "RPM-GPG-KEY-ours"), ("keys", "RPM-GPG-KEY-epel6")}
@@ -292,7 +294,7 @@ def test_a_release_that_agrees_with_itself_but_not_with_the_configuration(
 
 
 def test_a_package_signed_by_another_key_than_its_repository_s(materials: Materials, tmp_path: Path) -> None:
-    plan = make_plan(materials)
+    plan = make_release_plan(materials)
     origin = plan.repositories[1].packages[0].origin
     stranger = Placement(path=materials.own, origin=origin)  # ours, in the mirror of theirs
     release = make_release(
@@ -307,7 +309,7 @@ def test_a_package_signed_by_another_key_than_its_repository_s(materials: Materi
 
 def test_an_unsigned_package(materials: Materials, tmp_path: Path) -> None:
     rpm = build_rpm(tmp_path / "unsigned").binary
-    plan = make_plan(materials)
+    plan = make_release_plan(materials)
     placement = Placement(path=rpm, origin=plan.repositories[0].packages[0].origin)
     release = make_release(
         tmp_path / "1.0.2", materials, with_repository(plan, "centos6", packages=(placement,))
@@ -318,7 +320,7 @@ def test_an_unsigned_package(materials: Materials, tmp_path: Path) -> None:
 
 
 def test_the_same_package_in_two_repositories(materials: Materials, tmp_path: Path) -> None:
-    plan = make_plan(materials)
+    plan = make_release_plan(materials)
     twice = (*plan.repositories[2].packages, plan.repositories[0].packages[0])
     release = make_release(tmp_path / "1.0.2", materials, with_repository(plan, "deps/misc", packages=twice))
     assert found(verify_release(release)) == {
@@ -333,7 +335,7 @@ def test_a_package_that_yum_cannot_see(release: Path, materials: Materials) -> N
     away = hidden.rename(release / "hidden")
     write_repodata(release / "centos6", epoch=1, compat=Compat.EL6)
     away.rename(hidden)
-    resign(release, materials, "centos6/repodata/repomd.xml")
+    sign_again(release, materials, "centos6/repodata/repomd.xml")
     assert found(verify_release(release)) == {("packages-listed", FOCUS)}
 
 
@@ -343,7 +345,7 @@ def test_a_manifest_that_tells_another_story(release: Path, materials: Materials
     focus["version"] = "9.9"
     focus["signer"]["fingerprint"] = "0" * 40
     (release / "release.json").write_text(json.dumps(document))
-    resign(release, materials, "release.json")
+    sign_again(release, materials, "release.json")
     answer = verify_release(release)
     assert found(answer) == {("packages-listed", FOCUS), ("package-signatures", FOCUS)}
 
@@ -351,9 +353,9 @@ def test_a_manifest_that_tells_another_story(release: Path, materials: Materials
 def test_an_expired_key_is_one_warning_for_a_repository(tmp_path: Path, materials: Materials) -> None:
     old = make_key(tmp_path, "old", born="20200101", expires="1y", extended=True)
     rpms = [build_rpm(tmp_path / "old rpms", name).binary for name in ("one", "two")]
-    with open_home(tmp_path / "home") as signer:
+    with open_keyring(tmp_path / "home") as signer:
         signer.sign_rpms(rpms, signer.import_secret_key(old.secret), rpmv3=True)
-    plan = make_plan(replace(materials, theirs=old))
+    plan = make_release_plan(replace(materials, theirs=old))
     origin = plan.repositories[1].packages[0].origin
     placements = tuple(Placement(path=rpm, origin=origin) for rpm in rpms)
     release = make_release(
@@ -381,7 +383,7 @@ def test_weak_signatures_are_warnings(tmp_path: Path, materials: Materials, shar
     weak = shared / "rpms" / "ownerjossh_master-centos6" / "remi-release-6.rpm"
     rpm = Path(shutil.copy(weak, tmp_path / "remi-release-6.8-1.el6.remi.noarch.rpm"))
     key = replace(materials.theirs, public=shared / "keys" / "RPM-GPG-KEY-remi")
-    plan = make_plan(replace(materials, theirs=key))
+    plan = make_release_plan(replace(materials, theirs=key))
     placement = Placement(path=rpm, origin=plan.repositories[1].packages[0].origin)
     release = make_release(
         tmp_path / "1.0.2", materials, with_repository(plan, "deps/epel", packages=(placement,))
@@ -412,7 +414,7 @@ def test_a_repo_file_that_would_mislead_clients(
     text = repo.read_text()
     assert old in text
     repo.write_text(text.replace(old, new))
-    resign(release, materials)
+    sign_again(release, materials)
     answer = verify_release(release)
     assert {rule for rule, _ in found(answer)} == {"repo-file"}
     assert any(message in one.message for one in answer.findings)
@@ -420,5 +422,5 @@ def test_a_repo_file_that_would_mislead_clients(
 
 def test_no_repo_file_or_two(release: Path, materials: Materials) -> None:
     shutil.copy(release / "altai.repo", release / "other.repo")
-    resign(release, materials)
+    sign_again(release, materials)
     assert found(verify_release(release)) == {("repo-file", "1.0.2")}

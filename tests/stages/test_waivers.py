@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.audit import Severity, Verification, Waiver
-from altai_build.rules.view import Surroundings
+from altai_build.model.findings import Severity, VerificationReport, Waiver
+from altai_build.rules.view import VerifyContext
 from altai_build.stages.verify import verify_release
-from tests.kit.releases import gather_materials, make_plan, make_release, resign
+from tests.kit.releases import make_materials, make_release, make_release_plan, sign_again
 
 NOTES = Waiver(rule="stray-files", subject="*.txt", reason="asked for by QA", expires=date(2027, 3, 31))
 
@@ -19,16 +19,16 @@ NOTES = Waiver(rule="stray-files", subject="*.txt", reason="asked for by QA", ex
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("waivers")
-    materials = gather_materials(folder / "materials")
-    release = make_release(folder / "1.0.2", materials, make_plan(materials))
+    materials = make_materials(folder / "materials")
+    release = make_release(folder / "1.0.2", materials, make_release_plan(materials))
     (release / "notes.txt").write_text("new\n")
-    resign(release, materials)
+    sign_again(release, materials)
     return release
 
 
-def verify(release: Path, *waivers: Waiver, day: str = "2027-03-31") -> Verification:
+def verify(release: Path, *waivers: Waiver, day: str = "2027-03-31") -> VerificationReport:
     now = datetime.fromisoformat(day).replace(hour=23, tzinfo=timezone.utc)
-    return verify_release(release, around=Surroundings(waivers=waivers, now=now))
+    return verify_release(release, context=VerifyContext(waivers=waivers, now=now))
 
 
 def test_a_waived_finding_is_a_note_that_says_why(release: Path) -> None:

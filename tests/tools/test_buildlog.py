@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.plan import Failure
-from altai_build.tools.buildlog import HEAD, LINE_LIMIT, TAIL, first_error_line
+from altai_build.model.build import FailureKind
+from altai_build.tools.buildlog import HEAD_SIZE, LINE_LIMIT, TAIL_SIZE, first_error_line
 from tests.conftest import Require
 
 PREAMBLE = """\
@@ -221,7 +221,7 @@ def rpmbuild(tmp_path: Path, require: Require) -> Callable[[str], Path]:
 @pytest.mark.parametrize("case", BUILDS)
 def test_the_cause_of_a_failed_build(rpmbuild: Callable[[str], Path], case: str) -> None:
     sections, expected = BUILDS[case]
-    line = first_error_line(rpmbuild(sections), Failure.BUILD)
+    line = first_error_line(rpmbuild(sections), FailureKind.BUILD)
     assert expected in line
     assert "\x1b" not in line
 
@@ -274,13 +274,13 @@ def log(tmp_path: Path) -> Callable[[str], Path]:
     ],
 )
 def test_the_cause_of_a_failed_chroot(log: Callable[[str], Path], text: str, expected: str) -> None:
-    assert first_error_line(log(text), Failure.DEPENDENCIES) == expected
+    assert first_error_line(log(text), FailureKind.DEPENDENCIES) == expected
 
 
 def test_a_heading_goes_with_what_it_announces(log: Callable[[str], Path]) -> None:
     text = "error: Failed build dependencies:\n\terlang >= 3 is needed by case-1-1.noarch\n"
     expected = "error: Failed build dependencies: erlang >= 3 is needed by case-1-1.noarch"
-    assert first_error_line(log(text), Failure.BUILD) == expected
+    assert first_error_line(log(text), FailureKind.BUILD) == expected
 
 
 def test_without_a_log_there_is_no_line(tmp_path: Path) -> None:
@@ -291,11 +291,11 @@ def test_a_huge_log_is_read_at_its_ends(tmp_path: Path) -> None:
     path = tmp_path / "build.log"
     with open(path, "wb") as stream:
         stream.write(b"Executing(%build): /bin/sh -e x\n")
-        stream.seek(HEAD + TAIL + (1 << 30))
+        stream.seek(HEAD_SIZE + TAIL_SIZE + (1 << 30))
         stream.write(
             b"\nmake: *** [all] Error 2\n" + b"x" * 10 + b"\na.c:1:2: error: " + b"y" * 10_000 + b"\n"
         )
     started = time.monotonic()
-    line = first_error_line(path, Failure.BUILD)
+    line = first_error_line(path, FailureKind.BUILD)
     assert line == "a.c:1:2: error: " + "y" * (LINE_LIMIT - len("a.c:1:2: error: "))
     assert time.monotonic() - started < 10

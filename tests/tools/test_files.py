@@ -22,15 +22,15 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.tools.files import (
     file_lock,
+    link_if_identical_else_write,
     link_or_copy,
     make_directory,
+    move_out,
     remove_tree,
     scratch_directory,
     sha256_file,
     sync_tree,
-    take_files,
-    write_or_link,
-    write_whole,
+    write_atomically,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,42 +72,42 @@ def as_ordinary_user(work: Callable[[], None]) -> None:
     assert child.exitcode == 0
 
 
-def test_write_whole_makes_parents_and_sets_the_mode(tmp_path: Path) -> None:
+def test_write_atomically_makes_parents_and_sets_the_mode(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file"
-    write_whole(path, b"one")
+    write_atomically(path, b"one")
     assert (path.read_bytes(), mode(path)) == (b"one", 0o644)
-    write_whole(path, b"two", mode=0o600)
+    write_atomically(path, b"two", mode=0o600)
     assert (path.read_bytes(), mode(path)) == (b"two", 0o600)
     assert [entry.name for entry in path.parent.iterdir()] == ["file"]
 
 
-def test_write_whole_gives_the_name_to_a_new_inode(tmp_path: Path) -> None:
+def test_write_atomically_gives_the_name_to_a_new_inode(tmp_path: Path) -> None:
     """A second name of the old bytes, in a published release, keeps them."""
-    write_whole(tmp_path / "now", b"old")
+    write_atomically(tmp_path / "now", b"old")
     os.link(tmp_path / "now", tmp_path / "released")
-    write_whole(tmp_path / "now", b"new")
+    write_atomically(tmp_path / "now", b"new")
     assert (tmp_path / "released").read_bytes() == b"old"
 
 
-def test_write_whole_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None:
+def test_write_atomically_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None:
     (tmp_path / "name" / "inside").mkdir(parents=True)
     with pytest.raises(OSError, match="name"):
-        write_whole(tmp_path / "name", b"data")
+        write_atomically(tmp_path / "name", b"data")
     assert [entry.name for entry in tmp_path.iterdir()] == ["name"]
 
 
 def test_what_an_earlier_file_holds_is_linked_and_nothing_else_is(tmp_path: Path) -> None:
     earlier = tmp_path / "earlier"
-    write_whole(earlier, b"bytes")
-    write_or_link(tmp_path / "new" / "same", b"bytes", earlier)
+    write_atomically(earlier, b"bytes")
+    link_if_identical_else_write(tmp_path / "new" / "same", b"bytes", earlier)
     assert os.path.samefile(tmp_path / "new" / "same", earlier)
     (tmp_path / "link").symlink_to(earlier)
     closed = tmp_path / "closed"
-    write_whole(closed, b"bytes", mode=0o600)
+    write_atomically(closed, b"bytes", mode=0o600)
     for number, other in enumerate((None, tmp_path / "gone", tmp_path / "link", closed, tmp_path)):
-        write_or_link(tmp_path / str(number), b"bytes", other)
-    write_or_link(tmp_path / "longer", b"bytes!", earlier)
-    write_or_link(tmp_path / "other", b"BYTES", earlier)
+        link_if_identical_else_write(tmp_path / str(number), b"bytes", other)
+    link_if_identical_else_write(tmp_path / "longer", b"bytes!", earlier)
+    link_if_identical_else_write(tmp_path / "other", b"BYTES", earlier)
     for name in (*"01234", "longer", "other"):
         path = tmp_path / name
         assert (path.read_bytes().lower()[:5], mode(path), path.lstat().st_nlink) == (b"bytes", 0o644, 1), (
@@ -120,7 +120,7 @@ def test_what_an_earlier_file_holds_is_linked_and_nothing_else_is(tmp_path: Path
 def test_readers_see_old_or_new_bytes_but_no_mixture(tmp_path: Path) -> None:
     path = tmp_path / "file"
     states = (b"a" * 100_000, b"b" * 120_000)
-    write_whole(path, states[0])
+    write_atomically(path, states[0])
     done = threading.Event()
     strange: list[int] = []
 
@@ -133,7 +133,7 @@ def test_readers_see_old_or_new_bytes_but_no_mixture(tmp_path: Path) -> None:
     reader = threading.Thread(target=read)
     reader.start()
     for number in range(100):
-        write_whole(path, states[number % 2])
+        write_atomically(path, states[number % 2])
     done.set()
     reader.join()
     assert strange == []
@@ -142,9 +142,9 @@ def test_readers_see_old_or_new_bytes_but_no_mixture(tmp_path: Path) -> None:
 def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     program = (
-        "import sys; from pathlib import Path; from altai_build.tools.files import write_whole\n"
+        "import sys; from pathlib import Path; from altai_build.tools.files import write_atomically\n"
         "while True:\n"
-        "    for byte in b'ab': write_whole(Path(sys.argv[1]), bytes([byte]) * 3_000_000)\n"
+        "    for byte in b'ab': write_atomically(Path(sys.argv[1]), bytes([byte]) * 3_000_000)\n"
     )
     for delay in (0.0, 0.01, 0.03, 0.07):
         path.unlink(missing_ok=True)
@@ -165,7 +165,7 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path, open_place: Path) -> None:
     (tmp_path / "file").touch()
     for attempt in (
-        lambda: write_whole(tmp_path / "file" / "below", b""),
+        lambda: write_atomically(tmp_path / "file" / "below", b""),
         lambda: make_directory(tmp_path / "file" / "below"),
     ):
         with pytest.raises(InputError, match="cannot write in"):
@@ -177,7 +177,7 @@ def test_a_place_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path, ope
 
     def work() -> None:
         for attempt in (
-            lambda: write_whole(closed / "file", b""),
+            lambda: write_atomically(closed / "file", b""),
             lambda: make_directory(closed / "folder"),
             lambda: file_lock(closed / "lock").__enter__(),
             lambda: scratch_directory(closed, "x").__enter__(),
@@ -191,7 +191,7 @@ def test_a_place_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path, ope
 def test_sync_tree_syncs_every_file_and_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree = tmp_path / "tree"
     for number in range(30):
-        write_whole(tree / f"d{number % 3}" / "deep" / str(number), b"x", durable=False)
+        write_atomically(tree / f"d{number % 3}" / "deep" / str(number), b"x", durable=False)
     synced = set()
     real = os.fsync
 
@@ -351,11 +351,11 @@ def test_files_are_taken_from_a_tree_and_through_no_link(tmp_path: Path) -> None
     (tree / "folder.rpm").mkdir()
     (tree / "linked").symlink_to(ours)
     os.mkfifo(tree / "pipe.rpm")
-    assert take_files(tree, out, ".rpm") == [out / "a.rpm"]
+    assert move_out(tree, out, ".rpm") == [out / "a.rpm"]
     assert {path.name: (path.read_text(), path.stat().st_mode & 0o7777) for path in out.iterdir()} == {
         "a.rpm": ("a", 0o644)
     }
-    assert take_files(tree / "linked", out, ".rpm") == take_files(tree / "absent", out, ".rpm") == []
+    assert move_out(tree / "linked", out, ".rpm") == move_out(tree / "absent", out, ".rpm") == []
     assert (ours / "ours.rpm").read_text() == "ours"
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from altai_build.errors import InputError
 from altai_build.tools.download import get_text
-from altai_build.tools.metadata import RepositorySource, fetch_metadata
+from altai_build.tools.repo.metadata import RepositorySource, fetch_metadata
 from tests.kit.server import serving
 
 

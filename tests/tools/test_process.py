@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.errors import InputError, ToolMissing
+from altai_build.errors import InputError, MissingToolError
 from altai_build.tools import process
 from altai_build.tools.process import ProgramFailed, describe_exit, run, start
 from tests.kit.processes import is_running, wait_until_gone
@@ -185,31 +185,31 @@ def test_kill_all_ends_children_and_grandchildren_of_all_threads() -> None:
         begun.wait(timeout=30)
         assert len(pids) == 6
         assert all(is_running(pid) for pid in pids)
-        process.kill_all()
+        process.kill_all_children()
         assert [result.result(timeout=30) for result in results] == [-signal.SIGKILL] * 3
     assert all(wait_until_gone(pid) for pid in pids)
 
 
 def test_missing_program() -> None:
-    with pytest.raises(ToolMissing) as missing:
+    with pytest.raises(MissingToolError) as missing:
         run(["no-such-program", "--help"])
     assert str(missing.value) == (
         "the program no-such-program is not installed\n"
         "it is on neither PATH nor in an sbin directory\n"
         "What to do: run scripts/setup, or `altai-build doctor` to see all that is missing"
     )
-    with pytest.raises(ToolMissing):
+    with pytest.raises(MissingToolError):
         run(["/no/such/program"])
 
 
 def test_file_that_cannot_be_executed(tmp_path: Path) -> None:
     plain = tmp_path / "program"
     plain.write_text("#!/bin/sh\n")
-    with pytest.raises(ToolMissing, match="cannot be executed"):
+    with pytest.raises(MissingToolError, match="cannot be executed"):
         run([str(plain)])
     plain.write_bytes(b"\x7fELF, but not really")
     plain.chmod(0o755)
-    with pytest.raises(ToolMissing, match="cannot be executed"):
+    with pytest.raises(MissingToolError, match="cannot be executed"):
         run([str(plain)])
 
 
@@ -278,7 +278,7 @@ def test_a_child_within_its_limit_is_heard_to_the_end_and_its_time_is_kept() -> 
 
 def test_a_command_is_told_without_the_password_in_its_url() -> None:
     words = ["git", "fetch", "https://user:pass@word@host/x.git", "ssh://git@host/a@b.git", "a@b", "x://"]
-    assert process.quoted(words) == "git fetch https://host/x.git ssh://host/a@b.git a@b x://"
+    assert process.quote_command(words) == "git fetch https://host/x.git ssh://host/a@b.git a@b x://"
 
 
 def test_a_child_whose_output_goes_to_a_file_is_stopped_too(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import threading
 
 import pytest
 
-from altai_build.tools.progress import Story
+from altai_build.tools.progress import ProgressReporter
 
 
 def test_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    story = Story()
+    story = ProgressReporter()
     story.tell("one [bold]line[/bold]")
     story.warn("mind the [gap]")
     out, err = capsys.readouterr()
@@ -21,7 +21,7 @@ def test_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_log_needs_no_library_for_terminals() -> None:
     program = (
-        "import sys; from altai_build.tools.progress import Story; story = Story(); story.tell('a [b]')\n"
+        "import sys; from altai_build.tools.progress import ProgressReporter as P; story = P(); story.tell('a [b]')\n"
         "with story.work('c', 1) as work: work.done('d', 'built')\n"
         "assert 'rich' not in sys.modules"
     )
@@ -36,7 +36,7 @@ def test_a_log_needs_no_library_for_terminals() -> None:
 
 
 def test_quiet_keeps_warnings(capsys: pytest.CaptureFixture[str]) -> None:
-    story = Story(quiet=True)
+    story = ProgressReporter(quiet=True)
     story.tell("one")
     with story.step("two"), story.work("three", 1) as work:
         work.start("item")
@@ -46,7 +46,7 @@ def test_quiet_keeps_warnings(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_one_line_for_each_finished_item(capsys: pytest.CaptureFixture[str]) -> None:
-    with Story().work("packages", 3) as work:
+    with ProgressReporter().work("packages", 3) as work:
         work.start("a[b]")
         work.done("a[b]", "built", "x[/]")
         work.done("never started", "blocked", "it needs a[b], which failed")
@@ -61,18 +61,18 @@ def test_one_line_for_each_finished_item(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_step_tells_how_long_it_took(capsys: pytest.CaptureFixture[str]) -> None:
-    with Story().step("base root"):
+    with ProgressReporter().step("base root"):
         pass
     assert capsys.readouterr().err == "base root …\nbase root: done in 0.0 s\n"
 
 
 def test_long_lines_are_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
-    Story().tell("/a/long/path" * 50)
+    ProgressReporter().tell("/a/long/path" * 50)
     assert capsys.readouterr().err == "/a/long/path" * 50 + "\n"
 
 
 def test_names_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    story = Story()
+    story = ProgressReporter()
     story.tell("a\x1b[2Jb\rcd\udcffé\nnext line")
     story.warn("\x07")
     with story.work("x", 1) as work:
@@ -88,7 +88,7 @@ def test_the_live_display_shows_any_name(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    with Story().work("packages", 1) as work:
+    with ProgressReporter().work("packages", 1) as work:
         for name in ("[/]", "[bold", "[/x]\x1b[2J"):
             work.start(name)
             work.done(name, "failed", name)
@@ -96,7 +96,7 @@ def test_the_live_display_shows_any_name(
 
 
 def test_many_threads_tell_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with Story().work("packages", 400) as work:
+    with ProgressReporter().work("packages", 400) as work:
 
         def run(number: int) -> None:
             for item in range(50):

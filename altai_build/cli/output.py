@@ -1,0 +1,85 @@
+"""Results on stdout: JSON documents and tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Any
+
+
+def print_json(answer: Any) -> None:
+    """One JSON document on standard output; records become objects, enums their words."""
+    unicode = sys.stdout.encoding.lower() in ("utf-8", "utf8")
+    import json
+
+    json.dump(_to_json(answer), sys.stdout, indent=2, ensure_ascii=not unicode, default=str)
+    sys.stdout.write("\n")
+
+
+def _to_json(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _to_json(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_to_json(one) for one in value]
+    if isinstance(value, str):
+        # Names in git are bytes; those that are not UTF-8 are shown escaped, for JSON must be.
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return value
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on standard output: aligned on a terminal, tab-separated into a pipe."""
+    if not sys.stdout.isatty():
+        sys.stdout.writelines("\t".join(map(_escape_control_characters, row)) + "\n" for row in rows)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_escape_control_characters(cell)) for cell in row))
+    Console().print(table)
+
+
+NO_COMPONENTS = (
+    "there are no components: nothing is pinned below superproject.components at this commit, and its "
+    "root has no spec"
+)
+
+
+def print_rows(
+    rows: Sequence[Any],
+    as_json: bool,
+    headers: Sequence[str],
+    cells: Callable[[Any], Sequence[str]],
+    *,
+    none: str = NO_COMPONENTS,
+) -> None:
+    """Result rows as JSON, without the exit code that only this program needs, or as a table; `none`: why there are
+    no rows.
+    """
+    if not rows:
+        print(f"altai-build: {none}", file=sys.stderr)
+    if as_json:
+        print_json(
+            [{key: value for key, value in row.__dict__.items() if key != "exit_code"} for row in rows]
+        )
+    else:
+        print_table(headers, [cells(row) for row in rows])
+
+
+def _escape_control_characters(cell: str) -> str:
+    """A cell that cannot steer the terminal: control characters and foreign bytes are shown escaped."""
+    if cell.isprintable():
+        return cell
+    text = cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

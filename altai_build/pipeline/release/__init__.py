@@ -1,0 +1,1 @@
+"""Plan, make and publish a release."""

@@ -1,0 +1,146 @@
+"""The whole road: plan → srpm → build → sign → compose → verify → publish."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from altai_build.errors import VerificationError
+from altai_build.model.findings import Severity, VerificationReport
+from altai_build.model.release import (
+    Manifest,
+)
+from altai_build.model.upgrade import UpgradeReport
+from altai_build.pipeline.build.run import BuildRun, build_all
+from altai_build.pipeline.deps import check_lock, make_mirror_origin, our_packages
+from altai_build.pipeline.published.releases import PublishedReleases
+from altai_build.pipeline.published.upgrade import (
+    check_upgrades,
+    list_releases_before,
+    read_external_repositories,
+    refuse_upgrades,
+)
+from altai_build.pipeline.published.verify import verify_staged
+from altai_build.pipeline.release.placements import refuse_unreadable, sign_and_place
+from altai_build.pipeline.release.plan import ReleaseRequest, settings_of
+from altai_build.pipeline.release.publish import composition_plan, write_logs
+from altai_build.pipeline.release.signing import unlock_signing_keys
+from altai_build.pipeline.release.tagging import create_release_tags
+from altai_build.pipeline.run import Run
+from altai_build.stages.compose import Placement, compose, sign_checksums
+from altai_build.stages.provenance import load_libraries, write_provenance
+from altai_build.stages.publish import publish, recover, staging
+from altai_build.stages.report import write_report
+from altai_build.stages.verify import verify_checksums
+from altai_build.tools.openpgp.passphrase import Passphrase
+
+
+@dataclass(frozen=True)
+class ReleaseResult:
+    """A release that was made, or what stopped it on the way."""
+
+    release_request: ReleaseRequest
+    build_run: BuildRun
+    directory: Path
+    manifest: Manifest
+    verification: VerificationReport
+    upgrades: UpgradeReport
+
+
+def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -> ReleaseResult:
+    """Make, sign, verify and publish a release; whatever stops it leaves everything published as it was.
+
+    Raises BuildFailed, SigningFailed, VerificationFailed or PublishFailed.
+    """
+    releases = settings_of(run.config).directory
+    for line in recover(releases):
+        run.story.tell(line)
+    # One thread for what needs no other program, while the main one waits for those.
+    with (
+        unlock_signing_keys(run, release_request.target, passphrase) as keys,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        beside.submit(load_libraries)
+        earlier = PublishedReleases.load(releases)
+        build_run = build_all(
+            run,
+            release_request.build_plan,
+            version=release_request.version,
+            has_no_name_conflict=earlier.has_no_name_conflict,
+        )
+        ours = our_packages(build_run)
+        refuse_unreadable(release_request.target, ours)
+        mirrored = check_lock(run, release_request.lock, ours) if release_request.lock is not None else {}
+        with run.story.step("signatures"):
+            repositories = sign_and_place(run, release_request, build_run, keys, earlier)
+        for package, path in mirrored.items():
+            placement = Placement(path=path, origin=make_mirror_origin(run, package))
+            repositories.setdefault(package.repository, []).append(placement)
+        plan = composition_plan(run, release_request, build_run, repositories, releases)
+        signing = keys.get(plan.signing_key)
+        with staging(releases, release_request.version) as directory:
+            with run.story.step("repositories"):
+                manifest = compose(directory, plan, keys.home, signing)
+            before = list_releases_before(releases, release_request.version)
+            proving = beside.submit(check_upgrades, run, before, directory, read_external_repositories(run))
+            with run.story.step("provenance"):
+                previous = releases / release_request.previous.version if release_request.previous else None
+                write_logs(directory, build_run, previous)
+                write_provenance(
+                    directory,
+                    manifest,
+                    project=run.config.project,
+                    baseurl=plan.baseurl,
+                    buildroots=[built.buildroot for built in build_run.built.values()],
+                    signer=keys.home,
+                    key=signing,
+                    earlier=previous,
+                )
+            with run.story.step("verification"):
+                unsealed = verify_staged(run, directory, release_request.version)
+            refuse_findings(unsealed.verification)
+            upgrades = proving.result()
+            refuse_upgrades(upgrades)
+            with run.story.step("report"):
+                found = unsealed.verification
+                write_report(
+                    directory,
+                    manifest,
+                    replace(found, findings=(*found.findings, *upgrades.findings)),
+                    project=run.config.project,
+                    previous=release_request.previous,
+                )
+                sign_checksums(directory, keys.home, signing, manifest)
+                verification = verify_checksums(unsealed)
+            refuse_findings(verification)
+            with create_release_tags(run, release_request.tags, keys.home, signing):
+                place = publish(directory, releases, release_request.version)
+    return ReleaseResult(
+        release_request=release_request,
+        build_run=build_run,
+        directory=place,
+        manifest=manifest,
+        verification=verification,
+        upgrades=upgrades,
+    )
+
+
+def refuse_findings(verification: VerificationReport) -> None:
+    """Raise VerificationFailed with every error among the findings."""
+    errors = [one for one in verification.findings if one.severity is Severity.ERROR]
+    if errors:
+        raise VerificationError(
+            f"release {verification.release} is not sound: {len(errors)} findings; it was not published",
+            why="\n".join(f"  {one.rule}: {one.subject}: {one.message}" for one in errors[:40]),
+            todo="mend the cause each names and release again",
+        )
+
+
+# ---- before anything is made -----------------------------------------------------------------------------------
+
+
+# ---- packages --------------------------------------------------------------------------------------------------
+
+
+# ---- composition -----------------------------------------------------------------------------------------------

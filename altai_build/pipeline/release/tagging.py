@@ -1,0 +1,43 @@
+"""The tag of a release: decided before anything is made, there from the moment of publication, pushed when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from altai_build.model.openpgp import PublicKey
+from altai_build.pipeline.run import Run
+from altai_build.stages.tag import TagPlan, create_tags, plan_tags
+from altai_build.tools.openpgp.keyring import Keyring
+
+
+def plan_release_tags(run: Run, version: str, commit: str, *, pushing: bool) -> TagPlan:
+    """One tag on the superproject's commit and each component's pin; nothing is made yet.
+
+    A component that repos.yaml leaves out is not tagged. Raises PublishFailed when a tag of that name is anywhere,
+    InputError when a component has no clone here.
+    """
+    superproject, config = run.superproject, run.config
+    tree = superproject.store(commit).tree(commit)
+    found = superproject.submodules(commit, tree, config.superproject.components)
+    without_srpm = {name for name, one in config.components.items() if one.skip}
+    wanted = [one for one in found if not without_srpm & {one.link.path, one.link.path.rpartition("/")[2]}]
+    return plan_tags(
+        superproject,
+        wanted,
+        commit,
+        project=config.project,
+        version=version,
+        warn=run.story.warn,
+        pushing=pushing,
+    )
+
+
+@contextmanager
+def create_release_tags(run: Run, plan: TagPlan | None, signer: Keyring, key: PublicKey) -> Iterator[None]:
+    """The release's tags are there within the block, where there are to be any, and stay only if it ends well."""
+    if plan is None:
+        yield
+        return
+    with create_tags(plan, signer, key, run.workspace.scratch):
+        yield

@@ -1,0 +1,1 @@
+"""The embedded builder: buildroots and builds in them."""

@@ -1,0 +1,215 @@
+"""The embedded builder: an overlay on a shared base root, rpmbuild inside as an unprivileged user without network."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from altai_build.model.build import BUILD_SCRATCH_PREFIX, BuildOutcome, BuildRequest, FailureKind
+from altai_build.model.limits import Limits
+from altai_build.tools import process
+from altai_build.tools.buildlog import first_error_line
+from altai_build.tools.chroot.resolver import Buildroot, host_rpm_version
+from altai_build.tools.chroot.roots import RootCache, RpmInstallFailed, require_root
+from altai_build.tools.files import link_or_copy, make_directory, move_out, scratch_directory
+from altai_build.tools.mock.config import MockConfig
+from altai_build.tools.sandbox.bubblewrap import (
+    BUILD_DIR,
+    BUILD_HOSTNAME,
+    BUILD_UID,
+    BuildrootSandbox,
+    require_bubblewrap,
+)
+from altai_build.tools.sandbox.limits import limit_command, watch
+from altai_build.tools.sandbox.overlay import Overlay, can_mount_overlay
+
+# Part of every build key: raise it when the same inputs would give other packages than before.
+BUILD_FORMAT_VERSION = "2"
+BUILD_LOG = "build.log"
+_BUILDREQS_MISSING_STATUS = (
+    11  # rpmbuild's exit status when it has listed what a spec generates (rpmbuild(8): -rr)
+)
+_BUILDREQS_SUFFIX = ".buildreqs.nosrc.rpm"
+_RPM_TOPDIR = f"{BUILD_DIR}/build"
+_RPM_DIRECTORIES = ("BUILD", "BUILDROOT", "RPMS", "SOURCES", "SPECS", "SRPMS")
+
+
+@dataclass(frozen=True)
+class ChrootBuilder:
+    """Builds SRPMs in buildroots of a mock configuration; safe to call from several threads."""
+
+    config: MockConfig
+    roots: RootCache
+    scratch: Path
+    macros: tuple[tuple[str, str], ...]  # the target's, over those of the mock configuration
+    limits: Limits = field(default_factory=Limits)
+
+    name = "chroot"
+
+    @staticmethod
+    def check() -> None:
+        """Raise ToolMissing when this machine cannot run it."""
+        require_root()
+        require_bubblewrap()
+        for program in ("rpm", "unshare", "mount", "prlimit"):
+            if process.find(program) is None:
+                raise process.missing(program)
+
+    def version(self) -> str:
+        """What tells results of one way of building from those of another; the host's rpm installs the buildroots."""
+        return f"chroot {BUILD_FORMAT_VERSION}, {host_rpm_version()}"
+
+    @cached_property
+    def overlays(self) -> bool:
+        """Whether overlayfs is to be had here; probed once."""
+        return can_mount_overlay(self.scratch)
+
+    def prepare(self, buildroot: Buildroot) -> None:
+        """Make the base root now, so that builds that start together do not wait for one another."""
+        self.roots.base(buildroot)
+
+    def build(self, request: BuildRequest, buildroot: Buildroot) -> BuildOutcome:
+        """Rebuild the SRPM in a fresh buildroot. A failed build is a result; InputError is raised for the rest."""
+        started = time.monotonic()
+        log = request.result_dir / BUILD_LOG
+        with scratch_directory(self.scratch, BUILD_SCRATCH_PREFIX) as scratch, ExitStack() as stack:
+            try:
+                root, prefix = self._mount_root(buildroot, scratch, stack)
+            except RpmInstallFailed as error:
+                link_or_copy(error.log, request.result_dir / "root.log")
+                return self._make_result(
+                    request, FailureKind.DEPENDENCIES, request.result_dir / "root.log", started, buildroot
+                )
+            build_dir = make_directory(scratch / "builddir")
+            self._prepare_build_dir(build_dir, request)
+            view = BuildrootSandbox(
+                root=root, build_dir=build_dir, environment=_environment(self.config, request)
+            )
+            argv = self._rpmbuild(request)
+            with open(log, "wb") as stream:
+                done = process.run(
+                    [*limit_command(self.limits), *self._setarch_prefix(), *prefix, *view.command(argv)],
+                    stdout=stream,
+                    merge_stderr=True,
+                    ok=(),
+                    timeout=self.limits.seconds,
+                    watch=watch(self.limits, log, [scratch, request.result_dir]),
+                )
+                stream.write(done.stderr)
+            if done.returncode not in ((0, _BUILDREQS_MISSING_STATUS) if request.generate else (0,)):
+                # Why it was stopped, which what it started may have gone on to print over for a moment.
+                return self._make_result(request, FailureKind.BUILD, log, started, buildroot, done.complaint)
+            if stat.S_ISDIR((build_dir / "build").lstat().st_mode):  # and no link to anywhere
+                self._collect_results(build_dir / "build", request)
+        return self._make_result(request, None, log, started, buildroot)
+
+    def _collect_results(self, top: Path, request: BuildRequest) -> None:
+        """Bring the results out; the list of build requirements gets the name that its header says."""
+        if not request.generate:
+            move_out(top / "RPMS", request.result_dir, ".rpm")
+            return
+        for path in move_out(top / "SRPMS", request.result_dir, _BUILDREQS_SUFFIX):
+            path.rename(path.with_name(f"{path.name.removesuffix(_BUILDREQS_SUFFIX)}.src.rpm"))
+
+    def _mount_root(
+        self, buildroot: Buildroot, scratch: Path, stack: ExitStack
+    ) -> tuple[str, tuple[str, ...]]:
+        """Where the build's root will be, and the command prefix that brings it about."""
+        if not self.overlays:
+            place = scratch / "root"
+            self.roots.copy(buildroot, place)
+            return str(place), ()
+        layer = self.roots.layer(buildroot)
+        lowers = [self.roots.base(buildroot)] if layer is None else [layer, self.roots.base(buildroot)]
+        overlay = Overlay.create(make_directory(scratch / "overlay"), lowers)
+        return str(overlay.merged), overlay.prefix
+
+    def _prepare_build_dir(self, build_dir: Path, request: BuildRequest) -> None:
+        """The build user's home: the SRPM, rpm's folders, the macros."""
+        macros = build_dir / ".rpmmacros"
+        macros.write_text(self._write_macro_file(request), encoding="utf-8")
+        folders = [make_directory(build_dir / "build" / name) for name in _RPM_DIRECTORIES]
+        source = build_dir / "build" / "SRPMS" / request.srpm.name
+        # A copy, not a link: the build user will own it, and the one in the workspace must not change hands.
+        source.write_bytes(request.srpm.read_bytes())
+        for path in (build_dir, build_dir / "build", *folders, macros, source):
+            os.chown(path, BUILD_UID, BUILD_UID)
+
+    def _write_macro_file(self, request: BuildRequest) -> str:
+        macros = {
+            **dict(self.config.macros),
+            **dict(self.macros),
+            **dict(request.macros),
+            "_topdir": _RPM_TOPDIR,
+            "_rpmfilename": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+            "_buildhost": BUILD_HOSTNAME,
+            "use_source_date_epoch_as_buildtime": "1",
+            "source_date_epoch_from_changelog": "0",
+            "clamp_mtime_to_source_date_epoch": "1",
+            "build_mtime_policy": "clamp_to_source_date_epoch",
+            "_smp_mflags": f"-j{request.jobs}",
+            "_smp_build_ncpus": str(request.jobs),
+        }
+        return "".join(f"%{name} {_escape_line_breaks(value)}\n" for name, value in macros.items())
+
+    def _rpmbuild(self, request: BuildRequest) -> list[str]:
+        # BuildRequires were resolved and installed; a root's older rpm may not read the database the host's wrote.
+        return [
+            "rpmbuild",
+            "-rr" if request.generate else "--rebuild",
+            "--nodeps",
+            "--target",
+            self.config.target_arch,
+            f"{_RPM_TOPDIR}/SRPMS/{request.srpm.name}",
+        ]
+
+    def _setarch_prefix(self) -> list[str]:
+        """A 32-bit target on a 64-bit kernel must see a 32-bit machine, or configure scripts are misled."""
+        if self.config.target_arch in ("i386", "i486", "i586", "i686", "athlon"):
+            return ["setarch", "i686"]
+        return []
+
+    def _make_result(
+        self,
+        request: BuildRequest,
+        failure: FailureKind | None,
+        log: Path,
+        started: float,
+        buildroot: Buildroot,
+        why: str = "",
+    ) -> BuildOutcome:
+        rpms = tuple(sorted(request.result_dir.glob("*.rpm"))) if failure is None else ()
+        reason = (why or first_error_line(log, failure)) if failure is not None else ""
+        if failure is None and not rpms:
+            made = "list of build requirements" if request.generate else "package"
+            failure, reason = FailureKind.BUILD, f"rpmbuild succeeded but made no {made}"
+        return BuildOutcome(
+            failure=failure,
+            rpms=rpms,
+            log=log,
+            reason=reason,
+            seconds=time.monotonic() - started,
+            buildroot=buildroot.lines,
+        )
+
+
+def _escape_line_breaks(value: str) -> str:
+    """A macro's body in a macro file, where a line break needs a backslash."""
+    return value.replace("\n", "\\\n")
+
+
+def _environment(config: MockConfig, request: BuildRequest) -> Mapping[str, str]:
+    names = ("TERM", "SHELL", "PROMPT_COMMAND", "HOSTNAME", "PATH", "HOME")
+    chosen = {name: value for name, value in config.environment if name not in names}
+    return {
+        **chosen,
+        "SHELL": "/bin/bash",
+        "TERM": "dumb",
+        "SOURCE_DATE_EPOCH": str(request.source_date_epoch),
+    }

@@ -1,0 +1,222 @@
+"""Which packages a build installs: buildroots resolved from the repositories of a mock configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+from altai_build.errors import InputError
+from altai_build.model.package import LocalRpm
+from altai_build.tools import download, process
+from altai_build.tools.repo.metadata import (
+    RepositoryMetadata,
+    RepositorySource,
+    fetch_metadata,
+)
+from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
+from altai_build.tools.solver.pool import ResolvedPackage, Solver, Unsatisfiable
+
+if TYPE_CHECKING:
+    from altai_build.tools.mock.config import MockConfig
+    from altai_build.tools.repo.dnfconf import RepoSection
+
+
+# Part of every root's key: raise it when the same packages would give another root than before.
+_ROOT_FORMAT_VERSION = "1"
+
+
+_INSTALL_VERBS = ("install", "groupinstall", "group", "update", "upgrade")
+
+
+@dataclass(frozen=True)
+class Buildroot:
+    """The exact packages of one buildroot: the base, which all builds share, and what this build needs besides."""
+
+    base: tuple[ResolvedPackage, ...]
+    extra: tuple[ResolvedPackage, ...]
+    nodocs: bool = False  # their documentation is left out
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """`NEVRA algorithm:digest` of every package, sorted."""
+        return tuple(sorted(one.line for one in (*self.base, *self.extra)))
+
+    @property
+    def base_cache_key(self) -> str:
+        """What the base directory is called after: everything that is in it, and how it came there."""
+        how = [f"recipe {_ROOT_FORMAT_VERSION}", host_rpm_version(), "nodocs" if self.nodocs else ""]
+        return _hash_lines([*how, *(one.line for one in self.base)])
+
+    @property
+    def extra_cache_key(self) -> str:
+        """The same for the layer upon it."""
+        return _hash_lines([self.base_cache_key, *(one.line for one in self.extra)])
+
+
+class BuildrootResolver:
+    """Answers which packages a build would see, from the repositories of a mock configuration."""
+
+    def __init__(self, config: MockConfig, *, cache: Path) -> None:
+        self.config = config
+        self._cache = cache
+
+    @cached_property
+    def metadata(self) -> tuple[RepositoryMetadata, ...]:
+        """The current metadata of every enabled repository. Raises InputError when one cannot be used."""
+        found = []
+        for section in self.config.repositories:
+            if not section.enabled:
+                continue
+            try:
+                found.append(
+                    fetch_metadata(section_to_source(section, self._cache), self._cache / "metadata")
+                )
+            except InputError:
+                if not section.skip_if_unavailable:
+                    raise
+        if not found:
+            raise InputError(
+                f"the mock configuration {self.config.name} has no enabled repository",
+                todo="a buildroot is installed from its dnf.conf or yum.conf: add one there",
+            )
+        return tuple(found)
+
+    @cached_property
+    def base(self) -> tuple[ResolvedPackage, ...]:
+        """The packages that chroot_setup_cmd installs, with all they require."""
+        solver = self._make_solver(())
+        try:
+            return solver.resolve(self._setup_package_names())
+        except Unsatisfiable as error:
+            raise InputError(
+                f"the base of {self.config.name} cannot be installed",
+                why="\n".join(error.problems),
+                todo="check chroot_setup_cmd and the repositories of the mock configuration",
+            ) from error
+
+    @property
+    def bare(self) -> Buildroot:
+        """The base as a buildroot of its own, which all others are more than."""
+        nodocs = "nodocs" in dict(self.config.main).get("tsflags", "")
+        return Buildroot(base=self.base, extra=(), nodocs=nodocs)
+
+    def resolve(self, build_requires: Sequence[str], local: Sequence[LocalRpm] = ()) -> Buildroot:
+        """The buildroot for BuildRequires, and BuildConflicts after a `!`. Raises Unsatisfiable when there is none."""
+        base = self.base
+        try:
+            chosen = self._make_solver(local).resolve(build_requires, base=[one.nevra for one in base])
+        except Unsatisfiable as error:
+            refused = [f"BuildConflicts: {one[1:]}" for one in build_requires if one.startswith("!")]
+            raise Unsatisfiable([*error.problems, *refused]) from error
+        have = {one.nevra for one in base}
+        extra = tuple(one for one in chosen if one.nevra not in have)
+        return replace(self.bare, extra=extra)
+
+    def _make_solver(self, local: Sequence[LocalRpm]) -> Solver:
+        solver = Solver(self.config.target_arch, cache=self._cache / "solv")
+        for metadata in self.metadata:
+            solver.add_repository(metadata)
+        for rpm in local:
+            solver.add_local(rpm.path, rpm.header, digest=rpm.sha256)
+        return solver
+
+    def _setup_package_names(self) -> list[str]:
+        verb, *words = self.config.chroot_setup_cmd
+        if verb not in _INSTALL_VERBS:
+            raise InputError(
+                f"chroot_setup_cmd of {self.config.name} begins with {verb!r}",
+                todo=f"the chroot builder knows {', '.join(_INSTALL_VERBS)}",
+            )
+        names = []
+        for word in (*words, *self.config.additional_packages):
+            if word.startswith("-") or word == "install":
+                continue  # options of the package manager
+            if word.startswith("@") or verb in ("groupinstall", "group"):
+                names += self._group_members(word.lstrip("@"))
+            else:
+                names.append(word)
+        return names
+
+    def _group_members(self, name: str) -> list[str]:
+        """The mandatory and default packages of a group, from comps."""
+        found: list[str] = []
+        for metadata in self.metadata:
+            if metadata.groups is not None:
+                found += _group_packages(metadata.groups, name)
+        if not found:
+            raise InputError(
+                f"no repository of {self.config.name} has a group {name!r}",
+                todo="name packages in chroot_setup_cmd instead",
+            )
+        return list(dict.fromkeys(found))
+
+
+def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:
+    """A repository of a dnf.conf for fetching: mirror lists are asked, keys brought here."""
+    mirrors = Mirrors(urls=section.baseurls)
+    if not mirrors.urls and (section.mirrorlist or section.metalink):
+        mirrors = read_mirrors(section.mirrorlist or section.metalink)
+    if not mirrors.urls:
+        raise InputError(f"the repository {section.id} has neither baseurl nor a mirror list that answers")
+    keys = []
+    for url in section.gpgkeys if section.gpgcheck or section.repo_gpgcheck else ():
+        if url.startswith("file:"):
+            keys.append(download.path_from_file_url(url))
+        else:
+            place = cache / "keys" / hashlib.sha256(url.encode()).hexdigest()[:24]
+            keys.append(place if place.is_file() else download.fetch(url, place, limit=1 << 20))
+    return RepositorySource(
+        name=section.id,
+        urls=mirrors.urls,
+        repomd=mirrors.repomd,
+        check_packages=section.gpgcheck,
+        check_metadata=section.repo_gpgcheck,
+        keys=tuple(keys),
+        priority=section.priority,
+        exclude=section.exclude,
+        only=section.includepkgs,
+    )
+
+
+def _group_packages(comps: Path, name: str) -> list[str]:
+    with open_decompressed(comps) as stream:
+        try:
+            tree = ElementTree.parse(stream)  # noqa: S314 - as above; the repository's checksum was compared
+        except ElementTree.ParseError as error:
+            raise InputError(f"{comps.name} cannot be read", why=str(error)) from error
+    for group in tree.iter("group"):
+        if name in (group.findtext("id"), group.findtext("name")):
+            wanted = group.iter("packagereq")
+            return [node.text or "" for node in wanted if node.get("type", "mandatory") != "optional"]
+    return []
+
+
+def open_decompressed(path: Path) -> IO[bytes]:
+    """A metadata file's plain bytes, by its ending."""
+    import bz2
+    import gzip
+    import lzma
+
+    if path.name.endswith(".gz"):
+        return cast("IO[bytes]", gzip.open(path))
+    if path.name.endswith(".xz"):
+        return lzma.open(path)
+    return bz2.open(path) if path.name.endswith(".bz2") else open(path, "rb")
+
+
+@cache
+def host_rpm_version() -> str:
+    """The host's rpm, which installs the roots, and its version."""
+    return process.run(["rpm", "--version"]).text.strip()
+
+
+def _hash_lines(lines: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for line in sorted(lines):
+        digest.update(f"{line}\n".encode())
+    return digest.hexdigest()[:40]

@@ -1,0 +1,194 @@
+"""Buildroots: which packages a build sees, and directories that hold exactly those."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from altai_build.errors import InputError, MissingToolError
+from altai_build.model.limits import Limits
+from altai_build.tools import process
+from altai_build.tools.chroot.resolver import Buildroot
+from altai_build.tools.files import (
+    file_lock,
+    link_or_copy,
+    make_directory,
+    scratch_directory,
+    write_atomically,
+)
+from altai_build.tools.repo.metadata import (
+    RepositorySource,
+    fetch_packages,
+)
+from altai_build.tools.rpm.signatures import verify_signatures
+from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_UID, BUILD_USER, InstallSandbox
+from altai_build.tools.sandbox.limits import limit_command, watch
+from altai_build.tools.sandbox.overlay import Overlay
+from altai_build.tools.solver.pool import ResolvedPackage
+
+
+@dataclass(frozen=True)
+class RootCache:
+    """Directories with installed buildroots, each under the key of what it holds; never written to once named."""
+
+    directory: Path
+    packages: Path  # the cache of downloaded RPMs
+    limits: Limits = field(default_factory=Limits)  # scriptlets are no better than builds
+
+    def base(self, buildroot: Buildroot) -> Path:
+        """The base root, made when it is not there. The log of its making lies beside it."""
+        self._restrict_access()
+        place = self.directory / "base" / buildroot.base_cache_key
+        with file_lock(self.directory / "base" / f"{buildroot.base_cache_key}.lock"):
+            if place.is_dir():
+                os.utime(place)
+                return place
+            with scratch_directory(self.directory / "base", ".new") as scratch:
+                root = make_directory(scratch / "root")
+                log = self.directory / "base" / f"{buildroot.base_cache_key}.log"
+                self._install_packages(root, buildroot.base, log, buildroot.nodocs)
+                set_up_base_root(root)
+                os.rename(root, place)
+        return place
+
+    def layer(self, buildroot: Buildroot) -> Path | None:
+        """The layer with what a build needs beyond the base, made when it is not there; None when that is nothing."""
+        if not buildroot.extra:
+            return None
+        base = self.base(buildroot)
+        place = self.directory / "layers" / buildroot.extra_cache_key
+        with file_lock(self.directory / "layers" / f"{buildroot.extra_cache_key}.lock"):
+            if place.is_dir():
+                os.utime(place)
+                return place
+            with scratch_directory(self.directory / "layers", ".new") as scratch:
+                overlay = Overlay.create(scratch, [base])
+                log = self.directory / "layers" / f"{buildroot.extra_cache_key}.log"
+                self._install_packages(overlay.merged, buildroot.extra, log, buildroot.nodocs, overlay.prefix)
+                os.rename(scratch / "upper", place)
+        return place
+
+    def copy(self, buildroot: Buildroot, destination: Path) -> None:
+        """A private copy of the whole buildroot, for file systems that overlayfs will not lie on."""
+        base = self.base(buildroot)
+        process.run(
+            ["cp", "--archive", "--reflink=auto", "--no-target-directory", str(base), str(destination)]
+        )
+        if buildroot.extra:
+            log = destination.with_name("install.log")
+            self._install_packages(destination, buildroot.extra, log, buildroot.nodocs)
+
+    def _restrict_access(self) -> None:
+        """Keep other users of this machine out: the roots hold programs that are root's by their mode (setuid)."""
+        make_directory(self.directory, mode=0o700).chmod(0o700)
+
+    def _install_packages(
+        self,
+        root: Path,
+        packages: Sequence[ResolvedPackage],
+        log: Path,
+        nodocs: bool,
+        prefix: Sequence[str] = (),
+    ) -> None:
+        """Install exactly these packages with the host's rpm; every one was verified before."""
+        paths = self._fetch_packages(packages)
+        with scratch_directory(self.directory, ".packages") as folder:
+            names = []
+            for path in paths:
+                link_or_copy(path, folder / path.name)
+                names.append(f"{InstallSandbox.PACKAGES}/{path.name}")
+            view = InstallSandbox(root=str(root), packages=folder)
+            argv = ["rpm", "--root", InstallSandbox.ROOT, "--define", "_dbpath /var/lib/rpm", "--noplugins"]
+            argv += ["--nosignature", "--install", "--verbose"]
+            if nodocs:
+                argv.append("--excludedocs")
+            with open(log, "wb") as stream:
+                done = process.run(
+                    [*limit_command(self.limits), *prefix, *view.command([*argv, *names])],
+                    stdout=stream,
+                    merge_stderr=True,
+                    ok=(),
+                    timeout=self.limits.seconds,
+                    watch=watch(self.limits, log, [root.parent]),
+                )
+                stream.write(done.stderr)
+        if done.returncode != 0:
+            raise RpmInstallFailed(log, done.returncode)
+
+    def _fetch_packages(self, packages: Sequence[ResolvedPackage]) -> list[Path]:
+        """The files of the packages; signatures are checked against the keys of each one's repository."""
+        paths: list[Path] = []
+        by_source: dict[RepositorySource, list[Path]] = {}
+        for one in packages:
+            if one.metadata is None:
+                paths.append(Path(one.location))
+                continue
+            path = fetch_packages([(one.metadata, one.location, one.checksum, one.size)], self.packages)[0]
+            paths.append(path)
+            if one.metadata.source.check_packages:
+                by_source.setdefault(one.metadata.source, []).append(path)
+        for source, files in by_source.items():
+            bad = [check for check in verify_signatures(files, source.keys) if not check.good]
+            if bad:
+                raise InputError(
+                    f"{len(bad)} packages of the repository {source.name} are not signed by its key",
+                    why="\n".join(
+                        f"  {check.path.name}: {check.verdict.value} {check.detail}" for check in bad
+                    ),
+                    todo="do not build with this mirror until its owner has explained it",
+                )
+        return paths
+
+
+class RpmInstallFailed(InputError):
+    """rpm would not install what the solver chose; the log says why."""
+
+    def __init__(self, log: Path, returncode: int) -> None:
+        super().__init__(
+            "the buildroot could not be installed",
+            why="\n".join([f"rpm {process.describe_exit(returncode)}:", *_log_tail(log)]),
+            todo=f"read {log}",
+        )
+        self.log = log
+
+
+def _log_tail(log: Path) -> list[str]:
+    """The end of a log, where rpm says what it will not do."""
+    return log.read_text(encoding="utf-8", errors="replace").splitlines()[-4:]
+
+
+def require_root() -> None:
+    """Raise ToolMissing for a user who may not mount: the chroot builder needs that."""
+    if os.geteuid() != 0:
+        raise MissingToolError(
+            "the chroot builder needs root",
+            why="it mounts overlays and installs packages into roots",
+            todo="run altai-build as root, or use mock (--builder mock) as a member of its group",
+        )
+
+
+def set_up_base_root(root: Path) -> None:
+    """What builds expect of any root: the build user, the build directory, a host table.
+
+    Raises InputError where /etc is a link: followed from here, it would lead to the host's.
+    """
+    if (root / "etc").is_symlink():
+        raise InputError("the base root's /etc is a symbolic link", todo="see which of its packages owns it")
+    _append_account(root / "etc/passwd", f"{BUILD_USER}:x:{BUILD_UID}:{BUILD_UID}::{BUILD_DIR}:/bin/bash\n")
+    _append_account(root / "etc/group", f"{BUILD_USER}:x:{BUILD_UID}:\n")
+    make_directory(root / BUILD_DIR.lstrip("/"))
+    hosts = root / "etc/hosts"
+    if not hosts.exists():
+        write_atomically(hosts, b"127.0.0.1 localhost localhost.localdomain\n::1 localhost\n")
+
+
+def _append_account(path: Path, line: str) -> None:
+    """Add an account; through no link that a package may have planted."""
+    if path.is_symlink():
+        path.unlink()
+    before = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+    if line not in before:
+        joint = "" if not before or before.endswith("\n") else "\n"
+        write_atomically(path, (before + joint + line).encode("utf-8", "surrogateescape"))

@@ -1,0 +1,1 @@
+"""git: commands, objects, revisions, the superproject, tags and archives."""

@@ -1,0 +1,337 @@
+"""Git objects read through private repositories with no configuration, and mirrors of remotes that have them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.tools import process
+from altai_build.tools.files import file_lock, make_directory, write_atomically
+from altai_build.tools.git.command import READ_ONLY_ENVIRONMENT, git, is_shallow
+
+# Names git's transport may use; `ext::` and unknown helpers run commands and stay out (gitremote-helpers(7)).
+ALLOWED_PROTOCOLS = "https:http:ssh:git:file"
+FETCH_TIMEOUT = 900.0
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ABBREVIATED_ID = re.compile(r"[0-9a-f]{4,64}")
+_ISOLATED_ENVIRONMENT = {
+    **READ_ONLY_ENVIRONMENT,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "HOME": "/nonexistent",  # ~/.config/git/attributes counts whatever else is switched off (gitattributes(5))
+}
+# A `$Format:%h$` in an archived file (export-subst) would otherwise be as long as the clone is large, and file modes
+# depend on the user's umask.
+_REPRODUCIBLE_OPTIONS = ("-c", "core.abbrev=12", "-c", "tar.umask=0022")
+
+
+@dataclass(frozen=True)
+class TreeEntry:
+    """One leaf of a commit's tree."""
+
+    mode: str
+    oid: str
+    path: str
+
+    @property
+    def is_file(self) -> bool:
+        """A regular file (a symbolic link is not: it could point anywhere)."""
+        return self.mode in ("100644", "100755")
+
+
+@dataclass(frozen=True)
+class CommitInfo:
+    """What a release records of a commit: id, committer time (seconds since the epoch, UTC), subject."""
+
+    commit: str
+    time: int
+    subject: str
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One commit of a stretch of history; `merge`: it has more than one parent."""
+
+    commit: str
+    time: int  # committer time, seconds since the epoch
+    author: str
+    subject: str
+    merge: bool
+
+
+def is_partial_clone(git_dir: Path) -> bool:
+    """True for a clone that left objects out and would fetch them when read (partial clone)."""
+    return any((git_dir / "objects" / "pack").glob("*.promisor"))
+
+
+class ObjectStore:
+    """Read access to a repository's objects through a private repository of ours that borrows them.
+
+    The borrowed repository's configuration, refs, hooks, grafts and attributes have no say: what is read depends on
+    the commit alone. Missing history is an error, never a shorter answer.
+    """
+
+    def __init__(self, git_dir: Path, *, objects: Path, origin: str) -> None:
+        self.git_dir = git_dir
+        self.objects = objects  # the common directory that was borrowed from
+        self.origin = origin
+        self._trees: dict[
+            str, tuple[TreeEntry, ...]
+        ] = {}  # by commit; a process for each question would be slow
+        self._commits: dict[str, CommitInfo] = {}
+
+    @classmethod
+    def open_borrowed(cls, common: Path, *, shadows: Path, origin: str, commit: str) -> ObjectStore:
+        """A store over the objects below `common`; `commit` only tells the object format (SHA-1 or SHA-256)."""
+        name = hashlib.sha256(f"{common}:{len(commit)}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
+        shadow = shadows / name
+        sha256 = len(commit) == 64
+        config = f"[core]\n\trepositoryformatversion = {int(sha256)}\n\tbare = true\n"
+        config += "[extensions]\n\tobjectFormat = sha256\n" if sha256 else ""
+        wanted = {
+            "config": config.encode(),
+            "objects/info/alternates": str(common / "objects").encode("utf-8", "surrogateescape") + b"\n",
+            "HEAD": b"ref: refs/heads/none\n",
+        }
+        for file, content in wanted.items():
+            if not _has_content_bytes(shadow / file, content):
+                make_directory(shadow / "refs")
+                write_atomically(shadow / file, content, durable=False)
+        return cls(shadow, objects=common, origin=origin)
+
+    def run(
+        self, arguments: Sequence[str], *, input: bytes | None = None, ok: Sequence[int] = (0,)
+    ) -> process.ProcessResult:
+        """Run git on the store, with no configuration but its own."""
+        return process.run(
+            ["git", *arguments],
+            env={**_ISOLATED_ENVIRONMENT, "GIT_DIR": str(self.git_dir)},
+            input=input,
+            ok=ok,
+        )
+
+    def git_archive_command(self, commit: str, prefix: str, format: str) -> tuple[list[str], dict[str, str]]:
+        """argv and environment that print `git archive` of a commit, the same bytes in every clone of it."""
+        words = [*_REPRODUCIBLE_OPTIONS, "archive", f"--format={format}", f"--prefix={prefix}", commit]
+        # With nothing on PATH: a `$Format:%G?$` has git ask gpg what it thinks here of the commit's signature.
+        env = {**_ISOLATED_ENVIRONMENT, "GIT_DIR": str(self.git_dir), "PATH": "/nonexistent"}
+        return [process.find("git") or "git", *words], env
+
+    def has(self, commit: str) -> bool:
+        """True when the commit is here (its trees may still be missing in a broken clone)."""
+        check = self.run(["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], ok=())
+        return check.returncode == 0
+
+    def has_all_objects(self, commit: str) -> bool:
+        """True when every tree and blob of the commit is here, as it need not be in a partial clone."""
+        listed = self.run(
+            ["rev-list", "--objects", "--no-walk", "--missing=print", require_commit(commit)], ok=()
+        )
+        return listed.returncode == 0 and not any(line.startswith("?") for line in listed.text.splitlines())
+
+    def has_tree(self, commit: str) -> bool:
+        """True when the commit is here with every folder of its tree."""
+        if commit not in self._trees:
+            listed = self.run(["ls-tree", "-r", "-z", "--full-tree", require_commit(commit)], ok=())
+            if listed.returncode != 0:
+                return False
+            self._trees[commit] = parse_tree(listed.stdout)
+        return True
+
+    def tree(self, commit: str) -> tuple[TreeEntry, ...]:
+        """Every leaf of the commit's tree, gitlinks included, in git's order. Raises InputError if it is not whole."""
+        if not self.has_tree(commit):
+            raise self._incomplete_error(commit)
+        return self._trees[commit]
+
+    def read(self, oids: Iterable[str], *, commit: str | None = None) -> list[bytes]:
+        """The contents of blobs, in the order asked for. Raises InputError when one is missing.
+
+        With `commit` that is looked up by the way, so that `info` of it costs nothing more.
+        """
+        blobs = list(oids)
+        if commit is None:
+            return self._read_objects(blobs)
+        raw, *contents = self._read_objects([require_commit(commit), *blobs])
+        self._commits[commit] = _parse_commit(commit, raw)
+        return contents
+
+    def _read_objects(self, wanted: Sequence[str]) -> list[bytes]:
+        if not wanted:
+            return []
+        out = self.run(["cat-file", "--batch"], input="".join(f"{oid}\n" for oid in wanted).encode()).stdout
+        contents, at = [], 0
+        for oid in wanted:
+            end = out.index(b"\n", at)
+            words = out[at:end].split()
+            if len(words) != 3:
+                raise self._incomplete_error(oid)
+            at = end + 1 + int(words[2]) + 1
+            contents.append(out[end + 1 : at - 1])
+        return contents
+
+    def _incomplete_error(self, oid: str) -> InputError:
+        return InputError(
+            f"the object {oid} is missing in {self.origin}, or what belongs to it",
+            todo="the clone is incomplete: run `git fsck` there and fetch again",
+        )
+
+    def count(self, commit: str, path: str | None = None) -> int:
+        """How many commits are reachable from `commit` (those that touch `path`, when given).
+
+        Raises InputError where the history is cut off.
+        """
+        self._require_full_log()
+        limit = ["--", f":(top,literal){path}"] if path is not None else []
+        return int(self.run(["rev-list", "--count", require_commit(commit), *limit]).text)
+
+    def last_change(self, commit: str, path: str) -> str | None:
+        """The newest commit reachable from `commit` that touches `path`; None when none does. Raises as `count`."""
+        self._require_full_log()
+        limit = ["--", f":(top,literal){path}"]
+        return self.run(["rev-list", "--max-count=1", require_commit(commit), *limit]).text.strip() or None
+
+    def _require_full_log(self) -> None:
+        if is_shallow(self.objects):
+            raise InputError(
+                f"{self.origin} is a shallow clone, and releases are numbered by counting its commits",
+                todo="run there: git fetch --unshallow",
+            )
+
+    def info(self, commit: str) -> CommitInfo:
+        """Time and subject of a commit, from the object itself: its parents need not be here."""
+        if commit not in self._commits:
+            self.read((), commit=commit)
+        return self._commits[commit]
+
+    def log(self, old: str, new: str, path: str | None = None) -> tuple[LogEntry, ...]:
+        """The commits that `new` contains and `old` does not, newest first (those that touch `path`, when given)."""
+        span = [require_commit(new), f"^{require_commit(old)}"]
+        limit = ["--", f":(top,literal){path}"] if path is not None else []
+        form = "--format=%H%x00%ct%x00%an%x00%P%x00%s%x00"
+        printed = self.run(
+            ["log", "--topo-order", "--no-show-signature", "--encoding=UTF-8", form, *span, *limit]
+        )
+        fields = printed.text.split("\0")[:-1]
+        return tuple(
+            LogEntry(
+                commit=commit.lstrip("\n"),
+                time=int(time),
+                author=author,
+                subject=subject,
+                merge=len(parents.split()) > 1,
+            )
+            for commit, time, author, parents, subject in zip(*(fields[n::5] for n in range(5)))
+        )
+
+    def expand_abbreviated_id(self, abbreviated: str) -> str | None:
+        """The full id of the one commit here that begins so; None when there is none, or more than one."""
+        if not _ABBREVIATED_ID.fullmatch(abbreviated):
+            return None
+        found = self.run(["rev-parse", "--verify", "--quiet", f"{abbreviated}^{{commit}}"], ok=())
+        return found.text.strip() if found.returncode == 0 else None
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """True when `newer` contains `older` in its history."""
+        check = self.run(
+            ["merge-base", "--is-ancestor", require_commit(older), require_commit(newer)], ok=(0, 1)
+        )
+        return check.returncode == 0
+
+
+def _has_content_bytes(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def _parse_commit(commit: str, raw: bytes) -> CommitInfo:
+    header, _, message = raw.decode("utf-8", "surrogateescape").partition("\n\n")
+    (committer,) = [line for line in header.split("\n") if line.startswith("committer ")]
+    subject = " ".join(message.lstrip("\n").partition("\n\n")[0].split("\n")).strip()
+    return CommitInfo(commit=commit, time=int(committer.split()[-2]), subject=subject)
+
+
+def parse_tree(raw: bytes) -> tuple[TreeEntry, ...]:
+    """The rows of `git ls-tree -r -z`."""
+    entries = []
+    for row in raw.split(b"\0")[:-1]:
+        head, path = row.split(b"\t", 1)
+        mode, _kind, oid = head.decode("ascii").split(" ")
+        entries.append(TreeEntry(mode=mode, oid=oid, path=path.decode("utf-8", "surrogateescape")))
+    return tuple(entries)
+
+
+def require_commit(commit: str) -> str:
+    """The id itself if it is a full object id; anything else never reaches a command line."""
+    if not _COMMIT.fullmatch(commit):
+        raise InputError(f"{commit!r} is not a full commit id")
+    return commit
+
+
+def mirror_path(url: str, mirrors: Path) -> Path:
+    """Where the mirror of a URL is, once it has been fetched."""
+    name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    return mirrors / f"{name}.git"
+
+
+def mirror(url: str, *, mirrors: Path, commit: str) -> Path:
+    """A bare mirror of `url` in `mirrors` that holds `commit`, fetched when it is not there yet.
+
+    The commit is asked for by its id, with its whole history, because counting needs that; from a server that gives
+    no commits by id, all branches and tags are fetched. Raises InputError naming the commit and the remote.
+    """
+    place = mirror_path(url, mirrors)
+    with file_lock(place.with_suffix(".lock")):
+        env = {"GIT_ALLOW_PROTOCOL": ALLOWED_PROTOCOLS, "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+        env.update({name: os.environ[name] for name in ("SSH_AUTH_SOCK",) if name in os.environ})
+        if not (place / "HEAD").exists():
+            format = "sha256" if len(commit) == 64 else "sha1"
+            process.run(
+                ["git", "init", "--quiet", "--bare", f"--object-format={format}", "--template=", str(place)]
+            )
+        complaint = ""
+        for wanted in (f"+{commit}:refs/pins/{commit}", "+refs/*:refs/mirrored/*"):
+            if _has_all_objects_of(place, commit):
+                break
+            arguments = [
+                "-c",
+                "gc.autoDetach=false",
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-recurse-submodules",
+            ]
+            fetched = git(
+                [*arguments, "--end-of-options", url, wanted],
+                directory=place,
+                env=env,
+                ok=(),
+                timeout=FETCH_TIMEOUT,
+            )
+            complaint = complaint or fetched.complaint
+    if _has_all_objects_of(place, commit):
+        return place
+    raise InputError(
+        f"commit {commit} is not to be had from {without_password(url)}",
+        why=complaint or "the remote answered, but has no such commit on any branch or tag, nor by its id",
+        todo="push the commit to that remote, or fetch the submodule by hand (git submodule update --init)",
+    )
+
+
+def _has_all_objects_of(place: Path, commit: str) -> bool:
+    found = git(["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], directory=place, ok=())
+    return found.returncode == 0
+
+
+def without_password(url: str) -> str:
+    """The URL without user name and password, fit for logs and manifests."""
+    return re.sub(r"^([A-Za-z+]+://)[^/]*@", r"\1", url)

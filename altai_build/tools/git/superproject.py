@@ -1,0 +1,279 @@
+"""The superproject: which components it pins and where their objects are."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.model.component import Component
+from altai_build.model.gitlink import GITLINK_MODE, Gitlink
+from altai_build.model.spec import SpecInfo
+from altai_build.tools.git import command as git
+from altai_build.tools.git import objects
+from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.revisions import RepositoryHistory
+
+
+@dataclass(frozen=True)
+class Submodule:
+    """A gitlink with what .gitmodules says of it; both may be missing there (a stale or absent entry)."""
+
+    link: Gitlink
+    name: str | None
+    url: str | None  # absolute: relative URLs are resolved against the superproject's own remote
+
+
+@dataclass(frozen=True)
+class ComponentSource:
+    """A component with what its source package is made from."""
+
+    component: Component
+    info: SpecInfo
+    text: str  # the spec as committed
+    store: ObjectStore
+    tree: tuple[TreeEntry, ...]
+
+
+class Superproject(RepositoryHistory):
+    """A git repository read at given commits; its work tree and its submodules' are never looked at."""
+
+    def __init__(self, path: Path, *, state: Path) -> None:
+        """`path` is a work tree or a bare repository; `state` holds our private repositories and mirrors."""
+        super().__init__(path)
+        self.state = state
+
+    # ---- content at a commit ---------------------------------------------------------------------------------
+
+    def store(self, commit: str) -> ObjectStore:
+        """The superproject's own objects."""
+        return ObjectStore.open_borrowed(
+            self.common, shadows=self.state / "shadows", origin=str(self.path), commit=commit
+        )
+
+    def require_full_history(self) -> None:
+        """Raise InputError when the superproject's history is cut off, for counting would be wrong."""
+        if git.is_shallow(self.common):
+            raise InputError(
+                f"the superproject {self.path} is a shallow clone",
+                why="releases are numbered by counting its commits",
+                todo="run: git fetch --unshallow",
+            )
+
+    def list_uncommitted(self, paths: Sequence[Path]) -> list[str]:
+        """Those of the files or folders that differ from HEAD or are not tracked (ignored ones aside).
+
+        Paths outside the work tree, and everything where there is none, cannot be told and are left out.
+        """
+        if not (self.path / ".git").exists():
+            return []
+        root = self.path.resolve()
+        inside = [path.resolve() for path in paths]
+        names = [f":(top,literal){one.relative_to(root)}" for one in inside if root in one.parents]
+        if not names:
+            return []
+        listed = git.git(
+            [
+                "status",
+                "--porcelain=v1",
+                "-z",
+                "--untracked-files=all",
+                "--ignore-submodules=all",
+                "--",
+                *names,
+            ],
+            directory=self.path,
+        )
+        return sorted({row[3:] for row in listed.text.split("\0") if len(row) > 3})
+
+    def submodules(self, commit: str, tree: Sequence[TreeEntry], folders: Sequence[str]) -> list[Submodule]:
+        """The gitlinks below `folders` at a commit, by path, with name and URL from .gitmodules of that commit."""
+        known = self._read_gitmodules_at(commit, tree)
+        found = []
+        for entry in tree:
+            inside = any(folder == "." or f"{entry.path}/".startswith(f"{folder}/") for folder in folders)
+            if entry.mode == GITLINK_MODE and inside:
+                name, url = known.get(entry.path, (None, None))
+                link = Gitlink(path=entry.path, commit=entry.oid)
+                found.append(Submodule(link=link, name=name, url=self._absolute_url(url) if url else None))
+        return found
+
+    def _read_gitmodules_at(
+        self, commit: str, tree: Sequence[TreeEntry]
+    ) -> dict[str, tuple[str, str | None]]:
+        """path → (name, url) of the .gitmodules file in a commit."""
+        if not any(entry.path == ".gitmodules" and entry.is_file for entry in tree):
+            return {}
+        return read_gitmodules(self.store(commit), commit)
+
+    @cached_property
+    def remote(self) -> str | None:
+        """The URL of origin, without a password; None when there is none."""
+        found = git.git(["config", "--get", "remote.origin.url"], directory=self.path, ok=(0, 1))
+        return found.text.strip() or None
+
+    def _absolute_url(self, url: str) -> str:
+        return resolve_url(url, base=self.remote or str(self.path.resolve()))
+
+    # ---- objects of the components ---------------------------------------------------------------------------
+
+    def open_component_store(self, submodule: Submodule) -> ObjectStore:
+        """The objects of a component at its pin: from a local clone that has them whole, else fetched.
+
+        Looked at, in order: the superproject's modules/NAME, a repository at the gitlink's path, our mirror of its
+        URL. Raises InputError naming the commit and the remote when none has it.
+        """
+        return self.find_local_store(submodule, (submodule.link.commit,)) or self._fetch_mirror(submodule)
+
+    def find_local_store(self, submodule: Submodule, commits: Sequence[str]) -> ObjectStore | None:
+        """The objects of a component in a repository of this machine that has all these commits; nothing is fetched."""
+        places = self.clones(submodule)
+        if submodule.url is not None:
+            places.append(objects.mirror_path(submodule.url, self.state / "mirrors"))
+        for place in places:
+            store = self._borrow_complete_store(place, commits[0])
+            if store is not None and all(store.has(commit) for commit in commits[1:]):
+                return store
+        return None
+
+    def clones(self, submodule: Submodule) -> list[Path]:
+        """Where a user's clone of a component may be: modules/NAME of the superproject, the gitlink's path."""
+        places = [self.path / submodule.link.path]
+        if submodule.name and not _has_parent_reference(submodule.name):
+            places.insert(0, self.common / "modules" / submodule.name)
+        return places
+
+    def open_store_with_both(self, old: Submodule, new: Submodule) -> ObjectStore:
+        """The objects of a component at two pins, in one repository; fetched where no clone has both.
+
+        Raises InputError where one of them is not to be had.
+        """
+        commits = (new.link.commit, old.link.commit)
+        local = self.find_local_store(new, commits) or self.find_local_store(old, commits)
+        if local is not None:
+            return local
+        mirrored = self._fetch_mirror(new)
+        return mirrored if mirrored.has(old.link.commit) else self._fetch_mirror(old)
+
+    def list_nested_submodules(
+        self, store: ObjectStore, commit: str, tree: Sequence[TreeEntry], url: str | None
+    ) -> list[tuple[str, ObjectStore, str]]:
+        """(folder, objects, commit) of the submodules that a component pins itself, at every depth.
+
+        `url` is the component's own: relative URLs in its .gitmodules start there. Raises InputError when the pinned
+        content of one cannot be had.
+        """
+        found: list[tuple[str, ObjectStore, str]] = []
+        links = [entry for entry in tree if entry.mode == GITLINK_MODE]
+        known = read_gitmodules(store, commit) if links else {}
+        for entry in links:
+            name, written = known.get(entry.path, (None, None))
+            inner_url = resolve_url(written, base=url or store.origin) if written else None
+            submodule = Submodule(link=Gitlink(path=entry.path, commit=entry.oid), name=name, url=inner_url)
+            places = [store.objects / "modules" / name] if name and not _has_parent_reference(name) else []
+            inner = next(
+                (one for place in places if (one := self._borrow_complete_store(place, entry.oid))), None
+            )
+            inner = inner or self._fetch_mirror(submodule)
+            found.append((entry.path, inner, entry.oid))
+            deeper = self.list_nested_submodules(inner, entry.oid, inner.tree(entry.oid), inner_url)
+            found += [(f"{entry.path}/{folder}", below, pin) for folder, below, pin in deeper]
+        return found
+
+    def _fetch_mirror(self, submodule: Submodule) -> ObjectStore:
+        commit = submodule.link.commit
+        url = self._url_to_fetch(submodule)
+        place = objects.mirror(url, mirrors=self.state / "mirrors", commit=commit)
+        return ObjectStore.open_borrowed(
+            place, shadows=self.state / "shadows", origin=objects.without_password(url), commit=commit
+        )
+
+    def _borrow_complete_store(self, place: Path, commit: str) -> ObjectStore | None:
+        common = git.common_directory(place)
+        if common is None or common == self.common or git.is_shallow(common):
+            return None
+        store = ObjectStore.open_borrowed(
+            common, shadows=self.state / "shadows", origin=str(place), commit=commit
+        )
+        whole = store.has_tree(commit) and (
+            store.has_all_objects(commit) if objects.is_partial_clone(common) else True
+        )
+        return store if whole else None
+
+    def _url_to_fetch(self, submodule: Submodule) -> str:
+        commit, path = submodule.link.commit, submodule.link.path
+        if submodule.url is None:
+            raise InputError(
+                f"commit {commit} of {path} is nowhere to be found",
+                why=f"no local clone has it, and .gitmodules has no entry with path = {path}",
+                todo="mend .gitmodules, or clone the component there",
+            )
+        scheme, _, _ = submodule.url.partition(":")
+        remote = self.remote
+        if _is_local(submodule.url) and remote is not None and not _is_local(remote):
+            raise InputError(
+                f"commit {commit} of {path} is missing, and will not be taken from {submodule.url}",
+                why=f"the superproject comes from {objects.without_password(remote)}; a path on this machine in its "
+                ".gitmodules could publish what is not meant to be",
+                todo="clone the component by hand: git submodule update --init",
+            )
+        if "::" in submodule.url or (
+            not _is_local(submodule.url)
+            and "://" in submodule.url
+            and scheme not in objects.ALLOWED_PROTOCOLS.split(":")
+        ):
+            raise InputError(
+                f"commit {commit} of {path} is missing, and its remote {submodule.url!r} is not fetched from",
+                why=f"allowed protocols: {objects.ALLOWED_PROTOCOLS.replace(':', ', ')}",
+                todo="clone the component by hand: git submodule update --init",
+            )
+        return submodule.url
+
+
+def read_gitmodules(store: ObjectStore, commit: str) -> dict[str, tuple[str, str | None]]:
+    """path → (name, URL as written) from a commit's .gitmodules; {} when git cannot read the file."""
+    listed = store.run(
+        ["config", "--no-includes", "--blob", f"{commit}:.gitmodules", "--null", "--list"], ok=()
+    )
+    if listed.returncode != 0:
+        return {}
+    table: dict[str, dict[str, str]] = {}
+    for row in listed.text.split("\0")[:-1]:
+        key, _, value = row.partition("\n")
+        section, _, rest = key.partition(".")
+        name, _, variable = rest.rpartition(".")
+        if section == "submodule" and name:
+            table.setdefault(name, {})[variable] = value
+    return {
+        entry["path"].rstrip("/"): (name, entry.get("url"))
+        for name, entry in table.items()
+        if "path" in entry
+    }
+
+
+def resolve_url(url: str, *, base: str) -> str:
+    """A submodule URL made absolute as git does: `./` and `../` are taken against the superproject's remote."""
+    if not url.startswith(("./", "../")):
+        return url
+    base = base.rstrip("/")
+    head = re.match(r"[a-z+]+://[^/]*|[^/:]+@?[^/:]*:(?!//)", base)
+    prefix = head.group(0) if head else ""
+    rest = base[len(prefix) :]
+    while url.startswith(("./", "../")):
+        if url.startswith("../"):
+            rest = posixpath.dirname(rest) if "/" in rest else ""
+        url = url.partition("/")[2]
+    return f"{prefix}{rest.rstrip('/')}/{url}" if rest or "://" in prefix or not prefix else f"{prefix}{url}"
+
+
+def _is_local(url: str) -> bool:
+    return url.startswith(("file://", "/", "./", "../")) or ("://" not in url and ":" not in url)
+
+
+def _has_parent_reference(name: str) -> bool:
+    """A submodule name with `..` could lead out of modules/ (CVE-2018-11235)."""
+    return ".." in name.split("/") or name.startswith(("/", "-"))

@@ -1,0 +1,1 @@
+"""mock: its configuration files and the builder that runs it."""

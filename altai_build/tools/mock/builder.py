@@ -1,0 +1,365 @@
+"""mock, the production builder: one clean chroot per build, driven by options and understood by exit codes."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import itertools
+import os
+import pwd
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from altai_build.errors import MissingToolError
+from altai_build.model.build import BuildOutcome, BuildRequest, FailureKind
+from altai_build.model.limits import Limits
+from altai_build.model.release import Compat
+from altai_build.tools import files, process
+from altai_build.tools.mock.config import MockConfig
+from altai_build.tools.mock.result import (
+    MOCK_OUTPUT,
+    TERMINATED_STATUSES,
+    choose_log,
+    classify_exit,
+    find_failure_reason,
+    installed_packages,
+    is_chroot_locked,
+)
+from altai_build.tools.repo.repodata import write_repodata
+from altai_build.tools.sandbox.bubblewrap import BUILD_HOSTNAME
+from altai_build.tools.sandbox.limits import limit_command
+from altai_build.tools.sandbox.overlay import can_mount_overlay
+
+TERMINATE_SCRIPT = Path(__file__).with_name("ending.sh")
+TERMINATION_GRACE = 60.0  # seconds for mock to end what runs in its chroot and to unmount it
+
+_MOCK_GROUP_HINT = (
+    "add the user that builds to the group mock (usermod --append --groups mock NAME) and log in again; as root use "
+    "sudo from such a user; or build with --builder chroot"
+)
+
+
+_chroots_in_use: set[str] = (
+    set()
+)  # names of chroots at work; targets may share a configuration, each with a builder of its own
+_chroots_in_use_lock = threading.Lock()
+
+
+class MockBuilder:
+    """Builds SRPMs with the installed mock; one object may run many builds at the same time."""
+
+    name = "mock"
+
+    def __init__(
+        self,
+        config: MockConfig,
+        *,
+        workspace_dir: Path,
+        macros: Sequence[tuple[str, str]] = (),
+        limits: Limits | None = None,
+        lock_timeout: float = 300.0,
+    ) -> None:
+        """`macros` (the target's own) win over those of the configuration; `lock_timeout` is in seconds."""
+        self.config = config
+        self.limits = limits or Limits()
+        self.workspace = workspace_dir / "mock"
+        self.macros = tuple(macros)
+        self.lock_timeout = lock_timeout
+        self._layers = workspace_dir / "roots" / "mock"
+
+    @staticmethod
+    def available() -> bool:
+        """Whether there is a mock on PATH; says nothing about the right to use it."""
+        return process.find("mock") is not None
+
+    def check(self) -> None:
+        """Raise ToolMissing when mock is absent or will refuse to work for this user."""
+        if not self.available():
+            raise process.missing("mock")
+        if os.geteuid() == 0:
+            if not (os.environ.get("SUDO_UID") or os.environ.get("USERHELPER_UID")):
+                raise MissingToolError(
+                    "mock does not run for plain root",
+                    why="it drops to the user who called it, and neither SUDO_UID nor USERHELPER_UID names one",
+                    todo=_MOCK_GROUP_HINT,
+                )
+        elif _mock_group() not in os.getgroups():
+            raise MissingToolError(
+                "this user may not run mock",
+                why=f"{pwd.getpwuid(os.geteuid()).pw_name} is not in the group mock",
+                todo=_MOCK_GROUP_HINT,
+            )
+
+    def version(self) -> str:
+        """`mock 6.7`, and a digest of what the user's own mock configuration adds, for build keys.
+
+        mock reads ~/.config/mock.cfg and ~/.mock/user.cfg last of all and has no option against it.
+        """
+        self.check()
+        home = Path(pwd.getpwuid(_calling_user()).pw_dir)
+        own = [path for path in (home / ".mock/user.cfg", home / ".config/mock.cfg") if path.is_file()]
+        digests = (f"{path.name}:{files.sha256_file(path)}" for path in own)
+        return " ".join(["mock", self._version, *digests])
+
+    @cached_property
+    def _version(self) -> str:
+        return process.run(["mock", "--version"], env=_environment(), ok=()).text.strip() or "unknown"
+
+    @cached_property
+    def overlays(self) -> bool:
+        """Whether chroots can be layers on one base instead of copies of it: as root, where overlayfs is to be had.
+
+        mock's plugin also calls modprobe, loaded or not.
+        """
+        return (
+            os.geteuid() == 0 and process.find("modprobe") is not None and can_mount_overlay(self.workspace)
+        )
+
+    def prepare(self) -> None:
+        """Have mock clean what runs that were interrupted left; no other run is at work in this workspace."""
+        for left in sorted((self.workspace / "used").glob("*")):
+            self._clean_interrupted(left)
+
+    def _clean_interrupted(self, used: Path) -> None:
+        """Clean a chroot in which mock was ended before it could do so; its configuration was kept for that."""
+        self._remove_stale_mount_markers(used.name)
+        for config in used.glob("*.cfg"):
+            arguments = ["mock", "--configdir", str(used), "--root", config.stem]
+            process.run(
+                [*arguments, "--uniqueext", used.name, "--clean"],
+                env=_environment(),
+                ok=(),
+                grace=TERMINATION_GRACE,
+            )
+        files.remove_tree(used)
+
+    def _remove_stale_mount_markers(self, unique: str) -> None:
+        """The overlay plugin believes a file and not the kernel about what is mounted, and fails each build after one
+        that could not remove it. What was mounted was so in the mount namespace of a mock that is no more.
+        """
+        for flag in (self._layers / unique / "layers").glob("*/.root-mounted"):
+            flag.unlink(missing_ok=True)
+
+    def build(self, request: BuildRequest) -> BuildOutcome:
+        """Build one SRPM; its RPMs and logs are put into the request's result directory.
+
+        A failure that the package, its dependencies or a taken chroot can cause is an outcome. Raises ToolMissing or
+        InputError for faults of the machine and of the configuration, which every other build would meet too.
+        """
+        self.check()
+        started = time.monotonic()
+        with self._reserve_chroot_name() as unique:
+            for left in self.workspace.glob(f"{unique}.*"):  # by a run that was killed
+                files.remove_tree(left)
+            with files.scratch_directory(self.workspace, unique) as scratch:
+                os.chmod(scratch, 0o755)  # noqa: S103 - mock reads and writes in it as the user that it drops to
+                arguments = self._arguments(request, scratch, unique)
+                used = self.workspace / "used" / unique
+                if used.is_dir():  # mock was ended, by the kernel for want of memory, say
+                    self._clean_interrupted(used)
+                self._remove_stale_mount_markers(unique)
+                shutil.copytree(scratch / "config", used, dirs_exist_ok=True)
+                status = self._run_with_lock_retry(request, arguments, scratch / "result")
+                if status >= 0 and status not in TERMINATED_STATUSES:
+                    files.remove_tree(used)  # mock has cleaned the chroot
+                _take_results(scratch / "result", request.result_dir)
+        return self._make_result(request, status, time.monotonic() - started)
+
+    @contextmanager
+    def _reserve_chroot_name(self) -> Iterator[str]:
+        """The name of a chroot that no other build has: one for each build that runs at the same time.
+
+        So there are never more chroots than builds, and what a run that was killed left in one is cleaned by the
+        next, which gives the same names. Other configurations have other names, for they may be at work too.
+        """
+        digest = hashlib.sha256(os.fsencode(self.workspace) + self.config.digest.encode()).hexdigest()
+        with _chroots_in_use_lock:
+            numbered = (f"altai-{digest[:10]}-{number}" for number in itertools.count())
+            unique = next(name for name in numbered if name not in _chroots_in_use)
+            _chroots_in_use.add(unique)
+        try:
+            yield unique
+        finally:
+            with _chroots_in_use_lock:
+                _chroots_in_use.discard(unique)
+
+    def _arguments(self, request: BuildRequest, scratch: Path, unique: str) -> list[str]:
+        """mock's command line; what it names is made in the scratch directory."""
+        arguments = [
+            "mock",
+            "--configdir", str(self._write_config(request, scratch / "config", unique)),
+            "--root", self.config.name,
+            "--uniqueext", unique,
+            "--resultdir", str(scratch / "result"),
+            "--cleanup-after",
+        ]  # fmt: skip
+        if not self.config.use_bootstrap:
+            arguments.append("--no-bootstrap-chroot")
+        if request.local_rpms:
+            arguments += ["--addrepo", _local_repository(request, scratch / "local").as_uri()]
+        for name, value in self._all_macros(request).items():
+            arguments += ["--define", f"{name} {value}"]
+        return [*arguments, "--rebuild", str(request.srpm)]
+
+    def _all_macros(self, request: BuildRequest) -> Mapping[str, str]:
+        """What makes the packages the same wherever they are built, and the target's own macros."""
+        return {
+            "_buildhost": BUILD_HOSTNAME,
+            "use_source_date_epoch_as_buildtime": "1",
+            "clamp_mtime_to_source_date_epoch": "1",
+            "_smp_mflags": f"-j{request.jobs}",
+            "_smp_build_ncpus": str(request.jobs),
+            **dict(self.macros),
+            **dict(request.macros),
+        }
+
+    def _write_config(self, request: BuildRequest, directory: Path, unique: str) -> Path:
+        """A configuration directory that holds what was read, and counted into the build key, and nothing else.
+
+        The chroot's name carries the digest, because mock keeps one cached chroot per name, and the file the age of
+        what it was made from, because mock throws the cached chroot away when a configuration is younger.
+        """
+        name = f"{self.config.root}-{self.config.digest[:12]}"
+        text = (
+            self.config.flat
+            + f"config_opts['root'] = {name!r}\n"
+            + f"config_opts['environment']['SOURCE_DATE_EPOCH'] = {str(request.source_date_epoch)!r}\n"
+            # Where the host has dnf and the target asks for yum, mock would wait for a key to be pressed.
+            + "config_opts['dnf_warning'] = False\n"
+            + f"config_opts['rpmbuild_timeout'] = {int(self.limits.seconds or 0)}\n"
+            # Without this it does not say what was in the chroot.
+            + "config_opts['plugin_conf']['package_state_enable'] = True\n"
+            + "config_opts['plugin_conf']['package_state_opts']['installed_pkgs'] = True\n"
+        )
+        if self.overlays:
+            # Of its own for each chroot: the overlay plugin lets one at a time into a directory, and fails the others;
+            # the one that caches packages lets one at a time into a cache, and has the others wait.
+            own = files.make_directory(self._layers / unique)
+            os.utime(own)  # `clean` removes what is not used
+            options = {"base_dir": str(own / "layers"), "touch_rpmdb": False, "trace_hooks": False}
+            text += (
+                f"config_opts['cache_topdir'] = {str(own / 'cache')!r}\n"
+                "config_opts['plugin_conf']['root_cache_enable'] = False\n"
+                "config_opts['plugin_conf']['overlayfs_enable'] = True\n"
+                f"config_opts['plugin_conf']['overlayfs_opts'] = {options!r}\n"
+            )
+        path = directory / f"{self.config.name}.cfg"
+        files.write_atomically(path, text.encode("utf-8", "surrogatepass"))
+        age = max((file.stat().st_mtime for file in self.config.files), default=0.0)
+        os.utime(path, (age, age))
+        return directory
+
+    def _run_with_lock_retry(self, request: BuildRequest, arguments: Sequence[str], result: Path) -> int:
+        """Run mock, again and again while another process holds the chroot, and return its exit status."""
+        deadline, pause = time.monotonic() + self.lock_timeout, 1.0
+        while True:
+            files.remove_tree(result)  # mock adds to logs that are there
+            files.make_directory(result)
+            if os.geteuid() == 0:
+                os.chown(result, _calling_user(), -1)
+            with open(request.result_dir / MOCK_OUTPUT, "wb") as output:
+                status = process.run(
+                    [*_terminate_with_parent_prefix(), *limit_command(self.limits), *arguments],
+                    env=_environment(),
+                    stdout=output,
+                    merge_stderr=True,
+                    ok=(),
+                    grace=TERMINATION_GRACE,
+                ).returncode
+            if not is_chroot_locked(status) or time.monotonic() >= deadline:
+                return status
+            time.sleep(min(pause, max(deadline - time.monotonic(), 0)))
+            pause = min(pause * 2, 15.0)
+
+    def _make_result(self, request: BuildRequest, status: int, seconds: float) -> BuildOutcome:
+        """What the exit status and the files in the result directory say together."""
+        directory = request.result_dir
+        failure = classify_exit(request, status, self.config)
+        rpms = tuple(sorted(directory.glob("*.rpm"))) if failure is None else ()
+        buildroot = installed_packages(directory / "installed_pkgs.log")
+        if failure is None and not buildroot:
+            raise MissingToolError(
+                "mock does not say which packages were in the chroot",
+                why=f"installed_pkgs.log of {request.component} is missing or empty",
+                todo="the host's rpm must look for databases in /var/lib/rpm: "
+                "echo '%_dbpath /var/lib/rpm' > /etc/rpm/macros.dbpath",
+            )
+        reason = "" if failure is None else find_failure_reason(directory, failure, status)
+        if failure is None and not rpms:
+            failure, reason = (
+                FailureKind.BUILD,
+                "no package was made: the spec has no %files for this architecture",
+            )
+        return BuildOutcome(
+            failure=failure,
+            rpms=rpms,
+            log=choose_log(directory, failure),
+            reason=reason,
+            seconds=seconds,
+            buildroot=buildroot,
+        )
+
+
+def _take_results(source: Path, destination: Path) -> None:
+    """Move packages and logs out of mock's result directory; the SRPM is ours already, mock's copy has other bytes."""
+    for path in sorted(source.iterdir()):
+        if path.is_symlink() or not path.is_file() or path.name.endswith((".src.rpm", ".nosrc.rpm")):
+            continue
+        target = destination / path.name
+        shutil.move(os.fspath(path), target)
+        if os.geteuid() == 0:
+            os.chown(target, 0, 0)  # from here on no one but this program changes it
+
+
+def _local_repository(request: BuildRequest, directory: Path) -> Path:
+    """A repository of the RPMs made earlier in this run; mock itself adds it with gpgcheck=0, they are unsigned yet."""
+    files.make_directory(directory)
+    for rpm in request.local_rpms:
+        files.link_or_copy(rpm, directory / rpm.name)
+    write_repodata(
+        directory, epoch=request.source_date_epoch, compat=Compat.EL6
+    )  # gzip: any yum or dnf reads it
+    return directory
+
+
+def _terminate_with_parent_prefix() -> list[str]:
+    """What to put before mock so that it is told to end, and cleans up, when this program is killed.
+
+    Only as root: the setuid wrapper that others start mock by would not hear of it.
+    """
+    return ["setpriv", "--pdeathsig", "USR1", "bash", str(TERMINATE_SCRIPT)] if os.geteuid() == 0 else []
+
+
+def _environment() -> dict[str, str]:
+    """Who called sudo, and the proxies to fetch packages through; the rest of the environment stays out."""
+    wanted = (
+        "SUDO_UID",
+        "SUDO_GID",
+        "SUDO_USER",
+        "USERHELPER_UID",
+        "http_proxy",
+        "https_proxy",
+        "ftp_proxy",
+        "no_proxy",
+    )
+    return {name: os.environ[name] for name in wanted if name in os.environ}
+
+
+def _calling_user() -> int:
+    """The user that mock drops to."""
+    return int(os.environ.get("USERHELPER_UID") or os.environ.get("SUDO_UID") or os.getuid())
+
+
+def _mock_group() -> int:
+    """The number of the group mock."""
+    try:
+        return grp.getgrnam("mock").gr_gid
+    except KeyError as error:
+        raise MissingToolError(
+            "there is no group mock", why="mock's package makes it", todo="install mock from a package"
+        ) from error

@@ -1,0 +1,162 @@
+"""What mock's exit status and the files in its result directory say together."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.errors import AltaiError, InputError, MissingToolError
+from altai_build.model.build import BuildRequest, FailureKind
+from altai_build.tools import process
+from altai_build.tools.buildlog import first_error_line
+from altai_build.tools.mock.config import MockConfig
+from altai_build.tools.rpm.header import read_header
+
+MOCK_OUTPUT = "mock.log"  # in the result directory, beside mock's own build.log, root.log and state.log
+
+_TIMEOUT_STATUS = 11  # rpmbuild ran longer than it may
+# mockbuild/exception.py lists these. What is not here, and 1, mock hands on from rpmbuild or from itself: see judge.
+_FAILURES = {
+    10: FailureKind.BUILD,
+    _TIMEOUT_STATUS: FailureKind.BUILD,
+    20: FailureKind.BUILDROOT,
+    25: FailureKind.BUILDROOT,  # LVM
+    30: FailureKind.DEPENDENCIES,
+    31: FailureKind.DEPENDENCIES,
+    40: FailureKind.SRPM,
+    60: FailureKind.BUSY,
+    65: FailureKind.BUSY,  # LVM pool
+    90: FailureKind.BUILDROOT,  # bootstrap
+    110: FailureKind.BUILDROOT,
+}
+TERMINATED_STATUSES = (129, 141, 143)  # SIGHUP, SIGPIPE and SIGTERM, on which mock cleans up and leaves
+
+
+@dataclass(frozen=True)
+class _HostFault:
+    """What no package is guilty of and every other build would meet too."""
+
+    what: str
+    todo: str
+    error: type[AltaiError] = MissingToolError
+
+
+_HOST_FAULTS = {
+    2: _HostFault(
+        "mock was started without the privileges it needs",
+        "install mock with its setuid wrapper (the package)",
+    ),
+    3: _HostFault(
+        "mock does not accept the configuration",
+        "let `mock --debug-config --root FILE` show what it reads",
+        InputError,
+    ),
+    5: _HostFault(
+        "mock does not know one of the options it is given", "update mock; version 2.0 or later is needed"
+    ),
+    6: _HostFault(
+        "this machine cannot build for the architecture",
+        "install qemu-user-static, or build on that hardware",
+    ),
+    50: _HostFault("mock is not installed completely", "reinstall it: /etc/mock/logging.ini belongs to it"),
+    70: _HostFault(
+        "mock cannot write its result directory",
+        "give a workspace (--workspace) that the user who runs mock can enter and write",
+        InputError,
+    ),
+    80: _HostFault(
+        "mock cannot make namespaces", "run on a machine, or in a container, that allows unshare(2)"
+    ),
+    120: _HostFault("mock lacks a plugin of its package manager", "install dnf-plugins-core (or yum-utils)"),
+}
+
+
+def is_chroot_locked(status: int) -> bool:
+    """Whether mock has found the chroot taken."""
+    return _FAILURES.get(status) is FailureKind.BUSY
+
+
+def classify_exit(request: BuildRequest, status: int, config: MockConfig) -> FailureKind | None:
+    """Which part failed, from mock's exit status.
+
+    mock hands on rpmbuild's own status, mostly 1, and uses 1 for faults of its own: then the files it has left tell
+    them apart. The list of installed packages is written just before rpmbuild starts, the logs when the chroot is
+    made, and neither when the SRPM cannot be read.
+    """
+    if status == 0:
+        return None
+    installed = (request.result_dir / "installed_pkgs.log").is_file()
+    if status in _HOST_FAULTS and not installed:
+        fault = _HOST_FAULTS[status]
+        output = request.result_dir / MOCK_OUTPUT
+        raise fault.error(
+            f"{fault.what} ({config.name})",
+            why=first_error_line(output, FailureKind.BUILDROOT),
+            todo=fault.todo,
+        )
+    if status in _FAILURES:
+        return _FAILURES[status]
+    if status < 0 or status in TERMINATED_STATUSES:
+        return FailureKind.BUILDROOT
+    if installed:
+        return FailureKind.BUILD
+    return FailureKind.BUILDROOT if _is_source_package(request.srpm) else FailureKind.SRPM
+
+
+def _is_source_package(path: Path) -> bool:
+    """Whether a file's header can be read and is that of a source package."""
+    try:
+        return read_header(path).is_source
+    except InputError:
+        return False
+
+
+def find_failure_reason(directory: Path, failure: FailureKind, status: int) -> str:
+    """The line to show for a failure; build.log tells of rpmbuild, mock's own output of everything else."""
+    if failure is FailureKind.BUSY:
+        return "another process holds the chroot"
+    if status == _TIMEOUT_STATUS and (expired := _timeout_seconds(directory / MOCK_OUTPUT)):
+        return f"stopped after {expired} seconds"
+    if status < 0 or status in TERMINATED_STATUSES:
+        return f"mock {process.describe_exit(min(status, 128 - status))}"
+    logs = ("build.log", MOCK_OUTPUT) if failure is FailureKind.BUILD else (MOCK_OUTPUT, "root.log")
+    line = first_error_line(directory / logs[0], failure, also=[directory / logs[1]])
+    return line or f"mock {process.describe_exit(status)}"
+
+
+def _timeout_seconds(output: Path) -> str:
+    """The seconds after which mock has stopped rpmbuild; "" when it has not."""
+    found = re.findall(
+        r"^ERROR: Timeout\((\d+)\) expired for command:", output.read_text("utf-8", "replace"), re.M
+    )
+    return found[-1] if found else ""
+
+
+def choose_log(directory: Path, failure: FailureKind | None) -> Path | None:
+    """The log to read first."""
+    logs = {
+        None: ("build.log",),
+        FailureKind.BUILD: ("build.log",),
+        FailureKind.BUILDROOT: ("root.log",),
+        FailureKind.DEPENDENCIES: ("root.log",),
+    }.get(failure, ())
+    return next((directory / log for log in (*logs, MOCK_OUTPUT) if (directory / log).is_file()), None)
+
+
+def installed_packages(path: Path) -> tuple[str, ...]:
+    """The packages of the chroot as "NEVRA BUILDTIME:SIZE", sorted.
+
+    mock prints `%{nevra} %{buildtime} %{size} installed`; build time and size stand for the header's digest, which
+    it does not tell. Keys that are imported into the database are no packages.
+    """
+    if not path.is_file():
+        return ()
+    rows = [line.split() for line in path.read_text("utf-8", "replace").splitlines()]
+    return tuple(
+        sorted(
+            f"{row[0]} {row[1]}:{row[2]}"
+            for row in rows
+            if len(row) == 4 and not row[0].startswith("gpg-pubkey-")
+        )
+    )

@@ -1,0 +1,1 @@
+"""yum repositories: metadata, mirrors, dnf configuration."""

@@ -1,0 +1,125 @@
+"""The text of dnf.conf or yum.conf as typed repositories."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from altai_build.errors import InputError
+
+_TRUE = ("1", "yes", "true", "on")
+_FALSE = ("0", "no", "false", "off", "")
+_VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<plain>\w+))")
+# What dnf calls a machine's base architecture (dnf/rpm/__init__.py); all others name themselves.
+_BASE_ARCHES = {
+    "i386": ("i386", "i486", "i586", "i686", "athlon", "geode"),
+    "x86_64": ("x86_64", "amd64", "ia32e"),
+    "armhfp": ("armv6hl", "armv7hl", "armv7hnl", "armv8hl"),
+    "arm": ("armv5tejl", "armv5tel", "armv5tl", "armv6l", "armv7l", "armv8l"),
+}
+_KNOWN_OPTIONS = {
+    "name", "baseurl", "mirrorlist", "metalink", "enabled", "gpgcheck", "repo_gpgcheck", "gpgkey", "priority", "cost",
+    "exclude", "excludepkgs", "includepkgs", "module_hotfixes", "skip_if_unavailable",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RepoSection:
+    """One repository of a package manager's configuration, with [main] and dnf's own defaults applied."""
+
+    id: str
+    name: str
+    baseurls: tuple[str, ...]
+    mirrorlist: str  # "" when there is none
+    metalink: str
+    enabled: bool
+    gpgcheck: bool
+    repo_gpgcheck: bool
+    gpgkeys: tuple[str, ...]
+    priority: int
+    cost: int
+    exclude: tuple[str, ...]
+    includepkgs: tuple[str, ...]
+    module_hotfixes: bool
+    skip_if_unavailable: bool
+    other: tuple[tuple[str, str], ...]  # every remaining option, sorted
+
+
+def base_arch(arch: str) -> str:
+    """What $basearch stands for on an architecture: i386 for i686, itself for x86_64."""
+    return next((base for base, arches in _BASE_ARCHES.items() if arch in arches), arch)
+
+
+def parse(
+    text: str, *, variables: Mapping[str, str], where: str
+) -> tuple[tuple[tuple[str, str], ...], tuple[RepoSection, ...]]:
+    """The options of [main], sorted, and the repositories in the order of the text.
+
+    $name and ${name} are replaced where `variables` knows the name and stay as they are otherwise, as in dnf.
+    Raises InputError, with `where` for the place, for text that dnf would not accept.
+    """
+    parser = configparser.ConfigParser(
+        strict=False,  # dnf lets the last of two equal options win
+        interpolation=None,
+        delimiters=("=",),
+        default_section="\0",
+        empty_lines_in_values=False,
+    )
+    try:
+        parser.read_string(text, source=where)
+    except configparser.Error as error:
+        raise InputError(f"{where} is not a package manager's configuration", why=str(error)) from error
+    sections = {
+        section: {key: _expand(value, variables) for key, value in parser.items(section)}
+        for section in parser.sections()
+    }
+    main = sections.pop("main", {})
+    repositories = tuple(_repository(section, main, options, where) for section, options in sections.items())
+    return tuple(sorted(main.items())), repositories
+
+
+def _expand(value: str, variables: Mapping[str, str]) -> str:
+    """Replace the variables of a value."""
+    return _VARIABLE.sub(lambda match: variables.get(match["braced"] or match["plain"], match[0]), value)
+
+
+def _repository(section: str, main: Mapping[str, str], options: Mapping[str, str], where: str) -> RepoSection:
+    """One section of the text as a repository."""
+
+    def flag(key: str, *, inherited: bool = False, default: str = "0") -> bool:
+        word = options.get(key, main.get(key, default) if inherited else default).strip().lower()
+        if word not in _TRUE + _FALSE:
+            raise InputError(f"{where}: [{section}] {key} is neither true nor false", why=f"{key}={word}")
+        return word in _TRUE
+
+    def number(key: str, default: int) -> int:
+        try:
+            return int(options.get(key, default))
+        except ValueError as error:
+            raise InputError(
+                f"{where}: [{section}] {key} is not a number", why=f"{key}={options[key]}"
+            ) from error
+
+    def words(*keys: str) -> tuple[str, ...]:
+        return tuple(word for key in keys for word in re.split(r"[\s,]+", options.get(key, "")) if word)
+
+    return RepoSection(
+        id=section,
+        name=options.get("name", section),
+        baseurls=words("baseurl"),
+        mirrorlist=options.get("mirrorlist", ""),
+        metalink=options.get("metalink", ""),
+        enabled=flag("enabled", default="1"),
+        gpgcheck=flag("gpgcheck", inherited=True),
+        repo_gpgcheck=flag("repo_gpgcheck", inherited=True),
+        gpgkeys=words("gpgkey"),
+        priority=number("priority", 99),
+        cost=number("cost", 1000),
+        exclude=words("exclude", "excludepkgs"),
+        includepkgs=words("includepkgs"),
+        module_hotfixes=flag("module_hotfixes"),
+        skip_if_unavailable=flag("skip_if_unavailable", inherited=True),
+        other=tuple(sorted((key, value) for key, value in options.items() if key not in _KNOWN_OPTIONS)),
+    )

@@ -1,0 +1,1 @@
+"""RPM packages: headers, signatures, rpmbuild."""

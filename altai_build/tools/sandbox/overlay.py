@@ -1,0 +1,41 @@
+"""overlayfs mounts in a private mount namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.tools import process
+from altai_build.tools.files import make_directory, scratch_directory
+
+OVERLAY = Path(__file__).with_name("overlay.sh")
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """An overlay about to be mounted: `prefix` goes before a command that then sees `merged`."""
+
+    merged: Path
+    prefix: tuple[str, ...]
+
+    @classmethod
+    def create(cls, directory: Path, lowers: Sequence[Path]) -> Overlay:
+        """Lay out an overlay in a fresh directory over `lowers`, the topmost first."""
+        for name in ("upper", "work", "merged"):
+            (directory / name).mkdir()
+        for index, lower in enumerate(lowers):
+            (directory / f"lower{index}").symlink_to(lower)
+        names = ":".join(f"lower{index}" for index in range(len(lowers)))
+        unshare = ["unshare", "--mount", "--propagation", "private", "--"]
+        return cls(
+            merged=directory / "merged", prefix=(*unshare, "bash", str(OVERLAY), str(directory), names)
+        )
+
+
+def can_mount_overlay(directory: Path) -> bool:
+    """True when overlayfs can be mounted with its upper layer in `directory`."""
+    with scratch_directory(directory, ".probe") as scratch:
+        lower = make_directory(scratch / "lower")
+        overlay = Overlay.create(make_directory(scratch / "overlay"), [lower])
+        return process.run([*overlay.prefix, "true"], ok=()).returncode == 0

@@ -1,0 +1,1 @@
+"""Software bills of materials: CycloneDX, SPDX, package URLs."""

@@ -1,0 +1,22 @@
+"""Package URLs: how bills of materials name a package, whatever its kind (purl-spec, type `rpm`)."""
+
+from __future__ import annotations
+
+from packageurl import PackageURL
+
+from altai_build.model.release import MirrorOrigin, ReleasedPackage
+
+
+def format_rpm_purl(package: ReleasedPackage, project: str) -> PackageURL:
+    """The package URL of a released package; the namespace is who made it, as far as that is us."""
+    qualifiers = {"arch": package.arch}
+    if package.epoch:
+        qualifiers["epoch"] = str(package.epoch)
+    namespace = None if isinstance(package.origin, MirrorOrigin) else project.lower()
+    return PackageURL(
+        type="rpm",
+        namespace=namespace,
+        name=package.name,
+        version=f"{package.version}-{package.release}",
+        qualifiers=qualifiers,
+    )

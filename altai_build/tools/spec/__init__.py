@@ -1,0 +1,1 @@
+"""Spec files, read without running them (norpm) and by rpm in a sandbox."""

@@ -1,0 +1,109 @@
+"""The line on which source packages are made: nothing is lost on it, whatever happens to one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from altai_build.config import load_config
+from altai_build.model.build import ComponentStatus
+from altai_build.pipeline.build.srpms import SrpmBatch, make_srpms
+from altai_build.pipeline.run import Run
+from altai_build.stages.srpm import PackedSrpm, PreparedSrpm, Srpm, SrpmMaker
+from altai_build.tools.progress import ProgressReporter
+from altai_build.tools.spec.reader import SpecReader
+from altai_build.workspace import Workspace
+from tests.kit.superprojects import DEFINITION, World, make_files, make_spec
+
+NAMES = [f"c{number}" for number in range(12)]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    for name in NAMES:
+        world.component(f"repos/{name}", make_files(name))
+    world.pin({"repos.yaml": DEFINITION})
+    (world.super.path / "repos.yaml").write_text(DEFINITION)
+    return world
+
+
+def run(world: World, jobs: int) -> Run:
+    return Run(
+        config=load_config(world.super.path / "repos.yaml"),
+        workspace=Workspace(world.folder / f"ws{jobs}"),
+        jobs=jobs,
+        builder="chroot",
+        story=ProgressReporter(quiet=True),
+    )
+
+
+def make(at_work: Run) -> SrpmBatch:
+    with SpecReader(cache=at_work.workspace.specs) as reader:
+        return make_srpms(at_work, "HEAD", (), reader)
+
+
+def outcomes(srpm_batch: SrpmBatch) -> dict[str, ComponentStatus]:
+    return {row.component: row.status for row in srpm_batch.rows}
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_refused_spec_does_not_stop_the_line(world: World, jobs: int) -> None:
+    wrong = make_spec("c3").replace("%prep", "%if\n%prep")
+    world.component("repos/c3", {"c3.spec": wrong})
+    world.component("repos/c5", {"c5.spec": make_spec("c5", source="gone.patch")})
+    world.pin()
+    found = outcomes(make(run(world, jobs)))
+    failed = {name for name, status in found.items() if status is ComponentStatus.FAILED}
+    assert failed == {"c3", "c5"}
+    assert all(found[name] is ComponentStatus.BUILT for name in NAMES if name not in failed)
+
+
+@pytest.mark.parametrize("station", ["prepare", "pack", "keep"])
+def test_a_fault_of_the_machine_ends_the_line_and_leaves_no_scratch(
+    world: World, station: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(SrpmMaker, station, fail)
+    at_work = run(world, 1)
+    with pytest.raises(OSError, match="No space left"):
+        make(at_work)
+    assert list(at_work.workspace.scratch.iterdir()) == []
+
+
+def test_damaged_ones_are_named_and_the_others_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = SrpmMaker.pack
+
+    def pack(self: SrpmMaker, prepared: PreparedSrpm) -> PackedSrpm:
+        packed = original(self, prepared)
+        if packed.component.name == "c7":
+            packed.path.write_bytes(packed.path.read_bytes()[:-9])
+        return packed
+
+    monkeypatch.setattr(SrpmMaker, "pack", pack)
+    at_work = run(world, 2)
+    srpm_batch = make(at_work)
+    found = outcomes(srpm_batch)
+    assert found.pop("c7") is ComponentStatus.FAILED
+    assert set(found.values()) == {ComponentStatus.BUILT}
+    assert all(at_work.ledger.latest("srpm", name) for name in found)
+    assert at_work.ledger.latest("srpm", "c7") is None
+
+
+def test_the_line_and_a_single_package_make_the_same_bytes(world: World) -> None:
+    srpm_batch = make(run(world, 2))
+    alone = run(world, 1)
+    (sourced, srpm), *_ = srpm_batch.made
+    maker = SrpmMaker(
+        superproject=alone.superproject,
+        config=alone.config,
+        workspace=alone.workspace,
+        ledger=alone.ledger,
+        rpm_version=srpm_batch.maker.rpm_version,
+    )
+    made = maker.make(sourced)
+    assert isinstance(made, Srpm) and not made.reused
+    assert (made.key, made.path.read_bytes()) == (srpm.key, srpm.path.read_bytes())

@@ -1,0 +1,103 @@
+"""What is read of a commit depends on nothing but the commit: not on the clone, its user, or what it includes."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.tools import process
+from altai_build.tools.git.objects import ObjectStore, without_password
+from altai_build.tools.git.superproject import read_gitmodules
+from tests.kit.git import Repo, gitmodules
+
+
+def archived(repo: Repo, commit: str, shadows: Path) -> dict[str, str]:
+    """The files of a commit's archive."""
+    store = ObjectStore.open_borrowed(repo.path / ".git", shadows=shadows, origin="a test", commit=commit)
+    argv, env = store.git_archive_command(commit, "p/", "tar")
+    with tarfile.open(fileobj=io.BytesIO(process.run(argv, env=env).stdout)) as tar:
+        found = {one.name: tar.extractfile(one) for one in tar if one.isreg()}
+    return {name: stream.read().decode() for name, stream in found.items() if stream is not None}
+
+
+def test_the_attributes_of_the_user_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = Repo(tmp_path / "repo")
+    commit = repo.commit({"notes.txt": "kept\n"})
+    (tmp_path / "home/.config/git").mkdir(parents=True)
+    (tmp_path / "home/.config/git/attributes").write_text("notes.txt export-ignore\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert archived(repo, commit, tmp_path / "shadows") == {"p/notes.txt": "kept\n"}
+
+
+def test_what_an_archived_file_says_of_its_commit_is_the_same_in_a_clone_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = Repo(tmp_path / "repo")
+    commit = repo.commit({".gitattributes": "version export-subst\n", "version": "$Format:%H %h %d%G?$\n"})
+    signed = repo.git("cat-file", "commit", commit).replace(
+        "\n\n", "\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n bm9uZQ==\n -----END PGP SIGNATURE-----\n\n", 1
+    )
+    commit = repo.git("hash-object", "-t", "commit", "-w", "--stdin", input=f"{signed}\n".encode())
+    repo.git("tag", "v1", commit)
+    # gpg of this machine has an opinion of the signature, which is not to be asked for.
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    (bin_ / "gpg").write_text("#!/bin/sh\ntouch ${0%/*}/asked\n")
+    (bin_ / "gpg").chmod(0o755)
+    monkeypatch.setenv("PATH", str(bin_), prepend=":")
+    version = archived(repo, commit, tmp_path / "shadows")["p/version"]
+    assert version.split()[:2] == [commit, commit[:12]]
+    assert not (bin_ / "asked").exists()
+
+
+def test_a_gitmodules_file_does_not_include_files_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text('[submodule "mine"]\n\tpath = mine\n\turl = secret\n')
+    repo = Repo(tmp_path / "repo")
+    commit = repo.commit(
+        {".gitmodules": f"[include]\n\tpath = {tmp_path}/mine\n" + gitmodules({"a": "../a"})}
+    )
+    store = ObjectStore.open_borrowed(
+        repo.path / ".git", shadows=tmp_path / "shadows", origin="a test", commit=commit
+    )
+    assert read_gitmodules(store, commit) == {"a": ("a", "../a")}
+
+
+@pytest.mark.parametrize(
+    "url", ["https://u:p@h/x.git", "https://token@h/x.git", "HTTPS://u:p@ss@h/x.git", "ssh://git@h/x.git"]
+)
+def test_no_part_of_a_password_is_shown(url: str) -> None:
+    assert without_password(url).partition("://")[2] == "h/x.git"
+
+
+def test_a_path_with_an_at_sign_is_left_as_it_is() -> None:
+    assert without_password("https://h/a@b.git") == "https://h/a@b.git"
+
+
+def test_one_process_tells_a_commit_and_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = Repo(tmp_path / "repo")
+    commit = repo.commit({"a": "1\n", "b": "2\n"})
+    store = ObjectStore.open_borrowed(
+        repo.path / ".git", shadows=tmp_path / "s", origin="a test", commit=commit
+    )
+    oids = [entry.oid for entry in store.tree(commit)]
+    assert store.read(oids, commit=commit) == [b"1\n", b"2\n"]
+    monkeypatch.setattr(process, "run", None)  # nothing is run any more
+    assert store.info(commit).time == int(repo.git("show", "--no-patch", "--format=%ct", commit))
+    assert store.has_tree(commit) and len(store.tree(commit)) == 2
+
+
+def test_a_clone_that_lacks_a_folder_of_the_commit_does_not_have_it(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "repo")
+    commit = repo.commit({"folder/file": "1\n"})
+    tree = repo.git("rev-parse", f"{commit}:folder")
+    (repo.path / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    store = ObjectStore.open_borrowed(
+        repo.path / ".git", shadows=tmp_path / "s", origin="a test", commit=commit
+    )
+    assert store.has(commit) and not store.has_tree(commit)
+    with pytest.raises(InputError, match="git fsck"):
+        store.tree(commit)

@@ -1,0 +1,128 @@
+"""Where a superproject says its components are: URLs as git resolves them, .gitmodules as git reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.tools.git.superproject import Superproject, read_gitmodules, resolve_url
+from tests.kit.git import Pin, Repo
+
+A, B = "a" * 40, "b" * 40
+
+
+@pytest.mark.parametrize(
+    ("base", "url", "expected"),
+    [
+        # From git's own t/t0060-path-utils.sh (test_submodule_relative_url).
+        ("/addtest", "../repo", "/repo"),
+        ("/subsuper_update_r", "../subsubsuper_update_r", "/subsubsuper_update_r"),
+        ("/home/trash/subsuper_update_r", "../bare", "/home/trash/bare"),
+        ("/home/trash/super_update_r2", "../subsuper_update_r", "/home/trash/subsuper_update_r"),
+        ("/home/trash/.", "../.", "/home/trash/."),
+        ("/home/trash", "./.", "/home/trash/."),
+        ("/home/trash/addtest", "../repo", "/home/trash/repo"),
+        ("/home/trash/init", "./å äö", "/home/trash/init/å äö"),
+        ("../foo/bar", "../sub/a/b/c", "../foo/sub/a/b/c"),
+        ("file:///tmp/repo", "../subrepo", "file:///tmp/subrepo"),
+        ("ssh://hostname/repo", "../subrepo", "ssh://hostname/subrepo"),
+        ("ssh://hostname:22/repo", "../subrepo", "ssh://hostname:22/subrepo"),
+        ("user@host:path/to/repo", "../subrepo", "user@host:path/to/subrepo"),
+        ("user@host:repo", "../subrepo", "user@host:subrepo"),
+        # As hosting sites have it.
+        ("https://example.org/altai/altai.git", "../focus.git", "https://example.org/altai/focus.git"),
+        ("https://example.org/altai/altai.git/", "../../openstack/nova.git", "https://example.org/openstack/nova.git"),
+        ("https://me@example.org:8443/a/b", "./c", "https://me@example.org:8443/a/b/c"),
+        ("git@example.org:altai/altai.git", "../../x/nova.git", "git@example.org:x/nova.git"),
+        # Absolute ones stay as they are.
+        ("https://example.org/a", "https://example.com/b.git", "https://example.com/b.git"),
+        ("https://example.org/a", "git@example.com:b.git", "git@example.com:b.git"),
+        ("https://example.org/a", "/srv/b.git", "/srv/b.git"),
+    ],
+)  # fmt: skip
+def test_relative_urls(base: str, url: str, expected: str) -> None:
+    assert resolve_url(url, base=base) == expected
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    return Repo(tmp_path / "super")
+
+
+def modules(repo: Repo, tmp_path: Path, text: str | bytes) -> dict[str, tuple[str, str | None]]:
+    commit = repo.commit({".gitmodules": text})
+    return read_gitmodules(Superproject(repo.path, state=tmp_path / "state").store(commit), commit)
+
+
+def test_gitmodules_is_read_as_git_does(repo: Repo, tmp_path: Path) -> None:
+    text = (
+        '[submodule "a.b"] # comment\n\tpath = repos/a b/\n\turl = ../x ; comment\n[SubModule "c\\"d"]\n'
+        'path="repos/\\"q\\""\nurl=../y\n[submodule "no-url"]\npath = repos/z\n[submodule "no-path"]\nurl = ../w\n'
+        '[other "x"]\npath = repos/o\n[submodule]\npath = repos/p\n[submodule "twice"]\n'
+        "path = repos/1\npath = repos/2\n"
+    )
+    assert modules(repo, tmp_path, text) == {
+        "repos/a b": ("a.b", "../x"),
+        'repos/"q"': ('c"d', "../y"),
+        "repos/z": ("no-url", None),
+        "repos/2": ("twice", None),
+    }
+
+
+@pytest.mark.parametrize("text", ["", "[broken", "path = x\n", b"\x00\xff", '[submodule]\n[submodule "x"\n'])
+def test_a_gitmodules_file_that_git_cannot_read_names_nothing(
+    repo: Repo, tmp_path: Path, text: str | bytes
+) -> None:
+    assert modules(repo, tmp_path, text) == {}
+
+
+def test_submodules_are_the_gitlinks_below_the_folders(repo: Repo, tmp_path: Path) -> None:
+    text = '[submodule "x"]\npath = repos/a\nurl = https://example.org/a\n'
+    text += '[submodule "stale"]\npath = repos/gone\nurl = y\n'
+    commit = repo.commit(
+        {".gitmodules": text, "repos/a": Pin(A), "repos/b": Pin(B), "repository": Pin(B), "other/c": Pin(B)}
+    )
+    superproject = Superproject(repo.path, state=tmp_path / "state")
+    tree = superproject.store(commit).tree(commit)
+
+    def found(*folders: str) -> list[tuple[str, str | None, str | None]]:
+        return [(one.link.path, one.name, one.url) for one in superproject.submodules(commit, tree, folders)]
+
+    assert found("repos") == [("repos/a", "x", "https://example.org/a"), ("repos/b", None, None)]
+    assert [path for path, *_ in found("other", "repos/b")] == ["other/c", "repos/b"]
+    assert [path for path, *_ in found(".")] == ["other/c", "repos/a", "repos/b", "repository"]
+    assert found() == found("rep") == []
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "/etc", "-x", "a/../../b"])
+def test_a_submodules_name_leads_nowhere_else(repo: Repo, tmp_path: Path, name: str) -> None:
+    other = Repo(repo.path / ".git" / "elsewhere", bare=True)
+    commit = other.commit({"README": "planted"})
+    repo.commit(
+        {
+            ".gitmodules": f'[submodule "{name}"]\n\tpath = repos/a\n\turl = https://127.0.0.1:9/a\n',
+            "repos/a": Pin(commit),
+        }
+    )
+    head = repo.git("rev-parse", "HEAD")
+    superproject = Superproject(repo.path, state=tmp_path / "state")
+    (submodule,) = superproject.submodules(head, superproject.store(head).tree(head), ["repos"])
+    with pytest.raises(InputError, match=commit):
+        superproject.open_component_store(submodule)
+
+
+def test_a_submodule_whose_name_is_not_its_path_is_found_in_modules(repo: Repo, tmp_path: Path) -> None:
+    other = Repo(repo.path / ".git" / "modules" / "old" / "name", bare=True)
+    commit = other.commit({"README": "here"})
+    head = repo.commit(
+        {
+            ".gitmodules": '[submodule "old/name"]\n\tpath = repos/a\n\turl = https://127.0.0.1:9/a\n',
+            "repos/a": Pin(commit),
+        }
+    )
+    superproject = Superproject(repo.path, state=tmp_path / "state")
+    (submodule,) = superproject.submodules(head, superproject.store(head).tree(head), ["repos"])
+    store = superproject.open_component_store(submodule)
+    assert [entry.path for entry in store.tree(commit)] == ["README"]

@@ -1,0 +1,666 @@
+"""mock as a builder: how it is called, what its exit status and files mean; a stub on PATH records and replays."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from altai_build.errors import InputError, MissingToolError
+from altai_build.model.build import BuildOutcome, BuildRequest, FailureKind
+from altai_build.model.limits import Limits
+from altai_build.tools import process
+from altai_build.tools.mock.builder import MockBuilder
+from altai_build.tools.mock.config import MockConfig, read_config
+from tests.conftest import Require
+from tests.kit.processes import is_running, wait_until_gone
+
+ROOT = Path(__file__).resolve().parents[3]
+STUB = ROOT / "tests" / "kit" / "mock_stub"
+CONFIG = """\
+config_opts['root'] = 'small-{{ target_arch }}'
+config_opts['target_arch'] = 'x86_64'
+config_opts['chroot_setup_cmd'] = 'install bash'
+config_opts['use_bootstrap'] = False
+config_opts['dnf.conf'] = '[main]\\n[base]\\nbaseurl=https://example.org/\\n'
+"""
+SPEC = """\
+Name: {name}
+Version: 1
+Release: 1
+Summary: A package
+License: MIT
+BuildArch: noarch
+%description
+Empty.
+%files
+"""
+
+
+class Stub:
+    """The stand-in for mock: what it shall do next, and what it was asked."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def behave(self, **behaviour: Any) -> None:
+        (self.place / "behaviour").write_text(json.dumps(behaviour))
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        lines = (self.place / "calls.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def option(self, name: str, call: int = 0) -> str:
+        argv = self.calls[call]["argv"]
+        return str(argv[argv.index(name) + 1])
+
+
+@pytest.fixture
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stub:
+    """The stub as the mock of PATH, for a user that mock would work for."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "mock").symlink_to(STUB)
+    place = tmp_path / "home" / "mock-stub"
+    place.mkdir(parents=True)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(place.parent))
+    monkeypatch.setenv("SECRET", "not for children")
+    if os.geteuid() == 0:
+        monkeypatch.setenv("SUDO_UID", "65534")
+    else:
+        monkeypatch.setattr(grp, "getgrnam", lambda name: grp.getgrgid(os.getgid()))
+    return Stub(place)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> MockConfig:
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "small.cfg").write_text(CONFIG)
+    return read_config("small", search=[tmp_path / "configs"])
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory, require: Require) -> Path:
+    """A folder with real packages: case-1-1.src.rpm, case-1-1.noarch.rpm."""
+    require(shutil.which("rpmbuild") is not None, "rpmbuild is not installed")
+    place = tmp_path_factory.mktemp("packages")
+    (place / "case.spec").write_text(SPEC.format(name="case"))
+    defines = [f"_topdir {place}", f"_rpmdir {place}", f"_srcrpmdir {place}", "_rpmfilename %%{NVRA}.rpm"]
+    arguments = [word for define in defines for word in ("--define", define)]
+    subprocess.run(
+        ["rpmbuild", "-ba", *arguments, str(place / "case.spec")],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    return place
+
+
+@pytest.fixture
+def request_for(tmp_path: Path, packages: Path) -> Callable[..., BuildRequest]:
+    """A request for a component, with a result directory of its own."""
+
+    def make(
+        component: str = "repos/altai/case", *, local: bool = False, srpm: Path | None = None
+    ) -> BuildRequest:
+        result = tmp_path / "results" / component.replace("/", "_")
+        result.mkdir(parents=True)
+        return BuildRequest(
+            component=component,
+            srpm=srpm or packages / "case-1-1.src.rpm",
+            local_rpms=(packages / "case-1-1.noarch.rpm",) if local else (),
+            result_dir=result,
+            source_date_epoch=1356998400,
+            jobs=3,
+        )
+
+    return make
+
+
+@pytest.fixture
+def builder(config: MockConfig, tmp_path: Path) -> MockBuilder:
+    return MockBuilder(
+        config, workspace_dir=tmp_path / "workspace", macros=[("dist", ".el6")], lock_timeout=0
+    )
+
+
+def test_a_build_that_succeeds(
+    stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest]
+) -> None:
+    request = request_for()
+    outcome = builder.build(request)
+    result = request.result_dir
+    assert (outcome.failure, outcome.reason, outcome.log) == (None, "", result / "build.log")
+    assert outcome.rpms == (result / "case-1-1.noarch.rpm", result / "case-doc-1-1.noarch.rpm")
+    assert outcome.buildroot == ("bash-5.1-2.x86_64 1600000000:42", "make-1:4.3-1.x86_64 1600000001:7")
+    assert {path.name for path in result.iterdir()} == {
+        "build.log", "case-1-1.noarch.rpm", "case-doc-1-1.noarch.rpm", "installed_pkgs.log", "mock.log", "root.log",
+        "state.log",
+    }  # fmt: skip
+    assert {path.stat().st_uid for path in result.iterdir()} == {os.geteuid()}
+
+
+def test_how_mock_is_called(
+    stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest], tmp_path: Path
+) -> None:
+    builder.build(request_for())
+    (call,) = stub.calls
+    unique = stub.option("--uniqueext")
+    assert re.fullmatch("altai-[0-9a-f]{10}-0", unique)
+    scratch = Path(stub.option("--resultdir")).parent
+    assert scratch.parent == tmp_path / "workspace" / "mock"
+    assert call["argv"] == [
+        "--configdir", f"{scratch}/config",
+        "--root", "small",
+        "--uniqueext", unique,
+        "--resultdir", f"{scratch}/result",
+        "--cleanup-after",
+        "--no-bootstrap-chroot",
+        "--define", "_buildhost altai-build.localdomain",
+        "--define", "use_source_date_epoch_as_buildtime 1",
+        "--define", "clamp_mtime_to_source_date_epoch 1",
+        "--define", "_smp_mflags -j3",
+        "--define", "_smp_build_ncpus 3",
+        "--define", "dist .el6",
+        "--rebuild", str(request_for("other").srpm),
+    ]  # fmt: skip
+    assert [path.name for path in (tmp_path / "workspace" / "mock").rglob("*")] == ["used"]
+
+
+def test_what_mock_gets_of_the_environment(
+    stub: Stub,
+    builder: MockBuilder,
+    request_for: Callable[..., BuildRequest],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    builder.build(request_for())
+    environment = stub.calls[0]["environment"]
+    allowed = {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "TMPDIR",
+        "LC_ALL",
+        "TZ",
+        "LC_CTYPE",
+        "SUDO_UID",
+        "https_proxy",
+    }
+    assert set(environment) <= allowed
+    assert environment["https_proxy"] == "http://proxy.example:3128"
+    assert environment.get("SUDO_UID") == ("65534" if os.geteuid() == 0 else None)
+
+
+def test_mock_does_not_eat_the_callers_standard_input(
+    config: MockConfig, stub: Stub, tmp_path: Path, packages: Path
+) -> None:
+    """The hungry process: a build in a loop over standard input must leave the other rows alone."""
+    stub.behave(stage="nothing", status=30)
+    program = """
+        import sys
+        from pathlib import Path
+        from altai_build.model.build import BuildRequest
+        from altai_build.tools.mock.builder import MockBuilder
+        from altai_build.tools.mock.config import read_config
+        place, srpm = Path(sys.argv[1]), Path(sys.argv[2])
+        import grp, os
+        if os.geteuid():
+            grp.getgrnam = lambda name: grp.getgrgid(os.getgid())
+        builder = MockBuilder(read_config("small", search=[place / "configs"]), workspace_dir=place / "workspace")
+        rows = 0
+        for row in sys.stdin:
+            rows += 1
+            if rows in (1, 600):
+                result = place / f"result{rows}"
+                result.mkdir()
+                builder.build(
+                    BuildRequest(
+                        component="case", srpm=srpm, local_rpms=(), result_dir=result, source_date_epoch=1
+                    )
+                )
+        print(rows)
+        """
+    table = "".join(f"{number:04} repos/altai/{'x' * 72}\n" for number in range(1200))
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(tmp_path), str(packages / "case-1-1.src.rpm")],
+        input=table.encode(),
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        timeout=120,
+        check=True,
+    )
+    assert result.stdout.decode() == "1200\n"
+    assert [call["stdin"] for call in stub.calls] == ["", ""]
+
+
+def test_the_configuration_given_to_mock_is_the_one_that_was_read(
+    stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest], tmp_path: Path
+) -> None:
+    builder.build(request_for())
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "small.cfg").write_text(stub.calls[0]["config"])
+    given = read_config("small", search=[tmp_path / "given"])
+    assert given.root == f"small-x86_64-{builder.config.digest[:12]}"
+    assert dict(given.environment)["SOURCE_DATE_EPOCH"] == "1356998400"
+    assert (given.dnf_conf, given.use_bootstrap) == (builder.config.dnf_conf, False)
+
+
+def test_packages_of_this_run_are_a_repository_for_the_next(
+    stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest]
+) -> None:
+    builder.build(request_for("a b/ü", local=True))
+    url = stub.option("--addrepo")
+    assert url.startswith("file:///")
+    assert " " not in url
+    assert stub.calls[0]["repository"] == ["case-1-1.noarch.rpm", "repodata"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "failure", "log", "reason"),
+    [
+        (
+            {"status": 10, "stage": "build", "build_log": "a:1: error: x\n"},
+            FailureKind.BUILD,
+            "build.log",
+            "a:1: error: x",
+        ),
+        (
+            {"status": 11, "stage": "build", "build_log": "still at it\n"},
+            FailureKind.BUILD,
+            "build.log",
+            "still at it",
+        ),
+        (
+            {"status": 11, "stage": "build", "output": "ERROR: Timeout(12) expired for command:\n # rpmbuild\n"},
+            FailureKind.BUILD,
+            "build.log",
+            "stopped after 12 seconds",
+        ),
+        # Real mock hands on rpmbuild's status; the list of installed packages shows that it was reached.
+        (
+            {"status": 3, "stage": "build", "build_log": "fatal: no\n"},
+            FailureKind.BUILD,
+            "build.log",
+            "fatal: no",
+        ),
+        (
+            {"status": 1, "stage": "build", "build_log": "fatal: no\n"},
+            FailureKind.BUILD,
+            "build.log",
+            "fatal: no",
+        ),
+        (
+            {"status": 1, "stage": "chroot", "output": "ERROR: no rpm\n"},
+            FailureKind.BUILDROOT,
+            "root.log",
+            "no rpm",
+        ),
+        (
+            {"status": 20, "stage": "chroot", "output": "ERROR: no chroot\n"},
+            FailureKind.BUILDROOT,
+            "root.log",
+            "no chroot",
+        ),
+        (
+            {"status": 25, "stage": "nothing", "output": "ERROR: LVM\n"},
+            FailureKind.BUILDROOT,
+            "mock.log",
+            "LVM",
+        ),
+        (
+            {"status": 30, "stage": "chroot", "output": "No matching package to install: 'x'\nError: Some packages\n"},
+            FailureKind.DEPENDENCIES,
+            "root.log",
+            "No matching package to install: 'x'",
+        ),
+        (
+            {"status": 31, "stage": "chroot", "root_log": "DEBUG util.py:1:  nothing provides pip(x)\n"},
+            FailureKind.DEPENDENCIES,
+            "root.log",
+            "nothing provides pip(x)",
+        ),
+        (
+            {"status": 40, "stage": "chroot", "output": "ERROR: bad payload\n"},
+            FailureKind.SRPM,
+            "mock.log",
+            "bad payload",
+        ),
+        (
+            {"status": 60, "stage": "nothing"},
+            FailureKind.BUSY,
+            "mock.log",
+            "another process holds the chroot",
+        ),
+        (
+            {"status": 65, "stage": "nothing"},
+            FailureKind.BUSY,
+            "mock.log",
+            "another process holds the chroot",
+        ),
+        (
+            {"status": 90, "stage": "nothing", "output": "ERROR: image\n"},
+            FailureKind.BUILDROOT,
+            "mock.log",
+            "image",
+        ),
+        (
+            {"status": 110, "stage": "nothing", "output": "ERROR: state\n"},
+            FailureKind.BUILDROOT,
+            "mock.log",
+            "state",
+        ),
+        ({"status": 143, "stage": "build"}, FailureKind.BUILDROOT, "root.log", "mock was killed by SIGTERM"),
+        (
+            {"status": 0, "stage": "build"},
+            FailureKind.BUILD,
+            "build.log",
+            "no package was made: the spec has no %files for this architecture",
+        ),
+    ],
+)  # fmt: skip
+def test_what_mocks_exit_status_means(
+    stub: Stub,
+    builder: MockBuilder,
+    request_for: Callable[..., BuildRequest],
+    behaviour: dict[str, Any],
+    failure: FailureKind,
+    log: str,
+    reason: str,
+) -> None:
+    stub.behave(**behaviour)
+    request = request_for()
+    outcome = builder.build(request)
+    assert (outcome.failure, outcome.reason, outcome.rpms) == (failure, reason, ())
+    assert outcome.log == request.result_dir / log
+
+
+def test_an_unreadable_source_package(
+    stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest], packages: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.src.rpm").write_bytes(b"no package")
+    stub.behave(status=1, stage="nothing", output="ERROR: Cannot find/open srpm\n")
+    for number, srpm in enumerate(
+        (tmp_path / "broken.src.rpm", packages / "case-1-1.noarch.rpm", tmp_path / "gone")
+    ):
+        outcome = builder.build(request_for(f"case{number}", srpm=srpm))
+        assert (outcome.failure, outcome.reason) == (FailureKind.SRPM, "Cannot find/open srpm")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "what"),
+    [
+        (2, MissingToolError, "mock was started without the privileges it needs"),
+        (3, InputError, "mock does not accept the configuration"),
+        (5, MissingToolError, "mock does not know one of the options it is given"),
+        (6, MissingToolError, "this machine cannot build for the architecture"),
+        (50, MissingToolError, "mock is not installed completely"),
+        (70, InputError, "mock cannot write its result directory"),
+        (80, MissingToolError, "mock cannot make namespaces"),
+        (120, MissingToolError, "mock lacks a plugin of its package manager"),
+    ],
+)
+def test_what_no_package_is_guilty_of_is_an_error(
+    stub: Stub,
+    builder: MockBuilder,
+    request_for: Callable[..., BuildRequest],
+    status: int,
+    kind: type[Exception],
+    what: str,
+) -> None:
+    stub.behave(status=status, stage="nothing", output="ERROR: because of this\n")
+    with pytest.raises(kind) as caught:
+        builder.build(request_for())
+    assert str(caught.value).startswith(f"{what} (small)\nbecause of this\nWhat to do: ")
+
+
+def test_a_chroot_whose_packages_are_not_told_is_an_error(
+    stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest]
+) -> None:
+    stub.behave(installed="gpg-pubkey-1-1.(none) 1 0 installed\n")
+    with pytest.raises(MissingToolError, match="does not say which packages were in the chroot"):
+        builder.build(request_for())
+
+
+def test_a_busy_chroot_is_waited_for(
+    stub: Stub, config: MockConfig, request_for: Callable[..., BuildRequest], tmp_path: Path
+) -> None:
+    stub.behave(busy=2)
+    outcome = MockBuilder(config, workspace_dir=tmp_path / "workspace", lock_timeout=30).build(request_for())
+    assert outcome.failure is None
+    assert len(stub.calls) == 3
+    assert outcome.seconds >= 3
+
+
+def test_what_a_killed_run_left_is_removed(
+    stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest], tmp_path: Path
+) -> None:
+    builder.build(request_for())
+    left = tmp_path / "workspace" / "mock" / f"{stub.option('--uniqueext')}.abcdefgh"
+    (left / "result").mkdir(parents=True)
+    shutil.rmtree(tmp_path / "results")
+    builder.build(request_for())
+    assert not left.exists()
+
+
+def test_parallel_builds_do_not_share_a_chroot(
+    stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest]
+) -> None:
+    stub.behave(seconds=0.5)
+    requests = [
+        request_for(name)
+        for name in ("repos/altai/nova", "repos/openstack/nova", "nova", "repos/altai/glance")
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        outcomes: list[BuildOutcome] = list(pool.map(builder.build, requests))
+    assert [outcome.failure for outcome in outcomes] == [None] * 4
+    for name in ("--uniqueext", "--resultdir", "--configdir"):
+        assert len({stub.option(name, number) for number in range(4)}) == 4
+    first = stub.option("--uniqueext", 0)
+    shutil.rmtree(requests[0].result_dir)
+    repeated = [stub.option("--uniqueext", number) for number in range(4)]
+    builder.build(request_for(requests[0].component))
+    assert stub.option("--uniqueext", 4) in repeated
+    assert first in repeated
+
+
+def test_builders_of_other_targets_have_chroots_of_their_own(
+    stub: Stub,
+    builder: MockBuilder,
+    request_for: Callable[..., BuildRequest],
+    config: MockConfig,
+    tmp_path: Path,
+) -> None:
+    """Targets may differ in their macros alone, or in their whole configuration; both are at work at once."""
+    stub.behave(seconds=0.5)
+    (tmp_path / "configs" / "other.cfg").write_text(CONFIG + "config_opts['macros']['%x'] = 'y'\n")
+    others = [config, read_config("other", search=[tmp_path / "configs"])]
+    workspace = builder.workspace.parent
+    builders = [builder, *(MockBuilder(one, workspace_dir=workspace, macros=[("x", "z")]) for one in others)]
+    with ThreadPoolExecutor(3) as pool:
+        work = [pool.submit(one.build, request_for(f"c{number}")) for number, one in enumerate(builders)]
+        assert [one.result().failure for one in work] == [None] * 3
+    assert len({stub.option("--uniqueext", number) for number in range(3)}) == 3
+
+
+def test_mock_is_asked_for_its_version_once(stub: Stub, builder: MockBuilder, tmp_path: Path) -> None:
+    assert builder.version() == "mock 6.7"
+    (tmp_path / "bin" / "mock").unlink()
+    (tmp_path / "bin" / "mock").write_text("#!/bin/sh\necho 6.8\n")
+    (tmp_path / "bin" / "mock").chmod(0o755)
+    assert builder.version() == "mock 6.7"
+
+
+def test_the_limits_of_a_build_reach_mock(
+    stub: Stub, config: MockConfig, request_for: Callable[..., BuildRequest], tmp_path: Path
+) -> None:
+    limits = Limits(seconds=90.0, file=5 << 20)
+    MockBuilder(config, workspace_dir=tmp_path / "workspace", limits=limits).build(request_for())
+    assert "config_opts['rpmbuild_timeout'] = 90\n" in stub.calls[0]["config"]
+    assert stub.calls[0]["limits"]["fsize"] == 5 << 20
+
+
+def wait_for(path: Path) -> str:
+    deadline = time.monotonic() + 20
+    while not (path.is_file() and path.read_text().endswith("\n")):
+        assert time.monotonic() < deadline, f"{path} does not appear"
+        time.sleep(0.01)
+    return path.read_text()
+
+
+def test_an_interrupted_build_lets_mock_end_what_runs_in_the_chroot(
+    stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest], tmp_path: Path
+) -> None:
+    stub.behave(seconds=600)
+    outcomes: list[BuildOutcome] = []
+    thread = threading.Thread(target=lambda: outcomes.append(builder.build(request_for())))
+    thread.start()
+    child = int(wait_for(stub.place / "child"))
+    assert is_running(child)
+    process.kill_all_children()
+    thread.join(timeout=20)
+    assert not thread.is_alive()
+    assert stub.calls[0]["pid"] != child
+    assert (stub.place / "ended").read_text() == f"{stub.calls[0]['pid']} {signal.SIGTERM.value}\n"
+    assert wait_until_gone(child)
+    assert (outcomes[0].failure, outcomes[0].reason) == (FailureKind.BUILDROOT, "mock was killed by SIGTERM")
+    # Its chroot is left; the next run has mock clean it, with the configuration that it was made with.
+    (left,) = (tmp_path / "workspace" / "mock" / "used").iterdir()
+    assert left.name == stub.option("--uniqueext")
+    assert (left / "small.cfg").read_text() == stub.calls[0]["config"]
+    stub.behave()
+    builder.prepare()
+    words = ["--configdir", str(left), "--root", "small", "--uniqueext", left.name, "--clean"]
+    assert stub.calls[1]["argv"] == words
+    assert not left.exists()
+
+
+def test_a_chroot_that_mock_could_not_clean_is_cleaned_before_it_is_used_again(
+    stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest], tmp_path: Path
+) -> None:
+    stub.behave(status=143, stage="chroot")
+    assert builder.build(request_for("a")).failure is FailureKind.BUILDROOT
+    unique = stub.option("--uniqueext")
+    flag = tmp_path / "workspace/roots/mock" / unique / "layers/small/.root-mounted"
+    for again in (lambda: builder.build(request_for("b")), builder.prepare):
+        flag.parent.mkdir(parents=True, exist_ok=True)
+        flag.write_text("")
+        calls = len(stub.calls)
+        again()
+        assert "--clean" in stub.calls[calls]["argv"] and not flag.exists()
+    stub.behave(status=1, stage="chroot")  # it says that it has cleaned up, and may not have
+    builder.build(request_for("c"))
+    flag.parent.mkdir(parents=True, exist_ok=True)
+    flag.write_text("")
+    builder.build(request_for("d"))
+    assert "--rebuild" in stub.calls[-1]["argv"] and not flag.exists()
+
+
+def test_a_killed_run_takes_mock_along(
+    stub: Stub, config: MockConfig, tmp_path: Path, packages: Path
+) -> None:
+    if os.geteuid():
+        return  # the setuid wrapper of other users' mock cannot be told
+    stub.behave(seconds=600)
+    program = """
+        import sys
+        from pathlib import Path
+        from altai_build.model.build import BuildRequest
+        from altai_build.tools.mock.builder import MockBuilder
+        from altai_build.tools.mock.config import read_config
+        place, srpm = Path(sys.argv[1]), Path(sys.argv[2])
+        builder = MockBuilder(read_config("small", search=[place / "configs"]), workspace_dir=place / "workspace")
+        (place / "result").mkdir()
+        builder.build(
+            BuildRequest(component="c", srpm=srpm, local_rpms=(), result_dir=place / "result", source_date_epoch=1)
+        )
+        """
+    srpm = packages / "case-1-1.src.rpm"
+    words = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path), str(srpm)]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL) as run:
+        child = int(wait_for(stub.place / "child"))
+        run.kill()
+    assert wait_until_gone(child)
+    assert wait_for(stub.place / "ended").split()[1] == str(signal.SIGTERM.value)
+
+
+def test_chroots_that_are_layers_share_neither_layers_nor_caches(
+    stub: Stub,
+    builder: MockBuilder,
+    request_for: Callable[..., BuildRequest],
+    require: Require,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "bin" / "modprobe").symlink_to("/bin/true")
+    require(builder.overlays, "overlayfs cannot be mounted here")
+    stub.behave(seconds=0.5)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(builder.build, [request_for("a"), request_for("b")]))
+    configs = [call["config"] for call in stub.calls]
+    for pattern in (r"'base_dir': '([^']+)'", r"\['cache_topdir'\] = '([^']+)'"):
+        places = {match[1] for text in configs if (match := re.search(pattern, text))}
+        assert len(places) == 2 and all(
+            place.startswith(f"{tmp_path}/workspace/roots/mock/") for place in places
+        )
+
+
+def test_the_version_counts_the_users_own_configuration(
+    stub: Stub, builder: MockBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "caller"
+    (home / ".config").mkdir(parents=True)
+    user = pwd.struct_passwd(("caller", "x", 1, 1, "", str(home), "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: user)
+    assert builder.version() == "mock 6.7"
+    (home / ".config" / "mock.cfg").write_text("config_opts['rpmbuild_networking'] = True\n")
+    digest = hashlib.sha256((home / ".config" / "mock.cfg").read_bytes()).hexdigest()
+    assert builder.version() == f"mock 6.7 mock.cfg:{digest}"
+
+
+def test_plain_root_is_told_what_to_do(
+    stub: Stub, builder: MockBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for name in ("SUDO_UID", "USERHELPER_UID"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(MissingToolError, match="mock does not run for plain root") as caught:
+        builder.check()
+    assert "usermod --append --groups mock NAME" in caught.value.todo
+
+
+def test_a_user_outside_the_group_is_told_what_to_do(
+    stub: Stub, builder: MockBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = grp.struct_group(("mock", "x", 4_000_000, []))
+    monkeypatch.setattr(os, "geteuid", lambda: pwd.getpwall()[-1].pw_uid or 1)
+    monkeypatch.setattr(grp, "getgrnam", lambda name: foreign)
+    with pytest.raises(MissingToolError, match="this user may not run mock"):
+        builder.check()
+
+
+def test_without_mock_the_builder_is_not_available(
+    builder: MockBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "find", lambda program: None)
+    assert not builder.available()
+    with pytest.raises(MissingToolError, match="the program mock is not installed"):
+        builder.check()

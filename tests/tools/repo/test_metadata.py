@@ -1,0 +1,195 @@
+"""Repository metadata is fetched, verified and kept; whatever a mirror does wrong is named with its URL."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.tools.repo.metadata import (
+    RepositoryMetadata,
+    RepositorySource,
+    fetch_metadata,
+    read_cached_metadata,
+)
+from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.repositories import (
+    REVISION,
+    Package,
+    ServerFaults,
+    faulty_server,
+    index_repository,
+    make_repository,
+)
+
+REPOMD = "repodata/repomd.xml"
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A signed repository, a server for it, and a source that demands the signature."""
+
+    folder: Path
+    faults: ServerFaults
+    source: RepositorySource
+    key: ThrowawayKey
+
+    def fetch(self, cache: Path, **changes: object) -> RepositoryMetadata:
+        return fetch_metadata(replace(self.source, **changes), cache)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[ThrowawayKey, ThrowawayKey]:
+    folder = tmp_path_factory.mktemp("keys")
+    return make_key(folder, "owner"), make_key(folder, "stranger")
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, keys: tuple[ThrowawayKey, ThrowawayKey]) -> Path:
+    return make_repository(tmp_path_factory.mktemp("repository"), [Package("one"), Package("two")], keys[0])
+
+
+@pytest.fixture
+def mirror(
+    tmp_path: Path, original: Path, keys: tuple[ThrowawayKey, ThrowawayKey], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Mirror]:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    folder = tmp_path / "repository"
+    shutil.copytree(original, folder)
+    faults = ServerFaults()
+    with faulty_server(folder, faults) as url:
+        source = RepositorySource(
+            name="base", urls=(url,), check_packages=True, check_metadata=True, keys=(keys[0].public,)
+        )
+        yield Mirror(folder=folder, faults=faults, source=source, key=keys[0])
+
+
+def part(folder: Path, kind: str) -> Path:
+    (found,) = (folder / "repodata").glob(f"*-{kind}.xml*")
+    return found
+
+
+def test_what_is_fetched(mirror: Mirror, tmp_path: Path) -> None:
+    got = mirror.fetch(tmp_path / "cache")
+    assert (got.url, got.revision) == (mirror.source.urls[0], str(REVISION))
+    assert got.primary.read_bytes() == part(mirror.folder, "primary").read_bytes()
+    assert got.filelists is not None and b"/usr/share/two/text" in gzip.decompress(got.filelists.read_bytes())
+    assert got.digest in part(mirror.folder, "primary").name
+
+
+def test_what_has_not_changed_is_not_fetched_again(mirror: Mirror, tmp_path: Path) -> None:
+    first = mirror.fetch(tmp_path / "cache")
+    mirror.faults.asked.clear()
+    assert mirror.fetch(tmp_path / "cache") == first
+    assert [path for path, _ in mirror.faults.asked] == [f"/{REPOMD}", f"/{REPOMD}.asc"]
+    assert read_cached_metadata(mirror.source, tmp_path / "cache") == replace(
+        first, groups=None, signed=False
+    )
+
+
+def test_a_new_state_is_seen(mirror: Mirror, tmp_path: Path) -> None:
+    first = mirror.fetch(tmp_path / "cache")
+    next(mirror.folder.glob("two-*.rpm")).unlink()
+    index_repository(mirror.folder, mirror.key, revision=REVISION + 1)
+    second = mirror.fetch(tmp_path / "cache")
+    assert second.digest != first.digest and second.revision == str(REVISION + 1)
+
+
+def test_an_older_state_than_one_seen_is_refused(mirror: Mirror, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        fetch_metadata(mirror.source, tmp_path / "cache", not_before=str(REVISION + 1))
+    assert str(REVISION) in str(caught.value)
+
+
+def test_a_file_url(mirror: Mirror, tmp_path: Path) -> None:
+    folder = mirror.folder.rename(tmp_path / "with space and %41")
+    got = mirror.fetch(tmp_path / "cache", urls=(folder.as_uri(),))
+    assert got.primary.read_bytes() == part(folder, "primary").read_bytes()
+    with pytest.raises(InputError, match="the repository base cannot be used"):
+        mirror.fetch(tmp_path / "cache", urls=(f"file://{tmp_path}/nowhere",))
+
+
+def test_the_first_url_that_works_is_taken(mirror: Mirror, tmp_path: Path) -> None:
+    good = mirror.source.urls[0]
+    urls = ("http://127.0.0.1:9/nobody", f"{good}/nowhere", good)
+    assert mirror.fetch(tmp_path / "cache", urls=urls).url == good
+
+
+def refused(mirror: Mirror, cache: Path, **changes: object) -> str:
+    with pytest.raises(InputError) as caught:
+        mirror.fetch(cache, **changes)
+    assert caught.value.what == "the repository base cannot be used" and caught.value.todo
+    return caught.value.why
+
+
+def test_every_url_that_failed_is_told(mirror: Mirror, tmp_path: Path) -> None:
+    why = refused(mirror, tmp_path, urls=("http://127.0.0.1:9/a", "http://127.0.0.1:9/b"))
+    assert "127.0.0.1:9/a" in why and "127.0.0.1:9/b" in why
+    assert refused(mirror, tmp_path, urls=()) == "it has no URL"
+
+
+def test_a_missing_repomd(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.faults.missing.add(REPOMD)
+    assert "404" in refused(mirror, tmp_path)
+
+
+def test_an_unsigned_repository_where_a_signature_is_demanded(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.faults.missing.add(f"{REPOMD}.asc")
+    assert "repomd.xml.asc" in refused(mirror, tmp_path)
+    assert mirror.fetch(tmp_path, check_metadata=False)
+
+
+def test_a_signature_by_somebody_else(
+    mirror: Mirror, tmp_path: Path, keys: tuple[ThrowawayKey, ThrowawayKey]
+) -> None:
+    assert "not signed by its key" in refused(mirror, tmp_path, keys=(keys[1].public,))
+    index_repository(mirror.folder, keys[1])
+    assert "not signed by its key" in refused(mirror, tmp_path)
+
+
+def test_metadata_changed_after_signing(mirror: Mirror, tmp_path: Path) -> None:
+    data = (mirror.folder / REPOMD).read_bytes()
+    mirror.faults.replaced[REPOMD] = data.replace(b"primary", b"primarx", 1)
+    assert "not signed by its key" in refused(mirror, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["primary", "filelists"])
+def test_a_part_with_other_bytes_never_gets_its_name(mirror: Mirror, tmp_path: Path, kind: str) -> None:
+    path = part(mirror.folder, kind)
+    data = path.read_bytes()
+    for content in (data[:-1], data[:-1] + b"x", data + b"x", b""):
+        path.write_bytes(content)
+        why = refused(mirror, tmp_path / "cache")
+        assert path.name in why
+        assert not [one for one in (tmp_path / "cache").rglob(f"*-{kind}*") if one.name[0] != "."]
+    path.write_bytes(data)
+    assert mirror.fetch(tmp_path / "cache")
+
+
+def test_passing_faults_are_tried_again(mirror: Mirror, tmp_path: Path) -> None:
+    primary = part(mirror.folder, "primary").name
+    mirror.faults.broken[REPOMD] = 2
+    mirror.faults.dying[primary] = 2
+    assert mirror.fetch(tmp_path / "cache").primary.is_file()
+    assert sum(path.endswith(primary) for path, _ in mirror.faults.asked) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"not xml", b"<repomd/>", b"<a>" * 10_000, b"\x00" * 100])
+def test_a_repomd_that_is_none(mirror: Mirror, tmp_path: Path, content: bytes) -> None:
+    mirror.faults.replaced[REPOMD] = content
+    (mirror.folder / REPOMD).write_bytes(content)
+    refused(mirror, tmp_path, check_metadata=False)
+
+
+@pytest.mark.parametrize("location", ["../../etc/passwd", "/etc/passwd", "http://127.0.0.1:9/x", "a/../../x"])
+def test_locations_that_lead_out_of_the_repository(mirror: Mirror, tmp_path: Path, location: str) -> None:
+    name = f"repodata/{part(mirror.folder, 'primary').name}"
+    repomd = mirror.folder / REPOMD
+    repomd.write_text(repomd.read_text().replace(name, location))
+    refused(mirror, tmp_path / "cache", check_metadata=False)
+    assert not [one for one in (tmp_path / "cache").rglob("*primary*") if one.is_file()]

@@ -1,0 +1,207 @@
+"""Mirror lists, metalinks and repodata over HTTP: stale, older, unsigned, wrongly signed, half there."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.tools import download
+from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
+from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
+from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.repositories import (
+    REVISION,
+    Package,
+    ServerFaults,
+    faulty_server,
+    index_repository,
+    make_repository,
+)
+
+METALINK = """<?xml version="1.0" encoding="utf-8"?>
+<metalink version="3.0" xmlns="http://www.metalinker.org/" xmlns:mm0="http://fedorahosted.org/mirrormanager">
+ <files><file name="repomd.xml">
+  <mm0:timestamp>1</mm0:timestamp>
+  <verification><hash type="md5">{md5}</hash><hash type="sha256">{newest}</hash></verification>
+  <mm0:alternates>
+   <mm0:alternate><verification><hash type="sha256">{before}</hash></verification></mm0:alternate>
+  </mm0:alternates>
+  <resources maxconnections="1">{urls}</resources>
+ </file></files>
+</metalink>
+"""
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A signed repository behind a server with faults, and where its metadata is brought to."""
+
+    folder: Path
+    key: ThrowawayKey
+    url: str
+    faults: ServerFaults
+    cache: Path
+
+    @property
+    def source(self) -> RepositorySource:
+        return RepositorySource(
+            name="deps/epel",
+            urls=(f"{self.url}/epel",),
+            check_packages=True,
+            check_metadata=False,
+            keys=(self.key.public,),
+            check_if_signed=True,
+        )
+
+    @property
+    def repomd(self) -> str:
+        """The SHA-256 of the repomd.xml there is."""
+        return hashlib.sha256((self.folder / "epel/repodata/repomd.xml").read_bytes()).hexdigest()
+
+    def read(self, not_before: str = "", **changes: object) -> RepositoryMetadata:
+        return fetch_metadata(replace(self.source, **changes), self.cache, not_before=not_before)  # type: ignore[arg-type]
+
+    def refusal(self, not_before: str = "", **changes: object) -> str:
+        with pytest.raises(InputError) as caught:
+            self.read(not_before, **changes)
+        assert caught.value.what == "the repository deps/epel cannot be used"
+        return caught.value.why
+
+    def write(self, name: str, text: str) -> str:
+        """Put a file on the server; returns its URL."""
+        (self.folder / name).write_text(text)
+        return f"{self.url}/{name}"
+
+    def metalink(self, *urls: str, newest: str = "0" * 64, before: str = "0" * 64) -> Mirrors:
+        listed = "".join(f'<url protocol="http">{url}/repodata/repomd.xml</url>' for url in urls)
+        text = METALINK.format(md5="0" * 32, newest=newest, before=before, urls=listed)
+        return read_mirrors(self.write("metalink", text))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ThrowawayKey]:
+    folder = tmp_path_factory.mktemp("upstream")
+    key = make_key(folder, "epel")
+    make_repository(folder / "epel", [Package("erlang"), Package("leaf")], key)
+    return folder, key
+
+
+@pytest.fixture
+def upstream(
+    made: tuple[Path, ThrowawayKey], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Upstream]:
+    monkeypatch.setattr(download, "RETRY_DELAY", 0.01)
+    folder, faults = tmp_path / "served", ServerFaults()
+    shutil.copytree(made[0] / "epel", folder / "epel")
+    with faulty_server(folder, faults) as url:
+        yield Upstream(folder=folder, key=made[1], url=url, faults=faults, cache=tmp_path / "cache")
+
+
+def test_a_plain_list_is_read(upstream: Upstream) -> None:
+    url = upstream.write("mirrors", "# comment\n\nhttp://a.example/epel/\n https://b.example/epel \n")
+    assert read_mirrors(url) == Mirrors(urls=("http://a.example/epel/", "https://b.example/epel"))
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "<metalink><files/></metalink>"])
+def test_a_list_of_no_mirrors_is_an_error(upstream: Upstream, text: str) -> None:
+    url = upstream.write("mirrors", text)
+    with pytest.raises(InputError, match="names no mirror"):
+        read_mirrors(url)
+
+
+def test_a_metalink_names_mirrors_and_states(upstream: Upstream) -> None:
+    found = upstream.metalink("http://a.example/e", "https://b.example/e", newest="A" * 64, before="b" * 64)
+    assert found.urls == ("http://a.example/e", "https://b.example/e")
+    assert found.repomd == (("sha256", "a" * 64), ("sha256", "b" * 64))
+
+
+def test_a_damaged_metalink_is_an_error(upstream: Upstream) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_mirrors(upstream.write("metalink", "<metalink><files>"))
+
+
+@pytest.mark.parametrize("state", ["newest", "before"])
+def test_a_mirror_with_a_listed_state_is_taken(upstream: Upstream, state: str) -> None:
+    dead = f"{upstream.url}/not-here"
+    mirrors = upstream.metalink(dead, f"{upstream.url}/epel", **{state: upstream.repomd})
+    metadata = upstream.read(urls=mirrors.urls, repomd=mirrors.repomd)
+    assert metadata.url == f"{upstream.url}/epel"
+
+
+def test_a_stale_metalink_is_told(upstream: Upstream) -> None:
+    mirrors = upstream.metalink(f"{upstream.url}/epel")
+    why = upstream.refusal(urls=mirrors.urls, repomd=mirrors.repomd)
+    assert why == (
+        f"the metadata at {upstream.url}/epel is not what the metalink of deps/epel says: "
+        "either this mirror or the metalink is out of date"
+    )
+
+
+def test_signed_metadata_is_checked_where_it_is_signed(upstream: Upstream, tmp_path: Path) -> None:
+    assert upstream.read().signed
+    other = make_key(tmp_path, "other")
+    assert "is not signed by its key: unknown key" in upstream.refusal(keys=(other.public,))
+
+
+def test_unsigned_metadata_is_taken_unless_a_signature_is_asked_for(upstream: Upstream) -> None:
+    index_repository(upstream.folder / "epel", None)
+    assert not upstream.read().signed
+    assert "is not signed: there is no repodata/repomd.xml.asc" in upstream.refusal(check_metadata=True)
+
+
+def test_a_server_that_fails_does_not_pass_for_an_unsigned_one(upstream: Upstream) -> None:
+    upstream.faults.broken["repomd.xml.asc"] = 99
+    assert "repomd.xml.asc could not be fetched: the server answered 503" in upstream.refusal()
+
+
+def test_metadata_that_was_changed_after_signing_is_refused(upstream: Upstream) -> None:
+    path = upstream.folder / "epel/repodata/repomd.xml"
+    upstream.faults.replaced["repomd.xml"] = path.read_bytes().replace(b"<revision>1", b"<revision>2")
+    assert "is not signed by its key: bad signature" in upstream.refusal()
+
+
+def test_repodata_older_than_the_lock_is_refused(upstream: Upstream) -> None:
+    assert upstream.read(not_before=str(REVISION)).revision == str(REVISION)
+    assert upstream.refusal(not_before=str(REVISION + 1)) == (
+        f"the metadata at {upstream.url}/epel is older than what is known of deps/epel: "
+        f"its revision is {REVISION}, and {REVISION + 1} was seen before"
+    )
+
+
+def test_a_mirror_that_lags_behind_is_passed_over(upstream: Upstream) -> None:
+    shutil.copytree(upstream.folder / "epel", upstream.folder / "fresh")
+    index_repository(upstream.folder / "fresh", upstream.key, revision=REVISION + 5)
+    urls = (f"{upstream.url}/epel", f"{upstream.url}/fresh")
+    metadata = upstream.read(not_before=str(REVISION + 1), urls=urls)
+    assert (metadata.url, metadata.revision) == (f"{upstream.url}/fresh", str(REVISION + 5))
+
+
+def test_revisions_that_are_no_times_are_not_compared(upstream: Upstream) -> None:
+    assert upstream.read(not_before="release-6").revision == str(REVISION)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [(lambda data: data[:-20], "bytes came instead of"), (lambda data: b"x" * len(data), "its sha256 is")],
+    ids=["truncated", "other bytes"],
+)
+def test_damaged_primary_metadata_is_refused(upstream: Upstream, spoil: object, told: str) -> None:
+    (primary,) = (upstream.folder / "epel/repodata").glob("*-primary.xml.gz")
+    upstream.faults.replaced["-primary.xml.gz"] = spoil(primary.read_bytes())  # type: ignore[operator]
+    assert told in upstream.refusal()
+
+
+def test_only_what_changed_is_fetched_again(upstream: Upstream) -> None:
+    upstream.read()
+    before = len(upstream.faults.asked)
+    upstream.read()
+    assert [path for path, _ in upstream.faults.asked[before:]] == [
+        "/epel/repodata/repomd.xml",
+        "/epel/repodata/repomd.xml.asc",
+    ]

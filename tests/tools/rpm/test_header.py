@@ -1,0 +1,197 @@
+"""Headers of packages just built and of every real one in the collection; rpm's order of versions."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from altai_build.errors import InputError
+from altai_build.model.nevra import Nevra
+from altai_build.model.package import Dependency
+from altai_build.model.reproduction import PackageComparison, Similarity
+from altai_build.tools.rpm.header import (
+    compare_evr,
+    compare_packages,
+    compare_versions,
+    ranges_overlap,
+    read_header,
+)
+from tests.kit.rpms import build_rpm
+
+
+def test_a_package_just_built_is_read_back(tmp_path: Path) -> None:
+    built = build_rpm(
+        tmp_path,
+        "example",
+        "1.2~rc1",
+        "3.el6",
+        epoch=4,
+        files={"/usr/share/example/ä": "text", "/etc/example.conf": "a=1\n"},
+        requires=["bash >= 4.0", "python(abi) = 2.6"],
+        provides=["example-api = 2"],
+        obsoletes=["old-example < 1"],
+        conflicts=["rival"],
+        changelog="Told in détail.",
+    )
+    header = read_header(built.binary)
+    assert header.nevra == Nevra(name="example", epoch=4, version="1.2~rc1", release="3.el6", arch="noarch")
+    assert (header.is_source, header.sourcerpm) == (False, "example-1.2~rc1-3.el6.src.rpm")
+    assert (header.license, header.vendor, header.url) == ("MIT", "Example", "https://example.org/example")
+    assert header.size == built.binary.stat().st_size
+    assert [str(one) for one in header.requires if not one.name.startswith("rpmlib(")] == [
+        "bash >= 4.0",
+        "python(abi) = 2.6",
+    ]
+    assert Dependency(name="example-api", flags="=", evr="2") in header.provides
+    assert [str(one) for one in header.obsoletes] == ["old-example < 1"]
+    assert header.conflicts == (Dependency(name="rival", flags="", evr=""),)
+    assert [(one.path, one.size, oct(one.mode), one.owner) for one in header.files] == [
+        ("/etc/example.conf", 4, "0o100644", "root"),
+        ("/usr/share/example/ä", 4, "0o100644", "root"),
+    ]
+    assert {len(one.digest) for one in header.files} == {64}
+    assert header.changelog == "- Told in détail."
+    assert (header.payload_compressor, header.file_digest_algorithm) == ("gzip", "SHA256")
+    assert len(header.header_digest) == len(header.payload_digest) == 64
+    assert header.signature is None
+
+
+def test_a_source_package_is_src_whatever_it_was_made_on(tmp_path: Path) -> None:
+    header = read_header(build_rpm(tmp_path).source)
+    assert (header.nevra.arch, header.is_source, header.sourcerpm) == ("src", True, "")
+    assert [one.path for one in header.files] == ["hello.spec"]
+
+
+def test_every_real_package_is_read(shared: Path) -> None:
+    read = 0
+    for entry in yaml.safe_load((shared / "rpms" / "INDEX.yaml").read_text())["files"]:
+        path = shared / "rpms" / entry["file"]
+        if entry["expected"] == "damaged":
+            with pytest.raises(InputError, match="cannot be read as an RPM"):
+                read_header(path)
+            continue
+        header = read_header(path)
+        read += 1
+        name, rest = header.nevra.name, f"{header.nevra.version}-{header.nevra.release}"
+        arch = "src" if entry["source_package"] else entry["arch"]
+        assert (header.nevra.arch, header.is_source) == (arch, entry["source_package"]), path
+        assert header.nevra.epoch == (entry["epoch"] or 0), path
+        assert entry["nevra"].startswith(f"{name}-") and f"{rest}." in entry["nevra"], path
+        assert (header.license, len(header.files)) == (entry["license"], entry["payload"]["files"]), path
+        assert header.vendor.startswith(entry["vendor"]), path
+        assert header.file_digest_algorithm == entry["payload"]["file_digests"], path
+        assert header.payload_compressor == entry["payload"]["compressor"], path
+        assert (header.signature is not None) == bool(entry["signatures"]), path
+    assert read >= 70
+
+
+def test_text_that_is_not_utf_8_survives(shared: Path) -> None:
+    odd = shared / "rpms/rpm-software-management_createrepo_c/balicek-iso88591-1.1.1-1.x86_64.rpm"
+    summary = read_header(odd).summary
+    assert (
+        summary.encode("utf-8", "surrogateescape").decode("iso8859-1")
+        == 'Balicek s "\xe0\xe1\xe2\xe3\xe4\xe5\xe7"'
+    )
+
+
+@pytest.mark.parametrize("data", [b"", b"text\n", b"\xed\xab\xee\xdb" + bytes(500)])
+def test_what_is_no_package_is_the_input_s_fault(
+    tmp_path: Path, data: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.rpm"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"x\.rpm cannot be read as an RPM"):
+        read_header(path)
+    with pytest.raises(InputError, match="gone"):
+        read_header(tmp_path / "gone.rpm")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_header_cut_short_tells_rpm_s_own_reason(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    rpm = build_rpm(tmp_path).binary
+    data = rpm.read_bytes()
+    rpm.write_bytes(data[: data.index(b"\x8e\xad\xe8\x01", 200) + 100])  # within the second header
+    with pytest.raises(InputError) as caught:
+        read_header(rpm)
+    assert "error:" in caught.value.why
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("1.0-1", "1.0-2"),
+        ("1.0-1", "1:0.1-1"),
+        ("1.0~rc1-1", "1.0-1"),
+        ("1.0-1", "1.0^git1-1"),
+        ("1.9-1", "1.10-1"),
+        ("1.0-1.2.gabc", "1.0-1.10.g123"),
+        ("1.0a-1", "1.0.1-1"),
+    ],
+)
+def test_versions_are_ordered_as_rpm_orders_them(older: str, newer: str) -> None:
+    assert (compare_evr(older, newer), compare_evr(newer, older), compare_evr(older, older)) == (-1, 1, 0)
+    assert compare_evr(f"0:{older}" if ":" not in older else older, older) == 0
+
+
+def test_release_numbers_may_hold_dashes() -> None:
+    assert compare_versions("1.0.9", "1.0.10") == -1
+    assert compare_versions("1.0.1", "1.0.1") == 0
+    assert compare_versions("1.0~rc1", "1.0") == -1
+
+
+def test_packages_are_compared_by_what_is_in_them(tmp_path: Path) -> None:
+    first = build_rpm(tmp_path / "1", files={"/opt/x": "one\n", "/opt/y": "y\n"}).binary
+    copy = tmp_path / "copy.rpm"
+    shutil.copy(first, copy)
+    assert compare_packages(first, copy) == PackageComparison(sameness=Similarity.IDENTICAL, where="")
+    time.sleep(1.1)
+    later = build_rpm(tmp_path / "2", files={"/opt/x": "one\n", "/opt/y": "y\n"}).binary
+    answer = compare_packages(first, later)
+    assert answer.sameness is Similarity.IDENTICAL_EXCEPT_TIMES
+    assert answer.where == "signature, BUILDTIME, COOKIE, FILEMTIMES, SOURCEPKGID"
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"files": {"/opt/x": "two\n", "/opt/y": "other\n"}}, "/opt/x: FILEDIGESTS"),
+        ({"files": {"/opt/x": "one\n"}}, "/opt/y: only one of them has it"),
+        ({"attributes": {"/opt/y": "%attr(600, root, root)"}}, "/opt/y: FILEMODES"),
+        ({"summary": "Another"}, "the tag DESCRIPTION"),
+        ({"requires": ["bash"]}, "the tag REQUIREFLAGS"),
+    ],
+)
+def test_the_first_difference_is_told(tmp_path: Path, changes: dict[str, Any], where: str) -> None:
+    files = {"/opt/x": "one\n", "/opt/y": "y\n"}
+    first = build_rpm(tmp_path / "1", files=files).binary
+    other = build_rpm(tmp_path / "2", **{"files": files, **changes}).binary
+    assert compare_packages(first, other) == PackageComparison(
+        sameness=Similarity.DIFFERENT, where=where, is_in_file=where.startswith("/")
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "evr", "expected"),
+    [
+        ("", "", True),
+        ("<", "2.0", True),
+        (">", "2.0", False),
+        ("<=", "1.0", True),
+        ("<", "1.0", False),
+        ("=", "1.0", True),
+        (">=", "1.0-2", False),
+        ("=", "1:1.0", False),
+    ],
+)
+def test_dependencies_overlap_as_rpm_says(flags: str, evr: str, expected: bool) -> None:
+    provided = Dependency(name="foo", flags="=", evr="1.0-1")
+    wanted = Dependency(name="foo", flags=flags, evr=evr)
+    assert ranges_overlap(wanted, provided) is expected
+    assert ranges_overlap(provided, wanted) is expected
+    assert not ranges_overlap(provided, Dependency(name="bar", flags=flags, evr=evr))

@@ -1,0 +1,145 @@
+"""What hostile commands can do in each view: nothing to the kernel, to devices, to other processes, or later."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from altai_build.tools import process
+from altai_build.tools.sandbox.bubblewrap import BUILD_UID, BuildrootSandbox, HostSandbox, InstallSandbox
+from tests.conftest import ROOT, Require
+from tests.kit.processes import is_running, wait_until_gone
+
+Shell = Callable[[str], process.ProcessResult]
+
+
+@pytest.fixture(params=["host", "install", "root"])
+def shell(request: pytest.FixtureRequest, tmp_path: Path, require: Require) -> Shell:
+    """Runs a script in one of the views and returns what became of it."""
+    place = tmp_path / "place"
+    place.mkdir()
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    if request.param != "host":
+        require(os.geteuid() == 0, "the views of the chroot builder need root")
+        os.chown(place, BUILD_UID, BUILD_UID)
+    views: dict[str, HostSandbox | InstallSandbox | BuildrootSandbox] = {
+        "host": HostSandbox(writable=place),
+        "install": InstallSandbox(root=str(place), packages=packages),
+        "root": BuildrootSandbox(root="/", build_dir=place),
+    }
+    if request.param == "install":
+        for name in ("dev", "proc"):
+            (place / name).mkdir()
+    view = views[request.param]
+    return lambda script: process.run(view.command(["sh", "-c", script]), ok=())
+
+
+def test_the_kernels_settings_cannot_be_written(shell: Shell) -> None:
+    # The kernel runs what core_pattern names as root of the host, outside of every sandbox.
+    before = Path("/proc/sys/kernel/core_pattern").read_text()
+    tried = shell("cat /proc/sys/kernel/core_pattern; echo '|/evil' > /proc/sys/kernel/core_pattern")
+    after = Path("/proc/sys/kernel/core_pattern").read_text()
+    if after != before:
+        Path("/proc/sys/kernel/core_pattern").write_text(before)
+    assert (after, tried.text) == (before, before)
+    assert tried.returncode != 0
+
+
+def test_a_file_that_only_root_may_read_is_not_read(shell: Shell, tmp_path: Path) -> None:
+    tried = shell("cat /etc/shadow /root/.profile")
+    assert (tried.text, tried.returncode != 0) == ("", True)
+
+
+def test_nothing_can_be_mounted_and_no_device_opened(shell: Shell) -> None:
+    where = "d=/builddir; test -d /target && d=/target; "
+    assert shell(f"{where} mount -t tmpfs none $d").returncode != 0
+    opened = shell(f"{where} mknod $d/zero c 1 5 && head -c 1 $d/zero")
+    assert (opened.stdout, opened.returncode != 0) == (b"", True)
+
+
+def test_no_privilege_is_left_that_installing_does_not_need(shell: Shell) -> None:
+    status = shell("cat /proc/self/status").text
+    held = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapPrm:")), 16)
+    sys_admin, sys_module, sys_rawio, sys_ptrace, bpf = 21, 16, 17, 19, 39
+    assert [
+        number for number in (sys_admin, sys_module, sys_rawio, sys_ptrace, bpf) if held >> number & 1
+    ] == []
+
+
+def test_no_network_and_the_processes_are_its_own(shell: Shell) -> None:
+    assert shell("cat /proc/net/dev").text.count(":") == 1  # the loopback device
+    assert shell(f"kill -0 {os.getpid()}").returncode != 0
+    assert shell("cat /proc/1/environ; env").text.count("pytest") == 0
+
+
+def test_what_a_command_leaves_running_ends_with_it(shell: Shell, tmp_path: Path) -> None:
+    where = "d=/builddir; test -d /target && d=/target; "
+    shell(f"{where} (setsid sh -c 'while :; do echo x >> $0/log; done' $d &) ; sleep 0.1")
+    log = tmp_path / "place/log"
+    size = log.stat().st_size
+    time.sleep(0.1)
+    assert (size > 0, log.stat().st_size) == (True, size)
+
+
+@pytest.mark.parametrize(
+    "view", ["HostSandbox(writable=place)", "BuildrootSandbox(root='/', build_dir=place)"]
+)
+def test_all_ends_when_the_one_who_began_it_is_killed(view: str, tmp_path: Path, require: Require) -> None:
+    require(os.geteuid() == 0 or view.startswith("Host"), "the views of the chroot builder need root")
+    program = (
+        "import sys; from pathlib import Path; from altai_build.tools import process; "
+        "from altai_build.tools.sandbox.bubblewrap import *; place = Path(sys.argv[1]); "
+        f"process.run({view}.command(['sh', '-c', 'touch /builddir/begun; exec sleep 86399']))"
+    )
+    tmp_path.chmod(0o777)
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(ROOT)}
+    ) as parent:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        began = [pid for pid in _descendants(parent.pid) if is_running(pid)]
+        parent.kill()
+    assert began
+    assert [pid for pid in began if not wait_until_gone(pid)] == []
+
+
+def _descendants(pid: int) -> list[int]:
+    children = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in task.read_text().split()
+    ]
+    return [*children, *(one for child in children for one in _descendants(child))]
+
+
+def test_shared_memory_is_for_the_build_user_too(tmp_path: Path, require: Require) -> None:
+    require(os.geteuid() == 0, "the views of the chroot builder need root")
+    view = BuildrootSandbox(root="/", build_dir=tmp_path)
+    process.run(view.command(["sh", "-c", "echo x > /dev/shm/semaphore"]))
+    assert not Path("/dev/shm/semaphore").exists()
+
+
+def test_root_of_the_host_is_nobody_in_the_view_of_specs(tmp_path: Path) -> None:
+    told = process.run(
+        HostSandbox(writable=tmp_path).command(["sh", "-c", "touch mine /tmp/a /var/tmp/b; id -un"])
+    )
+    assert told.text == "mockbuild\n"
+    expected = BUILD_UID if os.geteuid() == 0 else os.geteuid()
+    assert (tmp_path / "mine").stat().st_uid == expected
+
+
+def test_a_view_opens_where_the_process_numbers_are_few(tmp_path: Path, require: Require) -> None:
+    require(os.geteuid() == 0, "process namespaces need root")
+    place = tmp_path / "place"
+    place.mkdir()
+    # As in a container: number 2 is used up and gone before the view is opened, whose own second process has it.
+    crowd = ["unshare", "--pid", "--fork", "--mount-proc", "--", "sh", "-c", '/bin/true; exec "$@"', "sh"]
+    assert process.run([*crowd, *HostSandbox(writable=place).command(["echo", "open"])]).text == "open\n"

@@ -1,0 +1,81 @@
+"""Limits are in force for a command and all that it starts; who fills a disk is told from who only sits on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from altai_build.model.limits import Limits
+from altai_build.tools import process
+from altai_build.tools.sandbox.limits import limit_command, watch
+from tests.conftest import ROOT, Require
+
+WIDE = Limits(seconds=None, processes=None, memory=None, file=None, log=None, free=None)
+
+
+def test_a_command_and_its_children_are_limited() -> None:
+    limits = Limits(processes=500, memory=300 << 20, file=5 << 20)
+    shown = process.run(
+        [*limit_command(limits), "bash", "-c", "bash -c 'ulimit -u -d -f -c; cat /proc/self/oom_score_adj'"]
+    ).text
+    numbers = [line.split()[-1] for line in shown.splitlines()]
+    assert numbers == ["500", str(300 << 10), str(5 << 10), "0", "1000"]
+
+
+def test_without_limits_only_core_files_are_refused() -> None:
+    def shown(prefix: list[str]) -> str:
+        return process.run([*prefix, "bash", "-c", "ulimit -u -d -f"]).text
+
+    assert shown(limit_command(WIDE)) == shown([])
+
+
+def test_a_limit_is_never_higher_than_the_one_that_is_in_force() -> None:
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        "from altai_build.model.limits import Limits; from altai_build.tools.sandbox.limits import limit_command\n"
+        "print(*limit_command(Limits(file=1 << 40)))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert f"--fsize={1 << 20}:{1 << 20}" in shown.stdout
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, require: Require) -> Iterator[Path]:
+    require(os.geteuid() == 0, "mounting a small disk needs root")
+    place = tmp_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def test_the_one_that_fills_the_disk_is_stopped(small_disk: Path) -> None:
+    hog, other = small_disk / "hog", small_disk / "other"
+    for place in (hog, other):
+        (place / "deep").mkdir(parents=True)
+    log = small_disk / "log"
+    log.write_text("")
+    limits = Limits(free=6 << 20)
+    (other / "deep/x").write_bytes(bytes(1 << 20))
+    ask = watch(limits, log, [hog])
+    assert ask() == ""
+    (hog / "deep/x").write_bytes(bytes(11 << 20))
+    assert ask() == "stopped: it fills the disk; it holds 11 MiB, and 4 MiB are left"
+    assert watch(limits, log, [other])() == ""
+    assert watch(WIDE, log, [hog])() == ""
+
+
+def test_who_prints_without_end_is_stopped(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with open(log, "wb") as stream:
+        done = process.run(["yes"], stdout=stream, ok=(), watch=watch(Limits(log=1 << 20), log, [tmp_path]))
+    assert done.returncode < 0 and done.complaint == "stopped: it has printed more than 1 MiB"

@@ -1,0 +1,358 @@
+"""Specs are read without being run: what is plain is known, what only rpm could tell is unknown, never guessed."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from altai_build.errors import InputError
+from altai_build.model.spec import SpecInfo
+from altai_build.tools import process
+from altai_build.tools.spec import reader as reader_module
+from altai_build.tools.spec.reader import NotASpec, SpecReader, SpecText, decode, encode, read_specs
+
+HEAD = "Name: focus\nVersion: 1.0\nRelease: 3%{?dist}\nSummary: x\nLicense: x\n"
+
+
+def answers(*texts: str, macros: Mapping[str, str] | None = None) -> list[SpecInfo | InputError]:
+    return read_specs(
+        [SpecText(place=f"repos/{n}.spec", text=text) for n, text in enumerate(texts)], macros or {}, "x86_64"
+    )
+
+
+def read(text: str, **macros: str) -> SpecInfo:
+    (answer,) = answers(text, macros=macros)
+    assert isinstance(answer, SpecInfo), answer
+    return answer
+
+
+def test_plain_tags() -> None:
+    info = read(HEAD + "Epoch: 2\n%description\n%files\n", dist=".el6")
+    assert (info.name, info.epoch, info.version, info.release) == ("focus", "2", "1.0", "3.el6")
+    assert (info.packages, info.unknown, info.prefix) == (("focus",), (), "focus-1.0")
+    assert info.hidden_dist is None
+
+
+@pytest.mark.parametrize(
+    ("release", "hidden"),
+    [("%{rel}", "3\0"), ("%{rel}.1", "3\0.1"), ("%{rel}%{?dist}", None), ("4", None), ("%{other}", None)],
+)
+def test_where_a_macro_hides_dist(release: str, hidden: str | None) -> None:
+    text = f"%define rel 3%{{?dist}}\n%define other 5\nName: x\nVersion: 1\nRelease: {release}\n"
+    assert read(text, dist=".el6").hidden_dist == hidden
+    assert read(text).hidden_dist == hidden
+
+
+def test_macros_of_the_spec_and_of_the_target() -> None:
+    text = "%global base foc\n%define commit() abc\nName: %{base}us\nVersion: %{ver}\nRelease: 1\n%if 0%{?rhel} >= 6\n"
+    text += "BuildRequires: six\n%else\nBuildRequires: other\n%endif\n%{?with_x:BuildRequires: x}\n"
+    info = read(text, ver="2.5", rhel="6")
+    assert (info.name, info.version, info.build_requires) == ("focus", "2.5", ("six",))
+    assert read(text, ver="2.5").build_requires == ("other",)
+
+
+def test_packages_and_what_they_provide_and_need() -> None:
+    text = (
+        HEAD
+        + "Provides: virtual = 2, other\nRequires: a >= 1, b\nRequires(pre): c\n%description\n%package libs\n"
+    )
+    text += (
+        "Summary: x\nProvides: inner\nRequires: d\n%description libs\n%package -n whole-name\nSummary: x\n"
+    )
+    text += "%description -n whole-name\n%files\n%files libs\n%files -n whole-name\n"
+    info = read(text)
+    assert info.packages == ("focus", "focus-libs", "whole-name")
+    assert info.provides == ("focus", "focus-libs", "whole-name", "virtual", "other", "inner")
+    assert info.requires == ("a", "b", "c", "d")
+
+
+def test_a_main_package_without_files_is_not_made() -> None:
+    assert read(
+        HEAD + "%description\n%package libs\nSummary: x\n%description libs\n%files libs\n"
+    ).packages == ("focus-libs",)
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("BuildRequires: gcc make", ("gcc", "make")),
+        ("BuildRequires: gcc, make >= 3.8 , python3-devel", ("gcc", "make", "python3-devel")),
+        ("BuildRequires: gcc>=4", ("gcc",)),
+        ("BuildRequires: python(abi) = 2.6 perl(Foo::Bar) >= 1", ("python(abi)", "perl(Foo::Bar)")),
+        ("BuildRequires: /usr/bin/foo", ("/usr/bin/foo",)),
+        ("BuildRequires: (a or b)", ("a", "b")),
+        ("BuildRequires: (gcc and (make >= 3 or ninja))", ("gcc", "make", "ninja")),
+        ("BuildRequires(pre): x", ("x",)),
+        ("BuildPrereq: x", ("x",)),
+        ("BuildConflicts: x", ()),
+        ("buildrequires:x", ("x",)),
+        ("#BuildRequires: x", ()),
+        ("BuildRequires: %{unknown_thing}", ()),
+        ("BuildRequires: %(echo gcc)", ()),
+    ],
+)
+def test_build_requirements(line: str, names: tuple[str, ...]) -> None:
+    assert read(f"{HEAD}{line}\n%description\n").build_requires == names
+
+
+def test_sources_and_patches() -> None:
+    text = (
+        HEAD
+        + "Source: %{name}-%{version}.tar.gz\nSource5: https://example.org/a/b.txt\nSource: c\nPatch0: d.patch\n"
+    )
+    text += "Source9: %(cat list)\n%description\n%package x\nSource10: ignored\n"
+    info = read(text)
+    assert [(tag.number, tag.value) for tag in info.sources] == [
+        (0, "focus-1.0.tar.gz"),
+        (5, "https://example.org/a/b.txt"),
+        (6, "c"),
+        (9, None),
+    ]
+    assert [tag.value for tag in info.patches] == ["d.patch"]
+    assert info.unknown == ("source9",)
+
+
+@pytest.mark.parametrize(
+    ("prep", "prefix"),
+    [
+        ("%setup -q", "focus-1.0"),
+        ("%setup -q -n other", "other"),
+        ("%setup -nother -q", "other"),
+        ('%setup -q -n "other"', "other"),
+        ("%setup -q -n %{name}-%{version}-src", "focus-1.0-src"),
+        ("%autosetup -p1 -n other", "other"),
+        ("%{setup} -n other", "other"),
+        ("%setup -q -n first\n%setup -T -D -a 1 -n second", "first"),
+        ("tar xf %{SOURCE0}", "focus-1.0"),
+        ("%setup -q -n %(echo x)", None),
+        ("%setup -q -n %{undefined_macro}", None),
+    ],
+)
+def test_the_folder_that_setup_enters(prep: str, prefix: str | None) -> None:
+    assert read(f"{HEAD}%description\n%prep\n{prep}\n%build\n").prefix == prefix
+
+
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("version", "Name: x\nVersion: %(date +%Y)\nRelease: 1\n"),
+        ("version", "Name: x\nVersion: %{lua: print(1)}\nRelease: 1\n"),
+        ("release", "Name: x\nVersion: 1\nRelease: %autorelease\n"),
+        ("release", "Name: x\nVersion: 1\nRelease: %{?dist}%(id -u)\n"),
+    ],
+)
+def test_what_only_running_would_tell_is_unknown(tag: str, text: str) -> None:
+    info = read(text)
+    assert info.unknown == (tag,) and getattr(info, tag) is None
+
+
+def test_nothing_runs(tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    shell, lua = f"%(touch {canary}; echo 1)", f'%{{lua: os.execute("touch {canary}")}}'
+    texts = [
+        f"Name: x{shell}\nVersion: 1\nRelease: 1\n",
+        f"%define a {shell}\nName: x\nVersion: %{{a}}\nRelease: 1\nSource: %a\n%prep\n%setup -n %a\n",
+        f"Name: x\nVersion: 1\nRelease: 1\nBuildRequires: {shell} {lua}\n%if {shell}\n%endif\n%build\n{shell}\n",
+        f"%global b %{{expand:%%(touch {canary})}}\n%b\n{lua}\nName: x\nVersion: 1\n"
+        f'Release: %{{lua: io.open("{canary}", "w")}}\n',
+        f"%include {canary}\n%{{load:{canary}}}\n%{{uncompress:{canary}}}\nName: x\nVersion: 1\nRelease: 1\n",
+        f"%dump\n%trace\n%{{S:1}}%{{P:1}}%{{getenv:HOME}}%{{shrink: a}}%{{basename:{shell}}}\n"
+        "Name: x\nVersion: 1\nRelease: 1\n",
+    ]
+    answers(*texts)
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# -*- mode: python -*-\na = Analysis(['x.py'])\n",
+        "Summary: x\n",
+        "\x00\x01\x02",
+        "name = x",
+        "%description\nName: x\n",
+    ],
+)
+def test_what_is_no_spec_of_rpm(text: str) -> None:
+    (answer,) = answers(text)
+    assert isinstance(answer, NotASpec)
+    assert str(answer) == "repos/0.spec is not an RPM spec\nit has none of the tags Name:, Version:, Release:"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Name: x\nRelease: 1\n", "it has no Version: tag"),
+        ("Version: 1\n", "it has no Name: tag"),
+        ("Release: 1\n", "it has no Name and Version: tag"),
+        ("Name: %(echo x)\nVersion: 1\nRelease: 1\n", "its name '%(echo x)' is only known by running it"),
+        ("%define a() %{b}\n%define b() %{a}\nName: %a\nVersion: 1\n", "recursion"),
+    ],
+)
+def test_wrong_specs_say_what_is_wrong(text: str, why: str) -> None:
+    (answer,) = answers(text)
+    assert isinstance(answer, InputError) and not isinstance(answer, NotASpec)
+    assert answer.what == "repos/0.spec cannot be parsed" and why in answer.why and answer.todo
+
+
+BOMB = "".join(f"%define {chr(n)} {('%' + chr(n + 1)) * 10}\n" for n in range(97, 121)) + "%define y boom\n"
+
+
+def test_a_bomb_harms_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = f"{BOMB}Name: %a\nVersion: 1\nRelease: 1\n"
+    monkeypatch.setattr(reader_module, "SPEC_CPU_SECONDS", 1)
+    first, second, third, fourth, fifth = answers(HEAD, bomb, HEAD, bomb, HEAD)
+    assert isinstance(first, SpecInfo) and first == third == fifth
+    for answer, place in ((second, 1), (fourth, 3)):
+        assert isinstance(answer, InputError) and answer.what == f"repos/{place}.spec cannot be parsed"
+        assert "a macro that expands without end" in answer.todo
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[process.ChildProcess]:
+    """The children that were started."""
+    children: list[process.ChildProcess] = []
+
+    @contextmanager
+    def start(argv: Sequence[str], **options: Any) -> Iterator[process.ChildProcess]:
+        with original(argv, **options) as child:
+            children.append(child)
+            yield child
+
+    original = process.start
+    monkeypatch.setattr(process, "start", start)
+    return children
+
+
+def test_many_specs_are_read_by_one_child(started: list[process.ChildProcess]) -> None:
+    assert len([one for one in answers(*[HEAD] * 300) if isinstance(one, SpecInfo)]) == 300
+    assert len(started) == 1
+    assert read_specs([], {}, "x86_64") == [] and len(started) == 1
+
+
+def test_the_child_gets_ready_where_nothing_is_kept_yet(
+    tmp_path: Path, started: list[process.ChildProcess]
+) -> None:
+    spec = SpecText(place="one.spec", text=HEAD)
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        assert len(started) == 1, "it waits for the question"
+        (answer,) = reader.read([spec], {}, "x86_64")
+        assert isinstance(answer, SpecInfo) and len(started) == 1
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        assert reader.read([spec], {}, "x86_64") == [answer] and len(started) == 1
+
+
+def test_what_is_given_ahead_is_read_once(tmp_path: Path, started: list[process.ChildProcess]) -> None:
+    large = HEAD + "# " + "x" * 300_000 + "\n"  # more than a pipe holds
+    texts = [HEAD, large, "no spec at all", HEAD.replace("focus", "other")]
+    specs = [SpecText(place=f"{number}.spec", text=text) for number, text in enumerate(texts)]
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        for text in (*texts[:3], *[large] * 9):
+            reader.start_reading([text], {"dist": ".x"}, "x86_64")
+        found = reader.read(specs, {"dist": ".x"}, "x86_64")
+    assert len(started) == 1, "what was not given ahead is given to the same child"
+    assert found == read_specs(specs, {"dist": ".x"}, "x86_64") or isinstance(found[2], NotASpec)
+    assert [one.name if isinstance(one, SpecInfo) else None for one in found] == [
+        "focus",
+        "focus",
+        None,
+        "other",
+    ]
+    assert isinstance(found[0], SpecInfo) and found[0].release == "3.x"
+    before = len(started)
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        assert reader.read(specs[:2], {"dist": ".x"}, "x86_64") == found[:2] and len(started) == before
+
+
+def test_the_same_text_may_be_that_of_several_components(tmp_path: Path) -> None:
+    text = HEAD + "Source0: a.tar.gz\n"
+    specs = [SpecText(place=place, text=text) for place in ("one.spec", "two.spec")]
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        reader.start_reading([text], {}, "x86_64")
+        one, two = reader.read(specs, {}, "x86_64")
+    assert isinstance(one, SpecInfo) and one == two and one.sources[0].file == "a.tar.gz"
+
+
+def test_what_was_given_for_another_target_does_not_count(tmp_path: Path) -> None:
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        reader.start_reading([HEAD], {"dist": ".x"}, "x86_64")
+        (answer,) = reader.read([SpecText(place="one.spec", text=HEAD)], {"dist": ".y"}, "x86_64")
+    assert isinstance(answer, SpecInfo) and answer.release == "3.y"
+
+
+def test_a_bomb_given_ahead_harms_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = f"{BOMB}Name: %a\nVersion: 1\nRelease: 1\n"
+    monkeypatch.setattr(reader_module, "SPEC_CPU_SECONDS", 1)
+    texts = [HEAD, bomb, HEAD.replace("focus", "other")]
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        for text in texts:
+            reader.start_reading([text], {}, "x86_64")
+        found = reader.read([SpecText(place=f"{n}.spec", text=t) for n, t in enumerate(texts)], {}, "x86_64")
+    assert [type(one) for one in found] == [SpecInfo, InputError, SpecInfo]
+    assert str(found[1]).startswith("1.spec cannot be parsed")
+
+
+def test_a_child_may_wait_longer_for_a_text_than_it_may_read_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "SPEC_CPU_SECONDS", 0.3)  # and so 1.8 by the clock
+    with SpecReader(cache=tmp_path / "cache") as reader:
+        reader.start_reading([HEAD], {}, "x86_64")
+        time.sleep(2.2)
+        reader.start_reading([HEAD.replace("focus", "other")], {}, "x86_64")
+        early = reader._early
+        assert early is not None
+        assert len(early.answers({}, "x86_64")) == 2
+
+
+def test_a_child_that_nobody_asked_is_ended(tmp_path: Path, started: list[process.ChildProcess]) -> None:
+    with SpecReader(cache=tmp_path / "cache"):
+        pass
+    assert [child.returncode for child in started] == [-signal.SIGKILL]
+
+
+def test_a_users_own_macros_have_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".rpmmacros").write_text("%dist .evil\n%version 6\n%name evil\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert read(HEAD).release == "3"
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_survive_as_text(data: bytes) -> None:
+    assert encode(decode(data)) == data
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(max_size=20),
+            st.sampled_from(
+                [
+                    "%if 1",
+                    "%else",
+                    "%endif",
+                    "%{",
+                    "%(",
+                    "%{lua:",
+                    "%define x",
+                    "%package",
+                    "Name: x",
+                    "\udcff",
+                ]
+            ),
+        )
+    )
+)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+def test_any_text_is_read_or_refused(lines: list[str]) -> None:
+    (answer,) = answers("\n".join(lines))
+    assert isinstance(answer, (SpecInfo, InputError))
