@@ -18,7 +18,7 @@ import click
 from altai_build import __version__
 from altai_build.cli.streams import install_safe_streams
 from altai_build.errors import AltaiError, InputError, escape_control_characters
-from altai_build.tools import process
+from altai_build.tools import process, processors
 
 # verb → the module that holds it; imported when it is called, so that a quick verb starts quickly
 VERBS = {
@@ -100,12 +100,13 @@ def cli(
 
     if verbose:
         process.on_command(lambda command: print(command, file=sys.stderr))
+    processors.limit_to(jobs)
     change_directory(directory)
     ctx.obj = App(
         directory=os.getcwd(),
         config_file=config or None,
         workspace_dir=workspace or None,
-        jobs=jobs or len(os.sched_getaffinity(0)),
+        jobs=processors.available(),
         builder=builder,
         quiet=quiet,
     )

@@ -27,6 +27,7 @@ from altai_build.model.release import (
     format_created,
     make_repo_section_name,
 )
+from altai_build.tools import processors
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_atomically
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import Keyring
@@ -101,7 +102,7 @@ def compose(directory: Path, plan: ReleasePlan, signer: Keyring, key: PublicKey)
         signer.sign_or_reuse(folder / REPOMD, key, plan.key_file(plan.signing_key), earlier)
         return _manifest_entries(folder, one, plan)
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(processors.available()) as pool:
         packages = [package for part in pool.map(repository, plan.repositories) for package in part]
     for name in _used_keys(plan):
         write_atomically(
@@ -143,7 +144,7 @@ def sign_checksums(
         for name in names
     )
     said = {f"{one.repository}/{one.file}": one.sha256 for one in manifest.packages} if manifest else {}
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:  # hashing lets other threads run
+    with ThreadPoolExecutor(processors.available()) as pool:  # hashing lets other threads run
         digests = pool.map(lambda name: said.get(name) or sha256_file(directory / name), files)
         text = "".join(f"{digest}  {name}\n" for digest, name in zip(digests, files))
     write_atomically(directory / CHECKSUMS_NAME, text.encode(), durable=False)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +27,7 @@ from altai_build.model.release import (
     ReleasedPackage,
     SpecOrigin,
 )
+from altai_build.tools import processors
 from altai_build.tools.files import link_if_identical_else_write, sha256_file
 from altai_build.tools.openpgp.keyring import Keyring
 
@@ -80,7 +80,7 @@ def write_provenance(
         link_if_identical_else_write(directory / name, texts[name].encode(), before)
         signer.sign_or_reuse(directory / name, key, key_file, before)
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(processors.available()) as pool:
         list(pool.map(put, texts))
     for digest, lines in lists.items():
         name = f"{BUILDROOTS_FOLDER}/{digest}.txt"

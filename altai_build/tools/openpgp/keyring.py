@@ -18,7 +18,7 @@ import gnupg
 from altai_build.errors import InputError, SigningError
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.release import Compat
-from altai_build.tools import process
+from altai_build.tools import process, processors
 from altai_build.tools.files import file_lock, link_if_identical_else_write, make_directory, write_atomically
 from altai_build.tools.openpgp import agent
 from altai_build.tools.openpgp.keyfile import read_public_keys
@@ -218,7 +218,7 @@ class Keyring:
         words = ["rpmsign", "--addsign", *(["--rpmv3"] if rpmv3 else []), *options]
         environment = self._signing_options(key)
         # The agent signs one at a time; what rpmsign and gpg do besides takes as long, and goes on side by side.
-        cpus = os.cpu_count() or 1
+        cpus = processors.available()
         parts = max(min(cpus, -(-len(paths) // _MIN_BATCH)), -(-len(paths) // _MAX_BATCH))
         names = [[str(path.absolute()) for path in paths[number::parts]] for number in range(parts)]
         try:

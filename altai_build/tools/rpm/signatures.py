@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import re
 import struct
 import tempfile
@@ -25,7 +24,7 @@ from typing import IO, TYPE_CHECKING
 from altai_build.errors import InputError
 from altai_build.model.findings import SignatureCheck, SignatureStatus, get_expiry_day, weaknesses
 from altai_build.model.openpgp import PublicKey, Signature, parse_signature
-from altai_build.tools import process
+from altai_build.tools import process, processors
 from altai_build.tools.files import remove_tree
 from altai_build.tools.openpgp.keyfile import read_public_keys
 
@@ -182,7 +181,7 @@ def _pool() -> ThreadPoolExecutor:
     # Loads logging, which who only reads signatures can do without.
     from concurrent.futures import ThreadPoolExecutor
 
-    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+    return ThreadPoolExecutor(processors.available())
 
 
 def _run_checks(
@@ -192,7 +191,7 @@ def _run_checks(
     for path in paths:
         if "\n" in str(path):
             raise InputError(f"a package file may not have a line break in its name: {str(path)!r}")
-    share = -(-len(paths) // (os.cpu_count() or 1))
+    share = -(-len(paths) // processors.available())
     size = min(max(share, _MIN_BATCH), _MAX_BATCH)
     batches = [paths[at : at + size] for at in range(0, len(paths), size)]
     return chain.from_iterable(pool.map(lambda batch: _check_batch(batch, ring, options), batches))

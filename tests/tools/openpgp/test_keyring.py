@@ -22,7 +22,7 @@ from altai_build.errors import InputError, SigningError
 from altai_build.model.findings import SignatureStatus
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.release import Compat
-from altai_build.tools import process
+from altai_build.tools import process, processors
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import check_signing_key, open_keyring
 from altai_build.tools.openpgp.passphrase import PASSPHRASE_FILE_VARIABLE, choose_passphrase_source
@@ -151,7 +151,7 @@ def test_packages_are_signed_in_place_and_their_other_names_are_not(
 def test_every_package_of_many_is_signed_by_one_process_or_several(
     tmp_path: Path, plain: ThrowawayKey, cpus: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: cpus)
+    monkeypatch.setattr(processors, "available", lambda: cpus)
     original = process.run
     signed: list[int] = []
 
