@@ -26,7 +26,7 @@ def changed(app: App, old: str | None, new: str | None, as_json: bool) -> None:
       altai-build changed v1.0.1 HEAD --json
     """
     place = app.place()
-    rows = RepositoryHistory(place.place).changed(old, new, place.components)
+    rows = RepositoryHistory(place.place).list_changed_gitlinks(old, new, place.components)
     if as_json:
         print_json(rows)
     else:

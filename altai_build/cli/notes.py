@@ -37,12 +37,12 @@ def notes(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
     Example:
       altai-build notes 1.0.1 1.0.2 --markdown > ChangeLog-1.0.2.md
     """
-    from altai_build.pipeline.published.changes import notes as tell
+    from altai_build.pipeline.published.changes import make_notes
     from altai_build.pipeline.published.releases import releases_directory
 
     config = app.config()
     run = app.run(config)
-    told = tell(run, releases_directory(config), old, new)
+    told = make_notes(run, releases_directory(config), old, new)
     for one in told.components:
         if one.problem:
             run.story.warn(f"{one.path}: its commits are not told: {one.problem}")

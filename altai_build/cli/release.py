@@ -163,6 +163,6 @@ def _print_release_request(release_request: ReleaseRequest, as_json: bool) -> No
     if release_request.tags is not None:
         rows += [
             ("-", place.title, place.commit[:12], "-", f"tagged {release_request.tags.name}")
-            for place in release_request.tags.places
+            for place in release_request.tags.targets
         ]
     print_table(("wave", "component", "commit", "needs", "reason"), rows)

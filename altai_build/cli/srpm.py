@@ -67,7 +67,7 @@ def _make_or_recall_rows(app: App, components: tuple[str, ...], rev: str) -> lis
     from altai_build.tools.git.revisions import RepositoryHistory
 
     place = app.place()
-    commit = RepositoryHistory(place.path).resolve(rev)
+    commit = RepositoryHistory(place.path).resolve_revision(rev)
     question = SrpmCache(place.path, commit, app.config_path, app.workspace())
     known = None if components else question.load_rows()
     if known is not None:

@@ -32,7 +32,7 @@ class Component:
     repository: str | None  # None where no repos.yaml says
 
     @property
-    def place(self) -> str:
+    def spec_path(self) -> str:
         """The spec file as a person looks for it, seen from the superproject."""
         return get_spec_path(self.kind, self.path, self.spec)
 

@@ -15,7 +15,7 @@ from altai_build.model.component import Component, ComponentKind, get_spec_path,
 from altai_build.model.spec import SpecInfo
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 from altai_build.tools.git.superproject import ComponentSource, Submodule, Superproject
-from altai_build.tools.spec.reader import NotASpec, SpecReader, SpecText, decode
+from altai_build.tools.spec.reader import NotASpec, SpecReader, SpecText, decode_spec
 
 # Where a spec is looked for in a component, the first folder with one wins (DESIGN: Sources from git).
 SPEC_FOLDERS = ("", "rpm", "packaging", "redhat", "SPECS")
@@ -75,14 +75,14 @@ def discover(
     reader = reader or SpecReader()
     lasts = {name.rpartition("/")[2] for name in only}
     wanted: Callable[[str], bool] = lambda path: not lasts or path.rpartition("/")[2] in lasts  # noqa: E731
-    commit = superproject.resolve(revision)
-    store = superproject.store(commit)
+    commit = superproject.resolve_revision(revision)
+    store = superproject.open_store(commit)
     settings = config.superproject
     looked: list[_SpecCandidate | ComponentWithoutSrpm] = []
     target = config.get_target_macros(_name_of(config, Source.SUPERPROJECT))
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        tree = store.tree(commit)
-        submodules = superproject.submodules(commit, tree, settings.components)
+        tree = store.read_tree(commit)
+        submodules = superproject.read_submodules(commit, tree, settings.components)
         if settings.root and any(wanted(spec[: -len(".spec")]) for spec in _root_specs(tree)):
             looked += _root_unit(superproject, config, store, tree, commit)
 
@@ -97,7 +97,10 @@ def discover(
         looked += _folder_units(superproject, config, store, tree, commit, wanted)
         sourced, without_srpm = _read(config, looked, reader, pool)
     return Discovery(
-        commit=commit, time=store.info(commit).time, sourced=tuple(sourced), without_srpm=tuple(without_srpm)
+        commit=commit,
+        time=store.read_commit_info(commit).time,
+        sourced=tuple(sourced),
+        without_srpm=tuple(without_srpm),
     )
 
 
@@ -113,7 +116,7 @@ def _root_unit(
             kind=ComponentKind.ROOT,
             path=".",
             commit=commit,
-            url=superproject.remote,
+            url=superproject.remote_url,
             repository=repository.name if repository else None,
             store=store,
             tree=tree,
@@ -138,7 +141,7 @@ def _submodule_unit(
         )
     try:
         store = superproject.open_component_store(submodule)
-        tree = store.tree(link.commit)
+        tree = store.read_tree(link.commit)
     except AltaiError as error:
         return ComponentWithoutSrpm(
             name=name, path=link.path, commit=link.commit, reason=error.what, error=error
@@ -218,7 +221,7 @@ def _folder_units(
             if not specs:
                 continue
             try:
-                changed = store.last_change(commit, folder) or commit
+                changed = store.find_last_change(commit, folder) or commit
             except AltaiError as error:
                 units.append(
                     ComponentWithoutSrpm(
@@ -231,7 +234,7 @@ def _folder_units(
                     kind=ComponentKind.SPEC,
                     path=folder,
                     commit=changed,
-                    url=superproject.remote,
+                    url=superproject.remote_url,
                     repository=repository.name,
                     store=store,
                     tree=tuple(entry for entry in tree if entry.path.startswith(f"{folder}/")),
@@ -346,7 +349,7 @@ def _read_spec_texts(unit: _SpecCandidate) -> _SpecCandidate:
             f"{unit.path} has no file {absent[0]} at {unit.commit[:12]}",
             todo=f"mend components.{unit.path.rpartition('/')[2]}.specs in repos.yaml",
         )
-    blobs = unit.store.read((oids[spec] for spec in unit.specs), commit=unit.commit)
+    blobs = unit.store.read_blobs((oids[spec] for spec in unit.specs), commit=unit.commit)
     return dataclasses.replace(
-        unit, texts=tuple((spec, decode(blob)) for spec, blob in zip(unit.specs, blobs))
+        unit, texts=tuple((spec, decode_spec(blob)) for spec, blob in zip(unit.specs, blobs))
     )

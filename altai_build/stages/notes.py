@@ -45,14 +45,14 @@ def make_release_notes(
     `folders` are those whose gitlinks are components. A component whose commits are not to be had is told as such.
     Raises InputError when the superproject lacks the commit of either release.
     """
-    old, new = (superproject.resolve(manifest.superproject.commit) for manifest in ends)
+    old, new = (superproject.resolve_revision(manifest.superproject.commit) for manifest in ends)
     before, after = ({one.link.path: one for one in _pins(superproject, at, folders)} for at in (old, new))
     pairs = _match_pins(before, after)
     by_path = _by_origin(comparison.changes)
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         results = pool.map(partial(_component, superproject, by_path), pairs)
         told = [notes for notes in results if notes is not None]
-    store = superproject.store(new)
+    store = superproject.open_store(new)
     told += _specs(store, old, new, by_path, ends)
     told += _root(store, old, new, by_path)
     third_party = tuple(
@@ -67,7 +67,7 @@ def make_release_notes(
 
 
 def _pins(superproject: Superproject, commit: str, folders: Sequence[str]) -> list[Submodule]:
-    return superproject.submodules(commit, superproject.store(commit).tree(commit), folders)
+    return superproject.read_submodules(commit, superproject.open_store(commit).read_tree(commit), folders)
 
 
 def _match_pins(before: dict[str, Submodule], after: dict[str, Submodule]) -> list[_ComponentPins]:
@@ -141,7 +141,7 @@ def _list_commits_between(
     store: ObjectStore, old: str, new: str
 ) -> tuple[ComponentChange, tuple[Commit, ...], tuple[Commit, ...]]:
     """How one pin leads to the other: the commits that came and those that went."""
-    if not store.has(old) or not store.has(new):
+    if not store.has_commit_object(old) or not store.has_commit_object(new):
         return ComponentChange.REPLACED, (), ()
     came, went = _commits(store.log(old, new)), _commits(store.log(new, old))
     if not went:

@@ -28,7 +28,7 @@ def listed_sources(sourced: ComponentSource) -> tuple[UpstreamSource, ...]:
     entry = next((one for one in sourced.tree if one.is_file and one.path == path), None)
     if entry is None:
         return ()
-    return read_sources(sourced.store.read([entry.oid])[0], path)
+    return read_sources(sourced.store.read_blobs([entry.oid])[0], path)
 
 
 def fetch_sources(

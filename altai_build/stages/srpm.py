@@ -27,11 +27,11 @@ from altai_build.model.spec import (
     find_archive_source,
 )
 from altai_build.tools.files import scratch_directory, sha256_file
-from altai_build.tools.git.archive import Part, archiver_version, write_archive
+from altai_build.tools.git.archive import ArchivePart, archiver_version, write_archive
 from altai_build.tools.git.superproject import ComponentSource, Superproject
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.header import read_built_headers
-from altai_build.tools.spec.reader import encode
+from altai_build.tools.spec.reader import encode_spec
 from altai_build.workspace import Workspace
 
 AUTHOR = "altai-build <altai-build@localhost>"
@@ -101,31 +101,38 @@ class SrpmMaker:
     )
     source_cache: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)  # component → file → bytes
 
-    def make(self, sourced: ComponentSource, *, rebuild: int = 0, bootstrap: Bootstrap | None = None) -> Srpm:
+    def make_srpm(
+        self, sourced: ComponentSource, *, rebuild_count: int = 0, bootstrap: Bootstrap | None = None
+    ) -> Srpm:
         """The source package of a component, from the workspace when nothing that made it has changed.
 
-        `rebuild` numbers a repeated build of one commit with other build dependencies; `bootstrap` makes the package
-        of a first pass, whose release is lower than that of the second. Raises InputError for anything missing or
-        unreadable (all missing sources at once), BuildFailed when rpmbuild refuses the spec.
+        `rebuild_count` numbers a repeated build of one commit with other build dependencies; `bootstrap` makes the
+        package of a bootstrap build, whose release is lower than that of the final build. Raises InputError for
+        anything missing or unreadable (all missing sources at once), BuildError when rpmbuild refuses the spec.
         """
         with scratch_directory(self.workspace.scratch, "srpms") as scratch:
-            prepared = self.prepare(sourced, scratch, rebuild=rebuild, bootstrap=bootstrap)
+            prepared = self.prepare(sourced, scratch, rebuild_count=rebuild_count, bootstrap=bootstrap)
             if isinstance(prepared, Srpm):
                 return prepared
-            kept = self.store_packages([self.pack(prepared)])[0]
+            kept = self.store_packages([self.run_rpmbuild(prepared)])[0]
         if isinstance(kept, AltaiError):
             raise kept
         return kept
 
     def prepare(
-        self, sourced: ComponentSource, scratch: Path, *, rebuild: int = 0, bootstrap: Bootstrap | None = None
+        self,
+        sourced: ComponentSource,
+        scratch: Path,
+        *,
+        rebuild_count: int = 0,
+        bootstrap: Bootstrap | None = None,
     ) -> Srpm | PreparedSrpm:
         """The first third of `make`: the package if it is known, else its sources in a folder below `scratch`."""
         started = time.monotonic()
         component = sourced.component
         macros, arch = self.config.get_target_macros(component.repository)
         macros.update(bootstrap.all_macros if bootstrap else {})
-        stamp = f"{self.config.stamp}.{rebuild}" if rebuild else self.config.stamp
+        stamp = f"{self.config.stamp}.{rebuild_count}" if rebuild_count else self.config.stamp
         stamp = f"0.bootstrap.{stamp}" if bootstrap else stamp
         info = sourced.info
         if info.unknown:
@@ -136,10 +143,10 @@ class SrpmMaker:
         key = hashlib.sha256(json.dumps(inputs).encode("utf-8", "surrogateescape")).hexdigest()
         if (known := self._find_cached(key)) is not None:
             return known
-        history = sourced.store.count(
+        history = sourced.store.count_commits(
             component.commit, component.path if component.kind is ComponentKind.SPEC else None
         )
-        when = sourced.store.info(component.commit).time
+        when = sourced.store.read_commit_info(component.commit).time
         text = self._add_release_suffix(sourced, info, history, when, stamp)
         top = Path(tempfile.mkdtemp(prefix="srpm.", dir=scratch))
         self._write_source_tree(top, sourced, info, files, parts, text, when)
@@ -206,7 +213,7 @@ class SrpmMaker:
         if places:
             oid = self._resolve_symlinks(sourced, places[0])
             if oid is not None:
-                head = sourced.store.read([oid])[0][:1024]
+                head = sourced.store.read_blobs([oid])[0][:1024]
                 if not head.startswith(_LFS_POINTER):
                     return _SourceFile(name=name, origin=f"blob {oid}", blob=oid)
                 pointer = f"is a Git LFS pointer at {places[0]}, not the file"
@@ -230,7 +237,7 @@ class SrpmMaker:
                 return entry.oid
             if entry.mode != _SYMLINK:
                 return None
-            target = os.fsdecode(sourced.store.read([entry.oid])[0])
+            target = os.fsdecode(sourced.store.read_blobs([entry.oid])[0])
             path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
         return None
 
@@ -256,18 +263,18 @@ class SrpmMaker:
         keys = (repository.key, *self.config.succession(repository.key))
         return " ".join(f"{root}/{KEY_FILE_PREFIX}{name}" for name in keys)
 
-    def _parts(self, sourced: ComponentSource) -> tuple[Part, ...]:
+    def _parts(self, sourced: ComponentSource) -> tuple[ArchivePart, ...]:
         """The component's content and that of its own pinned submodules, at every depth.
 
         The superproject's pins are components of their own, no part of its own archive.
         """
-        parts = [Part(store=sourced.store, commit=sourced.component.commit, folder="")]
+        parts = [ArchivePart(store=sourced.store, commit=sourced.component.commit, folder="")]
         if sourced.component.kind is ComponentKind.ROOT:
             return tuple(parts)
         for folder, store, commit in self.superproject.list_nested_submodules(
             sourced.store, sourced.component.commit, sourced.tree, sourced.component.url
         ):
-            parts.append(Part(store=store, commit=commit, folder=folder))
+            parts.append(ArchivePart(store=store, commit=commit, folder=folder))
         return tuple(parts)
 
     # ---- the key ---------------------------------------------------------------------------------------------
@@ -277,7 +284,7 @@ class SrpmMaker:
         sourced: ComponentSource,
         info: SpecInfo,
         files: list[_SourceFile],
-        parts: tuple[Part, ...],
+        parts: tuple[ArchivePart, ...],
         target: tuple[Mapping[str, str], str],
         stamp: str,
     ) -> list[tuple[str, str]]:
@@ -290,7 +297,7 @@ class SrpmMaker:
             ("commit", component.commit),
             ("path", component.path if component.kind is ComponentKind.SPEC else ""),
             ("spec", component.spec),
-            ("spec text", hashlib.sha256(encode(sourced.text)).hexdigest()),
+            ("spec text", hashlib.sha256(encode_spec(sourced.text)).hexdigest()),
             ("prefix", info.prefix or ""),
             ("stamp", stamp),
             ("macros", json.dumps(sorted(macros.items()))),
@@ -313,8 +320,6 @@ class SrpmMaker:
         os.utime(path.parent)  # `clean` removes what is not used
         return Srpm(path=path, sha256=kept.sha256, nevra=record.nevra, key=key, reused=True)
 
-    # ---- making ----------------------------------------------------------------------------------------------
-
     def _add_release_suffix(
         self, sourced: ComponentSource, info: SpecInfo, count: int, when: int, stamp: str
     ) -> str:
@@ -323,7 +328,7 @@ class SrpmMaker:
             text = append_release_suffix(sourced.text, info, stamp, count=count, commit=component.commit)
         except ValueError as error:
             raise InputError(
-                f"{component.place} cannot be stamped",
+                f"{component.spec_path} cannot be stamped",
                 why=str(error),
                 todo="write a Release: line in its first part",
             ) from error
@@ -337,7 +342,7 @@ class SrpmMaker:
         sourced: ComponentSource,
         info: SpecInfo,
         files: list[_SourceFile],
-        parts: tuple[Part, ...],
+        parts: tuple[ArchivePart, ...],
         text: str,
         when: int,
     ) -> None:
@@ -346,7 +351,7 @@ class SrpmMaker:
         sources.mkdir()
         specs.mkdir()
         blobs = [file.blob for file in files if file.blob is not None]
-        contents = dict(zip(blobs, sourced.store.read(blobs)))
+        contents = dict(zip(blobs, sourced.store.read_blobs(blobs)))
         for file in files:
             path = sources / file.name
             if file.archive:
@@ -367,24 +372,24 @@ class SrpmMaker:
             elif file.cached is not None:
                 path.write_bytes(file.cached.read_bytes())
         spec = specs / posixpath.basename(sourced.component.spec)
-        spec.write_bytes(encode(text))
+        spec.write_bytes(encode_spec(text))
         for path in (*sources.iterdir(), spec):
             path.chmod(0o644)
             os.utime(path, (when, when))
 
-    def pack(self, prepared: PreparedSrpm) -> PackedSrpm:
+    def run_rpmbuild(self, prepared: PreparedSrpm) -> PackedSrpm:
         """The second third of `make`: rpmbuild, in the sandbox. Raises InputError or BuildFailed."""
         started = time.monotonic()
         sourced, top = prepared.sourced, prepared.top
         spec = posixpath.basename(sourced.component.spec)
-        made = rpmbuild.pack(top, spec, prepared.macros, prepared.arch, epoch=prepared.time)
+        made = rpmbuild.build_srpm(top, spec, prepared.macros, prepared.arch, epoch=prepared.time)
         if made.returncode != 0:
-            raise rpmbuild.refusal(sourced, made)
+            raise rpmbuild.spec_error(sourced, made)
         packages = sorted((top / "SRPMS").glob("*.src.rpm"))
         if any((top / "SRPMS").glob("*.nosrc.rpm")):
             raise InputError(
                 f"the source package of {sourced.component.name} would lack sources: it says NoSource: or NoPatch:",
-                todo=f"take those lines out of {sourced.component.place}: every source is at hand here",
+                todo=f"take those lines out of {sourced.component.spec_path}: every source is at hand here",
             )
         if len(packages) != 1:
             raise BuildError(

@@ -38,7 +38,7 @@ class TagPlan:
     name: str
     message: str
     time: int
-    places: tuple[TagTarget, ...]  # the superproject last: its tag says that all others are there
+    targets: tuple[TagTarget, ...]  # the superproject last: its tag says that all others are there
 
 
 def plan_tags(
@@ -59,17 +59,19 @@ def plan_tags(
     `warn`, and is an error where tags are to be pushed.
     """
     name = f"{project}-{version}"
-    places = _list_tag_targets(superproject, submodules)
-    own = TagTarget(title=".", git_dir=superproject.common, commit=commit, remote=superproject.remote)
+    targets = _list_tag_targets(superproject, submodules)
+    own = TagTarget(title=".", git_dir=superproject.common, commit=commit, remote=superproject.remote_url)
     plan = TagPlan(
         name=name,
         message=f"{project} {version}\n\nMade from the superproject's commit {commit}.",
-        time=superproject.store(commit).info(commit).time,
-        places=(*places, own),
+        time=superproject.open_store(commit).read_commit_info(commit).time,
+        targets=(*targets, own),
     )
-    taken = [f"  {place.title}: {place.git_dir}" for place in plan.places if _is_conflicting_tag(place, plan)]
+    taken = [
+        f"  {place.title}: {place.git_dir}" for place in plan.targets if _is_conflicting_tag(place, plan)
+    ]
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        asked = [one for one in pool.map(lambda place: _check_remote(place, name), plan.places) if one]
+        asked = [one for one in pool.map(lambda place: _check_remote(place, name), plan.targets) if one]
     taken += [f"  {title}: {remote}" for title, remote, complaint in asked if not complaint]
     if taken:
         raise PublishError(
@@ -117,7 +119,7 @@ def _list_tag_targets(superproject: Superproject, submodules: Sequence[Submodule
 
 def _find_clone(superproject: Superproject, submodule: Submodule) -> Path | None:
     """The user's own clone that has the pin; a mirror in the workspace is nobody's to tag."""
-    for place in superproject.clones(submodule):
+    for place in superproject.list_local_clones(submodule):
         git_dir = common_directory(place)
         if git_dir not in (None, superproject.common) and tags.has_commit(git_dir, submodule.link.commit):
             return git_dir
@@ -166,7 +168,7 @@ def _make_tags(
     plan: TagPlan, signer: Keyring, key: PublicKey, scratch: Path, made: list[tuple[TagTarget, str]]
 ) -> None:
     """Make the tags that are not there, and note each in `made` as soon as it is."""
-    for place in plan.places:
+    for place in plan.targets:
         if tags.read_tag(place.git_dir, plan.name) is not None:
             continue
         text = tags.format_tag(plan.name, place.commit, key.uid, plan.time, plan.message)
@@ -192,10 +194,10 @@ def push_tags(plan: TagPlan) -> tuple[str, ...]:
     """Push the tag to every remote, the superproject's last. Raises PublishFailed with what is left to be done."""
     pushed: list[str] = []
     failed: list[tuple[TagTarget, str]] = []
-    for place in plan.places:
+    for place in plan.targets:
         if place.remote is None:
             continue
-        if failed and place is plan.places[-1]:
+        if failed and place is plan.targets[-1]:
             failed.append((place, "left, because its tag says that all others are there"))
             continue
         result = tags.push_tag(place.git_dir, place.remote, plan.name)

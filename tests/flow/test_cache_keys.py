@@ -21,7 +21,7 @@ def test_the_machines_part_in_a_result_is_in_its_key(testbed: Path, tmp_path: Pa
     inputs = {record["kind"]: dict(record["inputs"]) for record in records}
     rpm = subprocess.run(["rpm", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     assert inputs["srpm"]["archiver"] == archiver_version()
-    assert inputs["srpm"]["rpm"] == rpmbuild.version()
+    assert inputs["srpm"]["rpm"] == rpmbuild.rpm_version_key()
     assert inputs["build"]["builder"].startswith("chroot ") and rpm in inputs["build"]["builder"]
 
 

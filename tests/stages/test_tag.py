@@ -47,10 +47,10 @@ class Site:
         return {path: self.clone / path for path in self.remotes}
 
     def plan(self, *, pushing: bool = False) -> TagPlan:
-        store = self.superproject.store(self.commit)
+        store = self.superproject.open_store(self.commit)
         return plan_tags(
             self.superproject,
-            self.superproject.submodules(self.commit, store.tree(self.commit), ["repos"]),
+            self.superproject.read_submodules(self.commit, store.read_tree(self.commit), ["repos"]),
             self.commit,
             project="altai",
             version="1.0.2",

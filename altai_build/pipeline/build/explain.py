@@ -83,7 +83,7 @@ class _BuildExplainer:
     def __init__(self, run: Run, srpm_batch: SrpmBatch) -> None:
         self.run = run
         self.build_order = order_srpms(run, srpm_batch)
-        self.workshops = open_build_environments(run, [sourced for sourced, _ in srpm_batch.made])
+        self.workshops = open_build_environments(run, [sourced for sourced, _ in srpm_batch.srpms])
         self.outcomes = read_outcomes(run.workspace.outcomes)
         self.rpms: dict[str, tuple[LocalRpm, ...]] = {}
         self.unknown: dict[str, str] = dict.fromkeys(self.build_order.unavailable, "it has no source package")

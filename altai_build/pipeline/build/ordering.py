@@ -50,7 +50,7 @@ def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
 
     What has no source package has its place in it too, so that nobody is built with something else in its stead.
     """
-    made = {sourced.component.name: (sourced, srpm) for sourced, srpm in srpm_batch.made}
+    made = {sourced.component.name: (sourced, srpm) for sourced, srpm in srpm_batch.srpms}
     headers = {name: read_header(srpm.path) for name, (_, srpm) in made.items()}
     unavailable = _find_unavailable(run, srpm_batch)
     nodes = [
@@ -66,7 +66,7 @@ def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
         run, [one for one, _ in made.values()], order
     ).items():
         try:
-            srpm = srpm_batch.maker.make(sourced, bootstrap=bootstrap)
+            srpm = srpm_batch.maker.make_srpm(sourced, bootstrap=bootstrap)
         except AltaiError as error:
             run.story.warn(f"the first pass of {sourced.component.name} is not possible: {error}")
             continue
@@ -88,7 +88,7 @@ def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
 
 def _find_unavailable(run: Run, srpm_batch: SrpmBatch) -> dict[str, OrderedComponent]:
     """The components without a source package; of those that could not be read nothing is known but their names."""
-    made = {sourced.component.name for sourced, _ in srpm_batch.made}
+    made = {sourced.component.name for sourced, _ in srpm_batch.srpms}
     found = {
         one.component.name: replace(make_static_node(run, one), build_requires=())  # it will not be built
         for one in srpm_batch.discovery.sourced
@@ -142,7 +142,7 @@ def _find_bootstrap_builds(
         if settings is None or settings.bootstrap is None or component.name not in circular:
             continue
         macros, arch = run.config.get_target_macros(component.repository)
-        text = SpecText(place=component.place, text=one.text)
+        text = SpecText(place=component.spec_path, text=one.text)
         macros.update(settings.bootstrap.all_macros)
         info = read_specs([text], macros, arch, cache=run.workspace.specs)[0]
         if not isinstance(info, AltaiError):

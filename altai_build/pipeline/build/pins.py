@@ -17,9 +17,9 @@ from altai_build.tools.git.superproject import ComponentSource, Submodule
 class PinDirection(str, Enum):
     """How the later of two pins relates to the earlier one."""
 
-    FORWARD = "on"  # it contains the earlier one
-    REWOUND = "back"  # the earlier one contains it
-    DIVERGED = "aside"  # neither contains the other
+    FORWARD = "forward"  # it contains the earlier one
+    REWOUND = "rewound"  # the earlier one contains it
+    DIVERGED = "diverged"  # neither contains the other
     UNKNOWN = "unknown"  # the earlier commit is not to be had any more
 
 
@@ -32,7 +32,7 @@ class PinChange:
     direction: PinDirection
     lower: bool
 
-    def told(self, since: str) -> str:
+    def describe(self, since: str) -> str:
         """The move as a reason, with a warning when yum would not follow it; `since` names the earlier state."""
         ends = f"from {self.old[:7]} to {self.new[:7]}"
         if self.direction is PinDirection.REWOUND:
@@ -47,11 +47,11 @@ class PinChange:
 
 def earlier_pins(run: Run, revision: str) -> dict[str, Submodule]:
     """The pins of an earlier superproject commit, by path."""
-    commit = run.superproject.resolve(revision)
-    tree = run.superproject.store(commit).tree(commit)
+    commit = run.superproject.resolve_revision(revision)
+    tree = run.superproject.open_store(commit).read_tree(commit)
     return {
         one.link.path: one
-        for one in run.superproject.submodules(commit, tree, run.config.superproject.components)
+        for one in run.superproject.read_submodules(commit, tree, run.config.superproject.components)
     }
 
 
@@ -71,14 +71,14 @@ def compare_pins(run: Run, sourced: ComponentSource, old: str, *, url: str | Non
             old=old,
             new=new,
             direction=_find_direction(store, old, new),
-            lower=store.count(new) <= store.count(old),
+            lower=store.count_commits(new) <= store.count_commits(old),
         )
     except AltaiError:
         return PinChange(old=old, new=new, direction=PinDirection.UNKNOWN, lower=True)
 
 
 def _open_joint_store(run: Run, sourced: ComponentSource, pins: Sequence[Submodule]) -> ObjectStore:
-    if sourced.store.has(pins[0].link.commit):
+    if sourced.store.has_commit_object(pins[0].link.commit):
         return sourced.store
     return run.superproject.open_store_with_both(*pins)
 

@@ -98,7 +98,7 @@ def _fail_duplicate_packages(
 def _record_builds(
     run: Run, srpm_batch: SrpmBatch, built: Mapping[str, BuildResult], before: Mapping[str, str]
 ) -> None:
-    commits = {sourced.component.name: sourced.component.commit for sourced, _ in srpm_batch.made}
+    commits = {sourced.component.name: sourced.component.commit for sourced, _ in srpm_batch.srpms}
     now = int(time.time())
     write_outcomes(
         run.workspace.outcomes,
@@ -122,7 +122,7 @@ def _rows(
     build_plan: BuildPlan, build_order: BuildOrder, srpm_batch: SrpmBatch, built: dict[str, BuildResult]
 ) -> tuple[BuildRow, ...]:
     rows = []
-    made = {sourced.component.name: srpm for sourced, srpm in srpm_batch.made}
+    made = {sourced.component.name: srpm for sourced, srpm in srpm_batch.srpms}
     for first, component in build_order.order.bootstrap_builds.items():
         if (
             built[first].status is ComponentStatus.FAILED

@@ -121,7 +121,7 @@ class Schedule:
         environment = self.workshops[component_target(self.run.config, sourced).name]
         for number in range(MAX_REBUILDS):
             if number:
-                srpm = self.maker.make(sourced, rebuild=number)
+                srpm = self.maker.make_srpm(sourced, rebuild_count=number)
             job = BuildJob(
                 component=name,
                 commit=sourced.component.commit,

@@ -40,7 +40,9 @@ def select_components(
         reasons.update({out.name: "it was asked for" for out in chosen.without_srpm})
     needs = _needs(run.ledger, order)
     if changed_since is not None:
-        changes = run.superproject.changed(changed_since, revision, run.config.superproject.components)
+        changes = run.superproject.list_changed_gitlinks(
+            changed_since, revision, run.config.superproject.components
+        )
         new = {change.path: change for change in changes if change.status is not ChangeStatus.REMOVED}
         reasons.update(_changed_pins(run, whole, new, changed_since))
         reasons.update(_changed_in_superproject(run, whole, changed_since))
@@ -131,7 +133,7 @@ def _changed_pins(
             found[component.name] = f"its pin came since {since}"
             continue
         move = compare_pins(run, one, was.link.commit, url=was.url)
-        found[component.name] = move.told(since)
+        found[component.name] = move.describe(since)
         if move.direction is not PinDirection.FORWARD:
             run.story.warn(f"{component.name}: {found[component.name]}")
     for out in whole.without_srpm:
@@ -142,9 +144,9 @@ def _changed_pins(
 
 def _changed_in_superproject(run: Run, whole: Discovery, since: str) -> dict[str, str]:
     """Components whose spec is in the superproject itself, when their files differ from those at `since`."""
-    before = run.superproject.resolve(since)
-    store = run.superproject.store(before)
-    old = {entry.path: entry.oid for entry in store.tree(before) if entry.is_file}
+    before = run.superproject.resolve_revision(since)
+    store = run.superproject.open_store(before)
+    old = {entry.path: entry.oid for entry in store.read_tree(before) if entry.is_file}
     found = {}
     for one in whole.sourced:
         component = one.component

@@ -31,7 +31,7 @@ class SrpmBatch:
     """What became of the chosen components' source packages."""
 
     discovery: Discovery
-    made: tuple[tuple[ComponentSource, Srpm], ...]
+    srpms: tuple[tuple[ComponentSource, Srpm], ...]
     rows: tuple[SrpmRow, ...]  # for every chosen component, in the superproject's order
     maker: SrpmMaker  # knows the fetched sources
 
@@ -65,12 +65,12 @@ def make_discovered_srpms(run: Run, discovery: Discovery, *, version: str | None
     outcomes.update(_find_duplicate_packages(discovery.sourced, outcomes))
     rows = [_srpm_row(sourced, outcomes[sourced.component.name]) for sourced in discovery.sourced]
     rows += [row_without_srpm(one) for one in discovery.without_srpm]
-    made = tuple(
+    srpms = tuple(
         (sourced, srpm)
         for sourced in discovery.sourced
         if isinstance(srpm := outcomes[sourced.component.name], Srpm)
     )
-    return SrpmBatch(discovery=discovery, made=made, rows=tuple(rows), maker=maker)
+    return SrpmBatch(discovery=discovery, srpms=srpms, rows=tuple(rows), maker=maker)
 
 
 class _SrpmPipeline:
@@ -129,7 +129,7 @@ class _SrpmPipeline:
 
     def _pack(self, prepared: PreparedSrpm) -> None:
         try:
-            self._packed.append(self._maker.pack(prepared))
+            self._packed.append(self._maker.run_rpmbuild(prepared))
         except AltaiError as error:
             self._record_result(prepared.sourced.component.name, error)
         finally:
@@ -172,7 +172,7 @@ def _find_duplicate_packages(
     return {
         one.component.name: InputError(
             f"{len(same)} components produce the same package {name}",
-            why="\n".join(f"  {a.component.place} at {a.component.commit}" for a in same),
+            why="\n".join(f"  {a.component.spec_path} at {a.component.commit}" for a in same),
             todo="give one of them another Name: or Version:, or leave it out by components.NAME.skip in repos.yaml",
         )
         for name, same in makers.items()
@@ -188,7 +188,7 @@ def make_srpm_maker(run: Run, version: str | None, sources: Mapping[str, Mapping
         config=run.config,
         workspace=run.workspace,
         ledger=run.ledger,
-        rpm_version=rpmbuild.version(),
+        rpm_version=rpmbuild.rpm_version_key(),
         version=version,
         source_cache=sources,
     )

@@ -17,7 +17,7 @@ def compare_published(releases: Path, old: str, new: str) -> ReleaseDiff:
     return compare_releases(before, after)
 
 
-def notes(run: Run, releases: Path, old: str, new: str) -> ReleaseNotes:
+def make_notes(run: Run, releases: Path, old: str, new: str) -> ReleaseNotes:
     """The commits and packages that lead from one release to another.
 
     Raises InputError when the superproject at hand does not have the releases' commits.

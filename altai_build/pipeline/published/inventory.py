@@ -193,19 +193,19 @@ class _Commits:
     def _in_superproject(self, manifest: Manifest, asked: str) -> str | None:
         """The full id where the release's superproject commit contains the commit."""
         pinned = manifest.superproject.commit
-        store = self._run.superproject.store(pinned)
-        full = store.expand_abbreviated_id(asked) if store.has(pinned) else None
+        store = self._run.superproject.open_store(pinned)
+        full = store.expand_abbreviated_id(asked) if store.has_commit_object(pinned) else None
         return full if full is not None and store.is_ancestor(full, pinned) else None
 
     def _containing(self, manifest: Manifest, asked: str) -> Iterator[tuple[str, str]]:
         """(path, full id) of the release's components that have the commit in their pin's history."""
         superproject = self._run.superproject
         pinned = manifest.superproject.commit
-        store = superproject.store(pinned)
-        if not store.has(pinned):
+        store = superproject.open_store(pinned)
+        if not store.has_commit_object(pinned):
             return
-        for submodule in superproject.submodules(
-            pinned, store.tree(pinned), self._run.config.superproject.components
+        for submodule in superproject.read_submodules(
+            pinned, store.read_tree(pinned), self._run.config.superproject.components
         ):
             pin = submodule.link.commit
             inner = superproject.find_local_store(submodule, (pin,))

@@ -63,7 +63,7 @@ def rebuild(run: Run, component: str, named: str, *, output: Path | None = None)
         for row in srpm_batch.rows:
             if row.status not in (ComponentStatus.BUILT, ComponentStatus.REUSED):
                 raise InputError(f"{row.component} has no source package", why=row.reason)
-        ((sourced, srpm),) = srpm_batch.made
+        ((sourced, srpm),) = srpm_batch.srpms
         released = released_packages(manifest, sourced)
         srpm = find_matching_srpm(srpm_batch.maker, sourced, srpm, released)
         built = _build(again, directory, manifest, sourced, srpm)
@@ -107,7 +107,7 @@ def find_matching_srpm(
     for name in sorted(wanted):
         number = rebuild_number(srpm.path.name, name)
         if number is not None:
-            return maker.make(sourced, rebuild=number)
+            return maker.make_srpm(sourced, rebuild_count=number)
     return srpm
 
 

@@ -81,7 +81,7 @@ def _superproject(run: Run, manifest: Manifest) -> TraceStep:
         )
 
     try:
-        if not run.superproject.store(commit).has(commit):
+        if not run.superproject.open_store(commit).has_commit_object(commit):
             return link(TraceStatus.UNPROVED, f"{run.superproject.path} does not have its commit {commit}")
         names = run.superproject.list_refs_containing(commit)
     except AltaiError as error:
@@ -98,13 +98,13 @@ def _lock(run: Run, commit: str) -> Lock | str:
     try:
         root = run.superproject.path.resolve()
         name = (run.config.root.resolve() / LOCK_FILE_NAME).relative_to(root).as_posix()
-        store = run.superproject.store(commit)
-        entry = next((one for one in store.tree(commit) if one.path == name and one.is_file), None)
+        store = run.superproject.open_store(commit)
+        entry = next((one for one in store.read_tree(commit) if one.path == name and one.is_file), None)
         if entry is None:
             return f"the superproject's commit has no {name}"
         with scratch_directory(run.workspace.scratch, "lock") as scratch:
             place = scratch / LOCK_FILE_NAME
-            place.write_bytes(store.read([entry.oid])[0])
+            place.write_bytes(store.read_blobs([entry.oid])[0])
             return load_lock(place)
     except ValueError:
         return "repos.yaml does not lie in the superproject"
@@ -210,7 +210,7 @@ class _ProvenanceTracer:
     def _made(self, package: ReleasedPackage) -> list[tuple[ComponentSource, Srpm]]:
         """The source packages that the path and commit of a package give; several specs may lie there."""
         origin = package.origin
-        pairs = self.srpm_batch.made if self.srpm_batch else ()
+        pairs = self.srpm_batch.srpms if self.srpm_batch else ()
         return [
             (sourced, srpm)
             for sourced, srpm in pairs
@@ -244,7 +244,7 @@ def _named(srpm_batch: SrpmBatch, sourced: ComponentSource, srpm: Srpm, wanted: 
     if srpm.path.name == wanted:
         return srpm
     number = rebuild_number(srpm.path.name, wanted)
-    return srpm_batch.maker.make(sourced, rebuild=number) if number is not None else None
+    return srpm_batch.maker.make_srpm(sourced, rebuild_count=number) if number is not None else None
 
 
 def _header(header: RpmHeader | None, commit: str) -> tuple[TraceStatus, str]:
@@ -262,6 +262,6 @@ def _header(header: RpmHeader | None, commit: str) -> tuple[TraceStatus, str]:
 def _commit(sourced: ComponentSource | str, commit: str) -> tuple[TraceStatus, str]:
     if isinstance(sourced, str):
         return TraceStatus.UNPROVED, sourced
-    if not sourced.store.has(commit):
+    if not sourced.store.has_commit_object(commit):
         return TraceStatus.UNPROVED, f"{sourced.store.origin} does not have {commit}"
     return TraceStatus.PROVED, f"{sourced.store.origin} has it"

@@ -51,7 +51,7 @@ def sign_and_place(
     """repository → its signed packages with their origins; released files of the same content are taken as they are."""
     placed: dict[str, list[Placement]] = {}
     unsigned: dict[tuple[str, str], list[tuple[Path, Origin]]] = {}
-    for sourced, _ in build_run.srpm_batch.made:
+    for sourced, _ in build_run.srpm_batch.srpms:
         built = build_run.built[sourced.component.name]
         repository = run.config.repositories[str(sourced.component.repository)]
         origin = _origin(sourced, built)

@@ -55,7 +55,7 @@ def composition_plan(
         epoch=release_request.build_plan.discovery.time,
         compat=release_request.target.compat,
         superproject=SuperprojectPin(
-            url=without_password(run.superproject.remote or ""),
+            url=without_password(run.superproject.remote_url or ""),
             commit=release_request.commit,
             tag=release_request.tags.name if release_request.tags else None,
         ),

@@ -18,8 +18,8 @@ def plan_release_tags(run: Run, version: str, commit: str, *, pushing: bool) -> 
     InputError when a component has no clone here.
     """
     superproject, config = run.superproject, run.config
-    tree = superproject.store(commit).tree(commit)
-    found = superproject.submodules(commit, tree, config.superproject.components)
+    tree = superproject.open_store(commit).read_tree(commit)
+    found = superproject.read_submodules(commit, tree, config.superproject.components)
     without_srpm = {name for name, one in config.components.items() if one.skip}
     wanted = [one for one in found if not without_srpm & {one.link.path, one.link.path.rpartition("/")[2]}]
     return plan_tags(

@@ -30,7 +30,7 @@ _F_SETPIPE_SZ = 1031  # fcntl(2); Python has a name for it since 3.10
 
 
 @dataclass(frozen=True)
-class Part:
+class ArchivePart:
     """One repository's content in an archive: at `folder` ("" for the top) of the archive's prefix."""
 
     store: ObjectStore
@@ -45,7 +45,7 @@ def archiver_version() -> str:
     return f"{git}, deflate {deflate.__version__}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
 
 
-def write_archive(parts: Sequence[Part], *, prefix: str, output: Path) -> None:
+def write_archive(parts: Sequence[ArchivePart], *, prefix: str, output: Path) -> None:
     """Write the archive named by its ending (.tar.gz, .tgz, .tar.bz2, .tar.xz, .tar.zst, .tar, .zip).
 
     Times come from the commit, names and modes from the tree, so the same commit gives the same bytes. Raises
@@ -130,7 +130,7 @@ class _NonClosingStream(io.RawIOBase):
         return self._raw.write(cast("bytes", data))
 
 
-def _write_tar(parts: Sequence[Part], prefix: str, output: IO[bytes]) -> None:
+def _write_tar(parts: Sequence[ArchivePart], prefix: str, output: IO[bytes]) -> None:
     if len(parts) == 1:
         _copy_member(parts[0], prefix, output)
         return
@@ -146,7 +146,7 @@ def _write_tar(parts: Sequence[Part], prefix: str, output: IO[bytes]) -> None:
                 _wait_for_git(child, argv)
 
 
-def _copy_member(part: Part, prefix: str, output: IO[bytes]) -> None:
+def _copy_member(part: ArchivePart, prefix: str, output: IO[bytes]) -> None:
     argv, env = part.store.git_archive_command(part.commit, prefix, "tar")
     with process.start(argv, env=env) as child:
         assert child.stdout is not None

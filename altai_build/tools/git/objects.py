@@ -123,7 +123,7 @@ class ObjectStore:
         env = {**_ISOLATED_ENVIRONMENT, "GIT_DIR": str(self.git_dir), "PATH": "/nonexistent"}
         return [process.find("git") or "git", *words], env
 
-    def has(self, commit: str) -> bool:
+    def has_commit_object(self, commit: str) -> bool:
         """True when the commit is here (its trees may still be missing in a broken clone)."""
         check = self.run(["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], ok=())
         return check.returncode == 0
@@ -144,13 +144,13 @@ class ObjectStore:
             self._trees[commit] = parse_tree(listed.stdout)
         return True
 
-    def tree(self, commit: str) -> tuple[TreeEntry, ...]:
+    def read_tree(self, commit: str) -> tuple[TreeEntry, ...]:
         """Every leaf of the commit's tree, gitlinks included, in git's order. Raises InputError if it is not whole."""
         if not self.has_tree(commit):
             raise self._incomplete_error(commit)
         return self._trees[commit]
 
-    def read(self, oids: Iterable[str], *, commit: str | None = None) -> list[bytes]:
+    def read_blobs(self, oids: Iterable[str], *, commit: str | None = None) -> list[bytes]:
         """The contents of blobs, in the order asked for. Raises InputError when one is missing.
 
         With `commit` that is looked up by the way, so that `info` of it costs nothing more.
@@ -182,7 +182,7 @@ class ObjectStore:
             todo="the clone is incomplete: run `git fsck` there and fetch again",
         )
 
-    def count(self, commit: str, path: str | None = None) -> int:
+    def count_commits(self, commit: str, path: str | None = None) -> int:
         """How many commits are reachable from `commit` (those that touch `path`, when given).
 
         Raises InputError where the history is cut off.
@@ -191,7 +191,7 @@ class ObjectStore:
         limit = ["--", f":(top,literal){path}"] if path is not None else []
         return int(self.run(["rev-list", "--count", require_commit(commit), *limit]).text)
 
-    def last_change(self, commit: str, path: str) -> str | None:
+    def find_last_change(self, commit: str, path: str) -> str | None:
         """The newest commit reachable from `commit` that touches `path`; None when none does. Raises as `count`."""
         self._require_full_log()
         limit = ["--", f":(top,literal){path}"]
@@ -204,10 +204,10 @@ class ObjectStore:
                 todo="run there: git fetch --unshallow",
             )
 
-    def info(self, commit: str) -> CommitInfo:
+    def read_commit_info(self, commit: str) -> CommitInfo:
         """Time and subject of a commit, from the object itself: its parents need not be here."""
         if commit not in self._commits:
-            self.read((), commit=commit)
+            self.read_blobs((), commit=commit)
         return self._commits[commit]
 
     def log(self, old: str, new: str, path: str | None = None) -> tuple[LogEntry, ...]:
@@ -282,7 +282,7 @@ def mirror_path(url: str, mirrors: Path) -> Path:
     return mirrors / f"{name}.git"
 
 
-def mirror(url: str, *, mirrors: Path, commit: str) -> Path:
+def fetch_mirror(url: str, *, mirrors: Path, commit: str) -> Path:
     """A bare mirror of `url` in `mirrors` that holds `commit`, fetched when it is not there yet.
 
     The commit is asked for by its id, with its whole history, because counting needs that; from a server that gives

@@ -49,7 +49,9 @@ class RepositoryHistory:
         """The directory with its objects, shared by its work trees."""
         return self.path / self._directory  # which is absolute
 
-    def changed(self, old: str | None, new: str | None, folders: Sequence[str]) -> list[GitlinkChange]:
+    def list_changed_gitlinks(
+        self, old: str | None, new: str | None, folders: Sequence[str]
+    ) -> list[GitlinkChange]:
         """Gitlinks below `folders` that differ between two revisions, by default HEAD^ and HEAD.
 
         HEAD^ is the first parent, so a merge is compared with the branch it came into; the first commit of all is
@@ -63,9 +65,9 @@ class RepositoryHistory:
             return self._diff(before, after, folders)
         except ProgramFailed:
             if old is None and self._is_root(after):
-                return self._diff(_EMPTY_TREES[len(self.resolve(after))], after, folders)
+                return self._diff(_EMPTY_TREES[len(self.resolve_revision(after))], after, folders)
             for revision in (before, after):
-                self.resolve(revision)
+                self.resolve_revision(revision)
             raise
 
     def list_refs_containing(self, commit: str) -> tuple[str, ...]:
@@ -99,7 +101,7 @@ class RepositoryHistory:
         return parse_raw_diff(raw)
 
     def _is_root(self, revision: str) -> bool:
-        commit = self.resolve(revision)
+        commit = self.resolve_revision(revision)
         shown = git.git(
             ["rev-list", "--parents", "--max-count=1", commit], directory=self._place
         ).text.split()
@@ -112,7 +114,7 @@ class RepositoryHistory:
             )
         return True
 
-    def resolve(self, revision: str) -> str:
+    def resolve_revision(self, revision: str) -> str:
         """The full id of the commit that a revision names. Raises InputError with names that are near."""
         _reject_option_like(revision)
         found = git.git(

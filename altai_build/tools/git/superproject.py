@@ -49,7 +49,7 @@ class Superproject(RepositoryHistory):
 
     # ---- content at a commit ---------------------------------------------------------------------------------
 
-    def store(self, commit: str) -> ObjectStore:
+    def open_store(self, commit: str) -> ObjectStore:
         """The superproject's own objects."""
         return ObjectStore.open_borrowed(
             self.common, shadows=self.state / "shadows", origin=str(self.path), commit=commit
@@ -90,7 +90,9 @@ class Superproject(RepositoryHistory):
         )
         return sorted({row[3:] for row in listed.text.split("\0") if len(row) > 3})
 
-    def submodules(self, commit: str, tree: Sequence[TreeEntry], folders: Sequence[str]) -> list[Submodule]:
+    def read_submodules(
+        self, commit: str, tree: Sequence[TreeEntry], folders: Sequence[str]
+    ) -> list[Submodule]:
         """The gitlinks below `folders` at a commit, by path, with name and URL from .gitmodules of that commit."""
         known = self._read_gitmodules_at(commit, tree)
         found = []
@@ -108,16 +110,16 @@ class Superproject(RepositoryHistory):
         """path → (name, url) of the .gitmodules file in a commit."""
         if not any(entry.path == ".gitmodules" and entry.is_file for entry in tree):
             return {}
-        return read_gitmodules(self.store(commit), commit)
+        return read_gitmodules(self.open_store(commit), commit)
 
     @cached_property
-    def remote(self) -> str | None:
+    def remote_url(self) -> str | None:
         """The URL of origin, without a password; None when there is none."""
         found = git.git(["config", "--get", "remote.origin.url"], directory=self.path, ok=(0, 1))
         return found.text.strip() or None
 
     def _absolute_url(self, url: str) -> str:
-        return resolve_url(url, base=self.remote or str(self.path.resolve()))
+        return resolve_url(url, base=self.remote_url or str(self.path.resolve()))
 
     # ---- objects of the components ---------------------------------------------------------------------------
 
@@ -131,16 +133,16 @@ class Superproject(RepositoryHistory):
 
     def find_local_store(self, submodule: Submodule, commits: Sequence[str]) -> ObjectStore | None:
         """The objects of a component in a repository of this machine that has all these commits; nothing is fetched."""
-        places = self.clones(submodule)
+        places = self.list_local_clones(submodule)
         if submodule.url is not None:
             places.append(objects.mirror_path(submodule.url, self.state / "mirrors"))
         for place in places:
             store = self._borrow_complete_store(place, commits[0])
-            if store is not None and all(store.has(commit) for commit in commits[1:]):
+            if store is not None and all(store.has_commit_object(commit) for commit in commits[1:]):
                 return store
         return None
 
-    def clones(self, submodule: Submodule) -> list[Path]:
+    def list_local_clones(self, submodule: Submodule) -> list[Path]:
         """Where a user's clone of a component may be: modules/NAME of the superproject, the gitlink's path."""
         places = [self.path / submodule.link.path]
         if submodule.name and not _has_parent_reference(submodule.name):
@@ -157,7 +159,7 @@ class Superproject(RepositoryHistory):
         if local is not None:
             return local
         mirrored = self._fetch_mirror(new)
-        return mirrored if mirrored.has(old.link.commit) else self._fetch_mirror(old)
+        return mirrored if mirrored.has_commit_object(old.link.commit) else self._fetch_mirror(old)
 
     def list_nested_submodules(
         self, store: ObjectStore, commit: str, tree: Sequence[TreeEntry], url: str | None
@@ -180,14 +182,14 @@ class Superproject(RepositoryHistory):
             )
             inner = inner or self._fetch_mirror(submodule)
             found.append((entry.path, inner, entry.oid))
-            deeper = self.list_nested_submodules(inner, entry.oid, inner.tree(entry.oid), inner_url)
+            deeper = self.list_nested_submodules(inner, entry.oid, inner.read_tree(entry.oid), inner_url)
             found += [(f"{entry.path}/{folder}", below, pin) for folder, below, pin in deeper]
         return found
 
     def _fetch_mirror(self, submodule: Submodule) -> ObjectStore:
         commit = submodule.link.commit
         url = self._url_to_fetch(submodule)
-        place = objects.mirror(url, mirrors=self.state / "mirrors", commit=commit)
+        place = objects.fetch_mirror(url, mirrors=self.state / "mirrors", commit=commit)
         return ObjectStore.open_borrowed(
             place, shadows=self.state / "shadows", origin=objects.without_password(url), commit=commit
         )
@@ -213,7 +215,7 @@ class Superproject(RepositoryHistory):
                 todo="mend .gitmodules, or clone the component there",
             )
         scheme, _, _ = submodule.url.partition(":")
-        remote = self.remote
+        remote = self.remote_url
         if _is_local(submodule.url) and remote is not None and not _is_local(remote):
             raise InputError(
                 f"commit {commit} of {path} is missing, and will not be taken from {submodule.url}",

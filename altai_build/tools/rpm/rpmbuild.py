@@ -15,7 +15,7 @@ from altai_build.tools import process
 from altai_build.tools.files import make_directory, move_out, scratch_directory, sha256_file
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_HOSTNAME, HostSandbox
-from altai_build.tools.spec.reader import SpecText, encode, read_specs
+from altai_build.tools.spec.reader import SpecText, encode_spec, read_specs
 
 # A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not hold up the others.
 EXPAND_TIMEOUT = 30.0
@@ -63,7 +63,7 @@ _COMPRESSED_SUFFIXES = (
 _SMALL_SIZE = 1 << 18  # bytes
 
 
-def version() -> str:
+def rpm_version_key() -> str:
     """Which rpm packs the source packages, with a digest of its macros: other ones can give a spec other requirements.
 
     Part of the packages' keys. The sandbox shows rpm no macros but those below CONFIGURATION.
@@ -75,7 +75,7 @@ def version() -> str:
     return f"{process.run(['rpmbuild', '--version']).text.strip()} {digest.hexdigest()[:16]}"
 
 
-def expand(spec: Path, macros: Mapping[str, str], arch: str) -> process.ProcessResult:
+def expand_spec(spec: Path, macros: Mapping[str, str], arch: str) -> process.ProcessResult:
     """A spec file as rpm sees it after all macros, on standard output; what it writes is thrown away."""
     argv = ["rpmspec", "--parse", *_define_options(macros), f"--target={arch}", spec.name]
     with scratch_directory(spec.parent, ".home") as home:
@@ -107,11 +107,11 @@ def _expand_in_sandbox(
 ) -> SpecInfo:
     with scratch_directory(scratch, "spec") as folder:
         spec = folder / posixpath.basename(sourced.component.spec)
-        spec.write_bytes(encode(sourced.text))
-        expanded = expand(spec, macros, arch)
+        spec.write_bytes(encode_spec(sourced.text))
+        expanded = expand_spec(spec, macros, arch)
     if expanded.returncode != 0:
-        raise refusal(sourced, expanded)
-    place = sourced.component.place
+        raise spec_error(sourced, expanded)
+    place = sourced.component.spec_path
     answer = read_specs([SpecText(place=place, text=expanded.text)], macros, arch)[0]
     if isinstance(answer, AltaiError):
         raise answer
@@ -130,9 +130,9 @@ def _unexpanded_tags(text: str) -> str:
     return "\n".join(one for one in lines if one.lower().startswith(("version", "release")) and "%" in one)
 
 
-def refusal(sourced: ComponentSource, result: process.ProcessResult) -> AltaiError:
+def spec_error(sourced: ComponentSource, result: process.ProcessResult) -> AltaiError:
     """rpm's own words about a spec, the first error line as the reason; else what happened to the program."""
-    where = sourced.component.place
+    where = sourced.component.spec_path
     lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "error:" in line]
     if lines:
         first = lines[0].partition("error:")[2].strip()
@@ -148,7 +148,9 @@ def refusal(sourced: ComponentSource, result: process.ProcessResult) -> AltaiErr
     )
 
 
-def pack(top: Path, spec: str, macros: Mapping[str, str], arch: str, *, epoch: int) -> process.ProcessResult:
+def build_srpm(
+    top: Path, spec: str, macros: Mapping[str, str], arch: str, *, epoch: int
+) -> process.ProcessResult:
     """Make the source package of SPECS/`spec` below `top`, into SRPMS/ there; `epoch` is its build time, in seconds.
 
     SOURCES/ and SPECS/ are used up. The payload is gzip, which EL6 can read; it only wraps what is compressed already,

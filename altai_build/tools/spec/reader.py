@@ -38,12 +38,12 @@ class SpecText:
     text: str
 
 
-def decode(data: bytes) -> str:
+def decode_spec(data: bytes) -> str:
     """Spec bytes as text that encodes back to the same bytes."""
     return data.decode("utf-8", "surrogateescape")
 
 
-def encode(text: str) -> bytes:
+def encode_spec(text: str) -> bytes:
     """The bytes of a text made by `decode`."""
     return text.encode("utf-8", "surrogateescape")
 
@@ -92,7 +92,7 @@ class SpecReader:
         known: dict[str, dict[str, Any]] = {}
         if self._early is not None:
             self.start_reading([spec.text for spec in specs], macros, arch)
-            known, self._early = self._early.answers(macros, arch), None
+            known, self._early = self._early.read_answers(macros, arch), None
         places = self._cache_paths(specs, macros, arch)
         kept = [_read_cached(spec, place) if place else None for spec, place in zip(specs, places)]
         answers = [
@@ -173,7 +173,7 @@ class _PrestartedChild:
         except BrokenPipeError:
             pass
 
-    def answers(self, macros: Mapping[str, str], arch: str) -> dict[str, dict[str, Any]]:
+    def read_answers(self, macros: Mapping[str, str], arch: str) -> dict[str, dict[str, Any]]:
         """text → answer, as far as it came; nothing if it was given texts of another target."""
         process.finish(self._child)
         self._output.seek(0)

@@ -60,7 +60,7 @@ def test_a_refused_spec_does_not_stop_the_line(world: World, jobs: int) -> None:
     assert all(found[name] is ComponentStatus.BUILT for name in NAMES if name not in failed)
 
 
-@pytest.mark.parametrize("station", ["prepare", "pack", "keep"])
+@pytest.mark.parametrize("station", ["prepare", "run_rpmbuild", "store_packages"])
 def test_a_fault_of_the_machine_ends_the_line_and_leaves_no_scratch(
     world: World, station: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +75,7 @@ def test_a_fault_of_the_machine_ends_the_line_and_leaves_no_scratch(
 
 
 def test_damaged_ones_are_named_and_the_others_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = SrpmMaker.pack
+    original = SrpmMaker.run_rpmbuild
 
     def pack(self: SrpmMaker, prepared: PreparedSrpm) -> PackedSrpm:
         packed = original(self, prepared)
@@ -83,7 +83,7 @@ def test_damaged_ones_are_named_and_the_others_kept(world: World, monkeypatch: p
             packed.path.write_bytes(packed.path.read_bytes()[:-9])
         return packed
 
-    monkeypatch.setattr(SrpmMaker, "pack", pack)
+    monkeypatch.setattr(SrpmMaker, "run_rpmbuild", pack)
     at_work = run(world, 2)
     srpm_batch = make(at_work)
     found = outcomes(srpm_batch)
@@ -96,7 +96,7 @@ def test_damaged_ones_are_named_and_the_others_kept(world: World, monkeypatch: p
 def test_the_line_and_a_single_package_make_the_same_bytes(world: World) -> None:
     srpm_batch = make(run(world, 2))
     alone = run(world, 1)
-    (sourced, srpm), *_ = srpm_batch.made
+    (sourced, srpm), *_ = srpm_batch.srpms
     maker = SrpmMaker(
         superproject=alone.superproject,
         config=alone.config,
@@ -104,6 +104,6 @@ def test_the_line_and_a_single_package_make_the_same_bytes(world: World) -> None
         ledger=alone.ledger,
         rpm_version=srpm_batch.maker.rpm_version,
     )
-    made = maker.make(sourced)
+    made = maker.make_srpm(sourced)
     assert isinstance(made, Srpm) and not made.reused
     assert (made.key, made.path.read_bytes()) == (srpm.key, srpm.path.read_bytes())

@@ -12,7 +12,7 @@ from pathlib import Path
 import deflate
 import pytest
 
-from altai_build.tools.git.archive import Part, archiver_version, write_archive
+from altai_build.tools.git.archive import ArchivePart, archiver_version, write_archive
 from altai_build.tools.git.superproject import Superproject
 from tests.kit.git import Repo
 
@@ -25,21 +25,21 @@ def test_git_and_the_compressors_are_told() -> None:
 
 
 @pytest.fixture
-def part(tmp_path: Path) -> Part:
+def part(tmp_path: Path) -> ArchivePart:
     repo = Repo(tmp_path / "repo")
     text = "".join(f"{number * number}\n" for number in range(400_000))[:LARGE]
     commit = repo.commit({"large.txt": text, "small.txt": "x\n"})
-    store = Superproject(repo.path, state=tmp_path / "state").store(commit)
-    return Part(store=store, commit=commit, folder="")
+    store = Superproject(repo.path, state=tmp_path / "state").open_store(commit)
+    return ArchivePart(store=store, commit=commit, folder="")
 
 
-def plain_tar(part: Part) -> bytes:
+def plain_tar(part: ArchivePart) -> bytes:
     argv, env = part.store.git_archive_command(part.commit, "p-1/", "tar")
     return subprocess.run(argv, env=env, capture_output=True, check=True).stdout
 
 
 @pytest.mark.parametrize("ending", ["tar", "tar.gz", "tgz", "tar.bz2", "tar.xz", "tar.zst"])
-def test_every_format_holds_what_git_archives(part: Part, tmp_path: Path, ending: str) -> None:
+def test_every_format_holds_what_git_archives(part: ArchivePart, tmp_path: Path, ending: str) -> None:
     output = tmp_path / f"p-1.{ending}"
     write_archive([part], prefix="p-1/", output=output)
     unpack = {"zst": ["zstd", "-dc"], "xz": ["xz", "-dc"], "bz2": ["bzip2", "-dc"]}.get(ending[4:])
@@ -48,7 +48,7 @@ def test_every_format_holds_what_git_archives(part: Part, tmp_path: Path, ending
     assert told == plain_tar(part)
 
 
-def test_gzip_is_the_same_bytes_whatever_the_clock_and_the_name(part: Part, tmp_path: Path) -> None:
+def test_gzip_is_the_same_bytes_whatever_the_clock_and_the_name(part: ArchivePart, tmp_path: Path) -> None:
     first, second = tmp_path / "a.tar.gz", tmp_path / "b.tgz"
     write_archive([part], prefix="p-1/", output=first)
     write_archive([part], prefix="p-1/", output=second)
@@ -56,13 +56,13 @@ def test_gzip_is_the_same_bytes_whatever_the_clock_and_the_name(part: Part, tmp_
     assert first.read_bytes()[4:8] == bytes(4), "the header holds a time"
 
 
-def test_gzip_in_pieces_is_no_larger_than_what_git_makes(part: Part, tmp_path: Path) -> None:
+def test_gzip_in_pieces_is_no_larger_than_what_git_makes(part: ArchivePart, tmp_path: Path) -> None:
     output = tmp_path / "p-1.tar.gz"
     write_archive([part], prefix="p-1/", output=output)
     assert output.stat().st_size < 1.05 * len(gzip.compress(plain_tar(part), 6))
 
 
-def test_python_and_tar_read_all_pieces(part: Part, tmp_path: Path) -> None:
+def test_python_and_tar_read_all_pieces(part: ArchivePart, tmp_path: Path) -> None:
     output = tmp_path / "p-1.tar.gz"
     write_archive([part], prefix="p-1/", output=output)
     with tarfile.open(output) as tar:
@@ -73,9 +73,9 @@ def test_python_and_tar_read_all_pieces(part: Part, tmp_path: Path) -> None:
     assert "p-1/large.txt" in listed.split()
 
 
-def test_nested_content_is_joined_before_it_is_compressed(part: Part, tmp_path: Path) -> None:
+def test_nested_content_is_joined_before_it_is_compressed(part: ArchivePart, tmp_path: Path) -> None:
     output = tmp_path / "p-1.tar.gz"
-    inner = Part(store=part.store, commit=part.commit, folder="vendor/inner")
+    inner = ArchivePart(store=part.store, commit=part.commit, folder="vendor/inner")
     write_archive([part, inner], prefix="p-1/", output=output)
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(output.read_bytes()))) as tar:
         files = {one.name for one in tar if one.isfile()}

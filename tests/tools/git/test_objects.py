@@ -83,11 +83,11 @@ def test_one_process_tells_a_commit_and_its_files(tmp_path: Path, monkeypatch: p
     store = ObjectStore.open_borrowed(
         repo.path / ".git", shadows=tmp_path / "s", origin="a test", commit=commit
     )
-    oids = [entry.oid for entry in store.tree(commit)]
-    assert store.read(oids, commit=commit) == [b"1\n", b"2\n"]
+    oids = [entry.oid for entry in store.read_tree(commit)]
+    assert store.read_blobs(oids, commit=commit) == [b"1\n", b"2\n"]
     monkeypatch.setattr(process, "run", None)  # nothing is run any more
-    assert store.info(commit).time == int(repo.git("show", "--no-patch", "--format=%ct", commit))
-    assert store.has_tree(commit) and len(store.tree(commit)) == 2
+    assert store.read_commit_info(commit).time == int(repo.git("show", "--no-patch", "--format=%ct", commit))
+    assert store.has_tree(commit) and len(store.read_tree(commit)) == 2
 
 
 def test_a_clone_that_lacks_a_folder_of_the_commit_does_not_have_it(tmp_path: Path) -> None:
@@ -98,6 +98,6 @@ def test_a_clone_that_lacks_a_folder_of_the_commit_does_not_have_it(tmp_path: Pa
     store = ObjectStore.open_borrowed(
         repo.path / ".git", shadows=tmp_path / "s", origin="a test", commit=commit
     )
-    assert store.has(commit) and not store.has_tree(commit)
+    assert store.has_commit_object(commit) and not store.has_tree(commit)
     with pytest.raises(InputError, match="git fsck"):
-        store.tree(commit)
+        store.read_tree(commit)

@@ -53,7 +53,7 @@ def repo(tmp_path: Path) -> Repo:
 
 def modules(repo: Repo, tmp_path: Path, text: str | bytes) -> dict[str, tuple[str, str | None]]:
     commit = repo.commit({".gitmodules": text})
-    return read_gitmodules(Superproject(repo.path, state=tmp_path / "state").store(commit), commit)
+    return read_gitmodules(Superproject(repo.path, state=tmp_path / "state").open_store(commit), commit)
 
 
 def test_gitmodules_is_read_as_git_does(repo: Repo, tmp_path: Path) -> None:
@@ -85,10 +85,12 @@ def test_submodules_are_the_gitlinks_below_the_folders(repo: Repo, tmp_path: Pat
         {".gitmodules": text, "repos/a": Pin(A), "repos/b": Pin(B), "repository": Pin(B), "other/c": Pin(B)}
     )
     superproject = Superproject(repo.path, state=tmp_path / "state")
-    tree = superproject.store(commit).tree(commit)
+    tree = superproject.open_store(commit).read_tree(commit)
 
     def found(*folders: str) -> list[tuple[str, str | None, str | None]]:
-        return [(one.link.path, one.name, one.url) for one in superproject.submodules(commit, tree, folders)]
+        return [
+            (one.link.path, one.name, one.url) for one in superproject.read_submodules(commit, tree, folders)
+        ]
 
     assert found("repos") == [("repos/a", "x", "https://example.org/a"), ("repos/b", None, None)]
     assert [path for path, *_ in found("other", "repos/b")] == ["other/c", "repos/b"]
@@ -108,7 +110,9 @@ def test_a_submodules_name_leads_nowhere_else(repo: Repo, tmp_path: Path, name: 
     )
     head = repo.git("rev-parse", "HEAD")
     superproject = Superproject(repo.path, state=tmp_path / "state")
-    (submodule,) = superproject.submodules(head, superproject.store(head).tree(head), ["repos"])
+    (submodule,) = superproject.read_submodules(
+        head, superproject.open_store(head).read_tree(head), ["repos"]
+    )
     with pytest.raises(InputError, match=commit):
         superproject.open_component_store(submodule)
 
@@ -123,6 +127,8 @@ def test_a_submodule_whose_name_is_not_its_path_is_found_in_modules(repo: Repo, 
         }
     )
     superproject = Superproject(repo.path, state=tmp_path / "state")
-    (submodule,) = superproject.submodules(head, superproject.store(head).tree(head), ["repos"])
+    (submodule,) = superproject.read_submodules(
+        head, superproject.open_store(head).read_tree(head), ["repos"]
+    )
     store = superproject.open_component_store(submodule)
-    assert [entry.path for entry in store.tree(commit)] == ["README"]
+    assert [entry.path for entry in store.read_tree(commit)] == ["README"]

@@ -15,11 +15,11 @@ def test_other_macros_are_another_rpm(tmp_path: Path, monkeypatch: pytest.Monkey
     assert rpmbuild.RPM_CONFIG_DIR.is_dir()
     monkeypatch.setattr(rpmbuild, "RPM_CONFIG_DIR", tmp_path)
     (tmp_path / "macros.d").mkdir()
-    told = [rpmbuild.version()]
+    told = [rpmbuild.rpm_version_key()]
     (tmp_path / "macros.d/macros.python").write_text("%python3 python3")
-    told += [rpmbuild.version(), rpmbuild.version()]
+    told += [rpmbuild.rpm_version_key(), rpmbuild.rpm_version_key()]
     (tmp_path / "macros.d/macros.python").write_text("%python3 python4")
-    told.append(rpmbuild.version())
+    told.append(rpmbuild.rpm_version_key())
     assert (told[1] == told[2], len(set(told))) == (True, 3)
     assert all(one.startswith("RPM version ") for one in told)
 
@@ -36,7 +36,7 @@ def test_what_is_compressed_already_is_only_wrapped(tmp_path: Path, source: str,
     (tmp_path / "SPECS/a.spec").write_text(
         f"Name: a\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\nSource0: {source}\n%description\nx\n"
     )
-    made = rpmbuild.pack(tmp_path, "a.spec", {}, "x86_64", epoch=1_300_000_000)
+    made = rpmbuild.build_srpm(tmp_path, "a.spec", {}, "x86_64", epoch=1_300_000_000)
     assert made.returncode == 0, made.complaint
     (srpm,) = (tmp_path / "SRPMS").iterdir()
     asked = ["rpm", "-qp", "--nosignature", "--qf", "%{PAYLOADCOMPRESSOR} %{PAYLOADFLAGS}", str(srpm)]

@@ -17,7 +17,7 @@ from altai_build.errors import InputError
 from altai_build.model.spec import SpecInfo
 from altai_build.tools import process
 from altai_build.tools.spec import reader as reader_module
-from altai_build.tools.spec.reader import NotASpec, SpecReader, SpecText, decode, encode, read_specs
+from altai_build.tools.spec.reader import NotASpec, SpecReader, SpecText, decode_spec, encode_spec, read_specs
 
 HEAD = "Name: focus\nVersion: 1.0\nRelease: 3%{?dist}\nSummary: x\nLicense: x\n"
 
@@ -311,7 +311,7 @@ def test_a_child_may_wait_longer_for_a_text_than_it_may_read_one(
         reader.start_reading([HEAD.replace("focus", "other")], {}, "x86_64")
         early = reader._early
         assert early is not None
-        assert len(early.answers({}, "x86_64")) == 2
+        assert len(early.read_answers({}, "x86_64")) == 2
 
 
 def test_a_child_that_nobody_asked_is_ended(tmp_path: Path, started: list[process.ChildProcess]) -> None:
@@ -328,7 +328,7 @@ def test_a_users_own_macros_have_no_say(tmp_path: Path, monkeypatch: pytest.Monk
 
 @given(st.binary(max_size=200))
 def test_any_bytes_survive_as_text(data: bytes) -> None:
-    assert encode(decode(data)) == data
+    assert encode_spec(decode_spec(data)) == data
 
 
 @given(
