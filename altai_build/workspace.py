@@ -69,8 +69,8 @@ class Workspace:
         return self.root / "packages"
 
     @property
-    def roots(self) -> Path:
-        """Base roots of the chroot builder."""
+    def buildroots(self) -> Path:
+        """Buildroots: the base of each target, layers upon it, and those of mock."""
         return self.root / "roots"
 
     @property
@@ -103,7 +103,7 @@ class Workspace:
         """What the last run made of each component."""
         return self.root / "outcomes.json"
 
-    def log(self, component: str) -> Path:
+    def failed_build_logs(self, component: str) -> Path:
         """The directory for the logs of a component's failed build; no two components share one."""
         from urllib.parse import quote  # quick verbs keep no logs
 
@@ -114,7 +114,7 @@ class Workspace:
         """What is under way, or was when a run was killed. Only who holds the workspace makes what is hidden in
         builds/ and roots/; what is in tmp/ may be another verb's that needs no lock.
         """
-        for folder in (self.builds, self.roots, self.roots / "base", self.roots / "layers"):
+        for folder in (self.builds, self.buildroots, self.buildroots / "base", self.buildroots / "layers"):
             yield from sorted(folder.glob(".*"))
         yield from sorted(self.scratch.glob("*"))
 

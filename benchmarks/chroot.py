@@ -24,7 +24,7 @@ from altai_build.config import load_config  # noqa: E402
 from altai_build.ledger import Ledger  # noqa: E402
 from altai_build.model.build import BuildRequest  # noqa: E402
 from altai_build.model.fingerprint import RebuildPolicy  # noqa: E402
-from altai_build.stages.build import BuildEnvironment, BuildJob, build  # noqa: E402
+from altai_build.stages.build import BuildEnvironment, BuildJob, build_or_reuse  # noqa: E402
 from altai_build.tools.chroot.resolver import Buildroot  # noqa: E402
 from altai_build.tools.chroot.roots import RootCache  # noqa: E402
 from altai_build.tools.files import remove_tree, sha256_file  # noqa: E402
@@ -169,10 +169,10 @@ class Bench:
         self.read = read_config(self.target.mock_config, search=config.mock_config_directories)
         self.workspace = Workspace(folder / "ws")
         self.workspace.prepare()
-        self.workshops: dict[str, BuildEnvironment] = {}
+        self.environments: dict[str, BuildEnvironment] = {}
         resolver = self.workshop("chroot").resolver
         self.base_packages = Buildroot(base=resolver.base, extra=())
-        self.base = self.workspace.roots / "base" / self.base_packages.base_cache_key
+        self.base = self.workspace.buildroots / "base" / self.base_packages.base_cache_key
         self.srpm = self._make_srpm()
         self.job = BuildJob(
             component="hello",
@@ -195,19 +195,19 @@ class Bench:
 
     def workshop(self, builder: str) -> BuildEnvironment:
         """The workshop with a builder, opened and prepared when it is first asked for."""
-        if builder not in self.workshops:
+        if builder not in self.environments:
             workshop = BuildEnvironment.open(
                 self.target, self.read, builder, self.workspace, RebuildPolicy.REBUILD
             )
             workshop.prepare()
-            self.workshops[builder] = workshop
-        return self.workshops[builder]
+            self.environments[builder] = workshop
+        return self.environments[builder]
 
     def ours(self, *, builder: str = "chroot", component: str = "hello") -> None:
         """Resolve, build, keep and write down, as a run does for each component; nothing is reused."""
         ledger = Ledger(self.folder / f"ledger-{component}")
         job = replace(self.job, component=component, macros=(("bench", component),))
-        built = build(job, self.workshop(builder), self.workspace, ledger)
+        built = build_or_reuse(job, self.workshop(builder), self.workspace, ledger)
         assert built.rpms, built.reason
         remove_tree(self.workspace.builds / built.key)
         ledger.path.unlink()
@@ -223,7 +223,7 @@ class Bench:
                 source_date_epoch=1_700_000_000,
                 jobs=1,
             )
-            outcome = self.workshop("chroot").make(request, self.base_packages)
+            outcome = self.workshop("chroot").build(request, self.base_packages)
             assert outcome.rpms, outcome.reason
 
     def bare(self, *command: str) -> None:

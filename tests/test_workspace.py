@@ -109,7 +109,7 @@ def test_a_workspace_stays_out_of_git(tmp_path: Path) -> None:
 
 def test_no_two_components_share_a_place_for_logs(tmp_path: Path) -> None:
     names = ["a/b", "a_b", "a%2Fb", "a b", "a", "..", ".a", "%2Ea"]
-    places = {Workspace(tmp_path).log(name) for name in names}
+    places = {Workspace(tmp_path).failed_build_logs(name) for name in names}
     assert len(places) == len(names) and not any(place.name.startswith(".") for place in places)
     assert {place.parent for place in places} == {tmp_path / "logs"}
 

@@ -48,7 +48,7 @@ class App:
             )
         return default_config(Path(self.directory))
 
-    def place(self) -> SuperprojectSettings:
+    def superproject_settings(self) -> SuperprojectSettings:
         """Where the superproject is, as `config` would say, at a fraction of its time; no other part is looked at."""
         from altai_build.config.place import get_default_superproject, read_superproject_settings
 

@@ -25,8 +25,8 @@ def changed(app: App, old: str | None, new: str | None, as_json: bool) -> None:
     Example:
       altai-build changed v1.0.1 HEAD --json
     """
-    place = app.place()
-    rows = RepositoryHistory(place.place).list_changed_gitlinks(old, new, place.components)
+    settings = app.superproject_settings()
+    rows = RepositoryHistory(settings.place).list_changed_gitlinks(old, new, settings.components)
     if as_json:
         print_json(rows)
     else:

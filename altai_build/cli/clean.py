@@ -10,17 +10,17 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option, wait_option
 from altai_build.cli.output import print_json, print_table
-from altai_build.model import quantity
+from altai_build.model.quantity import parse_duration, parse_size
 
 
 def _age(value: str) -> float:
     """Seconds out of 12h, 14d, 2w."""
-    return _parameter(quantity.seconds, value)
+    return _parameter(parse_duration, value)
 
 
 def _size(value: str) -> float:
     """Bytes out of 500M, 20G."""
-    return _parameter(quantity.size, value)
+    return _parameter(parse_size, value)
 
 
 def _parameter(read: Callable[[str], float], value: str) -> float:

@@ -36,9 +36,9 @@ def explain(app: App, component: str, rev: str, dependants: str | None, as_json:
     Example:
       altai-build explain nova
     """
-    from altai_build.pipeline.build.explain import explain as find_out
+    from altai_build.pipeline.build.explain import explain_component
 
-    told = find_out(app.run(app.config(), dependants=dependants), rev, component)
+    told = explain_component(app.run(app.config(), dependants=dependants), rev, component)
     if as_json:
         print_json(_explanation_record(told))
         return

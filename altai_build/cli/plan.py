@@ -91,7 +91,7 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
     ]
     print_table(("wave", "component", "commit", "needs", "reason"), rows)
     for cycle in order.cycles:
-        run.story.warn(f"build dependencies go round in a circle: {order.told(cycle)}")
+        run.story.warn(f"build dependencies go round in a circle: {order.describe_cycle(cycle)}")
     if not rows:
         run.story.warn(nothing_changed(changed_since))
     if order.critical_path:
@@ -106,5 +106,5 @@ def _explain_blocked(name: str, order: Order) -> str:
     """Why a component is in no wave."""
     own = next((cycle for cycle in order.cycles if name in cycle), None)
     if own is not None:
-        return f"it goes round in a circle: {order.told(own)}"
+        return f"it goes round in a circle: {order.describe_cycle(own)}"
     return f"it waits for a circle: {', '.join(one for one in order.needs[name] if one in order.blocked_by_cycle)}"

@@ -66,9 +66,9 @@ def _make_or_recall_rows(app: App, components: tuple[str, ...], rev: str) -> lis
     from altai_build.pipeline.build.srpm_cache import SrpmCache
     from altai_build.tools.git.revisions import RepositoryHistory
 
-    place = app.place()
-    commit = RepositoryHistory(place.path).resolve_revision(rev)
-    question = SrpmCache(place.path, commit, app.config_path, app.workspace())
+    settings = app.superproject_settings()
+    commit = RepositoryHistory(settings.path).resolve_revision(rev)
+    question = SrpmCache(settings.path, commit, app.config_path, app.workspace())
     known = None if components else question.load_rows()
     if known is not None:
         return known

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from altai_build.config.reader import YamlNode
-from altai_build.model import quantity
 from altai_build.model.limits import Limits
+from altai_build.model.quantity import parse_duration, parse_size
 
 NONE = "none"
 
@@ -18,7 +18,7 @@ def read_limits(node: YamlNode) -> Limits:
         return default
     node = node.known(("time", "processes", "memory", "file", "log", "free"))
     return Limits(
-        seconds=_quantity(node.child("time"), default.seconds, quantity.seconds, "12h"),
+        seconds=_quantity(node.child("time"), default.seconds, parse_duration, "12h"),
         processes=_count(node.child("processes"), default.processes),
         memory=_bytes(node.child("memory"), default.memory),
         file=_bytes(node.child("file"), default.file),
@@ -28,7 +28,7 @@ def read_limits(node: YamlNode) -> Limits:
 
 
 def _bytes(node: YamlNode, default: int | None) -> int | None:
-    found = _quantity(node, default, quantity.size, "20G")
+    found = _quantity(node, default, parse_size, "20G")
     return None if found is None else int(found)
 
 

@@ -30,7 +30,7 @@ class Fingerprint:
     headers: str
     whole: str
 
-    def entry(self, identity: str) -> str:
+    def to_input_value(self, identity: str) -> str:
         """The value that stands in a build's inputs; `identity` is what the package was exactly, for the record."""
         return f"{identity} {_HEADERS_PREFIX}{self.headers} {_WHOLE_PREFIX}{self.whole}"
 

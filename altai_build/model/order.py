@@ -48,7 +48,7 @@ class Order:
         """How long the longest chain takes: no number of jobs makes it shorter."""
         return max(self.remaining_seconds.values(), default=0.0)
 
-    def told(self, cycle: Sequence[str]) -> str:
+    def describe_cycle(self, cycle: Sequence[str]) -> str:
         """The whole path of a circle; what is only needed because another package requires it is told with that."""
         steps = [cycle[0]]
         for name, following in zip(cycle, cycle[1:]):

@@ -9,17 +9,17 @@ _TIMES = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
-def seconds(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Seconds out of 90m, 12h, 14d, 2w. Raises ValueError saying which units there are."""
-    return _quantity(text, _TIMES)
+    return _parse(text, _TIMES)
 
 
-def size(text: str) -> float:
+def parse_size(text: str) -> float:
     """Bytes out of 500M, 20G. Raises ValueError saying which units there are."""
-    return _quantity(text, _SIZES)
+    return _parse(text, _SIZES)
 
 
-def _quantity(text: str, units: Mapping[str, int]) -> float:
+def _parse(text: str, units: Mapping[str, int]) -> float:
     match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?)([A-Za-z]?)", text)
     if match is None or match[2] not in units:
         known = ", ".join(unit for unit in units if unit)

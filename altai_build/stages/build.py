@@ -74,7 +74,7 @@ class BuildEnvironment:
             return cls(target, config, resolver, mock, dependants)
         chroot = ChrootBuilder(
             config=config,
-            roots=RootCache(workspace.roots, workspace.cache / "packages", limits),
+            roots=RootCache(workspace.buildroots, workspace.cache / "packages", limits),
             scratch=workspace.scratch,
             macros=target.build_macros,
             limits=limits,
@@ -90,7 +90,7 @@ class BuildEnvironment:
         else:
             self.builder.prepare()
 
-    def make(self, request: BuildRequest, buildroot: Buildroot) -> BuildOutcome:
+    def build(self, request: BuildRequest, buildroot: Buildroot) -> BuildOutcome:
         """Have the builder make it."""
         if isinstance(self.builder, ChrootBuilder):
             return self.builder.build(request, buildroot)
@@ -142,7 +142,7 @@ class BuildLookup:
     buildroot: Buildroot
     inputs: tuple[tuple[str, str], ...]  # all that determines the result, by name
     key: str
-    earlier: Record | None  # a build whose inputs are the same, as far as the policy lets them count
+    cached_record: Record | None  # a build whose inputs are the same, as far as the policy lets them count
     rpms: tuple[LocalRpm, ...]  # what that build made; empty when there is none, or its packages are gone
 
 
@@ -170,8 +170,8 @@ def look_up_build(
     for record in candidates:
         rpms = read_cached_packages(record, workspace) if record is not None else ()
         if rpms:
-            return BuildLookup(buildroot=buildroot, inputs=inputs, key=key, earlier=record, rpms=rpms)
-    return BuildLookup(buildroot=buildroot, inputs=inputs, key=key, earlier=None, rpms=())
+            return BuildLookup(buildroot=buildroot, inputs=inputs, key=key, cached_record=record, rpms=rpms)
+    return BuildLookup(buildroot=buildroot, inputs=inputs, key=key, cached_record=None, rpms=())
 
 
 def _has_dynamic_requires(job: BuildJob) -> bool:
@@ -231,7 +231,9 @@ def _dynamic_requires(
     return _requirements(kept[0].header)
 
 
-def build(job: BuildJob, environment: BuildEnvironment, workspace: Workspace, ledger: Ledger) -> BuildResult:
+def build_or_reuse(
+    job: BuildJob, environment: BuildEnvironment, workspace: Workspace, ledger: Ledger
+) -> BuildResult:
     """Make the packages of a job, or take those that the same inputs made before.
 
     A failed build keeps its logs in the workspace's logs/ and is an answer; errors of the machine or configuration
@@ -249,7 +251,7 @@ def build(job: BuildJob, environment: BuildEnvironment, workspace: Workspace, le
             failure=FailureKind.DEPENDENCIES,
             seconds=time.monotonic() - started,
         )
-    record = examined.earlier
+    record = examined.cached_record
     if record is not None:
         os.utime(workspace.builds / record.key)  # `clean` removes what is not used
         return BuildResult(
@@ -286,7 +288,7 @@ def _inputs(
             packages.append(
                 (
                     f"{one.nevra.name}.{one.nevra.arch}",
-                    compute_fingerprint(headers[one.location]).entry(one.line),
+                    compute_fingerprint(headers[one.location]).to_input_value(one.line),
                 )
             )
         else:
@@ -359,7 +361,7 @@ def _run_builder(
             macros=job.macros,
             generate=kind == "requires",
         )
-        outcome = environment.make(request, examined.buildroot)
+        outcome = environment.build(request, examined.buildroot)
         headers: list[RpmHeader] = []
         if outcome.failure is None:
             try:
@@ -423,7 +425,7 @@ def _keep_failure_logs(
     job: BuildJob, workspace: Workspace, outcome: BuildOutcome, result: Path, key: str
 ) -> BuildResult:
     """Move the logs of a failed build to where a person finds them."""
-    place = workspace.log(job.component)
+    place = workspace.failed_build_logs(job.component)
     remove_tree(place)
     make_directory(place.parent)
     os.rename(result, place)

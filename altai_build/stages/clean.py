@@ -126,9 +126,9 @@ def list_workspace_items(workspace: Workspace) -> tuple[WorkspaceItem, ...]:
 
 def _items(workspace: Workspace) -> Iterator[WorkspaceItem]:
     for kind, folder in (
-        ("root", workspace.roots / "base"),
-        ("layer", workspace.roots / "layers"),
-        ("root of mock", workspace.roots / "mock"),
+        ("root", workspace.buildroots / "base"),
+        ("layer", workspace.buildroots / "layers"),
+        ("root of mock", workspace.buildroots / "mock"),
     ):
         for place in _children(folder):
             if place.is_dir():

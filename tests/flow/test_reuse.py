@@ -212,7 +212,7 @@ def test_a_circle_is_shown_whole_and_blocks_only_itself(site: Site) -> None:
 def test_a_declared_bootstrap_opens_the_circle(site: Site) -> None:
     circle(site)
     waves = [[one["component"] for one in wave] for wave in site.call("plan", "--json").json["waves"]]
-    assert waves == [["hen (first pass)"], ["egg"], ["hen"], ["omelette"]]
+    assert waves == [["hen (bootstrap)"], ["egg"], ["hen"], ["omelette"]]
     rows = site.build()
     assert statuses(rows) == {"egg": "built", "hen": "built", "omelette": "built"}
     # The second pass of the hen was made of the egg of the first.

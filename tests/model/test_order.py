@@ -83,9 +83,9 @@ def test_a_circle_by_way_of_what_a_package_requires_tells_that_package() -> None
     nodes = [node("a", ["b"]), node("b", run=["c"]), node("c", run=["d"]), node("d", ["a"])]
     order = compute_order(nodes)
     assert order.cycles == (("a", "d", "a"),) and order.waves == (("b", "c"),)
-    assert order.told(order.cycles[0]) == "a → d (required by b → c) → a"
+    assert order.describe_cycle(order.cycles[0]) == "a → d (required by b → c) → a"
     direct = compute_order([node("x", ["y"]), node("y", ["x"])])
-    assert direct.told(direct.cycles[0]) == "x → y → x"
+    assert direct.describe_cycle(direct.cycles[0]) == "x → y → x"
 
 
 def test_circles_that_share_nothing_are_told_each() -> None:

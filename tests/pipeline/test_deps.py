@@ -20,9 +20,9 @@ def node(name: str, needed: str) -> OrderedComponent:
     return OrderedComponent(name=name, provides=frozenset([name]), build_requires=(needed,), requires=())
 
 
-def test_what_a_first_pass_made_is_not_released() -> None:
+def test_packages_of_a_bootstrap_build_are_not_released() -> None:
     first = OrderedComponent(
-        name="hen (first pass)", provides=frozenset(["hen"]), build_requires=(), requires=()
+        name="hen (bootstrap)", provides=frozenset(["hen"]), build_requires=(), requires=()
     )
     order = compute_order([replace(node("hen", "egg"), bootstrap_build=first), node("egg", "hen")])
     nothing: Any = cast(Any, None)
@@ -41,5 +41,5 @@ def test_what_a_first_pass_made_is_not_released() -> None:
         built=built,
         rows=(),
     )
-    assert set(built) == {"hen", "egg", "hen (first pass)"}
+    assert set(built) == {"hen", "egg", "hen (bootstrap)"}
     assert {rpm.path.name for rpm in our_packages(build_run)} == {"hen", "egg"}

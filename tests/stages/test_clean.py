@@ -49,9 +49,9 @@ def test_what_a_release_links_to_and_fresh_leftovers_stay() -> None:
 def fill(workspace: Workspace, releases: Path) -> None:
     """One file in each place, all of them old; one signed package is in a release."""
     places = [
-        workspace.roots / "base" / "k1" / "etc" / "passwd",
-        workspace.roots / "base" / ".new.abc" / "x",
-        workspace.roots / "layers" / "k2" / "f",
+        workspace.buildroots / "base" / "k1" / "etc" / "passwd",
+        workspace.buildroots / "base" / ".new.abc" / "x",
+        workspace.buildroots / "layers" / "k2" / "f",
         workspace.builds / "k3" / "a.rpm",
         workspace.srpms / "k4" / "a.src.rpm",
         workspace.signed / "key-v4" / "k5" / "a.rpm",
@@ -66,7 +66,7 @@ def fill(workspace: Workspace, releases: Path) -> None:
     for place in places:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(b"x" * 5000)
-    (workspace.roots / "base" / "k1.log").write_text("installed")
+    (workspace.buildroots / "base" / "k1.log").write_text("installed")
     releases.mkdir()
     os.link(workspace.signed / "key-v4" / "k6" / "released.rpm", releases / "released.rpm")
     then = time.time() - 30 * DAY

@@ -56,7 +56,7 @@ class BuildExplanation:
     rebuilt_by: tuple[str, ...]  # what would make a run build it again
 
 
-def explain(run: Run, revision: str, name: str) -> BuildExplanation:
+def explain_component(run: Run, revision: str, name: str) -> BuildExplanation:
     """Explain one component as a build of `revision` would find it. Raises InputError for one without packages."""
     build_plan = plan_build(run, revision, [name], None)
     wanted = {one.component.name for one in build_plan.discovery.sourced}
@@ -83,7 +83,7 @@ class _BuildExplainer:
     def __init__(self, run: Run, srpm_batch: SrpmBatch) -> None:
         self.run = run
         self.build_order = order_srpms(run, srpm_batch)
-        self.workshops = open_build_environments(run, [sourced for sourced, _ in srpm_batch.srpms])
+        self.environments = open_build_environments(run, [sourced for sourced, _ in srpm_batch.srpms])
         self.outcomes = read_outcomes(run.workspace.outcomes)
         self.rpms: dict[str, tuple[LocalRpm, ...]] = {}
         self.unknown: dict[str, str] = dict.fromkeys(self.build_order.unavailable, "it has no source package")
@@ -92,7 +92,7 @@ class _BuildExplainer:
         """The explanation of one component; what it needs is looked at first."""
         order = self.build_order.order
         if name in order.blocked_by_cycle:
-            circles = "\n".join(order.told(cycle) for cycle in order.cycles)
+            circles = "\n".join(order.describe_cycle(cycle) for cycle in order.cycles)
             raise InputError(
                 f"{name} waits for a circle of build dependencies",
                 why=circles,
@@ -100,7 +100,7 @@ class _BuildExplainer:
             )
         others = [one for wave in order.waves for one in wave if one != name and name not in order.needs[one]]
         self._settle([one for one in others if one not in self.build_order.unavailable])
-        sourced, _ = self.build_order.made[name]
+        sourced, _ = self.build_order.srpms[name]
         ledger, environment, last = self.run.ledger, self._environment(sourced), self._last(name)
         pending = [one for one in self.build_order.needs(name) if one in self.unknown]
         inputs: tuple[InputChange, ...] = ()
@@ -113,7 +113,7 @@ class _BuildExplainer:
         else:
             would, reason = _verdict(found, last, pending)
             key = None if pending else found.key
-            then = found.earlier or last
+            then = found.cached_record or last
             inputs = _compared(then.inputs if then else (), found.inputs, environment.dependants, ledger)
         outcome = self.outcomes.get(name)
         return BuildExplanation(
@@ -157,7 +157,7 @@ class _BuildExplainer:
         found, last = self._examine(name), self._last(name)
         self.rpms[name] = found.rpms or (read_cached_packages(last, self.run.workspace) if last else ())
         waits = [one for one in self.build_order.needs(name) if one in self.unknown]
-        if found.earlier is None or waits:
+        if found.cached_record is None or waits:
             self.unknown[name] = f"waits for {waits[0]}" if waits else "its inputs changed"
 
     def _examine(self, name: str) -> BuildLookup:
@@ -169,7 +169,7 @@ class _BuildExplainer:
             return self._examine_with(name, sorted(one for one in self.rpms if one not in firsts))
 
     def _examine_with(self, name: str, others: Sequence[str]) -> BuildLookup:
-        sourced, srpm = self.build_order.made[name]
+        sourced, srpm = self.build_order.srpms[name]
         job = BuildJob(
             component=name,
             commit=sourced.component.commit,
@@ -183,11 +183,11 @@ class _BuildExplainer:
         return look_up_build(job, self._environment(sourced), self.run.workspace, self.run.ledger)
 
     def _environment(self, sourced: ComponentSource) -> BuildEnvironment:
-        return self.workshops[component_target(self.run.config, sourced).name]
+        return self.environments[component_target(self.run.config, sourced).name]
 
 
 def _verdict(found: BuildLookup | None, last: Record | None, pending: list[str]) -> tuple[str, str]:
-    if found is not None and found.earlier is not None and not pending:
+    if found is not None and found.cached_record is not None and not pending:
         return "reuse", "all that determines it is as it was when it was built"
     if last is None:
         return "build", describe_rebuild_reason((), None)

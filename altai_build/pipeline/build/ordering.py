@@ -21,7 +21,7 @@ from altai_build.tools.spec.reader import SpecText, read_specs
 class BuildOrder:
     """The source packages of a plan, those of needed first passes among them, by name, in the order of their builds."""
 
-    made: Mapping[str, tuple[ComponentSource, Srpm]]
+    srpms: Mapping[str, tuple[ComponentSource, Srpm]]
     headers: Mapping[str, RpmHeader]
     order: Order
     macros: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)  # of each first pass
@@ -60,7 +60,7 @@ def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
     nodes += unavailable.values()
     order = compute_order(nodes)
     if not order.cycles:
-        return BuildOrder(made=made, headers=headers, order=order, unavailable=frozenset(unavailable))
+        return BuildOrder(srpms=made, headers=headers, order=order, unavailable=frozenset(unavailable))
     macros = {}
     for name, (sourced, bootstrap) in _find_bootstrap_builds(
         run, [one for one, _ in made.values()], order
@@ -82,7 +82,7 @@ def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
     )
     used = {name: one for name, one in made.items() if name not in macros or name in order.bootstrap_builds}
     return BuildOrder(
-        made=used, headers=headers, order=order, macros=macros, unavailable=frozenset(unavailable)
+        srpms=used, headers=headers, order=order, macros=macros, unavailable=frozenset(unavailable)
     )
 
 
@@ -151,4 +151,4 @@ def _find_bootstrap_builds(
 
 
 def _bootstrap_name(component: str) -> str:
-    return f"{component} (first pass)"
+    return f"{component} (bootstrap)"

@@ -50,14 +50,14 @@ def build_all(
     configuration are raised; failed components are rows. The caller holds the workspace.
     """
     run.workspace.remove_leftovers()
-    workshops = open_build_environments(run, build_plan.discovery.sourced)
+    environments = open_build_environments(run, build_plan.discovery.sourced)
     srpm_batch = make_discovered_srpms(run, build_plan.discovery, version=version)
     build_order = order_srpms(run, srpm_batch)
     before = {name: one.key for name, one in read_outcomes(run.workspace.outcomes).items()}
     schedule = Schedule(
-        run, build_order, workshops, srpm_batch.maker, fail_fast, has_no_name_conflict, before
+        run, build_order, environments, srpm_batch.maker, fail_fast, has_no_name_conflict, before
     )
-    for environment in workshops.values():
+    for environment in environments.values():
         with run.story.step(f"base root of {environment.target.name} ({environment.builder.name})"):
             environment.prepare()
     built = _fail_duplicate_packages(schedule.work(), build_order.order.bootstrap_builds)

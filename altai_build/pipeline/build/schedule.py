@@ -13,7 +13,7 @@ from altai_build.model.package import LocalRpm
 from altai_build.pipeline.build.ordering import BuildOrder
 from altai_build.pipeline.build.toolchains import component_target
 from altai_build.pipeline.run import Run
-from altai_build.stages.build import BuildEnvironment, BuildJob, BuildResult, build
+from altai_build.stages.build import BuildEnvironment, BuildJob, BuildResult, build_or_reuse
 from altai_build.stages.srpm import SrpmMaker
 from altai_build.tools import process
 from altai_build.tools.progress import TaskProgress
@@ -35,7 +35,7 @@ class Schedule:
 
     run: Run
     build_order: BuildOrder
-    workshops: dict[str, BuildEnvironment]
+    environments: dict[str, BuildEnvironment]
     maker: SrpmMaker
     fail_fast: bool
     has_no_name_conflict: Callable[[BuildResult], bool]
@@ -49,7 +49,7 @@ class Schedule:
 
     def work(self) -> dict[str, BuildResult]:
         """Build everything that can be; returns what became of each component that has a source package."""
-        made = self.build_order.made
+        made = self.build_order.srpms
         self._fail_cycles()
         self.stopped = self.fail_fast and bool(self.built or self.build_order.unavailable)
         running: dict[Future[BuildResult], str] = {}
@@ -83,7 +83,9 @@ class Schedule:
 
     def _fail_cycles(self) -> None:
         for cycle in self.build_order.order.cycles:
-            reason = f"build dependencies go round in a circle: {self.build_order.order.told(cycle)}"
+            reason = (
+                f"build dependencies go round in a circle: {self.build_order.order.describe_cycle(cycle)}"
+            )
             for name in cycle[:-1]:
                 self.built[name] = BuildResult(
                     status=ComponentStatus.FAILED, reason=reason, failure=FailureKind.DEPENDENCIES
@@ -95,7 +97,7 @@ class Schedule:
         settled = self.built.keys() | self.build_order.unavailable
         ready = [
             name
-            for name in self.build_order.made
+            for name in self.build_order.srpms
             if name not in settled
             and name not in running
             and name not in self.deferred
@@ -115,10 +117,10 @@ class Schedule:
         return ""
 
     def _build(self, name: str, cpus: int) -> BuildResult:
-        sourced, srpm = self.build_order.made[name]
+        sourced, srpm = self.build_order.srpms[name]
         needed = sorted(self.offered[name]) if name in self.offered else self.build_order.needs(name)
         local: list[LocalRpm] = [rpm for one in needed for rpm in self.built[one].rpms]
-        environment = self.workshops[component_target(self.run.config, sourced).name]
+        environment = self.environments[component_target(self.run.config, sourced).name]
         for number in range(MAX_REBUILDS):
             if number:
                 srpm = self.maker.make_srpm(sourced, rebuild_count=number)
@@ -133,7 +135,7 @@ class Schedule:
                 macros=self.build_order.macros.get(name, ()),
                 before=self.before.get(name, ""),
             )
-            result = build(job, environment, self.run.workspace, self.run.ledger)
+            result = build_or_reuse(job, environment, self.run.workspace, self.run.ledger)
             if (
                 result.status is ComponentStatus.FAILED
                 or name in self.build_order.macros

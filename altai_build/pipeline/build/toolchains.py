@@ -1,4 +1,4 @@
-"""What a run builds with: a workshop for each target, with the builder that is asked for or to be had."""
+"""What a run builds with: a build environment for each target, with the builder that is asked for or to be had."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from altai_build.tools.mock.config import MockConfig, read_config
 
 
 def open_build_environments(run: Run, sourced: Sequence[ComponentSource]) -> dict[str, BuildEnvironment]:
-    """A workshop for each target that the components are built for, by the target's name."""
-    workshops: dict[str, BuildEnvironment] = {}
+    """A build environment for each target that the components are built for, by the target's name."""
+    environments: dict[str, BuildEnvironment] = {}
     for one in sourced:
         target = component_target(run.config, one)
-        if target.name not in workshops:
+        if target.name not in environments:
             config = read_config(target.mock_config, search=run.config.mock_config_directories)
             policy = run.dependants or run.config.dependants
-            workshops[target.name] = BuildEnvironment.open(
+            environments[target.name] = BuildEnvironment.open(
                 target, config, builder_name(run), run.workspace, policy, _limits(run.config.limits, config)
             )
-    return workshops
+    return environments
 
 
 def _limits(limits: Limits, config: MockConfig) -> Limits:

@@ -20,7 +20,7 @@ from altai_build.pipeline.build.toolchains import open_build_environments
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.published.verify import find_release_directory, trusted_keys
 from altai_build.pipeline.run import Run
-from altai_build.stages.build import BuildJob, BuildResult, build
+from altai_build.stages.build import BuildJob, BuildResult, build_or_reuse
 from altai_build.stages.discover import discover
 from altai_build.stages.provenance import buildroot_digest
 from altai_build.stages.srpm import Srpm, SrpmMaker
@@ -41,8 +41,7 @@ def clean_workspace(run: Run) -> Iterator[Run]:
         scratch.chmod(0o755)  # builds run as another user
         workspace = Workspace(scratch)
         for shared in ("git", "cache", "roots"):
-            place = make_directory(getattr(run.workspace, shared))
-            os.symlink(place, getattr(workspace, shared))
+            os.symlink(make_directory(run.workspace.root / shared), workspace.root / shared)
         workspace.prepare()
         yield replace(run, workspace=workspace)
 
@@ -144,7 +143,7 @@ def _build(
             cpus=os.cpu_count() or 1,
         )
         with run.story.step(f"build of {name}"):
-            built = build(job, environment, run.workspace, run.ledger)
+            built = build_or_reuse(job, environment, run.workspace, run.ledger)
         if built.failure is not FailureKind.DEPENDENCIES:
             break
     return built
@@ -154,7 +153,7 @@ def _rebuild_failed(run: Run, manifest: Manifest, sourced: ComponentSource, buil
     """The error for a build that failed; its log is moved out of the workspace that is about to go."""
     why = built.reason
     if built.log is not None:
-        folder = run.workspace.log(f"{sourced.component.name} of {manifest.version}")
+        folder = run.workspace.failed_build_logs(f"{sourced.component.name} of {manifest.version}")
         place = make_directory(folder) / built.log.name
         write_atomically(place, built.log.read_bytes())
         why = f"{why}\nthe log: {place}"
