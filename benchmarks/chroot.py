@@ -23,7 +23,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 from altai_build.config import load_config  # noqa: E402
 from altai_build.ledger import Ledger  # noqa: E402
 from altai_build.model.build import BuildRequest  # noqa: E402
-from altai_build.model.fingerprint import RebuildPolicy  # noqa: E402
+from altai_build.pipeline.build.toolchains import open_build_environment  # noqa: E402
 from altai_build.stages.build import BuildEnvironment, BuildJob, build_or_reuse  # noqa: E402
 from altai_build.tools.chroot.resolver import Buildroot  # noqa: E402
 from altai_build.tools.chroot.roots import RootCache  # noqa: E402
@@ -196,9 +196,7 @@ class Bench:
     def workshop(self, builder: str) -> BuildEnvironment:
         """The workshop with a builder, opened and prepared when it is first asked for."""
         if builder not in self.environments:
-            workshop = BuildEnvironment.open(
-                self.target, self.read, builder, self.workspace, RebuildPolicy.REBUILD
-            )
+            workshop = open_build_environment(self.target, self.read, builder, self.workspace)
             workshop.prepare()
             self.environments[builder] = workshop
         return self.environments[builder]
@@ -223,7 +221,7 @@ class Bench:
                 source_date_epoch=1_700_000_000,
                 jobs=1,
             )
-            outcome = self.workshop("chroot").build(request, self.base_packages)
+            outcome = self.workshop("chroot").builder.build(request, self.base_packages)
             assert outcome.rpms, outcome.reason
 
     def bare(self, *command: str) -> None:
@@ -302,7 +300,7 @@ def judge_roots(bench: Bench) -> list[measure.Target]:
                 ["sh", "-c", unpack, "sh", str(image), str(unpacked)],
                 before=removing(unpacked),
             ),
-            Variant("ours", lambda: roots.base(bench.base_packages), before=lambda: remove_tree(made)),
+            Variant("ours", lambda: roots.ensure_base(bench.base_packages), before=lambda: remove_tree(made)),
         ],
         3,
     )

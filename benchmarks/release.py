@@ -21,9 +21,8 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from altai_build.config import load_config  # noqa: E402
-from altai_build.model.fingerprint import RebuildPolicy  # noqa: E402
 from altai_build.model.package import LocalRpm  # noqa: E402
-from altai_build.stages.build import BuildEnvironment  # noqa: E402
+from altai_build.pipeline.build.toolchains import open_build_environment  # noqa: E402
 from altai_build.tools.chroot.builder import ChrootBuilder  # noqa: E402
 from altai_build.tools.files import sha256_file  # noqa: E402
 from altai_build.tools.mock.config import read_config  # noqa: E402
@@ -127,7 +126,7 @@ class Builds:
         config = load_config(releases.place / "repos.yaml")
         (target,) = config.targets.values()
         read = read_config(target.mock_config, search=config.mock_config_directories)
-        workshop = BuildEnvironment.open(target, read, "chroot", releases.workspace, RebuildPolicy.REBUILD)
+        workshop = open_build_environment(target, read, "chroot", releases.workspace)
         assert isinstance(workshop.builder, ChrootBuilder)
         roots, resolver = workshop.builder.roots, workshop.resolver
         self.macros = [*read.macros, *target.build_macros]
@@ -135,9 +134,9 @@ class Builds:
         self.lowers: dict[str, list[Path]] = {}
         for component, srpm in self.srpms.items():
             needs = [str(one) for one in read_header(srpm).requires if not one.name.startswith("rpmlib(")]
-            buildroot = resolver.resolve(needs, local)
-            layer = roots.layer(buildroot)
-            self.lowers[component] = [*([layer] if layer else []), roots.base(buildroot)]
+            buildroot = resolver.resolve_build_requires(needs, local)
+            layer = roots.ensure_layer(buildroot)
+            self.lowers[component] = [*([layer] if layer else []), roots.ensure_base(buildroot)]
         self.repository = folder / "local"
         self.repository.mkdir()
         for one in local:

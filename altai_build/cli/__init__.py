@@ -58,6 +58,17 @@ class _LazyGroup(click.Group):
         return command
 
 
+def _check_builder(ctx: click.Context, param: click.Parameter, name: str) -> str:
+    """The name of a builder that there is."""
+    if name != "auto":
+        # Slow to load, and seldom needed.
+        from altai_build.pipeline.build.toolchains import BUILDERS
+
+        if name not in BUILDERS:
+            raise click.BadParameter(f"{name!r} is not one of auto, {', '.join(BUILDERS)}")
+    return name
+
+
 @click.command(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -78,9 +89,10 @@ class _LazyGroup(click.Group):
 )
 @click.option(
     "--builder",
-    type=click.Choice(["auto", "mock", "chroot"]),
+    metavar="NAME",
     default="auto",
-    help="What makes clean chroots; auto: mock where it is installed, else the built-in one.",
+    callback=_check_builder,
+    help="What builds packages in clean chroots: mock, chroot (built in), or auto (mock if it is installed).",
 )
 @click.option("-v", "verbose", is_flag=True, help="Tell every command that is run.")
 @click.option("-q", "quiet", is_flag=True, help="Tell only warnings and errors.")

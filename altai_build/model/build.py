@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+
+from altai_build.model.limits import Limits
 
 # What the folders of builds under way are called after.
 BUILD_SCRATCH_PREFIX = "build"
@@ -55,3 +57,23 @@ class BuildOutcome:
     reason: str  # "" on success; else the first real error line
     seconds: float
     buildroot: tuple[str, ...]  # "NEVRA sha256-of-header" of every package in the chroot, sorted
+
+
+@dataclass(frozen=True)
+class BuilderSettings:
+    """What a builder is opened with besides its mock configuration."""
+
+    workspace: Path  # a builder may have a folder of its own name here
+    scratch: Path  # for builds under way; empty between runs
+    roots: Path  # for chroots that outlive a run
+    packages: Path  # the cache of downloaded RPMs
+    macros: tuple[tuple[str, str], ...] = ()  # of the target, over those of the mock configuration
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class HostSupport:
+    """What `doctor` reports about a builder that can run on this machine."""
+
+    found: str
+    todo: str = ""  # what would make it work better; "" when nothing would

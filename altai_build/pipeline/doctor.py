@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
 
 from altai_build.config import Config
 from altai_build.errors import AltaiError
+from altai_build.pipeline.build.toolchains import BUILDERS
 from altai_build.tools import process
+from altai_build.tools.builder import Builder
 from altai_build.tools.files import make_directory
-from altai_build.tools.mock.builder import MockBuilder
 from altai_build.tools.mock.config import read_config
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import check_signing_key, open_keyring
 from altai_build.tools.sandbox import bubblewrap as sandbox
-from altai_build.tools.sandbox.overlay import can_mount_overlay
 from altai_build.workspace import Workspace
 
 
@@ -135,40 +135,31 @@ def _check_sandbox() -> CheckResult:
     return CheckResult(check="sandbox", status=CheckStatus.OK, found="no network, no home, its own processes")
 
 
-def _check_builders(workspace: Workspace) -> Iterator[CheckResult]:
-    root = os.geteuid() == 0
-    mock = MockBuilder.available()
-    yield CheckResult(
-        check="builder mock",
-        status=CheckStatus.OK if mock else CheckStatus.WARNING,
-        found=process.run(["mock", "--version"], ok=(), timeout=60).text.strip() if mock else "not installed",
-        todo=""
-        if mock
-        else "dnf install mock (Fedora, EPEL); on Debian and Ubuntu the chroot builder does its work",
-    )
-    if not root:
-        yield CheckResult(
-            check="builder chroot",
-            status=CheckStatus.WARNING if mock else CheckStatus.MISSING,
-            found="needs root",
-            todo="run as root" + (", or use --builder mock" if mock else ""),
-            exit_code=0 if mock else 4,
-        )
-        return
+def _check_builders(workspace: Workspace) -> list[CheckResult]:
+    """Each builder; one that cannot run is missing only where no other can."""
+    checks = [
+        _check_builder(name, builder, make_directory(workspace.scratch)) for name, builder in BUILDERS.items()
+    ]
+    if any(check.status is not CheckStatus.MISSING for check in checks):
+        checks = [
+            replace(check, status=CheckStatus.WARNING, exit_code=0)
+            if check.status is CheckStatus.MISSING
+            else check
+            for check in checks
+        ]
+    return checks
+
+
+def _check_builder(name: str, builder: type[Builder], scratch: Path) -> CheckResult:
     try:
-        overlays = can_mount_overlay(make_directory(workspace.scratch))
+        support = builder.inspect_host(scratch)
     except AltaiError as error:
-        yield _from_error("builder chroot", error)
-        return
-    yield CheckResult(
-        check="builder chroot",
-        status=CheckStatus.OK if overlays else CheckStatus.WARNING,
-        found="overlayfs works"
-        if overlays
-        else "no overlayfs here: each build gets a copy of the whole root",
-        todo=""
-        if overlays
-        else "put the workspace on a file system that overlayfs takes (ext4, xfs, btrfs, tmpfs)",
+        return _from_error(f"builder {name}", error)
+    return CheckResult(
+        check=f"builder {name}",
+        status=CheckStatus.WARNING if support.todo else CheckStatus.OK,
+        found=support.found,
+        todo=support.todo,
     )
 
 

@@ -22,13 +22,10 @@ from altai_build.model.inputs import (
     describe_differences,
     describe_reuse,
 )
-from altai_build.model.limits import Limits
 from altai_build.model.package import LocalRpm, RpmHeader
-from altai_build.tools.chroot.builder import ChrootBuilder
+from altai_build.tools.builder import Builder
 from altai_build.tools.chroot.resolver import Buildroot, BuildrootResolver
-from altai_build.tools.chroot.roots import RootCache
 from altai_build.tools.files import make_directory, remove_tree, scratch_directory, sha256_file, sync_tree
-from altai_build.tools.mock.builder import MockBuilder
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.rpm.header import read_built_headers, read_header
 from altai_build.tools.solver.pool import Unsatisfiable
@@ -50,51 +47,12 @@ class BuildEnvironment:
     target: Target
     config: MockConfig
     resolver: BuildrootResolver
-    builder: ChrootBuilder | MockBuilder
+    builder: Builder
     dependants: RebuildPolicy = RebuildPolicy.REBUILD
-
-    @classmethod
-    def open(
-        cls,
-        target: Target,
-        config: MockConfig,
-        builder: str,
-        workspace: Workspace,
-        dependants: RebuildPolicy,
-        limits: Limits | None = None,
-    ) -> BuildEnvironment:
-        """A workshop with the builder `mock` or `chroot`. Raises ToolMissing when it cannot run here."""
-        resolver = BuildrootResolver(config, cache=workspace.cache)
-        limits = limits or Limits()
-        if builder == "mock":
-            mock = MockBuilder(
-                config, workspace_dir=workspace.root, macros=target.build_macros, limits=limits
-            )
-            mock.check()
-            return cls(target, config, resolver, mock, dependants)
-        chroot = ChrootBuilder(
-            config=config,
-            roots=RootCache(workspace.buildroots, workspace.cache / "packages", limits),
-            scratch=workspace.scratch,
-            macros=target.build_macros,
-            limits=limits,
-        )
-        chroot.check()
-        return cls(target, config, resolver, chroot, dependants)
 
     def prepare(self) -> None:
         """Do what all builds share before they start side by side."""
-        base = self.resolver.bare
-        if isinstance(self.builder, ChrootBuilder):
-            self.builder.prepare(base)
-        else:
-            self.builder.prepare()
-
-    def build(self, request: BuildRequest, buildroot: Buildroot) -> BuildOutcome:
-        """Have the builder make it."""
-        if isinstance(self.builder, ChrootBuilder):
-            return self.builder.build(request, buildroot)
-        return self.builder.build(request)
+        self.builder.prepare(self.resolver.base_buildroot)
 
 
 @dataclass(frozen=True)
@@ -190,12 +148,12 @@ def _resolve_buildroot(
     mock does that by itself: see `describe_unexpected_packages`.
     """
     static = [*_requirements(job.header), *(f"!{one}" for one in job.header.conflicts)]  # BuildConflicts
-    buildroot = environment.resolver.resolve(static, job.local)
-    if not _has_dynamic_requires(job) or isinstance(environment.builder, MockBuilder):
+    buildroot = environment.resolver.resolve_build_requires(static, job.local)
+    if not _has_dynamic_requires(job) or environment.builder.resolves_dependencies:
         return buildroot
     for _ in range(MAX_DYNAMIC_ROUNDS):
         asked = _dynamic_requires(job, environment, workspace, ledger, buildroot, generate)
-        fuller = environment.resolver.resolve([*static, *asked], job.local)
+        fuller = environment.resolver.resolve_build_requires([*static, *asked], job.local)
         if fuller.lines == buildroot.lines:
             return buildroot
         buildroot = fuller
@@ -361,7 +319,7 @@ def _run_builder(
             macros=job.macros,
             generate=kind == "requires",
         )
-        outcome = environment.build(request, examined.buildroot)
+        outcome = environment.builder.build(request, examined.buildroot)
         headers: list[RpmHeader] = []
         if outcome.failure is None:
             try:

@@ -1,4 +1,4 @@
-"""What a run builds with: a build environment for each target, with the builder that is asked for or to be had."""
+"""What a run builds with: a build environment for each target, with the builder that the run asks for."""
 
 from __future__ import annotations
 
@@ -7,30 +7,87 @@ from dataclasses import replace
 
 from altai_build.config import Config, Target
 from altai_build.errors import InputError
+from altai_build.model.build import BuilderSettings
+from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.model.limits import Limits
 from altai_build.pipeline.run import Run
 from altai_build.stages.build import BuildEnvironment
+from altai_build.tools.builder import Builder
+from altai_build.tools.chroot.builder import ChrootBuilder
+from altai_build.tools.chroot.resolver import BuildrootResolver
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.mock.builder import MockBuilder
 from altai_build.tools.mock.config import MockConfig, read_config
+from altai_build.workspace import Workspace
+
+# Every builder. `--builder auto` takes the first that is installed.
+BUILDERS: dict[str, type[Builder]] = {
+    MockBuilder.name: MockBuilder,
+    ChrootBuilder.name: ChrootBuilder,
+}
 
 
 def open_build_environments(run: Run, sourced: Sequence[ComponentSource]) -> dict[str, BuildEnvironment]:
     """A build environment for each target that the components are built for, by the target's name."""
     environments: dict[str, BuildEnvironment] = {}
-    for one in sourced:
-        target = component_target(run.config, one)
+    for source in sourced:
+        target = component_target(run.config, source)
         if target.name not in environments:
             config = read_config(target.mock_config, search=run.config.mock_config_directories)
-            policy = run.dependants or run.config.dependants
-            environments[target.name] = BuildEnvironment.open(
-                target, config, builder_name(run), run.workspace, policy, _limits(run.config.limits, config)
+            environments[target.name] = open_build_environment(
+                target,
+                config,
+                run.builder,
+                run.workspace,
+                policy=run.dependants or run.config.dependants,
+                limits=_limits(run.config.limits, config),
             )
     return environments
 
 
+def open_build_environment(
+    target: Target,
+    config: MockConfig,
+    builder: str,
+    workspace: Workspace,
+    *,
+    policy: RebuildPolicy = RebuildPolicy.REBUILD,
+    limits: Limits | None = None,
+) -> BuildEnvironment:
+    """A build environment with the builder of this name, or `auto`.
+
+    Raises InputError for an unknown builder, MissingToolError when the builder cannot run on this machine.
+    """
+    chosen = find_builder(builder)
+    chosen.require_usable()
+    settings = BuilderSettings(
+        workspace=workspace.root,
+        scratch=workspace.scratch,
+        roots=workspace.buildroots,
+        packages=workspace.cache / "packages",
+        macros=target.build_macros,
+        limits=limits or Limits(),
+    )
+    return BuildEnvironment(
+        target=target,
+        config=config,
+        resolver=BuildrootResolver(config, cache=workspace.cache),
+        builder=chosen.open(config, settings),
+        dependants=policy,
+    )
+
+
+def find_builder(name: str) -> type[Builder]:
+    """The builder of this name; with `auto` the first that is installed. Raises InputError for an unknown name."""
+    if name == "auto":
+        return next(builder for builder in BUILDERS.values() if builder.is_installed())
+    if name not in BUILDERS:
+        raise InputError(f"unknown builder {name!r}", todo=f"use one of auto, {', '.join(BUILDERS)}")
+    return BUILDERS[name]
+
+
 def _limits(limits: Limits, config: MockConfig) -> Limits:
-    """The limits of repos.yaml; a time that the mock configuration sets counts where that says nothing."""
+    """The limits of repos.yaml; where they set no time, rpmbuild_timeout of the mock configuration counts."""
     if config.rpmbuild_timeout and limits.seconds == Limits().seconds:
         return replace(limits, seconds=float(config.rpmbuild_timeout))
     return limits
@@ -46,10 +103,3 @@ def component_target(config: Config, sourced: ComponentSource) -> Target:
             todo="add one, so that a target is known to build for",
         )
     return config.targets[config.repositories[name].target]
-
-
-def builder_name(run: Run) -> str:
-    """mock where it is asked for or installed, else the embedded builder."""
-    if run.builder != "auto":
-        return run.builder
-    return "mock" if MockBuilder.available() else "chroot"

@@ -10,8 +10,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
-from altai_build.model.build import BUILD_SCRATCH_PREFIX, BuildOutcome, BuildRequest, FailureKind
+from altai_build.model.build import (
+    BUILD_SCRATCH_PREFIX,
+    BuilderSettings,
+    BuildOutcome,
+    BuildRequest,
+    FailureKind,
+    HostSupport,
+)
 from altai_build.model.limits import Limits
 from altai_build.tools import process
 from altai_build.tools.buildlog import first_error_line
@@ -50,11 +58,39 @@ class ChrootBuilder:
     macros: tuple[tuple[str, str], ...]  # the target's, over those of the mock configuration
     limits: Limits = field(default_factory=Limits)
 
-    name = "chroot"
+    name: ClassVar[str] = "chroot"
+    resolves_dependencies: ClassVar[bool] = False
 
-    @staticmethod
-    def check() -> None:
-        """Raise ToolMissing when this machine cannot run it."""
+    @classmethod
+    def open(cls, config: MockConfig, settings: BuilderSettings) -> ChrootBuilder:
+        """A builder with the settings of a run."""
+        return cls(
+            config=config,
+            roots=RootCache(settings.roots, settings.packages, settings.limits),
+            scratch=settings.scratch,
+            macros=settings.macros,
+            limits=settings.limits,
+        )
+
+    @classmethod
+    def is_installed(cls) -> bool:
+        """Always true: it is part of this program."""
+        return True
+
+    @classmethod
+    def inspect_host(cls, scratch: Path) -> HostSupport:
+        """Whether overlayfs works. Raises MissingToolError as `require_usable` does."""
+        cls.require_usable()
+        if can_mount_overlay(make_directory(scratch)):
+            return HostSupport(found="overlayfs works")
+        return HostSupport(
+            found="overlayfs does not work here: each build gets a copy of the whole root",
+            todo="put the workspace on a file system that overlayfs supports (ext4, xfs, btrfs, tmpfs)",
+        )
+
+    @classmethod
+    def require_usable(cls) -> None:
+        """Raise MissingToolError when a program or a privilege is missing on this machine."""
         require_root()
         require_bubblewrap()
         for program in ("rpm", "unshare", "mount", "prlimit"):
@@ -66,13 +102,13 @@ class ChrootBuilder:
         return f"chroot {BUILD_FORMAT_VERSION}, {host_rpm_version()}"
 
     @cached_property
-    def overlays(self) -> bool:
-        """Whether overlayfs is to be had here; probed once."""
+    def supports_overlays(self) -> bool:
+        """Whether overlayfs works in the scratch directory; probed once."""
         return can_mount_overlay(self.scratch)
 
-    def prepare(self, buildroot: Buildroot) -> None:
-        """Make the base root now, so that builds that start together do not wait for one another."""
-        self.roots.base(buildroot)
+    def prepare(self, base: Buildroot) -> None:
+        """Install the base root now, so that builds that start together do not wait for one another."""
+        self.roots.ensure_base(base)
 
     def build(self, request: BuildRequest, buildroot: Buildroot) -> BuildOutcome:
         """Rebuild the SRPM in a fresh buildroot. A failed build is a result; InputError is raised for the rest."""
@@ -121,12 +157,16 @@ class ChrootBuilder:
         self, buildroot: Buildroot, scratch: Path, stack: ExitStack
     ) -> tuple[str, tuple[str, ...]]:
         """Where the build's root will be, and the command prefix that brings it about."""
-        if not self.overlays:
+        if not self.supports_overlays:
             place = scratch / "root"
-            self.roots.copy(buildroot, place)
+            self.roots.copy_root(buildroot, place)
             return str(place), ()
-        layer = self.roots.layer(buildroot)
-        lowers = [self.roots.base(buildroot)] if layer is None else [layer, self.roots.base(buildroot)]
+        layer = self.roots.ensure_layer(buildroot)
+        lowers = (
+            [self.roots.ensure_base(buildroot)]
+            if layer is None
+            else [layer, self.roots.ensure_base(buildroot)]
+        )
         overlay = Overlay.create(make_directory(scratch / "overlay"), lowers)
         return str(overlay.merged), overlay.prefix
 

@@ -100,12 +100,14 @@ class BuildrootResolver:
             ) from error
 
     @property
-    def bare(self) -> Buildroot:
+    def base_buildroot(self) -> Buildroot:
         """The base as a buildroot of its own, which all others are more than."""
         nodocs = "nodocs" in dict(self.config.main).get("tsflags", "")
         return Buildroot(base=self.base, extra=(), nodocs=nodocs)
 
-    def resolve(self, build_requires: Sequence[str], local: Sequence[LocalRpm] = ()) -> Buildroot:
+    def resolve_build_requires(
+        self, build_requires: Sequence[str], local: Sequence[LocalRpm] = ()
+    ) -> Buildroot:
         """The buildroot for BuildRequires, and BuildConflicts after a `!`. Raises Unsatisfiable when there is none."""
         base = self.base
         try:
@@ -115,7 +117,7 @@ class BuildrootResolver:
             raise Unsatisfiable([*error.problems, *refused]) from error
         have = {one.nevra for one in base}
         extra = tuple(one for one in chosen if one.nevra not in have)
-        return replace(self.bare, extra=extra)
+        return replace(self.base_buildroot, extra=extra)
 
     def _make_solver(self, local: Sequence[LocalRpm]) -> Solver:
         solver = Solver(self.config.target_arch, cache=self._cache / "solv")

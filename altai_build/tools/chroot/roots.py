@@ -37,7 +37,7 @@ class RootCache:
     packages: Path  # the cache of downloaded RPMs
     limits: Limits = field(default_factory=Limits)  # scriptlets are no better than builds
 
-    def base(self, buildroot: Buildroot) -> Path:
+    def ensure_base(self, buildroot: Buildroot) -> Path:
         """The base root, made when it is not there. The log of its making lies beside it."""
         self._restrict_access()
         place = self.directory / "base" / buildroot.base_cache_key
@@ -53,11 +53,11 @@ class RootCache:
                 os.rename(root, place)
         return place
 
-    def layer(self, buildroot: Buildroot) -> Path | None:
+    def ensure_layer(self, buildroot: Buildroot) -> Path | None:
         """The layer with what a build needs beyond the base, made when it is not there; None when that is nothing."""
         if not buildroot.extra:
             return None
-        base = self.base(buildroot)
+        base = self.ensure_base(buildroot)
         place = self.directory / "layers" / buildroot.extra_cache_key
         with file_lock(self.directory / "layers" / f"{buildroot.extra_cache_key}.lock"):
             if place.is_dir():
@@ -70,9 +70,9 @@ class RootCache:
                 os.rename(scratch / "upper", place)
         return place
 
-    def copy(self, buildroot: Buildroot, destination: Path) -> None:
+    def copy_root(self, buildroot: Buildroot, destination: Path) -> None:
         """A private copy of the whole buildroot, for file systems that overlayfs will not lie on."""
-        base = self.base(buildroot)
+        base = self.ensure_base(buildroot)
         process.run(
             ["cp", "--archive", "--reflink=auto", "--no-target-directory", str(base), str(destination)]
         )

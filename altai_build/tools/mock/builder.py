@@ -14,9 +14,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from altai_build.errors import MissingToolError
-from altai_build.model.build import BuildOutcome, BuildRequest, FailureKind
+from altai_build.model.build import (
+    BuilderSettings,
+    BuildOutcome,
+    BuildRequest,
+    FailureKind,
+    HostSupport,
+)
 from altai_build.model.limits import Limits
 from altai_build.model.release import Compat
 from altai_build.tools import files, process
@@ -53,7 +60,8 @@ _chroots_in_use_lock = threading.Lock()
 class MockBuilder:
     """Builds SRPMs with the installed mock; one object may run many builds at the same time."""
 
-    name = "mock"
+    name: ClassVar[str] = "mock"
+    resolves_dependencies: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -72,15 +80,30 @@ class MockBuilder:
         self.lock_timeout = lock_timeout
         self._layers = workspace_dir / "roots" / "mock"
 
-    @staticmethod
-    def available() -> bool:
+    @classmethod
+    def open(cls, config: MockConfig, settings: BuilderSettings) -> MockBuilder:
+        """A builder with the settings of a run."""
+        return cls(config, workspace_dir=settings.workspace, macros=settings.macros, limits=settings.limits)
+
+    @classmethod
+    def is_installed(cls) -> bool:
         """Whether there is a mock on PATH; says nothing about the right to use it."""
         return process.find("mock") is not None
 
-    def check(self) -> None:
-        """Raise ToolMissing when mock is absent or will refuse to work for this user."""
-        if not self.available():
-            raise process.missing("mock")
+    @classmethod
+    def inspect_host(cls, scratch: Path) -> HostSupport:
+        """mock's version. Raises MissingToolError as `require_usable` does."""
+        cls.require_usable()
+        return HostSupport(found=process.run(["mock", "--version"], env=_environment(), ok=()).text.strip())
+
+    @classmethod
+    def require_usable(cls) -> None:
+        """Raise MissingToolError when mock is absent or will refuse to work for this user."""
+        if not cls.is_installed():
+            raise MissingToolError(
+                "mock is not installed",
+                todo="dnf install mock (Fedora, EPEL); on Debian and Ubuntu use --builder chroot",
+            )
         if os.geteuid() == 0:
             if not (os.environ.get("SUDO_UID") or os.environ.get("USERHELPER_UID")):
                 raise MissingToolError(
@@ -100,7 +123,7 @@ class MockBuilder:
 
         mock reads ~/.config/mock.cfg and ~/.mock/user.cfg last of all and has no option against it.
         """
-        self.check()
+        self.require_usable()
         home = Path(pwd.getpwuid(_calling_user()).pw_dir)
         own = [path for path in (home / ".mock/user.cfg", home / ".config/mock.cfg") if path.is_file()]
         digests = (f"{path.name}:{files.sha256_file(path)}" for path in own)
@@ -111,7 +134,7 @@ class MockBuilder:
         return process.run(["mock", "--version"], env=_environment(), ok=()).text.strip() or "unknown"
 
     @cached_property
-    def overlays(self) -> bool:
+    def supports_overlays(self) -> bool:
         """Whether chroots can be layers on one base instead of copies of it: as root, where overlayfs is to be had.
 
         mock's plugin also calls modprobe, loaded or not.
@@ -120,8 +143,8 @@ class MockBuilder:
             os.geteuid() == 0 and process.find("modprobe") is not None and can_mount_overlay(self.workspace)
         )
 
-    def prepare(self) -> None:
-        """Have mock clean what runs that were interrupted left; no other run is at work in this workspace."""
+    def prepare(self, base: object = None) -> None:
+        """Let mock clean the chroots of interrupted runs; no other run is at work in this workspace."""
         for left in sorted((self.workspace / "used").glob("*")):
             self._clean_interrupted(left)
 
@@ -145,13 +168,14 @@ class MockBuilder:
         for flag in (self._layers / unique / "layers").glob("*/.root-mounted"):
             flag.unlink(missing_ok=True)
 
-    def build(self, request: BuildRequest) -> BuildOutcome:
-        """Build one SRPM; its RPMs and logs are put into the request's result directory.
+    def build(self, request: BuildRequest, buildroot: object = None) -> BuildOutcome:
+        """Build one SRPM in a chroot for which mock chooses the packages itself.
 
-        A failure that the package, its dependencies or a taken chroot can cause is an outcome. Raises ToolMissing or
-        InputError for faults of the machine and of the configuration, which every other build would meet too.
+        RPMs and logs are put into the request's result directory. A failure that the package, its dependencies or a
+        locked chroot can cause is an outcome. Raises MissingToolError or InputError for faults of the machine and of
+        the configuration, which every other build would meet too.
         """
-        self.check()
+        self.require_usable()
         started = time.monotonic()
         with self._reserve_chroot_name() as unique:
             for left in self.workspace.glob(f"{unique}.*"):  # by a run that was killed
@@ -236,7 +260,7 @@ class MockBuilder:
             + "config_opts['plugin_conf']['package_state_enable'] = True\n"
             + "config_opts['plugin_conf']['package_state_opts']['installed_pkgs'] = True\n"
         )
-        if self.overlays:
+        if self.supports_overlays:
             # Of its own for each chroot: the overlay plugin lets one at a time into a directory, and fails the others;
             # the one that caches packages lets one at a time into a cache, and has the others wait.
             own = files.make_directory(self._layers / unique)

@@ -611,7 +611,7 @@ def test_chroots_that_are_layers_share_neither_layers_nor_caches(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "bin" / "modprobe").symlink_to("/bin/true")
-    require(builder.overlays, "overlayfs cannot be mounted here")
+    require(builder.supports_overlays, "overlayfs cannot be mounted here")
     stub.behave(seconds=0.5)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(builder.build, [request_for("a"), request_for("b")]))
@@ -643,7 +643,7 @@ def test_plain_root_is_told_what_to_do(
     for name in ("SUDO_UID", "USERHELPER_UID"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(MissingToolError, match="mock does not run for plain root") as caught:
-        builder.check()
+        builder.require_usable()
     assert "usermod --append --groups mock NAME" in caught.value.todo
 
 
@@ -654,13 +654,13 @@ def test_a_user_outside_the_group_is_told_what_to_do(
     monkeypatch.setattr(os, "geteuid", lambda: pwd.getpwall()[-1].pw_uid or 1)
     monkeypatch.setattr(grp, "getgrnam", lambda name: foreign)
     with pytest.raises(MissingToolError, match="this user may not run mock"):
-        builder.check()
+        builder.require_usable()
 
 
 def test_without_mock_the_builder_is_not_available(
     builder: MockBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "find", lambda program: None)
-    assert not builder.available()
-    with pytest.raises(MissingToolError, match="the program mock is not installed"):
-        builder.check()
+    assert not builder.is_installed()
+    with pytest.raises(MissingToolError, match="mock is not installed"):
+        builder.require_usable()

@@ -1,0 +1,153 @@
+"""Builders are chosen from one registry; a builder that is only in the registry builds like those of this program."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from altai_build.config import load_config
+from altai_build.errors import InputError
+from altai_build.model.build import (
+    BuilderSettings,
+    BuildOutcome,
+    BuildRequest,
+    ComponentStatus,
+    FailureKind,
+    HostSupport,
+)
+from altai_build.pipeline.build.plan import plan_build
+from altai_build.pipeline.build.run import BuildRun, build_all
+from altai_build.pipeline.build.toolchains import BUILDERS, find_builder
+from altai_build.pipeline.run import Run
+from altai_build.tools.chroot.resolver import Buildroot
+from altai_build.tools.mock.builder import MockBuilder
+from altai_build.tools.mock.config import MockConfig
+from altai_build.tools.progress import ProgressReporter
+from altai_build.workspace import Workspace
+from tests.kit.cli import altai_build
+from tests.kit.repositories import Package, make_repository
+from tests.kit.rpms import build_rpm
+from tests.kit.superprojects import DEFINITION, World, make_files, make_spec
+
+MOCK_CONFIG = """\
+config_opts['root'] = 'm'
+config_opts['target_arch'] = 'x86_64'
+config_opts['chroot_setup_cmd'] = 'install bash'
+config_opts['dnf.conf'] = '''
+[main]
+gpgcheck=0
+[base]
+name=base
+baseurl={url}
+'''
+"""
+# Makes rpmbuild require rpmlib(DynamicBuildRequires) of the source package.
+GENERATED = "%generate_buildrequires\necho 'not-in-any-repository'\n\n%prep"
+
+
+class PrebuiltBuilder:
+    """A third builder: hands out packages that were made before, by the name of the component."""
+
+    name: ClassVar[str] = "prebuilt"
+    resolves_dependencies: ClassVar[bool] = True
+    packages: ClassVar[Path]
+    built: ClassVar[list[tuple[str, str]]]  # component and buildroot of each build
+    prepared: ClassVar[list[Buildroot]]
+
+    @classmethod
+    def open(cls, config: MockConfig, settings: BuilderSettings) -> PrebuiltBuilder:
+        assert config.name == "m" and ("dist", ".x") in settings.macros
+        return cls()
+
+    @classmethod
+    def is_installed(cls) -> bool:
+        return True
+
+    @classmethod
+    def require_usable(cls) -> None:
+        pass
+
+    @classmethod
+    def inspect_host(cls, scratch: Path) -> HostSupport:
+        return HostSupport(found="ready", todo="nothing" if scratch.is_file() else "")
+
+    def version(self) -> str:
+        return "7"
+
+    def prepare(self, base: Buildroot) -> None:
+        self.prepared.append(base)
+
+    def build(self, request: BuildRequest, buildroot: Buildroot) -> BuildOutcome:
+        self.built.append((request.component, " ".join(buildroot.lines)))
+        found = sorted(self.packages.glob(f"{request.component}-*.noarch.rpm"))
+        rpms = tuple(Path(shutil.copy(path, request.result_dir)) for path in found)
+        return BuildOutcome(
+            failure=None if rpms else FailureKind.BUILD,
+            rpms=rpms,
+            log=None,
+            reason="" if rpms else "it was not built before",
+            seconds=0.1,
+            buildroot=buildroot.lines,
+        )
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    world = World(tmp_path)
+    world.component("repos/one", make_files("one"))
+    world.component(
+        "repos/two", {**make_files("two"), "two.spec": make_spec("two").replace("%prep", GENERATED)}
+    )
+    url = make_repository(tmp_path / "base", [Package("bash")]).as_uri()
+    world.pin()
+    (world.super.path / "repos.yaml").write_text(DEFINITION)
+    (world.super.path / "mock-configs").mkdir()
+    (world.super.path / "mock-configs/m.cfg").write_text(MOCK_CONFIG.format(url=url))
+    monkeypatch.setitem(BUILDERS, PrebuiltBuilder.name, PrebuiltBuilder)
+    PrebuiltBuilder.packages = tmp_path / "prebuilt"
+    PrebuiltBuilder.packages.mkdir()
+    PrebuiltBuilder.built, PrebuiltBuilder.prepared = [], []
+    for name in ("one", "two"):
+        shutil.copy(build_rpm(tmp_path / f"rpm-{name}", name).binary, PrebuiltBuilder.packages)
+    return Run(
+        config=load_config(world.super.path / "repos.yaml"),
+        workspace=Workspace(tmp_path / "ws"),
+        jobs=1,
+        builder=PrebuiltBuilder.name,
+        story=ProgressReporter(quiet=True),
+    )
+
+
+def build(run: Run) -> BuildRun:
+    return build_all(run, plan_build(run, "HEAD", (), None))
+
+
+def test_a_builder_of_the_registry_builds(run: Run) -> None:
+    made = build(run)
+    statuses = {name: result.status for name, result in made.built.items()}
+    assert statuses == {"one": ComponentStatus.BUILT, "two": ComponentStatus.BUILT}, made.rows
+    ((base,),) = [PrebuiltBuilder.prepared]
+    assert [package.nevra.name for package in base.base] == ["bash"]
+    # `two` is built once: a builder that resolves dependencies is not asked to generate BuildRequires first.
+    assert sorted(PrebuiltBuilder.built) == [("one", base.lines[0]), ("two", base.lines[0])]
+    assert {result.status for result in build(run).built.values()} == {ComponentStatus.REUSED}
+    recorded = {dict(record.inputs)["builder"] for record in run.ledger.history("build", "one")}
+    assert recorded == {"prebuilt 7"}
+
+
+def test_auto_is_the_first_installed_builder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MockBuilder, "is_installed", classmethod(lambda cls: False))
+    assert find_builder("auto").name == "chroot"
+    monkeypatch.setattr(MockBuilder, "is_installed", classmethod(lambda cls: True))
+    assert find_builder("auto").name == "mock"
+
+
+def test_an_unknown_builder_is_refused_with_the_known_names(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown builder 'koji'") as caught:
+        find_builder("koji")
+    assert caught.value.todo == "use one of auto, mock, chroot"
+    answer = altai_build("--builder", "koji", "doctor", cwd=tmp_path)
+    assert answer.code == 2 and "'koji' is not one of auto, mock, chroot" in answer.err
