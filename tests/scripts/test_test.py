@@ -1,0 +1,161 @@
+"""scripts/test runs the checks and the tests that it is asked for, and judges coverage of full runs only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# A program that writes its name and arguments into $LOG; some answer what scripts/test asks them.
+STUB = """#!/bin/sh
+printf '%s\\n' "${0##*/} $*" >>"$LOG"
+case "${0##*/} $*" in
+    nproc*) echo "$CORES" ;;
+    "coverage report --format=total --fail-under=0") echo "$TOTAL" ;;
+    *$FAILING*) exit 1 ;;
+esac
+"""
+STATIC = ["ruff", "ruff", "mypy", "vulture", "shellcheck", "shfmt"]
+ON_TWO_CORES = "--numprocesses=2 --dist=loadfile --no-loadscope-reorder"
+
+
+class Checkout:
+    """A checkout with the real scripts/test, where every program that it runs is STUB."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place / "checkout"
+        self._log = place / "log"
+        (self.place / "scripts").mkdir(parents=True)
+        for name in ("test", "lib.sh"):
+            shutil.copy2(ROOT / "scripts" / name, self.place / "scripts")
+        (self.place / "pyproject.toml").write_text("[tool.coverage.report]\nfail_under = 80 # percent\n")
+        (self.place / ".gitignore").write_text(".venv/\n")
+        subprocess.run(["git", "init", "--quiet", self.place], check=True)
+        self._path = self.place / ".venv" / "bin"
+        self._path.mkdir(parents=True)
+        programs = ("ruff", "mypy", "vulture", "coverage", "python", "shellcheck", "shfmt", "nproc")
+        for stub in [self.place / "scripts" / "setup", *(self._path / name for name in programs)]:
+            stub.write_text(STUB)
+            stub.chmod(0o755)
+
+    def test(
+        self, *arguments: str, cores: int = 2, total: str = "80", failing: str = "nothing"
+    ) -> subprocess.CompletedProcess[str]:
+        self._log.write_text("")
+        return subprocess.run(
+            [self.place / "scripts" / "test", *arguments],
+            env={
+                "PATH": f"{self._path}:{os.environ['PATH']}",
+                "LOG": str(self._log),
+                "CORES": str(cores),
+                "TOTAL": total,
+                "FAILING": failing,
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def calls(self) -> list[str]:
+        """Command lines of the last run, without the questions for cores."""
+        return [line.rstrip() for line in self._log.read_text().splitlines() if not line.startswith("nproc")]
+
+    @property
+    def programs(self) -> list[str]:
+        return [line.split()[0] for line in self.calls]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+def test_without_arguments_everything_runs_and_coverage_is_judged(checkout: Checkout) -> None:
+    done = checkout.test()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert checkout.programs[: len(STATIC) + 1] == ["setup", *STATIC]
+    assert checkout.calls[len(STATIC) + 1 :] == [
+        "coverage erase",
+        f"coverage run -m pytest {ON_TWO_CORES}",
+        "coverage combine --quiet",
+        "coverage report --format=total --fail-under=0",
+    ]
+    assert "coverage is 80 %, the floor is 80 %\n" in done.stdout
+
+
+def test_coverage_below_the_floor_fails_and_shows_the_lines(checkout: Checkout) -> None:
+    done = checkout.test(total="79")
+    assert done.returncode == 1
+    assert checkout.calls[-1] == "coverage report --fail-under=0 --show-missing --skip-covered --sort=cover"
+    assert done.stderr.splitlines()[-1] == "test: failed besides the tests: coverage"
+
+
+def test_coverage_far_above_the_floor_asks_for_a_higher_floor(checkout: Checkout) -> None:
+    assert checkout.test(total="81").stderr == ""
+    done = checkout.test(total="82")
+    assert (done.returncode, done.stderr) == (0, "test: raise fail_under in pyproject.toml to 82\n")
+
+
+@pytest.mark.parametrize(("total", "settings"), [("", "fail_under = 80\n"), ("80", "")])
+def test_coverage_that_is_unknown_does_not_pass(checkout: Checkout, total: str, settings: str) -> None:
+    (checkout.place / "pyproject.toml").write_text(settings)
+    assert checkout.test(total=total).returncode != 0
+
+
+def test_failed_tests_fail_and_coverage_is_not_judged(checkout: Checkout) -> None:
+    done = checkout.test(failing="coverage run")
+    assert done.returncode == 1
+    assert checkout.programs[-1] == "coverage"
+    assert not any(call.startswith("coverage report") for call in checkout.calls)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--fast"], f"python -m pytest {ON_TWO_CORES} --fast"),
+        (["tests/model"], f"python -m pytest {ON_TWO_CORES} tests/model"),
+        (["tests/a.py", "tests/b.py"], f"python -m pytest {ON_TWO_CORES} tests/a.py tests/b.py"),
+        (["-k", "waiver", "tests/a.py::test_b"], "python -m pytest -k waiver tests/a.py::test_b"),
+    ],
+)
+def test_a_partial_run_measures_no_coverage(checkout: Checkout, arguments: list[str], expected: str) -> None:
+    assert checkout.test(*arguments).returncode == 0
+    assert checkout.programs == ["setup", *STATIC, "python"]
+    assert checkout.calls[-1] == expected
+
+
+def test_tests_only_skips_the_static_checks(checkout: Checkout) -> None:
+    assert checkout.test("--tests-only", "tests/a.py").returncode == 0
+    assert checkout.calls == ["setup", "python -m pytest tests/a.py"]
+    assert checkout.test("--tests-only").returncode == 0
+    assert checkout.programs == ["setup", *["coverage"] * 4]
+
+
+def test_one_core_runs_one_process(checkout: Checkout) -> None:
+    assert checkout.test("tests/model", cores=1).returncode == 0
+    assert checkout.calls[-1] == "python -m pytest tests/model"
+
+
+def test_tests_run_after_a_failed_check(checkout: Checkout) -> None:
+    done = checkout.test("tests/a.py", failing="vulture")
+    assert done.returncode == 1
+    assert checkout.calls[-1] == "python -m pytest tests/a.py"
+    assert done.stderr == "test: failed besides the tests: vulture\n"
+
+
+def test_nothing_runs_where_setup_fails(checkout: Checkout) -> None:
+    assert checkout.test(failing="setup").returncode == 4
+    assert checkout.calls == ["setup"]
+
+
+def test_help_names_every_option(checkout: Checkout) -> None:
+    done = checkout.test("--help")
+    assert (done.returncode, done.stderr, checkout.calls) == (0, "", [])
+    assert done.stdout.startswith("usage: test [--tests-only] [--fast] [ARGUMENT of pytest…]\n")
