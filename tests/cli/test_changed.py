@@ -293,7 +293,8 @@ def test_a_reader_that_goes_away_is_no_error(repo: Repo) -> None:
     assert result.stdout == f"added\trepos/0\t-\t{B[:12]}\n".encode()
 
 
-def test_nothing_is_loaded_that_the_answer_does_not_need(repo: Repo) -> None:
+def test_nothing_is_loaded_that_the_answer_does_not_need(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # coverage loads modules of its own
     repo.commit({"repos/altai/focus": Pin(B)})
     (repo.path / "repos.yaml").write_text(
         "superproject: {path: ., components: [repos], root: true}\nproject: x\n"

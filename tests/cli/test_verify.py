@@ -189,7 +189,7 @@ def test_a_machine_without_room_for_a_temporary_file_is_told_and_no_bug(site: Pa
     script = f'ulimit -f 0; "$0" -m altai_build -C "$1" --workspace {tmp_path}/ws verify 1.0.2; echo $?'
     done = subprocess.run(
         ["bash", "-c", script, sys.executable, str(site)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COVERAGE_PROCESS_CONFIG": ""},
         capture_output=True,
         text=True,
         check=False,
