@@ -12,6 +12,7 @@ from altai_build.cli.app import App
 from altai_build.cli.options import dependants_option, json_option, wait_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.errors import UsageError
+from altai_build.model.findings import finding_to_json
 from altai_build.model.openpgp import PublicKey
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _print_release_result(run: Run, outcome: ReleaseResult, as_json: bool) -> No
     if as_json:
         print_json(
             {
-                "release": manifest.version,
+                **outcome.verification.to_json(),
                 "directory": str(outcome.directory),
                 "commit": manifest.superproject.commit,
                 "tag": manifest.superproject.tag,
@@ -91,19 +92,18 @@ def _print_release_result(run: Run, outcome: ReleaseResult, as_json: bool) -> No
                     {"component": one.component, "status": one.status, "reason": one.reason}
                     for one in manifest.builds
                 ],
-                "findings": outcome.verification.findings,
                 "upgrades": [
                     {"from": old, "outcome": outcome.upgrades.outcome(old)}
                     for old in outcome.upgrades.releases
                 ],
-                "upgrade_findings": outcome.upgrades.problems,
+                "upgrade_findings": [finding_to_json(one) for one in outcome.upgrades.findings],
             }
         )
         return
     size = sum(package.size for package in manifest.packages)
     print(outcome.directory)
     for finding in (*outcome.verification.findings, *outcome.upgrades.findings):
-        run.story.warn(f"{finding.rule}: {finding.subject}: {finding.message}")
+        run.story.warn(f"{finding.rule}: {finding.subject}: {finding.text}")
     for old in outcome.upgrades.releases:
         run.story.tell(f"upgrade from {old}: {outcome.upgrades.outcome(old).value}")
     run.story.tell(

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import click
 
 from altai_build.cli.app import App
+from altai_build.cli.findings import SEE_FIXES, print_findings
 from altai_build.cli.options import json_option
 from altai_build.cli.output import print_json, print_table
-from altai_build.errors import VerificationError
-from altai_build.model.upgrade import Scenario, ScenarioKind, UpgradeFinding, UpgradeOutcome, UpgradeReport
+from altai_build.model.findings import finding_to_json, refuse_errors
+from altai_build.model.upgrade import Scenario, ScenarioKind, UpgradeOutcome, UpgradeReport
 
 
 @click.command(name="upgrade-check")
@@ -49,17 +50,13 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
         print_json(_document(report))
     else:
         _print_tables(report)
-    if not report.ok:
-        raise VerificationError(
-            f"release {report.release} cannot be reached as it should: {len(report.errors)} errors",
-            todo="each finding names its cure",
-        )
+    refuse_errors(report.findings, f"upgrades to {report.release} fail", todo=SEE_FIXES, listed=False)
 
 
 def _document(report: UpgradeReport) -> dict[str, object]:
     return {
         "release": report.release,
-        "ok": report.ok,
+        "ok": report.is_ok,
         "releases": [
             {
                 "release": old,
@@ -77,18 +74,7 @@ def _document(report: UpgradeReport) -> dict[str, object]:
             }
             for old in report.releases
         ],
-        "findings": [
-            {
-                "rule": one.rule,
-                "severity": one.severity,
-                "release": one.release or None,
-                "subject": one.subject,
-                "message": one.message,
-                "cure": one.fix,
-                "scenarios": one.scenarios,
-            }
-            for one in report.problems
-        ],
+        "findings": [finding_to_json(finding) for finding in report.findings],
     }
 
 
@@ -110,13 +96,10 @@ def _print_tables(report: UpgradeReport) -> None:
         for old in report.releases
     ]
     print_table(headers, rows)
-    if report.problems:
+    if report.findings:
         if rows:
             print()
-        print_table(
-            ("severity", "rule", "from", "subject", "message", "cure"),
-            [_finding_cells(one) for one in report.problems],
-        )
+        print_findings(report.findings)
 
 
 def _scenarios_from(report: UpgradeReport, old: str, start: ScenarioKind) -> list[Scenario]:
@@ -129,7 +112,3 @@ def _cell(scenarios: Sequence[Scenario]) -> str:
         return scenarios[0].outcome.value
     counts = [(one, sum(scenario.outcome is one for scenario in scenarios)) for one in UpgradeOutcome]
     return ", ".join(f"{count} {outcome.value}" for outcome, count in counts if count) or "-"
-
-
-def _finding_cells(one: UpgradeFinding) -> tuple[str, ...]:
-    return (one.severity.value, one.rule, one.release or "-", one.subject, one.message, one.fix)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 
 import click
 
 from altai_build.cli.app import App
+from altai_build.cli.findings import SEE_FIXES, print_findings
 from altai_build.cli.options import json_option
-from altai_build.cli.output import print_table
-from altai_build.errors import VerificationError
-from altai_build.model.findings import Finding, Severity, VerificationReport
+from altai_build.cli.output import print_json
+from altai_build.model.findings import Finding, VerificationReport, refuse_errors
+from altai_build.model.quantity import format_count
 from altai_build.model.trace import TraceStep, count_proved_steps
 
 
@@ -46,44 +47,36 @@ def verify(app: App, version: str, deep: bool, as_json: bool) -> int:
         else:
             verification = verify_published(run, directory)
     if as_json:
-        print(_json(verification, links if deep else None))
+        print_json(_document(verification, links if deep else None))
     else:
         print_findings(verification.findings)
-    for kind, (proved, all_of_them) in count_proved_steps(links).items():
-        run.story.tell(f"{kind}: {proved} of {all_of_them} proved")
-    refuse(verification)
-    run.story.tell(f"release {verification.release} is sound{_describe_waived(verification)}")
+    for kind, (proved, total) in count_proved_steps(links).items():
+        run.story.tell(f"{kind}: {proved} of {total} proved")
+    refuse_errors(
+        verification.findings,
+        f"release {verification.release} failed verification",
+        todo=SEE_FIXES,
+        listed=False,
+    )
+    run.story.tell(
+        f"release {verification.release} passed verification{_describe_other(verification.findings)}"
+    )
     return 0
 
 
-def _json(verification: VerificationReport, links: tuple[TraceStep, ...] | None) -> str:
+def _document(verification: VerificationReport, links: tuple[TraceStep, ...] | None) -> dict[str, object]:
     """The contract's form; with --deep also how many links of each kind were proved."""
-    document = json.loads(verification.to_json())
+    document = verification.to_json()
     if links is not None:
         document["links"] = {
-            kind: {"proved": good, "of": every} for kind, (good, every) in count_proved_steps(links).items()
+            kind: {"proved": proved, "of": total}
+            for kind, (proved, total) in count_proved_steps(links).items()
         }
-    return json.dumps(document, indent=2)
+    return document
 
 
-def print_findings(findings: tuple[Finding, ...]) -> None:
-    """The findings as a table."""
-    print_table(
-        ("severity", "rule", "subject", "message"),
-        [(one.severity.value, one.rule, one.subject, one.message) for one in findings],
-    )
-
-
-def refuse(verification: VerificationReport) -> None:
-    """Raise VerificationFailed when there are errors."""
-    errors = [one for one in verification.findings if one.severity is Severity.ERROR]
-    if errors:
-        raise VerificationError(
-            f"release {verification.release} is not sound",
-            why=f"{len(errors)} of {len(verification.findings)} findings are errors",
-            todo="docs/verify.md has the cure for each rule",
-        )
-
-
-def _describe_waived(verification: VerificationReport) -> str:
-    return f", with {len(verification.findings)} warnings or notes" if verification.findings else ""
+def _describe_other(findings: tuple[Finding, ...]) -> str:
+    """The findings that do not fail a verification: `, with 2 warnings, 1 note`."""
+    counts = Counter(finding.severity.value for finding in findings)
+    described = ", ".join(format_count(count, severity) for severity, count in counts.items())
+    return f", with {described}" if described else ""

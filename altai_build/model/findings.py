@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import fnmatch
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from altai_build.errors import VerificationError
 from altai_build.model.openpgp import PublicKey, Signature
+from altai_build.model.quantity import format_count
 
 # What RHEL 9's crypto policy and sequoia refuse although rpm 4.18 accepts it.
 _WEAK_HASHES = ("MD5", "SHA1", "RIPEMD160")
 _MINIMUM_KEY_BITS = {"RSA": 2048, "DSA": 2048}
 
 WAIVERS_RULE = "waivers"  # the rule that findings on waivers themselves have
+_MAX_LISTED_ERRORS = 40
 
 
 class SignatureStatus(str, Enum):
@@ -98,69 +100,93 @@ class Waiver:
 
 @dataclass(frozen=True)
 class Finding:
-    """One result of a check: which rule, how bad, about what, in words; a waived one is a note with its waiver."""
+    """One result of a check. A waived finding is a note that carries its waiver.
+
+    Findings of `upgrade-check` also name the release that is upgraded from (empty: the finding is about the new
+    release itself) and the scenarios in which they appear.
+    """
 
     rule: str
     severity: Severity
-    subject: str
+    subject: str  # a file, a package, or the release
     message: str
+    fix: str = ""  # what to do about it
     waiver: Waiver | None = None
+    upgrade_from: str = ""
+    scenarios: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The message, with the release that is upgraded from."""
+        return f"from {self.upgrade_from}: {self.message}" if self.upgrade_from else self.message
 
 
-def apply_waivers(findings: Sequence[Finding], waivers: Sequence[Waiver], today: date) -> tuple[Finding, ...]:
-    """The findings with those waived that a waiver covers, and one more for each waiver that has expired.
-
-    A waived finding stays in the answer: as a note, with its waiver.
-    """
-    valid = [one for one in waivers if one.expires >= today]
-    told = [_apply_waivers_to(finding, valid) for finding in findings]
-    told += [
-        Finding(
-            rule=WAIVERS_RULE,
-            severity=Severity.WARNING,
-            subject=f"{one.rule}: {one.subject}",
-            message=f"the waiver ({one.reason}) expired on {one.expires}; mend the cause, or give it another day",
-        )
-        for one in waivers
-        if one.expires < today
-    ]
-    return tuple(told)
+def finding_to_json(finding: Finding) -> dict[str, Any]:
+    """A finding in the one form that every `--json` output has."""
+    waiver = finding.waiver
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "subject": finding.subject,
+        "message": finding.message,
+        "fix": finding.fix,
+        "waiver": None if waiver is None else {**vars(waiver), "expires": waiver.expires.isoformat()},
+        "release": finding.upgrade_from or None,
+        "scenarios": list(finding.scenarios),
+    }
 
 
-def _apply_waivers_to(finding: Finding, waivers: Sequence[Waiver]) -> Finding:
-    waiver = next((one for one in waivers if one.covers(finding)), None)
+def waive(findings: Iterable[Finding], waivers: Sequence[Waiver], today: date) -> tuple[Finding, ...]:
+    """The findings in their order; an error or warning that a waiver covers today becomes a note."""
+    valid = [waiver for waiver in waivers if waiver.expires >= today]
+    return tuple(_waive_finding(finding, valid) for finding in findings)
+
+
+def _waive_finding(finding: Finding, waivers: Sequence[Waiver]) -> Finding:
+    waiver = next((waiver for waiver in waivers if waiver.covers(finding)), None)
     if waiver is None or finding.severity is Severity.NOTE:
         return finding
     message = f"{finding.message} (waived until {waiver.expires}: {waiver.reason})"
     return replace(finding, severity=Severity.NOTE, message=message, waiver=waiver)
 
 
+def select_errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings that fail a verification."""
+    return tuple(finding for finding in findings if finding.severity is Severity.ERROR)
+
+
+def refuse_errors(findings: Iterable[Finding], what: str, *, todo: str, listed: bool = True) -> None:
+    """Raise VerificationError when there are errors: `what` failed, how many errors, and each with its fix.
+
+    `listed=False` leaves the errors out, for commands that have already printed their findings.
+    """
+    errors = select_errors(findings)
+    if not errors:
+        return
+    lines = [f"  {one.rule}: {one.subject}: {one.text}\n    fix: {one.fix}" for one in errors]
+    if len(lines) > _MAX_LISTED_ERRORS:
+        lines[_MAX_LISTED_ERRORS:] = [f"  and {len(lines) - _MAX_LISTED_ERRORS} more"]
+    raise VerificationError(
+        f"{what}: {format_count(len(errors), 'error')}", why="\n".join(lines) if listed else "", todo=todo
+    )
+
+
 @dataclass(frozen=True)
 class VerificationReport:
-    """The answer of `verify`."""
+    """What the verification of one release found."""
 
     release: str
     findings: tuple[Finding, ...]
 
     @property
-    def ok(self) -> bool:
+    def is_ok(self) -> bool:
         """True when no finding is an error."""
-        return not any(finding.severity is Severity.ERROR for finding in self.findings)
+        return not select_errors(self.findings)
 
-    def to_json(self) -> str:
-        """The contract's form: {release, ok, findings: [{rule, severity, subject, message}]}."""
-        findings = [_to_json(finding) for finding in self.findings]
-        return json.dumps({"release": self.release, "ok": self.ok, "findings": findings}, indent=2) + "\n"
-
-
-def _to_json(finding: Finding) -> dict[str, Any]:
-    """The contract's keys; `waiver` only where there is one."""
-    told: dict[str, Any] = {
-        "rule": finding.rule,
-        "severity": finding.severity.value,
-        "subject": finding.subject,
-        "message": finding.message,
-    }
-    if finding.waiver is not None:
-        told["waiver"] = {**vars(finding.waiver), "expires": finding.waiver.expires.isoformat()}
-    return told
+    def to_json(self) -> dict[str, Any]:
+        """The contract's form: {release, ok, findings: [{rule, severity, subject, message, …}]}."""
+        return {
+            "release": self.release,
+            "ok": self.is_ok,
+            "findings": [finding_to_json(finding) for finding in self.findings],
+        }

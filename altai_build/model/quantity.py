@@ -1,4 +1,4 @@
-"""Times and sizes as people write them: 12h, 20G."""
+"""Times, sizes and counts as people write them: 12h, 20G, 3 packages."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def parse_duration(text: str) -> float:
 def parse_size(text: str) -> float:
     """Bytes out of 500M, 20G. Raises ValueError saying which units there are."""
     return _parse(text, _SIZES)
+
+
+def format_count(number: int, noun: str) -> str:
+    """A number with its noun: `1 finding`, `3 findings`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _parse(text: str, units: Mapping[str, int]) -> float:

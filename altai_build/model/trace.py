@@ -42,6 +42,10 @@ class TraceStep:
 
 
 _SEVERITIES = {TraceStatus.UNPROVED: Severity.WARNING, TraceStatus.CONTRADICTED: Severity.ERROR}
+_FIXES = {
+    TraceStatus.UNPROVED: "make what the message names available, and rerun `altai-build verify --deep`",
+    TraceStatus.CONTRADICTED: "do not install the package; restore it from another copy, or build it again and release",
+}
 
 
 def list_trace_findings(links: Sequence[TraceStep]) -> list[Finding]:
@@ -52,6 +56,7 @@ def list_trace_findings(links: Sequence[TraceStep]) -> list[Finding]:
             severity=_SEVERITIES[link.state],
             subject=link.subject,
             message=f"{link.kind.value}: {link.detail}",
+            fix=_FIXES[link.state],
         )
         for link in links
         if link.state is not TraceStatus.PROVED

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from enum import Enum
 
-from altai_build.model.findings import Finding, Severity, Waiver
+from altai_build.model.findings import Finding, Severity, select_errors
 from altai_build.model.nevra import Nevra
 
 
@@ -65,57 +64,28 @@ class Scenario:
 
 
 @dataclass(frozen=True)
-class UpgradeFinding:
-    """One thing that is wrong with upgrades to a release; `scenarios` it was met in, as the answer names them.
-
-    `release` is the earlier one; empty where the fault is the new release's own.
-    """
-
-    rule: str
-    severity: Severity
-    release: str
-    subject: str
-    message: str
-    fix: str
-    scenarios: tuple[str, ...] = ()
-
-    @property
-    def finding(self) -> Finding:
-        """The same as other checks tell it."""
-        start = f"from {self.release}: " if self.release else ""
-        return Finding(
-            rule=self.rule, severity=self.severity, subject=self.subject, message=f"{start}{self.message}"
-        )
-
-
-@dataclass(frozen=True)
 class UpgradeReport:
     """The answer of `upgrade-check`; `releases` are the earlier ones, oldest first."""
 
     release: str
     releases: tuple[str, ...]
     scenarios: tuple[Scenario, ...]
-    problems: tuple[UpgradeFinding, ...]
+    findings: tuple[Finding, ...]
 
     @property
-    def ok(self) -> bool:
+    def is_ok(self) -> bool:
         """True when every earlier release can be upgraded to exactly this one."""
         return not self.errors
 
     @property
-    def errors(self) -> tuple[UpgradeFinding, ...]:
-        """What has to be mended before the release can go out."""
-        return tuple(one for one in self.problems if one.severity is Severity.ERROR)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """The problems as other checks tell theirs."""
-        return tuple(one.finding for one in self.problems)
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that keep the release from being published."""
+        return select_errors(self.findings)
 
     def outcome(self, release: str) -> UpgradeOutcome:
         """The worst outcome of upgrades from one earlier release."""
         reached = {one.outcome for one in self.scenarios if one.release == release}
-        failed = any(one.release == release for one in self.errors)
+        failed = any(error.upgrade_from == release for error in self.errors)
         if failed or UpgradeOutcome.FAILED in reached:
             return UpgradeOutcome.FAILED
         worst = (UpgradeOutcome.DISTRO_SYNC, UpgradeOutcome.OK, UpgradeOutcome.NOT_INSTALLABLE)
@@ -138,35 +108,13 @@ class Profile:
     packages: tuple[str, ...]
 
 
-def waive_upgrade_finding(problem: UpgradeFinding, waivers: Sequence[Waiver], today: date) -> UpgradeFinding:
-    """The problem as a note where a waiver that still holds covers it; verify tells of those that expired."""
-    valid = (one for one in waivers if one.expires >= today and one.covers(problem.finding))
-    waiver = next(valid, None)
-    if waiver is None or problem.severity is Severity.NOTE:
-        return problem
-    message = f"{problem.message} (waived until {waiver.expires}: {waiver.reason})"
-    return replace(problem, severity=Severity.NOTE, message=message)
-
-
-def merge_findings(problems: Sequence[UpgradeFinding]) -> tuple[UpgradeFinding, ...]:
-    """Each problem once, with all the scenarios it was met in; the worst first."""
-    found: dict[tuple[object, ...], list[str]] = {}
-    first: dict[tuple[object, ...], UpgradeFinding] = {}
-    for one in problems:
-        key = (one.rule, one.severity, one.release, one.subject, one.message, one.fix)
-        first.setdefault(key, one)
-        found.setdefault(key, []).extend(one.scenarios)
+def merge_findings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Each finding once, with all the scenarios in which it appears; the worst first."""
+    scenarios: dict[Finding, list[str]] = {}
+    for finding in findings:
+        scenarios.setdefault(replace(finding, scenarios=()), []).extend(finding.scenarios)
+    merged = [replace(finding, scenarios=tuple(dict.fromkeys(names))) for finding, names in scenarios.items()]
     order = list(Severity)
-    merged = [
-        UpgradeFinding(
-            rule=one.rule,
-            severity=one.severity,
-            release=one.release,
-            subject=one.subject,
-            message=one.message,
-            fix=one.fix,
-            scenarios=tuple(dict.fromkeys(found[key])),
-        )
-        for key, one in first.items()
-    ]
-    return tuple(sorted(merged, key=lambda one: (order.index(one.severity), one.rule, one.subject)))
+    return tuple(
+        sorted(merged, key=lambda finding: (order.index(finding.severity), finding.rule, finding.subject))
+    )

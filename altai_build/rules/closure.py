@@ -8,7 +8,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.findings import Severity
-from altai_build.rules.rule import RuleFinding, RuleResult
+from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.repo.metadata import RepositoryMetadata, read_local_metadata
 from altai_build.tools.solver.pool import Solver, Unsatisfiable
@@ -18,7 +18,7 @@ _MAX_REPORTED = 3  # sentences of the solver for one package
 _NO_BASE_REPOSITORIES = "no repositories of the system are configured (targets.NAME.base in repos.yaml)"
 
 
-def check_closure(view: ReleaseView) -> RuleResult:
+def check_closure(rule: Rule, view: ReleaseView) -> RuleResult:
     """Every package of the release can be installed from the release and the system's repositories.
 
     Where these are not known or cannot be had, what the release does not hold itself is one warning, not many errors.
@@ -40,8 +40,8 @@ def check_closure(view: ReleaseView) -> RuleResult:
     if excuse and unmet:
         some = ", ".join(sorted(unmet)[:_MAX_REPORTED])
         message = f"{excuse}, and {len(unmet)} packages need what the release does not hold: {some}"
-        return RuleResult(1, [RuleFinding(view.title, message, Severity.WARNING)])
-    faults = [RuleFinding(subject, message) for subject, message in sorted(unmet.items())]
+        return RuleResult(1, [rule.finding(view.version, message, Severity.WARNING)])
+    faults = [rule.finding(subject, message) for subject, message in sorted(unmet.items())]
     return RuleResult(sum(len(found.packages) for found in repodata.values()), faults)
 
 

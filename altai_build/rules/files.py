@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from altai_build.model.findings import Severity
 from altai_build.model.package import Dependency, FileEntry, RpmHeader
 from altai_build.model.release import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME
-from altai_build.rules.rule import RuleFinding, RuleResult
+from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.repo.repodata import REPOMD
 from altai_build.tools.rpm.header import ranges_overlap
@@ -34,7 +34,7 @@ _STANDARD_FOLDERS = (
 _STANDARD_PREFIXES = tuple(f"{root}/" for root in _STANDARD_FOLDERS)
 
 
-def check_stray_files(view: ReleaseView) -> RuleResult:
+def check_stray_files(rule: Rule, view: ReleaseView) -> RuleResult:
     """Nothing lies in the release that is not a part of it; what a mirror carries along, a client may take."""
     expected = {MANIFEST_NAME, f"{MANIFEST_NAME}.asc", CHECKSUMS_NAME, f"{CHECKSUMS_NAME}.asc"}
     expected |= {f"{KEY_FILE_PREFIX}{name}" for repository in view.repositories for name in repository.keys}
@@ -54,11 +54,11 @@ def check_stray_files(view: ReleaseView) -> RuleResult:
         and not (name.endswith(".repo") and "/" not in name)  # the rule `repo-file`
     ]
     return RuleResult(
-        len(view.files), [RuleFinding(name, "no part of a release has this name") for name in strays]
+        len(view.files), [rule.finding(name, "no part of a release has this name") for name in strays]
     )
 
 
-def check_file_conflicts(view: ReleaseView) -> RuleResult:
+def check_file_conflicts(rule: Rule, view: ReleaseView) -> RuleResult:
     """No two packages that may be installed together bring different files of one name: rpm refuses the second."""
     owners: dict[str, list[tuple[str, FileEntry]]] = defaultdict(list)
     for subject, header in view.binary_headers.items():
@@ -71,7 +71,7 @@ def check_file_conflicts(view: ReleaseView) -> RuleResult:
                 if _are_different(entry, other):
                     clashes[tuple(sorted((subject, other_subject)))].append(path)  # type: ignore[index]
     faults = [
-        RuleFinding(
+        rule.finding(
             one, f"it cannot be installed with {other}: both have {_summarize_paths(paths)}, and not the same"
         )
         for (one, other), paths in sorted(clashes.items())
@@ -115,7 +115,7 @@ def _summarize_paths(paths: list[str]) -> str:
     return ", ".join(sorted(paths)[:3]) + more
 
 
-def check_permissions(view: ReleaseView) -> RuleResult:
+def check_permissions(rule: Rule, view: ReleaseView) -> RuleResult:
     """What a package may do to a machine does not grow unseen: setuid, world-writable, files in unusual places."""
     found = {
         subject: told
@@ -124,7 +124,7 @@ def check_permissions(view: ReleaseView) -> RuleResult:
     }
     before = _read_previous_permissions(view, {view.binary_headers[subject].nevra.name for subject in found})
     faults = [
-        RuleFinding(subject, f"{path} is {what}{_describe_previous_presence(view)}", Severity.WARNING)
+        rule.finding(subject, f"{path} is {what}{_describe_previous_presence(view)}", Severity.WARNING)
         for subject, told in found.items()
         for path, what in sorted(told - before.get(view.binary_headers[subject].nevra.name, set()))
     ]

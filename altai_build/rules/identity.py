@@ -6,12 +6,12 @@ from collections import defaultdict
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.rules.rule import RuleFinding, RuleResult
+from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.repo.repodata import REPOMD, read_repodata
 
 
-def check_unchanged_packages(view: ReleaseView) -> RuleResult:
+def check_unchanged_packages(rule: Rule, view: ReleaseView) -> RuleResult:
     """A name that an earlier release gave to some bytes names those bytes for ever: caches and mirrors rely on it."""
     given: dict[str, dict[str, str]] = defaultdict(dict)  # NEVRA → SHA-256 → where
     faults = []
@@ -25,10 +25,10 @@ def check_unchanged_packages(view: ReleaseView) -> RuleResult:
             try:
                 found = read_repodata(folder)
             except InputError as error:
-                faults.append(RuleFinding(directory.name, f"it cannot be compared: {error.why}"))
+                faults.append(rule.finding(directory.name, f"it cannot be compared: {error.why}"))
                 continue
             faults += [
-                RuleFinding(directory.name, f"it cannot be compared: {fault}") for fault in found.faults
+                rule.finding(directory.name, f"it cannot be compared: {fault}") for fault in found.faults
             ]
             for package in found.packages:
                 where = f"{directory.name}/{folder.relative_to(directory).as_posix()}"
@@ -40,7 +40,7 @@ def check_unchanged_packages(view: ReleaseView) -> RuleResult:
             before = given.get(str(package.nevra))
             if before and package.sha256 not in before:
                 places = ", ".join(sorted(before.values()))
-                faults.append(RuleFinding(f"{name}/{package.location}", f"it has other bytes in {places}"))
+                faults.append(rule.finding(f"{name}/{package.location}", f"it has other bytes in {places}"))
     return RuleResult(examined, faults)
 
 

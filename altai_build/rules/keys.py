@@ -11,12 +11,12 @@ from altai_build.model.release import (
     KEY_FILE_PREFIX,
     Compat,
 )
-from altai_build.rules.rule import RuleFinding, RuleResult
+from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.openpgp.keyfile import read_public_keys
 
 
-def check_key_expiry(view: ReleaseView) -> RuleResult:
+def check_key_expiry(rule: Rule, view: ReleaseView) -> RuleResult:
     """No key of the release expires within the horizon.
 
     An expired key is an error where it signs the metadata of clients that look at expiry (librepo of dnf does, and yum
@@ -34,7 +34,7 @@ def check_key_expiry(view: ReleaseView) -> RuleResult:
             day, today = key.expires.date(), view.context.today
             severity = Severity.ERROR if strict and key.expires <= now else Severity.WARNING
             faults.append(
-                RuleFinding(name, f"{key.key_id} ({key.uid}) {_describe_expiry(day, today)}", severity)
+                rule.finding(name, f"{key.key_id} ({key.uid}) {_describe_expiry(day, today)}", severity)
             )
     return RuleResult(len(keys), faults)
 
@@ -57,7 +57,7 @@ def release_keys(view: ReleaseView) -> dict[str, tuple[PublicKey, ...]]:
     return found
 
 
-def check_keys(view: ReleaseView) -> RuleResult:
+def check_keys(rule: Rule, view: ReleaseView) -> RuleResult:
     """The public keys are there, are those the manifest names, and those the configuration trusts."""
     faults = []
     declared = {repository.key: set(repository.fingerprints) for repository in view.repositories}
@@ -72,20 +72,20 @@ def check_keys(view: ReleaseView) -> RuleResult:
             here = {key.fingerprint for key in read_public_keys(file)}
             wanted = {key.fingerprint for key in read_public_keys(trusted[name])} if name in trusted else None
         except InputError as error:
-            faults.append(RuleFinding(file.name, error.why))
+            faults.append(rule.finding(file.name, error.why))
             continue
         if fingerprints and here != fingerprints:
             faults.append(
-                RuleFinding(
+                rule.finding(
                     file.name,
                     f"it holds {_format_fingerprints(here)}, the manifest says {_format_fingerprints(fingerprints)}",
                 )
             )
         if trusted and wanted is None:
-            faults.append(RuleFinding(file.name, "no key of this name is in the configuration"))
+            faults.append(rule.finding(file.name, "no key of this name is in the configuration"))
         elif wanted is not None and here != wanted:
             faults.append(
-                RuleFinding(
+                rule.finding(
                     file.name,
                     f"it holds {_format_fingerprints(here)}, the configuration says {_format_fingerprints(wanted)}",
                 )

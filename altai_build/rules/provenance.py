@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from altai_build.model.findings import Severity
+from altai_build.model.findings import Finding, Severity
 from altai_build.model.provenance import RELEASE_BUILD_TYPE, validate_statement
 from altai_build.model.release import (
     BUILDROOTS_FOLDER,
@@ -20,11 +20,11 @@ from altai_build.model.release import (
     ReleasedPackage,
     SpecOrigin,
 )
-from altai_build.rules.rule import RuleFinding, RuleResult
+from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView, assess_signature
 
 
-def check_provenance(view: ReleaseView) -> RuleResult:
+def check_provenance(rule: Rule, view: ReleaseView) -> RuleResult:
     """Both bills of materials name the packages of the release and no others, and each built one has its statement.
 
     They are held against the manifest; that it fits the files is for the rule `packages-listed`.
@@ -35,27 +35,27 @@ def check_provenance(view: ReleaseView) -> RuleResult:
     here = [name for name in view.files if name.startswith(f"{PROVENANCE}/")]
     if not here:
         message = "nothing says how its packages were built; releases of this version of the tool have it"
-        return RuleResult(1, [RuleFinding(PROVENANCE, message, Severity.WARNING)])
+        return RuleResult(1, [rule.finding(PROVENANCE, message, Severity.WARNING)])
     signed = view.check_detached_signatures([name for name in here if name.endswith(".json")])
     faults = [
-        RuleFinding(name, message, severity)
+        rule.finding(name, message, severity)
         for name, check in signed.items()
         for message, severity in assess_signature(check)
     ]
     for name, read in ((SPDX_PATH, _spdx_digests), (CYCLONEDX_PATH, _cyclonedx_digests)):
-        faults += _check_bill_of_materials(view, manifest, name, read)
+        faults += _check_bill_of_materials(rule, view, manifest, name, read)
     known = set()
     for package in manifest.packages:
         if not isinstance(package.origin, MirrorOrigin):
-            faults += _check_statement(view, manifest, package, package.origin)
+            faults += _check_statement(rule, view, manifest, package, package.origin)
             known.add(_statement_name(package))
     faults += [
-        RuleFinding(name, "it speaks of no package of the release")
+        rule.finding(name, "it speaks of no package of the release")
         for name in here
         if name.startswith(f"{STATEMENTS_FOLDER}/") and name.removesuffix(".asc") not in known
     ]
     faults += [
-        RuleFinding(name, "its SHA-256 is not its name")
+        rule.finding(name, "its SHA-256 is not its name")
         for name in here
         if name.startswith(f"{BUILDROOTS_FOLDER}/")
         and view.digests.get(name) != name[len(BUILDROOTS_FOLDER) + 1 : -len(".txt")]
@@ -64,23 +64,23 @@ def check_provenance(view: ReleaseView) -> RuleResult:
 
 
 def _check_bill_of_materials(
-    view: ReleaseView, manifest: Manifest, name: str, read: Callable[[Any], set[str]]
-) -> Iterator[RuleFinding]:
+    rule: Rule, view: ReleaseView, manifest: Manifest, name: str, read: Callable[[Any], set[str]]
+) -> Iterator[Finding]:
     """A bill of materials that leaves out a package, or has one that is not there."""
     document = _load_document(view, name)
     if isinstance(document, str):
-        yield RuleFinding(name, document)
+        yield rule.finding(name, document)
         return
     try:
         listed = read(document)
     except (KeyError, TypeError, AttributeError) as error:
-        yield RuleFinding(name, f"it has not the form of its standard: {error}")
+        yield rule.finding(name, f"it has not the form of its standard: {error}")
         return
     shipped = {one.sha256: f"{one.repository}/{one.file}" for one in manifest.packages}
     for digest in sorted(shipped.keys() - listed):
-        yield RuleFinding(name, f"it leaves out {shipped[digest]}")
+        yield rule.finding(name, f"it leaves out {shipped[digest]}")
     for digest in sorted(listed - shipped.keys()):
-        yield RuleFinding(name, f"it lists a package of SHA-256 {digest}, which is not in the release")
+        yield rule.finding(name, f"it lists a package of SHA-256 {digest}, which is not in the release")
 
 
 def _spdx_digests(document: Any) -> set[str]:
@@ -94,20 +94,24 @@ def _cyclonedx_digests(document: Any) -> set[str]:
 
 
 def _check_statement(
-    view: ReleaseView, manifest: Manifest, package: ReleasedPackage, origin: ComponentOrigin | SpecOrigin
-) -> Iterator[RuleFinding]:
+    rule: Rule,
+    view: ReleaseView,
+    manifest: Manifest,
+    package: ReleasedPackage,
+    origin: ComponentOrigin | SpecOrigin,
+) -> Iterator[Finding]:
     """A statement that is not one, or speaks of other bytes or commits than the release has."""
     name = _statement_name(package)
     document = _load_document(view, name)
     faults = [document] if isinstance(document, str) else validate_statement(document)
     for fault in faults:
-        yield RuleFinding(name, fault)
+        yield rule.finding(name, fault)
     if faults:
         return
     subject = f"{package.repository}/{package.file}"
     named = {one.get("name"): one["digest"].get("sha256") for one in document["subject"]}
     if named != {subject: package.sha256}:
-        yield RuleFinding(name, f"it speaks of other bytes than those of {subject}")
+        yield rule.finding(name, f"it speaks of other bytes than those of {subject}")
     definition = document["predicate"]["buildDefinition"]
     commits = {
         (one.get("name"), one.get("digest", {}).get("gitCommit"))
@@ -117,9 +121,9 @@ def _check_statement(
     if definition["buildType"] == RELEASE_BUILD_TYPE:
         wanted.add(("superproject", manifest.superproject.commit))
     for place, commit in sorted(wanted - commits):
-        yield RuleFinding(name, f"it does not name the commit of the manifest for {place}: {commit}")
+        yield rule.finding(name, f"it does not name the commit of the manifest for {place}: {commit}")
     if definition.get("internalParameters", {}).get("buildKey") != origin.build_key:
-        yield RuleFinding(name, "it tells of another build than the manifest")
+        yield rule.finding(name, "it tells of another build than the manifest")
 
 
 def _statement_name(package: ReleasedPackage) -> str:

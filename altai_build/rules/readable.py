@@ -5,7 +5,7 @@ from __future__ import annotations
 from altai_build.model.compat import get_unreadable_reasons, get_unsupported_key_reason
 from altai_build.model.release import Compat
 from altai_build.rules.keys import release_keys
-from altai_build.rules.rule import RuleFinding, RuleResult
+from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.repo.repodata import REPOMD
 
@@ -13,23 +13,23 @@ _METADATA = ("primary", "filelists", "other", "group")
 _EL6_METADATA = (".xml", ".gz", ".bz2", ".xz")  # yum on el6
 
 
-def check_readable(view: ReleaseView) -> RuleResult:
+def check_readable(rule: Rule, view: ReleaseView) -> RuleResult:
     """Packages, keys and metadata are of kinds that the target's own programs know."""
     compat = view.context.compat
     faults = [
-        RuleFinding(subject, reason)
+        rule.finding(subject, reason)
         for subject, header in view.headers.items()
         for reason in get_unreadable_reasons(compat, header)
     ]
     for name, keys in release_keys(view).items():
         faults += [
-            RuleFinding(name, reason)
+            rule.finding(name, reason)
             for key in keys
             if (reason := get_unsupported_key_reason(compat, key)) is not None
         ]
     if compat is Compat.EL6:
         faults += [
-            RuleFinding(
+            rule.finding(
                 f"{name}/{REPOMD}", f"{file.location} is of a compression that yum of EL6 does not know"
             )
             for name, found in view.repodata.items()

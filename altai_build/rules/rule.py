@@ -6,41 +6,48 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from altai_build.model.findings import Severity
+from altai_build.model.findings import Finding, Severity
 from altai_build.rules.view import ReleaseView
 
 
 @dataclass(frozen=True)
-class RuleFinding:
-    """What a rule found, before it is given the rule's name."""
-
-    subject: str
-    message: str
-    severity: Severity = Severity.ERROR
-
-
-@dataclass(frozen=True)
 class RuleResult:
-    """How many things a rule looked at, and what was wrong with them."""
+    """How many things a rule examined, and what it found."""
 
-    examined: int
-    faults: Sequence[RuleFinding]
+    examined_count: int
+    findings: Sequence[Finding]
 
 
 class RuleScope(Enum):
-    """What a rule speaks of: the seal comes last, over a page that shows what was found of everything else."""
+    """Which part of a release a rule examines.
+
+    A release is verified before it has its checksums: its page shows those findings, and the checksums cover the page.
+    """
 
     CONTENT = "content"
-    SIGNATURES = "seal"
+    SIGNATURES = "signatures"
     BOTH = "both"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that must hold of a release: why, and what to do when it does not."""
+    """One thing that must be true of a release: why, and what to do when it is not."""
 
     id: str
     reason: str
     fix: str
-    check: Callable[[ReleaseView], RuleResult]
+    check: Callable[[Rule, ReleaseView], RuleResult]
     rule_scope: RuleScope = RuleScope.CONTENT
+
+    def finding(
+        self, subject: str, message: str, severity: Severity = Severity.ERROR, *, fix: str = ""
+    ) -> Finding:
+        """A finding of this rule; `fix` where the rule's own does not help."""
+        return Finding(rule=self.id, severity=severity, subject=subject, message=message, fix=fix or self.fix)
+
+    def apply(self, view: ReleaseView) -> tuple[Finding, ...]:
+        """The findings about a release. A rule that examined nothing has proved nothing: that is a finding too."""
+        result = self.check(self, view)
+        if not result.examined_count and not result.findings:
+            return (self.finding(view.version, f"nothing to examine: {self.reason}"),)
+        return tuple(result.findings)

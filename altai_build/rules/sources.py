@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from altai_build.model.release import SpecOrigin
-from altai_build.rules.rule import RuleFinding, RuleResult
+from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.repo.repodata import IndexedPackage
 
 
-def check_source_packages(view: ReleaseView) -> RuleResult:
+def check_source_packages(rule: Rule, view: ReleaseView) -> RuleResult:
     """Every package of a repository that publishes its sources has its source RPM there, and none lies there idle."""
     indexed = {name: found.packages for name, found in view.repodata.items() if not isinstance(found, str)}
     pairs = view.context.source_repositories or _guess_source_repositories(view, indexed)
@@ -19,20 +19,20 @@ def check_source_packages(view: ReleaseView) -> RuleResult:
         wanted = {package.sourcerpm for package in built}
         examined += len(built) + len(held)
         faults += [
-            RuleFinding(
+            rule.finding(
                 f"{binaries}/{package.location}", f"its source {package.sourcerpm} is not in {sources}"
             )
             for package in built
             if package.sourcerpm not in held
         ]
         faults += [
-            RuleFinding(f"{sources}/{name}", f"no package of {binaries} was built from it")
+            rule.finding(f"{sources}/{name}", f"no package of {binaries} was built from it")
             for name in sorted(held.keys() - wanted)
         ]
     for repository in view.repositories:
         packages = indexed.get(repository.name, ())
         faults += [
-            RuleFinding(f"{repository.name}/{package.location}", _describe_misplaced(repository.source))
+            rule.finding(f"{repository.name}/{package.location}", _describe_misplaced(repository.source))
             for package in packages
             if package.is_source is not repository.source
         ]

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from altai_build.model.findings import Severity
+from altai_build.model.findings import Finding, Severity
 from altai_build.model.nevra import Nevra
-from altai_build.model.upgrade import AllowedDowngrade, Package, Profile, Side, UpgradeFinding
+from altai_build.model.upgrade import AllowedDowngrade, Package, Profile, Side
 from altai_build.tools.rpm.header import compare_evr
 from altai_build.tools.solver.upgrades import UpgradeSolver
 
@@ -51,7 +51,7 @@ class UpgradeEvaluator:
 
     # ---- ends --------------------------------------------------------------------------------------------------
 
-    def compare_machines(self, machine: frozenset[int], end: frozenset[int]) -> Iterator[UpgradeFinding]:
+    def compare_machines(self, machine: frozenset[int], end: frozenset[int]) -> Iterator[Finding]:
         """Where the packages of the earlier release did not become those of the new one."""
         left = group_by_name(self.pool.package(one) for one in end)
         came = [self.pool.package(one) for one in sorted(end - machine)]
@@ -62,7 +62,7 @@ class UpgradeEvaluator:
 
     def _compare_package(
         self, package: Package, left: list[Package], came: list[Package], machine: frozenset[int]
-    ) -> Iterator[UpgradeFinding]:
+    ) -> Iterator[Finding]:
         targets = self.after.get(package.name, [])
         if not left:
             yield from self._check_removed(package, bool(targets), came)
@@ -73,7 +73,7 @@ class UpgradeEvaluator:
             for one in same_arch or left:
                 yield from self._check_updated(package, one, targets, machine)
 
-    def _check_removed(self, package: Package, wanted: bool, came: list[Package]) -> Iterator[UpgradeFinding]:
+    def _check_removed(self, package: Package, wanted: bool, came: list[Package]) -> Iterator[Finding]:
         """A package that is no longer there: fine if the new release has another one take its place."""
         heirs = [one for one in came if self.pool.obsoleted_by(one.id, {package.name: [package]})]
         ours = [one for one in heirs if one.side is Side.NEW]
@@ -95,7 +95,7 @@ class UpgradeEvaluator:
             fix = "see what the new packages conflict with, and let them obsolete it instead"
             yield self.problem("lost", Severity.ERROR, package.name, message, fix)
 
-    def _check_orphaned(self, package: Package, left: list[Package]) -> Iterator[UpgradeFinding]:
+    def _check_orphaned(self, package: Package, left: list[Package]) -> Iterator[Finding]:
         """A package that the new release has no longer; the system may have it."""
         if any(one.nevra == package.nevra for one in left) and not self._is_in_base(package):
             yield self.problem(
@@ -112,7 +112,7 @@ class UpgradeEvaluator:
 
     def _check_updated(
         self, package: Package, left: Package, targets: list[Package], machine: frozenset[int]
-    ) -> Iterator[UpgradeFinding]:
+    ) -> Iterator[Finding]:
         """A package that the new release has too: it must be there in the new release's version."""
         if any(one.nevra == left.nevra for one in targets):
             yield from self._check_vendor_and_arch(
@@ -146,7 +146,7 @@ class UpgradeEvaluator:
                 "mend the dependency it names; where an old package is in the way, obsolete it",
             )
 
-    def _report_base_replacement(self, left: Package, target: Package) -> UpgradeFinding:
+    def _report_base_replacement(self, left: Package, target: Package) -> Finding:
         ours = left.name in self.ours
         return self.problem(
             "replaced",
@@ -158,7 +158,7 @@ class UpgradeEvaluator:
             else "lock the newer version (`altai-build deps lock --update`)",
         )
 
-    def report_downgrade(self, left: Package, target: Package) -> UpgradeFinding:
+    def report_downgrade(self, left: Package, target: Package) -> Finding:
         """A package that is newer than the new release's: a note where repos.yaml allows it."""
         reason = self.policy.reason(left.name)
         message = f"{left.nevra} stays, {self.new} has the older {target.nevra.evr}"
@@ -179,7 +179,7 @@ class UpgradeEvaluator:
             f"{suggest_epoch(earlier, target.nevra)}, release a higher version, or declare it in allow_downgrades",
         )
 
-    def _check_vendor_and_arch(self, package: Package, target: Package) -> Iterator[UpgradeFinding]:
+    def _check_vendor_and_arch(self, package: Package, target: Package) -> Iterator[Finding]:
         """What else is different of a package that arrived."""
         if package.vendor != target.vendor:
             yield self.problem(
@@ -199,12 +199,12 @@ class UpgradeEvaluator:
                 "nothing has to be done: update takes it",
             )
 
-    def problem(self, rule: str, severity: Severity, subject: str, message: str, fix: str) -> UpgradeFinding:
+    def problem(self, rule: str, severity: Severity, subject: str, message: str, fix: str) -> Finding:
         """A problem of upgrades from the earlier release, in the scenario under way."""
-        return UpgradeFinding(
+        return Finding(
             rule=rule,
             severity=severity,
-            release=self.old,
+            upgrade_from=self.old,
             subject=subject,
             message=message,
             fix=fix,

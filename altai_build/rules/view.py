@@ -149,7 +149,7 @@ class ReleaseView:
             return str(error)
 
     @property
-    def title(self) -> str:
+    def version(self) -> str:
         """The release's version where the manifest tells it: a staged release lies in a folder of another name."""
         return self.manifest.version if self.manifest else self.directory.name
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from altai_build.model.findings import Severity
+from altai_build.model.findings import Finding, Severity
 from altai_build.model.upgrade import (
     Package,
     Profile,
     Scenario,
     ScenarioKind,
     Side,
-    UpgradeFinding,
     UpgradeOutcome,
     UpgradeReport,
     merge_findings,
@@ -47,7 +46,7 @@ class UpgradeCheck:
 
     release: str
     scenarios: tuple[Scenario, ...]
-    problems: tuple[UpgradeFinding, ...]
+    findings: tuple[Finding, ...]
 
 
 def check_upgrade(
@@ -61,16 +60,15 @@ def check_upgrade(
 
 
 def report(
-    release: str, judged: Sequence[UpgradeCheck], more: Sequence[UpgradeFinding], policy: UpgradePolicy
+    release: str, judged: Sequence[UpgradeCheck], more: Sequence[Finding], policy: UpgradePolicy
 ) -> UpgradeReport:
     """All answers as one, with the permissions to downgrade that nothing uses."""
-    problems = [*more, *(problem for one in judged for problem in one.problems)]
+    problems = [*more, *(problem for one in judged for problem in one.findings)]
     used = {one.subject for one in problems if one.rule == "downgrade"}
     problems += [
-        UpgradeFinding(
+        Finding(
             rule="allow-downgrades",
             severity=Severity.WARNING,
-            release="",
             subject=one.package,
             message="no upgrade to this release takes it down",
             fix="take it out of allow_downgrades",
@@ -82,7 +80,7 @@ def report(
         release=release,
         releases=tuple(one.release for one in judged),
         scenarios=tuple(scenario for one in judged for scenario in one.scenarios),
-        problems=merge_findings(problems),
+        findings=merge_findings(problems),
     )
 
 
@@ -92,7 +90,7 @@ class _Check:
     def __init__(self, pool: UpgradeSolver, policy: UpgradePolicy, evaluator: UpgradeEvaluator) -> None:
         self.pool, self.policy, self.evaluator = pool, policy, evaluator
         self.scenarios: list[Scenario] = []
-        self.problems: list[UpgradeFinding] = []
+        self.problems: list[Finding] = []
         self.seen: set[str] = set()  # names that some machine had installed
 
     def run(self) -> UpgradeCheck:
@@ -111,7 +109,7 @@ class _Check:
         return UpgradeCheck(
             release=self.evaluator.old,
             scenarios=tuple(self.scenarios),
-            problems=merge_findings(self.problems),
+            findings=merge_findings(self.problems),
         )
 
     # ---- starts ------------------------------------------------------------------------------------------------
@@ -210,8 +208,8 @@ class _Check:
         self._add_scenario(start, name, machine, outcome)
 
     def _try_distro_sync(
-        self, machine: frozenset[int], problems: list[UpgradeFinding]
-    ) -> tuple[list[UpgradeFinding], UpgradeOutcome]:
+        self, machine: frozenset[int], problems: list[Finding]
+    ) -> tuple[list[Finding], UpgradeOutcome]:
         """Whether distro-sync gets to where a declared downgrade keeps `update` from.
 
         What `update` leaves behind because of it is no fault then; a downgrade that is not declared stays one.
@@ -238,7 +236,7 @@ class _Check:
         ]
         return [*kept, *failed], UpgradeOutcome.DISTRO_SYNC
 
-    def _make_refusal_problem(self, verb: str, error: Unsatisfiable) -> UpgradeFinding:
+    def _make_refusal_problem(self, verb: str, error: Unsatisfiable) -> Finding:
         """The package manager refuses to do anything at all."""
         return self.evaluator.problem(
             verb,
@@ -248,7 +246,7 @@ class _Check:
             "mend the dependencies it names",
         )
 
-    def _check_second_update(self, end: frozenset[int]) -> Iterator[UpgradeFinding]:
+    def _check_second_update(self, end: frozenset[int]) -> Iterator[Finding]:
         """A second update must have nothing to do, or every night's update would change the machine."""
         again = self.pool.update(end, CLIENT_SIDES)
         for number in sorted(again - end):
@@ -282,7 +280,7 @@ class _Check:
         )
 
 
-def _is_undeclared(problem: UpgradeFinding) -> bool:
+def _is_undeclared(problem: Finding) -> bool:
     return problem.rule == "downgrade" and problem.severity is Severity.ERROR
 
 
@@ -291,7 +289,7 @@ def _is_undeclared(problem: UpgradeFinding) -> bool:
 
 def check_single_release(
     release: str, pool: UpgradeSolver, *, ours: frozenset[str], later: bool
-) -> Iterator[UpgradeFinding]:
+) -> Iterator[Finding]:
     """What is wrong with a release whatever one comes from: obsoletes that go round, and packages that others replace.
 
     `later`: the pool has the upstreams of what the release mirrors, which clients may have enabled too.
@@ -310,7 +308,7 @@ def check_single_release(
 
 def _find_replaced(
     package: Package, mine: Mapping[str, Sequence[Package]], pool: UpgradeSolver, ours: frozenset[str]
-) -> Iterator[UpgradeFinding]:
+) -> Iterator[Finding]:
     """The packages of the release that a package from elsewhere takes the place of."""
     obsoleted = pool.obsoleted_by(package.id, mine)
     for one in (one for group in mine.values() for one in group):
@@ -324,17 +322,16 @@ def _find_replaced(
         if one.name in ours:
             severity = Severity.ERROR if package.side is Side.BASE else Severity.WARNING
             fix = f"{suggest_epoch([package.nevra], one.nevra)}, or have clients exclude it from {package.repository}"
-        yield UpgradeFinding(
+        yield Finding(
             rule="replaced",
             severity=severity,
-            release="",
             subject=one.name,
             message=f"{package.nevra} of {package.repository} {word} {one.nevra}: a later update takes it",
             fix=fix,
         )
 
 
-def _find_obsoletes_problems(release: str, pool: UpgradeSolver) -> Iterator[UpgradeFinding]:
+def _find_obsoletes_problems(release: str, pool: UpgradeSolver) -> Iterator[Finding]:
     """Packages that obsolete each other, round and round, or one of their own release."""
     everyone = {one.id: one for side in CLIENT_SIDES for one in pool.packages(side)}
     names = group_by_name(everyone.values())
@@ -343,20 +340,18 @@ def _find_obsoletes_problems(release: str, pool: UpgradeSolver) -> Iterator[Upgr
         path = _find_obsoletes_cycle(one.id, edges)
         if path is not None and one.id == min(step for step in path if everyone[step].side is Side.NEW):
             steps = " → ".join(str(everyone[step].nevra) for step in (*path, path[0]))
-            yield UpgradeFinding(
+            yield Finding(
                 rule="obsoletes-loop",
                 severity=Severity.ERROR,
-                release="",
                 subject=one.name,
                 message=f"each obsoletes the next: {steps}",
                 fix="give the Obsoletes an upper bound: `Obsoletes: NAME < VERSION`",
             )
         for target in sorted(edges.get(one.id, ())) if path is None else ():
             if everyone[target].side is Side.NEW:
-                yield UpgradeFinding(
+                yield Finding(
                     rule="obsoleted",
                     severity=Severity.ERROR,
-                    release="",
                     subject=everyone[target].name,
                     message=f"{one.nevra} obsoletes it, and {release} has both",
                     fix=f"narrow the Obsoletes of {one.name}, or leave {everyone[target].name} out",

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.findings import WAIVERS_RULE, Finding, Severity, VerificationReport, apply_waivers
+from altai_build.model.findings import WAIVERS_RULE, Finding, Severity, VerificationReport, Waiver, waive
 from altai_build.model.trace import TRACE_RULE
 from altai_build.rules.registry import RULES
-from altai_build.rules.rule import Rule, RuleFinding, RuleScope
+from altai_build.rules.rule import Rule, RuleScope
 from altai_build.rules.view import ReleaseView, VerifyContext
 
 EMPTY_CONTEXT = VerifyContext()  # what somebody knows who has nothing but the release
@@ -74,40 +74,48 @@ def verify_checksums(before: StagedVerification) -> VerificationReport:
 
 
 def _apply_rules(view: ReleaseView, rules: Sequence[Rule]) -> VerificationReport:
-    """The findings of some rules, those waived that a waiver covers."""
+    """The findings of some rules and those on the waivers, waived where a waiver covers them."""
     context = view.context
-    findings = [finding for rule in rules for finding in _apply_rule(rule, view)]
+    findings = [finding for rule in rules for finding in rule.apply(view)]
     findings += _find_misspelled_waivers(context)
     return VerificationReport(
-        release=view.title, findings=apply_waivers(findings, context.waivers, context.today)
+        release=view.version,
+        findings=(*waive(findings, context.waivers, context.today), *_find_expired_waivers(context)),
     )
 
 
 def _find_misspelled_waivers(context: VerifyContext) -> list[Finding]:
-    """Waivers that nearly name a rule: they waive nothing, and their writer should know why.
+    """Waivers whose rule does not exist but is close to one that does: they waive nothing.
 
-    A name that is like none of these is another check's (upgrade-check has rules of its own).
+    A name that is close to none may be a rule of another check (upgrade-check has its own).
     """
     known = sorted({rule.id for rule in RULES} | {TRACE_RULE})
-    found = []
-    for one in context.waivers:
-        near = difflib.get_close_matches(one.rule, known, n=1, cutoff=0.75)
-        if near and one.rule not in known:
-            message = f"there is no rule {one.rule!r}; perhaps you meant {near[0]!r}"
-            subject = f"{one.rule}: {one.subject}"
-            found.append(
-                Finding(rule=WAIVERS_RULE, severity=Severity.WARNING, subject=subject, message=message)
-            )
-    return found
+    findings = []
+    for waiver in context.waivers:
+        near = difflib.get_close_matches(waiver.rule, known, n=1, cutoff=0.75)
+        if near and waiver.rule not in known:
+            message = f"there is no rule {waiver.rule!r}; perhaps you meant {near[0]!r}"
+            findings.append(_make_waiver_finding(waiver, message, "correct the rule's name in repos.yaml"))
+    return findings
 
 
-def _apply_rule(rule: Rule, view: ReleaseView) -> list[Finding]:
-    """A rule's findings; an outcome that rests on nothing is one."""
-    outcome = rule.check(view)
-    faults = list(outcome.faults)
-    if not outcome.examined and not faults:
-        faults.append(RuleFinding(subject=view.title, message=f"nothing to examine: {rule.reason}"))
+def _find_expired_waivers(context: VerifyContext) -> list[Finding]:
     return [
-        Finding(rule=rule.id, severity=fault.severity, subject=fault.subject, message=fault.message)
-        for fault in faults
+        _make_waiver_finding(
+            waiver,
+            f"the waiver ({waiver.reason}) expired on {waiver.expires}",
+            "fix the cause and delete the waiver, or extend it in repos.yaml",
+        )
+        for waiver in context.waivers
+        if waiver.expires < context.today
     ]
+
+
+def _make_waiver_finding(waiver: Waiver, message: str, fix: str) -> Finding:
+    return Finding(
+        rule=WAIVERS_RULE,
+        severity=Severity.WARNING,
+        subject=f"{waiver.rule}: {waiver.subject}",
+        message=message,
+        fix=fix,
+    )

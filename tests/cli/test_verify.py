@@ -61,7 +61,7 @@ def test_a_sound_release_by_version_folder_and_url(site: Path, tmp_path: Path) -
         elsewhere.mkdir()
         answer = altai_build("--workspace", tmp_path / "ws", "verify", f"{url}/1.0.2", cwd=elsewhere)
         assert (answer.code, answer.out) == (0, "")
-        assert answer.err.splitlines()[-1] == "release 1.0.2 is sound"
+        assert answer.err.splitlines()[-1] == "release 1.0.2 passed verification"
     assert list((site / ".altai-build" / "tmp").iterdir()) == []
 
 
@@ -181,8 +181,11 @@ def test_findings_for_a_person(site: Path, materials: Materials) -> None:
     sign_again(site / "releases" / "1.0.2", materials)
     answer = altai_build("verify", "1.0.2", cwd=site)
     assert answer.code == 7
-    assert answer.out == "error\tstray-files\tnotes.txt\tno part of a release has this name\n"
-    assert answer.err.splitlines()[0] == "altai-build: release 1.0.2 is not sound"
+    assert answer.out == (
+        "error\tstray-files\tnotes.txt\tno part of a release has this name"
+        "\tfind out where the file comes from; restore the release from another copy\n"
+    )
+    assert answer.err.splitlines()[0] == "altai-build: release 1.0.2 failed verification: 1 error"
 
 
 def test_a_machine_without_room_for_a_temporary_file_is_told_and_no_bug(site: Path, tmp_path: Path) -> None:

@@ -47,9 +47,9 @@ def test_a_downgrade_is_not_published_until_it_is_declared(site: Site) -> None:
     site.world.pin()
     refused = site.call("release", "1.0.1")
     assert refused.code == 7
-    assert "machines cannot be upgraded to release 1.0.1: 1 findings; it was not published" in refused.err
+    assert "release 1.0.1 was not published: 1 error\n" in refused.err
     assert "downgrade: floor: from 1.0.0: floor-2.0-" in refused.err
-    assert "cure: write `Epoch: 1` in the spec of floor" in refused.err
+    assert "fix: write `Epoch: 1` in the spec of floor" in refused.err
     assert [one.name for one in releases(site).iterdir() if "1.0.1" in one.name] == []
     site.definition.write_text(f"{before}allow_downgrades: [{{package: floor, reason: 2.0 leaks}}]\n")
     made = released(site.call("release", "1.0.1", "--json"))

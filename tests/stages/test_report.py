@@ -189,11 +189,15 @@ def test_nothing_is_loaded_from_anywhere(page: Page, tmp_path: Path) -> None:
 
 def test_findings_are_told_and_change_the_headline(tmp_path: Path) -> None:
     finding = Finding(
-        rule="package-signatures", severity=Severity.WARNING, subject="a.rpm", message="SHA1 hash"
+        rule="package-signatures",
+        severity=Severity.WARNING,
+        subject="a.rpm",
+        message="SHA1 hash",
+        fix="sign it again",
     )
     unsound = VerificationReport(release="1.0.1", findings=(finding,))
     page = Page(write_report(tmp_path, manifest("1.0.1"), unsound, project="altai", previous=None))
-    assert ["warning", "package-signatures", "a.rpm", "SHA1 hash"] in page.rows
+    assert ["warning", "package-signatures", "a.rpm", "SHA1 hash", "sign it again"] in page.rows
     assert "1 finding" in page.words
     assert "no findings" not in page.words
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from altai_build.model.findings import Finding
 from altai_build.model.upgrade import (
     AllowedDowngrade,
     Profile,
     ScenarioKind,
     Side,
-    UpgradeFinding,
     UpgradeOutcome,
     UpgradeReport,
 )
@@ -90,7 +90,7 @@ def make(tmp_path: Path) -> Make:
     return make_world
 
 
-def told(problems: Sequence[UpgradeFinding]) -> set[tuple[str, str, str]]:
+def told(problems: Sequence[Finding]) -> set[tuple[str, str, str]]:
     return {(one.severity.value, one.rule, one.subject) for one in problems}
 
 
@@ -261,10 +261,10 @@ def test_the_check_ends_where_dnf_ends(name: str, make: Make, tmp_path: Path, ro
     machine.dnf(world.client("new", "base"), "upgrade")
     assert machine.installed() == after == set(case.end)
     found = world.check()
-    assert told(found.problems) == case.problems
+    assert told(found.findings) == case.problems
     failed = any(severity == "error" for severity, _, _ in case.problems)
     assert outcome(found) is (UpgradeOutcome.FAILED if failed else UpgradeOutcome.OK)
-    assert found.ok is not failed
+    assert found.is_ok is not failed
 
 
 @pytest.mark.parametrize(
@@ -283,10 +283,10 @@ def test_the_epoch_that_is_named_cures_the_downgrade(
     assert problem.fix.startswith(f"write `Epoch: {epoch}` in the spec of a,")
     cured = Package("a", new.version, new.release, epoch=epoch)
     place = make_repository(tmp_path / "cured", [cured])
-    assert World(tmp_path, {"old": tmp_path / "old", "new": place}).check().problems == ()
+    assert World(tmp_path, {"old": tmp_path / "old", "new": place}).check().findings == ()
     if epoch > 1:
         lower = make_repository(tmp_path / "lower", [Package("a", new.version, new.release, epoch=epoch - 1)])
-        assert not World(tmp_path, {"old": tmp_path / "old", "new": lower}).check().ok
+        assert not World(tmp_path, {"old": tmp_path / "old", "new": lower}).check().is_ok
 
 
 def test_a_declared_downgrade_is_proved_by_distro_sync(make: Make, tmp_path: Path, root: None) -> None:
@@ -298,9 +298,9 @@ def test_a_declared_downgrade_is_proved_by_distro_sync(make: Make, tmp_path: Pat
     assert told(undeclared.errors) == {("error", "downgrade", "lib"), ("error", "left-behind", "app")}
     policy = UpgradePolicy(allowed=(AllowedDowngrade(package="lib", reason="2 loses data"),))
     declared = world.check(policy)
-    assert declared.ok and declared.outcome("1") is UpgradeOutcome.DISTRO_SYNC
-    assert told(declared.problems) == {("note", "downgrade", "lib")}
-    assert "2 loses data" in declared.problems[0].message
+    assert declared.is_ok and declared.outcome("1") is UpgradeOutcome.DISTRO_SYNC
+    assert told(declared.findings) == {("note", "downgrade", "lib")}
+    assert "2 loses data" in declared.findings[0].message
     before, after = world.predicted(distro_sync=True)
     machine = Machine(tmp_path / "machine")
     machine.dnf(world.client("old"), "install", *sorted(before))
@@ -319,7 +319,7 @@ def test_a_declared_downgrade_that_distro_sync_cannot_make_is_an_error(make: Mak
 def test_a_permission_that_nothing_uses_is_told(make: Make) -> None:
     world = make(old=[P("a", "1")], new=[P("a", "2")])
     found = world.check(UpgradePolicy(allowed=(AllowedDowngrade(package="a", reason="once"),)))
-    assert told(found.problems) == {("warning", "allow-downgrades", "a")}
+    assert told(found.findings) == {("warning", "allow-downgrades", "a")}
 
 
 def test_each_package_alone_and_every_profile_is_a_start(make: Make) -> None:
@@ -349,7 +349,7 @@ def test_each_package_alone_and_every_profile_is_a_start(make: Make) -> None:
         (ScenarioKind.PROFILE, "later", 0, UpgradeOutcome.NOT_INSTALLABLE),
     ]
     assert outcome(found) is UpgradeOutcome.OK
-    assert told(found.problems) == {
+    assert told(found.findings) == {
         ("note", "not-together", "1"),
         ("warning", "profile", "nothing"),
         ("warning", "not-installable", "both"),
@@ -375,7 +375,7 @@ def test_a_problem_of_one_start_alone_is_found(make: Make) -> None:
 
 def test_versions_are_compared_where_nobody_can_have_installed_them(make: Make) -> None:
     found = make(old=[P("a", "2", requires=["nowhere"])], new=[P("a", "1")]).check()
-    assert told(found.problems) == {
+    assert told(found.findings) == {
         ("error", "downgrade", "a"),
         ("warning", "not-installable", "a-2-1.noarch"),
         ("note", "not-together", "1"),
@@ -396,7 +396,7 @@ def test_obsoletes_that_go_round_are_found(make: Make) -> None:
 def test_bounds_of_obsoletes_count_as_rpm_counts_them(make: Make) -> None:
     """What lies above an upper bound is not obsoleted."""
     new = [P("a", "2"), P("b", "1", obsoletes=["a < 2"]), P("c", obsoletes=["a < 2-1"])]
-    assert make(old=[P("a", "1")], new=new).check().problems == ()
+    assert make(old=[P("a", "1")], new=new).check().findings == ()
 
 
 def test_an_obsoletes_without_a_release_means_all_releases(make: Make) -> None:
@@ -411,9 +411,9 @@ def test_what_a_later_update_from_upstream_would_replace_is_told(make: Make) -> 
         later=[P("own", "3"), P("erlang", "3"), P("same", "2"), P("other", "9")],
     )
     found = world.check(ours=["own", "same"])
-    assert found.ok
-    assert told(found.problems) == {("warning", "replaced", "own"), ("note", "replaced", "erlang")}
-    assert "a later update takes it" in found.problems[0].message
+    assert found.is_ok
+    assert told(found.findings) == {("warning", "replaced", "own"), ("note", "replaced", "erlang")}
+    assert "a later update takes it" in found.findings[0].message
 
 
 def test_a_package_that_vanishes_is_never_passed_over(make: Make) -> None:
@@ -434,7 +434,7 @@ def test_the_release_before_may_need_what_clients_took_from_upstream(make: Make)
     )
     found = world.check()
     assert outcome(found) is UpgradeOutcome.OK
-    assert found.ok
+    assert found.is_ok
 
 
 class Counted(UpgradeSolver):
@@ -477,11 +477,11 @@ def test_releases_in_one_pool_are_judged_as_each_alone(tmp_path: Path) -> None:
         pool.select_previous_release(name)
         assert check_upgrade(name, "2", pool, NO_WISHES, ours=NOBODY) == alone[name]
         made[name] = pool.made - before
-    assert told(alone["1.0"].problems) == {
+    assert told(alone["1.0"].findings) == {
         ("error", "left-behind", "lib"),
         ("warning", "left-over", "plugin"),
     }
-    assert told(alone["1.2"].problems) == {("warning", "left-over", "late")}
+    assert told(alone["1.2"].findings) == {("warning", "left-over", "late")}
     assert made["1.1"] < made["1.0"]
 
 
@@ -544,9 +544,9 @@ def test_invented_worlds_end_where_dnf_ends(number: int, make: Make, tmp_path: P
     for one in sorted(after - {one.nevra for one in new}):
         name = one.rpartition("-")[0].rpartition("-")[0]
         if name in {one.name for one in old} & {one.name for one in new}:
-            told_of = [problem.subject for problem in found.problems if "all" in problem.scenarios]
+            told_of = [problem.subject for problem in found.findings if "all" in problem.scenarios]
             assert name in told_of, f"seed {seed}: {old} {new} {base}"
-    for problem in found.problems:
+    for problem in found.findings:
         if "all" in problem.scenarios and problem.rule in NOT_UPDATED_RULES:
             arrived = {one.nevra for one in new if one.name == problem.subject} & after
             assert not arrived, f"seed {seed}: {old} {new} {base}"

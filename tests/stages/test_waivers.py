@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime, timezone
 from pathlib import Path
 
@@ -32,10 +31,10 @@ def verify(release: Path, *waivers: Waiver, day: str = "2027-03-31") -> Verifica
 
 
 def test_a_waived_finding_is_a_note_that_says_why(release: Path) -> None:
-    assert not verify(release).ok
+    assert not verify(release).is_ok
     answer = verify(release, NOTES)
-    assert answer.ok
-    (finding,) = json.loads(answer.to_json())["findings"]
+    assert answer.is_ok
+    (finding,) = answer.to_json()["findings"]
     assert finding == {
         "rule": "stray-files",
         "severity": "note",
@@ -47,6 +46,9 @@ def test_a_waived_finding_is_a_note_that_says_why(release: Path) -> None:
             "reason": "asked for by QA",
             "expires": "2027-03-31",
         },
+        "fix": "find out where the file comes from; restore the release from another copy",
+        "release": None,
+        "scenarios": [],
     }
 
 
@@ -61,7 +63,7 @@ def test_a_waiver_that_is_over_waives_nothing_and_is_told(release: Path) -> None
 
 def test_a_waiver_of_another_rule_or_subject_does_not_help(release: Path) -> None:
     for other in ({"rule": "checksums"}, {"subject": "*.rpm"}):
-        assert not verify(release, Waiver(**{**vars(NOTES), **other})).ok
+        assert not verify(release, Waiver(**{**vars(NOTES), **other})).is_ok
 
 
 def test_a_waiver_whose_rule_is_misspelt_is_told(release: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from altai_build.config.lockfile import load_lock
 from altai_build.errors import AltaiError
-from altai_build.model.findings import SignatureCheck, VerificationReport, apply_waivers
+from altai_build.model.findings import SignatureCheck, VerificationReport, waive
 from altai_build.model.lock import LOCK_FILE_NAME, Lock
 from altai_build.model.package import RpmHeader
 from altai_build.model.release import ComponentOrigin, Manifest, MirrorOrigin, ReleasedPackage, SpecOrigin
@@ -44,9 +44,9 @@ def trace_provenance(run: Run, directory: Path) -> ProvenanceTrace:
         return ProvenanceTrace(verification=shallow, links=())
     links = tuple(_links(run, view, view.manifest))
     context = make_verify_context(run, directory.name)
-    found = apply_waivers(
+    found = waive(
         list_trace_findings(links),
-        [one for one in context.waivers if one.expires >= context.today],
+        context.waivers,
         context.today,
     )
     return ProvenanceTrace(

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from altai_build.errors import InputError, VerificationError
-from altai_build.model.findings import Severity
+from altai_build.errors import InputError
+from altai_build.model.findings import Finding, Severity, waive
 from altai_build.model.release import Manifest, MirrorOrigin
-from altai_build.model.upgrade import Side, UpgradeFinding, UpgradeReport, waive_upgrade_finding
+from altai_build.model.upgrade import Side, UpgradeReport
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
 from altai_build.rules.upgrade import UpgradePolicy
@@ -48,7 +48,7 @@ def check_upgrades(
         )
     policy = UpgradePolicy(profiles=run.config.profiles, allowed=run.config.allow_downgrades)
     ours = frozenset(one.name for one in manifest.packages if not isinstance(one.origin, MirrorOrigin))
-    problems = list(external_repositories.problems)
+    problems = list(external_repositories.findings)
     earlier = [(load_manifest(place), place) for place in old]
     problems += [_other_target(one, manifest) for one, _ in earlier if one.target != manifest.target]
     earlier = [(one, place) for one, place in earlier if one.target == manifest.target]
@@ -63,23 +63,7 @@ def check_upgrades(
             judged.append(check_upgrade(one.version, manifest.version, pool, policy, ours=ours))
     told = report(manifest.version, judged, problems, policy)
     today = datetime.now(timezone.utc).date()
-    return replace(
-        told, problems=tuple(waive_upgrade_finding(one, run.config.waivers, today) for one in told.problems)
-    )
-
-
-def refuse_upgrades(report: UpgradeReport) -> None:
-    """Raise VerificationFailed with every error, and its cure, that keeps machines from the release."""
-    if report.ok:
-        return
-    lines = [
-        f"  {one.rule}: {one.subject}: {one.finding.message}\n    cure: {one.fix}" for one in report.errors
-    ]
-    raise VerificationError(
-        f"machines cannot be upgraded to release {report.release}: {len(lines)} findings; it was not published",
-        why="\n".join(lines[:40]),
-        todo="mend what each names (a wanted downgrade is declared under allow_downgrades) and release again",
-    )
+    return replace(told, findings=waive(told.findings, run.config.waivers, today))
 
 
 def _make_pool(
@@ -120,7 +104,7 @@ class ExternalRepositories:
 
     base: tuple[RepositoryMetadata, ...]
     later: tuple[RepositoryMetadata, ...]
-    problems: tuple[UpgradeFinding, ...]
+    findings: tuple[Finding, ...]
 
 
 def read_external_repositories(run: Run) -> ExternalRepositories:
@@ -130,7 +114,7 @@ def read_external_repositories(run: Run) -> ExternalRepositories:
     """
     base: list[RepositoryMetadata] = []
     later: list[RepositoryMetadata] = []
-    problems: list[UpgradeFinding] = []
+    problems: list[Finding] = []
     run.workspace.prepare()
     upstreams = list_upstreams(run.config)
     for upstream in upstreams:
@@ -150,17 +134,16 @@ def read_external_repositories(run: Run) -> ExternalRepositories:
         (base if is_base else later).append(metadata)
     if not base:
         problems.append(
-            UpgradeFinding(
+            Finding(
                 rule="base",
                 severity=Severity.WARNING,
-                release="",
                 subject="base",
                 message="repos.yaml names no repository of the system: packages that need it are taken to be on no "
                 "machine, and their upgrades are not proved",
                 fix="list the system's repositories under `base` of the target",
             )
         )
-    return ExternalRepositories(base=tuple(base), later=tuple(later), problems=tuple(problems))
+    return ExternalRepositories(base=tuple(base), later=tuple(later), findings=tuple(problems))
 
 
 def _last_seen(run: Run, upstream: Upstream) -> RepositoryMetadata | None:
@@ -177,23 +160,22 @@ def _last_seen(run: Run, upstream: Upstream) -> RepositoryMetadata | None:
     return read_cached_metadata(source, run.workspace.cache / "metadata")
 
 
-def _unreachable(upstream: Upstream, error: InputError, known: bool) -> UpgradeFinding:
+def _unreachable(upstream: Upstream, error: InputError, known: bool) -> Finding:
     how = "what was seen of it last was used" if known else "what it would replace is not known"
-    return UpgradeFinding(
+    return Finding(
         rule="upstream",
         severity=Severity.WARNING,
-        release="",
         subject=upstream.name,
         message=f"{error.what}; {how}",
         fix="check again when it can be reached",
     )
 
 
-def _other_target(earlier: Manifest, manifest: Manifest) -> UpgradeFinding:
-    return UpgradeFinding(
+def _other_target(earlier: Manifest, manifest: Manifest) -> Finding:
+    return Finding(
         rule="target",
         severity=Severity.WARNING,
-        release=earlier.version,
+        upgrade_from=earlier.version,
         subject=earlier.version,
         message=f"it is for {earlier.target}, and {manifest.version} for {manifest.target}: not compared",
         fix="machines of another target are installed anew",

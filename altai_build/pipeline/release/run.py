@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from altai_build.errors import VerificationError
-from altai_build.model.findings import Severity, VerificationReport
+from altai_build.model.findings import Finding, VerificationReport, refuse_errors
 from altai_build.model.release import (
     Manifest,
 )
@@ -19,7 +19,6 @@ from altai_build.pipeline.published.upgrade import (
     check_upgrades,
     list_releases_before,
     read_external_repositories,
-    refuse_upgrades,
 )
 from altai_build.pipeline.published.verify import verify_staged
 from altai_build.pipeline.release.placements import refuse_unreadable, sign_and_place
@@ -99,9 +98,9 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
                 )
             with run.story.step("verification"):
                 unsealed = verify_staged(run, directory, release_request.version)
-            refuse_findings(unsealed.verification)
+            _refuse_to_publish(unsealed.verification.findings, release_request.version)
             upgrades = proving.result()
-            refuse_upgrades(upgrades)
+            _refuse_to_publish(upgrades.findings, release_request.version)
             with run.story.step("report"):
                 found = unsealed.verification
                 write_report(
@@ -113,7 +112,7 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
                 )
                 sign_checksums(directory, keys.home, signing, manifest)
                 verification = verify_checksums(unsealed)
-            refuse_findings(verification)
+            _refuse_to_publish(verification.findings, release_request.version)
             with create_release_tags(run, release_request.tags, keys.home, signing):
                 place = publish(directory, releases, release_request.version)
     return ReleaseResult(
@@ -126,21 +125,10 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
     )
 
 
-def refuse_findings(verification: VerificationReport) -> None:
-    """Raise VerificationFailed with every error among the findings."""
-    errors = [one for one in verification.findings if one.severity is Severity.ERROR]
-    if errors:
-        raise VerificationError(
-            f"release {verification.release} is not sound: {len(errors)} findings; it was not published",
-            why="\n".join(f"  {one.rule}: {one.subject}: {one.message}" for one in errors[:40]),
-            todo="mend the cause each names and release again",
-        )
-
-
-# ---- before anything is made -----------------------------------------------------------------------------------
-
-
-# ---- packages --------------------------------------------------------------------------------------------------
-
-
-# ---- composition -----------------------------------------------------------------------------------------------
+def _refuse_to_publish(findings: Sequence[Finding], version: str) -> None:
+    """Raise VerificationError when there are errors among the findings."""
+    refuse_errors(
+        findings,
+        f"release {version} was not published",
+        todo="apply the fixes and rerun `altai-build release`",
+    )
