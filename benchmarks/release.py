@@ -26,7 +26,7 @@ from altai_build.pipeline.build.toolchains import open_build_environment  # noqa
 from altai_build.tools.chroot.builder import ChrootBuilder  # noqa: E402
 from altai_build.tools.files import sha256_file  # noqa: E402
 from altai_build.tools.mock.config import read_config  # noqa: E402
-from altai_build.tools.repo.repodata import program  # noqa: E402
+from altai_build.tools.repo.repodata import createrepo_program  # noqa: E402
 from altai_build.tools.rpm.header import read_header  # noqa: E402
 from altai_build.workspace import Workspace  # noqa: E402
 from benchmarks import measure  # noqa: E402
@@ -141,7 +141,7 @@ class Builds:
         self.repository.mkdir()
         for one in local:
             shutil.copyfile(one.path, self.repository / one.path.name)
-        run([program(), "--quiet", str(self.repository)])
+        run([createrepo_program(), "--quiet", str(self.repository)])
 
     def bare(self, jobs: int) -> Callable[[], None]:
         """All of them in bare overlays, over the very roots that ours are built in."""
@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
     arguments = parser.parse_args()
     testbed, jobs = arguments.testbed, arguments.jobs
-    with measure.scratch("release", "git", "rpmbuild", program(), "gpg", "mock") as folder:
+    with measure.scratch("release", "git", "rpmbuild", createrepo_program(), "gpg", "mock") as folder:
         releases = make_sample(folder / "sample", testbed, jobs)
         show_by_releases(releases, arguments.releases, arguments.svg)
         targets = judge_sample(releases, folder, testbed, jobs, arguments.rounds)

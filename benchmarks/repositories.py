@@ -13,7 +13,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from altai_build.model.release import Compat  # noqa: E402
 from altai_build.tools.files import link_or_copy, sha256_file  # noqa: E402
-from altai_build.tools.repo.repodata import program, write_repodata  # noqa: E402
+from altai_build.tools.repo.repodata import createrepo_program, write_repodata  # noqa: E402
 from benchmarks import measure  # noqa: E402
 from benchmarks.measure import PYTHON, Variant, ratios, removing, run  # noqa: E402
 
@@ -68,7 +68,14 @@ def metadata(folder: Path, packages: Path) -> list[Variant]:
         lay_out(packages, folder / f"{packages.name}-{name}")
         for name in ("scratch", "updated", "done", "again")
     )
-    bare = [program(), "--quiet", "--no-database", "--workers", str(measure.CPUS), "--compatibility"]
+    bare = [
+        createrepo_program(),
+        "--quiet",
+        "--no-database",
+        "--workers",
+        str(measure.CPUS),
+        "--compatibility",
+    ]
     run([*bare, str(updated)])
     write_repodata(done, epoch=EPOCH, compat=Compat.EL6)
     fresh, linked = removing(scratch / "repodata"), removing(again / "repodata")
@@ -166,7 +173,7 @@ def main() -> None:
     measure.add_number(parser, "--files", 10_000, "to be linked")
     measure.add_number(parser, "--megabytes", 256, "to be hashed")
     arguments = parser.parse_args()
-    with measure.scratch("repositories", program(), "openssl", "sha256sum") as folder:
+    with measure.scratch("repositories", createrepo_program(), "openssl", "sha256sum") as folder:
         targets = judge_metadata(folder, arguments.packages, arguments.rounds)
         targets += judge_links(folder, arguments.files, arguments.rounds)
         targets += judge_hashes(folder, arguments.megabytes, arguments.rounds)

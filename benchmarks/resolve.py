@@ -121,7 +121,7 @@ def answer_ours(folder: Path) -> int:
     (path,) = (folder / "ours").glob("*.rpm")
     ours = LocalRpm(path=path, header=read_header(path), sha256="0" * 64)
     closure, _ = resolve_closure([ours], upstreams, metadata, arch="x86_64", cache=cache / "solv")
-    return len(closure.members)
+    return len(closure.packages)
 
 
 def answer_libsolv(folder: Path) -> int:

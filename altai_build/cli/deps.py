@@ -146,9 +146,9 @@ def why(app: App, name: str, as_json: bool) -> None:
       altai-build deps why python3-urllib3
     """
     from altai_build.pipeline.deps import read_lock
-    from altai_build.stages.deps import explain
+    from altai_build.stages.deps import explain_locked_package
 
-    found = explain(read_lock(app.run(app.config())), name)
+    found = explain_locked_package(read_lock(app.run(app.config())), name)
     if as_json:
         print_json({**_row(found.package), "revision": found.revision, "chains": found.chains})
         return
@@ -174,11 +174,11 @@ def outdated(app: App, rev: str, wait: float, as_json: bool) -> None:
     Example:
       altai-build deps outdated
     """
-    from altai_build.pipeline.deps import outdated as find_outdated
+    from altai_build.pipeline.deps import find_updates
 
     run = app.run(app.config())
     with run.workspace.lock(wait=wait):
-        changes = find_outdated(run, rev)
+        changes = find_updates(run, rev)
     if as_json:
         print_json(changes)
         return

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from altai_build.config.reader import InputErrors, YamlNode, load_yaml
 from altai_build.errors import InputError
+from altai_build.model.checksum import Sha256, is_sha256
 from altai_build.model.lock import (
     FORMAT,
     Choice,
@@ -197,7 +198,7 @@ def _package(node: YamlNode, repositories: tuple[LockedRepository, ...]) -> Lock
         nevra=nevra or Nevra(name="", epoch=0, version="", release="", arch=""),
         repository=repository,
         location=node.child("location").text(check=_location),
-        sha256=node.child("sha256").text(check=_sha256),
+        sha256=Sha256(node.child("sha256").text(check=_sha256)),
         size=_size(node.child("size")),
         license=_read_optional_text(node.child("license")),
         signer=Signer(key_id=signer.child("key_id").text(), fingerprint=signer.child("fingerprint").text()),
@@ -243,7 +244,7 @@ def _location(value: str) -> str | None:
 
 
 def _sha256(value: str) -> str | None:
-    return None if re.fullmatch(r"[0-9a-f]{64}", value) else "a SHA-256 has 64 hexadecimal digits"
+    return None if is_sha256(value) else "a SHA-256 has 64 hexadecimal digits"
 
 
 def _check_duplicates(lock: Lock, faults: InputErrors) -> None:

@@ -6,6 +6,7 @@ import re
 
 from altai_build.config.reader import InputErrors, YamlNode, parse_yaml
 from altai_build.errors import InputError
+from altai_build.model.checksum import is_sha256
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.sources import PypiOrigin, UpstreamSource, UrlOrigin
 
@@ -54,7 +55,7 @@ def _file(value: str) -> str | None:
 
 
 def _sha256(value: str) -> str | None:
-    return None if re.fullmatch(r"[0-9a-f]{64}", value) else "write 64 hexadecimal digits, lower case"
+    return None if is_sha256(value) else "write 64 hexadecimal digits, lower case"
 
 
 def _project(value: str) -> str | None:

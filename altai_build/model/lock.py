@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from altai_build.model.checksum import Sha256
 from altai_build.model.nevra import Nevra
 from altai_build.model.release import Signer
 
@@ -74,7 +75,7 @@ class LockedPackage:
     nevra: Nevra
     repository: str
     location: str  # below the repository's URL
-    sha256: str
+    sha256: Sha256
     size: int  # bytes
     license: str
     signer: Signer
@@ -119,7 +120,7 @@ class DependencyStep:
     requires: str
 
 
-def chains(lock: Lock, name: str) -> tuple[tuple[DependencyStep, ...], ...]:
+def find_dependency_chains(lock: Lock, name: str) -> tuple[tuple[DependencyStep, ...], ...]:
     """The shortest chain from each of our packages (or from repos.yaml) down to a locked package, sorted.
 
     A chain ends with the package itself; it is cut where it would come back to a package.

@@ -13,6 +13,7 @@ from altai_build.config import Source
 from altai_build.config.lockfile import dump_lock, load_lock
 from altai_build.errors import BuildError, InputError
 from altai_build.model.build import ComponentStatus
+from altai_build.model.checksum import SHA256, Checksum
 from altai_build.model.compat import list_unreadable_packages
 from altai_build.model.lock import LOCK_FILE_NAME, Lock, LockChange, LockedPackage
 from altai_build.model.package import LocalRpm, RpmHeader
@@ -31,9 +32,15 @@ from altai_build.stages.deps import (
     resolve_closure,
     third_party_target,
 )
-from altai_build.stages.fetch import FetchedPackage, PackageRequest, PackageSources, PackageStore, fetch
+from altai_build.stages.fetch import (
+    FetchedPackage,
+    PackageRequest,
+    PackageSources,
+    PackageStore,
+    fetch_packages,
+)
 from altai_build.stages.publish import list_releases
-from altai_build.tools.download import join
+from altai_build.tools.download import join_url
 from altai_build.tools.files import write_atomically
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.rpm.header import read_header
@@ -126,7 +133,7 @@ def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPack
         one: PackageRequest(
             repository=one.repository,
             location=one.location,
-            checksum=("sha256", one.sha256),
+            checksum=Checksum(SHA256, one.sha256),
             size=one.size,
             key_file=keys[run.config.repositories[one.repository].key].file,
         )
@@ -153,7 +160,7 @@ def make_mirror_origin(run: Run, package: LockedPackage) -> MirrorOrigin:
     repository = run.config.repositories[package.repository]
     url = repository.url or ""
     return MirrorOrigin(
-        url=join(url, package.location) if repository.listing is None else f"{url}#{package.location}",
+        url=join_url(url, package.location) if repository.listing is None else f"{url}#{package.location}",
         sha256=package.sha256,
         needed_by=package.needed_by_names,
     )
@@ -189,15 +196,15 @@ def make_lock(
     rewritten = not path.exists() or path.read_bytes() != text
     if rewritten:
         write_atomically(path, text)
-    changes = compare_packages(before.packages if before else (), closure.members)
+    changes = compare_packages(before.packages if before else (), closure.packages)
     return LockUpdate(lock=lock, path=path, changes=changes, rewritten=rewritten)
 
 
-def outdated(run: Run, revision: str) -> tuple[LockChange, ...]:
+def find_updates(run: Run, revision: str) -> tuple[LockChange, ...]:
     """What `deps lock --update` would change. Raises InputError when there is no lock."""
     lock = read_lock(run)
     _, _, closure, _ = _resolve(run, revision, (), known=lock)
-    return compare_packages(lock.packages, closure.members)
+    return compare_packages(lock.packages, closure.packages)
 
 
 def _packages_to_keep(
@@ -258,7 +265,7 @@ def _fetch_members(
             size=one.resolved.size,
             key_file=keys[one.repository],
         )
-        for one in closure.members
+        for one in closure.packages
     }
     fetched = _fetch_packages(run, list(wanted.values()), urls)
     return {one: fetched[two] for one, two in wanted.items()}
@@ -300,7 +307,7 @@ def _fetch_packages(
         urls=urls or _Urls(run),
     )
     with run.story.work("third-party packages", len(wanted), counted="reused") as work:
-        fetched = fetch(wanted, sources, jobs=run.jobs, work=work)
+        fetched = fetch_packages(wanted, sources, jobs=run.jobs, work=work)
     weak = sorted({(one.repository, word) for one, two in fetched.items() for word in two.weaknesses})
     for repository, word in weak:
         run.story.warn(f"{repository}: signatures with a {word}, which modern systems refuse")

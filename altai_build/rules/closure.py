@@ -27,7 +27,7 @@ def check_closure(rule: Rule, view: ReleaseView) -> RuleResult:
     repodata = {
         name: found
         for name, found in view.repodata.items()
-        if name in offered and not isinstance(found, str) and not found.faults
+        if name in offered and not isinstance(found, str) and not found.problems
     }
     base, excuse = _get_base_repositories(view)
     with tempfile.TemporaryDirectory(prefix="altai-solv.") as scratch:
@@ -59,19 +59,19 @@ def _get_base_repositories(view: ReleaseView) -> tuple[Sequence[RepositoryMetada
 def _find_uninstallable(solver: Solver, repositories: Sequence[str]) -> dict[str, str]:
     """`repository/file` → why it cannot be installed. All at once where that is possible, else one by one."""
     numbers = {
-        f"{name}/{solver.resolved(one).location}": one
+        f"{name}/{solver.get_resolved(one).location}": one
         for name in repositories
         for one in solver.find_by_name_pattern(f"{_RELEASE}{name}", ["*"])
     }
     try:
-        solver.select([(one,) for one in numbers.values()])
+        solver.select_packages([(one,) for one in numbers.values()])
         return {}
     except Unsatisfiable:
         pass
     found = {}
     for subject, one in numbers.items():
         try:
-            solver.select([(one,)])
+            solver.select_packages([(one,)])
         except Unsatisfiable as error:
             found[subject] = "it cannot be installed: " + "; ".join(error.problems[:_MAX_REPORTED])
     return found
@@ -88,7 +88,7 @@ def _find_unlisted_requirements(view: ReleaseView, solver: Solver) -> dict[str, 
             if text.startswith(("rpmlib(", "(")):
                 continue
             if text not in known:
-                known[text] = solver.provided(text)
+                known[text] = solver.has_provider(text)
             if not known[text]:
                 missing.append(text)
         if missing:

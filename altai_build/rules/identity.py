@@ -28,7 +28,7 @@ def check_unchanged_packages(rule: Rule, view: ReleaseView) -> RuleResult:
                 faults.append(rule.finding(directory.name, f"it cannot be compared: {error.why}"))
                 continue
             faults += [
-                rule.finding(directory.name, f"it cannot be compared: {fault}") for fault in found.faults
+                rule.finding(directory.name, f"it cannot be compared: {fault}") for fault in found.problems
             ]
             for package in found.packages:
                 where = f"{directory.name}/{folder.relative_to(directory).as_posix()}"

@@ -81,7 +81,7 @@ def check_repodata(rule: Rule, view: ReleaseView) -> RuleResult:
     """Every repository has metadata whose checksums are right."""
     faults = []
     for name, found in view.repodata.items():
-        messages = [found] if isinstance(found, str) else found.faults
+        messages = [found] if isinstance(found, str) else found.problems
         faults += [rule.finding(f"{name}/{REPOMD}", message) for message in messages]
     return RuleResult(len(view.repodata), faults)
 

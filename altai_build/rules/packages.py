@@ -19,7 +19,7 @@ def check_packages_listed(rule: Rule, view: ReleaseView) -> RuleResult:
     for package in view.manifest.packages if view.manifest else ():
         manifest[package.repository][package.file] = package
     for name, found in view.repodata.items():
-        if not isinstance(found, str) and not found.faults:  # those are told by the rule `repodata`
+        if not isinstance(found, str) and not found.problems:  # those are told by the rule `repodata`
             here = set(list_package_files(view.directory / name))
             examined += max(1, len(here))  # an empty repository is rightly described by empty metadata
             faults += _compare(rule, view.directory / name, name, here, found, manifest[name], view.digests)

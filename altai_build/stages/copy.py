@@ -23,7 +23,7 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
     """
     sums = directory / CHECKSUMS_NAME
     try:
-        download.fetch(download.join(url, CHECKSUMS_NAME), sums, limit=_MAX_LIST_BYTES)
+        download.fetch_file(download.join_url(url, CHECKSUMS_NAME), sums, limit=_MAX_LIST_BYTES)
     except download.FileNotOnServer as error:
         raise InputError(
             f"there is no release at {url}",
@@ -40,7 +40,7 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
     def bring(name: str) -> None:
         place = directory / name
         try:
-            download.fetch(download.join(url, name), place, limit=budget.left)
+            download.fetch_file(download.join_url(url, name), place, limit=budget.remaining)
         except download.FileNotOnServer:
             return
         budget.spend(place.stat().st_size)
@@ -57,7 +57,7 @@ class _DownloadBudget:
         self._lock = threading.Lock()
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """Bytes that one more file may have."""
         return self._limit - self._spent
 

@@ -20,14 +20,14 @@ from altai_build.model.lock import (
     LockedPackage,
     LockedRepository,
     Requirement,
-    chains,
+    find_dependency_chains,
 )
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import RpmHeader
 from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
 from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
 from altai_build.tools.rpm.header import compare_evr
-from altai_build.tools.solver.closure import Closure, ClosurePackage, MirrorPolicy, close
+from altai_build.tools.solver.closure import Closure, ClosurePackage, MirrorPolicy, compute_closure
 from altai_build.tools.solver.pool import Solver
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def resolve_closure(
     for one in metadata:
         solver.add_repository(one)
     numbers = [solver.add_local(rpm.path, rpm.header, digest=rpm.sha256) for rpm in ours]
-    closure = close(
+    closure = compute_closure(
         solver,
         numbers,
         [one.name for one in upstreams if one.offer is None],
@@ -167,7 +167,7 @@ def find_base_requirements(closure: Closure, solver: Solver, headers: Iterable[R
             text = str(one)
             if text.startswith(("rpmlib(", "(")):
                 continue
-            providers = [solver.candidate(number).repository for number in solver.providers(text)]
+            providers = [solver.get_candidate(number).repository for number in solver.find_providers(text)]
             if any(name.startswith(BASE) for name in providers):
                 found.add(text)
             elif not providers:
@@ -243,10 +243,10 @@ def find_lock_errors(
     pending = [*own, *reached]
     needs: dict[int, set[Requirement]] = {number: set() for number in locked}
     while pending:
-        one = solver.candidate(pending.pop())
+        one = solver.get_candidate(pending.pop())
         wanted = [(text, False) for text in one.requires] + [(text, True) for text in one.recommends if weak]
         for requirement, recommended in wanted:
-            found = solver.providers(requirement)
+            found = solver.find_providers(requirement)
             rich = requirement.startswith("(")
             if one.id in found or (not rich and any(number in own for number in found)):
                 continue
@@ -362,7 +362,7 @@ def compare_packages(old: Sequence[LockedPackage], new: Sequence[ClosurePackage]
             changes.append(_change("added", member.repository, None, nevra, reason))
             continue
         repository, locked, sha256 = before[place]
-        algorithm, digest = member.resolved.checksum
+        digest = member.resolved.checksum.sha256
         if repository != member.repository:
             changes.append(
                 _change("moved", member.repository, locked, nevra, f"it was in {repository}; {reason}")
@@ -370,7 +370,7 @@ def compare_packages(old: Sequence[LockedPackage], new: Sequence[ClosurePackage]
         elif nevra != locked:
             kind = "upgraded" if compare_evr(nevra.evr, locked.evr) > 0 else "downgraded"
             changes.append(_change(kind, repository, locked, nevra, reason))
-        elif algorithm == "sha256" and digest != sha256:
+        elif digest is not None and digest != sha256:
             changes.append(
                 _change("changed", repository, locked, nevra, "upstream has other bytes under the same name")
             )
@@ -402,7 +402,7 @@ class LockExplanation:
     chains: tuple[tuple[DependencyStep, ...], ...]
 
 
-def explain(lock: Lock, name: str) -> LockExplanation:
+def explain_locked_package(lock: Lock, name: str) -> LockExplanation:
     """The reasons for one locked package. Raises InputError for a name that is not locked."""
     package = next((one for one in lock.packages if name in (one.nevra.name, str(one.nevra), one.file)), None)
     if package is None:
@@ -419,5 +419,5 @@ def explain(lock: Lock, name: str) -> LockExplanation:
     return LockExplanation(
         package=package,
         revision=state.revision if state else "",
-        chains=chains(lock, package.nevra.name),
+        chains=find_dependency_chains(lock, package.nevra.name),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.checksum import Checksum, Sha256
 from altai_build.model.findings import SignatureCheck
 from altai_build.model.release import Signer
 from altai_build.tools import download
@@ -24,7 +25,7 @@ class PackageRequest:
 
     repository: str
     location: str
-    checksum: tuple[str, str]  # algorithm and hexadecimal digest
+    checksum: Checksum
     size: int  # bytes
     key_file: Path
 
@@ -39,7 +40,7 @@ class FetchedPackage:
     """A proved package on the shelf."""
 
     path: Path
-    sha256: str
+    sha256: Sha256
     signer: Signer
     weaknesses: tuple[str, ...]  # what a modern policy refuses in its signature
 
@@ -50,11 +51,11 @@ class PackageStore:
 
     root: Path
 
-    def place(self, sha256: str, file: str) -> Path:
+    def place(self, sha256: Sha256, file: str) -> Path:
         """Where a package is kept, whether it is there or not."""
         return self.root / sha256[:2] / sha256 / file
 
-    def put(self, path: Path, sha256: str, *, share: bool) -> Path:
+    def put(self, path: Path, sha256: Sha256, *, share: bool) -> Path:
         """Keep a package; with `share` under the same inode, which then nobody else may write to."""
         place = self.place(sha256, path.name)
         if place.is_file() and sha256_file(place) == sha256:
@@ -86,8 +87,8 @@ class PackageSources:
 
     def find_local(self, wanted: PackageRequest) -> Path | None:
         """The package with the right bytes on this machine, or None; a damaged one on the shelf is removed."""
-        algorithm, digest = wanted.checksum
-        if algorithm != "sha256":
+        digest = wanted.checksum.sha256
+        if digest is None:
             return None
         kept = self.package_store.place(digest, wanted.file)
         if _matches_checksum(kept, wanted):
@@ -99,10 +100,12 @@ class PackageSources:
 
 
 def _matches_checksum(path: Path, wanted: PackageRequest) -> bool:
-    return path.is_file() and path.stat().st_size == wanted.size and sha256_file(path) == wanted.checksum[1]
+    return (
+        path.is_file() and path.stat().st_size == wanted.size and sha256_file(path) == wanted.checksum.sha256
+    )
 
 
-def fetch(
+def fetch_packages(
     wanted: Sequence[PackageRequest], sources: PackageSources, *, jobs: int, work: TaskProgress
 ) -> dict[PackageRequest, FetchedPackage]:
     """Bring all packages onto the shelf. Raises InputError with every one that cannot be had or is not genuine.
@@ -139,13 +142,13 @@ def fetch(
 
 
 def _download(wanted: PackageRequest, sources: PackageSources) -> Path:
-    digest = wanted.checksum[1]
+    digest = wanted.checksum.value
     place = sources.cache / digest[:2] / digest / wanted.file
     complaints = []
     for url in sources.urls.get(wanted.repository, ()):
         try:
-            return download.fetch(
-                download.join(url, wanted.location), place, size=wanted.size, digest=wanted.checksum
+            return download.fetch_file(
+                download.join_url(url, wanted.location), place, size=wanted.size, checksum=wanted.checksum
             )
         except InputError as error:
             complaints.append(f"{error.what}: {error.why}" if error.why else error.what)
@@ -174,10 +177,9 @@ def _rejection_reason(check: SignatureCheck) -> str:
 def _store_package(
     wanted: PackageRequest, path: Path, check: SignatureCheck, sources: PackageSources
 ) -> FetchedPackage:
-    algorithm, digest = wanted.checksum
-    if algorithm != "sha256" or path != sources.package_store.place(
-        digest, wanted.file
-    ):  # else it was found there by it
+    digest = wanted.checksum.sha256
+    # A package that the store has under this checksum was found there by it.
+    if digest is None or path != sources.package_store.place(digest, wanted.file):
         digest = sha256_file(path)
         # A file repository's packages came by hard link: its owner may rewrite them, and ours must not change then.
         foreign = sources.cache in path.parents and path.stat().st_nlink > 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from altai_build.config.sources import read_sources
 from altai_build.errors import AltaiError, InputError
+from altai_build.model.checksum import SHA256, Checksum
 from altai_build.model.component import ComponentKind
 from altai_build.model.sources import SOURCES_FILE_NAME, PypiOrigin, UpstreamSource
 from altai_build.tools import download, pypi
@@ -57,8 +58,11 @@ def _fetch_all(sources: Sequence[UpstreamSource], cache: Path) -> dict[str, Path
             if isinstance(source.origin, PypiOrigin):
                 pypi.fetch_sdist(source.origin.project, source.origin.version, source.sha256, place)
             else:
-                download.fetch(
-                    source.origin.url, place, digest=("sha256", source.sha256), limit=_MAX_SOURCE_BYTES
+                download.fetch_file(
+                    source.origin.url,
+                    place,
+                    checksum=Checksum(SHA256, source.sha256),
+                    limit=_MAX_SOURCE_BYTES,
                 )
             found[source.file] = place
         except InputError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from altai_build.errors import InputError
+from altai_build.model.checksum import HEX_DIGITS, SHA256, Checksum
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file
 
 MAX_ATTEMPTS = 4
@@ -23,27 +24,27 @@ _PERMANENT_STATUSES = (400, 401, 403, 404, 405, 410)
 _NOT_FOUND_STATUSES = (404, 410)
 
 
-def fetch(
+def fetch_file(
     url: str,
     destination: Path,
     *,
     size: int | None = None,
-    digest: tuple[str, str] | None = None,
+    checksum: Checksum | None = None,
     limit: int = 8 << 30,
 ) -> Path:
-    """Bring a file here under its final name, once its size (bytes) and digest (algorithm, hex) are right.
+    """Bring a file here under its final name, once its size (bytes) and checksum are right.
 
-    A file of that name with the right digest is kept as it is. Half a file is gone on with (HTTP ranges); passing
+    A file of that name with the right checksum is kept as it is. Half a file is gone on with (HTTP ranges); passing
     faults are tried again with growing pauses. More than `limit` bytes are refused. Raises InputError.
     """
-    if destination.is_file() and digest is not None and file_digest(destination, digest[0]) == digest[1]:
+    if destination.is_file() and checksum is not None and has_checksum(destination, checksum):
         return destination
     make_directory(destination.parent)
     if url.startswith("file:"):
-        return _copy_file_url(url, destination, digest)
+        return _copy_file_url(url, destination, checksum)
     # One partial per process: a second run that wants the same file must not write into the first one's.
     partial = destination.with_name(f".{destination.name}.{os.getpid()}.part")
-    if digest is not None:
+    if checksum is not None:
         _resume_abandoned(destination, partial)
     complaint = ""
     for attempt in range(MAX_ATTEMPTS):
@@ -54,12 +55,12 @@ def fetch(
         except _TransientError as fault:
             complaint = str(fault)
             continue
-        complaint = _describe_mismatch(partial, size, digest)
+        complaint = _describe_mismatch(partial, size, checksum)
         if not complaint:
             os.replace(partial, destination)
             return destination
         partial.unlink(missing_ok=True)
-    if digest is None:
+    if checksum is None:
         partial.unlink(missing_ok=True)
     raise InputError(
         f"{url} could not be fetched",
@@ -130,48 +131,54 @@ def _get(url: str, partial: Path, limit: int) -> None:
         raise
 
 
-def _copy_file_url(url: str, destination: Path, digest: tuple[str, str] | None) -> Path:
+def _copy_file_url(url: str, destination: Path, checksum: Checksum | None) -> Path:
     source = path_from_file_url(url)
     partial = destination.with_name(f".{destination.name}.{os.getpid()}.part")
     partial.unlink(missing_ok=True)
     try:
         # The metadata of a repository is replaced in place by some tools; packages never are, and may be linked.
-        if digest is None:
+        if checksum is None:
             shutil.copyfile(source, partial)
         else:
             link_or_copy(source, partial)
     except OSError as error:
         kind = FileNotOnServer if isinstance(error, FileNotFoundError) else InputError
         raise kind(f"{url} could not be read", why=str(error), todo="check the URL") from error
-    if digest is not None and file_digest(partial, digest[0]) != digest[1]:
+    if checksum is not None and not has_checksum(partial, checksum):
         partial.unlink()
-        raise InputError(f"{url} is not the file that was expected", why=f"its {digest[0]} is another")
+        raise InputError(
+            f"{url} is not the file that was expected", why=f"its {checksum.algorithm} is another"
+        )
     os.replace(partial, destination)
     partial.unlink(missing_ok=True)  # rename(2) does nothing when both names are one inode already
     return destination
 
 
-def _describe_mismatch(path: Path, size: int | None, digest: tuple[str, str] | None) -> str:
+def _describe_mismatch(path: Path, size: int | None, checksum: Checksum | None) -> str:
     have = path.stat().st_size
     if size is not None and have != size:
         return f"{have} bytes came instead of {size}"
-    if digest is not None and (found := file_digest(path, digest[0])) != digest[1]:
-        return f"its {digest[0]} is {found} instead of {digest[1]}"
+    if checksum is not None and (found := compute_checksum(path, checksum.algorithm)) != checksum:
+        return f"its {checksum.algorithm} is {found.value} instead of {checksum.value}"
     return ""
 
 
-def file_digest(path: Path, algorithm: str) -> str:
-    """The hexadecimal digest of a file by the name repodata uses (`sha` is SHA-1). Raises InputError if unknown."""
-    if algorithm == "sha256":
-        return sha256_file(path)
-    try:
-        found = hashlib.new({"sha": "sha1"}.get(algorithm, algorithm), usedforsecurity=False)
-    except ValueError as error:
-        raise InputError(f"the checksum type {algorithm!r} is not known") from error
+def has_checksum(path: Path, checksum: Checksum) -> bool:
+    """True when a file's bytes have the checksum. Raises InputError for an unknown algorithm."""
+    return compute_checksum(path, checksum.algorithm) == checksum
+
+
+def compute_checksum(path: Path, algorithm: str) -> Checksum:
+    """The checksum of a file's bytes. Raises InputError for an unknown algorithm."""
+    if algorithm == SHA256:
+        return Checksum(algorithm=SHA256, value=sha256_file(path))
+    if algorithm not in HEX_DIGITS:
+        raise InputError(f"unknown checksum algorithm {algorithm!r}")
+    found = hashlib.new(algorithm, usedforsecurity=False)
     with open(path, "rb") as stream:
         for piece in iter(lambda: stream.read(_CHUNK_SIZE), b""):
             found.update(piece)
-    return found.hexdigest()
+    return Checksum(algorithm=algorithm, value=found.hexdigest())
 
 
 def path_from_file_url(url: str) -> Path:
@@ -179,7 +186,7 @@ def path_from_file_url(url: str) -> Path:
     return Path(unquote(urlsplit(url).path))
 
 
-def join(base: str, location: str) -> str:
+def join_url(base: str, location: str) -> str:
     """A location below a base URL. Raises InputError for one that would leave it."""
     if location.startswith(("/", "-")) or ".." in location.split("/") or "://" in location:
         raise InputError(f"{base} names the file {location!r}, which is outside the repository")

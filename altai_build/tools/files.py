@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.checksum import Sha256
 
 _SYNC_THREADS = 8  # threads that wait for the disk
 
@@ -182,14 +183,14 @@ def _lstat_mode(path: Path) -> int:
         return 0
 
 
-def sha256_file(path: Path) -> str:
+def sha256_file(path: Path) -> Sha256:
     """The SHA-256 of a file's bytes in hexadecimal; hashlib goes through OpenSSL and its CPU instructions."""
     digest = hashlib.sha256()
     with open(path, "rb", buffering=0) as stream:
         view = memoryview(bytearray(min(os.fstat(stream.fileno()).st_size + 1, 1 << 20)))
         for size in iter(lambda: stream.readinto(view), 0):
             digest.update(view[:size])
-    return digest.hexdigest()
+    return Sha256(digest.hexdigest())
 
 
 def link_or_copy(source: str | Path, destination: str | Path) -> None:

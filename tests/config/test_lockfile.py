@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from altai_build.config.lockfile import dump_lock, load_lock, package_order
 from altai_build.errors import InputError
+from altai_build.model.checksum import Sha256
 from altai_build.model.lock import Choice, ChoiceRule, Lock, LockedPackage, LockedRepository, Requirement
 from altai_build.model.nevra import Nevra
 from altai_build.model.release import Signer
@@ -33,7 +34,7 @@ def package(name: str, **changes: object) -> LockedPackage:
         nevra=Nevra(name=name, epoch=1, version="14", release="2.el6", arch="x86_64"),
         repository="deps/epel",
         location=f"Packages/{name}-14-2.el6.x86_64.rpm",
-        sha256="a" * 64,
+        sha256=Sha256("a" * 64),
         size=1234,
         license="MPLv1.1 and (BSD or ERPL: yes)",
         signer=Signer(key_id="0608B895" * 2, fingerprint="8C3B" * 10),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from altai_build.model.checksum import Sha256
 from altai_build.model.lock import (
     CONFIG_FILE_NAME,
     Choice,
@@ -11,7 +12,7 @@ from altai_build.model.lock import (
     LockedPackage,
     LockedRepository,
     Requirement,
-    chains,
+    find_dependency_chains,
 )
 from altai_build.model.nevra import Nevra
 from altai_build.model.release import Signer
@@ -24,7 +25,7 @@ def locked(
         nevra=Nevra(name=name, epoch=0, version="1.0", release="1", arch="noarch"),
         repository=repository,
         location=f"Packages/{name[0]}/{name}-1.0-1.noarch.rpm",
-        sha256="a" * 64,
+        sha256=Sha256("a" * 64),
         size=size,
         license="MIT",
         signer=Signer(key_id="1" * 16, fingerprint="1" * 40),
@@ -50,7 +51,7 @@ def test_a_chain_leads_from_ours_down() -> None:
         locked("urllib", ("requests", "urllib >= 1.2")),
         locked("requests", ("nova", "requests"), ("glance", "requests >= 2")),
     )
-    assert chains(found, "urllib") == (
+    assert find_dependency_chains(found, "urllib") == (
         (DependencyStep("glance", "requests >= 2"), DependencyStep("requests", "urllib >= 1.2")),
         (DependencyStep("nova", "requests"), DependencyStep("requests", "urllib >= 1.2")),
     )
@@ -61,13 +62,15 @@ def test_the_shortest_of_several_ways_is_told() -> None:
         locked("deep", ("middle", "deep"), ("nova", "deep >= 0")),
         locked("middle", ("nova", "middle")),
     )
-    assert chains(found, "deep") == ((DependencyStep("nova", "deep >= 0"),),)
+    assert find_dependency_chains(found, "deep") == ((DependencyStep("nova", "deep >= 0"),),)
 
 
 def test_a_circle_does_not_trap() -> None:
     found = lock(locked("a", ("b", "a")), locked("b", ("a", "b"), (CONFIG_FILE_NAME, "b")))
-    assert chains(found, "a") == ((DependencyStep(CONFIG_FILE_NAME, "b"), DependencyStep("b", "a")),)
-    assert chains(lock(locked("a", ("b", "a")), locked("b", ("a", "b"))), "a") == ()
+    assert find_dependency_chains(found, "a") == (
+        (DependencyStep(CONFIG_FILE_NAME, "b"), DependencyStep("b", "a")),
+    )
+    assert find_dependency_chains(lock(locked("a", ("b", "a")), locked("b", ("a", "b"))), "a") == ()
 
 
 def test_a_package_knows_its_file_and_who_needs_it() -> None:

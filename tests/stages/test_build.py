@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from altai_build.model.checksum import Checksum
 from altai_build.model.nevra import Nevra
 from altai_build.stages.build import describe_unexpected_packages
 from altai_build.tools.chroot.resolver import Buildroot
@@ -10,7 +11,7 @@ from altai_build.tools.solver.pool import ResolvedPackage
 
 def resolved(name: str, epoch: int = 0) -> ResolvedPackage:
     nevra = Nevra(name=name, epoch=epoch, version="1", release="2", arch="noarch")
-    return ResolvedPackage(nevra=nevra, metadata=None, location="", checksum=("sha256", "0"), size=0)
+    return ResolvedPackage(nevra=nevra, metadata=None, location="", checksum=Checksum("sha256", "0"), size=0)
 
 
 def test_a_root_with_other_packages_than_were_chosen_is_noticed() -> None:

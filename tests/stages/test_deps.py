@@ -10,12 +10,13 @@ import pytest
 
 from altai_build.config import Config, load_config
 from altai_build.errors import InputError
+from altai_build.model.checksum import Sha256
 from altai_build.model.lock import Choice, ChoiceRule, DependencyStep, Lock, LockedPackage, Requirement
 from altai_build.model.package import LocalRpm
 from altai_build.model.release import Signer
 from altai_build.stages.deps import (
     compare_packages,
-    explain,
+    explain_locked_package,
     find_base_requirements,
     find_lock_errors,
     list_upstreams,
@@ -79,7 +80,7 @@ class Mirrors:
         cache = self.folder / "cache"
         metadata = read_upstreams(upstreams, cache=cache / "metadata", known=known, jobs=2)
         closure, solver = resolve_closure(ours, upstreams, metadata, arch="x86_64", cache=cache / "solv")
-        files = [self.file(one.repository, one.resolved.location) for one in closure.members]
+        files = [self.file(one.repository, one.resolved.location) for one in closure.packages]
         packages = [
             LockedPackage(
                 nevra=one.resolved.nevra,
@@ -92,7 +93,7 @@ class Mirrors:
                 needed_by=one.needed_by,
                 choice=one.choice,
             )
-            for one, file in zip(closure.members, files)
+            for one, file in zip(closure.packages, files)
         ]
         from_base = find_base_requirements(closure, solver, [read_header(file) for file in files])
         return (
@@ -256,12 +257,12 @@ def test_a_lock_says_how_another_answer_differs(mirrors: Mirrors) -> None:
     renamed = {one.nevra.name: one for one in lock.packages}
     older = replace(renamed["erlang"], nevra=replace(renamed["erlang"].nevra, version="13"))
     newer = replace(renamed["erlang-crypto"], nevra=replace(renamed["erlang-crypto"].nevra, epoch=1))
-    other = replace(renamed["mta"], sha256="0" * 64)
+    other = replace(renamed["mta"], sha256=Sha256("0" * 64))
     ours = mirrors.ours(NOVA, Package("new", requires=["leaf", "mta"]))
     closure = mirrors.close(config, ours)[0]
     told = [
         (one.kind, one.name, one.old, one.new, one.reason)
-        for one in compare_packages([older, newer, other], closure.members)
+        for one in compare_packages([older, newer, other], closure.packages)
     ]
     assert told == [
         ("upgraded", "erlang", "erlang-13-1.noarch", "erlang-14-1.noarch", "only provider; needed by nova"),
@@ -283,7 +284,7 @@ def test_a_lock_says_how_another_answer_differs(mirrors: Mirrors) -> None:
     ]
     moved = replace(renamed["erlang"], repository="deps/updates")
     (change,) = compare_packages(
-        [moved], [one for one in closure.members if one.resolved.nevra.name == "erlang"]
+        [moved], [one for one in closure.packages if one.resolved.nevra.name == "erlang"]
     )
     assert (change.kind, change.repository) == ("moved", "deps/epel")
     (gone,) = compare_packages([renamed["mta"]], [])
@@ -293,7 +294,7 @@ def test_a_lock_says_how_another_answer_differs(mirrors: Mirrors) -> None:
 def test_why_prints_the_chain_from_ours(mirrors: Mirrors) -> None:
     lock = mirrors.lock(mirrors.config(), mirrors.ours(NOVA))
     for name in ("erlang-crypto", "erlang-crypto-14-1.noarch", "erlang-crypto-14-1.noarch.rpm"):
-        found = explain(lock, name)
+        found = explain_locked_package(lock, name)
         assert found.chains == (
             (DependencyStep("nova", "erlang"), DependencyStep("erlang", "erlang-crypto")),
         )
@@ -312,5 +313,5 @@ def test_why_prints_the_chain_from_ours(mirrors: Mirrors) -> None:
 def test_why_of_what_is_not_locked(mirrors: Mirrors, name: str, why: str, todo: str) -> None:
     lock = mirrors.lock(mirrors.config(), mirrors.ours(NOVA))
     with pytest.raises(InputError) as caught:
-        explain(lock, name)
+        explain_locked_package(lock, name)
     assert (caught.value.why, caught.value.todo) == (why, todo)

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.stages.fetch import FetchedPackage, PackageRequest, PackageSources, PackageStore, fetch
+from altai_build.model.checksum import SHA256, Checksum, Sha256
+from altai_build.stages.fetch import (
+    FetchedPackage,
+    PackageRequest,
+    PackageSources,
+    PackageStore,
+    fetch_packages,
+)
 from altai_build.tools import download
 from altai_build.tools.files import sha256_file
 from altai_build.tools.progress import ProgressReporter
@@ -40,7 +47,7 @@ class Shop:
         return PackageRequest(
             repository="deps/epel",
             location=path.name,
-            checksum=("sha256", sha256_file(path)),
+            checksum=Checksum(SHA256, sha256_file(path)),
             size=path.stat().st_size,
             key_file=self.key.public,
         )
@@ -55,14 +62,14 @@ class Shop:
             urls={"deps/epel": urls or (self.url,)},
         )
         with ProgressReporter(quiet=True).work("packages", len(wanted)) as work:
-            return fetch(wanted, sources, jobs=2, work=work)
+            return fetch_packages(wanted, sources, jobs=2, work=work)
 
     def refusal(self, *wanted: PackageRequest, urls: tuple[str, ...] = ()) -> InputError:
         """The error of a fetch that must not succeed; the shelf holds nothing of what was refused."""
         with pytest.raises(InputError) as caught:
             self.fetch(*wanted, urls=urls)
         for one in wanted:
-            assert not self.package_store.place(one.checksum[1], one.file).exists()
+            assert not self.package_store.place(Sha256(one.checksum.value), one.file).exists()
         return caught.value
 
     def asked(self, name: str) -> list[str]:
@@ -92,7 +99,7 @@ def test_packages_come_with_their_signer_and_stay(shop: Shop) -> None:
     wanted = [shop.wanted(one.name) for one in PACKAGES]
     fetched = shop.fetch(*wanted)
     for one in wanted:
-        assert sha256_file(fetched[one].path) == one.checksum[1] == fetched[one].sha256
+        assert sha256_file(fetched[one].path) == one.checksum.sha256 == fetched[one].sha256
         assert fetched[one].signer.fingerprint == shop.key.fingerprint
         assert shop.key.fingerprint.endswith(fetched[one].signer.key_id)
     shop.faults.missing.add(".rpm")  # gone upstream
@@ -107,7 +114,7 @@ def test_a_damaged_package_on_the_shelf_is_fetched_again(shop: Shop) -> None:
     place.write_bytes(b"\0" * wanted.size)
     for left in (shop.machine / "cache").rglob("*.rpm"):
         left.unlink()
-    assert sha256_file(shop.fetch(wanted)[wanted].path) == wanted.checksum[1]
+    assert sha256_file(shop.fetch(wanted)[wanted].path) == wanted.checksum.value
 
 
 def test_a_package_of_an_earlier_release_needs_no_upstream(shop: Shop) -> None:
@@ -117,12 +124,12 @@ def test_a_package_of_an_earlier_release_needs_no_upstream(shop: Shop) -> None:
     released.write_bytes((shop.mirror / wanted.file).read_bytes())
     sources = PackageSources(
         package_store=shop.package_store,
-        released=lambda: {wanted.checksum[1]: released},
+        released=lambda: {wanted.checksum.value: released},
         cache=shop.machine / "cache",
         urls={},
     )
     with ProgressReporter(quiet=True).work("packages", 1) as work:
-        fetched = fetch([wanted], sources, jobs=1, work=work)
+        fetched = fetch_packages([wanted], sources, jobs=1, work=work)
     assert fetched[wanted].path.samefile(released)
 
 
@@ -144,7 +151,7 @@ def test_a_server_that_dies_mid_file_is_gone_on_with(shop: Shop) -> None:
     wanted = shop.wanted("erlang")
     shop.faults.dying[wanted.file] = 2
     fetched = shop.fetch(wanted)[wanted]
-    assert sha256_file(fetched.path) == wanted.checksum[1]
+    assert sha256_file(fetched.path) == wanted.checksum.value
     first, *rest = shop.asked("erlang")
     assert first == ""
     starts = [int(span.removeprefix("bytes=").rstrip("-")) for span in rest]
@@ -154,7 +161,7 @@ def test_a_server_that_dies_mid_file_is_gone_on_with(shop: Shop) -> None:
 
 def test_half_a_file_of_a_run_that_is_no_more_is_gone_on_with(shop: Shop) -> None:
     wanted = shop.wanted("erlang")
-    digest = wanted.checksum[1]
+    digest = wanted.checksum.value
     place = shop.machine / "cache" / digest[:2] / digest
     place.mkdir(parents=True)
     dead = os.spawnlp(os.P_NOWAIT, "true", "true")
@@ -168,7 +175,7 @@ def test_half_a_file_of_a_run_that_is_no_more_is_gone_on_with(shop: Shop) -> Non
 
 def test_half_a_file_that_is_of_another_is_thrown_away(shop: Shop) -> None:
     wanted = shop.wanted("erlang")
-    digest = wanted.checksum[1]
+    digest = wanted.checksum.value
     place = shop.machine / "cache" / digest[:2] / digest
     place.mkdir(parents=True)
     (place / f".{wanted.file}.{os.getpid()}.part").write_bytes(b"x" * 5000)
@@ -196,7 +203,7 @@ def test_another_mirror_is_asked_when_one_does_not_have_it(shop: Shop, tmp_path:
     empty.mkdir()
     wanted = shop.wanted("mta")
     with faulty_server(empty, ServerFaults()) as other:
-        assert shop.fetch(wanted, urls=(other, shop.url))[wanted].sha256 == wanted.checksum[1]
+        assert shop.fetch(wanted, urls=(other, shop.url))[wanted].sha256 == wanted.checksum.value
 
 
 def test_everything_that_cannot_be_had_is_told_at_once(shop: Shop) -> None:
@@ -229,7 +236,9 @@ def test_other_bytes_are_refused(shop: Shop, spoil: object, told: str) -> None:
 
 def test_an_unsigned_package_with_the_right_checksum_is_refused(shop: Shop, tmp_path: Path) -> None:
     (path,) = build_packages(tmp_path / "unsigned", [Package("leaf", "2.0")])
-    wanted = replace(shop.wanted("leaf"), checksum=("sha256", sha256_file(path)), size=path.stat().st_size)
+    wanted = replace(
+        shop.wanted("leaf"), checksum=Checksum(SHA256, sha256_file(path)), size=path.stat().st_size
+    )
     shop.faults.replaced[wanted.file] = path.read_bytes()
     assert "not signed by its repository's key: unsigned" in shop.refusal(wanted).why
 
@@ -240,7 +249,7 @@ def test_a_package_signed_by_another_key_is_refused(shop: Shop, tmp_path: Path) 
     folder = make_repository(tmp_path / "updates", [Package("leaf", "3.0")], other)
     path = folder / "leaf-3.0-1.noarch.rpm"
     ours, theirs = shop.wanted("mta"), shop.wanted("leaf")
-    theirs = replace(theirs, checksum=("sha256", sha256_file(path)), size=path.stat().st_size)
+    theirs = replace(theirs, checksum=Checksum(SHA256, sha256_file(path)), size=path.stat().st_size)
     shop.faults.replaced[theirs.file] = path.read_bytes()
     both = replace(ours, repository="deps/updates", key_file=other.public)
     assert "not signed by its repository's key: unknown key" in shop.refusal(theirs).why
@@ -250,7 +259,9 @@ def test_a_package_signed_by_another_key_is_refused(shop: Shop, tmp_path: Path) 
 
 def test_one_bad_package_does_not_hide_another(shop: Shop, tmp_path: Path) -> None:
     (path,) = build_packages(tmp_path / "unsigned", [Package("leaf", "2.0")])
-    unsigned = replace(shop.wanted("leaf"), checksum=("sha256", sha256_file(path)), size=path.stat().st_size)
+    unsigned = replace(
+        shop.wanted("leaf"), checksum=Checksum(SHA256, sha256_file(path)), size=path.stat().st_size
+    )
     shop.faults.replaced[unsigned.file] = path.read_bytes()
     shop.faults.missing.add("mta-1.0-1.noarch.rpm")
     why = shop.refusal(unsigned, shop.wanted("mta")).why
@@ -269,7 +280,7 @@ def test_a_package_signed_after_its_key_expired_is_refused(shop: Shop, tmp_path:
     path = folder / "leaf-4.0-1.noarch.rpm"
     wanted = replace(
         shop.wanted("leaf"),
-        checksum=("sha256", sha256_file(path)),
+        checksum=Checksum(SHA256, sha256_file(path)),
         size=path.stat().st_size,
         key_file=old.public,
     )
@@ -287,7 +298,7 @@ def real(shop: Shop, shared: Path, package: str, key: str) -> PackageRequest:
     return PackageRequest(
         repository="deps/epel",
         location=f"Packages/e/{path.name}",
-        checksum=("sha256", sha256_file(path)),
+        checksum=Checksum(SHA256, sha256_file(path)),
         size=path.stat().st_size,
         key_file=shared / "keys" / f"RPM-GPG-KEY-{key}",
     )

@@ -68,10 +68,10 @@ def _needed_by(run: Run, directory: Path, manifest: Manifest) -> dict[str, set[s
     needed: dict[str, set[str]] = defaultdict(set)
     for name in binary:
         for number in solver.find_by_name_pattern(name, ["*"]):
-            asking = solver.candidate(number)
+            asking = solver.get_candidate(number)
             for requirement in asking.requires:
-                for provider in solver.providers(requirement):
-                    needed[solver.candidate(provider).nevra.name].add(asking.nevra.name)
+                for provider in solver.find_providers(requirement):
+                    needed[solver.get_candidate(provider).nevra.name].add(asking.nevra.name)
     return needed
 
 

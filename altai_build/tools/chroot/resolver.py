@@ -171,7 +171,7 @@ def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:
             keys.append(download.path_from_file_url(url))
         else:
             place = cache / "keys" / hashlib.sha256(url.encode()).hexdigest()[:24]
-            keys.append(place if place.is_file() else download.fetch(url, place, limit=1 << 20))
+            keys.append(place if place.is_file() else download.fetch_file(url, place, limit=1 << 20))
     return RepositorySource(
         name=section.id,
         urls=mirrors.urls,

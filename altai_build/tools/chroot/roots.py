@@ -20,7 +20,7 @@ from altai_build.tools.files import (
 )
 from altai_build.tools.repo.metadata import (
     RepositorySource,
-    fetch_packages,
+    fetch_package,
 )
 from altai_build.tools.rpm.signatures import verify_signatures
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_UID, BUILD_USER, InstallSandbox
@@ -125,7 +125,7 @@ class RootCache:
             if one.metadata is None:
                 paths.append(Path(one.location))
                 continue
-            path = fetch_packages([(one.metadata, one.location, one.checksum, one.size)], self.packages)[0]
+            path = fetch_package(one.metadata, one.location, one.checksum, one.size, self.packages)
             paths.append(path)
             if one.metadata.source.check_packages:
                 by_source.setdefault(one.metadata.source, []).append(path)

@@ -176,7 +176,9 @@ def _build_config(
         return expand_nested(raw.get(key), raw, where=f"{path.name}: config_opts[{key!r}]")
 
     text = _require_text(path, "dnf.conf", value("dnf.conf") or "")
-    main, repositories = dnfconf.parse(text, variables=_dnf_variables(value), where=f"{path.name}: dnf.conf")
+    main, repositories = dnfconf.parse_dnf_config(
+        text, variables=_dnf_variables(value), where=f"{path.name}: dnf.conf"
+    )
     macros = {key: word for key, word in value("macros").items() if defaults["macros"].get(key) != word}
     meaning = {
         key: _expand_or_keep(value, key, raw) for key in changed - _OPTIONS_WITHOUT_EFFECT - {"dnf.conf"}

@@ -52,7 +52,7 @@ def base_arch(arch: str) -> str:
     return next((base for base, arches in _BASE_ARCHES.items() if arch in arches), arch)
 
 
-def parse(
+def parse_dnf_config(
     text: str, *, variables: Mapping[str, str], where: str
 ) -> tuple[tuple[tuple[str, str], ...], tuple[RepoSection, ...]]:
     """The options of [main], sorted, and the repositories in the order of the text.

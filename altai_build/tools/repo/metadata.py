@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.checksum import Checksum
 from altai_build.tools import download
 from altai_build.tools.files import make_directory, scratch_directory
 from altai_build.tools.openpgp.verify import verify_detached
@@ -29,7 +28,7 @@ class RepositorySource:
     priority: int = 99  # as in dnf: the lower number wins
     exclude: tuple[str, ...] = ()
     only: tuple[str, ...] = ()  # includepkgs; empty: all
-    repomd: tuple[tuple[str, str], ...] = ()  # digests that a metalink allows repomd.xml to have; empty: any
+    repomd: tuple[Checksum, ...] = ()  # that a metalink allows repomd.xml to have; empty: any
     check_if_signed: bool = False  # a signature of the metadata must be right, but need not be there
 
 
@@ -81,7 +80,9 @@ def read_cached_metadata(source: RepositorySource, cache: Path) -> RepositoryMet
         make_directory(scratch / "repodata")
         shutil.copyfile(place / "repomd.xml", scratch / "repodata" / "repomd.xml")
         revision, files = read_repomd(scratch)
-    kept = {file.kind: _cached_path(file, place) for file in files}
+    kept = {
+        file.kind: _cached_path(file, file.checksum, place) for file in files if file.checksum is not None
+    }
     primary = kept.get("primary")
     if primary is None or not primary.is_file():
         return None
@@ -118,7 +119,7 @@ def read_local_metadata(name: str, directory: Path) -> RepositoryMetadata:
 def _fetch_from_url(source: RepositorySource, url: str, place: Path, not_before: str) -> RepositoryMetadata:
     with scratch_directory(place, ".new") as scratch:
         fresh = make_directory(scratch / "repodata") / "repomd.xml"
-        download.fetch(download.join(url, "repodata/repomd.xml"), fresh, limit=16 << 20)
+        download.fetch_file(download.join_url(url, "repodata/repomd.xml"), fresh, limit=16 << 20)
         _check_metalink(source, url, fresh)
         signed = _check_signature(source, url, fresh)
         revision, files = read_repomd(scratch)
@@ -144,9 +145,7 @@ def _fetch_from_url(source: RepositorySource, url: str, place: Path, not_before:
 
 
 def _check_metalink(source: RepositorySource, url: str, repomd: Path) -> None:
-    if source.repomd and not any(
-        download.file_digest(repomd, algorithm) == digest for algorithm, digest in source.repomd
-    ):
+    if source.repomd and not any(download.has_checksum(repomd, checksum) for checksum in source.repomd):
         raise InputError(
             f"the metadata at {url} is not what the metalink of {source.name} says",
             why="either this mirror or the metalink is out of date",
@@ -159,7 +158,7 @@ def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
         return False
     signature = repomd.with_name("repomd.xml.asc")
     try:
-        download.fetch(download.join(url, "repodata/repomd.xml.asc"), signature, limit=1 << 20)
+        download.fetch_file(download.join_url(url, "repodata/repomd.xml.asc"), signature, limit=1 << 20)
     except download.FileNotOnServer as error:
         if source.check_metadata:
             raise InputError(
@@ -185,43 +184,34 @@ def _is_older(revision: str, known: str) -> bool:
 
 
 def _fetch_metadata_file(url: str, file: MetadataFile, place: Path) -> Path:
-    _require_hexadecimal(file.checksum[1], url)
-    path = _cached_path(file, place)
+    if file.checksum is None:
+        raise InputError(f"the metadata at {url} gives no checksum for its {file.kind} file")
+    path = _cached_path(file, file.checksum, place)
     # The name holds the checksum and was given after the check; comparing again at each run would cost its reading.
     if path.is_file() and path.stat().st_size == file.size:
         return path
-    return download.fetch(
-        download.join(url, file.location), path, size=file.size or None, digest=file.checksum
+    return download.fetch_file(
+        download.join_url(url, file.location), path, size=file.size, checksum=file.checksum
     )
-
-
-def _require_hexadecimal(checksum: str, url: str) -> None:
-    """Refuse a checksum that is none: files are called after them, and `../` would lead out of the cache."""
-    if not re.fullmatch(r"[0-9a-fA-F]{32,128}", checksum):
-        raise InputError(f"the metadata at {url} names the checksum {checksum!r}, which is none")
 
 
 def _cache_directory(source: RepositorySource, cache: Path) -> Path:
     return cache / hashlib.sha256(" ".join(source.urls).encode()).hexdigest()[:24]
 
 
-def _cached_path(file: MetadataFile, place: Path) -> Path:
+def _cached_path(file: MetadataFile, checksum: Checksum, place: Path) -> Path:
     """Where a metadata file is kept, under a name of its content."""
     ending = "".join(Path(file.location).suffixes[-2:])
-    return place / f"{file.checksum[1]}-{file.kind}{ending}"
+    return place / f"{checksum.value}-{file.kind}{ending}"
 
 
-def fetch_packages(
-    wanted: Sequence[tuple[RepositoryMetadata, str, tuple[str, str], int]], cache: Path
-) -> list[Path]:
-    """The packages (repository, location, (algorithm, checksum), size in bytes), from the cache or their repository."""
-    paths = []
-    for metadata, location, (algorithm, checksum), size in wanted:
-        _require_hexadecimal(checksum, metadata.url)
-        path = cache / checksum[:2] / checksum / Path(location).name
-        if not (path.is_file() and path.stat().st_size == size):
-            download.fetch(
-                download.join(metadata.url, location), path, size=size or None, digest=(algorithm, checksum)
-            )
-        paths.append(path)
-    return paths
+def fetch_package(
+    metadata: RepositoryMetadata, location: str, checksum: Checksum, size: int, cache: Path
+) -> Path:
+    """One package of a repository (`size` in bytes), from the cache or the repository. Raises InputError."""
+    path = cache / checksum.value[:2] / checksum.value / Path(location).name
+    if not (path.is_file() and path.stat().st_size == size):
+        download.fetch_file(
+            download.join_url(metadata.url, location), path, size=size or None, checksum=checksum
+        )
+    return path

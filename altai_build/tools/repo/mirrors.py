@@ -6,10 +6,10 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 
 from altai_build.errors import InputError
+from altai_build.model.checksum import STRONG_ALGORITHMS, Checksum, find_strongest, make_checksum
 from altai_build.tools import download
 
 _REPOMD = "/repodata/repomd.xml"
-_DIGESTS_BY_STRENGTH = ("sha512", "sha384", "sha256", "sha1")  # best first; md5 proves nothing
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Mirrors:
     gives for repomd.xml: its newest state and those before it that mirrors may still have."""
 
     urls: tuple[str, ...]
-    repomd: tuple[tuple[str, str], ...] = ()
+    repomd: tuple[Checksum, ...] = ()
 
 
 def read_mirrors(url: str) -> Mirrors:
@@ -37,13 +37,14 @@ def read_mirrors(url: str) -> Mirrors:
 def _from_metalink(text: str, url: str) -> Mirrors:
     try:
         tree = ElementTree.fromstring(text)  # noqa: S314 - expat 2.4.1 and later bound entity expansion
-    except ElementTree.ParseError as error:
+        verifications = [node for node in tree.iter() if _local_name(node) == "verification"]
+        checksums = [_strongest_checksum(node) for node in verifications]
+    except (ElementTree.ParseError, ValueError) as error:
         raise InputError(f"the metalink {url} cannot be read", why=str(error)) from error
     found = [(node.text or "").strip() for node in tree.iter() if _local_name(node) == "url"]
-    verifications = [node for node in tree.iter() if _local_name(node) == "verification"]
     return Mirrors(
         urls=tuple(one[: -len(_REPOMD)] for one in found if one.endswith(_REPOMD) and one.startswith("http")),
-        repomd=tuple(best for node in verifications if (best := _strongest_digest(node)) is not None),
+        repomd=tuple(checksum for checksum in checksums if checksum is not None),
     )
 
 
@@ -52,10 +53,10 @@ def _local_name(node: ElementTree.Element) -> str:
     return node.tag.rpartition("}")[2]
 
 
-def _strongest_digest(verification: ElementTree.Element) -> tuple[str, str] | None:
-    digests = {
-        str(node.get("type", "")).lower(): (node.text or "").strip().lower()
+def _strongest_checksum(verification: ElementTree.Element) -> Checksum | None:
+    """The best checksum that one <verification> gives. Raises ValueError for text that is no checksum."""
+    return find_strongest(
+        make_checksum(node.get("type", ""), node.text or "")
         for node in verification
-        if _local_name(node) == "hash"
-    }
-    return next(((name, digests[name]) for name in _DIGESTS_BY_STRENGTH if digests.get(name)), None)
+        if _local_name(node) == "hash" and node.get("type", "").lower() in STRONG_ALGORITHMS
+    )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
+from altai_build.model.checksum import Checksum, make_checksum
 from altai_build.model.nevra import Nevra
 from altai_build.model.release import Compat
 from altai_build.tools import process
@@ -40,13 +41,8 @@ class MetadataFile:
 
     kind: str
     location: str  # relative to the repository's folder
-    checksum: tuple[str, str]  # algorithm as createrepo names it, hexadecimal digest
-    size: int
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256, empty when the repository uses something else."""
-        return self.checksum[1] if self.checksum[0] == "sha256" else ""
+    checksum: Checksum | None  # None: repomd.xml gives none
+    size: int | None  # bytes
 
 
 @dataclass(frozen=True)
@@ -63,12 +59,12 @@ class IndexedPackage:
 
 @dataclass(frozen=True)
 class Repodata:
-    """The metadata of one repository; `faults` says what in it does not fit together."""
+    """The metadata of one repository; `problems` says what in it does not fit together."""
 
     revision: str
     files: tuple[MetadataFile, ...]
     packages: tuple[IndexedPackage, ...]
-    faults: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 def write_repodata(
@@ -95,7 +91,7 @@ def write_repodata(
         package_list = scratch / "packages"
         package_list.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
         words = [
-            program(),
+            createrepo_program(),
             "--quiet",
             "--no-database",
             "--checksum",
@@ -117,10 +113,10 @@ def write_repodata(
     if result.returncode:
         raise process.ProgramFailed(result)
     written = read_repodata(directory)
-    if sorted(package.location for package in written.packages) != names or written.faults:
+    if sorted(package.location for package in written.packages) != names or written.problems:
         raise InputError(
             f"createrepo_c left packages of {directory} out",
-            why="\n".join(written.faults) or "its list of packages is not what is in the folder",
+            why="\n".join(written.problems) or "its list of packages is not what is in the folder",
         )
     return False
 
@@ -152,7 +148,7 @@ def _reusable_packages(directory: Path, other: Path) -> set[str] | None:
     except InputError:
         return None
     here, before = _inode_by_name(directory), _inode_by_name(other)
-    if there.faults or sorted(package.location for package in there.packages) != sorted(before):
+    if there.problems or sorted(package.location for package in there.packages) != sorted(before):
         return None
     both = here.keys() & before.keys()
     return both if all(here[name] == before[name] for name in both) else None
@@ -172,7 +168,7 @@ def _link_repodata(source: Path, destination: Path) -> None:
         link_or_copy(source / REPODATA / name, destination / REPODATA / name)
 
 
-def program() -> str:
+def createrepo_program() -> str:
     """The createrepo_c that comes with the library, without its Python wrapper; else the system's."""
     found = importlib.util.find_spec("createrepo_c")
     for place in (found.submodule_search_locations or []) if found else []:
@@ -186,19 +182,21 @@ def program() -> str:
 def read_repodata(directory: Path) -> Repodata:
     """What a client learns of the repository in `directory`, with every checksum of repomd.xml compared.
 
-    Raises InputError when there is no readable repomd.xml; anything else that is wrong is one of the `faults`.
+    Raises InputError when there is no readable repomd.xml; anything else that is wrong is one of the `problems`.
     """
     revision, files = read_repomd(directory)
-    faults = [fault for file in files for fault in _check_file(directory, file)]
+    problems = [problem for file in files for problem in _check_file(directory, file)]
     kinds = {file.kind: directory / file.location for file in files}
-    faults += [f"{REPOMD} names no {kind}" for kind in ("primary", "filelists", "other") if kind not in kinds]
+    problems += [
+        f"{REPOMD} names no {kind}" for kind in ("primary", "filelists", "other") if kind not in kinds
+    ]
     packages: tuple[IndexedPackage, ...] = ()
-    if not faults:
+    if not problems:
         try:
             packages = _packages(kinds["primary"])
         except ValueError as error:
-            faults.append(f"{kinds['primary'].name} cannot be read: {error}")
-    return Repodata(revision=revision, files=files, packages=packages, faults=tuple(faults))
+            problems.append(f"{kinds['primary'].name} cannot be read: {error}")
+    return Repodata(revision=revision, files=files, packages=packages, problems=tuple(problems))
 
 
 def read_repomd(directory: Path) -> tuple[str, tuple[MetadataFile, ...]]:
@@ -218,13 +216,13 @@ def read_repomd(directory: Path) -> tuple[str, tuple[MetadataFile, ...]]:
 
 
 def _metadata_file(data: ElementTree.Element) -> MetadataFile:
-    """One file of repomd.xml; what is not said is empty, and no checksum, place or size of anything."""
-    location, checksum = data.find("{*}location"), data.find("{*}checksum")
+    """One file of repomd.xml. Raises ValueError for a size or checksum that is not one."""
+    location, checksum, size = data.find("{*}location"), data.find("{*}checksum"), data.findtext("{*}size")
     return MetadataFile(
         kind=data.get("type", ""),
         location="" if location is None else location.get("href", ""),
-        checksum=("", "") if checksum is None else (checksum.get("type", ""), (checksum.text or "").strip()),
-        size=int(data.findtext("{*}size", "0")),
+        checksum=None if checksum is None else make_checksum(checksum.get("type", ""), checksum.text or ""),
+        size=None if size is None else int(size),
     )
 
 
@@ -246,9 +244,10 @@ def _check_file(directory: Path, file: MetadataFile) -> list[str]:
         data = (directory / file.location).read_bytes()
     except OSError as error:
         return [f"{file.location} cannot be read: {error.strerror}"]
-    if not file.sha256:
+    expected = file.checksum.sha256 if file.checksum is not None else None
+    if expected is None:
         return [f"{file.location} has no SHA-256 in {REPOMD}"]
-    if hashlib.sha256(data).hexdigest() != file.sha256:
+    if hashlib.sha256(data).hexdigest() != expected:
         return [f"{file.location} is not what {REPOMD} says: another SHA-256"]
     if len(data) != file.size:
         return [f"{file.location} has {len(data)} bytes, {REPOMD} says {file.size}"]

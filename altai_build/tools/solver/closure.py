@@ -42,11 +42,11 @@ class ClosurePackage:
 class Closure:
     """The packages to ship, and what the system itself provides of the requirements."""
 
-    members: tuple[ClosurePackage, ...]
+    packages: tuple[ClosurePackage, ...]
     from_base: tuple[str, ...]
 
 
-def close(
+def compute_closure(
     solver: Solver,
     ours: Sequence[int],
     base: Sequence[str],
@@ -99,18 +99,18 @@ class _ClosureSolver:
         chosen, reached, forbidden = self._minimize(chosen, self._find_needed(chosen))
         chosen, reached = self._keep_locked_versions(locked, chosen, reached, forbidden)
         self._reject_unlisted(chosen, reached)
-        members = [
+        packages = [
             ClosurePackage(
-                resolved=self.solver.resolved(number),
-                repository=self.solver.candidate(number).repository,
-                license=self.solver.candidate(number).license,
+                resolved=self.solver.get_resolved(number),
+                repository=self.solver.get_candidate(number).repository,
+                license=self.solver.get_candidate(number).license,
                 needed_by=tuple(sorted(needs)),
-                choice=self._explain_choice(self.solver.candidate(number), needs, chosen),
+                choice=self._explain_choice(self.solver.get_candidate(number), needs, chosen),
             )
             for number, needs in reached.needs.items()
         ]
         return Closure(
-            members=tuple(sorted(members, key=lambda one: (one.repository, str(one.resolved.nevra)))),
+            packages=tuple(sorted(packages, key=lambda one: (one.repository, str(one.resolved.nevra)))),
             from_base=tuple(sorted(reached.from_base)),
         )
 
@@ -123,14 +123,14 @@ class _ClosureSolver:
             for name in offer.packages or ():
                 here = [
                     one
-                    for one in self.solver.named(name)
-                    if self.solver.candidate(one).repository == offer.name
+                    for one in self.solver.find_by_name(name)
+                    if self.solver.get_candidate(one).repository == offer.name
                 ]
                 if here:
                     found[offer.name, name] = tuple(here)
                 else:
                     every = {
-                        self.solver.candidate(one).nevra.name
+                        self.solver.get_candidate(one).nevra.name
                         for one in self.solver.find_by_name_pattern(offer.name, [f"{name[:3]}*"])
                     }
                     near = difflib.get_close_matches(name, sorted(every), n=2)
@@ -158,10 +158,10 @@ class _ClosureSolver:
         return frozenset(chosen)
 
     def _select(self, roots: Sequence[tuple[int, ...]], forbid: Collection[int]) -> frozenset[int]:
-        return self.solver.select(roots, favor=self.favored, forbid=forbid, weak=self.weak)
+        return self.solver.select_packages(roots, favor=self.favored, forbid=forbid, weak=self.weak)
 
     def _repository_rank(self, number: int) -> int:
-        return self.repository_ranks[self.solver.candidate(number).repository]
+        return self.repository_ranks[self.solver.get_candidate(number).repository]
 
     def _find_needed(self, chosen: frozenset[int]) -> _NeededPackages:
         """What of a solution is needed: each requirement is met by the most preferred package that meets it."""
@@ -181,11 +181,13 @@ class _ClosureSolver:
                 pending.append(listed)
         seen = set(pending)
         while pending:
-            one = self.solver.candidate(pending.pop())
+            one = self.solver.get_candidate(pending.pop())
             for requirement, weak in self._dependencies(one):
                 for number in self._providers_in_use(one.id, requirement, chosen):
                     rank = self._repository_rank(number)
-                    if weak and (rank < 2 or not self.offers[self.solver.candidate(number).repository].weak):
+                    if weak and (
+                        rank < 2 or not self.offers[self.solver.get_candidate(number).repository].weak
+                    ):
                         continue
                     if rank == 1 and self.repository_ranks[one.repository] != 1:
                         reached.from_base.add(requirement)
@@ -214,19 +216,21 @@ class _ClosureSolver:
 
         What a package provides itself it needs of nobody.
         """
-        found = [one for one in self.solver.providers(requirement) if one in chosen]
+        found = [one for one in self.solver.find_providers(requirement) if one in chosen]
         if asking in found:
             return []
         if requirement.startswith("(") or len(found) < 2:
             return found
         return [
-            min(found, key=lambda one: (self._repository_rank(one), str(self.solver.candidate(one).nevra)))
+            min(
+                found, key=lambda one: (self._repository_rank(one), str(self.solver.get_candidate(one).nevra))
+            )
         ]
 
     # ---- smaller ---------------------------------------------------------------------------------------------
 
     def _closure_size(self, reached: _NeededPackages) -> tuple[int, int, list[str]]:
-        packages = [self.solver.resolved(one) for one in reached.needs]
+        packages = [self.solver.get_resolved(one) for one in reached.needs]
         return (
             len(packages),
             sum(one.size for one in packages),
@@ -243,7 +247,7 @@ class _ClosureSolver:
         better = True
         while better:
             better = False
-            for number in sorted(reached.needs, key=lambda one: str(self.solver.candidate(one).nevra)):
+            for number in sorted(reached.needs, key=lambda one: str(self.solver.get_candidate(one).nevra)):
                 rivals = self._alternative_providers(number, reached.needs[number], chosen)
                 for keep in sorted(rivals):
                     forbid = forbidden | (rivals | {number}) - {keep}
@@ -275,15 +279,17 @@ class _ClosureSolver:
         """Versions that were locked before, in the place of newer ones, where nothing else changes by it."""
         if not locked:
             return chosen, reached
-        for number in sorted(reached.needs, key=lambda one: str(self.solver.candidate(one).nevra)):
-            one = self.solver.candidate(number)
+        for number in sorted(reached.needs, key=lambda one: str(self.solver.get_candidate(one).nevra)):
+            one = self.solver.get_candidate(number)
             versions = [
                 other
-                for other in self.solver.named(one.nevra.name)
-                if self.solver.candidate(other).repository == one.repository
+                for other in self.solver.find_by_name(one.nevra.name)
+                if self.solver.get_candidate(other).repository == one.repository
             ]
             before = [
-                other for other in versions if (one.repository, self.solver.candidate(other).nevra) in locked
+                other
+                for other in versions
+                if (one.repository, self.solver.get_candidate(other).nevra) in locked
             ]
             if number not in reached.needs or not before or number in before:
                 continue
@@ -299,24 +305,24 @@ class _ClosureSolver:
         return chosen, reached
 
     def _repository_names(self, reached: _NeededPackages) -> set[tuple[str, str]]:
-        found = (self.solver.candidate(one) for one in reached.needs)
+        found = (self.solver.get_candidate(one) for one in reached.needs)
         return {(one.repository, one.nevra.name) for one in found}
 
     def _alternative_providers(
         self, number: int, needs: Iterable[Requirement], chosen: frozenset[int]
     ) -> frozenset[int]:
         """Packages of other names, from the same repository, that could stand in for one that nobody preferred."""
-        one = self.solver.candidate(number)
+        one = self.solver.get_candidate(number)
         if number in self.favored or any(need.package == CONFIG_FILE_NAME for need in needs):
             return frozenset()
         found = {
-            rival for need in needs if not need.weak for rival in self.solver.providers(need.requires)
+            rival for need in needs if not need.weak for rival in self.solver.find_providers(need.requires)
         } - chosen
         return frozenset(
             rival
             for rival in found
-            if self.solver.candidate(rival).repository == one.repository
-            and self.solver.candidate(rival).nevra.name != one.nevra.name
+            if self.solver.get_candidate(rival).repository == one.repository
+            and self.solver.get_candidate(rival).nevra.name != one.nevra.name
         )
 
     # ---- reasons ---------------------------------------------------------------------------------------------
@@ -327,10 +333,10 @@ class _ClosureSolver:
             other
             for need in needs
             if need.package != CONFIG_FILE_NAME
-            for other in self.solver.providers(need.requires)
+            for other in self.solver.find_providers(need.requires)
         }
-        here = [self.solver.candidate(other) for other in others - chosen]
-        namesakes = [self.solver.candidate(other) for other in self.solver.named(one.nevra.name)]
+        here = [self.solver.get_candidate(other) for other in others - chosen]
+        namesakes = [self.solver.get_candidate(other) for other in self.solver.find_by_name(one.nevra.name)]
         in_base = [other for other in namesakes if self.repository_ranks[other.repository] == 1]
         offer = self.offers[one.repository]
         preferred = any(fnmatch.fnmatchcase(one.nevra.name, pattern) for pattern in offer.prefer)
@@ -364,11 +370,11 @@ class _ClosureSolver:
         pending = list(allowed)
         while pending:
             asking = pending.pop()
-            for requirement, _ in self._dependencies(self.solver.candidate(asking)):
+            for requirement, _ in self._dependencies(self.solver.get_candidate(asking)):
                 for number in set(self._providers_in_use(asking, requirement, chosen)) - allowed:
                     allowed.add(number)
                     pending.append(number)
-        unlisted = [self.solver.candidate(one) for one in reached.needs if one not in allowed]
+        unlisted = [self.solver.get_candidate(one) for one in reached.needs if one not in allowed]
         unlisted = [one for one in unlisted if one.repository in strict]
         names = {one.nevra.name for one in unlisted}
         lines = [

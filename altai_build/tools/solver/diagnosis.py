@@ -29,7 +29,9 @@ class UnmetRequirements:
                 break
             broken |= more
         entries = []
-        for root in sorted(broken.intersection(roots), key=lambda one: str(self.solver.candidate(one).nevra)):
+        for root in sorted(
+            broken.intersection(roots), key=lambda one: str(self.solver.get_candidate(one).nevra)
+        ):
             entries += self._describe_chain(root, broken, depth=1, above=(root,))
         return entries
 
@@ -38,11 +40,11 @@ class UnmetRequirements:
         pending = list(roots)
         while pending:
             number = pending.pop()
-            one = self.solver.candidate(number)
+            one = self.solver.get_candidate(number)
             if number in self.providers or self.repository_ranks[one.repository] == 1:
                 continue
             table = {
-                requirement: self.solver.providers(requirement)
+                requirement: self.solver.find_providers(requirement)
                 for requirement in one.requires
                 if not requirement.startswith("(")
             }
@@ -52,7 +54,7 @@ class UnmetRequirements:
     def _describe_chain(self, number: int, broken: set[int], depth: int, above: tuple[int, ...]) -> list[str]:
         """`package requires X`, and below it why no provider of X will do."""
         indent = "  " * depth
-        one = self.solver.candidate(number)
+        one = self.solver.get_candidate(number)
         where = f" ({one.repository})" if one.repository else ""
         entries = []
         for requirement, found in sorted(self.providers[number].items()):
@@ -71,11 +73,13 @@ class UnmetRequirements:
         left_out = self.solver.find_excluded(requirement)
         if left_out:
             return f"`exclude` leaves {', '.join(self._format_packages(left_out))} out"
-        others = self.solver.providers(requirement.split()[0]) or self.solver.named(requirement.split()[0])
+        others = self.solver.find_providers(requirement.split()[0]) or self.solver.find_by_name(
+            requirement.split()[0]
+        )
         if others:
             return f"there is only {', '.join(self._format_packages(others))}"
         return "no repository has it"
 
     def _format_packages(self, numbers: Iterable[int]) -> list[str]:
-        found = (self.solver.candidate(number) for number in numbers)
+        found = (self.solver.get_candidate(number) for number in numbers)
         return sorted(f"{one.nevra} ({one.repository or 'ours'})" for one in found)

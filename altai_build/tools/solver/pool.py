@@ -14,6 +14,7 @@ from pathlib import Path
 import solv
 
 from altai_build.errors import InputError
+from altai_build.model.checksum import SHA256, Checksum, make_checksum
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import Dependency, RpmHeader
 from altai_build.tools.files import make_directory, sha256_file
@@ -30,13 +31,13 @@ class ResolvedPackage:
     nevra: Nevra
     metadata: RepositoryMetadata | None
     location: str
-    checksum: tuple[str, str]
+    checksum: Checksum
     size: int
 
     @property
     def line(self) -> str:
-        """`NEVRA algorithm:digest`, as buildroots are listed."""
-        return f"{self.nevra} {self.checksum[0]}:{self.checksum[1]}"
+        """`NEVRA algorithm:checksum`, as buildroots are listed."""
+        return f"{self.nevra} {self.checksum}"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Solver:
             nevra=header.nevra,
             metadata=None,
             location=str(path),
-            checksum=("sha256", digest or sha256_file(path)),
+            checksum=Checksum(SHA256, digest or sha256_file(path)),
             size=path.stat().st_size,
         )
         self._ready = False
@@ -140,16 +141,16 @@ class Solver:
         chosen = solver.transaction().newsolvables()
         return tuple(sorted((self._resolved(one) for one in chosen), key=lambda one: str(one.nevra)))
 
-    def provided(self, requirement: str) -> bool:
+    def has_provider(self, requirement: str) -> bool:
         """True when any package of the pool provides it."""
         self._prepare()
         if self._pool.whatprovides(self._parse(requirement)) or self._jobs_for_file(requirement):
             return True
-        return requirement.startswith("/") and self._load_filelists() and self.provided(requirement)
+        return requirement.startswith("/") and self._load_filelists() and self.has_provider(requirement)
 
     # ---- questions that show their reasons (tools/solver/closure.py) ------------------------------------------------
 
-    def select(
+    def select_packages(
         self,
         roots: Iterable[Sequence[int]],
         *,
@@ -185,20 +186,22 @@ class Solver:
         solver.set_flag(solv.Solver.SOLVER_FLAG_IGNORE_RECOMMENDED, int(not weak))
         return solver, solver.solve(jobs)
 
-    def providers(self, requirement: str) -> tuple[int, ...]:
+    def find_providers(self, requirement: str) -> tuple[int, ...]:
         """The packages that provide a requirement; of a rich one, those that provide any name in it."""
         self._prepare()
         if requirement.startswith("("):
-            return tuple(sorted({one for name in _rich_names(requirement) for one in self.providers(name)}))
+            return tuple(
+                sorted({one for name in _rich_names(requirement) for one in self.find_providers(name)})
+            )
         found_here = [one.id for one in self._pool.whatprovides(self._parse(requirement))]
         if not found_here and requirement.startswith("/"):
             selected = self._pool.select(requirement, solv.Selection.SELECTION_FILELIST)
             found_here = [one.id for one in selected.solvables()]
             if not found_here and self._load_filelists():
-                return self.providers(requirement)
+                return self.find_providers(requirement)
         return tuple(found_here)
 
-    def candidate(self, number: int) -> Candidate:
+    def get_candidate(self, number: int) -> Candidate:
         """What is known of a package of the pool."""
         known = self._candidates.get(number)
         if known is None:
@@ -214,11 +217,11 @@ class Solver:
             self._candidates[number] = known
         return known
 
-    def resolved(self, number: int) -> ResolvedPackage:
+    def get_resolved(self, number: int) -> ResolvedPackage:
         """Where a package of the pool is to be had."""
         return self._resolved(self._pool.id2solvable(number))
 
-    def named(self, name: str) -> tuple[int, ...]:
+    def find_by_name(self, name: str) -> tuple[int, ...]:
         """All packages of a name; each provides it, as rpm makes sure of."""
         self._prepare()
         return tuple(one.id for one in self._pool.whatprovides(self._pool.Dep(name)) if one.name == name)
@@ -375,12 +378,14 @@ class Solver:
         if one.id in self._local:
             return self._local[one.id]
         checksum = one.lookup_checksum(solv.SOLVABLE_CHECKSUM)
+        if checksum is None:
+            raise InputError(f"the repository {one.repo.name} gives no checksum for {self._nevra(one)}")
         location, _ = one.lookup_location()
         return ResolvedPackage(
             nevra=self._nevra(one),
             metadata=self._metadata[one.repo.id],
             location=location,
-            checksum=(checksum.typestr(), checksum.hex()),
+            checksum=make_checksum(checksum.typestr(), checksum.hex()),
             size=one.lookup_num(solv.SOLVABLE_DOWNLOADSIZE),
         )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.model.checksum import Checksum
 from altai_build.tools import download
 from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
 from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
@@ -118,7 +119,7 @@ def test_a_list_of_no_mirrors_is_an_error(upstream: Upstream, text: str) -> None
 def test_a_metalink_names_mirrors_and_states(upstream: Upstream) -> None:
     found = upstream.metalink("http://a.example/e", "https://b.example/e", newest="A" * 64, before="b" * 64)
     assert found.urls == ("http://a.example/e", "https://b.example/e")
-    assert found.repomd == (("sha256", "a" * 64), ("sha256", "b" * 64))
+    assert found.repomd == (Checksum("sha256", "a" * 64), Checksum("sha256", "b" * 64))
 
 
 def test_a_damaged_metalink_is_an_error(upstream: Upstream) -> None:

@@ -51,7 +51,7 @@ def test_what_was_written_is_read_back(
 ) -> None:
     assert write_repodata(repository, epoch=EPOCH, compat=compat) is False
     read = read_repodata(repository)
-    assert (read.revision, read.faults) == (str(EPOCH), ())
+    assert (read.revision, read.problems) == (str(EPOCH), ())
     assert {file.kind for file in read.files} == {"primary", "filelists", "other"}
     assert all(file.location.endswith(f".xml{ending}") for file in read.files)
     packages = {package.nevra: package for package in read.packages}
@@ -100,7 +100,7 @@ def test_an_empty_repository_is_a_repository(tmp_path: Path) -> None:
     assert write_repodata(second, epoch=EPOCH, compat=Compat.EL6, reuse_from=first) is True
     for folder in (first, second):
         read = read_repodata(folder)
-        assert (read.packages, read.faults) == ((), ())
+        assert (read.packages, read.problems) == ((), ())
 
 
 def test_all_damaged_packages_are_named_and_nothing_is_written(repository: Path) -> None:
@@ -245,7 +245,7 @@ def test_metadata_that_does_not_fit_is_a_fault(repository: Path, spoil: object, 
     assert callable(spoil)
     spoil(primary)
     read = read_repodata(repository)
-    assert len(read.faults) == 1 and fault in read.faults[0] and primary.name in read.faults[0]
+    assert len(read.problems) == 1 and fault in read.problems[0] and primary.name in read.problems[0]
     assert read.packages == ()
 
 
@@ -255,7 +255,7 @@ def test_metadata_outside_the_repository_is_a_fault(repository: Path) -> None:
     (primary,) = (repository / "repodata").glob("*primary*")
     (repository.parent / primary.name).write_bytes(primary.read_bytes())
     repomd.write_text(repomd.read_text().replace(f"repodata/{primary.name}", f"../{primary.name}"))
-    assert any("outside" in fault for fault in read_repodata(repository).faults)
+    assert any("outside" in fault for fault in read_repodata(repository).problems)
 
 
 def test_metadata_that_is_no_xml_is_a_fault(repository: Path) -> None:
@@ -272,7 +272,7 @@ def test_metadata_that_is_no_xml_is_a_fault(repository: Path) -> None:
     )
     text = text.replace(f"<size>{primary.stat().st_size}<", f"<size>{broken.stat().st_size}<")
     repomd.write_text(text)
-    assert any("cannot be read" in fault for fault in read_repodata(repository).faults)
+    assert any("cannot be read" in fault for fault in read_repodata(repository).problems)
 
 
 def test_a_folder_without_metadata_is_no_repository(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from altai_build.model.lock import CONFIG_FILE_NAME, ChoiceRule, Requirement
 from altai_build.model.nevra import parse_nevra
 from altai_build.tools.repo.metadata import RepositorySource, fetch_metadata
 from altai_build.tools.rpm.header import read_header
-from altai_build.tools.solver.closure import Closure, ClosurePackage, MirrorPolicy, close
+from altai_build.tools.solver.closure import Closure, ClosurePackage, MirrorPolicy, compute_closure
 from altai_build.tools.solver.pool import Solver
 from tests.kit.repositories import Package, build_packages, make_repository
 
@@ -91,7 +91,7 @@ class Mirrors:
             MirrorPolicy("epel", tuple(packages) if packages is not None else None, tuple(prefer), weak),
         ]
         before = [(place.partition("/")[0], parse_nevra(place.partition("/")[2])) for place in locked]
-        return close(
+        return compute_closure(
             solver, numbers, ["base"], offers, locked=[(name, nevra) for name, nevra in before if nevra]
         )
 
@@ -105,11 +105,11 @@ def mirrors(tmp_path_factory: pytest.TempPathFactory) -> Mirrors:
 
 
 def shipped(closure: Closure) -> set[str]:
-    return {f"{one.repository}/{str(one.resolved.nevra).removesuffix('.noarch')}" for one in closure.members}
+    return {f"{one.repository}/{str(one.resolved.nevra).removesuffix('.noarch')}" for one in closure.packages}
 
 
 def member(closure: Closure, name: str) -> ClosurePackage:
-    (found,) = [one for one in closure.members if one.resolved.nevra.name == name]
+    (found,) = [one for one in closure.packages if one.resolved.nevra.name == name]
     return found
 
 

@@ -206,16 +206,16 @@ def test_answers_carry_what_is_needed_to_fetch_and_to_name_them(
 ) -> None:
     (one,) = solver(tmp_path, base).resolve(["vim"])
     path = Path(base.url.removeprefix("file://")) / one.location
-    assert (one.size, one.checksum[0]) == (path.stat().st_size, "sha256")
-    assert one.line == f"vim-1.0-1.noarch sha256:{one.checksum[1]}" and len(one.checksum[1]) == 64
+    assert (one.size, one.checksum.algorithm) == (path.stat().st_size, "sha256")
+    assert one.line == f"vim-1.0-1.noarch sha256:{one.checksum.value}" and len(one.checksum.value) == 64
 
 
 def test_whether_anything_provides_a_requirement(base: RepositoryMetadata, tmp_path: Path) -> None:
     made = solver(tmp_path, base)
     for requirement in ("gcc", "mta", "/bin/sh", "/opt/odd/vim", "tool >= 2", "python3dist(six)"):
-        assert made.provided(requirement), requirement
+        assert made.has_provider(requirement), requirement
     for requirement in ("nobody", "/no/such/file", "tool >= 3"):
-        assert not made.provided(requirement), requirement
+        assert not made.has_provider(requirement), requirement
 
 
 def test_a_damaged_cache_is_no_obstacle(base: RepositoryMetadata, tmp_path: Path) -> None:
