@@ -191,7 +191,7 @@ def _describe_os_error(error: OSError) -> str:
 
 def _interrupt(_signal: int, _frame: object) -> None:
     """Stop all children, so that the threads that wait for them come to an end; the second time, leave at once."""
-    if not process.stop():
+    if not process.stop_children():
         os._exit(130)
     raise KeyboardInterrupt
 

@@ -74,7 +74,7 @@ def audit(
         print_table(_HEADERS, [_cells(one) for one in entries])
     if not only_totals:
         for total in (*by_repository, *by_signer):
-            run.story.tell(f"{total.what}: {total.packages} packages, {total.size / 1e6:.1f} MB")
+            run.story.info(f"{total.what}: {total.packages} packages, {total.size / 1e6:.1f} MB")
 
 
 def _refuse_unknown(entries: Sequence[InventoryEntry], repository: str | None, origin: str | None) -> None:

@@ -54,7 +54,7 @@ def build(
     """
     from altai_build.pipeline.build.plan import plan_build
     from altai_build.pipeline.build.run import build_all
-    from altai_build.tools.files import make_directory, put
+    from altai_build.tools.files import copy_into, make_directory
 
     run = app.run(app.config(), dependants=dependants)
     with run.workspace.lock(wait=wait):
@@ -63,7 +63,9 @@ def build(
         if output is not None:
             make_directory(output)
             for index, row in enumerate(rows):
-                rows[index] = replace(row, rpms=tuple(str(put(Path(name), output)) for name in row.rpms))
+                rows[index] = replace(
+                    row, rpms=tuple(str(copy_into(Path(name), output)) for name in row.rpms)
+                )
     print_rows(
         rows,
         as_json,

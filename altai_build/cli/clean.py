@@ -102,4 +102,4 @@ def clean(
         ],
     )
     verb = "would free" if dry_run else "freed"
-    run.story.tell(f"{verb} {cleanup_plan.freed_bytes / 1e6:.1f} MB; {cleanup_plan.kept / 1e6:.1f} MB stay")
+    run.story.info(f"{verb} {cleanup_plan.freed_bytes / 1e6:.1f} MB; {cleanup_plan.kept / 1e6:.1f} MB stay")

@@ -72,7 +72,7 @@ def lock(
         )
     else:
         _print_changes(made.changes)
-    run.story.tell(
+    run.story.info(
         f"{made.path.name}: {len(made.lock.packages)} packages, {made.lock.size / 1e6:.1f} MB, "
         + ("written; look at it and commit it" if made.rewritten else "unchanged")
     )
@@ -131,7 +131,7 @@ def list_(app: App, as_json: bool) -> None:
             for one in found.packages
         ],
     )
-    run.story.tell(f"{len(found.packages)} packages, {found.size / 1e6:.1f} MB")
+    run.story.info(f"{len(found.packages)} packages, {found.size / 1e6:.1f} MB")
 
 
 @deps.command()
@@ -183,7 +183,7 @@ def outdated(app: App, rev: str, wait: float, as_json: bool) -> None:
         print_json(changes)
         return
     _print_changes(changes)
-    run.story.tell(
+    run.story.info(
         "`altai-build deps lock --update [NAME]...` takes them" if changes else "the lock is up to date"
     )
 

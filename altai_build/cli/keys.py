@@ -80,7 +80,7 @@ def init(
             expires=expires,
         )
         home.export_public_key(made, key.file)
-    run.story.tell(f"The secret half is in {run.workspace.gnupg}: back it up, it cannot be made again.")
+    run.story.info(f"The secret half is in {run.workspace.gnupg}: back it up, it cannot be made again.")
     if passphrase is None:
         run.story.warn("the secret key has no passphrase: who can read the workspace can sign")
     if as_json:

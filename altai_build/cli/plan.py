@@ -95,7 +95,7 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
     if not rows:
         run.story.warn(nothing_changed(changed_since))
     if order.critical_path:
-        run.story.tell(
+        run.story.info(
             f"critical path: {' → '.join(order.critical_path)}, about {order.critical_path_seconds:.0f} s; "
             f"everything with {app.jobs} jobs: about {order.estimate_duration(app.jobs):.0f} s, less what is reused "
             "(from earlier builds; 30 s is assumed for what was never built)"

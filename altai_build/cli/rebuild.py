@@ -49,7 +49,7 @@ def rebuild(
         print_json({**vars(answer), "sameness": answer.sameness})
     else:
         _print(answer)
-    run.story.tell(f"{answer.component} at {answer.commit[:12]}; its buildroot: {answer.buildroot}")
+    run.story.info(f"{answer.component} at {answer.commit[:12]}; its buildroot: {answer.buildroot}")
     if compare and answer.sameness is Similarity.DIFFERENT:
         raise VerificationError(
             f"{component} does not give the packages of release {version} again",

@@ -74,7 +74,7 @@ def release(
     _print_release_result(run, outcome, as_json)
     if release_request.tags is not None and push_tags:
         pushed = push(release_request.tags)
-        run.story.tell(f"tag {release_request.tags.name} pushed to {len(pushed)} remotes")
+        run.story.info(f"tag {release_request.tags.name} pushed to {len(pushed)} remotes")
 
 
 def _print_release_result(run: Run, outcome: ReleaseResult, as_json: bool) -> None:
@@ -105,14 +105,14 @@ def _print_release_result(run: Run, outcome: ReleaseResult, as_json: bool) -> No
     for finding in (*outcome.verification.findings, *outcome.upgrades.findings):
         run.story.warn(f"{finding.rule}: {finding.subject}: {finding.text}")
     for old in outcome.upgrades.releases:
-        run.story.tell(f"upgrade from {old}: {outcome.upgrades.outcome(old).value}")
-    run.story.tell(
+        run.story.info(f"upgrade from {old}: {outcome.upgrades.outcome(old).value}")
+    run.story.info(
         f"release {manifest.version}: {len(manifest.packages)} packages, {size / 1e6:.1f} MB, "
         f"from commit {manifest.superproject.commit[:12]}"
     )
     if manifest.superproject.tag:
-        run.story.tell(f"tagged {manifest.superproject.tag}")
-    run.story.tell(f"clients take {Path(outcome.directory) / (run.config.project + '.repo')}")
+        run.story.info(f"tagged {manifest.superproject.tag}")
+    run.story.info(f"clients take {Path(outcome.directory) / (run.config.project + '.repo')}")
 
 
 def _ask(key: PublicKey) -> str:

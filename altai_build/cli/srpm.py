@@ -34,12 +34,12 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
     """
     rows = _make_or_recall_rows(app, components, rev)
     if output is not None:
-        from altai_build.tools.files import make_directory, put
+        from altai_build.tools.files import copy_into, make_directory
 
         make_directory(output)
         for index, row in enumerate(rows):
             if row.srpm is not None:
-                rows[index] = replace(row, srpm=str(put(Path(row.srpm), output)))
+                rows[index] = replace(row, srpm=str(copy_into(Path(row.srpm), output)))
     print_rows(
         rows,
         as_json,

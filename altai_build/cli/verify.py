@@ -51,14 +51,14 @@ def verify(app: App, version: str, deep: bool, as_json: bool) -> int:
     else:
         print_findings(verification.findings)
     for kind, (proved, total) in count_proved_steps(links).items():
-        run.story.tell(f"{kind}: {proved} of {total} proved")
+        run.story.info(f"{kind}: {proved} of {total} proved")
     refuse_errors(
         verification.findings,
         f"release {verification.release} failed verification",
         todo=SEE_FIXES,
         listed=False,
     )
-    run.story.tell(
+    run.story.info(
         f"release {verification.release} passed verification{_describe_other(verification.findings)}"
     )
     return 0

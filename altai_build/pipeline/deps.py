@@ -232,11 +232,11 @@ def _resolve(
     upstreams = list_upstreams(run.config)
     target = third_party_target(run.config)
     ours = our_packages(build_all(run, plan_build(run, revision, (), None)))
-    with run.story.step("repodata of the mirrors"):
+    with run.story.run_step("repodata of the mirrors"):
         metadata = read_upstreams(
             upstreams, cache=run.workspace.cache / "metadata", known=known, jobs=run.jobs
         )
-    with run.story.step("resolution"):
+    with run.story.run_step("resolution"):
         closure, solver = resolve_closure(
             ours,
             upstreams,
@@ -306,7 +306,7 @@ def _fetch_packages(
         cache=run.workspace.cache / "packages",
         urls=urls or _Urls(run),
     )
-    with run.story.work("third-party packages", len(wanted), counted="reused") as work:
+    with run.story.track("third-party packages", len(wanted), counted="reused") as work:
         fetched = fetch_packages(wanted, sources, jobs=run.jobs, work=work)
     weak = sorted({(one.repository, word) for one, two in fetched.items() for word in two.weaknesses})
     for repository, word in weak:

@@ -89,7 +89,7 @@ def _check_python() -> CheckResult:
 
 
 def _check_program(program: _Program) -> CheckResult:
-    path = process.find(program.name)
+    path = process.find_program(program.name)
     if path is None:
         return CheckResult(
             check=program.name,
@@ -99,7 +99,7 @@ def _check_program(program: _Program) -> CheckResult:
             exit_code=4 if program.needed else 0,
         )
     answer = process.run([path, *program.version], ok=(), timeout=20)
-    first = (answer.text or answer.complaint).strip().splitlines()
+    first = (answer.text or answer.error_text).strip().splitlines()
     return CheckResult(check=program.name, status=CheckStatus.OK, found=first[0] if first else path)
 
 

@@ -120,10 +120,10 @@ def fetch_packages(
         try:
             here = sources.find_local(one)
             found[one] = here or _download(one, sources)
-            work.done(one.file, "reused" if here else "ok", "" if here else f"{one.size} bytes")
+            work.finish(one.file, "reused" if here else "ok", "" if here else f"{one.size} bytes")
         except InputError as error:
             faults[one] = f"{error.what}: {error.why}" if error.why else error.what
-            work.done(one.file, "failed", error.what)
+            work.finish(one.file, "failed", error.what)
 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         list(pool.map(bring, dict.fromkeys(wanted)))

@@ -18,7 +18,7 @@ from altai_build.model.release import (
     SpecOrigin,
 )
 from altai_build.tools.files import write_atomically
-from altai_build.tools.page import render
+from altai_build.tools.page import render_template
 
 REPORT_PAGE = "report/index.html"
 MAX_DRAWN_BUILDS = 80  # components; the lines of more cannot be told apart
@@ -90,7 +90,9 @@ def write_report(
     place = page or directory / REPORT_PAGE
     view = make_report_view(manifest, verification, project=project, previous=previous)
     root = quote(os.path.relpath(directory.absolute(), place.absolute().parent))
-    write_atomically(place, render("report.html", view=view, root=root).encode(), durable=page is not None)
+    write_atomically(
+        place, render_template("report.html", view=view, root=root).encode(), durable=page is not None
+    )
     return place
 
 

@@ -394,7 +394,7 @@ class SrpmMaker:
         if len(packages) != 1:
             raise BuildError(
                 f"rpmbuild made {len(packages)} source packages of {sourced.component.name}",
-                why=made.complaint,
+                why=made.error_text,
                 todo="look for what its spec does to %_topdir or %_srcrpmdir",
             )
         return PackedSrpm(

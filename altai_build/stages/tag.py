@@ -202,7 +202,7 @@ def push_tags(plan: TagPlan) -> tuple[str, ...]:
             continue
         result = tags.push_tag(place.git_dir, place.remote, plan.name)
         if result.returncode:
-            failed.append((place, result.complaint))
+            failed.append((place, result.error_text))
         else:
             pushed.append(place.title)
     if failed:

@@ -208,7 +208,7 @@ def link_or_copy(source: str | Path, destination: str | Path) -> None:
         os.replace(partial, destination)
 
 
-def put(source: Path, folder: Path) -> Path:
+def copy_into(source: Path, folder: Path) -> Path:
     """Give a file its name in another folder too, whole, in the place of what had it; returns the new place.
 
     Runs side by side may do this to one folder. Raises InputError where the place cannot be written.

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 TEMPLATE_DIR = Path(__file__).resolve().parents[1] / "templates"
 
 
-def render(template: str, **values: object) -> str:
+def render_template(template: str, **values: object) -> str:
     """The text of altai_build/templates/`template` with the values filled in."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE_DIR),

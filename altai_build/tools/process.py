@@ -48,7 +48,7 @@ class ProcessResult:
         return self.stdout.decode("utf-8", "surrogateescape")
 
     @property
-    def complaint(self) -> str:
+    def error_text(self) -> str:
         """The last lines of standard error, fit for a `why`."""
         return "\n".join(self.stderr.decode("utf-8", "replace").strip().splitlines()[-12:])
 
@@ -62,7 +62,7 @@ class ProgramFailed(AltaiError):
         self.result = result
         super().__init__(
             f"{os.path.basename(result.argv[0])} {describe_exit(result.returncode)}",
-            why=f"$ {quote_command(result.argv)}\n{result.complaint}",
+            why=f"$ {quote_command(result.argv)}\n{result.error_text}",
         )
 
 
@@ -83,7 +83,7 @@ def quote_command(argv: Sequence[str]) -> str:
     return " ".join(shlex.quote(re.sub(r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@", "", word)) for word in argv)
 
 
-def find(program: str) -> str | None:
+def find_program(program: str) -> str | None:
     """The path of a program on PATH (sbin directories included: createrepo and rpm tools live there), or None."""
     import shutil  # its compression modules would slow every quick verb down
 
@@ -95,7 +95,7 @@ def on_command(listener: Callable[[str], None]) -> None:
     _listeners.append(listener)
 
 
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The child's environment: the allow-list, a fixed locale, and what the call adds."""
     env = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
     env["PATH"] = os.environ.get("PATH", os.defpath) + _SBIN_PATH
@@ -129,25 +129,25 @@ def run(
     Standard input is /dev/null unless `input` bytes are given: a child that drained the caller's stdin would end the
     caller's loop early. With `stdout` the output goes to that file instead of memory, and with `merge_stderr` the
     errors follow it. A child is ended when it has run `timeout` seconds, has printed more than `limit` bytes into
-    memory, or `watch`, asked every second (and not where there is a `limit`), gives a reason; `grace` as for `start`.
-    Raises ProgramFailed for a status not in `ok` (an empty `ok` allows all), ToolMissing when there is no such program,
-    InputError for an argument with a NUL byte,
-    KeyboardInterrupt in a thread of a run that was told to `stop`.
+    memory, or `watch`, asked every second (and not where there is a `limit`), gives a reason; `grace` as for
+    `start_child`. Raises ProgramFailed for a status not in `ok` (an empty `ok` allows all), MissingToolError when there
+    is no such program, InputError for an argument with a NUL byte,
+    KeyboardInterrupt in a thread of a run that `stop_children` stopped.
     """
-    with start(
+    with start_child(
         argv, env=env, cwd=cwd, input=input, stdout=stdout, merge_stderr=merge_stderr, grace=grace
     ) as child:
         if limit is not None:
             out, err = _read_output(child, timeout, limit, grace)
             result = _make_result(child, out, err)
         else:
-            result = finish(child, input=input, timeout=timeout, watch=watch, grace=grace)
+            result = wait_for_child(child, input=input, timeout=timeout, watch=watch, grace=grace)
     if ok and result.returncode not in ok:
         raise ProgramFailed(result)
     return result
 
 
-def finish(
+def wait_for_child(
     child: ChildProcess,
     *,
     input: bytes | None = None,
@@ -237,7 +237,7 @@ def _read_output(child: ChildProcess, timeout: float | None, limit: int, grace: 
 
 
 @contextmanager
-def start(
+def start_child(
     argv: Sequence[str],
     *,
     env: Mapping[str, str] | None = None,
@@ -258,11 +258,11 @@ def start(
         _notify_listeners(f"$ {quote_command(argv)}")
     try:
         child = subprocess.Popen(
-            list(argv),  # looked for on the child's PATH, as `find` does
+            list(argv),  # looked for on the child's PATH, as `find_program` does
             stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.STDOUT if merge_stderr else subprocess.PIPE,
-            env=environment(env),
+            env=child_environment(env),
             cwd=cwd,
             start_new_session=True,  # a Ctrl-C reaches the parent alone, which then ends its children in order
         )
@@ -270,7 +270,7 @@ def start(
         if cwd is not None and not cwd.is_dir():
             raise InputError(f"{cwd} is no directory to run {argv[0]} in", why=str(error)) from error
         if isinstance(error, FileNotFoundError):
-            raise missing(argv[0]) from error
+            raise program_missing_error(argv[0]) from error
         if isinstance(error, PermissionError) or error.errno == errno.ENOEXEC:
             raise MissingToolError(f"{argv[0]} cannot be executed", why=str(error)) from error
         raise
@@ -290,7 +290,7 @@ def start(
             del _running[child]
 
 
-def stop() -> bool:
+def stop_children() -> bool:
     """Tell every child to end, and let no thread but the main one start or wait for any; False when that was done.
 
     For a signal's handler: nothing is waited for. The main thread may still run what cleans up behind it.
@@ -334,7 +334,7 @@ def _send_signal(child: ChildProcess, grace: float) -> bool:
     return True
 
 
-def missing(program: str) -> MissingToolError:
+def program_missing_error(program: str) -> MissingToolError:
     """The error for a program that is not installed."""
     return MissingToolError(
         f"the program {program} is not installed",

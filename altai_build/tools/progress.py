@@ -54,7 +54,7 @@ class ProgressReporter:
 
         self.console.print(Text.assemble(*line))
 
-    def tell(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """One line of the story."""
         if not self.quiet:
             self.print_line((text, ""))
@@ -64,14 +64,14 @@ class ProgressReporter:
         self.print_line(("warning:", "yellow"), (f" {text}", ""))
 
     @contextmanager
-    def step(self, title: str) -> Iterator[None]:
+    def run_step(self, title: str) -> Iterator[None]:
         """A stretch of work with its time in seconds told at the end."""
         started = time.monotonic()
-        self.tell(f"{title} …")
+        self.info(f"{title} …")
         yield
-        self.tell(f"{title}: done in {time.monotonic() - started:.1f} s")
+        self.info(f"{title}: done in {time.monotonic() - started:.1f} s")
 
-    def work(self, title: str, total: int, *, counted: str = "") -> TaskProgress:
+    def track(self, title: str, total: int, *, counted: str = "") -> TaskProgress:
         """A table of items worked on side by side; use as a context manager.
 
         Items that end with the status `counted` are only counted: for long lists in which little is new.
@@ -106,7 +106,7 @@ class TaskProgress:
         if self._make_progress_bar is not None:
             self._make_progress_bar.stop()
         if self._count:
-            self._story.tell(f"{self._title}: {self._count} {self._counted}")
+            self._story.info(f"{self._title}: {self._count} {self._counted}")
 
     def start(self, item: str) -> None:
         """An item is being worked on now."""
@@ -114,7 +114,7 @@ class TaskProgress:
             self._running[item] = time.monotonic()
             self._refresh()
 
-    def done(self, item: str, status: str, detail: str = "") -> None:
+    def finish(self, item: str, status: str, detail: str = "") -> None:
         """An item is finished; `status` is one of the answer's words."""
         with self._lock:
             started = self._running.pop(item, None)

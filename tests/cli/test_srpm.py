@@ -218,7 +218,7 @@ def test_a_spec_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(rpmbuild, "EXPAND_TIMEOUT", 0.5)
     (tmp_path / "x.spec").write_text(make_spec("x", version="%(sleep 1000; echo 1)"))
     result = rpmbuild.expand_spec(tmp_path / "x.spec", {}, "x86_64")
-    assert result.returncode < 0 and result.complaint.endswith("stopped after 0.5 seconds")
+    assert result.returncode < 0 and result.error_text.endswith("stopped after 0.5 seconds")
 
 
 @pytest.mark.parametrize("name", sorted(ENDINGS))

@@ -61,7 +61,7 @@ class Shop:
             cache=self.machine / "cache",
             urls={"deps/epel": urls or (self.url,)},
         )
-        with ProgressReporter(quiet=True).work("packages", len(wanted)) as work:
+        with ProgressReporter(quiet=True).track("packages", len(wanted)) as work:
             return fetch_packages(wanted, sources, jobs=2, work=work)
 
     def refusal(self, *wanted: PackageRequest, urls: tuple[str, ...] = ()) -> InputError:
@@ -128,7 +128,7 @@ def test_a_package_of_an_earlier_release_needs_no_upstream(shop: Shop) -> None:
         cache=shop.machine / "cache",
         urls={},
     )
-    with ProgressReporter(quiet=True).work("packages", 1) as work:
+    with ProgressReporter(quiet=True).track("packages", 1) as work:
         fetched = fetch_packages([wanted], sources, jobs=1, work=work)
     assert fetched[wanted].path.samefile(released)
 

@@ -16,7 +16,7 @@ import pytest
 
 from altai_build.errors import InputError, MissingToolError
 from altai_build.tools import process
-from altai_build.tools.process import ProgramFailed, describe_exit, run, start
+from altai_build.tools.process import ProgramFailed, describe_exit, run, start_child
 from tests.kit.processes import is_running, wait_until_gone
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,9 +56,9 @@ def test_children_of_several_threads_do_not_eat_the_callers_table() -> None:
         """
         import sys
         from concurrent.futures import ThreadPoolExecutor
-        from altai_build.tools.process import run, start
+        from altai_build.tools.process import run, start_child
         def work(line):
-            with start(["cat"]) as child:
+            with start_child(["cat"]) as child:
                 assert child.stdout.read() == b""
             assert run(["cat"], input=line.encode()).stdout == line.encode()
             return line.split()[0]
@@ -142,7 +142,7 @@ def test_the_command_in_an_error_can_be_pasted(tmp_path: Path) -> None:
 
 def test_a_complaint_is_the_end_of_stderr() -> None:
     result = run(["sh", "-c", "seq 1 1000 >&2"])
-    assert result.complaint.split() == [str(number) for number in range(989, 1001)]
+    assert result.error_text.split() == [str(number) for number in range(989, 1001)]
 
 
 def test_timeout_ends_the_child_with_all_it_started() -> None:
@@ -156,14 +156,14 @@ def test_timeout_ends_the_child_with_all_it_started() -> None:
 
 
 def test_leaving_the_block_early_ends_the_child() -> None:
-    with pytest.raises(KeyError), start(["sleep", "600"]) as child:
+    with pytest.raises(KeyError), start_child(["sleep", "600"]) as child:
         raise KeyError
     assert child.returncode == -signal.SIGKILL
     assert not is_running(child.pid)
 
 
 def test_output_can_be_read_while_the_child_works() -> None:
-    with start(["sh", "-c", "echo first; read never <&1; sleep 600"]) as child:
+    with start_child(["sh", "-c", "echo first; read never <&1; sleep 600"]) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"first\n"
         assert is_running(child.pid)
@@ -174,7 +174,7 @@ def test_kill_all_ends_children_and_grandchildren_of_all_threads() -> None:
     pids: list[int] = []
 
     def work() -> int:
-        with start(["sh", "-c", "sleep 600 & echo $!; wait"]) as child:
+        with start_child(["sh", "-c", "sleep 600 & echo $!; wait"]) as child:
             assert child.stdout is not None
             pids.extend((child.pid, int(child.stdout.readline())))
             begun.wait(timeout=30)
@@ -222,8 +222,8 @@ def test_programs_in_sbin_are_found_without_it_on_path(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert process.find("ldconfig") in ("/usr/sbin/ldconfig", "/sbin/ldconfig")
-    assert process.find("no-such-program") is None
+    assert process.find_program("ldconfig") in ("/usr/sbin/ldconfig", "/sbin/ldconfig")
+    assert process.find_program("no-such-program") is None
 
 
 def test_nul_byte_in_an_argument() -> None:
@@ -265,7 +265,7 @@ def test_a_child_that_prints_without_end_is_stopped_before_it_fills_the_memory(s
     result = process.run(["sh", "-c", f"exec cat /dev/zero >&{stream}"], ok=(), limit=1 << 20)
     assert result.returncode == -signal.SIGKILL
     assert 1 << 20 < len(result.stdout) + len(result.stderr) < 2 << 20
-    assert result.complaint.endswith("stopped: it printed more than 1048576 bytes")
+    assert result.error_text.endswith("stopped: it printed more than 1048576 bytes")
 
 
 def test_a_child_within_its_limit_is_heard_to_the_end_and_its_time_is_kept() -> None:
@@ -273,7 +273,7 @@ def test_a_child_within_its_limit_is_heard_to_the_end_and_its_time_is_kept() -> 
     result = process.run(words, ok=(), limit=1 << 20, timeout=30)
     assert (result.returncode, result.stdout, result.stderr) == (3, b"out\n", b"err\n")
     slow = process.run(["sleep", "60"], ok=(), limit=1 << 20, timeout=0.2)
-    assert (slow.returncode, slow.complaint) == (-signal.SIGKILL, "stopped after 0.2 seconds")
+    assert (slow.returncode, slow.error_text) == (-signal.SIGKILL, "stopped after 0.2 seconds")
 
 
 def test_a_command_is_told_without_the_password_in_its_url() -> None:
@@ -284,7 +284,7 @@ def test_a_command_is_told_without_the_password_in_its_url() -> None:
 def test_a_child_whose_output_goes_to_a_file_is_stopped_too(tmp_path: Path) -> None:
     with open(tmp_path / "log", "wb") as stream:
         result = process.run(["sleep", "60"], stdout=stream, merge_stderr=True, ok=(), timeout=0.2)
-    assert (result.returncode, result.complaint) == (-signal.SIGKILL, "stopped after 0.2 seconds")
+    assert (result.returncode, result.error_text) == (-signal.SIGKILL, "stopped after 0.2 seconds")
 
 
 def test_the_end_of_a_child_with_a_time_limit_is_not_asked_for_again_and_again(
@@ -316,4 +316,4 @@ def test_a_child_without_pipes_is_stopped_when_its_time_is_over_or_its_watch_say
             ),
         ]
     assert [one.returncode for one in ends] == [-9, -9]
-    assert [one.complaint for one in ends] == ["stopped after 0.3 seconds", "stopped: enough"]
+    assert [one.error_text for one in ends] == ["stopped after 0.3 seconds", "stopped: enough"]

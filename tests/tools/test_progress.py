@@ -13,7 +13,7 @@ from altai_build.tools.progress import ProgressReporter
 
 def test_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     story = ProgressReporter()
-    story.tell("one [bold]line[/bold]")
+    story.info("one [bold]line[/bold]")
     story.warn("mind the [gap]")
     out, err = capsys.readouterr()
     assert (out, err) == ("", "one [bold]line[/bold]\nwarning: mind the [gap]\n")
@@ -21,8 +21,8 @@ def test_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_log_needs_no_library_for_terminals() -> None:
     program = (
-        "import sys; from altai_build.tools.progress import ProgressReporter as P; story = P(); story.tell('a [b]')\n"
-        "with story.work('c', 1) as work: work.done('d', 'built')\n"
+        "import sys; from altai_build.tools.progress import ProgressReporter as P; story = P(); story.info('a [b]')\n"
+        "with story.track('c', 1) as work: work.finish('d', 'built')\n"
         "assert 'rich' not in sys.modules"
     )
     told = subprocess.run(
@@ -37,21 +37,21 @@ def test_a_log_needs_no_library_for_terminals() -> None:
 
 def test_quiet_keeps_warnings(capsys: pytest.CaptureFixture[str]) -> None:
     story = ProgressReporter(quiet=True)
-    story.tell("one")
-    with story.step("two"), story.work("three", 1) as work:
+    story.info("one")
+    with story.run_step("two"), story.track("three", 1) as work:
         work.start("item")
-        work.done("item", "built")
+        work.finish("item", "built")
     story.warn("four")
     assert capsys.readouterr().err == "warning: four\n"
 
 
 def test_one_line_for_each_finished_item(capsys: pytest.CaptureFixture[str]) -> None:
-    with ProgressReporter().work("packages", 3) as work:
+    with ProgressReporter().track("packages", 3) as work:
         work.start("a[b]")
-        work.done("a[b]", "built", "x[/]")
-        work.done("never started", "blocked", "it needs a[b], which failed")
+        work.finish("a[b]", "built", "x[/]")
+        work.finish("never started", "blocked", "it needs a[b], which failed")
         work.start("unknown")
-        work.done("unknown", "odd")
+        work.finish("unknown", "odd")
     lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
     assert lines == [
         "built 0.0 s a[b] x[/]",
@@ -61,22 +61,22 @@ def test_one_line_for_each_finished_item(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_step_tells_how_long_it_took(capsys: pytest.CaptureFixture[str]) -> None:
-    with ProgressReporter().step("base root"):
+    with ProgressReporter().run_step("base root"):
         pass
     assert capsys.readouterr().err == "base root …\nbase root: done in 0.0 s\n"
 
 
 def test_long_lines_are_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
-    ProgressReporter().tell("/a/long/path" * 50)
+    ProgressReporter().info("/a/long/path" * 50)
     assert capsys.readouterr().err == "/a/long/path" * 50 + "\n"
 
 
 def test_names_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     story = ProgressReporter()
-    story.tell("a\x1b[2Jb\rcd\udcffé\nnext line")
+    story.info("a\x1b[2Jb\rcd\udcffé\nnext line")
     story.warn("\x07")
-    with story.work("x", 1) as work:
-        work.done("\x1b[31mred", "failed", "\u202edetail")
+    with story.track("x", 1) as work:
+        work.finish("\x1b[31mred", "failed", "\u202edetail")
     err = capsys.readouterr().err
     assert err.splitlines()[:3] == ["a\\x1b[2Jb\\rcd\\udcffé", "next line", "warning: \\x07"]
     assert "\\x1b[31mred" in err and "\\u202edetail" in err
@@ -88,20 +88,20 @@ def test_the_live_display_shows_any_name(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    with ProgressReporter().work("packages", 1) as work:
+    with ProgressReporter().track("packages", 1) as work:
         for name in ("[/]", "[bold", "[/x]\x1b[2J"):
             work.start(name)
-            work.done(name, "failed", name)
+            work.finish(name, "failed", name)
     assert "[/x]\\x1b[2J" in capsys.readouterr().err
 
 
 def test_many_threads_tell_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with ProgressReporter().work("packages", 400) as work:
+    with ProgressReporter().track("packages", 400) as work:
 
         def run(number: int) -> None:
             for item in range(50):
                 work.start(f"{number}-{item}")
-                work.done(f"{number}-{item}", "reused")
+                work.finish(f"{number}-{item}", "reused")
 
         threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
         for thread in threads:

@@ -58,7 +58,7 @@ def build_all(
         run, build_order, environments, srpm_batch.maker, fail_fast, has_no_name_conflict, before
     )
     for environment in environments.values():
-        with run.story.step(f"base root of {environment.target.name} ({environment.builder.name})"):
+        with run.story.run_step(f"base root of {environment.target.name} ({environment.builder.name})"):
             environment.prepare()
     built = _fail_duplicate_packages(schedule.work(), build_order.order.bootstrap_builds)
     _record_builds(run, srpm_batch, built, before)

@@ -55,15 +55,15 @@ class Schedule:
         running: dict[Future[BuildResult], str] = {}
         workers = max(1, min(self.run.jobs, len(made)))
         cpus = max(1, (os.cpu_count() or 1) // workers)
-        with self.run.story.work("packages", len(made)) as table, ThreadPoolExecutor(workers) as pool:
+        with self.run.story.track("packages", len(made)) as table, ThreadPoolExecutor(workers) as pool:
             for name, result in self.built.items():
-                table.done(name, result.status.value, result.reason)
+                table.finish(name, result.status.value, result.reason)
             while True:
                 for name in self._ready(set(running.values())):
                     blocker = self._blocker(name)
                     if blocker:
                         self.built[name] = BuildResult(status=ComponentStatus.BLOCKED, reason=blocker)
-                        table.done(name, ComponentStatus.BLOCKED.value, blocker)
+                        table.finish(name, ComponentStatus.BLOCKED.value, blocker)
                     elif len(running) < workers:
                         table.start(name)
                         running[pool.submit(self._build, name, cpus)] = name
@@ -161,7 +161,7 @@ class Schedule:
             if result.status is not ComponentStatus.BUILT
             else f"{len(result.rpms)} {'package' if len(result.rpms) == 1 else 'packages'}: {result.reason}"
         )
-        table.done(name, result.status.value, detail)
+        table.finish(name, result.status.value, detail)
         if result.status is ComponentStatus.FAILED and self.fail_fast:
             self.stopped = True
 

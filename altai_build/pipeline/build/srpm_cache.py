@@ -115,7 +115,7 @@ def _files(folder: Path) -> list[str]:
 
 def _program_state(name: str) -> str:
     """Which file a program is, and its age: another version is another file."""
-    for folder in process.environment()["PATH"].split(os.pathsep):
+    for folder in process.child_environment()["PATH"].split(os.pathsep):
         try:
             status = os.stat(os.path.join(folder, name))
         except OSError:

@@ -91,7 +91,7 @@ class _SrpmPipeline:
         """What became of each component; one that fails does not stop the others."""
         jobs = max(1, self._run.jobs)
         with ExitStack() as stack:
-            self._table = stack.enter_context(self._run.story.work("source packages", len(wanted)))
+            self._table = stack.enter_context(self._run.story.track("source packages", len(wanted)))
             self._scratch = stack.enter_context(scratch_directory(self._run.workspace.scratch, "srpms"))
             keeper = stack.enter_context(ThreadPoolExecutor(1)).submit(self._keep_all)
             stack.callback(self._all_packed.set)  # also when it ends early
@@ -148,10 +148,10 @@ class _SrpmPipeline:
     def _record_result(self, name: str, outcome: Srpm | AltaiError) -> None:
         self.outcomes[name] = outcome
         if isinstance(outcome, AltaiError):
-            self._table.done(name, ComponentStatus.FAILED.value, outcome.what)
+            self._table.finish(name, ComponentStatus.FAILED.value, outcome.what)
         else:
             status = ComponentStatus.REUSED if outcome.reused else ComponentStatus.BUILT
-            self._table.done(name, status.value, outcome.path.name)
+            self._table.finish(name, status.value, outcome.path.name)
 
 
 def _find_duplicate_packages(

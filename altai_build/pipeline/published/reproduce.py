@@ -126,7 +126,7 @@ def _build(
 ) -> BuildResult:
     """Build with the released packages of what it needs; with all of ours where specs do not tell what it needs."""
     (environment,) = open_build_environments(run, [sourced]).values()
-    with run.story.step(f"base root of {environment.target.name} ({environment.builder.name})"):
+    with run.story.run_step(f"base root of {environment.target.name} ({environment.builder.name})"):
         environment.prepare()
     name = sourced.component.name
     record = next((one for one in manifest.builds if one.component == name), None)
@@ -142,7 +142,7 @@ def _build(
             local=_read_released_rpms(run, directory, manifest, paths),
             cpus=os.cpu_count() or 1,
         )
-        with run.story.step(f"build of {name}"):
+        with run.story.run_step(f"build of {name}"):
             built = build_or_reuse(job, environment, run.workspace, run.ledger)
         if built.failure is not FailureKind.DEPENDENCIES:
             break

@@ -34,7 +34,7 @@ def open_release(run: Run, named: str) -> Iterator[Path]:
     run.workspace.prepare()
     with scratch_directory(run.workspace.scratch, "copy") as scratch:
         directory = scratch / version
-        with run.story.step(f"copy of {named}"):
+        with run.story.run_step(f"copy of {named}"):
             download_release(named, directory, jobs=run.jobs)
         yield directory
 

@@ -54,7 +54,7 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
     """
     releases = settings_of(run.config).directory
     for line in recover(releases):
-        run.story.tell(line)
+        run.story.info(line)
     # One thread for what needs no other program, while the main one waits for those.
     with (
         unlock_signing_keys(run, release_request.target, passphrase) as keys,
@@ -71,7 +71,7 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
         ours = our_packages(build_run)
         refuse_unreadable(release_request.target, ours)
         mirrored = check_lock(run, release_request.lock, ours) if release_request.lock is not None else {}
-        with run.story.step("signatures"):
+        with run.story.run_step("signatures"):
             repositories = sign_and_place(run, release_request, build_run, keys, earlier)
         for package, path in mirrored.items():
             placement = Placement(path=path, origin=make_mirror_origin(run, package))
@@ -79,11 +79,11 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
         plan = composition_plan(run, release_request, build_run, repositories, releases)
         signing = keys.get(plan.signing_key)
         with staging(releases, release_request.version) as directory:
-            with run.story.step("repositories"):
+            with run.story.run_step("repositories"):
                 manifest = compose(directory, plan, keys.home, signing)
             before = list_releases_before(releases, release_request.version)
             proving = beside.submit(check_upgrades, run, before, directory, read_external_repositories(run))
-            with run.story.step("provenance"):
+            with run.story.run_step("provenance"):
                 previous = releases / release_request.previous.version if release_request.previous else None
                 write_logs(directory, build_run, previous)
                 write_provenance(
@@ -96,12 +96,12 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
                     key=signing,
                     earlier=previous,
                 )
-            with run.story.step("verification"):
+            with run.story.run_step("verification"):
                 unsealed = verify_staged(run, directory, release_request.version)
             _refuse_to_publish(unsealed.verification.findings, release_request.version)
             upgrades = proving.result()
             _refuse_to_publish(upgrades.findings, release_request.version)
-            with run.story.step("report"):
+            with run.story.run_step("report"):
                 found = unsealed.verification
                 write_report(
                     directory,

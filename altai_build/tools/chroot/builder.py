@@ -34,7 +34,7 @@ from altai_build.tools.sandbox.bubblewrap import (
     BuildrootSandbox,
     require_bubblewrap,
 )
-from altai_build.tools.sandbox.limits import limit_command, watch
+from altai_build.tools.sandbox.limits import limit_command, make_resource_watch
 from altai_build.tools.sandbox.overlay import Overlay, can_mount_overlay
 
 # Part of every build key: raise it when the same inputs would give other packages than before.
@@ -94,8 +94,8 @@ class ChrootBuilder:
         require_root()
         require_bubblewrap()
         for program in ("rpm", "unshare", "mount", "prlimit"):
-            if process.find(program) is None:
-                raise process.missing(program)
+            if process.find_program(program) is None:
+                raise process.program_missing_error(program)
 
     def version(self) -> str:
         """What tells results of one way of building from those of another; the host's rpm installs the buildroots."""
@@ -135,12 +135,12 @@ class ChrootBuilder:
                     merge_stderr=True,
                     ok=(),
                     timeout=self.limits.seconds,
-                    watch=watch(self.limits, log, [scratch, request.result_dir]),
+                    watch=make_resource_watch(self.limits, log, [scratch, request.result_dir]),
                 )
                 stream.write(done.stderr)
             if done.returncode not in ((0, _BUILDREQS_MISSING_STATUS) if request.generate else (0,)):
                 # Why it was stopped, which what it started may have gone on to print over for a moment.
-                return self._make_result(request, FailureKind.BUILD, log, started, buildroot, done.complaint)
+                return self._make_result(request, FailureKind.BUILD, log, started, buildroot, done.error_text)
             if stat.S_ISDIR((build_dir / "build").lstat().st_mode):  # and no link to anywhere
                 self._collect_results(build_dir / "build", request)
         return self._make_result(request, None, log, started, buildroot)

@@ -24,7 +24,7 @@ from altai_build.tools.repo.metadata import (
 )
 from altai_build.tools.rpm.signatures import verify_signatures
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_UID, BUILD_USER, InstallSandbox
-from altai_build.tools.sandbox.limits import limit_command, watch
+from altai_build.tools.sandbox.limits import limit_command, make_resource_watch
 from altai_build.tools.sandbox.overlay import Overlay
 from altai_build.tools.solver.pool import ResolvedPackage
 
@@ -111,7 +111,7 @@ class RootCache:
                     merge_stderr=True,
                     ok=(),
                     timeout=self.limits.seconds,
-                    watch=watch(self.limits, log, [root.parent]),
+                    watch=make_resource_watch(self.limits, log, [root.parent]),
                 )
                 stream.write(done.stderr)
         if done.returncode != 0:

@@ -138,7 +138,7 @@ def _write_tar(parts: Sequence[ArchivePart], prefix: str, output: IO[bytes]) -> 
         for part in parts:
             inner = f"{prefix}{part.folder}/" if part.folder else prefix
             argv, env = part.store.git_archive_command(part.commit, inner, "tar")
-            with process.start(argv, env=env) as child:
+            with process.start_child(argv, env=env) as child:
                 assert child.stdout is not None
                 with tarfile.open(fileobj=child.stdout, mode="r|") as tar:
                     for member in tar:
@@ -148,7 +148,7 @@ def _write_tar(parts: Sequence[ArchivePart], prefix: str, output: IO[bytes]) -> 
 
 def _copy_member(part: ArchivePart, prefix: str, output: IO[bytes]) -> None:
     argv, env = part.store.git_archive_command(part.commit, prefix, "tar")
-    with process.start(argv, env=env) as child:
+    with process.start_child(argv, env=env) as child:
         assert child.stdout is not None
         try:
             fcntl.fcntl(child.stdout, _F_SETPIPE_SZ, _CHUNK_SIZE)

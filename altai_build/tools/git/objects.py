@@ -121,7 +121,7 @@ class ObjectStore:
         words = [*_REPRODUCIBLE_OPTIONS, "archive", f"--format={format}", f"--prefix={prefix}", commit]
         # With nothing on PATH: a `$Format:%G?$` has git ask gpg what it thinks here of the commit's signature.
         env = {**_ISOLATED_ENVIRONMENT, "GIT_DIR": str(self.git_dir), "PATH": "/nonexistent"}
-        return [process.find("git") or "git", *words], env
+        return [process.find_program("git") or "git", *words], env
 
     def has_commit_object(self, commit: str) -> bool:
         """True when the commit is here (its trees may still be missing in a broken clone)."""
@@ -317,7 +317,7 @@ def fetch_mirror(url: str, *, mirrors: Path, commit: str) -> Path:
                 ok=(),
                 timeout=FETCH_TIMEOUT,
             )
-            complaint = complaint or fetched.complaint
+            complaint = complaint or fetched.error_text
     if _has_all_objects_of(place, commit):
         return place
     raise InputError(

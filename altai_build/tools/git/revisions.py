@@ -124,8 +124,8 @@ class RepositoryHistory:
         )
         if found.returncode == 0:
             return found.text.strip()
-        if "dubious ownership" in found.complaint:
-            raise InputError(f"git will not read {self._place}", why=found.complaint)
+        if "dubious ownership" in found.error_text:
+            raise InputError(f"git will not read {self._place}", why=found.error_text)
         import difflib  # only a wrong name needs it
 
         listed = git.git(["for-each-ref", "--format=%(refname:short)"], directory=self._place, ok=())

@@ -88,7 +88,7 @@ class MockBuilder:
     @classmethod
     def is_installed(cls) -> bool:
         """Whether there is a mock on PATH; says nothing about the right to use it."""
-        return process.find("mock") is not None
+        return process.find_program("mock") is not None
 
     @classmethod
     def inspect_host(cls, scratch: Path) -> HostSupport:
@@ -140,7 +140,9 @@ class MockBuilder:
         mock's plugin also calls modprobe, loaded or not.
         """
         return (
-            os.geteuid() == 0 and process.find("modprobe") is not None and can_mount_overlay(self.workspace)
+            os.geteuid() == 0
+            and process.find_program("modprobe") is not None
+            and can_mount_overlay(self.workspace)
         )
 
     def prepare(self, base: object = None) -> None:

@@ -83,14 +83,14 @@ class Keyring:
         self._stack = stack
         self._environment = {"GNUPGHOME": str(session)}
         self._unlocked: dict[str, dict[str, str]] = {}  # fingerprint: the environment in which it can sign
-        program = process.find("gpg")
+        program = process.find_program("gpg")
         if program is None:
-            raise process.missing("gpg")
+            raise process.program_missing_error("gpg")
         self._gpg = program
         self._library = gnupg.GPG(
             gpgbinary=program,
             gnupghome=str(session),
-            env=process.environment(self._environment),
+            env=process.child_environment(self._environment),
             encoding="utf-8",
         )
 

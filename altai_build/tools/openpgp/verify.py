@@ -81,7 +81,7 @@ def _ask_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> tuple[S
         verdict = SignatureStatus.GOOD
     else:
         verdict = SignatureStatus.BAD_SIGNATURE
-    return verdict, "" if verdict is SignatureStatus.GOOD else result.complaint
+    return verdict, "" if verdict is SignatureStatus.GOOD else result.error_text
 
 
 def _dearmored(file: Path) -> bytes:

@@ -138,12 +138,12 @@ def spec_error(sourced: ComponentSource, result: process.ProcessResult) -> Altai
         first = lines[0].partition("error:")[2].strip()
         return InputError(
             f"{sourced.component.name}: rpm refuses {sourced.component.spec}: {first}",
-            why=result.complaint,
+            why=result.error_text,
             todo=f"mend {where} and commit it",
         )
     return BuildError(
         f"{sourced.component.name}: no source package was made: rpm {process.describe_exit(result.returncode)}",
-        why=result.complaint,
+        why=result.error_text,
         todo=f"look for a %(...) that does not end in {where}, and for free memory and space",
     )
 

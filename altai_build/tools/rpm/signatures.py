@@ -224,7 +224,7 @@ def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> l
         if len(paths) > 1:
             return [report for path in paths for report in _check_batch([path], ring, options)]
         return [
-            _CheckReport(lines=(), complaint=result.complaint or "rpmkeys refused it and did not say why")
+            _CheckReport(lines=(), complaint=result.error_text or "rpmkeys refused it and did not say why")
         ]
     return reports
 

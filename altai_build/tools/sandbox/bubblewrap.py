@@ -232,7 +232,7 @@ _FIXED_ENVIRONMENT = {
 
 def require_bubblewrap() -> None:
     """Raise ToolMissing when there is no bubblewrap: without it no spec is evaluated."""
-    if process.find("bwrap") is None:
+    if process.find_program("bwrap") is None:
         raise MissingToolError(
             "bubblewrap (bwrap) is not installed",
             why="a spec is program text and is only ever evaluated in a sandbox",
@@ -242,9 +242,9 @@ def require_bubblewrap() -> None:
 
 def check() -> str:
     """Start and leave a sandbox; "" when that works, else what the kernel or bwrap said."""
-    if process.find("bwrap") is None:
+    if process.find_program("bwrap") is None:
         return "bwrap is not installed"
     around, user = (_DIE_WITH_PARENT, []) if os.geteuid() == 0 else ((), ["--unshare-user"])
     probe = [*around, "bwrap", *_UNSHARE_OPTIONS, *user, "--ro-bind", "/", "/", "--", "/bin/true"]
     tried = process.run(probe, ok=())
-    return "" if tried.returncode == 0 else tried.complaint
+    return "" if tried.returncode == 0 else tried.error_text

@@ -28,10 +28,10 @@ def limit_command(limits: Limits) -> list[str]:
             given = limit if highest == resource.RLIM_INFINITY else min(limit, highest)
             words.append(f"--{name}={given}:{given}")
     # Raised as far as it goes, which is always allowed; choom(1) came to util-linux in 2018.
-    return [*(("choom", "--adjust", "1000", "--") if process.find("choom") else ()), *words]
+    return [*(("choom", "--adjust", "1000", "--") if process.find_program("choom") else ()), *words]
 
 
-def watch(limits: Limits, log: Path, places: Sequence[Path]) -> Callable[[], str]:
+def make_resource_watch(limits: Limits, log: Path, places: Sequence[Path]) -> Callable[[], str]:
     """A question for `process.run` to ask while a build is at work that prints to a log and writes to some places of
     one disk; the answer is a reason to stop, or "".
 

@@ -175,7 +175,7 @@ class _PrestartedChild:
 
     def read_answers(self, macros: Mapping[str, str], arch: str) -> dict[str, dict[str, Any]]:
         """text → answer, as far as it came; nothing if it was given texts of another target."""
-        process.finish(self._child)
+        process.wait_for_child(self._child)
         self._output.seek(0)
         found = dict(zip(self._given, _parse_answers(self._output.read())))
         return found if self._format_header == (dict(macros), arch) else {}
@@ -187,8 +187,8 @@ def _read_batch(
     """The answers of one child, as far as it came, and how it ended."""
     question = [_format_header(macros, arch), *map(json.dumps, texts)]
     with _start_child() as child:
-        result = process.finish(child, input="".join(f"{line}\n" for line in question).encode())
-    last = result.complaint.rpartition("\n")[2]
+        result = process.wait_for_child(child, input="".join(f"{line}\n" for line in question).encode())
+    last = result.error_text.rpartition("\n")[2]
     return _parse_answers(result.stdout), process.describe_exit(result.returncode) + (
         f": {last}" if last else ""
     )
@@ -216,7 +216,7 @@ def _child_failure(spec: SpecText, fate: str) -> InputError:
 
 def _start_child(output: IO[bytes] | None = None) -> AbstractContextManager[process.ChildProcess]:
     """A child of ours that waits for its question; it answers into a file, if one is given."""
-    return process.start(
+    return process.start_child(
         [sys.executable, "-I", "-m", "altai_build.tools.spec.child"],
         # norpm reads ~/.rpmmacros; what a user's home says must not change what a spec says
         env={"HOME": "/nonexistent"},

@@ -660,7 +660,7 @@ def test_a_user_outside_the_group_is_told_what_to_do(
 def test_without_mock_the_builder_is_not_available(
     builder: MockBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "find", lambda program: None)
+    monkeypatch.setattr(process, "find_program", lambda program: None)
     assert not builder.is_installed()
     with pytest.raises(MissingToolError, match="mock is not installed"):
         builder.require_usable()

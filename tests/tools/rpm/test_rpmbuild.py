@@ -37,7 +37,7 @@ def test_what_is_compressed_already_is_only_wrapped(tmp_path: Path, source: str,
         f"Name: a\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\nSource0: {source}\n%description\nx\n"
     )
     made = rpmbuild.build_srpm(tmp_path, "a.spec", {}, "x86_64", epoch=1_300_000_000)
-    assert made.returncode == 0, made.complaint
+    assert made.returncode == 0, made.error_text
     (srpm,) = (tmp_path / "SRPMS").iterdir()
     asked = ["rpm", "-qp", "--nosignature", "--qf", "%{PAYLOADCOMPRESSOR} %{PAYLOADFLAGS}", str(srpm)]
     assert process.run(asked).text == f"gzip {flags}"

@@ -12,7 +12,7 @@ import pytest
 
 from altai_build.model.limits import Limits
 from altai_build.tools import process
-from altai_build.tools.sandbox.limits import limit_command, watch
+from altai_build.tools.sandbox.limits import limit_command, make_resource_watch
 from tests.conftest import ROOT, Require
 
 WIDE = Limits(seconds=None, processes=None, memory=None, file=None, log=None, free=None)
@@ -66,16 +66,18 @@ def test_the_one_that_fills_the_disk_is_stopped(small_disk: Path) -> None:
     log.write_text("")
     limits = Limits(free=6 << 20)
     (other / "deep/x").write_bytes(bytes(1 << 20))
-    ask = watch(limits, log, [hog])
+    ask = make_resource_watch(limits, log, [hog])
     assert ask() == ""
     (hog / "deep/x").write_bytes(bytes(11 << 20))
     assert ask() == "stopped: it fills the disk; it holds 11 MiB, and 4 MiB are left"
-    assert watch(limits, log, [other])() == ""
-    assert watch(WIDE, log, [hog])() == ""
+    assert make_resource_watch(limits, log, [other])() == ""
+    assert make_resource_watch(WIDE, log, [hog])() == ""
 
 
 def test_who_prints_without_end_is_stopped(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with open(log, "wb") as stream:
-        done = process.run(["yes"], stdout=stream, ok=(), watch=watch(Limits(log=1 << 20), log, [tmp_path]))
-    assert done.returncode < 0 and done.complaint == "stopped: it has printed more than 1 MiB"
+        done = process.run(
+            ["yes"], stdout=stream, ok=(), watch=make_resource_watch(Limits(log=1 << 20), log, [tmp_path])
+        )
+    assert done.returncode < 0 and done.error_text == "stopped: it has printed more than 1 MiB"

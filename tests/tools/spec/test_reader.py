@@ -228,8 +228,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[process.ChildProcess]:
             children.append(child)
             yield child
 
-    original = process.start
-    monkeypatch.setattr(process, "start", start)
+    original = process.start_child
+    monkeypatch.setattr(process, "start_child", start)
     return children
 
 
