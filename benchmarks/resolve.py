@@ -111,7 +111,7 @@ def answer_ours(folder: Path) -> int:
     from altai_build.tools.rpm.header import read_header
     from altai_build.tools.solver.closure import MirrorPolicy
 
-    key = Key(name="none", file=folder / "none", signs=False)
+    key = Key(name="none", file=folder / "none", is_signing_key=False)
     upstreams = [
         Upstream("base/os", (folder / "base").as_uri(), None, key, None, ()),
         Upstream("mirror", (folder / "mirror").as_uri(), None, key, MirrorPolicy("mirror", None), ()),

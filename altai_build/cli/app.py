@@ -1,4 +1,4 @@
-"""What every verb starts from: the options that come before it, made into a run."""
+"""The global options, and what verbs make from them: the configuration, the workspace, a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONFIG_NAME = "repos.yaml"
 
 @dataclass(frozen=True)
 class App:
-    """The options given before the verb; places are text, for loading pathlib takes longer than git's answer."""
+    """The global options. Paths are text: importing pathlib takes longer than git takes to answer a quick verb."""
 
     directory: str
     config_file: str | None
@@ -31,8 +31,8 @@ class App:
     builder: str
     quiet: bool
 
-    def config(self, *, needed: bool = True) -> Config:
-        """The release definition. Raises InputError when there is none and the verb cannot do without."""
+    def load_config(self, *, needed: bool = True) -> Config:
+        """The release definition. Raises InputError when there is none and the verb needs one."""
         from pathlib import Path
 
         from altai_build.config import default_config, load_config
@@ -43,14 +43,14 @@ class App:
         if needed:
             raise InputError(
                 f"there is no {CONFIG_NAME} in {self.directory}",
-                why="this verb has to know targets, keys and repositories",
-                todo="write one (docs/repos-yaml.md shows how), name it with --config, or go there with -C DIR",
+                why="this command reads targets, keys and repositories from it",
+                todo="write it (see docs/repos-yaml.md), name it with --config FILE, or name its folder with -C DIR",
             )
         return default_config(Path(self.directory))
 
-    def superproject_settings(self) -> SuperprojectSettings:
-        """Where the superproject is, as `config` would say, at a fraction of its time; no other part is looked at."""
-        from altai_build.config.place import get_default_superproject, read_superproject_settings
+    def read_superproject(self) -> SuperprojectSettings:
+        """The `superproject` part of the release definition alone, in a fraction of the time of `load_config`."""
+        from altai_build.config.superproject import get_default_superproject, read_superproject_settings
 
         file = self._definition
         if file is None:
@@ -65,35 +65,38 @@ class App:
         settings = self._locate_superproject(config.superproject, str(config.root))
         if settings is config.superproject:
             return config
-        repositories = {  # folders of specs are the superproject's, wherever its definition is kept
-            name: one
-            if one.path is None
-            else dataclasses.replace(one, path=Path(self._resolve_from_cwd(one.path, config.root)))
-            for name, one in config.repositories.items()
+        # folders of specs belong to the superproject, wherever its definition is kept
+        repositories = {
+            name: repository
+            if repository.path is None
+            else dataclasses.replace(
+                repository, path=Path(self._resolve_from_directory(repository.path, config.root))
+            )
+            for name, repository in config.repositories.items()
         }
         return dataclasses.replace(config, superproject=settings, repositories=repositories)
 
     def _locate_superproject(self, settings: SuperprojectSettings, root: str) -> SuperprojectSettings:
-        """superproject.path starts at the file's own folder, or, where that leads to no repository, here.
+        """Resolve superproject.path against the file's own folder or, if no git repository is there, against DIR of -C.
 
-        So one definition kept outside can be used on several clones: -C CLONE --config FILE.
+        So one definition kept outside works for several clones: -C CLONE --config FILE.
         """
         from altai_build.tools.git.command import git_directory
 
-        here = self._resolve_from_cwd(settings.place, root)
-        if git_directory(settings.place) is None and git_directory(here) is not None:
-            return dataclasses.replace(settings, place=here)
+        here = self._resolve_from_directory(settings.folder, root)
+        if git_directory(settings.folder) is None and git_directory(here) is not None:
+            return dataclasses.replace(settings, folder=here)
         return settings
 
-    def _resolve_from_cwd(self, place: str | Path, root: str | Path) -> str:
-        """Where a place below the definition's folder would be below this directory."""
-        from altai_build.config.place import join_folder
+    def _resolve_from_directory(self, path: str | Path, root: str | Path) -> str:
+        """A path relative to `root`, taken relative to DIR of -C instead."""
+        from altai_build.config.superproject import join_folder
 
-        return join_folder(self.directory, os.path.relpath(place, root))
+        return join_folder(self.directory, os.path.relpath(path, root))
 
     @property
     def config_path(self) -> Path | None:
-        """The file of the release definition; None when none is named and none is in the directory."""
+        """The file of the release definition; None when --config is not given and DIR has none."""
         from pathlib import Path
 
         file = self._definition
@@ -104,8 +107,8 @@ class App:
         file = self.config_file or os.path.join(self.directory, CONFIG_NAME)
         return file if self.config_file is not None or os.path.exists(file) else None
 
-    def workspace(self) -> Workspace:
-        """Where the run keeps things: what --workspace names, else a place beside the definition."""
+    def get_workspace(self) -> Workspace:
+        """The workspace that --workspace names, else the default one beside the release definition."""
         from pathlib import Path
 
         from altai_build.workspace import Workspace, default_workspace
@@ -115,17 +118,18 @@ class App:
         root = Path(self.workspace_dir) if self.workspace_dir else default_workspace(beside)
         return Workspace(root.absolute())
 
-    def run(self, config: Config, *, dependants: str | None = None) -> Run:
-        """The context of a run with this configuration; `dependants` overrules its policy."""
-        gc.freeze()  # what is loaded stays
-        gc.enable()  # the work begins
+    def create_run(self, config: Config, *, dependants: str | None = None) -> Run:
+        """The context of a run with this configuration; `dependants` overrides its rebuild policy."""
+        # modules stay loaded: exempt them from garbage collection, and start it for the work that follows
+        gc.freeze()
+        gc.enable()
         from altai_build.model.fingerprint import RebuildPolicy
         from altai_build.pipeline.run import Run, with_mock_dist
         from altai_build.tools.progress import ProgressReporter
 
         return Run(
             config=with_mock_dist(config),
-            workspace=self.workspace(),
+            workspace=self.get_workspace(),
             jobs=self.jobs,
             builder=self.builder,
             story=ProgressReporter(quiet=self.quiet),
@@ -134,10 +138,12 @@ class App:
 
 
 def change_directory(directory: str) -> None:
-    """Go to a directory, as `-C` says: relative paths of the other options and arguments start there."""
+    """Change to the directory of -C: relative paths in other options and arguments start there."""
     try:
         os.chdir(directory)
     except OSError as error:
         raise InputError(
-            f"cannot work in {directory}", why=error.strerror or "", todo="name the superproject with -C DIR"
+            f"cannot change to the directory {directory}",
+            why=error.strerror or "",
+            todo="name the superproject's folder with -C DIR",
         ) from error

@@ -58,7 +58,7 @@ def audit(
 
     if as_csv and (as_json or only_totals):
         raise UsageError("--csv goes with neither --json nor --totals", todo="choose one")
-    run = app.run(app.config())
+    run = app.create_run(app.load_config())
     everything = inventory(run, find_release(releases_directory(run.config), version))
     _refuse_unknown(everything, repository, origin)
     wanted = PackageFilter(repository=repository, origin=origin, name=name)

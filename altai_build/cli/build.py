@@ -56,7 +56,7 @@ def build(
     from altai_build.pipeline.build.run import build_all
     from altai_build.tools.files import copy_into, make_directory
 
-    run = app.run(app.config(), dependants=dependants)
+    run = app.create_run(app.load_config(), dependants=dependants)
     with run.workspace.lock(wait=wait):
         build_run = build_all(run, plan_build(run, rev, components, changed_since), fail_fast=not keep_going)
         rows = list(build_run.rows)

@@ -25,8 +25,8 @@ def changed(app: App, old: str | None, new: str | None, as_json: bool) -> None:
     Example:
       altai-build changed v1.0.1 HEAD --json
     """
-    settings = app.superproject_settings()
-    rows = RepositoryHistory(settings.place).list_changed_gitlinks(old, new, settings.components)
+    superproject = app.read_superproject()
+    rows = RepositoryHistory(superproject.folder).list_changed_gitlinks(old, new, superproject.components)
     if as_json:
         print_json(rows)
     else:

@@ -57,7 +57,7 @@ def clean(
     """
     from altai_build.stages.clean import list_workspace_items, plan_cleanup, prune_ledger, remove
 
-    run = app.run(app.config(needed=False))
+    run = app.create_run(app.load_config(needed=False))
     with run.workspace.lock(wait=wait):
         cleanup_plan = plan_cleanup(
             list_workspace_items(run.workspace),

@@ -57,7 +57,7 @@ def lock(
 
     if names and not update:
         raise click.UsageError("NAMEs say what to update: add --update")
-    run = app.run(app.config())
+    run = app.create_run(app.load_config())
     with run.workspace.lock(wait=wait):
         made = make_lock(run, rev, update=update, names=names, older=accept_older)
     if as_json:
@@ -93,7 +93,7 @@ def fetch(app: App, wait: float, as_json: bool) -> None:
     """
     from altai_build.pipeline.deps import fetch_locked, read_required_lock
 
-    run = app.run(app.config())
+    run = app.create_run(app.load_config())
     with run.workspace.lock(wait=wait):
         lock = read_required_lock(run)
         files = fetch_locked(run, lock.packages if lock is not None else ())
@@ -118,7 +118,7 @@ def list_(app: App, as_json: bool) -> None:
     """
     from altai_build.pipeline.deps import read_lock
 
-    run = app.run(app.config())
+    run = app.create_run(app.load_config())
     found = read_lock(run)
     revisions = {one.name: one.revision for one in found.repositories}
     if as_json:
@@ -148,7 +148,7 @@ def why(app: App, name: str, as_json: bool) -> None:
     from altai_build.pipeline.deps import read_lock
     from altai_build.stages.deps import explain_locked_package
 
-    found = explain_locked_package(read_lock(app.run(app.config())), name)
+    found = explain_locked_package(read_lock(app.create_run(app.load_config())), name)
     if as_json:
         print_json({**_row(found.package), "revision": found.revision, "chains": found.chains})
         return
@@ -176,7 +176,7 @@ def outdated(app: App, rev: str, wait: float, as_json: bool) -> None:
     """
     from altai_build.pipeline.deps import find_updates
 
-    run = app.run(app.config())
+    run = app.create_run(app.load_config())
     with run.workspace.lock(wait=wait):
         changes = find_updates(run, rev)
     if as_json:

@@ -37,7 +37,7 @@ def diff(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
     from altai_build.pipeline.published.changes import compare_published
     from altai_build.pipeline.published.releases import releases_directory
 
-    comparison = compare_published(releases_directory(app.config()), old, new)
+    comparison = compare_published(releases_directory(app.load_config()), old, new)
     if as_json:
         print_json(_diff_document(comparison))
     elif markdown:

@@ -29,10 +29,10 @@ def doctor(app: App, as_json: bool) -> int:
 
     config, fault = None, None
     try:
-        config = app.config(needed=False)
+        config = app.load_config(needed=False)
     except AltaiError as error:
         fault = error
-    run = app.run(config or default_config(Path(app.directory)))
+    run = app.create_run(config or default_config(Path(app.directory)))
     checks = check_system(config, fault, run.workspace)
     if as_json:
         print_json([{key: value for key, value in vars(one).items() if key != "exit_code"} for one in checks])

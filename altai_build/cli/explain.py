@@ -38,7 +38,7 @@ def explain(app: App, component: str, rev: str, dependants: str | None, as_json:
     """
     from altai_build.pipeline.build.explain import explain_component
 
-    told = explain_component(app.run(app.config(), dependants=dependants), rev, component)
+    told = explain_component(app.create_run(app.load_config(), dependants=dependants), rev, component)
     if as_json:
         print_json(_explanation_record(told))
         return

@@ -59,9 +59,9 @@ def init(
     from altai_build.tools.openpgp.keyfile import read_public_keys
     from altai_build.tools.openpgp.keyring import open_keyring
 
-    config = app.config()
+    config = app.load_config()
     key = _named(config, name)
-    run = app.run(config)
+    run = app.create_run(config)
     if key.file.exists():
         there = ", ".join(one.fingerprint for one in read_public_keys(key.file))
         raise SigningError(
@@ -104,7 +104,7 @@ def list_(app: App, as_json: bool) -> None:
     """
     from altai_build.pipeline.published.keys import list_keys
 
-    run = app.run(app.config())
+    run = app.create_run(app.load_config())
     rows = list_keys(run)
     if as_json:
         print_json([_record(row) for row in rows])
@@ -113,11 +113,11 @@ def list_(app: App, as_json: bool) -> None:
 
 
 def _named(config: Config, name: str | None) -> Key:
-    ours = [key for key in config.keys.values() if key.signs]
+    ours = [key for key in config.keys.values() if key.is_signing_key]
     if name is None and len(ours) == 1:
         return ours[0]
     found = config.keys.get(name or "")
-    if found is None or not found.signs:
+    if found is None or not found.is_signing_key:
         names = ", ".join(key.name for key in ours) or "none"
         what = f"repos.yaml has no signing key {name!r}" if name else "repos.yaml has several signing keys"
         raise InputError(
@@ -156,7 +156,7 @@ def _record(row: ListedKey) -> dict[str, object]:
     return {
         "name": row.name,
         "file": str(row.key.file) if row.key else None,
-        "signs": row.key.signs if row.key else False,
+        "signs": row.key.is_signing_key if row.key else False,
         "replaces": row.key.replaces if row.key else None,
         "fingerprint": public.fingerprint if public else None,
         "key_id": public.key_id if public else None,

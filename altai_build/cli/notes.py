@@ -40,8 +40,8 @@ def notes(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
     from altai_build.pipeline.published.changes import make_notes
     from altai_build.pipeline.published.releases import releases_directory
 
-    config = app.config()
-    run = app.run(config)
+    config = app.load_config()
+    run = app.create_run(config)
     told = make_notes(run, releases_directory(config), old, new)
     for one in told.components:
         if one.problem:

@@ -30,7 +30,7 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
     """
     from altai_build.pipeline.build.plan import plan_build
 
-    run = app.run(app.config())
+    run = app.create_run(app.load_config())
     build_plan = plan_build(run, rev, components, changed_since)
     order = build_plan.order
     commits = build_plan.commits

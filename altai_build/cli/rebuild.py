@@ -42,7 +42,7 @@ def rebuild(
         raise UsageError(
             "rebuild has nothing to do with what it makes", todo="give --compare, or -o DIR, or both"
         )
-    run = app.run(app.config())
+    run = app.create_run(app.load_config())
     with run.workspace.lock(wait=wait):
         answer = make_again(run, component, version, output=output)
     if as_json:

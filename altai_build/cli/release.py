@@ -62,7 +62,7 @@ def release(
 
     if push_tags and not tag:
         raise UsageError("--push-tags needs tags to push", todo="say --tag too")
-    run = app.run(app.config(), dependants=dependants)
+    run = app.create_run(app.load_config(), dependants=dependants)
     if dry_run:
         _print_release_request(make_release_request(run, version, rev, tag=tag, push=push_tags), as_json)
         return

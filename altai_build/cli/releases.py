@@ -23,7 +23,7 @@ def releases(app: App, as_json: bool) -> None:
     from altai_build.pipeline.published.releases import load_manifest, releases_directory
     from altai_build.stages.publish import list_releases
 
-    directory = releases_directory(app.config())
+    directory = releases_directory(app.load_config())
     manifests = [load_manifest(directory / name) for name in list_releases(directory)]
     latest = directory / LATEST_LINK
     newest = latest.readlink().name if latest.is_symlink() else None

@@ -37,13 +37,13 @@ def report(app: App, version: str, output: Path | None, as_json: bool) -> None:
     from altai_build.pipeline.published.verify import verify_published
     from altai_build.stages.report import REPORT_PAGE, write_report
 
-    config = app.config()
+    config = app.load_config()
     releases = releases_directory(config)
     directory = (releases / version).resolve()
     manifest = load_manifest(directory)
     page = directory / REPORT_PAGE
     if output is not None:
-        verification = verify_published(app.run(config), directory)
+        verification = verify_published(app.create_run(config), directory)
         previous = releases / manifest.previous if manifest.previous else None
         before = load_manifest(previous) if previous is not None and previous.is_dir() else None
         page = write_report(

@@ -55,7 +55,7 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
     for row in rows:
         if row.status is ComponentStatus.FAILED:
             named = row.reason.startswith(row.component)
-            app.run(app.config(needed=False)).story.warn(
+            app.create_run(app.load_config(needed=False)).story.warn(
                 row.reason if named else f"{row.component}: {row.reason}"
             )
     return max((row.exit_code for row in rows), default=0)
@@ -66,18 +66,18 @@ def _make_or_recall_rows(app: App, components: tuple[str, ...], rev: str) -> lis
     from altai_build.pipeline.build.srpm_cache import SrpmCache
     from altai_build.tools.git.revisions import RepositoryHistory
 
-    settings = app.superproject_settings()
-    commit = RepositoryHistory(settings.path).resolve_revision(rev)
-    question = SrpmCache(settings.path, commit, app.config_path, app.workspace())
+    superproject = app.read_superproject()
+    commit = RepositoryHistory(superproject.path).resolve_revision(rev)
+    question = SrpmCache(superproject.path, commit, app.config_path, app.get_workspace())
     known = None if components else question.load_rows()
     if known is not None:
         return known
     from altai_build.tools.spec.reader import SpecReader
 
-    with SpecReader(cache=app.workspace().specs) as reader:  # it gets ready while the rest is loaded
+    with SpecReader(cache=app.get_workspace().specs) as reader:  # it gets ready while the rest is loaded
         from altai_build.pipeline.build.srpms import make_srpms
 
-        srpm_batch = make_srpms(app.run(app.config(needed=False)), commit, components, reader)
+        srpm_batch = make_srpms(app.create_run(app.load_config(needed=False)), commit, components, reader)
     if not components:
         question.store_rows(srpm_batch.rows)
     return list(srpm_batch.rows)

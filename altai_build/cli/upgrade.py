@@ -36,7 +36,7 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
         read_external_repositories,
     )
 
-    run = app.run(app.config())
+    run = app.create_run(app.load_config())
     releases = releases_directory(run.config)
     *named, last = versions
     new = find_release(releases, last)

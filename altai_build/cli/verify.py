@@ -38,7 +38,7 @@ def verify(app: App, version: str, deep: bool, as_json: bool) -> int:
     from altai_build.pipeline.published.verify import is_url, open_release, verify_published
 
     alone = not deep and (is_url(version) or "/" in version)
-    run = app.run(app.config(needed=not alone))
+    run = app.create_run(app.load_config(needed=not alone))
     links: tuple[TraceStep, ...] = ()
     with open_release(run, version) as directory:
         if deep:

@@ -36,7 +36,7 @@ def which(app: App, thing: str, as_json: bool) -> None:
     from altai_build.pipeline.published.inventory import which as find
     from altai_build.pipeline.published.releases import releases_directory
 
-    run = app.run(app.config())
+    run = app.create_run(app.load_config())
     releases = releases_directory(run.config)
     matches = find(run, releases, thing)
     if as_json:

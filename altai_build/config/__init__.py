@@ -1,4 +1,4 @@
-"""The release definition: repos.yaml read into a frozen, typed Config, all faults reported at once."""
+"""The release definition: repos.yaml read into a frozen, typed Config, all errors reported at once."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from altai_build.config.load import default_config, load_config
-    from altai_build.config.place import SuperprojectSettings
     from altai_build.config.schema import (
         BaseRepository,
         Bootstrap,
         ComponentSettings,
         Config,
         Key,
-        Listing,
+        MirrorListKind,
         ReleaseSettings,
         Repository,
-        Source,
+        SourceKind,
         Target,
         VerifySettings,
     )
+    from altai_build.config.superproject import SuperprojectSettings
 
 __all__ = [
     "BaseRepository",
@@ -28,10 +28,10 @@ __all__ = [
     "ComponentSettings",
     "Config",
     "Key",
-    "Listing",
+    "MirrorListKind",
     "ReleaseSettings",
     "Repository",
-    "Source",
+    "SourceKind",
     "SuperprojectSettings",
     "Target",
     "VerifySettings",
@@ -41,7 +41,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Bring a name in when it is asked for: `changed` needs config.place alone, which starts in a third of the time."""
+    """Import a name on first use: `changed` needs only config.superproject, which loads in a third of the time."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f"altai_build.config.{'load' if name.endswith('_config') else 'schema'}")

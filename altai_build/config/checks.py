@@ -1,4 +1,4 @@
-"""The parts of repos.yaml that speak of checks: how `verify` judges, and which findings are accepted for a time."""
+"""The `verify` and `waivers` parts of repos.yaml: settings of the checks, and findings accepted for a time."""
 
 from __future__ import annotations
 
@@ -9,35 +9,34 @@ from altai_build.config.reader import YamlNode
 from altai_build.config.schema import VerifySettings
 from altai_build.model.findings import Waiver
 
-_WAIVER = ("rule", "subject", "reason", "expires")
+_WAIVER_KEYS = ("rule", "subject", "reason", "expires")
 _RULE = re.compile(r"[a-z][a-z-]*")
 
 
 def read_verify(node: YamlNode) -> VerifySettings:
-    """`verify`: what of the rules can be set."""
+    """Read `verify`: the settings of the rules."""
+    default = VerifySettings()
     if node.value is None:
-        return VerifySettings()
-    days = node.known(("expiry_horizon_days",)).child("expiry_horizon_days")
-    if days.value is None:
-        return VerifySettings()
-    if not isinstance(days.value, int) or isinstance(days.value, bool) or days.value < 0:
-        days.fault(f"got {days.got()}; write a number of days, as in 90")
-        return VerifySettings()
-    return VerifySettings(expiry_horizon_days=days.value)
+        return default
+    days = node.check_keys(("expiry_horizon_days",)).get_child("expiry_horizon_days")
+    horizon = days.read_integer(
+        default.expiry_horizon_days, minimum=0, hint="write a number of days, as in 90"
+    )
+    return default if horizon is None else VerifySettings(expiry_horizon_days=horizon)
 
 
 def read_waivers(node: YamlNode) -> tuple[Waiver, ...]:
-    """`waivers`: each with its rule, its subject, a reason, and the last day on which it holds."""
-    return tuple(_waiver(one) for one in node.elements())
+    """Read `waivers`: each has a rule, a subject, a reason, and the last day on which it is valid."""
+    return tuple(_read_waiver(entry) for entry in node.read_list())
 
 
-def _waiver(node: YamlNode) -> Waiver:
-    node = node.known(_WAIVER, needed=_WAIVER)
+def _read_waiver(node: YamlNode) -> Waiver:
+    node = node.check_keys(_WAIVER_KEYS, needed=_WAIVER_KEYS)
     return Waiver(
-        rule=node.child("rule").text(check=_check_rule_id),
-        subject=node.child("subject").text(),
-        reason=node.child("reason").text(),
-        expires=_read_day(node.child("expires")),
+        rule=node.get_child("rule").read_text(check=_check_rule_id),
+        subject=node.get_child("subject").read_text(),
+        reason=node.get_child("reason").read_text(),
+        expires=_read_day(node.get_child("expires")),
     )
 
 
@@ -46,12 +45,13 @@ def _check_rule_id(value: str) -> str | None:
 
 
 def _read_day(node: YamlNode) -> date:
-    """YAML reads a bare 2027-03-31 as a day; in quotes it is text that says the same."""
-    if type(node.value) is date:  # not a datetime, which is one too
+    """YAML loads a bare 2027-03-31 as a date; in quotes it is text with the same meaning."""
+    # a datetime is an instance of date too, and is refused
+    if type(node.value) is date:
         return node.value
     try:
         return date.fromisoformat(node.value)
     except (TypeError, ValueError):
         if node.value is not None:
-            node.fault(f"got {node.got()}; write a day, as in 2027-03-31")
+            node.add_error(f"got {node.describe_value()}; write a day, as in 2027-03-31")
         return date.min

@@ -16,14 +16,14 @@ def read_limits(node: YamlNode) -> Limits:
     default = Limits()
     if node.value is None:
         return default
-    node = node.known(("time", "processes", "memory", "file", "log", "free"))
+    node = node.check_keys(("time", "processes", "memory", "file", "log", "free"))
     return Limits(
-        seconds=_quantity(node.child("time"), default.seconds, parse_duration, "12h"),
-        processes=_count(node.child("processes"), default.processes),
-        memory=_bytes(node.child("memory"), default.memory),
-        file=_bytes(node.child("file"), default.file),
-        log=_bytes(node.child("log"), default.log),
-        free=_bytes(node.child("free"), default.free),
+        seconds=_quantity(node.get_child("time"), default.seconds, parse_duration, "12h"),
+        processes=_count(node.get_child("processes"), default.processes),
+        memory=_bytes(node.get_child("memory"), default.memory),
+        file=_bytes(node.get_child("file"), default.file),
+        log=_bytes(node.get_child("log"), default.log),
+        free=_bytes(node.get_child("free"), default.free),
     )
 
 
@@ -41,16 +41,11 @@ def _quantity(
         except ValueError:
             return f"write a quantity as {example}, or {NONE}"
 
-    text = node.text(check=check)
+    text = node.read_text(check=check)
     return default if not text else None if text == NONE else read(text)
 
 
 def _count(node: YamlNode, default: int | None) -> int | None:
-    if node.value is None:
-        return default
     if node.value == NONE:
         return None
-    if not isinstance(node.value, int) or isinstance(node.value, bool) or node.value < 1:
-        node.fault(f"got {node.got()}; write a number from 1 on, or {NONE}")
-        return default
-    return node.value
+    return node.read_integer(default, minimum=1, hint=f"write a number from 1 on, or {NONE}")

@@ -1,4 +1,4 @@
-"""repos.yaml → Config: every key checked, every reference resolved, all faults in one error."""
+"""repos.yaml → Config: every key checked, every reference resolved, all errors reported at once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from altai_build.config.checks import read_verify, read_waivers
+from altai_build.config.key_rotation import check_replaced_keys
 from altai_build.config.limits import read_limits
-from altai_build.config.place import check_inner_path, get_default_superproject, parse_superproject_settings
 from altai_build.config.reader import InputErrors, YamlNode, load_yaml
 from altai_build.config.schema import (
     DEFAULT_STAMP,
@@ -20,15 +20,18 @@ from altai_build.config.schema import (
     ComponentSettings,
     Config,
     Key,
-    Listing,
+    MirrorListKind,
     ReleaseSettings,
     Repository,
-    Source,
+    SourceKind,
     Target,
 )
-from altai_build.config.succession import check_succession
+from altai_build.config.superproject import (
+    check_inner_path,
+    get_default_superproject,
+    parse_superproject_settings,
+)
 from altai_build.config.upgrades import read_downgrades, read_profiles
-from altai_build.errors import InputError
 from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.model.release import Compat, get_default_compat
 
@@ -52,7 +55,7 @@ _TOP_KEYS = (
 
 
 def default_config(root: Path) -> Config:
-    """What holds where no repos.yaml is: enough for `changed` and `srpm`, which need no target."""
+    """The configuration where there is no repos.yaml: enough for `changed` and `srpm`, which need no target."""
     return Config(
         project=root.name,
         file=None,
@@ -62,37 +65,39 @@ def default_config(root: Path) -> Config:
 
 
 def load_config(path: Path) -> Config:
-    """Read and check repos.yaml. Raises InputError naming all faults: key path, what was got, what to write."""
+    """Read and check repos.yaml. Raises InputError naming all errors: the key path, its value, what to write."""
     tree = load_yaml(path)
-    faults = InputErrors()
+    errors = InputErrors()
     root = path.resolve().parent
-    top = YamlNode(tree, "", faults).known(
+    top = YamlNode(tree, "", errors).check_keys(
         _TOP_KEYS, needed=("project", "targets", "keys", "repositories", "release")
     )
-    project = top.child("project").text(check=_plain_name)
-    superproject = parse_superproject_settings(top.child("superproject"), str(root))
-    targets = {name: _target(name, node) for name, node in top.child("targets").items("target")}
-    keys = {name: _key(name, node, root) for name, node in top.child("keys").items("key")}
-    repositories = {
-        name: _repository(name, node, root) for name, node in top.child("repositories").items("repository")
+    project = top.get_child("project").read_text(check=_check_plain_name)
+    superproject = parse_superproject_settings(top.get_child("superproject"), str(root))
+    targets = {
+        name: _read_target(name, node) for name, node in top.get_child("targets").read_mapping("target")
     }
-    components = {name: _component(name, node) for name, node in top.child("components").items("component")}
-    release = _release(top.child("release"), root)
-    verify = read_verify(top.child("verify"))
-    waivers = read_waivers(top.child("waivers"))
-    build = _build(top.child("build"))
+    keys = {name: _read_key(name, node, root) for name, node in top.get_child("keys").read_mapping("key")}
+    repositories = {
+        name: _read_repository(name, node, root)
+        for name, node in top.get_child("repositories").read_mapping("repository")
+    }
+    components = {
+        name: _read_component(name, node)
+        for name, node in top.get_child("components").read_mapping("component")
+    }
+    release = _read_release(top.get_child("release"), root)
+    verify = read_verify(top.get_child("verify"))
+    waivers = read_waivers(top.get_child("waivers"))
+    build = top.get_child("build")
+    if build.value is not None:
+        build = build.check_keys(("dependants", "limits"))
     dependants = _read_rebuild_policy(build)
-    limits = read_limits(build.child("limits"))
-    profiles = read_profiles(top.child("profiles"), _plain_name)
-    downgrades = read_downgrades(top.child("allow_downgrades"), _plain_name)
+    limits = read_limits(build.get_child("limits"))
+    profiles = read_profiles(top.get_child("profiles"), _check_plain_name)
+    downgrades = read_downgrades(top.get_child("allow_downgrades"), _check_plain_name)
     _check_references(top, targets, keys, repositories, components)
-    if faults.lines:
-        count = len(faults.lines)
-        raise InputError(
-            f"{path} has {count} fault{'s' if count > 1 else ''}",
-            why="\n".join(faults.lines),
-            todo="mend them all; docs/repos-yaml.md explains each key",
-        )
+    errors.raise_if_any(str(path), todo="fix them all; docs/repos-yaml.md explains each key")
     return Config(
         project=project,
         file=path.resolve(),
@@ -112,84 +117,82 @@ def load_config(path: Path) -> Config:
     )
 
 
-def _build(node: YamlNode) -> YamlNode:
-    return node if node.value is None else node.known(("dependants", "limits"))
-
-
 def _read_rebuild_policy(node: YamlNode) -> RebuildPolicy:
-    words = [one.value for one in RebuildPolicy]
-    return RebuildPolicy(node.child("dependants").choice(words, RebuildPolicy.REBUILD.value))
+    words = [policy.value for policy in RebuildPolicy]
+    return RebuildPolicy(node.get_child("dependants").read_choice(words, RebuildPolicy.REBUILD.value))
 
 
-def _target(name: str, node: YamlNode) -> Target:
+def _read_target(name: str, node: YamlNode) -> Target:
     _check_name(node, name)
     keys = ("mock_config", "arch", "macros", "base", "compat")
-    node = node.known(keys, needed=("mock_config", "arch"))
-    macros = _macros(node.child("macros"))
-    chosen = node.child("compat").choice([one.value for one in Compat], "")
+    node = node.check_keys(keys, needed=("mock_config", "arch"))
+    macros = _read_macros(node.get_child("macros"))
+    chosen = node.get_child("compat").read_choice([compat.value for compat in Compat], "")
     compat = Compat(chosen) if chosen else get_default_compat(dict(macros).get("rhel"))
     return Target(
         name=name,
-        mock_config=node.child("mock_config").text(check=_mock_config),
-        arch=node.child("arch").text(check=_plain_name),
+        mock_config=node.get_child("mock_config").read_text(check=_check_mock_config),
+        arch=node.get_child("arch").read_text(check=_check_plain_name),
         macros=macros,
-        base=tuple(_read_base_repositories(entry) for entry in node.child("base").elements()),
+        base=tuple(_read_base_repository(entry) for entry in node.get_child("base").read_list()),
         compat=compat,
     )
 
 
-def _macros(node: YamlNode) -> tuple[tuple[str, str], ...]:
+def _read_macros(node: YamlNode) -> tuple[tuple[str, str], ...]:
     macros = []
-    for macro, value in node.items("macro"):
-        if problem := _macro_name(macro):
-            value.fault(problem)
+    for macro, value in node.read_mapping("macro"):
+        if error := _check_macro_name(macro):
+            value.add_error(error)
         elif isinstance(value.value, (int, float)) and not isinstance(value.value, bool):
-            value.fault(f"got the number {value.got()}; quote it, a macro is text (6.10 would become 6.1)")
+            value.add_error(
+                f"got the number {value.describe_value()}; quote it, a macro is text (6.10 would become 6.1)"
+            )
         else:
-            macros.append((macro, value.text()))
+            macros.append((macro, value.read_text()))
     return tuple(macros)
 
 
-def _read_base_repositories(node: YamlNode) -> BaseRepository:
-    node = node.known(("name", *_UPSTREAM, "key"), needed=("name", "key"))
+def _read_base_repository(node: YamlNode) -> BaseRepository:
+    node = node.check_keys(("name", *_UPSTREAM, "key"), needed=("name", "key"))
     url, listing = _read_upstream(node)
     return BaseRepository(
-        name=node.child("name").text(check=_plain_name),
+        name=node.get_child("name").read_text(check=_check_plain_name),
         url=url,
-        key=node.child("key").text(),
+        key=node.get_child("key").read_text(),
         listing=listing,
     )
 
 
-_UPSTREAM = ("url", *(one.value for one in Listing))
+_UPSTREAM = ("url", *(kind.value for kind in MirrorListKind))
 
 
-def _read_upstream(node: YamlNode) -> tuple[str, Listing | None]:
-    """Where a repository is fetched from: a URL, or the URL of a list of mirrors."""
-    given = [key for key in _UPSTREAM if node.has(key)]
+def _read_upstream(node: YamlNode) -> tuple[str, MirrorListKind | None]:
+    """The URL of a repository, or of a list of its mirrors and which kind of list that is."""
+    given = [key for key in _UPSTREAM if node.has_key(key)]
     if len(given) != 1:
-        got = f"got {' and '.join(given)}" if given else "none is given"
-        node.fault(f"{got}; write one of {', '.join(_UPSTREAM)}")
+        described = f"got {' and '.join(given)}" if given else "no URL is given"
+        node.add_error(f"{described}; write one of {', '.join(_UPSTREAM)}")
         return "", None
-    url = node.child(given[0]).text(check=_url)
-    return url, None if given[0] == "url" else Listing(given[0])
+    url = node.get_child(given[0]).read_text(check=_check_url)
+    return url, None if given[0] == "url" else MirrorListKind(given[0])
 
 
-def _key(name: str, node: YamlNode, root: Path) -> Key:
+def _read_key(name: str, node: YamlNode, root: Path) -> Key:
     _check_name(node, name)
-    node = node.known(("file", "signs", "replaces"), needed=("file",))
+    node = node.check_keys(("file", "signs", "replaces"), needed=("file",))
     return Key(
         name=name,
-        file=root / node.child("file").text("."),
-        signs=node.child("signs").flag(False),
-        replaces=node.child("replaces").text() or None,
+        file=root / node.get_child("file").read_text("."),
+        is_signing_key=node.get_child("signs").read_flag(False),
+        replaces=node.get_child("replaces").read_text() or None,
     )
 
 
 _REPOSITORY_KEYS = {
-    Source.SUPERPROJECT: ("source", "target", "key", "source_rpms"),
-    Source.SPECS: ("source", "target", "key", "path", "source_rpms"),
-    Source.MIRROR: (
+    SourceKind.SUPERPROJECT: ("source", "target", "key", "source_rpms"),
+    SourceKind.SPECS: ("source", "target", "key", "path", "source_rpms"),
+    SourceKind.MIRROR: (
         "source",
         "target",
         "key",
@@ -203,83 +206,90 @@ _REPOSITORY_KEYS = {
     ),
 }
 _REPOSITORY_REQUIRED_KEYS = {
-    Source.SUPERPROJECT: ("source", "target", "key"),
-    Source.SPECS: ("source", "target", "key", "path", "source_rpms"),
-    Source.MIRROR: ("source", "target", "key", "packages"),
+    SourceKind.SUPERPROJECT: ("source", "target", "key"),
+    SourceKind.SPECS: ("source", "target", "key", "path", "source_rpms"),
+    SourceKind.MIRROR: ("source", "target", "key", "packages"),
 }
 
 
-def _repository(name: str, node: YamlNode, root: Path) -> Repository:
-    if problem := check_inner_path(name):
-        node.fault(f"the repository's name is its directory in the release: {problem}")
-    kind = Source(node.child("source").choice([one.value for one in Source], Source.SUPERPROJECT.value))
-    node = node.known(_REPOSITORY_KEYS[kind], needed=_REPOSITORY_REQUIRED_KEYS[kind])
-    packages = node.child("packages")
+def _read_repository(name: str, node: YamlNode, root: Path) -> Repository:
+    if error := check_inner_path(name):
+        node.add_error(f"the repository's name is its directory in the release: {error}")
+    kind = SourceKind(
+        node.get_child("source").read_choice(
+            [kind.value for kind in SourceKind], SourceKind.SUPERPROJECT.value
+        )
+    )
+    node = node.check_keys(_REPOSITORY_KEYS[kind], needed=_REPOSITORY_REQUIRED_KEYS[kind])
+    packages = node.get_child("packages")
     wanted: tuple[str, ...] | None = None
     if isinstance(packages.value, str):
-        packages.choice(("needed",), "needed")
+        packages.read_choice(("needed",), "needed")
     else:
-        wanted = packages.texts(check=_plain_name)
-    path = node.child("path").text()
-    url, listing = _read_upstream(node) if kind is Source.MIRROR else ("", None)
+        wanted = packages.read_texts(check=_check_plain_name)
+    path = node.get_child("path").read_text()
+    url, listing = _read_upstream(node) if kind is SourceKind.MIRROR else ("", None)
     return Repository(
         name=name,
         source=kind,
-        target=node.child("target").text(),
-        key=node.child("key").text(),
+        target=node.get_child("target").read_text(),
+        key=node.get_child("key").read_text(),
         path=root / path if path else None,
-        source_rpms=node.child("source_rpms").text(check=check_inner_path) or None,
+        source_rpms=node.get_child("source_rpms").read_text(check=check_inner_path) or None,
         url=url or None,
         listing=listing,
         packages=wanted,
-        prefer=node.child("prefer").texts(),
-        exclude=node.child("exclude").texts(),
-        weak=node.child("weak").flag(False),
+        prefer=node.get_child("prefer").read_texts(),
+        exclude=node.get_child("exclude").read_texts(),
+        weak=node.get_child("weak").read_flag(False),
     )
 
 
-def _component(name: str, node: YamlNode) -> ComponentSettings:
-    node = node.known(("sources", "specs", "repository", "skip", "bootstrap"))
+def _read_component(name: str, node: YamlNode) -> ComponentSettings:
+    node = node.check_keys(("sources", "specs", "repository", "skip", "bootstrap"))
     sources = []
-    for file, template in node.child("sources").items("source file"):
-        if problem := _file_name(file):
-            template.fault(problem)
+    for file, template in node.get_child("sources").read_mapping("source file"):
+        if error := _check_file_name(file):
+            template.add_error(error)
         sources.append(
-            (file, template.text(check=_make_template_check(("baseurl", "version", "project", "gpgkeys"))))
+            (
+                file,
+                template.read_text(check=_make_template_check(("baseurl", "version", "project", "gpgkeys"))),
+            )
         )
     return ComponentSettings(
         name=name,
         sources=tuple(sources),
-        specs=node.child("specs").texts(check=check_inner_path),
-        repository=node.child("repository").text() or None,
-        skip=node.child("skip").text() or None,
-        bootstrap=_bootstrap(node.child("bootstrap")) if node.has("bootstrap") else None,
+        specs=node.get_child("specs").read_texts(check=check_inner_path),
+        repository=node.get_child("repository").read_text() or None,
+        skip=node.get_child("skip").read_text() or None,
+        bootstrap=_read_bootstrap(node.get_child("bootstrap")) if node.has_key("bootstrap") else None,
     )
 
 
-def _bootstrap(node: YamlNode) -> Bootstrap:
-    node = node.known(("with", "without", "macros"))
-    found = Bootstrap(
-        with_=node.child("with").texts(check=_macro_name),
-        without=node.child("without").texts(check=_macro_name),
-        macros=_macros(node.child("macros")),
+def _read_bootstrap(node: YamlNode) -> Bootstrap:
+    node = node.check_keys(("with", "without", "macros"))
+    bootstrap = Bootstrap(
+        with_=node.get_child("with").read_texts(check=_check_macro_name),
+        without=node.get_child("without").read_texts(check=_check_macro_name),
+        macros=_read_macros(node.get_child("macros")),
     )
-    if not found.all_macros:
-        node.fault("it changes nothing; write with: [NAME], without: [NAME] or macros: {NAME: VALUE}")
-    return found
+    if not bootstrap.all_macros:
+        node.add_error("no setting is given; write with: [NAME], without: [NAME] or macros: {NAME: VALUE}")
+    return bootstrap
 
 
-def _macro_name(value: str) -> str | None:
+def _check_macro_name(value: str) -> str | None:
     return None if _MACRO.fullmatch(value) else "a macro name is letters, digits and _, without %"
 
 
-def _release(node: YamlNode, root: Path) -> ReleaseSettings:
+def _read_release(node: YamlNode, root: Path) -> ReleaseSettings:
     if node.value is not None:
-        node = node.known(("directory", "baseurl", "stamp"), needed=("baseurl",))
+        node = node.check_keys(("directory", "baseurl", "stamp"), needed=("baseurl",))
     return ReleaseSettings(
-        directory=root / node.child("directory").text("releases"),
-        baseurl=node.child("baseurl").text(check=_url).rstrip("/"),
-        stamp=node.child("stamp").text(DEFAULT_STAMP, check=_check_stamp_template),
+        directory=root / node.get_child("directory").read_text("releases"),
+        baseurl=node.get_child("baseurl").read_text(check=_check_url).rstrip("/"),
+        stamp=node.get_child("stamp").read_text(DEFAULT_STAMP, check=_check_stamp_template),
     )
 
 
@@ -292,56 +302,58 @@ def _check_references(
 ) -> None:
     for name, target in targets.items():
         for index, base in enumerate(target.base):
-            place = YamlNode(None, f"targets.{name}.base[{index}].key", top.faults)
-            _check_reference(place, base.key, keys, "keys")
-    check_succession(top.child("keys"), keys, _check_reference)
+            node = YamlNode(None, f"targets.{name}.base[{index}].key", top.errors)
+            _check_reference(node, base.key, keys, "keys")
+    check_replaced_keys(top.get_child("keys"), keys, _check_reference)
     for name, repository in repositories.items():
-        node = top.child("repositories").child(name)
-        _check_reference(node.child("target"), repository.target, targets, "targets")
-        _check_reference(node.child("key"), repository.key, keys, "keys")
+        node = top.get_child("repositories").get_child(name)
+        _check_reference(node.get_child("target"), repository.target, targets, "targets")
+        _check_reference(node.get_child("key"), repository.key, keys, "keys")
         key = keys.get(repository.key)
-        if repository.source is not Source.MIRROR and key is not None and not key.signs:
-            node.child("key").fault(
-                f"got {repository.key!r}, whose secret half is not ours; name a key with signs: true"
+        if repository.source is not SourceKind.MIRROR and key is not None and not key.is_signing_key:
+            node.get_child("key").add_error(
+                f"got {repository.key!r}, which does not sign; name a key with signs: true"
             )
         if repository.source_rpms and repository.source_rpms in repositories:
-            node.child("source_rpms").fault(f"{repository.source_rpms!r} is a repository of its own already")
+            node.get_child("source_rpms").add_error(
+                f"{repository.source_rpms!r} is already the name of another repository"
+            )
     for name, component in components.items():
         if component.repository:
-            node = top.child("components").child(name).child("repository")
+            node = top.get_child("components").get_child(name).get_child("repository")
             _check_reference(node, component.repository, repositories, "repositories")
 
 
 def _check_reference(node: YamlNode, name: str, table: Iterable[str], section: str) -> None:
-    known = list(table)
-    if name and name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"perhaps you meant {near[0]!r}" if near else f"defined: {', '.join(known) or 'none'}"
-        node.fault(f"got {name!r}, which is not in {section}; {hint}")
+    defined = list(table)
+    if name and name not in defined:
+        near = difflib.get_close_matches(name, defined, n=1)
+        hint = f"perhaps you meant {near[0]!r}" if near else f"defined: {', '.join(defined) or 'none'}"
+        node.add_error(f"got {name!r}, which is not in {section}; {hint}")
 
 
 def _check_name(node: YamlNode, name: str) -> None:
-    if problem := _plain_name(name):
-        node.fault(problem)
+    if error := _check_plain_name(name):
+        node.add_error(error)
 
 
-def _plain_name(value: str) -> str | None:
+def _check_plain_name(value: str) -> str | None:
     return None if _NAME.fullmatch(value) and ".." not in value else "write letters, digits and _ . + -"
 
 
-def _file_name(value: str) -> str | None:
+def _check_file_name(value: str) -> str | None:
     if "/" in value or value in (".", "..") or value.startswith("-"):
         return "a source is a plain file name, without folders"
     return None
 
 
-def _mock_config(value: str) -> str | None:
+def _check_mock_config(value: str) -> str | None:
     if value.startswith("-") or ".." in value.split("/"):
         return "write the name of a file in mock-configs/ or /etc/mock, without .cfg"
     return None
 
 
-def _url(value: str) -> str | None:
+def _check_url(value: str) -> str | None:
     try:
         parts = urlsplit(value)
     except ValueError as error:
@@ -363,11 +375,11 @@ def _get_template_fields(template: str) -> list[str] | None:
     return [name for _, name, _, _ in parsed if name is not None]
 
 
-def _make_template_check(known: tuple[str, ...]) -> Callable[[str], str | None]:
+def _make_template_check(placeholders: tuple[str, ...]) -> Callable[[str], str | None]:
     def check(value: str) -> str | None:
         names = _get_template_fields(value)
-        if names is None or any(name not in known for name in names):
-            return f"placeholders are {', '.join('{' + name + '}' for name in known)}"
+        if names is None or any(name not in placeholders for name in names):
+            return f"placeholders are {', '.join('{' + name + '}' for name in placeholders)}"
         return None
 
     return check
@@ -378,7 +390,7 @@ def _check_stamp_template(value: str) -> str | None:
     if names is None or any(name not in ("release", "count", "commit") for name in names):
         return "placeholders are {release}, {count} and {commit}"
     if "count" not in names or "commit" not in names:
-        return "{count} and {commit} are both needed: a later commit sorts higher, two commits never share a name"
+        return "{count} and {commit} are both needed: a later commit must sort higher, no two commits may share a name"
     if not re.fullmatch(r"[A-Za-z0-9._+~^]*", re.sub(r"\{\w+\}", "", value)):
         return "a release holds letters, digits and . _ + ~ ^ only"
     return None

@@ -1,4 +1,4 @@
-"""deps.lock.yaml: read with all its faults at once, written so that equal locks are equal and changes merge."""
+"""deps.lock.yaml: read with all its errors at once, written so that equal locks are equal and changes merge."""
 
 from __future__ import annotations
 
@@ -129,102 +129,98 @@ def _format_scalar(text: str) -> str:
 
 
 def load_lock(path: Path) -> Lock:
-    """Read and check a lock. Raises InputError naming all faults of it, each with its place."""
+    """Read and check a lock. Raises InputError naming all errors of it, each with its place."""
     if not path.exists():
         raise InputError(
             f"there is no {path.name} in {path.parent}",
             why="a release takes third-party packages only from the lock",
             todo="make it with `altai-build deps lock`, look at it and commit it",
         )
-    faults = InputErrors()
-    top = YamlNode(load_yaml(path, limit=_MAX_SIZE), "", faults).known(_TOP_KEYS, needed=_TOP_KEYS)
-    if top.child("format").value != FORMAT:
-        top.child("format").fault(f"got {top.child('format').got()}; this program reads format {FORMAT}")
-    repositories = tuple(_repository(node) for node in top.child("repositories").elements())
+    errors = InputErrors()
+    top = YamlNode(load_yaml(path, limit=_MAX_SIZE), "", errors).check_keys(_TOP_KEYS, needed=_TOP_KEYS)
+    if top.get_child("format").value != FORMAT:
+        top.get_child("format").add_error(
+            f"got {top.get_child('format').describe_value()}; this program reads format {FORMAT}"
+        )
+    repositories = tuple(_repository(node) for node in top.get_child("repositories").read_list())
     lock = Lock(
-        target=top.child("target").text(),
+        target=top.get_child("target").read_text(),
         repositories=repositories,
-        from_base=tuple(sorted(top.child("from_base").texts())),
+        from_base=tuple(sorted(top.get_child("from_base").read_texts())),
         packages=tuple(
             sorted(
-                (_package(node, repositories) for node in top.child("packages").elements()),
+                (_package(node, repositories) for node in top.get_child("packages").read_list()),
                 key=package_order,
             )
         ),
     )
-    _check_duplicates(lock, faults)
-    if faults.lines:
-        count = len(faults.lines)
-        raise InputError(
-            f"{path} has {count} fault{'s' if count > 1 else ''}",
-            why="\n".join(faults.lines),
-            todo="make it anew with `altai-build deps lock` (a merge may have left both sides in it)",
-        )
+    _check_duplicates(lock, errors)
+    errors.raise_if_any(
+        str(path), todo="make it again with `altai-build deps lock` (a merge may have left both sides in it)"
+    )
     return lock
 
 
 def _repository(node: YamlNode) -> LockedRepository:
-    node = node.known(_REPOSITORY, needed=("name", "url", "key", "revision", "metadata", "signed"))
-    packages = node.child("packages")
+    node = node.check_keys(_REPOSITORY, needed=("name", "url", "key", "revision", "metadata", "signed"))
+    packages = node.get_child("packages")
     return LockedRepository(
-        name=node.child("name").text(),
-        url=node.child("url").text(),
-        key=node.child("key").text(),
-        revision=_read_optional_text(node.child("revision")),
-        metadata=node.child("metadata").text(),
-        signed=node.child("signed").flag(False),
-        packages=None if isinstance(packages.value, str) or packages.value is None else packages.texts(),
-        prefer=node.child("prefer").texts(),
-        exclude=node.child("exclude").texts(),
-        weak=node.child("weak").flag(False),
+        name=node.get_child("name").read_text(),
+        url=node.get_child("url").read_text(),
+        key=node.get_child("key").read_text(),
+        revision=_read_optional_text(node.get_child("revision")),
+        metadata=node.get_child("metadata").read_text(),
+        signed=node.get_child("signed").read_flag(False),
+        packages=None if isinstance(packages.value, str) or packages.value is None else packages.read_texts(),
+        prefer=node.get_child("prefer").read_texts(),
+        exclude=node.get_child("exclude").read_texts(),
+        weak=node.get_child("weak").read_flag(False),
     )
 
 
 def _package(node: YamlNode, repositories: tuple[LockedRepository, ...]) -> LockedPackage:
-    node = node.known(_PACKAGE, needed=_PACKAGE)
-    nevra = parse_nevra(node.child("nevra").text(check=_nevra))
-    repository = node.child("repository").text()
+    node = node.check_keys(_PACKAGE, needed=_PACKAGE)
+    nevra = parse_nevra(node.get_child("nevra").read_text(check=_nevra))
+    repository = node.get_child("repository").read_text()
     known = [one.name for one in repositories if not one.name.startswith("base/")]
     if repository and repository not in known:
-        node.child("repository").fault(f"got {repository!r}, which is not among the repositories above")
-    signer = node.child("signer")
+        node.get_child("repository").add_error(
+            f"got {repository!r}, which is not among the repositories above"
+        )
+    signer = node.get_child("signer")
     if signer.value is not None:
-        signer = signer.known(("key_id", "fingerprint"), needed=("key_id", "fingerprint"))
-    choice = node.child("choice")
+        signer = signer.check_keys(("key_id", "fingerprint"), needed=("key_id", "fingerprint"))
+    choice = node.get_child("choice")
     if choice.value is not None:
-        choice = choice.known(("rule", "over"), needed=("rule",))
-    rule = choice.child("rule").choice([one.value for one in ChoiceRule], ChoiceRule.ONLY.value)
+        choice = choice.check_keys(("rule", "over"), needed=("rule",))
+    rule = choice.get_child("rule").read_choice([one.value for one in ChoiceRule], ChoiceRule.ONLY.value)
     return LockedPackage(
         nevra=nevra or Nevra(name="", epoch=0, version="", release="", arch=""),
         repository=repository,
-        location=node.child("location").text(check=_location),
-        sha256=Sha256(node.child("sha256").text(check=_sha256)),
-        size=_size(node.child("size")),
-        license=_read_optional_text(node.child("license")),
-        signer=Signer(key_id=signer.child("key_id").text(), fingerprint=signer.child("fingerprint").text()),
-        needed_by=tuple(sorted(_read_requirement(one) for one in node.child("needed_by").elements())),
-        choice=Choice(rule=ChoiceRule(rule), over=choice.child("over").texts()),
+        location=node.get_child("location").read_text(check=_location),
+        sha256=Sha256(node.get_child("sha256").read_text(check=_sha256)),
+        size=node.get_child("size").read_integer(None, minimum=1, hint="a size is a number of bytes") or 0,
+        license=_read_optional_text(node.get_child("license")),
+        signer=Signer(
+            key_id=signer.get_child("key_id").read_text(),
+            fingerprint=signer.get_child("fingerprint").read_text(),
+        ),
+        needed_by=tuple(sorted(_read_requirement(one) for one in node.get_child("needed_by").read_list())),
+        choice=Choice(rule=ChoiceRule(rule), over=choice.get_child("over").read_texts()),
     )
 
 
 def _read_requirement(node: YamlNode) -> Requirement:
-    node = node.known(("package", "requires", "weak"), needed=("package", "requires"))
+    node = node.check_keys(("package", "requires", "weak"), needed=("package", "requires"))
     return Requirement(
-        package=node.child("package").text(),
-        requires=node.child("requires").text(),
-        weak=node.child("weak").flag(False),
+        package=node.get_child("package").read_text(),
+        requires=node.get_child("requires").read_text(),
+        weak=node.get_child("weak").read_flag(False),
     )
 
 
 def _read_optional_text(node: YamlNode) -> str:
-    return "" if node.value == "" else node.text()
-
-
-def _size(node: YamlNode) -> int:
-    if not isinstance(node.value, int) or isinstance(node.value, bool) or node.value < 1:
-        node.fault(f"got {node.got()}; a size is a number of bytes")
-        return 0
-    return node.value
+    return "" if node.value == "" else node.read_text()
 
 
 def _nevra(value: str) -> str | None:
@@ -247,15 +243,15 @@ def _sha256(value: str) -> str | None:
     return None if is_sha256(value) else "a SHA-256 has 64 hexadecimal digits"
 
 
-def _check_duplicates(lock: Lock, faults: InputErrors) -> None:
+def _check_duplicates(lock: Lock, errors: InputErrors) -> None:
     """A file in a release's folder, and a repository, can be there only once."""
     files: set[tuple[str, str]] = set()
     for index, package in enumerate(lock.packages):
         if (package.repository, package.file) in files:
-            faults.add(f"packages[{index}]", f"{package.repository}/{package.file} is there twice")
+            errors.add(f"packages[{index}]", f"{package.repository}/{package.file} is listed twice")
         files.add((package.repository, package.file))
     names: set[str] = set()
     for one in lock.repositories:
         if one.name in names:
-            faults.add("repositories", f"{one.name} is there twice")
+            errors.add("repositories", f"{one.name} is listed twice")
         names.add(one.name)

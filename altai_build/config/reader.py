@@ -1,4 +1,4 @@
-"""Typed access to a loaded YAML tree that collects every fault with its place and its cure."""
+"""Typed access to a loaded YAML tree that collects every error with its key path and what to write instead."""
 
 from __future__ import annotations
 
@@ -14,32 +14,43 @@ import yaml
 from altai_build.errors import InputError
 
 _MERGED_LIMIT = 10_000
-_SIZE_LIMIT = 1 << 20  # bytes; a release definition is a few kilobytes
+# bytes; a release definition is a few kilobytes
+_SIZE_LIMIT = 1 << 20
 
 
 @dataclass
 class InputErrors:
-    """The faults of one file, in the order they were met."""
+    """The errors of one file, in the order they were found."""
 
     lines: list[str] = field(default_factory=list)
 
-    def add(self, place: str, problem: str) -> None:
-        """Record that `place` (a dotted key path) is wrong."""
-        self.lines.append(f"  {place or '(top level)'}: {problem}")
+    def add(self, key_path: str, message: str) -> None:
+        """Record what is wrong at `key_path` (keys joined by dots)."""
+        self.lines.append(f"  {key_path or '(top level)'}: {message}")
+
+    def raise_if_any(self, file: str, *, todo: str) -> None:
+        """Raise InputError with all errors of `file`, if there are any."""
+        if self.lines:
+            count = len(self.lines)
+            raise InputError(
+                f"{file} has {count} error{'s' if count > 1 else ''}", why="\n".join(self.lines), todo=todo
+            )
 
 
 class _Loader(yaml.SafeLoader):
-    """safe_load that refuses a key given twice (the first value would vanish silently) and merges that explode."""
+    """safe_load that refuses duplicate keys (the first value would vanish silently) and merge keys that explode."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Put the entries of `<<` in place; a few lines of them, each naming the last ten times, would fill memory."""
+        """Expand `<<`; a few lines that each merge the previous one ten times would otherwise fill the memory."""
         super().flatten_mapping(node)
         if len(node.value) > _MERGED_LIMIT:
             line = node.start_mark.line + 1
             raise yaml.YAMLError(f"line {line}: the merge keys (<<) give more than {_MERGED_LIMIT} entries")
 
 
-def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+def _construct_unique_mapping(
+    loader: yaml.SafeLoader, node: yaml.MappingNode, deep: bool = False
+) -> dict[Any, Any]:
     seen: set[str] = set()
     for key_node, _ in node.value:
         if key_node.tag != "tag:yaml.org,2002:merge":
@@ -52,13 +63,13 @@ def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, deep: bool 
     return loader.construct_mapping(node, deep=True)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
+_Loader.add_constructor("tag:yaml.org,2002:map", _construct_unique_mapping)
 
 
 class _QuickLoader(_Loader):
-    """The same with libyaml to split the text, which takes a tenth of the time.
+    """The same loader on libyaml's parser, which takes a tenth of the time.
 
-    No more than that: yaml.CSafeLoader, all of libyaml, lets a text that nests deep enough end the process.
+    Only the parser: with yaml.CSafeLoader, which composes in C too, a deeply nested text crashes the process.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -71,12 +82,12 @@ class _QuickLoader(_Loader):
 
 
 def load_yaml(path: Path, *, limit: int = _SIZE_LIMIT) -> Any:
-    """The plain tree of a YAML file of up to `limit` bytes, no objects, no duplicate keys; raises InputError."""
+    """Load a YAML file of at most `limit` bytes: plain values, no duplicate keys. Raises InputError."""
     return parse_yaml(read_limited(path, limit=limit), str(path))
 
 
 def read_limited(path: str | Path, *, limit: int = _SIZE_LIMIT) -> bytes:
-    """The bytes of a file; raises InputError when it cannot be read or has more than `limit`."""
+    """The bytes of a file. Raises InputError when it cannot be read or is larger than `limit` bytes."""
     try:
         with open(path, "rb") as stream:
             data = stream.read(limit + 1)
@@ -87,19 +98,19 @@ def read_limited(path: str | Path, *, limit: int = _SIZE_LIMIT) -> bytes:
     if len(data) > limit:
         raise InputError(
             f"{path} is larger than {limit >> 20} MiB",
-            todo="a release definition is a few kilobytes: check it",
+            todo="a release definition is a few kilobytes: check that this is the right file",
         )
     return data
 
 
-def parse_yaml(data: bytes, where: str) -> Any:
-    """The plain tree of YAML that is known as `where`: no objects, no duplicate keys; raises InputError."""
+def parse_yaml(data: bytes, file: str) -> Any:
+    """Parse the YAML text of `file`: plain values, no duplicate keys. Raises InputError."""
     try:
         return _build_tree(data)
-    # PyYAML lets the errors of the types it makes pass: an impossible date, a number of too many digits.
+    # PyYAML does not catch the errors of the types it makes: an impossible date, a number with too many digits.
     except (yaml.YAMLError, ValueError, AttributeError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(
-            f"{where} is not valid YAML", why=str(error), todo="mend the place it names"
+            f"{file} is not valid YAML", why=str(error), todo="correct the line that the message names"
         ) from error
 
 
@@ -108,103 +119,115 @@ def _build_tree(data: bytes) -> Any:
         try:
             return _QuickLoader(data).get_single_data()
         except yaml.YAMLError:
-            pass  # told by PyYAML's own reader, whose words show the place
+            # PyYAML's own parser reports the error again, with an excerpt of the line
+            pass
     return _Loader(data).get_single_data()
 
 
 @dataclass(frozen=True)
 class YamlNode:
-    """One value of the tree, its key path, and where its faults go."""
+    """One value of the tree, its key path, and the list that its errors go to."""
 
     value: Any
-    place: str
-    faults: InputErrors
+    key_path: str
+    errors: InputErrors
 
-    def fault(self, problem: str) -> None:
-        """Record a fault at this place."""
-        self.faults.add(self.place, problem)
+    def add_error(self, message: str) -> None:
+        """Record an error at this key path."""
+        self.errors.add(self.key_path, message)
 
-    def got(self) -> str:
+    def describe_value(self) -> str:
         """The value, shortened, for a message."""
         return reprlib.repr(self.value)
 
-    def child(self, key: str) -> YamlNode:
-        """The value below `key` (None when absent)."""
+    def get_child(self, key: str) -> YamlNode:
+        """The value below `key`; its value is None when the key is absent."""
         value = self.value.get(key) if isinstance(self.value, dict) else None
-        return YamlNode(value, f"{self.place}.{key}" if self.place else key, self.faults)
+        return YamlNode(value, f"{self.key_path}.{key}" if self.key_path else key, self.errors)
 
-    def has(self, key: str) -> bool:
+    def has_key(self, key: str) -> bool:
         """True when `key` is given here."""
         return isinstance(self.value, dict) and key in self.value
 
-    def known(self, keys: Sequence[str], *, needed: Sequence[str] = ()) -> YamlNode:
-        """Report keys that are not in `keys` and `needed` ones that are missing; returns itself."""
+    def check_keys(self, keys: Sequence[str], *, needed: Sequence[str] = ()) -> YamlNode:
+        """Report keys that are not in `keys`, and missing keys of `needed`; returns the node itself."""
         if not isinstance(self.value, dict):
-            self.fault(f"got {self.got()}; write a mapping with the keys {', '.join(keys)}")
-            return YamlNode({}, self.place, InputErrors())
+            self.add_error(f"got {self.describe_value()}; write a mapping with the keys {', '.join(keys)}")
+            return YamlNode({}, self.key_path, InputErrors())
         for key in self.value:
             if key not in keys:
                 near = difflib.get_close_matches(str(key), keys, n=1)
                 hint = f"perhaps you meant {near[0]!r}" if near else f"known here: {', '.join(keys)}"
-                self.fault(f"unknown key {key!r}; {hint}")
+                self.add_error(f"unknown key {key!r}; {hint}")
         for key in needed:
-            if key not in self.value:
-                self.fault(f"the key {key!r} is missing")
+            if self.value.get(key) is None:
+                self.add_error(f"the key {key!r} is missing")
         return self
 
-    def items(self, what: str) -> Iterator[tuple[str, YamlNode]]:
-        """The entries of a mapping from names to records."""
+    def read_mapping(self, what: str) -> Iterator[tuple[str, YamlNode]]:
+        """The entries of a mapping from `what` names to their settings."""
         if self.value is None:
             return
         if not isinstance(self.value, dict):
-            self.fault(f"got {self.got()}; write a mapping from {what} names to their settings")
+            self.add_error(
+                f"got {self.describe_value()}; write a mapping from {what} names to their settings"
+            )
             return
         for key in self.value:
             if isinstance(key, str):
-                yield key, self.child(key)
+                yield key, self.get_child(key)
             else:
-                self.fault(f"got the key {reprlib.repr(key)}; a {what} name is text: quote it")
+                self.add_error(f"got the key {reprlib.repr(key)}; a {what} name is text: quote it")
 
-    def elements(self) -> Iterator[YamlNode]:
+    def read_list(self) -> Iterator[YamlNode]:
         """The entries of a list."""
         if self.value is None:
             return
         if not isinstance(self.value, list):
-            self.fault(f"got {self.got()}; write a list")
+            self.add_error(f"got {self.describe_value()}; write a list")
             return
         for index, value in enumerate(self.value):
-            yield YamlNode(value, f"{self.place}[{index}]", self.faults)
+            yield YamlNode(value, f"{self.key_path}[{index}]", self.errors)
 
-    def text(self, default: str = "", *, check: Callable[[str], str | None] | None = None) -> str:
-        """A non-empty single-line string; `check` may return what is wrong with it."""
+    def read_text(self, default: str = "", *, check: Callable[[str], str | None] | None = None) -> str:
+        """A non-empty string of one line; `check` returns what is wrong with it, or None."""
         if self.value is None:
             return default
         if not isinstance(self.value, str) or not self.value.strip():
-            self.fault(f"got {self.got()}; write text, in quotes if it looks like a number")
+            self.add_error(f"got {self.describe_value()}; write text, in quotes if it looks like a number")
             return default
         if any(ord(char) < 32 or ord(char) == 127 for char in self.value):
-            self.fault(f"got {self.got()}; no line breaks or control characters")
+            self.add_error(f"got {self.describe_value()}; line breaks and control characters are not allowed")
             return default
-        problem = check(self.value) if check else None
-        if problem:
-            self.fault(f"got {self.got()}; {problem}")
+        error = check(self.value) if check else None
+        if error:
+            self.add_error(f"got {self.describe_value()}; {error}")
             return default
         return self.value
 
-    def flag(self, default: bool) -> bool:
+    def read_flag(self, default: bool) -> bool:
         """true or false."""
         if self.value is None:
             return default
         if not isinstance(self.value, bool):
-            self.fault(f"got {self.got()}; write true or false")
+            self.add_error(f"got {self.describe_value()}; write true or false")
             return default
         return self.value
 
-    def texts(self, *, check: Callable[[str], str | None] | None = None) -> tuple[str, ...]:
-        """A list of strings."""
-        return tuple(text for text in (node.text(check=check) for node in self.elements()) if text)
+    def read_integer(self, default: int | None, *, minimum: int, hint: str) -> int | None:
+        """An integer of at least `minimum`; `hint` says what to write. `default` where it is absent or wrong."""
+        if self.value is None:
+            return default
+        if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < minimum:
+            self.add_error(f"got {self.describe_value()}; {hint}")
+            return default
+        return self.value
 
-    def choice(self, choices: Sequence[str], default: str) -> str:
+    def read_texts(self, *, check: Callable[[str], str | None] | None = None) -> tuple[str, ...]:
+        """A list of strings."""
+        return tuple(text for text in (node.read_text(check=check) for node in self.read_list()) if text)
+
+    def read_choice(self, choices: Sequence[str], default: str) -> str:
         """One of a few words."""
 
         def check(value: str) -> str | None:
@@ -213,4 +236,4 @@ class YamlNode:
             near = difflib.get_close_matches(value, choices, n=1)
             return f"perhaps you meant {near[0]!r}" if near else f"write one of {', '.join(choices)}"
 
-        return self.text(default, check=check)
+        return self.read_text(default, check=check)

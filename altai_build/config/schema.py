@@ -1,4 +1,4 @@
-"""The records of repos.yaml, by the names its keys have there."""
+"""The records of repos.yaml, with the names of its keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from altai_build.config.place import SuperprojectSettings
+from altai_build.config.superproject import SuperprojectSettings
 from altai_build.model.compat import build_macros
 from altai_build.model.findings import Waiver
 from altai_build.model.fingerprint import RebuildPolicy
@@ -18,79 +18,98 @@ from altai_build.model.upgrade import AllowedDowngrade, Profile
 DEFAULT_STAMP = "{release}.{count}.g{commit}"
 
 
-class Source(str, Enum):
+class SourceKind(str, Enum):
     """Where the packages of a repository come from."""
 
-    SUPERPROJECT = "superproject"  # the components of the superproject
-    SPECS = "specs"  # third-party packages, one folder of specs/ each
-    MIRROR = "mirror"  # taken from somebody else's repository, signatures and all
+    # built from the components of the superproject
+    SUPERPROJECT = "superproject"
+    # built from third-party sources, one folder with a spec per package
+    SPECS = "specs"
+    # copied unchanged, with their signatures, from another repository
+    MIRROR = "mirror"
 
 
-class Listing(str, Enum):
-    """What an upstream URL leads to where it is not the repository itself; the key of repos.yaml that says so."""
+class MirrorListKind(str, Enum):
+    """The kind of mirror list that a URL names, where it does not name the repository itself; a key of repos.yaml."""
 
-    MIRRORLIST = "mirrorlist"  # a URL a line
-    METALINK = "metalink"  # the same with the checksums of repomd.xml
+    # one URL per line
+    MIRRORLIST = "mirrorlist"
+    # XML with URLs and the checksums of repomd.xml
+    METALINK = "metalink"
 
 
 @dataclass(frozen=True)
 class BaseRepository:
-    """A repository of the operating system itself: what clients have before our release."""
+    """A repository of the operating system, which clients have before they add a release.
+
+    `url` is the repository's own, or the URL of a list of its mirrors: `listing` says which kind of list.
+    """
 
     name: str
-    url: str  # of the repository, or of the list of its mirrors
+    url: str
     key: str
-    listing: Listing | None = None
+    listing: MirrorListKind | None = None
 
 
 @dataclass(frozen=True)
 class Target:
-    """What packages are built for: distribution, architecture, mock configuration."""
+    """What packages are built for: distribution, architecture, mock configuration. `compat`: what clients can read."""
 
     name: str
     mock_config: str
     arch: str
     macros: tuple[tuple[str, str], ...]
     base: tuple[BaseRepository, ...]
-    compat: Compat  # what clients can read
+    compat: Compat
 
     @property
     def build_macros(self) -> tuple[tuple[str, str], ...]:
-        """The macros of builds: what the clients need, and `macros` over it."""
+        """The macros of builds: those that `compat` needs, overridden by `macros`."""
         return tuple({**dict(build_macros(self.compat)), **dict(self.macros)}.items())
 
 
 @dataclass(frozen=True)
 class Key:
-    """A public key file that signs a repository's packages; `signs`: we hold its secret half."""
+    """The public key of a repository's packages.
+
+    `is_signing_key`: the secret key is in the keyring here. `replaces` names the key that this one replaces; clients
+    get both.
+    """
 
     name: str
     file: Path
-    signs: bool
-    replaces: str | None = None  # the key whose successor this one is; clients get both
+    is_signing_key: bool
+    replaces: str | None = None
 
 
 @dataclass(frozen=True)
 class Repository:
-    """One directory of a release."""
+    """One directory of a release.
+
+    For SPECS: `path` is the folder with one folder per package.
+    For SUPERPROJECT and SPECS: `source_rpms` is the repository that the source packages go to.
+    For MIRROR: `url` and `listing` as in BaseRepository; `packages` are the names to take, None means what the release
+    needs; `prefer` and `exclude` are patterns of names: chosen where several packages would do, and never taken;
+    `weak`: take recommended packages too.
+    """
 
     name: str
-    source: Source
+    source: SourceKind
     target: str
     key: str
-    path: Path | None = None  # specs: the folder with one folder per package
-    source_rpms: str | None = None  # where the source RPMs of this repository go
-    url: str | None = None  # mirror: the upstream repository, or the list of its mirrors
-    listing: Listing | None = None  # mirror: which list that is
-    packages: tuple[str, ...] | None = None  # mirror: names to take; None means computed ("needed")
-    prefer: tuple[str, ...] = ()  # mirror: patterns of names, to be taken where several packages would do
-    exclude: tuple[str, ...] = ()  # mirror: patterns of names, not to be taken at all
-    weak: bool = False  # mirror: take what is only recommended too
+    path: Path | None = None
+    source_rpms: str | None = None
+    url: str | None = None
+    listing: MirrorListKind | None = None
+    packages: tuple[str, ...] | None = None
+    prefer: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    weak: bool = False
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How a component is built the first time, without those that need it: `with_` are %bcond names to switch on."""
+    """The build that breaks a dependency cycle: %bcond names to switch on (`with_`) and off (`without`), and macros."""
 
     with_: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
@@ -98,7 +117,7 @@ class Bootstrap:
 
     @property
     def all_macros(self) -> dict[str, str]:
-        """What `rpmbuild --with` and `--without` define, and the macros."""
+        """The macros that `rpmbuild --with` and `--without` define, and `macros`."""
         switches = {f"_with_{name}": f"--with-{name}" for name in self.with_}
         switches.update({f"_without_{name}": f"--without-{name}" for name in self.without})
         return {**switches, **dict(self.macros)}
@@ -106,19 +125,23 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class ComponentSettings:
-    """What cannot be derived about one component."""
+    """What cannot be derived about one component.
+
+    `sources` are the generated sources: file name and template of the content. `specs` are the spec files to use where
+    the search finds the wrong ones. `skip` is the reason not to build it.
+    """
 
     name: str
-    sources: tuple[tuple[str, str], ...] = ()  # generated SourceN: file name, template of its content
-    specs: tuple[str, ...] = ()  # spec files to use, where the rule of places finds the wrong ones
+    sources: tuple[tuple[str, str], ...] = ()
+    specs: tuple[str, ...] = ()
     repository: str | None = None
-    skip: str | None = None  # a reason not to build it
-    bootstrap: Bootstrap | None = None  # the first pass, where build dependencies go round in a circle
+    skip: str | None = None
+    bootstrap: Bootstrap | None = None
 
 
 @dataclass(frozen=True)
 class ReleaseSettings:
-    """Where releases go, how clients reach them, and how Release: is stamped."""
+    """Where releases are stored, the URL where clients find them, and the template of the Release: field."""
 
     directory: Path
     baseurl: str
@@ -127,18 +150,21 @@ class ReleaseSettings:
 
 @dataclass(frozen=True)
 class VerifySettings:
-    """What of the rules of `verify` can be set."""
+    """The settings of the rules of `verify`: a key that expires within the horizon is a finding."""
 
-    expiry_horizon_days: int = 90  # a key that expires within so many days is a finding
+    expiry_horizon_days: int = 90
 
 
 @dataclass(frozen=True)
 class Config:
-    """The whole of repos.yaml; every name in it has been checked to exist."""
+    """The whole of repos.yaml; every name in it is checked to exist.
+
+    `file` is None where there is no repos.yaml. Relative paths start at `root`. `limits` are those of each build.
+    """
 
     project: str
-    file: Path | None  # None: defaults, no repos.yaml was found
-    root: Path  # relative paths in the file start here
+    file: Path | None
+    root: Path
     superproject: SuperprojectSettings
     targets: Mapping[str, Target] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
@@ -148,41 +174,44 @@ class Config:
     verify: VerifySettings = VerifySettings()
     waivers: tuple[Waiver, ...] = ()
     dependants: RebuildPolicy = RebuildPolicy.REBUILD
-    limits: Limits = field(default_factory=Limits)  # of each build
+    limits: Limits = field(default_factory=Limits)
     profiles: tuple[Profile, ...] = ()
     allow_downgrades: tuple[AllowedDowngrade, ...] = ()
 
     @property
     def stamp(self) -> str:
-        """How Release: is written."""
+        """The template of the Release: field."""
         return self.release.stamp if self.release else DEFAULT_STAMP
 
     def get_target_macros(self, repository: str | None) -> tuple[dict[str, str], str]:
-        """Macros and architecture of a release repository's target; none and x86_64 where nothing is configured."""
+        """The macros and the architecture of a repository's target; none and x86_64 where nothing is configured."""
         if repository is None:
             return {}, "x86_64"
         target = self.targets[self.repositories[repository].target]
         return dict(target.macros), target.arch
 
-    def succession(self, key: str) -> tuple[str, ...]:
-        """The other keys that clients of a key's repositories need: those it replaces, then those that replace it."""
-        older, newer = [], []
-        at = self.keys[key].replaces
-        while at is not None:
-            older.append(at)
-            at = self.keys[at].replaces
-        following = {one.replaces: name for name, one in self.keys.items() if one.replaces is not None}
-        after = following.get(key)
-        while after is not None:
-            newer.append(after)
-            after = following.get(after)
+    def get_related_keys(self, key: str) -> tuple[str, ...]:
+        """The other keys that clients of a key's repositories need: those that it replaces, then its successors."""
+        older: list[str] = []
+        newer: list[str] = []
+        current = self.keys[key].replaces
+        while current is not None:
+            older.append(current)
+            current = self.keys[current].replaces
+        successors = {other.replaces: name for name, other in self.keys.items() if other.replaces is not None}
+        successor = successors.get(key)
+        while successor is not None:
+            newer.append(successor)
+            successor = successors.get(successor)
         return (*older, *newer)
 
     @property
     def mock_config_directories(self) -> tuple[Path, ...]:
-        """Where a mock configuration is looked for, in order."""
+        """The folders searched for a mock configuration, in order."""
         return (self.root / "mock-configs", Path("/etc/mock"))
 
-    def find_repository(self, source: Source) -> Repository | None:
+    def find_repository(self, source: SourceKind) -> Repository | None:
         """The first repository with this source, or None."""
-        return next((one for one in self.repositories.values() if one.source is source), None)
+        return next(
+            (repository for repository in self.repositories.values() if repository.source is source), None
+        )

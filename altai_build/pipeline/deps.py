@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from altai_build.config import Source
+from altai_build.config import SourceKind
 from altai_build.config.lockfile import dump_lock, load_lock
 from altai_build.errors import BuildError, InputError
 from altai_build.model.build import ComponentStatus
@@ -167,7 +167,7 @@ def make_mirror_origin(run: Run, package: LockedPackage) -> MirrorOrigin:
 
 
 def _mirrors_something(run: Run) -> bool:
-    return run.config.find_repository(Source.MIRROR) is not None
+    return run.config.find_repository(SourceKind.MIRROR) is not None
 
 
 # ---- the verbs ---------------------------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ def _check_configuration(config: Config, workspace: Workspace) -> Iterator[Check
     for key in config.keys.values():
         yield _run_check(f"key {key.name}", partial(_key, key.file))
     targets = list(config.targets.values())
-    signing = [key for key in config.keys.values() if key.signs and key.file.exists()]
+    signing = [key for key in config.keys.values() if key.is_signing_key and key.file.exists()]
     if signing and workspace.gnupg.is_dir():
         with open_keyring(workspace.gnupg) as home:
             for key in signing:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from altai_build.config import Config, Key, Listing, Source, Target
+from altai_build.config import Config, Key, MirrorListKind, SourceKind, Target
 from altai_build.errors import InputError
 from altai_build.model.lock import (
     BASE_SUFFIX,
@@ -42,7 +42,7 @@ class Upstream:
 
     name: str
     url: str
-    listing: Listing | None
+    listing: MirrorListKind | None
     key: Key
     offer: MirrorPolicy | None
     exclude: tuple[str, ...]
@@ -89,7 +89,7 @@ def list_upstreams(config: Config) -> tuple[Upstream, ...]:
             exclude=one.exclude,
         )
         for one in config.repositories.values()
-        if one.source is Source.MIRROR
+        if one.source is SourceKind.MIRROR
     ]
     return (*base, *mirrored)
 

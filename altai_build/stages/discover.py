@@ -9,7 +9,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from altai_build.config import Config, Source
+from altai_build.config import Config, SourceKind
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.component import Component, ComponentKind, get_spec_path, make_unique_names
 from altai_build.model.spec import SpecInfo
@@ -79,7 +79,7 @@ def discover(
     store = superproject.open_store(commit)
     settings = config.superproject
     looked: list[_SpecCandidate | ComponentWithoutSrpm] = []
-    target = config.get_target_macros(_name_of(config, Source.SUPERPROJECT))
+    target = config.get_target_macros(_name_of(config, SourceKind.SUPERPROJECT))
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         tree = store.read_tree(commit)
         submodules = superproject.read_submodules(commit, tree, settings.components)
@@ -110,7 +110,7 @@ def _root_unit(
     specs = _root_specs(tree)
     if not specs:
         return []
-    repository = config.find_repository(Source.SUPERPROJECT)
+    repository = config.find_repository(SourceKind.SUPERPROJECT)
     return [
         _SpecCandidate(
             kind=ComponentKind.ROOT,
@@ -152,7 +152,7 @@ def _submodule_unit(
         return ComponentWithoutSrpm(
             name=name, path=link.path, commit=link.commit, reason=f"it has no spec file (looked in {places})"
         )
-    repository = (settings.repository if settings else None) or _name_of(config, Source.SUPERPROJECT)
+    repository = (settings.repository if settings else None) or _name_of(config, SourceKind.SUPERPROJECT)
     return _SpecCandidate(
         kind=ComponentKind.SUBMODULE,
         path=link.path,
@@ -166,7 +166,7 @@ def _submodule_unit(
     )
 
 
-def _name_of(config: Config, source: Source) -> str | None:
+def _name_of(config: Config, source: SourceKind) -> str | None:
     repository = config.find_repository(source)
     return repository.name if repository else None
 
@@ -195,7 +195,7 @@ def _folder_units(
     """The folders of each `source: specs` repository, as they are in the superproject's commit."""
     units: list[_SpecCandidate | ComponentWithoutSrpm] = []
     for repository in config.repositories.values():
-        if repository.source is not Source.SPECS or repository.path is None:
+        if repository.source is not SourceKind.SPECS or repository.path is None:
             continue
         inside = _inside(superproject.path, repository.path)
         if inside is None:

@@ -260,7 +260,7 @@ class SrpmMaker:
         if repository is None or self.config.release is None:
             return ""
         root = f"{self.config.release.baseurl}/{self.version or info.version or ''}"
-        keys = (repository.key, *self.config.succession(repository.key))
+        keys = (repository.key, *self.config.get_related_keys(repository.key))
         return " ".join(f"{root}/{KEY_FILE_PREFIX}{name}" for name in keys)
 
     def _parts(self, sourced: ComponentSource) -> tuple[ArchivePart, ...]:

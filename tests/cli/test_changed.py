@@ -224,9 +224,11 @@ def test_a_repository_without_a_commit(tmp_path: Path) -> None:
     assert answer.code == 3 and "has no commit 'HEAD'" in answer.err
 
 
-@pytest.mark.parametrize(("place", "cause"), [(".", "is not a git repository"), ("none", "cannot work in")])
-def test_no_repository(tmp_path: Path, place: str, cause: str) -> None:
-    answer = altai_build("-C", tmp_path / place, "changed", cwd=tmp_path)
+@pytest.mark.parametrize(
+    ("place", "cause"), [(".", "is not a git repository"), ("none", "cannot change to the directory")]
+)
+def test_no_repository(tmp_path: Path, folder: str, cause: str) -> None:
+    answer = altai_build("-C", tmp_path / folder, "changed", cwd=tmp_path)
     assert answer.code == 3 and cause in answer.err and "-C DIR" in answer.err
 
 

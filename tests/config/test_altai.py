@@ -1,4 +1,4 @@
-"""The true Altai definition of this repository is valid, as far as that can be told without its mirrors."""
+"""The true Altai definition of this repository is valid, checked without its mirrors."""
 
 from __future__ import annotations
 

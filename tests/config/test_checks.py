@@ -1,4 +1,4 @@
-"""How waivers and the settings of verification are read from repos.yaml, and which faults are told."""
+"""How waivers and the settings of verification are read from repos.yaml, and which errors are reported."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ waivers:
 
 
 @pytest.mark.parametrize(
-    ("more", "fault"),
+    ("more", "error"),
     [
         (
             "verify: {expiry_horizon_days: soon}",
@@ -83,7 +83,7 @@ waivers:
         ("waivers: {rule: keys}", "waivers: got {'rule': 'keys'}; write a list"),
     ],
 )
-def test_faults_are_told_with_their_place(tmp_path: Path, more: str, fault: str) -> None:
+def test_errors_are_reported_with_their_key_path(tmp_path: Path, more: str, error: str) -> None:
     with pytest.raises(InputError) as caught:
         load(tmp_path, more)
-    assert fault in str(caught.value)
+    assert error in str(caught.value)

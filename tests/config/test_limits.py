@@ -12,25 +12,25 @@ from altai_build.model.limits import Limits
 
 
 def read(value: Any) -> tuple[Limits, list[str]]:
-    faults = InputErrors()
-    return read_limits(YamlNode(value, "build.limits", faults)), faults.lines
+    errors = InputErrors()
+    return read_limits(YamlNode(value, "build.limits", errors)), errors.lines
 
 
 def test_what_is_not_given_has_its_default() -> None:
     assert read(None) == read({}) == (Limits(), [])
-    found, faults = read({"time": "90m", "processes": 100, "memory": "1.5G", "log": "10M"})
+    found, errors = read({"time": "90m", "processes": 100, "memory": "1.5G", "log": "10M"})
     wanted = Limits(seconds=5400.0, processes=100, memory=3 << 29, log=10 << 20)
-    assert (found, faults) == (wanted, [])
+    assert (found, errors) == (wanted, [])
 
 
 def test_none_is_no_limit() -> None:
-    found, faults = read(dict.fromkeys(("time", "processes", "memory", "file", "log", "free"), "none"))
-    assert faults == []
+    found, errors = read(dict.fromkeys(("time", "processes", "memory", "file", "log", "free"), "none"))
+    assert errors == []
     assert found == Limits(seconds=None, processes=None, memory=None, file=None, log=None, free=None)
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
         ("time", "soon", "write a quantity as 12h, or none"),
         ("time", "0h", "write more than nothing, or none"),
@@ -42,6 +42,6 @@ def test_none_is_no_limit() -> None:
         ("cores", 4, "unknown key 'cores'"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_cure(key: str, value: object, told: str) -> None:
+def test_errors_say_what_to_write(key: str, value: object, message: str) -> None:
     found, (line,) = read({key: value})
-    assert found == Limits() and told in line
+    assert found == Limits() and message in line

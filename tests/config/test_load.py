@@ -1,4 +1,4 @@
-"""repos.yaml becomes a typed Config, or one error that names every fault: its place, what was got, what to write."""
+"""repos.yaml becomes a typed Config, or one InputError that names every error: key path, value, what to write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from altai_build.config import Config, Source, load_config, reader
+from altai_build.config import Config, SourceKind, load_config, reader
 from altai_build.errors import InputError
 from altai_build.model.release import Compat
 
@@ -44,20 +44,20 @@ def write(folder: Path, content: str | bytes) -> Path:
     return path
 
 
-def faults(folder: Path, tree: object) -> list[str]:
-    """The fault lines of a configuration given as a tree."""
+def read_errors(folder: Path, tree: object) -> list[str]:
+    """The error lines of a configuration given as a tree."""
     path = write(folder, yaml.safe_dump(tree))
     with pytest.raises(InputError) as caught:
         load_config(path)
     lines = caught.value.why.splitlines()
     assert caught.value.exit_code == 3 and caught.value.todo
-    assert caught.value.what == f"{path} has {len(lines)} fault{'s' if len(lines) > 1 else ''}"
+    assert caught.value.what == f"{path} has {len(lines)} error{'s' if len(lines) > 1 else ''}"
     assert all(line.startswith("  ") for line in lines)
     return [line[2:] for line in lines]
 
 
 def broken(path: str, value: object) -> Any:
-    """The good tree with `value` put at a path of keys (`|` between them); None takes the key away."""
+    """The good tree with `value` put at a path of keys (`|` between them); None deletes the key."""
     tree = yaml.safe_load(GOOD)
     *parents, last = path.split("|")
     node = tree
@@ -78,14 +78,14 @@ def test_the_good_file(tmp_path: Path) -> None:
     target = config.targets["centos6"]
     assert (target.macros, target.compat) == ((("dist", ".el6"), ("rhel", "6")), Compat.EL6)
     assert [(base.name, base.key) for base in target.base] == [("os", "centos6")]
-    assert config.keys["altai"].signs and not config.keys["centos6"].signs
+    assert config.keys["altai"].is_signing_key and not config.keys["centos6"].is_signing_key
     assert config.keys["altai"].file == tmp_path / "keys/RPM-GPG-KEY-altai"
     kinds = {name: one.source for name, one in config.repositories.items()}
     assert kinds == {
-        "centos6": Source.SUPERPROJECT,
-        "deps/misc": Source.SPECS,
-        "deps/epel": Source.MIRROR,
-        "deps/one": Source.MIRROR,
+        "centos6": SourceKind.SUPERPROJECT,
+        "deps/misc": SourceKind.SPECS,
+        "deps/epel": SourceKind.MIRROR,
+        "deps/one": SourceKind.MIRROR,
     }
     assert config.repositories["deps/epel"].packages is None
     assert config.repositories["deps/one"].packages == ("erlang",)
@@ -176,7 +176,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         (
             "repositories|centos6|key",
             "centos6",
-            "repositories.centos6.key: got 'centos6', whose secret half is not ours; name a key with signs: true",
+            "repositories.centos6.key: got 'centos6', which does not sign; name a key with signs: true",
         ),
         (
             "repositories|centos6|source",
@@ -187,7 +187,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         (
             "repositories|deps/misc|source_rpms",
             "centos6",
-            "repositories.deps/misc.source_rpms: 'centos6' is a repository of its own already",
+            "repositories.deps/misc.source_rpms: 'centos6' is already the name of another repository",
         ),
         (
             "repositories|deps/epel|packages",
@@ -236,7 +236,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         (
             "release|baseurl",
             "https://x/\n[evil]",
-            "release.baseurl: got 'https://x/\\n[evil]'; no line breaks or control characters",
+            "release.baseurl: got 'https://x/\\n[evil]'; line breaks and control characters are not allowed",
         ),
         (
             "release|stamp",
@@ -247,7 +247,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
             "release|stamp",
             "{release}.{count}",
             "release.stamp: got '{release}.{count}'; {count} and {commit} are both needed: "
-            "a later commit sorts higher, two commits never share a name",
+            "a later commit must sort higher, no two commits may share a name",
         ),
         (
             "release|stamp",
@@ -256,29 +256,39 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         ),
     ],
 )
-def test_each_fault_has_its_place_and_its_cure(
+def test_each_error_has_its_key_path_and_what_to_write(
     tmp_path: Path, path: str, value: object, expected: str
 ) -> None:
-    assert expected in faults(tmp_path, broken(path, value))
+    assert expected in read_errors(tmp_path, broken(path, value))
 
 
-def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     tree = broken("project", 5)
     tree["targets"]["centos6"]["arch"] = None
     tree["keys"] = ["altai"]
     del tree["release"]
     tree["repositories"]["deps/epel"]["kye"] = "x"
     tree["components"] = {1: {}}
-    got = faults(tmp_path, tree)
-    for place in (
+    lines = read_errors(tmp_path, tree)
+    for key_path in (
         "(top level): the key 'release'",
         "project",
         "keys",
         "repositories.deps/epel",
         "components",
     ):
-        assert any(line.startswith(place) for line in got), place
-    assert len(got) == len(set(got)) >= 5
+        assert any(line.startswith(key_path) for line in lines), key_path
+    assert len(lines) == len(set(lines)) >= 5
+
+
+def test_a_required_key_without_a_value_is_missing(tmp_path: Path) -> None:
+    tree = yaml.safe_load(GOOD)
+    tree["project"] = None
+    tree["keys"]["altai"]["file"] = None
+    assert read_errors(tmp_path, tree) == [
+        "(top level): the key 'project' is missing",
+        "keys.altai: the key 'file' is missing",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -303,7 +313,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
         ("[" * 50_000, "recursion"),
     ],
 )
-def test_what_is_no_configuration(tmp_path: Path, content: str | bytes, cause: str) -> None:
+def test_files_that_are_no_configuration(tmp_path: Path, content: str | bytes, cause: str) -> None:
     with pytest.raises(InputError) as caught:
         load_config(write(tmp_path, content))
     assert cause in str(caught.value) and "repos.yaml" in caught.value.what

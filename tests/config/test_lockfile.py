@@ -1,4 +1,4 @@
-"""deps.lock.yaml: what is written is read again, equal locks are equal bytes, changes merge, all faults at once."""
+"""deps.lock.yaml: what is written is read again, equal locks are equal bytes, changes merge, all errors at once."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_conflict_markers_are_told_as_what_they_are(tmp_path: Path) -> None:
         read(tmp_path, text)
 
 
-def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     text = dump_lock(lock(package("a"), package("b")))
     text = text.replace("format: 1", "format: 9").replace("nevra: ", "nevra: 17 #", 1)
     text = text.replace('"' + "a" * 64 + '"', "deadbeef", 1).replace("size: 1234", "size: -1", 1)
@@ -149,8 +149,8 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     assert "deps lock" in caught.value.todo
 
 
-def test_one_file_twice_is_a_fault(tmp_path: Path) -> None:
+def test_one_file_twice_is_an_error(tmp_path: Path) -> None:
     text = dump_lock(lock(package("a")))
     block = text[text.index("  - nevra") :]
-    with pytest.raises(InputError, match=r"deps/epel/a-14-2.el6.x86_64.rpm is there twice"):
+    with pytest.raises(InputError, match=r"deps/epel/a-14-2.el6.x86_64.rpm is listed twice"):
         read(tmp_path, text + block)

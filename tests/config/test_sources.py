@@ -1,4 +1,4 @@
-"""sources.yaml becomes typed records, or one error that names every fault."""
+"""sources.yaml becomes typed records, or one InputError that names every error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ sources:
     )
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     text = """\
 sources:
   - {file: ../passwd, sha256: abc, from: "http://example.org/x"}
@@ -35,7 +35,7 @@ sources:
 """
     with pytest.raises(InputError) as caught:
         read_sources(text.encode(), "specs/x/sources.yaml")
-    assert caught.value.what == "specs/x/sources.yaml has 14 faults"
+    assert caught.value.what == "specs/x/sources.yaml has 14 errors"
     assert caught.value.why.splitlines() == [
         "  sources[0].file: got '../passwd'; a source is a plain file name, without folders",
         "  sources[0].sha256: got 'abc'; write 64 hexadecimal digits, lower case",
@@ -52,17 +52,17 @@ sources:
         "  sources[3].from: unknown key 'pypy'; perhaps you meant 'pypi'",
         "  sources[3].from: the key 'pypi' is missing",
         "  sources[3].from: the key 'version' is missing",
-        "  sources: a.tar.gz is there twice",
+        "  sources: a.tar.gz is listed twice",
     ]
 
 
-def test_a_file_that_is_listed_twice_is_a_fault() -> None:
+def test_a_file_that_is_listed_twice_is_an_error() -> None:
     entry = {"file": "a.tar.gz", "sha256": "a" * 64}
     rows = "".join(
         f"  - {{file: {entry['file']}, sha256: {entry['sha256']}, from: {{pypi: a, version: v1}}}}\n"
         for _ in "12"
     )
-    with pytest.raises(InputError, match=r"a\.tar\.gz is there twice"):
+    with pytest.raises(InputError, match=r"a\.tar\.gz is listed twice"):
         read_sources(f"sources:\n{rows}".encode(), "x")
 
 

@@ -1,4 +1,4 @@
-"""`profiles`, `allow_downgrades` and `replaces` of repos.yaml: read as meant, every fault with its place."""
+"""`profiles`, `allow_downgrades` and `replaces` of repos.yaml: every setting and every error with its key path."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load(folder: Path, *, keys: str = "", more: str = "") -> Config:
     return load_config(path)
 
 
-def faults(folder: Path, *, keys: str = "", more: str = "") -> list[str]:
+def read_errors(folder: Path, *, keys: str = "", more: str = "") -> list[str]:
     with pytest.raises(InputError) as caught:
         load(folder, keys=keys, more=more)
     return [line.strip() for line in caught.value.why.splitlines()]
@@ -48,13 +48,13 @@ def test_profiles_and_downgrades(tmp_path: Path) -> None:
     assert config.allow_downgrades == (AllowedDowngrade(package="libvirt", reason="1.0 loses guests"),)
 
 
-def test_faults_of_profiles_and_downgrades_are_told_together(tmp_path: Path) -> None:
-    told = faults(
+def test_errors_of_profiles_and_downgrades_are_reported_together(tmp_path: Path) -> None:
+    errors = read_errors(
         tmp_path,
         more="profiles: {empty: [], none: , text: nova, 'bad name': [a], odd: [--force]}\n"
         "allow_downgrades: [{package: a}, {package: b, reasons: x, reason: y}, {package: b, reason: z}]\n",
     )
-    assert told == [
+    assert errors == [
         "profiles.empty: the list is empty; name the packages, or take the profile out",
         "profiles.none: got nothing; write a list of package names",
         "profiles.text: got 'nova'; write a list",
@@ -62,7 +62,7 @@ def test_faults_of_profiles_and_downgrades_are_told_together(tmp_path: Path) -> 
         "profiles.odd[0]: got '--force'; write letters, digits and _ . + -",
         "allow_downgrades[0]: the key 'reason' is missing",
         "allow_downgrades[1]: unknown key 'reasons'; perhaps you meant 'reason'",
-        "allow_downgrades[2].package: 'b' is there twice",
+        "allow_downgrades[2].package: 'b' is listed twice",
     ]
 
 
@@ -71,10 +71,10 @@ def test_the_succession_of_keys(tmp_path: Path) -> None:
         tmp_path,
         keys="  second: {file: b, signs: true, replaces: altai}\n  third: {file: c, signs: true, replaces: second}",
     )
-    assert config.succession("altai") == ("second", "third")
-    assert config.succession("second") == ("altai", "third")
-    assert config.succession("third") == ("second", "altai")
-    assert config.succession("epel") == ()
+    assert config.get_related_keys("altai") == ("second", "third")
+    assert config.get_related_keys("second") == ("altai", "third")
+    assert config.get_related_keys("third") == ("second", "altai")
+    assert config.get_related_keys("epel") == ()
 
 
 @pytest.mark.parametrize(
@@ -91,15 +91,15 @@ def test_the_succession_of_keys(tmp_path: Path) -> None:
         (
             "  b: {file: b, signs: true, replaces: c}\n  c: {file: c, signs: true, replaces: b}",
             [
-                "keys.b.replaces: 'b' would replace itself in the end; name the older key",
-                "keys.c.replaces: 'c' would replace itself in the end; name the older key",
+                "keys.b.replaces: 'b' would replace itself; name the older key",
+                "keys.c.replaces: 'c' would replace itself; name the older key",
             ],
         ),
         (
             "  b: {file: b, replaces: altai}",
-            ["keys.b.replaces: both keys must be ours (signs: true), or both somebody else's"],
+            ["keys.b.replaces: either both keys are our own (signs: true), or neither is"],
         ),
     ],
 )
 def test_a_succession_that_cannot_be(keys: str, expected: list[str], tmp_path: Path) -> None:
-    assert faults(tmp_path, keys=keys) == expected
+    assert read_errors(tmp_path, keys=keys) == expected

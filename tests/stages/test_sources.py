@@ -153,7 +153,7 @@ def test_an_index_that_gives_other_bytes_is_refused(site: str, tmp_path: Path) -
 
 def test_a_faulty_list_is_the_fault_of_its_package(site: str, tmp_path: Path) -> None:
     sourced = discovered(tmp_path, {"thing": "sources: {}\n"})
-    with pytest.raises(InputError, match=r"specs/thing/sources\.yaml has 1 fault"):
+    with pytest.raises(InputError, match=r"specs/thing/sources\.yaml has 1 error"):
         listed_sources(sourced[0])
     assert isinstance(fetch_sources(sourced, tmp_path / "cache", jobs=1)["thing"], InputError)
 

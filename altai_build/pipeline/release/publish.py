@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 from altai_build import __version__
-from altai_build.config import Repository, Source
+from altai_build.config import Repository, SourceKind
 from altai_build.model.build import ComponentStatus
 from altai_build.model.release import (
     BuildRecord,
@@ -44,10 +44,10 @@ def composition_plan(
                     source=source,
                     packages=tuple(placed.get(name, ())),
                     reuse_from=reuse,
-                    further_keys=config.succession(repository.key),
+                    further_keys=config.get_related_keys(repository.key),
                 )
             )
-    signing = next(one.key for one in config.repositories.values() if one.source is not Source.MIRROR)
+    signing = next(one.key for one in config.repositories.values() if one.source is not SourceKind.MIRROR)
     return ReleasePlan(
         project=config.project,
         version=release_request.version,

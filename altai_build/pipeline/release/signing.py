@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from altai_build.config import Key, Source, Target
+from altai_build.config import Key, SourceKind, Target
 from altai_build.errors import SigningError
 from altai_build.model.openpgp import PublicKey
 from altai_build.pipeline.run import Run
@@ -29,7 +29,7 @@ class SigningKeys:
 @contextmanager
 def unlock_signing_keys(run: Run, target: Target, passphrase: Passphrase) -> Iterator[SigningKeys]:
     """The keys that the release signs with, found, fit for the target and unlocked before any work is done."""
-    names = {one.key for one in run.config.repositories.values() if one.source is not Source.MIRROR}
+    names = {one.key for one in run.config.repositories.values() if one.source is not SourceKind.MIRROR}
     with ExitStack() as stack:
         home = stack.enter_context(open_keyring(run.workspace.gnupg))
         opened = {}

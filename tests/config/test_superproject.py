@@ -1,4 +1,4 @@
-"""The superproject's part of a definition read for itself says what the whole definition says."""
+"""The `superproject` part read alone gives the settings of the whole definition."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.config import load_config
-from altai_build.config.place import read_superproject_settings
+from altai_build.config.superproject import read_superproject_settings
 from altai_build.errors import InputError
 
 REST = """\
@@ -35,14 +35,14 @@ release: {baseurl: 'http://localhost/p'}
     ],
 )
 @pytest.mark.parametrize("order", ["before", "after"])
-def test_it_says_the_same(tmp_path: Path, part: str, order: str) -> None:
+def test_the_settings_are_the_same(tmp_path: Path, part: str, order: str) -> None:
     path = tmp_path / "repos.yaml"
     path.write_text(part + REST if order == "before" else REST + part)
     assert read_superproject_settings(path) == load_config(path).superproject
 
 
 @pytest.mark.parametrize(
-    ("part", "told"),
+    ("part", "message"),
     [
         ("superproject: {path: ., components: [yes], root: true}\n", "superproject.components[0]: got True"),
         (
@@ -57,10 +57,10 @@ def test_it_says_the_same(tmp_path: Path, part: str, order: str) -> None:
         ("superproject: {path: .}\nsuperproject: {path: a}\n", "the key 'superproject' is given twice"),
     ],
 )
-def test_faults_are_faults_here_too(tmp_path: Path, part: str, told: str) -> None:
+def test_errors_are_those_of_the_whole_definition(tmp_path: Path, part: str, message: str) -> None:
     path = tmp_path / "repos.yaml"
     path.write_text(part + REST)
     for read in (read_superproject_settings, load_config):
         with pytest.raises(InputError) as error:
             read(path)
-        assert told in str(error.value)
+        assert message in str(error.value)
