@@ -64,6 +64,7 @@ SEVERAL_IMPORTERS = {"click", "jinja2", "rich", "solv", "yaml"}
 
 # Import name of what setup.cfg calls otherwise.
 IMPORT_NAMES = {
+    "gitpython": "git",
     "pyyaml": "yaml",
     "python_gnupg": "gnupg",
     "cyclonedx_python_lib": "cyclonedx",
@@ -71,7 +72,7 @@ IMPORT_NAMES = {
 }
 
 # Required for another library that uses it only where it is there.
-FOR_OTHERS = {"jsonschema"}  # cyclonedx: its validation
+FOR_OTHERS = {"jsonschema", "git", "templated_dictionary"}  # cyclonedx: its validation
 
 # In no index: scripts/setup links them from the system's Python.
 FROM_SYSTEM = {"rpm"}
