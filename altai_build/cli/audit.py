@@ -53,13 +53,13 @@ def audit(
     Example:
       altai-build audit 1.0.2 --origin mirror --csv > third-party.csv
     """
-    from altai_build.pipeline.published.inventory import inventory
+    from altai_build.pipeline.published.inventory import list_packages
     from altai_build.pipeline.published.releases import find_release, releases_directory
 
     if as_csv and (as_json or only_totals):
         raise UsageError("--csv goes with neither --json nor --totals", todo="choose one")
     run = app.create_run(app.load_config())
-    everything = inventory(run, find_release(releases_directory(run.config), version))
+    everything = list_packages(run, find_release(releases_directory(run.config), version))
     _refuse_unknown(everything, repository, origin)
     wanted = PackageFilter(repository=repository, origin=origin, name=name)
     entries = [one for one in everything if wanted.is_match(one)]

@@ -75,7 +75,7 @@ def version_label(package: ReleasedPackage | None, other: ReleasedPackage | None
 
 def repository_label(change: PackageChange) -> str:
     """The repository of a changed package, or both where it moved."""
-    if change.moved and change.old and change.new:
+    if change.is_moved and change.old and change.new:
         return f"{change.old.repository} → {change.new.repository}"
     return change.package.repository
 
@@ -90,8 +90,8 @@ def _diff_document(comparison: ReleaseDiff) -> dict[str, object]:
     return {
         "old": comparison.old,
         "new": comparison.new,
-        **{kind.value: [_record(one) for one in comparison.of(kind)] for kind in kinds},
-        "moved": [_record(one) for one in changes if one.moved],
+        **{kind.value: [_record(one) for one in comparison.changes_of_kind(kind)] for kind in kinds},
+        "moved": [_record(one) for one in changes if one.is_moved],
         "resized": [_record(one) for one in changes if one.is_resized],
     }
 
@@ -120,7 +120,7 @@ def _diff_markdown(comparison: ReleaseDiff) -> Iterator[str]:
     if not comparison.changes:
         yield from ("", "The packages are the same.")
     for kind in ChangeKind:
-        changes = comparison.of(kind)
+        changes = comparison.changes_of_kind(kind)
         if changes:
             yield from section(f"{kind.value.capitalize()} ({len(changes)})")
             yield from table(_HEADERS[1:], [[code(cell) for cell in _cells(one)[1:]] for one in changes])

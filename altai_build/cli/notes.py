@@ -157,7 +157,7 @@ def _package_line(change: PackageChange) -> str:
     old, new = version_label(change.old, change.new), version_label(change.new, change.old)
     if change.old is None or change.new is None:
         return f"{package_name(change.package)} {change.package.nevra.evr} {change.kind.value}"
-    place = f", {repository_label(change)}" if change.moved else ""
+    place = f", {repository_label(change)}" if change.is_moved else ""
     span = f"{old} → {new}" if old != new else new
     return f"{package_name(change.package)} {span} ({change.kind.value}{place})"
 

@@ -36,7 +36,7 @@ def rebuild(
     Example:
       altai-build rebuild --compare nova 1.0.2
     """
-    from altai_build.pipeline.published.reproduce import rebuild as make_again
+    from altai_build.pipeline.published.reproduce import reproduce
 
     if not compare and output is None:
         raise UsageError(
@@ -44,7 +44,7 @@ def rebuild(
         )
     run = app.create_run(app.load_config())
     with run.workspace.lock(wait=wait):
-        answer = make_again(run, component, version, output=output)
+        answer = reproduce(run, component, version, output=output)
     if as_json:
         print_json({**vars(answer), "sameness": answer.sameness})
     else:

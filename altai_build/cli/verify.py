@@ -39,18 +39,18 @@ def verify(app: App, version: str, deep: bool, as_json: bool) -> int:
 
     alone = not deep and (is_url(version) or "/" in version)
     run = app.create_run(app.load_config(needed=not alone))
-    links: tuple[TraceStep, ...] = ()
+    steps: tuple[TraceStep, ...] = ()
     with open_release(run, version) as directory:
         if deep:
             answer = trace_provenance(run, directory)
-            verification, links = answer.verification, answer.links
+            verification, steps = answer.verification, answer.steps
         else:
             verification = verify_published(run, directory)
     if as_json:
-        print_json(_document(verification, links if deep else None))
+        print_json(_document(verification, steps if deep else None))
     else:
         print_findings(verification.findings)
-    for kind, (proved, total) in count_proved_steps(links).items():
+    for kind, (proved, total) in count_proved_steps(steps).items():
         run.story.info(f"{kind}: {proved} of {total} proved")
     refuse_errors(
         verification.findings,
@@ -64,13 +64,13 @@ def verify(app: App, version: str, deep: bool, as_json: bool) -> int:
     return 0
 
 
-def _document(verification: VerificationReport, links: tuple[TraceStep, ...] | None) -> dict[str, object]:
-    """The contract's form; with --deep also how many links of each kind were proved."""
+def _document(verification: VerificationReport, steps: tuple[TraceStep, ...] | None) -> dict[str, object]:
+    """The contract's form; with --deep also how many steps of each kind were proved."""
     document = verification.to_json()
-    if links is not None:
+    if steps is not None:
         document["links"] = {
             kind: {"proved": proved, "of": total}
-            for kind, (proved, total) in count_proved_steps(links).items()
+            for kind, (proved, total) in count_proved_steps(steps).items()
         }
     return document
 

@@ -35,8 +35,8 @@ class GraphEdge:
 class BuildGraph:
     """All of it, and how large it is; every box has the same size."""
 
-    boxes: tuple[GraphNode, ...]
-    lines: tuple[GraphEdge, ...]
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
     width: float
     height: float
     box_width: float
@@ -57,17 +57,17 @@ def lay_out_graph(needs: Mapping[str, Sequence[str]]) -> BuildGraph:
         for column, wave in enumerate(waves)
         for row, name in enumerate(wave)
     }
-    lines = []
+    edges = []
     for name in places:
         for needed in sorted(_direct_needs(name, inner)):
             x, y = places[needed][0] + box_width, places[needed][1] + _BOX_HEIGHT / 2
             to_x, to_y = places[name][0], places[name][1] + _BOX_HEIGHT / 2
             middle = (x + to_x) / 2
             path = f"M{x:.0f} {y:.0f}C{middle:.0f} {y:.0f} {middle:.0f} {to_y:.0f} {to_x:.0f} {to_y:.0f}"
-            lines.append(GraphEdge(needed=needed, by=name, path=path))
+            edges.append(GraphEdge(needed=needed, by=name, path=path))
     return BuildGraph(
-        boxes=tuple(GraphNode(name=name, x=x, y=y) for name, (x, y) in places.items()),
-        lines=tuple(lines),
+        nodes=tuple(GraphNode(name=name, x=x, y=y) for name, (x, y) in places.items()),
+        edges=tuple(edges),
         width=max(0, len(waves) * (box_width + _COLUMN_GAP) - _COLUMN_GAP),
         height=max((len(wave) for wave in waves), default=0) * _ROW_HEIGHT,
         box_width=box_width,

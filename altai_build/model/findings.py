@@ -42,7 +42,7 @@ class SignatureCheck:
     """The verdict on one file with the evidence; `fingerprint` is the primary key's, when the key is known."""
 
     path: Path
-    verdict: SignatureStatus
+    status: SignatureStatus
     signature: Signature | None
     fingerprint: str | None
     weaknesses: tuple[str, ...]  # what a modern policy refuses although the verdict is good
@@ -51,12 +51,12 @@ class SignatureCheck:
     detail: str  # the checking program's own words
 
     @property
-    def good(self) -> bool:
+    def is_good(self) -> bool:
         """True only when every signature and digest was checked and is right."""
-        return self.verdict is SignatureStatus.GOOD
+        return self.status is SignatureStatus.GOOD
 
 
-def weaknesses(signatures: Sequence[Signature], key: PublicKey | None) -> tuple[str, ...]:
+def find_weaknesses(signatures: Sequence[Signature], key: PublicKey | None) -> tuple[str, ...]:
     """What a modern policy refuses in these signatures and the key behind them."""
     found = []
     if key is not None and key.bits < _MINIMUM_KEY_BITS.get(key.algorithm, 0):

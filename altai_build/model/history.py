@@ -35,7 +35,7 @@ class PackageChange:
         return package
 
     @property
-    def moved(self) -> bool:
+    def is_moved(self) -> bool:
         """True when the package went to another repository, whatever else happened to it."""
         return self.old is not None and self.new is not None and self.old.repository != self.new.repository
 
@@ -58,7 +58,7 @@ class ReleaseDiff:
     new: str
     changes: tuple[PackageChange, ...]
 
-    def of(self, kind: ChangeKind) -> tuple[PackageChange, ...]:
+    def changes_of_kind(self, kind: ChangeKind) -> tuple[PackageChange, ...]:
         """The changes of one kind."""
         return tuple(change for change in self.changes if change.kind is kind)
 

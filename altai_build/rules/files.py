@@ -132,9 +132,9 @@ def check_permissions(rule: Rule, view: ReleaseView) -> RuleResult:
 
 
 def _describe_previous_presence(view: ReleaseView) -> str:
-    if not view.context.earlier:
+    if not view.context.previous_releases:
         return ""
-    return f", and was not in {view.context.earlier[-1].name}"
+    return f", and was not in {view.context.previous_releases[-1].name}"
 
 
 def _find_risky_files(files: tuple[FileEntry, ...]) -> Iterator[tuple[str, str]]:
@@ -158,9 +158,9 @@ def _is_usual(path: str) -> bool:
 
 def _read_previous_permissions(view: ReleaseView, names: set[str]) -> Mapping[str, set[tuple[str, str]]]:
     """Package name → what of it the release before had already; only packages with good signatures count."""
-    if not view.context.earlier or not names:
+    if not view.context.previous_releases or not names:
         return {}
-    previous = ReleaseView(view.context.earlier[-1], ())
+    previous = ReleaseView(view.context.previous_releases[-1], ())
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for header in previous.binary_headers.values():
         if header.nevra.name in names:

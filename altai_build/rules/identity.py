@@ -16,7 +16,7 @@ def check_unchanged_packages(rule: Rule, view: ReleaseView) -> RuleResult:
     given: dict[str, dict[str, str]] = defaultdict(dict)  # NEVRA → SHA-256 → where
     faults = []
     seen: set[tuple[int, int]] = set()  # metadata that several releases share is the same inode
-    for directory in view.context.earlier:
+    for directory in view.context.previous_releases:
         for folder in _repositories(directory):
             state = (folder / REPOMD).stat()
             if (state.st_dev, state.st_ino) in seen:

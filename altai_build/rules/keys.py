@@ -65,12 +65,16 @@ def check_keys(rule: Rule, view: ReleaseView) -> RuleResult:
         declared.setdefault(name, set())
     if view.manifest:
         declared.setdefault(view.manifest.signed_by, set())
-    trusted = dict(view.trusted)
+    trusted_keys = dict(view.trusted_keys)
     for name, fingerprints in declared.items():
         file = view.key_file(name)
         try:
             here = {key.fingerprint for key in read_public_keys(file)}
-            wanted = {key.fingerprint for key in read_public_keys(trusted[name])} if name in trusted else None
+            wanted = (
+                {key.fingerprint for key in read_public_keys(trusted_keys[name])}
+                if name in trusted_keys
+                else None
+            )
         except InputError as error:
             faults.append(rule.finding(file.name, error.why))
             continue
@@ -81,7 +85,7 @@ def check_keys(rule: Rule, view: ReleaseView) -> RuleResult:
                     f"it holds {_format_fingerprints(here)}, the manifest says {_format_fingerprints(fingerprints)}",
                 )
             )
-        if trusted and wanted is None:
+        if trusted_keys and wanted is None:
             faults.append(rule.finding(file.name, "no key of this name is in the configuration"))
         elif wanted is not None and here != wanted:
             faults.append(

@@ -18,7 +18,7 @@ from altai_build.tools.repo.repodata import REPOMD
 
 def check_manifest(rule: Rule, view: ReleaseView) -> RuleResult:
     """release.json can be read and is this release's."""
-    found = view.manifest_or_fault
+    found = view.manifest_or_error
     if isinstance(found, str):
         return RuleResult(1, [rule.finding(MANIFEST_NAME, found)])
     name = view.directory.name

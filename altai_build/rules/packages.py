@@ -81,7 +81,7 @@ def check_package_signatures(rule: Rule, view: ReleaseView) -> RuleResult:
         weak: Counter[tuple[str, Severity]] = Counter()
         for check in checks:
             subject = f"{repository.name}/{check.path.name}"
-            if not check.good:
+            if not check.is_good:
                 faults += [
                     rule.finding(subject, message, severity) for message, severity in assess_signature(check)
                 ]

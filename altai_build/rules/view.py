@@ -38,7 +38,7 @@ class VerifyContext:
     compat: Compat = Compat.MODERN  # what the clients can read
     arch: str = "x86_64"
     base: Callable[[], Sequence[RepositoryMetadata]] | None = None  # the system's own; may raise InputError
-    earlier: tuple[Path, ...] = ()  # the folders of the releases before it, oldest first
+    previous_releases: tuple[Path, ...] = ()  # the folders of the releases before it, oldest first
     source_repositories: tuple[
         tuple[str, str], ...
     ] = ()  # (repository, where the sources of its packages are)
@@ -59,13 +59,13 @@ class ReleaseView:
     def __init__(
         self,
         directory: Path,
-        trusted: Sequence[tuple[str, Path]],
+        trusted_keys: Sequence[tuple[str, Path]],
         context: VerifyContext = VerifyContext(),
         *,
         is_signed: bool = True,
     ) -> None:
         self.directory = directory
-        self.trusted = tuple(trusted)
+        self.trusted_keys = tuple(trusted_keys)
         self.context = context
         self.is_signed = is_signed
         self._noted = {} if is_signed else self.file_stats  # before anything is read
@@ -76,14 +76,14 @@ class ReleaseView:
 
         What was read here is not read again, for the files that it was read from are the same ones.
         """
-        later = ReleaseView(self.directory, self.trusted, self.context)
+        later = ReleaseView(self.directory, self.trusted_keys, self.context)
         came = set(later.files) - set(self.files) - {CHECKSUMS_NAME, f"{CHECKSUMS_NAME}.asc"}
         if any(later.file_stats.get(name) != mark for name, mark in self._noted.items()):
             return None
         if not all(name.startswith("report/") for name in came):
             return None
         later._checks.update(self._checks)
-        for name in ("manifest_or_fault", "repodata", "signature_checks", "headers", "binary_headers"):
+        for name in ("manifest_or_error", "repodata", "signature_checks", "headers", "binary_headers"):
             if name in self.__dict__:
                 later.__dict__[name] = self.__dict__[name]
         later.__dict__["digests"] = {
@@ -139,7 +139,7 @@ class ReleaseView:
         return {name: self._checks[name] for name in names}
 
     @cached_property
-    def manifest_or_fault(self) -> Manifest | str:
+    def manifest_or_error(self) -> Manifest | str:
         """release.json, or why it cannot be read."""
         try:
             return manifest_from_json((self.directory / MANIFEST_NAME).read_text(encoding="utf-8"))
@@ -156,7 +156,7 @@ class ReleaseView:
     @property
     def manifest(self) -> Manifest | None:
         """release.json where it is readable; the rule `manifest` tells of it where it is not."""
-        return None if isinstance(self.manifest_or_fault, str) else self.manifest_or_fault
+        return None if isinstance(self.manifest_or_error, str) else self.manifest_or_error
 
     @property
     def repositories(self) -> tuple[ReleasedRepository, ...]:
@@ -197,7 +197,7 @@ class ReleaseView:
             for repository, checks in self.signature_checks.items()
             if not isinstance(checks, str)
             for check in checks
-            if check.good
+            if check.is_good
         }
 
     @cached_property
@@ -220,9 +220,9 @@ def assess_signature(check: SignatureCheck | str) -> list[tuple[str, Severity]]:
     will refuse."""
     if isinstance(check, str):
         return [(check, Severity.ERROR)]
-    if not check.good:
+    if not check.is_good:
         key = f" (key {check.signature.key_id})" if check.signature and check.signature.key_id else ""
-        return [(f"{check.verdict.value}{key}: {check.detail}".rstrip(": "), Severity.ERROR)]
+        return [(f"{check.status.value}{key}: {check.detail}".rstrip(": "), Severity.ERROR)]
     told = []
     for weakness in check.weaknesses:
         severity = Severity.ERROR if weakness.startswith("revoked") else Severity.WARNING

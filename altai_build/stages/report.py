@@ -62,7 +62,7 @@ class ReportView:
     outcomes: dict[
         str, str
     ]  # component → what became of its packages since the release before; else its status
-    drawing: BuildGraph | None
+    build_graph: BuildGraph | None
     verification: VerificationReport
     size: int
     compared: bool  # with the release before
@@ -115,7 +115,7 @@ def make_report_view(
         removed=tuple(one for one in previous.packages if one.name not in here) if previous else (),
         builds=builds,
         outcomes={build.component: _outcome(build, packages) for build in builds},
-        drawing=lay_out_graph(drawn) if 0 < len(drawn) <= MAX_DRAWN_BUILDS else None,
+        build_graph=lay_out_graph(drawn) if 0 < len(drawn) <= MAX_DRAWN_BUILDS else None,
         verification=verification,
         size=sum(package.size for package in manifest.packages),
         compared=previous is not None,

@@ -95,7 +95,7 @@ def _sign(
         if unfit:
             raise SigningError(
                 f"{len(unfit)} packages do not verify after signing",
-                why="\n".join(f"{check.path.name}: {check.verdict.value}: {check.detail}" for check in unfit),
+                why="\n".join(f"{check.path.name}: {check.status.value}: {check.detail}" for check in unfit),
                 todo=f"see that {key_file} is the public half of {key.key_id} (`altai-build keys list`)",
             )
         for copy in copies:
@@ -110,4 +110,4 @@ def _sign(
 def _find_rejected(paths: Sequence[Path], key: PublicKey, key_file: Path) -> list[SignatureCheck]:
     """The checks of those that a client with this key file would refuse, or that somebody else signed."""
     checks = verify_signatures(paths, [key_file]) if paths else ()
-    return [check for check in checks if not check.good or check.fingerprint != key.fingerprint]
+    return [check for check in checks if not check.is_good or check.fingerprint != key.fingerprint]

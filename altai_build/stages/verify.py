@@ -25,12 +25,12 @@ EMPTY_CONTEXT = VerifyContext()  # what somebody knows who has nothing but the r
 def verify_release(
     directory: Path,
     *,
-    trusted: Sequence[tuple[str, Path]] = (),
+    trusted_keys: Sequence[tuple[str, Path]] = (),
     context: VerifyContext = EMPTY_CONTEXT,
 ) -> VerificationReport:
     """Every finding about the release in `directory`.
 
-    `trusted` are (name, file) of the keys that the configuration names: without them the release is only shown to
+    `trusted_keys` are (name, file) of the keys that the configuration names: without them the release is only shown to
     agree with the keys it brings along. `context` is what else is known: the system it is for, earlier releases,
     waivers. Raises InputError when there is no such folder.
     """
@@ -40,7 +40,7 @@ def verify_release(
             why="it is not a folder",
             todo="`altai-build releases` lists what is published",
         )
-    return _apply_rules(ReleaseView(directory, trusted, context), RULES)
+    return _apply_rules(ReleaseView(directory, trusted_keys, context), RULES)
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class StagedVerification:
 
 
 def verify_before_checksums(
-    directory: Path, *, trusted: Sequence[tuple[str, Path]] = (), context: VerifyContext = EMPTY_CONTEXT
+    directory: Path, *, trusted_keys: Sequence[tuple[str, Path]] = (), context: VerifyContext = EMPTY_CONTEXT
 ) -> StagedVerification:
     """`verify_release` of a staged release but for its seal, which is put on last, over a page with the findings."""
-    view = ReleaseView(directory, trusted, context, is_signed=False)
+    view = ReleaseView(directory, trusted_keys, context, is_signed=False)
     rules = [rule for rule in RULES if rule.rule_scope is not RuleScope.SIGNATURES]
     return StagedVerification(view=view, verification=_apply_rules(view, rules))
 
@@ -67,7 +67,9 @@ def verify_checksums(before: StagedVerification) -> VerificationReport:
     """
     view = before.view.get_signed_view()
     if view is None:
-        return verify_release(before.view.directory, trusted=before.view.trusted, context=before.view.context)
+        return verify_release(
+            before.view.directory, trusted_keys=before.view.trusted_keys, context=before.view.context
+        )
     found = _apply_rules(view, [rule for rule in RULES if rule.rule_scope is not RuleScope.CONTENT])
     findings = dict.fromkeys((*before.verification.findings, *found.findings))
     return VerificationReport(release=found.release, findings=tuple(findings))

@@ -12,7 +12,7 @@ import pytest
 from tests.kit.cli import CliResult, altai_build
 from tests.kit.configs import write_config
 from tests.kit.git import Pin, gitmodules
-from tests.kit.manifests import component, manifest, package, publish
+from tests.kit.manifests import component, manifest, package, write_manifests
 from tests.kit.releases import Materials, make_materials, make_release, make_release_plan, sign, with_packages
 from tests.kit.rpms import build_rpm, flip_last_byte
 from tests.kit.superprojects import World
@@ -194,7 +194,7 @@ def test_which_by_commit_of_component_and_superproject(tmp_path: Path) -> None:
         "repositories: {centos6: {source: superproject, target: centos6, key: altai}}\n"
         'release: {baseurl: "https://repo.example.org"}\n'
     )
-    publish(
+    write_manifests(
         tmp_path / "releases",
         *(
             manifest(

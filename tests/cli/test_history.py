@@ -11,7 +11,7 @@ import pytest
 from altai_build.model.release import ReleasedPackage
 from tests.kit.cli import CliResult, altai_build
 from tests.kit.git import Pin, gitmodules
-from tests.kit.manifests import component, manifest, package, publish, third_party
+from tests.kit.manifests import component, manifest, package, third_party, write_manifests
 from tests.kit.superprojects import World
 
 _REPOS = """\
@@ -33,7 +33,7 @@ class Site:
         (folder / "repos.yaml").write_text(_REPOS % self.world.super.path)
 
     def release(self, version: str, commit: str, *packages: ReleasedPackage) -> None:
-        publish(self.folder / "releases", manifest(version, packages, commit=commit))
+        write_manifests(self.folder / "releases", manifest(version, packages, commit=commit))
 
     def call(self, *words: str) -> CliResult:
         return altai_build(*words, cwd=self.folder)

@@ -99,7 +99,7 @@ def test_a_key_is_announced_then_takes_over(
         ("next", successor.public),
     ]
     for version in "123":
-        found = verify_release(releases / version, trusted=trusted)
+        found = verify_release(releases / version, trusted_keys=trusted)
         assert [one for one in found.findings if one.severity is Severity.ERROR] == [], version
     rows = listed(site)
     assert [(one["release"], one["packages"], one["metadata"]) for one in rows["ours"]["releases"]] == [

@@ -11,7 +11,7 @@ import pytest
 from altai_build.model.release import ReleasedPackage
 from tests.kit.cli import CliResult, altai_build
 from tests.kit.keys import ThrowawayKey, make_key
-from tests.kit.manifests import MIRRORED, component, manifest, package, publish
+from tests.kit.manifests import MIRRORED, component, manifest, package, write_manifests
 from tests.kit.repositories import Package, make_repository
 
 _REPOS = """\
@@ -51,7 +51,7 @@ class Site:
             return package(one.nevra, origin, repository=repository)
 
         rows = [released(one, "centos6") for one in own] + [released(one, "deps/epel") for one in mirrored]
-        publish(self.folder / "releases", manifest(version, rows))
+        write_manifests(self.folder / "releases", manifest(version, rows))
         for repository, packages in (("centos6", own), ("deps/epel", mirrored)):
             if packages:
                 make_repository(self.folder / "releases" / version / repository, packages)

@@ -15,6 +15,6 @@ def findings(release: Path, rule: str, context: VerifyContext | None = None) -> 
     return sorted((one for one in answer.findings if one.rule == rule), key=lambda one: one.subject)
 
 
-def told(release: Path, rule: str, context: VerifyContext | None = None) -> dict[str, str]:
+def messages_by_subject(release: Path, rule: str, context: VerifyContext | None = None) -> dict[str, str]:
     """Subject → message of what one rule says."""
     return {one.subject: one.message for one in findings(release, rule, context)}

@@ -86,7 +86,7 @@ def manifest(
     )
 
 
-def publish(releases: Path, *manifests: Manifest) -> None:
+def write_manifests(releases: Path, *manifests: Manifest) -> None:
     """Lay the manifests where releases are published."""
     for one in manifests:
         folder = releases / one.version

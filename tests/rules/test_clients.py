@@ -10,7 +10,7 @@ from altai_build.model.findings import Severity
 from altai_build.model.release import Compat
 from altai_build.rules.view import VerifyContext
 from altai_build.tools.openpgp.keyring import open_keyring
-from tests.kit.findings import findings, told
+from tests.kit.findings import findings, messages_by_subject
 from tests.kit.keys import make_key
 from tests.kit.releases import Materials, make_release, make_release_plan, our_key, sign, with_packages
 from tests.kit.rpms import build_rpm
@@ -56,7 +56,7 @@ def test_keys_that_only_newer_clients_know(tmp_path: Path) -> None:
     )
     release = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
     signed = "it is signed with EdDSA, which rpm 4.8 cannot check"
-    assert told(release, "readable", EL6) == {
+    assert messages_by_subject(release, "readable", EL6) == {
         "RPM-GPG-KEY-ours": f"{key.key_id} is a key of the kind EdDSA, and rpm 4.8 knows RSA and DSA only",
         f"centos6/{own.name}": signed,
         f"deps/misc/{third.binary.name}": signed,

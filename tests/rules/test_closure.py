@@ -13,7 +13,7 @@ from altai_build.model.release import Compat
 from altai_build.rules.view import VerifyContext
 from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
 from altai_build.tools.repo.repodata import write_repodata
-from tests.kit.findings import findings, told
+from tests.kit.findings import findings, messages_by_subject
 from tests.kit.releases import Materials, make_release, make_release_plan, sign, with_packages
 from tests.kit.rpms import build_rpm
 
@@ -57,7 +57,9 @@ def test_metadata_of_every_compression_is_read(
     plan = replace(with_packages(make_release_plan(materials), "centos6", lost), compat=Compat.MODERN)
     release = make_release(tmp_path / "1.0.2", materials, plan)
     assert list((release / "centos6" / "repodata").glob("*-primary.xml.zst"))
-    assert set(told(release, "closure", VerifyContext(base=lambda: (base,)))) == {f"centos6/{lost.name}"}
+    assert set(messages_by_subject(release, "closure", VerifyContext(base=lambda: (base,)))) == {
+        f"centos6/{lost.name}"
+    }
 
 
 def test_what_nobody_has_is_told_for_each_package(
@@ -66,7 +68,7 @@ def test_what_nobody_has_is_told_for_each_package(
     release = release_with(
         tmp_path, materials, lost=["wxGTK >= 2.8"], behind=["lost"], new=["bash >= 5"], well=["bash"]
     )
-    answer = told(release, "closure", VerifyContext(base=lambda: (base,)))
+    answer = messages_by_subject(release, "closure", VerifyContext(base=lambda: (base,)))
     assert set(answer) == {f"centos6/{name}-1.0-1.noarch.rpm" for name in ("lost", "behind", "new")}
     assert (
         "nothing provides wxGTK >= 2.8 needed by lost-1.0-1.noarch" in answer["centos6/lost-1.0-1.noarch.rpm"]
@@ -86,7 +88,7 @@ def test_packages_that_exclude_one_another_are_each_installable(
     release = make_release(
         tmp_path / "1.0.2", materials, with_packages(make_release_plan(materials), "centos6", *rpms)
     )
-    assert told(release, "closure", VerifyContext(base=lambda: (base,))) == {}
+    assert messages_by_subject(release, "closure", VerifyContext(base=lambda: (base,))) == {}
 
 
 def test_without_the_system_one_warning_says_so(materials: Materials, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from altai_build.model.findings import Severity
 from altai_build.rules.view import VerifyContext
-from tests.kit.findings import findings, told
+from tests.kit.findings import findings, messages_by_subject
 from tests.kit.releases import Materials, make_release, make_release_plan, sign, sign_again, with_packages
 from tests.kit.rpms import build_rpm
 
@@ -33,7 +33,7 @@ def test_a_file_that_is_no_part_of_a_release(materials: Materials, tmp_path: Pat
         (release / name).parent.mkdir(exist_ok=True)
         (release / name).write_text("stray\n")
     sign_again(release, materials)
-    assert set(told(release, "stray-files")) == {
+    assert set(messages_by_subject(release, "stray-files")) == {
         "notes.txt",
         "centos6/repodata/old-primary.xml.gz",
         "RPM-GPG-KEY-other",
@@ -96,7 +96,7 @@ def test_conflicts_are_those_of_rpm(
     ]
     release = release_with(tmp_path, materials, *rpms)
     assert rpm_installs(tmp_path, *rpms) is not clash
-    answer = told(release, "file-conflicts")
+    answer = messages_by_subject(release, "file-conflicts")
     message = f"it cannot be installed with centos6/{rpms[1].name}: both have /opt/x, and not the same"
     assert answer == ({f"centos6/{rpms[0].name}": message} if clash else {})
 
@@ -115,7 +115,7 @@ def test_packages_that_exclude_one_another_have_no_conflict(
 ) -> None:
     first = build_rpm(tmp_path / "1", "first", files={"/opt/x": "one\n"}, provides=["thing"]).binary
     second = build_rpm(tmp_path / "2", "second", files={"/opt/x": "two\n"}, **dependency).binary  # type: ignore[arg-type]
-    assert told(release_with(tmp_path, materials, first, second), "file-conflicts") == {}
+    assert messages_by_subject(release_with(tmp_path, materials, first, second), "file-conflicts") == {}
 
 
 def test_an_exclusion_of_other_versions_does_not_help(materials: Materials, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_an_exclusion_of_other_versions_does_not_help(materials: Materials, tmp_
         conflicts=["first < 2"],
         obsoletes=["first < 1.9"],
     ).binary
-    assert len(told(release_with(tmp_path, materials, first, second), "file-conflicts")) == 1
+    assert len(messages_by_subject(release_with(tmp_path, materials, first, second), "file-conflicts")) == 1
 
 
 BOLD = {
@@ -158,6 +158,6 @@ def test_what_may_do_much_is_told_once(materials: Materials, tmp_path: Path) -> 
         tmp_path / "new", "bold", "2.0", files={**files, "/usr/bin/more2": "x\n"}, attributes=more
     ).binary
     later = release_with(tmp_path, materials, new, version="1.0.2")
-    assert told(later, "permissions", VerifyContext(earlier=(release,))) == {
+    assert messages_by_subject(later, "permissions", VerifyContext(previous_releases=(release,))) == {
         f"centos6/{new.name}": "/usr/bin/more2 is setuid root, and was not in 1.0.1"
     }

@@ -10,7 +10,7 @@ import pytest
 from altai_build.rules import identity
 from altai_build.rules.view import VerifyContext
 from altai_build.tools.repo.repodata import Repodata, read_repodata
-from tests.kit.findings import told
+from tests.kit.findings import messages_by_subject
 from tests.kit.releases import (
     Materials,
     make_release,
@@ -36,8 +36,8 @@ def test_each_package_has_its_source_and_each_source_its_packages(
         f"deps/misc/{lonely.binary.name}": f"its source {lonely.source.name} is not in deps/misc-srpms",
         f"deps/misc-srpms/{idle.source.name}": "no package of deps/misc was built from it",
     }
-    assert told(release, "source-packages", TWINS) == expected
-    assert told(release, "source-packages") == expected  # who has no repos.yaml sees it too
+    assert messages_by_subject(release, "source-packages", TWINS) == expected
+    assert messages_by_subject(release, "source-packages") == expected  # who has no repos.yaml sees it too
 
 
 def test_no_sources_at_all_are_seen(materials: Materials, tmp_path: Path) -> None:
@@ -45,8 +45,9 @@ def test_no_sources_at_all_are_seen(materials: Materials, tmp_path: Path) -> Non
     release = make_release(tmp_path / "1.0.2", materials, plan)
     source = materials.third_party_source.name
     expected = {f"deps/misc/{materials.third_party.name}": f"its source {source} is not in deps/misc-srpms"}
-    assert told(release, "source-packages", TWINS) == expected
-    assert told(release, "source-packages") == expected  # the manifest tells that it was built from a spec
+    assert messages_by_subject(release, "source-packages", TWINS) == expected
+    # The manifest says that it was built from a spec.
+    assert messages_by_subject(release, "source-packages") == expected
 
 
 def test_sources_and_packages_in_the_wrong_place(materials: Materials, tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ def test_sources_and_packages_in_the_wrong_place(materials: Materials, tmp_path:
     release = make_release(
         tmp_path / "1.0.2", materials, with_packages(plan, "deps/misc-srpms", swapped.binary)
     )
-    answer = told(release, "source-packages")
+    answer = messages_by_subject(release, "source-packages")
     assert answer[f"centos6/{swapped.source.name}"] == "no client can install a source RPM"
     assert answer[f"deps/misc-srpms/{swapped.binary.name}"] == (
         "it is no source RPM, and only those belong there"
@@ -73,12 +74,12 @@ def test_a_name_that_an_earlier_release_gave_to_other_bytes(materials: Materials
     changed = with_packages(with_repository(plan, "centos6", packages=(origin,)), "centos6", other)
     changed = with_repository(changed, "centos6", packages=changed.repositories[0].packages[1:])
     second = make_release(tmp_path / "1.0.1", materials, changed)
-    context = VerifyContext(earlier=(first,))
-    assert told(second, "same-bytes", context) == {
+    context = VerifyContext(previous_releases=(first,))
+    assert messages_by_subject(second, "same-bytes", context) == {
         f"centos6/{other.name}": "it has other bytes in 1.0.0/centos6"
     }
     same = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials, "1.0.2"))
-    assert told(same, "same-bytes", VerifyContext(earlier=(first, second))) == {}
+    assert messages_by_subject(same, "same-bytes", VerifyContext(previous_releases=(first, second))) == {}
 
 
 def test_an_earlier_release_whose_metadata_is_damaged_is_not_passed_over(
@@ -88,7 +89,7 @@ def test_an_earlier_release_whose_metadata_is_damaged_is_not_passed_over(
     (primary,) = (first / "centos6" / "repodata").glob("*primary*")
     primary.write_bytes(b"")
     second = make_release(tmp_path / "1.0.1", materials, make_release_plan(materials, "1.0.1"))
-    (message,) = told(second, "same-bytes", VerifyContext(earlier=(first,))).values()
+    (message,) = messages_by_subject(second, "same-bytes", VerifyContext(previous_releases=(first,))).values()
     assert message.startswith(f"it cannot be compared: repodata/{primary.name} is not what")
 
 
@@ -110,7 +111,7 @@ def test_metadata_that_releases_share_is_read_once_and_counts_for_each(
         return read_repodata(folder)
 
     monkeypatch.setattr(identity, "read_repodata", look)
-    assert told(third, "same-bytes", VerifyContext(earlier=(first, second))) == {
+    assert messages_by_subject(third, "same-bytes", VerifyContext(previous_releases=(first, second))) == {
         f"centos6/{other.name}": "it has other bytes in 1.0.0/centos6"
     }
     assert sorted(read) == [
@@ -122,5 +123,5 @@ def test_an_earlier_release_that_cannot_be_read(materials: Materials, tmp_path: 
     first = make_release(tmp_path / "1.0.0", materials, make_release_plan(materials, "1.0.0"))
     (first / "centos6" / "repodata" / "repomd.xml").write_text("<repomd")
     second = make_release(tmp_path / "1.0.1", materials, make_release_plan(materials, "1.0.1"))
-    answer = told(second, "same-bytes", VerifyContext(earlier=(first,)))
+    answer = messages_by_subject(second, "same-bytes", VerifyContext(previous_releases=(first,)))
     assert answer["1.0.0"].startswith("it cannot be compared: repodata/repomd.xml cannot be read")

@@ -18,7 +18,7 @@ from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.repo.repodata import read_repodata
-from tests.kit.findings import told
+from tests.kit.findings import messages_by_subject
 from tests.kit.releases import (
     Materials,
     make_materials,
@@ -69,7 +69,7 @@ def test_every_signature_is_ours_and_coreutils_agrees_with_the_checksums(
     release = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
     signed = ["release.json", "SHA256SUMS", *(f"{name}/repodata/repomd.xml" for name in REPOSITORIES)]
     for name in signed:
-        assert verify_detached(release / name, release / f"{name}.asc", [materials.ours.public]).good, name
+        assert verify_detached(release / name, release / f"{name}.asc", [materials.ours.public]).is_good, name
     subprocess.run(
         ["sha256sum", "--strict", "--quiet", "--check", "SHA256SUMS"],
         cwd=release,
@@ -153,7 +153,7 @@ def test_an_unchanged_repository_keeps_inodes_of_packages_and_metadata(
     for name in REPOSITORIES:
         assert os.path.samefile(first / name / "repodata/repomd.xml", second / name / "repodata/repomd.xml")
         asc = second / name / "repodata/repomd.xml.asc"
-        assert verify_detached(asc.with_suffix(""), asc, [materials.ours.public]).good
+        assert verify_detached(asc.with_suffix(""), asc, [materials.ours.public]).is_good
         assert os.path.samefile(first / name / "repodata/repomd.xml.asc", asc) is (name != "deps/epel")
 
 
@@ -171,7 +171,7 @@ def test_the_checksums_of_packages_are_those_that_the_manifest_says(
         sign_checksums(release, signer, our_key(signer), other)
     focus = "centos6/focus-1.0-3.el6.noarch.rpm"
     assert f"{'0' * 64}  {focus}" in (release / "SHA256SUMS").read_text().splitlines()
-    assert told(release, "checksums") == {focus: "its SHA-256 is not the one in SHA256SUMS"}
+    assert messages_by_subject(release, "checksums") == {focus: "its SHA-256 is not the one in SHA256SUMS"}
 
 
 def test_a_report_put_in_before_sealing_is_checksummed(materials: Materials, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_package_built_again_from_the_same_commit_is_rebuilt() -> None:
     ]
     spec = package("bunch-1-1.noarch", third_party("specs/bunch", A))
     again = package("bunch-1-1.1.noarch", third_party("specs/bunch", A))
-    assert compare([spec], [again]).of(ChangeKind.REBUILT)
+    assert compare([spec], [again]).changes_of_kind(ChangeKind.REBUILT)
 
 
 def test_the_same_name_of_other_bytes_is_rebuilt_even_from_a_mirror() -> None:
@@ -79,7 +79,7 @@ def test_an_upgrade_may_move_and_grow_too() -> None:
     old = package("focus-1-1.noarch", repository="deps/epel", size=1000)
     new = package("focus-2-1.noarch", repository="deps/misc", size=1250)
     (change,) = compare([old], [new]).changes
-    assert (change.kind, change.moved, change.is_resized, change.size_change) == (
+    assert (change.kind, change.is_moved, change.is_resized, change.size_change) == (
         ChangeKind.UPGRADED,
         True,
         True,

@@ -25,7 +25,7 @@ from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.sbom.cyclonedx import format_cyclonedx
 from altai_build.tools.sbom.spdx import format_spdx
-from tests.kit.findings import told
+from tests.kit.findings import messages_by_subject
 from tests.kit.releases import (
     BUILDROOT,
     Materials,
@@ -194,7 +194,9 @@ def test_the_signatures_of_a_key_that_was_replaced_are_not_taken_over(
     assert os.path.samefile(first / FOCUS, second / FOCUS)
     for name in (FOCUS, BUNCH, "centos6/repodata/repomd.xml"):
         path = second / name
-        assert verify_detached(path, path.with_name(f"{path.name}.asc"), [materials.ours.public]).good, name
+        assert verify_detached(path, path.with_name(f"{path.name}.asc"), [materials.ours.public]).is_good, (
+            name
+        )
 
 
 def test_the_list_of_a_buildroot_is_what_the_manifest_says(release: Path) -> None:
@@ -209,7 +211,7 @@ def test_everything_is_signed_by_the_key_of_the_release(release: Path, materials
     assert len(documents) == 5
     for path in documents:
         check = verify_detached(path, path.with_name(f"{path.name}.asc"), [materials.ours.public])
-        assert check.good, path
+        assert check.is_good, path
 
 
 @pytest.mark.parametrize(
@@ -282,13 +284,13 @@ def spoil(release: Path, materials: Materials, name: str, old: str, new: str) ->
 
 
 def test_a_sound_release_has_no_finding(release: Path) -> None:
-    assert told(release, "provenance") == {}
+    assert messages_by_subject(release, "provenance") == {}
 
 
 def test_a_release_without_it_is_told(release: Path, materials: Materials) -> None:
     shutil.rmtree(release / "provenance")
     sign_again(release, materials)
-    assert set(told(release, "provenance")) == {"provenance"}
+    assert set(messages_by_subject(release, "provenance")) == {"provenance"}
 
 
 def test_documents_about_other_bytes_or_commits_are_found(release: Path, materials: Materials) -> None:
@@ -296,7 +298,7 @@ def test_documents_about_other_bytes_or_commits_are_found(release: Path, materia
     for name in (FOCUS, "provenance/release.spdx.json", "provenance/release.cdx.json"):
         spoil(release, materials, name, focus, "0" * 64)
     spoil(release, materials, BUNCH, "d" * 40, "9" * 40)
-    answer = told(release, "provenance")
+    answer = messages_by_subject(release, "provenance")
     assert answer[FOCUS] == "it speaks of other bytes than those of centos6/focus-1.0-3.el6.noarch.rpm"
     assert answer[BUNCH] == f"it does not name the commit of the manifest for specs/bunch: {'d' * 40}"
     assert answer["provenance/release.cdx.json"].startswith(f"it lists a package of SHA-256 {'0' * 64}")
@@ -305,7 +307,9 @@ def test_documents_about_other_bytes_or_commits_are_found(release: Path, materia
 
 def test_a_statement_of_another_build_of_the_same_bytes_is_found(release: Path, materials: Materials) -> None:
     spoil(release, materials, FOCUS, "key of focus", "key of another build")
-    assert told(release, "provenance") == {FOCUS: "it tells of another build than the manifest"}
+    assert messages_by_subject(release, "provenance") == {
+        FOCUS: "it tells of another build than the manifest"
+    }
 
 
 def test_statements_that_name_their_release_as_they_once_did_are_held_against_it(
@@ -322,7 +326,7 @@ def test_statements_that_name_their_release_as_they_once_did_are_held_against_it
         definition["resolvedDependencies"] = [pin, *definition["resolvedDependencies"][-4:]]
         (release / FOCUS).write_text(json.dumps(document))
         sign_again(release, materials, FOCUS)
-        assert told(release, "provenance") == fault
+        assert messages_by_subject(release, "provenance") == fault
 
 
 def test_documents_that_were_changed_lost_or_added_are_found(release: Path, materials: Materials) -> None:
@@ -332,7 +336,7 @@ def test_documents_that_were_changed_lost_or_added_are_found(release: Path, mate
     (listed,) = (release / "provenance" / "buildroots").iterdir()
     listed.write_text("another\n")
     sign_again(release, materials, "provenance/slsa/more.json")
-    answer = told(release, "provenance")
+    answer = messages_by_subject(release, "provenance")
     assert answer[FOCUS].startswith("bad signature")
     assert answer[BUNCH] == "it cannot be read: No such file or directory"
     assert answer["provenance/slsa/more.json"] == "it speaks of no package of the release"

@@ -228,4 +228,4 @@ def test_a_page_written_elsewhere_leads_back_to_the_release(tmp_path: Path) -> N
 def test_so_many_components_that_lines_could_not_be_told_apart_are_not_drawn() -> None:
     one = manifest("1.0.1").builds[0]
     many = replace(manifest("1.0.1"), builds=tuple(replace(one, component=f"c{n}") for n in range(81)))
-    assert make_report_view(many, SOUND, project="altai", previous=None).drawing is None
+    assert make_report_view(many, SOUND, project="altai", previous=None).build_graph is None

@@ -71,7 +71,7 @@ def test_copies_are_signed_and_the_originals_are_not(desk: Desk, unsigned: list[
     assert [path.name for path, _ in signed] == [path.name for path in unsigned]
     assert len({path for path, _ in signed}) == 3
     assert [reused for _, reused in signed] == [False] * 3
-    assert all(check.good for check in verify_signatures([path for path, _ in signed], [desk.key.public]))
+    assert all(check.is_good for check in verify_signatures([path for path, _ in signed], [desk.key.public]))
 
 
 def test_the_same_package_is_never_signed_twice(desk: Desk, unsigned: list[Path]) -> None:
@@ -105,7 +105,7 @@ def test_a_damaged_copy_in_the_store_is_signed_again(desk: Desk, unsigned: list[
     flip_last_byte(path)
     again = desk.sign(unsigned[:2])
     assert [reused for _, reused in again] == [False, True]
-    assert verify_signatures([again[0][0]], [desk.key.public])[0].good
+    assert verify_signatures([again[0][0]], [desk.key.public])[0].is_good
     assert inodes(again)[1] == other[0].stat().st_ino
 
 

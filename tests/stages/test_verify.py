@@ -65,7 +65,7 @@ def found(answer: VerificationReport) -> set[tuple[str, str]]:
 
 def test_a_sound_release_has_no_findings(release: Path, materials: Materials) -> None:
     for keys in ([], trusted(materials)):
-        answer = verify_release(release, trusted=keys)
+        answer = verify_release(release, trusted_keys=keys)
         assert answer.findings == ()
         assert answer.is_ok
     assert answer.to_json() == {"release": "1.0.2", "ok": True, "findings": []}
@@ -280,7 +280,7 @@ def test_missing_lines_in_the_checksums(release: Path) -> None:
 
 def test_a_key_that_was_swapped(release: Path, materials: Materials) -> None:
     swap_key(release)
-    rules = {rule for rule, _ in found(verify_release(release, trusted=trusted(materials)))}
+    rules = {rule for rule, _ in found(verify_release(release, trusted_keys=trusted(materials)))}
     assert rules == {"keys", "checksums", "metadata-signatures", "package-signatures", "provenance"}
 
 
@@ -291,9 +291,9 @@ def test_a_release_that_agrees_with_itself_but_not_with_the_configuration(
     strangers = make_materials(tmp_path / "strangers")
     release = make_release(tmp_path / "1.0.2", strangers, make_release_plan(strangers))
     assert verify_release(release).is_ok
-    answer = verify_release(release, trusted=trusted(materials))
+    answer = verify_release(release, trusted_keys=trusted(materials))
     assert found(answer) == {("keys", "RPM-GPG-KEY-ours"), ("keys", "RPM-GPG-KEY-epel6")}
-    unknown = verify_release(release, trusted=[("altai", materials.ours.public)])
+    unknown = verify_release(release, trusted_keys=[("altai", materials.ours.public)])
     assert {one.message for one in unknown.findings} == {"no key of this name is in the configuration"}
 
 

@@ -32,7 +32,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
-def inventory(run: Run, directory: Path) -> tuple[InventoryEntry, ...]:
+def list_packages(run: Run, directory: Path) -> tuple[InventoryEntry, ...]:
     """Every package of the release in `directory`, with its signer's name and what needs it.
 
     Raises InputError when the release cannot be read.

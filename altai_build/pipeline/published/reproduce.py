@@ -46,7 +46,7 @@ def clean_workspace(run: Run) -> Iterator[Run]:
         yield replace(run, workspace=workspace)
 
 
-def rebuild(run: Run, component: str, named: str, *, output: Path | None = None) -> ReproductionReport:
+def reproduce(run: Run, component: str, named: str, *, output: Path | None = None) -> ReproductionReport:
     """Make the packages of a component of a release again, and compare them with the released ones.
 
     Inputs are the manifest's: superproject commit, target, and the released packages that the component was built
@@ -190,10 +190,10 @@ def _read_released_rpms(
             continue
         path = directory / one.repository / one.file
         (check,) = verify_signatures([path], [files[name] for name in keys[one.repository]])
-        if not check.good:
+        if not check.is_good:
             raise InputError(
                 f"{one.file} of release {manifest.version} is not to be built with",
-                why=f"{check.verdict.value}: {check.detail}",
+                why=f"{check.status.value}: {check.detail}",
                 todo=f"`altai-build verify {manifest.version}` tells what else is wrong",
             )
         found.append(LocalRpm(path=path, header=read_header(path), sha256=one.sha256))

@@ -33,7 +33,7 @@ class ProvenanceTrace:
     """The findings of a verification with those on links, and all links that were looked at."""
 
     verification: VerificationReport
-    links: tuple[TraceStep, ...]
+    steps: tuple[TraceStep, ...]
 
 
 def trace_provenance(run: Run, directory: Path) -> ProvenanceTrace:
@@ -41,7 +41,7 @@ def trace_provenance(run: Run, directory: Path) -> ProvenanceTrace:
     shallow = verify_published(run, directory)
     view = ReleaseView(directory, trusted_keys(run.config))
     if view.manifest is None:
-        return ProvenanceTrace(verification=shallow, links=())
+        return ProvenanceTrace(verification=shallow, steps=())
     links = tuple(_links(run, view, view.manifest))
     context = make_verify_context(run, directory.name)
     found = waive(
@@ -51,7 +51,7 @@ def trace_provenance(run: Run, directory: Path) -> ProvenanceTrace:
     )
     return ProvenanceTrace(
         verification=replace(shallow, findings=(*shallow.findings, *found)),
-        links=links,
+        steps=links,
     )
 
 
@@ -148,8 +148,8 @@ class _ProvenanceTracer:
         check: SignatureCheck | None = next((one for one in checks if one.path.name == package.file), None)
         if check is None:
             return TraceStatus.CONTRADICTED, "the release does not have the file"
-        if not check.good:
-            return TraceStatus.CONTRADICTED, f"{check.verdict.value}: {check.detail}"
+        if not check.is_good:
+            return TraceStatus.CONTRADICTED, f"{check.status.value}: {check.detail}"
         return TraceStatus.PROVED, f"signed by {check.fingerprint}"
 
     def _locked(self, package: ReleasedPackage, subject: str) -> tuple[TraceStatus, str]:

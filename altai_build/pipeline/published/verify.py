@@ -42,13 +42,13 @@ def open_release(run: Run, named: str) -> Iterator[Path]:
 def verify_published(run: Run, directory: Path) -> VerificationReport:
     """Every finding about the release in a folder that is called by its version."""
     context = make_verify_context(run, directory.name)
-    return verify_release(directory, trusted=trusted_keys(run.config), context=context)
+    return verify_release(directory, trusted_keys=trusted_keys(run.config), context=context)
 
 
 def verify_staged(run: Run, directory: Path, version: str) -> StagedVerification:
     """Every finding about a staged release but for its seal."""
     return verify_before_checksums(
-        directory, trusted=trusted_keys(run.config), context=make_verify_context(run, version)
+        directory, trusted_keys=trusted_keys(run.config), context=make_verify_context(run, version)
     )
 
 
@@ -84,7 +84,7 @@ def make_verify_context(run: Run, version: str) -> VerifyContext:
         compat=target.compat,
         arch=target.arch,
         base=(lambda: _base(run)) if target.base else None,
-        earlier=_earlier(config, version),
+        previous_releases=_earlier(config, version),
         source_repositories=tuple(
             (one.name, one.source_rpms) for one in config.repositories.values() if one.source_rpms
         ),

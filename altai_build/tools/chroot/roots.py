@@ -130,12 +130,12 @@ class RootCache:
             if one.metadata.source.check_packages:
                 by_source.setdefault(one.metadata.source, []).append(path)
         for source, files in by_source.items():
-            bad = [check for check in verify_signatures(files, source.keys) if not check.good]
+            bad = [check for check in verify_signatures(files, source.keys) if not check.is_good]
             if bad:
                 raise InputError(
                     f"{len(bad)} packages of the repository {source.name} are not signed by its key",
                     why="\n".join(
-                        f"  {check.path.name}: {check.verdict.value} {check.detail}" for check in bad
+                        f"  {check.path.name}: {check.status.value} {check.detail}" for check in bad
                     ),
                     todo="do not build with this mirror until its owner has explained it",
                 )

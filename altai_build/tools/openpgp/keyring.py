@@ -251,7 +251,7 @@ class Keyring:
         kept = earlier.with_name(f"{earlier.name}.asc")
         check = verify_detached(path, kept, [key_file])
         if (
-            check.good
+            check.is_good
             and check.fingerprint == key.fingerprint
             and not (check.weaknesses or check.signed_after_expiry)
         ):

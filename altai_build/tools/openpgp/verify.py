@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.findings import SignatureCheck, SignatureStatus, get_expiry_day, weaknesses
+from altai_build.model.findings import SignatureCheck, SignatureStatus, find_weaknesses, get_expiry_day
 from altai_build.model.openpgp import PublicKey, Signature, dearmor, parse_signature
 from altai_build.tools import process
 from altai_build.tools.openpgp.keyfile import read_public_keys
@@ -18,33 +18,33 @@ from altai_build.tools.openpgp.keyfile import read_public_keys
 def verify_detached(
     path: Path, signature_file: Path, key_files: Sequence[Path], *, now: datetime | None = None
 ) -> SignatureCheck:
-    """The verdict on `path` by the signature in `signature_file`, for a reader who trusts exactly these keys.
+    """The check of `path` against the signature in `signature_file`, for a reader who trusts exactly these keys.
 
-    A missing signature file is UNSIGNED. As with packages an expired key does not change the verdict but is told.
+    A missing signature file is UNSIGNED. As with packages an expired key does not change the status but is told.
     Raises InputError for an unreadable key file.
     """
     moment = now or datetime.now(timezone.utc)
     keys = tuple(key for file in key_files for key in read_public_keys(file))
     signature: Signature | None = None
     if not signature_file.exists():
-        verdict, detail = SignatureStatus.UNSIGNED, f"there is no {signature_file.name}"
+        status, detail = SignatureStatus.UNSIGNED, f"there is no {signature_file.name}"
     else:
         try:
             data, armored = path.read_bytes(), signature_file.read_bytes()
             signature = parse_signature(dearmor(armored))
         except (OSError, ValueError) as error:
-            verdict, detail = SignatureStatus.DAMAGED, str(error)
+            status, detail = SignatureStatus.DAMAGED, str(error)
         else:
-            verdict, detail = _ask_gpgv(data, armored, tuple(_dearmored(file) for file in key_files))
+            status, detail = _ask_gpgv(data, armored, tuple(_dearmored(file) for file in key_files))
     key = next((one for one in keys if signature and one.covers(signature.key_id)), None)
-    if verdict is SignatureStatus.UNKNOWN_KEY and key is not None:
-        verdict = SignatureStatus.KEY_UNSUITABLE
+    if status is SignatureStatus.UNKNOWN_KEY and key is not None:
+        status = SignatureStatus.KEY_UNSUITABLE
     return SignatureCheck(
         path=path,
-        verdict=verdict,
+        status=status,
         signature=signature,
         fingerprint=key.fingerprint if key else None,
-        weaknesses=weaknesses([signature], key) if signature else (),
+        weaknesses=find_weaknesses([signature], key) if signature else (),
         key_expired_on=get_expiry_day(key, moment),
         signed_after_expiry=_after_expiry(signature, key),
         detail=detail,
@@ -66,22 +66,22 @@ def _ask_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> tuple[S
     """
     with tempfile.TemporaryDirectory(prefix="altai-gpgv.") as home:
         Path(home, "signature").write_bytes(signature)
-        words = ["gpgv", "--homedir", home, "--status-fd", "1"]
+        command = ["gpgv", "--homedir", home, "--status-fd", "1"]
         for number, key in enumerate(keys):
             ring = Path(home, f"{number}.gpg")
             ring.write_bytes(key)
-            words += ["--keyring", str(ring)]
-        result = process.run([*words, "--", f"{home}/signature", "-"], input=data, ok=())
-    status = {line.split(" ")[1] for line in result.text.splitlines() if line.startswith("[GNUPG:] ")}
-    if "BADSIG" in status:
-        verdict = SignatureStatus.BAD_SIGNATURE
-    elif "NO_PUBKEY" in status:
-        verdict = SignatureStatus.UNKNOWN_KEY
-    elif "VALIDSIG" in status and not status & {"ERRSIG", "EXPSIG", "FAILURE"}:
-        verdict = SignatureStatus.GOOD
+            command += ["--keyring", str(ring)]
+        result = process.run([*command, "--", f"{home}/signature", "-"], input=data, ok=())
+    words = {line.split(" ")[1] for line in result.text.splitlines() if line.startswith("[GNUPG:] ")}
+    if "BADSIG" in words:
+        status = SignatureStatus.BAD_SIGNATURE
+    elif "NO_PUBKEY" in words:
+        status = SignatureStatus.UNKNOWN_KEY
+    elif "VALIDSIG" in words and not words & {"ERRSIG", "EXPSIG", "FAILURE"}:
+        status = SignatureStatus.GOOD
     else:
-        verdict = SignatureStatus.BAD_SIGNATURE
-    return verdict, "" if verdict is SignatureStatus.GOOD else result.error_text
+        status = SignatureStatus.BAD_SIGNATURE
+    return status, "" if status is SignatureStatus.GOOD else result.error_text
 
 
 def _dearmored(file: Path) -> bytes:

@@ -168,10 +168,10 @@ def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
             ) from error
         return False
     check = verify_detached(repomd, signature, source.keys)
-    if not check.good:
+    if not check.is_good:
         raise InputError(
             f"the metadata of {source.name} is not signed by its key",
-            why=f"{check.verdict.value}: {check.detail}",
+            why=f"{check.status.value}: {check.detail}",
             todo="do not use this mirror until its owner has explained it",
         )
     return True

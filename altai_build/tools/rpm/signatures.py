@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.model.findings import SignatureCheck, SignatureStatus, get_expiry_day, weaknesses
+from altai_build.model.findings import SignatureCheck, SignatureStatus, find_weaknesses, get_expiry_day
 from altai_build.model.openpgp import PublicKey, Signature, parse_signature
 from altai_build.tools import process, processors
 from altai_build.tools.files import remove_tree
@@ -282,10 +282,10 @@ def _check_signatures(
     expired = get_expiry_day(key, now)
     return SignatureCheck(
         path=path,
-        verdict=_verdict(report, signatures, key),
+        status=_verdict(report, signatures, key),
         signature=signature,
         fingerprint=key.fingerprint if key else None,
-        weaknesses=weaknesses(signatures, key),
+        weaknesses=find_weaknesses(signatures, key),
         key_expired_on=expired,
         signed_after_expiry=bool(
             expired

@@ -84,7 +84,7 @@ def test_a_key_is_made_listed_exported_and_used(tmp_path: Path, algorithm: str, 
     assert read_public_keys(file) == (made,)
     assert file.read_bytes().startswith(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")
     assert signature == tmp_path / "data.asc"
-    assert verify_detached(data, signature, [file]).verdict is SignatureStatus.GOOD
+    assert verify_detached(data, signature, [file]).status is SignatureStatus.GOOD
 
 
 def test_a_public_key_never_replaces_another(
@@ -140,7 +140,7 @@ def test_packages_are_signed_in_place_and_their_other_names_are_not(
         signer.sign_rpms([], key)
     assert linked.read_bytes() == before
     checks = verify_signatures(rpms, [plain.public])
-    assert [(check.verdict, check.fingerprint) for check in checks] == [
+    assert [(check.status, check.fingerprint) for check in checks] == [
         (SignatureStatus.GOOD, plain.fingerprint)
     ] * 2
     assert [[one.tag for one in read_signatures(rpm)] for rpm in rpms] == [["RSAHEADER"]] * 2
@@ -168,7 +168,7 @@ def test_every_package_of_many_is_signed_by_one_process_or_several(
     with open_keyring(tmp_path / "keys") as signer:
         signer.sign_rpms(rpms, signer.import_secret_key(plain.secret))
     assert sorted(signed) == ([10] if cpus == 1 else [3, 3, 4])
-    assert [check.verdict for check in verify_signatures(rpms, [plain.public])] == [SignatureStatus.GOOD] * 10
+    assert [check.status for check in verify_signatures(rpms, [plain.public])] == [SignatureStatus.GOOD] * 10
 
 
 def test_old_rpm_gets_signatures_over_header_and_payload(tmp_path: Path, plain: ThrowawayKey) -> None:
@@ -176,7 +176,7 @@ def test_old_rpm_gets_signatures_over_header_and_payload(tmp_path: Path, plain: 
     with open_keyring(tmp_path / "keys") as signer:
         signer.sign_rpms([rpm], signer.import_secret_key(plain.secret), rpmv3=True)
     assert [one.tag for one in read_signatures(rpm)] == ["RSAHEADER", "SIGPGP"]
-    assert verify_signatures([rpm], [plain.public])[0].good
+    assert verify_signatures([rpm], [plain.public])[0].is_good
 
 
 def test_what_is_no_package_cannot_be_signed(tmp_path: Path, plain: ThrowawayKey) -> None:
@@ -215,7 +215,7 @@ def test_a_passphrase_opens_the_key_once_for_all_and_stays_with_the_agent(
         signer.sign_rpms(rpms, key)
         signer.detach_sign(rpms[0], key)
     assert asked == [locked.fingerprint]
-    assert all(check.good for check in verify_signatures(rpms, [locked.public]))
+    assert all(check.is_good for check in verify_signatures(rpms, [locked.public]))
     assert SECRET not in caplog.text
     assert told and SECRET not in "".join(told)
     with open_keyring(tmp_path / "keys") as signer, pytest.raises(SigningError, match="could not be signed"):
@@ -343,7 +343,7 @@ def test_two_open_keyrings_do_not_end_each_other_s_agent(tmp_path: Path, locked:
         with open_keyring(home) as second:
             assert second.list_keys() == (key,)
         signature = first.detach_sign(data, key)
-    assert verify_detached(data, signature, [locked.public]).good
+    assert verify_detached(data, signature, [locked.public]).is_good
 
 
 def test_the_key_that_a_repository_declares_must_be_here(
@@ -380,14 +380,14 @@ def test_detached_signatures_are_judged_by_the_keys_given(
     with open_keyring(tmp_path / "keys") as signer:
         signature = signer.detach_sign(data, signer.import_secret_key(plain.secret))
     good = verify_detached(data, signature, [locked.public, plain.public])
-    assert (good.verdict, good.fingerprint) == (SignatureStatus.GOOD, plain.fingerprint)
-    assert verify_detached(data, signature, [locked.public]).verdict is SignatureStatus.UNKNOWN_KEY
-    assert verify_detached(data, tmp_path / "gone.asc", [plain.public]).verdict is SignatureStatus.UNSIGNED
-    assert verify_detached(data, data, [plain.public]).verdict is SignatureStatus.DAMAGED
+    assert (good.status, good.fingerprint) == (SignatureStatus.GOOD, plain.fingerprint)
+    assert verify_detached(data, signature, [locked.public]).status is SignatureStatus.UNKNOWN_KEY
+    assert verify_detached(data, tmp_path / "gone.asc", [plain.public]).status is SignatureStatus.UNSIGNED
+    assert verify_detached(data, data, [plain.public]).status is SignatureStatus.DAMAGED
     gone = verify_detached(tmp_path / "gone", signature, [plain.public])
-    assert gone.verdict is SignatureStatus.DAMAGED and "No such file" in gone.detail
+    assert gone.status is SignatureStatus.DAMAGED and "No such file" in gone.detail
     data.write_text("other\n")
-    assert verify_detached(data, signature, [plain.public]).verdict is SignatureStatus.BAD_SIGNATURE
+    assert verify_detached(data, signature, [plain.public]).status is SignatureStatus.BAD_SIGNATURE
 
 
 def test_gpgv_is_asked_once_about_the_same_bytes_and_again_about_others(
@@ -402,10 +402,10 @@ def test_gpgv_is_asked_once_about_the_same_bytes_and_again_about_others(
     copy = tmp_path / "copy"
     shutil.copy(data, copy)
     for path in (data, copy, data):
-        assert verify_detached(path, signature, [plain.public]).good
+        assert verify_detached(path, signature, [plain.public]).is_good
     assert len(told) == 1
-    assert verify_detached(data, signature, [locked.public]).verdict is SignatureStatus.UNKNOWN_KEY
+    assert verify_detached(data, signature, [locked.public]).status is SignatureStatus.UNKNOWN_KEY
     data.write_text("asked again\n")
-    assert verify_detached(data, signature, [plain.public]).verdict is SignatureStatus.BAD_SIGNATURE
-    assert verify_detached(copy, signature, [plain.public]).good
+    assert verify_detached(data, signature, [plain.public]).status is SignatureStatus.BAD_SIGNATURE
+    assert verify_detached(copy, signature, [plain.public]).is_good
     assert len(told) == 3

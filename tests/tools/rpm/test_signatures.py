@@ -58,7 +58,7 @@ def test_every_real_package_is_judged_as_the_index_says(shared: Path) -> None:
         check = verify_signature(
             path, [shared / "keys" / name for name in entry["signer_keys"]], now=INDEX_DAY
         )
-        judged[entry["file"]] = (check.verdict.value, set(check.weaknesses), check.key_expired_on)
+        judged[entry["file"]] = (check.status.value, set(check.weaknesses), check.key_expired_on)
         expected[entry["file"]] = (
             WORDS.get(entry["expected"], entry["expected"]),
             set(entry.get("weak_for_modern_policy", ())),
@@ -116,10 +116,10 @@ def test_every_real_key_file_is_read(shared: Path) -> None:
 
 def test_a_key_signed_by_key_is_good_for_that_key_only(made: Signed) -> None:
     good = verify_signature(made.signed, [made.key.public])
-    assert (good.verdict, good.fingerprint) == (SignatureStatus.GOOD, made.key.fingerprint)
-    assert verify_signature(made.signed, [made.other.public]).verdict is SignatureStatus.UNKNOWN_KEY
-    assert verify_signature(made.signed, []).verdict is SignatureStatus.UNKNOWN_KEY
-    assert verify_signature(made.unsigned, [made.key.public]).verdict is SignatureStatus.UNSIGNED
+    assert (good.status, good.fingerprint) == (SignatureStatus.GOOD, made.key.fingerprint)
+    assert verify_signature(made.signed, [made.other.public]).status is SignatureStatus.UNKNOWN_KEY
+    assert verify_signature(made.signed, []).status is SignatureStatus.UNKNOWN_KEY
+    assert verify_signature(made.unsigned, [made.key.public]).status is SignatureStatus.UNSIGNED
 
 
 def test_a_batch_keeps_its_order_and_its_verdicts_apart(made: Signed, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_batch_keeps_its_order_and_its_verdicts_apart(made: Signed, tmp_path: 
     text = tmp_path / "text.rpm"
     text.write_text("no package\n")
     paths = [made.unsigned, made.signed, tampered, text, tmp_path / "gone.rpm", made.signed]
-    verdicts = [check.verdict for check in verify_signatures(paths, [made.key.public])]
+    verdicts = [check.status for check in verify_signatures(paths, [made.key.public])]
     assert verdicts == [
         SignatureStatus.UNSIGNED,
         SignatureStatus.GOOD,
@@ -148,16 +148,16 @@ def test_more_files_than_one_process_takes(made: Signed, tmp_path: Path) -> None
     shutil.copy(made.unsigned, paths[300])
     checks = verify_signatures(paths, [made.key.public])
     assert [check.path for check in checks] == paths
-    assert [check.path for check in checks if not check.good] == [paths[300]]
+    assert [check.path for check in checks if not check.is_good] == [paths[300]]
 
 
 def test_a_header_signature_alone_does_not_vouch_for_an_old_payload(shared: Path, tmp_path: Path) -> None:
     old = tmp_path / "old.rpm"
     old.write_bytes((shared / "rpms/ownerjossh_master-centos6/epel-release-6-8.noarch.rpm").read_bytes())
     key = shared / "keys" / "RPM-GPG-KEY-EPEL-6"
-    assert verify_signature(old, [key]).verdict is SignatureStatus.GOOD
+    assert verify_signature(old, [key]).status is SignatureStatus.GOOD
     hide_signature_tag(old, 1002)  # SIGPGP, over header and payload
-    assert verify_signature(old, [key]).verdict is SignatureStatus.PARTLY_SIGNED
+    assert verify_signature(old, [key]).status is SignatureStatus.PARTLY_SIGNED
 
 
 def test_the_host_s_own_keys_and_macros_do_not_count(
@@ -165,8 +165,8 @@ def test_the_host_s_own_keys_and_macros_do_not_count(
 ) -> None:
     (tmp_path / ".rpmmacros").write_text("%_pkgverify_level none\n%_pkgverify_flags 0x80000\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert verify_signature(made.unsigned, [made.key.public]).verdict is SignatureStatus.UNSIGNED
-    assert verify_signature(made.signed, []).verdict is SignatureStatus.UNKNOWN_KEY
+    assert verify_signature(made.unsigned, [made.key.public]).status is SignatureStatus.UNSIGNED
+    assert verify_signature(made.signed, []).status is SignatureStatus.UNKNOWN_KEY
     assert not (tmp_path / ".rpmdb").exists()
 
 
@@ -174,7 +174,7 @@ def test_a_name_that_looks_like_an_option_or_a_result(made: Signed, tmp_path: Pa
     for name in ("--import.rpm", "a b: OK.rpm", "*.rpm", "ünïcode.rpm"):
         path = tmp_path / name
         shutil.copy(made.unsigned, path)
-        assert verify_signature(path, [made.key.public]).verdict is SignatureStatus.UNSIGNED, name
+        assert verify_signature(path, [made.key.public]).status is SignatureStatus.UNSIGNED, name
     with pytest.raises(InputError, match="line break"):
         verify_signature(tmp_path / "a:\n    Header V4 RSA/SHA256 Signature, key ID 0: OK", [made.key.public])
 
@@ -185,7 +185,7 @@ def test_expiry_is_told_and_a_signature_made_after_it(tmp_path: Path) -> None:
     with open_keyring(tmp_path / "home") as signer:
         signer.sign_rpms([rpm], signer.import_secret_key(key.secret))
     check = verify_signature(rpm, [key.public])
-    assert check.good  # rpm does not look at expiry
+    assert check.is_good  # rpm does not look at expiry
     assert (check.key_expired_on, check.signed_after_expiry) == (date(2020, 12, 31), True)
     before = verify_signature(rpm, [key.public], now=datetime(2020, 6, 1, tzinfo=timezone.utc))
     assert (before.key_expired_on, before.signed_after_expiry) == (None, False)
@@ -222,7 +222,7 @@ def test_what_is_no_package_is_refused_with_the_reason(tmp_path: Path, data: byt
     with pytest.raises(InputError) as caught:
         read_signatures(path)
     assert why in caught.value.why
-    assert verify_signature(path, []).verdict is SignatureStatus.DAMAGED
+    assert verify_signature(path, []).status is SignatureStatus.DAMAGED
 
 
 def test_a_signature_that_cannot_be_parsed_is_not_no_signature(made: Signed, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_signature_that_cannot_be_parsed_is_not_no_signature(made: Signed, tmp
     data[packet] = 0x01
     path.write_bytes(bytes(data))
     assert 0 in {signature.version for signature in read_signatures(path)}
-    assert verify_signature(path, [made.key.public]).verdict not in (
+    assert verify_signature(path, [made.key.public]).status not in (
         SignatureStatus.GOOD,
         SignatureStatus.UNSIGNED,
     )
