@@ -14,15 +14,14 @@ from altai_build.model.release import (
 from altai_build.model.upgrade import UpgradeReport
 from altai_build.pipeline.build.run import BuildRun, build_all
 from altai_build.pipeline.deps import check_lock, make_mirror_origin, our_packages
-from altai_build.pipeline.published.releases import PublishedReleases
+from altai_build.pipeline.published.releases import PublishedReleases, list_releases_before
 from altai_build.pipeline.published.upgrade import (
     check_upgrades,
-    list_releases_before,
     read_external_repositories,
 )
 from altai_build.pipeline.published.verify import verify_staged
 from altai_build.pipeline.release.placements import refuse_unreadable, sign_and_place
-from altai_build.pipeline.release.plan import ReleaseRequest, settings_of
+from altai_build.pipeline.release.plan import ReleaseRequest
 from altai_build.pipeline.release.publish import composition_plan, write_logs
 from altai_build.pipeline.release.signing import unlock_signing_keys
 from altai_build.pipeline.release.tagging import create_release_tags
@@ -52,7 +51,7 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
 
     Raises BuildFailed, SigningFailed, VerificationFailed or PublishFailed.
     """
-    releases = settings_of(run.config).directory
+    releases = run.config.get_release_settings().directory
     for line in recover(releases):
         run.story.info(line)
     # One thread for what needs no other program, while the main one waits for those.
