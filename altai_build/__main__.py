@@ -1,4 +1,4 @@
-"""`python -m altai_build` is the console script."""
+"""`python -m altai_build`: the same as the `altai-build` command."""
 
 from __future__ import annotations
 

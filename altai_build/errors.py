@@ -1,20 +1,19 @@
-"""One error class per exit code; each text says what happened, why, and what to do next."""
+"""One error class per exit code; each error says what happened, why, and what to do next."""
 
 from __future__ import annotations
 
 
 def escape_control_characters(text: str) -> str:
-    """Text that cannot steer a terminal: line breaks and tabs stay, other control characters are shown escaped.
-
-    What is told comes from specs, file names and other programs.
+    """Escape control characters other than line breaks and tabs, so that text from specs, file names and other programs
+    cannot control the terminal.
     """
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
 class AltaiError(Exception):
-    """What the tool reports to a person instead of a traceback.
+    """An error that is reported as text instead of a traceback.
 
-    `what` happened (one sentence), `why` (the evidence, may be several lines), `todo` (the next step).
+    `what` happened (one sentence), `why` (the evidence, one or more lines), `todo` (what to do next).
     """
 
     exit_code = 70
@@ -41,42 +40,42 @@ class UsageError(AltaiError):
 
 
 class InputError(AltaiError):
-    """Configuration or input (a spec, a commit, a repository, a file) is unusable."""
+    """The configuration or an input (a spec, a commit, a repository, a file) is unusable."""
 
     exit_code = 3
 
 
 class MissingToolError(AltaiError):
-    """A program, library or privilege that the work needs is not there."""
+    """A needed program, library or privilege is missing."""
 
     exit_code = 4
 
 
 class BuildError(AltaiError):
-    """At least one component did not build."""
+    """A component failed to build."""
 
     exit_code = 5
 
 
 class SigningError(AltaiError):
-    """A key is missing, locked, expired or unfit, or a signature could not be made."""
+    """A key is missing, locked, expired or unsuitable, or signing failed."""
 
     exit_code = 6
 
 
 class VerificationError(AltaiError):
-    """A check found something wrong in what it read."""
+    """A check has findings."""
 
     exit_code = 7
 
 
 class PublishError(AltaiError):
-    """Publishing was refused or failed; what was published before is untouched."""
+    """Publishing was refused or failed; published releases are unchanged."""
 
     exit_code = 8
 
 
 class WorkspaceLockedError(AltaiError):
-    """Another run holds the workspace."""
+    """Another run has locked the workspace."""
 
     exit_code = 9

@@ -1,11 +1,12 @@
-"""The face: parse, call, print; the only place that exits."""
+"""The command line: parse, call, print; the only module that exits."""
 
 from __future__ import annotations
 
 # ruff: noqa: E402
 import gc
 
-gc.disable()  # nothing that is made while modules are loaded becomes garbage; App.run enables it when work begins
+# importing modules makes no garbage; App.create_run enables the collector when the work begins
+gc.disable()
 
 import errno
 import importlib
@@ -20,7 +21,7 @@ from altai_build.cli.streams import install_safe_streams
 from altai_build.errors import AltaiError, InputError, escape_control_characters
 from altai_build.tools import process, processors
 
-# verb → the module that holds it; imported when it is called, so that a quick verb starts quickly
+# verb → its module, which is imported when the verb is called, so that a quick verb starts quickly
 VERBS = {
     "audit": "audit",
     "build": "build",
@@ -45,7 +46,7 @@ VERBS = {
 
 
 class _LazyGroup(click.Group):
-    """A command group that imports a verb's module when the verb is asked for."""
+    """A command group that imports the module of a verb on first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -72,20 +73,29 @@ def _check_builder(ctx: click.Context, param: click.Parameter, name: str) -> str
 @click.command(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Answers go to standard output, the story to standard error. Exit codes: 0 done; 2 usage; 3 configuration "
-    "or input; 4 a program is missing; 5 a build failed; 6 signing; 7 verification findings; 8 publishing refused; "
-    "9 another run holds the lock; 70 a bug; 130 interrupted.",
+    epilog="""Example: altai-build release 1.0.2 --dry-run
+
+    Results go to stdout, progress to stderr. `altai-build COMMAND --help` explains a command.
+
+    Exit codes: 0 success; 2 wrong usage; 3 error in the configuration or an input; 4 a needed program is missing;
+    5 a build failed; 6 a signing error; 7 verification findings; 8 publishing was refused or failed; 9 another run
+    has locked the workspace; 70 a bug in altai-build; 130 interrupted.""",
 )
 @click.version_option(__version__, prog_name="altai-build")
 @click.option(
-    "-C", "directory", metavar="DIR", default=".", help="Work as if started in DIR (the superproject)."
+    "-C", "directory", metavar="DIR", default=".", help="Run in DIR (the superproject) instead of here."
 )
-@click.option("--config", metavar="FILE", help="The release definition; default: DIR/repos.yaml.")
+@click.option("--config", metavar="FILE", help="The release definition; default: repos.yaml in DIR.")
 @click.option(
-    "--workspace", metavar="DIR", help="Where runs keep things; default: .altai-build beside the config."
+    "--workspace",
+    metavar="DIR",
+    help="Where builds, caches, keys and logs are; default: .altai-build beside the config.",
 )
 @click.option(
-    "--jobs", metavar="N", type=click.IntRange(min=1), help="Work on N things at once; default: all CPUs."
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Run N jobs in parallel; default: the number of CPUs.",
 )
 @click.option(
     "--builder",
@@ -94,8 +104,8 @@ def _check_builder(ctx: click.Context, param: click.Parameter, name: str) -> str
     callback=_check_builder,
     help="What builds packages in clean chroots: mock, chroot (built in), or auto (mock if it is installed).",
 )
-@click.option("-v", "verbose", is_flag=True, help="Tell every command that is run.")
-@click.option("-q", "quiet", is_flag=True, help="Tell only warnings and errors.")
+@click.option("-v", "verbose", is_flag=True, help="Print each command before it runs.")
+@click.option("-q", "quiet", is_flag=True, help="Print only warnings and errors.")
 @click.pass_context
 def cli(
     ctx: click.Context,
@@ -107,7 +117,7 @@ def cli(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """From a git superproject to a signed, verified, installable yum release."""
+    """Build a signed, verified yum release from a git superproject."""
     from altai_build.cli.app import App, change_directory
 
     if verbose:
@@ -125,11 +135,10 @@ def cli(
 
 
 def main() -> None:
-    """Run the command line and exit with its code; every way out of the program is here."""
+    """Run the command line and exit with its code; every exit of the program is here."""
     signal.signal(signal.SIGTERM, _interrupt)
-    if (
-        signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    ):  # not where nohup or & have switched it off
+    # nohup and & ignore SIGINT: leave that as it is
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     install_safe_streams()
     try:
@@ -147,7 +156,7 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         process.kill_all_children()
         print(
-            "altai-build: interrupted; what is published is untouched, start it again to go on",
+            "altai-build: interrupted; published releases are unchanged. Rerun the command to resume.",
             file=sys.stderr,
         )
         _exit_now(130)
@@ -157,12 +166,14 @@ def main() -> None:
             print(f"altai-build: {escape_control_characters(_describe_os_error(error))}", file=sys.stderr)
             sys.exit(InputError.exit_code)
         print(f"altai-build: this is a bug: {type(error).__name__}: {error}", file=sys.stderr)
-        print(f"A report is in {_write_crash_report()}; please pass it on.", file=sys.stderr)
+        print(
+            f"The crash report is {_write_crash_report()}; please send it to the developers.", file=sys.stderr
+        )
         sys.exit(70)
     _exit_now(code if isinstance(code, int) else 0)
 
 
-# What the machine refuses wherever a run happens to be at work: no room, no right, too much open, a broken disk.
+# Errors of the machine that may occur at any point of a run: disk full, no permission, too many open files, I/O error.
 _MACHINE_ERRORS = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -174,37 +185,38 @@ _MACHINE_ERRORS = (
     errno.EIO,
     errno.EFBIG,
 )
-# Python's word for temporary folders that all refuse to be written.
+# Python's message when no temporary folder is writable
 _NO_TEMPORARY = "No usable temporary directory"
 
 
 def _describe_os_error(error: OSError) -> str:
-    """The words for an error of the machine's; where it happened is told as far as Python knows."""
-    place = error.filename2 or error.filename
+    """The message for an error of the machine, with the file where Python knows it."""
+    file = error.filename2 or error.filename
     return str(
         InputError(
-            f"{error.strerror}: {os.fsdecode(place)}" if place is not None else str(error.strerror),
-            todo="make room or mend the permissions there, or name another --workspace; what is published is untouched",
+            f"{error.strerror}: {os.fsdecode(file)}" if file is not None else str(error.strerror),
+            todo="free disk space or fix the permissions there, or name another --workspace DIR; "
+            "published releases are unchanged",
         )
     )
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
-    """Stop all children, so that the threads that wait for them come to an end; the second time, leave at once."""
+    """Stop all children, so that the threads that wait for them end; a second signal exits at once."""
     if not process.stop_children():
         os._exit(130)
     raise KeyboardInterrupt
 
 
 def _exit_now(code: int) -> None:
-    """Exit at once: the kernel frees memory faster, and threads whose children were killed have no more to say."""
+    """Exit at once: the kernel frees memory faster, and threads whose children were killed have nothing to do."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
 def _write_crash_report() -> str:
-    """Keep the traceback and the command line in a file of its own."""
+    """Write the traceback and the command line to a file; returns its path."""
     import tempfile
     import time
     import traceback

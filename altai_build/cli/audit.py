@@ -30,11 +30,15 @@ _HEADERS = ("package", "repository", "size", "signer", "source package", "origin
 @click.argument("version")
 @click.option("--repository", metavar="NAME", help="Only packages of this repository.")
 @click.option(
-    "--origin", metavar="KIND", help="Only packages from a component, a spec or a mirror, or from this PATH."
+    "--origin",
+    metavar="KIND",
+    help="Only packages of this origin: component, spec, mirror, or a component's path.",
 )
 @click.option("--name", metavar="GLOB", help="Only packages whose name matches, such as 'python-*'.")
-@click.option("--totals", "only_totals", is_flag=True, help="Print the totals by repository and signer only.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print the answer as CSV.")
+@click.option(
+    "--totals", "only_totals", is_flag=True, help="Print only the totals by repository and by signer."
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print the result as CSV.")
 @json_option
 @click.pass_obj
 def audit(
@@ -47,10 +51,13 @@ def audit(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    """List every package of release VERSION: identity, repository, size, signer, source, origin, who needs it.
+    """List every package of release VERSION and its origin.
+
+    The columns are: package, repository, size, signer, source package, origin, and the packages that need it.
 
     \b
-    Example:
+    Examples:
+      altai-build audit 1.0.2
       altai-build audit 1.0.2 --origin mirror --csv > third-party.csv
     """
     from altai_build.pipeline.published.inventory import list_packages

@@ -21,12 +21,12 @@ def nothing_changed(changed_since: str | None) -> str:
 @click.command()
 @selection_options
 @click.option(
-    "-o", "output", metavar="DIR", type=click.Path(path_type=Path), help="Also put the packages in DIR."
+    "-o", "output", metavar="DIR", type=click.Path(path_type=Path), help="Also copy the packages to DIR."
 )
 @click.option(
     "--keep-going/--fail-fast",
     default=True,
-    help="After a failure build what does not depend on it (the default), or start nothing more.",
+    help="Continue with unrelated components after a failure (default), or stop.",
 )
 @dependants_option
 @wait_option
@@ -43,13 +43,14 @@ def build(
     wait: float,
     as_json: bool,
 ) -> int:
-    """Build binary packages in clean chroots; all components when none is named.
+    """Build the RPMs of components in clean chroots.
 
-    What a component needs of the others is built, or reused, before it. A failure blocks only what depends on it.
-    Packages of the same inputs are not built again.
+    Without COMPONENT all components are built. The components that a component needs are built or reused first, and a
+    failure blocks only the components that depend on it. A component is reused when none of its inputs has changed.
 
     \b
-    Example:
+    Examples:
+      altai-build build
       altai-build build nova --rev v1.0.2 -o /tmp/rpms
     """
     from altai_build.pipeline.build.plan import plan_build

@@ -16,13 +16,15 @@ from altai_build.tools.git.revisions import RepositoryHistory
 @json_option
 @click.pass_obj
 def changed(app: App, old: str | None, new: str | None, as_json: bool) -> None:
-    """List the gitlinks that differ between OLD and NEW (default: HEAD^ and HEAD).
+    """List the gitlinks that differ between OLD and NEW.
 
-    Added, modified and removed pins below superproject.components; a moved pin is one removed and one added. A merge
-    is compared with its first parent, the first commit of all with nothing. Work trees are never looked at.
+    The default is HEAD^ and HEAD. Only gitlinks below superproject.components are listed: added, modified or removed; a
+    gitlink with a new path is one removed and one added. A merge is compared with its first parent, and the first
+    commit with an empty tree. Only commits are compared, never work trees.
 
     \b
-    Example:
+    Examples:
+      altai-build changed
       altai-build changed v1.0.1 HEAD --json
     """
     superproject = app.read_superproject()

@@ -31,25 +31,27 @@ def _parameter(read: Callable[[str], float], value: str) -> float:
 
 
 @click.command()
-@click.option("--older-than", metavar="AGE", type=_age, help="Not used for AGE: 12h, 14d, 2w.")
+@click.option(
+    "--older-than", metavar="AGE", type=_age, help="Remove files not used for AGE, such as 12h, 14d or 2w."
+)
 @click.option(
     "--max-size",
     metavar="SIZE",
     type=_size,
-    help="Until at most SIZE is left: 500M, 20G.",
+    help="Remove the longest unused files until at most SIZE is left, such as 500M or 20G.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed; remove nothing.")
 @wait_option
 @json_option
 @click.pass_obj
 def clean(
     app: App, older_than: float | None, max_size: float | None, dry_run: bool, wait: float, as_json: bool
 ) -> None:
-    """Remove from the workspace what can be made again: by age, by size, and what killed runs left.
+    """Remove files that are no longer needed from the workspace.
 
-    That is base roots and layers, builds, source packages, signed copies, logs of failed builds and downloads. Keys,
-    third-party packages of locks, and what a release links to always stay. Without an option only what killed
-    runs left is removed.
+    Without options only the remains of killed runs are removed. --older-than and --max-size also remove files that can
+    be made again: base buildroots and layers, builds, source packages, signed copies, logs and downloads. Keys, locked
+    third-party packages and files that a release links to are never removed.
 
     \b
     Example:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option, wait_option
+from altai_build.cli.options import json_option, rev_option, wait_option
 from altai_build.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -18,18 +18,26 @@ if TYPE_CHECKING:
 
 @click.group()
 def deps() -> None:
-    """Third-party packages: exactly what a release needs, locked and explained.
+    """Lock, download and explain third-party packages.
 
-    repos.yaml names the repositories to take them from (source: mirror); deps.lock.yaml beside it holds what is taken.
+    repos.yaml names the repositories to take packages from (source: mirror); deps.lock.yaml beside it lists the exact
+    packages.
+
+    \b
+    Examples:
+      altai-build deps lock
+      altai-build deps why python3-urllib3
     """
 
 
 @deps.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD.")
-@click.option("--update", is_flag=True, help="Take newer versions too: of the NAMEs, or of all.")
+@rev_option
+@click.option("--update", is_flag=True, help="Accept newer versions, of the packages NAME or of all.")
 @click.option(
-    "--accept-older", is_flag=True, help="Accept repodata that is older than what was locked from before."
+    "--accept-older",
+    is_flag=True,
+    help="Accept repodata that is older than the repodata of the current lock.",
 )
 @wait_option
 @json_option
@@ -43,15 +51,17 @@ def lock(
     wait: float,
     as_json: bool,
 ) -> None:
-    """Compute what our packages need beyond the operating system, and write deps.lock.yaml.
+    """Resolve third-party packages and write deps.lock.yaml.
 
-    Our packages are built, or reused, first: their own Requires decide. Base is preferred to a mirrored repository,
-    one that repos.yaml names earlier to a later one; then the smallest set is taken. Each package is fetched and
-    proved before it is written down. Versions that are locked stay unless they no longer do, or --update is given.
+    The packages of the components are built or reused first, because their Requires decide what is needed. A package of
+    the operating system is preferred to one of a mirror, and an earlier mirror in repos.yaml to a later one; among
+    equals, the smallest set of packages is chosen. Each package is downloaded and verified before it is locked. A
+    locked version stays until it no longer resolves or --update is given.
 
     \b
-    Example:
-      altai-build deps lock && git diff deps.lock.yaml
+    Examples:
+      altai-build deps lock
+      altai-build deps lock --update python3-urllib3
     """
     from altai_build.pipeline.deps import make_lock
 
@@ -83,13 +93,14 @@ def lock(
 @json_option
 @click.pass_obj
 def fetch(app: App, wait: float, as_json: bool) -> None:
-    """Download the locked packages, each verified by size, SHA-256 and its repository's own key.
+    """Download the locked packages and verify each of them.
 
-    What is here already, or in an earlier release, is not asked of upstream again. All faults are told at once.
+    Size, SHA-256 and the signature by the repository's own key are checked. A package that is in the workspace or in an
+    earlier release is not downloaded again. All errors are reported together.
 
     \b
     Example:
-      altai-build deps fetch --json
+      altai-build deps fetch
     """
     from altai_build.pipeline.deps import fetch_locked, read_required_lock
 
@@ -110,7 +121,7 @@ def fetch(app: App, wait: float, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def list_(app: App, as_json: bool) -> None:
-    """List the locked packages: sizes, licences, who needs each.
+    """List the locked packages: size, license, needed by.
 
     \b
     Example:
@@ -139,7 +150,9 @@ def list_(app: App, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def why(app: App, name: str, as_json: bool) -> None:
-    """Show why package NAME is locked: the chains from our packages down to it, and the choice made.
+    """Show why package NAME is locked.
+
+    Prints the dependency chains from the components' packages to NAME, and the rule that chose it.
 
     \b
     Example:
@@ -163,12 +176,14 @@ def why(app: App, name: str, as_json: bool) -> None:
 
 
 @deps.command()
-@click.option("--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD.")
+@rev_option
 @wait_option
 @json_option
 @click.pass_obj
 def outdated(app: App, rev: str, wait: float, as_json: bool) -> None:
-    """Show what upstream has newer than the lock: the change that `deps lock --update` would make.
+    """List locked packages that have updates upstream.
+
+    The list is the change that `deps lock --update` would make.
 
     \b
     Example:

@@ -25,10 +25,10 @@ from altai_build.model.release import ReleasedPackage
 @json_option
 @click.pass_obj
 def diff(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
-    """Tell which packages differ between the releases OLD and NEW.
+    """List the packages that differ between OLD and NEW.
 
-    Each is added, removed, upgraded, downgraded, rebuilt (the same version of the same sources, other bytes) or moved
-    to another repository.
+    OLD and NEW are releases. Each package is added, removed, upgraded, downgraded, rebuilt (same version and sources,
+    different bytes) or moved to another repository.
 
     \b
     Example:

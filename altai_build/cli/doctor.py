@@ -16,9 +16,10 @@ from altai_build.errors import AltaiError
 @json_option
 @click.pass_obj
 def doctor(app: App, as_json: bool) -> int:
-    """Check every program, privilege, key and setting that a release needs.
+    """Check that this machine can build and sign a release.
 
-    Exits with 0 when nothing needed is missing, else with the code of the first thing that is.
+    Checks every program, privilege, key and setting, and prints how to fix what is missing. The exit code is 0 when
+    nothing is missing, else the code of the first failed check.
 
     \b
     Example:

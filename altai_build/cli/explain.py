@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import dependants_option, json_option
+from altai_build.cli.options import dependants_option, json_option, rev_option
 from altai_build.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ _LONGEST = 40  # characters of a value; digests are told by their beginning
 
 @click.command()
 @click.argument("component")
-@click.option("--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD.")
+@rev_option
 @dependants_option
 @json_option
 @click.pass_obj
 def explain(app: App, component: str, rev: str, dependants: str | None, as_json: bool) -> None:
-    """Tell why COMPONENT was built or reused, what has changed since, and what would build it again.
+    """Explain why COMPONENT was built or reused.
 
-    Every input of its packages is compared with what it was when they were built: the source package and what that is
-    made from, the target, the builder, and each package of the buildroot. Nothing is built.
+    Compares every input of the last build with its value now: the source package and its own inputs, the target, the
+    builder, and each package of the buildroot. Also prints what would cause a rebuild. Builds nothing.
 
     \b
     Example:

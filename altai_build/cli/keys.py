@@ -22,20 +22,37 @@ if TYPE_CHECKING:
 
 @click.group()
 def keys() -> None:
-    """Signing keys: make one, list them."""
+    """Create and list signing keys.
+
+    \b
+    Examples:
+      altai-build keys init altai --email release@example.com --expires 5y
+      altai-build keys list
+    """
 
 
 @keys.command()
 @click.argument("name", required=False)
-@click.option("--email", metavar="ADDRESS", help="Whom to write to; default: release@PROJECT.")
+@click.option(
+    "--email", metavar="ADDRESS", help="The address in the key; default: release@PROJECT.localdomain."
+)
 @click.option(
     "--algorithm",
     type=click.Choice(["rsa4096", "ed25519"]),
     default="rsa4096",
-    help="rsa4096 can be read by every rpm; ed25519 by none before rpm 4.15.",
+    help="rsa4096 works with every rpm; ed25519 needs rpm 4.15 or later.",
 )
-@click.option("--expires", metavar="TIME", default="0", help="0 for never, 2y, 18m, 90d, or a date.")
-@click.option("--no-passphrase", is_flag=True, help="Do not protect the secret key, as for a testbed.")
+@click.option(
+    "--expires",
+    metavar="TIME",
+    default="0",
+    help="When the key expires: 0 (never, the default), 2y, 18m, 90d, or a date.",
+)
+@click.option(
+    "--no-passphrase",
+    is_flag=True,
+    help="Store the secret key without a passphrase (for testbeds).",
+)
 @json_option
 @click.pass_obj
 def init(
@@ -47,10 +64,11 @@ def init(
     no_passphrase: bool,
     as_json: bool,
 ) -> None:
-    """Make the signing key that repos.yaml calls NAME, and write its public half to the file named there.
+    """Create the signing key NAME of repos.yaml.
 
-    Nothing is ever overwritten. The secret half stays in the workspace's gnupg/ directory: back it up. The passphrase
-    is read from the file that ALTAI_BUILD_PASSPHRASE_FILE names, or asked for on the terminal.
+    The public key is written to the file that repos.yaml names. The secret key stays in the workspace's gnupg/
+    directory: back it up. Existing keys are never overwritten. The passphrase is read from the file that
+    ALTAI_BUILD_PASSPHRASE_FILE names, or from the terminal.
 
     \b
     Example:
@@ -93,19 +111,21 @@ def init(
 @json_option
 @click.pass_obj
 def list_(app: App, as_json: bool) -> None:
-    """List the keys of repos.yaml and of all releases: fingerprint, algorithm, expiry, what each release has of them.
+    """List the keys of repos.yaml and of all releases.
 
-    A key takes another's place in three steps: add it with `replaces: OLD`, release (clients now get both), then name
-    it under repositories. OLD can go when no release that is still in use has packages of it.
+    Shows fingerprint, algorithm and expiry of each key, and what it signed in each release.
+
+    To replace a key: add the new one with `replaces: OLD`, make a release (clients now get both keys), then name the
+    new key under repositories. Remove OLD when no release in use has packages that it signed.
 
     \b
     Example:
       altai-build keys list --json
     """
-    from altai_build.pipeline.published.keys import list_key_usage
+    from altai_build.pipeline.published.keys import list_keys
 
     run = app.create_run(app.load_config())
-    rows = list_key_usage(run)
+    rows = list_keys(run)
     if as_json:
         print_json([_record(row) for row in rows])
     else:

@@ -28,10 +28,10 @@ from altai_build.model.history import (
 @json_option
 @click.pass_obj
 def notes(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
-    """Tell the commits of every component between the releases OLD and NEW, with the packages they changed.
+    """Write release notes: the commits from OLD to NEW.
 
-    Components are named that were added, removed, rewound to an earlier commit, or moved to a commit that does not
-    contain the earlier one. Ready to be a change log.
+    OLD and NEW are releases. For each component the notes list its commits and changed packages, and whether it was
+    added, removed, rewound to an earlier commit, or moved to a commit that does not contain the earlier one.
 
     \b
     Example:

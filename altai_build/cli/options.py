@@ -6,44 +6,43 @@ from typing import Any
 
 import click
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
-def json_option(command: Any) -> Any:
-    """`--json`, which every verb takes: the answer as one JSON document."""
-    return click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")(command)
+markdown_option = click.option("--markdown", is_flag=True, help="Print the result as Markdown.")
 
+rev_option = click.option(
+    "--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD."
+)
 
-def wait_option(command: Any) -> Any:
-    """`--wait`, for verbs that hold the workspace."""
-    return click.option(
-        "--wait",
-        metavar="SECONDS",
-        type=float,
-        default=0.0,
-        help="Wait for another run to end, this long at most.",
-    )(command)
+# for verbs that lock the workspace
+wait_option = click.option(
+    "--wait",
+    metavar="SECONDS",
+    type=float,
+    default=0.0,
+    help="Wait up to SECONDS for another run to end; default: do not wait.",
+)
 
-
-def dependants_option(command: Any) -> Any:
-    """`--dependants`, for verbs that build what depends on what was rebuilt."""
-    return click.option(
-        "--dependants",
-        type=click.Choice(["rebuild", "headers", "never"]),
-        help="Build what is built with a rebuilt package again when anything its build could see of that differs, "
-        "when its provides or requires do, or not at all; default: build.dependants in repos.yaml, else rebuild.",
-    )(command)
+# for verbs that rebuild components because a package that they were built with has changed
+dependants_option = click.option(
+    "--dependants",
+    type=click.Choice(["rebuild", "headers", "never"]),
+    help="Rebuild a component when a package that it was built with has changed in anything that its build can see "
+    "(rebuild), when its provides or requires have changed (headers), or never. Default: build.dependants in "
+    "repos.yaml, else rebuild.",
+)
 
 
 def selection_options(command: Any) -> Any:
-    """The arguments that `plan` and `build` share."""
+    """The arguments and options that `plan` and `build` share."""
     for option in (
         click.argument("components", nargs=-1, metavar="[COMPONENT]..."),
         click.option(
-            "--changed-since", metavar="REV", help="Only what changed since REV, and what depends on it."
+            "--changed-since",
+            metavar="REV",
+            help="Only components that have changed since REV, and those that depend on them.",
         ),
-        click.option("--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD."),
+        rev_option,
     ):
         command = option(command)
     return command
-
-
-markdown_option = click.option("--markdown", is_flag=True, help="Print the answer as Markdown.")

@@ -9,12 +9,12 @@ from enum import Enum
 from typing import Any
 
 
-def print_json(answer: Any) -> None:
-    """One JSON document on standard output; records become objects, enums their words."""
+def print_json(result: Any) -> None:
+    """Print one JSON document on stdout; records become objects, enum members their values."""
     unicode = sys.stdout.encoding.lower() in ("utf-8", "utf8")
     import json
 
-    json.dump(_to_json(answer), sys.stdout, indent=2, ensure_ascii=not unicode, default=str)
+    json.dump(_to_json(result), sys.stdout, indent=2, ensure_ascii=not unicode, default=str)
     sys.stdout.write("\n")
 
 
@@ -24,17 +24,17 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, dict):
-        return {key: _to_json(one) for key, one in value.items()}
+        return {key: _to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_to_json(one) for one in value]
+        return [_to_json(item) for item in value]
     if isinstance(value, str):
-        # Names in git are bytes; those that are not UTF-8 are shown escaped, for JSON must be.
+        # Names in git are bytes; JSON must be UTF-8, so other bytes are escaped.
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return value
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on standard output: aligned on a terminal, tab-separated into a pipe."""
+    """Print a table on stdout: aligned on a terminal, tab-separated into a pipe."""
     if not sys.stdout.isatty():
         sys.stdout.writelines("\t".join(map(_escape_control_characters, row)) + "\n" for row in rows)
         return
@@ -51,8 +51,8 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 NO_COMPONENTS = (
-    "there are no components: nothing is pinned below superproject.components at this commit, and its "
-    "root has no spec"
+    "there are no components: at this commit no submodule is pinned below superproject.components, and the root has "
+    "no spec"
 )
 
 
@@ -64,9 +64,7 @@ def print_rows(
     *,
     none: str = NO_COMPONENTS,
 ) -> None:
-    """Result rows as JSON, without the exit code that only this program needs, or as a table; `none`: why there are
-    no rows.
-    """
+    """Print rows as JSON, without their internal `exit_code`, or as a table; `none` says why there are no rows."""
     if not rows:
         print(f"altai-build: {none}", file=sys.stderr)
     if as_json:
@@ -78,7 +76,7 @@ def print_rows(
 
 
 def _escape_control_characters(cell: str) -> str:
-    """A cell that cannot steer the terminal: control characters and foreign bytes are shown escaped."""
+    """Escape control characters and bytes that are not UTF-8, so that a cell cannot control the terminal."""
     if cell.isprintable():
         return cell
     text = cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

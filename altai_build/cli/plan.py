@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: str, as_json: bool) -> None:
-    """Show what would be built, in which order and why, without building anything.
+    """Show what would be built, in which order and why.
 
-    Components of one wave do not need one another. Dependencies are read from the specs without running them.
+    Nothing is built. Components of one wave do not depend on each other. Dependencies are read from the specs without
+    running them.
 
     \b
-    Example:
+    Examples:
+      altai-build plan
       altai-build plan --changed-since v1.0.1
     """
     from altai_build.pipeline.build.plan import plan_build

@@ -14,7 +14,7 @@ from altai_build.model.reproduction import ReproductionReport, Similarity
 
 
 @click.command()
-@click.option("--compare", is_flag=True, help="Say how the new packages compare with the released ones.")
+@click.option("--compare", is_flag=True, help="Compare the new packages with the released ones.")
 @click.option(
     "-o", "output", metavar="DIR", type=click.Path(path_type=Path), help="Keep the new packages in DIR."
 )
@@ -26,11 +26,11 @@ from altai_build.model.reproduction import ReproductionReport, Similarity
 def rebuild(
     app: App, compare: bool, output: Path | None, component: str, version: str, wait: float, as_json: bool
 ) -> int:
-    """Make the packages of COMPONENT of release VERSION again, from what its manifest says they were made from.
+    """Rebuild COMPONENT of release VERSION from its manifest.
 
-    Nothing that was built before is used but the released packages that it was built with. With --compare each new
-    package is identical to the released one, identical but for signature and times, or different: then the first
-    file or tag that differs is told, and the exit code is 7.
+    The only earlier results used are the released packages that the original build used. With --compare each new
+    package is reported as identical to the released one, identical except for signature and times, or different. For a
+    different package the first file or tag that differs is printed, and the exit code is 7.
 
     \b
     Example:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import dependants_option, json_option, wait_option
+from altai_build.cli.options import dependants_option, json_option, rev_option, wait_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.errors import UsageError
 from altai_build.model.findings import finding_to_json
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("version")
-@click.option("--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD.")
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-@click.option("--tag", is_flag=True, help="Tag the superproject's commit and every component's pin, signed.")
-@click.option("--push-tags", is_flag=True, help="Push the tags too, once the release is published.")
+@rev_option
+@click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
+@click.option("--tag", is_flag=True, help="Make a signed tag in the superproject and in every component.")
+@click.option("--push-tags", is_flag=True, help="Push the tags after the release is published.")
 @dependants_option
 @wait_option
 @json_option
@@ -44,14 +44,15 @@ def release(
 ) -> None:
     """Build, sign, verify and publish release VERSION.
 
-    Everything comes from the superproject commit: pinned components, specs, repos.yaml. What the release before has
-    unchanged is taken over bit by bit. The release appears whole or not at all, and is never changed afterwards.
+    Everything comes from the superproject commit: pinned components, specs, repos.yaml. Packages that have not changed
+    since the previous release are reused byte for byte. A release is published completely or not at all, and never
+    changes afterwards.
 
-    With --tag one annotated tag, PROJECT-VERSION, is made in the local clones of the superproject and of every
-    component. It is refused before anything is built if any of them, or of their remotes, has it; nothing is forced.
+    --tag makes one annotated tag, PROJECT-VERSION, in the local clones of the superproject and of every component. The
+    release is refused before the first build if a clone or its remote already has that tag; no tag is ever forced.
 
     \b
-    Example:
+    Examples:
       altai-build release 1.0.2 --dry-run
       altai-build release 1.0.2
     """

@@ -19,19 +19,20 @@ from altai_build.errors import InputError
     "output",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Verify the release anew and write its page to FILE.",
+    help="Verify the release again and write a new report to FILE.",
 )
 @json_option
 @click.pass_obj
 def report(app: App, version: str, output: Path | None, as_json: bool) -> None:
-    """Print where the HTML page of release VERSION is.
+    """Print the path of the HTML report of release VERSION.
 
-    The page was made with the release and is covered by its checksums. With -o another is made from the manifest, with
-    what is found today: released bytes never change.
+    The report is part of the release and covered by its checksums. With -o the release is verified again, and a new
+    report is written to FILE; the released one does not change.
 
     \b
-    Example:
+    Examples:
       altai-build report 1.0.2
+      altai-build report 1.0.2 -o /tmp/report.html
     """
     from altai_build.pipeline.published.releases import load_manifest, releases_directory
     from altai_build.pipeline.published.verify import verify_published

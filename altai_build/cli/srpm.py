@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option
+from altai_build.cli.options import json_option, rev_option
 from altai_build.cli.output import print_rows
 from altai_build.model.build import ComponentStatus
 from altai_build.model.component import SrpmRow
@@ -16,20 +16,26 @@ from altai_build.model.component import SrpmRow
 
 @click.command()
 @click.argument("components", nargs=-1, metavar="[COMPONENT]...")
-@click.option("--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD.")
+@rev_option
 @click.option(
-    "-o", "output", metavar="DIR", type=click.Path(path_type=Path), help="Also put the files in DIR."
+    "-o",
+    "output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Also copy the source packages to DIR.",
 )
 @json_option
 @click.pass_obj
 def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, as_json: bool) -> int:
-    """Make source packages from the pinned commits; all components when none is named.
+    """Make source packages (SRPMs) from pinned commits.
 
-    The spec comes from the component's commit, Source0 is the repository itself, Release: and %changelog carry the
-    commit. Specs are evaluated in a sandbox without network, home or keys. The same commit gives the same bytes.
+    Without COMPONENT a source package is made for every component. The spec comes from the component's commit, Source0
+    is an archive of the repository, and Release: and %changelog name the commit. Specs are evaluated in a sandbox
+    without network, home directory or keys. The same commit always gives the same bytes.
 
     \b
-    Example:
+    Examples:
+      altai-build srpm
       altai-build srpm nova glance --rev v1.0.2 -o /tmp/srpms
     """
     rows = _make_or_recall_rows(app, components, rev)

@@ -1,4 +1,4 @@
-"""Standard streams that hold whatever happens at their other end: the work goes on, and its exit code stays true."""
+"""Standard streams that survive a closed pipe and a full disk: the run continues, and its exit code stays right."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TextIO
 
 
 class _SafeOutput(io.FileIO):
-    """A descriptor to write to; what nobody reads any more (`| head`) is dropped, a full disk is told once."""
+    """A file descriptor for output: drops what nobody reads any more (`| head`), reports a full disk once."""
 
     _failed = False
 
     def write(self, data: object) -> int:
-        """As the base class, but for a pipe without a reader and after a failure."""
+        """Like the base class; discards the data when the pipe has no reader, and after a failure."""
         if self._failed:
             return memoryview(data).nbytes  # type: ignore[arg-type]
         try:
@@ -27,22 +27,23 @@ class _SafeOutput(io.FileIO):
 
 
 def install_safe_streams() -> None:
-    """Replace standard output and error; to be called once, before anything is opened or printed.
+    """Replace stdout and stderr; call it once, before anything is opened or printed.
 
-    A name that the encoding has no letters for is shown escaped. A stream that was closed is /dev/null: its number
-    would otherwise be given to the next file that is opened, and children would write into that.
+    Characters that the encoding cannot write are escaped. A closed stream becomes /dev/null: otherwise the next file
+    that is opened would get its number, and children would write into that file.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number, which is this one
-    sys.stdout, sys.stderr = _replaced(sys.stdout, 1), _replaced(sys.stderr, 2)
+            # open() returns the lowest free number, which is this one
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout, sys.stderr = _make_safe_stream(sys.stdout, 1), _make_safe_stream(sys.stderr, 2)
 
 
-def _replaced(stream: TextIO | None, number: int) -> TextIO:
+def _make_safe_stream(stream: TextIO | None, number: int) -> TextIO:
     encoding = stream.encoding if stream is not None else "utf-8"
-    # Errors are seen at once, as Python's own standard error shows them.
+    # stderr is line-buffered, as in Python itself, so that errors appear at once
     return io.TextIOWrapper(
         io.BufferedWriter(_SafeOutput(number, "w", closefd=False)),
         encoding=encoding,

@@ -19,24 +19,21 @@ from altai_build.model.upgrade import Scenario, ScenarioKind, UpgradeOutcome, Up
 @json_option
 @click.pass_obj
 def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
-    """Check that machines with release OLD (default: every earlier one) are led to exactly release NEW by `update`.
+    """Check that updates from OLD end at exactly release NEW.
 
-    Starts are all of OLD, each of its packages alone, and the `profiles` of repos.yaml; dependencies are resolved over
-    OLD, NEW and the system's own repositories. Nothing is installed. Exit code 7 when one of them ends elsewhere.
+    Without OLD every earlier release is checked. The update is simulated for machines with all packages of OLD, with
+    each of its packages alone, and with each of the `profiles` of repos.yaml. Dependencies are resolved over OLD, NEW
+    and the operating system's repositories; nothing is installed. The exit code is 7 when an update ends anywhere else.
 
     \b
     Examples:
       altai-build upgrade-check 1.0.2
       altai-build upgrade-check 1.0.0 1.0.1 1.0.2 --json
     """
-    from altai_build.pipeline.published.releases import (
-        find_release,
-        list_releases_before,
-        load_manifest,
-        releases_directory,
-    )
+    from altai_build.pipeline.published.releases import find_release, load_manifest, releases_directory
     from altai_build.pipeline.published.upgrade import (
         check_upgrades,
+        list_releases_before,
         read_external_repositories,
     )
 
@@ -46,7 +43,7 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
     new = find_release(releases, last)
     old = [find_release(releases, one) for one in named]
     if not named:
-        old = list(list_releases_before(releases, load_manifest(new).version))
+        old = list_releases_before(releases, load_manifest(new).version)
     report = check_upgrades(run, old, new, read_external_repositories(run))
     if not report.releases:
         run.story.warn(f"no release goes before {report.release}: only the release itself was examined")

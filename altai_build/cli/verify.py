@@ -17,20 +17,20 @@ from altai_build.model.trace import TraceStep, count_proved_steps
 
 @click.command()
 @click.argument("version")
-@click.option("--deep", is_flag=True, help="Also walk back from each package to the superproject's commit.")
+@click.option("--deep", is_flag=True, help="Also trace each package to the superproject's commit.")
 @json_option
 @click.pass_obj
 def verify(app: App, version: str, deep: bool, as_json: bool) -> int:
-    """Check release VERSION as a client would see it, trusting nothing this tool wrote.
+    """Verify release VERSION as a client would see it.
 
-    VERSION may also be `latest`, the path of a release's folder, or its URL: then the release is fetched and judged as
-    it comes. Without a repos.yaml it is only shown to agree with the keys that it brings along.
+    VERSION may also be `latest`, the path of a release's folder, or its URL. Only what a client can read is used. A
+    path or URL needs no repos.yaml; without it, the release is only checked against the keys that it contains.
 
-    With --deep each package is followed from its signature to its header, its source package, which is made again,
-    its commit, the gitlink and the superproject's commit. Each link that cannot be proved is a finding.
+    --deep also traces each package from its signature to its header, its source package (which is made again), the
+    component's commit, the gitlink and the superproject's commit. Each step that cannot be proved is a finding.
 
     \b
-    Example:
+    Examples:
       altai-build verify 1.0.2
       altai-build verify https://repo.example.org/altai/1.0.2
     """

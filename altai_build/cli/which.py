@@ -20,11 +20,11 @@ from altai_build.model.release import ReleasedPackage
 @json_option
 @click.pass_obj
 def which(app: App, thing: str, as_json: bool) -> None:
-    """Tell which releases have a package, by its name (or a pattern), NEVRA, file, SHA-256, or a commit.
+    """Find the releases that hold a package, file or commit.
 
-    FILE is an RPM's file name, the path of an RPM on this machine (its bytes are compared), or the absolute path of a
-    file that packages install. A COMMIT may be a component's or the superproject's, shortened to seven digits or
-    more; releases that only contain it in a component's history are told too.
+    NAME may be a pattern. FILE is the file name of an RPM, the path of an RPM on this machine (its bytes are compared),
+    or the absolute path of a file that packages install. COMMIT is a commit of a component or of the superproject, in
+    seven digits or more; releases that contain it only in a component's history are listed too.
 
     \b
     Examples:

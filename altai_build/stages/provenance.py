@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from altai_build.model.openpgp import PublicKey
 from altai_build.model.provenance import Provenance, ResourceDescriptor
 from altai_build.model.release import (
     BUILDROOTS_FOLDER,
     CYCLONEDX_PATH,
+    KEY_FILE_PREFIX,
     SPDX_PATH,
     STATEMENTS_FOLDER,
     BuildRecord,
@@ -27,13 +29,13 @@ from altai_build.model.release import (
 )
 from altai_build.tools import processors
 from altai_build.tools.files import link_if_identical_else_write, sha256_file
-from altai_build.tools.openpgp.signing import SigningKey
+from altai_build.tools.openpgp.keyring import Keyring
 
 
 def load_libraries() -> None:
     """Load what writes SPDX and CycloneDX, which takes a while: for when other programs are waited for anyway."""
     for name in ("cyclonedx", "spdx"):
-        importlib.import_module(f"altai_build.tools.sbom.{name}")
+        importlib.import_module(f"altai_build.tools.{name}")
 
 
 def write_provenance(
@@ -43,13 +45,14 @@ def write_provenance(
     project: str,
     baseurl: str,
     buildroots: Sequence[Sequence[str]],
-    key: SigningKey,
-    previous: Path | None = None,
+    signer: Keyring,
+    key: PublicKey,
+    earlier: Path | None = None,
 ) -> None:
     """Write and sign provenance/ into a release that is not sealed yet; all of it follows from the manifest.
 
     `buildroots` are the lists of packages (`NEVRA algorithm:digest`) whose digests the manifest has. What the release
-    in the folder `previous` has of the same bytes is taken over, with its signature. Raises InputError when a document
+    in the folder `earlier` has of the same bytes is taken over, with its signature. Raises InputError when a document
     would not be valid.
     """
     from altai_build.tools.sbom.cyclonedx import format_cyclonedx
@@ -70,18 +73,19 @@ def write_provenance(
             lines = lists.get(record.buildroot, ()) if record else ()
             statement = make_provenance(directory, manifest, package, origin, record, lines)
             texts[f"{STATEMENTS_FOLDER}/{package.repository}/{package.file}.json"] = statement.to_json()
+    key_file = directory / f"{KEY_FILE_PREFIX}{manifest.signed_by}"
 
     def put(name: str) -> None:
-        before = previous / name if previous is not None else None
+        before = earlier / name if earlier is not None else None
         link_if_identical_else_write(directory / name, texts[name].encode(), before)
-        key.sign_or_reuse(directory / name, before)
+        signer.sign_or_reuse(directory / name, key, key_file, before)
 
     with ThreadPoolExecutor(processors.available()) as pool:
         list(pool.map(put, texts))
     for digest, lines in lists.items():
         name = f"{BUILDROOTS_FOLDER}/{digest}.txt"
         link_if_identical_else_write(
-            directory / name, _list_text(lines), previous / name if previous is not None else None
+            directory / name, _list_text(lines), earlier / name if earlier is not None else None
         )
 
 

@@ -225,7 +225,7 @@ def test_a_repository_without_a_commit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "cause"), [(".", "is not a git repository"), ("none", "cannot change to the directory")]
+    ("folder", "cause"), [(".", "is not a git repository"), ("none", "cannot change to the directory")]
 )
 def test_no_repository(tmp_path: Path, folder: str, cause: str) -> None:
     answer = altai_build("-C", tmp_path / folder, "changed", cwd=tmp_path)

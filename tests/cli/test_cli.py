@@ -1,4 +1,4 @@
-"""The face of the program: help, versions, missing programs, interruptions, and bugs that leave a report."""
+"""The command line: help, versions, missing programs, interruptions, and crash reports."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from altai_build import __version__
-from altai_build.cli import VERBS
+from altai_build.cli import VERBS, cli
 from tests.kit.cli import ROOT, altai_build
 from tests.kit.superprojects import World, make_files
 
@@ -33,24 +34,44 @@ def test_version_and_help_name_every_verb(tmp_path: Path) -> None:
     answer = altai_build("--help", cwd=tmp_path)
     listed = re.findall(r"^  ([a-z-]+)  ", answer.out, re.MULTILINE)
     assert set(VERBS) <= set(listed)
-    assert "Exit codes: 0 done" in " ".join(answer.out.split())
+    assert "Exit codes: 0 success" in " ".join(answer.out.split())
 
 
-@pytest.mark.parametrize("verb", sorted(VERBS))
-def test_every_verb_has_help_and_takes_json(tmp_path: Path, verb: str) -> None:
-    answer = altai_build(verb, "--help", cwd=tmp_path)
-    assert answer.code == 0 and answer.err == ""
-    if "Commands:" not in answer.out:
-        assert "--json" in answer.out
+def list_commands(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """A command and all commands below it, each with its words on the command line."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from list_commands(child, *path, name)
 
 
-def test_no_verb_is_no_work(tmp_path: Path) -> None:
+COMMANDS = list(list_commands(cli))
+
+
+@pytest.mark.parametrize(("path", "command"), COMMANDS, ids=[" ".join(path) for path, _ in COMMANDS])
+def test_help_has_an_example_and_the_list_of_commands_has_whole_sentences(
+    path: tuple[str, ...], command: click.Command
+) -> None:
+    shown = command.get_help(click.Context(command, info_name=path[-1] if path else "altai-build"))
+    assert re.search(rf"Examples?:\s+altai-build (-\S+ )*{' '.join(path)}", shown)
+    if isinstance(command, click.Group):
+        assert "..." not in shown.partition("Commands:")[2]
+    else:
+        assert "--json" in shown
+
+
+def test_without_a_verb_the_usage_is_printed(tmp_path: Path) -> None:
     answer = altai_build(cwd=tmp_path)
     assert answer.code in (0, 2) and "Usage: altai-build" in answer.out + answer.err
 
 
 @pytest.mark.parametrize("missing", ["git", "bwrap", "rpmbuild"])
-def test_a_missing_program_is_told_with_its_cure(world: World, tmp_path: Path, missing: str) -> None:
+def test_a_missing_program_is_reported_with_what_to_install(
+    world: World, tmp_path: Path, missing: str
+) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in {"git", "bwrap", "rpmbuild", "rpmspec", "rpm"} - {missing}:
@@ -72,7 +93,7 @@ def test_an_interrupted_run_ends_its_children(world: World, number: signal.Signa
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # As at a terminal: a test run in the background has it switched off, and children inherit that.
+        # As at a terminal: a test run in the background ignores SIGINT, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with child:
@@ -112,7 +133,8 @@ def test_a_bug_leaves_a_report_and_no_traceback(world: World, tmp_path: Path) ->
     script = (
         "import sys; from altai_build.tools.git import revisions; from altai_build import cli\n"
         "def broken(*a, **k): raise RuntimeError('planted')\n"
-        "revisions.RepositoryHistory.changed = broken; sys.argv = ['altai-build', 'changed']; cli.main()\n"
+        "revisions.RepositoryHistory.list_changed_gitlinks = broken\n"
+        "sys.argv = ['altai-build', 'changed']; cli.main()\n"
     )
     result = subprocess.run(
         [sys.executable, "-c", script],
@@ -129,7 +151,7 @@ def test_a_bug_leaves_a_report_and_no_traceback(world: World, tmp_path: Path) ->
     assert str(report) in err and "in broken" in report.read_text()
 
 
-def test_quiet_tells_only_warnings_and_verbose_every_command(world: World, tmp_path: Path) -> None:
+def test_quiet_prints_only_warnings_and_verbose_every_command(world: World, tmp_path: Path) -> None:
     quiet = altai_build("-q", "-C", world.super.path, "srpm", cwd=tmp_path)
     assert (quiet.code, quiet.err) == (0, "")
     shutil.rmtree(world.super.path / ".altai-build")
@@ -137,7 +159,7 @@ def test_quiet_tells_only_warnings_and_verbose_every_command(world: World, tmp_p
     assert " bwrap --unshare-pid " in verbose.err and "rpmbuild -bs" in verbose.err
 
 
-def test_relative_places_are_meant_from_the_named_directory(world: World, tmp_path: Path) -> None:
+def test_relative_paths_start_at_the_directory_of_C(world: World, tmp_path: Path) -> None:
     answer = altai_build(
         "-C", "super", "--workspace", "../ws", "srpm", "-o", "../out", "--json", cwd=tmp_path
     )
@@ -147,7 +169,7 @@ def test_relative_places_are_meant_from_the_named_directory(world: World, tmp_pa
     assert os.listdir(tmp_path / "out") == [Path(row["srpm"]).name]
 
 
-def test_a_configuration_named_by_hand(world: World, tmp_path: Path) -> None:
+def test_the_configuration_that_an_option_names(world: World, tmp_path: Path) -> None:
     (world.super.path / "other.yaml").write_text("project: [")
     answer = altai_build("-C", "super", "--config", "other.yaml", "changed", cwd=tmp_path)
     assert answer.code == 3 and "other.yaml is not valid YAML" in answer.err

@@ -268,14 +268,6 @@ def test_newer_packages_come_only_when_asked_for(site: Site, tmp_path: Path) -> 
     assert site.answer("deps", "lock", "--accept-older")["rewritten"]
 
 
-def test_help_has_an_example_for_each_verb(tmp_path: Path) -> None:
-    for verb in ("lock", "fetch", "list", "why", "outdated"):
-        shown = altai_build("deps", verb, "--help", cwd=tmp_path)
-        assert shown.code == 0
-        assert f"Example:\n    altai-build deps {verb}" in shown.out
-        assert "--json" in shown.out
-
-
 def test_names_without_update_are_a_usage_error(tmp_path: Path) -> None:
     refused = altai_build("deps", "lock", "python3-six", cwd=tmp_path)
     assert refused.code == 2

@@ -1,4 +1,4 @@
-"""What happens at the other end of the standard streams changes neither the work nor its exit code."""
+"""A closed pipe, a closed stream or a full disk changes neither the work nor the exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A superproject whose answers are longer than any pipe's buffer."""
+    """A superproject whose results are longer than any pipe's buffer."""
     world = World(tmp_path_factory.mktemp("many"))
     world.super.commit({"README": "x"})
     world.super.commit({f"repos/{number:04}": Pin(f"{number:040x}") for number in range(1, 2001)})
@@ -37,29 +37,29 @@ def run(many: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.mark.parametrize("form", ["", " --json"])
-def test_a_reader_that_leaves_early_costs_nothing(run: Run, form: str) -> None:
+def test_a_reader_that_closes_the_pipe_early_changes_nothing(run: Run, form: str) -> None:
     result = run(f"$ALTAI changed{form} | head -c 1; echo ${{PIPESTATUS[0]}}")
     assert (result.stdout[1:], result.stderr) == ("0\n", "")
 
 
-def test_the_exit_code_is_true_when_nobody_listens(run: Run) -> None:
+def test_the_exit_code_is_right_when_nobody_reads(run: Run) -> None:
     assert run("$ALTAI changed nowhere 2>&1 | true; echo ${PIPESTATUS[0]}").stdout == "3\n"
 
 
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
-def test_closed_streams_are_nothing_to_write_to(run: Run, closed: str) -> None:
+def test_closed_streams_are_dev_null(run: Run, closed: str) -> None:
     result = run(f"$ALTAI changed --json {closed}; echo $?")
     assert (result.stdout, result.stderr) == ("0\n", "")
 
 
-def test_an_answer_that_cannot_be_written_is_an_error_and_no_bug(run: Run) -> None:
+def test_a_result_that_cannot_be_written_is_an_error_and_no_bug(run: Run) -> None:
     result = run("$ALTAI changed > /dev/full; echo $?")
     assert result.stdout == "3\n"
     assert result.stderr.splitlines()[0] == "altai-build: No space left on device"
     assert len(result.stderr.splitlines()) == 2
 
 
-def test_names_without_letters_in_the_terminals_encoding_are_shown_escaped(tmp_path: Path, run: Run) -> None:
+def test_characters_that_the_terminals_encoding_lacks_are_escaped(tmp_path: Path, run: Run) -> None:
     world = World(tmp_path)
     world.super.commit({"README": "x"})
     world.super.commit({"repos/nür": Pin("1" * 40)})
@@ -67,11 +67,11 @@ def test_names_without_letters_in_the_terminals_encoding_are_shown_escaped(tmp_p
     assert run(script).stdout.split("\t")[1] == "repos/n\\xfcr"
 
 
-def test_a_disk_that_takes_no_more_is_an_error_of_the_machine(tmp_path: Path, run: Run) -> None:
+def test_a_full_disk_is_an_error_of_the_machine(tmp_path: Path, run: Run) -> None:
     result = run(
         f"unset COVERAGE_PROCESS_CONFIG; ulimit -f 0; $ALTAI --workspace {tmp_path}/ws srpm; echo $?"
     )
     assert result.stdout == "3\n"
     what, todo = result.stderr.splitlines()
     assert what.startswith("altai-build: File too large")
-    assert todo.startswith("What to do: make room")
+    assert todo.startswith("What to do: free disk space")

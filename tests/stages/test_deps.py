@@ -23,6 +23,7 @@ from altai_build.stages.deps import (
     make_lock_content,
     read_upstreams,
     resolve_closure,
+    third_party_target,
 )
 from altai_build.tools.files import sha256_file
 from altai_build.tools.rpm.header import read_header
@@ -98,7 +99,7 @@ class Mirrors:
         return (
             closure,
             solver,
-            make_lock_content(config.get_target(), upstreams, metadata, from_base, packages),
+            make_lock_content(third_party_target(config), upstreams, metadata, from_base, packages),
         )
 
     def lock(self, config: Config, ours: list[LocalRpm]) -> Lock:
@@ -108,7 +109,7 @@ class Mirrors:
         shipped = {one: local(self.file(one.repository, one.location)) for one in lock.packages}
         lines = find_lock_errors(
             lock,
-            config.get_target(),
+            third_party_target(config),
             list_upstreams(config),
             ours,
             shipped,
