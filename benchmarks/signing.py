@@ -9,19 +9,19 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from altai_build.model.release import Compat  # noqa: E402
 from altai_build.stages.sign import sign_packages  # noqa: E402
-from altai_build.tools.openpgp.keyring import open_keyring  # noqa: E402
 from altai_build.tools.rpm.signatures import verify_signatures  # noqa: E402
 from benchmarks import measure  # noqa: E402
 from benchmarks.measure import Variant, ratios, removing, run  # noqa: E402
 from benchmarks.repositories import make_packages  # noqa: E402
-from tests.kit.keys import ThrowawayKey, make_key  # noqa: E402
+from tests.kit.keys import ThrowawayKey, make_key, signing_key  # noqa: E402
 
 PHRASE = "correct horse battery staple"
 
@@ -75,23 +75,12 @@ class ByHand:
 @contextmanager
 def ours(folder: Path, keys: Sequence[ThrowawayKey]) -> Iterator[list[Callable[[Sequence[Path]], object]]]:
     """Our way to sign with each of these keys, once they are open; what was signed is kept in stores beside."""
-    with open_keyring(folder / "home") as home:
+    with ExitStack() as stack:
         ways: list[Callable[[Sequence[Path]], object]] = []
-        for one in keys:
-            key = home.import_secret_key(one.secret)
-            home.unlock(key, lambda _, phrase=one.passphrase: phrase)  # type: ignore[misc]
-
-            def sign(packages: Sequence[Path], key=key, one=one) -> object:  # type: ignore[no-untyped-def]
-                return sign_packages(
-                    packages,
-                    signer=home,
-                    key=key,
-                    key_file=one.public,
-                    store=folder / one.fingerprint,
-                    compat=Compat.MODERN,
-                )
-
-            ways.append(sign)
+        for throwaway in keys:
+            key = stack.enter_context(signing_key(throwaway))
+            store = folder / throwaway.fingerprint
+            ways.append(partial(sign_packages, key=key, store=store, compat=Compat.MODERN))
         yield ways
 
 

@@ -122,10 +122,10 @@ def list_(app: App, as_json: bool) -> None:
     Example:
       altai-build keys list --json
     """
-    from altai_build.pipeline.published.keys import list_keys
+    from altai_build.pipeline.published.keys import list_key_usage
 
     run = app.create_run(app.load_config())
-    rows = list_keys(run)
+    rows = list_key_usage(run)
     if as_json:
         print_json([_record(row) for row in rows])
     else:

@@ -30,10 +30,14 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
       altai-build upgrade-check 1.0.2
       altai-build upgrade-check 1.0.0 1.0.1 1.0.2 --json
     """
-    from altai_build.pipeline.published.releases import find_release, load_manifest, releases_directory
+    from altai_build.pipeline.published.releases import (
+        find_release,
+        list_releases_before,
+        load_manifest,
+        releases_directory,
+    )
     from altai_build.pipeline.published.upgrade import (
         check_upgrades,
-        list_releases_before,
         read_external_repositories,
     )
 
@@ -43,7 +47,7 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
     new = find_release(releases, last)
     old = [find_release(releases, one) for one in named]
     if not named:
-        old = list_releases_before(releases, load_manifest(new).version)
+        old = list(list_releases_before(releases, load_manifest(new).version))
     report = check_upgrades(run, old, new, read_external_repositories(run))
     if not report.releases:
         run.story.warn(f"no release goes before {report.release}: only the release itself was examined")

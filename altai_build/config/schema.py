@@ -8,10 +8,12 @@ from enum import Enum
 from pathlib import Path
 
 from altai_build.config.superproject import SuperprojectSettings
+from altai_build.errors import InputError
 from altai_build.model.compat import build_macros
 from altai_build.model.findings import Waiver
 from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.model.limits import Limits
+from altai_build.model.quantity import format_count
 from altai_build.model.release import Compat
 from altai_build.model.upgrade import AllowedDowngrade, Profile
 
@@ -182,6 +184,23 @@ class Config:
     def stamp(self) -> str:
         """The template of the Release: field."""
         return self.release.stamp if self.release else DEFAULT_STAMP
+
+    def get_release_settings(self) -> ReleaseSettings:
+        """The `release` part of repos.yaml. Raises InputError where there is no repos.yaml."""
+        if self.release is None:
+            raise InputError("there is no release definition", todo="write repos.yaml (docs/repos-yaml.md)")
+        return self.release
+
+    def get_target(self) -> Target:
+        """The target of all repositories. Raises InputError where there is none, or more than one."""
+        names = sorted({repository.target for repository in self.repositories.values()})
+        if len(names) != 1:
+            raise InputError(
+                f"the repositories are for {format_count(len(names), 'target')}: {', '.join(names) or 'none'}",
+                why="a release is installed on one distribution",
+                todo="write one repos.yaml for each target",
+            )
+        return self.targets[names[0]]
 
     def get_target_macros(self, repository: str | None) -> tuple[dict[str, str], str]:
         """The macros and the architecture of a repository's target; none and x86_64 where nothing is configured."""

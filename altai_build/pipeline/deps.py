@@ -17,7 +17,8 @@ from altai_build.model.checksum import SHA256, Checksum
 from altai_build.model.compat import list_unreadable_packages
 from altai_build.model.lock import LOCK_FILE_NAME, Lock, LockChange, LockedPackage
 from altai_build.model.package import LocalRpm, RpmHeader
-from altai_build.model.release import MANIFEST_NAME, MirrorOrigin, manifest_from_json
+from altai_build.model.release import MirrorOrigin
+from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
 from altai_build.stages.deps import (
     Upstream,
@@ -30,7 +31,6 @@ from altai_build.stages.deps import (
     make_stale_lock_error,
     read_upstreams,
     resolve_closure,
-    third_party_target,
 )
 from altai_build.stages.fetch import (
     FetchedPackage,
@@ -107,7 +107,7 @@ def check_lock(run: Run, lock: Lock, ours: Sequence[LocalRpm]) -> dict[LockedPac
     shipped = {
         one: LocalRpm(path=path, header=read_header(path), sha256=one.sha256) for one, path in files.items()
     }
-    target = third_party_target(run.config)
+    target = run.config.get_target()
     lines = find_lock_errors(
         lock,
         target,
@@ -191,7 +191,7 @@ def make_lock(
     _refuse_unreadable(run, headers)
     packages = [_make_locked_package(member, one) for member, one in fetched.items()]
     from_base = find_base_requirements(closure, solver, headers)
-    lock = make_lock_content(third_party_target(run.config), upstreams, metadata, from_base, packages)
+    lock = make_lock_content(run.config.get_target(), upstreams, metadata, from_base, packages)
     text = dump_lock(lock).encode()
     rewritten = not path.exists() or path.read_bytes() != text
     if rewritten:
@@ -230,7 +230,7 @@ def _resolve(
     from altai_build.pipeline.build.run import build_all
 
     upstreams = list_upstreams(run.config)
-    target = third_party_target(run.config)
+    target = run.config.get_target()
     ours = our_packages(build_all(run, plan_build(run, revision, (), None)))
     with run.story.run_step("repodata of the mirrors"):
         metadata = read_upstreams(
@@ -272,7 +272,7 @@ def _fetch_members(
 
 
 def _refuse_unreadable(run: Run, headers: Sequence[RpmHeader]) -> None:
-    faults = list_unreadable_packages(third_party_target(run.config).compat, headers)
+    faults = list_unreadable_packages(run.config.get_target().compat, headers)
     if faults:
         raise InputError(
             "the target could not read some of the packages",
@@ -342,8 +342,7 @@ def _find_released_files(run: Run) -> dict[str, Path]:
     if releases is None:
         return found
     for name in list_releases(releases):
-        path = releases / name / MANIFEST_NAME
-        for package in manifest_from_json(path.read_text(encoding="utf-8"), where=str(path)).packages:
+        for package in load_manifest(releases / name).packages:
             if isinstance(package.origin, MirrorOrigin):
                 found[package.sha256] = releases / name / package.repository / package.file
     return found

@@ -18,7 +18,8 @@ from altai_build.tools.builder import Builder
 from altai_build.tools.files import make_directory
 from altai_build.tools.mock.config import read_config
 from altai_build.tools.openpgp.keyfile import read_public_keys
-from altai_build.tools.openpgp.keyring import check_signing_key, open_keyring
+from altai_build.tools.openpgp.keyring import open_keyring
+from altai_build.tools.openpgp.signing import check_signing_key
 from altai_build.tools.sandbox import bubblewrap as sandbox
 from altai_build.workspace import Workspace
 

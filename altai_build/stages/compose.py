@@ -30,7 +30,7 @@ from altai_build.model.release import (
 from altai_build.tools import processors
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_atomically
 from altai_build.tools.openpgp.keyfile import read_public_keys
-from altai_build.tools.openpgp.keyring import Keyring
+from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.repo.repodata import REPOMD, IndexedPackage, read_repodata, write_repodata
 from altai_build.tools.rpm.signatures import read_signatures
 
@@ -88,18 +88,18 @@ class ReleasePlan:
         return next(key.file for key in self.keys if key.name == name)
 
 
-def compose(directory: Path, plan: ReleasePlan, signer: Keyring, key: PublicKey) -> Manifest:
+def compose(directory: Path, plan: ReleasePlan, key: SigningKey) -> Manifest:
     """Fill an empty `directory` with the release, but for its checksums, which `sign_checksums` adds last.
 
-    Nothing in it is durable before it is published. `signer` holds `key` unlocked. Raises InputError for packages that
+    Nothing in it is flushed to disk before it is published. Raises InputError for packages that
     cannot be published (damaged, two of one name).
     """
 
     def repository(one: RepositoryPlan) -> list[ReleasedPackage]:
         folder = _link_packages(directory, one)
         write_repodata(folder, epoch=plan.epoch, compat=plan.compat, reuse_from=one.reuse_from)
-        earlier = one.reuse_from / REPOMD if one.reuse_from is not None else None
-        signer.sign_or_reuse(folder / REPOMD, key, plan.key_file(plan.signing_key), earlier)
+        previous = one.reuse_from / REPOMD if one.reuse_from is not None else None
+        key.sign_or_reuse(folder / REPOMD, previous)
         return _manifest_entries(folder, one, plan)
 
     with ThreadPoolExecutor(processors.available()) as pool:
@@ -124,13 +124,11 @@ def compose(directory: Path, plan: ReleasePlan, signer: Keyring, key: PublicKey)
         waivers=plan.waivers,
     )
     write_atomically(directory / MANIFEST_NAME, manifest.to_json().encode(), durable=False)
-    signer.detach_sign(directory / MANIFEST_NAME, key)
+    key.detach_sign(directory / MANIFEST_NAME)
     return manifest
 
 
-def sign_checksums(
-    directory: Path, signer: Keyring, key: PublicKey, manifest: Manifest | None = None
-) -> None:
+def sign_checksums(directory: Path, key: SigningKey, manifest: Manifest | None = None) -> None:
     """Write and sign SHA256SUMS over every file there is; from now on nothing in the folder may change.
 
     With `manifest` the packages get the checksums that it and the metadata say they have: whoever verifies the release
@@ -148,7 +146,7 @@ def sign_checksums(
         digests = pool.map(lambda name: said.get(name) or sha256_file(directory / name), files)
         text = "".join(f"{digest}  {name}\n" for digest, name in zip(digests, files))
     write_atomically(directory / CHECKSUMS_NAME, text.encode(), durable=False)
-    signer.detach_sign(directory / CHECKSUMS_NAME, key)
+    key.detach_sign(directory / CHECKSUMS_NAME)
 
 
 def repo_file(plan: ReleasePlan) -> str:

@@ -54,18 +54,6 @@ class Upstream:
         return (self.url, self.key.name, offer.packages, offer.prefer, self.exclude, offer.weak)
 
 
-def third_party_target(config: Config) -> Target:
-    """The one target that third-party packages are for."""
-    names = sorted({one.target for one in config.repositories.values()})
-    if len(names) != 1:
-        raise InputError(
-            f"the repositories are for {len(names)} targets: {', '.join(names) or 'none'}",
-            why="a release is installed on one distribution",
-            todo="keep one repos.yaml for each target",
-        )
-    return config.targets[names[0]]
-
-
 def list_upstreams(config: Config) -> tuple[Upstream, ...]:
     """The system's repositories, then the mirrored ones, each in the order of repos.yaml: the order of preference."""
     base = [
@@ -77,7 +65,7 @@ def list_upstreams(config: Config) -> tuple[Upstream, ...]:
             offer=None,
             exclude=(),
         )
-        for one in third_party_target(config).base
+        for one in config.get_target().base
     ]
     mirrored = [
         Upstream(

@@ -12,12 +12,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from altai_build.model.openpgp import PublicKey
 from altai_build.model.provenance import Provenance, ResourceDescriptor
 from altai_build.model.release import (
     BUILDROOTS_FOLDER,
     CYCLONEDX_PATH,
-    KEY_FILE_PREFIX,
     SPDX_PATH,
     STATEMENTS_FOLDER,
     BuildRecord,
@@ -29,13 +27,13 @@ from altai_build.model.release import (
 )
 from altai_build.tools import processors
 from altai_build.tools.files import link_if_identical_else_write, sha256_file
-from altai_build.tools.openpgp.keyring import Keyring
+from altai_build.tools.openpgp.signing import SigningKey
 
 
 def load_libraries() -> None:
     """Load what writes SPDX and CycloneDX, which takes a while: for when other programs are waited for anyway."""
     for name in ("cyclonedx", "spdx"):
-        importlib.import_module(f"altai_build.tools.{name}")
+        importlib.import_module(f"altai_build.tools.sbom.{name}")
 
 
 def write_provenance(
@@ -45,14 +43,13 @@ def write_provenance(
     project: str,
     baseurl: str,
     buildroots: Sequence[Sequence[str]],
-    signer: Keyring,
-    key: PublicKey,
-    earlier: Path | None = None,
+    key: SigningKey,
+    previous: Path | None = None,
 ) -> None:
     """Write and sign provenance/ into a release that is not sealed yet; all of it follows from the manifest.
 
     `buildroots` are the lists of packages (`NEVRA algorithm:digest`) whose digests the manifest has. What the release
-    in the folder `earlier` has of the same bytes is taken over, with its signature. Raises InputError when a document
+    in the folder `previous` has of the same bytes is taken over, with its signature. Raises InputError when a document
     would not be valid.
     """
     from altai_build.tools.sbom.cyclonedx import format_cyclonedx
@@ -73,19 +70,18 @@ def write_provenance(
             lines = lists.get(record.buildroot, ()) if record else ()
             statement = make_provenance(directory, manifest, package, origin, record, lines)
             texts[f"{STATEMENTS_FOLDER}/{package.repository}/{package.file}.json"] = statement.to_json()
-    key_file = directory / f"{KEY_FILE_PREFIX}{manifest.signed_by}"
 
     def put(name: str) -> None:
-        before = earlier / name if earlier is not None else None
+        before = previous / name if previous is not None else None
         link_if_identical_else_write(directory / name, texts[name].encode(), before)
-        signer.sign_or_reuse(directory / name, key, key_file, before)
+        key.sign_or_reuse(directory / name, before)
 
     with ThreadPoolExecutor(processors.available()) as pool:
         list(pool.map(put, texts))
     for digest, lines in lists.items():
         name = f"{BUILDROOTS_FOLDER}/{digest}.txt"
         link_if_identical_else_write(
-            directory / name, _list_text(lines), earlier / name if earlier is not None else None
+            directory / name, _list_text(lines), previous / name if previous is not None else None
         )
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from altai_build.errors import SigningError
 from altai_build.model.findings import SignatureCheck
-from altai_build.model.openpgp import PublicKey
 from altai_build.model.release import Compat
 from altai_build.tools.files import (
     make_directory,
@@ -20,7 +19,7 @@ from altai_build.tools.files import (
     sync_directory,
     sync_tree,
 )
-from altai_build.tools.openpgp.keyring import Keyring
+from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.rpm.signatures import verify_signatures
 
 
@@ -48,55 +47,51 @@ class _StoreEntry:
 def sign_packages(
     unsigned: Sequence[Path],
     *,
-    signer: Keyring,
-    key: PublicKey,
-    key_file: Path,
+    key: SigningKey,
     store: Path,
     compat: Compat,
 ) -> tuple[SignedPackage, ...]:
     """A signed copy of each package, in the order given; the originals are not touched.
 
     The copies are kept in `store` by the SHA-256 of the unsigned bytes and the key, so that a package keeps its bytes
-    (and its inode) from release to release. Each is read again and must carry a good signature by `key` for somebody
-    who has `key_file` only, the kept ones too. Raises SigningFailed.
+    (and its inode) from release to release. Each, the kept ones too, is read again and must have a good signature by
+    `key` for a client that has its public key file only. Raises SigningError.
     """
     form = "v3" if compat is Compat.EL6 else "v4"
-    shelf = store / f"{key.fingerprint}-{form}"
-    slots = [_StoreEntry(unsigned=path, folder=shelf / sha256_file(path)) for path in unsigned]
+    directory = store / f"{key.public.fingerprint}-{form}"
+    slots = [_StoreEntry(unsigned=path, folder=directory / sha256_file(path)) for path in unsigned]
     kept = {slot.path for slot in slots if slot.path.is_file()}
-    bad = {check.path for check in _find_rejected(sorted(kept), key, key_file)}
+    bad = {check.path for check in _find_rejected(sorted(kept), key)}
     for path in bad:  # the store was damaged; what it was made from is at hand
         remove_tree(path.parent)
     for path in kept - bad:
         os.utime(path.parent)  # `clean` removes what is not used
     missing = {slot.path: slot for slot in slots if slot.path not in kept - bad}
     if missing:
-        _sign(list(missing.values()), signer, key, key_file, shelf, rpmv3=compat is Compat.EL6)
+        _sign(list(missing.values()), key, directory, rpmv3=compat is Compat.EL6)
     return tuple(
         SignedPackage(unsigned=slot.unsigned, path=slot.path, reused=slot.path not in missing)
         for slot in slots
     )
 
 
-def _sign(
-    slots: Sequence[_StoreEntry], signer: Keyring, key: PublicKey, key_file: Path, shelf: Path, *, rpmv3: bool
-) -> None:
+def _sign(slots: Sequence[_StoreEntry], key: SigningKey, directory: Path, *, rpmv3: bool) -> None:
     """Sign copies in one go, verify them, and only then put each in its slot."""
-    make_directory(shelf)
-    with scratch_directory(shelf, ".signing") as scratch:
+    make_directory(directory)
+    with scratch_directory(directory, ".signing") as scratch:
         copies = []
         for number, slot in enumerate(slots):  # two packages may have the same file name
             copy = scratch / str(number) / slot.unsigned.name
             copy.parent.mkdir()
             shutil.copyfile(slot.unsigned, copy)
             copies.append(copy)
-        signer.sign_rpms(copies, key, rpmv3=rpmv3)
-        unfit = _find_rejected(copies, key, key_file)
+        key.sign_rpms(copies, rpmv3=rpmv3)
+        unfit = _find_rejected(copies, key)
         if unfit:
             raise SigningError(
                 f"{len(unfit)} packages do not verify after signing",
                 why="\n".join(f"{check.path.name}: {check.status.value}: {check.detail}" for check in unfit),
-                todo=f"see that {key_file} is the public half of {key.key_id} (`altai-build keys list`)",
+                todo=f"see that {key.file} is the public half of {key.public.key_id} (`altai-build keys list`)",
             )
         for copy in copies:
             copy.chmod(0o644)
@@ -104,10 +99,10 @@ def _sign(
         for copy, slot in zip(copies, slots):
             if not slot.folder.exists():  # the same bytes may have come under two paths
                 os.replace(copy.parent, slot.folder)
-        sync_directory(shelf)
+        sync_directory(directory)
 
 
-def _find_rejected(paths: Sequence[Path], key: PublicKey, key_file: Path) -> list[SignatureCheck]:
+def _find_rejected(paths: Sequence[Path], key: SigningKey) -> list[SignatureCheck]:
     """The checks of those that a client with this key file would refuse, or that somebody else signed."""
-    checks = verify_signatures(paths, [key_file]) if paths else ()
-    return [check for check in checks if not check.is_good or check.fingerprint != key.fingerprint]
+    checks = verify_signatures(paths, [key.file]) if paths else ()
+    return [check for check in checks if not check.is_good or check.fingerprint != key.public.fingerprint]

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError, PublishError
-from altai_build.model.openpgp import PublicKey
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git import tags
 from altai_build.tools.git.command import common_directory
 from altai_build.tools.git.objects import without_password
 from altai_build.tools.git.superproject import Submodule, Superproject
-from altai_build.tools.openpgp.keyring import Keyring
+from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.process import ProgramFailed, quote_command
 
 _MAX_PARALLEL_REMOTES = 8  # remotes that are asked side by side
@@ -149,14 +148,14 @@ def _check_remote(place: TagTarget, name: str) -> tuple[str, str, str] | None:
 
 
 @contextmanager
-def create_tags(plan: TagPlan, signer: Keyring, key: PublicKey, scratch: Path) -> Iterator[None]:
+def create_tags(plan: TagPlan, key: SigningKey, scratch: Path) -> Iterator[None]:
     """The tags are there within the block and stay if it ends well; otherwise those made here are taken back.
 
-    They are signed with `key`, which `signer` holds unlocked. Raises PublishFailed when one cannot be made.
+    They are signed with `key`. Raises PublishError when one cannot be made.
     """
     made: list[tuple[TagTarget, str]] = []
     try:
-        _make_tags(plan, signer, key, scratch, made)
+        _make_tags(plan, key, scratch, made)
         yield
     except BaseException:
         for place, oid in made:
@@ -164,16 +163,14 @@ def create_tags(plan: TagPlan, signer: Keyring, key: PublicKey, scratch: Path) -
         raise
 
 
-def _make_tags(
-    plan: TagPlan, signer: Keyring, key: PublicKey, scratch: Path, made: list[tuple[TagTarget, str]]
-) -> None:
+def _make_tags(plan: TagPlan, key: SigningKey, scratch: Path, made: list[tuple[TagTarget, str]]) -> None:
     """Make the tags that are not there, and note each in `made` as soon as it is."""
     for place in plan.targets:
         if tags.read_tag(place.git_dir, plan.name) is not None:
             continue
-        text = tags.format_tag(plan.name, place.commit, key.uid, plan.time, plan.message)
+        text = tags.format_tag(plan.name, place.commit, key.public.uid, plan.time, plan.message)
         try:
-            oid = tags.write_tag(place.git_dir, plan.name, text + _signature(text, signer, key, scratch))
+            oid = tags.write_tag(place.git_dir, plan.name, text + _signature(text, key, scratch))
         except ProgramFailed as error:
             raise PublishError(
                 f"the tag {plan.name} could not be made in {place.git_dir}",
@@ -183,11 +180,11 @@ def _make_tags(
         made.append((place, oid))
 
 
-def _signature(text: bytes, signer: Keyring, key: PublicKey, scratch: Path) -> bytes:
+def _signature(text: bytes, key: SigningKey, scratch: Path) -> bytes:
     with scratch_directory(scratch, "tag.") as folder:
         file = folder / "tag"
         file.write_bytes(text)
-        return signer.detach_sign(file, key).read_bytes()
+        return key.detach_sign(file).read_bytes()
 
 
 def push_tags(plan: TagPlan) -> tuple[str, ...]:

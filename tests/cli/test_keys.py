@@ -13,10 +13,9 @@ import pytest
 from altai_build.model.findings import Severity
 from altai_build.stages.compose import KeyFile, ReleasePlan, compose, sign_checksums
 from altai_build.stages.verify import verify_release
-from altai_build.tools.openpgp.keyring import open_keyring
 from tests.kit.cli import altai_build
 from tests.kit.configs import write_config
-from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.releases import Materials, make_materials, make_release, make_release_plan, with_repository
 from tests.kit.rpms import build_rpm
 
@@ -48,8 +47,8 @@ def with_successor(plan: ReleasePlan, key: ThrowawayKey) -> ReleasePlan:
 def switched(plan: ReleasePlan, materials: Materials, key: ThrowawayKey, folder: Path) -> ReleasePlan:
     """The plan of a release that the second key signs, with old packages and a new one."""
     new = build_rpm(folder, "later").binary
-    with open_keyring(folder / "home") as home:
-        home.sign_rpms([new], home.import_secret_key(key.secret), rpmv3=True)
+    with signing_key(key) as signer:
+        signer.sign_rpms([new], rpmv3=True)
     origin = plan.repositories[0].packages[0].origin
     packages = (
         *plan.repositories[0].packages,
@@ -84,10 +83,9 @@ def test_a_key_is_announced_then_takes_over(
     folder = releases / "3"
     folder.mkdir()
     plan = switched(make_release_plan(materials, "3"), materials, successor, tmp_path / "work")
-    with open_keyring(tmp_path / "work" / "home") as home:
-        (key,) = home.list_keys()
-        compose(folder, plan, home, key)
-        sign_checksums(folder, home, key)
+    with signing_key(successor) as key:
+        compose(folder, plan, key)
+        sign_checksums(folder, key)
     ours, both = ["RPM-GPG-KEY-ours"], ["RPM-GPG-KEY-ours", "RPM-GPG-KEY-next"]
     assert gpgkeys(releases / "1")["altai-centos6"] == ours
     assert gpgkeys(releases / "2")["altai-centos6"] == both
@@ -122,10 +120,9 @@ def test_without_the_succession_the_old_keys_packages_are_refused(
     alone = with_repository(plan, "centos6", further_keys=())
     folder = tmp_path / "3"
     folder.mkdir()
-    with open_keyring(tmp_path / "work" / "home") as home:
-        (key,) = home.list_keys()
-        compose(folder, alone, home, key)
-        sign_checksums(folder, home, key)
+    with signing_key(successor) as key:
+        compose(folder, alone, key)
+        sign_checksums(folder, key)
     errors = {
         (one.rule, one.subject) for one in verify_release(folder).findings if one.severity is Severity.ERROR
     }

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from altai_build.tools.openpgp.keyring import open_keyring
 from tests.kit.builds import Site, small_component
-from tests.kit.releases import our_key
+from tests.kit.keys import only_signing_key
 from tests.kit.rpms import build_rpm
 from tests.kit.superprojects import World, make_spec
 
@@ -75,8 +74,8 @@ def change_manifest(site: Site, release: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    with open_keyring(site.workspace / "gnupg") as signer:
-        signer.detach_sign(path, our_key(signer))
+    with only_signing_key(site.workspace / "gnupg") as key:
+        key.detach_sign(path)
 
 
 def test_every_link_of_a_release_is_proved(site: Site) -> None:
@@ -109,8 +108,8 @@ def test_a_source_package_that_the_commit_does_not_give_is_contradicted(
     (source,) = (copy / "sources").glob("roof-*.src.rpm")
     release = source.name.removeprefix("roof-1.0-").removesuffix(".src.rpm")
     other = build_rpm(tmp_path / "other", "roof", "1.0", release, changelog="Made from commit " + "1" * 40)
-    with open_keyring(site.workspace / "gnupg") as signer:
-        signer.sign_rpms([other.source], our_key(signer))
+    with only_signing_key(site.workspace / "gnupg") as key:
+        key.sign_rpms([other.source])
     shutil.copy(other.source, source)
     answer = deep(site, copy, code=7)
     assert {one for one in found(answer) if one[0] == "error"} == {

@@ -21,11 +21,10 @@ from typing import Any
 import pytest
 
 from altai_build.model.release import Compat
-from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.repo.repodata import write_repodata
 from tests.kit.cli import ROOT, CliResult, altai_build
 from tests.kit.client import Client
-from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.rpms import flip_last_byte
 from tests.kit.server import serving
 
@@ -452,15 +451,13 @@ class Mirror:
 
     def sign(self, key: ThrowawayKey, *, metadata: bool) -> None:
         """Sign the victim, and the metadata made anew for it, as the release tool would with this key."""
-        with open_keyring(self.folder.parent / "gnupg") as home:
-            public = home.import_secret_key(key.secret)
-            home.unlock(public, lambda _: key.passphrase)
-            home.sign_rpms([self.victim], public)
+        with signing_key(key) as signer:
+            signer.sign_rpms([self.victim])
             shutil.copy(self.packages / "repodata" / "repomd.xml.asc", self.folder / "old.asc")
             shutil.rmtree(self.packages / "repodata")
             write_repodata(self.packages, epoch=1_700_000_000, compat=Compat.MODERN)
             if metadata:
-                home.detach_sign(self.packages / "repodata" / "repomd.xml", public)
+                signer.detach_sign(self.packages / "repodata" / "repomd.xml")
             else:
                 shutil.copy(self.folder / "old.asc", self.packages / "repodata" / "repomd.xml.asc")
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from altai_build.tools.openpgp.keyring import open_keyring
+from altai_build.tools.openpgp.signing import SigningKey, unlock
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,26 @@ def make_key(
         private.write_bytes(_gpg(home, *secret, "--armor", "--export-secret-keys", fingerprint))
         subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], stdin=subprocess.DEVNULL, check=True)
     return ThrowawayKey(fingerprint=fingerprint, public=public, secret=private, passphrase=passphrase)
+
+
+@contextmanager
+def signing_key(key: ThrowawayKey, home: Path | None = None) -> Iterator[SigningKey]:
+    """The key imported into a keyring, in `home` or a temporary folder, and unlocked for the block."""
+    with ExitStack() as stack:
+        home = home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kit.")))
+        keyring = stack.enter_context(open_keyring(home))
+        public = keyring.import_secret_key(key.secret)
+        yield stack.enter_context(unlock(keyring, public, key.public, lambda _: key.passphrase))
+
+
+@contextmanager
+def only_signing_key(home: Path) -> Iterator[SigningKey]:
+    """The only key of the keyring in `home`, which has no passphrase; its public key file is `home`/public."""
+    with open_keyring(home) as keyring:
+        (public,) = keyring.list_secret_keys()
+        keyring.export_public_key(public, home / "public")
+        with unlock(keyring, public, home / "public", lambda _: "") as key:
+            yield key
 
 
 def _gpg(home: str, *words: str) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from altai_build.model.openpgp import PublicKey
 from altai_build.model.release import (
     BuildRecord,
     Compat,
@@ -24,8 +23,7 @@ from altai_build.stages.compose import (
     sign_checksums,
 )
 from altai_build.stages.provenance import buildroot_digest, write_provenance
-from altai_build.tools.openpgp.keyring import Keyring, open_keyring
-from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.rpms import build_rpm
 
 BUILDROOT = (f"bash-4.1.2-48.el6.x86_64 sha256:{'b' * 64}", f"make-3.81-23.el6.x86_64 sha256:{'c' * 64}")
@@ -33,9 +31,8 @@ BUILDROOT = (f"bash-4.1.2-48.el6.x86_64 sha256:{'b' * 64}", f"make-3.81-23.el6.x
 
 @dataclass(frozen=True)
 class Materials:
-    """Signed packages and keys of which releases can be made; `home` holds the secret half of `ours`."""
+    """Signed packages and keys of which releases can be made."""
 
-    home: Path
     ours: ThrowawayKey
     theirs: ThrowawayKey
     own: Path
@@ -50,13 +47,11 @@ def make_materials(folder: Path) -> Materials:
     own = build_rpm(folder / "own", "focus", "1.0", "3.el6").binary
     third = build_rpm(folder / "misc", "bunch", "1.0.1", "1.el6", epoch=1)
     mirrored = build_rpm(folder / "epel", "erlang", "14", "2.el6").binary
-    with open_keyring(folder / "their home") as signer:
-        signer.sign_rpms([mirrored], signer.import_secret_key(theirs.secret), rpmv3=True)
-    with open_keyring(folder / "home") as signer:
-        key = signer.import_secret_key(ours.secret)
-        signer.sign_rpms([own, third.binary, third.source], key, rpmv3=True)
+    with signing_key(theirs) as key:
+        key.sign_rpms([mirrored], rpmv3=True)
+    with signing_key(ours) as key:
+        key.sign_rpms([own, third.binary, third.source], rpmv3=True)
     return Materials(
-        home=folder / "home",
         ours=ours,
         theirs=theirs,
         own=own,
@@ -150,8 +145,8 @@ def make_release_plan(materials: Materials, version: str = "1.0.2") -> ReleasePl
 
 def sign(materials: Materials, *rpms: Path) -> None:
     """Sign packages with our key, for old and new clients."""
-    with open_keyring(materials.home) as signer:
-        signer.sign_rpms(list(rpms), our_key(signer), rpmv3=True)
+    with signing_key(materials.ours) as key:
+        key.sign_rpms(list(rpms), rpmv3=True)
 
 
 def with_packages(plan: ReleasePlan, name: str, *rpms: Path) -> ReleasePlan:
@@ -172,40 +167,32 @@ def with_repository(plan: ReleasePlan, name: str, **changes: object) -> ReleaseP
 
 
 def make_release(
-    directory: Path, materials: Materials, plan: ReleasePlan, *, earlier: Path | None = None
+    directory: Path, materials: Materials, plan: ReleasePlan, *, previous: Path | None = None
 ) -> Path:
-    """Compose and seal the release in `directory`; what the one in `earlier` has too is taken over."""
+    """Compose and sign the release in `directory`; it reuses what the release in `previous` has too."""
     directory.mkdir(parents=True)
-    if earlier is not None:
-        reusing = (replace(one, reuse_from=earlier / one.name) for one in plan.repositories)
+    if previous is not None:
+        reusing = (replace(one, reuse_from=previous / one.name) for one in plan.repositories)
         plan = replace(plan, repositories=tuple(reusing))
-    with open_keyring(materials.home) as signer:
-        key = our_key(signer)
-        manifest = compose(directory, plan, signer, key)
+    signed_by_theirs = plan.key_file(plan.signing_key) == materials.theirs.public
+    with signing_key(materials.theirs if signed_by_theirs else materials.ours) as key:
+        manifest = compose(directory, plan, key)
         write_provenance(
             directory,
             manifest,
             project=plan.project,
             baseurl=plan.baseurl,
             buildroots=[BUILDROOT],
-            signer=signer,
             key=key,
-            earlier=earlier,
+            previous=previous,
         )
-        sign_checksums(directory, signer, key, manifest)
+        sign_checksums(directory, key, manifest)
     return directory
 
 
 def sign_again(directory: Path, materials: Materials, *names: str) -> None:
     """Make the signatures of changed files right again, as somebody who holds the key could."""
-    with open_keyring(materials.home) as signer:
-        key = our_key(signer)
+    with signing_key(materials.ours) as key:
         for name in names:
-            signer.detach_sign(directory / name, key)
-        sign_checksums(directory, signer, key)
-
-
-def our_key(signer: Keyring) -> PublicKey:
-    """The only key of the home."""
-    (key,) = signer.list_keys()
-    return key
+            key.detach_sign(directory / name)
+        sign_checksums(directory, key)

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from altai_build.model.release import Compat
-from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.repo.repodata import write_repodata
-from tests.kit.keys import ThrowawayKey
+from tests.kit.keys import ThrowawayKey, signing_key
 
 REVISION = 1_700_000_000
 
@@ -112,8 +111,8 @@ def make_repository(
     folder.mkdir(parents=True, exist_ok=True)
     paths = build_packages(folder, packages, payload=payload)
     if key is not None and paths:
-        with _home(key) as home:
-            home.sign_rpms(paths, home.import_secret_key(key.secret), rpmv3=True)
+        with signing_key(key) as signer:
+            signer.sign_rpms(paths, rpmv3=True)
     index_repository(folder, key if signed_metadata else None, revision=revision)
     return folder
 
@@ -124,14 +123,8 @@ def index_repository(folder: Path, key: ThrowawayKey | None, *, revision: int = 
     signature.unlink(missing_ok=True)
     write_repodata(folder, epoch=revision, compat=Compat.EL6)
     if key is not None:
-        with _home(key) as home:
-            home.detach_sign(folder / "repodata" / "repomd.xml", home.import_secret_key(key.secret))
-
-
-@contextlib.contextmanager
-def _home(key: ThrowawayKey) -> Iterator:  # type: ignore[type-arg]
-    with tempfile.TemporaryDirectory(prefix="kit.") as place, open_keyring(Path(place)) as home:
-        yield home
+        with signing_key(key) as signer:
+            signer.detach_sign(folder / "repodata" / "repomd.xml")
 
 
 @dataclass

@@ -9,10 +9,9 @@ from pathlib import Path
 from altai_build.model.findings import Severity
 from altai_build.model.release import Compat
 from altai_build.rules.view import VerifyContext
-from altai_build.tools.openpgp.keyring import open_keyring
 from tests.kit.findings import findings, messages_by_subject
-from tests.kit.keys import make_key
-from tests.kit.releases import Materials, make_release, make_release_plan, our_key, sign, with_packages
+from tests.kit.keys import make_key, signing_key
+from tests.kit.releases import Materials, make_release, make_release_plan, sign, with_packages
 from tests.kit.rpms import build_rpm
 
 EL6 = VerifyContext(compat=Compat.EL6)
@@ -39,14 +38,12 @@ def test_keys_that_only_newer_clients_know(tmp_path: Path) -> None:
     own = build_rpm(tmp_path / "own", "focus").binary
     third = build_rpm(tmp_path / "misc", "bunch")
     mirrored = build_rpm(tmp_path / "epel", "erlang").binary
-    with open_keyring(tmp_path / "their home") as signer:
-        signer.sign_rpms([mirrored], signer.import_secret_key(theirs.secret), rpmv3=True)
-    with open_keyring(tmp_path / "home") as signer:
-        key = signer.import_secret_key(ours.secret)
-        signer.sign_rpms([own, third.binary, third.source], key)
-        assert our_key(signer) == key
+    with signing_key(theirs) as signer:
+        signer.sign_rpms([mirrored], rpmv3=True)
+    with signing_key(ours) as signer:
+        signer.sign_rpms([own, third.binary, third.source])
+        key = signer.public
     materials = Materials(
-        home=tmp_path / "home",
         ours=ours,
         theirs=theirs,
         own=own,

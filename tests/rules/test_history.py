@@ -98,7 +98,7 @@ def test_metadata_that_releases_share_is_read_once_and_counts_for_each(
 ) -> None:
     plan = make_release_plan(materials, "1.0.0")
     first = make_release(tmp_path / "1.0.0", materials, plan)
-    second = make_release(tmp_path / "1.0.1", materials, replace(plan, version="1.0.1"), earlier=first)
+    second = make_release(tmp_path / "1.0.1", materials, replace(plan, version="1.0.1"), previous=first)
     other = build_rpm(tmp_path / "other", "focus", "1.0", "3.el6", summary="Another").binary
     sign(materials, other)
     changed = with_packages(plan, "centos6", other)

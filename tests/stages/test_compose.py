@@ -15,16 +15,15 @@ from altai_build.errors import InputError
 from altai_build.model.release import MirrorOrigin, manifest_from_json
 from altai_build.stages.compose import Placement, compose, repo_file, sign_checksums
 from altai_build.tools.files import sha256_file
-from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.repo.repodata import read_repodata
 from tests.kit.findings import messages_by_subject
+from tests.kit.keys import signing_key
 from tests.kit.releases import (
     Materials,
     make_materials,
     make_release,
     make_release_plan,
-    our_key,
     with_repository,
 )
 
@@ -149,7 +148,7 @@ def test_an_unchanged_repository_keeps_inodes_of_packages_and_metadata(
     spoilt = first / "deps/epel/repodata/repomd.xml.asc"
     spoilt.write_text(spoilt.read_text().replace("A", "B"))
     plan = replace(make_release_plan(materials, "1.0.3"), epoch=1400000000)
-    second = make_release(tmp_path / "1.0.3", materials, plan, earlier=first)
+    second = make_release(tmp_path / "1.0.3", materials, plan, previous=first)
     for name in REPOSITORIES:
         assert os.path.samefile(first / name / "repodata/repomd.xml", second / name / "repodata/repomd.xml")
         asc = second / name / "repodata/repomd.xml.asc"
@@ -167,8 +166,8 @@ def test_the_checksums_of_packages_are_those_that_the_manifest_says(
         manifest,
         packages=tuple(replace(one, sha256="0" * 64) for one in manifest.packages if one.name == "focus"),
     )
-    with open_keyring(materials.home) as signer:
-        sign_checksums(release, signer, our_key(signer), other)
+    with signing_key(materials.ours) as key:
+        sign_checksums(release, key, other)
     focus = "centos6/focus-1.0-3.el6.noarch.rpm"
     assert f"{'0' * 64}  {focus}" in (release / "SHA256SUMS").read_text().splitlines()
     assert messages_by_subject(release, "checksums") == {focus: "its SHA-256 is not the one in SHA256SUMS"}
@@ -177,14 +176,13 @@ def test_the_checksums_of_packages_are_those_that_the_manifest_says(
 def test_a_report_put_in_before_sealing_is_checksummed(materials: Materials, tmp_path: Path) -> None:
     release = tmp_path / "1.0.2"
     release.mkdir()
-    with open_keyring(materials.home) as signer:
-        key = our_key(signer)
-        compose(release, make_release_plan(materials), signer, key)
+    with signing_key(materials.ours) as key:
+        compose(release, make_release_plan(materials), key)
         (release / "report").mkdir()
         (release / "report" / "index.html").write_text("<html>\n")
-        sign_checksums(release, signer, key)
+        sign_checksums(release, key)
         first = (release / "SHA256SUMS").read_text()
-        sign_checksums(release, signer, key)
+        sign_checksums(release, key)
     assert (release / "SHA256SUMS").read_text() == first
     assert f"{sha256_file(release / 'report/index.html')}  report/index.html" in first.splitlines()
 

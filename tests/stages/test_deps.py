@@ -23,7 +23,6 @@ from altai_build.stages.deps import (
     make_lock_content,
     read_upstreams,
     resolve_closure,
-    third_party_target,
 )
 from altai_build.tools.files import sha256_file
 from altai_build.tools.rpm.header import read_header
@@ -99,7 +98,7 @@ class Mirrors:
         return (
             closure,
             solver,
-            make_lock_content(third_party_target(config), upstreams, metadata, from_base, packages),
+            make_lock_content(config.get_target(), upstreams, metadata, from_base, packages),
         )
 
     def lock(self, config: Config, ours: list[LocalRpm]) -> Lock:
@@ -109,7 +108,7 @@ class Mirrors:
         shipped = {one: local(self.file(one.repository, one.location)) for one in lock.packages}
         lines = find_lock_errors(
             lock,
-            third_party_target(config),
+            config.get_target(),
             list_upstreams(config),
             ours,
             shipped,

@@ -21,7 +21,6 @@ from altai_build.errors import InputError
 from altai_build.model.provenance import validate_statement
 from altai_build.model.release import MirrorOrigin, SuperprojectPin, manifest_from_json
 from altai_build.stages.verify import verify_release
-from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.sbom.cyclonedx import format_cyclonedx
 from altai_build.tools.sbom.spdx import format_spdx
@@ -171,7 +170,7 @@ def test_the_statement_of_a_package_that_is_taken_over_is_too(materials: Materia
         make_release_plan(materials, "1.0.3"),
         superproject=SuperprojectPin(url="https://example.org/altai.git", commit="9" * 40, tag="altai-1.0.3"),
     )
-    second = make_release(tmp_path / "1.0.3", materials, plan, earlier=first)
+    second = make_release(tmp_path / "1.0.3", materials, plan, previous=first)
     same = {
         path.relative_to(first).as_posix()
         for path in first.rglob("provenance/**/*")
@@ -185,12 +184,11 @@ def test_the_statement_of_a_package_that_is_taken_over_is_too(materials: Materia
 def test_the_signatures_of_a_key_that_was_replaced_are_not_taken_over(
     materials: Materials, tmp_path: Path
 ) -> None:
-    others = replace(materials, home=tmp_path / "home")
-    with open_keyring(others.home) as signer:
-        signer.import_secret_key(materials.theirs.secret)
     theirs = replace(make_release_plan(materials), signing_key="epel6")
-    first = make_release(tmp_path / "1.0.2", others, theirs)
-    second = make_release(tmp_path / "1.0.3", materials, make_release_plan(materials, "1.0.3"), earlier=first)
+    first = make_release(tmp_path / "1.0.2", materials, theirs)
+    second = make_release(
+        tmp_path / "1.0.3", materials, make_release_plan(materials, "1.0.3"), previous=first
+    )
     assert os.path.samefile(first / FOCUS, second / FOCUS)
     for name in (FOCUS, BUNCH, "centos6/repodata/repomd.xml"):
         path = second / name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,8 @@ import pytest
 from altai_build.errors import SigningError
 from altai_build.model.release import Compat
 from altai_build.stages.sign import sign_packages
-from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.rpm.signatures import read_signatures, verify_signatures
-from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.rpms import build_rpm, flip_last_byte
 
 
@@ -42,12 +42,10 @@ class Desk:
         self, rpms: list[Path], compat: Compat = Compat.MODERN, key_file: Path | None = None
     ) -> list[tuple[Path, bool]]:
         """(signed path, reused) of each."""
-        with open_keyring(self.folder / "home") as signer:
+        with signing_key(self.key, self.folder / "home") as key:
             signed = sign_packages(
                 rpms,
-                signer=signer,
-                key=signer.import_secret_key(self.key.secret),
-                key_file=key_file or self.key.public,
+                key=replace(key, file=key_file or self.key.public),
                 store=self.store,
                 compat=compat,
             )
@@ -125,7 +123,7 @@ def test_what_cannot_be_signed_leaves_the_store_as_it_was(
     broken = tmp_path / "broken.rpm"
     broken.write_text("no package\n")
     first = desk.sign(unsigned[:1])
-    with pytest.raises(SigningError, match="could not be signed"):
+    with pytest.raises(SigningError, match="cannot sign"):
         desk.sign([*unsigned, broken])
     assert list(desk.store.rglob("*.rpm")) == [first[0][0]]
     assert [entry.name for entry in os.scandir(first[0][0].parents[1]) if entry.name.startswith(".")] == []

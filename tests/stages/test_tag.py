@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError, PublishError
-from altai_build.model.openpgp import PublicKey
 from altai_build.stages.tag import TagPlan, create_tags, plan_tags, push_tags
 from altai_build.tools.git.superproject import Superproject
-from altai_build.tools.openpgp.keyring import Keyring, open_keyring
+from altai_build.tools.openpgp.signing import SigningKey
 from tests.kit.git import Pin, Repo, gitmodules
-from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.superprojects import World
 
 NAMES = ("focus", "nova", "keystone")
@@ -89,18 +88,18 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
 
 
 @pytest.fixture
-def signer(key: ThrowawayKey, tmp_path: Path) -> Iterator[tuple[Keyring, PublicKey]]:
-    with open_keyring(tmp_path / "gnupg") as home:
-        yield home, home.import_secret_key(key.secret)
+def signer(key: ThrowawayKey) -> Iterator[SigningKey]:
+    with signing_key(key) as signer:
+        yield signer
 
 
-def make(site: Site, signer: tuple[Keyring, PublicKey], plan: TagPlan) -> None:
-    with create_tags(plan, *signer, site.folder / "scratch"):
+def make(site: Site, signer: SigningKey, plan: TagPlan) -> None:
+    with create_tags(plan, signer, site.folder / "scratch"):
         pass
 
 
 def test_every_pin_and_the_superproject_are_tagged_and_git_verifies_it(
-    site: Site, signer: tuple[Keyring, PublicKey], key: ThrowawayKey, tmp_path: Path
+    site: Site, signer: SigningKey, key: ThrowawayKey, tmp_path: Path
 ) -> None:
     make(site, signer, site.plan())
     assert site.everywhere() == site.pins()
@@ -122,7 +121,7 @@ def test_every_pin_and_the_superproject_are_tagged_and_git_verifies_it(
     assert site.warnings == []
 
 
-def test_tags_are_pushed_to_every_remote(site: Site, signer: tuple[Keyring, PublicKey]) -> None:
+def test_tags_are_pushed_to_every_remote(site: Site, signer: SigningKey) -> None:
     plan = site.plan(pushing=True)
     make(site, signer, plan)
     pushed = push_tags(plan)
@@ -147,9 +146,7 @@ def test_a_tag_that_exists_anywhere_refuses_all(site: Site, path: str, where: st
     assert line.startswith(f"  {path}: ")
 
 
-def test_what_a_killed_run_of_the_same_release_left_is_taken_up(
-    site: Site, signer: tuple[Keyring, PublicKey]
-) -> None:
+def test_what_a_killed_run_of_the_same_release_left_is_taken_up(site: Site, signer: SigningKey) -> None:
     make(site, signer, site.plan())
     kept = Repo(site.clones["repos/altai/focus"]).git("rev-parse", f"refs/tags/{TAG}")
     for path in (".", "repos/altai/nova"):
@@ -159,19 +156,17 @@ def test_what_a_killed_run_of_the_same_release_left_is_taken_up(
     assert Repo(site.clones["repos/altai/focus"]).git("rev-parse", f"refs/tags/{TAG}") == kept
 
 
-def test_tags_are_taken_back_when_publication_fails(site: Site, signer: tuple[Keyring, PublicKey]) -> None:
+def test_tags_are_taken_back_when_publication_fails(site: Site, signer: SigningKey) -> None:
     with (
         pytest.raises(PublishError, match="no space"),
-        create_tags(site.plan(), *signer, site.folder / "scratch"),
+        create_tags(site.plan(), signer, site.folder / "scratch"),
     ):
         assert site.everywhere() == site.pins()
         raise PublishError("no space")
     assert site.everywhere() == [{} for _ in site.remotes]
 
 
-def test_a_tag_that_appears_meanwhile_is_not_overwritten(
-    site: Site, signer: tuple[Keyring, PublicKey]
-) -> None:
+def test_a_tag_that_appears_meanwhile_is_not_overwritten(site: Site, signer: SigningKey) -> None:
     """Between the check and the making somebody else's tag of that name comes to be, so that the name is locked."""
     plan = site.plan()
     nova = Repo(site.clones["repos/altai/nova"])
@@ -205,7 +200,7 @@ def test_a_remote_that_cannot_be_asked_warns_and_stops_a_push(site: Site) -> Non
         site.plan(pushing=True)
 
 
-def test_a_push_that_fails_tells_what_is_left(site: Site, signer: tuple[Keyring, PublicKey]) -> None:
+def test_a_push_that_fails_tells_what_is_left(site: Site, signer: SigningKey) -> None:
     """The superproject's tag stays back: it says that all others are there."""
     plan = site.plan(pushing=True)
     make(site, signer, plan)

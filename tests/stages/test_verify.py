@@ -22,9 +22,8 @@ from altai_build.stages import verify
 from altai_build.stages.compose import Placement
 from altai_build.stages.verify import verify_before_checksums, verify_checksums, verify_release
 from altai_build.tools.files import sha256_file
-from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.repo.repodata import write_repodata
-from tests.kit.keys import make_key
+from tests.kit.keys import make_key, signing_key
 from tests.kit.releases import (
     Materials,
     make_materials,
@@ -357,8 +356,8 @@ def test_a_manifest_that_tells_another_story(release: Path, materials: Materials
 def test_an_expired_key_is_one_warning_for_a_repository(tmp_path: Path, materials: Materials) -> None:
     old = make_key(tmp_path, "old", born="20200101", expires="1y", extended=True)
     rpms = [build_rpm(tmp_path / "old rpms", name).binary for name in ("one", "two")]
-    with open_keyring(tmp_path / "home") as signer:
-        signer.sign_rpms(rpms, signer.import_secret_key(old.secret), rpmv3=True)
+    with signing_key(old) as key:
+        key.sign_rpms(rpms, rpmv3=True)
     plan = make_release_plan(replace(materials, theirs=old))
     origin = plan.repositories[1].packages[0].origin
     placements = tuple(Placement(path=rpm, origin=origin) for rpm in rpms)

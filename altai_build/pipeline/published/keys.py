@@ -36,7 +36,7 @@ class ListedKey:
     uses: tuple[KeyUse, ...]
 
 
-def list_keys(run: Run) -> tuple[ListedKey, ...]:
+def list_key_usage(run: Run) -> tuple[ListedKey, ...]:
     """The keys of repos.yaml in its order, then those that only releases have."""
     secret = _secret_keys(run)
     releases = releases_directory(run.config)
@@ -64,7 +64,7 @@ def _secret_keys(run: Run) -> set[str]:
     if not run.workspace.gnupg.is_dir():
         return set()
     with open_keyring(run.workspace.gnupg) as home:
-        return {one.fingerprint for one in home.list_keys()}
+        return {one.fingerprint for one in home.list_secret_keys()}
 
 
 def _keys_of(directory: Path) -> dict[PublicKey, str]:

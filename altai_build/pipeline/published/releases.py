@@ -19,15 +19,22 @@ if TYPE_CHECKING:
 
 def find_previous_manifest(releases: Path, version: str) -> Manifest | None:
     """The manifest of the highest release below a version: the one it follows."""
-    below = [one for one in list_releases(releases) if compare_versions(one, version) < 0]
-    return load_manifest(releases / below[-1]) if below else None
+    before = list_releases_before(releases, version)
+    return load_manifest(before[-1]) if before else None
+
+
+def list_releases_before(releases: Path, version: str) -> tuple[Path, ...]:
+    """The folders of the published releases below a version, lowest first."""
+    return tuple(
+        releases / published
+        for published in list_releases(releases)
+        if compare_versions(published, version) < 0
+    )
 
 
 def releases_directory(config: Config) -> Path:
     """The folder that releases are published in."""
-    if config.release is None:
-        raise InputError("there is no release definition", todo="write repos.yaml (docs/repos-yaml.md)")
-    return config.release.directory
+    return config.get_release_settings().directory
 
 
 def find_release(releases: Path, named: str) -> Path:

@@ -15,7 +15,6 @@ from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
 from altai_build.rules.upgrade import UpgradePolicy
 from altai_build.stages.deps import BASE, Upstream, list_upstreams, read_upstreams
-from altai_build.stages.publish import list_releases
 from altai_build.stages.upgrade import check_single_release, check_upgrade, report
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
@@ -23,13 +22,7 @@ from altai_build.tools.repo.metadata import (
     read_cached_metadata,
     read_local_metadata,
 )
-from altai_build.tools.rpm.header import compare_versions
 from altai_build.tools.solver.upgrades import UpgradeSolver
-
-
-def list_releases_before(releases: Path, version: str) -> list[Path]:
-    """The folders of all published releases below a version, oldest first."""
-    return [releases / one for one in list_releases(releases) if compare_versions(one, version) < 0]
 
 
 def check_upgrades(

@@ -9,16 +9,14 @@ from pathlib import Path
 from altai_build.config import Config
 from altai_build.errors import InputError
 from altai_build.model.findings import VerificationReport
-from altai_build.pipeline.published.releases import find_release, releases_directory
+from altai_build.pipeline.published.releases import find_release, list_releases_before, releases_directory
 from altai_build.pipeline.run import Run
 from altai_build.rules.view import VerifyContext
 from altai_build.stages.copy import download_release
-from altai_build.stages.deps import list_upstreams, read_upstreams, third_party_target
-from altai_build.stages.publish import list_releases
+from altai_build.stages.deps import list_upstreams, read_upstreams
 from altai_build.stages.verify import StagedVerification, verify_before_checksums, verify_release
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.repo.metadata import RepositoryMetadata
-from altai_build.tools.rpm.header import compare_versions
 
 
 @contextmanager
@@ -79,12 +77,12 @@ def make_verify_context(run: Run, version: str) -> VerifyContext:
     config = run.config
     if not config.repositories:
         return VerifyContext()
-    target = third_party_target(config)
+    target = config.get_target()
     return VerifyContext(
         compat=target.compat,
         arch=target.arch,
         base=(lambda: _base(run)) if target.base else None,
-        previous_releases=_earlier(config, version),
+        previous_releases=list_releases_before(releases_directory(config), version),
         source_repositories=tuple(
             (one.name, one.source_rpms) for one in config.repositories.values() if one.source_rpms
         ),
@@ -99,12 +97,3 @@ def _base(run: Run) -> Sequence[RepositoryMetadata]:
     run.workspace.prepare()
     system = [one for one in list_upstreams(run.config) if one.offer is None]
     return read_upstreams(system, cache=run.workspace.cache / "metadata", known=None, jobs=run.jobs)
-
-
-def _earlier(config: Config, version: str) -> tuple[Path, ...]:
-    """The published releases below a version, oldest first."""
-    if config.release is None:
-        return ()
-    releases = config.release.directory
-    below = [one for one in list_releases(releases) if compare_versions(one, version) < 0]
-    return tuple(releases / one for one in below)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from altai_build.config import Target
@@ -19,7 +19,6 @@ from altai_build.model.release import (
 from altai_build.pipeline.build.run import BuildRun
 from altai_build.pipeline.published.releases import PublishedReleases
 from altai_build.pipeline.release.plan import ReleaseRequest
-from altai_build.pipeline.release.signing import SigningKeys
 from altai_build.pipeline.run import Run
 from altai_build.stages.build import BuildResult
 from altai_build.stages.compose import Placement
@@ -27,6 +26,7 @@ from altai_build.stages.sign import sign_packages
 from altai_build.stages.sources import listed_sources
 from altai_build.tools.git.objects import without_password
 from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.rpm.header import read_header
 
 
@@ -45,8 +45,8 @@ def sign_and_place(
     run: Run,
     release_request: ReleaseRequest,
     build_run: BuildRun,
-    keys: SigningKeys,
-    earlier: PublishedReleases,
+    keys: Mapping[str, SigningKey],
+    published: PublishedReleases,
 ) -> dict[str, list[Placement]]:
     """repository → its signed packages with their origins; released files of the same content are taken as they are."""
     placed: dict[str, list[Placement]] = {}
@@ -55,11 +55,11 @@ def sign_and_place(
         built = build_run.built[sourced.component.name]
         repository = run.config.repositories[str(sourced.component.repository)]
         origin = _origin(sourced, built)
-        wanted = [(repository.name, rpm.path, earlier.find(rpm.header.nevra)) for rpm in built.rpms]
+        wanted = [(repository.name, rpm.path, published.find(rpm.header.nevra)) for rpm in built.rpms]
         if repository.source_rpms and built.srpm is not None:
             # Packages that are kept were built from the source package that was released with them.
             kept = all(released is not None for _, _, released in wanted)
-            found = earlier.find(read_header(built.srpm).nevra) if kept else None
+            found = published.find(read_header(built.srpm).nevra) if kept else None
             wanted.append((repository.source_rpms, built.srpm, found))
         for name, path, released in wanted:
             if released is not None:
@@ -69,9 +69,7 @@ def sign_and_place(
     for (name, key), packages in unsigned.items():
         signed = sign_packages(
             [path for path, _ in packages],
-            signer=keys.home,
-            key=keys.get(key),
-            key_file=run.config.keys[key].file,
+            key=keys[key],
             store=run.workspace.signed,
             compat=release_request.target.compat,
         )

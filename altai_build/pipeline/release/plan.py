@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from altai_build.config import Config, ReleaseSettings, Target
+from altai_build.config import Target
 from altai_build.errors import InputError, PublishError
 from altai_build.model.lock import Lock
 from altai_build.model.nevra import is_safe_name
@@ -45,7 +45,7 @@ def make_release_request(
 
     Raises PublishFailed for a version or a tag that exists, InputError for a dirty tree.
     """
-    releases = settings_of(run.config).directory
+    releases = run.config.get_release_settings().directory
     if not is_safe_name(version) or version.startswith("."):
         raise InputError(f"{version!r} is not a version", todo="use digits, letters and dots, as in 1.0.2")
     if (releases / version).exists():
@@ -64,7 +64,7 @@ def make_release_request(
         version=version,
         commit=commit,
         previous=previous,
-        target=_target(run.config),
+        target=run.config.get_target(),
         build_plan=build_plan,
         lock=lock,
         change_status={
@@ -72,13 +72,6 @@ def make_release_request(
         },
         tags=plan_release_tags(run, version, commit, pushing=push) if tag else None,
     )
-
-
-def settings_of(config: Config) -> ReleaseSettings:
-    """The `release` part of repos.yaml, which every loaded file has."""
-    if config.release is None:
-        raise InputError("there is no release definition", todo="write repos.yaml (docs/repos-yaml.md)")
-    return config.release
 
 
 def _refuse_dirty(run: Run) -> None:
@@ -97,18 +90,6 @@ def _refuse_dirty(run: Run) -> None:
             why="\n".join(f"  {name}" for name in dirty),
             todo="commit these files (or take the changes back), then release",
         )
-
-
-def _target(config: Config) -> Target:
-    """The one target of the release's repositories."""
-    names = {one.target for one in config.repositories.values()}
-    if len(names) != 1:
-        raise InputError(
-            f"the repositories are for {len(names)} targets: {', '.join(sorted(names))}",
-            why="a release is installed on one distribution",
-            todo="keep one repos.yaml for each target",
-        )
-    return config.targets[names.pop()]
 
 
 def _change_status(run: Run, sourced: ComponentSource, previous: Manifest | None) -> str:

@@ -15,7 +15,7 @@ from altai_build.model.release import (
     SuperprojectPin,
 )
 from altai_build.pipeline.build.run import BuildRun
-from altai_build.pipeline.release.plan import ReleaseRequest, settings_of
+from altai_build.pipeline.release.plan import ReleaseRequest
 from altai_build.pipeline.run import Run
 from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan
 from altai_build.stages.provenance import buildroot_digest
@@ -51,7 +51,7 @@ def composition_plan(
     return ReleasePlan(
         project=config.project,
         version=release_request.version,
-        baseurl=settings_of(config).baseurl,
+        baseurl=config.get_release_settings().baseurl,
         epoch=release_request.build_plan.discovery.time,
         compat=release_request.target.compat,
         superproject=SuperprojectPin(

@@ -14,15 +14,14 @@ from altai_build.model.release import (
 from altai_build.model.upgrade import UpgradeReport
 from altai_build.pipeline.build.run import BuildRun, build_all
 from altai_build.pipeline.deps import check_lock, make_mirror_origin, our_packages
-from altai_build.pipeline.published.releases import PublishedReleases
+from altai_build.pipeline.published.releases import PublishedReleases, list_releases_before
 from altai_build.pipeline.published.upgrade import (
     check_upgrades,
-    list_releases_before,
     read_external_repositories,
 )
 from altai_build.pipeline.published.verify import verify_staged
 from altai_build.pipeline.release.placements import refuse_unreadable, sign_and_place
-from altai_build.pipeline.release.plan import ReleaseRequest, settings_of
+from altai_build.pipeline.release.plan import ReleaseRequest
 from altai_build.pipeline.release.publish import composition_plan, write_logs
 from altai_build.pipeline.release.signing import unlock_signing_keys
 from altai_build.pipeline.release.tagging import create_release_tags
@@ -52,7 +51,7 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
 
     Raises BuildFailed, SigningFailed, VerificationFailed or PublishFailed.
     """
-    releases = settings_of(run.config).directory
+    releases = run.config.get_release_settings().directory
     for line in recover(releases):
         run.story.info(line)
     # One thread for what needs no other program, while the main one waits for those.
@@ -61,26 +60,26 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
         ThreadPoolExecutor(1) as beside,
     ):
         beside.submit(load_libraries)
-        earlier = PublishedReleases.load(releases)
+        published = PublishedReleases.load(releases)
         build_run = build_all(
             run,
             release_request.build_plan,
             version=release_request.version,
-            has_no_name_conflict=earlier.has_no_name_conflict,
+            has_no_name_conflict=published.has_no_name_conflict,
         )
         ours = our_packages(build_run)
         refuse_unreadable(release_request.target, ours)
         mirrored = check_lock(run, release_request.lock, ours) if release_request.lock is not None else {}
         with run.story.run_step("signatures"):
-            repositories = sign_and_place(run, release_request, build_run, keys, earlier)
+            repositories = sign_and_place(run, release_request, build_run, keys, published)
         for package, path in mirrored.items():
             placement = Placement(path=path, origin=make_mirror_origin(run, package))
             repositories.setdefault(package.repository, []).append(placement)
         plan = composition_plan(run, release_request, build_run, repositories, releases)
-        signing = keys.get(plan.signing_key)
+        signing = keys[plan.signing_key]
         with staging(releases, release_request.version) as directory:
             with run.story.run_step("repositories"):
-                manifest = compose(directory, plan, keys.home, signing)
+                manifest = compose(directory, plan, signing)
             before = list_releases_before(releases, release_request.version)
             proving = beside.submit(check_upgrades, run, before, directory, read_external_repositories(run))
             with run.story.run_step("provenance"):
@@ -92,9 +91,8 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
                     project=run.config.project,
                     baseurl=plan.baseurl,
                     buildroots=[built.buildroot for built in build_run.built.values()],
-                    signer=keys.home,
                     key=signing,
-                    earlier=previous,
+                    previous=previous,
                 )
             with run.story.run_step("verification"):
                 unsealed = verify_staged(run, directory, release_request.version)
@@ -110,10 +108,10 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
                     project=run.config.project,
                     previous=release_request.previous,
                 )
-                sign_checksums(directory, keys.home, signing, manifest)
+                sign_checksums(directory, signing, manifest)
                 verification = verify_checksums(unsealed)
             _refuse_to_publish(verification.findings, release_request.version)
-            with create_release_tags(run, release_request.tags, keys.home, signing):
+            with create_release_tags(run, release_request.tags, signing):
                 place = publish(directory, releases, release_request.version)
     return ReleaseResult(
         release_request=release_request,

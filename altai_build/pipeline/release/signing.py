@@ -1,8 +1,8 @@
-"""The signing keys of a run: found, fit for the target and unlocked before any work is done."""
+"""The signing keys of a release: found, checked against the target and unlocked before any work starts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from altai_build.config import Key, SourceKind, Target
@@ -10,42 +10,40 @@ from altai_build.errors import SigningError
 from altai_build.model.openpgp import PublicKey
 from altai_build.pipeline.run import Run
 from altai_build.tools.openpgp.keyfile import read_public_keys
-from altai_build.tools.openpgp.keyring import Keyring, check_signing_key, open_keyring
+from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.passphrase import Passphrase
-
-
-class SigningKeys:
-    """The signing keys of a run, open for as long as its block lasts."""
-
-    def __init__(self, home: Keyring, opened: dict[str, PublicKey]) -> None:
-        self.home = home
-        self._opened = opened
-
-    def get(self, name: str) -> PublicKey:
-        """The key that repos.yaml calls `name`."""
-        return self._opened[name]
+from altai_build.tools.openpgp.signing import SigningKey, check_signing_key, unlock
 
 
 @contextmanager
-def unlock_signing_keys(run: Run, target: Target, passphrase: Passphrase) -> Iterator[SigningKeys]:
-    """The keys that the release signs with, found, fit for the target and unlocked before any work is done."""
-    names = {one.key for one in run.config.repositories.values() if one.source is not SourceKind.MIRROR}
+def unlock_signing_keys(
+    run: Run, target: Target, passphrase: Passphrase
+) -> Iterator[Mapping[str, SigningKey]]:
+    """Name in repos.yaml → key, for each key that the release signs with; unlocked until the block ends.
+
+    Raises SigningError for a key that is missing, locked by another passphrase, or unfit for the target's clients.
+    """
+    names = {
+        repository.key
+        for repository in run.config.repositories.values()
+        if repository.source is not SourceKind.MIRROR
+    }
     with ExitStack() as stack:
-        home = stack.enter_context(open_keyring(run.workspace.gnupg))
-        opened = {}
+        keyring = stack.enter_context(open_keyring(run.workspace.gnupg))
+        unlocked: dict[str, SigningKey] = {}
         for name in sorted(names):
-            key = home.find_key(_public(run.config.keys[name]))
+            configured = run.config.keys[name]
+            key = keyring.find_key(_read_configured_key(configured))
             check_signing_key(key, target.compat)
-            home.unlock(key, passphrase)
-            opened[name] = key
-        yield SigningKeys(home, opened)
+            unlocked[name] = stack.enter_context(unlock(keyring, key, configured.file, passphrase))
+        yield unlocked
 
 
-def _public(key: Key) -> Sequence[PublicKey]:
+def _read_configured_key(key: Key) -> Sequence[PublicKey]:
     if not key.file.exists():
         raise SigningError(
             f"the key {key.name} has no public key file",
             why=f"{key.file} does not exist",
-            todo=f"make a key with `altai-build keys init {key.name}`, or put the file there",
+            todo=f"make a key with `altai-build keys init {key.name}`, or copy the public key file there",
         )
     return read_public_keys(key.file)

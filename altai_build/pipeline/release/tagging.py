@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from altai_build.model.openpgp import PublicKey
 from altai_build.pipeline.run import Run
 from altai_build.stages.tag import TagPlan, create_tags, plan_tags
-from altai_build.tools.openpgp.keyring import Keyring
+from altai_build.tools.openpgp.signing import SigningKey
 
 
 def plan_release_tags(run: Run, version: str, commit: str, *, pushing: bool) -> TagPlan:
@@ -34,10 +33,10 @@ def plan_release_tags(run: Run, version: str, commit: str, *, pushing: bool) -> 
 
 
 @contextmanager
-def create_release_tags(run: Run, plan: TagPlan | None, signer: Keyring, key: PublicKey) -> Iterator[None]:
+def create_release_tags(run: Run, plan: TagPlan | None, key: SigningKey) -> Iterator[None]:
     """The release's tags are there within the block, where there are to be any, and stay only if it ends well."""
     if plan is None:
         yield
         return
-    with create_tags(plan, signer, key, run.workspace.scratch):
+    with create_tags(plan, key, run.workspace.scratch):
         yield

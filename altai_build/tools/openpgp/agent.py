@@ -1,4 +1,4 @@
-"""A running gpg-agent, spoken to in its own protocol (Assuan): a secret must not become an argument or a file."""
+"""Talk to a running gpg-agent in its own protocol (Assuan), so that no secret becomes an argument or a file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from pathlib import Path
 
 from altai_build.errors import AltaiError
 
-_DATA_LINE_SIZE = 300  # Assuan allows 1,000 bytes a line, and escaping may treble them
-_BAD_PASSPHRASE_CODE = (
-    11  # GPG_ERR_BAD_PASSPHRASE; the upper half of a code names the part of GnuPG it comes from
-)
+# Assuan allows 1,000 bytes a line, and escaping may triple the data.
+_DATA_LINE_SIZE = 300
+# GPG_ERR_BAD_PASSPHRASE; the upper half of an error code names the part of GnuPG that it comes from.
+_BAD_PASSPHRASE_CODE = 11
+_END_TIMEOUT = 5.0
 
 
 class AgentError(AltaiError):
-    """The agent answered ERR; `wrong_passphrase` tells the one case that is the user's."""
+    """The agent answered ERR; `wrong_passphrase` is true when the user's passphrase is the reason."""
 
     exit_code = 6
 
@@ -29,11 +30,8 @@ class AgentError(AltaiError):
         super().__init__("gpg-agent refused", why=text or answer)
 
 
-_END_TIMEOUT = 5.0
-
-
-def end(path: Path) -> None:
-    """End the agent that listens on this socket, if there is one, and see it gone."""
+def end_agent(path: Path) -> None:
+    """End the agent that listens on this socket, if there is one, and wait until its process is gone."""
     if not path.is_socket():
         return
     try:
@@ -41,7 +39,7 @@ def end(path: Path) -> None:
             pid = int(agent.send_command("GETINFO pid"))
             agent.send_command("KILLAGENT")
     except OSError:
-        return  # nobody listens any more
+        return  # no process listens on the socket any more
     deadline = time.monotonic() + _END_TIMEOUT
     while _is_alive(pid):
         if time.monotonic() > deadline:
@@ -51,7 +49,7 @@ def end(path: Path) -> None:
 
 
 def _is_alive(pid: int) -> bool:
-    """A process that ended and was not yet waited for has an empty command line."""
+    """False for a process that has ended, even if its parent has not waited for it: its command line is empty."""
     try:
         return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
     except OSError:
@@ -60,7 +58,7 @@ def _is_alive(pid: int) -> bool:
 
 @contextmanager
 def connect_agent(path: Path) -> Iterator[Agent]:
-    """A conversation with the agent that listens on this socket."""
+    """A connection to the agent that listens on this socket. Raises OSError when none does."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(path))
         agent = Agent(connection)
@@ -72,7 +70,7 @@ def connect_agent(path: Path) -> Iterator[Agent]:
 
 
 class Agent:
-    """One conversation: a command, inquiries answered, OK or ERR."""
+    """One connection to a gpg-agent."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -80,11 +78,11 @@ class Agent:
         self._read_response({})
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the reader of the connection; the socket itself belongs to the caller."""
         self._lines.close()
 
     def send_command(self, command: str, answers: Mapping[str, bytes] | None = None) -> bytes:
-        """Send one command and return its data; what it inquires for is looked up in `answers`. Raises AgentRefused."""
+        """Send one command and return its data; `answers` maps the agent's inquiries to data. Raises AgentError."""
         self._connection.sendall(command.encode() + b"\n")
         return self._read_response(answers or {})
 
@@ -93,13 +91,14 @@ class Agent:
         self.send_command(f"PASSWD {keygrip}", {"PASSPHRASE": old, "NEW_PASSPHRASE": new})
 
     def cache_passphrase(self, keygrip: str, passphrase: bytes) -> None:
-        """Keep a passphrase for as long as the agent runs."""
+        """Make the agent remember the key's passphrase as long as it runs."""
         self.send_command(f"PRESET_PASSPHRASE {keygrip} -1 {passphrase.hex().upper()}")
 
     def _read_response(self, answers: Mapping[str, bytes]) -> bytes:
+        """The data of the response, after answering the agent's inquiries."""
         data = b""
-        for raw in self._lines:
-            word, _, rest = raw.rstrip(b"\n").partition(b" ")
+        for line in self._lines:
+            word, _, rest = line.rstrip(b"\n").partition(b" ")
             if word == b"OK":
                 return data
             if word == b"ERR":
@@ -108,15 +107,15 @@ class Agent:
                 data += rest
             if word == b"INQUIRE":
                 self._send_data(answers.get(rest.decode().split(" ")[0]))
-        raise AgentError("0 the agent ended the conversation")
+        raise AgentError("0 the agent closed the connection")
 
     def _send_data(self, data: bytes | None) -> None:
-        """Answer an inquiry, or cancel it when nothing was foreseen."""
+        """Answer an inquiry; None cancels it."""
         if data is None:
             self._connection.sendall(b"CAN\n")
             return
         pieces = [
-            _escape(data[at : at + _DATA_LINE_SIZE]) for at in range(0, len(data), _DATA_LINE_SIZE)
+            _escape(data[start : start + _DATA_LINE_SIZE]) for start in range(0, len(data), _DATA_LINE_SIZE)
         ] or [b""]
         self._connection.sendall(b"".join(b"D " + piece + b"\n" for piece in pieces) + b"END\n")
 

@@ -1,4 +1,4 @@
-"""gpg sessions: a private home with an agent of its own, removed at the end."""
+"""gpg sessions: a private GNUPGHOME with an agent of its own, removed at the end."""
 
 from __future__ import annotations
 
@@ -8,55 +8,90 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.tools import process
 from altai_build.tools.files import remove_tree
-from altai_build.tools.openpgp import agent
+from altai_build.tools.openpgp.agent import end_agent
 
+PRIVATE_KEYS_DIR = "private-keys-v1.d"  # gpg-agent(1): one file a secret key, named by its keygrip
+_SESSION_PREFIX = "altai-gpg."
 # A socket's path may have 107 bytes (unix(7)); gpg's own names take the last 24 of them.
 _MAX_SOCKET_DIR_LENGTH = 80
+_LOCK_TIMEOUT = 5  # seconds that may pass between the making of a session's folder and its lock
 
 
-_SESSION_PREFIX = "altai-gpg."
+@dataclass(frozen=True)
+class GpgSession:
+    """A GNUPGHOME in use: `directory` holds its configuration and secret keys, `gpg` is the program's full path."""
 
+    directory: Path
+    gpg: str
 
-_LOCK_TIMEOUT = 5  # what a session may take from being made to being locked
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that make gpg, rpmsign and gpgconf use this session."""
+        return {"GNUPGHOME": str(self.directory)}
+
+    @property
+    def agent_socket(self) -> Path:
+        """Where the session's agent listens: beside its configuration, or below /run/user where that exists."""
+        return _find_agent_socket(self.environment)
+
+    def run_gpg(self, *options: str) -> process.ProcessResult:
+        """Run gpg in this session without any question to the user. Raises ProgramFailed when gpg fails."""
+        return process.run(self._gpg_command(options), env=self.environment)
+
+    def can_sign(self, fingerprint: str) -> bool:
+        """True when the secret key is here and needs no passphrase: only a signature tells."""
+        command = self._gpg_command(
+            ["--pinentry-mode", "error", "--local-user", fingerprint, "--output", "-", "--detach-sign"]
+        )
+        return process.run([*command, os.devnull], env=self.environment, ok=()).returncode == 0
+
+    def _gpg_command(self, options: tuple[str, ...] | list[str]) -> list[str]:
+        return [self.gpg, "--batch", *options]
 
 
 @contextmanager
-def open_session(home: Path, agent_conf: str) -> Iterator[Path]:
+def open_session(home: Path, agent_conf: str) -> Iterator[GpgSession]:
     """A short-lived GNUPGHOME with an agent of its own, ended with the block; it uses the public ring of `home`.
 
     An agent makes its sockets in its GNUPGHOME: the path of a real home may be too long for a socket's name, and of
-    two runs that share a home the first to end would take the other's agent with it.
+    two runs that share a home the first to end would end the other's agent. `agent_conf` is the text of
+    gpg-agent.conf. Raises MissingProgram without gpg.
     """
+    gpg = process.find_program("gpg")
+    if gpg is None:
+        raise process.program_missing_error("gpg")
     _end_abandoned_agents()
-    session = Path(tempfile.mkdtemp(prefix=_SESSION_PREFIX, dir=_short_temporary_directory()))
-    lock = os.open(session, os.O_RDONLY | os.O_DIRECTORY)
-    fcntl.flock(lock, fcntl.LOCK_EX)  # says that we are alive, and is gone with us
+    directory = Path(tempfile.mkdtemp(prefix=_SESSION_PREFIX, dir=_short_temporary_directory()))
+    lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    # The lock shows other runs that this one is alive; the kernel drops it when the process ends.
+    fcntl.flock(lock, fcntl.LOCK_EX)
     try:
         ring = (home / "pubring.kbx").absolute()
-        (session / "gpg.conf").write_text(f"no-default-keyring\nkeyring {ring}\ntrust-model always\n")
-        (session / "gpg-agent.conf").write_text(agent_conf)
+        (directory / "gpg.conf").write_text(f"no-default-keyring\nkeyring {ring}\ntrust-model always\n")
+        (directory / "gpg-agent.conf").write_text(agent_conf)
         try:
-            yield session
+            yield GpgSession(directory=directory, gpg=gpg)
         finally:
-            _end_session(session)
+            _end_session(directory)
     finally:
         os.close(lock)
-        remove_tree(session)
+        remove_tree(directory)
 
 
-def _end_session(session: Path) -> None:
+def _end_session(directory: Path) -> None:
     """End the session's agent, and remove its sockets where they are elsewhere."""
-    environment = {"GNUPGHOME": str(session)}
-    agent.end(agent_socket(environment))
+    environment = {"GNUPGHOME": str(directory)}
+    end_agent(_find_agent_socket(environment))
     process.run(["gpgconf", "--remove-socketdir"], env=environment, ok=())
 
 
 def _end_abandoned_agents() -> None:
-    """End the agents of runs that were killed before they could: each still has a key open."""
+    """End the agents that killed runs left behind: each may hold an unlocked key."""
     for folder in Path(_short_temporary_directory()).glob(f"{_SESSION_PREFIX}*"):
         try:
             status = folder.lstat()
@@ -64,7 +99,7 @@ def _end_abandoned_agents() -> None:
                 continue
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
-            continue  # another run was quicker, or it is none of ours
+            continue  # another run removed it first, or it is not a session's folder
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _end_session(folder)
@@ -75,8 +110,7 @@ def _end_abandoned_agents() -> None:
             os.close(lock)
 
 
-def agent_socket(environment: dict[str, str]) -> Path:
-    """Where the session's agent listens: beside its configuration, or below /run/user where that exists."""
+def _find_agent_socket(environment: dict[str, str]) -> Path:
     listing = process.run(["gpgconf", "--list-dirs", "agent-socket"], env=environment)
     return Path(listing.text.strip())
 

@@ -14,14 +14,13 @@ import yaml
 from altai_build.errors import InputError
 from altai_build.model.findings import SignatureStatus
 from altai_build.tools.openpgp.keyfile import read_public_keys
-from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.rpm.signatures import (
     find_damaged_packages,
     read_signatures,
     verify_signature,
     verify_signatures,
 )
-from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.rpms import build_rpm, flip_last_byte, hide_signature_tag
 
 # The collection's index was written then; keys have expired since.
@@ -45,8 +44,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Signed:
     key, other = make_key(folder, "one"), make_key(folder, "other", algorithm="ed25519")
     unsigned = build_rpm(folder / "unsigned").binary
     signed = Path(shutil.copy(unsigned, folder))
-    with open_keyring(folder / "home") as signer:
-        signer.sign_rpms([signed], signer.import_secret_key(key.secret), rpmv3=True)
+    with signing_key(key) as signer:
+        signer.sign_rpms([signed], rpmv3=True)
     return Signed(key=key, other=other, signed=signed, unsigned=unsigned)
 
 
@@ -182,8 +181,8 @@ def test_a_name_that_looks_like_an_option_or_a_result(made: Signed, tmp_path: Pa
 def test_expiry_is_told_and_a_signature_made_after_it(tmp_path: Path) -> None:
     key = make_key(tmp_path, "old", born="20200101", expires="1y", extended=True)
     rpm = build_rpm(tmp_path).binary
-    with open_keyring(tmp_path / "home") as signer:
-        signer.sign_rpms([rpm], signer.import_secret_key(key.secret))
+    with signing_key(key) as signer:
+        signer.sign_rpms([rpm])
     check = verify_signature(rpm, [key.public])
     assert check.is_good  # rpm does not look at expiry
     assert (check.key_expired_on, check.signed_after_expiry) == (date(2020, 12, 31), True)
@@ -236,19 +235,3 @@ def test_a_signature_that_cannot_be_parsed_is_not_no_signature(made: Signed, tmp
         SignatureStatus.GOOD,
         SignatureStatus.UNSIGNED,
     )
-
-
-def test_an_unusable_key_file_is_an_error_with_its_name(tmp_path: Path) -> None:
-    for name, data in (("empty", b""), ("text", b"not a key\n"), ("cut", b"\x99\x01\x0d\x04abc")):
-        path = tmp_path / name
-        path.write_bytes(data)
-        with pytest.raises(InputError, match=name):
-            read_public_keys(path)
-    with pytest.raises(InputError, match="gone"):
-        read_public_keys(tmp_path / "gone")
-
-
-def test_a_revoked_key_is_named_weak(tmp_path: Path) -> None:
-    key = make_key(tmp_path, "revoked", revoked=True)
-    assert read_public_keys(key.public)[0].revoked
-    assert not read_public_keys(make_key(tmp_path, "sound").public)[0].revoked

@@ -1,0 +1,188 @@
+"""Unlocked signing keys, and the signatures that rpmsign and gpg make with them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from altai_build.errors import SigningError
+from altai_build.model.openpgp import PublicKey
+from altai_build.model.release import Compat
+from altai_build.tools import process, processors
+from altai_build.tools.files import link_if_identical_else_write, write_atomically
+from altai_build.tools.openpgp.agent import AgentError, connect_agent
+from altai_build.tools.openpgp.keyring import Keyring
+from altai_build.tools.openpgp.passphrase import PASSPHRASE_FILE_VARIABLE, Passphrase
+from altai_build.tools.openpgp.session import PRIVATE_KEYS_DIR, GpgSession, open_session
+from altai_build.tools.openpgp.verify import verify_detached
+
+# For a copy that is locked by a random passphrase: the fewest iterations that gpg-agent accepts, under a millisecond.
+_AGENT_CONFIG = "allow-preset-passphrase\ns2k-count 65536\n"
+# Packages per rpmsign process: fewer are not worth a process, more do not fit on a command line.
+_MIN_BATCH, _MAX_BATCH = 4, 500
+
+
+def check_signing_key(key: PublicKey, compat: Compat, *, now: datetime | None = None) -> None:
+    """Raise SigningError, with the reason, for a key whose signatures the target's clients would refuse."""
+    moment = now or datetime.now(timezone.utc)
+    name = f"the signing key {key.key_id} ({key.uid})"
+    if key.revoked:
+        raise SigningError(f"{name} is revoked", todo="make another key with `altai-build keys init`")
+    if key.expires is not None and key.expires <= moment:
+        raise SigningError(
+            f"{name} expired on {key.expires:%Y-%m-%d}",
+            why="clients refuse signatures by an expired key",
+            todo="extend it (`gpg --quick-set-expire`) and export the public key file again, or make another key",
+        )
+    if compat is Compat.EL6 and key.algorithm not in ("RSA", "DSA"):
+        raise SigningError(
+            f"{name} is a key of the kind {key.algorithm}, which the target's rpm cannot read",
+            why="rpm 4.8 of Enterprise Linux 6 reads RSA and DSA signatures only",
+            todo="sign this target with an RSA key: `altai-build keys init --algorithm rsa4096`",
+        )
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A key that signs without a passphrase until the block of `unlock` ends.
+
+    `file` is the public key file that clients get: what the key signs must verify with that file alone. `session` is
+    the gpg session that holds the secret key.
+    """
+
+    public: PublicKey
+    file: Path
+    session: GpgSession
+
+    def sign_rpms(self, paths: Sequence[Path], *, rpmv3: bool = False) -> None:
+        """Sign these packages in place, in several processes; hard links to the same files keep their bytes.
+
+        `rpmv3` adds the signatures over header and payload that rpm before 4.14 needs to check a whole package.
+        Raises SigningError; discard the packages then, because rpmsign may have signed only some of them.
+        """
+        if not paths:
+            return
+        for path in paths:
+            _break_hard_link(path)
+        macros = {
+            "__gpg": self.session.gpg,
+            "_gpg_name": self.public.fingerprint,
+            "_gpg_digest_algo": "sha256",
+            "_gpg_sign_cmd_extra_args": "--batch --pinentry-mode error",
+        }
+        options = [word for name, value in macros.items() for word in ("--define", f"{name} {value}")]
+        command = ["rpmsign", "--addsign", *(["--rpmv3"] if rpmv3 else []), *options]
+        # The agent makes one signature at a time; the rest of the work takes as long, and runs in parallel.
+        workers = processors.available()
+        count = max(min(workers, -(-len(paths) // _MIN_BATCH)), -(-len(paths) // _MAX_BATCH))
+        batches = [[str(path.absolute()) for path in paths[number::count]] for number in range(count)]
+
+        def sign(batch: list[str]) -> None:
+            process.run([*command, *batch], env=self.session.environment)
+
+        try:
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(sign, batches))
+        except process.ProgramFailed as error:
+            raise self._make_error(f"{len(paths)} packages", error) from error
+
+    def detach_sign(self, path: Path) -> Path:
+        """Write the armored signature `path`.asc, without flushing it to disk; raises SigningError."""
+        signature = path.with_name(f"{path.name}.asc")
+        options = ["--pinentry-mode", "error", "--armor", "--digest-algo", "SHA256"]
+        options += ["--local-user", self.public.fingerprint, "--output", "-"]
+        try:
+            result = self.session.run_gpg(*options, "--detach-sign", str(path.absolute()))
+        except process.ProgramFailed as error:
+            raise self._make_error(path.name, error) from error
+        write_atomically(signature, result.stdout, durable=False)
+        return signature
+
+    def sign_or_reuse(self, path: Path, previous: Path | None) -> None:
+        """Write `path`.asc: the signature beside `previous` if that is the same file as `path`, else a new one.
+
+        `previous` is the file in the previous release. Its signature is reused only when it is good for a client that
+        has `file` alone, was made by this key, and is not weak. Raises SigningError.
+        """
+        if previous is None or not previous.exists() or not os.path.samefile(path, previous):
+            self.detach_sign(path)
+            return
+        signature = previous.with_name(f"{previous.name}.asc")
+        check = verify_detached(path, signature, [self.file])
+        if (
+            check.is_good
+            and check.fingerprint == self.public.fingerprint
+            and not (check.weaknesses or check.signed_after_expiry)
+        ):
+            link_if_identical_else_write(
+                path.with_name(f"{path.name}.asc"), signature.read_bytes(), signature
+            )
+        else:
+            self.detach_sign(path)
+
+    def _make_error(self, what: str, error: process.ProgramFailed) -> SigningError:
+        return SigningError(
+            f"cannot sign {what} with the key {self.public.key_id} ({self.public.uid})",
+            why=error.why,
+            todo="list the keys, and which of them can sign, with `altai-build keys list`",
+        )
+
+
+@contextmanager
+def unlock(keyring: Keyring, key: PublicKey, file: Path, passphrase: Passphrase) -> Iterator[SigningKey]:
+    """Unlock a key of the keyring until the block ends; `passphrase` is called only if the key is locked.
+
+    `file` is the public key file that clients get. Raises SigningError for a wrong passphrase.
+    """
+    if keyring.session.can_sign(key.fingerprint):
+        yield SigningKey(public=key, file=file, session=keyring.session)
+        return
+    secret = passphrase(key).encode()
+    with _open_unlocked_session(keyring, key, secret) as session:
+        yield SigningKey(public=key, file=file, session=session)
+
+
+@contextmanager
+def _open_unlocked_session(keyring: Keyring, key: PublicKey, secret: bytes) -> Iterator[GpgSession]:
+    """A session with a copy of the key that the agent unlocks quickly.
+
+    An agent that knows a passphrase derives the key from it again for every signature, which takes 0.4 s by design and
+    makes signing 14 times slower. So the copy is locked by a random passphrase that needs no such hardening and that
+    only the memory of this session's agent holds.
+    """
+    keygrips = keyring.list_keygrips(key)
+    with open_session(keyring.home, _AGENT_CONFIG) as session:
+        folder = session.directory / PRIVATE_KEYS_DIR
+        folder.mkdir(mode=0o700)
+        for keygrip in keygrips:
+            shutil.copy(keyring.home / PRIVATE_KEYS_DIR / f"{keygrip}.key", folder)
+        process.run(["gpgconf", "--launch", "gpg-agent"], env=session.environment)
+        random = secrets.token_hex(32).encode()
+        try:
+            with connect_agent(session.agent_socket) as agent:
+                for keygrip in keygrips:
+                    agent.change_passphrase(keygrip, secret, random)
+                    agent.cache_passphrase(keygrip, random)
+        except AgentError as error:
+            raise SigningError(
+                f"cannot unlock the signing key {key.key_id} ({key.uid})",
+                why="the passphrase is wrong" if error.wrong_passphrase else error.why,
+                todo=f"check the passphrase, or the file named in {PASSPHRASE_FILE_VARIABLE}",
+            ) from error
+        yield session
+
+
+def _break_hard_link(path: Path) -> None:
+    """Give the file an inode of its own: rpmsign must not change a file that a published release links to."""
+    if path.stat().st_nlink == 1:
+        return
+    copy = path.with_name(f".{path.name}.own")
+    shutil.copy2(path, copy)
+    os.replace(copy, path)
