@@ -99,7 +99,10 @@ def _check_program(program: _Program) -> CheckResult:
             todo=f"apt-get install {program.debian}, or dnf install {program.redhat}",
             exit_code=4 if program.needed else 0,
         )
-    answer = process.run([path, *program.version], ok=(), timeout=20)
+    try:
+        answer = process.run([path, *program.version], ok=process.ANY_STATUS, timeout=20)
+    except process.ProgramFailed as error:
+        return _from_error(program.name, error)
     first = (answer.text or answer.error_text).strip().splitlines()
     return CheckResult(check=program.name, status=CheckStatus.OK, found=first[0] if first else path)
 
@@ -119,7 +122,7 @@ def _check_libraries() -> CheckResult:
 
 
 def _can_import(*names: str) -> bool:
-    probe = process.run([sys.executable, "-c", f"import {', '.join(names)}"], ok=(), timeout=60)
+    probe = process.run([sys.executable, "-c", f"import {', '.join(names)}"], ok=process.ANY_END, timeout=60)
     return probe.returncode == 0
 
 

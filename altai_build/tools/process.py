@@ -1,4 +1,4 @@
-"""The one door to other programs: no stdin, an environment built up, failures told apart, every call logged."""
+"""Starts every other program: no stdin, a minimal environment, failures told apart, every command reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
@@ -23,14 +23,32 @@ if TYPE_CHECKING:
 
 ChildProcess = subprocess.Popen[bytes]
 
-# What a child may know of its parent's environment. Everything else is named by the call that needs it.
+# What a child inherits of its parent's environment. Everything else is named by the call that needs it.
 INHERITED_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
-_running: dict[ChildProcess, float] = {}  # with the grace period of each
-_running_lock = threading.RLock()  # a signal's handler may come while its own thread holds it
+# For `ok`: every exit status is an answer, but a child that was killed by a signal has given none.
+ANY_STATUS = range(256)
+# For `ok`: the caller looks at signals too.
+ANY_END = range(-signal.NSIG, 256)
+
+# Children at work, with the grace period of each.
+_running: dict[ChildProcess, float] = {}
+# Reentrant, because a signal's handler may run in the thread that holds it.
+_running_lock = threading.RLock()
 _stopping = threading.Event()
 _listeners: list[Callable[[str], None]] = []
-_WATCH_INTERVAL = 1.0  # seconds between two questions to who watches a child
-_SBIN_PATH = ":/usr/local/sbin:/usr/sbin:/sbin"  # createrepo and rpm tools may live there
+_end_listeners: list[Callable[[CommandEnd], None]] = []
+_WATCH_INTERVAL = 1.0  # seconds
+# createrepo and rpm tools may be there.
+_SBIN_PATH = ":/usr/local/sbin:/usr/sbin:/sbin"
+
+
+@dataclass(frozen=True)
+class CommandEnd:
+    """How a command ended, for logs."""
+
+    command: str  # quoted, without the passwords in its URLs
+    seconds: float
+    returncode: int  # negative: killed by that signal
 
 
 @dataclass(frozen=True)
@@ -49,20 +67,32 @@ class ProcessResult:
 
     @property
     def error_text(self) -> str:
-        """The last lines of standard error, fit for a `why`."""
-        return "\n".join(self.stderr.decode("utf-8", "replace").strip().splitlines()[-12:])
+        """The last lines of standard error, for a `why`; of a killed child without any, the signal."""
+        lines = self.stderr.decode("utf-8", "replace").strip().splitlines()[-12:]
+        if not lines and self.returncode < 0:
+            lines = [f"{os.path.basename(self.argv[0])} {describe_exit(self.returncode)}"]
+        return "\n".join(lines)
 
 
 class ProgramFailed(AltaiError):
-    """A child exited with a status that its caller did not allow."""
+    """A child ended in a way that its caller does not expect.
 
-    exit_code = 5
+    Nobody knows why: it is no failed build and no bug of ours. Most often the machine lacks space or memory, so the
+    exit code is that of unusable input, as for an OSError. Where a failure has a known meaning, the caller says so.
+    """
+
+    exit_code = InputError.exit_code
 
     def __init__(self, result: ProcessResult) -> None:
         self.result = result
+        if result.returncode == -signal.SIGKILL:
+            todo = "see `dmesg` for out-of-memory kills, free memory, and rerun the command"
+        else:
+            todo = "check free space and memory (`altai-build doctor`) and rerun the command"
         super().__init__(
             f"{os.path.basename(result.argv[0])} {describe_exit(result.returncode)}",
             why=f"$ {quote_command(result.argv)}\n{result.error_text}",
+            todo=todo,
         )
 
 
@@ -78,21 +108,28 @@ def describe_exit(returncode: int) -> str:
 
 def quote_command(argv: Sequence[str]) -> str:
     """The command as a person can paste it into a shell; without the passwords in its URLs, for it goes into logs."""
-    import shlex  # quick verbs have nothing to quote
+    # Imported late: quick verbs have nothing to quote.
+    import shlex
 
     return " ".join(shlex.quote(re.sub(r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@", "", word)) for word in argv)
 
 
 def find_program(program: str) -> str | None:
-    """The path of a program on PATH (sbin directories included: createrepo and rpm tools live there), or None."""
-    import shutil  # its compression modules would slow every quick verb down
+    """The path of a program on PATH or in an sbin directory, or None."""
+    # Imported late: its compression modules would slow down every quick verb.
+    import shutil
 
     return shutil.which(program, path=os.environ.get("PATH", os.defpath) + _SBIN_PATH)
 
 
 def on_command(listener: Callable[[str], None]) -> None:
-    """Have every command told, quoted so that it can be pasted, before it runs."""
+    """Call the listener with every command, quoted so that it can be pasted, before it runs; from any thread."""
     _listeners.append(listener)
+
+
+def on_command_end(listener: Callable[[CommandEnd], None]) -> None:
+    """Call the listener after each child has ended, however it did; from any thread."""
+    _end_listeners.append(listener)
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -118,7 +155,7 @@ def run(
     input: bytes | None = None,
     stdout: IO[bytes] | None = None,
     merge_stderr: bool = False,
-    ok: Sequence[int] = (0,),
+    ok: Container[int] = (0,),
     timeout: float | None = None,
     limit: int | None = None,
     watch: Callable[[], str] | None = None,
@@ -128,10 +165,14 @@ def run(
 
     Standard input is /dev/null unless `input` bytes are given: a child that drained the caller's stdin would end the
     caller's loop early. With `stdout` the output goes to that file instead of memory, and with `merge_stderr` the
-    errors follow it. A child is ended when it has run `timeout` seconds, has printed more than `limit` bytes into
-    memory, or `watch`, asked every second (and not where there is a `limit`), gives a reason; `grace` as for
-    `start_child`. Raises ProgramFailed for a status not in `ok` (an empty `ok` allows all), MissingToolError when there
-    is no such program, InputError for an argument with a NUL byte,
+    errors follow it.
+
+    A child is killed when it has run `timeout` seconds, has printed more than `limit` bytes into memory, or when
+    `watch`, called every second (not with a `limit`), returns a reason; the reason ends its standard error. `grace` as
+    for `start_child`.
+
+    `ok` holds the endings that are an answer: exit statuses, ANY_STATUS or ANY_END. Every other raises ProgramFailed.
+    Also raises MissingToolError when there is no such program, InputError for an argument with a NUL byte,
     KeyboardInterrupt in a thread of a run that `stop_children` stopped.
     """
     with start_child(
@@ -142,7 +183,7 @@ def run(
             result = _make_result(child, out, err)
         else:
             result = wait_for_child(child, input=input, timeout=timeout, watch=watch, grace=grace)
-    if ok and result.returncode not in ok:
+    if result.returncode not in ok:
         raise ProgramFailed(result)
     return result
 
@@ -155,9 +196,9 @@ def wait_for_child(
     watch: Callable[[], str] | None = None,
     grace: float = 0.0,
 ) -> ProcessResult:
-    """Give a started child its input and wait for its end; the arguments are those of `run`, and so is what is raised.
+    """Give a started child its input and wait for its end; arguments and errors as for `run`.
 
-    A child that is to get its input here was started with an `input`, of whatever bytes.
+    A child that gets its input here was started with an `input`, of whatever bytes.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
@@ -173,7 +214,8 @@ def wait_for_child(
         try:
             return _make_result(child, *child.communicate(input=input, timeout=pause))
         except subprocess.TimeoutExpired:
-            input = None  # it is being sent
+            # It is being sent.
+            input = None
             over = deadline is not None and time.monotonic() >= deadline
             why = f"stopped after {timeout:g} seconds" if over else watch() if watch is not None else ""
         if why:
@@ -183,9 +225,9 @@ def wait_for_child(
 
 
 def _wait_with_timeout(child: ChildProcess, seconds: float) -> bool:
-    """Wait for the end of a child, so many seconds at most; False, at once, where the kernel cannot tell of it.
+    """Wait for the end of a child, so many seconds at most; False, at once, where the kernel has no pidfd_open(2).
 
-    With a time limit and no pipe to listen to, Popen looks only every 50 ms whether its child still runs.
+    With a time limit and no pipe to read, Popen looks only every 50 ms whether its child still runs.
     """
     try:
         descriptor = os.pidfd_open(child.pid)
@@ -202,19 +244,20 @@ def _wait_with_timeout(child: ChildProcess, seconds: float) -> bool:
 
 def _make_result(child: ChildProcess, out: bytes | None, err: bytes | None) -> ProcessResult:
     if _stopping.is_set() and threading.current_thread() is not threading.main_thread():
-        raise KeyboardInterrupt  # what a child that was stopped has said means nothing
+        # What a stopped child has printed means nothing.
+        raise KeyboardInterrupt
     return ProcessResult(tuple(cast("Sequence[str]", child.args)), child.returncode, out or b"", err or b"")
 
 
 def _read_output(child: ChildProcess, timeout: float | None, limit: int, grace: float) -> tuple[bytes, bytes]:
-    """What a child prints, as long as it is neither too much nor takes too long; else it is ended."""
-    heard: dict[IO[bytes], bytearray] = {}
+    """What a child prints; it is killed when that is more than `limit` bytes or takes longer than `timeout`."""
+    captured: dict[IO[bytes], bytearray] = {}
     deadline = None if timeout is None else time.monotonic() + timeout
     why = ""
     with selectors.DefaultSelector() as selector:
         for stream in (child.stdout, child.stderr):
             if stream is not None:
-                heard[stream] = bytearray()
+                captured[stream] = bytearray()
                 selector.register(stream, selectors.EVENT_READ)
         while selector.get_map() and not why:
             left = None if deadline is None else deadline - time.monotonic()
@@ -223,16 +266,16 @@ def _read_output(child: ChildProcess, timeout: float | None, limit: int, grace: 
             for key, _ in selector.select(left):
                 stream = cast("IO[bytes]", key.fileobj)
                 piece = os.read(stream.fileno(), 1 << 16)
-                heard[stream] += piece
+                captured[stream] += piece
                 if not piece:
                     selector.unregister(stream)
-            if sum(map(len, heard.values())) > limit:
+            if sum(map(len, captured.values())) > limit:
                 why = f"stopped: it printed more than {limit} bytes"
     if why:
         _terminate({child: grace})
     child.wait()
-    out = bytes(heard[child.stdout]) if child.stdout else b""
-    err = bytes(heard[child.stderr]) if child.stderr else b""
+    out = bytes(captured[child.stdout]) if child.stdout else b""
+    err = bytes(captured[child.stderr]) if child.stderr else b""
     return out, err + (f"\n{why}".encode() if why else b"")
 
 
@@ -247,28 +290,31 @@ def start_child(
     merge_stderr: bool = False,
     grace: float = 0.0,
 ) -> Iterator[ChildProcess]:
-    """A running child whose standard output can be read while it works; ended if the block is left early.
+    """A running child whose standard output can be read while it works; killed if the block is left early.
 
-    With `grace` it is asked to end (SIGTERM) and killed only after so many seconds: for programs that must clean up
-    behind themselves, as mock, whose children lead sessions of their own.
+    With `grace` it gets SIGTERM, and SIGKILL only after so many seconds: for programs that must clean up, as mock,
+    whose children lead sessions of their own.
     """
     if any("\0" in word for word in argv):
         raise InputError("a name holds a NUL byte and cannot be given to a program", why=quote_command(argv))
     if _listeners:
         _notify_listeners(f"$ {quote_command(argv)}")
+    started = time.monotonic()
     try:
         child = subprocess.Popen(
-            list(argv),  # looked for on the child's PATH, as `find_program` does
+            # Looked up on the child's PATH, as `find_program` does.
+            list(argv),
             stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.STDOUT if merge_stderr else subprocess.PIPE,
             env=child_environment(env),
             cwd=cwd,
-            start_new_session=True,  # a Ctrl-C reaches the parent alone, which then ends its children in order
+            # Ctrl-C reaches the parent alone, which then ends its children in order.
+            start_new_session=True,
         )
     except OSError as error:
         if cwd is not None and not cwd.is_dir():
-            raise InputError(f"{cwd} is no directory to run {argv[0]} in", why=str(error)) from error
+            raise InputError(f"cannot run {argv[0]} in {cwd}: not a directory", why=str(error)) from error
         if isinstance(error, FileNotFoundError):
             raise program_missing_error(argv[0]) from error
         if isinstance(error, PermissionError) or error.errno == errno.ENOEXEC:
@@ -288,12 +334,22 @@ def start_child(
                 stream.close()
         with _running_lock:
             del _running[child]
+        if _end_listeners:
+            _notify_end_listeners(child, time.monotonic() - started)
+
+
+def _notify_end_listeners(child: ChildProcess, seconds: float) -> None:
+    argv = cast("Sequence[str]", child.args)
+    end = CommandEnd(command=quote_command(argv), seconds=seconds, returncode=child.returncode)
+    for listener in _end_listeners:
+        listener(end)
 
 
 def stop_children() -> bool:
-    """Tell every child to end, and let no thread but the main one start or wait for any; False when that was done.
+    """Signal every child to end; from now on only the main thread can start or await children.
 
-    For a signal's handler: nothing is waited for. The main thread may still run what cleans up behind it.
+    For a signal's handler: it waits for nothing, and the main thread may still run programs that clean up. Returns
+    False when it was called before.
     """
     if _stopping.is_set():
         return False
@@ -305,16 +361,16 @@ def stop_children() -> bool:
 
 
 def kill_all_children() -> None:
-    """End every child still running; called once, when the run is interrupted."""
+    """End every child still running, and wait for that."""
     with _running_lock:
         children = dict(_running)
     _terminate(children)
 
 
 def _terminate(children: Mapping[ChildProcess, float]) -> None:
-    """End children: all are told at once, then those with a grace period are waited for, then killed."""
-    told = [child for child, grace in children.items() if _send_signal(child, grace)]
-    for child in told:
+    """End children: signal all at once, then wait for each through its grace period, then kill it."""
+    signalled = [child for child, grace in children.items() if _send_signal(child, grace)]
+    for child in signalled:
         try:
             child.wait(timeout=children[child] or None)
         except subprocess.TimeoutExpired:
@@ -323,13 +379,14 @@ def _terminate(children: Mapping[ChildProcess, float]) -> None:
 
 
 def _send_signal(child: ChildProcess, grace: float) -> bool:
-    """Ask or make a child end, with everything in its session; False when this user may not do that."""
+    """Send SIGTERM, or without grace SIGKILL, to a child and its session; False when this user may not."""
     try:
         os.killpg(child.pid, signal.SIGTERM if grace else signal.SIGKILL)
     except ProcessLookupError:
         pass
-    except PermissionError:  # a program that has become another user, as mock does
-        _notify_listeners(f"process {child.pid} belongs to another user and goes on until it ends by itself")
+    except PermissionError:
+        # A program that has become another user, as mock does.
+        _notify_listeners(f"cannot stop process {child.pid}: it belongs to another user and runs to its end")
         return False
     return True
 
@@ -338,6 +395,6 @@ def program_missing_error(program: str) -> MissingToolError:
     """The error for a program that is not installed."""
     return MissingToolError(
         f"the program {program} is not installed",
-        why="it is on neither PATH nor in an sbin directory",
-        todo="run scripts/setup, or `altai-build doctor` to see all that is missing",
+        why="it is neither on PATH nor in an sbin directory",
+        todo="install it; `altai-build doctor` lists all missing programs and their packages",
     )

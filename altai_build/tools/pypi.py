@@ -98,6 +98,6 @@ def _pip_setting(key: str, variable: str) -> str:
     asked = process.run(
         [sys.executable, "-m", "pip", "config", "get", f"global.{key}"],
         env={name: os.environ[name] for name in names if name in os.environ},
-        ok=(),
+        ok=process.ANY_STATUS,
     )
     return asked.text.strip() if asked.returncode == 0 else ""

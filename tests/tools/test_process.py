@@ -9,12 +9,13 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Container
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from altai_build.errors import InputError, MissingToolError
+from altai_build.errors import BuildError, InputError, MissingToolError
 from altai_build.tools import process
 from altai_build.tools.process import ProgramFailed, describe_exit, run, start_child
 from tests.kit.processes import is_running, wait_until_gone
@@ -104,7 +105,10 @@ def test_exit_status_and_signal_are_told_apart() -> None:
     with pytest.raises(ProgramFailed) as left:
         run(["sh", "-c", "echo 'no space' >&2; exit 7"])
     assert left.value.result.returncode == 7
-    assert str(left.value) == "sh exited with 7\n$ sh -c 'echo '\"'\"'no space'\"'\"' >&2; exit 7'\nno space"
+    assert str(left.value) == (
+        "sh exited with 7\n$ sh -c 'echo '\"'\"'no space'\"'\"' >&2; exit 7'\nno space\n"
+        "What to do: check free space and memory (`altai-build doctor`) and rerun the command"
+    )
     with pytest.raises(ProgramFailed) as killed:
         run(["sh", "-c", "kill -TERM $$"])
     assert killed.value.result.returncode == -signal.SIGTERM
@@ -120,13 +124,31 @@ def test_describe_exit() -> None:
     ]
 
 
-@pytest.mark.parametrize(("ok", "fails"), [((0,), True), ((0, 1), False), ((), False), ((1,), False)])
-def test_allowed_statuses(ok: tuple[int, ...], fails: bool) -> None:
+@pytest.mark.parametrize(
+    ("ok", "fails"), [((0,), True), ((0, 1), False), (process.ANY_STATUS, False), ((1,), False)]
+)
+def test_allowed_statuses(ok: Container[int], fails: bool) -> None:
     if fails:
         with pytest.raises(ProgramFailed):
             run(["false"], ok=ok)
     else:
         assert run(["false"], ok=ok).returncode == 1
+
+
+def test_a_signal_is_no_answer_unless_the_caller_says_so() -> None:
+    """What the kernel's out-of-memory killer ends has not said no."""
+    for ok in ((0, 1, 137), process.ANY_STATUS):
+        with pytest.raises(ProgramFailed, match="sh was killed by SIGKILL") as failed:
+            run(["sh", "-c", "kill -KILL $$"], ok=ok)
+        assert "out-of-memory" in failed.value.todo
+    ended = run(["sh", "-c", "kill -KILL $$"], ok=process.ANY_END)
+    assert (ended.returncode, ended.error_text) == (-9, "sh was killed by SIGKILL")
+
+
+def test_a_failing_program_is_not_a_failed_build() -> None:
+    with pytest.raises(ProgramFailed) as failed:
+        run(["false"])
+    assert failed.value.exit_code == InputError.exit_code != BuildError.exit_code
 
 
 def test_the_command_in_an_error_can_be_pasted(tmp_path: Path) -> None:
@@ -195,8 +217,8 @@ def test_missing_program() -> None:
         run(["no-such-program", "--help"])
     assert str(missing.value) == (
         "the program no-such-program is not installed\n"
-        "it is on neither PATH nor in an sbin directory\n"
-        "What to do: run scripts/setup, or `altai-build doctor` to see all that is missing"
+        "it is neither on PATH nor in an sbin directory\n"
+        "What to do: install it; `altai-build doctor` lists all missing programs and their packages"
     )
     with pytest.raises(MissingToolError):
         run(["/no/such/program"])
@@ -260,9 +282,25 @@ def test_every_command_is_told_as_it_can_be_pasted(monkeypatch: pytest.MonkeyPat
     assert told == ["$ echo 'two words'"]
 
 
+def test_how_every_command_ended_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[process.CommandEnd] = []
+    monkeypatch.setattr(process, "_end_listeners", [ends.append])
+    run(["sh", "-c", "sleep 0.2; exit 3"], ok=(3,))
+    with pytest.raises(ProgramFailed):
+        run(["sh", "-c", "kill -TERM $$"])
+    with start_child(["sleep", "600", "https://user:secret@host/"]):
+        assert len(ends) == 2
+    assert [(end.command, end.returncode) for end in ends] == [
+        ("sh -c 'sleep 0.2; exit 3'", 3),
+        ("sh -c 'kill -TERM $$'", -signal.SIGTERM),
+        ("sleep 600 https://host/", -signal.SIGKILL),
+    ]
+    assert 0.2 <= ends[0].seconds < 30
+
+
 @pytest.mark.parametrize("stream", ["1", "2"])
 def test_a_child_that_prints_without_end_is_stopped_before_it_fills_the_memory(stream: str) -> None:
-    result = process.run(["sh", "-c", f"exec cat /dev/zero >&{stream}"], ok=(), limit=1 << 20)
+    result = process.run(["sh", "-c", f"exec cat /dev/zero >&{stream}"], ok=process.ANY_END, limit=1 << 20)
     assert result.returncode == -signal.SIGKILL
     assert 1 << 20 < len(result.stdout) + len(result.stderr) < 2 << 20
     assert result.error_text.endswith("stopped: it printed more than 1048576 bytes")
@@ -270,9 +308,9 @@ def test_a_child_that_prints_without_end_is_stopped_before_it_fills_the_memory(s
 
 def test_a_child_within_its_limit_is_heard_to_the_end_and_its_time_is_kept() -> None:
     words = ["sh", "-c", "echo out; echo err >&2; exec 1>&- 2>&-; sleep 0.2; exit 3"]
-    result = process.run(words, ok=(), limit=1 << 20, timeout=30)
+    result = process.run(words, ok=process.ANY_END, limit=1 << 20, timeout=30)
     assert (result.returncode, result.stdout, result.stderr) == (3, b"out\n", b"err\n")
-    slow = process.run(["sleep", "60"], ok=(), limit=1 << 20, timeout=0.2)
+    slow = process.run(["sleep", "60"], ok=process.ANY_END, limit=1 << 20, timeout=0.2)
     assert (slow.returncode, slow.error_text) == (-signal.SIGKILL, "stopped after 0.2 seconds")
 
 
@@ -283,7 +321,9 @@ def test_a_command_is_told_without_the_password_in_its_url() -> None:
 
 def test_a_child_whose_output_goes_to_a_file_is_stopped_too(tmp_path: Path) -> None:
     with open(tmp_path / "log", "wb") as stream:
-        result = process.run(["sleep", "60"], stdout=stream, merge_stderr=True, ok=(), timeout=0.2)
+        result = process.run(
+            ["sleep", "60"], stdout=stream, merge_stderr=True, ok=process.ANY_END, timeout=0.2
+        )
     assert (result.returncode, result.error_text) == (-signal.SIGKILL, "stopped after 0.2 seconds")
 
 
@@ -310,9 +350,13 @@ def test_the_end_of_a_child_with_a_time_limit_is_not_asked_for_again_and_again(
 def test_a_child_without_pipes_is_stopped_when_its_time_is_over_or_its_watch_says_so(tmp_path: Path) -> None:
     with open(tmp_path / "log", "wb") as log:
         ends = [
-            process.run(["sleep", "60"], stdout=log, merge_stderr=True, ok=(), timeout=0.3),
+            process.run(["sleep", "60"], stdout=log, merge_stderr=True, ok=process.ANY_END, timeout=0.3),
             process.run(
-                ["sleep", "60"], stdout=log, merge_stderr=True, ok=(), watch=lambda: "stopped: enough"
+                ["sleep", "60"],
+                stdout=log,
+                merge_stderr=True,
+                ok=process.ANY_END,
+                watch=lambda: "stopped: enough",
             ),
         ]
     assert [one.returncode for one in ends] == [-9, -9]

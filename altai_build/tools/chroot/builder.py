@@ -133,7 +133,7 @@ class ChrootBuilder:
                     [*limit_command(self.limits), *self._setarch_prefix(), *prefix, *view.command(argv)],
                     stdout=stream,
                     merge_stderr=True,
-                    ok=(),
+                    ok=process.ANY_END,
                     timeout=self.limits.seconds,
                     watch=make_resource_watch(self.limits, log, [scratch, request.result_dir]),
                 )

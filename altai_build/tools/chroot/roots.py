@@ -109,7 +109,7 @@ class RootCache:
                     [*limit_command(self.limits), *prefix, *view.command([*argv, *names])],
                     stdout=stream,
                     merge_stderr=True,
-                    ok=(),
+                    ok=process.ANY_END,
                     timeout=self.limits.seconds,
                     watch=make_resource_watch(self.limits, log, [root.parent]),
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from altai_build.tools import process
@@ -22,7 +22,7 @@ def git(
     directory: str | Path,
     env: Mapping[str, str] | None = None,
     input: bytes | None = None,
-    ok: Sequence[int] = (0,),
+    ok: Container[int] = (0,),
     timeout: float | None = None,
 ) -> process.ProcessResult:
     """Run git in a directory of the user's, reading only: no prompts, no replaced objects, no optional locks."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +106,7 @@ class ObjectStore:
         return cls(shadow, objects=common, origin=origin)
 
     def run(
-        self, arguments: Sequence[str], *, input: bytes | None = None, ok: Sequence[int] = (0,)
+        self, arguments: Sequence[str], *, input: bytes | None = None, ok: Container[int] = (0,)
     ) -> process.ProcessResult:
         """Run git on the store, with no configuration but its own."""
         return process.run(
@@ -125,20 +125,23 @@ class ObjectStore:
 
     def has_commit_object(self, commit: str) -> bool:
         """True when the commit is here (its trees may still be missing in a broken clone)."""
-        check = self.run(["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], ok=())
+        check = self.run(["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], ok=process.ANY_STATUS)
         return check.returncode == 0
 
     def has_all_objects(self, commit: str) -> bool:
         """True when every tree and blob of the commit is here, as it need not be in a partial clone."""
         listed = self.run(
-            ["rev-list", "--objects", "--no-walk", "--missing=print", require_commit(commit)], ok=()
+            ["rev-list", "--objects", "--no-walk", "--missing=print", require_commit(commit)],
+            ok=process.ANY_STATUS,
         )
         return listed.returncode == 0 and not any(line.startswith("?") for line in listed.text.splitlines())
 
     def has_tree(self, commit: str) -> bool:
         """True when the commit is here with every folder of its tree."""
         if commit not in self._trees:
-            listed = self.run(["ls-tree", "-r", "-z", "--full-tree", require_commit(commit)], ok=())
+            listed = self.run(
+                ["ls-tree", "-r", "-z", "--full-tree", require_commit(commit)], ok=process.ANY_STATUS
+            )
             if listed.returncode != 0:
                 return False
             self._trees[commit] = parse_tree(listed.stdout)
@@ -234,7 +237,9 @@ class ObjectStore:
         """The full id of the one commit here that begins so; None when there is none, or more than one."""
         if not _ABBREVIATED_ID.fullmatch(abbreviated):
             return None
-        found = self.run(["rev-parse", "--verify", "--quiet", f"{abbreviated}^{{commit}}"], ok=())
+        found = self.run(
+            ["rev-parse", "--verify", "--quiet", f"{abbreviated}^{{commit}}"], ok=process.ANY_STATUS
+        )
         return found.text.strip() if found.returncode == 0 else None
 
     def is_ancestor(self, older: str, newer: str) -> bool:
@@ -314,7 +319,7 @@ def fetch_mirror(url: str, *, mirrors: Path, commit: str) -> Path:
                 [*arguments, "--end-of-options", url, wanted],
                 directory=place,
                 env=env,
-                ok=(),
+                ok=process.ANY_END,
                 timeout=FETCH_TIMEOUT,
             )
             complaint = complaint or fetched.error_text
@@ -328,7 +333,9 @@ def fetch_mirror(url: str, *, mirrors: Path, commit: str) -> Path:
 
 
 def _has_all_objects_of(place: Path, commit: str) -> bool:
-    found = git(["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], directory=place, ok=())
+    found = git(
+        ["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], directory=place, ok=process.ANY_STATUS
+    )
     return found.returncode == 0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from altai_build.errors import InputError
 from altai_build.model.gitlink import GitlinkChange, parse_raw_diff
 from altai_build.tools.git import command as git
-from altai_build.tools.process import ProgramFailed
+from altai_build.tools.process import ANY_STATUS, ProgramFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +120,7 @@ class RepositoryHistory:
         found = git.git(
             ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"],
             directory=self._place,
-            ok=(),
+            ok=ANY_STATUS,
         )
         if found.returncode == 0:
             return found.text.strip()
@@ -128,7 +128,7 @@ class RepositoryHistory:
             raise InputError(f"git will not read {self._place}", why=found.error_text)
         import difflib  # only a wrong name needs it
 
-        listed = git.git(["for-each-ref", "--format=%(refname:short)"], directory=self._place, ok=())
+        listed = git.git(["for-each-ref", "--format=%(refname:short)"], directory=self._place, ok=ANY_STATUS)
         near = difflib.get_close_matches(revision, listed.text.splitlines(), n=3, cutoff=0.5)
         fetch = "git fetch --unshallow" if git.is_shallow(self.common) else "git fetch"
         raise InputError(

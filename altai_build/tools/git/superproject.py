@@ -17,6 +17,7 @@ from altai_build.tools.git import command as git
 from altai_build.tools.git import objects
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 from altai_build.tools.git.revisions import RepositoryHistory
+from altai_build.tools.process import ANY_STATUS
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,8 @@ class Superproject(RepositoryHistory):
 def read_gitmodules(store: ObjectStore, commit: str) -> dict[str, tuple[str, str | None]]:
     """path → (name, URL as written) from a commit's .gitmodules; {} when git cannot read the file."""
     listed = store.run(
-        ["config", "--no-includes", "--blob", f"{commit}:.gitmodules", "--null", "--list"], ok=()
+        ["config", "--no-includes", "--blob", f"{commit}:.gitmodules", "--null", "--list"],
+        ok=ANY_STATUS,
     )
     if listed.returncode != 0:
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from pathlib import Path
 
 from altai_build.tools import process
@@ -20,7 +21,8 @@ def format_tag(name: str, commit: str, tagger: str, time: int, message: str) -> 
 
 def has_commit(git_dir: Path, commit: str) -> bool:
     """Whether a repository has the commit that is to be tagged."""
-    return _git(git_dir, ["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], ok=()).returncode == 0
+    words = ["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"]
+    return _git(git_dir, words, ok=process.ANY_STATUS).returncode == 0
 
 
 def read_tag(git_dir: Path, name: str) -> bytes | None:
@@ -62,7 +64,7 @@ def push_tag(git_dir: Path, url: str, name: str) -> process.ProcessResult:
         url,
         reference,
     ]
-    return _git(git_dir, words, remote=True, ok=())
+    return _git(git_dir, words, remote=True, ok=process.ANY_END)
 
 
 def _git(
@@ -70,7 +72,7 @@ def _git(
     words: list[str],
     *,
     input: bytes | None = None,
-    ok: tuple[int, ...] = (0,),
+    ok: Container[int] = (0,),
     remote: bool = False,
 ) -> process.ProcessResult:
     env = {"GIT_DIR": str(git_dir), "GIT_TERMINAL_PROMPT": "0"}

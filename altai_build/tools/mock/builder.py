@@ -94,7 +94,7 @@ class MockBuilder:
     def inspect_host(cls, scratch: Path) -> HostSupport:
         """mock's version. Raises MissingToolError as `require_usable` does."""
         cls.require_usable()
-        return HostSupport(found=process.run(["mock", "--version"], env=_environment(), ok=()).text.strip())
+        return HostSupport(found=f"mock {_mock_version()}")
 
     @classmethod
     def require_usable(cls) -> None:
@@ -131,7 +131,7 @@ class MockBuilder:
 
     @cached_property
     def _version(self) -> str:
-        return process.run(["mock", "--version"], env=_environment(), ok=()).text.strip() or "unknown"
+        return _mock_version()
 
     @cached_property
     def supports_overlays(self) -> bool:
@@ -158,7 +158,7 @@ class MockBuilder:
             process.run(
                 [*arguments, "--uniqueext", used.name, "--clean"],
                 env=_environment(),
-                ok=(),
+                ok=process.ANY_END,
                 grace=TERMINATION_GRACE,
             )
         files.remove_tree(used)
@@ -294,7 +294,7 @@ class MockBuilder:
                     env=_environment(),
                     stdout=output,
                     merge_stderr=True,
-                    ok=(),
+                    ok=process.ANY_END,
                     grace=TERMINATION_GRACE,
                 ).returncode
             if not is_chroot_locked(status) or time.monotonic() >= deadline:
@@ -359,6 +359,10 @@ def _terminate_with_parent_prefix() -> list[str]:
     Only as root: the setuid wrapper that others start mock by would not hear of it.
     """
     return ["setpriv", "--pdeathsig", "USR1", "bash", str(TERMINATE_SCRIPT)] if os.geteuid() == 0 else []
+
+
+def _mock_version() -> str:
+    return process.run(["mock", "--version"], env=_environment()).text.strip() or "unknown"
 
 
 def _environment() -> dict[str, str]:

@@ -48,7 +48,9 @@ class GpgSession:
         command = self._gpg_command(
             ["--pinentry-mode", "error", "--local-user", fingerprint, "--output", "-", "--detach-sign"]
         )
-        return process.run([*command, os.devnull], env=self.environment, ok=()).returncode == 0
+        return (
+            process.run([*command, os.devnull], env=self.environment, ok=process.ANY_STATUS).returncode == 0
+        )
 
     def _gpg_command(self, options: tuple[str, ...] | list[str]) -> list[str]:
         return [self.gpg, "--batch", *options]
@@ -87,7 +89,7 @@ def _end_session(directory: Path) -> None:
     """End the session's agent, and remove its sockets where they are elsewhere."""
     environment = {"GNUPGHOME": str(directory)}
     end_agent(_find_agent_socket(environment))
-    process.run(["gpgconf", "--remove-socketdir"], env=environment, ok=())
+    process.run(["gpgconf", "--remove-socketdir"], env=environment, ok=process.ANY_END)
 
 
 def _end_abandoned_agents() -> None:

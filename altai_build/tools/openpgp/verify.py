@@ -71,7 +71,7 @@ def _ask_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> tuple[S
             ring = Path(home, f"{number}.gpg")
             ring.write_bytes(key)
             command += ["--keyring", str(ring)]
-        result = process.run([*command, "--", f"{home}/signature", "-"], input=data, ok=())
+        result = process.run([*command, "--", f"{home}/signature", "-"], input=data, ok=process.ANY_STATUS)
     words = {line.split(" ")[1] for line in result.text.splitlines() if line.startswith("[GNUPG:] ")}
     if "BADSIG" in words:
         status = SignatureStatus.BAD_SIGNATURE

@@ -108,7 +108,7 @@ def write_repodata(
             *(["--update", "--update-md-path", str(reuse_from)] if known else []),
             str(directory),
         ]
-        result = process.run(words, env={"SOURCE_DATE_EPOCH": str(epoch)}, ok=())
+        result = process.run(words, env={"SOURCE_DATE_EPOCH": str(epoch)}, ok=process.ANY_END)
     _reject_damaged(damaged.result(), directory)
     if result.returncode:
         raise process.ProgramFailed(result)

@@ -179,7 +179,7 @@ def build_srpm(
 
 def _run_rpm(argv: Sequence[str], *, timeout: float) -> process.ProcessResult:
     """Run it; what it prints is kept in memory, and so has an end."""
-    return process.run(argv, ok=(), timeout=timeout, limit=OUTPUT_SIZE_LIMIT)
+    return process.run(argv, ok=process.ANY_END, timeout=timeout, limit=OUTPUT_SIZE_LIMIT)
 
 
 def _define_options(macros: Mapping[str, str]) -> list[str]:

@@ -163,7 +163,11 @@ def _temporary_keyring(key_files: Sequence[Path]) -> Iterator[Path]:
     try:
         (home / "keys").mkdir()
         for file in key_files:
-            process.run([*_rpmkeys(home), "--import", str(file.absolute())], env={"HOME": str(home)}, ok=())
+            process.run(
+                [*_rpmkeys(home), "--import", str(file.absolute())],
+                env={"HOME": str(home)},
+                ok=process.ANY_STATUS,
+            )
         yield home
     finally:
         remove_tree(home)
@@ -207,7 +211,7 @@ def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> l
             [*_rpmkeys(ring), "--checksig", "--verbose", *options, *names],
             env={"HOME": str(ring)},
             stdout=told,
-            ok=(),
+            ok=process.ANY_END,
             timeout=600,
         )
         told.seek(0)

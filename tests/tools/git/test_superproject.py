@@ -8,6 +8,7 @@ import pytest
 
 from altai_build.errors import InputError
 from altai_build.tools.git.superproject import Superproject, read_gitmodules, resolve_url
+from altai_build.tools.process import ProgramFailed
 from tests.kit.git import Pin, Repo
 
 A, B = "a" * 40, "b" * 40
@@ -44,6 +45,23 @@ A, B = "a" * 40, "b" * 40
 )  # fmt: skip
 def test_relative_urls(base: str, url: str, expected: str) -> None:
     assert resolve_url(url, base=base) == expected
+
+
+def test_a_git_that_is_killed_has_not_said_that_there_are_no_submodules(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = repo.commit({".gitmodules": '[submodule "a"]\n\tpath = a\n\turl = https://127.0.0.1:9/a\n'})
+    store = Superproject(repo.path, state=tmp_path / "state").open_store(commit)
+    assert read_gitmodules(store, commit) == {"a": ("a", "https://127.0.0.1:9/a")}
+    killed = tmp_path / "bin" / "git"
+    killed.parent.mkdir()
+    killed.write_text("#!/bin/sh\nkill -KILL $$\n")
+    killed.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{killed.parent}:/usr/bin:/bin")
+    with pytest.raises(ProgramFailed, match="git was killed by SIGKILL"):
+        read_gitmodules(store, commit)
+    with pytest.raises(ProgramFailed, match="git was killed by SIGKILL"):
+        store.has_commit_object(commit)
 
 
 @pytest.fixture

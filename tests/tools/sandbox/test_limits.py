@@ -78,6 +78,9 @@ def test_who_prints_without_end_is_stopped(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with open(log, "wb") as stream:
         done = process.run(
-            ["yes"], stdout=stream, ok=(), watch=make_resource_watch(Limits(log=1 << 20), log, [tmp_path])
+            ["yes"],
+            stdout=stream,
+            ok=process.ANY_END,
+            watch=make_resource_watch(Limits(log=1 << 20), log, [tmp_path]),
         )
     assert done.returncode < 0 and done.error_text == "stopped: it has printed more than 1 MiB"
