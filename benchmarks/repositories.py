@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from altai_build.model.release import Compat  # noqa: E402
+from altai_build.model.compat import Compat  # noqa: E402
 from altai_build.tools.files import link_or_copy, sha256_file  # noqa: E402
 from altai_build.tools.repo.repodata import createrepo_program, write_repodata  # noqa: E402
 from benchmarks import measure  # noqa: E402

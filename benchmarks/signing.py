@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from altai_build.model.release import Compat  # noqa: E402
+from altai_build.model.compat import Compat  # noqa: E402
 from altai_build.stages.sign import sign_packages  # noqa: E402
 from altai_build.tools.rpm.signatures import verify_signatures  # noqa: E402
 from benchmarks import measure  # noqa: E402

@@ -14,14 +14,13 @@ from altai_build.cli.options import json_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.errors import InputError, UsageError
 from altai_build.model.inventory import (
-    ORIGIN_KINDS,
     InventoryEntry,
     InventoryTotal,
     PackageFilter,
     compute_totals,
     describe_signer,
 )
-from altai_build.model.release import MirrorOrigin, Origin
+from altai_build.model.release import ORIGIN_KINDS, MirrorOrigin, Origin
 
 _HEADERS = ("package", "repository", "size", "signer", "source package", "origin", "needed by")
 
@@ -92,7 +91,7 @@ def _refuse_unknown(entries: Sequence[InventoryEntry], repository: str | None, o
             f"the release has no packages in a repository {repository!r}",
             todo=f"choose one of {', '.join(sorted(repositories))}",
         )
-    kinds = set(ORIGIN_KINDS.values())
+    kinds = set(ORIGIN_KINDS)
     paths = {str(getattr(one.package.origin, "path", "")) for one in entries}
     if origin is not None and origin not in kinds | paths:
         raise InputError(
@@ -114,7 +113,7 @@ def _record(entry: InventoryEntry) -> dict[str, object]:
 
 def origin_record(origin: Origin) -> dict[str, object]:
     """An origin as `--json` shows it."""
-    return {"kind": ORIGIN_KINDS[type(origin)], **asdict(origin)}
+    return {"kind": origin.kind, **asdict(origin)}
 
 
 def _cells(entry: InventoryEntry) -> tuple[str, ...]:
@@ -195,7 +194,7 @@ def _print_csv(entries: Sequence[InventoryEntry]) -> None:
             one.file,
         ]
         row += [one.size, one.sha256, one.signer.key_id, one.signer.fingerprint, entry.signer_name]
-        row += [one.sourcerpm, entry.origin_kind]
+        row += [one.sourcerpm, origin.kind]
         row += [getattr(origin, "path", ""), getattr(origin, "commit", ""), getattr(origin, "url", "")]
         row.append(" ".join(entry.needed_by))
         out.writerow([f"'{cell}" if str(cell)[:1] in "=+-@\t\r" and cell != "" else cell for cell in row])

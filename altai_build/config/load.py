@@ -32,8 +32,8 @@ from altai_build.config.superproject import (
     parse_superproject_settings,
 )
 from altai_build.config.upgrades import read_downgrades, read_profiles
+from altai_build.model.compat import Compat, get_default_compat
 from altai_build.model.fingerprint import RebuildPolicy
-from altai_build.model.release import Compat, get_default_compat
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

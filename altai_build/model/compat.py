@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.package import RpmHeader
-from altai_build.model.release import Compat
 
 # What rpm 4.8.0 of EL6 has itself (`rpm --showrc`, lib/rpmds.c of that version); all later features are beyond it.
 _EL6_FEATURES = {
@@ -36,6 +36,18 @@ _EL6_BUILD_MACROS = (
 )
 _EL6_ALGORITHMS = ("RSA", "DSA")
 _FEATURE = "rpmlib("
+
+
+class Compat(str, Enum):
+    """What the clients of a target can read: rpm 4.8 knows no ed25519 and no zstd, yum on el6 reads gz metadata."""
+
+    EL6 = "el6"
+    MODERN = "modern"
+
+
+def get_default_compat(rhel: str | None) -> Compat:
+    """What a target can read where repos.yaml does not say: its `rhel` macro up to 6 means EL6."""
+    return Compat.EL6 if rhel is not None and rhel.isdigit() and int(rhel) <= 6 else Compat.MODERN
 
 
 def build_macros(compat: Compat) -> tuple[tuple[str, str], ...]:

@@ -94,8 +94,12 @@ class Waiver:
     expires: date  # the last day on which it holds
 
     def covers(self, finding: Finding) -> bool:
-        """True when it speaks of this finding."""
+        """True when it applies to this finding."""
         return self.rule == finding.rule and fnmatch.fnmatchcase(finding.subject, self.subject)
+
+    def to_json(self) -> dict[str, str]:
+        """The waiver as release.json and `--json` have it."""
+        return {**vars(self), "expires": self.expires.isoformat()}
 
 
 @dataclass(frozen=True)
@@ -123,14 +127,13 @@ class Finding:
 
 def finding_to_json(finding: Finding) -> dict[str, Any]:
     """A finding in the one form that every `--json` output has."""
-    waiver = finding.waiver
     return {
         "rule": finding.rule,
         "severity": finding.severity.value,
         "subject": finding.subject,
         "message": finding.message,
         "fix": finding.fix,
-        "waiver": None if waiver is None else {**vars(waiver), "expires": waiver.expires.isoformat()},
+        "waiver": finding.waiver.to_json() if finding.waiver else None,
         "release": finding.upgrade_from or None,
         "scenarios": list(finding.scenarios),
     }

@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from altai_build.model.release import ComponentOrigin, MirrorOrigin, ReleasedPackage, SpecOrigin
-
-ORIGIN_KINDS = {ComponentOrigin: "component", SpecOrigin: "spec", MirrorOrigin: "mirror"}
+from altai_build.model.release import ReleasedPackage
 
 
 @dataclass(frozen=True)
@@ -19,11 +17,6 @@ class InventoryEntry:
     package: ReleasedPackage
     signer_name: str
     needed_by: tuple[str, ...]
-
-    @property
-    def origin_kind(self) -> str:
-        """`component`, `spec` or `mirror`."""
-        return ORIGIN_KINDS[type(self.package.origin)]
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,7 @@ class PackageFilter:
         path = getattr(package.origin, "path", None)
         return (
             (self.repository is None or package.repository == self.repository)
-            and (self.origin is None or self.origin in (entry.origin_kind, path))
+            and (self.origin is None or self.origin in (package.origin.kind, path))
             and (self.name is None or fnmatch.fnmatchcase(package.name, self.name))
         )
 

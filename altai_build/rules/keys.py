@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta, timezone
 
 from altai_build.errors import InputError
+from altai_build.model.compat import Compat
 from altai_build.model.findings import Severity
 from altai_build.model.openpgp import PublicKey
-from altai_build.model.release import (
-    KEY_FILE_PREFIX,
-    Compat,
-)
+from altai_build.model.release import KEY_FILE_PREFIX
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.openpgp.keyfile import read_public_keys

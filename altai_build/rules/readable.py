@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from altai_build.model.compat import get_unreadable_reasons, get_unsupported_key_reason
-from altai_build.model.release import Compat
+from altai_build.model.compat import Compat, get_unreadable_reasons, get_unsupported_key_reason
 from altai_build.rules.keys import release_keys
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView

@@ -12,16 +12,16 @@ from functools import cached_property
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.compat import Compat
 from altai_build.model.findings import Severity, SignatureCheck, Waiver
+from altai_build.model.manifest import manifest_from_json
 from altai_build.model.package import RpmHeader
 from altai_build.model.release import (
     CHECKSUMS_NAME,
     KEY_FILE_PREFIX,
     MANIFEST_NAME,
-    Compat,
     Manifest,
     ReleasedRepository,
-    manifest_from_json,
 )
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached

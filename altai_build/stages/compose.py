@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.compat import Compat
 from altai_build.model.findings import Waiver
+from altai_build.model.manifest import manifest_to_json
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.release import (
@@ -16,7 +18,6 @@ from altai_build.model.release import (
     KEY_FILE_PREFIX,
     MANIFEST_NAME,
     BuildRecord,
-    Compat,
     Manifest,
     Origin,
     ReleasedPackage,
@@ -123,7 +124,7 @@ def compose(directory: Path, plan: ReleasePlan, key: SigningKey) -> Manifest:
         skipped=plan.skipped,
         waivers=plan.waivers,
     )
-    write_atomically(directory / MANIFEST_NAME, manifest.to_json().encode(), durable=False)
+    write_atomically(directory / MANIFEST_NAME, manifest_to_json(manifest).encode(), durable=False)
     key.detach_sign(directory / MANIFEST_NAME)
     return manifest
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import SigningError
+from altai_build.model.compat import Compat
 from altai_build.model.findings import SignatureCheck
-from altai_build.model.release import Compat
 from altai_build.tools.files import (
     make_directory,
     remove_tree,

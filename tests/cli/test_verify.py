@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.release import Compat
+from altai_build.model.compat import Compat
 from altai_build.tools.repo.repodata import write_repodata
 from tests.kit.cli import ROOT, CliResult, altai_build
 from tests.kit.configs import write_config

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from altai_build.config import Config, SourceKind, load_config, reader
 from altai_build.errors import InputError
-from altai_build.model.release import Compat
+from altai_build.model.compat import Compat
 
 GOOD = """\
 project: altai

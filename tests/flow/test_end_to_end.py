@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from altai_build.model.release import Compat
+from altai_build.model.compat import Compat
 from altai_build.tools.repo.repodata import write_repodata
 from tests.kit.cli import ROOT, CliResult, altai_build
 from tests.kit.client import Client

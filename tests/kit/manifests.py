@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from altai_build.model.manifest import manifest_to_json
 from altai_build.model.nevra import parse_nevra
 from altai_build.model.release import (
     MANIFEST_NAME,
@@ -91,4 +92,4 @@ def write_manifests(releases: Path, *manifests: Manifest) -> None:
     for one in manifests:
         folder = releases / one.version
         folder.mkdir(parents=True)
-        (folder / MANIFEST_NAME).write_text(one.to_json())
+        (folder / MANIFEST_NAME).write_text(manifest_to_json(one))

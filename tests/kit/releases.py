@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from altai_build.model.compat import Compat
 from altai_build.model.release import (
     BuildRecord,
-    Compat,
     ComponentOrigin,
     MirrorOrigin,
     SourceFile,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from altai_build.model.release import Compat
+from altai_build.model.compat import Compat
 from altai_build.tools.repo.repodata import write_repodata
 from tests.kit.keys import ThrowawayKey, signing_key
 

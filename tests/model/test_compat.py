@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.compat import build_macros, list_unreadable_packages, list_unsupported_keys
-from altai_build.model.release import Compat
+from altai_build.model.compat import Compat, build_macros, list_unreadable_packages, list_unsupported_keys
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.rpm.header import read_header
 from tests.kit.keys import make_key

@@ -1,199 +1,28 @@
-"""The manifest: stable text, read back the same, faults named with their place."""
+"""The records of a release: names and times that are made from them."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as some
-
-from altai_build.errors import InputError
-from altai_build.model.release import (
-    BuildRecord,
-    ComponentOrigin,
-    Manifest,
-    MirrorOrigin,
-    ReleasedPackage,
-    ReleasedRepository,
-    Signer,
-    SkippedComponent,
-    SourceFile,
-    SpecOrigin,
-    SuperprojectPin,
-    format_created,
-    make_repo_section_name,
-    manifest_from_json,
-)
-
-ORIGINS = (
-    ComponentOrigin(
-        path="repos/altai/focus", commit="c" * 40, url="https://example.org/focus.git", build_key="k1"
-    ),
-    SpecOrigin(
-        path="specs/bunch",
-        commit="d" * 40,
-        sources=(SourceFile(file="bunch-1.0.tar.gz", sha256="e" * 64),),
-        build_key="k2",
-    ),
-    MirrorOrigin(url="https://example.org/x.rpm", sha256="f" * 64, needed_by=("focus", "nova")),
-)
+from altai_build.model.nevra import parse_nevra
+from altai_build.model.release import ReleasedRepository, format_created, make_repo_section_name
+from tests.kit.manifests import component, package
 
 
-def package(number: int, repository: str = "centos6") -> ReleasedPackage:
-    return ReleasedPackage(
-        name=f"package{number}",
-        epoch=number,
-        version="1.0",
-        release="1.el6",
-        arch="noarch",
-        file=f"package{number}-1.0-1.el6.noarch.rpm",
-        repository=repository,
-        sha256="a" * 64,
-        size=100 + number,
-        signer=Signer(key_id="B" * 16, fingerprint="B" * 40),
-        sourcerpm=f"package{number}-1.0-1.el6.src.rpm",
-        origin=ORIGINS[number % 3],
-    )
-
-
-MANIFEST = Manifest(
-    version="1.0.2",
-    created=format_created(1362052800),
-    superproject=SuperprojectPin(url="https://example.org/altai.git", commit="0" * 40, tag=None),
-    previous="1.0.1",
-    target="centos6",
-    tool_version="0.1",
-    signed_by="altai",
-    repositories=(
-        ReleasedRepository(name="deps/epel", source=False, key="epel6", fingerprints=("E" * 40,)),
-        ReleasedRepository(name="centos6", source=False, key="altai", fingerprints=("B" * 40,)),
-    ),
-    packages=(package(2, "deps/epel"), package(1), package(0)),
-    builds=(
-        BuildRecord(component="focus", status="built", reason="new", seconds=1.5, buildroot="x", log="l"),
-    ),
-    skipped=(SkippedComponent(component="docs", reason="no spec"),),
-)
-
-
-def test_the_text_is_what_the_contract_says() -> None:
-    text = MANIFEST.to_json()
-    document = json.loads(text)
-    assert text.endswith("}\n") and text == json.dumps(document, indent=2, sort_keys=True) + "\n"
-    assert document["created"] == "2013-02-28T12:00:00Z"
-    assert document["superproject"] == {
-        "commit": "0" * 40,
-        "tag": None,
-        "url": "https://example.org/altai.git",
-    }
-    assert [(one["repository"], one["name"]) for one in document["packages"]] == [
-        ("centos6", "package0"),
-        ("centos6", "package1"),
-        ("deps/epel", "package2"),
-    ]
-    assert document["packages"][1] == {
-        "name": "package1",
-        "epoch": 1,
-        "version": "1.0",
-        "release": "1.el6",
-        "arch": "noarch",
-        "file": "package1-1.0-1.el6.noarch.rpm",
-        "repository": "centos6",
-        "sha256": "a" * 64,
-        "size": 101,
-        "signer": {"key_id": "B" * 16, "fingerprint": "B" * 40},
-        "sourcerpm": "package1-1.0-1.el6.src.rpm",
-        "origin": {
-            "kind": "spec",
-            "path": "specs/bunch",
-            "commit": "d" * 40,
-            "sources": [{"file": "bunch-1.0.tar.gz", "sha256": "e" * 64}],
-            "build_key": "k2",
-        },
-    }
-    assert document["packages"][2]["origin"] == {
-        "kind": "mirror",
-        "url": "https://example.org/x.rpm",
-        "sha256": "f" * 64,
-        "needed_by": ["focus", "nova"],
-    }
-    assert document["packages"][0]["origin"]["kind"] == "component"
-    assert document["builds"][0]["seconds"] == 1.5
-    assert document["skipped"] == [{"component": "docs", "reason": "no spec"}]
-
-
-def test_it_is_read_back_the_same_and_order_does_not_matter() -> None:
-    read = manifest_from_json(MANIFEST.to_json())
-    assert read.to_json() == MANIFEST.to_json()
-    assert set(read.packages) == set(MANIFEST.packages)
-    assert (read.superproject, read.builds, read.skipped) == (
-        MANIFEST.superproject,
-        MANIFEST.builds,
-        MANIFEST.skipped,
-    )
-    turned = replace(MANIFEST, packages=MANIFEST.packages[::-1], repositories=MANIFEST.repositories[::-1])
-    assert turned.to_json() == MANIFEST.to_json()
-
-
-@given(some.text(), some.integers(min_value=0), some.lists(some.text()))
-def test_any_text_survives(text: str, number: int, texts: list[str]) -> None:
-    odd = replace(
-        package(2),
-        name=text,
-        epoch=number,
-        origin=MirrorOrigin(url=text, sha256=text, needed_by=tuple(texts)),
-    )
-    assert manifest_from_json(replace(MANIFEST, packages=(odd,)).to_json()).packages == (odd,)
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "fault"),
-    [
-        (("version",), 1, "version: str is needed, got int"),
-        (("packages",), None, "packages: list is needed, got NoneType"),
-        (("packages", 1, "epoch"), True, "packages[1].epoch: int is needed, got bool"),
-        (("packages", 1, "signer"), [], "packages[1].signer: an object is needed, got list"),
-        (("packages", 0, "origin", "kind"), "magic", "packages[0].origin.kind: got 'magic'"),
-        (
-            ("packages", 1, "origin", "sources", 0, "sha256"),
-            5,
-            "packages[1].origin.sources[0].sha256: str is",
-        ),
-        (("packages", 2, "origin", "needed_by"), [1], "packages[2].origin.needed_by: a list of texts"),
-        (("superproject", "tag"), 3, "superproject.tag: str is needed"),
-        (("builds", 0, "seconds"), "1", "builds[0].seconds: float is needed"),
-        (("repositories", 0, "source"), "no", "repositories[0].source: bool is needed"),
-    ],
-)
-def test_a_fault_is_named_with_its_place(path: tuple[str | int, ...], value: object, fault: str) -> None:
-    document = json.loads(MANIFEST.to_json())
-    place = document
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
-    with pytest.raises(InputError) as caught:
-        manifest_from_json(json.dumps(document))
-    assert caught.value.why.startswith(fault)
-
-
-@pytest.mark.parametrize(
-    ("text", "why"), [("", "it is not JSON"), ("[]", "an object is needed"), ("{}", "version")]
-)
-def test_what_is_no_manifest_is_refused(text: str, why: str) -> None:
-    with pytest.raises(InputError, match="is not a release manifest") as caught:
-        manifest_from_json(text)
-    assert why in caught.value.why
-
-
-def test_a_missing_key_is_called_missing() -> None:
-    document = json.loads(MANIFEST.to_json())
-    del document["packages"][0]["sha256"]
-    with pytest.raises(InputError) as caught:
-        manifest_from_json(json.dumps(document))
-    assert caught.value.why == "packages[0].sha256: str is needed, got nothing"
-
-
-def test_sections_are_named_after_project_and_repository() -> None:
+def test_a_repository_is_called_after_project_and_folder_in_the_repo_file() -> None:
     assert make_repo_section_name("altai", "deps/centos6-updates") == "altai-deps-centos6-updates"
+
+
+def test_the_time_is_written_in_utc_whatever_the_clock_says() -> None:
+    assert format_created(1362052800) == "2013-02-28T12:00:00Z"
+
+
+def test_a_package_has_its_nevra_and_the_kind_of_its_origin() -> None:
+    released = package("focus-1:1.0-3.el6.noarch", component("repos/focus", "c" * 40))
+    assert released.nevra == parse_nevra("focus-1:1.0-3.el6.noarch")
+    assert released.origin.kind == "component"
+
+
+def test_clients_need_the_earlier_and_later_keys_of_a_repository_too() -> None:
+    repository = ReleasedRepository(
+        name="centos6", source=False, key="new", fingerprints=("A" * 40,), further_keys=("old",)
+    )
+    assert repository.keys == ("new", "old")

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from altai_build.model.compat import Compat
 from altai_build.model.findings import Severity
-from altai_build.model.release import Compat
 from altai_build.rules.view import VerifyContext
 from tests.kit.findings import findings, messages_by_subject
 from tests.kit.keys import make_key, signing_key

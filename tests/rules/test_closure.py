@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.model.compat import Compat
 from altai_build.model.findings import Severity
-from altai_build.model.release import Compat
 from altai_build.rules.view import VerifyContext
 from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
 from altai_build.tools.repo.repodata import write_repodata

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.model.release import MirrorOrigin, manifest_from_json
+from altai_build.model.manifest import manifest_from_json, manifest_to_json
+from altai_build.model.release import MirrorOrigin
 from altai_build.stages.compose import Placement, compose, repo_file, sign_checksums
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
@@ -84,7 +85,7 @@ def test_the_manifest_describes_each_package(materials: Materials, tmp_path: Pat
     release = make_release(tmp_path / "1.0.2", materials, plan)
     text = (release / "release.json").read_text()
     manifest = manifest_from_json(text)
-    assert text == manifest.to_json()
+    assert text == manifest_to_json(manifest)
     assert (manifest.version, manifest.created, manifest.signed_by) == (
         "1.0.2",
         "2013-02-28T12:00:00Z",

@@ -18,8 +18,9 @@ from spdx_tools.spdx.parser.json.json_parser import parse_from_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from altai_build.errors import InputError
+from altai_build.model.manifest import manifest_from_json
 from altai_build.model.provenance import validate_statement
-from altai_build.model.release import MirrorOrigin, SuperprojectPin, manifest_from_json
+from altai_build.model.release import MirrorOrigin, SuperprojectPin
 from altai_build.stages.verify import verify_release
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.sbom.cyclonedx import format_cyclonedx

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import SigningError
-from altai_build.model.release import Compat
+from altai_build.model.compat import Compat
 from altai_build.stages.sign import sign_packages
 from altai_build.tools.rpm.signatures import read_signatures, verify_signatures
 from tests.kit.keys import ThrowawayKey, make_key, signing_key

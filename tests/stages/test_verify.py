@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.model.compat import Compat
 from altai_build.model.findings import Severity, VerificationReport
-from altai_build.model.release import Compat
 from altai_build.rules import view
 from altai_build.rules.registry import RULES
 from altai_build.rules.rule import Rule, RuleResult

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from altai_build.config import Config
 from altai_build.errors import InputError
+from altai_build.model.manifest import manifest_from_json
 from altai_build.model.nevra import Nevra
-from altai_build.model.release import MANIFEST_NAME, ComponentOrigin, Manifest, SpecOrigin, manifest_from_json
+from altai_build.model.release import MANIFEST_NAME, ComponentOrigin, Manifest, SpecOrigin
 from altai_build.stages.publish import list_releases
 from altai_build.tools.rpm.header import compare_versions, read_header
 

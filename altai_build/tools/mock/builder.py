@@ -24,8 +24,8 @@ from altai_build.model.build import (
     FailureKind,
     HostSupport,
 )
+from altai_build.model.compat import Compat
 from altai_build.model.limits import Limits
-from altai_build.model.release import Compat
 from altai_build.tools import files, process
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.mock.result import (

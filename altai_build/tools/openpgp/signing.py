@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from altai_build.errors import SigningError
+from altai_build.model.compat import Compat
 from altai_build.model.openpgp import PublicKey
-from altai_build.model.release import Compat
 from altai_build.tools import process, processors
 from altai_build.tools.files import link_if_identical_else_write, write_atomically
 from altai_build.tools.openpgp.agent import AgentError, connect_agent

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
 from altai_build.model.checksum import Checksum, make_checksum
+from altai_build.model.compat import Compat
 from altai_build.model.nevra import Nevra
-from altai_build.model.release import Compat
 from altai_build.tools import process
 from altai_build.tools.files import link_or_copy, remove_tree, scratch_directory
 from altai_build.tools.rpm.signatures import find_damaged_packages

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from altai_build.errors import SigningError
+from altai_build.model.compat import Compat
 from altai_build.model.findings import SignatureStatus
 from altai_build.model.openpgp import PublicKey
-from altai_build.model.release import Compat
 from altai_build.tools import process, processors
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.model.compat import Compat
 from altai_build.model.nevra import Nevra
-from altai_build.model.release import Compat
 from altai_build.tools.files import sha256_file
 from altai_build.tools.repo import repodata
 from altai_build.tools.repo.repodata import read_repodata, write_repodata

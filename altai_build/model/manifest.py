@@ -1,0 +1,260 @@
+"""Read and write release.json, the manifest of a release."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, TypeVar
+
+from altai_build.errors import InputError
+from altai_build.model.findings import Waiver
+from altai_build.model.release import (
+    MANIFEST_NAME,
+    ORIGIN_KINDS,
+    BuildRecord,
+    ComponentOrigin,
+    Manifest,
+    MirrorOrigin,
+    Origin,
+    ReleasedPackage,
+    ReleasedRepository,
+    Signer,
+    SkippedComponent,
+    SourceFile,
+    SpecOrigin,
+    SuperprojectPin,
+)
+
+T = TypeVar("T")
+
+
+def manifest_to_json(manifest: Manifest) -> str:
+    """The file's text. Keys are sorted, packages by repository and file: equal releases have equal manifests."""
+    packages = sorted(manifest.packages, key=lambda package: (package.repository, package.file))
+    repositories = sorted(manifest.repositories, key=lambda repository: repository.name)
+    document = {
+        "version": manifest.version,
+        "created": manifest.created,
+        "superproject": _plain(manifest.superproject),
+        "previous": manifest.previous,
+        "target": manifest.target,
+        "tool_version": manifest.tool_version,
+        "signed_by": manifest.signed_by,
+        "repositories": [_plain(repository) for repository in repositories],
+        "packages": [_package_to_json(package) for package in packages],
+        "builds": [_plain(build) for build in sorted(manifest.builds, key=lambda build: build.component)],
+        "skipped": [_plain(skip) for skip in sorted(manifest.skipped, key=lambda skip: skip.component)],
+        "waivers": [waiver.to_json() for waiver in manifest.waivers],
+    }
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    """A flat record as a JSON object; tuples of strings become lists."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(record).items()}
+
+
+def _package_to_json(package: ReleasedPackage) -> dict[str, Any]:
+    origin = {"kind": package.origin.kind, **_plain(package.origin)}
+    if isinstance(package.origin, SpecOrigin):
+        origin["sources"] = [_plain(source) for source in package.origin.sources]
+    return {**_plain(package), "signer": _plain(package.signer), "origin": origin}
+
+
+def manifest_from_json(text: str, *, where: str = MANIFEST_NAME) -> Manifest:
+    """Read a manifest. Raises InputError with the place (`where` and the path of keys) of the first error."""
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise _make_input_error(where, "", f"not JSON: {error}") from error
+    root = _JsonReader(document, where, "")
+    return Manifest(
+        version=root.read_text("version"),
+        created=root.read_text("created"),
+        superproject=root.read_object("superproject", _read_superproject),
+        previous=root.read_optional_text("previous"),
+        target=root.read_text("target"),
+        tool_version=root.read_text("tool_version"),
+        signed_by=root.read_text("signed_by"),
+        repositories=root.read_list("repositories", _read_repository),
+        packages=root.read_list("packages", _read_package),
+        builds=root.read_list("builds", _read_build),
+        skipped=root.read_list("skipped", _read_skipped),
+        waivers=root.read_list("waivers", _read_waiver) if root.has_key("waivers") else (),
+    )
+
+
+def _read_superproject(reader: _JsonReader) -> SuperprojectPin:
+    return SuperprojectPin(
+        url=reader.read_text("url"), commit=reader.read_text("commit"), tag=reader.read_optional_text("tag")
+    )
+
+
+def _read_repository(reader: _JsonReader) -> ReleasedRepository:
+    return ReleasedRepository(
+        name=reader.read_text("name"),
+        source=reader.read_value("source", bool),
+        key=reader.read_text("key"),
+        fingerprints=reader.read_texts("fingerprints"),
+        further_keys=reader.read_texts("further_keys", missing=()),
+    )
+
+
+def _read_package(reader: _JsonReader) -> ReleasedPackage:
+    return ReleasedPackage(
+        name=reader.read_text("name"),
+        epoch=reader.read_value("epoch", int),
+        version=reader.read_text("version"),
+        release=reader.read_text("release"),
+        arch=reader.read_text("arch"),
+        file=reader.read_text("file"),
+        repository=reader.read_text("repository"),
+        sha256=reader.read_text("sha256"),
+        size=reader.read_value("size", int),
+        signer=reader.read_object("signer", _read_signer),
+        sourcerpm=reader.read_text("sourcerpm"),
+        origin=reader.read_object("origin", _read_origin),
+    )
+
+
+def _read_signer(reader: _JsonReader) -> Signer:
+    return Signer(key_id=reader.read_text("key_id"), fingerprint=reader.read_text("fingerprint"))
+
+
+def _read_origin(reader: _JsonReader) -> Origin:
+    kind = reader.read_text("kind")
+    if kind == ComponentOrigin.kind:
+        return ComponentOrigin(
+            path=reader.read_text("path"),
+            commit=reader.read_text("commit"),
+            url=reader.read_text("url"),
+            build_key=reader.read_text("build_key"),
+        )
+    if kind == SpecOrigin.kind:
+        return SpecOrigin(
+            path=reader.read_text("path"),
+            commit=reader.read_text("commit"),
+            sources=reader.read_list("sources", _read_source_file),
+            build_key=reader.read_text("build_key"),
+        )
+    if kind == MirrorOrigin.kind:
+        return MirrorOrigin(
+            url=reader.read_text("url"),
+            sha256=reader.read_text("sha256"),
+            needed_by=reader.read_texts("needed_by"),
+        )
+    raise reader.make_error("kind", f"{kind!r} is not one of {', '.join(ORIGIN_KINDS)}")
+
+
+def _read_source_file(reader: _JsonReader) -> SourceFile:
+    return SourceFile(file=reader.read_text("file"), sha256=reader.read_text("sha256"))
+
+
+def _read_build(reader: _JsonReader) -> BuildRecord:
+    return BuildRecord(
+        component=reader.read_text("component"),
+        status=reader.read_text("status"),
+        reason=reader.read_text("reason"),
+        seconds=reader.read_number("seconds"),
+        buildroot=reader.read_text("buildroot"),
+        log=reader.read_text("log"),
+        source=reader.read_optional_text("source") or "",
+        needs=reader.read_texts("needs", missing=()),
+        source_sha256=reader.read_optional_text("source_sha256") or "",
+        key=reader.read_optional_text("key") or "",
+    )
+
+
+def _read_skipped(reader: _JsonReader) -> SkippedComponent:
+    return SkippedComponent(component=reader.read_text("component"), reason=reader.read_text("reason"))
+
+
+def _read_waiver(reader: _JsonReader) -> Waiver:
+    try:
+        expires = date.fromisoformat(reader.read_text("expires"))
+    except ValueError as error:
+        raise reader.make_error("expires", str(error)) from error
+    return Waiver(
+        rule=reader.read_text("rule"),
+        subject=reader.read_text("subject"),
+        reason=reader.read_text("reason"),
+        expires=expires,
+    )
+
+
+class _JsonReader:
+    """Typed access to one JSON object that knows its place in the file. Keys of later versions are ignored."""
+
+    def __init__(self, document: object, where: str, path: str) -> None:
+        self._where, self._path = where, path
+        if not isinstance(document, Mapping):
+            raise _make_input_error(where, path, f"expected an object, found {_describe_type(document)}")
+        self._document: Mapping[str, object] = document
+
+    def make_error(self, key: str, message: str) -> InputError:
+        return _make_input_error(self._where, f"{self._path}{key}", message)
+
+    def has_key(self, key: str) -> bool:
+        return key in self._document
+
+    def read_value(self, key: str, kind: type[T]) -> T:
+        if key not in self._document:
+            raise self.make_error(key, "is missing")
+        value = self._document[key]
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise self.make_error(key, f"expected {_TYPE_NAMES[kind]}, found {_describe_type(value)}")
+        return value
+
+    def read_text(self, key: str) -> str:
+        return self.read_value(key, str)
+
+    def read_optional_text(self, key: str) -> str | None:
+        return None if self._document.get(key) is None else self.read_text(key)
+
+    def read_number(self, key: str) -> float:
+        is_whole = isinstance(self._document.get(key), int)
+        return float(self.read_value(key, int) if is_whole else self.read_value(key, float))
+
+    def read_texts(self, key: str, missing: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """A list of strings; `missing` stands for a key that manifests of earlier versions do not have."""
+        if missing is not None and key not in self._document:
+            return missing
+        values: list[str] = []
+        for value in self.read_value(key, list):
+            if not isinstance(value, str):
+                raise self.make_error(key, f"expected a list of strings, found {_describe_type(value)} in it")
+            values.append(value)
+        return tuple(values)
+
+    def read_object(self, key: str, read: Callable[[_JsonReader], T]) -> T:
+        return read(_JsonReader(self._document.get(key), self._where, f"{self._path}{key}."))
+
+    def read_list(self, key: str, read: Callable[[_JsonReader], T]) -> tuple[T, ...]:
+        return tuple(
+            read(_JsonReader(item, self._where, f"{self._path}{key}[{number}]."))
+            for number, item in enumerate(self.read_value(key, list))
+        )
+
+
+_TYPE_NAMES: dict[type, str] = {
+    str: "a string",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+def _describe_type(value: object) -> str:
+    return _TYPE_NAMES.get(type(value), type(value).__name__)
+
+
+def _make_input_error(where: str, path: str, message: str) -> InputError:
+    return InputError(
+        f"{where} is not a release manifest",
+        why=f"{path.rstrip('.')}: {message}" if path else message,
+        todo="restore the file from another copy of the release; the signature shows which copy is right",
+    )

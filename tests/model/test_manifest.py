@@ -1,0 +1,207 @@
+"""release.json: stable text, read back the same, errors named with their place."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from altai_build.errors import InputError
+from altai_build.model.manifest import manifest_from_json, manifest_to_json
+from altai_build.model.release import (
+    BuildRecord,
+    ComponentOrigin,
+    Manifest,
+    MirrorOrigin,
+    ReleasedPackage,
+    ReleasedRepository,
+    Signer,
+    SkippedComponent,
+    SourceFile,
+    SpecOrigin,
+    SuperprojectPin,
+    format_created,
+)
+
+ORIGINS = (
+    ComponentOrigin(
+        path="repos/altai/focus", commit="c" * 40, url="https://example.org/focus.git", build_key="k1"
+    ),
+    SpecOrigin(
+        path="specs/bunch",
+        commit="d" * 40,
+        sources=(SourceFile(file="bunch-1.0.tar.gz", sha256="e" * 64),),
+        build_key="k2",
+    ),
+    MirrorOrigin(url="https://example.org/x.rpm", sha256="f" * 64, needed_by=("focus", "nova")),
+)
+
+
+def package(number: int, repository: str = "centos6") -> ReleasedPackage:
+    return ReleasedPackage(
+        name=f"package{number}",
+        epoch=number,
+        version="1.0",
+        release="1.el6",
+        arch="noarch",
+        file=f"package{number}-1.0-1.el6.noarch.rpm",
+        repository=repository,
+        sha256="a" * 64,
+        size=100 + number,
+        signer=Signer(key_id="B" * 16, fingerprint="B" * 40),
+        sourcerpm=f"package{number}-1.0-1.el6.src.rpm",
+        origin=ORIGINS[number % 3],
+    )
+
+
+MANIFEST = Manifest(
+    version="1.0.2",
+    created=format_created(1362052800),
+    superproject=SuperprojectPin(url="https://example.org/altai.git", commit="0" * 40, tag=None),
+    previous="1.0.1",
+    target="centos6",
+    tool_version="0.1",
+    signed_by="altai",
+    repositories=(
+        ReleasedRepository(name="deps/epel", source=False, key="epel6", fingerprints=("E" * 40,)),
+        ReleasedRepository(name="centos6", source=False, key="altai", fingerprints=("B" * 40,)),
+    ),
+    packages=(package(2, "deps/epel"), package(1), package(0)),
+    builds=(
+        BuildRecord(component="focus", status="built", reason="new", seconds=1.5, buildroot="x", log="l"),
+    ),
+    skipped=(SkippedComponent(component="docs", reason="no spec"),),
+)
+
+
+def test_the_text_is_what_the_contract_says() -> None:
+    text = manifest_to_json(MANIFEST)
+    document = json.loads(text)
+    assert text.endswith("}\n") and text == json.dumps(document, indent=2, sort_keys=True) + "\n"
+    assert document["created"] == "2013-02-28T12:00:00Z"
+    assert document["superproject"] == {
+        "commit": "0" * 40,
+        "tag": None,
+        "url": "https://example.org/altai.git",
+    }
+    assert [(package["repository"], package["name"]) for package in document["packages"]] == [
+        ("centos6", "package0"),
+        ("centos6", "package1"),
+        ("deps/epel", "package2"),
+    ]
+    assert document["packages"][1] == {
+        "name": "package1",
+        "epoch": 1,
+        "version": "1.0",
+        "release": "1.el6",
+        "arch": "noarch",
+        "file": "package1-1.0-1.el6.noarch.rpm",
+        "repository": "centos6",
+        "sha256": "a" * 64,
+        "size": 101,
+        "signer": {"key_id": "B" * 16, "fingerprint": "B" * 40},
+        "sourcerpm": "package1-1.0-1.el6.src.rpm",
+        "origin": {
+            "kind": "spec",
+            "path": "specs/bunch",
+            "commit": "d" * 40,
+            "sources": [{"file": "bunch-1.0.tar.gz", "sha256": "e" * 64}],
+            "build_key": "k2",
+        },
+    }
+    assert document["packages"][2]["origin"] == {
+        "kind": "mirror",
+        "url": "https://example.org/x.rpm",
+        "sha256": "f" * 64,
+        "needed_by": ["focus", "nova"],
+    }
+    assert document["packages"][0]["origin"]["kind"] == "component"
+    assert document["builds"][0]["seconds"] == 1.5
+    assert document["skipped"] == [{"component": "docs", "reason": "no spec"}]
+
+
+def test_a_manifest_is_read_back_the_same_and_order_does_not_matter() -> None:
+    read = manifest_from_json(manifest_to_json(MANIFEST))
+    assert manifest_to_json(read) == manifest_to_json(MANIFEST)
+    assert set(read.packages) == set(MANIFEST.packages)
+    assert (read.superproject, read.builds, read.skipped) == (
+        MANIFEST.superproject,
+        MANIFEST.builds,
+        MANIFEST.skipped,
+    )
+    turned = replace(MANIFEST, packages=MANIFEST.packages[::-1], repositories=MANIFEST.repositories[::-1])
+    assert manifest_to_json(turned) == manifest_to_json(MANIFEST)
+
+
+@given(some.text(), some.integers(min_value=0), some.lists(some.text()))
+def test_any_text_survives(text: str, number: int, texts: list[str]) -> None:
+    odd = replace(
+        package(2),
+        name=text,
+        epoch=number,
+        origin=MirrorOrigin(url=text, sha256=text, needed_by=tuple(texts)),
+    )
+    assert manifest_from_json(manifest_to_json(replace(MANIFEST, packages=(odd,)))).packages == (odd,)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("version",), 1, "version: expected a string, found a whole number"),
+        (("packages",), None, "packages: expected a list, found null"),
+        (("packages", 1, "epoch"), True, "packages[1].epoch: expected a whole number, found true or false"),
+        (("packages", 1, "signer"), [], "packages[1].signer: expected an object, found a list"),
+        (
+            ("packages", 0, "origin", "kind"),
+            "magic",
+            "packages[0].origin.kind: 'magic' is not one of component,",
+        ),
+        (
+            ("packages", 1, "origin", "sources", 0, "sha256"),
+            5,
+            "packages[1].origin.sources[0].sha256: expected a string",
+        ),
+        (
+            ("packages", 2, "origin", "needed_by"),
+            [1],
+            "packages[2].origin.needed_by: expected a list of strings",
+        ),
+        (("superproject", "tag"), 3, "superproject.tag: expected a string"),
+        (("builds", 0, "seconds"), "1", "builds[0].seconds: expected a number, found a string"),
+        (
+            ("repositories", 0, "source"),
+            "no",
+            "repositories[0].source: expected true or false, found a string",
+        ),
+    ],
+)
+def test_an_error_names_its_place(path: tuple[str | int, ...], value: object, message: str) -> None:
+    document = json.loads(manifest_to_json(MANIFEST))
+    place = document
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(InputError) as caught:
+        manifest_from_json(json.dumps(document))
+    assert caught.value.why.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("", "not JSON"), ("[]", "expected an object, found a list"), ("{}", "version: is missing")],
+)
+def test_other_files_are_refused(text: str, why: str) -> None:
+    with pytest.raises(InputError, match="is not a release manifest") as caught:
+        manifest_from_json(text)
+    assert why in caught.value.why
+
+
+def test_a_missing_key_is_reported_as_missing() -> None:
+    document = json.loads(manifest_to_json(MANIFEST))
+    del document["packages"][0]["sha256"]
+    with pytest.raises(InputError) as caught:
+        manifest_from_json(json.dumps(document))
+    assert caught.value.why == "packages[0].sha256: is missing"
