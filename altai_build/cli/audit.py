@@ -20,6 +20,7 @@ from altai_build.model.inventory import (
     compute_totals,
     describe_signer,
 )
+from altai_build.model.quantity import format_size
 from altai_build.model.release import ORIGIN_KINDS, MirrorOrigin, Origin
 
 _HEADERS = ("package", "repository", "size", "signer", "source package", "origin", "needed by")
@@ -80,7 +81,7 @@ def audit(
         print_table(_HEADERS, [_cells(one) for one in entries])
     if not only_totals:
         for total in (*by_repository, *by_signer):
-            run.story.info(f"{total.what}: {total.packages} packages, {total.size / 1e6:.1f} MB")
+            run.story.info(f"{total.what}: {total.packages} packages, {format_size(total.size)}")
 
 
 def _refuse_unknown(entries: Sequence[InventoryEntry], repository: str | None, origin: str | None) -> None:
@@ -150,7 +151,7 @@ def _print_totals(
     rows = [("repository", one) for one in by_repository] + [("signer", one) for one in by_signer]
     print_table(
         ("by", "", "packages", "size"),
-        [(by, one.what, str(one.packages), f"{one.size / 1e6:.1f} MB") for by, one in rows],
+        [(by, one.what, str(one.packages), format_size(one.size)) for by, one in rows],
     )
 
 

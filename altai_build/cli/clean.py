@@ -10,7 +10,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option, wait_option
 from altai_build.cli.output import print_json, print_table
-from altai_build.model.quantity import parse_duration, parse_size
+from altai_build.model.quantity import format_size, parse_duration, parse_size
 
 
 def _age(value: str) -> float:
@@ -91,12 +91,12 @@ def clean(
         )
         return
     print_table(
-        ("kind", "path", "MB", "last used", "reason"),
+        ("kind", "path", "size", "last used", "reason"),
         [
             (
                 one.item.kind,
                 str(one.item.path),
-                f"{one.item.size / 1e6:.1f}",
+                format_size(one.item.size),
                 time.strftime("%Y-%m-%d", time.gmtime(one.item.used)),
                 one.reason,
             )
@@ -104,4 +104,4 @@ def clean(
         ],
     )
     verb = "would free" if dry_run else "freed"
-    run.story.info(f"{verb} {cleanup_plan.freed_bytes / 1e6:.1f} MB; {cleanup_plan.kept / 1e6:.1f} MB stay")
+    run.story.info(f"{verb} {format_size(cleanup_plan.freed_bytes)}; {format_size(cleanup_plan.kept)} stay")

@@ -9,6 +9,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option, rev_option, wait_option
 from altai_build.cli.output import print_json, print_table
+from altai_build.model.quantity import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,7 @@ def lock(
     else:
         _print_changes(made.changes)
     run.story.info(
-        f"{made.path.name}: {len(made.lock.packages)} packages, {made.lock.size / 1e6:.1f} MB, "
+        f"{made.path.name}: {len(made.lock.packages)} packages, {format_size(made.lock.size)}, "
         + ("written; look at it and commit it" if made.rewritten else "unchanged")
     )
 
@@ -142,7 +143,7 @@ def list_(app: App, as_json: bool) -> None:
             for one in found.packages
         ],
     )
-    run.story.info(f"{len(found.packages)} packages, {found.size / 1e6:.1f} MB")
+    run.story.info(f"{len(found.packages)} packages, {format_size(found.size)}")
 
 
 @deps.command()

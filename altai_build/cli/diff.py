@@ -62,7 +62,7 @@ def _cells(change: PackageChange) -> tuple[str, ...]:
 
 def package_name(package: ReleasedPackage) -> str:
     """The name of a package, marked where it is a source package."""
-    return f"{package.name} (source)" if package.arch in ("src", "nosrc") else package.name
+    return f"{package.name} (source)" if package.is_source else package.name
 
 
 def version_label(package: ReleasedPackage | None, other: ReleasedPackage | None) -> str:

@@ -14,6 +14,7 @@ from altai_build.cli.output import print_json, print_table
 from altai_build.errors import UsageError
 from altai_build.model.findings import finding_to_json
 from altai_build.model.openpgp import PublicKey
+from altai_build.model.quantity import format_size
 
 if TYPE_CHECKING:
     from altai_build.pipeline.release.plan import ReleaseRequest
@@ -108,7 +109,7 @@ def _print_release_result(run: Run, outcome: ReleaseResult, as_json: bool) -> No
     for old in outcome.upgrades.releases:
         run.story.info(f"upgrade from {old}: {outcome.upgrades.outcome(old).value}")
     run.story.info(
-        f"release {manifest.version}: {len(manifest.packages)} packages, {size / 1e6:.1f} MB, "
+        f"release {manifest.version}: {len(manifest.packages)} packages, {format_size(size)}, "
         f"from commit {manifest.superproject.commit[:12]}"
     )
     if manifest.superproject.tag:

@@ -7,6 +7,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option
 from altai_build.cli.output import print_json, print_table
+from altai_build.model.quantity import format_size
 from altai_build.model.release import LATEST_LINK, Manifest
 
 
@@ -39,7 +40,7 @@ def releases(app: App, as_json: bool) -> None:
                 one.superproject.commit[:12],
                 one.previous or "-",
                 str(len(one.packages)),
-                f"{sum(package.size for package in one.packages) / 1e6:.1f} MB",
+                format_size(sum(package.size for package in one.packages)),
                 "latest" if one.version == newest else "",
             )
             for one in manifests

@@ -248,7 +248,7 @@ def _check_duplicates(lock: Lock, errors: InputErrors) -> None:
     files: set[tuple[str, str]] = set()
     for index, package in enumerate(lock.packages):
         if (package.repository, package.file) in files:
-            errors.add(f"packages[{index}]", f"{package.repository}/{package.file} is listed twice")
+            errors.add(f"packages[{index}]", f"{package.path} is listed twice")
         files.add((package.repository, package.file))
     names: set[str] = set()
     for one in lock.repositories:

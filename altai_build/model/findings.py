@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from altai_build.errors import VerificationError
-from altai_build.model.openpgp import PublicKey, Signature
+from altai_build.model.openpgp import KeyFingerprint, PublicKey, Signature
 from altai_build.model.quantity import format_count
 
 # What RHEL 9's crypto policy and sequoia refuse although rpm 4.18 accepts it.
@@ -44,7 +44,7 @@ class SignatureCheck:
     path: Path
     status: SignatureStatus
     signature: Signature | None
-    fingerprint: str | None
+    fingerprint: KeyFingerprint | None
     weaknesses: tuple[str, ...]  # what a modern policy refuses although the verdict is good
     key_expired_on: date | None  # set when the key has expired by now
     signed_after_expiry: bool

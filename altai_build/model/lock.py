@@ -88,6 +88,11 @@ class LockedPackage:
         return self.location.rpartition("/")[2]
 
     @property
+    def path(self) -> str:
+        """Where it is in a release's folder: `repository/file`."""
+        return f"{self.repository}/{self.file}"
+
+    @property
     def needed_by_names(self) -> tuple[str, ...]:
         """The names of the packages that need it."""
         return tuple(sorted({need.package for need in self.needed_by}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+SOURCE_ARCHES = ("src", "nosrc")
 # The characters rpm accepts in a name, version or release (build/parsePreamble.c, ALLOWED_CHARS_*);
 # anything else in a value that is to become a file name is refused.
 MAX_NAME_LENGTH = 255  # bytes of a file name (NAME_MAX); the characters above have one each
@@ -13,7 +14,7 @@ _SAFE = re.compile(r"[A-Za-z0-9_+~^.][A-Za-z0-9_+~^.%{}-]*")
 
 @dataclass(frozen=True, order=False)
 class Nevra:
-    """The identity of one RPM; a source package has the arch `src`."""
+    """The identity of one RPM; a source package has the arch `src`, or `nosrc` where sources are left out of it."""
 
     name: str
     epoch: int
@@ -26,6 +27,11 @@ class Nevra:
         """`[epoch:]version-release`; an epoch of 0 is left out, as rpm and dnf print it."""
         prefix = f"{self.epoch}:" if self.epoch else ""
         return f"{prefix}{self.version}-{self.release}"
+
+    @property
+    def is_source(self) -> bool:
+        """True for a source package."""
+        return self.arch in SOURCE_ARCHES
 
     @property
     def filename(self) -> str:

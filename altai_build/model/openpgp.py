@@ -13,6 +13,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from typing import NewType
+
+KeyId = NewType("KeyId", str)
+"""16 upper-case hexadecimal digits that a signature names its key by; empty when it names none."""
+
+KeyFingerprint = NewType("KeyFingerprint", str)
+"""The upper-case hexadecimal digits that identify a primary key or subkey: 40 of version 4, 64 of version 6."""
 
 # RFC 9580 section 9.1, and the post-quantum draft for 30 and 31.
 ALGORITHMS = {
@@ -48,7 +55,7 @@ class Signature:
 
     tag: str  # where it was found: an rpm tag such as RSAHEADER, or "" for a detached one
     version: int
-    key_id: str
+    key_id: KeyId
     algorithm: str
     hash_algorithm: str
     created: datetime | None
@@ -58,8 +65,8 @@ class Signature:
 class Subkey:
     """A key bound to a primary key; `expires` and `revoked` as the newest binding says."""
 
-    key_id: str
-    fingerprint: str
+    key_id: KeyId
+    fingerprint: KeyFingerprint
     algorithm: str
     expires: datetime | None = None
     revoked: bool = False
@@ -69,8 +76,8 @@ class Subkey:
 class PublicKey:
     """A primary key with its subkeys; `bits` is 0 for algorithms that name no size."""
 
-    fingerprint: str
-    key_id: str
+    fingerprint: KeyFingerprint
+    key_id: KeyId
     algorithm: str
     bits: int
     created: datetime
@@ -79,7 +86,7 @@ class PublicKey:
     uid: str
     subkeys: tuple[Subkey, ...]
 
-    def covers(self, key_id: str) -> bool:
+    def covers(self, key_id: KeyId) -> bool:
         """True when a signature by `key_id` was made by this key or by one of its subkeys."""
         return key_id == self.key_id or any(key_id == subkey.key_id for subkey in self.subkeys)
 
@@ -112,7 +119,7 @@ def parse_signature(data: bytes, *, tag: str = "") -> Signature:
     """The first signature packet in `data`; raises ValueError when there is none or it is malformed."""
     for kind, body in _read_packets(data):
         if kind == _SIGNATURE:
-            return _signature(body, tag).signature
+            return _parse_signature(body, tag).signature
     raise ValueError("no OpenPGP signature packet")
 
 
@@ -121,7 +128,7 @@ def parse_keys(data: bytes) -> tuple[PublicKey, ...]:
     keys: list[_KeyBuilder] = []
     for kind, body in _read_packets(dearmor(data)):
         if kind == _PUBLIC_KEY:
-            keys.append(_KeyBuilder(_key(body)))
+            keys.append(_KeyBuilder(_parse_key(body)))
         elif keys:
             keys[-1].add(kind, body)
     if not keys:
@@ -140,16 +147,16 @@ class _KeyBuilder:
         if kind == _USER_ID and not self.key.uid:
             self.key = replace(self.key, uid=body.decode("utf-8", "replace"))
         elif kind == _SUBKEY:
-            bound = _key(body)
+            bound = _parse_key(body)
             subkey = Subkey(key_id=bound.key_id, fingerprint=bound.fingerprint, algorithm=bound.algorithm)
             self.key = replace(self.key, subkeys=(*self.key.subkeys, subkey))
             self._subkey_created, self._newest = bound.created, None
         elif kind == _SIGNATURE:
-            parsed = _signature(body, "")
+            parsed = _parse_signature(body, "")
             if parsed.signature.key_id == self.key.key_id:
-                self._self_signature(parsed)
+                self._add_self_signature(parsed)
 
-    def _self_signature(self, parsed: _ParsedSignature) -> None:
+    def _add_self_signature(self, parsed: _ParsedSignature) -> None:
         """Certifications are 0x10 to 0x13 and 0x1F, a binding 0x18, revocations 0x20 and 0x28 (RFC 9580, 5.2.1)."""
         created = parsed.signature.created
         newest = self._newest is None or (created is not None and created >= self._newest)
@@ -220,7 +227,7 @@ def _take_octets(data: bytes, at: int, size: int) -> bytes:
     return piece
 
 
-def _signature(body: bytes, tag: str) -> _ParsedSignature:
+def _parse_signature(body: bytes, tag: str) -> _ParsedSignature:
     """A signature packet of version 2, 3, 4 or 6; raises ValueError for another."""
     version = _take_octets(body, 0, 1)[0]
     if version in (2, 3):
@@ -228,10 +235,10 @@ def _signature(body: bytes, tag: str) -> _ParsedSignature:
         signature = Signature(
             tag=tag,
             version=version,
-            key_id=head[7:15].hex().upper(),
-            algorithm=_name(ALGORITHMS, head[15]),
-            hash_algorithm=_name(HASHES, head[16]),
-            created=_time(head[3:7]),
+            key_id=_to_key_id(head[7:15]),
+            algorithm=_get_name(ALGORITHMS, head[15]),
+            hash_algorithm=_get_name(HASHES, head[16]),
+            created=_parse_time(head[3:7]),
         )
         return _ParsedSignature(signature=signature, kind=head[2], key_lifetime=0)
     if version not in (4, 6):
@@ -244,12 +251,12 @@ def _signature(body: bytes, tag: str) -> _ParsedSignature:
         tag=tag,
         version=version,
         key_id=_get_issuer({**unhashed, **hashed}),
-        algorithm=_name(ALGORITHMS, algorithm),
-        hash_algorithm=_name(HASHES, hash_algorithm),
-        created=_time(hashed[2]) if 2 in hashed else None,
+        algorithm=_get_name(ALGORITHMS, algorithm),
+        hash_algorithm=_get_name(HASHES, hash_algorithm),
+        created=_parse_time(hashed[2]) if 2 in hashed else None,
     )
     return _ParsedSignature(
-        signature=signature, kind=kind, key_lifetime=int.from_bytes(hashed.get(9, b""), "big")
+        signature=signature, kind=kind, key_lifetime=int.from_bytes(hashed.get(9, b"")[:4], "big")
     )
 
 
@@ -267,46 +274,40 @@ def _read_subpackets(body: bytes, at: int, width: int) -> tuple[dict[int, bytes]
     return values, at + width + size
 
 
-def _get_issuer(subpackets: dict[int, bytes]) -> str:
+def _get_issuer(subpackets: dict[int, bytes]) -> KeyId:
     """The issuer's key id, from its fingerprint (33) where that is given: the id (16) is often outside the hash."""
     fingerprint = subpackets.get(33, b"")
     if fingerprint[:1] == b"\x04":
-        return fingerprint[-8:].hex().upper()
+        return _to_key_id(fingerprint[-8:])
     if fingerprint[:1] == b"\x06":
-        return fingerprint[1:9].hex().upper()
-    return subpackets.get(16, b"").hex().upper()
+        return _to_key_id(fingerprint[1:9])
+    return _to_key_id(subpackets.get(16, b""))
 
 
-def _key(body: bytes) -> PublicKey:
+def _parse_key(body: bytes) -> PublicKey:
     """A public key or subkey packet of version 3, 4 or 6 (RFC 9580, 5.5.2 and 5.5.4)."""
     version = _take_octets(body, 0, 1)[0]
-    created = _time(_take_octets(body, 1, 4))
-    if version == 3:  # its id is the low end of the modulus; it says how many days it lives
-        days, algorithm, material = (
-            int.from_bytes(_take_octets(body, 5, 2), "big"),
+    created = _parse_time(_take_octets(body, 1, 4))
+    expires: datetime | None = None
+    if version == 3:
+        # A version 3 key says itself for how many days it is valid.
+        days = int.from_bytes(_take_octets(body, 5, 2), "big")
+        algorithm, material, expires = (
             _take_octets(body, 7, 1)[0],
             body[8:],
+            _add_seconds(created, days * 86400),
         )
-        modulus = _take_octets(material, 2, (int.from_bytes(_take_octets(material, 0, 2), "big") + 7) // 8)
-        exponent = material[2 + len(modulus) + 2 :]
-        fingerprint = hashlib.md5(modulus + exponent, usedforsecurity=False).hexdigest().upper()
-        key_id, expires = modulus[-8:].hex().upper(), _add_seconds(created, days * 86400)
+        fingerprint, key_id = _compute_v3_names(material)
     elif version in (4, 6):
-        algorithm, material, expires = _take_octets(body, 5, 1)[0], body[6 if version == 4 else 10 :], None
-        if version == 4:
-            prefix = b"\x99" + len(body).to_bytes(2, "big")
-            fingerprint = hashlib.sha1(prefix + body, usedforsecurity=False).hexdigest().upper()
-            key_id = fingerprint[-16:]
-        else:
-            fingerprint = hashlib.sha256(b"\x9b" + len(body).to_bytes(4, "big") + body).hexdigest().upper()
-            key_id = fingerprint[:16]
+        algorithm, material = _take_octets(body, 5, 1)[0], body[6 if version == 4 else 10 :]
+        fingerprint, key_id = _compute_v4_names(body) if version == 4 else _compute_v6_names(body)
     else:
         raise ValueError(f"an OpenPGP key of version {version}")
     return PublicKey(
         fingerprint=fingerprint,
         key_id=key_id,
-        algorithm=_name(ALGORITHMS, algorithm),
-        bits=_bits(algorithm, material),
+        algorithm=_get_name(ALGORITHMS, algorithm),
+        bits=_compute_bits(algorithm, material),
         created=created,
         expires=expires,
         revoked=False,
@@ -315,7 +316,36 @@ def _key(body: bytes) -> PublicKey:
     )
 
 
-def _bits(algorithm: int, material: bytes) -> int:
+def _compute_v3_names(material: bytes) -> tuple[KeyFingerprint, KeyId]:
+    """The fingerprint and key id of an RSA key of version 3: the id is the low end of the modulus."""
+    modulus = _take_octets(material, 2, (int.from_bytes(_take_octets(material, 0, 2), "big") + 7) // 8)
+    exponent = material[2 + len(modulus) + 2 :]
+    digest = hashlib.md5(modulus + exponent, usedforsecurity=False).digest()
+    return _to_fingerprint(digest), _to_key_id(modulus[-8:])
+
+
+def _compute_v4_names(body: bytes) -> tuple[KeyFingerprint, KeyId]:
+    if len(body) > 0xFFFF:
+        raise ValueError("an OpenPGP key packet that is too long for its version")
+    prefix = b"\x99" + len(body).to_bytes(2, "big")
+    digest = hashlib.sha1(prefix + body, usedforsecurity=False).digest()
+    return _to_fingerprint(digest), _to_key_id(digest[-8:])
+
+
+def _compute_v6_names(body: bytes) -> tuple[KeyFingerprint, KeyId]:
+    digest = hashlib.sha256(b"\x9b" + len(body).to_bytes(4, "big") + body).digest()
+    return _to_fingerprint(digest), _to_key_id(digest[:8])
+
+
+def _to_fingerprint(octets: bytes) -> KeyFingerprint:
+    return KeyFingerprint(octets.hex().upper())
+
+
+def _to_key_id(octets: bytes) -> KeyId:
+    return KeyId(octets.hex().upper())
+
+
+def _compute_bits(algorithm: int, material: bytes) -> int:
     """The key size: of the first number for RSA, DSA and ElGamal; of the curve else."""
     if algorithm in (1, 2, 3, 16, 17, 20):
         return int.from_bytes(_take_octets(material, 0, 2), "big")
@@ -324,9 +354,9 @@ def _bits(algorithm: int, material: bytes) -> int:
     return 255 if algorithm in (25, 27) else 0
 
 
-def _name(names: dict[int, str], number: int) -> str:
+def _get_name(names: dict[int, str], number: int) -> str:
     return names.get(number, f"algorithm {number}")
 
 
-def _time(octets: bytes) -> datetime:
+def _parse_time(octets: bytes) -> datetime:
     return datetime.fromtimestamp(int.from_bytes(octets, "big"), tz=timezone.utc)

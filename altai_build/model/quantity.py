@@ -19,6 +19,13 @@ def parse_size(text: str) -> float:
     return _parse(text, _SIZES)
 
 
+def format_size(size: int) -> str:
+    """Bytes as people read them, in decimal units: `250 kB`, `3.2 MB`, `1.75 GB`."""
+    if size < 1_000_000:
+        return f"{size / 1e3:.0f} kB"
+    return f"{size / 1e6:.1f} MB" if size < 1_000_000_000 else f"{size / 1e9:.2f} GB"
+
+
 def format_count(number: int, noun: str) -> str:
     """A number with its noun: `1 finding`, `3 findings`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import ClassVar, Union
 
 from altai_build.model.findings import Waiver
-from altai_build.model.nevra import Nevra
+from altai_build.model.nevra import SOURCE_ARCHES, Nevra
 
 MANIFEST_NAME = "release.json"
 CHECKSUMS_NAME = "SHA256SUMS"
@@ -95,6 +95,16 @@ class ReleasedPackage:
         return Nevra(
             name=self.name, epoch=self.epoch, version=self.version, release=self.release, arch=self.arch
         )
+
+    @property
+    def is_source(self) -> bool:
+        """True for a source package."""
+        return self.arch in SOURCE_ARCHES
+
+    @property
+    def path(self) -> str:
+        """Where the package is in the release's folder: `repository/file`."""
+        return f"{self.repository}/{self.file}"
 
 
 @dataclass(frozen=True)

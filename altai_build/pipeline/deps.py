@@ -141,7 +141,7 @@ def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPack
     }
     fetched = _fetch_packages(run, list(wanted.values()), {})
     wrong = [
-        f"  {one.repository}/{one.file}: signed by {fetched[two].signer.fingerprint}, "
+        f"  {one.path}: signed by {fetched[two].signer.fingerprint}, "
         f"and locked as signed by {one.signer.fingerprint}"
         for one, two in wanted.items()
         if fetched[two].signer != one.signer
@@ -344,5 +344,5 @@ def _find_released_files(run: Run) -> dict[str, Path]:
     for name in list_releases(releases):
         for package in load_manifest(releases / name).packages:
             if isinstance(package.origin, MirrorOrigin):
-                found[package.sha256] = releases / name / package.repository / package.file
+                found[package.sha256] = releases / name / package.path
     return found

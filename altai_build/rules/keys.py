@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta, timezone
 
 from altai_build.errors import InputError
@@ -95,5 +96,5 @@ def check_keys(rule: Rule, view: ReleaseView) -> RuleResult:
     return RuleResult(len(declared), faults)
 
 
-def _format_fingerprints(fingerprints: set[str]) -> str:
+def _format_fingerprints(fingerprints: Collection[str]) -> str:
     return ", ".join(sorted(fingerprints)) or "nothing"

@@ -76,7 +76,7 @@ def _check_bill_of_materials(
     except (KeyError, TypeError, AttributeError) as error:
         yield rule.finding(name, f"it has not the form of its standard: {error}")
         return
-    shipped = {one.sha256: f"{one.repository}/{one.file}" for one in manifest.packages}
+    shipped = {one.sha256: one.path for one in manifest.packages}
     for digest in sorted(shipped.keys() - listed):
         yield rule.finding(name, f"it leaves out {shipped[digest]}")
     for digest in sorted(listed - shipped.keys()):
@@ -108,7 +108,7 @@ def _check_statement(
         yield rule.finding(name, fault)
     if faults:
         return
-    subject = f"{package.repository}/{package.file}"
+    subject = package.path
     named = {one.get("name"): one["digest"].get("sha256") for one in document["subject"]}
     if named != {subject: package.sha256}:
         yield rule.finding(name, f"it speaks of other bytes than those of {subject}")
@@ -127,7 +127,7 @@ def _check_statement(
 
 
 def _statement_name(package: ReleasedPackage) -> str:
-    return f"{STATEMENTS_FOLDER}/{package.repository}/{package.file}.json"
+    return f"{STATEMENTS_FOLDER}/{package.path}.json"
 
 
 def _load_document(view: ReleaseView, name: str) -> Any:

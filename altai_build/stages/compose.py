@@ -12,7 +12,7 @@ from altai_build.model.compat import Compat
 from altai_build.model.findings import Waiver
 from altai_build.model.manifest import manifest_to_json
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.openpgp import PublicKey
+from altai_build.model.openpgp import KeyId, PublicKey
 from altai_build.model.release import (
     CHECKSUMS_NAME,
     KEY_FILE_PREFIX,
@@ -142,7 +142,7 @@ def sign_checksums(directory: Path, key: SigningKey, manifest: Manifest | None =
         for folder, _, names in os.walk(directory)
         for name in names
     )
-    said = {f"{one.repository}/{one.file}": one.sha256 for one in manifest.packages} if manifest else {}
+    said = {one.path: one.sha256 for one in manifest.packages} if manifest else {}
     with ThreadPoolExecutor(processors.available()) as pool:  # hashing lets other threads run
         digests = pool.map(lambda name: said.get(name) or sha256_file(directory / name), files)
         text = "".join(f"{digest}  {name}\n" for digest, name in zip(digests, files))
@@ -210,7 +210,7 @@ def _manifest_entry(
 ) -> ReleasedPackage:
     """One package; an unsigned one has an empty signer, which verification then finds."""
     signatures = read_signatures(folder / package.location)
-    key_id = signatures[0].key_id if signatures else ""
+    key_id = signatures[0].key_id if signatures else KeyId("")
     key = next((one for one in keys if one.covers(key_id)), None)
     return ReleasedPackage(
         name=package.nevra.name,

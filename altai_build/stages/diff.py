@@ -34,7 +34,7 @@ def compare_releases(old: Manifest, new: Manifest) -> ReleaseDiff:
 def _by_name(packages: Iterable[ReleasedPackage]) -> dict[tuple[str, bool], list[ReleasedPackage]]:
     found: dict[tuple[str, bool], list[ReleasedPackage]] = defaultdict(list)
     for package in packages:
-        found[package.name, package.arch in ("src", "nosrc")].append(package)
+        found[package.name, package.is_source].append(package)
     return found
 
 

@@ -66,10 +66,10 @@ def write_provenance(
         origin = package.origin
         if not isinstance(origin, MirrorOrigin):
             # A source package is made from the commit alone; its build record is that of its binary packages.
-            record = records.get(origin.build_key) if package.arch != "src" else None
+            record = records.get(origin.build_key) if not package.is_source else None
             lines = lists.get(record.buildroot, ()) if record else ()
             statement = make_provenance(directory, manifest, package, origin, record, lines)
-            texts[f"{STATEMENTS_FOLDER}/{package.repository}/{package.file}.json"] = statement.to_json()
+            texts[f"{STATEMENTS_FOLDER}/{package.path}.json"] = statement.to_json()
 
     def put(name: str) -> None:
         before = previous / name if previous is not None else None
@@ -110,9 +110,7 @@ def make_provenance(
         "target": manifest.target,
     }
     return Provenance(
-        package=ResourceDescriptor(
-            name=f"{package.repository}/{package.file}", digest=(("sha256", package.sha256),)
-        ),
+        package=ResourceDescriptor(name=package.path, digest=(("sha256", package.sha256),)),
         parameters=tuple((name, value) for name, value in parameters.items() if value),
         key=origin.build_key,
         materials=tuple(_materials(manifest, origin, record, buildroot)),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from altai_build.model.quantity import format_size
+
 TEMPLATE_DIR = Path(__file__).resolve().parents[1] / "templates"
 
 
@@ -19,12 +21,5 @@ def render_template(template: str, **values: object) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["bytes"] = _format_size
+    environment.filters["bytes"] = format_size
     return environment.get_template(template).render(**values)
-
-
-def _format_size(size: int) -> str:
-    """A size as people read it."""
-    if size < 1_000_000:
-        return f"{size / 1e3:.0f} kB"
-    return f"{size / 1e6:.1f} MB" if size < 1_000_000_000 else f"{size / 1e9:.2f} GB"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,11 @@ def test_an_epoch_of_zero_is_not_printed() -> None:
 
 def test_the_file_name_never_holds_the_epoch() -> None:
     assert nova(2).filename == nova(0).filename == "openstack-nova-api-2012.2-1.42.gabc.el6.noarch.rpm"
+
+
+def test_source_packages_are_told_by_their_architecture() -> None:
+    arches = ("src", "nosrc", "noarch", "x86_64")
+    assert [replace(nova(0), arch=arch).is_source for arch in arches] == [True, True, False, False]
 
 
 @given(NEVRAS)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from altai_build.model.openpgp import dearmor, parse_keys, parse_signature
+from altai_build.model.openpgp import KeyId, dearmor, parse_keys, parse_signature
 from altai_build.tools.openpgp.keyring import open_keyring
 from tests.kit.keys import make_key
 
@@ -112,6 +112,22 @@ def test_any_bytes_are_read_or_refused(data: bytes, first: int) -> None:
                 continue
 
 
+def test_numbers_that_no_key_has_are_refused_or_cut() -> None:
+    body = b"\x04" + bytes(4) + b"\x01\x00\x08\xff" + bytes(0x10000)
+    packet = b"\xc6\xff" + len(body).to_bytes(4, "big") + body
+    with pytest.raises(ValueError, match="too long for its version"):
+        parse_keys(packet)
+    key = b"\xc6\x09\x04" + bytes(4) + b"\x01\x00\x01\x01"
+    (parsed,) = parse_keys(key)
+    issuer = b"\x09\x10" + bytes.fromhex(parsed.key_id)
+    # A lifetime of sixteen octets instead of four.
+    lifetime = b"\x11\x09" + b"\xff" * 16
+    hashed = issuer + lifetime
+    signature = b"\x04\x13\x01\x08" + len(hashed).to_bytes(2, "big") + hashed + b"\0\0"
+    (parsed,) = parse_keys(key + b"\xc2" + bytes([len(signature)]) + signature)
+    assert parsed.expires == datetime.fromtimestamp(0xFFFFFFFF, tz=timezone.utc)
+
+
 @given(some.binary(max_size=100))
 def test_any_bytes_survive_armor(data: bytes) -> None:
     lines = base64.encodebytes(data)
@@ -130,7 +146,7 @@ def test_keys_of_one_file_are_kept_apart_with_their_expiry(tmp_path: Path) -> No
         (second.fingerprint, "EdDSA", 255),
     ]
     assert [key.expires for key in keys] == [datetime(2021, 12, 31, tzinfo=timezone.utc), None]
-    assert keys[0].covers(first.fingerprint[-16:]) and not keys[0].covers(second.fingerprint[-16:])
+    assert [keys[0].covers(KeyId(key.fingerprint[-16:])) for key in (first, second)] == [True, False]
 
 
 def test_the_newest_self_signature_decides_on_expiry(tmp_path: Path) -> None:

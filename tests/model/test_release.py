@@ -26,3 +26,10 @@ def test_clients_need_the_earlier_and_later_keys_of_a_repository_too() -> None:
         name="centos6", source=False, key="new", fingerprints=("A" * 40,), further_keys=("old",)
     )
     assert repository.keys == ("new", "old")
+
+
+def test_a_package_tells_its_path_and_whether_it_is_a_source() -> None:
+    paths = {name: package(name, repository="deps/epel").path for name in ("a-1-1.noarch", "a-1-1.src")}
+    assert paths == {name: f"deps/epel/{name}.rpm" for name in paths}
+    arches = ("noarch", "src", "nosrc")
+    assert [package(f"a-1-1.{arch}").is_source for arch in arches] == [False, True, True]

@@ -129,7 +129,7 @@ def _match(
         note = "" if local is None or local.name == package.file else f"released as {package.file}"
         return PackageMatch(release=manifest.version, how=MatchKind.SHA256, package=package, note=note)
     file = asked.rpartition("/")[2]
-    if package.file == file or f"{package.repository}/{package.file}" == asked:
+    if package.file == file or package.path == asked:
         note = "" if local is None else f"the bytes of {local} are others"
         return PackageMatch(release=manifest.version, how=MatchKind.FILE, package=package, note=note)
     if local is not None:

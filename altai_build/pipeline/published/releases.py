@@ -86,7 +86,7 @@ class PublishedReleases:
         files_by_build: dict[tuple[str, str], Path] = {}
         for name in list_releases(releases):
             for package in load_manifest(releases / name).packages:
-                path = releases / name / package.repository / package.file
+                path = releases / name / package.path
                 files[str(package.nevra)] = path
                 if isinstance(package.origin, (ComponentOrigin, SpecOrigin)):
                     files_by_build[str(package.nevra), package.origin.build_key] = path

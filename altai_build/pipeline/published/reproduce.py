@@ -188,7 +188,7 @@ def _read_released_rpms(
     for one in manifest.packages:
         if one.repository in sources or getattr(one.origin, "path", None) not in paths:
             continue
-        path = directory / one.repository / one.file
+        path = directory / one.path
         (check,) = verify_signatures([path], [files[name] for name in keys[one.repository]])
         if not check.is_good:
             raise InputError(
@@ -213,7 +213,7 @@ def _compare(
     directory: Path, built: BuildResult, released: Sequence[ReleasedPackage]
 ) -> Iterator[ReproducedPackage]:
     made = {str(rpm.header.nevra): rpm.path for rpm in built.rpms}
-    then = {str(one.nevra): f"{one.repository}/{one.file}" for one in released}
+    then = {str(one.nevra): one.path for one in released}
     for nevra in sorted(made.keys() | then.keys()):
         place = then.get(nevra, "")
         if nevra not in made or not place:

@@ -125,7 +125,7 @@ class _ProvenanceTracer:
 
     def links(self, package: ReleasedPackage) -> Iterator[TraceStep]:
         """The way back of one package."""
-        subject = f"{package.repository}/{package.file}"
+        subject = package.path
 
         def link(kind: TraceStepKind, answer: tuple[TraceStatus, str]) -> TraceStep:
             return TraceStep(subject=subject, kind=kind, state=answer[0], detail=answer[1])

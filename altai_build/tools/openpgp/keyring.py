@@ -10,7 +10,7 @@ from pathlib import Path
 import gnupg
 
 from altai_build.errors import InputError, SigningError
-from altai_build.model.openpgp import PublicKey, parse_keys
+from altai_build.model.openpgp import KeyFingerprint, PublicKey, parse_keys
 from altai_build.tools import process
 from altai_build.tools.files import file_lock, make_directory, write_atomically
 from altai_build.tools.openpgp.keyfile import read_public_keys
@@ -97,7 +97,7 @@ class Keyring:
             made = self._library.gen_key(request)
         if not made.fingerprint:
             raise SigningError("gpg did not make the key", why=_gpg_error_text(made.stderr))
-        return self._read_public_key(made.fingerprint)[0]
+        return self._read_public_key(KeyFingerprint(made.fingerprint))[0]
 
     def import_secret_key(self, file: Path) -> PublicKey:
         """Import an exported secret key with the passphrase it has.
@@ -138,13 +138,13 @@ class Keyring:
         rows = (line.split(":") for line in listing.text.splitlines())
         return tuple(row[9] for row in rows if row[0] == "grp")
 
-    def _export_key(self, fingerprint: str) -> bytes:
+    def _export_key(self, fingerprint: KeyFingerprint) -> bytes:
         result = self.session.run_gpg(
             "--armor", "--export-options", "export-minimal", "--export", fingerprint
         )
         return result.stdout
 
-    def _read_public_key(self, fingerprint: str) -> tuple[PublicKey, ...]:
+    def _read_public_key(self, fingerprint: KeyFingerprint) -> tuple[PublicKey, ...]:
         """The stored public key, read by the parser that reads all key files."""
         return parse_keys(self._export_key(fingerprint))
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from altai_build.model.openpgp import KeyFingerprint
 from altai_build.tools import process
 from altai_build.tools.files import remove_tree
 from altai_build.tools.openpgp.agent import end_agent
@@ -43,7 +44,7 @@ class GpgSession:
         """Run gpg in this session without any question to the user. Raises ProgramFailed when gpg fails."""
         return process.run(self._gpg_command(options), env=self.environment)
 
-    def can_sign(self, fingerprint: str) -> bool:
+    def can_sign(self, fingerprint: KeyFingerprint) -> bool:
         """True when the secret key is here and needs no passphrase: only a signature tells."""
         command = self._gpg_command(
             ["--pinentry-mode", "error", "--local-user", fingerprint, "--output", "-", "--detach-sign"]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from altai_build.errors import InputError
 from altai_build.model.checksum import Checksum, make_checksum
 from altai_build.model.compat import Compat
-from altai_build.model.nevra import Nevra
+from altai_build.model.nevra import SOURCE_ARCHES, Nevra
 from altai_build.tools import process
 from altai_build.tools.files import link_or_copy, remove_tree, scratch_directory
 from altai_build.tools.rpm.signatures import find_damaged_packages
@@ -300,7 +300,7 @@ def _packages(primary: Path) -> tuple[IndexedPackage, ...]:
             sha256=package.pkgId if package.checksum_type == "sha256" else "",
             size=package.size_package,
             sourcerpm=package.rpm_sourcerpm or "",
-            is_source=package.arch in ("src", "nosrc"),
+            is_source=package.arch in SOURCE_ARCHES,
         )
         for package in found
     )

@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING
 
 from altai_build.errors import InputError
 from altai_build.model.findings import SignatureCheck, SignatureStatus, find_weaknesses, get_expiry_day
-from altai_build.model.openpgp import PublicKey, Signature, parse_signature
+from altai_build.model.openpgp import KeyId, PublicKey, Signature, parse_signature
 from altai_build.tools import process, processors
 from altai_build.tools.files import remove_tree
 from altai_build.tools.openpgp.keyfile import read_public_keys
@@ -98,7 +98,9 @@ def _describe(packet: bytes, tag: str) -> Signature:
     try:
         return parse_signature(packet, tag=tag)
     except ValueError as error:
-        return Signature(tag=tag, version=0, key_id="", algorithm=str(error), hash_algorithm="", created=None)
+        return Signature(
+            tag=tag, version=0, key_id=KeyId(""), algorithm=str(error), hash_algorithm="", created=None
+        )
 
 
 @dataclass(frozen=True)

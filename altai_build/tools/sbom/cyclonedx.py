@@ -67,7 +67,6 @@ def _make_bom(manifest: Manifest, project: str, url: str) -> Bom:
 
 def _component(package: ReleasedPackage, project: str, url: str) -> Component:
     origin = package.origin
-    place = f"{package.repository}/{package.file}"
     told = {
         "repository": package.repository,
         "signer": package.signer.fingerprint,
@@ -82,11 +81,11 @@ def _component(package: ReleasedPackage, project: str, url: str) -> Component:
         name=package.name,
         version=package.nevra.evr,
         type=ComponentType.LIBRARY,
-        bom_ref=place,
+        bom_ref=package.path,
         purl=format_rpm_purl(package, project),
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=package.sha256)],
         external_references=[
-            ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(f"{url}/{place}")),
+            ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(f"{url}/{package.path}")),
             *(
                 ExternalReference(
                     type=ExternalReferenceType.SOURCE_DISTRIBUTION,
@@ -108,7 +107,7 @@ def _make_dependencies(components: dict[ReleasedPackage, Component]) -> Iterator
     """Who needs the mirrored packages: what the lock says; dependencies among ours are in their own headers."""
     by_name: dict[str, list[Component]] = {}
     for package, component in components.items():
-        if package.arch != "src":
+        if not package.is_source:
             by_name.setdefault(package.name, []).append(component)
     needed: dict[str, list[Component]] = {}
     for package, component in components.items():

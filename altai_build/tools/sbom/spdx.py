@@ -59,10 +59,8 @@ def _make_document(manifest: Manifest, project: str, url: str) -> Document:
         creators=[maker, Actor(ActorType.TOOL, f"altai-build-{manifest.tool_version}")],
         created=created,
     )
-    identifiers = {
-        _file_name(one): f"SPDXRef-{one.sha256[:24]}-{n}" for n, one in enumerate(manifest.packages)
-    }
-    packages = [_make_package(one, identifiers[_file_name(one)], project, url) for one in manifest.packages]
+    identifiers = {one.path: f"SPDXRef-{one.sha256[:24]}-{n}" for n, one in enumerate(manifest.packages)}
+    packages = [_make_package(one, identifiers[one.path], project, url) for one in manifest.packages]
     relations = [(_DOCUMENT, RelationshipType.DESCRIBES, _RELEASE)]
     relations += [(_RELEASE, RelationshipType.CONTAINS, one.spdx_id) for one in packages]
     relations += _generated_from(manifest, identifiers)
@@ -101,8 +99,8 @@ def _make_package(package: ReleasedPackage, identifier: str, project: str, url: 
         spdx_id=identifier,
         name=package.name,
         version=package.nevra.evr,
-        file_name=_file_name(package),
-        download_location=_download_location(f"{url}/{_file_name(package)}"),
+        file_name=package.path,
+        download_location=_download_location(f"{url}/{package.path}"),
         supplier=Actor(ActorType.ORGANIZATION, project) if ours else SpdxNoAssertion(),
         files_analyzed=False,
         checksums=[Checksum(ChecksumAlgorithm.SHA256, package.sha256)],
@@ -110,7 +108,7 @@ def _make_package(package: ReleasedPackage, identifier: str, project: str, url: 
         license_concluded=SpdxNoAssertion(),
         license_declared=SpdxNoAssertion(),
         copyright_text=SpdxNoAssertion(),
-        primary_package_purpose=PackagePurpose.SOURCE if package.arch == "src" else PackagePurpose.INSTALL,
+        primary_package_purpose=PackagePurpose.SOURCE if package.is_source else PackagePurpose.INSTALL,
         external_references=[
             ExternalPackageRef(
                 ExternalPackageRefCategory.PACKAGE_MANAGER,
@@ -135,13 +133,9 @@ def _generated_from(
     manifest: Manifest, identifiers: Mapping[str, str]
 ) -> list[tuple[str, RelationshipType, str]]:
     """Which binary packages are generated from which published source packages."""
-    published = {one.file: identifiers[_file_name(one)] for one in manifest.packages if one.arch == "src"}
+    published = {one.file: identifiers[one.path] for one in manifest.packages if one.is_source}
     return [
-        (identifiers[_file_name(one)], RelationshipType.GENERATED_FROM, published[one.sourcerpm])
+        (identifiers[one.path], RelationshipType.GENERATED_FROM, published[one.sourcerpm])
         for one in manifest.packages
         if one.sourcerpm in published
     ]
-
-
-def _file_name(package: ReleasedPackage) -> str:
-    return f"{package.repository}/{package.file}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import solv
 
+from altai_build.model.nevra import SOURCE_ARCHES
 from altai_build.model.upgrade import Package, Side
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.rpm.header import compare_evr
@@ -83,7 +84,7 @@ class UpgradeSolver(Solver):
             for repo, _ in self._repos
             if self._sides.get(repo.id) is side
             for one in repo.solvables
-            if one.arch not in ("src", "nosrc")
+            if one.arch not in SOURCE_ARCHES
         )
 
     def package(self, number: int) -> Package:
