@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sys
@@ -14,22 +13,13 @@ from pathlib import Path
 
 from altai_build.errors import WorkspaceLockedError
 from altai_build.model.build import BUILD_SCRATCH_PREFIX
-from altai_build.tools.files import file_lock, make_directory, remove_tree, write_atomically
+from altai_build.tools.files import file_lock, lock_descriptor, make_directory, remove_tree, write_atomically
 
 # Seconds after which nothing is under way any more in what a verb without the lock has made.
 UNLOCKED_SCRATCH_SECONDS = 3600.0
 
 
 _presence_locks: dict[Path, int] = {}  # workspace → descriptor of its file `present`, never closed
-
-
-def _try_flock(descriptor: int, operation: int) -> bool:
-    """flock(2); False when somebody else's lock is in the way and `operation` does not wait."""
-    try:
-        fcntl.flock(descriptor, operation)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @dataclass(frozen=True)
@@ -122,7 +112,7 @@ class Workspace:
         """Remove what killed runs left; the caller holds the workspace and has not begun to work in it."""
         present = _presence_locks.get(self.root)
         try:
-            alone = present is not None and _try_flock(present, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = present is not None and lock_descriptor(present, blocking=False)
             for place in self.list_leftovers():
                 ours = (
                     alone or place.parent != self.scratch or place.name.startswith(f"{BUILD_SCRATCH_PREFIX}.")
@@ -135,7 +125,7 @@ class Workspace:
                     place.unlink()
         finally:
             if present is not None:
-                _try_flock(present, fcntl.LOCK_SH)
+                lock_descriptor(present, shared=True)
 
     def prepare(self) -> None:
         """Make the directory, and keep it out of git where it lies in a work tree."""
@@ -153,7 +143,7 @@ class Workspace:
             descriptor = os.open(self.root / "present", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError:  # somebody else's workspace, where nothing can be made
             return
-        _try_flock(descriptor, fcntl.LOCK_SH)
+        lock_descriptor(descriptor, shared=True)
         _presence_locks[self.root] = descriptor
 
     @contextmanager

@@ -122,7 +122,7 @@ def _cells(entry: InventoryEntry) -> tuple[str, ...]:
     return (
         str(package.nevra),
         package.repository,
-        f"{package.size / 1e3:.0f} kB",
+        format_size(package.size),
         describe_signer(entry),
         package.sourcerpm or "-",
         origin_line(package.origin),

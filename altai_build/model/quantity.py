@@ -19,7 +19,7 @@ def parse_size(text: str) -> float:
     return _parse(text, _SIZES)
 
 
-def format_size(size: int) -> str:
+def format_size(size: float) -> str:
     """Bytes as people read them, in decimal units: `250 kB`, `3.2 MB`, `1.75 GB`."""
     if size < 1_000_000:
         return f"{size / 1e3:.0f} kB"
@@ -32,7 +32,7 @@ def format_count(number: int, noun: str) -> str:
 
 
 def _parse(text: str, units: Mapping[str, int]) -> float:
-    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?)([A-Za-z]?)", text)
+    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]?)", text)
     if match is None or match[2] not in units:
         known = ", ".join(unit for unit in units if unit)
         raise ValueError(f"{text!r} is not a number with one of the units {known}")

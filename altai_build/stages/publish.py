@@ -7,7 +7,6 @@ finishes. So every instant shows either the old state or the new one.
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import os
 import re
@@ -19,7 +18,7 @@ from pathlib import Path
 from altai_build.errors import PublishError
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.release import LATEST_LINK, MANIFEST_NAME
-from altai_build.tools.files import make_directory, remove_tree, sync_directory, sync_tree
+from altai_build.tools.files import lock_descriptor, make_directory, remove_tree, sync_directory, sync_tree
 from altai_build.tools.rpm.header import compare_versions
 
 _STAGING = re.compile(r"\.(?P<version>.+)\.staging-[^.]+")
@@ -42,7 +41,7 @@ def staging(releases: Path, version: str) -> Iterator[Path]:
             raise _refused(releases, version, error) from error
         folder.chmod(0o755)  # it will be served; mkdtemp makes it private
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # an inode's: it outlives the rename and ends with us
+        lock_descriptor(descriptor)  # an inode's: it outlives the rename and ends with us
     try:
         yield folder
     except OSError as error:
@@ -147,7 +146,7 @@ def _locked(releases: Path) -> Iterator[None]:
     """One process at a time changes what is in the folder; the lock is the folder's own and leaves no file."""
     descriptor = os.open(releases, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock_descriptor(descriptor)
         yield
     finally:
         os.close(descriptor)
@@ -159,9 +158,6 @@ def _is_abandoned(folder: Path) -> bool:
         return False
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return lock_descriptor(descriptor, blocking=False)
     finally:
         os.close(descriptor)
-    return True

@@ -226,21 +226,29 @@ def copy_into(source: Path, folder: Path) -> Path:
     return place
 
 
+def lock_descriptor(descriptor: int, *, shared: bool = False, blocking: bool = True) -> bool:
+    """Take an flock(2) on an open file or directory; False when it is held elsewhere and `blocking` is off.
+
+    The kernel drops it when the descriptor is closed, at the latest with the process.
+    """
+    operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if blocking else fcntl.LOCK_NB)
+    try:
+        fcntl.flock(descriptor, operation)
+    except BlockingIOError:
+        return False
+    return True
+
+
 @contextmanager
 def file_lock(path: Path, *, blocking: bool = True) -> Iterator[bool]:
-    """An flock(2) on `path`, held for the block; yields False at once when it is taken and `blocking` is off."""
+    """An flock(2) on `path`, held for the block; yields False when it is held elsewhere and `blocking` is off."""
     make_directory(path.parent)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise cannot_write_error(path, error) from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield lock_descriptor(descriptor, blocking=blocking)
     finally:
         os.close(descriptor)
 

@@ -1,4 +1,4 @@
-"""Pages of HTML from our own templates: all that is filled in is escaped, and a name that is not given is an error."""
+"""HTML pages from this program's own templates: every value is escaped, and a missing value is an error."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_a_build_that_never_ends_is_stopped_where_the_configuration_says_when(
     ("limit", "script", "reason"),
     [
         ("time: 0.05m", "sleep 86399", "stopped after 3 seconds"),
-        ("log: 1M", "yes", "stopped: it has printed more than 1 MiB"),
+        ("log: 1M", "yes", "stopped: it printed more than build.limits.log allows (1.0 MB)"),
         ("file: 1M", "head -c 2000000 /dev/zero > big", "File size limit exceeded"),
         ("memory: 100M", "python3 -c 'bytearray(200 << 20)'", "MemoryError"),
         ("processes: 100", "for i in $(seq 200); do sleep 5 & done; wait", "fork: "),

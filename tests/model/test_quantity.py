@@ -25,7 +25,12 @@ def test_sizes_are_printed_in_decimal_units(size: int, text: str) -> None:
 def test_sizes_and_durations_are_read_with_their_units() -> None:
     assert (parse_size("20G"), parse_size("1.5K"), parse_size("7")) == (20 << 30, 1536, 7)
     assert (parse_duration("90m"), parse_duration("2w")) == (5400, 14 * 86400)
-    for parse, text in ((parse_size, "20X"), (parse_duration, "20"), (parse_size, "-1")):
+    for parse, text in (
+        (parse_size, "20X"),
+        (parse_duration, "20"),
+        (parse_size, "-1"),
+        (parse_duration, "٣h"),
+    ):
         with pytest.raises(ValueError, match="is not a number with one of the units"):
             parse(text)
 

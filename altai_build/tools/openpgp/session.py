@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from altai_build.model.openpgp import KeyFingerprint
 from altai_build.tools import process
-from altai_build.tools.files import remove_tree
+from altai_build.tools.files import lock_descriptor, remove_tree
 from altai_build.tools.openpgp.agent import end_agent
 
 PRIVATE_KEYS_DIR = "private-keys-v1.d"  # gpg-agent(1): one file a secret key, named by its keygrip
@@ -72,7 +71,7 @@ def open_session(home: Path, agent_conf: str) -> Iterator[GpgSession]:
     directory = Path(tempfile.mkdtemp(prefix=_SESSION_PREFIX, dir=_short_temporary_directory()))
     lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     # The lock shows other runs that this one is alive; the kernel drops it when the process ends.
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    lock_descriptor(lock)
     try:
         ring = (home / "pubring.kbx").absolute()
         (directory / "gpg.conf").write_text(f"no-default-keyring\nkeyring {ring}\ntrust-model always\n")
@@ -104,11 +103,10 @@ def _end_abandoned_agents() -> None:
         except OSError:
             continue  # another run removed it first, or it is not a session's folder
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _end_session(folder)
-            remove_tree(folder)
-        except BlockingIOError:
-            continue  # its run is alive
+            # Held: its run is alive.
+            if lock_descriptor(lock, blocking=False):
+                _end_session(folder)
+                remove_tree(folder)
         finally:
             os.close(lock)
 

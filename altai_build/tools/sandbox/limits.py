@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from altai_build.model.limits import Limits
+from altai_build.model.quantity import format_size
 from altai_build.tools import process
 
 
@@ -41,19 +42,18 @@ def make_resource_watch(limits: Limits, log: Path, places: Sequence[Path]) -> Ca
 
     def ask() -> str:
         if limits.log is not None and log.stat().st_size > limits.log:
-            return f"stopped: it has printed more than {_format_size(limits.log)}"
+            return f"stopped: it printed more than build.limits.log allows ({format_size(limits.log)})"
         if limits.free is None or (free := shutil.disk_usage(places[0]).free) >= limits.free:
             return ""
         held = sum(map(_used_bytes, places))
         if held <= limits.free:
             return ""
-        return f"stopped: it fills the disk; it holds {_format_size(held)}, and {_format_size(free)} are left"
+        return (
+            f"stopped: it fills the disk: it uses {format_size(held)} and leaves {format_size(free)} free, "
+            f"less than build.limits.free ({format_size(limits.free)})"
+        )
 
     return ask
-
-
-def _format_size(size: int) -> str:
-    return f"{size / (1 << 20):.0f} MiB"
 
 
 def _used_bytes(place: Path) -> int:
