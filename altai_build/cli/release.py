@@ -17,7 +17,7 @@ from altai_build.model.openpgp import PublicKey
 from altai_build.model.quantity import format_size
 
 if TYPE_CHECKING:
-    from altai_build.pipeline.release.plan import ReleaseRequest
+    from altai_build.pipeline.release.plan import ReleasePlan
     from altai_build.pipeline.release.run import ReleaseResult
     from altai_build.pipeline.run import Run
 
@@ -57,7 +57,7 @@ def release(
       altai-build release 1.0.2 --dry-run
       altai-build release 1.0.2
     """
-    from altai_build.pipeline.release.plan import make_release_request
+    from altai_build.pipeline.release.plan import plan_release
     from altai_build.pipeline.release.run import release as make_release
     from altai_build.stages.tag import push_tags as push
     from altai_build.tools.openpgp.passphrase import choose_passphrase_source
@@ -66,17 +66,17 @@ def release(
         raise UsageError("--push-tags needs tags to push", todo="say --tag too")
     run = app.create_run(app.load_config(), dependants=dependants)
     if dry_run:
-        _print_release_request(make_release_request(run, version, rev, tag=tag, push=push_tags), as_json)
+        _print_release_plan(plan_release(run, version, rev, tag=tag, push=push_tags), as_json)
         return
     with run.workspace.lock(wait=wait):
-        release_request = make_release_request(run, version, rev, tag=tag, push=push_tags)
+        release_plan = plan_release(run, version, rev, tag=tag, push=push_tags)
         outcome = make_release(
-            run, release_request, choose_passphrase_source(_ask if sys.stdin.isatty() else None)
+            run, release_plan, choose_passphrase_source(_ask if sys.stdin.isatty() else None)
         )
     _print_release_result(run, outcome, as_json)
-    if release_request.tags is not None and push_tags:
-        pushed = push(release_request.tags)
-        run.story.info(f"tag {release_request.tags.name} pushed to {len(pushed)} remotes")
+    if release_plan.tags is not None and push_tags:
+        pushed = push(release_plan.tags)
+        run.story.info(f"tag {release_plan.tags.name} pushed to {len(pushed)} remotes")
 
 
 def _print_release_result(run: Run, outcome: ReleaseResult, as_json: bool) -> None:
@@ -121,18 +121,18 @@ def _ask(key: PublicKey) -> str:
     return str(click.prompt(f"Passphrase of {key.uid} ({key.key_id})", hide_input=True, err=True))
 
 
-def _print_release_request(release_request: ReleaseRequest, as_json: bool) -> None:
-    order = release_request.build_plan.order
-    commits = release_request.build_plan.commits
-    reasons = {**release_request.build_plan.reasons, **release_request.change_status}
+def _print_release_plan(release_plan: ReleasePlan, as_json: bool) -> None:
+    order = release_plan.build_plan.order
+    commits = release_plan.build_plan.commits
+    reasons = {**release_plan.build_plan.reasons, **release_plan.change_status}
     if as_json:
         print_json(
             {
-                "release": release_request.version,
-                "commit": release_request.commit,
-                "previous": release_request.previous.version if release_request.previous else None,
-                "target": release_request.target.name,
-                "tag": release_request.tags.name if release_request.tags else None,
+                "release": release_plan.version,
+                "commit": release_plan.commit,
+                "previous": release_plan.previous.version if release_plan.previous else None,
+                "target": release_plan.target.name,
+                "tag": release_plan.tags.name if release_plan.tags else None,
                 "waves": [
                     [
                         {
@@ -148,7 +148,7 @@ def _print_release_request(release_request: ReleaseRequest, as_json: bool) -> No
                 "cycles": order.cycles,
                 "skipped": [
                     {"component": out.name, "commit": out.commit, "reason": out.reason}
-                    for out in release_request.build_plan.discovery.without_srpm
+                    for out in release_plan.build_plan.discovery.without_srpm
                 ],
             }
         )
@@ -160,11 +160,11 @@ def _print_release_request(release_request: ReleaseRequest, as_json: bool) -> No
     ]
     rows += [
         ("-", out.name, out.commit[:12], "-", f"skipped: {out.reason}")
-        for out in release_request.build_plan.discovery.without_srpm
+        for out in release_plan.build_plan.discovery.without_srpm
     ]
-    if release_request.tags is not None:
+    if release_plan.tags is not None:
         rows += [
-            ("-", place.title, place.commit[:12], "-", f"tagged {release_request.tags.name}")
-            for place in release_request.tags.targets
+            ("-", place.title, place.commit[:12], "-", f"tagged {release_plan.tags.name}")
+            for place in release_plan.tags.targets
         ]
     print_table(("wave", "component", "commit", "needs", "reason"), rows)

@@ -53,7 +53,7 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class RepositoryPlan:
+class RepositoryContents:
     """One directory of the release; `key` is the name of the key that signs its packages."""
 
     name: str
@@ -65,7 +65,7 @@ class RepositoryPlan:
 
 
 @dataclass(frozen=True)
-class ReleasePlan:
+class ReleaseContents:
     """Everything a release is made of; `epoch` is the commit's time, `signing_key` a name out of `keys`."""
 
     project: str
@@ -79,7 +79,7 @@ class ReleasePlan:
     tool_version: str
     keys: tuple[KeyFile, ...]
     signing_key: str
-    repositories: tuple[RepositoryPlan, ...]
+    repositories: tuple[RepositoryContents, ...]
     builds: tuple[BuildRecord, ...] = ()
     skipped: tuple[SkippedComponent, ...] = ()
     waivers: tuple[Waiver, ...] = ()
@@ -89,14 +89,14 @@ class ReleasePlan:
         return next(key.file for key in self.keys if key.name == name)
 
 
-def compose(directory: Path, plan: ReleasePlan, key: SigningKey) -> Manifest:
+def compose(directory: Path, plan: ReleaseContents, key: SigningKey) -> Manifest:
     """Fill an empty `directory` with the release, but for its checksums, which `sign_checksums` adds last.
 
     Nothing in it is flushed to disk before it is published. Raises InputError for packages that
     cannot be published (damaged, two of one name).
     """
 
-    def repository(one: RepositoryPlan) -> list[ReleasedPackage]:
+    def repository(one: RepositoryContents) -> list[ReleasedPackage]:
         folder = _link_packages(directory, one)
         write_repodata(folder, epoch=plan.epoch, compat=plan.compat, reuse_from=one.reuse_from)
         previous = one.reuse_from / REPOMD if one.reuse_from is not None else None
@@ -150,7 +150,7 @@ def sign_checksums(directory: Path, key: SigningKey, manifest: Manifest | None =
     key.detach_sign(directory / CHECKSUMS_NAME)
 
 
-def repo_file(plan: ReleasePlan) -> str:
+def repo_file(plan: ReleaseContents) -> str:
     """The .repo file for yum and dnf: one section for each repository of binary packages.
 
     The key of the metadata is listed beside the key of the packages: repomd.xml is signed by us in mirrors too.
@@ -174,7 +174,7 @@ def repo_file(plan: ReleasePlan) -> str:
     return "\n".join(sections)
 
 
-def _link_packages(directory: Path, repository: RepositoryPlan) -> Path:
+def _link_packages(directory: Path, repository: RepositoryContents) -> Path:
     """Hard links to the packages under their canonical names; raises InputError for two of one name."""
     folder = make_directory(directory / repository.name)
     for placement in repository.packages:
@@ -194,7 +194,9 @@ def _link_packages(directory: Path, repository: RepositoryPlan) -> Path:
     return folder
 
 
-def _manifest_entries(folder: Path, repository: RepositoryPlan, plan: ReleasePlan) -> list[ReleasedPackage]:
+def _manifest_entries(
+    folder: Path, repository: RepositoryContents, plan: ReleaseContents
+) -> list[ReleasedPackage]:
     """The manifest's entries, from what the metadata tells clients: nothing is read or hashed twice."""
     names = (repository.key, *repository.further_keys)
     keys = tuple(key for name in names for key in read_public_keys(plan.key_file(name)))
@@ -228,7 +230,7 @@ def _manifest_entry(
     )
 
 
-def _repository(repository: RepositoryPlan, plan: ReleasePlan) -> ReleasedRepository:
+def _repository(repository: RepositoryContents, plan: ReleaseContents) -> ReleasedRepository:
     keys = read_public_keys(plan.key_file(repository.key))
     return ReleasedRepository(
         name=repository.name,
@@ -239,13 +241,13 @@ def _repository(repository: RepositoryPlan, plan: ReleasePlan) -> ReleasedReposi
     )
 
 
-def _used_keys(plan: ReleasePlan) -> list[str]:
+def _used_keys(plan: ReleaseContents) -> list[str]:
     """The names of the keys a client of this release needs."""
     names = {name for one in plan.repositories for name in (one.key, *one.further_keys)}
     return sorted(names | set(_signing_keys(plan)))
 
 
-def _signing_keys(plan: ReleasePlan) -> tuple[str, ...]:
+def _signing_keys(plan: ReleaseContents) -> tuple[str, ...]:
     """The key of the metadata, and those around it in its succession."""
     own = (one.further_keys for one in plan.repositories if one.key == plan.signing_key)
     return (plan.signing_key, *next(own, ()))

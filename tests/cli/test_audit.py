@@ -13,7 +13,14 @@ from tests.kit.cli import CliResult, altai_build
 from tests.kit.configs import write_config
 from tests.kit.git import Pin, gitmodules
 from tests.kit.manifests import component, manifest, package, write_manifests
-from tests.kit.releases import Materials, make_materials, make_release, make_release_plan, sign, with_packages
+from tests.kit.releases import (
+    Materials,
+    make_materials,
+    make_release,
+    make_release_contents,
+    sign,
+    with_packages,
+)
 from tests.kit.rpms import build_rpm, flip_last_byte
 from tests.kit.superprojects import World
 
@@ -28,7 +35,7 @@ def site(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path
     """A folder with repos.yaml and release 1.0.2."""
     folder = tmp_path_factory.mktemp("site")
     write_config(folder, materials)
-    make_release(folder / "releases" / "1.0.2", materials, make_release_plan(materials))
+    make_release(folder / "releases" / "1.0.2", materials, make_release_contents(materials))
     return folder
 
 
@@ -124,7 +131,7 @@ def test_who_needs_a_package_is_told_from_the_packages_themselves(
     ]
     sign(materials, *built)
     write_config(tmp_path / "site", materials)
-    plan = with_packages(make_release_plan(materials), "centos6", *built)
+    plan = with_packages(make_release_contents(materials), "centos6", *built)
     make_release(tmp_path / "site" / "releases" / "1.0.2", materials, plan)
     rows = {
         row["name"]: row["needed_by"]

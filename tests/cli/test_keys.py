@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from altai_build.model.findings import Severity
-from altai_build.stages.compose import KeyFile, ReleasePlan, compose, sign_checksums
+from altai_build.stages.compose import KeyFile, ReleaseContents, compose, sign_checksums
 from altai_build.stages.verify import verify_release
 from tests.kit.cli import altai_build
 from tests.kit.configs import write_config
 from tests.kit.keys import ThrowawayKey, make_key, signing_key
-from tests.kit.releases import Materials, make_materials, make_release, make_release_plan, with_repository
+from tests.kit.releases import Materials, make_materials, make_release, make_release_contents, with_repository
 from tests.kit.rpms import build_rpm
 
 
@@ -36,7 +36,7 @@ def listed(site: Path) -> dict[str, Any]:
     return {row["name"]: row for row in answer.json}
 
 
-def with_successor(plan: ReleasePlan, key: ThrowawayKey) -> ReleasePlan:
+def with_successor(plan: ReleaseContents, key: ThrowawayKey) -> ReleaseContents:
     """The plan with the second key announced wherever ours is used."""
     for one in plan.repositories:
         if one.key == "ours":
@@ -44,7 +44,7 @@ def with_successor(plan: ReleasePlan, key: ThrowawayKey) -> ReleasePlan:
     return replace(plan, keys=(*plan.keys, KeyFile(name="next", file=key.public)))
 
 
-def switched(plan: ReleasePlan, materials: Materials, key: ThrowawayKey, folder: Path) -> ReleasePlan:
+def switched(plan: ReleaseContents, materials: Materials, key: ThrowawayKey, folder: Path) -> ReleaseContents:
     """The plan of a release that the second key signs, with old packages and a new one."""
     new = build_rpm(folder, "later").binary
     with signing_key(key) as signer:
@@ -78,11 +78,11 @@ def test_a_key_is_announced_then_takes_over(
     config = write_config(site, materials)
     successor_line = f'  next: {{file: "{successor.public}", signs: true, replaces: ours}}\nrepositories:'
     config.write_text(config.read_text().replace("repositories:", successor_line))
-    make_release(releases / "1", materials, make_release_plan(materials, "1"))
-    make_release(releases / "2", materials, with_successor(make_release_plan(materials, "2"), successor))
+    make_release(releases / "1", materials, make_release_contents(materials, "1"))
+    make_release(releases / "2", materials, with_successor(make_release_contents(materials, "2"), successor))
     folder = releases / "3"
     folder.mkdir()
-    plan = switched(make_release_plan(materials, "3"), materials, successor, tmp_path / "work")
+    plan = switched(make_release_contents(materials, "3"), materials, successor, tmp_path / "work")
     with signing_key(successor) as key:
         compose(folder, plan, key)
         sign_checksums(folder, key)
@@ -116,7 +116,7 @@ def test_a_key_is_announced_then_takes_over(
 def test_without_the_succession_the_old_keys_packages_are_refused(
     materials: Materials, successor: ThrowawayKey, tmp_path: Path
 ) -> None:
-    plan = switched(make_release_plan(materials, "3"), materials, successor, tmp_path / "work")
+    plan = switched(make_release_contents(materials, "3"), materials, successor, tmp_path / "work")
     alone = with_repository(plan, "centos6", further_keys=())
     folder = tmp_path / "3"
     folder.mkdir()
@@ -135,7 +135,7 @@ def test_a_key_that_only_releases_have_is_listed(
     site = tmp_path / "site"
     write_config(site, materials)
     make_release(
-        site / "releases" / "1", materials, with_successor(make_release_plan(materials, "1"), successor)
+        site / "releases" / "1", materials, with_successor(make_release_contents(materials, "1"), successor)
     )
     row = listed(site)["next"]
     assert (row["file"], row["secret"], row["fingerprint"]) == (None, False, successor.fingerprint)

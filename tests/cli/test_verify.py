@@ -19,7 +19,7 @@ from tests.kit.releases import (
     Materials,
     make_materials,
     make_release,
-    make_release_plan,
+    make_release_contents,
     sign,
     sign_again,
     with_packages,
@@ -38,7 +38,7 @@ def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
 def site(materials: Materials, tmp_path: Path) -> Path:
     """A folder with repos.yaml and release 1.0.2."""
     write_config(tmp_path / "site", materials)
-    make_release(tmp_path / "site" / "releases" / "1.0.2", materials, make_release_plan(materials))
+    make_release(tmp_path / "site" / "releases" / "1.0.2", materials, make_release_contents(materials))
     return tmp_path / "site"
 
 
@@ -117,7 +117,7 @@ def test_what_the_configuration_knows_is_held_against_the_release(
     """Its target reads gz only, its misc has sources, and 1.0.2 gave a name to other bytes."""
     other = build_rpm(tmp_path / "other", "focus", "1.0", "3.el6", summary="Another")
     sign(materials, other.binary)
-    plan = replace(make_release_plan(materials, "1.0.3"), compat=Compat.MODERN)
+    plan = replace(make_release_contents(materials, "1.0.3"), compat=Compat.MODERN)
     origin = plan.repositories[0].packages
     plan = with_repository(with_packages(plan, "centos6", other.binary), "deps/misc-srpms", packages=())
     plan = with_repository(plan, "centos6", packages=plan.repositories[0].packages[len(origin) :])
@@ -145,7 +145,7 @@ def test_the_system_of_the_configuration_is_asked(site: Path, materials: Materia
         for name, need in (("well", "bash"), ("lost", "zsh"))
     ]
     sign(materials, *rpms)
-    plan = with_packages(make_release_plan(materials, "1.0.3"), "centos6", *rpms)
+    plan = with_packages(make_release_contents(materials, "1.0.3"), "centos6", *rpms)
     make_release(site / "releases" / "1.0.3", materials, plan)
     write_config(site, materials, base=base)
     answer = verify(site, "1.0.3")

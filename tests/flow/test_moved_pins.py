@@ -9,7 +9,7 @@ import pytest
 
 from altai_build.model.release import ComponentOrigin
 from tests.kit.cli import ROOT, altai_build
-from tests.kit.releases import Materials, make_materials, make_release, make_release_plan, with_repository
+from tests.kit.releases import Materials, make_materials, make_release, make_release_contents, with_repository
 from tests.kit.superprojects import World, make_files
 
 CONFIG = """\
@@ -28,7 +28,7 @@ def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
 
 def release_with(folder: Path, materials: Materials, commit: str, url: str) -> None:
     """Put a release 1.0.2 there whose package of repos/altai/focus was made from this commit."""
-    plan = make_release_plan(materials)
+    plan = make_release_contents(materials)
     (placed,) = next(one for one in plan.repositories if one.name == "centos6").packages
     assert isinstance(placed.origin, ComponentOrigin)
     moved = replace(placed, origin=replace(placed.origin, commit=commit, url=url))

@@ -17,8 +17,8 @@ from altai_build.model.release import (
 from altai_build.stages.compose import (
     KeyFile,
     Placement,
-    ReleasePlan,
-    RepositoryPlan,
+    ReleaseContents,
+    RepositoryContents,
     compose,
     sign_checksums,
 )
@@ -61,7 +61,7 @@ def make_materials(folder: Path) -> Materials:
     )
 
 
-def make_release_plan(materials: Materials, version: str = "1.0.2") -> ReleasePlan:
+def make_release_contents(materials: Materials, version: str = "1.0.2") -> ReleaseContents:
     """The plan of a release of every kind of repository."""
     spec = SpecOrigin(
         path="specs/bunch",
@@ -69,7 +69,7 @@ def make_release_plan(materials: Materials, version: str = "1.0.2") -> ReleasePl
         sources=(SourceFile(file="bunch-1.0.1.tar.gz", sha256="e" * 64),),
         build_key="key of bunch",
     )
-    return ReleasePlan(
+    return ReleaseContents(
         project="altai",
         version=version,
         baseurl="https://repo.example.org/altai/",
@@ -85,7 +85,7 @@ def make_release_plan(materials: Materials, version: str = "1.0.2") -> ReleasePl
         ),
         signing_key="ours",
         repositories=(
-            RepositoryPlan(
+            RepositoryContents(
                 name="centos6",
                 key="ours",
                 source=False,
@@ -101,7 +101,7 @@ def make_release_plan(materials: Materials, version: str = "1.0.2") -> ReleasePl
                     ),
                 ),
             ),
-            RepositoryPlan(
+            RepositoryContents(
                 name="deps/epel",
                 key="epel6",
                 source=False,
@@ -114,13 +114,13 @@ def make_release_plan(materials: Materials, version: str = "1.0.2") -> ReleasePl
                     ),
                 ),
             ),
-            RepositoryPlan(
+            RepositoryContents(
                 name="deps/misc",
                 key="ours",
                 source=False,
                 packages=(Placement(path=materials.third_party, origin=spec),),
             ),
-            RepositoryPlan(
+            RepositoryContents(
                 name="deps/misc-srpms",
                 key="ours",
                 source=True,
@@ -149,7 +149,7 @@ def sign(materials: Materials, *rpms: Path) -> None:
         key.sign_rpms(list(rpms), rpmv3=True)
 
 
-def with_packages(plan: ReleasePlan, name: str, *rpms: Path) -> ReleasePlan:
+def with_packages(plan: ReleaseContents, name: str, *rpms: Path) -> ReleaseContents:
     """The plan with more packages in one repository, of the same origin as its first."""
     (repository,) = (one for one in plan.repositories if one.name == name)
     origin = repository.packages[0].origin
@@ -157,7 +157,7 @@ def with_packages(plan: ReleasePlan, name: str, *rpms: Path) -> ReleasePlan:
     return with_repository(plan, name, packages=(*repository.packages, *more))
 
 
-def with_repository(plan: ReleasePlan, name: str, **changes: object) -> ReleasePlan:
+def with_repository(plan: ReleaseContents, name: str, **changes: object) -> ReleaseContents:
     """The plan with one repository changed."""
     repositories = tuple(
         replace(one, **changes) if one.name == name else one  # type: ignore[arg-type]
@@ -167,7 +167,7 @@ def with_repository(plan: ReleasePlan, name: str, **changes: object) -> ReleaseP
 
 
 def make_release(
-    directory: Path, materials: Materials, plan: ReleasePlan, *, previous: Path | None = None
+    directory: Path, materials: Materials, plan: ReleaseContents, *, previous: Path | None = None
 ) -> Path:
     """Compose and sign the release in `directory`; it reuses what the release in `previous` has too."""
     directory.mkdir(parents=True)

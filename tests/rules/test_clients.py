@@ -11,7 +11,7 @@ from altai_build.model.findings import Severity
 from altai_build.rules.view import VerifyContext
 from tests.kit.findings import findings, messages_by_subject
 from tests.kit.keys import make_key, signing_key
-from tests.kit.releases import Materials, make_release, make_release_plan, sign, with_packages
+from tests.kit.releases import Materials, make_release, make_release_contents, sign, with_packages
 from tests.kit.rpms import build_rpm
 
 EL6 = VerifyContext(compat=Compat.EL6)
@@ -20,7 +20,7 @@ EL6 = VerifyContext(compat=Compat.EL6)
 def test_payloads_and_metadata_that_only_newer_clients_know(materials: Materials, tmp_path: Path) -> None:
     new = build_rpm(tmp_path, "new", payload="w3.zstdio").binary
     sign(materials, new)
-    plan = replace(with_packages(make_release_plan(materials), "centos6", new), compat=Compat.MODERN)
+    plan = replace(with_packages(make_release_contents(materials), "centos6", new), compat=Compat.MODERN)
     release = make_release(tmp_path / "1.0.2", materials, plan)
     answer = findings(release, "readable", EL6)
     assert {(one.subject, one.message) for one in answer if one.subject.endswith(".rpm")} == {
@@ -51,7 +51,7 @@ def test_keys_that_only_newer_clients_know(tmp_path: Path) -> None:
         third_party_source=third.source,
         mirrored=mirrored,
     )
-    release = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     signed = "it is signed with EdDSA, which rpm 4.8 cannot check"
     assert messages_by_subject(release, "readable", EL6) == {
         "RPM-GPG-KEY-ours": f"{key.key_id} is a key of the kind EdDSA, and rpm 4.8 knows RSA and DSA only",
@@ -64,7 +64,7 @@ def test_keys_that_only_newer_clients_know(tmp_path: Path) -> None:
 
 def test_a_key_is_told_of_from_the_horizon_on(materials: Materials, tmp_path: Path) -> None:
     brief = make_key(tmp_path, "brief", born="20260101", expires="1y")
-    plan = make_release_plan(replace(materials, theirs=brief))
+    plan = make_release_contents(replace(materials, theirs=brief))
     release = make_release(tmp_path / "1.0.2", materials, plan)
 
     def at(day: str, horizon: int = 90) -> list[tuple[str, Severity, str]]:
@@ -84,7 +84,7 @@ def test_an_expired_key_of_the_metadata_is_an_error_for_clients_that_look(
 ) -> None:
     """dnf's librepo refuses metadata that an expired key signed; yum of EL6 does not look."""
     brief = make_key(tmp_path, "brief", born="20200101", expires="1y")
-    plan = make_release_plan(replace(materials, ours=brief))
+    plan = make_release_contents(replace(materials, ours=brief))
     release = make_release(tmp_path / "1.0.2", materials, plan)
     for compat, severity in ((Compat.MODERN, Severity.ERROR), (Compat.EL6, Severity.WARNING)):
         answer = findings(release, "key-expiry", VerifyContext(compat=compat))

@@ -14,7 +14,7 @@ from altai_build.rules.view import VerifyContext
 from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
 from altai_build.tools.repo.repodata import write_repodata
 from tests.kit.findings import findings, messages_by_subject
-from tests.kit.releases import Materials, make_release, make_release_plan, sign, with_packages
+from tests.kit.releases import Materials, make_release, make_release_contents, sign, with_packages
 from tests.kit.rpms import build_rpm
 
 
@@ -37,7 +37,7 @@ def release_with(folder: Path, materials: Materials, **requires: list[str]) -> P
     rpms = [build_rpm(folder / name, name, requires=needed).binary for name, needed in requires.items()]
     sign(materials, *rpms)
     return make_release(
-        folder / "1.0.2", materials, with_packages(make_release_plan(materials), "centos6", *rpms)
+        folder / "1.0.2", materials, with_packages(make_release_contents(materials), "centos6", *rpms)
     )
 
 
@@ -54,7 +54,7 @@ def test_metadata_of_every_compression_is_read(
 ) -> None:
     lost = build_rpm(tmp_path / "lost", "lost", requires=["wxGTK"]).binary
     sign(materials, lost)
-    plan = replace(with_packages(make_release_plan(materials), "centos6", lost), compat=Compat.MODERN)
+    plan = replace(with_packages(make_release_contents(materials), "centos6", lost), compat=Compat.MODERN)
     release = make_release(tmp_path / "1.0.2", materials, plan)
     assert list((release / "centos6" / "repodata").glob("*-primary.xml.zst"))
     assert set(messages_by_subject(release, "closure", VerifyContext(base=lambda: (base,)))) == {
@@ -86,7 +86,7 @@ def test_packages_that_exclude_one_another_are_each_installable(
     ]
     sign(materials, *rpms)
     release = make_release(
-        tmp_path / "1.0.2", materials, with_packages(make_release_plan(materials), "centos6", *rpms)
+        tmp_path / "1.0.2", materials, with_packages(make_release_contents(materials), "centos6", *rpms)
     )
     assert messages_by_subject(release, "closure", VerifyContext(base=lambda: (base,))) == {}
 

@@ -10,18 +10,18 @@ import pytest
 from altai_build.model.findings import Severity
 from altai_build.rules.view import VerifyContext
 from tests.kit.findings import findings, messages_by_subject
-from tests.kit.releases import Materials, make_release, make_release_plan, sign, sign_again, with_packages
+from tests.kit.releases import Materials, make_release, make_release_contents, sign, sign_again, with_packages
 from tests.kit.rpms import build_rpm
 
 
 def release_with(folder: Path, materials: Materials, *rpms: Path, version: str = "1.0.2") -> Path:
     sign(materials, *rpms)
-    plan = with_packages(make_release_plan(materials, version), "centos6", *rpms)
+    plan = with_packages(make_release_contents(materials, version), "centos6", *rpms)
     return make_release(folder / version, materials, plan)
 
 
 def test_a_file_that_is_no_part_of_a_release(materials: Materials, tmp_path: Path) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     (release / "report").mkdir()
     (release / "report" / "index.html").write_text("fine\n")
     for name in (

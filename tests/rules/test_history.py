@@ -14,7 +14,7 @@ from tests.kit.findings import messages_by_subject
 from tests.kit.releases import (
     Materials,
     make_release,
-    make_release_plan,
+    make_release_contents,
     sign,
     with_packages,
     with_repository,
@@ -30,7 +30,7 @@ def test_each_package_has_its_source_and_each_source_its_packages(
     lonely = build_rpm(tmp_path / "lonely", "lonely")
     idle = build_rpm(tmp_path / "idle", "idle")
     sign(materials, lonely.binary, idle.source)
-    plan = with_packages(make_release_plan(materials), "deps/misc", lonely.binary)
+    plan = with_packages(make_release_contents(materials), "deps/misc", lonely.binary)
     release = make_release(tmp_path / "1.0.2", materials, with_packages(plan, "deps/misc-srpms", idle.source))
     expected = {
         f"deps/misc/{lonely.binary.name}": f"its source {lonely.source.name} is not in deps/misc-srpms",
@@ -41,7 +41,7 @@ def test_each_package_has_its_source_and_each_source_its_packages(
 
 
 def test_no_sources_at_all_are_seen(materials: Materials, tmp_path: Path) -> None:
-    plan = with_repository(make_release_plan(materials), "deps/misc-srpms", packages=())
+    plan = with_repository(make_release_contents(materials), "deps/misc-srpms", packages=())
     release = make_release(tmp_path / "1.0.2", materials, plan)
     source = materials.third_party_source.name
     expected = {f"deps/misc/{materials.third_party.name}": f"its source {source} is not in deps/misc-srpms"}
@@ -53,7 +53,7 @@ def test_no_sources_at_all_are_seen(materials: Materials, tmp_path: Path) -> Non
 def test_sources_and_packages_in_the_wrong_place(materials: Materials, tmp_path: Path) -> None:
     swapped = build_rpm(tmp_path / "swapped", "swapped")
     sign(materials, swapped.binary, swapped.source)
-    plan = with_packages(make_release_plan(materials), "centos6", swapped.source)
+    plan = with_packages(make_release_contents(materials), "centos6", swapped.source)
     release = make_release(
         tmp_path / "1.0.2", materials, with_packages(plan, "deps/misc-srpms", swapped.binary)
     )
@@ -65,11 +65,11 @@ def test_sources_and_packages_in_the_wrong_place(materials: Materials, tmp_path:
 
 
 def test_a_name_that_an_earlier_release_gave_to_other_bytes(materials: Materials, tmp_path: Path) -> None:
-    first = make_release(tmp_path / "1.0.0", materials, make_release_plan(materials, "1.0.0"))
+    first = make_release(tmp_path / "1.0.0", materials, make_release_contents(materials, "1.0.0"))
     other = build_rpm(tmp_path / "other", "focus", "1.0", "3.el6", summary="Another").binary
     assert other.name == materials.own.name
     sign(materials, other)
-    plan = make_release_plan(materials, "1.0.1")
+    plan = make_release_contents(materials, "1.0.1")
     origin = plan.repositories[0].packages[0]
     changed = with_packages(with_repository(plan, "centos6", packages=(origin,)), "centos6", other)
     changed = with_repository(changed, "centos6", packages=changed.repositories[0].packages[1:])
@@ -78,17 +78,17 @@ def test_a_name_that_an_earlier_release_gave_to_other_bytes(materials: Materials
     assert messages_by_subject(second, "same-bytes", context) == {
         f"centos6/{other.name}": "it has other bytes in 1.0.0/centos6"
     }
-    same = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials, "1.0.2"))
+    same = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials, "1.0.2"))
     assert messages_by_subject(same, "same-bytes", VerifyContext(previous_releases=(first, second))) == {}
 
 
 def test_an_earlier_release_whose_metadata_is_damaged_is_not_passed_over(
     materials: Materials, tmp_path: Path
 ) -> None:
-    first = make_release(tmp_path / "1.0.0", materials, make_release_plan(materials, "1.0.0"))
+    first = make_release(tmp_path / "1.0.0", materials, make_release_contents(materials, "1.0.0"))
     (primary,) = (first / "centos6" / "repodata").glob("*primary*")
     primary.write_bytes(b"")
-    second = make_release(tmp_path / "1.0.1", materials, make_release_plan(materials, "1.0.1"))
+    second = make_release(tmp_path / "1.0.1", materials, make_release_contents(materials, "1.0.1"))
     (message,) = messages_by_subject(second, "same-bytes", VerifyContext(previous_releases=(first,))).values()
     assert message.startswith(f"it cannot be compared: repodata/{primary.name} is not what")
 
@@ -96,7 +96,7 @@ def test_an_earlier_release_whose_metadata_is_damaged_is_not_passed_over(
 def test_metadata_that_releases_share_is_read_once_and_counts_for_each(
     materials: Materials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = make_release_plan(materials, "1.0.0")
+    plan = make_release_contents(materials, "1.0.0")
     first = make_release(tmp_path / "1.0.0", materials, plan)
     second = make_release(tmp_path / "1.0.1", materials, replace(plan, version="1.0.1"), previous=first)
     other = build_rpm(tmp_path / "other", "focus", "1.0", "3.el6", summary="Another").binary
@@ -120,8 +120,8 @@ def test_metadata_that_releases_share_is_read_once_and_counts_for_each(
 
 
 def test_an_earlier_release_that_cannot_be_read(materials: Materials, tmp_path: Path) -> None:
-    first = make_release(tmp_path / "1.0.0", materials, make_release_plan(materials, "1.0.0"))
+    first = make_release(tmp_path / "1.0.0", materials, make_release_contents(materials, "1.0.0"))
     (first / "centos6" / "repodata" / "repomd.xml").write_text("<repomd")
-    second = make_release(tmp_path / "1.0.1", materials, make_release_plan(materials, "1.0.1"))
+    second = make_release(tmp_path / "1.0.1", materials, make_release_contents(materials, "1.0.1"))
     answer = messages_by_subject(second, "same-bytes", VerifyContext(previous_releases=(first,)))
     assert answer["1.0.0"].startswith("it cannot be compared: repodata/repomd.xml cannot be read")

@@ -24,7 +24,7 @@ from tests.kit.releases import (
     Materials,
     make_materials,
     make_release,
-    make_release_plan,
+    make_release_contents,
     with_repository,
 )
 
@@ -41,7 +41,7 @@ def tree(directory: Path) -> set[str]:
 
 
 def test_the_tree_is_that_of_the_contract(materials: Materials, tmp_path: Path) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     metadata = {name for name in tree(release) if "/repodata/" in name or name.startswith("provenance/")}
     assert tree(release) - metadata == {
         "centos6/focus-1.0-3.el6.noarch.rpm",
@@ -66,7 +66,7 @@ def test_the_tree_is_that_of_the_contract(materials: Materials, tmp_path: Path) 
 def test_every_signature_is_ours_and_coreutils_agrees_with_the_checksums(
     materials: Materials, tmp_path: Path
 ) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     signed = ["release.json", "SHA256SUMS", *(f"{name}/repodata/repomd.xml" for name in REPOSITORIES)]
     for name in signed:
         assert verify_detached(release / name, release / f"{name}.asc", [materials.ours.public]).is_good, name
@@ -81,7 +81,7 @@ def test_every_signature_is_ours_and_coreutils_agrees_with_the_checksums(
 
 
 def test_the_manifest_describes_each_package(materials: Materials, tmp_path: Path) -> None:
-    plan = make_release_plan(materials)
+    plan = make_release_contents(materials)
     release = make_release(tmp_path / "1.0.2", materials, plan)
     text = (release / "release.json").read_text()
     manifest = manifest_from_json(text)
@@ -117,7 +117,7 @@ def test_the_manifest_describes_each_package(materials: Materials, tmp_path: Pat
 
 
 def test_the_repo_file_offers_binary_repositories_with_both_keys(materials: Materials) -> None:
-    text = repo_file(make_release_plan(materials))
+    text = repo_file(make_release_contents(materials))
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(text)
     assert parser.sections() == ["altai-centos6", "altai-deps-epel", "altai-deps-misc"]
@@ -134,7 +134,7 @@ def test_the_repo_file_offers_binary_repositories_with_both_keys(materials: Mate
 
 
 def test_the_same_plan_gives_the_same_bytes_but_for_signatures(materials: Materials, tmp_path: Path) -> None:
-    plan = make_release_plan(materials)
+    plan = make_release_contents(materials)
     first, second = (make_release(tmp_path / name / "1.0.2", materials, plan) for name in "ab")
     same = {name for name in tree(first) if not name.endswith(".asc") and name != "SHA256SUMS"}
     assert tree(first) == tree(second)
@@ -145,10 +145,10 @@ def test_the_same_plan_gives_the_same_bytes_but_for_signatures(materials: Materi
 def test_an_unchanged_repository_keeps_inodes_of_packages_and_metadata(
     materials: Materials, tmp_path: Path
 ) -> None:
-    first = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
+    first = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     spoilt = first / "deps/epel/repodata/repomd.xml.asc"
     spoilt.write_text(spoilt.read_text().replace("A", "B"))
-    plan = replace(make_release_plan(materials, "1.0.3"), epoch=1400000000)
+    plan = replace(make_release_contents(materials, "1.0.3"), epoch=1400000000)
     second = make_release(tmp_path / "1.0.3", materials, plan, previous=first)
     for name in REPOSITORIES:
         assert os.path.samefile(first / name / "repodata/repomd.xml", second / name / "repodata/repomd.xml")
@@ -161,7 +161,7 @@ def test_the_checksums_of_packages_are_those_that_the_manifest_says(
     materials: Materials, tmp_path: Path
 ) -> None:
     """They are read once, by whoever verifies the release: a package that is not what it says is found there."""
-    release = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     manifest = manifest_from_json((release / "release.json").read_text())
     other = replace(
         manifest,
@@ -178,7 +178,7 @@ def test_a_report_put_in_before_sealing_is_checksummed(materials: Materials, tmp
     release = tmp_path / "1.0.2"
     release.mkdir()
     with signing_key(materials.ours) as key:
-        compose(release, make_release_plan(materials), key)
+        compose(release, make_release_contents(materials), key)
         (release / "report").mkdir()
         (release / "report" / "index.html").write_text("<html>\n")
         sign_checksums(release, key)
@@ -189,7 +189,7 @@ def test_a_report_put_in_before_sealing_is_checksummed(materials: Materials, tmp
 
 
 def test_two_packages_of_one_name_are_refused(materials: Materials, tmp_path: Path) -> None:
-    plan = make_release_plan(materials)
+    plan = make_release_contents(materials)
     (placement,) = plan.repositories[0].packages
     with pytest.raises(InputError, match=r"two packages want to be centos6/focus-1\.0-3\.el6\.noarch\.rpm"):
         make_release(
@@ -203,13 +203,13 @@ def test_a_name_that_could_mislead_is_refused(materials: Materials, tmp_path: Pa
     os.link(materials.mirrored, odd)
     origin = MirrorOrigin(url="https://example.org/x", sha256="0" * 64, needed_by=())
     plan = with_repository(
-        make_release_plan(materials), "deps/epel", packages=(Placement(path=odd, origin=origin),)
+        make_release_contents(materials), "deps/epel", packages=(Placement(path=odd, origin=origin),)
     )
     with pytest.raises(InputError, match="is no name for a package file"):
         make_release(tmp_path / "1.0.2", materials, plan)
 
 
 def test_a_repository_without_packages_is_one(materials: Materials, tmp_path: Path) -> None:
-    plan = with_repository(make_release_plan(materials), "deps/epel", packages=())
+    plan = with_repository(make_release_contents(materials), "deps/epel", packages=())
     release = make_release(tmp_path / "1.0.2", materials, plan)
     assert read_repodata(release / "deps/epel").packages == ()

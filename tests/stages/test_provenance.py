@@ -31,7 +31,7 @@ from tests.kit.releases import (
     Materials,
     make_materials,
     make_release,
-    make_release_plan,
+    make_release_contents,
     sign_again,
 )
 
@@ -48,7 +48,7 @@ def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
 
 @pytest.fixture
 def release(materials: Materials, tmp_path: Path) -> Path:
-    return make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
+    return make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
 
 
 def digest(path: Path) -> str:
@@ -164,11 +164,11 @@ def test_each_built_package_has_a_statement(release: Path) -> None:
 
 def test_the_statement_of_a_package_that_is_taken_over_is_too(materials: Materials, tmp_path: Path) -> None:
     """Signed once: nothing in it is the release's. What is damaged, or another's, is made anew."""
-    first = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
+    first = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     (first / f"{FOCUS}.asc").write_text((first / f"{BUNCH}.asc").read_text())
     shutil.copy(first / "release.json", first / BUNCH_SOURCE)
     plan = replace(
-        make_release_plan(materials, "1.0.3"),
+        make_release_contents(materials, "1.0.3"),
         superproject=SuperprojectPin(url="https://example.org/altai.git", commit="9" * 40, tag="altai-1.0.3"),
     )
     second = make_release(tmp_path / "1.0.3", materials, plan, previous=first)
@@ -185,10 +185,10 @@ def test_the_statement_of_a_package_that_is_taken_over_is_too(materials: Materia
 def test_the_signatures_of_a_key_that_was_replaced_are_not_taken_over(
     materials: Materials, tmp_path: Path
 ) -> None:
-    theirs = replace(make_release_plan(materials), signing_key="epel6")
+    theirs = replace(make_release_contents(materials), signing_key="epel6")
     first = make_release(tmp_path / "1.0.2", materials, theirs)
     second = make_release(
-        tmp_path / "1.0.3", materials, make_release_plan(materials, "1.0.3"), previous=first
+        tmp_path / "1.0.3", materials, make_release_contents(materials, "1.0.3"), previous=first
     )
     assert os.path.samefile(first / FOCUS, second / FOCUS)
     for name in (FOCUS, BUNCH, "centos6/repodata/repomd.xml"):

@@ -28,7 +28,7 @@ from tests.kit.releases import (
     Materials,
     make_materials,
     make_release,
-    make_release_plan,
+    make_release_contents,
     sign_again,
     with_repository,
 )
@@ -45,7 +45,9 @@ def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
 
 @pytest.fixture(scope="module")
 def sound(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_release(tmp_path_factory.mktemp("sound") / "1.0.2", materials, make_release_plan(materials))
+    return make_release(
+        tmp_path_factory.mktemp("sound") / "1.0.2", materials, make_release_contents(materials)
+    )
 
 
 @pytest.fixture
@@ -248,7 +250,7 @@ def test_what_comes_with_the_seal_and_is_no_part_of_it_is_found(
 def test_what_was_read_before_the_seal_is_not_read_again(
     materials: Materials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_release_plan(materials))
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     take_seal_off(release)
     unsealed = verify_before_checksums(release)
     (release / "report").mkdir()
@@ -288,7 +290,7 @@ def test_a_release_that_agrees_with_itself_but_not_with_the_configuration(
 ) -> None:
     """Somebody else's release, signed through and through by somebody else."""
     strangers = make_materials(tmp_path / "strangers")
-    release = make_release(tmp_path / "1.0.2", strangers, make_release_plan(strangers))
+    release = make_release(tmp_path / "1.0.2", strangers, make_release_contents(strangers))
     assert verify_release(release).is_ok
     answer = verify_release(release, trusted_keys=trusted(materials))
     assert found(answer) == {("keys", "RPM-GPG-KEY-ours"), ("keys", "RPM-GPG-KEY-epel6")}
@@ -297,7 +299,7 @@ def test_a_release_that_agrees_with_itself_but_not_with_the_configuration(
 
 
 def test_a_package_signed_by_another_key_than_its_repository_s(materials: Materials, tmp_path: Path) -> None:
-    plan = make_release_plan(materials)
+    plan = make_release_contents(materials)
     origin = plan.repositories[1].packages[0].origin
     stranger = Placement(path=materials.own, origin=origin)  # ours, in the mirror of theirs
     release = make_release(
@@ -312,7 +314,7 @@ def test_a_package_signed_by_another_key_than_its_repository_s(materials: Materi
 
 def test_an_unsigned_package(materials: Materials, tmp_path: Path) -> None:
     rpm = build_rpm(tmp_path / "unsigned").binary
-    plan = make_release_plan(materials)
+    plan = make_release_contents(materials)
     placement = Placement(path=rpm, origin=plan.repositories[0].packages[0].origin)
     release = make_release(
         tmp_path / "1.0.2", materials, with_repository(plan, "centos6", packages=(placement,))
@@ -323,7 +325,7 @@ def test_an_unsigned_package(materials: Materials, tmp_path: Path) -> None:
 
 
 def test_the_same_package_in_two_repositories(materials: Materials, tmp_path: Path) -> None:
-    plan = make_release_plan(materials)
+    plan = make_release_contents(materials)
     twice = (*plan.repositories[2].packages, plan.repositories[0].packages[0])
     release = make_release(tmp_path / "1.0.2", materials, with_repository(plan, "deps/misc", packages=twice))
     assert found(verify_release(release)) == {
@@ -358,7 +360,7 @@ def test_an_expired_key_is_one_warning_for_a_repository(tmp_path: Path, material
     rpms = [build_rpm(tmp_path / "old rpms", name).binary for name in ("one", "two")]
     with signing_key(old) as key:
         key.sign_rpms(rpms, rpmv3=True)
-    plan = make_release_plan(replace(materials, theirs=old))
+    plan = make_release_contents(replace(materials, theirs=old))
     origin = plan.repositories[1].packages[0].origin
     placements = tuple(Placement(path=rpm, origin=origin) for rpm in rpms)
     release = make_release(
@@ -386,7 +388,7 @@ def test_weak_signatures_are_warnings(tmp_path: Path, materials: Materials, shar
     weak = shared / "rpms" / "ownerjossh_master-centos6" / "remi-release-6.rpm"
     rpm = Path(shutil.copy(weak, tmp_path / "remi-release-6.8-1.el6.remi.noarch.rpm"))
     key = replace(materials.theirs, public=shared / "keys" / "RPM-GPG-KEY-remi")
-    plan = make_release_plan(replace(materials, theirs=key))
+    plan = make_release_contents(replace(materials, theirs=key))
     placement = Placement(path=rpm, origin=plan.repositories[1].packages[0].origin)
     release = make_release(
         tmp_path / "1.0.2", materials, with_repository(plan, "deps/epel", packages=(placement,))

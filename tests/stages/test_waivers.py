@@ -10,7 +10,7 @@ import pytest
 from altai_build.model.findings import Severity, VerificationReport, Waiver
 from altai_build.rules.view import VerifyContext
 from altai_build.stages.verify import verify_release
-from tests.kit.releases import make_materials, make_release, make_release_plan, sign_again
+from tests.kit.releases import make_materials, make_release, make_release_contents, sign_again
 
 NOTES = Waiver(rule="stray-files", subject="*.txt", reason="asked for by QA", expires=date(2027, 3, 31))
 
@@ -19,7 +19,7 @@ NOTES = Waiver(rule="stray-files", subject="*.txt", reason="asked for by QA", ex
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("waivers")
     materials = make_materials(folder / "materials")
-    release = make_release(folder / "1.0.2", materials, make_release_plan(materials))
+    release = make_release(folder / "1.0.2", materials, make_release_contents(materials))
     (release / "notes.txt").write_text("new\n")
     sign_again(release, materials)
     return release

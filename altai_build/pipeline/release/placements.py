@@ -18,7 +18,7 @@ from altai_build.model.release import (
 )
 from altai_build.pipeline.build.run import BuildRun
 from altai_build.pipeline.published.releases import PublishedReleases
-from altai_build.pipeline.release.plan import ReleaseRequest
+from altai_build.pipeline.release.plan import ReleasePlan
 from altai_build.pipeline.run import Run
 from altai_build.stages.build import BuildResult
 from altai_build.stages.compose import Placement
@@ -43,7 +43,7 @@ def refuse_unreadable(target: Target, ours: Sequence[LocalRpm]) -> None:
 
 def sign_and_place(
     run: Run,
-    release_request: ReleaseRequest,
+    release_plan: ReleasePlan,
     build_run: BuildRun,
     keys: Mapping[str, SigningKey],
     published: PublishedReleases,
@@ -71,7 +71,7 @@ def sign_and_place(
             [path for path, _ in packages],
             key=keys[key],
             store=run.workspace.signed,
-            compat=release_request.target.compat,
+            compat=release_plan.target.compat,
         )
         for one, (_, origin) in zip(signed, packages):
             placed.setdefault(name, []).append(Placement(path=one.path, origin=origin))

@@ -25,7 +25,7 @@ from altai_build.tools.mock.config import read_config
 
 
 @dataclass(frozen=True)
-class ReleaseRequest:
+class ReleasePlan:
     """What a release would be, before anything is made; `--dry-run` prints this very object's content."""
 
     version: str
@@ -38,9 +38,9 @@ class ReleaseRequest:
     tags: TagPlan | None = None
 
 
-def make_release_request(
+def plan_release(
     run: Run, version: str, revision: str, *, tag: bool = False, push: bool = False
-) -> ReleaseRequest:
+) -> ReleasePlan:
     """Decide what a release holds, and with `tag` what is to be tagged (and pushed, with `push`).
 
     Raises PublishFailed for a version or a tag that exists, InputError for a dirty tree.
@@ -60,7 +60,7 @@ def make_release_request(
     build_plan = plan_build(run, revision, (), None)
     previous = find_previous_manifest(releases, version)
     commit = build_plan.discovery.commit
-    return ReleaseRequest(
+    return ReleasePlan(
         version=version,
         commit=commit,
         previous=previous,

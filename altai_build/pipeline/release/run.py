@@ -20,9 +20,9 @@ from altai_build.pipeline.published.upgrade import (
     read_external_repositories,
 )
 from altai_build.pipeline.published.verify import verify_staged
+from altai_build.pipeline.release.contents import collect_contents, write_logs
 from altai_build.pipeline.release.placements import refuse_unreadable, sign_and_place
-from altai_build.pipeline.release.plan import ReleaseRequest
-from altai_build.pipeline.release.publish import composition_plan, write_logs
+from altai_build.pipeline.release.plan import ReleasePlan
 from altai_build.pipeline.release.signing import unlock_signing_keys
 from altai_build.pipeline.release.tagging import create_release_tags
 from altai_build.pipeline.run import Run
@@ -38,7 +38,7 @@ from altai_build.tools.openpgp.passphrase import Passphrase
 class ReleaseResult:
     """A release that was made, or what stopped it on the way."""
 
-    release_request: ReleaseRequest
+    release_plan: ReleasePlan
     build_run: BuildRun
     directory: Path
     manifest: Manifest
@@ -46,7 +46,7 @@ class ReleaseResult:
     upgrades: UpgradeReport
 
 
-def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -> ReleaseResult:
+def release(run: Run, release_plan: ReleasePlan, passphrase: Passphrase) -> ReleaseResult:
     """Make, sign, verify and publish a release; whatever stops it leaves everything published as it was.
 
     Raises BuildFailed, SigningFailed, VerificationFailed or PublishFailed.
@@ -56,34 +56,34 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
         run.story.info(line)
     # One thread for what needs no other program, while the main one waits for those.
     with (
-        unlock_signing_keys(run, release_request.target, passphrase) as keys,
+        unlock_signing_keys(run, release_plan.target, passphrase) as keys,
         ThreadPoolExecutor(1) as beside,
     ):
         beside.submit(load_libraries)
         published = PublishedReleases.load(releases)
         build_run = build_all(
             run,
-            release_request.build_plan,
-            version=release_request.version,
+            release_plan.build_plan,
+            version=release_plan.version,
             has_no_name_conflict=published.has_no_name_conflict,
         )
         ours = our_packages(build_run)
-        refuse_unreadable(release_request.target, ours)
-        mirrored = check_lock(run, release_request.lock, ours) if release_request.lock is not None else {}
+        refuse_unreadable(release_plan.target, ours)
+        mirrored = check_lock(run, release_plan.lock, ours) if release_plan.lock is not None else {}
         with run.story.run_step("signatures"):
-            repositories = sign_and_place(run, release_request, build_run, keys, published)
+            repositories = sign_and_place(run, release_plan, build_run, keys, published)
         for package, path in mirrored.items():
             placement = Placement(path=path, origin=make_mirror_origin(run, package))
             repositories.setdefault(package.repository, []).append(placement)
-        plan = composition_plan(run, release_request, build_run, repositories, releases)
+        plan = collect_contents(run, release_plan, build_run, repositories, releases)
         signing = keys[plan.signing_key]
-        with staging(releases, release_request.version) as directory:
+        with staging(releases, release_plan.version) as directory:
             with run.story.run_step("repositories"):
                 manifest = compose(directory, plan, signing)
-            before = list_releases_before(releases, release_request.version)
+            before = list_releases_before(releases, release_plan.version)
             proving = beside.submit(check_upgrades, run, before, directory, read_external_repositories(run))
             with run.story.run_step("provenance"):
-                previous = releases / release_request.previous.version if release_request.previous else None
+                previous = releases / release_plan.previous.version if release_plan.previous else None
                 write_logs(directory, build_run, previous)
                 write_provenance(
                     directory,
@@ -95,10 +95,10 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
                     previous=previous,
                 )
             with run.story.run_step("verification"):
-                unsealed = verify_staged(run, directory, release_request.version)
-            _refuse_to_publish(unsealed.verification.findings, release_request.version)
+                unsealed = verify_staged(run, directory, release_plan.version)
+            _refuse_to_publish(unsealed.verification.findings, release_plan.version)
             upgrades = proving.result()
-            _refuse_to_publish(upgrades.findings, release_request.version)
+            _refuse_to_publish(upgrades.findings, release_plan.version)
             with run.story.run_step("report"):
                 found = unsealed.verification
                 write_report(
@@ -106,15 +106,15 @@ def release(run: Run, release_request: ReleaseRequest, passphrase: Passphrase) -
                     manifest,
                     replace(found, findings=(*found.findings, *upgrades.findings)),
                     project=run.config.project,
-                    previous=release_request.previous,
+                    previous=release_plan.previous,
                 )
                 sign_checksums(directory, signing, manifest)
                 verification = verify_checksums(unsealed)
-            _refuse_to_publish(verification.findings, release_request.version)
-            with create_release_tags(run, release_request.tags, signing):
-                place = publish(directory, releases, release_request.version)
+            _refuse_to_publish(verification.findings, release_plan.version)
+            with create_release_tags(run, release_plan.tags, signing):
+                place = publish(directory, releases, release_plan.version)
     return ReleaseResult(
-        release_request=release_request,
+        release_plan=release_plan,
         build_run=build_run,
         directory=place,
         manifest=manifest,

@@ -15,30 +15,30 @@ from altai_build.model.release import (
     SuperprojectPin,
 )
 from altai_build.pipeline.build.run import BuildRun
-from altai_build.pipeline.release.plan import ReleaseRequest
+from altai_build.pipeline.release.plan import ReleasePlan
 from altai_build.pipeline.run import Run
-from altai_build.stages.compose import KeyFile, Placement, ReleasePlan, RepositoryPlan
+from altai_build.stages.compose import KeyFile, Placement, ReleaseContents, RepositoryContents
 from altai_build.stages.provenance import buildroot_digest
 from altai_build.tools.files import link_if_identical_else_write, sha256_file
 from altai_build.tools.git.objects import without_password
 
 
-def composition_plan(
+def collect_contents(
     run: Run,
-    release_request: ReleaseRequest,
+    release_plan: ReleasePlan,
     build_run: BuildRun,
     placed: dict[str, list[Placement]],
     releases: Path,
-) -> ReleasePlan:
+) -> ReleaseContents:
     """What the release directory is composed of: repositories with their keys, build records, skipped components."""
     config = run.config
-    previous = releases / release_request.previous.version if release_request.previous else None
+    previous = releases / release_plan.previous.version if release_plan.previous else None
     repositories = []
     for repository in config.repositories.values():
         for name, source in _directories(repository):
             reuse = previous / name if previous is not None and (previous / name).is_dir() else None
             repositories.append(
-                RepositoryPlan(
+                RepositoryContents(
                     name=name,
                     key=repository.key,
                     source=source,
@@ -48,19 +48,19 @@ def composition_plan(
                 )
             )
     signing = next(one.key for one in config.repositories.values() if one.source is not SourceKind.MIRROR)
-    return ReleasePlan(
+    return ReleaseContents(
         project=config.project,
-        version=release_request.version,
+        version=release_plan.version,
         baseurl=config.get_release_settings().baseurl,
-        epoch=release_request.build_plan.discovery.time,
-        compat=release_request.target.compat,
+        epoch=release_plan.build_plan.discovery.time,
+        compat=release_plan.target.compat,
         superproject=SuperprojectPin(
             url=without_password(run.superproject.remote_url or ""),
-            commit=release_request.commit,
-            tag=release_request.tags.name if release_request.tags else None,
+            commit=release_plan.commit,
+            tag=release_plan.tags.name if release_plan.tags else None,
         ),
-        previous=release_request.previous.version if release_request.previous else None,
-        target=release_request.target.name,
+        previous=release_plan.previous.version if release_plan.previous else None,
+        target=release_plan.target.name,
         tool_version=__version__,
         keys=tuple(KeyFile(name=key.name, file=key.file) for key in config.keys.values()),
         signing_key=signing,
@@ -69,7 +69,7 @@ def composition_plan(
         waivers=config.waivers,
         skipped=tuple(
             SkippedComponent(component=out.name, reason=out.reason)
-            for out in release_request.build_plan.discovery.without_srpm
+            for out in release_plan.build_plan.discovery.without_srpm
         ),
     )
 

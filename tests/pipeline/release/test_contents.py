@@ -9,7 +9,7 @@ from typing import Any
 
 from altai_build.model.build import ComponentStatus
 from altai_build.model.component import BuildRow
-from altai_build.pipeline.release.publish import write_logs
+from altai_build.pipeline.release.contents import write_logs
 
 
 def test_components_whose_names_look_alike_have_logs_of_their_own(tmp_path: Path) -> None:
