@@ -66,7 +66,7 @@ PROGRAMS = (
     _Program("unshare", "mounts of the chroot builder", "util-linux", "util-linux"),
     _Program("mount", "overlays of the chroot builder", "mount", "util-linux", needed=False),
     _Program("setarch", "32-bit targets on 64-bit machines", "util-linux", "util-linux", needed=False),
-    _Program("zstd", "archives named .tar.zst", "zstd", "zstd", needed=False),
+    _Program("zstd", "reads repodata and writes archives (.zst)", "zstd", "zstd", needed=False),
 )
 
 

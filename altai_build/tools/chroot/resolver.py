@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
 from altai_build.model.package import LocalRpm
 from altai_build.tools import download, process
+from altai_build.tools.repo.groups import read_group
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
     RepositorySource,
@@ -149,7 +149,7 @@ class BuildrootResolver:
         found: list[str] = []
         for metadata in self.metadata:
             if metadata.groups is not None:
-                found += _group_packages(metadata.groups, name)
+                found += read_group(metadata.groups, name)
         if not found:
             raise InputError(
                 f"no repository of {self.config.name} has a group {name!r}",
@@ -183,32 +183,6 @@ def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:
         exclude=section.exclude,
         only=section.includepkgs,
     )
-
-
-def _group_packages(comps: Path, name: str) -> list[str]:
-    with open_decompressed(comps) as stream:
-        try:
-            tree = ElementTree.parse(stream)  # noqa: S314 - as above; the repository's checksum was compared
-        except ElementTree.ParseError as error:
-            raise InputError(f"{comps.name} cannot be read", why=str(error)) from error
-    for group in tree.iter("group"):
-        if name in (group.findtext("id"), group.findtext("name")):
-            wanted = group.iter("packagereq")
-            return [node.text or "" for node in wanted if node.get("type", "mandatory") != "optional"]
-    return []
-
-
-def open_decompressed(path: Path) -> IO[bytes]:
-    """A metadata file's plain bytes, by its ending."""
-    import bz2
-    import gzip
-    import lzma
-
-    if path.name.endswith(".gz"):
-        return cast("IO[bytes]", gzip.open(path))
-    if path.name.endswith(".xz"):
-        return lzma.open(path)
-    return bz2.open(path) if path.name.endswith(".bz2") else open(path, "rb")
 
 
 @cache

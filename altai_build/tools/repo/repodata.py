@@ -226,16 +226,6 @@ def _metadata_file(data: ElementTree.Element) -> MetadataFile:
     )
 
 
-def write_decompressed(path: Path, destination: Path) -> None:
-    """A metadata file without its compression, whichever of createrepo's that is. Raises InputError."""
-    import createrepo_c
-
-    try:
-        createrepo_c.decompress_file(str(path), str(destination), createrepo_c.AUTO_DETECT_COMPRESSION)
-    except (OSError, createrepo_c.CreaterepoCError) as error:
-        raise InputError(f"{path} cannot be unpacked", why=str(error)) from error
-
-
 def _check_file(directory: Path, file: MetadataFile) -> list[str]:
     """What is wrong with one metadata file: missing, outside, of another size or other bytes."""
     if Path(file.location).parent != Path(REPODATA):

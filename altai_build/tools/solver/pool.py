@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +17,8 @@ from altai_build.model.checksum import SHA256, Checksum, make_checksum
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import Dependency, RpmHeader
 from altai_build.tools.files import make_directory, sha256_file
+from altai_build.tools.repo.compression import Compression, decompressed, detect_compression
 from altai_build.tools.repo.metadata import RepositoryMetadata
-from altai_build.tools.repo.repodata import write_decompressed
 
 _SOLV_FORMAT = "1"  # part of a cache file's name; libsolv refuses files of another format itself
 
@@ -392,13 +391,12 @@ class Solver:
 
 @contextmanager
 def _convert_for_libsolv(path: Path) -> Iterator[Path]:
-    """The metadata file as libsolv's build on the package index can read it: gz or plain, and not zstd, xz or bz2."""
-    if path.suffix in (".gz", ".xml"):
+    """The metadata file as libsolv's build on the package index can read it: gzip or plain, as its suffix says."""
+    compression = detect_compression(path)
+    if compression is Compression.GZIP and path.suffix == Compression.GZIP.value:
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="altai-solv.") as scratch:
-        plain = Path(scratch, path.stem)
-        write_decompressed(path, plain)
+    with decompressed(path) as plain:
         yield plain
 
 

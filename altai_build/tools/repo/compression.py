@@ -1,0 +1,147 @@
+"""Decompression of repository metadata: gzip, bzip2, xz, lzma, zstd, or none."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import IO, cast
+
+from altai_build.errors import InputError
+from altai_build.tools import process
+
+# Bytes. The largest metadata of public distributions (file lists of Fedora) is below 2 GiB.
+MAX_METADATA_SIZE = 8 << 30
+_CHUNK_SIZE = 1 << 20
+
+
+class Compression(str, Enum):
+    """How a file is compressed; the value is the suffix that createrepo_c gives such files."""
+
+    NONE = ""
+    GZIP = ".gz"
+    BZIP2 = ".bz2"
+    XZ = ".xz"
+    LZMA = ".lzma"
+    ZSTD = ".zst"
+    ZCHUNK = ".zck"
+
+
+_MAGIC = (
+    (b"\x1f\x8b", Compression.GZIP),
+    (b"BZh", Compression.BZIP2),
+    (b"\xfd7zXZ\x00", Compression.XZ),
+    (b"\x28\xb5\x2f\xfd", Compression.ZSTD),
+    (b"\x00ZCK1", Compression.ZCHUNK),
+)
+
+
+def detect_compression(path: Path) -> Compression:
+    """The compression of a file by its first bytes; mirrors give files any name. Raises InputError.
+
+    Only lzma, which has no such mark, is recognised by its name.
+    """
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(8)
+    except OSError as error:
+        raise InputError(f"cannot read {path}", why=str(error)) from error
+    if path.suffix == Compression.LZMA.value:
+        return Compression.LZMA
+    return next((kind for magic, kind in _MAGIC if start.startswith(magic)), Compression.NONE)
+
+
+@contextmanager
+def decompressed(path: Path, *, limit: int = MAX_METADATA_SIZE) -> Iterator[Path]:
+    """A metadata file without its compression: the file itself if it has none, else a temporary copy.
+
+    Raises InputError when it is damaged, holds more than `limit` bytes, or has a compression that is not supported.
+    """
+    compression = detect_compression(path)
+    if compression is Compression.NONE:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="altai-metadata.") as scratch:
+        plain = Path(scratch, "metadata.xml")
+        _decompress(path, compression, plain, limit)
+        yield plain
+
+
+def _decompress(path: Path, compression: Compression, destination: Path, limit: int) -> None:
+    if compression is Compression.ZCHUNK:
+        raise InputError(
+            f"cannot decompress {path.name}",
+            why="it is compressed with zchunk, which this program does not support",
+            todo="use a repository that has gzip, bzip2, xz or zstd metadata too",
+        )
+    # Imported here: most runs find the solver's own cache of the metadata and decompress nothing.
+    import lzma
+    import zlib
+
+    try:
+        with _open_stream(path, compression) as source, open(destination, "wb") as target:
+            complete = _copy(source, target, limit)
+        complaint = "" if complete else f"it holds more than {limit} bytes"
+    except process.ProgramFailed as error:
+        complaint = error.result.error_text or error.what
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        # What the decompressors raise for damaged data has no error number; what the disk raises has one.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise InputError(
+                f"cannot decompress {path.name} into {destination.parent}", why=str(error)
+            ) from error
+        complaint = str(error)
+    if complaint:
+        raise InputError(
+            f"cannot decompress {path.name}",
+            why=complaint,
+            todo="the repository's metadata is damaged: try another mirror, or tell the repository's owner",
+        )
+
+
+@contextmanager
+def _open_stream(path: Path, compression: Compression) -> Iterator[IO[bytes]]:
+    if compression is Compression.ZSTD:
+        with _open_zstd(path) as stream:
+            yield stream
+        return
+    import bz2
+    import gzip
+    import lzma
+
+    # lzma.open reads both of its formats: .xz, and the older .lzma.
+    openers = {Compression.GZIP: gzip.open, Compression.BZIP2: bz2.open, Compression.XZ: lzma.open}
+    opener = cast("Callable[[Path], IO[bytes]]", openers.get(compression, lzma.open))
+    with opener(path) as stream:
+        yield stream
+
+
+@contextmanager
+def _open_zstd(path: Path) -> Iterator[IO[bytes]]:
+    """The output of the program zstd. Raises ProgramFailed for a damaged file when all that can be read was read.
+
+    createrepo_c also decompresses zstd, but takes a truncated file for a whole one. Drop the program when Python 3.14,
+    whose library has `compression.zstd`, is the oldest that is supported.
+    """
+    with process.start_child(["zstd", "--decompress", "--quiet", "--stdout", str(path)]) as child:
+        stream = cast("IO[bytes]", child.stdout)
+        yield stream
+        if stream.read(1):
+            # The reader has had enough: leaving the block ends the program.
+            return
+        result = process.wait_for_child(child)
+    if result.returncode:
+        raise process.ProgramFailed(result)
+
+
+def _copy(source: IO[bytes], target: IO[bytes], limit: int) -> bool:
+    """Copy at most `limit` bytes; False when there are more."""
+    size = 0
+    for piece in iter(lambda: source.read(_CHUNK_SIZE), b""):
+        size += len(piece)
+        if size > limit:
+            return False
+        target.write(piece)
+    return True

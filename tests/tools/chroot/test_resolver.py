@@ -1,0 +1,64 @@
+"""Which packages the chroot builder installs, from the repositories of a mock configuration."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from altai_build.tools.chroot.resolver import BuildrootResolver
+from altai_build.tools.mock.config import read_config
+from altai_build.tools.repo.repodata import createrepo_program
+from tests.kit.repositories import Package, build_packages
+
+CONFIG = """\
+config_opts['root'] = 'small'
+config_opts['target_arch'] = 'x86_64'
+config_opts['chroot_setup_cmd'] = 'install @build'
+config_opts['dnf.conf'] = '''
+[main]
+gpgcheck=0
+[base]
+baseurl={url}
+'''
+"""
+COMPS = """<?xml version="1.0"?>
+<comps><group><id>build</id><name>Build</name><packagelist>
+<packagereq type="mandatory">gcc</packagereq><packagereq type="optional">vim</packagereq>
+</packagelist></group></comps>
+"""
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packages")
+    build_packages(folder, [Package("gcc", requires=["libc"]), Package("libc"), Package("vim")])
+    (folder / "comps.xml").write_text(COMPS)
+    return folder
+
+
+@pytest.mark.parametrize("compression", ["gz", "bz2", "xz", "zstd"])
+def test_a_group_is_installed_whatever_compression_its_repository_has(
+    packages: Path, tmp_path: Path, compression: str
+) -> None:
+    """createrepo_c 1.0 and later writes comps.xml.zst and nothing else by default."""
+    subprocess.run(
+        [
+            createrepo_program(),
+            "--quiet",
+            "--outputdir",
+            str(tmp_path),
+            "--baseurl",
+            packages.as_uri(),
+            "--groupfile",
+            str(packages / "comps.xml"),
+            "--general-compress-type",
+            compression,
+            str(packages),
+        ],
+        check=True,
+    )
+    (tmp_path / "small.cfg").write_text(CONFIG.format(url=tmp_path.as_uri()))
+    resolver = BuildrootResolver(read_config("small", search=[tmp_path]), cache=tmp_path / "cache")
+    assert [package.nevra.name for package in resolver.base] == ["gcc", "libc"]
