@@ -309,6 +309,20 @@ def test_no_second_door_and_no_text_run_as_program() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_git_is_started_in_one_place() -> None:
+    """Elsewhere a protection could be left out: every git process has one of the profiles of tools/git/command.py."""
+    found = set()
+    for module in modules().values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("process.", "run", "start")):
+                first = node.args[0] if node.args else None
+                if isinstance(first, ast.List) and first.elts and ast.unparse(first.elts[0]) == "'git'":
+                    found.add(f"{module.place}:{node.lineno}")
+            elif isinstance(node, ast.Constant) and node.value == "GIT_DIR":
+                found.add(module.place)
+    assert found == {"tools/git/command.py"}
+
+
 def test_every_module_and_public_name_has_a_docstring() -> None:
     wrong = []
     for module in modules().values():

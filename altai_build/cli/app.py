@@ -81,7 +81,7 @@ class App:
 
         So one definition kept outside works for several clones: -C CLONE --config FILE.
         """
-        from altai_build.tools.git.command import git_directory
+        from altai_build.tools.git.layout import git_directory
 
         here = self._resolve_from_directory(settings.folder, root)
         if git_directory(settings.folder) is None and git_directory(here) is not None:

@@ -11,11 +11,12 @@ from pathlib import Path
 from altai_build.errors import AltaiError, InputError, PublishError
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git import tags
-from altai_build.tools.git.command import common_directory
-from altai_build.tools.git.objects import without_password
+from altai_build.tools.git.command import GitError
+from altai_build.tools.git.layout import common_directory
 from altai_build.tools.git.superproject import Submodule, Superproject
+from altai_build.tools.git.url import without_password
 from altai_build.tools.openpgp.signing import SigningKey
-from altai_build.tools.process import ProgramFailed, quote_command
+from altai_build.tools.process import quote_command
 
 _MAX_PARALLEL_REMOTES = 8  # remotes that are asked side by side
 
@@ -171,7 +172,7 @@ def _make_tags(plan: TagPlan, key: SigningKey, scratch: Path, made: list[tuple[T
         text = tags.format_tag(plan.name, place.commit, key.public.uid, plan.time, plan.message)
         try:
             oid = tags.write_tag(place.git_dir, plan.name, text + _signature(text, key, scratch))
-        except ProgramFailed as error:
+        except GitError as error:
             raise PublishError(
                 f"the tag {plan.name} could not be made in {place.git_dir}",
                 why=error.why,

@@ -391,6 +391,18 @@ def _send_signal(child: ChildProcess, grace: float) -> bool:
     return True
 
 
+def read_program_version(program: str) -> str:
+    """What `PROGRAM --version` prints. Raises MissingToolError when the program is missing or does not work."""
+    result = run([program, "--version"], ok=ANY_END, timeout=60)
+    if result.returncode != 0:
+        raise MissingToolError(
+            f"{program} does not work: `{program} --version` {describe_exit(result.returncode)}",
+            why=result.error_text,
+            todo="install it again; `altai-build doctor` checks all programs",
+        )
+    return result.text.strip()
+
+
 def program_missing_error(program: str) -> MissingToolError:
     """The error for a program that is not installed."""
     return MissingToolError(

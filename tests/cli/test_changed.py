@@ -184,7 +184,7 @@ def test_an_unknown_revision_is_told_with_names_that_are_near(repo: Repo) -> Non
     assert (answer.code, answer.out) == (3, "")
     assert answer.err == (
         f"altai-build: the superproject {repo.path} has no commit 'v1.0.2'\n"
-        "near names: v1.0.1\n"
+        "similar names: v1.0.1\n"
         "What to do: see `git log --oneline` there; a commit of the remote may first need `git fetch`\n"
     )
 
@@ -222,6 +222,65 @@ def test_a_repository_without_a_commit(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "super")
     answer = altai_build("-C", repo.path, "changed", cwd=tmp_path)
     assert answer.code == 3 and "has no commit 'HEAD'" in answer.err
+
+
+def damage(repo: Repo, part: str) -> None:
+    """Damage a clone: one of its objects, its index or its HEAD."""
+    what, _, revision = part.partition(" ")
+    git_dir = repo.path / ".git"
+    if what in ("missing", "corrupt"):
+        oid = repo.git("rev-parse", revision)
+        file = git_dir / "objects" / oid[:2] / oid[2:]
+        file.unlink()
+        if what == "corrupt":
+            file.write_text("junk")
+    else:
+        (git_dir / {"index": "index", "HEAD": "HEAD", "branch": "refs/heads/main"}[what]).write_text("junk\n")
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ("missing HEAD", "that object is missing"),
+        ("missing HEAD^", "Could not read"),
+        ("missing HEAD^{tree}", "fatal: unable to read tree"),
+        ("corrupt HEAD", "is corrupt"),
+        ("corrupt HEAD^{tree}", "is corrupt"),
+        ("index", "fatal: .git/index: index file smaller than expected"),
+        ("HEAD", "fatal: not a git repository"),
+        ("branch", "warning: ignoring broken ref refs/heads/main"),
+    ],
+)
+def test_a_damaged_clone_is_an_input_error_with_the_next_step(repo: Repo, part: str, why: str) -> None:
+    repo.commit({"repos/altai/focus": Pin(B)})
+    repo.git("read-tree", "HEAD")
+    damage(repo, part)
+    answer = altai_build("-C", repo.path, "changed", cwd=repo.path)
+    assert (answer.code, answer.out) == (3, ""), answer.err
+    assert why in answer.err and "What to do: " in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_a_damaged_superproject_is_no_answer_from_the_repository_around_it(repo: Repo) -> None:
+    inner = Repo(repo.path / "inner")
+    inner.commit(FIRST)
+    damage(inner, "HEAD")
+    answer = altai_build("-C", inner.path, "changed", cwd=inner.path)
+    assert answer.code == 3 and "fatal: not a git repository" in answer.err
+
+
+@pytest.mark.parametrize("verb", [["changed"], ["plan", "--changed-since", "HEAD^"]])
+def test_no_program_that_the_clone_names_is_run(repo: Repo, tmp_path: Path, verb: list[str]) -> None:
+    repo.commit({"repos/altai/focus": Pin(B)})
+    repo.git("read-tree", "HEAD")
+    program, trace = tmp_path / "program", tmp_path / "was-run"
+    program.write_text(f"#!/bin/sh\ntouch '{trace}'\n")
+    program.chmod(0o755)
+    repo.git("config", "core.fsmonitor", str(program))
+    altai_build("-C", repo.path, *verb, cwd=repo.path)
+    assert not trace.exists()
+    repo.git("diff-tree", "-r", "HEAD^", "HEAD")
+    assert trace.exists(), "git itself runs it"
 
 
 @pytest.mark.parametrize(

@@ -245,15 +245,15 @@ def test_what_cannot_be_had_is_named_and_the_others_are_made(tmp_path: Path, fau
     commit = world.components["repos/altai/focus"].git("rev-parse", "HEAD")
     if fault == "commit":
         world.pin(focus=gone)
-        expected = f"commit {gone} is not to be had from {tmp_path}/focus"
+        expected = f"commit {gone} is not available from {tmp_path}/focus"
     elif fault == "remote":
         world.urls["repos/altai/focus"] = "../moved"
         world.pin()
-        expected = f"commit {commit} is not to be had from {tmp_path}/moved"
+        expected = f"commit {commit} is not available from {tmp_path}/moved"
     else:
         urls = {path: url for path, url in world.urls.items() if path != "repos/altai/focus"}
         world.super.commit({".gitmodules": gitmodules(urls)})
-        expected = f"commit {commit} of repos/altai/focus is nowhere to be found"
+        expected = f"commit {commit} of repos/altai/focus is not available"
     answer = srpm(world)
     rows = {row["component"]: row for row in answer.json}
     assert answer.code == 3 and expected in answer.err
@@ -289,7 +289,7 @@ def test_a_superproject_from_elsewhere_cannot_name_folders_of_this_machine(tmp_p
     world.urls["repos/altai/focus"] = str(tmp_path / "focus")
     world.pin()
     row = only_row(srpm(world, "focus"))
-    assert row["status"] == "failed" and "will not be taken from" in row["reason"]
+    assert row["status"] == "failed" and "may not be used as its remote" in row["reason"]
     assert "secret" not in row["reason"]
 
 

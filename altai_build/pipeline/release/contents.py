@@ -20,7 +20,7 @@ from altai_build.pipeline.run import Run
 from altai_build.stages.compose import KeyFile, Placement, ReleaseContents, RepositoryContents
 from altai_build.stages.provenance import buildroot_digest
 from altai_build.tools.files import link_if_identical_else_write, sha256_file
-from altai_build.tools.git.objects import without_password
+from altai_build.tools.git.url import without_password
 
 
 def collect_contents(

@@ -24,8 +24,8 @@ from altai_build.stages.build import BuildResult
 from altai_build.stages.compose import Placement
 from altai_build.stages.sign import sign_packages
 from altai_build.stages.sources import listed_sources
-from altai_build.tools.git.objects import without_password
 from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.url import without_password
 from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.rpm.header import read_header
 

@@ -188,7 +188,7 @@ def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:
 @cache
 def host_rpm_version() -> str:
     """The host's rpm, which installs the roots, and its version."""
-    return process.run(["rpm", "--version"]).text.strip()
+    return process.read_program_version("rpm")
 
 
 def _hash_lines(lines: Iterable[str]) -> str:

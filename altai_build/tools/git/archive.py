@@ -20,6 +20,7 @@ import deflate
 
 from altai_build.errors import InputError
 from altai_build.tools import process
+from altai_build.tools.git.command import ISOLATED, git_version, make_git_error
 from altai_build.tools.git.objects import ObjectStore
 
 _CHUNK_SIZE = (
@@ -41,8 +42,7 @@ class ArchivePart:
 @cache
 def archiver_version() -> str:
     """What makes the archives: other versions may lay out or compress the same files in other bytes."""
-    git = process.run(["git", "--version"]).text.strip()
-    return f"{git}, deflate {deflate.__version__}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
+    return f"{git_version()}, deflate {deflate.__version__}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
 
 
 def write_archive(parts: Sequence[ArchivePart], *, prefix: str, output: Path) -> None:
@@ -58,8 +58,7 @@ def write_archive(parts: Sequence[ArchivePart], *, prefix: str, output: Path) ->
                 raise InputError(
                     f"{name} cannot hold nested submodules", todo="name Source0 with a .tar.gz ending"
                 )
-            argv, env = parts[0].store.git_archive_command(parts[0].commit, prefix, "zip")
-            process.run(argv, env=env, stdout=raw)
+            _copy_archive(parts[0], prefix, "zip", raw)
         elif name.endswith(".tar.zst"):
             plain = output.with_name(name[: -len(".zst")])
             with open(plain, "wb") as stream:
@@ -132,36 +131,38 @@ class _NonClosingStream(io.RawIOBase):
 
 def _write_tar(parts: Sequence[ArchivePart], prefix: str, output: IO[bytes]) -> None:
     if len(parts) == 1:
-        _copy_member(parts[0], prefix, output)
+        _copy_archive(parts[0], prefix, "tar", output)
         return
     with tarfile.open(fileobj=output, mode="w|", format=tarfile.PAX_FORMAT) as merged:
         for part in parts:
             inner = f"{prefix}{part.folder}/" if part.folder else prefix
-            argv, env = part.store.git_archive_command(part.commit, inner, "tar")
-            with process.start_child(argv, env=env) as child:
+            with part.store.start_archive(part.commit, inner, "tar") as child:
                 assert child.stdout is not None
                 with tarfile.open(fileobj=child.stdout, mode="r|") as tar:
                     for member in tar:
                         merged.addfile(member, tar.extractfile(member) if member.isreg() else None)
-                _wait_for_git(child, argv)
+                _wait_for_git(child, part.store.origin)
 
 
-def _copy_member(part: ArchivePart, prefix: str, output: IO[bytes]) -> None:
-    argv, env = part.store.git_archive_command(part.commit, prefix, "tar")
-    with process.start_child(argv, env=env) as child:
+def _copy_archive(part: ArchivePart, prefix: str, format: str, output: IO[bytes]) -> None:
+    with part.store.start_archive(part.commit, prefix, format) as child:
         assert child.stdout is not None
         try:
             fcntl.fcntl(child.stdout, _F_SETPIPE_SZ, _CHUNK_SIZE)
         except OSError:
-            pass  # the user's pipes hold as much as they may already (pipe(7)): git waits for us more often
+            # The user's pipes hold as much as they may already (pipe(7)): git waits for us more often.
+            pass
         shutil.copyfileobj(child.stdout, output, _CHUNK_SIZE)
-        _wait_for_git(child, argv)
+        _wait_for_git(child, part.store.origin)
 
 
-def _wait_for_git(child: process.ChildProcess, argv: Sequence[str]) -> None:
-    """Wait for git and complain if it failed; what it said is short enough for the pipe."""
+def _wait_for_git(child: process.ChildProcess, origin: str) -> None:
+    """Wait for git to end; its error text is short enough for the pipe. Raises GitError when it failed."""
     assert child.stdout is not None and child.stderr is not None
     shutil.copyfileobj(child.stdout, io.BytesIO())
-    said = child.stderr.read()
+    errors = child.stderr.read()
     if child.wait() != 0:
-        raise process.ProgramFailed(process.ProcessResult(tuple(argv), child.returncode, b"", said))
+        result = process.ProcessResult(
+            tuple(cast("Sequence[str]", child.args)), child.returncode, b"", errors
+        )
+        raise make_git_error(ISOLATED, result, "archive", origin)

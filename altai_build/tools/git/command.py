@@ -1,87 +1,178 @@
-"""Git run on repositories of the user's through the one process door, reading only."""
+"""The one place that starts git: a profile says which configuration a git process follows and what it may do.
+
+No profile runs programs that a repository's configuration names (hooks, the file system monitor), asks questions, or
+shows replacement objects (git-replace(1)) in place of the pinned ones. Callers choose a profile and cannot leave a
+protection out:
+
+`USER_CLONE`: a clone of the user's is read, or given a tag. Its configuration and the user's count (ownership checks,
+object format, line endings), because the result must be what the user's own git shows.
+
+`ISOLATED`: the objects of any repository, hostile ones too, are read through a private repository that this tool made.
+Only that repository's configuration counts, so the result depends on the commit alone.
+
+`REMOTE`: a mirror or a clone talks to another repository. The user's proxies, certificates and credential helpers
+count; protocols that run commands are refused, and there is a time limit.
+"""
 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Container, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from altai_build.errors import InputError
 from altai_build.tools import process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Replacement refs would let a clone show other content than the pinned commit has (git-replace(1)).
-READ_ONLY_ENVIRONMENT = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+# What git's transport may use; `ext::` and unknown helpers run commands and stay out (gitremote-helpers(7)).
+ALLOWED_PROTOCOLS = ("https", "http", "ssh", "git", "file")
+FETCH_TIMEOUT = 900.0
+
+_PROTECTIONS = {
+    # Programs of the clone that git would start by itself, even to compare two commits.
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    # Would have gpg look at every commit that is listed.
+    "log.showSignature": "false",
+    "submodule.recurse": "false",
+}
+_PROTECTED_ENVIRONMENT = {
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    # Overrules core.sshCommand, a program that the clone's configuration may name.
+    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
+    "GIT_ALLOW_PROTOCOL": ":".join(ALLOWED_PROTOCOLS),
+}
+# Overrules core.askPass.
+_NO_QUESTIONS = {"GIT_ASKPASS": ""}
 
 
-def git(
+@dataclass(frozen=True)
+class GitProfile:
+    """Settings (`-c`) and environment of a git process, and what a person does when it fails.
+
+    `inherited` names variables that it gets from this process besides those that every child gets.
+    """
+
+    settings: Mapping[str, str]
+    environment: Mapping[str, str]
+    todo: str
+    inherited: tuple[str, ...] = ()
+    timeout: float | None = None
+
+
+USER_CLONE = GitProfile(
+    settings=_PROTECTIONS,
+    environment={**_PROTECTED_ENVIRONMENT, **_NO_QUESTIONS},
+    todo="check the clone with `git -C {place} fsck`; fetch what is missing there, or clone it again",
+)
+ISOLATED = GitProfile(
+    settings={
+        **_PROTECTIONS,
+        # A `$Format:%h$` in an archived file (export-subst) would otherwise be as long as the clone is large, and file
+        # modes would depend on the user's umask.
+        "core.abbrev": "12",
+        "tar.umask": "0022",
+    },
+    environment={
+        **_PROTECTED_ENVIRONMENT,
+        **_NO_QUESTIONS,
+        "GIT_ALLOW_PROTOCOL": "",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_ATTR_NOSYSTEM": "1",
+        # ~/.config/git/attributes counts whatever else is switched off (gitattributes(5)).
+        "HOME": "/nonexistent",
+        # A `$Format:%G?$` in an archived file would have git run gpg on the commit's signature.
+        "PATH": "/nonexistent",
+    },
+    todo="the repository may be damaged: check it with `git fsck`; fetch what is missing there, or clone it again",
+)
+REMOTE = GitProfile(
+    settings={**_PROTECTIONS, "gc.autoDetach": "false"},
+    environment=_PROTECTED_ENVIRONMENT,
+    todo="check the address, the network and your access there, then rerun the command",
+    inherited=("SSH_AUTH_SOCK",),
+    timeout=FETCH_TIMEOUT,
+)
+
+
+class GitError(InputError):
+    """git failed: a damaged or unreadable repository, a remote that does not answer. `result` is the whole answer."""
+
+    def __init__(self, result: process.ProcessResult, what: str, todo: str) -> None:
+        self.result = result
+        super().__init__(what, why=f"$ {process.quote_command(result.argv)}\n{result.error_text}", todo=todo)
+
+
+def run_git(
+    profile: GitProfile,
     arguments: Sequence[str],
     *,
-    directory: str | Path,
-    env: Mapping[str, str] | None = None,
+    directory: str | Path | None = None,
+    git_dir: Path | None = None,
+    place: str = "",
     input: bytes | None = None,
     ok: Container[int] = (0,),
     timeout: float | None = None,
 ) -> process.ProcessResult:
-    """Run git in a directory of the user's, reading only: no prompts, no replaced objects, no optional locks."""
-    return process.run(
-        ["git", "-C", str(directory), *arguments],
-        env={**READ_ONLY_ENVIRONMENT, **(env or {})},
-        input=input,
-        ok=ok,
-        timeout=timeout,
-    )
+    """Run git to its end and return what it printed.
 
-
-def git_directory(place: str | Path) -> str | None:
-    """The directory with the objects of the repository at `place` (work tree or bare), or None.
-
-    Follows `.git` files and `commondir` of linked work trees (gitrepository-layout(5)). Text, because loading pathlib
-    takes longer than git's answer to a quick verb.
+    It works in a `directory` (a work tree or a bare repository, where git checks who owns it) or on a `git_dir`.
+    `place` names the repository in errors, where neither says whose objects these are; `timeout`, in seconds, is the
+    profile's when it is None. `ok` as for `process.run`. Raises GitError for a status that is not in it, and
+    ProgramFailed when something else than the time limit has killed git.
     """
-    place = os.path.realpath(place)
-    directory = os.path.join(place, ".git")
-    kind = _file_kind(directory)
-    if kind == stat.S_IFREG:
-        head = _read_text(directory)
-        if not head.startswith("gitdir: "):
-            return None
-        directory = os.path.realpath(os.path.join(place, head[len("gitdir: ") :]))
-    elif kind != stat.S_IFDIR:
-        directory = place
-    common = os.path.join(directory, "commondir")
-    if _file_kind(common) == stat.S_IFREG:
-        directory = os.path.realpath(os.path.join(directory, _read_text(common)))
-    whole = _file_kind(os.path.join(directory, "objects")) == stat.S_IFDIR and _file_kind(
-        os.path.join(directory, "HEAD")
-    )
-    return directory if whole else None
+    argv, env = _command(profile, arguments, directory, git_dir)
+    seconds = profile.timeout if timeout is None else timeout
+    result = process.run(argv, env=env, input=input, ok=process.ANY_END, timeout=seconds)
+    if result.returncode not in ok:
+        if result.returncode < 0 and seconds is None:
+            raise process.ProgramFailed(result)
+        raise make_git_error(profile, result, arguments[0], place or str(directory or git_dir))
+    return result
 
 
-def _file_kind(path: str) -> int:
-    """The kind of file there is, 0 for none; that one may not look there is no answer, and raised."""
-    try:
-        return stat.S_IFMT(os.stat(path).st_mode)
-    except PermissionError:
-        raise
-    except OSError:
-        return 0
+def start_git(
+    profile: GitProfile, arguments: Sequence[str], *, git_dir: Path
+) -> AbstractContextManager[process.ChildProcess]:
+    """A running git whose output is read while it works; the caller raises `make_git_error` when it fails."""
+    argv, env = _command(profile, arguments, None, git_dir)
+    return process.start_child(argv, env=env)
 
 
-def _read_text(path: str) -> str:
-    with open(path, encoding="utf-8", errors="surrogateescape") as stream:
-        return stream.read().strip()
+def make_git_error(
+    profile: GitProfile, result: process.ProcessResult, subcommand: str, place: str
+) -> GitError:
+    """The error for a git that failed, with what to do about it."""
+    todo = profile.todo.format(place=place)
+    if "dubious ownership" in result.error_text:
+        todo = "trust the repository as git says above, or run as the user who owns it"
+    return GitError(result, f"git {subcommand} {process.describe_exit(result.returncode)} in {place}", todo)
 
 
-def common_directory(place: Path) -> Path | None:
-    """`git_directory` as a path."""
-    found = git_directory(place)
-    return None if found is None else place / found  # which is absolute
+def git_version() -> str:
+    """What `git --version` prints."""
+    return process.read_program_version("git")
 
 
-def is_shallow(git_dir: Path) -> bool:
-    """True for a clone whose history is cut off."""
-    shallow = git_dir / "shallow"
-    return shallow.is_file() and shallow.stat().st_size > 0
+def _command(
+    profile: GitProfile, arguments: Sequence[str], directory: str | Path | None, git_dir: Path | None
+) -> tuple[list[str], dict[str, str]]:
+    env = {**profile.environment}
+    env.update({name: os.environ[name] for name in profile.inherited if name in os.environ})
+    words = [word for name, value in profile.settings.items() for word in ("-c", f"{name}={value}")]
+    if directory is not None:
+        words += ["-C", os.fspath(directory)]
+        # A damaged repository is an error, and never makes git answer from a repository around it.
+        env["GIT_CEILING_DIRECTORIES"] = os.path.dirname(os.path.realpath(directory))
+    if git_dir is not None:
+        env["GIT_DIR"] = os.fspath(git_dir)
+    # Found here, because a profile's PATH may lead nowhere.
+    program = (process.find_program("git") or "git") if "PATH" in env else "git"
+    return [program, *words, *arguments], env

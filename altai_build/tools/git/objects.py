@@ -1,34 +1,22 @@
-"""Git objects read through private repositories with no configuration, and mirrors of remotes that have them."""
+"""Git objects read through private repositories that have no configuration but this tool's."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Container, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.tools import process
-from altai_build.tools.files import file_lock, make_directory, write_atomically
-from altai_build.tools.git.command import READ_ONLY_ENVIRONMENT, git, is_shallow
+from altai_build.tools.files import make_directory, write_atomically
+from altai_build.tools.git.command import ISOLATED, run_git, start_git
+from altai_build.tools.git.layout import is_shallow
 
-# Names git's transport may use; `ext::` and unknown helpers run commands and stay out (gitremote-helpers(7)).
-ALLOWED_PROTOCOLS = "https:http:ssh:git:file"
-FETCH_TIMEOUT = 900.0
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ABBREVIATED_ID = re.compile(r"[0-9a-f]{4,64}")
-_ISOLATED_ENVIRONMENT = {
-    **READ_ONLY_ENVIRONMENT,
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_ATTR_NOSYSTEM": "1",
-    "HOME": "/nonexistent",  # ~/.config/git/attributes counts whatever else is switched off (gitattributes(5))
-}
-# A `$Format:%h$` in an archived file (export-subst) would otherwise be as long as the clone is large, and file modes
-# depend on the user's umask.
-_REPRODUCIBLE_OPTIONS = ("-c", "core.abbrev=12", "-c", "tar.umask=0022")
 
 
 @dataclass(frozen=True)
@@ -65,11 +53,6 @@ class LogEntry:
     merge: bool
 
 
-def is_partial_clone(git_dir: Path) -> bool:
-    """True for a clone that left objects out and would fetch them when read (partial clone)."""
-    return any((git_dir / "objects" / "pack").glob("*.promisor"))
-
-
 class ObjectStore:
     """Read access to a repository's objects through a private repository of ours that borrows them.
 
@@ -81,9 +64,8 @@ class ObjectStore:
         self.git_dir = git_dir
         self.objects = objects  # the common directory that was borrowed from
         self.origin = origin
-        self._trees: dict[
-            str, tuple[TreeEntry, ...]
-        ] = {}  # by commit; a process for each question would be slow
+        # By commit; a process for each question would be slow.
+        self._trees: dict[str, tuple[TreeEntry, ...]] = {}
         self._commits: dict[str, CommitInfo] = {}
 
     @classmethod
@@ -108,20 +90,15 @@ class ObjectStore:
     def run(
         self, arguments: Sequence[str], *, input: bytes | None = None, ok: Container[int] = (0,)
     ) -> process.ProcessResult:
-        """Run git on the store, with no configuration but its own."""
-        return process.run(
-            ["git", *arguments],
-            env={**_ISOLATED_ENVIRONMENT, "GIT_DIR": str(self.git_dir)},
-            input=input,
-            ok=ok,
-        )
+        """Run git on the store, with no configuration but its own. Raises GitError for a status not in `ok`."""
+        return run_git(ISOLATED, arguments, git_dir=self.git_dir, place=self.origin, input=input, ok=ok)
 
-    def git_archive_command(self, commit: str, prefix: str, format: str) -> tuple[list[str], dict[str, str]]:
-        """argv and environment that print `git archive` of a commit, the same bytes in every clone of it."""
-        words = [*_REPRODUCIBLE_OPTIONS, "archive", f"--format={format}", f"--prefix={prefix}", commit]
-        # With nothing on PATH: a `$Format:%G?$` has git ask gpg what it thinks here of the commit's signature.
-        env = {**_ISOLATED_ENVIRONMENT, "GIT_DIR": str(self.git_dir), "PATH": "/nonexistent"}
-        return [process.find_program("git") or "git", *words], env
+    def start_archive(
+        self, commit: str, prefix: str, format: str
+    ) -> AbstractContextManager[process.ChildProcess]:
+        """A running `git archive` of a commit; it prints the same bytes in every clone."""
+        words = ["archive", f"--format={format}", f"--prefix={prefix}", require_commit(commit)]
+        return start_git(ISOLATED, words, git_dir=self.git_dir)
 
     def has_commit_object(self, commit: str) -> bool:
         """True when the commit is here (its trees may still be missing in a broken clone)."""
@@ -218,9 +195,7 @@ class ObjectStore:
         span = [require_commit(new), f"^{require_commit(old)}"]
         limit = ["--", f":(top,literal){path}"] if path is not None else []
         form = "--format=%H%x00%ct%x00%an%x00%P%x00%s%x00"
-        printed = self.run(
-            ["log", "--topo-order", "--no-show-signature", "--encoding=UTF-8", form, *span, *limit]
-        )
+        printed = self.run(["log", "--topo-order", "--encoding=UTF-8", form, *span, *limit])
         fields = printed.text.split("\0")[:-1]
         return tuple(
             LogEntry(
@@ -279,66 +254,3 @@ def require_commit(commit: str) -> str:
     if not _COMMIT.fullmatch(commit):
         raise InputError(f"{commit!r} is not a full commit id")
     return commit
-
-
-def mirror_path(url: str, mirrors: Path) -> Path:
-    """Where the mirror of a URL is, once it has been fetched."""
-    name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:24]
-    return mirrors / f"{name}.git"
-
-
-def fetch_mirror(url: str, *, mirrors: Path, commit: str) -> Path:
-    """A bare mirror of `url` in `mirrors` that holds `commit`, fetched when it is not there yet.
-
-    The commit is asked for by its id, with its whole history, because counting needs that; from a server that gives
-    no commits by id, all branches and tags are fetched. Raises InputError naming the commit and the remote.
-    """
-    place = mirror_path(url, mirrors)
-    with file_lock(place.with_suffix(".lock")):
-        env = {"GIT_ALLOW_PROTOCOL": ALLOWED_PROTOCOLS, "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
-        env.update({name: os.environ[name] for name in ("SSH_AUTH_SOCK",) if name in os.environ})
-        if not (place / "HEAD").exists():
-            format = "sha256" if len(commit) == 64 else "sha1"
-            process.run(
-                ["git", "init", "--quiet", "--bare", f"--object-format={format}", "--template=", str(place)]
-            )
-        complaint = ""
-        for wanted in (f"+{commit}:refs/pins/{commit}", "+refs/*:refs/mirrored/*"):
-            if _has_all_objects_of(place, commit):
-                break
-            arguments = [
-                "-c",
-                "gc.autoDetach=false",
-                "fetch",
-                "--quiet",
-                "--no-tags",
-                "--no-write-fetch-head",
-                "--no-recurse-submodules",
-            ]
-            fetched = git(
-                [*arguments, "--end-of-options", url, wanted],
-                directory=place,
-                env=env,
-                ok=process.ANY_END,
-                timeout=FETCH_TIMEOUT,
-            )
-            complaint = complaint or fetched.error_text
-    if _has_all_objects_of(place, commit):
-        return place
-    raise InputError(
-        f"commit {commit} is not to be had from {without_password(url)}",
-        why=complaint or "the remote answered, but has no such commit on any branch or tag, nor by its id",
-        todo="push the commit to that remote, or fetch the submodule by hand (git submodule update --init)",
-    )
-
-
-def _has_all_objects_of(place: Path, commit: str) -> bool:
-    found = git(
-        ["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], directory=place, ok=process.ANY_STATUS
-    )
-    return found.returncode == 0
-
-
-def without_password(url: str) -> str:
-    """The URL without user name and password, fit for logs and manifests."""
-    return re.sub(r"^([A-Za-z+]+://)[^/]*@", r"\1", url)

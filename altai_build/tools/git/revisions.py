@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
 from altai_build.model.gitlink import GitlinkChange, parse_raw_diff
-from altai_build.tools.git import command as git
-from altai_build.tools.process import ANY_STATUS, ProgramFailed
+from altai_build.tools.git.command import USER_CLONE, GitError, make_git_error, run_git
+from altai_build.tools.git.layout import git_directory, is_shallow
+from altai_build.tools.process import ANY_STATUS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from altai_build.tools.process import ProcessResult
 
 # The tree with no entries, which every repository knows by its id (SHA-1 and SHA-256).
 _EMPTY_TREES = {
@@ -23,16 +26,16 @@ _EMPTY_TREES = {
 
 
 class RepositoryHistory:
-    """A git repository whose history is asked about; neither its work tree nor its submodules' are looked at."""
+    """The commits of a git repository; its work tree and those of its submodules are never read."""
 
     def __init__(self, place: str | Path) -> None:
         """`place` is a work tree or a bare repository. Raises InputError when it is neither."""
         self._place = os.fspath(place)
-        directory = git.git_directory(place)
+        directory = git_directory(place)
         if directory is None:
             raise InputError(
                 f"{place} is not a git repository",
-                why="neither .git nor HEAD and objects/ are there",
+                why="it has neither .git nor HEAD and objects/",
                 todo="name the superproject with -C DIR, or set superproject.path in repos.yaml",
             )
         self._directory = directory
@@ -40,22 +43,25 @@ class RepositoryHistory:
     @cached_property
     def path(self) -> Path:
         """The work tree or bare repository."""
-        from pathlib import Path  # `changed` can do without, and is quicker for it
+        # `changed` does not need it, and starts faster without the import.
+        from pathlib import Path
 
         return Path(self._place)
 
     @cached_property
     def common(self) -> Path:
-        """The directory with its objects, shared by its work trees."""
-        return self.path / self._directory  # which is absolute
+        """The directory with the objects, shared by all work trees of the repository."""
+        # The directory is absolute; `path` spares this module the import of pathlib.
+        return self.path / self._directory
 
     def list_changed_gitlinks(
         self, old: str | None, new: str | None, folders: Sequence[str]
     ) -> list[GitlinkChange]:
-        """Gitlinks below `folders` that differ between two revisions, by default HEAD^ and HEAD.
+        """The gitlinks below `folders` that differ between two revisions, by default HEAD^ and HEAD.
 
-        HEAD^ is the first parent, so a merge is compared with the branch it came into; the first commit of all is
-        compared with nothing. Raises InputError for a revision that does not exist.
+        HEAD^ is the first parent, so a merge is compared with the branch that it was merged into; a commit without
+        parents is compared with the empty tree. Raises InputError for a revision that does not exist, GitError when
+        git cannot read the repository.
         """
         before = "HEAD^" if old is None else old
         after = "HEAD" if new is None else new
@@ -63,51 +69,42 @@ class RepositoryHistory:
             _reject_option_like(revision)
         try:
             return self._diff(before, after, folders)
-        except ProgramFailed:
-            if old is None and self._is_root(after):
+        except GitError:
+            if old is None and self._has_no_parent(after):
                 return self._diff(_EMPTY_TREES[len(self.resolve_revision(after))], after, folders)
+            # A revision that does not exist has a better error than the comparison that failed.
             for revision in (before, after):
                 self.resolve_revision(revision)
             raise
 
     def list_refs_containing(self, commit: str) -> tuple[str, ...]:
-        """The branches and tags whose history contains a commit that is here, by their full names."""
-        from altai_build.tools.git.objects import require_commit  # its imports would slow `changed` down
+        """The full names of the branches and tags whose history contains a commit of this repository."""
+        # Its imports would slow `changed` down.
+        from altai_build.tools.git.objects import require_commit
 
-        words = ["for-each-ref", "--format=%(refname)", "--contains", require_commit(commit)]
-        return tuple(git.git(words, directory=self._place).text.splitlines())
+        arguments = ["for-each-ref", "--format=%(refname)", "--contains", require_commit(commit)]
+        return tuple(run_git(USER_CLONE, arguments, directory=self._place).text.splitlines())
 
     def _diff(self, before: str, after: str, folders: Sequence[str]) -> list[GitlinkChange]:
-        # The suffix makes git refuse what is no commit: a tree, and the short forms of ranges (HEAD^!, HEAD^-).
-        commits = [one if one in _EMPTY_TREES.values() else f"{one}^{{commit}}" for one in (before, after)]
         if not folders:
             return []
+        # The suffix makes git refuse what is no commit: a tree, and the short forms of ranges (HEAD^!, HEAD^-).
+        ends = [
+            revision if revision in _EMPTY_TREES.values() else f"{revision}^{{commit}}"
+            for revision in (before, after)
+        ]
         limits = [] if "." in folders else [f":(top,literal){folder}" for folder in folders]
-        ends = ["--end-of-options", *commits, "--", *limits]
-        raw = git.git(
-            # A submodule's `ignore = all` in .gitmodules must not hide its change, nor a user's diff settings.
-            [
-                "diff-tree",
-                "-r",
-                "-z",
-                "--raw",
-                "--no-renames",
-                "--no-abbrev",
-                "--ignore-submodules=none",
-                *ends,
-            ],
-            directory=self._place,
-        ).stdout
-        return parse_raw_diff(raw)
+        # A submodule's `ignore = all` in .gitmodules must not hide its change, nor a user's diff settings.
+        options = ["-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--ignore-submodules=none"]
+        arguments = ["diff-tree", *options, "--end-of-options", *ends, "--", *limits]
+        return parse_raw_diff(run_git(USER_CLONE, arguments, directory=self._place).stdout)
 
-    def _is_root(self, revision: str) -> bool:
+    def _has_no_parent(self, revision: str) -> bool:
         commit = self.resolve_revision(revision)
-        shown = git.git(
-            ["rev-list", "--parents", "--max-count=1", commit], directory=self._place
-        ).text.split()
-        if len(shown) > 1:
+        arguments = ["rev-list", "--parents", "--max-count=1", commit]
+        if len(run_git(USER_CLONE, arguments, directory=self._place).text.split()) > 1:
             return False
-        if git.is_shallow(self.common) and commit in (self.common / "shallow").read_text().split():
+        if is_shallow(self.common) and commit in (self.common / "shallow").read_text().split():
             raise InputError(
                 f"the parent of {revision} is not in this shallow clone",
                 todo="fetch it: git fetch --deepen=1 (or clone without --depth)",
@@ -115,26 +112,52 @@ class RepositoryHistory:
         return True
 
     def resolve_revision(self, revision: str) -> str:
-        """The full id of the commit that a revision names. Raises InputError with names that are near."""
-        _reject_option_like(revision)
-        found = git.git(
-            ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"],
-            directory=self._place,
-            ok=ANY_STATUS,
-        )
-        if found.returncode == 0:
-            return found.text.strip()
-        if "dubious ownership" in found.error_text:
-            raise InputError(f"git will not read {self._place}", why=found.error_text)
-        import difflib  # only a wrong name needs it
+        """The full id of the commit that a revision names.
 
-        listed = git.git(["for-each-ref", "--format=%(refname:short)"], directory=self._place, ok=ANY_STATUS)
-        near = difflib.get_close_matches(revision, listed.text.splitlines(), n=3, cutoff=0.5)
-        fetch = "git fetch --unshallow" if git.is_shallow(self.common) else "git fetch"
-        raise InputError(
+        Raises InputError with similar names when there is no such commit, GitError when git cannot read the repository.
+        """
+        _reject_option_like(revision)
+        answer = self._parse_revision(f"{revision}^{{commit}}")
+        if answer.returncode == 0:
+            return answer.text.strip()
+        if answer.returncode != 1 and answer.error_text:
+            raise make_git_error(USER_CLONE, answer, "rev-parse", self._place)
+        raise self._unknown_revision_error(revision, answer.error_text)
+
+    def _parse_revision(self, text: str) -> ProcessResult:
+        """git's answer: status 0 with an id, 1 when nothing has that name, another one when git itself fails."""
+        arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", text]
+        return run_git(USER_CLONE, arguments, directory=self._place, ok=ANY_STATUS)
+
+    def _unknown_revision_error(self, revision: str, complaint: str) -> InputError:
+        # git takes every id of full length for the name of an object, and says nothing of the object itself.
+        named = self._parse_revision(revision).text.strip()
+        is_id = len(named) in _EMPTY_TREES
+        if is_id and named != revision and not self._has_object(named):
+            return InputError(
+                f"{revision} of {self._place} is commit {named}, and that object is missing there",
+                why=complaint,
+                todo=USER_CLONE.todo.format(place=self._place),
+            )
+        # Only a wrong name needs it.
+        import difflib
+
+        names = run_git(
+            USER_CLONE, ["for-each-ref", "--format=%(refname:short)"], directory=self._place, ok=ANY_STATUS
+        )
+        similar = difflib.get_close_matches(revision, names.text.splitlines(), n=3, cutoff=0.5)
+        # git names broken references when it lists all.
+        reasons = [complaint, names.error_text, f"similar names: {', '.join(similar)}" if similar else ""]
+        fetch = "git fetch --unshallow" if is_shallow(self.common) else "git fetch"
+        return InputError(
             f"the superproject {self._place} has no commit {revision!r}",
-            why=f"near names: {', '.join(near)}" if near else "",
+            why="\n".join(reason for reason in reasons if reason),
             todo=f"see `git log --oneline` there; a commit of the remote may first need `{fetch}`",
+        )
+
+    def _has_object(self, oid: str) -> bool:
+        return (
+            run_git(USER_CLONE, ["cat-file", "-e", oid], directory=self._place, ok=ANY_STATUS).returncode == 0
         )
 
 
@@ -142,11 +165,11 @@ def _reject_option_like(revision: str) -> None:
     if not revision or revision.startswith(("-", "^")) or any(ord(char) < 32 for char in revision):
         raise InputError(
             f"{revision!r} is not a revision",
-            why="it is empty, begins with '-' or '^', or holds a control character",
+            why="it is empty, begins with '-' or '^', or contains a control character",
             todo="name one commit: a branch, a tag, an id, HEAD~2",
         )
     if ".." in revision:
         raise InputError(
-            f"{revision!r} names a range where one commit is wanted",
+            f"{revision!r} names a range where one commit is expected",
             todo="write the two ends as two arguments: OLD NEW",
         )

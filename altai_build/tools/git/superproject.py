@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,10 +11,12 @@ from altai_build.errors import InputError
 from altai_build.model.component import Component
 from altai_build.model.gitlink import GITLINK_MODE, Gitlink
 from altai_build.model.spec import SpecInfo
-from altai_build.tools.git import command as git
-from altai_build.tools.git import objects
+from altai_build.tools.git.command import ALLOWED_PROTOCOLS, USER_CLONE, run_git
+from altai_build.tools.git.layout import common_directory, is_partial_clone, is_shallow
+from altai_build.tools.git.mirror import fetch_mirror, mirror_path
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 from altai_build.tools.git.revisions import RepositoryHistory
+from altai_build.tools.git.url import has_allowed_protocol, is_local_url, resolve_url, without_password
 from altai_build.tools.process import ANY_STATUS
 
 
@@ -52,13 +52,11 @@ class Superproject(RepositoryHistory):
 
     def open_store(self, commit: str) -> ObjectStore:
         """The superproject's own objects."""
-        return ObjectStore.open_borrowed(
-            self.common, shadows=self.state / "shadows", origin=str(self.path), commit=commit
-        )
+        return self._borrow_store(self.common, str(self.path), commit)
 
     def require_full_history(self) -> None:
         """Raise InputError when the superproject's history is cut off, for counting would be wrong."""
-        if git.is_shallow(self.common):
+        if is_shallow(self.common):
             raise InputError(
                 f"the superproject {self.path} is a shallow clone",
                 why="releases are numbered by counting its commits",
@@ -66,29 +64,19 @@ class Superproject(RepositoryHistory):
             )
 
     def list_uncommitted(self, paths: Sequence[Path]) -> list[str]:
-        """Those of the files or folders that differ from HEAD or are not tracked (ignored ones aside).
+        """The files below these paths that differ from HEAD or are not tracked (without ignored ones).
 
-        Paths outside the work tree, and everything where there is none, cannot be told and are left out.
+        Paths outside the work tree are left out; a bare repository has no such files.
         """
         if not (self.path / ".git").exists():
             return []
         root = self.path.resolve()
         inside = [path.resolve() for path in paths]
-        names = [f":(top,literal){one.relative_to(root)}" for one in inside if root in one.parents]
+        names = [f":(top,literal){path.relative_to(root)}" for path in inside if root in path.parents]
         if not names:
             return []
-        listed = git.git(
-            [
-                "status",
-                "--porcelain=v1",
-                "-z",
-                "--untracked-files=all",
-                "--ignore-submodules=all",
-                "--",
-                *names,
-            ],
-            directory=self.path,
-        )
+        options = ["--porcelain=v1", "-z", "--untracked-files=all", "--ignore-submodules=all"]
+        listed = run_git(USER_CLONE, ["status", *options, "--", *names], directory=self.path)
         return sorted({row[3:] for row in listed.text.split("\0") if len(row) > 3})
 
     def read_submodules(
@@ -116,7 +104,8 @@ class Superproject(RepositoryHistory):
     @cached_property
     def remote_url(self) -> str | None:
         """The URL of origin, without a password; None when there is none."""
-        found = git.git(["config", "--get", "remote.origin.url"], directory=self.path, ok=(0, 1))
+        words = ["config", "--get", "remote.origin.url"]
+        found = run_git(USER_CLONE, words, directory=self.path, ok=(0, 1))
         return found.text.strip() or None
 
     def _absolute_url(self, url: str) -> str:
@@ -136,7 +125,7 @@ class Superproject(RepositoryHistory):
         """The objects of a component in a repository of this machine that has all these commits; nothing is fetched."""
         places = self.list_local_clones(submodule)
         if submodule.url is not None:
-            places.append(objects.mirror_path(submodule.url, self.state / "mirrors"))
+            places.append(mirror_path(submodule.url, self.state / "mirrors"))
         for place in places:
             store = self._borrow_complete_store(place, commits[0])
             if store is not None and all(store.has_commit_object(commit) for commit in commits[1:]):
@@ -190,49 +179,41 @@ class Superproject(RepositoryHistory):
     def _fetch_mirror(self, submodule: Submodule) -> ObjectStore:
         commit = submodule.link.commit
         url = self._url_to_fetch(submodule)
-        place = objects.fetch_mirror(url, mirrors=self.state / "mirrors", commit=commit)
-        return ObjectStore.open_borrowed(
-            place, shadows=self.state / "shadows", origin=objects.without_password(url), commit=commit
-        )
+        place = fetch_mirror(url, mirrors=self.state / "mirrors", commit=commit)
+        return self._borrow_store(place, without_password(url), commit)
 
     def _borrow_complete_store(self, place: Path, commit: str) -> ObjectStore | None:
-        common = git.common_directory(place)
-        if common is None or common == self.common or git.is_shallow(common):
+        common = common_directory(place)
+        if common is None or common == self.common or is_shallow(common):
             return None
-        store = ObjectStore.open_borrowed(
-            common, shadows=self.state / "shadows", origin=str(place), commit=commit
-        )
-        whole = store.has_tree(commit) and (
-            store.has_all_objects(commit) if objects.is_partial_clone(common) else True
-        )
-        return store if whole else None
+        store = self._borrow_store(common, str(place), commit)
+        complete = store.has_tree(commit) and (not is_partial_clone(common) or store.has_all_objects(commit))
+        return store if complete else None
+
+    def _borrow_store(self, common: Path, origin: str, commit: str) -> ObjectStore:
+        return ObjectStore.open_borrowed(common, shadows=self.state / "shadows", origin=origin, commit=commit)
 
     def _url_to_fetch(self, submodule: Submodule) -> str:
         commit, path = submodule.link.commit, submodule.link.path
         if submodule.url is None:
             raise InputError(
-                f"commit {commit} of {path} is nowhere to be found",
+                f"commit {commit} of {path} is not available",
                 why=f"no local clone has it, and .gitmodules has no entry with path = {path}",
-                todo="mend .gitmodules, or clone the component there",
+                todo="add the entry to .gitmodules, or clone the component there",
             )
-        scheme, _, _ = submodule.url.partition(":")
         remote = self.remote_url
-        if _is_local(submodule.url) and remote is not None and not _is_local(remote):
+        if is_local_url(submodule.url) and remote is not None and not is_local_url(remote):
             raise InputError(
-                f"commit {commit} of {path} is missing, and will not be taken from {submodule.url}",
-                why=f"the superproject comes from {objects.without_password(remote)}; a path on this machine in its "
-                ".gitmodules could publish what is not meant to be",
-                todo="clone the component by hand: git submodule update --init",
+                f"commit {commit} of {path} is not available, and {submodule.url} may not be used as its remote",
+                why=f"the superproject comes from {without_password(remote)}; a local path in its .gitmodules could "
+                "publish private files of this machine",
+                todo="clone the component yourself: git submodule update --init",
             )
-        if "::" in submodule.url or (
-            not _is_local(submodule.url)
-            and "://" in submodule.url
-            and scheme not in objects.ALLOWED_PROTOCOLS.split(":")
-        ):
+        if not has_allowed_protocol(submodule.url, ALLOWED_PROTOCOLS):
             raise InputError(
-                f"commit {commit} of {path} is missing, and its remote {submodule.url!r} is not fetched from",
-                why=f"allowed protocols: {objects.ALLOWED_PROTOCOLS.replace(':', ', ')}",
-                todo="clone the component by hand: git submodule update --init",
+                f"commit {commit} of {path} is not available, and its remote {submodule.url!r} may not be used",
+                why=f"allowed protocols: {', '.join(ALLOWED_PROTOCOLS)}",
+                todo="clone the component yourself: git submodule update --init",
             )
         return submodule.url
 
@@ -240,8 +221,7 @@ class Superproject(RepositoryHistory):
 def read_gitmodules(store: ObjectStore, commit: str) -> dict[str, tuple[str, str | None]]:
     """path → (name, URL as written) from a commit's .gitmodules; {} when git cannot read the file."""
     listed = store.run(
-        ["config", "--no-includes", "--blob", f"{commit}:.gitmodules", "--null", "--list"],
-        ok=ANY_STATUS,
+        ["config", "--no-includes", "--blob", f"{commit}:.gitmodules", "--null", "--list"], ok=ANY_STATUS
     )
     if listed.returncode != 0:
         return {}
@@ -257,25 +237,6 @@ def read_gitmodules(store: ObjectStore, commit: str) -> dict[str, tuple[str, str
         for name, entry in table.items()
         if "path" in entry
     }
-
-
-def resolve_url(url: str, *, base: str) -> str:
-    """A submodule URL made absolute as git does: `./` and `../` are taken against the superproject's remote."""
-    if not url.startswith(("./", "../")):
-        return url
-    base = base.rstrip("/")
-    head = re.match(r"[a-z+]+://[^/]*|[^/:]+@?[^/:]*:(?!//)", base)
-    prefix = head.group(0) if head else ""
-    rest = base[len(prefix) :]
-    while url.startswith(("./", "../")):
-        if url.startswith("../"):
-            rest = posixpath.dirname(rest) if "/" in rest else ""
-        url = url.partition("/")[2]
-    return f"{prefix}{rest.rstrip('/')}/{url}" if rest or "://" in prefix or not prefix else f"{prefix}{url}"
-
-
-def _is_local(url: str) -> bool:
-    return url.startswith(("file://", "/", "./", "../")) or ("://" not in url and ":" not in url)
 
 
 def _has_parent_reference(name: str) -> bool:

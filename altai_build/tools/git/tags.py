@@ -1,16 +1,14 @@
-"""Annotated tags in repositories of the user's: made whole, never moved, pushed one by one."""
+"""Annotated tags in the user's own clones: made as whole objects, never moved, pushed one by one."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Container
 from pathlib import Path
 
 from altai_build.tools import process
-from altai_build.tools.git.objects import ALLOWED_PROTOCOLS, require_commit
+from altai_build.tools.git.command import REMOTE, USER_CLONE, run_git
+from altai_build.tools.git.objects import require_commit
 
 _REMOTE_TIMEOUT = 120.0
-_NO_HOOKS = ["-c", "core.hooksPath=/dev/null"]  # a user's hooks are for the user's own commands
 
 
 def format_tag(name: str, commit: str, tagger: str, time: int, message: str) -> bytes:
@@ -22,63 +20,38 @@ def format_tag(name: str, commit: str, tagger: str, time: int, message: str) -> 
 def has_commit(git_dir: Path, commit: str) -> bool:
     """Whether a repository has the commit that is to be tagged."""
     words = ["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"]
-    return _git(git_dir, words, ok=process.ANY_STATUS).returncode == 0
+    return run_git(USER_CLONE, words, git_dir=git_dir, ok=process.ANY_STATUS).returncode == 0
 
 
 def read_tag(git_dir: Path, name: str) -> bytes | None:
     """The tag object behind a name, its signature included; None when there is no such tag.
 
-    A lightweight tag is told as what it points to, which no text of ours can be.
+    For a lightweight tag this is the object that it points to, which never equals a tag object.
     """
-    found = _git(git_dir, ["cat-file", "-p", f"refs/tags/{name}"], ok=(0, 128))
+    found = run_git(USER_CLONE, ["cat-file", "-p", f"refs/tags/{name}"], git_dir=git_dir, ok=(0, 128))
     return found.stdout if found.returncode == 0 else None
 
 
 def write_tag(git_dir: Path, name: str, text: bytes) -> str:
-    """Store a tag object and give it its name; raises ProgramFailed when the name is taken. Returns its id."""
-    oid = _git(git_dir, ["mktag"], input=text).text.strip()
-    _git(git_dir, ["update-ref", f"refs/tags/{name}", oid, "0" * len(oid)])
+    """Store a tag object and give it its name; returns its id. Raises GitError when the name is taken."""
+    oid = run_git(USER_CLONE, ["mktag"], git_dir=git_dir, input=text).text.strip()
+    run_git(USER_CLONE, ["update-ref", f"refs/tags/{name}", oid, "0" * len(oid)], git_dir=git_dir)
     return oid
 
 
 def delete_tag(git_dir: Path, name: str, oid: str) -> None:
-    """Take a name back, as long as it still means that object."""
-    _git(git_dir, ["update-ref", "-d", f"refs/tags/{name}", oid])
+    """Delete a tag, as long as it still names that object."""
+    run_git(USER_CLONE, ["update-ref", "-d", f"refs/tags/{name}", oid], git_dir=git_dir)
 
 
 def remote_has_tag(git_dir: Path, url: str, name: str) -> bool:
-    """Whether a remote has a tag of that name. Raises ProgramFailed when it cannot be asked."""
-    asked = ["ls-remote", "--tags", "--quiet", "--end-of-options", url, f"refs/tags/{name}"]
-    return bool(_git(git_dir, asked, remote=True).text.strip())
+    """True when a remote has a tag of that name. Raises GitError when the remote does not answer."""
+    words = ["ls-remote", "--tags", "--quiet", "--end-of-options", url, f"refs/tags/{name}"]
+    return bool(run_git(REMOTE, words, git_dir=git_dir, timeout=_REMOTE_TIMEOUT).text.strip())
 
 
 def push_tag(git_dir: Path, url: str, name: str) -> process.ProcessResult:
-    """Push one tag and nothing else, without force; the result tells how it went."""
-    reference = f"refs/tags/{name}:refs/tags/{name}"
-    words = [
-        "push",
-        "--quiet",
-        "--no-follow-tags",
-        "--no-recurse-submodules",
-        "--end-of-options",
-        url,
-        reference,
-    ]
-    return _git(git_dir, words, remote=True, ok=process.ANY_END)
-
-
-def _git(
-    git_dir: Path,
-    words: list[str],
-    *,
-    input: bytes | None = None,
-    ok: Container[int] = (0,),
-    remote: bool = False,
-) -> process.ProcessResult:
-    env = {"GIT_DIR": str(git_dir), "GIT_TERMINAL_PROMPT": "0"}
-    if remote:
-        env |= {"GIT_ALLOW_PROTOCOL": ALLOWED_PROTOCOLS, "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
-        env |= {name: os.environ[name] for name in ("SSH_AUTH_SOCK",) if name in os.environ}
-    return process.run(
-        ["git", *_NO_HOOKS, *words], env=env, input=input, ok=ok, timeout=_REMOTE_TIMEOUT if remote else None
-    )
+    """Push one tag and nothing else, without force; the result says whether that succeeded."""
+    options = ["--quiet", "--no-follow-tags", "--no-recurse-submodules", "--end-of-options"]
+    words = ["push", *options, url, f"refs/tags/{name}:refs/tags/{name}"]
+    return run_git(REMOTE, words, git_dir=git_dir, ok=process.ANY_END, timeout=_REMOTE_TIMEOUT)

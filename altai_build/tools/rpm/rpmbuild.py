@@ -72,7 +72,7 @@ def rpm_version_key() -> str:
     for path in sorted(RPM_CONFIG_DIR.rglob("*")):
         if path.is_file():
             digest.update(f"{path.relative_to(RPM_CONFIG_DIR)}\0{sha256_file(path)}\n".encode())
-    return f"{process.run(['rpmbuild', '--version']).text.strip()} {digest.hexdigest()[:16]}"
+    return f"{process.read_program_version('rpmbuild')} {digest.hexdigest()[:16]}"
 
 
 def expand_spec(spec: Path, macros: Mapping[str, str], arch: str) -> process.ProcessResult:

@@ -12,6 +12,7 @@ from pathlib import Path
 import deflate
 import pytest
 
+from altai_build.tools import process
 from altai_build.tools.git.archive import ArchivePart, archiver_version, write_archive
 from altai_build.tools.git.superproject import Superproject
 from tests.kit.git import Repo
@@ -34,8 +35,8 @@ def part(tmp_path: Path) -> ArchivePart:
 
 
 def plain_tar(part: ArchivePart) -> bytes:
-    argv, env = part.store.git_archive_command(part.commit, "p-1/", "tar")
-    return subprocess.run(argv, env=env, capture_output=True, check=True).stdout
+    with part.store.start_archive(part.commit, "p-1/", "tar") as child:
+        return process.wait_for_child(child).stdout
 
 
 @pytest.mark.parametrize("ending", ["tar", "tar.gz", "tgz", "tar.bz2", "tar.xz", "tar.zst"])

@@ -1,4 +1,4 @@
-"""Where a superproject says its components are: URLs as git resolves them, .gitmodules as git reads it."""
+"""Where a superproject says its components are: .gitmodules as git reads it, and clones on this machine."""
 
 from __future__ import annotations
 
@@ -7,44 +7,11 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.git.superproject import Superproject, read_gitmodules, resolve_url
+from altai_build.tools.git.superproject import Superproject, read_gitmodules
 from altai_build.tools.process import ProgramFailed
 from tests.kit.git import Pin, Repo
 
 A, B = "a" * 40, "b" * 40
-
-
-@pytest.mark.parametrize(
-    ("base", "url", "expected"),
-    [
-        # From git's own t/t0060-path-utils.sh (test_submodule_relative_url).
-        ("/addtest", "../repo", "/repo"),
-        ("/subsuper_update_r", "../subsubsuper_update_r", "/subsubsuper_update_r"),
-        ("/home/trash/subsuper_update_r", "../bare", "/home/trash/bare"),
-        ("/home/trash/super_update_r2", "../subsuper_update_r", "/home/trash/subsuper_update_r"),
-        ("/home/trash/.", "../.", "/home/trash/."),
-        ("/home/trash", "./.", "/home/trash/."),
-        ("/home/trash/addtest", "../repo", "/home/trash/repo"),
-        ("/home/trash/init", "./å äö", "/home/trash/init/å äö"),
-        ("../foo/bar", "../sub/a/b/c", "../foo/sub/a/b/c"),
-        ("file:///tmp/repo", "../subrepo", "file:///tmp/subrepo"),
-        ("ssh://hostname/repo", "../subrepo", "ssh://hostname/subrepo"),
-        ("ssh://hostname:22/repo", "../subrepo", "ssh://hostname:22/subrepo"),
-        ("user@host:path/to/repo", "../subrepo", "user@host:path/to/subrepo"),
-        ("user@host:repo", "../subrepo", "user@host:subrepo"),
-        # As hosting sites have it.
-        ("https://example.org/altai/altai.git", "../focus.git", "https://example.org/altai/focus.git"),
-        ("https://example.org/altai/altai.git/", "../../openstack/nova.git", "https://example.org/openstack/nova.git"),
-        ("https://me@example.org:8443/a/b", "./c", "https://me@example.org:8443/a/b/c"),
-        ("git@example.org:altai/altai.git", "../../x/nova.git", "git@example.org:x/nova.git"),
-        # Absolute ones stay as they are.
-        ("https://example.org/a", "https://example.com/b.git", "https://example.com/b.git"),
-        ("https://example.org/a", "git@example.com:b.git", "git@example.com:b.git"),
-        ("https://example.org/a", "/srv/b.git", "/srv/b.git"),
-    ],
-)  # fmt: skip
-def test_relative_urls(base: str, url: str, expected: str) -> None:
-    assert resolve_url(url, base=base) == expected
 
 
 def test_a_git_that_is_killed_has_not_said_that_there_are_no_submodules(

@@ -1,0 +1,60 @@
+"""Bare mirrors of remotes: where the pinned commits come from that no clone of the user's has."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.tools import process
+from altai_build.tools.files import file_lock
+from altai_build.tools.git.command import ISOLATED, REMOTE, run_git
+from altai_build.tools.git.objects import require_commit
+from altai_build.tools.git.url import without_password
+
+
+def mirror_path(url: str, mirrors: Path) -> Path:
+    """Where the mirror of a URL is, once it has been fetched."""
+    name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    return mirrors / f"{name}.git"
+
+
+def fetch_mirror(url: str, *, mirrors: Path, commit: str) -> Path:
+    """A bare mirror of `url` in `mirrors` that has `commit`; fetched when it does not have it yet.
+
+    The commit is requested by its id, with its whole history, because counting needs that; from a server that gives
+    no commits by id, all branches and tags are fetched. Raises InputError naming the commit and the remote.
+    """
+    place = mirror_path(url, mirrors)
+    with file_lock(place.with_suffix(".lock")):
+        if not (place / "HEAD").exists():
+            object_format = "sha256" if len(commit) == 64 else "sha1"
+            words = [
+                "init",
+                "--quiet",
+                "--bare",
+                f"--object-format={object_format}",
+                "--template=",
+                str(place),
+            ]
+            run_git(ISOLATED, words, place=str(place))
+        complaint = ""
+        for wanted in (f"+{commit}:refs/pins/{commit}", "+refs/*:refs/mirrored/*"):
+            if _has_commit(place, commit):
+                return place
+            options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"]
+            words = ["fetch", *options, "--end-of-options", url, wanted]
+            fetched = run_git(REMOTE, words, git_dir=place, ok=process.ANY_END)
+            complaint = complaint or fetched.error_text
+        if _has_commit(place, commit):
+            return place
+    raise InputError(
+        f"commit {commit} is not available from {without_password(url)}",
+        why=complaint or "the remote answered, but none of its branches and tags has such a commit",
+        todo="push the commit to that remote, or fetch the submodule yourself (git submodule update --init)",
+    )
+
+
+def _has_commit(place: Path, commit: str) -> bool:
+    words = ["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"]
+    return run_git(ISOLATED, words, git_dir=place, ok=process.ANY_STATUS).returncode == 0
