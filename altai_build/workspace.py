@@ -15,6 +15,9 @@ from altai_build.errors import WorkspaceLockedError
 from altai_build.model.build import BUILD_SCRATCH_PREFIX
 from altai_build.tools.files import file_lock, lock_descriptor, make_directory, remove_tree, write_atomically
 
+# The debug logs of runs, among the logs of failed builds, which are folders.
+RUN_LOG_PATTERN = "run-*.log"
+
 # Seconds after which nothing is under way any more in what a verb without the lock has made.
 UNLOCKED_SCRATCH_SECONDS = 3600.0
 
@@ -45,7 +48,7 @@ class Workspace:
 
     @property
     def logs(self) -> Path:
-        """Logs of failed builds, kept as evidence."""
+        """A folder for each failed build with its logs, and a debug log of each run (RUN_LOG_PATTERN)."""
         return self.root / "logs"
 
     @property

@@ -13,13 +13,17 @@ import importlib
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from altai_build import __version__
 from altai_build.cli.streams import install_safe_streams
-from altai_build.errors import AltaiError, InputError, escape_control_characters
+from altai_build.errors import AltaiError, InputError, UsageError, escape_control_characters
 from altai_build.tools import process, processors
+
+if TYPE_CHECKING:
+    from altai_build.cli.runlog import RunLog
 
 # verb → its module, which is imported when the verb is called, so that a quick verb starts quickly
 VERBS = {
@@ -105,6 +109,7 @@ def _check_builder(ctx: click.Context, param: click.Parameter, name: str) -> str
     help="What builds packages in clean chroots: mock, chroot (built in), or auto (mock if it is installed).",
 )
 @click.option("-v", "verbose", is_flag=True, help="Print each command before it runs.")
+@click.option("--debug", is_flag=True, help="Print the debug log: every command, decision and time.")
 @click.option("-q", "quiet", is_flag=True, help="Print only warnings and errors.")
 @click.pass_context
 def cli(
@@ -115,12 +120,13 @@ def cli(
     jobs: int | None,
     builder: str,
     verbose: bool,
+    debug: bool,
     quiet: bool,
 ) -> None:
     """Build a signed, verified yum release from a git superproject."""
     from altai_build.cli.app import App, change_directory
 
-    if verbose:
+    if verbose and not debug:
         process.on_command(lambda command: print(command, file=sys.stderr))
     processors.limit_to(jobs)
     change_directory(directory)
@@ -131,7 +137,10 @@ def cli(
         jobs=processors.available(),
         builder=builder,
         quiet=quiet,
+        logs=ctx.obj if ctx.obj is not None else [],
     )
+    if debug:
+        ctx.obj.open_log(echo=True)
 
 
 def main() -> None:
@@ -141,36 +150,46 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     install_safe_streams()
+    logs: list[RunLog] = []
+    code, message = _run(logs)
+    for log in logs:
+        log.close(code, message)
+    if code in (0, _INTERRUPTED):
+        _exit_now(code)
+    sys.exit(code)
+
+
+_INTERRUPTED = 130
+
+
+def _run(logs: list[RunLog]) -> tuple[int, str]:
+    """Run the command line and print its errors; returns the exit code, and the error for the debug log."""
     try:
-        code = cli.main(prog_name="altai-build", standalone_mode=False)
+        code = cli.main(prog_name="altai-build", standalone_mode=False, obj=logs)
         sys.stdout.flush()
     except click.exceptions.Exit as request:
-        sys.exit(request.exit_code)
+        return request.exit_code, ""
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        return UsageError.exit_code, error.format_message()
     except AltaiError as error:
-        print(f"altai-build: {escape_control_characters(str(error))}", file=sys.stderr)
+        message = escape_control_characters(str(error))
+        print(f"altai-build: {message}", file=sys.stderr)
         process.kill_all_children()
-        sys.exit(error.exit_code)
+        return error.exit_code, message
     except (KeyboardInterrupt, click.Abort):
         process.kill_all_children()
-        print(
-            "altai-build: interrupted; published releases are unchanged. Rerun the command to resume.",
-            file=sys.stderr,
-        )
-        _exit_now(130)
+        message = "interrupted; published releases are unchanged. Rerun the command to resume."
+        print(f"altai-build: {message}", file=sys.stderr)
+        return _INTERRUPTED, message
     except Exception as error:
         process.kill_all_children()
         if isinstance(error, OSError) and (error.errno in _MACHINE_ERRORS or _NO_TEMPORARY in str(error)):
-            print(f"altai-build: {escape_control_characters(_describe_os_error(error))}", file=sys.stderr)
-            sys.exit(InputError.exit_code)
-        print(f"altai-build: this is a bug: {type(error).__name__}: {error}", file=sys.stderr)
-        print(
-            f"The crash report is {_write_crash_report()}; please send it to the developers.", file=sys.stderr
-        )
-        sys.exit(70)
-    _exit_now(code if isinstance(code, int) else 0)
+            message = escape_control_characters(_describe_os_error(error))
+            print(f"altai-build: {message}", file=sys.stderr)
+            return InputError.exit_code, message
+        return AltaiError.exit_code, _report_bug(error, logs)
+    return code if isinstance(code, int) else 0, ""
 
 
 # Errors of the machine that may occur at any point of a run: disk full, no permission, too many open files, I/O error.
@@ -215,14 +234,24 @@ def _exit_now(code: int) -> None:
     os._exit(code)
 
 
-def _write_crash_report() -> str:
-    """Write the traceback and the command line to a file; returns its path."""
+def _report_bug(error: Exception, logs: list[RunLog]) -> str:
+    """Write a crash report with the traceback and the command line, and print where it is; returns the traceback."""
     import tempfile
     import time
     import traceback
 
+    text = traceback.format_exc()
+    log = next((log.path for log in logs if log.path is not None), None)
     descriptor, path = tempfile.mkstemp(prefix="altai-build-bug.", suffix=".txt")
     with os.fdopen(descriptor, "w", errors="backslashreplace") as stream:
-        stream.write(f"altai-build {__version__}, Python {sys.version}\n{time.ctime()}\n{sys.argv!r}\n\n")
-        stream.write(traceback.format_exc())
-    return path
+        stream.write(f"altai-build {__version__}, Python {sys.version}\n{time.ctime()}\n")
+        stream.write(f"$ {process.quote_command(('altai-build', *sys.argv[1:]))}\n")
+        stream.write(f"The debug log of the run: {log or 'none'}\n\n{text}")
+    print(
+        f"altai-build: this is a bug: {type(error).__name__}: {escape_control_characters(str(error))}\n"
+        f"The crash report is {path}"
+        + (f", the debug log of the run is {log}; please send both" if log else "; please send it")
+        + " to the developers.",
+        file=sys.stderr,
+    )
+    return text

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import gc
 import os
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
@@ -13,6 +14,7 @@ from altai_build.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from altai_build.cli.runlog import RunLog
     from altai_build.config import Config, SuperprojectSettings
     from altai_build.pipeline.run import Run
     from altai_build.workspace import Workspace
@@ -30,6 +32,8 @@ class App:
     jobs: int
     builder: str
     quiet: bool
+    # the debug log of this run once it is open: at most one
+    logs: list[RunLog] = field(default_factory=list)
 
     def load_config(self, *, needed: bool = True) -> Config:
         """The release definition. Raises InputError when there is none and the verb needs one."""
@@ -118,6 +122,14 @@ class App:
         root = Path(self.workspace_dir) if self.workspace_dir else default_workspace(beside)
         return Workspace(root.absolute())
 
+    def open_log(self, *, echo: bool = False) -> RunLog:
+        """The debug log of this run; `echo` also prints its events on stderr."""
+        from altai_build.cli.runlog import RunLog
+
+        if not self.logs:
+            self.logs.append(RunLog(sys.argv[1:], echo=echo))
+        return self.logs[0]
+
     def create_run(self, config: Config, *, dependants: str | None = None) -> Run:
         """The context of a run with this configuration; `dependants` overrides its rebuild policy."""
         # modules stay loaded: exempt them from garbage collection, and start it for the work that follows
@@ -127,12 +139,15 @@ class App:
         from altai_build.pipeline.run import Run, with_mock_dist
         from altai_build.tools.progress import ProgressReporter
 
+        workspace = self.get_workspace()
+        log = self.open_log()
+        log.attach(workspace)
         return Run(
             config=with_mock_dist(config),
-            workspace=self.get_workspace(),
+            workspace=workspace,
             jobs=self.jobs,
             builder=self.builder,
-            story=ProgressReporter(quiet=self.quiet),
+            story=ProgressReporter(quiet=self.quiet, log=log.record),
             dependants=RebuildPolicy(dependants) if dependants else None,
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from altai_build.ledger import Ledger
 from altai_build.model.inputs import SOURCE_PACKAGE
 from altai_build.tools.files import remove_tree
-from altai_build.workspace import UNLOCKED_SCRATCH_SECONDS, Workspace
+from altai_build.workspace import RUN_LOG_PATTERN, UNLOCKED_SCRATCH_SECONDS, Workspace
 
 # What stays whatever its age: the key ring, packages that upstream may have no more, the ledger, git's objects.
 LEFTOVER = "leftover"
@@ -140,7 +140,8 @@ def _items(workspace: Workspace) -> Iterator[WorkspaceItem]:
         for place in _children(shelf):
             yield _item("signed package", place, shared=True)
     for place in _children(workspace.logs):
-        yield _item("log of a failed build", place)
+        is_run_log = place.match(RUN_LOG_PATTERN) and place.is_file()
+        yield _item("log of a run" if is_run_log else "log of a failed build", place)
     for folder in _children(workspace.cache):
         for place in _children(folder):
             yield _item(f"downloaded {folder.name}", place)

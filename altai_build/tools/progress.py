@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -38,10 +38,11 @@ def _open_console() -> Console | None:
 
 
 class ProgressReporter:
-    """Everything a run says while it works; `quiet` keeps only warnings."""
+    """Everything a run says while it works; `quiet` keeps only warnings. `log` gets everything, quiet or not."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, log: Callable[[str], None] | None = None) -> None:
         self.quiet = quiet
+        self.log = log or (lambda text: None)
         self.console = _open_console()
 
     def print_line(self, *pieces: tuple[str, str]) -> None:
@@ -56,11 +57,13 @@ class ProgressReporter:
 
     def info(self, text: str) -> None:
         """One line of the story."""
+        self.log(text)
         if not self.quiet:
             self.print_line((text, ""))
 
     def warn(self, text: str) -> None:
         """A line that is not to be missed, quiet or not."""
+        self.log(f"warning: {text}")
         self.print_line(("warning:", "yellow"), (f" {text}", ""))
 
     @contextmanager
@@ -119,6 +122,7 @@ class TaskProgress:
         with self._lock:
             started = self._running.pop(item, None)
             seconds = f" {time.monotonic() - started:5.1f} s" if started is not None else "        "
+            self._story.log(f"{status} {item}{seconds.rstrip()}" + (f": {detail}" if detail else ""))
             if status == self._counted:
                 self._count += 1
             elif not self._story.quiet:

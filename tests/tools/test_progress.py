@@ -112,3 +112,23 @@ def test_many_threads_tell_whole_lines(capsys: pytest.CaptureFixture[str]) -> No
     assert sorted(line.split()[-1] for line in lines) == sorted(
         f"{n}-{i}" for n in range(8) for i in range(50)
     )
+
+
+def test_a_log_gets_everything_also_what_quiet_and_counted_leave_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log: list[str] = []
+    reporter = ProgressReporter(quiet=True, log=log.append)
+    reporter.info("one")
+    reporter.warn("two")
+    with reporter.track("packages", 2, counted="reused") as work:
+        work.finish("nova", "reused")
+        work.finish("glance", "failed", "exit 1")
+    assert log == [
+        "one",
+        "warning: two",
+        "reused nova",
+        "failed glance: exit 1",
+        "packages: 1 reused",
+    ]
+    assert capsys.readouterr().err == "warning: two\n"
