@@ -1,4 +1,4 @@
-"""The shape of the package: floors without circles, one importer per foreign library, rooms of readable size."""
+"""The structure of the package: layers, no import cycles, one importer per library, small files, mirrored tests."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import configparser
 import functools
 import graphlib
 import importlib.util
-import os
 import re
-import shutil
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -23,8 +20,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "altai_build"
 
-# From the top of the house to its ground; a module imports from floors below its own, or from its own room.
-FLOORS: tuple[tuple[str, ...], ...] = (
+# From the top down; a module imports from layers below its own, and from its own package.
+LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("pipeline",),
@@ -36,22 +33,22 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "__init__"),
 )
 
-# Who may import what is not the standard library's, or is dangerous: files (patterns) below altai_build/.
-# ANY_ONE: whichever file needs it, but one only. The reason stands where it is not plain from the name.
-ANY_ONE = ("*",)
+# Which files below altai_build/ (patterns) may import a library that is dangerous or not in the standard library.
+# ANY_FILE: any file, but only one. A comment gives the reason where the names do not.
+ANY_FILE = ("*",)
 FOREIGN: dict[str, tuple[str, ...]] = {
     "subprocess": ("tools/process.py",),
     "norpm": ("tools/spec/child.py",),
     "rpm": ("tools/rpm/header.py",),
     "gnupg": ("tools/openpgp/keyring.py",),
     "createrepo_c": ("tools/repo/repodata.py",),
-    # Two questions to one library: what is needed, and what becomes of what is installed.
+    # Two uses of one library: what a release needs, and how installed packages are upgraded.
     "solv": ("tools/solver/*.py",),
     "deflate": ("tools/git/archive.py",),
     "requests": ("tools/download.py",),
-    # Two trades that share nothing: other people's templates in a sandbox, and our own pages with all escaped.
+    # Two unrelated uses: templates of mock configurations in a sandbox, and our own pages with everything escaped.
     "jinja2": ("tools/mock/jinja.py", "tools/page.py"),
-    "pypi_simple": ANY_ONE,
+    "pypi_simple": ANY_FILE,
     "spdx_tools": ("tools/sbom/spdx.py",),
     "cyclonedx": ("tools/sbom/cyclonedx.py",),
     "packageurl": ("tools/sbom/purl.py",),
@@ -59,10 +56,10 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "click": ("cli/*.py",),
     "rich": ("tools/progress.py", "cli/*.py"),
 }
-# Every other library has one importer; click, rich and yaml are faces or formats, spoken in several files of one room.
+# Every other library has one importer.
 SEVERAL_IMPORTERS = {"click", "jinja2", "rich", "solv", "yaml"}
 
-# Import name of what setup.cfg calls otherwise.
+# The import names of distributions that have another name in setup.cfg.
 IMPORT_NAMES = {
     "gitpython": "git",
     "pyyaml": "yaml",
@@ -71,14 +68,113 @@ IMPORT_NAMES = {
     "packageurl_python": "packageurl",
 }
 
-# Required for another library that uses it only where it is there.
+# Not imported here: other libraries use them when they are installed.
 FOR_OTHERS = {"jsonschema", "git", "templated_dictionary"}  # cyclonedx: its validation
 
-# In no index: scripts/setup links them from the system's Python.
+# Not on PyPI: scripts/setup links it from the system's Python.
 FROM_SYSTEM = {"rpm"}
 
-LONGEST_MODULE = 460  # lines
+# lines
+LONGEST_MODULE = 400
 LONGEST_FUNCTION = 100
+# Files that may be longer: the limit of each, and the reason.
+LONG_MODULES: dict[str, tuple[int, str]] = {
+    "stages/build.py": (470, "to be split"),
+    "stages/deps.py": (470, "to be split"),
+    "stages/srpm.py": (470, "to be split"),
+    "tools/mock/config.py": (470, "to be replaced"),
+    "tools/mock/script.py": (470, "to be replaced"),
+    "tools/process.py": (470, "to be split"),
+    "tools/solver/closure.py": (470, "to be split"),
+    "tools/solver/pool.py": (470, "to be split"),
+}
+
+# Modules with behaviour that have no test file of their name yet. This list only shrinks.
+WITHOUT_TEST_FILE = {
+    "cli/app.py",
+    "cli/build.py",
+    "cli/clean.py",
+    "cli/diff.py",
+    "cli/doctor.py",
+    "cli/explain.py",
+    "cli/findings.py",
+    "cli/markdown.py",
+    "cli/notes.py",
+    "cli/options.py",
+    "cli/output.py",
+    "cli/plan.py",
+    "cli/rebuild.py",
+    "cli/release.py",
+    "cli/releases.py",
+    "cli/report.py",
+    "cli/which.py",
+    "config/key_rotation.py",
+    "config/reader.py",
+    "config/schema.py",
+    "errors.py",
+    "model/component.py",
+    "model/findings.py",
+    "model/fingerprint.py",
+    "model/history.py",
+    "model/inputs.py",
+    "model/inventory.py",
+    "model/provenance.py",
+    "model/reproduction.py",
+    "model/trace.py",
+    "model/upgrade.py",
+    "pipeline/build/explain.py",
+    "pipeline/build/ordering.py",
+    "pipeline/build/pins.py",
+    "pipeline/build/plan.py",
+    "pipeline/build/run.py",
+    "pipeline/build/schedule.py",
+    "pipeline/build/selection.py",
+    "pipeline/build/srpm_cache.py",
+    "pipeline/doctor.py",
+    "pipeline/published/changes.py",
+    "pipeline/published/inventory.py",
+    "pipeline/published/keys.py",
+    "pipeline/published/releases.py",
+    "pipeline/published/trace.py",
+    "pipeline/published/upgrade.py",
+    "pipeline/published/verify.py",
+    "pipeline/release/placements.py",
+    "pipeline/release/plan.py",
+    "pipeline/release/run.py",
+    "pipeline/release/signing.py",
+    "pipeline/release/tagging.py",
+    "rules/identity.py",
+    "rules/keys.py",
+    "rules/metadata.py",
+    "rules/packages.py",
+    "rules/provenance.py",
+    "rules/readable.py",
+    "rules/rule.py",
+    "rules/sources.py",
+    "rules/upgrade.py",
+    "rules/view.py",
+    "stages/copy.py",
+    "stages/discover.py",
+    "stages/notes.py",
+    "stages/srpm.py",
+    "tools/chroot/builder.py",
+    "tools/download.py",
+    "tools/git/revisions.py",
+    "tools/git/tags.py",
+    "tools/mock/jinja.py",
+    "tools/mock/result.py",
+    "tools/mock/script.py",
+    "tools/page.py",
+    "tools/pypi.py",
+    "tools/repo/dnfconf.py",
+    "tools/sandbox/overlay.py",
+    "tools/sbom/cyclonedx.py",
+    "tools/sbom/purl.py",
+    "tools/sbom/spdx.py",
+    "tools/solver/diagnosis.py",
+    "tools/solver/upgrades.py",
+    "tools/spec/child.py",
+}
 
 
 @dataclass(frozen=True)
@@ -90,11 +186,12 @@ class Module:
     tree: ast.Module
 
     @property
-    def place(self) -> str:
+    def file(self) -> str:
         return self.path.relative_to(ROOT / PACKAGE).as_posix()
 
     @property
-    def room(self) -> str:
+    def top(self) -> str:
+        """The package or module directly below altai_build/."""
         return self.name.split(".")[0]
 
 
@@ -114,36 +211,36 @@ def imported(module: Module) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module.place}:{node.lineno}: a relative import; name the package"
+            assert node.level == 0, f"{module.file}:{node.lineno}: a relative import; name the package"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def inner_imports(module: Module) -> set[str]:
-    """Names of the package's own modules that a module imports."""
+    """The modules of this package that a module imports."""
     found = {own_module(name) for name in imported(module) if name.split(".")[0] == PACKAGE}
     return found - {module.name}
 
 
 def own_module(full: str) -> str:
-    """The module that holds an imported name: `altai_build.tools.files` itself, or a thing in it."""
+    """The module of an imported name: `altai_build.tools.files` itself, or the module that defines the name."""
     parts = full.split(".")[1:]
     for shorter in (parts, parts[:-1]):
         for name in (".".join(shorter), ".".join([*shorter, "__init__"])):
             if name in modules():
                 return name
-    raise AssertionError(f"{full} is imported, and is no module of {PACKAGE}")
+    raise AssertionError(f"{full} is imported, but is not a module of {PACKAGE}")
 
 
-def floor(room: str) -> int:
-    """The number of a room's floor, counted from the top."""
-    for number, rooms in enumerate(FLOORS):
-        if room in rooms:
+def layer(top: str) -> int:
+    """The number of a package's layer, counted from the top."""
+    for number, packages in enumerate(LAYERS):
+        if top in packages:
             return number
-    raise AssertionError(f"{PACKAGE}/{room} is on no floor: add it to FLOORS (and to the design)")
+    raise AssertionError(f"{PACKAGE}/{top} is in no layer: add it to LAYERS and to docs/architecture.md")
 
 
 def is_standard(library: str) -> bool:
-    """Whether a top-level name belongs to Python itself."""
+    """True for a top-level name of the standard library."""
     if library == "__future__" or library in sys.builtin_module_names:
         return True
     spec = importlib.util.find_spec(library)
@@ -156,16 +253,16 @@ def is_standard(library: str) -> bool:
 
 
 def foreign_importers() -> dict[str, set[str]]:
-    """Which files import which library that is foreign or watched."""
+    """For each library of FOREIGN or outside the standard library, the files that import it."""
     importers: dict[str, set[str]] = {}
     for module in modules().values():
         for library in {name.split(".")[0] for name in imported(module)} - {PACKAGE}:
             if library in FOREIGN or not is_standard(library):
-                importers.setdefault(library, set()).add(module.place)
+                importers.setdefault(library, set()).add(module.file)
     return importers
 
 
-def test_there_is_something_to_check() -> None:
+def test_the_modules_are_found() -> None:
     assert {"errors", "tools.process", "model.nevra", "config.load"} <= set(modules())
 
 
@@ -173,22 +270,22 @@ def test_imports_go_down() -> None:
     wrong = []
     for module in modules().values():
         for name in inner_imports(module):
-            room = name.split(".")[0]
-            if room != module.room and floor(room) <= floor(module.room):
-                wrong.append(f"{module.name} imports {name}, which is not on a floor below it")
+            top = name.split(".")[0]
+            if top != module.top and layer(top) <= layer(module.top):
+                wrong.append(f"{module.name} imports {name}, which is not in a layer below it")
     assert not wrong, "\n".join(wrong)
 
 
-def test_no_import_goes_in_a_circle() -> None:
+def test_modules_have_no_import_cycle() -> None:
     graph = {module.name: inner_imports(module) for module in modules().values()}
     try:
         tuple(graphlib.TopologicalSorter(graph).static_order())
     except graphlib.CycleError as error:
-        pytest.fail("a circle of imports: " + " → ".join(error.args[1]))
+        pytest.fail("an import cycle: " + " → ".join(error.args[1]))
 
 
-def test_no_package_imports_in_a_circle() -> None:
-    """As for modules: two packages of one layer that import each other are one package in two folders."""
+def test_packages_have_no_import_cycle() -> None:
+    """Two packages of one layer that import each other are one package in two folders."""
     graph: dict[str, set[str]] = {}
     for module in modules().values():
         package = package_of(module.name)
@@ -198,11 +295,11 @@ def test_no_package_imports_in_a_circle() -> None:
     try:
         tuple(graphlib.TopologicalSorter(graph).static_order())
     except graphlib.CycleError as error:
-        pytest.fail("a circle of packages: " + " → ".join(error.args[1]))
+        pytest.fail("a cycle of packages: " + " → ".join(error.args[1]))
 
 
 def package_of(name: str) -> str:
-    """The folder of a module below the package; a module that stands flat in `tools` or `pipeline` is its own."""
+    """The package of a module; a module directly in `tools` or `pipeline` counts as its own package."""
     parts = name.split(".")
     if parts[-1] == "__init__":
         parts.pop()
@@ -215,31 +312,31 @@ def test_a_stage_imports_no_stage() -> None:
     wrong = [
         f"{module.name} imports {name}"
         for module in modules().values()
-        if module.room == "stages"
+        if module.top == "stages"
         for name in inner_imports(module)
         if name.startswith("stages.")
     ]
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_foreign_library_has_its_importers() -> None:
+def test_libraries_are_imported_only_where_allowed() -> None:
     wrong = []
-    for library, places in sorted(foreign_importers().items()):
+    for library, files in sorted(foreign_importers().items()):
         if library not in FOREIGN:
-            wrong.append(f"{library} (imported by {', '.join(sorted(places))}) is in no row of FOREIGN")
+            wrong.append(f"{library} (imported by {', '.join(sorted(files))}) is not in FOREIGN")
             continue
         allowed = FOREIGN[library]
-        outside = {place for place in places if not any(fnmatch(place, one) for one in allowed)}
+        outside = {file for file in files if not any(fnmatch(file, pattern) for pattern in allowed)}
         if outside:
             wrong.append(
-                f"{library} is imported by {', '.join(sorted(outside))}; only {', '.join(allowed)} may"
+                f"{library} is imported by {', '.join(sorted(outside))}; only {', '.join(allowed)} may import it"
             )
-        if library not in SEVERAL_IMPORTERS and len(places) > 1:
-            wrong.append(f"{library} has more than one importer: {', '.join(sorted(places))}")
+        if library not in SEVERAL_IMPORTERS and len(files) > 1:
+            wrong.append(f"{library} has more than one importer: {', '.join(sorted(files))}")
     assert not wrong, "\n".join(wrong)
 
 
-def test_what_setup_cfg_requires_is_what_is_imported() -> None:
+def test_setup_cfg_requires_exactly_what_is_imported() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     lines = setup["options"]["install_requires"].splitlines()
@@ -255,8 +352,8 @@ def test_what_setup_cfg_requires_is_what_is_imported() -> None:
         for path in (ROOT / "scripts").rglob("*.py")
         for name in imported(Module(name=path.stem, path=path, tree=ast.parse(path.read_bytes())))
     }
-    assert in_package - required == set(), "imported, and not in install_requires"
-    assert required - in_package - in_scripts <= FOR_OTHERS, "in install_requires, and imported by nothing"
+    assert in_package - required == set(), "imported, but not in install_requires"
+    assert required - in_package - in_scripts <= FOR_OTHERS, "in install_requires, but never imported"
 
 
 BANNED_CALLS = {
@@ -274,27 +371,27 @@ BANNED_PREFIXES = (
 )
 
 
-def test_files_that_are_no_modules_are_installed_too() -> None:
+def test_data_files_are_installed() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
-    patterns = [one.strip() for one in setup["options.package_data"][PACKAGE].split(",")]
+    patterns = [pattern.strip() for pattern in setup["options.package_data"][PACKAGE].split(",")]
     files = [path.relative_to(ROOT / PACKAGE) for path in (ROOT / PACKAGE).rglob("*.*") if path.is_file()]
     others = {str(path) for path in files if path.suffix not in (".py", ".pyc")}
     assert "tools/sandbox/overlay.sh" in others
-    assert {path for path in others if not any(fnmatch(path, one) for one in patterns)} == set()
+    assert {path for path in others if not any(fnmatch(path, pattern) for pattern in patterns)} == set()
 
 
-def test_no_second_door_and_no_text_run_as_program() -> None:
+def test_no_other_way_to_start_a_program_and_no_text_run_as_code() -> None:
     wrong = []
     for module in modules().values():
         for node in ast.walk(module.tree):
-            where = f"{module.place}:{getattr(node, 'lineno', 0)}"
+            where = f"{module.file}:{getattr(node, 'lineno', 0)}"
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 if called in BANNED_CALLS or called.startswith(BANNED_PREFIXES):
                     wrong.append(f"{where}: calls {called}")
                 if any(word.arg == "shell" for word in node.keywords):
-                    wrong.append(f"{where}: gives shell=")
+                    wrong.append(f"{where}: passes shell=")
             elif isinstance(node, ast.ImportFrom) and node.module in (
                 "os",
                 "pty",
@@ -310,16 +407,16 @@ def test_no_second_door_and_no_text_run_as_program() -> None:
 
 
 def test_git_is_started_in_one_place() -> None:
-    """Elsewhere a protection could be left out: every git process has one of the profiles of tools/git/command.py."""
+    """Every git process has one of the profiles of tools/git/command.py, so that none lacks its protections."""
     found = set()
     for module in modules().values():
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("process.", "run", "start")):
                 first = node.args[0] if node.args else None
                 if isinstance(first, ast.List) and first.elts and ast.unparse(first.elts[0]) == "'git'":
-                    found.add(f"{module.place}:{node.lineno}")
+                    found.add(f"{module.file}:{node.lineno}")
             elif isinstance(node, ast.Constant) and node.value == "GIT_DIR":
-                found.add(module.place)
+                found.add(module.file)
     assert found == {"tools/git/command.py"}
 
 
@@ -328,43 +425,89 @@ def test_every_module_and_public_name_has_a_docstring() -> None:
     for module in modules().values():
         text = ast.get_docstring(module.tree) or ""
         if not text.split("\n\n")[0].rstrip().endswith((".", "?", ")")):
-            wrong.append(f"{module.place}: its docstring does not begin with a sentence")
-        for owner, node in public_names(module.tree, module.place):
+            wrong.append(f"{module.file}: its docstring does not start with a sentence")
+        for owner, node in public_names(module.tree, module.file):
             if not ast.get_docstring(node):
                 wrong.append(f"{owner}:{node.lineno}: {node.name} has no docstring")
     assert not wrong, "\n".join(wrong)
 
 
-Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFINITION = (*FUNCTION, ast.ClassDef)
 
 
 def public_names(
     tree: ast.Module | ast.ClassDef, owner: str
 ) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]]:
-    """Public functions, classes and methods, with the file they stand in."""
+    """Public functions, classes and methods, with their file."""
     for node in tree.body:
-        if isinstance(node, Definition) and not node.name.startswith("_"):
+        if isinstance(node, DEFINITION) and not node.name.startswith("_"):
             yield owner, node
             if isinstance(node, ast.ClassDef):
                 yield from public_names(node, owner)
 
 
-def test_rooms_are_small_and_functions_read_on_one_screen() -> None:
+def test_files_and_functions_are_short() -> None:
     wrong = []
     for module in modules().values():
         lines = len(module.path.read_bytes().splitlines())
-        if lines > LONGEST_MODULE:
-            wrong.append(f"{module.place} has {lines} lines; {LONGEST_MODULE} are the limit: split it")
+        limit, _ = LONG_MODULES.get(module.file, (LONGEST_MODULE, ""))
+        if lines > limit:
+            wrong.append(f"{module.file} has {lines} lines; the limit is {limit}: split it")
         for node in ast.walk(module.tree):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if isinstance(node, FUNCTION):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 if length > LONGEST_FUNCTION:
-                    wrong.append(f"{module.place}:{node.lineno}: {node.name} has {length} lines: make it two")
+                    wrong.append(f"{module.file}:{node.lineno}: {node.name} has {length} lines: split it")
+    assert set(LONG_MODULES) <= {module.file for module in modules().values()}
     assert not wrong, "\n".join(wrong)
 
 
-def test_tests_are_skipped_in_one_way_only() -> None:
-    """`require` and `shared` of conftest.py: other skips would stay silent where CI is set."""
+def test_every_module_has_a_test_file_of_its_name() -> None:
+    """The tests of tools/git/tags.py are in tests/tools/git/test_tags.py. Packages' __init__ and records need none."""
+    missing = {
+        module.file
+        for module in modules().values()
+        if not module.path.name.startswith("__")
+        and has_behaviour(module.tree)
+        and not path_of_tests(module).exists()
+    }
+    assert path_of_tests(modules()["config.load"]).exists() and has_behaviour(modules()["config.load"].tree)
+    new = sorted(missing - WITHOUT_TEST_FILE)
+    assert not new, "no test file of this name: " + ", ".join(new)
+
+
+def has_behaviour(tree: ast.Module) -> bool:
+    """False for definitions of records and protocols: all their functions are methods of at most one statement."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTION)]
+    return any(node in tree.body or len(statements(node)) > 1 for node in functions)
+
+
+def statements(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.stmt]:
+    """The statements of a function without its docstring."""
+    return function.body[1:] if ast.get_docstring(function) is not None else function.body
+
+
+def path_of_tests(module: Module) -> Path:
+    """Where the tests of a module are."""
+    folder = ROOT / "tests" / Path(module.file).parent
+    return folder / f"test_{module.path.name}"
+
+
+def test_no_code_asks_which_builder_it_has() -> None:
+    """What differs between builders is in the Builder protocol, so that a third one is one file and one line."""
+    wrong = []
+    for module in modules().values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
+                classes = ast.unparse(node.args[1])
+                if re.search(r"Builder\b", classes):
+                    wrong.append(f"{module.file}:{node.lineno}: {ast.unparse(node)}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_tests_are_skipped_only_by_require_and_shared() -> None:
+    """`require` and `shared` of conftest.py fail instead of skipping where CI is set; other skips would stay unseen."""
     wrong = []
     files = [path for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
     assert Path(__file__) in files
@@ -375,53 +518,3 @@ def test_tests_are_skipped_in_one_way_only() -> None:
                 if re.fullmatch(r"pytest\.(skip|importorskip|mark\.skip|mark\.skipif)", name):
                     wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {name}")
     assert not wrong, "\n".join(wrong)
-
-
-def registry_hosts() -> set[str]:
-    """Hosts that this machine's pip, npm and apt fetch from, by their own account."""
-    texts = []
-    for command in (
-        [sys.executable, "-m", "pip", "config", "list"],
-        ["npm", "config", "get", "registry"],
-    ):
-        if shutil.which(command[0]):
-            result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
-            texts.append(result.stdout.decode())
-    index = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from pip._internal.models.index import PyPI as i; print(i.url, f'https://{i.file_storage_domain}')",
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    texts.append(index.stdout.decode())
-    for path in [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]:
-        if path.is_file():
-            texts.append(path.read_text("utf-8", "replace"))
-    hosts = re.findall(
-        r"https?://(?:[^/@\s]*@)?(?:www\.)?([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)", "\n".join(texts)
-    )
-    return {host.lower() for host in hosts if not re.fullmatch(r"[0-9.]+|localhost.*", host)}
-
-
-def test_no_tracked_file_names_a_package_registry() -> None:
-    hosts = registry_hosts()
-    assert hosts, "not even the default index of pip was found: the check would see nothing"
-    listing = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "-z"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    names = [name for name in listing.stdout.split(b"\0") if name]
-    assert b"tests/test_architecture.py" in names
-    pattern = re.compile("|".join(re.escape(host) for host in sorted(hosts)).encode(), re.IGNORECASE)
-    wrong = []
-    for name in names:
-        path = ROOT / os.fsdecode(name)
-        if path.is_file() and (found := pattern.search(path.read_bytes())):
-            wrong.append(f"{os.fsdecode(name)}: {found.group().decode()}")
-    assert not wrong, "read the host from the machine's own configuration instead:\n" + "\n".join(wrong)
