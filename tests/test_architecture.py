@@ -44,6 +44,8 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "createrepo_c": ("tools/repo/repodata.py",),
     # Two uses of one library: what a release needs, and how installed packages are upgraded.
     "solv": ("tools/solver/*.py",),
+    # The user's own clone, where neither speed nor hostile input matters; the scripts use it too.
+    "git": ("tools/git/repository.py",),
     "deflate": ("tools/git/archive.py",),
     "requests": ("tools/download.py",),
     # Two unrelated uses: templates of mock configurations in a sandbox, and our own pages with everything escaped.
@@ -69,7 +71,7 @@ IMPORT_NAMES = {
 }
 
 # Not imported here: other libraries use them when they are installed.
-FOR_OTHERS = {"jsonschema", "git", "templated_dictionary"}  # cyclonedx: its validation
+FOR_OTHERS = {"jsonschema", "templated_dictionary"}  # cyclonedx: its validation
 
 # Not on PyPI: scripts/setup links it from the system's Python.
 FROM_SYSTEM = {"rpm"}

@@ -175,7 +175,7 @@ def test_a_missing_parent_of_a_shallow_clone_is_not_taken_for_a_first_commit(
         "What to do: fetch it: git fetch --deepen=1 (or clone without --depth)\n"
     )
     answer = altai_build("-C", tmp_path / "shallow", "changed", first, cwd=tmp_path)
-    assert answer.code == 3 and "git fetch --unshallow" in answer.err
+    assert answer.code == 3 and "`git fetch --unshallow origin`" in answer.err
 
 
 def test_an_unknown_revision_is_told_with_names_that_are_near(repo: Repo) -> None:
@@ -185,7 +185,7 @@ def test_an_unknown_revision_is_told_with_names_that_are_near(repo: Repo) -> Non
     assert answer.err == (
         f"altai-build: the superproject {repo.path} has no commit 'v1.0.2'\n"
         "similar names: v1.0.1\n"
-        "What to do: see `git log --oneline` there; a commit of the remote may first need `git fetch`\n"
+        f"What to do: see `git -C {repo.path} log --oneline`\n"
     )
 
 
@@ -248,7 +248,7 @@ def damage(repo: Repo, part: str) -> None:
         ("corrupt HEAD^{tree}", "is corrupt"),
         ("index", "fatal: .git/index: index file smaller than expected"),
         ("HEAD", "fatal: not a git repository"),
-        ("branch", "warning: ignoring broken ref refs/heads/main"),
+        ("branch", "HEAD is on the branch main, which has no commit or is damaged"),
     ],
 )
 def test_a_damaged_clone_is_an_input_error_with_the_next_step(repo: Repo, part: str, why: str) -> None:

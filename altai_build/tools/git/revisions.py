@@ -140,19 +140,22 @@ class RepositoryHistory:
                 todo=USER_CLONE.todo.format(place=self._place),
             )
         # Only a wrong name needs it.
-        import difflib
+        from altai_build.tools.git.repository import find_revision_hints
 
-        names = run_git(
-            USER_CLONE, ["for-each-ref", "--format=%(refname:short)"], directory=self._place, ok=ANY_STATUS
-        )
-        similar = difflib.get_close_matches(revision, names.text.splitlines(), n=3, cutoff=0.5)
-        # git names broken references when it lists all.
-        reasons = [complaint, names.error_text, f"similar names: {', '.join(similar)}" if similar else ""]
-        fetch = "git fetch --unshallow" if is_shallow(self.common) else "git fetch"
+        hints = find_revision_hints(self._place, revision)
+        reasons = [complaint]
+        if hints.empty_branch is not None and revision.startswith("HEAD"):
+            reasons.append(f"HEAD is on the branch {hints.empty_branch}, which has no commit or is damaged")
+        if hints.similar:
+            reasons.append(f"similar names: {', '.join(hints.similar)}")
+        todo = f"see `git -C {self._place} log --oneline`"
+        if hints.remotes:
+            deepen = " --unshallow" if is_shallow(self.common) else ""
+            todo += f"; a commit of a remote may first need `git fetch{deepen} {hints.remotes[0]}`"
         return InputError(
             f"the superproject {self._place} has no commit {revision!r}",
             why="\n".join(reason for reason in reasons if reason),
-            todo=f"see `git log --oneline` there; a commit of the remote may first need `{fetch}`",
+            todo=todo,
         )
 
     def _has_object(self, oid: str) -> bool:
