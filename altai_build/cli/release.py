@@ -1,9 +1,8 @@
-"""`release`: the whole road from a commit to a published release."""
+"""`release`: from a commit to a published release."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +13,7 @@ from altai_build.cli.output import print_json, print_table
 from altai_build.errors import UsageError
 from altai_build.model.findings import finding_to_json
 from altai_build.model.openpgp import PublicKey
-from altai_build.model.quantity import format_size
+from altai_build.model.quantity import format_count, format_size
 
 if TYPE_CHECKING:
     from altai_build.pipeline.release.plan import ReleasePlan
@@ -58,113 +57,116 @@ def release(
       altai-build release 1.0.2
     """
     from altai_build.pipeline.release.plan import plan_release
-    from altai_build.pipeline.release.run import release as make_release
+    from altai_build.pipeline.release.run import make_release
     from altai_build.stages.tag import push_tags as push
     from altai_build.tools.openpgp.passphrase import choose_passphrase_source
 
     if push_tags and not tag:
-        raise UsageError("--push-tags needs tags to push", todo="say --tag too")
+        raise UsageError("--push-tags needs --tag", todo="add --tag, which makes the tags to push")
     run = app.create_run(app.load_config(), dependants=dependants)
     if dry_run:
-        _print_release_plan(plan_release(run, version, rev, tag=tag, push=push_tags), as_json)
+        _print_plan(plan_release(run, version, rev, tag=tag, push=push_tags), as_json)
         return
     with run.workspace.lock(wait=wait):
-        release_plan = plan_release(run, version, rev, tag=tag, push=push_tags)
-        outcome = make_release(
-            run, release_plan, choose_passphrase_source(_ask if sys.stdin.isatty() else None)
-        )
-    _print_release_result(run, outcome, as_json)
-    if release_plan.tags is not None and push_tags:
-        pushed = push(release_plan.tags)
-        run.story.info(f"tag {release_plan.tags.name} pushed to {len(pushed)} remotes")
+        plan = plan_release(run, version, rev, tag=tag, push=push_tags)
+        prompt = _ask_passphrase if sys.stdin.isatty() else None
+        result = make_release(run, plan, choose_passphrase_source(prompt))
+    _print_result(run, result, as_json)
+    if plan.tags is not None and push_tags:
+        pushed = push(plan.tags)
+        run.story.info(f"pushed the tag {plan.tags.name} to {format_count(len(pushed), 'remote')}")
 
 
-def _print_release_result(run: Run, outcome: ReleaseResult, as_json: bool) -> None:
-    manifest = outcome.manifest
-    if as_json:
-        print_json(
-            {
-                **outcome.verification.to_json(),
-                "directory": str(outcome.directory),
-                "commit": manifest.superproject.commit,
-                "tag": manifest.superproject.tag,
-                "previous": manifest.previous,
-                "packages": len(manifest.packages),
-                "builds": [
-                    {"component": one.component, "status": one.status, "reason": one.reason}
-                    for one in manifest.builds
-                ],
-                "upgrades": [
-                    {"from": old, "outcome": outcome.upgrades.outcome(old)}
-                    for old in outcome.upgrades.releases
-                ],
-                "upgrade_findings": [finding_to_json(one) for one in outcome.upgrades.findings],
-            }
-        )
-        return
-    size = sum(package.size for package in manifest.packages)
-    print(outcome.directory)
-    for finding in (*outcome.verification.findings, *outcome.upgrades.findings):
-        run.story.warn(f"{finding.rule}: {finding.subject}: {finding.text}")
-    for old in outcome.upgrades.releases:
-        run.story.info(f"upgrade from {old}: {outcome.upgrades.outcome(old).value}")
-    run.story.info(
-        f"release {manifest.version}: {len(manifest.packages)} packages, {format_size(size)}, "
-        f"from commit {manifest.superproject.commit[:12]}"
-    )
-    if manifest.superproject.tag:
-        run.story.info(f"tagged {manifest.superproject.tag}")
-    run.story.info(f"clients take {Path(outcome.directory) / (run.config.project + '.repo')}")
-
-
-def _ask(key: PublicKey) -> str:
+def _ask_passphrase(key: PublicKey) -> str:
     return str(click.prompt(f"Passphrase of {key.uid} ({key.key_id})", hide_input=True, err=True))
 
 
-def _print_release_plan(release_plan: ReleasePlan, as_json: bool) -> None:
-    order = release_plan.build_plan.order
-    commits = release_plan.build_plan.commits
-    reasons = {**release_plan.build_plan.reasons, **release_plan.change_status}
+def _print_result(run: Run, result: ReleaseResult, as_json: bool) -> None:
     if as_json:
-        print_json(
-            {
-                "release": release_plan.version,
-                "commit": release_plan.commit,
-                "previous": release_plan.previous.version if release_plan.previous else None,
-                "target": release_plan.target.name,
-                "tag": release_plan.tags.name if release_plan.tags else None,
-                "waves": [
-                    [
-                        {
-                            "component": name,
-                            "commit": commits[name],
-                            "needs": order.needs[name],
-                            "reason": reasons[name],
-                        }
-                        for name in wave
-                    ]
-                    for wave in order.waves
-                ],
-                "cycles": order.cycles,
-                "skipped": [
-                    {"component": out.name, "commit": out.commit, "reason": out.reason}
-                    for out in release_plan.build_plan.discovery.without_srpm
-                ],
-            }
-        )
+        print_json(_result_to_json(result))
         return
+    manifest = result.manifest
+    size = sum(package.size for package in manifest.packages)
+    print(result.directory)
+    for finding in (*result.verification.findings, *result.upgrades.findings):
+        run.story.warn(f"{finding.rule}: {finding.subject}: {finding.text}")
+    for previous in result.upgrades.releases:
+        run.story.info(f"upgrade from {previous}: {result.upgrades.outcome(previous).value}")
+    run.story.info(
+        f"release {manifest.version}: {format_count(len(manifest.packages), 'package')}, {format_size(size)}, "
+        f"from commit {manifest.superproject.commit[:12]}"
+    )
+    if manifest.superproject.tag:
+        run.story.info(f"made the tag {manifest.superproject.tag}")
+    run.story.info(f"clients install from {result.directory / (run.config.project + '.repo')}")
+
+
+def _result_to_json(result: ReleaseResult) -> dict[str, object]:
+    manifest = result.manifest
+    return {
+        **result.verification.to_json(),
+        "directory": str(result.directory),
+        "commit": manifest.superproject.commit,
+        "tag": manifest.superproject.tag,
+        "previous": manifest.previous,
+        "packages": len(manifest.packages),
+        "builds": [
+            {"component": build.component, "status": build.status, "reason": build.reason}
+            for build in manifest.builds
+        ],
+        "upgrades": [
+            {"from": previous, "outcome": result.upgrades.outcome(previous)}
+            for previous in result.upgrades.releases
+        ],
+        "upgrade_findings": [finding_to_json(finding) for finding in result.upgrades.findings],
+    }
+
+
+def _print_plan(plan: ReleasePlan, as_json: bool) -> None:
+    if as_json:
+        print_json(_plan_to_json(plan))
+        return
+    order, commits = plan.build_plan.order, plan.build_plan.commits
     rows = [
-        (str(number), name, commits[name][:12], ", ".join(order.needs[name]) or "-", reasons[name])
+        (str(number), name, commits[name][:12], ", ".join(order.needs[name]) or "-", plan.reasons[name])
         for number, wave in enumerate(order.waves, start=1)
         for name in wave
     ]
     rows += [
-        ("-", out.name, out.commit[:12], "-", f"skipped: {out.reason}")
-        for out in release_plan.build_plan.discovery.without_srpm
+        ("-", skipped.name, skipped.commit[:12], "-", f"skipped: {skipped.reason}")
+        for skipped in plan.build_plan.discovery.without_srpm
     ]
-    if release_plan.tags is not None:
+    if plan.tags is not None:
         rows += [
-            ("-", place.title, place.commit[:12], "-", f"tagged {release_plan.tags.name}")
-            for place in release_plan.tags.targets
+            ("-", target.title, target.commit[:12], "-", f"tagged {plan.tags.name}")
+            for target in plan.tags.targets
         ]
     print_table(("wave", "component", "commit", "needs", "reason"), rows)
+
+
+def _plan_to_json(plan: ReleasePlan) -> dict[str, object]:
+    order, commits = plan.build_plan.order, plan.build_plan.commits
+    return {
+        "release": plan.version,
+        "commit": plan.commit,
+        "previous": plan.previous_version,
+        "target": plan.target.name,
+        "tag": plan.tags.name if plan.tags else None,
+        "waves": [
+            [
+                {
+                    "component": name,
+                    "commit": commits[name],
+                    "needs": order.needs[name],
+                    "reason": plan.reasons[name],
+                }
+                for name in wave
+            ]
+            for wave in order.waves
+        ],
+        "cycles": order.cycles,
+        "skipped": [
+            {"component": skipped.name, "commit": skipped.commit, "reason": skipped.reason}
+            for skipped in plan.build_plan.discovery.without_srpm
+        ],
+    }

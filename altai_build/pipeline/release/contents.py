@@ -1,19 +1,16 @@
-"""What goes into the release directory besides packages: repository plans, build records, logs."""
+"""Collect what a release contains: its repositories with their packages and keys, build records, and logs."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from altai_build import __version__
-from altai_build.config import Repository, SourceKind
+from altai_build.config import Config, SourceKind
 from altai_build.model.build import ComponentStatus
-from altai_build.model.release import (
-    BuildRecord,
-    SkippedComponent,
-    SuperprojectPin,
-)
+from altai_build.model.release import BuildRecord, SkippedComponent, SuperprojectPin
 from altai_build.pipeline.build.run import BuildRun
 from altai_build.pipeline.release.plan import ReleasePlan
 from altai_build.pipeline.run import Run
@@ -25,109 +22,121 @@ from altai_build.tools.git.url import without_password
 
 def collect_contents(
     run: Run,
-    release_plan: ReleasePlan,
+    plan: ReleasePlan,
     build_run: BuildRun,
-    placed: dict[str, list[Placement]],
-    releases: Path,
+    placements: Mapping[str, Sequence[Placement]],
+    previous: Path | None,
 ) -> ReleaseContents:
-    """What the release directory is composed of: repositories with their keys, build records, skipped components."""
+    """Everything that `compose` writes; `placements` maps repositories to packages.
+
+    `previous` is the directory of the previous release, whose metadata is reused.
+    """
     config = run.config
-    previous = releases / release_plan.previous.version if release_plan.previous else None
-    repositories = []
-    for repository in config.repositories.values():
-        for name, source in _directories(repository):
-            reuse = previous / name if previous is not None and (previous / name).is_dir() else None
-            repositories.append(
-                RepositoryContents(
-                    name=name,
-                    key=repository.key,
-                    source=source,
-                    packages=tuple(placed.get(name, ())),
-                    reuse_from=reuse,
-                    further_keys=config.get_related_keys(repository.key),
-                )
-            )
-    signing = next(one.key for one in config.repositories.values() if one.source is not SourceKind.MIRROR)
     return ReleaseContents(
         project=config.project,
-        version=release_plan.version,
+        version=plan.version,
         baseurl=config.get_release_settings().baseurl,
-        epoch=release_plan.build_plan.discovery.time,
-        compat=release_plan.target.compat,
+        epoch=plan.build_plan.discovery.time,
+        compat=plan.target.compat,
         superproject=SuperprojectPin(
             url=without_password(run.superproject.remote_url or ""),
-            commit=release_plan.commit,
-            tag=release_plan.tags.name if release_plan.tags else None,
+            commit=plan.commit,
+            tag=plan.tags.name if plan.tags else None,
         ),
-        previous=release_plan.previous.version if release_plan.previous else None,
-        target=release_plan.target.name,
+        previous=plan.previous_version,
+        target=plan.target.name,
         tool_version=__version__,
         keys=tuple(KeyFile(name=key.name, file=key.file) for key in config.keys.values()),
-        signing_key=signing,
-        repositories=tuple(repositories),
-        builds=_build_records(build_run),
+        signing_key=_choose_signing_key(config),
+        repositories=tuple(_list_repositories(config, placements, previous)),
+        builds=_list_build_records(build_run),
         waivers=config.waivers,
         skipped=tuple(
-            SkippedComponent(component=out.name, reason=out.reason)
-            for out in release_plan.build_plan.discovery.without_srpm
+            SkippedComponent(component=skipped.name, reason=skipped.reason)
+            for skipped in plan.build_plan.discovery.without_srpm
         ),
     )
 
 
-def _directories(repository: Repository) -> list[tuple[str, bool]]:
-    own = [(repository.name, False)]
-    return [*own, (repository.source_rpms, True)] if repository.source_rpms else own
+def _choose_signing_key(config: Config) -> str:
+    """The name of the key that signs the metadata: that of the first repository whose packages are built here."""
+    return next(
+        repository.key
+        for repository in config.repositories.values()
+        if repository.source is not SourceKind.MIRROR
+    )
 
 
-def _build_records(build_run: BuildRun) -> tuple[BuildRecord, ...]:
+def _list_repositories(
+    config: Config, placements: Mapping[str, Sequence[Placement]], previous: Path | None
+) -> Iterator[RepositoryContents]:
+    """The directories of the release: each repository of repos.yaml, followed by that of its source packages."""
+    for repository in config.repositories.values():
+        directories = [(repository.name, False)]
+        if repository.source_rpms:
+            directories.append((repository.source_rpms, True))
+        for name, is_source in directories:
+            reuse = previous / name if previous is not None and (previous / name).is_dir() else None
+            yield RepositoryContents(
+                name=name,
+                key=repository.key,
+                source=is_source,
+                packages=tuple(placements.get(name, ())),
+                reuse_from=reuse,
+                further_keys=config.get_related_keys(repository.key),
+            )
+
+
+def _list_build_records(build_run: BuildRun) -> tuple[BuildRecord, ...]:
     order = build_run.build_plan.order
     records = []
     for row in build_run.rows:
-        built = build_run.built.get(row.component)
-        if built is None:
+        result = build_run.built.get(row.component)
+        if result is None:
             continue
+        needs = order.needs.get(row.component, ())
         records.append(
             BuildRecord(
                 component=row.component,
                 status=row.status.value,
                 reason=row.reason,
                 seconds=row.seconds,
-                buildroot=buildroot_digest(built.buildroot),
-                log=_log_name(row.component) if row.log else "",
+                buildroot=buildroot_digest(result.buildroot),
+                log=_log_path(row.component) if row.log else "",
                 source=Path(row.srpm).name if row.srpm else "",
                 source_sha256=sha256_file(Path(row.srpm)) if row.srpm else "",
-                key=built.key,
-                needs=tuple(
-                    one for one in order.needs.get(row.component, ()) if one not in order.bootstrap_builds
-                ),
+                key=result.key,
+                needs=tuple(name for name in needs if name not in order.bootstrap_builds),
             )
         )
     return tuple(records)
 
 
-def _log_name(component: str) -> str:
-    """Where the log of a component is in a release: `a/b` and `a_b` have one each."""
+def write_logs(directory: Path, build_run: BuildRun, previous: Path | None) -> None:
+    """Write the build logs into the release in `directory`, so that they outlive the workspace.
+
+    A log that the release in `previous` has too becomes a hard link to it.
+    """
+    for row in build_run.rows:
+        if row.log and row.status in (ComponentStatus.BUILT, ComponentStatus.REUSED):
+            path = _log_path(row.component)
+            released = previous / path if previous is not None else None
+            compressed = _compress_log(Path(row.log).read_bytes(), released)
+            link_if_identical_else_write(directory / path, compressed, released)
+
+
+def _log_path(component: str) -> str:
+    """Where a component's log is in a release; components `a/b` and `a_b` get different paths."""
     return f"report/logs/{component}.log.gz"
 
 
-def write_logs(directory: Path, build_run: BuildRun, previous: Path | None) -> None:
-    """The build logs into the release, so that they outlive the workspace."""
-    for row in build_run.rows:
-        if row.log and row.status in (ComponentStatus.BUILT, ComponentStatus.REUSED):
-            name = _log_name(row.component)
-            earlier = previous / name if previous is not None else None
-            link_if_identical_else_write(
-                directory / name, _packed(Path(row.log).read_bytes(), earlier), earlier
-            )
-
-
-def _packed(log: bytes, earlier: Path | None) -> bytes:
-    """A log packed; where an earlier release has this very log, as it is there."""
-    if earlier is not None:
+def _compress_log(log: bytes, released: Path | None) -> bytes:
+    """The compressed log: the bytes of `released` where that file holds this very log, else new ones."""
+    if released is not None:
         try:
-            packed = earlier.read_bytes()
-            if gzip.decompress(packed) == log:
-                return packed
+            compressed = released.read_bytes()
+            if gzip.decompress(compressed) == log:
+                return compressed
         except (OSError, EOFError, zlib.error):
-            pass  # it has none, or a damaged one
+            pass  # the previous release has no such log, or a damaged one
     return gzip.compress(log, mtime=0)

@@ -1,24 +1,21 @@
-"""Sign packages, and decide which repository each goes to."""
+"""Sign the built packages, and decide which repository each package of a release goes to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.config import Target
 from altai_build.errors import InputError
 from altai_build.model.compat import list_unreadable_packages
 from altai_build.model.component import ComponentKind
+from altai_build.model.lock import LockedPackage
 from altai_build.model.package import LocalRpm
-from altai_build.model.release import (
-    ComponentOrigin,
-    Origin,
-    SourceFile,
-    SpecOrigin,
-)
+from altai_build.model.release import ComponentOrigin, Origin, SourceFile, SpecOrigin
 from altai_build.pipeline.build.run import BuildRun
+from altai_build.pipeline.deps import make_mirror_origin
 from altai_build.pipeline.published.releases import PublishedReleases
-from altai_build.pipeline.release.plan import ReleasePlan
 from altai_build.pipeline.run import Run
 from altai_build.stages.build import BuildResult
 from altai_build.stages.compose import Placement
@@ -30,66 +27,96 @@ from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.rpm.header import read_header
 
 
-def refuse_unreadable(target: Target, ours: Sequence[LocalRpm]) -> None:
-    """Packages that the target's own rpm could not install are not released for it."""
-    lines = list_unreadable_packages(target.compat, [rpm.header for rpm in ours])
+@dataclass(frozen=True)
+class _BuiltPackage:
+    """A package of this run: where it goes, the name of its signing key, and the released file to use instead."""
+
+    repository: str
+    key: str
+    path: Path
+    origin: Origin
+    released: Path | None
+
+
+def refuse_unreadable(target: Target, built: Sequence[LocalRpm]) -> None:
+    """Raise InputError for packages that the target's own rpm cannot read."""
+    lines = list_unreadable_packages(target.compat, [rpm.header for rpm in built])
     if lines:
         raise InputError(
-            f"{len(lines)} packages cannot be read on {target.name}",
+            f"rpm on {target.name} cannot read some of the packages",
             why="\n".join(lines),
-            todo="mend the macros of the target's mock configuration (payload and digest algorithms)",
+            todo="set payload and digest algorithms that it can read in the macros of the mock configuration",
         )
 
 
-def sign_and_place(
+def place_packages(
     run: Run,
-    release_plan: ReleasePlan,
     build_run: BuildRun,
+    mirrored: Mapping[LockedPackage, Path],
     keys: Mapping[str, SigningKey],
     published: PublishedReleases,
+    target: Target,
 ) -> dict[str, list[Placement]]:
-    """repository → its signed packages with their origins; released files of the same content are taken as they are."""
-    placed: dict[str, list[Placement]] = {}
-    unsigned: dict[tuple[str, str], list[tuple[Path, Origin]]] = {}
-    for sourced, _ in build_run.srpm_batch.srpms:
-        built = build_run.built[sourced.component.name]
-        repository = run.config.repositories[str(sourced.component.repository)]
-        origin = _origin(sourced, built)
-        wanted = [(repository.name, rpm.path, published.find(rpm.header.nevra)) for rpm in built.rpms]
-        if repository.source_rpms and built.srpm is not None:
-            # Packages that are kept were built from the source package that was released with them.
-            kept = all(released is not None for _, _, released in wanted)
-            found = published.find(read_header(built.srpm).nevra) if kept else None
-            wanted.append((repository.source_rpms, built.srpm, found))
-        for name, path, released in wanted:
-            if released is not None:
-                placed.setdefault(name, []).append(Placement(path=released, origin=origin))
-            else:
-                unsigned.setdefault((name, repository.key), []).append((path, origin))
-    for (name, key), packages in unsigned.items():
+    """Repository → its packages: those of this run, signed or taken from an earlier release, and the mirrored ones.
+
+    `keys` maps names in repos.yaml to keys. Raises SigningError.
+    """
+    placements: dict[str, list[Placement]] = {}
+    unsigned: dict[tuple[str, str], list[_BuiltPackage]] = {}
+    for package in _list_built_packages(run, build_run, published):
+        if package.released is None:
+            unsigned.setdefault((package.repository, package.key), []).append(package)
+        else:
+            placement = Placement(path=package.released, origin=package.origin)
+            placements.setdefault(package.repository, []).append(placement)
+    for (repository, key), packages in unsigned.items():
         signed = sign_packages(
-            [path for path, _ in packages],
+            [package.path for package in packages],
             key=keys[key],
             store=run.workspace.signed,
-            compat=release_plan.target.compat,
+            compat=target.compat,
         )
-        for one, (_, origin) in zip(signed, packages):
-            placed.setdefault(name, []).append(Placement(path=one.path, origin=origin))
-    return placed
+        placements.setdefault(repository, []).extend(
+            Placement(path=copy.path, origin=package.origin) for copy, package in zip(signed, packages)
+        )
+    for locked, path in mirrored.items():
+        placement = Placement(path=path, origin=make_mirror_origin(run, locked))
+        placements.setdefault(locked.repository, []).append(placement)
+    return placements
 
 
-def _origin(sourced: ComponentSource, built: BuildResult) -> Origin:
+def _list_built_packages(
+    run: Run, build_run: BuildRun, published: PublishedReleases
+) -> Iterator[_BuiltPackage]:
+    """Every package of every component, and its source package where repos.yaml has a repository for those."""
+    for sourced, _ in build_run.srpm_batch.srpms:
+        result = build_run.built[sourced.component.name]
+        repository = run.config.repositories[str(sourced.component.repository)]
+        origin = _make_origin(sourced, result)
+        found = [published.find(rpm.header.nevra) for rpm in result.rpms]
+        for rpm, released in zip(result.rpms, found):
+            yield _BuiltPackage(repository.name, repository.key, rpm.path, origin, released)
+        if repository.source_rpms and result.srpm is not None:
+            # When all binary packages come from earlier releases, so must the source package they were built from.
+            reuse = None not in found
+            released = published.find(read_header(result.srpm).nevra) if reuse else None
+            yield _BuiltPackage(repository.source_rpms, repository.key, result.srpm, origin, released)
+
+
+def _make_origin(sourced: ComponentSource, result: BuildResult) -> Origin:
     component = sourced.component
     if component.kind is ComponentKind.SPEC:
         return SpecOrigin(
             path=component.path,
             commit=component.commit,
-            sources=tuple(SourceFile(file=one.file, sha256=one.sha256) for one in listed_sources(sourced)),
-            build_key=built.key,
+            sources=tuple(
+                SourceFile(file=source.file, sha256=source.sha256) for source in listed_sources(sourced)
+            ),
+            build_key=result.key,
         )
     return ComponentOrigin(
         path=component.path,
         commit=component.commit,
         url=without_password(component.url or ""),
-        build_key=built.key,
+        build_key=result.key,
     )

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from altai_build.config import Target
 from altai_build.errors import InputError, PublishError
 from altai_build.model.lock import Lock
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.release import (
-    ComponentOrigin,
-    Manifest,
-    SpecOrigin,
-)
+from altai_build.model.release import ComponentOrigin, Manifest, SpecOrigin
 from altai_build.pipeline.build.pins import PinDirection, compare_pins
 from altai_build.pipeline.build.plan import BuildPlan, plan_build
-from altai_build.pipeline.deps import read_required_lock
+from altai_build.pipeline.deps import lock_path, read_required_lock
 from altai_build.pipeline.published.releases import find_previous_manifest
 from altai_build.pipeline.release.tagging import plan_release_tags
 from altai_build.pipeline.run import Run
@@ -23,10 +20,17 @@ from altai_build.stages.tag import TagPlan
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.mock.config import read_config
 
+_PIN_CHANGE_TEXTS = {
+    PinDirection.FORWARD: "changed: {version} has {old}",
+    PinDirection.REWOUND: "rewound: {version} has the later commit {old}",
+    PinDirection.DIVERGED: "diverged: {version} has {old}, and neither commit contains the other",
+    PinDirection.UNKNOWN: "changed: {version} has {old}, which is no longer available",
+}
+
 
 @dataclass(frozen=True)
 class ReleasePlan:
-    """What a release would be, before anything is made; `--dry-run` prints this very object's content."""
+    """What `release` is going to do; `--dry-run` prints this very object."""
 
     version: str
     commit: str
@@ -34,16 +38,27 @@ class ReleasePlan:
     target: Target
     build_plan: BuildPlan
     lock: Lock | None  # of third-party packages
-    change_status: dict[str, str]  # component → what the release it follows says of it
+    change_status: dict[str, str]  # component → how its commit compares with the previous release
     tags: TagPlan | None = None
+
+    @property
+    def previous_version(self) -> str | None:
+        """The version of the previous release."""
+        return self.previous.version if self.previous else None
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Component → how its commit compares with the previous release; for a bootstrap build why it is needed."""
+        return {**self.build_plan.reasons, **self.change_status}
 
 
 def plan_release(
     run: Run, version: str, revision: str, *, tag: bool = False, push: bool = False
 ) -> ReleasePlan:
-    """Decide what a release holds, and with `tag` what is to be tagged (and pushed, with `push`).
+    """Decide what a release contains, and with `tag` what to tag (and with `push` where to push the tags).
 
-    Raises PublishFailed for a version or a tag that exists, InputError for a dirty tree.
+    Raises PublishError for a version or a tag that exists, InputError for uncommitted files of the definition and for
+    a lock that is missing or faulty.
     """
     releases = run.config.get_release_settings().directory
     if not is_safe_name(version) or version.startswith("."):
@@ -51,12 +66,13 @@ def plan_release(
     if (releases / version).exists():
         raise PublishError(
             f"release {version} exists",
-            why=f"{releases / version} is published, and released bytes never change",
+            why=f"{releases / version} is published, and a published release never changes",
             todo="choose the next version",
         )
     run.superproject.require_full_history()
-    _refuse_dirty(run)
-    lock = read_required_lock(run)  # a missing or faulty one is told now, not after the builds
+    _refuse_uncommitted(run)
+    # The lock is read before the builds, so that a fault in it is reported at once.
+    lock = read_required_lock(run)
     build_plan = plan_build(run, revision, (), None)
     previous = find_previous_manifest(releases, version)
     commit = build_plan.discovery.commit
@@ -68,55 +84,52 @@ def plan_release(
         build_plan=build_plan,
         lock=lock,
         change_status={
-            one.component.name: _change_status(run, one, previous) for one in build_plan.discovery.sourced
+            sourced.component.name: _describe_change(run, sourced, previous)
+            for sourced in build_plan.discovery.sourced
         },
         tags=plan_release_tags(run, version, commit, pushing=push) if tag else None,
     )
 
 
-def _refuse_dirty(run: Run) -> None:
-    """A release is made from commits alone; a definition that is in none could not be looked up later."""
-    config = run.config
-    used = [path for path in (config.file,) if path is not None]
-    for target in config.targets.values():
-        used += read_config(target.mock_config, search=config.mock_config_directories).files
-    used += [one.path for one in config.repositories.values() if one.path is not None]
-    used += [key.file for key in config.keys.values()]
-    used.append(config.root / "deps.lock.yaml")
-    dirty = run.superproject.list_uncommitted(used)
+def _refuse_uncommitted(run: Run) -> None:
+    """Raise InputError when a file of the release definition is not committed: a release is made from commits alone."""
+    dirty = run.superproject.list_uncommitted(_list_definition_files(run))
     if dirty:
         raise InputError(
             "the release definition is not committed",
             why="\n".join(f"  {name}" for name in dirty),
-            todo="commit these files (or take the changes back), then release",
+            todo="commit these files (or undo the changes), then release",
         )
 
 
-def _change_status(run: Run, sourced: ComponentSource, previous: Manifest | None) -> str:
-    """How a component compares with the release it follows, as far as commits tell."""
+def _list_definition_files(run: Run) -> list[Path]:
+    """repos.yaml and every file and directory that it names, and the lock."""
+    config = run.config
+    files = [config.file] if config.file is not None else []
+    for target in config.targets.values():
+        files += read_config(target.mock_config, search=config.mock_config_directories).files
+    files += [repository.path for repository in config.repositories.values() if repository.path is not None]
+    files += [key.file for key in config.keys.values()]
+    return [*files, lock_path(run)]
+
+
+def _describe_change(run: Run, sourced: ComponentSource, previous: Manifest | None) -> str:
+    """How a component's commit compares with the previous release; warns when yum may not update to it."""
     component = sourced.component
     if previous is None:
-        return "new: no release goes before"
+        return "new: there is no previous release"
     pins = {
         package.origin.commit: package.origin.url if isinstance(package.origin, ComponentOrigin) else None
         for package in previous.packages
         if isinstance(package.origin, (ComponentOrigin, SpecOrigin)) and package.origin.path == component.path
     }
     if not pins:
-        return f"new: {previous.version} does not have it"
+        return f"new: not in {previous.version}"
     if component.commit in pins:
         return f"same commit as in {previous.version}"
     old = min(pins)
-    move = compare_pins(run, sourced, old, url=pins[old])
-    change_status = _PIN_CHANGE_TEXTS[move.direction].format(version=previous.version, old=old[:7])
-    if move.direction is not PinDirection.FORWARD:
-        run.story.warn(f"{component.name}: {change_status}")
-    return change_status
-
-
-_PIN_CHANGE_TEXTS = {
-    PinDirection.FORWARD: "changed: {version} has {old}",
-    PinDirection.REWOUND: "rewound: {version} has the later commit {old}",
-    PinDirection.DIVERGED: "moved aside: {version} has {old}, which it does not contain",
-    PinDirection.UNKNOWN: "changed: {version} has {old}, which is not to be had any more",
-}
+    change = compare_pins(run, sourced, old, url=pins[old])
+    text = _PIN_CHANGE_TEXTS[change.direction].format(version=previous.version, old=old[:7])
+    if change.direction is not PinDirection.FORWARD:
+        run.story.warn(f"{component.name}: {text}")
+    return text

@@ -1,4 +1,4 @@
-"""The tag of a release: decided before anything is made, there from the moment of publication, pushed when asked."""
+"""The tags of a release: planned before anything is built, and kept only if the release is published."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from altai_build.tools.openpgp.signing import SigningKey
 
 
 def plan_release_tags(run: Run, version: str, commit: str, *, pushing: bool) -> TagPlan:
-    """One tag on the superproject's commit and each component's pin; nothing is made yet.
+    """One tag on the superproject's commit and on each component's pin; makes nothing.
 
-    A component that repos.yaml leaves out is not tagged. Raises PublishFailed when a tag of that name is anywhere,
-    InputError when a component has no clone here.
+    A component that repos.yaml skips is not tagged. Raises PublishError when a clone or a remote has a tag of that
+    name, InputError when a component has no clone in the superproject.
     """
     superproject, config = run.superproject, run.config
     tree = superproject.open_store(commit).read_tree(commit)
-    found = superproject.read_submodules(commit, tree, config.superproject.components)
-    without_srpm = {name for name, one in config.components.items() if one.skip}
-    wanted = [one for one in found if not without_srpm & {one.link.path, one.link.path.rpartition("/")[2]}]
+    submodules = superproject.read_submodules(commit, tree, config.superproject.components)
+    skipped = {name for name, settings in config.components.items() if settings.skip}
+    tagged = [
+        submodule
+        for submodule in submodules
+        if not skipped & {submodule.link.path, submodule.link.path.rpartition("/")[2]}
+    ]
     return plan_tags(
         superproject,
-        wanted,
+        tagged,
         commit,
         project=config.project,
         version=version,
@@ -34,7 +38,7 @@ def plan_release_tags(run: Run, version: str, commit: str, *, pushing: bool) -> 
 
 @contextmanager
 def create_release_tags(run: Run, plan: TagPlan | None, key: SigningKey) -> Iterator[None]:
-    """The release's tags are there within the block, where there are to be any, and stay only if it ends well."""
+    """Make the planned tags, if any, for the block; they are removed again when the block raises."""
     if plan is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""What a release holds besides its packages."""
+"""The logs that a release contains."""
 
 from __future__ import annotations
 
@@ -34,3 +34,22 @@ def test_components_whose_names_look_alike_have_logs_of_their_own(tmp_path: Path
     logs = tmp_path / "release/report/logs"
     found = {str(path.relative_to(logs)): gzip.decompress(path.read_bytes()) for path in logs.rglob("*.gz")}
     assert found == {f"{name}.log.gz": f"This is {name}.\n".encode() for name in ("a/b", "a_b", "a")}
+
+
+def test_a_log_that_the_previous_release_has_too_is_a_link_to_it(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("the log\n")
+    row: Any = SimpleNamespace(component="a", log=str(log), status=ComponentStatus.REUSED)
+    build_run: Any = SimpleNamespace(rows=[row])
+    first, second, third = tmp_path / "1", tmp_path / "2", tmp_path / "3"
+    path = "report/logs/a.log.gz"
+    write_logs(first, build_run, None)
+    # Another release may have compressed the same log in another way.
+    (first / path).write_bytes(gzip.compress(log.read_bytes(), compresslevel=1, mtime=1))
+    write_logs(second, build_run, first)
+    assert (second / path).samefile(first / path)
+    (second / path).unlink()
+    (second / path).write_bytes(b"damaged")
+    write_logs(third, build_run, second)
+    assert gzip.decompress((third / path).read_bytes()) == b"the log\n"
+    assert not (third / path).samefile(second / path)

@@ -1,0 +1,120 @@
+"""A release is planned before the first build: how each pin compares with the previous release; what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from altai_build.model.release import ComponentOrigin
+from tests.kit.cli import ROOT, CliResult, altai_build
+from tests.kit.releases import Materials, make_materials, make_release, make_release_contents, with_repository
+from tests.kit.superprojects import World, make_files
+
+CONFIG = """\
+project: altai
+targets: {t: {mock_config: altai-centos6-x86_64, arch: x86_64, macros: {dist: .el6}}}
+keys: {k: {file: k, signs: true}}
+repositories: {centos6: {source: superproject, target: t, key: k}}
+release: {baseurl: "https://example.org", directory: RELEASES}
+"""
+
+
+@pytest.fixture(scope="module")
+def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
+    return make_materials(tmp_path_factory.mktemp("materials"))
+
+
+def release_with(folder: Path, materials: Materials, commit: str, url: str) -> None:
+    """Make a release 1.0.2 in `folder` whose package of repos/altai/focus was made from this commit."""
+    contents = make_release_contents(materials)
+    (placed,) = next(
+        repository for repository in contents.repositories if repository.name == "centos6"
+    ).packages
+    assert isinstance(placed.origin, ComponentOrigin)
+    moved = replace(placed, origin=replace(placed.origin, commit=commit, url=url))
+    make_release(folder / "1.0.2", materials, with_repository(contents, "centos6", packages=(moved,)))
+
+
+def make_world(tmp_path: Path, **pins: str) -> World:
+    """A superproject with one component and a committed release definition, checked out."""
+    world = World(tmp_path)
+    world.component("repos/altai/focus", make_files("focus"))
+    commit_definition(world, tmp_path, **pins)
+    return world
+
+
+def commit_definition(world: World, folder: Path, **pins: str) -> None:
+    mock_config = "mock-configs/altai-centos6-x86_64.cfg"
+    definition = {
+        "repos.yaml": CONFIG.replace("RELEASES", str(folder / "releases")),
+        mock_config: (ROOT / mock_config).read_text(),
+        "k": "a key\n",
+    }
+    world.pin(definition, **pins)
+    world.super.git("reset", "--quiet", "--hard")
+
+
+def plan(world: World, version: str = "1.0.3") -> CliResult:
+    return altai_build("-C", world.super.path, "release", version, "--dry-run", cwd=world.folder)
+
+
+@pytest.mark.parametrize(
+    ("released", "pinned", "status", "warned"),
+    [
+        ("first", "first", "same commit as in 1.0.2", False),
+        ("first", "second", "changed: 1.0.2 has {}", False),
+        ("second", "first", "rewound: 1.0.2 has the later commit {}", True),
+        ("aside", "second", "diverged: 1.0.2 has {}, and neither commit contains the other", True),
+        ("gone", "second", "changed: 1.0.2 has {}, which is no longer available", True),
+    ],
+)
+def test_the_plan_compares_each_pin_with_the_previous_release(
+    tmp_path: Path, materials: Materials, released: str, pinned: str, status: str, warned: bool
+) -> None:
+    world = World(tmp_path)
+    commits = {"first": world.component("repos/altai/focus", make_files("focus")), "gone": "d" * 40}
+    focus = world.components["repos/altai/focus"]
+    commits["aside"] = focus.commit({"README": "aside"}, branch="aside", parents=[commits["first"]])
+    commits["second"] = world.component("repos/altai/focus", {"README": "second"})
+    commit_definition(world, tmp_path, focus=commits[pinned])
+    release_with(tmp_path / "releases", materials, commits[released], str(tmp_path / "focus"))
+    answer = plan(world)
+    assert answer.code == 0, answer.err
+    text = status.format(commits[released][:7])
+    (line,) = [line for line in answer.out.splitlines() if "\tfocus\t" in f"\t{line}"]
+    assert text in line
+    assert (f"warning: focus: {text}\n" in answer.err) == warned
+
+
+def test_a_component_that_the_previous_release_lacks_is_new(tmp_path: Path, materials: Materials) -> None:
+    world = make_world(tmp_path)
+    assert "\tnew: there is no previous release\n" in plan(world).out
+    world.component("repos/altai/other", make_files("other"))
+    commit_definition(world, tmp_path)
+    commit = world.components["repos/altai/focus"].git("rev-parse", "HEAD")
+    release_with(tmp_path / "releases", materials, commit, str(tmp_path / "focus"))
+    rows = [line.split("\t") for line in plan(world).out.splitlines()]
+    assert {row[1]: row[-1] for row in rows if row[1] in ("focus", "other")} == {
+        "focus": "same commit as in 1.0.2",
+        "other": "new: not in 1.0.2",
+    }
+
+
+def test_a_version_that_is_no_name_or_exists_is_refused(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    for version in ("../1", ".hidden"):
+        refused = plan(world, version)
+        assert (refused.code, f"{version!r} is not a version" in refused.err) == (3, True)
+    (tmp_path / "releases" / "1.0.3").mkdir(parents=True)
+    refused = plan(world)
+    assert (refused.code, "release 1.0.3 exists" in refused.err) == (8, True)
+
+
+def test_a_definition_that_is_not_committed_is_refused(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    (world.super.path / "k").write_text("another key\n")
+    refused = plan(world)
+    assert refused.code == 3
+    assert "the release definition is not committed\n  k\n" in refused.err
