@@ -93,7 +93,6 @@ LONG_MODULES: dict[str, tuple[int, str]] = {
 
 # Modules with behaviour that have no test file of their name yet. This list only shrinks.
 WITHOUT_TEST_FILE = {
-    "cli/app.py",
     "cli/build.py",
     "cli/clean.py",
     "cli/diff.py",
@@ -102,18 +101,12 @@ WITHOUT_TEST_FILE = {
     "cli/findings.py",
     "cli/markdown.py",
     "cli/notes.py",
-    "cli/options.py",
-    "cli/output.py",
     "cli/plan.py",
     "cli/rebuild.py",
     "cli/release.py",
     "cli/releases.py",
     "cli/report.py",
     "cli/which.py",
-    "config/key_rotation.py",
-    "config/reader.py",
-    "config/schema.py",
-    "errors.py",
     "model/component.py",
     "model/findings.py",
     "model/fingerprint.py",

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from altai_build.config import Config, SourceKind, load_config, reader
+from altai_build.config import Config, SourceKind, load_config
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
 
@@ -291,80 +291,6 @@ def test_a_required_key_without_a_value_is_missing(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("content", "cause"),
-    [
-        ("", "got None; write a mapping with the keys project"),
-        ("- a\n- b\n", "got ['a', 'b']; write a mapping with the keys project"),
-        ("just words", "got 'just words'; write a mapping"),
-        ("project: a\nproject: b\n", "line 2: the key 'project' is given twice"),
-        ("keys:\n  a: {file: x}\n  b: {file: y}\n  a: {file: z}\n", "line 4: the key 'a' is given twice"),
-        ("project: x\n\tkeys: y\n", "found character '\\t' that cannot start any token"),
-        ("project: [\n", "expected the node content"),
-        ("project: x\n---\nproject: y\n", "but found another document"),
-        ("project: !!python/object/apply:os.system [touch canary]\n", "could not determine a constructor"),
-        ("project: &a [*a]\n", "recursive"),
-        ("? [a]\n: b\n", "unhashable"),
-        ("project: 2012-13-45\n", "month must be in 1..12"),
-        ("project: !!int x\n", "invalid literal"),
-        ("project: !!timestamp x\n", "is not valid YAML"),
-        (b"project: \xff\xfe\n", "is not valid YAML"),
-        (b"project: a\x00b\n", "special characters are not allowed"),
-        ("[" * 50_000, "recursion"),
-    ],
-)
-def test_files_that_are_no_configuration(tmp_path: Path, content: str | bytes, cause: str) -> None:
-    with pytest.raises(InputError) as caught:
-        load_config(write(tmp_path, content))
-    assert cause in str(caught.value) and "repos.yaml" in caught.value.what
-
-
-# Not "!" by itself: to libyaml, as to the standard, it makes an empty value text; to PyYAML it says nothing.
-_PIECES = [
-    *"ab[]{},:\n#&*|>%-?\"'\t",
-    ": ",
-    "- ",
-    "  ",
-    "&x ",
-    "*x",
-    "<<: ",
-    "é",
-    "2020-01-01",
-    "---\n",
-    "!!str ",
-]
-
-
-@given(st.lists(st.sampled_from(_PIECES), max_size=10).map("".join))
-def test_what_libyaml_splits_means_the_same(text: str) -> None:
-    data = text.encode()
-    try:
-        slow = reader._Loader(data).get_single_data()
-    except (yaml.YAMLError, ValueError, AttributeError, TypeError, OverflowError):
-        return  # what is refused is refused in PyYAML's words, or is a tab that libyaml has nothing against
-    assert repr(reader._build_tree(data)) == repr(slow)
-
-
-def test_small_files_that_would_fill_the_memory(tmp_path: Path) -> None:
-    for template in ("{{<<: [{0}]}}", "[{0}]"):
-        lines = ["a: &a {x: 1}"]
-        for number in range(1, 10):
-            aliases = ",".join([f"*{chr(96 + number)}"] * 10)
-            lines.append(f"{chr(97 + number)}: &{chr(97 + number)} {template.format(aliases)}")
-        with pytest.raises(InputError) as caught:
-            load_config(write(tmp_path, "\n".join(lines)))
-        assert len(str(caught.value)) < 5000
-    with pytest.raises(InputError, match="is larger than 1 MiB"):
-        load_config(write(tmp_path, "#" * (1 << 21)))
-
-
-def test_no_such_file(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.yaml", tmp_path):
-        with pytest.raises(InputError) as caught:
-            load_config(path)
-        assert caught.value.what == f"cannot read {path}" and "--config FILE" in caught.value.todo
-
-
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates())
 TREES = st.recursive(
     LEAVES,
@@ -375,7 +301,7 @@ TREES = st.recursive(
 )
 
 
-def places(tree: object) -> list[list[Any]]:
+def key_paths(tree: object) -> list[list[Any]]:
     """The path of keys to every value in a tree."""
     if isinstance(tree, dict):
         pairs = list(tree.items())
@@ -383,19 +309,21 @@ def places(tree: object) -> list[list[Any]]:
         pairs = list(enumerate(tree))
     else:
         return []
-    return [[key, *rest] for key, value in pairs for rest in ([], *places(value))]
+    return [[key, *rest] for key, value in pairs for rest in ([], *key_paths(value))]
 
 
-PLACES = places(yaml.safe_load(GOOD))
+KEY_PATHS = key_paths(yaml.safe_load(GOOD))
 
 
-@given(st.sampled_from(PLACES), TREES)
+@given(st.sampled_from(KEY_PATHS), TREES)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_any_value_anywhere_is_taken_or_refused(tmp_path: Path, place: list[Any], value: object) -> None:
+def test_any_value_anywhere_is_accepted_or_refused(
+    tmp_path: Path, key_path: list[Any], value: object
+) -> None:
     tree = node = deepcopy(yaml.safe_load(GOOD))
-    for key in place[:-1]:
+    for key in key_path[:-1]:
         node = node[key]
-    node[place[-1]] = value
+    node[key_path[-1]] = value
     try:
         load_config(write(tmp_path, yaml.safe_dump(tree)))
     except InputError as error:

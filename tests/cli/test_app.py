@@ -1,0 +1,119 @@
+"""What verbs make from the global options: the release definition, the superproject, the workspace, a run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from altai_build.cli.app import App, change_directory
+from altai_build.errors import InputError
+from altai_build.model.fingerprint import RebuildPolicy
+
+DEFINITION = """\
+project: altai
+superproject: {path: %s, components: [repos], root: false}
+targets: {el6: {mock_config: m, arch: x86_64, macros: {dist: .el6}}}
+keys: {k: {file: k, signs: true}}
+repositories:
+  ours: {source: superproject, target: el6, key: k}
+  misc: {source: specs, path: specs, target: el6, key: k, source_rpms: misc-srpms}
+release: {baseurl: "https://example.org/altai"}
+"""
+
+
+def make_app(directory: Path, **options: str) -> App:
+    return App(
+        directory=str(directory),
+        config_file=options.get("config_file"),
+        workspace_dir=options.get("workspace_dir"),
+        jobs=3,
+        builder="chroot",
+        quiet=True,
+    )
+
+
+def write_definition(folder: Path, path: str = ".") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "repos.yaml"
+    file.write_text(DEFINITION % path)
+    return file
+
+
+def make_repository(folder: Path) -> Path:
+    """As much of a git repository as the search for one looks at."""
+    (folder / ".git" / "objects").mkdir(parents=True)
+    (folder / ".git" / "refs").mkdir()
+    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    return folder
+
+
+def test_without_a_definition_defaults_hold_where_they_are_enough(tmp_path: Path) -> None:
+    app = make_app(tmp_path)
+    assert app.config_path is None
+    assert app.load_config(needed=False).superproject.folder == str(tmp_path)
+    assert app.read_superproject().components == ("repos",)
+    with pytest.raises(InputError) as caught:
+        app.load_config()
+    assert caught.value.what == f"there is no repos.yaml in {tmp_path}" and "-C DIR" in caught.value.todo
+
+
+def test_the_superproject_alone_is_that_of_the_whole_definition(tmp_path: Path) -> None:
+    write_definition(make_repository(tmp_path))
+    app = make_app(tmp_path)
+    assert app.read_superproject() == app.load_config().superproject
+    assert app.read_superproject().root is False
+
+
+def test_a_definition_kept_outside_works_for_the_clone_of_C(tmp_path: Path) -> None:
+    clone = make_repository(tmp_path / "clone")
+    file = write_definition(tmp_path / "definitions")
+    app = make_app(clone, config_file=str(file))
+    config = app.load_config()
+    assert Path(config.superproject.folder).samefile(clone)
+    assert config.repositories["misc"].path == clone / "specs"
+    assert config.release is not None and config.release.directory == tmp_path / "definitions" / "releases"
+
+
+def test_a_definition_beside_its_superproject_stays_there(tmp_path: Path) -> None:
+    own = make_repository(tmp_path / "own")
+    write_definition(own)
+    other = make_repository(tmp_path / "other")
+    config = make_app(other, config_file=str(own / "repos.yaml")).load_config()
+    assert Path(config.superproject.folder).samefile(own)
+    assert config.repositories["misc"].path == own / "specs"
+
+
+def test_the_workspace_is_beside_the_definition_or_where_the_option_says(tmp_path: Path) -> None:
+    file = write_definition(tmp_path / "definitions")
+    clone = make_repository(tmp_path / "clone")
+    assert make_app(clone).get_workspace().root == clone / ".altai-build"
+    beside = make_app(clone, config_file=str(file)).get_workspace().root
+    assert beside == tmp_path / "definitions" / ".altai-build"
+    assert make_app(clone, workspace_dir=str(tmp_path / "ws")).get_workspace().root == tmp_path / "ws"
+
+
+def test_a_run_has_the_options_and_one_log(tmp_path: Path) -> None:
+    write_definition(make_repository(tmp_path))
+    app = make_app(tmp_path)
+    run = app.create_run(app.load_config(), dependants="never")
+    assert (run.jobs, run.builder, run.dependants) == (3, "chroot", RebuildPolicy.NEVER)
+    assert run.workspace.root == tmp_path / ".altai-build" and not run.workspace.root.exists()
+    app.create_run(app.load_config())
+    assert app.logs == [app.open_log()]
+    run.workspace.prepare()
+    run.story.info("a decision")
+    path = app.open_log().path
+    assert path is not None and "a decision" in path.read_text()
+
+
+def test_a_directory_that_does_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    change_directory("here")
+    assert Path(os.getcwd()) == tmp_path / "here"
+    shutil.rmtree(tmp_path / "here")
+    with pytest.raises(InputError, match="cannot change to the directory gone"):
+        change_directory("gone")

@@ -1,0 +1,80 @@
+"""Results on stdout: JSON, tables into a pipe and on a terminal, and rows without anything in them."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from dataclasses import dataclass
+from enum import Enum
+
+import pytest
+
+from altai_build.cli.output import NO_COMPONENTS, print_json, print_rows, print_table
+
+
+class Status(str, Enum):
+    BUILT = "built"
+
+
+@dataclass
+class Row:
+    name: str
+    status: Status
+    exit_code: int = 0
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_json_of_records_enums_and_bytes_that_are_not_utf_8(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"rows": (Row("n\udcfc", Status.BUILT),), "ü": None})
+    out = capsys.readouterr().out
+    assert json.loads(out) == {
+        "rows": [{"name": "n\\xfc", "status": "built", "exit_code": 0}],
+        "ü": None,
+    }
+    assert '"ü"' in out
+
+
+def test_json_for_a_terminal_without_unicode_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    print_json(["ü"])
+    stream.flush()
+    assert raw.getvalue() == b'[\n  "\\u00fc"\n]\n'
+
+
+def test_a_table_into_a_pipe_has_tabs_and_no_headers(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("name", "reason"), [("nova", "a\tb"), ("x\x1b[31m", "-")])
+    assert capsys.readouterr().out == "nova\ta\\tb\nx\\x1b[31m\t-\n"
+
+
+def test_a_table_on_a_terminal_is_aligned_and_shows_markup_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("TERM", "dumb")
+    print_table(("name", "reason"), [("nova", "[bold]new[/bold]"), ("a", "b")])
+    assert [line.split() for line in terminal.getvalue().splitlines()] == [
+        ["name", "reason"],
+        ["nova", "[bold]new[/bold]"],
+        ["a", "b"],
+    ]
+
+
+def test_rows_leave_their_exit_code_out_of_the_json(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([Row("nova", Status.BUILT, 5)], True, ("name",), lambda row: (row.name,))
+    assert json.loads(capsys.readouterr().out) == [{"name": "nova", "status": "built"}]
+
+
+def test_no_rows_are_an_empty_list_and_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([], True, ("name",), lambda row: (row.name,))
+    print_rows([], False, ("name",), lambda row: (row.name,), none="nothing has changed")
+    out, err = capsys.readouterr()
+    assert json.loads(out) == []
+    assert err == f"altai-build: {NO_COMPONENTS}\naltai-build: nothing has changed\n"
