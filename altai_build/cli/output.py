@@ -69,7 +69,12 @@ def print_rows(
         print(f"altai-build: {none}", file=sys.stderr)
     if as_json:
         print_json(
-            [{key: value for key, value in row.__dict__.items() if key != "exit_code"} for row in rows]
+            [
+                row
+                if isinstance(row, dict)
+                else {key: value for key, value in row.__dict__.items() if key != "exit_code"}
+                for row in rows
+            ]
         )
     else:
         print_table(headers, [cells(row) for row in rows])

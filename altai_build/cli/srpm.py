@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option, rev_option
 from altai_build.cli.output import print_rows
-from altai_build.model.build import ComponentStatus
-from altai_build.model.component import SrpmRow
+from altai_build.model.srpm import SrpmResult
 
 
 @click.command()
@@ -38,52 +38,73 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
       altai-build srpm
       altai-build srpm nova glance --rev v1.0.2 -o /tmp/srpms
     """
-    rows = _make_or_recall_rows(app, components, rev)
+    results = _make_or_recall(app, components, rev)
     if output is not None:
-        from altai_build.tools.files import copy_into, make_directory
-
-        make_directory(output)
-        for index, row in enumerate(rows):
-            if row.srpm is not None:
-                rows[index] = replace(row, srpm=str(copy_into(Path(row.srpm), output)))
+        results = _copy_packages(results, output)
     print_rows(
-        rows,
+        [_make_row(result) for result in results],
         as_json,
         ("status", "component", "commit", "package", "reason"),
         lambda row: (
-            row.status.value,
-            row.component,
-            row.commit[:12],
-            row.srpm or "-",
-            row.reason.split("\n")[0],
+            row["status"].value,
+            row["component"],
+            row["commit"][:12],
+            row["srpm"] or "-",
+            row["reason"].split("\n")[0],
         ),
     )
-    for row in rows:
-        if row.status is ComponentStatus.FAILED:
-            named = row.reason.startswith(row.component)
+    for result in results:
+        if result.error is not None:
+            is_named = result.reason.startswith(result.component)
             app.create_run(app.load_config(needed=False)).story.warn(
-                row.reason if named else f"{row.component}: {row.reason}"
+                result.reason if is_named else f"{result.component}: {result.reason}"
             )
-    return max((row.exit_code for row in rows), default=0)
+    return max((result.exit_code for result in results), default=0)
 
 
-def _make_or_recall_rows(app: App, components: tuple[str, ...], rev: str) -> list[SrpmRow]:
-    """The rows: as they were answered before where nothing that they depend on has changed."""
+def _make_row(result: SrpmResult) -> dict[str, object]:
+    srpm = result.srpm
+    return {
+        "component": result.component,
+        "commit": result.commit,
+        "status": result.status,
+        "srpm": None if srpm is None else str(srpm.path),
+        "nevra": None if srpm is None else srpm.nevra,
+        "reason": result.reason,
+    }
+
+
+def _copy_packages(results: Sequence[SrpmResult], output: Path) -> list[SrpmResult]:
+    """The results with the packages' paths in the directory `output`."""
+    from altai_build.tools.files import copy_into, make_directory
+
+    make_directory(output)
+    return [
+        result
+        if result.srpm is None
+        else replace(result, srpm=replace(result.srpm, path=copy_into(result.srpm.path, output)))
+        for result in results
+    ]
+
+
+def _make_or_recall(app: App, components: tuple[str, ...], rev: str) -> Sequence[SrpmResult]:
+    """The results; those of an earlier run where nothing that they depend on has changed."""
     from altai_build.pipeline.build.srpm_cache import SrpmCache
     from altai_build.tools.git.revisions import RepositoryHistory
 
     superproject = app.read_superproject()
     commit = RepositoryHistory(superproject.path).resolve_revision(rev)
-    question = SrpmCache(superproject.path, commit, app.config_path, app.get_workspace())
-    known = None if components else question.load_rows()
+    cache = SrpmCache(superproject.path, commit, app.config_path, app.get_workspace())
+    known = None if components else cache.load_results()
     if known is not None:
         return known
     from altai_build.tools.spec.reader import SpecReader
 
-    with SpecReader(cache=app.get_workspace().specs) as reader:  # it gets ready while the rest is loaded
+    # The reader starts its child process while the rest is loaded.
+    with SpecReader(cache=app.get_workspace().specs) as reader:
         from altai_build.pipeline.build.srpms import make_srpms
 
         srpm_batch = make_srpms(app.create_run(app.load_config(needed=False)), commit, components, reader)
     if not components:
-        question.store_rows(srpm_batch.rows)
-    return list(srpm_batch.rows)
+        cache.store_results(srpm_batch.results)
+    return srpm_batch.results

@@ -7,9 +7,6 @@ from enum import Enum
 
 from altai_build.model.build import ComponentStatus
 
-# Part of every source package's key: raise it when the same inputs would give other bytes than before.
-SRPM_RECIPE_VERSION = "3"
-
 
 class ComponentKind(str, Enum):
     """Where a component's spec is."""
@@ -40,19 +37,6 @@ class Component:
 def get_spec_path(kind: ComponentKind, path: str, spec: str) -> str:
     """A spec file seen from the superproject: only in a submodule does its path begin at the component."""
     return f"{path}/{spec}" if kind is ComponentKind.SUBMODULE else spec
-
-
-@dataclass(frozen=True)
-class SrpmRow:
-    """One row of the `srpm` verb's answer."""
-
-    component: str
-    commit: str
-    status: ComponentStatus
-    srpm: str | None
-    nevra: str | None
-    reason: str
-    exit_code: int = 0  # of the error, for a failed row
 
 
 @dataclass(frozen=True)

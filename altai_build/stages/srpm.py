@@ -16,7 +16,7 @@ from altai_build import __version__
 from altai_build.config import Bootstrap, Config
 from altai_build.errors import AltaiError, BuildError, InputError
 from altai_build.ledger import Artefact, Ledger, Record
-from altai_build.model.component import SRPM_RECIPE_VERSION, Component, ComponentKind
+from altai_build.model.component import Component, ComponentKind
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.release import KEY_FILE_PREFIX
 from altai_build.model.spec import (
@@ -26,6 +26,7 @@ from altai_build.model.spec import (
     append_release_suffix,
     find_archive_source,
 )
+from altai_build.model.srpm import SRPM_RECIPE_VERSION, Srpm
 from altai_build.tools.files import scratch_directory, sha256_file
 from altai_build.tools.git.archive import ArchivePart, archiver_version, write_archive
 from altai_build.tools.git.superproject import ComponentSource, Superproject
@@ -37,17 +38,6 @@ from altai_build.workspace import Workspace
 AUTHOR = "altai-build <altai-build@localhost>"
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _SYMLINK = "120000"
-
-
-@dataclass(frozen=True)
-class Srpm:
-    """A source package in the workspace, and how it came there."""
-
-    path: Path
-    sha256: str
-    nevra: str
-    key: str
-    reused: bool
 
 
 @dataclass(frozen=True)

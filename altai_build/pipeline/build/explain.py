@@ -71,9 +71,9 @@ def explain_component(run: Run, revision: str, name: str) -> BuildExplanation:
             todo="name one component that is built (`altai-build plan`)",
         )
     srpm_batch = make_discovered_srpms(run, build_plan.discovery)
-    for row in srpm_batch.rows:
-        if row.component == asked[0] and row.srpm is None:
-            raise InputError(f"{row.component} has no source package", why=row.reason)
+    for result in srpm_batch.results:
+        if result.component == asked[0] and result.srpm is None:
+            raise InputError(f"{result.component} has no source package", why=result.reason)
     return _BuildExplainer(run, srpm_batch).explain(asked[0])
 
 

@@ -9,9 +9,9 @@ from altai_build.config import Bootstrap
 from altai_build.errors import AltaiError
 from altai_build.model.order import Order, OrderedComponent, compute_order
 from altai_build.model.package import RpmHeader
+from altai_build.model.srpm import Srpm
 from altai_build.pipeline.build.srpms import SrpmBatch
 from altai_build.pipeline.run import Run
-from altai_build.stages.srpm import Srpm
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.spec.reader import SpecText, read_specs

@@ -128,7 +128,7 @@ def _rows(
             built[first].status is ComponentStatus.FAILED
         ):  # that the second is blocked then tells nobody anything
             built[component] = replace(built[first], reason=f"in its first pass: {built[first].reason}")
-    for row in srpm_batch.rows:
+    for row in srpm_batch.results:
         result = built.get(row.component) if row.srpm is not None else None
         if result is None:
             rows.append(

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build import __version__
-from altai_build.model.build import ComponentStatus
-from altai_build.model.component import SRPM_RECIPE_VERSION, SrpmRow
+from altai_build.model.srpm import SRPM_RECIPE_VERSION, Srpm, SrpmResult
 from altai_build.tools import process
 from altai_build.tools.files import write_atomically
 from altai_build.workspace import Workspace
 
+# Of what is kept; part of its name.
+_FORMAT = "2"
 INPUTS_UNCHANGED = "nothing that made it has changed"
 
 
@@ -37,6 +38,7 @@ class SrpmCache:
         definition = self.definition.read_bytes() if self.definition is not None else b""
         parts = [
             __version__,
+            _FORMAT,
             SRPM_RECIPE_VERSION,
             self.commit,
             str(self.superproject),
@@ -47,54 +49,46 @@ class SrpmCache:
         digest = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape") + definition).hexdigest()
         return self.workspace.cache / "answers" / digest
 
-    def store_rows(self, rows: Sequence[SrpmRow]) -> None:
-        """Keep an answer in which nothing failed."""
-        if all(row.status is not ComponentStatus.FAILED for row in rows):
-            tree = [
-                [
-                    row.component,
-                    row.commit,
-                    row.status.value,
-                    row.srpm,
-                    row.nevra,
-                    row.reason,
-                    _file_state(row.srpm),
-                ]
-                for row in rows
+    def store_results(self, results: Sequence[SrpmResult]) -> None:
+        """Keep the results, if none failed."""
+        if all(result.error is None for result in results):
+            rows = [
+                [result.component, result.commit, result.reason, _dump_srpm(result.srpm)]
+                for result in results
             ]
-            write_atomically(self.place, json.dumps(tree).encode())
+            write_atomically(self.place, json.dumps(rows).encode())
 
-    def load_rows(self) -> list[SrpmRow] | None:
-        """The kept answer, if every source package it names is still there; None where there is none."""
+    def load_results(self) -> list[SrpmResult] | None:
+        """The kept results, if every source package in them is still there; None when there are none."""
         try:
-            tree = json.loads(self.place.read_bytes())
-            return [_parse_row(one) for one in tree]
+            return [_parse_row(row) for row in json.loads(self.place.read_bytes())]
         except (OSError, ValueError, TypeError):
             return None
 
 
-def _parse_row(one: list[object]) -> SrpmRow:
-    component, commit, status, srpm, nevra, reason, seen = one
-    if srpm is not None:
-        path = str(srpm)
-        if _file_state(path) != seen:
-            raise ValueError(f"{path} was changed")
-        os.utime(os.path.dirname(path))  # `clean` removes what is not used
-        status, reason = ComponentStatus.REUSED, INPUTS_UNCHANGED
-    return SrpmRow(
-        component=str(component),
-        commit=str(commit),
-        status=ComponentStatus(status),
-        srpm=None if srpm is None else str(srpm),
-        nevra=None if nevra is None else str(nevra),
-        reason=str(reason),
-    )
-
-
-def _file_state(path: str | None) -> list[int] | None:
-    """What changes with a file's bytes, unless somebody hides it: comparing digests would cost their reading."""
-    if path is None:
+def _dump_srpm(srpm: Srpm | None) -> list[object] | None:
+    if srpm is None:
         return None
+    path = str(srpm.path)
+    return [path, srpm.sha256, srpm.nevra, srpm.key, _file_state(path)]
+
+
+def _parse_row(row: list[object]) -> SrpmResult:
+    component, commit, reason, kept = row
+    if kept is None:
+        return SrpmResult(component=str(component), commit=str(commit), reason=str(reason))
+    assert isinstance(kept, list)
+    path, sha256, nevra, key, state = kept
+    if _file_state(str(path)) != state:
+        raise ValueError(f"{path} was changed")
+    # `clean` removes what is not used.
+    os.utime(os.path.dirname(path))
+    srpm = Srpm(path=Path(path), sha256=str(sha256), nevra=str(nevra), key=str(key), reused=True)
+    return SrpmResult(component=str(component), commit=str(commit), reason=INPUTS_UNCHANGED, srpm=srpm)
+
+
+def _file_state(path: str) -> list[int]:
+    """What changes with a file's bytes, unless somebody hides it: comparing digests would cost their reading."""
     status = os.stat(path)
     return [status.st_ino, status.st_mtime_ns, status.st_size]
 

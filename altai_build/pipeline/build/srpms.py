@@ -14,12 +14,12 @@ from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.build import ComponentStatus
-from altai_build.model.component import SrpmRow
+from altai_build.model.srpm import Srpm, SrpmResult
 from altai_build.pipeline.build.srpm_cache import INPUTS_UNCHANGED
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover import ComponentWithoutSrpm, Discovery, discover
 from altai_build.stages.sources import fetch_sources
-from altai_build.stages.srpm import PackedSrpm, PreparedSrpm, Srpm, SrpmMaker
+from altai_build.stages.srpm import PackedSrpm, PreparedSrpm, SrpmMaker
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm import rpmbuild
@@ -32,8 +32,10 @@ class SrpmBatch:
 
     discovery: Discovery
     srpms: tuple[tuple[ComponentSource, Srpm], ...]
-    rows: tuple[SrpmRow, ...]  # for every chosen component, in the superproject's order
-    maker: SrpmMaker  # knows the fetched sources
+    # For every chosen component, in the superproject's order.
+    results: tuple[SrpmResult, ...]
+    # Has the fetched sources.
+    maker: SrpmMaker
 
 
 def make_srpms(run: Run, revision: str, names: Sequence[str], reader: SpecReader) -> SrpmBatch:
@@ -63,14 +65,14 @@ def make_discovered_srpms(run: Run, discovery: Discovery, *, version: str | None
     maker = make_srpm_maker(run, version, {k: v for k, v in fetched.items() if not isinstance(v, AltaiError)})
     outcomes = _SrpmPipeline(run, maker, faults).work(discovery.sourced)
     outcomes.update(_find_duplicate_packages(discovery.sourced, outcomes))
-    rows = [_srpm_row(sourced, outcomes[sourced.component.name]) for sourced in discovery.sourced]
-    rows += [row_without_srpm(one) for one in discovery.without_srpm]
+    results = [_make_result(sourced, outcomes[sourced.component.name]) for sourced in discovery.sourced]
+    results += [make_result_without_srpm(component) for component in discovery.without_srpm]
     srpms = tuple(
         (sourced, srpm)
         for sourced in discovery.sourced
         if isinstance(srpm := outcomes[sourced.component.name], Srpm)
     )
-    return SrpmBatch(discovery=discovery, srpms=srpms, rows=tuple(rows), maker=maker)
+    return SrpmBatch(discovery=discovery, srpms=srpms, results=tuple(results), maker=maker)
 
 
 class _SrpmPipeline:
@@ -229,37 +231,21 @@ def _accepted_names(sourced: ComponentSource) -> set[str]:
     return {sourced.component.name, sourced.component.path, sourced.info.name}
 
 
-def _srpm_row(sourced: ComponentSource, outcome: Srpm | AltaiError) -> SrpmRow:
+def _make_result(sourced: ComponentSource, outcome: Srpm | AltaiError) -> SrpmResult:
     component = sourced.component
     if isinstance(outcome, AltaiError):
-        return SrpmRow(
-            component=component.name,
-            commit=component.commit,
-            status=ComponentStatus.FAILED,
-            srpm=None,
-            nevra=None,
-            reason=str(outcome),
-            exit_code=outcome.exit_code,
+        return SrpmResult(
+            component=component.name, commit=component.commit, reason=str(outcome), error=outcome
         )
     reason = INPUTS_UNCHANGED if outcome.reused else "no source package of these inputs was kept"
-    return SrpmRow(
+    return SrpmResult(component=component.name, commit=component.commit, reason=reason, srpm=outcome)
+
+
+def make_result_without_srpm(component: ComponentWithoutSrpm) -> SrpmResult:
+    """The result of a component that has no spec, or whose spec cannot be read."""
+    return SrpmResult(
         component=component.name,
         commit=component.commit,
-        status=ComponentStatus.REUSED if outcome.reused else ComponentStatus.BUILT,
-        srpm=str(outcome.path),
-        nevra=outcome.nevra,
-        reason=reason,
-    )
-
-
-def row_without_srpm(out: ComponentWithoutSrpm) -> SrpmRow:
-    """The row of a component without a source package: skipped when that is as it should be, failed otherwise."""
-    return SrpmRow(
-        component=out.name,
-        commit=out.commit,
-        status=ComponentStatus.FAILED if out.error else ComponentStatus.SKIPPED,
-        srpm=None,
-        nevra=None,
-        reason=str(out.error) if out.error else out.reason,
-        exit_code=out.error.exit_code if out.error else 0,
+        reason=component.reason if component.error is None else str(component.error),
+        error=component.error,
     )

@@ -14,6 +14,7 @@ from altai_build.model.build import ComponentStatus, FailureKind
 from altai_build.model.package import LocalRpm
 from altai_build.model.release import ComponentOrigin, Manifest, ReleasedPackage, SpecOrigin
 from altai_build.model.reproduction import ReproducedPackage, ReproductionReport, Similarity
+from altai_build.model.srpm import Srpm
 from altai_build.pipeline.build.schedule import MAX_REBUILDS
 from altai_build.pipeline.build.srpms import make_discovered_srpms, select_by_name
 from altai_build.pipeline.build.toolchains import open_build_environments
@@ -23,7 +24,7 @@ from altai_build.pipeline.run import Run
 from altai_build.stages.build import BuildJob, BuildResult, build_or_reuse
 from altai_build.stages.discover import discover
 from altai_build.stages.provenance import buildroot_digest
-from altai_build.stages.srpm import Srpm, SrpmMaker
+from altai_build.stages.srpm import SrpmMaker
 from altai_build.tools.files import link_or_copy, make_directory, scratch_directory, write_atomically
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm.header import compare_packages, read_header
@@ -59,9 +60,9 @@ def reproduce(run: Run, component: str, named: str, *, output: Path | None = Non
         srpm_batch = make_discovered_srpms(
             again, select_by_name(whole, [component]), version=manifest.version
         )
-        for row in srpm_batch.rows:
-            if row.status not in (ComponentStatus.BUILT, ComponentStatus.REUSED):
-                raise InputError(f"{row.component} has no source package", why=row.reason)
+        for result in srpm_batch.results:
+            if result.srpm is None:
+                raise InputError(f"{result.component} has no source package", why=result.reason)
         ((sourced, srpm),) = srpm_batch.srpms
         released = released_packages(manifest, sourced)
         srpm = find_matching_srpm(srpm_batch.maker, sourced, srpm, released)

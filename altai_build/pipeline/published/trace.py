@@ -13,6 +13,7 @@ from altai_build.model.lock import LOCK_FILE_NAME, Lock
 from altai_build.model.package import RpmHeader
 from altai_build.model.release import ComponentOrigin, Manifest, MirrorOrigin, ReleasedPackage, SpecOrigin
 from altai_build.model.reproduction import Similarity
+from altai_build.model.srpm import Srpm
 from altai_build.model.trace import TraceStatus, TraceStep, TraceStepKind, list_trace_findings
 from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms
 from altai_build.pipeline.published.reproduce import clean_workspace, rebuild_number
@@ -20,7 +21,6 @@ from altai_build.pipeline.published.verify import make_verify_context, trusted_k
 from altai_build.pipeline.run import Run
 from altai_build.rules.view import ReleaseView
 from altai_build.stages.discover import Discovery, discover
-from altai_build.stages.srpm import Srpm
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm.header import compare_packages
@@ -184,8 +184,9 @@ class _ProvenanceTracer:
             return TraceStatus.UNPROVED, "its header cannot be trusted"
         made = self._made(package)
         if not made:
-            rows = [row for row in self.srpm_batch.rows if row.component == sourced.component.name]
-            reason = rows[0].reason.splitlines()[0] if rows else "nothing was made"
+            name = sourced.component.name
+            results = [result for result in self.srpm_batch.results if result.component == name]
+            reason = results[0].reason.splitlines()[0] if results else "nothing was made"
             return TraceStatus.UNPROVED, f"its source package cannot be made again: {reason}"
         wanted = package.file if header.is_source else header.sourcerpm
         try:

@@ -8,9 +8,10 @@ import pytest
 
 from altai_build.config import load_config
 from altai_build.model.build import ComponentStatus
+from altai_build.model.srpm import Srpm
 from altai_build.pipeline.build.srpms import SrpmBatch, make_srpms
 from altai_build.pipeline.run import Run
-from altai_build.stages.srpm import PackedSrpm, PreparedSrpm, Srpm, SrpmMaker
+from altai_build.stages.srpm import PackedSrpm, PreparedSrpm, SrpmMaker
 from altai_build.tools.progress import ProgressReporter
 from altai_build.tools.spec.reader import SpecReader
 from altai_build.workspace import Workspace
@@ -45,7 +46,7 @@ def make(at_work: Run) -> SrpmBatch:
 
 
 def outcomes(srpm_batch: SrpmBatch) -> dict[str, ComponentStatus]:
-    return {row.component: row.status for row in srpm_batch.rows}
+    return {row.component: row.status for row in srpm_batch.results}
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
