@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from altai_build.model.findings import Finding, Severity
-from altai_build.model.provenance import RELEASE_BUILD_TYPE, validate_statement
+from altai_build.model.provenance import RELEASE_BUILD_TYPE, find_statement_errors
 from altai_build.model.release import (
     BUILDROOTS_FOLDER,
     CYCLONEDX_PATH,
@@ -103,7 +103,7 @@ def _check_statement(
     """A statement that is not one, or speaks of other bytes or commits than the release has."""
     name = _statement_name(package)
     document = _load_document(view, name)
-    faults = [document] if isinstance(document, str) else validate_statement(document)
+    faults = [document] if isinstance(document, str) else find_statement_errors(document)
     for fault in faults:
         yield rule.finding(name, fault)
     if faults:

@@ -19,7 +19,7 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 
 from altai_build.errors import InputError
 from altai_build.model.manifest import manifest_from_json
-from altai_build.model.provenance import validate_statement
+from altai_build.model.provenance import find_statement_errors
 from altai_build.model.release import MirrorOrigin, SuperprojectPin
 from altai_build.stages.verify import verify_release
 from altai_build.tools.openpgp.verify import verify_detached
@@ -129,7 +129,7 @@ def test_each_built_package_has_a_statement(release: Path) -> None:
     }
     assert statements == {FOCUS, BUNCH, "provenance/slsa/deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm.json"}
     document = load(release, FOCUS)
-    assert validate_statement(document) == []
+    assert find_statement_errors(document) == []
     focus = release / "centos6" / "focus-1.0-3.el6.noarch.rpm"
     assert document["subject"] == [
         {"name": "centos6/focus-1.0-3.el6.noarch.rpm", "digest": {"sha256": digest(focus)}}
@@ -228,47 +228,6 @@ def test_equal_manifests_give_equal_documents(release: Path) -> None:
     manifest = manifest_from_json((release / "release.json").read_text())
     for write, name in ((format_spdx, "release.spdx.json"), (format_cyclonedx, "release.cdx.json")):
         assert write(manifest, project="altai", url=URL) == (release / "provenance" / name).read_text()
-
-
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        ({"_type": "https://in-toto.io/Statement/v0.1"}, "_type is not https://in-toto.io/Statement/v1"),
-        ({"predicateType": "x"}, "predicateType is not https://slsa.dev/provenance/v1"),
-        ({"subject": []}, "subject is not a list of at least one thing"),
-        ({"subject": [{"name": "x"}]}, "subject[0] has no digest"),
-        (
-            {"subject": [{"name": "x", "digest": {"sha256": "abc"}}]},
-            "subject[0].digest.sha256 is 'abc'",
-        ),
-        ({"predicate": None}, "predicate is no object"),
-        ({"predicate": {}}, "predicate.buildDefinition is no object"),
-        ({"predicate": {}}, "predicate.runDetails is no object"),
-        (
-            {"predicate": {"buildDefinition": {"buildType": "rpm"}}},
-            "predicate.buildDefinition.buildType is no URI",
-        ),
-        (
-            {"predicate": {"buildDefinition": {"externalParameters": {}}}},
-            "predicate.buildDefinition.externalParameters is no object with something in it",
-        ),
-        (
-            {"predicate": {"buildDefinition": {"resolvedDependencies": [{"name": "x"}]}}},
-            "predicate.buildDefinition.resolvedDependencies[0] has neither uri nor digest nor content",
-        ),
-        (
-            {"predicate": {"buildDefinition": {"internalParameters": ["key"]}}},
-            "predicate.buildDefinition.internalParameters is no object",
-        ),
-        ({"predicate": {"runDetails": {}}}, "predicate.runDetails.builder.id is no URI"),
-        (
-            {"predicate": {"runDetails": {"metadata": {"startedOn": "now"}}}},
-            "predicate.runDetails.metadata.startedOn is no time in UTC",
-        ),
-    ],
-)
-def test_the_rules_of_the_standards_are_held(release: Path, change: dict[str, Any], fault: str) -> None:
-    assert fault in validate_statement({**load(release, FOCUS), **change})
 
 
 # ---- the rule --------------------------------------------------------------------------------------------------
