@@ -1,4 +1,4 @@
-"""`audit` and `which`: what is in a release, and which releases have a thing."""
+"""`audit`: every package of a release with its signer and origin."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option
 from altai_build.cli.output import print_json, print_table
+from altai_build.cli.packages import origin_label, origin_record
 from altai_build.errors import InputError, UsageError
 from altai_build.model.inventory import (
     InventoryEntry,
@@ -20,8 +21,8 @@ from altai_build.model.inventory import (
     compute_totals,
     describe_signer,
 )
-from altai_build.model.quantity import format_size
-from altai_build.model.release import ORIGIN_KINDS, MirrorOrigin, Origin
+from altai_build.model.quantity import format_count, format_size
+from altai_build.model.release import ORIGIN_KINDS
 
 _HEADERS = ("package", "repository", "size", "signer", "source package", "origin", "needed by")
 
@@ -64,40 +65,42 @@ def audit(
     from altai_build.pipeline.published.releases import find_release, releases_directory
 
     if as_csv and (as_json or only_totals):
-        raise UsageError("--csv goes with neither --json nor --totals", todo="choose one")
+        raise UsageError("--csv cannot be combined with --json or --totals", todo="give one of them")
     run = app.create_run(app.load_config())
-    everything = list_packages(run, find_release(releases_directory(run.config), version))
-    _refuse_unknown(everything, repository, origin)
-    wanted = PackageFilter(repository=repository, origin=origin, name=name)
-    entries = [one for one in everything if wanted.is_match(one)]
+    listed = list_packages(run, find_release(releases_directory(run.config), version))
+    _refuse_unknown(listed, repository, origin)
+    package_filter = PackageFilter(repository=repository, origin=origin, name=name)
+    entries = [entry for entry in listed if package_filter.is_match(entry)]
     by_repository, by_signer = compute_totals(entries)
     if only_totals:
         _print_totals(by_repository, by_signer, as_json)
     elif as_json:
-        print_json([_record(one) for one in entries])
+        print_json([_record(entry) for entry in entries])
     elif as_csv:
         _print_csv(entries)
     else:
-        print_table(_HEADERS, [_cells(one) for one in entries])
+        print_table(_HEADERS, [_cells(entry) for entry in entries])
     if not only_totals:
         for total in (*by_repository, *by_signer):
-            run.story.info(f"{total.what}: {total.packages} packages, {format_size(total.size)}")
+            run.story.info(
+                f"{total.what}: {format_count(total.packages, 'package')}, {format_size(total.size)}"
+            )
 
 
 def _refuse_unknown(entries: Sequence[InventoryEntry], repository: str | None, origin: str | None) -> None:
-    """A filter on a word that the release does not know would give an empty list, which looks like an answer."""
-    repositories = {one.package.repository for one in entries}
+    """Raise InputError for a repository or origin that the release does not have: an empty list would hide a typo."""
+    repositories = {entry.package.repository for entry in entries}
     if repository is not None and repository not in repositories:
         raise InputError(
-            f"the release has no packages in a repository {repository!r}",
-            todo=f"choose one of {', '.join(sorted(repositories))}",
+            f"the release has no repository {repository!r}",
+            todo=f"use one of {', '.join(sorted(repositories))}",
         )
     kinds = set(ORIGIN_KINDS)
-    paths = {str(getattr(one.package.origin, "path", "")) for one in entries}
+    paths = {str(getattr(entry.package.origin, "path", "")) for entry in entries}
     if origin is not None and origin not in kinds | paths:
         raise InputError(
-            f"the release has no packages from {origin!r}",
-            todo=f"choose one of {', '.join(sorted(kinds))}, or the path of a component",
+            f"the release has no packages of origin {origin!r}",
+            todo=f"use one of {', '.join(sorted(kinds))}, or the path of a component",
         )
 
 
@@ -112,11 +115,6 @@ def _record(entry: InventoryEntry) -> dict[str, object]:
     }
 
 
-def origin_record(origin: Origin) -> dict[str, object]:
-    """An origin as `--json` shows it."""
-    return {"kind": origin.kind, **asdict(origin)}
-
-
 def _cells(entry: InventoryEntry) -> tuple[str, ...]:
     package = entry.package
     return (
@@ -125,14 +123,9 @@ def _cells(entry: InventoryEntry) -> tuple[str, ...]:
         format_size(package.size),
         describe_signer(entry),
         package.sourcerpm or "-",
-        origin_line(package.origin),
+        origin_label(package.origin),
         ", ".join(entry.needed_by) or "-",
     )
-
-
-def origin_line(origin: Origin) -> str:
-    """An origin in one line of a table."""
-    return origin.url if isinstance(origin, MirrorOrigin) else f"{origin.path} at {origin.commit[:12]}"
 
 
 def _print_totals(
@@ -143,18 +136,19 @@ def _print_totals(
             {
                 "repositories": by_repository,
                 "signers": by_signer,
-                "packages": sum(one.packages for one in by_repository),
-                "size": sum(one.size for one in by_repository),
+                "packages": sum(total.packages for total in by_repository),
+                "size": sum(total.size for total in by_repository),
             }
         )
         return
-    rows = [("repository", one) for one in by_repository] + [("signer", one) for one in by_signer]
+    rows = [("repository", total) for total in by_repository] + [("signer", total) for total in by_signer]
     print_table(
-        ("by", "", "packages", "size"),
-        [(by, one.what, str(one.packages), format_size(one.size)) for by, one in rows],
+        ("by", "name", "packages", "size"),
+        [(by, total.what, str(total.packages), format_size(total.size)) for by, total in rows],
     )
 
 
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     "nevra",
     "name",
@@ -179,26 +173,30 @@ _COLUMNS = (
 
 
 def _print_csv(entries: Sequence[InventoryEntry]) -> None:
-    """RFC 4180 with a header line; a cell that a spreadsheet would take for a formula is quoted with an apostrophe."""
-    out = csv.writer(sys.stdout, lineterminator="\r\n")
-    out.writerow(_COLUMNS)
+    """Print CSV (RFC 4180) with a header line. Text that a spreadsheet would run as a formula gets an apostrophe."""
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    writer.writerow(_COLUMNS)
     for entry in entries:
-        one, origin = entry.package, entry.package.origin
-        row = [
-            str(one.nevra),
-            one.name,
-            one.epoch,
-            one.version,
-            one.release,
-            one.arch,
-            one.repository,
-            one.file,
-        ]
-        row += [one.size, one.sha256, one.signer.key_id, one.signer.fingerprint, entry.signer_name]
-        row += [one.sourcerpm, origin.kind]
-        row += [getattr(origin, "path", ""), getattr(origin, "commit", ""), getattr(origin, "url", "")]
-        row.append(" ".join(entry.needed_by))
-        out.writerow([f"'{cell}" if str(cell)[:1] in "=+-@\t\r" and cell != "" else cell for cell in row])
-
-
-# ---- which -----------------------------------------------------------------------------------------------------
+        package, origin = entry.package, entry.package.origin
+        row = (
+            str(package.nevra),
+            package.name,
+            package.epoch,
+            package.version,
+            package.release,
+            package.arch,
+            package.repository,
+            package.file,
+            package.size,
+            package.sha256,
+            package.signer.key_id,
+            package.signer.fingerprint,
+            entry.signer_name,
+            package.sourcerpm,
+            origin.kind,
+            getattr(origin, "path", ""),
+            getattr(origin, "commit", ""),
+            getattr(origin, "url", ""),
+            " ".join(entry.needed_by),
+        )
+        writer.writerow([f"'{cell}" if str(cell).startswith(_FORMULA_STARTS) else cell for cell in row])

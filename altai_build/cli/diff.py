@@ -1,4 +1,4 @@
-"""`diff` and `notes`: what changed from one release to another."""
+"""`diff`: the packages that differ between two releases."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from altai_build.cli.app import App
 from altai_build.cli.markdown import code, document, escape, section, table
 from altai_build.cli.options import json_option, markdown_option
 from altai_build.cli.output import print_json, print_table
-from altai_build.model.history import (
-    ChangeKind,
-    PackageChange,
-    ReleaseDiff,
-)
-from altai_build.model.release import ReleasedPackage
+from altai_build.cli.packages import package_label, repository_label, version_label
+from altai_build.model.history import ChangeKind, PackageChange, ReleaseDiff
+from altai_build.model.quantity import format_size_change
 
 
 @click.command()
@@ -52,36 +49,12 @@ _HEADERS = ("change", "package", "old", "new", "repository", "size")
 def _cells(change: PackageChange) -> tuple[str, ...]:
     return (
         change.kind.value,
-        package_name(change.package),
+        package_label(change.package),
         version_label(change.old, change.new),
         version_label(change.new, change.old),
         repository_label(change),
-        _size(change),
+        format_size_change(change.size_change),
     )
-
-
-def package_name(package: ReleasedPackage) -> str:
-    """The name of a package, marked where it is a source package."""
-    return f"{package.name} (source)" if package.is_source else package.name
-
-
-def version_label(package: ReleasedPackage | None, other: ReleasedPackage | None) -> str:
-    """`[epoch:]version-release`, with the architecture where that is what changed."""
-    if package is None:
-        return "-"
-    changed = other is not None and other.arch != package.arch
-    return f"{package.nevra.evr}.{package.arch}" if changed else package.nevra.evr
-
-
-def repository_label(change: PackageChange) -> str:
-    """The repository of a changed package, or both where it moved."""
-    if change.is_moved and change.old and change.new:
-        return f"{change.old.repository} → {change.new.repository}"
-    return change.package.repository
-
-
-def _size(change: PackageChange) -> str:
-    return f"{change.size_change / 1e3:+.1f} kB"
 
 
 def _diff_document(comparison: ReleaseDiff) -> dict[str, object]:
@@ -90,9 +63,9 @@ def _diff_document(comparison: ReleaseDiff) -> dict[str, object]:
     return {
         "old": comparison.old,
         "new": comparison.new,
-        **{kind.value: [_record(one) for one in comparison.changes_of_kind(kind)] for kind in kinds},
-        "moved": [_record(one) for one in changes if one.is_moved],
-        "resized": [_record(one) for one in changes if one.is_resized],
+        **{kind.value: [_record(change) for change in comparison.changes_of_kind(kind)] for kind in kinds},
+        "moved": [_record(change) for change in changes if change.is_moved],
+        "resized": [_record(change) for change in changes if change.is_resized],
     }
 
 
@@ -123,7 +96,6 @@ def _diff_markdown(comparison: ReleaseDiff) -> Iterator[str]:
         changes = comparison.changes_of_kind(kind)
         if changes:
             yield from section(f"{kind.value.capitalize()} ({len(changes)})")
-            yield from table(_HEADERS[1:], [[code(cell) for cell in _cells(one)[1:]] for one in changes])
-
-
-# ---- notes -----------------------------------------------------------------------------------------------------
+            yield from table(
+                _HEADERS[1:], [[code(cell) for cell in _cells(change)[1:]] for change in changes]
+            )

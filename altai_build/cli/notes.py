@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.diff import package_name, repository_label, version_label
 from altai_build.cli.markdown import code, document, escape, section
 from altai_build.cli.options import json_option, markdown_option
 from altai_build.cli.output import print_json
+from altai_build.cli.packages import package_label, repository_label, version_label
 from altai_build.model.history import (
     Commit,
     ComponentChange,
@@ -156,10 +156,10 @@ def _without_merges(commits: tuple[Commit, ...]) -> list[Commit]:
 def _package_line(change: PackageChange) -> str:
     old, new = version_label(change.old, change.new), version_label(change.new, change.old)
     if change.old is None or change.new is None:
-        return f"{package_name(change.package)} {change.package.nevra.evr} {change.kind.value}"
+        return f"{package_label(change.package)} {change.package.nevra.evr} {change.kind.value}"
     place = f", {repository_label(change)}" if change.is_moved else ""
     span = f"{old} → {new}" if old != new else new
-    return f"{package_name(change.package)} {span} ({change.kind.value}{place})"
+    return f"{package_label(change.package)} {span} ({change.kind.value}{place})"
 
 
 def _notes_text(told: ReleaseNotes) -> Iterator[str]:

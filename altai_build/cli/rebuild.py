@@ -1,4 +1,4 @@
-"""`rebuild`: make a component of a release again, and see whether the same packages come out."""
+"""`rebuild`: build a component of a release again and compare the packages."""
 
 from __future__ import annotations
 
@@ -40,31 +40,50 @@ def rebuild(
 
     if not compare and output is None:
         raise UsageError(
-            "rebuild has nothing to do with what it makes", todo="give --compare, or -o DIR, or both"
+            "the new packages would be neither compared nor kept", todo="give --compare, -o DIR, or both"
         )
     run = app.create_run(app.load_config())
     with run.workspace.lock(wait=wait):
-        answer = reproduce(run, component, version, output=output)
+        result = reproduce(run, component, version, output=output)
     if as_json:
-        print_json({**vars(answer), "sameness": answer.sameness})
+        print_json(_record(result))
     else:
-        _print(answer)
-    run.story.info(f"{answer.component} at {answer.commit[:12]}; its buildroot: {answer.buildroot}")
-    if compare and answer.sameness is Similarity.DIFFERENT:
+        _print(result)
+    run.story.info(f"{result.component} at {result.commit[:12]}; buildroot: {result.buildroot}")
+    if compare and result.similarity is Similarity.DIFFERENT:
         raise VerificationError(
-            f"{component} does not give the packages of release {version} again",
+            f"the rebuild of {component} differs from release {version}",
             why="\n".join(
-                f"  {one.package}: {one.where}"
-                for one in answer.packages
-                if one.sameness is Similarity.DIFFERENT
+                f"  {package.nevra}: {package.first_difference}"
+                for package in result.packages
+                if package.similarity is Similarity.DIFFERENT
             ),
-            todo="keep both with -o DIR and compare them (rpm --query --dump, diffoscope)",
+            todo="keep the new packages with -o DIR and compare the files (rpm --query --dump, diffoscope)",
         )
     return 0
 
 
-def _print(answer: ReproductionReport) -> None:
+def _record(result: ReproductionReport) -> dict[str, object]:
+    return {
+        "component": result.component,
+        "release": result.release,
+        "commit": result.commit,
+        "buildroot": result.buildroot,
+        "packages": [
+            {
+                "package": package.nevra,
+                "released": package.released,
+                "sameness": package.similarity,
+                "where": package.first_difference,
+            }
+            for package in result.packages
+        ],
+        "sameness": result.similarity,
+    }
+
+
+def _print(result: ReproductionReport) -> None:
     print_table(
-        ("package", "verdict", "where"),
-        [(one.package, one.sameness.value, one.where) for one in answer.packages],
+        ("package", "result", "first difference"),
+        [(package.nevra, package.similarity.value, package.first_difference) for package in result.packages],
     )

@@ -1,4 +1,4 @@
-"""`releases`: what is published."""
+"""`releases`: the published releases."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def releases(app: App, as_json: bool) -> None:
     latest = directory / LATEST_LINK
     newest = latest.readlink().name if latest.is_symlink() else None
     if as_json:
-        print_json([{**_summary(one), "latest": one.version == newest} for one in manifests])
+        print_json([{**_summary(manifest), "latest": manifest.version == newest} for manifest in manifests])
         return
     print_table(
-        ("release", "created", "commit", "follows", "packages", "size", ""),
+        ("release", "created", "commit", "follows", "packages", "size", "latest"),
         [
             (
-                one.version,
-                one.created[:10],
-                one.superproject.commit[:12],
-                one.previous or "-",
-                str(len(one.packages)),
-                format_size(sum(package.size for package in one.packages)),
-                "latest" if one.version == newest else "",
+                manifest.version,
+                manifest.created[:10],
+                manifest.superproject.commit[:12],
+                manifest.previous or "-",
+                str(len(manifest.packages)),
+                format_size(sum(package.size for package in manifest.packages)),
+                "latest" if manifest.version == newest else "",
             )
-            for one in manifests
+            for manifest in manifests
         ],
     )
 

@@ -1,4 +1,4 @@
-"""`report`: the page of a release."""
+"""`report`: the HTML report of a release."""
 
 from __future__ import annotations
 
@@ -34,26 +34,31 @@ def report(app: App, version: str, output: Path | None, as_json: bool) -> None:
       altai-build report 1.0.2
       altai-build report 1.0.2 -o /tmp/report.html
     """
-    from altai_build.pipeline.published.releases import load_manifest, releases_directory
+    from altai_build.pipeline.published.releases import find_release, load_manifest, releases_directory
     from altai_build.pipeline.published.verify import verify_published
-    from altai_build.stages.report import REPORT_PAGE, write_report
+    from altai_build.stages.report import REPORT_PATH, write_report
 
     config = app.load_config()
     releases = releases_directory(config)
-    directory = (releases / version).resolve()
+    directory = find_release(releases, version)
     manifest = load_manifest(directory)
-    page = directory / REPORT_PAGE
+    page = directory / REPORT_PATH
     if output is not None:
         verification = verify_published(app.create_run(config), directory)
-        previous = releases / manifest.previous if manifest.previous else None
-        before = load_manifest(previous) if previous is not None and previous.is_dir() else None
+        folder = releases / manifest.previous if manifest.previous else None
+        previous = load_manifest(folder) if folder is not None and folder.is_dir() else None
         page = write_report(
-            directory, manifest, verification, project=config.project, previous=before, page=output.absolute()
+            directory,
+            manifest,
+            verification,
+            project=config.project,
+            previous=previous,
+            page=output.absolute(),
         )
     elif not page.exists():
         raise InputError(
-            f"release {manifest.version} was made without a page",
-            todo=f"altai-build report {version} -o FILE makes one from its manifest",
+            f"release {manifest.version} has no report",
+            todo=f"`altai-build report {version} -o FILE` writes one from its manifest",
         )
     if as_json:
         print_json({"release": manifest.version, "report": str(page), "written": output is not None})

@@ -7,12 +7,11 @@ from dataclasses import asdict
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.audit import origin_line, origin_record
 from altai_build.cli.options import json_option
 from altai_build.cli.output import print_json, print_table
+from altai_build.cli.packages import origin_label, origin_record
 from altai_build.errors import InputError
 from altai_build.model.inventory import PackageMatch
-from altai_build.model.release import ReleasedPackage
 
 
 @click.command()
@@ -32,46 +31,47 @@ def which(app: App, thing: str, as_json: bool) -> None:
       altai-build which /usr/bin/nova
       altai-build which 6f2c1e0
     """
-    from altai_build.pipeline.published.inventory import near_names
-    from altai_build.pipeline.published.inventory import which as find
+    from altai_build.pipeline.published.inventory import find_matches, suggest_names
     from altai_build.pipeline.published.releases import releases_directory
 
     run = app.create_run(app.load_config())
     releases = releases_directory(run.config)
-    matches = find(run, releases, thing)
+    matches = find_matches(run, releases, thing)
     if as_json:
-        print_json([_match_record(one) for one in matches])
+        print_json([_match_record(match) for match in matches])
     else:
         print_table(
-            ("release", "found by", "package", "repository", "SHA-256", "origin", ""),
-            [_match_cells(one) for one in matches],
+            ("release", "found by", "package", "repository", "SHA-256", "origin", "note"),
+            [_match_cells(match) for match in matches],
         )
     if not matches:
-        near = near_names(releases, thing)
+        similar = suggest_names(releases, thing)
         raise InputError(
             f"no release has {thing}",
-            why=f"near names: {', '.join(near)}" if near else "",
-            todo="`altai-build releases` lists the releases, `altai-build audit VERSION` what is in one",
+            why=f"similar names: {', '.join(similar)}" if similar else "",
+            todo="`altai-build releases` lists the releases, `altai-build audit VERSION` the packages of one",
         )
+
+
+_PACKAGE_KEYS = ("name", "arch", "repository", "file", "sha256", "size", "signer", "sourcerpm")
 
 
 def _match_record(match: PackageMatch) -> dict[str, object]:
     package = match.package
-    told: dict[str, object] = {"release": match.release, "matched": match.how, "note": match.note or None}
+    record: dict[str, object] = {"release": match.release, "matched": match.how, "note": match.note or None}
     if package is None:
-        return {**told, "nevra": None}
-    known = asdict(package)
-    kept = ("name", "arch", "repository", "file", "sha256", "size", "signer", "sourcerpm")
+        return {**record, "nevra": None}
+    fields = asdict(package)
     return {
-        **told,
+        **record,
         "nevra": str(package.nevra),
-        **{key: known[key] for key in kept},
+        **{key: fields[key] for key in _PACKAGE_KEYS},
         "origin": origin_record(package.origin),
     }
 
 
 def _match_cells(match: PackageMatch) -> tuple[str, ...]:
-    package: ReleasedPackage | None = match.package
+    package = match.package
     if package is None:
         return (match.release, match.how.value, "-", "-", "-", "-", match.note)
     return (
@@ -80,6 +80,6 @@ def _match_cells(match: PackageMatch) -> tuple[str, ...]:
         str(package.nevra),
         package.repository,
         package.sha256[:12],
-        origin_line(package.origin),
+        origin_label(package.origin),
         match.note,
     )

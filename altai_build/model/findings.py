@@ -51,6 +51,11 @@ class SignatureCheck:
     detail: str  # the checking program's own words
 
     @property
+    def description(self) -> str:
+        """The status with the details: `unknown key: …`."""
+        return f"{self.status.value}: {self.detail}" if self.detail else self.status.value
+
+    @property
     def is_good(self) -> bool:
         """True only when every signature and digest was checked and is right."""
         return self.status is SignatureStatus.GOOD

@@ -20,10 +20,18 @@ def parse_size(text: str) -> float:
 
 
 def format_size(size: float) -> str:
-    """Bytes as people read them, in decimal units: `250 kB`, `3.2 MB`, `1.75 GB`."""
+    """Bytes as people read them, in decimal units: `300 B`, `250 kB`, `3.2 MB`, `1.75 GB`."""
+    if size < 1_000:
+        return f"{size:.0f} B"
     if size < 1_000_000:
         return f"{size / 1e3:.0f} kB"
     return f"{size / 1e6:.1f} MB" if size < 1_000_000_000 else f"{size / 1e9:.2f} GB"
+
+
+def format_size_change(change: int) -> str:
+    """A difference of sizes with its sign: `+3.2 MB`, `-300 B`, `0 B`."""
+    sign = "-" if change < 0 else "+" if change else ""
+    return f"{sign}{format_size(abs(change))}"
 
 
 def format_count(number: int, noun: str) -> str:

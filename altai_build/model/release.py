@@ -68,6 +68,7 @@ class MirrorOrigin:
     needed_by: tuple[str, ...]
 
 
+BuildOrigin = Union[ComponentOrigin, SpecOrigin]
 Origin = Union[ComponentOrigin, SpecOrigin, MirrorOrigin]
 ORIGIN_KINDS = (ComponentOrigin.kind, SpecOrigin.kind, MirrorOrigin.kind)
 
@@ -100,6 +101,11 @@ class ReleasedPackage:
     def is_source(self) -> bool:
         """True for a source package."""
         return self.arch in SOURCE_ARCHES
+
+    @property
+    def build_origin(self) -> BuildOrigin | None:
+        """The origin of a package that was built; None for one that was taken from a mirror."""
+        return None if isinstance(self.origin, MirrorOrigin) else self.origin
 
     @property
     def path(self) -> str:

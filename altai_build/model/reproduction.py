@@ -1,4 +1,4 @@
-"""How two packages of one name compare, and what became of making one again."""
+"""How a package that was built again compares with the released one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Similarity(str, Enum):
-    """How much two packages have in common."""
+    """How similar two packages are; a later member is worse."""
 
     IDENTICAL = "identical"
     IDENTICAL_EXCEPT_TIMES = "identical but for signature and times"
@@ -16,35 +16,38 @@ class Similarity(str, Enum):
 
 @dataclass(frozen=True)
 class PackageComparison:
-    """The verdict, and where the two differ: the tags that may, or the first file or tag that may not."""
+    """How similar two packages are, and where they differ.
 
-    sameness: Similarity
-    where: str
-    is_in_file: bool = False  # a file differs, and not only what the header says of the package
+    `first_difference` names the tags that may differ (signature and times), or the first file or tag that may not.
+    """
+
+    similarity: Similarity
+    first_difference: str
+    is_in_file: bool = False  # a file differs, not only a tag of the header
 
 
 @dataclass(frozen=True)
 class ReproducedPackage:
-    """One package of a component that was made again, and how it compares with the released one."""
+    """One package that was built again, and how it compares with the released one."""
 
-    package: str  # NEVRA
-    released: str  # repository/file in the release; "" where the release has no such package
-    sameness: Similarity
-    where: str
+    nevra: str
+    released: str  # repository/file in the release; "" if the release has no such package
+    similarity: Similarity
+    first_difference: str
 
 
 @dataclass(frozen=True)
 class ReproductionReport:
-    """What making a component again gave."""
+    """The result of building a component of a release again."""
 
     component: str
     release: str
     commit: str
-    buildroot: str  # "same as then", "another than then", or "not known"
+    buildroot: str  # how it compares with the buildroot of the original build
     packages: tuple[ReproducedPackage, ...]
 
     @property
-    def sameness(self) -> Similarity:
-        """The worst of its packages."""
+    def similarity(self) -> Similarity:
+        """That of the package that differs most."""
         order = list(Similarity)
-        return max((one.sameness for one in self.packages), key=order.index)
+        return max((package.similarity for package in self.packages), key=order.index)

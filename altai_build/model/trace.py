@@ -1,4 +1,4 @@
-"""The way back from a released package to the commit that it is a function of, link by link."""
+"""The trace of a released package to the commit that it was made from, step by step."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from enum import Enum
 
 from altai_build.model.findings import Finding, Severity
 
-TRACE_RULE = "deep"  # the rule that findings on links have
+TRACE_RULE = "deep"  # the rule of findings about steps
 
 
 class TraceStepKind(str, Enum):
-    """What each link shows, in the order in which one goes back."""
+    """What a step proves, in the order of the trace."""
 
-    SIGNATURE = "signature"  # the bytes are signed by the key of their repository
+    SIGNATURE = "signature"  # the key of the repository signed the bytes
     HEADER = "header"  # the signed header names the commit
-    SOURCE = "source"  # the source package it was built from is what the commit gives
-    LOCK = "lock"  # third party: the lock in the superproject's commit names these bytes
+    SOURCE = "source"  # the commit gives the source package that the package was built from
+    LOCK = "lock"  # mirrored packages: the lock in the superproject's commit lists these bytes
     COMMIT = "commit"  # the component's repository has the commit
     GITLINK = "gitlink"  # the superproject's commit pins it
     SUPERPROJECT = "superproject"  # a branch or tag of the superproject contains its commit
 
 
 class TraceStatus(str, Enum):
-    """Whether a link holds: it does; what would show it is not to be had; or what is there says otherwise."""
+    """Whether a step is proved, cannot be proved for lack of evidence, or is contradicted by the evidence."""
 
     PROVED = "proved"
     UNPROVED = "not proved"
@@ -33,40 +33,40 @@ class TraceStatus(str, Enum):
 
 @dataclass(frozen=True)
 class TraceStep:
-    """One step of one package's way back; `subject` is repository/file, or the release for what all share."""
+    """One step of a package's trace; `subject` is repository/file, or the release for the step that all share."""
 
     subject: str
     kind: TraceStepKind
-    state: TraceStatus
+    status: TraceStatus
     detail: str
 
 
 _SEVERITIES = {TraceStatus.UNPROVED: Severity.WARNING, TraceStatus.CONTRADICTED: Severity.ERROR}
 _FIXES = {
-    TraceStatus.UNPROVED: "make what the message names available, and rerun `altai-build verify --deep`",
-    TraceStatus.CONTRADICTED: "do not install the package; restore it from another copy, or build it again and release",
+    TraceStatus.UNPROVED: "make what the finding names available, and rerun `altai-build verify --deep`",
+    TraceStatus.CONTRADICTED: "do not install the package; restore it from another copy, or build and release again",
 }
 
 
-def list_trace_findings(links: Sequence[TraceStep]) -> list[Finding]:
-    """A finding for each link that does not hold: a warning where it could not be shown, an error where it is wrong."""
+def list_trace_findings(steps: Sequence[TraceStep]) -> list[Finding]:
+    """A finding for each step that is not proved: a warning without evidence, an error against the evidence."""
     return [
         Finding(
             rule=TRACE_RULE,
-            severity=_SEVERITIES[link.state],
-            subject=link.subject,
-            message=f"{link.kind.value}: {link.detail}",
-            fix=_FIXES[link.state],
+            severity=_SEVERITIES[step.status],
+            subject=step.subject,
+            message=f"{step.kind.value}: {step.detail}",
+            fix=_FIXES[step.status],
         )
-        for link in links
-        if link.state is not TraceStatus.PROVED
+        for step in steps
+        if step.status is not TraceStatus.PROVED
     ]
 
 
-def count_proved_steps(links: Sequence[TraceStep]) -> dict[str, tuple[int, int]]:
-    """Kind of link → (how many are proved, how many there are)."""
+def count_proved_steps(steps: Sequence[TraceStep]) -> dict[str, tuple[int, int]]:
+    """Kind of step → (number of proved steps, number of steps), for the kinds that occur."""
     return {
-        kind.value: (sum(one.state is TraceStatus.PROVED for one in here), len(here))
+        kind.value: (sum(step.status is TraceStatus.PROVED for step in of_kind), len(of_kind))
         for kind in TraceStepKind
-        if (here := [one for one in links if one.kind is kind])
+        if (of_kind := [step for step in steps if step.kind is kind])
     }

@@ -36,21 +36,21 @@ RULES: tuple[Rule, ...] = (
         reason="the manifest, the checksums and the metadata are only as good as their signatures",
         fix="restore the file from another copy of the release",
         check=metadata.check_metadata_signatures,
-        rule_scope=RuleScope.BOTH,
+        scope=RuleScope.BOTH,
     ),
     Rule(
         id="checksums",
         reason="SHA256SUMS lets anyone prove a copy whole",
         fix="restore the named files from another copy of the release",
         check=metadata.check_checksums,
-        rule_scope=RuleScope.SIGNATURES,
+        scope=RuleScope.SIGNATURES,
     ),
     Rule(
         id="plain-files",
         reason="a link would lead a web server or a mirror out of the release",
         fix="publish the release again under the next version",
         check=metadata.check_regular_files,
-        rule_scope=RuleScope.BOTH,
+        scope=RuleScope.BOTH,
     ),
     Rule(
         id="repodata",
@@ -99,7 +99,7 @@ RULES: tuple[Rule, ...] = (
         reason="what nobody put there on purpose may be what an attacker put there",
         fix="find out where the file comes from; restore the release from another copy",
         check=files.check_stray_files,
-        rule_scope=RuleScope.BOTH,
+        scope=RuleScope.BOTH,
     ),
     Rule(
         id="source-packages",

@@ -37,7 +37,7 @@ class Rule:
     reason: str
     fix: str
     check: Callable[[Rule, ReleaseView], RuleResult]
-    rule_scope: RuleScope = RuleScope.CONTENT
+    scope: RuleScope = RuleScope.CONTENT
 
     def finding(
         self, subject: str, message: str, severity: Severity = Severity.ERROR, *, fix: str = ""

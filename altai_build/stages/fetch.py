@@ -166,7 +166,7 @@ def _check_signatures(found: Mapping[PackageRequest, Path]) -> dict[PackageReque
 
 def _rejection_reason(check: SignatureCheck) -> str:
     if not check.is_good:
-        return f"not signed by its repository's key: {check.status.value} {check.detail}".rstrip()
+        return f"not signed by its repository's key: {check.description}"
     if check.signed_after_expiry:
         return f"its repository's key had expired (on {check.key_expired_on}) when it signed"
     if "revoked key" in check.weaknesses:

@@ -20,7 +20,7 @@ from altai_build.model.release import (
 from altai_build.tools.files import write_atomically
 from altai_build.tools.page import render_template
 
-REPORT_PAGE = "report/index.html"
+REPORT_PATH = "report/index.html"
 MAX_DRAWN_BUILDS = 80  # components; the lines of more cannot be told apart
 
 
@@ -87,7 +87,7 @@ def write_report(
     page: Path | None = None,
 ) -> Path:
     """Write the page into the release at `directory`, or to `page` where that is given; returns its path."""
-    place = page or directory / REPORT_PAGE
+    place = page or directory / REPORT_PATH
     view = make_report_view(manifest, verification, project=project, previous=previous)
     root = quote(os.path.relpath(directory.absolute(), place.absolute().parent))
     write_atomically(

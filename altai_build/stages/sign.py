@@ -90,7 +90,7 @@ def _sign(slots: Sequence[_StoreEntry], key: SigningKey, directory: Path, *, rpm
         if unfit:
             raise SigningError(
                 f"{len(unfit)} packages do not verify after signing",
-                why="\n".join(f"{check.path.name}: {check.status.value}: {check.detail}" for check in unfit),
+                why="\n".join(f"{check.path.name}: {check.description}" for check in unfit),
                 todo=f"see that {key.file} is the public half of {key.public.key_id} (`altai-build keys list`)",
             )
         for copy in copies:

@@ -1,8 +1,6 @@
-"""Verify a release from its folder alone, as the clients that will install from it see it.
+"""Verify a release from its folder alone, as a client sees it.
 
-A rule is a function from the release to what it examined and found. A rule that examined nothing has proved nothing,
-and that is a finding too. To add a rule: write the function in altai_build/rules, and name it in RULES with its reason
-and its cure.
+The rules are in altai_build/rules; registry.py lists them.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from altai_build.rules.registry import RULES
 from altai_build.rules.rule import Rule, RuleScope
 from altai_build.rules.view import ReleaseView, VerifyContext
 
-EMPTY_CONTEXT = VerifyContext()  # what somebody knows who has nothing but the release
+EMPTY_CONTEXT = VerifyContext()  # nothing is known but the release
 
 
 def verify_release(
@@ -28,24 +26,29 @@ def verify_release(
     trusted_keys: Sequence[tuple[str, Path]] = (),
     context: VerifyContext = EMPTY_CONTEXT,
 ) -> VerificationReport:
-    """Every finding about the release in `directory`.
+    """All findings about the release in `directory`.
 
-    `trusted_keys` are (name, file) of the keys that the configuration names: without them the release is only shown to
-    agree with the keys it brings along. `context` is what else is known: the system it is for, earlier releases,
-    waivers. Raises InputError when there is no such folder.
+    `trusted_keys` are (name, file) of the keys in the configuration; without them the release is only checked against
+    the keys that it contains. `context` is what else is known: the target, earlier releases, waivers. Raises
+    InputError when there is no such folder.
     """
     if not directory.is_dir():
         raise InputError(
             f"there is no release in {directory}",
             why="it is not a folder",
-            todo="`altai-build releases` lists what is published",
+            todo="`altai-build releases` lists the published releases",
         )
-    return _apply_rules(ReleaseView(directory, trusted_keys, context), RULES)
+    return verify_view(ReleaseView(directory, trusted_keys, context))
+
+
+def verify_view(view: ReleaseView) -> VerificationReport:
+    """All findings about a release."""
+    return _apply_rules(view, RULES)
 
 
 @dataclass(frozen=True)
 class StagedVerification:
-    """A release that lacks its page and its seal, and what was found of it."""
+    """A staged release without report and checksums, and the findings about it."""
 
     view: ReleaseView
     verification: VerificationReport
@@ -54,25 +57,24 @@ class StagedVerification:
 def verify_before_checksums(
     directory: Path, *, trusted_keys: Sequence[tuple[str, Path]] = (), context: VerifyContext = EMPTY_CONTEXT
 ) -> StagedVerification:
-    """`verify_release` of a staged release but for its seal, which is put on last, over a page with the findings."""
+    """Verify a staged release that has no checksums yet: they cover the report, which shows these findings."""
     view = ReleaseView(directory, trusted_keys, context, is_signed=False)
-    rules = [rule for rule in RULES if rule.rule_scope is not RuleScope.SIGNATURES]
+    rules = [rule for rule in RULES if rule.scope is not RuleScope.SIGNATURES]
     return StagedVerification(view=view, verification=_apply_rules(view, rules))
 
 
-def verify_checksums(before: StagedVerification) -> VerificationReport:
-    """What `verify_release` finds of the release that was verified before, now that it has its page and its seal.
+def verify_checksums(staged: StagedVerification) -> VerificationReport:
+    """All findings about a staged release that now has its report and checksums.
 
-    Where no file changed since, what was found of the content holds, and only what came is looked at.
+    If the files are the same as before, only the new ones are read; else the whole release is verified again.
     """
-    view = before.view.get_signed_view()
+    view = staged.view.get_signed_view()
     if view is None:
-        return verify_release(
-            before.view.directory, trusted_keys=before.view.trusted_keys, context=before.view.context
-        )
-    found = _apply_rules(view, [rule for rule in RULES if rule.rule_scope is not RuleScope.CONTENT])
-    findings = dict.fromkeys((*before.verification.findings, *found.findings))
-    return VerificationReport(release=found.release, findings=tuple(findings))
+        before = staged.view
+        return verify_release(before.directory, trusted_keys=before.trusted_keys, context=before.context)
+    report = _apply_rules(view, [rule for rule in RULES if rule.scope is not RuleScope.CONTENT])
+    findings = dict.fromkeys((*staged.verification.findings, *report.findings))
+    return VerificationReport(release=report.release, findings=tuple(findings))
 
 
 def _apply_rules(view: ReleaseView, rules: Sequence[Rule]) -> VerificationReport:

@@ -177,13 +177,13 @@ def test_a_file_of_the_same_name_and_other_bytes_is_told_as_such(
     answer = altai_build("which", str(forged), "--json", cwd=site)
     (row,) = answer.json
     assert row["matched"] == "file"
-    assert "are others" in row["note"]
+    assert "has different bytes" in row["note"]
 
 
 def test_what_no_release_has(site: Path) -> None:
     answer = altai_build("which", "focuss", "--json", cwd=site)
     assert (answer.code, answer.json) == (3, [])
-    assert "no release has focuss" in answer.err and "near names: focus" in answer.err
+    assert "no release has focuss" in answer.err and "similar names: focus" in answer.err
 
 
 def test_which_by_commit_of_component_and_superproject(tmp_path: Path) -> None:

@@ -215,15 +215,15 @@ def test_diff_in_all_three_forms(site: Site) -> None:
         "resized": ["up-2-1.noarch"],
     }
     assert site.call("diff", "1", "2").out.splitlines() == [
-        "added\tnew\t-\t1-1\tcentos6\t+1.0 kB",
-        "removed\tgone\t1-1\t-\tcentos6\t-1.0 kB",
-        "upgraded\tup\t1-1\t2-1\tcentos6\t+2.5 kB",
-        "downgraded\tdown\t2-1\t1-1\tcentos6\t+0.0 kB",
-        "moved\tmoves\t1-1\t1-1\tdeps/epel → deps/misc\t+0.0 kB",
+        "added\tnew\t-\t1-1\tcentos6\t+1 kB",
+        "removed\tgone\t1-1\t-\tcentos6\t-1 kB",
+        "upgraded\tup\t1-1\t2-1\tcentos6\t+2 kB",
+        "downgraded\tdown\t2-1\t1-1\tcentos6\t0 B",
+        "moved\tmoves\t1-1\t1-1\tdeps/epel → deps/misc\t0 B",
     ]
     markdown = site.call("diff", "1", "2", "--markdown").out.splitlines()
     assert markdown[0] == "# Packages from 1 to 2"
-    assert "| `up` | `1-1` | `2-1` | `centos6` | `+2.5 kB` |" in markdown
+    assert "| `up` | `1-1` | `2-1` | `centos6` | `+2 kB` |" in markdown
     assert "" not in [one for one, two in zip(markdown, markdown[1:]) if one == two]
 
 

@@ -200,4 +200,4 @@ def test_a_machine_without_room_for_a_temporary_file_is_told_and_no_bug(site: Pa
     assert done.stdout == "3\n", done.stderr
     what, todo = done.stderr.splitlines()
     assert what.startswith("altai-build: No usable temporary directory found")
-    assert todo.startswith("What to do: make room")
+    assert todo.startswith("What to do: free disk space")

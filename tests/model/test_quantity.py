@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from altai_build.model.quantity import format_count, format_size, parse_duration, parse_size
+from altai_build.model.quantity import (
+    format_count,
+    format_size,
+    format_size_change,
+    parse_duration,
+    parse_size,
+)
 
 
 @pytest.mark.parametrize(
     ("size", "text"),
     [
-        (0, "0 kB"),
+        (0, "0 B"),
+        (999, "999 B"),
         (250_400, "250 kB"),
         (1_000_000, "1.0 MB"),
         (3_249_000, "3.2 MB"),
@@ -37,3 +44,7 @@ def test_sizes_and_durations_are_read_with_their_units() -> None:
 
 def test_a_count_has_its_noun_in_the_right_number() -> None:
     assert [format_count(number, "target") for number in (0, 1, 2)] == ["0 targets", "1 target", "2 targets"]
+
+
+def test_a_change_of_size_has_a_sign_unless_it_is_zero() -> None:
+    assert [format_size_change(change) for change in (250_000, -300, 0)] == ["+250 kB", "-300 B", "0 B"]

@@ -21,7 +21,7 @@ from altai_build.model.release import (
     SkippedComponent,
     SuperprojectPin,
 )
-from altai_build.stages.report import REPORT_PAGE, make_report_view, write_report
+from altai_build.stages.report import REPORT_PATH, make_report_view, write_report
 
 SOUND = VerificationReport(release="1.0.1", findings=())
 VOID = {"meta", "link", "br", "input", "img", "hr"}
@@ -142,7 +142,7 @@ def page(tmp_path: Path) -> Page:
 
 def test_it_lies_where_a_release_has_it(tmp_path: Path) -> None:
     place = write_report(tmp_path, manifest("1.0.0"), SOUND, project="altai", previous=None)
-    assert place == tmp_path / REPORT_PAGE == tmp_path / "report" / "index.html"
+    assert place == tmp_path / REPORT_PATH == tmp_path / "report" / "index.html"
 
 
 def test_every_package_is_told_with_its_origin_and_what_became_of_it(page: Page) -> None:
@@ -183,7 +183,7 @@ def test_the_picture_tells_what_became_of_a_components_packages() -> None:
 
 def test_nothing_is_loaded_from_anywhere(page: Page, tmp_path: Path) -> None:
     assert page.loaded == []
-    text = (tmp_path / REPORT_PAGE).read_text()
+    text = (tmp_path / REPORT_PATH).read_text()
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", text)
 
 
@@ -222,7 +222,7 @@ def test_a_page_written_elsewhere_leads_back_to_the_release(tmp_path: Path) -> N
     release.mkdir()
     page = Page(write_report(release, manifest("1.0.1"), SOUND, project="altai", previous=None, page=other))
     assert "a%20release/report/logs/focus.log.gz" in page.links
-    assert not (release / REPORT_PAGE).exists()
+    assert not (release / REPORT_PATH).exists()
 
 
 def test_so_many_components_that_lines_could_not_be_told_apart_are_not_drawn() -> None:

@@ -1,4 +1,4 @@
-"""Two releases side by side: their packages, and the commits between them."""
+"""Compare two releases: their packages, and the commits between them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from altai_build.stages.notes import make_release_notes
 
 
 def compare_published(releases: Path, old: str, new: str) -> ReleaseDiff:
-    """What differs between the packages of two releases, each named by version or path."""
-    before, after = (load_manifest(find_release(releases, one)) for one in (old, new))
-    return compare_releases(before, after)
+    """The packages that differ between two releases; each is named by version or path."""
+    old_manifest, new_manifest = (load_manifest(find_release(releases, named)) for named in (old, new))
+    return compare_releases(old_manifest, new_manifest)
 
 
 def make_notes(run: Run, releases: Path, old: str, new: str) -> ReleaseNotes:
-    """The commits and packages that lead from one release to another.
+    """The commits and package changes between two releases.
 
-    Raises InputError when the superproject at hand does not have the releases' commits.
+    Raises InputError when the local superproject does not have the commits of the releases.
     """
-    before, after = (load_manifest(find_release(releases, one)) for one in (old, new))
+    manifests = (load_manifest(find_release(releases, old)), load_manifest(find_release(releases, new)))
     run.workspace.prepare()
     return make_release_notes(
         run.superproject,
         run.config.superproject.components,
-        (before, after),
-        compare_releases(before, after),
+        manifests,
+        compare_releases(*manifests),
         jobs=run.jobs,
     )

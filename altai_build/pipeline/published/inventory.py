@@ -1,4 +1,4 @@
-"""The packages of a release with all that is known of them, and the reverse question over all releases."""
+"""List the packages of a release, and find the releases that hold a package, file or commit."""
 
 from __future__ import annotations
 
@@ -33,119 +33,121 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 def list_packages(run: Run, directory: Path) -> tuple[InventoryEntry, ...]:
-    """Every package of the release in `directory`, with its signer's name and what needs it.
+    """Every package of the release in `directory`, with the name of its signer and the packages that need it.
 
     Raises InputError when the release cannot be read.
     """
     manifest = load_manifest(directory)
-    names = _signer_names(directory)
-    needed = _needed_by(run, directory, manifest)
+    names = _read_signer_names(directory)
+    dependents = _find_dependents(run, directory, manifest)
     return tuple(
         InventoryEntry(
             package=package,
             signer_name=names.get(package.signer.fingerprint, ""),
             needed_by=package.origin.needed_by
             if isinstance(package.origin, MirrorOrigin)
-            else tuple(sorted(needed[package.name] - {package.name})),
+            else tuple(sorted(dependents[package.name] - {package.name})),
         )
         for package in manifest.packages
     )
 
 
-def _signer_names(directory: Path) -> dict[str, str]:
-    """Fingerprint → user id, of the keys that the release brings along."""
+def _read_signer_names(directory: Path) -> dict[str, str]:
+    """Fingerprint → user id of the keys in the release."""
     files = sorted(directory.glob(f"{KEY_FILE_PREFIX}*"))
     return {key.fingerprint: key.uid for file in files for key in read_public_keys(file)}
 
 
-def _needed_by(run: Run, directory: Path, manifest: Manifest) -> dict[str, set[str]]:
-    """Name → the names of the packages in the release that require something it provides."""
+def _find_dependents(run: Run, directory: Path, manifest: Manifest) -> dict[str, set[str]]:
+    """Package name → names of the packages in the release that require something it provides."""
     target = run.config.targets.get(manifest.target)
     solver = Solver(target.arch if target else "x86_64", cache=run.workspace.cache / "solv")
-    binary = [one.name for one in manifest.repositories if not one.source]
-    for name in binary:
+    repositories = [repository.name for repository in manifest.repositories if not repository.source]
+    for name in repositories:
         solver.add_repository(read_local_metadata(name, directory / name))
-    needed: dict[str, set[str]] = defaultdict(set)
-    for name in binary:
+    dependents: dict[str, set[str]] = defaultdict(set)
+    for name in repositories:
         for number in solver.find_by_name_pattern(name, ["*"]):
-            asking = solver.get_candidate(number)
-            for requirement in asking.requires:
+            package = solver.get_candidate(number)
+            for requirement in package.requires:
                 for provider in solver.find_providers(requirement):
-                    needed[solver.get_candidate(provider).nevra.name].add(asking.nevra.name)
-    return needed
+                    dependents[solver.get_candidate(provider).nevra.name].add(package.nevra.name)
+    return dependents
 
 
-# ---- which -----------------------------------------------------------------------------------------------------
+def find_matches(run: Run, releases: Path, query: str) -> tuple[PackageMatch, ...]:
+    """The packages and releases that a name (or pattern), NEVRA, file, SHA-256 or commit refers to, oldest first.
 
-
-def which(run: Run, releases: Path, asked: str) -> tuple[PackageMatch, ...]:
-    """Where a name (or pattern), NEVRA, file, SHA-256 or commit is to be found, in every release, oldest first.
-
-    A file is a package's own (its name, or a path on this machine, whose bytes are compared), or one that packages
-    install, by its absolute path. A commit may be shortened to seven digits; releases that have it in a component's
-    history are told too, as far as the repositories at hand know. Raises InputError when there is no release.
+    A file is the file name of an RPM, the path of an RPM on this machine (its bytes are compared), or the absolute path
+    of a file that packages install. A commit has at least seven digits. If no package was built from that very
+    commit, releases that contain it in a component's history match, as far as local repositories have the commits.
+    Raises InputError when there is no release.
     """
     versions = list_releases(releases)
     if not versions:
         raise InputError(
-            "nothing is released", why=f"{releases} has no release", todo="`altai-build release VERSION`"
+            "there are no releases",
+            why=f"{releases} contains no release",
+            todo="publish one with `altai-build release VERSION`",
         )
     manifests = [load_manifest(releases / version) for version in versions]
-    local = _local_rpm(asked)
-    digest = sha256_file(local) if local is not None else asked.lower()
-    found = [
+    local_rpm = _find_local_rpm(query)
+    digest = sha256_file(local_rpm) if local_rpm is not None else query.lower()
+    matches = [
         match
         for manifest in manifests
         for package in manifest.packages
-        if (match := _match(manifest, package, asked, digest, local)) is not None
+        if (match := _match_package(manifest, package, query, digest, local_rpm)) is not None
     ]
-    if local is None and asked.startswith("/"):
-        found += _owners(releases, manifests, asked)
-    if _COMMIT.fullmatch(asked.lower()) and not found:
-        found += _Commits(run, manifests).find(asked.lower())
-    return tuple(found)
+    if local_rpm is None and query.startswith("/"):
+        matches += _find_owners(releases, manifests, query)
+    if _COMMIT.fullmatch(query.lower()) and not matches:
+        matches += _CommitSearch(run, manifests).find_matches(query.lower())
+    return tuple(matches)
 
 
-def near_names(releases: Path, asked: str) -> list[str]:
-    """Names of released packages that look like what was asked for."""
+def suggest_names(releases: Path, query: str) -> list[str]:
+    """Names of released packages that are similar to the query."""
     names = {
         package.name
         for version in list_releases(releases)
         for package in load_manifest(releases / version).packages
     }
-    return difflib.get_close_matches(asked, sorted(names), n=3, cutoff=0.6)
+    return difflib.get_close_matches(query, sorted(names), n=3, cutoff=0.6)
 
 
-def _local_rpm(asked: str) -> Path | None:
-    path = Path(asked)
-    return path if asked.endswith(".rpm") and path.is_file() else None
+def _find_local_rpm(query: str) -> Path | None:
+    path = Path(query)
+    return path if query.endswith(".rpm") and path.is_file() else None
 
 
-def _match(
-    manifest: Manifest, package: ReleasedPackage, asked: str, digest: str, local: Path | None
+def _match_package(
+    manifest: Manifest, package: ReleasedPackage, query: str, digest: str, local_rpm: Path | None
 ) -> PackageMatch | None:
-    """How one package answers the question; None when it does not."""
+    """How the package matches the query; None if it does not."""
     if _SHA256.fullmatch(digest) and package.sha256 == digest:
-        note = "" if local is None or local.name == package.file else f"released as {package.file}"
+        is_renamed = local_rpm is not None and local_rpm.name != package.file
+        note = f"released as {package.file}" if is_renamed else ""
         return PackageMatch(release=manifest.version, how=MatchKind.SHA256, package=package, note=note)
-    file = asked.rpartition("/")[2]
-    if package.file == file or package.path == asked:
-        note = "" if local is None else f"the bytes of {local} are others"
+    file = query.rpartition("/")[2]
+    if package.file == file or package.path == query:
+        note = "" if local_rpm is None else f"{local_rpm} has different bytes"
         return PackageMatch(release=manifest.version, how=MatchKind.FILE, package=package, note=note)
-    if local is not None:
+    if local_rpm is not None:
         return None
-    if fnmatch.fnmatchcase(package.name, asked):
+    if fnmatch.fnmatchcase(package.name, query):
         return PackageMatch(release=manifest.version, how=MatchKind.NAME, package=package)
     nevra = package.nevra
     spellings = (str(nevra), f"{nevra.name}-{nevra.evr}", nevra.filename.removesuffix(".rpm"))
-    if asked in spellings or parse_nevra(asked) == nevra:
+    if query in spellings or parse_nevra(query) == nevra:
         return PackageMatch(release=manifest.version, how=MatchKind.NEVRA, package=package)
     return None
 
 
-def _owners(releases: Path, manifests: list[Manifest], path: str) -> Iterator[PackageMatch]:
+def _find_owners(releases: Path, manifests: list[Manifest], path: str) -> Iterator[PackageMatch]:
+    """The packages that install a file."""
     for manifest in manifests:
-        packages = {(one.repository, one.file): one for one in manifest.packages}
+        packages = {(package.repository, package.file): package for package in manifest.packages}
         for repository in manifest.repositories:
             for location in find_owners(releases / manifest.version / repository.name, path):
                 package = packages.get((repository.name, location))
@@ -155,50 +157,50 @@ def _owners(releases: Path, manifests: list[Manifest], path: str) -> Iterator[Pa
                     )
 
 
-class _Commits:
-    """The question which releases were made from a commit, or contain it."""
+class _CommitSearch:
+    """The search for releases that were made from a commit, or contain it in their history."""
 
     def __init__(self, run: Run, manifests: list[Manifest]) -> None:
         self._run = run
         self._manifests = manifests
 
-    def find(self, asked: str) -> Iterator[PackageMatch]:
-        """By release: the release itself, then its packages."""
+    def find_matches(self, abbreviated_id: str) -> Iterator[PackageMatch]:
+        """For each release: the release itself, then its packages."""
         self._run.workspace.prepare()
         for manifest in self._manifests:
             pinned = manifest.superproject.commit
-            if pinned.startswith(asked):
+            if pinned.startswith(abbreviated_id):
                 yield PackageMatch(release=manifest.version, how=MatchKind.RELEASE, package=None, note=pinned)
-            elif full := self._in_superproject(manifest, asked):
-                note = f"{full} is in the history of {pinned[:12]}"
+            elif commit := self._find_in_superproject(manifest, abbreviated_id):
+                note = f"{commit} is in the history of {pinned[:12]}"
                 yield PackageMatch(release=manifest.version, how=MatchKind.RELEASE, package=None, note=note)
-            yield from self._in_packages(manifest, asked)
+            yield from self._match_packages(manifest, abbreviated_id)
 
-    def _in_packages(self, manifest: Manifest, asked: str) -> Iterator[PackageMatch]:
-        whole = dict(self._containing(manifest, asked))
+    def _match_packages(self, manifest: Manifest, abbreviated_id: str) -> Iterator[PackageMatch]:
+        contained = dict(self._find_in_components(manifest, abbreviated_id))
         for package in manifest.packages:
             origin = package.origin
             if isinstance(origin, MirrorOrigin):
                 continue
-            if origin.commit.startswith(asked):
+            if origin.commit.startswith(abbreviated_id):
                 yield PackageMatch(
                     release=manifest.version, how=MatchKind.COMMIT, package=package, note=origin.commit
                 )
-            elif isinstance(origin, ComponentOrigin) and origin.path in whole:
-                note = f"{whole[origin.path]} is in the history of {origin.commit[:12]}"
+            elif isinstance(origin, ComponentOrigin) and origin.path in contained:
+                note = f"{contained[origin.path]} is in the history of {origin.commit[:12]}"
                 yield PackageMatch(
                     release=manifest.version, how=MatchKind.CONTAINED, package=package, note=note
                 )
 
-    def _in_superproject(self, manifest: Manifest, asked: str) -> str | None:
-        """The full id where the release's superproject commit contains the commit."""
+    def _find_in_superproject(self, manifest: Manifest, abbreviated_id: str) -> str | None:
+        """The full id, if the release's superproject commit contains the commit."""
         pinned = manifest.superproject.commit
         store = self._run.superproject.open_store(pinned)
-        full = store.expand_abbreviated_id(asked) if store.has_commit_object(pinned) else None
-        return full if full is not None and store.is_ancestor(full, pinned) else None
+        commit = store.expand_abbreviated_id(abbreviated_id) if store.has_commit_object(pinned) else None
+        return commit if commit is not None and store.is_ancestor(commit, pinned) else None
 
-    def _containing(self, manifest: Manifest, asked: str) -> Iterator[tuple[str, str]]:
-        """(path, full id) of the release's components that have the commit in their pin's history."""
+    def _find_in_components(self, manifest: Manifest, abbreviated_id: str) -> Iterator[tuple[str, str]]:
+        """(path, full id) of the release's components whose pinned commit contains the commit."""
         superproject = self._run.superproject
         pinned = manifest.superproject.commit
         store = superproject.open_store(pinned)
@@ -208,7 +210,9 @@ class _Commits:
             pinned, store.read_tree(pinned), self._run.config.superproject.components
         ):
             pin = submodule.link.commit
-            inner = superproject.find_local_store(submodule, (pin,))
-            full = inner.expand_abbreviated_id(asked) if inner is not None else None
-            if inner is not None and full is not None and inner.is_ancestor(full, pin):
-                yield submodule.link.path, full
+            component_store = superproject.find_local_store(submodule, (pin,))
+            if component_store is None:
+                continue
+            commit = component_store.expand_abbreviated_id(abbreviated_id)
+            if commit is not None and component_store.is_ancestor(commit, pin):
+                yield submodule.link.path, commit

@@ -1,4 +1,4 @@
-"""Making released packages again from the manifest's inputs, in a workspace where nothing was ever built."""
+"""Build released packages again from the inputs in the manifest, in a workspace without earlier results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from altai_build.errors import BuildError, InputError
 from altai_build.model.build import ComponentStatus, FailureKind
 from altai_build.model.package import LocalRpm
-from altai_build.model.release import ComponentOrigin, Manifest, ReleasedPackage, SpecOrigin
+from altai_build.model.release import BuildRecord, Manifest, ReleasedPackage
 from altai_build.model.reproduction import ReproducedPackage, ReproductionReport, Similarity
 from altai_build.model.srpm import Srpm
 from altai_build.pipeline.build.schedule import MAX_REBUILDS
@@ -31,12 +31,12 @@ from altai_build.tools.rpm.header import compare_packages, read_header
 from altai_build.tools.rpm.signatures import verify_signatures
 from altai_build.workspace import Workspace
 
-_RELEASE_SUFFIX = re.compile(r"\.(\d+)")
+_REBUILD_SUFFIX = re.compile(r"\.(\d+)")
 
 
 @contextmanager
 def clean_workspace(run: Run) -> Iterator[Run]:
-    """The run with an empty workspace: mirrors of git, downloads and base roots are shared, each proved before use."""
+    """The run with an empty workspace. Git mirrors, downloads and base buildroots are shared and checked on use."""
     run.workspace.prepare()
     with scratch_directory(run.workspace.scratch, "again") as scratch:
         scratch.chmod(0o755)  # builds run as another user
@@ -47,186 +47,202 @@ def clean_workspace(run: Run) -> Iterator[Run]:
         yield replace(run, workspace=workspace)
 
 
-def reproduce(run: Run, component: str, named: str, *, output: Path | None = None) -> ReproductionReport:
-    """Make the packages of a component of a release again, and compare them with the released ones.
+def reproduce(run: Run, component: str, release: str, *, output: Path | None = None) -> ReproductionReport:
+    """Build the packages of a component of a release again, and compare them with the released ones.
 
-    Inputs are the manifest's: superproject commit, target, and the released packages that the component was built
-    with. With `output` the new packages are kept there. Raises InputError, or BuildFailed when it cannot be built.
+    The inputs are those of the manifest: superproject commit, target, and the released packages that the component
+    was built with. With `output` the new packages are kept in that folder. Raises InputError, and BuildError when the
+    build fails.
     """
-    directory = find_release_directory(run, named)
+    directory = find_release_directory(run, release)
     manifest = load_manifest(directory)
-    with clean_workspace(run) as again:
-        whole = discover(again.superproject, again.config, manifest.superproject.commit, jobs=again.jobs)
-        srpm_batch = make_discovered_srpms(
-            again, select_by_name(whole, [component]), version=manifest.version
-        )
-        for result in srpm_batch.results:
-            if result.srpm is None:
-                raise InputError(f"{result.component} has no source package", why=result.reason)
-        ((sourced, srpm),) = srpm_batch.srpms
-        released = released_packages(manifest, sourced)
-        srpm = find_matching_srpm(srpm_batch.maker, sourced, srpm, released)
-        built = _build(again, directory, manifest, sourced, srpm)
-        if built.status is ComponentStatus.FAILED:
-            raise _rebuild_failed(run, manifest, sourced, built)
+    with clean_workspace(run) as clean_run:
+        source, srpm, released = _make_srpm(clean_run, manifest, component)
+        result = _build(clean_run, directory, manifest, source, srpm)
+        if result.status is ComponentStatus.FAILED:
+            raise _make_build_error(run, manifest, source, result)
         if output is not None:
-            _copy_packages(built, output)
+            _copy_packages(result, output)
         return ReproductionReport(
-            component=sourced.component.name,
+            component=source.component.name,
             release=manifest.version,
-            commit=sourced.component.commit,
-            buildroot=_compare_buildroots(manifest, sourced, built),
-            packages=tuple(_compare(directory, built, released)),
+            commit=source.component.commit,
+            buildroot=_compare_buildroots(manifest, source, result),
+            packages=tuple(_compare_packages(directory, result, released)),
         )
 
 
-def released_packages(manifest: Manifest, sourced: ComponentSource) -> tuple[ReleasedPackage, ...]:
-    """The binary packages of a component in a release. Raises InputError when it has none."""
-    sources = {one.name for one in manifest.repositories if one.source}
-    component = sourced.component
-    found = tuple(
-        one
-        for one in manifest.packages
-        if isinstance(one.origin, (ComponentOrigin, SpecOrigin))
-        and (one.origin.path, one.origin.commit) == (component.path, component.commit)
-        and one.repository not in sources
+def _make_srpm(
+    run: Run, manifest: Manifest, component: str
+) -> tuple[ComponentSource, Srpm, tuple[ReleasedPackage, ...]]:
+    """The component at its pinned commit, its released packages, and the source package they were built from."""
+    discovery = discover(run.superproject, run.config, manifest.superproject.commit, jobs=run.jobs)
+    srpm_batch = make_discovered_srpms(run, select_by_name(discovery, [component]), version=manifest.version)
+    for result in srpm_batch.results:
+        if result.srpm is None:
+            raise InputError(f"{result.component} has no source package", why=result.reason)
+    ((source, srpm),) = srpm_batch.srpms
+    released = find_released_packages(manifest, source)
+    names = sorted({package.sourcerpm for package in released})
+    matching = (make_srpm_named(srpm_batch.maker, source, srpm, name) for name in names)
+    return source, next((made for made in matching if made is not None), srpm), released
+
+
+def find_released_packages(manifest: Manifest, source: ComponentSource) -> tuple[ReleasedPackage, ...]:
+    """The binary packages of a component in a release. Raises InputError when there are none."""
+    component = source.component
+    packages = tuple(
+        package
+        for package in manifest.packages
+        if (origin := package.build_origin) is not None
+        and (origin.path, origin.commit) == (component.path, component.commit)
+        and not package.is_source
     )
-    if not found:
+    if not packages:
         raise InputError(
             f"release {manifest.version} has no package of {component.name} at {component.commit}",
-            todo=f"`altai-build audit {manifest.version}` shows what it has, and from where",
+            todo=f"`altai-build audit {manifest.version}` lists its packages and their origins",
         )
-    return found
+    return packages
 
 
-def find_matching_srpm(
-    maker: SrpmMaker, sourced: ComponentSource, srpm: Srpm, released: Sequence[ReleasedPackage]
-) -> Srpm:
-    """The source package of the name that the released packages were built from: perhaps the n-th rebuild's."""
-    wanted = {one.sourcerpm for one in released} - {srpm.path.name}
-    for name in sorted(wanted):
-        number = rebuild_number(srpm.path.name, name)
-        if number is not None:
-            return maker.make_srpm(sourced, rebuild_count=number)
-    return srpm
+def make_srpm_named(maker: SrpmMaker, source: ComponentSource, srpm: Srpm, name: str) -> Srpm | None:
+    """The source package with that file name: `srpm` itself, or its N-th rebuild, which is made; None for another."""
+    if srpm.path.name == name:
+        return srpm
+    number = parse_rebuild_number(srpm.path.name, name)
+    return maker.make_srpm(source, rebuild_count=number) if number is not None else None
 
 
-def rebuild_number(first: str, later: str) -> int | None:
-    """Which rebuild of `first` a source package is by its name; None when it is none of it."""
-    extra = len(later) - len(first)
-    for at in range(len(first) + 1):
-        suffix = _RELEASE_SUFFIX.fullmatch(later, at, at + extra) if extra > 0 else None
-        if suffix and later[:at] == first[:at] and later[at + extra :] == first[at:]:
+def parse_rebuild_number(original: str, name: str) -> int | None:
+    """The number N of a source package that is the N-th rebuild of `original`, by their file names; else None.
+
+    A rebuild has `.N` inserted into its Release.
+    """
+    extra = len(name) - len(original)
+    for start in range(len(original) + 1):
+        end = start + extra
+        suffix = _REBUILD_SUFFIX.fullmatch(name, start, end) if extra > 0 else None
+        if suffix and name[:start] == original[:start] and name[end:] == original[start:]:
             number = int(suffix[1])
             return number if 0 < number < MAX_REBUILDS else None
     return None
 
 
-def _build(
-    run: Run, directory: Path, manifest: Manifest, sourced: ComponentSource, srpm: Srpm
-) -> BuildResult:
-    """Build with the released packages of what it needs; with all of ours where specs do not tell what it needs."""
-    (environment,) = open_build_environments(run, [sourced]).values()
+def _build(run: Run, directory: Path, manifest: Manifest, source: ComponentSource, srpm: Srpm) -> BuildResult:
+    """Build with the released packages of the components it needed.
+
+    If dependencies are missing (the spec tells them only during the build), build again with all packages of ours.
+    """
+    (environment,) = open_build_environments(run, [source]).values()
     with run.story.run_step(f"base root of {environment.target.name} ({environment.builder.name})"):
         environment.prepare()
-    name = sourced.component.name
-    record = next((one for one in manifest.builds if one.component == name), None)
-    needed = {path for one in (record.needs if record else ()) for path in _paths(manifest, one)}
-    built = BuildResult(status=ComponentStatus.FAILED, reason="")
-    for paths in (needed, _own_paths(manifest) - {sourced.component.path}):
+    name = source.component.name
+    record = _find_record(manifest, name)
+    needed = {path for needed in (record.needs if record else ()) for path in _find_paths(manifest, needed)}
+    result = BuildResult(status=ComponentStatus.FAILED, reason="")
+    for paths in (needed, _list_own_paths(manifest) - {source.component.path}):
         job = BuildJob(
             component=name,
-            commit=sourced.component.commit,
+            commit=source.component.commit,
             srpm=srpm.path,
             srpm_sha256=srpm.sha256,
             header=read_header(srpm.path),
             local=_read_released_rpms(run, directory, manifest, paths),
-            cpus=os.cpu_count() or 1,
+            cpus=run.jobs,
         )
         with run.story.run_step(f"build of {name}"):
-            built = build_or_reuse(job, environment, run.workspace, run.ledger)
-        if built.failure is not FailureKind.DEPENDENCIES:
+            result = build_or_reuse(job, environment, run.workspace, run.ledger)
+        if result.failure is not FailureKind.DEPENDENCIES:
             break
-    return built
+    return result
 
 
-def _rebuild_failed(run: Run, manifest: Manifest, sourced: ComponentSource, built: BuildResult) -> BuildError:
-    """The error for a build that failed; its log is moved out of the workspace that is about to go."""
-    why = built.reason
-    if built.log is not None:
-        folder = run.workspace.failed_build_logs(f"{sourced.component.name} of {manifest.version}")
-        place = make_directory(folder) / built.log.name
-        write_atomically(place, built.log.read_bytes())
-        why = f"{why}\nthe log: {place}"
+def _find_record(manifest: Manifest, component: str) -> BuildRecord | None:
+    return next((record for record in manifest.builds if record.component == component), None)
+
+
+def _make_build_error(
+    run: Run, manifest: Manifest, source: ComponentSource, result: BuildResult
+) -> BuildError:
+    """The error for a failed build. Its log is copied from the workspace that is about to be removed."""
+    why = result.reason
+    if result.log is not None:
+        folder = run.workspace.failed_build_logs(f"{source.component.name} of {manifest.version}")
+        log = make_directory(folder) / result.log.name
+        write_atomically(log, result.log.read_bytes())
+        why = f"{why}\nthe log: {log}"
     return BuildError(
-        f"{sourced.component.name} of release {manifest.version} cannot be built any more",
+        f"{source.component.name} of release {manifest.version} does not build any more",
         why=why,
-        todo="the target's repositories may have changed since; its log tells what is missing",
+        todo="read the log; the target's repositories may have changed since the release",
     )
 
 
-def _own_paths(manifest: Manifest) -> set[str]:
-    return {
-        one.origin.path for one in manifest.packages if isinstance(one.origin, (ComponentOrigin, SpecOrigin))
-    }
+def _list_own_paths(manifest: Manifest) -> set[str]:
+    """The paths of all components that packages of the release were built from."""
+    return {package.build_origin.path for package in manifest.packages if package.build_origin is not None}
 
 
-def _paths(manifest: Manifest, component: str) -> set[str]:
-    """The paths that a component's name may mean (unique names are ends of paths)."""
-    return {
-        path for path in _own_paths(manifest) if path == component or path.rpartition("/")[2] == component
-    }
+def _find_paths(manifest: Manifest, component: str) -> set[str]:
+    """The paths that a component's name stands for: the whole path, or its last part."""
+    return {path for path in _list_own_paths(manifest) if component in (path, path.rpartition("/")[2])}
 
 
 def _read_released_rpms(
     run: Run, directory: Path, manifest: Manifest, paths: set[str]
 ) -> tuple[LocalRpm, ...]:
-    """The released binary packages of some components, their signatures checked before anything reads them."""
-    sources = {one.name for one in manifest.repositories if one.source}
-    keys = {one.name: one.keys for one in manifest.repositories}
-    files = dict(trusted_keys(run.config))
-    found = []
-    for one in manifest.packages:
-        if one.repository in sources or getattr(one.origin, "path", None) not in paths:
+    """The released binary packages of some components; their signatures are verified before anything reads them."""
+    key_names = {repository.name: repository.keys for repository in manifest.repositories}
+    key_files = dict(trusted_keys(run.config))
+    rpms = []
+    for package in manifest.packages:
+        origin = package.build_origin
+        if package.is_source or origin is None or origin.path not in paths:
             continue
-        path = directory / one.path
-        (check,) = verify_signatures([path], [files[name] for name in keys[one.repository]])
+        path = directory / package.path
+        (check,) = verify_signatures([path], [key_files[name] for name in key_names[package.repository]])
         if not check.is_good:
             raise InputError(
-                f"{one.file} of release {manifest.version} is not to be built with",
-                why=f"{check.status.value}: {check.detail}",
-                todo=f"`altai-build verify {manifest.version}` tells what else is wrong",
+                f"cannot build with {package.file} of release {manifest.version}",
+                why=check.description,
+                todo=f"`altai-build verify {manifest.version}` lists all findings about the release",
             )
-        found.append(LocalRpm(path=path, header=read_header(path), sha256=one.sha256))
-    return tuple(found)
+        rpms.append(LocalRpm(path=path, header=read_header(path), sha256=package.sha256))
+    return tuple(rpms)
 
 
-def _compare_buildroots(manifest: Manifest, sourced: ComponentSource, built: BuildResult) -> str:
-    """Whether it was built with the same packages; packages of ours were not signed yet then, so they are not known."""
-    record = next((one for one in manifest.builds if one.component == sourced.component.name), None)
+def _compare_buildroots(manifest: Manifest, source: ComponentSource, result: BuildResult) -> str:
+    """`identical` if both buildroots had the same packages, else `different`; `unknown` if the record cannot tell.
+
+    A component that needs packages of ours was first built with unsigned ones, which the release does not hold.
+    """
+    record = _find_record(manifest, source.component.name)
     if record is None or record.needs:
-        return "not known"
-    same = buildroot_digest(built.buildroot) == record.buildroot
-    return "same as then" if same else "another than then"
+        return "unknown"
+    return "identical" if buildroot_digest(result.buildroot) == record.buildroot else "different"
 
 
-def _compare(
-    directory: Path, built: BuildResult, released: Sequence[ReleasedPackage]
+def _compare_packages(
+    directory: Path, result: BuildResult, released: Sequence[ReleasedPackage]
 ) -> Iterator[ReproducedPackage]:
-    made = {str(rpm.header.nevra): rpm.path for rpm in built.rpms}
-    then = {str(one.nevra): one.path for one in released}
-    for nevra in sorted(made.keys() | then.keys()):
-        place = then.get(nevra, "")
-        if nevra not in made or not place:
-            where = "the release has no such package" if nevra in made else "it was not made this time"
-            yield ReproducedPackage(package=nevra, released=place, sameness=Similarity.DIFFERENT, where=where)
-            continue
-        found = compare_packages(made[nevra], directory / place)
-        yield ReproducedPackage(package=nevra, released=place, sameness=found.sameness, where=found.where)
+    new_paths = {str(rpm.header.nevra): rpm.path for rpm in result.rpms}
+    released_paths = {str(package.nevra): package.path for package in released}
+    for nevra in sorted(new_paths.keys() | released_paths.keys()):
+        new, old = new_paths.get(nevra), released_paths.get(nevra)
+        if new is not None and old is not None:
+            comparison = compare_packages(new, directory / old)
+            similarity, difference = comparison.similarity, comparison.first_difference
+        else:
+            similarity = Similarity.DIFFERENT
+            difference = "the release has no such package" if old is None else "the rebuild did not make it"
+        yield ReproducedPackage(
+            nevra=nevra, released=old or "", similarity=similarity, first_difference=difference
+        )
 
 
-def _copy_packages(built: BuildResult, output: Path) -> None:
+def _copy_packages(result: BuildResult, output: Path) -> None:
     make_directory(output)
-    for rpm in built.rpms:
+    for rpm in result.rpms:
         (output / rpm.path.name).unlink(missing_ok=True)
         link_or_copy(rpm.path, output / rpm.path.name)

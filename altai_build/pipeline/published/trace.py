@@ -1,268 +1,265 @@
-"""verify --deep: from the published bytes back to the commit, every link either proved or listed."""
+"""`verify --deep`: trace every package from its published bytes to the superproject's commit, step by step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.config.lockfile import load_lock
 from altai_build.errors import AltaiError
-from altai_build.model.findings import SignatureCheck, VerificationReport, waive
+from altai_build.model.findings import VerificationReport, waive
 from altai_build.model.lock import LOCK_FILE_NAME, Lock
 from altai_build.model.package import RpmHeader
-from altai_build.model.release import ComponentOrigin, Manifest, MirrorOrigin, ReleasedPackage, SpecOrigin
+from altai_build.model.release import BuildOrigin, Manifest, ReleasedPackage
 from altai_build.model.reproduction import Similarity
 from altai_build.model.srpm import Srpm
 from altai_build.model.trace import TraceStatus, TraceStep, TraceStepKind, list_trace_findings
 from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms
-from altai_build.pipeline.published.reproduce import clean_workspace, rebuild_number
-from altai_build.pipeline.published.verify import make_verify_context, trusted_keys, verify_published
+from altai_build.pipeline.published.reproduce import clean_workspace, make_srpm_named
+from altai_build.pipeline.published.verify import open_view
 from altai_build.pipeline.run import Run
 from altai_build.rules.view import ReleaseView
 from altai_build.stages.discover import Discovery, discover
+from altai_build.stages.verify import verify_view
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm.header import compare_packages
 
-_MADE_FROM = "Made from commit "  # in the newest changelog entry of everything that is built here
+# In the newest changelog entry of every package that is built here.
+_COMMIT_MARKER = "Made from commit "
+
+_Result = tuple[TraceStatus, str]  # with the evidence, or the reason why there is none
 
 
 @dataclass(frozen=True)
 class ProvenanceTrace:
-    """The findings of a verification with those on links, and all links that were looked at."""
+    """The findings of a verification, with those of the trace, and all steps of the trace."""
 
     verification: VerificationReport
     steps: tuple[TraceStep, ...]
 
 
 def trace_provenance(run: Run, directory: Path) -> ProvenanceTrace:
-    """All that `verify` finds about the release in a folder, and the way back of each of its packages."""
-    shallow = verify_published(run, directory)
-    view = ReleaseView(directory, trusted_keys(run.config))
-    if view.manifest is None:
-        return ProvenanceTrace(verification=shallow, steps=())
-    links = tuple(_links(run, view, view.manifest))
-    context = make_verify_context(run, directory.name)
-    found = waive(
-        list_trace_findings(links),
-        context.waivers,
-        context.today,
-    )
+    """Verify the release in a folder, and trace each of its packages to the superproject's commit."""
+    view = open_view(run, directory)
+    verification = verify_view(view)
+    steps = tuple(_trace_release(run, view, view.manifest)) if view.manifest is not None else ()
+    findings = waive(list_trace_findings(steps), view.context.waivers, view.context.today)
     return ProvenanceTrace(
-        verification=replace(shallow, findings=(*shallow.findings, *found)),
-        steps=links,
+        verification=VerificationReport(
+            release=verification.release, findings=(*verification.findings, *findings)
+        ),
+        steps=steps,
     )
 
 
-def _links(run: Run, view: ReleaseView, manifest: Manifest) -> Iterator[TraceStep]:
+def _trace_release(run: Run, view: ReleaseView, manifest: Manifest) -> Iterator[TraceStep]:
     commit = manifest.superproject.commit
-    yield _superproject(run, manifest)
-    with clean_workspace(run) as again:
+    status, detail = _check_superproject(run, commit)
+    yield TraceStep(subject=manifest.version, kind=TraceStepKind.SUPERPROJECT, status=status, detail=detail)
+    with clean_workspace(run) as clean_run:
         discovery: Discovery | str
         srpm_batch: SrpmBatch | None = None
         try:
-            discovery = discover(again.superproject, again.config, commit, jobs=again.jobs)
-            srpm_batch = make_discovered_srpms(again, discovery, version=manifest.version)
+            discovery = discover(clean_run.superproject, clean_run.config, commit, jobs=clean_run.jobs)
+            srpm_batch = make_discovered_srpms(clean_run, discovery, version=manifest.version)
         except AltaiError as error:
             discovery = error.what
-        walk = _ProvenanceTracer(again, view, manifest, discovery, srpm_batch, _lock(again, commit))
+        tracer = _PackageTracer(view, manifest, discovery, srpm_batch, _read_lock(clean_run, commit))
         for package in manifest.packages:
-            yield from walk.links(package)
+            yield from tracer.trace(package)
 
 
-def _superproject(run: Run, manifest: Manifest) -> TraceStep:
-    """The superproject has the commit, on a branch or under a tag: it will not vanish with the next clean-up."""
-    commit = manifest.superproject.commit
-
-    def link(state: TraceStatus, detail: str) -> TraceStep:
-        return TraceStep(
-            subject=manifest.version, kind=TraceStepKind.SUPERPROJECT, state=state, detail=detail
-        )
-
+def _check_superproject(run: Run, commit: str) -> _Result:
+    """A branch or tag of the superproject contains the commit, so that `git gc` keeps it."""
     try:
         if not run.superproject.open_store(commit).has_commit_object(commit):
-            return link(TraceStatus.UNPROVED, f"{run.superproject.path} does not have its commit {commit}")
+            return TraceStatus.UNPROVED, f"{run.superproject.path} does not have its commit {commit}"
         names = run.superproject.list_refs_containing(commit)
     except AltaiError as error:
-        return link(TraceStatus.UNPROVED, error.what)
+        return TraceStatus.UNPROVED, error.what
     if not names:
-        return link(
-            TraceStatus.UNPROVED, f"no branch and no tag of the superproject contains its commit {commit}"
-        )
-    return link(TraceStatus.PROVED, f"{commit} is in {names[0]}")
+        return TraceStatus.UNPROVED, f"no branch or tag of the superproject contains its commit {commit}"
+    return TraceStatus.PROVED, f"{commit} is in {names[0]}"
 
 
-def _lock(run: Run, commit: str) -> Lock | str:
-    """The lock of third-party packages as the superproject's commit has it, or why it cannot be had."""
+def _read_lock(run: Run, commit: str) -> Lock | str:
+    """The lock of third-party packages in the superproject's commit, or why it cannot be read."""
     try:
         root = run.superproject.path.resolve()
         name = (run.config.root.resolve() / LOCK_FILE_NAME).relative_to(root).as_posix()
         store = run.superproject.open_store(commit)
-        entry = next((one for one in store.read_tree(commit) if one.path == name and one.is_file), None)
+        entry = next(
+            (entry for entry in store.read_tree(commit) if entry.path == name and entry.is_file), None
+        )
         if entry is None:
             return f"the superproject's commit has no {name}"
         with scratch_directory(run.workspace.scratch, "lock") as scratch:
-            place = scratch / LOCK_FILE_NAME
-            place.write_bytes(store.read_blobs([entry.oid])[0])
-            return load_lock(place)
+            file = scratch / LOCK_FILE_NAME
+            file.write_bytes(store.read_blobs([entry.oid])[0])
+            return load_lock(file)
     except ValueError:
-        return "repos.yaml does not lie in the superproject"
+        return "repos.yaml is outside the superproject"
     except AltaiError as error:
         return error.what
 
 
 @dataclass(frozen=True)
-class _ProvenanceTracer:
-    """What the ways back of all packages are held against."""
+class _PackageTracer:
+    """The trace of one package after another, against the superproject's commit; a text says why a part is missing."""
 
-    run: Run
     view: ReleaseView
     manifest: Manifest
     discovery: Discovery | str
     srpm_batch: SrpmBatch | None
     lock: Lock | str
 
-    def links(self, package: ReleasedPackage) -> Iterator[TraceStep]:
-        """The way back of one package."""
-        subject = package.path
+    def trace(self, package: ReleasedPackage) -> Iterator[TraceStep]:
+        """The steps of one package."""
+        for kind, (status, detail) in self._check_steps(package):
+            yield TraceStep(subject=package.path, kind=kind, status=status, detail=detail)
 
-        def link(kind: TraceStepKind, answer: tuple[TraceStatus, str]) -> TraceStep:
-            return TraceStep(subject=subject, kind=kind, state=answer[0], detail=answer[1])
-
-        yield link(TraceStepKind.SIGNATURE, self._signature(package))
-        if isinstance(package.origin, MirrorOrigin):
-            yield link(TraceStepKind.LOCK, self._locked(package, subject))
+    def _check_steps(self, package: ReleasedPackage) -> Iterator[tuple[TraceStepKind, _Result]]:
+        yield TraceStepKind.SIGNATURE, self._check_signature(package)
+        origin = package.build_origin
+        if origin is None:
+            yield TraceStepKind.LOCK, self._check_lock(package)
             return
-        header = self.view.headers.get(subject)
-        sourced = self._sourced(package.origin)
-        yield link(TraceStepKind.HEADER, _header(header, package.origin.commit))
-        yield link(TraceStepKind.SOURCE, self._source(package, header, sourced))
-        yield link(TraceStepKind.COMMIT, _commit(sourced, package.origin.commit))
-        yield link(TraceStepKind.GITLINK, self._gitlink(package.origin, sourced))
+        header = self.view.headers.get(package.path)
+        source = self._find_source(origin)
+        yield TraceStepKind.HEADER, _check_header(header, origin.commit)
+        yield TraceStepKind.SOURCE, self._check_source_package(package, header, source)
+        yield TraceStepKind.COMMIT, _check_commit(source, origin.commit)
+        yield TraceStepKind.GITLINK, _check_gitlink(source, origin)
 
-    def _signature(self, package: ReleasedPackage) -> tuple[TraceStatus, str]:
+    def _check_signature(self, package: ReleasedPackage) -> _Result:
         checks = self.view.signature_checks.get(package.repository, "the release has no such repository")
         if isinstance(checks, str):
             return TraceStatus.UNPROVED, checks
-        check: SignatureCheck | None = next((one for one in checks if one.path.name == package.file), None)
+        check = next((check for check in checks if check.path.name == package.file), None)
         if check is None:
             return TraceStatus.CONTRADICTED, "the release does not have the file"
         if not check.is_good:
-            return TraceStatus.CONTRADICTED, f"{check.status.value}: {check.detail}"
+            return TraceStatus.CONTRADICTED, check.description
         return TraceStatus.PROVED, f"signed by {check.fingerprint}"
 
-    def _locked(self, package: ReleasedPackage, subject: str) -> tuple[TraceStatus, str]:
+    def _check_lock(self, package: ReleasedPackage) -> _Result:
+        """The lock in the superproject's commit lists the bytes of a mirrored package."""
         if isinstance(self.lock, str):
             return TraceStatus.UNPROVED, self.lock
-        sha256 = self.view.digests.get(subject)
-        same = [one for one in self.lock.packages if one.nevra == package.nevra]
-        if any(one.sha256 == sha256 for one in same):
-            return TraceStatus.PROVED, f"{LOCK_FILE_NAME} names {sha256}"
-        if same:
-            return TraceStatus.CONTRADICTED, f"{LOCK_FILE_NAME} names other bytes: {same[0].sha256}"
-        return TraceStatus.UNPROVED, f"{LOCK_FILE_NAME} of the superproject's commit does not name it"
+        sha256 = self.view.digests.get(package.path)
+        locked = [entry.sha256 for entry in self.lock.packages if entry.nevra == package.nevra]
+        if sha256 in locked:
+            return TraceStatus.PROVED, f"{LOCK_FILE_NAME} lists SHA-256 {sha256}"
+        if locked:
+            return TraceStatus.CONTRADICTED, f"{LOCK_FILE_NAME} lists another SHA-256: {locked[0]}"
+        return (
+            TraceStatus.UNPROVED,
+            f"{LOCK_FILE_NAME} of the superproject's commit does not list the package",
+        )
 
-    def _sourced(self, origin: ComponentOrigin | SpecOrigin) -> ComponentSource | str:
-        """The component at a path, or why it cannot be had."""
+    def _find_source(self, origin: BuildOrigin) -> ComponentSource | str:
+        """The component at the path of an origin, or why there is none."""
         if isinstance(self.discovery, str):
             return self.discovery
-        found = [one for one in self.discovery.sourced if one.component.path == origin.path]
-        if not found:
-            out = [one for one in self.discovery.without_srpm if one.path == origin.path]
-            return out[0].reason if out else f"the superproject's commit has no component at {origin.path}"
-        same = [one for one in found if one.component.commit == origin.commit]
-        return (same or found)[0]
+        sources = [source for source in self.discovery.sourced if source.component.path == origin.path]
+        if not sources:
+            reasons = (skip.reason for skip in self.discovery.without_srpm if skip.path == origin.path)
+            return next(reasons, f"the superproject's commit has no component at {origin.path}")
+        same_commit = (source for source in sources if source.component.commit == origin.commit)
+        return next(same_commit, sources[0])
 
-    def _source(
-        self, package: ReleasedPackage, header: RpmHeader | None, sourced: ComponentSource | str
-    ) -> tuple[TraceStatus, str]:
-        """The source package, made again from the commit, is the published one, or has the name the header gives."""
-        if isinstance(sourced, str) or self.srpm_batch is None:
-            return TraceStatus.UNPROVED, str(sourced)
+    def _check_source_package(
+        self, package: ReleasedPackage, header: RpmHeader | None, source: ComponentSource | str
+    ) -> _Result:
+        """The source package, made again from the commit, equals the published one, or has the name in the header."""
+        if isinstance(source, str) or self.srpm_batch is None:
+            return TraceStatus.UNPROVED, str(source)
         if header is None:
-            return TraceStatus.UNPROVED, "its header cannot be trusted"
-        made = self._made(package)
-        if not made:
-            name = sourced.component.name
-            results = [result for result in self.srpm_batch.results if result.component == name]
-            reason = results[0].reason.splitlines()[0] if results else "nothing was made"
-            return TraceStatus.UNPROVED, f"its source package cannot be made again: {reason}"
-        wanted = package.file if header.is_source else header.sourcerpm
+            return TraceStatus.UNPROVED, "the header cannot be trusted"
+        candidates = self._list_srpms(self.srpm_batch, package)
+        if not candidates:
+            name = source.component.name
+            results = (result for result in self.srpm_batch.results if result.component == name)
+            reason = next((result.reason.splitlines()[0] for result in results), "nothing was made")
+            return TraceStatus.UNPROVED, f"the source package cannot be made again: {reason}"
+        name = package.file if header.is_source else header.sourcerpm
         try:
-            srpm = next(
-                (one for one in (_named(self.srpm_batch, *pair, wanted) for pair in made) if one), None
-            )
+            named = (make_srpm_named(self.srpm_batch.maker, *candidate, name) for candidate in candidates)
+            srpm = next((srpm for srpm in named if srpm is not None), None)
         except AltaiError as error:
-            return TraceStatus.UNPROVED, f"its source package cannot be made again: {error.what}"
+            return TraceStatus.UNPROVED, f"the source package cannot be made again: {error.what}"
         if srpm is None:
-            names = ", ".join(one.path.name for _, one in made)
-            return TraceStatus.CONTRADICTED, f"its source package is {wanted}, and the commit gives {names}"
-        published = self._published(wanted)
-        if published is None:
-            return TraceStatus.PROVED, f"the commit gives {wanted}"
-        found = compare_packages(srpm.path, published)
-        if found.sameness is Similarity.DIFFERENT:
-            # With the same files inside it is the same source, packaged by another version of rpm.
-            state = TraceStatus.CONTRADICTED if found.is_in_file else TraceStatus.UNPROVED
-            return state, f"the published {wanted} is not what the commit gives: {found.where}"
-        return TraceStatus.PROVED, f"the commit gives {wanted}, {found.sameness.value}"
+            names = ", ".join(made.path.name for _, made in candidates)
+            return TraceStatus.CONTRADICTED, f"the source package is {name}, but the commit gives {names}"
+        return self._compare_with_published(srpm, name)
 
-    def _made(self, package: ReleasedPackage) -> list[tuple[ComponentSource, Srpm]]:
-        """The source packages that the path and commit of a package give; several specs may lie there."""
-        origin = package.origin
-        pairs = self.srpm_batch.srpms if self.srpm_batch else ()
+    def _compare_with_published(self, srpm: Srpm, name: str) -> _Result:
+        published = self._find_published(name)
+        if published is None:
+            return TraceStatus.PROVED, f"the commit gives {name}"
+        found = compare_packages(srpm.path, published)
+        if found.similarity is Similarity.DIFFERENT:
+            # With the same files it is the same source, packaged by another version of rpm.
+            status = TraceStatus.CONTRADICTED if found.is_in_file else TraceStatus.UNPROVED
+            return (
+                status,
+                f"the published {name} differs from what the commit gives: {found.first_difference}",
+            )
+        return TraceStatus.PROVED, f"the commit gives {name}, {found.similarity.value}"
+
+    def _list_srpms(
+        self, srpm_batch: SrpmBatch, package: ReleasedPackage
+    ) -> list[tuple[ComponentSource, Srpm]]:
+        """The source packages made from the path and commit of a package: one for each spec there."""
+        origin = package.build_origin
         return [
-            (sourced, srpm)
-            for sourced, srpm in pairs
-            if not isinstance(origin, MirrorOrigin)
-            and (sourced.component.path, sourced.component.commit) == (origin.path, origin.commit)
+            (source, srpm)
+            for source, srpm in srpm_batch.srpms
+            if origin is not None
+            and (source.component.path, source.component.commit) == (origin.path, origin.commit)
         ]
 
-    def _published(self, name: str) -> Path | None:
-        """The published source package of a name, where its signature is good."""
+    def _find_published(self, name: str) -> Path | None:
+        """The published source package with that file name, if its signature is good."""
         for repository in self.manifest.repositories:
             if repository.source and f"{repository.name}/{name}" in self.view.headers:
                 return self.view.directory / repository.name / name
         return None
 
-    def _gitlink(
-        self, origin: ComponentOrigin | SpecOrigin, sourced: ComponentSource | str
-    ) -> tuple[TraceStatus, str]:
-        if isinstance(sourced, str):
-            return TraceStatus.UNPROVED, sourced
-        pinned = sourced.component.commit
-        if pinned != origin.commit:
-            return (
-                TraceStatus.CONTRADICTED,
-                f"the superproject has {pinned} at {origin.path}, not {origin.commit}",
-            )
-        return TraceStatus.PROVED, f"the superproject has {pinned} at {origin.path}"
 
-
-def _named(srpm_batch: SrpmBatch, sourced: ComponentSource, srpm: Srpm, wanted: str) -> Srpm | None:
-    """The source package of that name which the commit gives: the first, or the n-th rebuild."""
-    if srpm.path.name == wanted:
-        return srpm
-    number = rebuild_number(srpm.path.name, wanted)
-    return srpm_batch.maker.make_srpm(sourced, rebuild_count=number) if number is not None else None
-
-
-def _header(header: RpmHeader | None, commit: str) -> tuple[TraceStatus, str]:
+def _check_header(header: RpmHeader | None, commit: str) -> _Result:
+    """The changelog in the signed header names the commit."""
     if header is None:
-        return TraceStatus.UNPROVED, "its header cannot be trusted"
-    _, found, rest = header.changelog.partition(_MADE_FROM)
-    if not found:
-        return TraceStatus.UNPROVED, "its changelog names no commit"
-    named = rest.split()[0].rstrip(".,;") if rest.split() else ""
+        return TraceStatus.UNPROVED, "the header cannot be trusted"
+    _, marker, rest = header.changelog.partition(_COMMIT_MARKER)
+    if not marker:
+        return TraceStatus.UNPROVED, "the changelog names no commit"
+    words = rest.split(maxsplit=1)
+    named = words[0].rstrip(".,;") if words else ""
     if named != commit:
-        return TraceStatus.CONTRADICTED, f"its changelog names the commit {named}, the manifest {commit}"
-    return TraceStatus.PROVED, f"its changelog names {commit}"
+        return TraceStatus.CONTRADICTED, f"the changelog names commit {named}, the manifest {commit}"
+    return TraceStatus.PROVED, f"the changelog names {commit}"
 
 
-def _commit(sourced: ComponentSource | str, commit: str) -> tuple[TraceStatus, str]:
-    if isinstance(sourced, str):
-        return TraceStatus.UNPROVED, sourced
-    if not sourced.store.has_commit_object(commit):
-        return TraceStatus.UNPROVED, f"{sourced.store.origin} does not have {commit}"
-    return TraceStatus.PROVED, f"{sourced.store.origin} has it"
+def _check_commit(source: ComponentSource | str, commit: str) -> _Result:
+    """The component's repository has the commit."""
+    if isinstance(source, str):
+        return TraceStatus.UNPROVED, source
+    if not source.store.has_commit_object(commit):
+        return TraceStatus.UNPROVED, f"{source.store.origin} does not have {commit}"
+    return TraceStatus.PROVED, f"{source.store.origin} has {commit}"
+
+
+def _check_gitlink(source: ComponentSource | str, origin: BuildOrigin) -> _Result:
+    """The superproject's commit pins the commit."""
+    if isinstance(source, str):
+        return TraceStatus.UNPROVED, source
+    pinned = source.component.commit
+    if pinned != origin.commit:
+        return (
+            TraceStatus.CONTRADICTED,
+            f"the superproject pins {pinned} at {origin.path}, not {origin.commit}",
+        )
+    return TraceStatus.PROVED, f"the superproject pins {pinned} at {origin.path}"

@@ -1,4 +1,4 @@
-"""verify: a release in a folder or behind a URL, judged with all that the configuration knows around it."""
+"""`verify`: check a release in a folder or at a URL with what the configuration knows."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from altai_build.errors import InputError
 from altai_build.model.findings import VerificationReport
 from altai_build.pipeline.published.releases import find_release, list_releases_before, releases_directory
 from altai_build.pipeline.run import Run
-from altai_build.rules.view import VerifyContext
+from altai_build.rules.view import ReleaseView, VerifyContext
 from altai_build.stages.copy import download_release
 from altai_build.stages.deps import list_upstreams, read_upstreams
-from altai_build.stages.verify import StagedVerification, verify_before_checksums, verify_release
+from altai_build.stages.verify import StagedVerification, verify_before_checksums, verify_view
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.repo.metadata import RepositoryMetadata
 
 
 @contextmanager
 def open_release(run: Run, named: str) -> Iterator[Path]:
-    """The folder of a release: a version, `latest`, the path of a folder, or a URL, of which a copy is fetched.
+    """The folder of a release: a version, `latest`, the path of a folder, or a URL, which is downloaded.
 
-    Raises InputError when there is none.
+    Raises InputError when there is no such release.
     """
     if not is_url(named):
         yield find_release_directory(run, named)
@@ -32,48 +32,54 @@ def open_release(run: Run, named: str) -> Iterator[Path]:
     run.workspace.prepare()
     with scratch_directory(run.workspace.scratch, "copy") as scratch:
         directory = scratch / version
-        with run.story.run_step(f"copy of {named}"):
+        with run.story.run_step(f"download of {named}"):
             download_release(named, directory, jobs=run.jobs)
         yield directory
 
 
+def open_view(run: Run, directory: Path) -> ReleaseView:
+    """The release in a folder that has its version as name, with what the configuration knows."""
+    return ReleaseView(directory, trusted_keys(run.config), make_verify_context(run, directory.name))
+
+
 def verify_published(run: Run, directory: Path) -> VerificationReport:
-    """Every finding about the release in a folder that is called by its version."""
-    context = make_verify_context(run, directory.name)
-    return verify_release(directory, trusted_keys=trusted_keys(run.config), context=context)
+    """All findings about the release in a folder that has its version as name."""
+    return verify_view(open_view(run, directory))
 
 
 def verify_staged(run: Run, directory: Path, version: str) -> StagedVerification:
-    """Every finding about a staged release but for its seal."""
+    """All findings about a staged release except those on its checksums, which it does not have yet."""
     return verify_before_checksums(
         directory, trusted_keys=trusted_keys(run.config), context=make_verify_context(run, version)
     )
 
 
 def is_url(named: str) -> bool:
-    """True for what names a release by its URL."""
+    """True for the URL of a release."""
     return named.startswith(("http://", "https://"))
 
 
 def find_release_directory(run: Run, named: str) -> Path:
-    """The folder of a release, whether or not it is a sound one. Raises InputError."""
-    place = Path(named) if "/" in named else releases_directory(run.config) / named
-    if place.is_dir():
-        return place.resolve()
+    """The folder of a release, even one that has no readable manifest. Raises InputError when there is none."""
+    folder = Path(named) if "/" in named else releases_directory(run.config) / named
+    if folder.is_dir():
+        return folder.resolve()
     if "/" in named:
         raise InputError(
-            f"there is no release in {named}", why="it is no folder", todo="give the folder of a release"
+            f"there is no release in {named}",
+            why="it is not a folder",
+            todo="give the path of a release's folder",
         )
     return find_release(releases_directory(run.config), named)
 
 
 def trusted_keys(config: Config) -> list[tuple[str, Path]]:
-    """(name, file) of every key that the configuration names."""
+    """(name, file) of every key in the configuration."""
     return [(key.name, key.file) for key in config.keys.values()]
 
 
 def make_verify_context(run: Run, version: str) -> VerifyContext:
-    """What this configuration and the published releases say around a release."""
+    """What the configuration and the published releases tell about a release."""
     config = run.config
     if not config.repositories:
         return VerifyContext()
@@ -81,10 +87,12 @@ def make_verify_context(run: Run, version: str) -> VerifyContext:
     return VerifyContext(
         compat=target.compat,
         arch=target.arch,
-        base=(lambda: _base(run)) if target.base else None,
+        base=(lambda: _read_base_repositories(run)) if target.base else None,
         previous_releases=list_releases_before(releases_directory(config), version),
         source_repositories=tuple(
-            (one.name, one.source_rpms) for one in config.repositories.values() if one.source_rpms
+            (repository.name, repository.source_rpms)
+            for repository in config.repositories.values()
+            if repository.source_rpms
         ),
         horizon_days=config.verify.expiry_horizon_days,
         waivers=config.waivers,
@@ -92,8 +100,8 @@ def make_verify_context(run: Run, version: str) -> VerifyContext:
     )
 
 
-def _base(run: Run) -> Sequence[RepositoryMetadata]:
-    """The target's own repositories as they are today. Raises InputError when one cannot be had."""
+def _read_base_repositories(run: Run) -> Sequence[RepositoryMetadata]:
+    """The repositories of the target's operating system as they are today. Raises InputError without access."""
     run.workspace.prepare()
-    system = [one for one in list_upstreams(run.config) if one.offer is None]
-    return read_upstreams(system, cache=run.workspace.cache / "metadata", known=None, jobs=run.jobs)
+    base = [upstream for upstream in list_upstreams(run.config) if upstream.offer is None]
+    return read_upstreams(base, cache=run.workspace.cache / "metadata", known=None, jobs=run.jobs)

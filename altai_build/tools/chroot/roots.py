@@ -134,9 +134,7 @@ class RootCache:
             if bad:
                 raise InputError(
                     f"{len(bad)} packages of the repository {source.name} are not signed by its key",
-                    why="\n".join(
-                        f"  {check.path.name}: {check.status.value} {check.detail}" for check in bad
-                    ),
+                    why="\n".join(f"  {check.path.name}: {check.description}" for check in bad),
                     todo="do not build with this mirror until its owner has explained it",
                 )
         return paths

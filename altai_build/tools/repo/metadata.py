@@ -171,7 +171,7 @@ def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
     if not check.is_good:
         raise InputError(
             f"the metadata of {source.name} is not signed by its key",
-            why=f"{check.status.value}: {check.detail}",
+            why=check.description,
             todo="do not use this mirror until its owner has explained it",
         )
     return True

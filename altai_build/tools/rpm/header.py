@@ -184,19 +184,20 @@ _FILE_TAGS = (
 def compare_packages(left: Path, right: Path) -> PackageComparison:
     """How two package files compare; where they differ the first file that does is told, or else the first tag."""
     if left.stat().st_size == right.stat().st_size and left.read_bytes() == right.read_bytes():
-        return PackageComparison(sameness=Similarity.IDENTICAL, where="")
+        return PackageComparison(similarity=Similarity.IDENTICAL, first_difference="")
     one, other = _read(left), _read(right)
     file = _first_different_file(one, other)
     if file:
-        return PackageComparison(sameness=Similarity.DIFFERENT, where=file, is_in_file=True)
+        return PackageComparison(similarity=Similarity.DIFFERENT, first_difference=file, is_in_file=True)
     differing = {name for name in _tags(one) | _tags(other) if one[name] != other[name]}
     times = differing & _TIME_TAGS
     allowed = _TIME_TAGS | (_PAYLOAD_TAGS if "FILEMTIMES" in times else set())
     beyond = sorted(differing - allowed)
     if beyond:
-        return PackageComparison(sameness=Similarity.DIFFERENT, where=f"the tag {beyond[0]}")
+        return PackageComparison(similarity=Similarity.DIFFERENT, first_difference=f"the tag {beyond[0]}")
     return PackageComparison(
-        sameness=Similarity.IDENTICAL_EXCEPT_TIMES, where=", ".join(["signature", *sorted(times)])
+        similarity=Similarity.IDENTICAL_EXCEPT_TIMES,
+        first_difference=", ".join(["signature", *sorted(times)]),
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from altai_build.pipeline.published.reproduce import rebuild_number
+from altai_build.pipeline.published.reproduce import parse_rebuild_number
 
 FIRST = "nova-2012.1-1.12.gabcdef1.el6.src.rpm"
 
 
 @pytest.mark.parametrize(
-    ("later", "number"),
+    ("name", "number"),
     [
         ("nova-2012.1-1.12.gabcdef1.1.el6.src.rpm", 1),
         ("nova-2012.1-1.12.gabcdef1.17.el6.src.rpm", 17),
@@ -21,5 +21,5 @@ FIRST = "nova-2012.1-1.12.gabcdef1.el6.src.rpm"
         (FIRST, None),
     ],
 )
-def test_the_number_is_read_from_the_release(later: str, number: int | None) -> None:
-    assert rebuild_number(FIRST, later) == number
+def test_the_number_is_read_from_the_release(name: str, number: int | None) -> None:
+    assert parse_rebuild_number(FIRST, name) == number

@@ -149,12 +149,14 @@ def test_packages_are_compared_by_what_is_in_them(tmp_path: Path) -> None:
     first = build_rpm(tmp_path / "1", files={"/opt/x": "one\n", "/opt/y": "y\n"}).binary
     copy = tmp_path / "copy.rpm"
     shutil.copy(first, copy)
-    assert compare_packages(first, copy) == PackageComparison(sameness=Similarity.IDENTICAL, where="")
+    assert compare_packages(first, copy) == PackageComparison(
+        similarity=Similarity.IDENTICAL, first_difference=""
+    )
     time.sleep(1.1)
     later = build_rpm(tmp_path / "2", files={"/opt/x": "one\n", "/opt/y": "y\n"}).binary
     answer = compare_packages(first, later)
-    assert answer.sameness is Similarity.IDENTICAL_EXCEPT_TIMES
-    assert answer.where == "signature, BUILDTIME, COOKIE, FILEMTIMES, SOURCEPKGID"
+    assert answer.similarity is Similarity.IDENTICAL_EXCEPT_TIMES
+    assert answer.first_difference == "signature, BUILDTIME, COOKIE, FILEMTIMES, SOURCEPKGID"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +174,7 @@ def test_the_first_difference_is_told(tmp_path: Path, changes: dict[str, Any], w
     first = build_rpm(tmp_path / "1", files=files).binary
     other = build_rpm(tmp_path / "2", **{"files": files, **changes}).binary
     assert compare_packages(first, other) == PackageComparison(
-        sameness=Similarity.DIFFERENT, where=where, is_in_file=where.startswith("/")
+        similarity=Similarity.DIFFERENT, first_difference=where, is_in_file=where.startswith("/")
     )
 
 
