@@ -180,8 +180,8 @@ class _PackageTracer:
             return TraceStatus.UNPROVED, "the header cannot be trusted"
         candidates = self._list_srpms(self.srpm_batch, package)
         if not candidates:
-            name = source.component.name
-            results = (result for result in self.srpm_batch.results if result.component == name)
+            component = source.component.name
+            results = (result for result in self.srpm_batch.results if result.component == component)
             reason = next((result.reason.splitlines()[0] for result in results), "nothing was made")
             return TraceStatus.UNPROVED, f"the source package cannot be made again: {reason}"
         name = package.file if header.is_source else header.sourcerpm
