@@ -119,7 +119,6 @@ WITHOUT_TEST_FILE = {
     "model/upgrade.py",
     "pipeline/build/explain.py",
     "pipeline/build/ordering.py",
-    "pipeline/build/pins.py",
     "pipeline/build/plan.py",
     "pipeline/build/run.py",
     "pipeline/build/schedule.py",

@@ -16,11 +16,18 @@ from altai_build.model.history import (
     ReleaseDiff,
     ReleaseNotes,
 )
+from altai_build.model.pin import PinDirection, get_pin_direction
 from altai_build.model.release import Manifest, MirrorOrigin, ReleasedPackage, SpecOrigin
 from altai_build.tools.git.objects import LogEntry, ObjectStore
 from altai_build.tools.git.superproject import Submodule, Superproject
 
-ROOT = "."  # the path of the superproject's own spec
+# The path of the superproject's own spec.
+ROOT = "."
+_CHANGES = {
+    PinDirection.FORWARD: ComponentChange.UPDATED,
+    PinDirection.REWOUND: ComponentChange.REWOUND,
+    PinDirection.DIVERGED: ComponentChange.DIVERGED,
+}
 
 
 @dataclass(frozen=True)
@@ -144,9 +151,11 @@ def _list_commits_between(
     if not store.has_commit_object(old) or not store.has_commit_object(new):
         return ComponentChange.REPLACED, (), ()
     came, went = _commits(store.log(old, new)), _commits(store.log(new, old))
-    if not went:
-        return ComponentChange.UPDATED, came, ()
-    return (ComponentChange.DIVERGED if came else ComponentChange.REWOUND), came, went
+    return _change_between(came, went), came, went
+
+
+def _change_between(gained: Sequence[Commit], dropped: Sequence[Commit]) -> ComponentChange:
+    return _CHANGES[get_pin_direction(gained=len(gained), dropped=len(dropped))]
 
 
 def _commits(entries: Iterable[LogEntry]) -> tuple[Commit, ...]:
@@ -200,13 +209,7 @@ def _specs(
         elif pins[0] == pins[1]:
             component_change = ComponentChange.SAME
         else:
-            component_change = (
-                ComponentChange.UPDATED
-                if not went
-                else ComponentChange.DIVERGED
-                if came
-                else ComponentChange.REWOUND
-            )
+            component_change = _change_between(came, went)
         told.append(
             ComponentNotes(
                 path=path,

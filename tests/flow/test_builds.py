@@ -265,19 +265,19 @@ def test_pins_that_do_not_simply_move_on_are_told(pair: Site) -> None:
     told, answer = reason()
     assert told == (
         f"its pin was rewound from {new[:7]} to {old[:7]} since HEAD^: its packages sort lower, "
-        "and yum will not update to them"
+        "and yum does not update to them"
     )
     assert f"floor: {told}" in answer.err
     aside = floor.commit({"README": "on another branch\n"}, branch="other", parents=[old])
     pair.world.pin(floor=new)
     pair.world.pin(floor=aside)
     assert reason()[0] == (
-        f"its pin moved aside from {new[:7]} to {aside[:7]} since HEAD^: neither contains the other, "
+        f"its pin diverged since HEAD^: neither {new[:7]} nor {aside[:7]} contains the other, "
         "and yum may not update to its packages"
     )
     pair.world.pin(floor="f" * 40)
     pair.world.pin(floor=new)
-    assert "is not to be had" in reason()[0]
+    assert "is no longer available" in reason()[0]
 
 
 def test_fail_fast_starts_nothing_more(new_site: Callable[[str], Site]) -> None:

@@ -9,8 +9,9 @@ from altai_build.model.fingerprint import is_local_package
 from altai_build.model.gitlink import ChangeStatus, GitlinkChange
 from altai_build.model.inputs import BUILDROOT_PREFIX
 from altai_build.model.order import Order
+from altai_build.model.pin import PinDirection
 from altai_build.pipeline.build.ordering import static_order
-from altai_build.pipeline.build.pins import PinDirection, compare_pins, earlier_pins
+from altai_build.pipeline.build.pins import compare_pins, read_pins
 from altai_build.pipeline.build.srpms import select_by_name
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover import Discovery, discover
@@ -123,7 +124,7 @@ def _changed_pins(
 ) -> dict[str, str]:
     """Components whose pins came or moved, with a warning for those that did not simply move on."""
     found = {}
-    before = earlier_pins(run, since)
+    before = read_pins(run, since)
     for one in whole.sourced:
         component = one.component
         if component.path not in changes:

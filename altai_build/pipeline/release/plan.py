@@ -9,8 +9,9 @@ from altai_build.config import Target
 from altai_build.errors import InputError, PublishError
 from altai_build.model.lock import Lock
 from altai_build.model.nevra import is_safe_name
+from altai_build.model.pin import PinDirection
 from altai_build.model.release import ComponentOrigin, Manifest, SpecOrigin
-from altai_build.pipeline.build.pins import PinDirection, compare_pins
+from altai_build.pipeline.build.pins import compare_pins
 from altai_build.pipeline.build.plan import BuildPlan, plan_build
 from altai_build.pipeline.deps import lock_path, read_required_lock
 from altai_build.pipeline.published.releases import find_previous_manifest

@@ -171,6 +171,13 @@ class ObjectStore:
         limit = ["--", f":(top,literal){path}"] if path is not None else []
         return int(self.run(["rev-list", "--count", require_commit(commit), *limit]).text)
 
+    def count_between(self, old: str, new: str) -> tuple[int, int]:
+        """How many commits only `old` contains, and how many only `new` does. Raises as `count_commits`."""
+        self._require_full_log()
+        ends = f"{require_commit(old)}...{require_commit(new)}"
+        dropped, gained = self.run(["rev-list", "--left-right", "--count", ends]).text.split()
+        return int(dropped), int(gained)
+
     def find_last_change(self, commit: str, path: str) -> str | None:
         """The newest commit reachable from `commit` that touches `path`; None when none does. Raises as `count`."""
         self._require_full_log()
