@@ -109,7 +109,7 @@ def answer_ours(folder: Path) -> int:
     from altai_build.model.package import LocalRpm
     from altai_build.stages.deps import Upstream, read_upstreams, resolve_closure
     from altai_build.tools.rpm.header import read_header
-    from altai_build.tools.solver.closure import MirrorPolicy
+    from altai_build.tools.solver.request import MirrorPolicy
 
     key = Key(name="none", file=folder / "none", is_signing_key=False)
     upstreams = [

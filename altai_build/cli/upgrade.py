@@ -68,7 +68,7 @@ def _document(report: UpgradeReport) -> dict[str, object]:
                 "outcome": report.outcome(old),
                 "scenarios": [
                     {
-                        "start": one.start,
+                        "start": one.kind,
                         "name": one.name or None,
                         "installed": one.installed,
                         "outcome": one.outcome,
@@ -84,7 +84,7 @@ def _document(report: UpgradeReport) -> dict[str, object]:
 
 
 def _print_tables(report: UpgradeReport) -> None:
-    profiles = list(dict.fromkeys(one.name for one in report.scenarios if one.start is ScenarioKind.PROFILE))
+    profiles = list(dict.fromkeys(one.name for one in report.scenarios if one.kind is ScenarioKind.PROFILE))
     headers = ("from", "to", "all packages", "each alone", *profiles, "outcome")
     rows = [
         (
@@ -107,13 +107,13 @@ def _print_tables(report: UpgradeReport) -> None:
         print_findings(report.findings)
 
 
-def _scenarios_from(report: UpgradeReport, old: str, start: ScenarioKind) -> list[Scenario]:
-    return [one for one in report.scenarios if one.release == old and one.start is start]
+def _scenarios_from(report: UpgradeReport, old: str, kind: ScenarioKind) -> list[Scenario]:
+    return [one for one in report.scenarios if one.release == old and one.kind is kind]
 
 
 def _cell(scenarios: Sequence[Scenario]) -> str:
     """One word for one scenario, counts by outcome for many."""
-    if len(scenarios) == 1 and scenarios[0].start is not ScenarioKind.SINGLE_PACKAGE:
+    if len(scenarios) == 1 and scenarios[0].kind is not ScenarioKind.SINGLE_PACKAGE:
         return scenarios[0].outcome.value
     counts = [(one, sum(scenario.outcome is one for scenario in scenarios)) for one in UpgradeOutcome]
     return ", ".join(f"{count} {outcome.value}" for outcome, count in counts if count) or "-"

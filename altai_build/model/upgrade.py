@@ -20,10 +20,10 @@ class Side(str, Enum):
 
 
 @dataclass(frozen=True)
-class Package:
-    """One package that an upgrade may start from or end with; `id` is its number in the solver's pool."""
+class UpgradePackage:
+    """One package that an upgrade may start from or end with; `solver_id` is its number in the solver's pool."""
 
-    id: int
+    solver_id: int
     nevra: Nevra
     side: Side
     repository: str
@@ -57,7 +57,7 @@ class Scenario:
     """One start and how the upgrade from there ended; `installed` counts the packages of the earlier release."""
 
     release: str
-    start: ScenarioKind
+    kind: ScenarioKind
     name: str  # of the package, or of the profile; "" for all
     installed: int
     outcome: UpgradeOutcome

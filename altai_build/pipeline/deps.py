@@ -45,7 +45,7 @@ from altai_build.tools.files import write_atomically
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.solver.closure import Closure, ClosurePackage
-from altai_build.tools.solver.pool import Solver
+from altai_build.tools.solver.pool import PackagePool
 
 if TYPE_CHECKING:
     from altai_build.pipeline.build.run import BuildRun
@@ -183,14 +183,14 @@ def make_lock(
     """
     path = lock_path(run)
     before = load_lock(path) if path.exists() else None
-    upstreams, metadata, closure, solver = _resolve(
+    upstreams, metadata, closure, pool = _resolve(
         run, revision, _packages_to_keep(before, update=update, names=names), known=None if older else before
     )
     fetched = _fetch_members(run, upstreams, metadata, closure)
     headers = [read_header(one.path) for one in fetched.values()]
     _refuse_unreadable(run, headers)
     packages = [_make_locked_package(member, one) for member, one in fetched.items()]
-    from_base = find_base_requirements(closure, solver, headers)
+    from_base = find_base_requirements(closure, pool, headers)
     lock = make_lock_content(run.config.get_target(), upstreams, metadata, from_base, packages)
     text = dump_lock(lock).encode()
     rewritten = not path.exists() or path.read_bytes() != text
@@ -224,7 +224,7 @@ def _packages_to_keep(
 
 def _resolve(
     run: Run, revision: str, locked: Sequence[LockedPackage], *, known: Lock | None
-) -> tuple[tuple[Upstream, ...], tuple[RepositoryMetadata, ...], Closure, Solver]:
+) -> tuple[tuple[Upstream, ...], tuple[RepositoryMetadata, ...], Closure, PackagePool]:
     # Half of all there is to load; who lists a lock builds nothing.
     from altai_build.pipeline.build.plan import plan_build
     from altai_build.pipeline.build.run import build_all
@@ -237,7 +237,7 @@ def _resolve(
             upstreams, cache=run.workspace.cache / "metadata", known=known, jobs=run.jobs
         )
     with run.story.run_step("resolution"):
-        closure, solver = resolve_closure(
+        closure, pool = resolve_closure(
             ours,
             upstreams,
             metadata,
@@ -245,7 +245,7 @@ def _resolve(
             cache=run.workspace.cache / "solv",
             locked=locked,
         )
-    return upstreams, metadata, closure, solver
+    return upstreams, metadata, closure, pool
 
 
 def _fetch_members(

@@ -11,7 +11,8 @@ from altai_build.model.findings import Severity
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.repo.metadata import RepositoryMetadata, read_local_metadata
-from altai_build.tools.solver.pool import Solver, Unsatisfiable
+from altai_build.tools.solver.pool import PackagePool
+from altai_build.tools.solver.resolve import Unsatisfiable, select_packages
 
 _RELEASE = "release/"  # before the names of its repositories: the system's own may have the same
 _MAX_REPORTED = 3  # sentences of the solver for one package
@@ -31,12 +32,12 @@ def check_closure(rule: Rule, view: ReleaseView) -> RuleResult:
     }
     base, excuse = _get_base_repositories(view)
     with tempfile.TemporaryDirectory(prefix="altai-solv.") as scratch:
-        solver = Solver(view.context.arch, cache=view.context.cache or Path(scratch))
+        pool = PackagePool(view.context.arch, cache=view.context.cache or Path(scratch))
         for name in repodata:
-            solver.add_repository(read_local_metadata(f"{_RELEASE}{name}", view.directory / name))
+            pool.add_repository(read_local_metadata(f"{_RELEASE}{name}", view.directory / name))
         for metadata in base:
-            solver.add_repository(metadata)
-        unmet = {**_find_unlisted_requirements(view, solver), **_find_uninstallable(solver, sorted(repodata))}
+            pool.add_repository(metadata)
+        unmet = {**_find_unlisted_requirements(view, pool), **_find_uninstallable(pool, sorted(repodata))}
     if excuse and unmet:
         some = ", ".join(sorted(unmet)[:_MAX_REPORTED])
         message = f"{excuse}, and {len(unmet)} packages need what the release does not hold: {some}"
@@ -56,28 +57,28 @@ def _get_base_repositories(view: ReleaseView) -> tuple[Sequence[RepositoryMetada
     return found, "" if found else _NO_BASE_REPOSITORIES
 
 
-def _find_uninstallable(solver: Solver, repositories: Sequence[str]) -> dict[str, str]:
+def _find_uninstallable(pool: PackagePool, repositories: Sequence[str]) -> dict[str, str]:
     """`repository/file` → why it cannot be installed. All at once where that is possible, else one by one."""
     numbers = {
-        f"{name}/{solver.get_resolved(one).location}": one
+        f"{name}/{pool.get_resolved(one).location}": one
         for name in repositories
-        for one in solver.find_by_name_pattern(f"{_RELEASE}{name}", ["*"])
+        for one in pool.find_by_name_pattern(f"{_RELEASE}{name}", ["*"])
     }
     try:
-        solver.select_packages([(one,) for one in numbers.values()])
+        select_packages(pool, [(one,) for one in numbers.values()])
         return {}
     except Unsatisfiable:
         pass
     found = {}
     for subject, one in numbers.items():
         try:
-            solver.select_packages([(one,)])
+            select_packages(pool, [(one,)])
         except Unsatisfiable as error:
             found[subject] = "it cannot be installed: " + "; ".join(error.problems[:_MAX_REPORTED])
     return found
 
 
-def _find_unlisted_requirements(view: ReleaseView, solver: Solver) -> dict[str, str]:
+def _find_unlisted_requirements(view: ReleaseView, pool: PackagePool) -> dict[str, str]:
     """What the headers require beyond the repodata (createrepo keeps the highest symbol version of libc only)."""
     known: dict[str, bool] = {}
     found = {}
@@ -88,7 +89,7 @@ def _find_unlisted_requirements(view: ReleaseView, solver: Solver) -> dict[str, 
             if text.startswith(("rpmlib(", "(")):
                 continue
             if text not in known:
-                known[text] = solver.has_provider(text)
+                known[text] = pool.has_provider(text)
             if not known[text]:
                 missing.append(text)
         if missing:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from altai_build.model.findings import Finding, Severity
 from altai_build.model.nevra import Nevra
-from altai_build.model.upgrade import AllowedDowngrade, Package, Profile, Side
+from altai_build.model.upgrade import AllowedDowngrade, Profile, Side, UpgradePackage
 from altai_build.tools.rpm.header import compare_evr
 from altai_build.tools.solver.upgrades import UpgradeSolver
 
@@ -45,7 +45,7 @@ class UpgradeEvaluator:
         self.where = ""  # the scenario under way, as problems name it
 
     @functools.cached_property
-    def base(self) -> dict[str, list[Package]]:
+    def base(self) -> dict[str, list[UpgradePackage]]:
         """The system's packages by name: thousands, and seldom asked for."""
         return group_by_name(self.pool.packages(Side.BASE))
 
@@ -61,7 +61,11 @@ class UpgradeEvaluator:
                 yield from self._compare_package(package, left.get(package.name, []), came, machine)
 
     def _compare_package(
-        self, package: Package, left: list[Package], came: list[Package], machine: frozenset[int]
+        self,
+        package: UpgradePackage,
+        left: list[UpgradePackage],
+        came: list[UpgradePackage],
+        machine: frozenset[int],
     ) -> Iterator[Finding]:
         targets = self.after.get(package.name, [])
         if not left:
@@ -73,9 +77,11 @@ class UpgradeEvaluator:
             for one in same_arch or left:
                 yield from self._check_updated(package, one, targets, machine)
 
-    def _check_removed(self, package: Package, wanted: bool, came: list[Package]) -> Iterator[Finding]:
+    def _check_removed(
+        self, package: UpgradePackage, wanted: bool, came: list[UpgradePackage]
+    ) -> Iterator[Finding]:
         """A package that is no longer there: fine if the new release has another one take its place."""
-        heirs = [one for one in came if self.pool.obsoleted_by(one.id, {package.name: [package]})]
+        heirs = [one for one in came if self.pool.find_obsoleted(one.solver_id, {package.name: [package]})]
         ours = [one for one in heirs if one.side is Side.NEW]
         if ours and not wanted:
             return
@@ -95,7 +101,7 @@ class UpgradeEvaluator:
             fix = "see what the new packages conflict with, and let them obsolete it instead"
             yield self.problem("lost", Severity.ERROR, package.name, message, fix)
 
-    def _check_orphaned(self, package: Package, left: list[Package]) -> Iterator[Finding]:
+    def _check_orphaned(self, package: UpgradePackage, left: list[UpgradePackage]) -> Iterator[Finding]:
         """A package that the new release has no longer; the system may have it."""
         if any(one.nevra == package.nevra for one in left) and not self._is_in_base(package):
             yield self.problem(
@@ -106,12 +112,16 @@ class UpgradeEvaluator:
                 f"if it is to go, write `Obsoletes: {package.name} <= {package.nevra.evr}` in a package of {self.new}",
             )
 
-    def _is_in_base(self, package: Package) -> bool:
+    def _is_in_base(self, package: UpgradePackage) -> bool:
         offered = self.base.get(package.name, [])
         return any(compare_evr(one.nevra.evr, package.nevra.evr) >= 0 for one in offered)
 
     def _check_updated(
-        self, package: Package, left: Package, targets: list[Package], machine: frozenset[int]
+        self,
+        package: UpgradePackage,
+        left: UpgradePackage,
+        targets: list[UpgradePackage],
+        machine: frozenset[int],
     ) -> Iterator[Finding]:
         """A package that the new release has too: it must be there in the new release's version."""
         if any(one.nevra == left.nevra for one in targets):
@@ -134,7 +144,7 @@ class UpgradeEvaluator:
                 "raise the release of the package, so that it is an update",
             )
         else:
-            why = self.pool.explain_not_installable(machine, target.id, CLIENT_SIDES)
+            why = self.pool.explain_not_installable(machine, target.solver_id, CLIENT_SIDES)
             reason = (
                 summarize_problems(why) if why else f"{target.nevra.arch} does not replace {left.nevra.arch}"
             )
@@ -146,7 +156,7 @@ class UpgradeEvaluator:
                 "mend the dependency it names; where an old package is in the way, obsolete it",
             )
 
-    def _report_base_replacement(self, left: Package, target: Package) -> Finding:
+    def _report_base_replacement(self, left: UpgradePackage, target: UpgradePackage) -> Finding:
         ours = left.name in self.ours
         return self.problem(
             "replaced",
@@ -158,7 +168,7 @@ class UpgradeEvaluator:
             else "lock the newer version (`altai-build deps lock --update`)",
         )
 
-    def report_downgrade(self, left: Package, target: Package) -> Finding:
+    def report_downgrade(self, left: UpgradePackage, target: UpgradePackage) -> Finding:
         """A package that is newer than the new release's: a note where repos.yaml allows it."""
         reason = self.policy.reason(left.name)
         message = f"{left.nevra} stays, {self.new} has the older {target.nevra.evr}"
@@ -179,7 +189,7 @@ class UpgradeEvaluator:
             f"{suggest_epoch(earlier, target.nevra)}, release a higher version, or declare it in allow_downgrades",
         )
 
-    def _check_vendor_and_arch(self, package: Package, target: Package) -> Iterator[Finding]:
+    def _check_vendor_and_arch(self, package: UpgradePackage, target: UpgradePackage) -> Iterator[Finding]:
         """What else is different of a package that arrived."""
         if package.vendor != target.vendor:
             yield self.problem(
@@ -212,38 +222,38 @@ class UpgradeEvaluator:
         )
 
 
-def group_by_name(packages: Iterable[Package]) -> dict[str, list[Package]]:
+def group_by_name(packages: Iterable[UpgradePackage]) -> dict[str, list[UpgradePackage]]:
     """Packages by their names."""
-    found: dict[str, list[Package]] = defaultdict(list)
+    found: dict[str, list[UpgradePackage]] = defaultdict(list)
     for one in packages:
         found[one.name].append(one)
     return dict(found)
 
 
-def select_newest_per_arch(packages: Iterable[Package]) -> list[Package]:
+def select_newest_per_arch(packages: Iterable[UpgradePackage]) -> list[UpgradePackage]:
     """One package for each name and architecture, the newest: of two versions nobody installs the older."""
-    found: dict[tuple[str, str], list[Package]] = defaultdict(list)
+    found: dict[tuple[str, str], list[UpgradePackage]] = defaultdict(list)
     for one in packages:
         found[one.name, one.nevra.arch].append(one)
     return [find_newest(group) for _, group in sorted(found.items())]
 
 
-def get_newest_ids(packages: list[Package]) -> list[int]:
+def get_newest_ids(packages: list[UpgradePackage]) -> list[int]:
     """The newest of a name, for whichever architecture."""
     evr = find_newest(packages).nevra.evr
-    return [one.id for one in packages if one.nevra.evr == evr]
+    return [one.solver_id for one in packages if one.nevra.evr == evr]
 
 
-def find_newest(packages: Sequence[Package]) -> Package:
+def find_newest(packages: Sequence[UpgradePackage]) -> UpgradePackage:
     """The package of the highest epoch, version and release."""
     return max(packages, key=functools.cmp_to_key(_compare))
 
 
-def _compare(one: Package, two: Package) -> int:
+def _compare(one: UpgradePackage, two: UpgradePackage) -> int:
     return compare_evr(one.nevra.evr, two.nevra.evr)
 
 
-def find_upgrade_target(package: Package, targets: Sequence[Package]) -> Package:
+def find_upgrade_target(package: UpgradePackage, targets: Sequence[UpgradePackage]) -> UpgradePackage:
     """What a package should become: the newest for its own architecture, else the newest."""
     same = [one for one in targets if one.nevra.arch == package.nevra.arch]
     return find_newest(same or targets)

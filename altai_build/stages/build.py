@@ -28,7 +28,7 @@ from altai_build.tools.chroot.resolver import Buildroot, BuildrootResolver
 from altai_build.tools.files import make_directory, remove_tree, scratch_directory, sha256_file, sync_tree
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.rpm.header import read_built_headers, read_header
-from altai_build.tools.solver.pool import Unsatisfiable
+from altai_build.tools.solver.resolve import Unsatisfiable
 from altai_build.workspace import Workspace
 
 DYNAMIC_BUILDREQUIRES = (

@@ -27,8 +27,9 @@ from altai_build.model.package import RpmHeader
 from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
 from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
 from altai_build.tools.rpm.header import compare_evr
-from altai_build.tools.solver.closure import Closure, ClosurePackage, MirrorPolicy, compute_closure
-from altai_build.tools.solver.pool import Solver
+from altai_build.tools.solver.closure import Closure, ClosurePackage, compute_closure
+from altai_build.tools.solver.pool import PackagePool
+from altai_build.tools.solver.request import MirrorPolicy
 
 if TYPE_CHECKING:
     from altai_build.model.package import LocalRpm
@@ -126,23 +127,25 @@ def resolve_closure(
     arch: str,
     cache: Path,
     locked: Iterable[LockedPackage] = (),
-) -> tuple[Closure, Solver]:
+) -> tuple[Closure, PackagePool]:
     """What `ours` need of the upstreams; versions that are `locked` stay as long as they do."""
-    solver = Solver(arch, cache=cache)
+    pool = PackagePool(arch, cache=cache)
     for one in metadata:
-        solver.add_repository(one)
-    numbers = [solver.add_local(rpm.path, rpm.header, digest=rpm.sha256) for rpm in ours]
+        pool.add_repository(one)
+    numbers = [pool.add_local(rpm.path, rpm.header, digest=rpm.sha256) for rpm in ours]
     closure = compute_closure(
-        solver,
+        pool,
         numbers,
         [one.name for one in upstreams if one.offer is None],
         [one.offer for one in upstreams if one.offer is not None],
         locked=[(one.repository, one.nevra) for one in locked],
     )
-    return closure, solver
+    return closure, pool
 
 
-def find_base_requirements(closure: Closure, solver: Solver, headers: Iterable[RpmHeader]) -> tuple[str, ...]:
+def find_base_requirements(
+    closure: Closure, pool: PackagePool, headers: Iterable[RpmHeader]
+) -> tuple[str, ...]:
     """All requirements that the system meets, those that the members' own headers tell included.
 
     Repodata leaves some out (createrepo keeps only the highest symbol version of libc). Raises InputError for a
@@ -155,7 +158,7 @@ def find_base_requirements(closure: Closure, solver: Solver, headers: Iterable[R
             text = str(one)
             if text.startswith(("rpmlib(", "(")):
                 continue
-            providers = [solver.get_candidate(number).repository for number in solver.find_providers(text)]
+            providers = [pool.get_candidate(number).repository for number in pool.find_providers(text)]
             if any(name.startswith(BASE) for name in providers):
                 found.add(text)
             elif not providers:
@@ -220,9 +223,9 @@ def find_lock_errors(
     locked is missing, and anything locked that nothing needs is too much.
     """
     lines = _find_definition_errors(lock, target, upstreams)
-    solver = Solver(arch, cache=cache)
-    own = {solver.add_local(rpm.path, rpm.header, digest=rpm.sha256): rpm for rpm in ours}
-    locked = {solver.add_local(rpm.path, rpm.header, digest=rpm.sha256): one for one, rpm in shipped.items()}
+    pool = PackagePool(arch, cache=cache)
+    own = {pool.add_local(rpm.path, rpm.header, digest=rpm.sha256): rpm for rpm in ours}
+    locked = {pool.add_local(rpm.path, rpm.header, digest=rpm.sha256): one for one, rpm in shipped.items()}
     listed = {name for one in upstreams if one.offer is not None for name in one.offer.packages or ()}
     order = {one.name: number for number, one in enumerate(upstreams)}
     weak = {one.name for one in upstreams if one.offer is not None and one.offer.weak}
@@ -231,10 +234,10 @@ def find_lock_errors(
     pending = [*own, *reached]
     needs: dict[int, set[Requirement]] = {number: set() for number in locked}
     while pending:
-        one = solver.get_candidate(pending.pop())
+        one = pool.get_candidate(pending.pop())
         wanted = [(text, False) for text in one.requires] + [(text, True) for text in one.recommends if weak]
         for requirement, recommended in wanted:
-            found = solver.find_providers(requirement)
+            found = pool.find_providers(requirement)
             rich = requirement.startswith("(")
             if one.id in found or (not rich and any(number in own for number in found)):
                 continue

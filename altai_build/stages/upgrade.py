@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from altai_build.model.findings import Finding, Severity
 from altai_build.model.upgrade import (
-    Package,
     Profile,
     Scenario,
     ScenarioKind,
     Side,
     UpgradeOutcome,
+    UpgradePackage,
     UpgradeReport,
     merge_findings,
 )
@@ -33,7 +33,7 @@ from altai_build.rules.upgrade import (
     summarize_problems,
 )
 from altai_build.tools.rpm.header import compare_evr
-from altai_build.tools.solver.pool import Unsatisfiable
+from altai_build.tools.solver.resolve import Unsatisfiable
 from altai_build.tools.solver.upgrades import UpgradeSolver
 
 _EARLIER = (Side.OLD, Side.BASE)  # the repositories of a client that was installed from the earlier release
@@ -95,7 +95,7 @@ class _Check:
 
     def run(self) -> UpgradeCheck:
         """All starts, one after another."""
-        groups = [[one.id] for one in select_newest_per_arch(self.pool.packages(Side.OLD))]
+        groups = [[one.solver_id] for one in select_newest_per_arch(self.pool.packages(Side.OLD))]
         self._check_groups(groups)
         # All questions of one kind in one go: what is offered need not be changed between them.
         alone = [(self.pool.package(group[0]), self._machine_with(group)) for group in groups]
@@ -186,18 +186,18 @@ class _Check:
 
     # ---- ends --------------------------------------------------------------------------------------------------
 
-    def _check_scenario(self, start: ScenarioKind, name: str, machine: frozenset[int]) -> None:
+    def _check_scenario(self, kind: ScenarioKind, name: str, machine: frozenset[int]) -> None:
         """Update the machine, and compare what it then has with what it should have."""
-        self.evaluator.where = f"{start.value} {name}".strip()
+        self.evaluator.where = f"{kind.value} {name}".strip()
         self.seen.update(self.pool.package(one).name for one in machine)
         try:
             end = self.pool.update(machine, CLIENT_SIDES)
         except Unsatisfiable as error:
             self.problems.append(self._make_refusal_problem("update", error))
-            self._add_scenario(start, name, machine, UpgradeOutcome.FAILED)
+            self._add_scenario(kind, name, machine, UpgradeOutcome.FAILED)
             return
         problems = list(self.evaluator.compare_machines(machine, end))
-        if start is not ScenarioKind.SINGLE_PACKAGE:
+        if kind is not ScenarioKind.SINGLE_PACKAGE:
             problems += self._check_second_update(end)
         outcome = UpgradeOutcome.OK
         if any(one.rule == "downgrade" and one.severity is Severity.NOTE for one in problems):
@@ -205,7 +205,7 @@ class _Check:
         if any(one.severity is Severity.ERROR for one in problems):
             outcome = UpgradeOutcome.FAILED
         self.problems += problems
-        self._add_scenario(start, name, machine, outcome)
+        self._add_scenario(kind, name, machine, outcome)
 
     def _try_distro_sync(
         self, machine: frozenset[int], problems: list[Finding]
@@ -272,11 +272,11 @@ class _Check:
         self.problems.append(self.evaluator.problem(rule, severity, subject, message, fix))
 
     def _add_scenario(
-        self, start: ScenarioKind, name: str, machine: Iterable[int], outcome: UpgradeOutcome
+        self, kind: ScenarioKind, name: str, machine: Iterable[int], outcome: UpgradeOutcome
     ) -> None:
         installed = sum(self.pool.package(one).side is Side.OLD for one in machine)
         self.scenarios.append(
-            Scenario(release=self.evaluator.old, start=start, name=name, installed=installed, outcome=outcome)
+            Scenario(release=self.evaluator.old, kind=kind, name=name, installed=installed, outcome=outcome)
         )
 
 
@@ -295,7 +295,7 @@ def check_single_release(
     `later`: the pool has the upstreams of what the release mirrors, which clients may have enabled too.
     """
     yield from _find_obsoletes_problems(release, pool)
-    groups = [[one.id] for one in select_newest_per_arch(pool.packages(Side.NEW))]
+    groups = [[one.solver_id] for one in select_newest_per_arch(pool.packages(Side.NEW))]
     machine = pool.install(groups, CLIENT_SIDES, weak=True)
     mine = group_by_name(pool.package(one) for one in machine if pool.package(one).side is Side.NEW)
     for side in (Side.BASE, *((Side.UPSTREAM,) if later else ())):
@@ -307,14 +307,17 @@ def check_single_release(
 
 
 def _find_replaced(
-    package: Package, mine: Mapping[str, Sequence[Package]], pool: UpgradeSolver, ours: frozenset[str]
+    package: UpgradePackage,
+    mine: Mapping[str, Sequence[UpgradePackage]],
+    pool: UpgradeSolver,
+    ours: frozenset[str],
 ) -> Iterator[Finding]:
     """The packages of the release that a package from elsewhere takes the place of."""
-    obsoleted = pool.obsoleted_by(package.id, mine)
+    obsoleted = pool.find_obsoleted(package.solver_id, mine)
     for one in (one for group in mine.values() for one in group):
-        if one.name != package.name and one.id not in obsoleted:
+        if one.name != package.name and one.solver_id not in obsoleted:
             continue
-        word = "obsoletes" if one.id in obsoleted else "is newer than"
+        word = "obsoletes" if one.solver_id in obsoleted else "is newer than"
         severity, fix = (
             Severity.NOTE,
             "lock the newer version (`altai-build deps lock --update`) if it is wanted",
@@ -333,12 +336,14 @@ def _find_replaced(
 
 def _find_obsoletes_problems(release: str, pool: UpgradeSolver) -> Iterator[Finding]:
     """Packages that obsolete each other, round and round, or one of their own release."""
-    everyone = {one.id: one for side in CLIENT_SIDES for one in pool.packages(side)}
+    everyone = {one.solver_id: one for side in CLIENT_SIDES for one in pool.packages(side)}
     names = group_by_name(everyone.values())
-    edges = {number: found for number in everyone if (found := pool.obsoleted_by(number, names))}
+    edges = {number: found for number in everyone if (found := pool.find_obsoleted(number, names))}
     for one in pool.packages(Side.NEW):
-        path = _find_obsoletes_cycle(one.id, edges)
-        if path is not None and one.id == min(step for step in path if everyone[step].side is Side.NEW):
+        path = _find_obsoletes_cycle(one.solver_id, edges)
+        if path is not None and one.solver_id == min(
+            step for step in path if everyone[step].side is Side.NEW
+        ):
             steps = " → ".join(str(everyone[step].nevra) for step in (*path, path[0]))
             yield Finding(
                 rule="obsoletes-loop",
@@ -347,7 +352,7 @@ def _find_obsoletes_problems(release: str, pool: UpgradeSolver) -> Iterator[Find
                 message=f"each obsoletes the next: {steps}",
                 fix="give the Obsoletes an upper bound: `Obsoletes: NAME < VERSION`",
             )
-        for target in sorted(edges.get(one.id, ())) if path is None else ():
+        for target in sorted(edges.get(one.solver_id, ())) if path is None else ():
             if everyone[target].side is Side.NEW:
                 yield Finding(
                     rule="obsoleted",

@@ -27,7 +27,7 @@ from altai_build.stages.deps import (
 from altai_build.tools.files import sha256_file
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.solver.closure import Closure
-from altai_build.tools.solver.pool import Solver
+from altai_build.tools.solver.pool import PackagePool
 from tests.kit.keys import make_key
 from tests.kit.repositories import Package, build_packages, make_repository
 
@@ -74,11 +74,11 @@ class Mirrors:
 
     def close(
         self, config: Config, ours: list[LocalRpm], known: Lock | None = None
-    ) -> tuple[Closure, Solver, Lock]:
+    ) -> tuple[Closure, PackagePool, Lock]:
         upstreams = list_upstreams(config)
         cache = self.folder / "cache"
         metadata = read_upstreams(upstreams, cache=cache / "metadata", known=known, jobs=2)
-        closure, solver = resolve_closure(ours, upstreams, metadata, arch="x86_64", cache=cache / "solv")
+        closure, pool = resolve_closure(ours, upstreams, metadata, arch="x86_64", cache=cache / "solv")
         files = [self.file(one.repository, one.resolved.location) for one in closure.packages]
         packages = [
             LockedPackage(
@@ -94,10 +94,10 @@ class Mirrors:
             )
             for one, file in zip(closure.packages, files)
         ]
-        from_base = find_base_requirements(closure, solver, [read_header(file) for file in files])
+        from_base = find_base_requirements(closure, pool, [read_header(file) for file in files])
         return (
             closure,
-            solver,
+            pool,
             make_lock_content(config.get_target(), upstreams, metadata, from_base, packages),
         )
 

@@ -71,7 +71,8 @@ class World:
         """What a machine with all of the earlier release has before and after."""
         pool = self.pool()
         machine = pool.install(
-            [[one.id] for one in select_newest_per_arch(pool.packages(Side.OLD))], (Side.OLD, Side.BASE)
+            [[one.solver_id] for one in select_newest_per_arch(pool.packages(Side.OLD))],
+            (Side.OLD, Side.BASE),
         )
         end = (pool.distro_sync if distro_sync else pool.update)(machine, CLIENT_SIDES)
         before, after = ({str(pool.package(one).nevra) for one in many} for many in (machine, end))
@@ -94,8 +95,8 @@ def told(problems: Sequence[Finding]) -> set[tuple[str, str, str]]:
     return {(one.severity.value, one.rule, one.subject) for one in problems}
 
 
-def outcome(found: UpgradeReport, start: ScenarioKind = ScenarioKind.ALL, name: str = "") -> UpgradeOutcome:
-    (one,) = (one for one in found.scenarios if (one.start, one.name) == (start, name))
+def outcome(found: UpgradeReport, kind: ScenarioKind = ScenarioKind.ALL, name: str = "") -> UpgradeOutcome:
+    (one,) = (one for one in found.scenarios if (one.kind, one.name) == (kind, name))
     return one.outcome
 
 
@@ -336,9 +337,9 @@ def test_each_package_alone_and_every_profile_is_a_start(make: Make) -> None:
     )
     found = world.check(UpgradePolicy(profiles=profiles))
     assert [
-        (one.start, one.name, one.installed, one.outcome)
+        (one.kind, one.name, one.installed, one.outcome)
         for one in found.scenarios
-        if one.start is not ScenarioKind.ALL
+        if one.kind is not ScenarioKind.ALL
     ] == [
         (ScenarioKind.SINGLE_PACKAGE, "a", 1, UpgradeOutcome.OK),
         (ScenarioKind.SINGLE_PACKAGE, "b", 1, UpgradeOutcome.OK),
@@ -418,7 +419,7 @@ def test_what_a_later_update_from_upstream_would_replace_is_told(make: Make) -> 
 
 def test_a_package_that_vanishes_is_never_passed_over(make: Make) -> None:
     pool = make(old=[P("a", "1"), P("b", "1")], new=[P("a", "2")]).pool()
-    machine = frozenset(one.id for one in pool.packages(Side.OLD))
+    machine = frozenset(one.solver_id for one in pool.packages(Side.OLD))
     evaluator = UpgradeEvaluator("1", "2", pool, UpgradePolicy(), frozenset())
     assert told(list(evaluator.compare_machines(machine, frozenset()))) == {
         ("error", "lost", "a"),

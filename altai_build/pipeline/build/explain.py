@@ -25,7 +25,7 @@ from altai_build.stages.build import (
     read_cached_packages,
 )
 from altai_build.tools.git.superproject import ComponentSource
-from altai_build.tools.solver.pool import Unsatisfiable
+from altai_build.tools.solver.resolve import Unsatisfiable
 
 
 @dataclass(frozen=True)

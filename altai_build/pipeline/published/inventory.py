@@ -26,7 +26,7 @@ from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.repo.metadata import read_local_metadata
 from altai_build.tools.repo.repodata import find_owners
-from altai_build.tools.solver.pool import Solver
+from altai_build.tools.solver.pool import PackagePool
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -61,17 +61,17 @@ def _read_signer_names(directory: Path) -> dict[str, str]:
 def _find_dependents(run: Run, directory: Path, manifest: Manifest) -> dict[str, set[str]]:
     """Package name → names of the packages in the release that require something it provides."""
     target = run.config.targets.get(manifest.target)
-    solver = Solver(target.arch if target else "x86_64", cache=run.workspace.cache / "solv")
+    pool = PackagePool(target.arch if target else "x86_64", cache=run.workspace.cache / "solv")
     repositories = [repository.name for repository in manifest.repositories if not repository.source]
     for name in repositories:
-        solver.add_repository(read_local_metadata(name, directory / name))
+        pool.add_repository(read_local_metadata(name, directory / name))
     dependents: dict[str, set[str]] = defaultdict(set)
     for name in repositories:
-        for number in solver.find_by_name_pattern(name, ["*"]):
-            package = solver.get_candidate(number)
+        for number in pool.find_by_name_pattern(name, ["*"]):
+            package = pool.get_candidate(number)
             for requirement in package.requires:
-                for provider in solver.find_providers(requirement):
-                    dependents[solver.get_candidate(provider).nevra.name].add(package.nevra.name)
+                for provider in pool.find_providers(requirement):
+                    dependents[pool.get_candidate(provider).nevra.name].add(package.nevra.name)
     return dependents
 
 

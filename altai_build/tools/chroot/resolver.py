@@ -19,7 +19,8 @@ from altai_build.tools.repo.metadata import (
     fetch_metadata,
 )
 from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
-from altai_build.tools.solver.pool import ResolvedPackage, Solver, Unsatisfiable
+from altai_build.tools.solver.pool import PackagePool, ResolvedPackage
+from altai_build.tools.solver.resolve import Unsatisfiable, resolve_requirements
 
 if TYPE_CHECKING:
     from altai_build.tools.mock.config import MockConfig
@@ -89,9 +90,9 @@ class BuildrootResolver:
     @cached_property
     def base(self) -> tuple[ResolvedPackage, ...]:
         """The packages that chroot_setup_cmd installs, with all they require."""
-        solver = self._make_solver(())
+        pool = self._make_pool(())
         try:
-            return solver.resolve(self._setup_package_names())
+            return resolve_requirements(pool, self._setup_package_names())
         except Unsatisfiable as error:
             raise InputError(
                 f"the base of {self.config.name} cannot be installed",
@@ -111,7 +112,9 @@ class BuildrootResolver:
         """The buildroot for BuildRequires, and BuildConflicts after a `!`. Raises Unsatisfiable when there is none."""
         base = self.base
         try:
-            chosen = self._make_solver(local).resolve(build_requires, base=[one.nevra for one in base])
+            chosen = resolve_requirements(
+                self._make_pool(local), build_requires, base=[one.nevra for one in base]
+            )
         except Unsatisfiable as error:
             refused = [f"BuildConflicts: {one[1:]}" for one in build_requires if one.startswith("!")]
             raise Unsatisfiable([*error.problems, *refused]) from error
@@ -119,13 +122,13 @@ class BuildrootResolver:
         extra = tuple(one for one in chosen if one.nevra not in have)
         return replace(self.base_buildroot, extra=extra)
 
-    def _make_solver(self, local: Sequence[LocalRpm]) -> Solver:
-        solver = Solver(self.config.target_arch, cache=self._cache / "solv")
+    def _make_pool(self, local: Sequence[LocalRpm]) -> PackagePool:
+        pool = PackagePool(self.config.target_arch, cache=self._cache / "solv")
         for metadata in self.metadata:
-            solver.add_repository(metadata)
+            pool.add_repository(metadata)
         for rpm in local:
-            solver.add_local(rpm.path, rpm.header, digest=rpm.sha256)
-        return solver
+            pool.add_local(rpm.path, rpm.header, digest=rpm.sha256)
+        return pool
 
     def _setup_package_names(self) -> list[str]:
         verb, *words = self.config.chroot_setup_cmd

@@ -2,84 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from altai_build.tools.solver.pool import Solver
+from altai_build.tools.solver.request import BASE_RANK, ClosureRequest
+
+# Package → requirement → the packages that provide it.
+_Providers = Mapping[int, Mapping[str, tuple[int, ...]]]
 
 
-class UnmetRequirements:
-    """Which requirements have no provider that could be installed, all at once; the solver names the first only."""
+def describe_unmet_requirements(request: ClosureRequest, roots: Sequence[int]) -> list[str]:
+    """One entry, of several lines, for each requirement of the roots that no installable package provides.
 
-    def __init__(self, solver: Solver, repository_ranks: dict[str, int]) -> None:
-        self.solver = solver
-        self.repository_ranks = repository_ranks
-        self.providers: dict[int, dict[str, tuple[int, ...]]] = {}
+    libsolv itself names only the first.
+    """
+    providers = _collect_providers(request, roots)
+    diagnosis = _Diagnosis(request, providers, _find_broken(providers))
+    broken = sorted(
+        diagnosis.broken.intersection(roots), key=lambda number: str(request.pool.get_candidate(number).nevra)
+    )
+    return [entry for root in broken for entry in diagnosis.describe_chain(root, depth=1, above=(root,))]
 
-    def lines(self, roots: Sequence[int]) -> list[str]:
-        """One entry, of several lines, for each requirement of the roots that cannot be met."""
-        self._collect_providers(roots)
-        broken: set[int] = set()
-        while True:
-            more = {
-                number
-                for number, table in self.providers.items()
-                if number not in broken and any(set(found) <= broken for found in table.values())
-            }
-            if not more:
-                break
-            broken |= more
-        entries = []
-        for root in sorted(
-            broken.intersection(roots), key=lambda one: str(self.solver.get_candidate(one).nevra)
-        ):
-            entries += self._describe_chain(root, broken, depth=1, above=(root,))
-        return entries
 
-    def _collect_providers(self, roots: Sequence[int]) -> None:
-        """The requirements of everything that could be taken; the packages of base are taken to be sound."""
-        pending = list(roots)
-        while pending:
-            number = pending.pop()
-            one = self.solver.get_candidate(number)
-            if number in self.providers or self.repository_ranks[one.repository] == 1:
-                continue
-            table = {
-                requirement: self.solver.find_providers(requirement)
-                for requirement in one.requires
-                if not requirement.startswith("(")
-            }
-            self.providers[number] = table
-            pending += [found for numbers in table.values() for found in numbers]
+def _collect_providers(request: ClosureRequest, roots: Sequence[int]) -> _Providers:
+    """The requirements of everything that could be chosen; the packages of base are assumed to be installable."""
+    providers: dict[int, dict[str, tuple[int, ...]]] = {}
+    pending = list(roots)
+    while pending:
+        number = pending.pop()
+        candidate = request.pool.get_candidate(number)
+        if number in providers or request.rank(candidate) == BASE_RANK:
+            continue
+        providers[number] = {
+            requirement: request.pool.find_providers(requirement)
+            for requirement in candidate.requires
+            if not requirement.startswith("(")
+        }
+        pending += [provider for numbers in providers[number].values() for provider in numbers]
+    return providers
 
-    def _describe_chain(self, number: int, broken: set[int], depth: int, above: tuple[int, ...]) -> list[str]:
-        """`package requires X`, and below it why no provider of X will do."""
+
+def _find_broken(providers: _Providers) -> set[int]:
+    """The packages that require something that nothing, or only other broken packages, provide."""
+    broken: set[int] = set()
+    while True:
+        more = {
+            number
+            for number, table in providers.items()
+            if number not in broken and any(set(found) <= broken for found in table.values())
+        }
+        if not more:
+            return broken
+        broken |= more
+
+
+class _Diagnosis:
+    """The broken packages, and how their chains are described."""
+
+    def __init__(self, request: ClosureRequest, providers: _Providers, broken: set[int]) -> None:
+        self.pool = request.pool
+        self.providers = providers
+        self.broken = broken
+
+    def describe_chain(self, number: int, depth: int, above: tuple[int, ...]) -> list[str]:
+        """`package requires X`, and indented below it why no provider of X can be installed."""
         indent = "  " * depth
-        one = self.solver.get_candidate(number)
-        where = f" ({one.repository})" if one.repository else ""
+        candidate = self.pool.get_candidate(number)
+        name = candidate.label if candidate.repository else str(candidate.nevra)
         entries = []
         for requirement, found in sorted(self.providers[number].items()):
-            if not set(found) <= broken:
+            if not set(found) <= self.broken:
                 continue
-            lines = [f"{indent}{one.nevra}{where} requires {requirement}"]
+            lines = [f"{indent}{name} requires {requirement}"]
             if not found:
                 lines.append(f"{indent}  {self._describe_missing_provider(requirement)}")
             for provider in found:
                 if provider not in above:
-                    lines += self._describe_chain(provider, broken, depth + 1, (*above, provider))
+                    lines += self.describe_chain(provider, depth + 1, (*above, provider))
             entries.append("\n".join(lines))
         return entries
 
     def _describe_missing_provider(self, requirement: str) -> str:
-        left_out = self.solver.find_excluded(requirement)
-        if left_out:
-            return f"`exclude` leaves {', '.join(self._format_packages(left_out))} out"
-        others = self.solver.find_providers(requirement.split()[0]) or self.solver.find_by_name(
-            requirement.split()[0]
-        )
+        excluded = self.pool.find_excluded(requirement)
+        if excluded:
+            return f"`exclude` in repos.yaml leaves out {self._format_labels(excluded)}"
+        name = requirement.split()[0]
+        others = self.pool.find_providers(name) or self.pool.find_by_name(name)
         if others:
-            return f"there is only {', '.join(self._format_packages(others))}"
-        return "no repository has it"
+            return f"only {self._format_labels(others)} is available"
+        return "no repository provides it"
 
-    def _format_packages(self, numbers: Iterable[int]) -> list[str]:
-        found = (self.solver.get_candidate(number) for number in numbers)
-        return sorted(f"{one.nevra} ({one.repository or 'ours'})" for one in found)
+    def _format_labels(self, numbers: Iterable[int]) -> str:
+        return ", ".join(sorted(self.pool.get_candidate(number).label for number in numbers))

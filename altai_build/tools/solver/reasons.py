@@ -1,0 +1,68 @@
+"""Why each package of a closure was chosen among those that would do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from altai_build.model.lock import CONFIG_FILE_NAME, Choice, ChoiceRule, Requirement
+from altai_build.tools.solver.pool import Candidate
+from altai_build.tools.solver.reach import Solution
+from altai_build.tools.solver.request import BASE_RANK, ClosureRequest
+
+# How many alternatives a choice names.
+_MAX_ALTERNATIVES = 12
+
+
+@dataclass(frozen=True)
+class ChoiceExplainer:
+    """A solution, and how it was found: which packages ship less than others, and which were locked before."""
+
+    request: ClosureRequest
+    solution: Solution
+    smallest: Collection[int]
+    kept: Collection[int]
+
+    def explain(self, candidate: Candidate) -> Choice:
+        """The first rule that decided for a package, and what it decided against."""
+        requirements = self.solution.needed.requirements[candidate.id]
+        if any(need.package == CONFIG_FILE_NAME for need in requirements):
+            return Choice(rule=ChoiceRule.LISTED)
+        others = self._find_others(requirements)
+        if others and self.request.is_preferred(candidate):
+            return Choice(rule=ChoiceRule.PREFERRED, over=_format_labels(others))
+        if candidate.id in self.kept:
+            return Choice(rule=ChoiceRule.KEPT, over=_format_labels(others))
+        in_base = self._find_in_base(candidate)
+        if in_base:
+            return Choice(rule=ChoiceRule.BASE, over=_format_labels(in_base))
+        if not others:
+            return Choice(rule=ChoiceRule.ONLY)
+        return Choice(rule=self._compare(candidate, others), over=_format_labels(others))
+
+    def _compare(self, candidate: Candidate, others: list[Candidate]) -> ChoiceRule:
+        rank = self.request.rank(candidate)
+        if all(self.request.rank(other) > rank for other in others):
+            return ChoiceRule.ORDER
+        if all(other.nevra.name == candidate.nevra.name for other in others):
+            return ChoiceRule.NEWEST
+        return ChoiceRule.SMALLEST if candidate.id in self.smallest else ChoiceRule.NAME
+
+    def _find_others(self, requirements: Iterable[Requirement]) -> list[Candidate]:
+        """The packages that meet the same requirements and were not chosen."""
+        pool = self.request.pool
+        providers = {number for need in requirements for number in pool.find_providers(need.requires)}
+        return [pool.get_candidate(number) for number in providers - self.solution.chosen]
+
+    def _find_in_base(self, candidate: Candidate) -> list[Candidate]:
+        """The versions of a package that base has."""
+        pool = self.request.pool
+        versions = (pool.get_candidate(number) for number in pool.find_by_name(candidate.nevra.name))
+        return [version for version in versions if self.request.rank(version) == BASE_RANK]
+
+
+def _format_labels(candidates: Collection[Candidate]) -> tuple[str, ...]:
+    labels = sorted(candidate.label for candidate in candidates)
+    if len(labels) > _MAX_ALTERNATIVES:
+        labels = [*labels[:_MAX_ALTERNATIVES], f"and {len(labels) - _MAX_ALTERNATIVES} more"]
+    return tuple(labels)
