@@ -21,7 +21,7 @@ EXIT_INCOMPLETE = 1
 
 
 def main() -> int:
-    """Run one step; 0 when done, 1 when `cached` finds an archive missing, 3 with a text for people."""
+    """Run one step; returns 0, 1 when `cached` misses an archive, or 3 after an error message."""
     arguments = _parser().parse_args()
     try:
         if arguments.step == "cached":
@@ -57,12 +57,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _all_sdists() -> tuple[Sdist, ...]:
-    """Every archive once, in the catalogue's order."""
+    """Every archive once, in the order of the catalogue."""
     return tuple(dict.fromkeys(commit.sdist for component in COMPONENTS for commit in component.commits))
 
 
 def _fetch(cache: Path) -> None:
-    # Imported here because only a cold cache needs more than Python's own library.
+    # Imported here: with a full cache, the standard library is enough.
     from altai_build.errors import AltaiError
     from altai_build.tools.pypi import fetch_sdist
 
@@ -74,13 +74,13 @@ def _fetch(cache: Path) -> None:
 
 
 def _write_components(cache: Path, out: Path) -> None:
-    """OUT/NAME.stream for each component."""
+    """Write OUT/NAME.stream for each component."""
     archives: dict[Sdist, bytes] = {}
     for sdist in _all_sdists():
         data = sdists.read(cache, sdist)
         if data is None:
             raise SampleError(
-                f"{cache / sdist.file} vanished or changed while it was in use.\n  Run this again."
+                f"{cache / sdist.file} was removed or changed during the run.\n  Run this again."
             )
         archives[sdist] = data
     for component in COMPONENTS:
@@ -89,7 +89,7 @@ def _write_components(cache: Path, out: Path) -> None:
 
 
 def _write_superproject(out: Path, testbed: Path, baseurl: str) -> None:
-    """OUT/altai.stream, from OUT/NAME.marks of every component."""
+    """Write OUT/altai.stream from OUT/NAME.marks of every component."""
     files = {
         version: _superproject_files(testbed, baseurl, version)
         for version in {commit.release_version for commit in HISTORY if commit.release_version is not None}
@@ -105,7 +105,7 @@ def _write_superproject(out: Path, testbed: Path, baseurl: str) -> None:
 
 
 def _superproject_files(testbed: Path, baseurl: str, version: str) -> streams.Tree:
-    """The superproject's own files: ours filled in, and the testbed's target and public keys."""
+    """The superproject's own files: our templates filled in, the testbed's mock configuration and public keys."""
     replacements = {
         "TESTBED": str(testbed),
         "BASEURL": baseurl,
@@ -113,7 +113,7 @@ def _superproject_files(testbed: Path, baseurl: str, version: str) -> streams.Tr
         "DIST": _dist(testbed / MOCK_CONFIG),
     }
     tree = streams.folder_tree(HERE / "superproject", replacements)
-    # The third-party packages that Altai packages itself, as they are in this repository.
+    # The specs of third-party packages of this repository.
     for path, entry in streams.folder_tree(SPECS, {}).items():
         tree[f"specs/{path}"] = entry
     for file in (testbed / MOCK_CONFIG, *sorted((testbed / "keys").glob("RPM-GPG-KEY-*"))):
@@ -122,14 +122,14 @@ def _superproject_files(testbed: Path, baseurl: str, version: str) -> streams.Tr
 
 
 def _dist(mock_config: Path) -> str:
-    """What %{?dist} ends in there: our configuration must say the same. Read, not run: it is program text."""
+    """The value of %{?dist} there, which our configuration must match; read without running the file."""
     found = re.search(
         r"^config_opts\['dist'\] = '(\w+)'$", mock_config.read_text(encoding="utf-8"), re.MULTILINE
     )
     if found is None:
         raise SampleError(
             f"{mock_config} does not set config_opts['dist'].\n"
-            "  The packages' release ends in it. Run scripts/make-testbed again."
+            "  The release of the packages ends in it. Run scripts/make-testbed again."
         )
     return found[1]
 
@@ -141,12 +141,12 @@ def _commit_ids(marks: Path) -> tuple[str, ...]:
 
 
 def _write_history(out: Path, file: Path) -> None:
-    """The superproject's commits for programs: all in order, and the ones to release by version."""
+    """Write the superproject's commits as JSON: all in order, and those of releases by version."""
     commit_ids = _commit_ids(out / "altai.marks")
     commits = list(zip(commit_ids, HISTORY))
-    answer: dict[str, object] = {"commits": [{"commit": c, "subject": step.subject} for c, step in commits]}
-    answer.update({f"release-{step.releases}": c for c, step in commits if step.releases is not None})
-    file.write_text(json.dumps(answer, indent=2) + "\n", encoding="utf-8")
+    history: dict[str, object] = {"commits": [{"commit": c, "subject": step.subject} for c, step in commits]}
+    history.update({f"release-{step.releases}": c for c, step in commits if step.releases is not None})
+    file.write_text(json.dumps(history, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

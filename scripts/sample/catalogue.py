@@ -1,4 +1,4 @@
-"""What the sample superproject is made of: upstream archives, component histories, superproject commits."""
+"""The content of the sample superproject: upstream archives, component histories, superproject commits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sdist:
-    """One source archive on PyPI; the digest decides, the index only delivers."""
+    """One source archive on PyPI; the digest decides whether a download is right."""
 
     project: str
     version: str
@@ -15,13 +15,13 @@ class Sdist:
 
     @property
     def file(self) -> str:
-        """Name in the cache: ours, because an index may spell the same archive in two ways."""
+        """The name in the cache; an index may spell the name of the same archive in two ways."""
         return f"{self.project}-{self.version}.tar.gz"
 
 
 @dataclass(frozen=True)
 class ComponentCommit:
-    """One commit of a component: the files of an archive with packaging folders laid over them, in order."""
+    """One commit of a component: the files of an archive, overlaid with packaging folders in order."""
 
     subject: str
     sdist: Sdist
@@ -30,7 +30,7 @@ class ComponentCommit:
 
 @dataclass(frozen=True)
 class Component:
-    """One submodule: `name` is its repository, `path` its place, `label` its section in .gitmodules."""
+    """One submodule: `name` is its repository, `path` its path, `label` its section in .gitmodules."""
 
     name: str
     path: str
@@ -48,7 +48,7 @@ class Pin:
 
 @dataclass(frozen=True)
 class SuperCommit:
-    """One commit of the superproject; `release_version` is what altai-release.spec says from here on."""
+    """One commit of the superproject; `release_version` is the new version in altai-release.spec."""
 
     subject: str
     pins: tuple[Pin, ...] = ()
@@ -58,7 +58,7 @@ class SuperCommit:
 
 
 def _component(folder: str, name: str, *sdists: Sdist) -> Component:
-    """A packaged component: first archive bare, then with its packaging, then each later archive with it."""
+    """A packaged component: the first archive alone, then with packaging, then each later archive with packaging."""
     first = sdists[0]
     commits = [
         ComponentCommit(f"Import {first.project} {first.version}", first),
@@ -85,7 +85,7 @@ COMPONENTS = (
         Sdist("bottle", "0.12.23", "683de3aa399fb26e87b274dbcf70b1a651385d459131716387abdc3792e04167"),
         Sdist("bottle", "0.12.25", "e1a9c94970ae6d710b3fb4526294dfeb86f2cb4a81eff3a4b98dc40fb0e5e021"),
     ),
-    # Nothing packages this one: a superproject may pin what is not released.
+    # This one has no spec: a superproject may pin components that are not released.
     Component(
         name="bunch",
         path="repos/altai/bunch",

@@ -1,7 +1,7 @@
-"""The one kind of failure that a user of the sample can cause or cure."""
+"""The errors that a user of the sample can cause or fix."""
 
 from __future__ import annotations
 
 
 class SampleError(Exception):
-    """What happened, why, and what to do next, as one text for people."""
+    """What happened, why, and what to do next, in one text."""

@@ -1,4 +1,4 @@
-"""Source archives in the cache: the digest decides, whoever put them there."""
+"""Source archives in the cache; the digest decides whether a file is right."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read(cache: Path, sdist: Sdist) -> bytes | None:
-    """The archive's bytes when the cache holds exactly them, else None."""
+    """The bytes of an archive, or None where the cache does not have it or has other bytes."""
     try:
         data = (cache / sdist.file).read_bytes()
     except FileNotFoundError:
@@ -22,5 +22,5 @@ def read(cache: Path, sdist: Sdist) -> bytes | None:
 
 
 def missing(cache: Path, sdists: Sequence[Sdist]) -> tuple[Sdist, ...]:
-    """Those that the cache does not hold, or holds damaged."""
+    """The archives that are missing or damaged in the cache."""
     return tuple(sdist for sdist in sdists if read(cache, sdist) is None)

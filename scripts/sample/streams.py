@@ -34,7 +34,7 @@ Tree = Mapping[str, Entry]
 
 
 def archive_tree(archive: bytes) -> dict[str, Entry]:
-    """The files of a source archive without its single top folder."""
+    """The files of a source archive, without its top folder."""
     tree: dict[str, Entry] = {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for member in tar:
@@ -52,7 +52,7 @@ def archive_tree(archive: bytes) -> dict[str, Entry]:
 
 
 def folder_tree(folder: Path, replacements: Mapping[str, str]) -> dict[str, Entry]:
-    """The files below `folder`, each `@WORD@` of `replacements` filled in."""
+    """The files below `folder`, with each `@WORD@` replaced by its value in `replacements`."""
     tree: dict[str, Entry] = {}
     for file in sorted(folder.rglob("*")):
         if file.is_file():

@@ -1,4 +1,4 @@
-"""scripts/demo for real: it shows the whole road, and leaves nothing running."""
+"""scripts/demo runs every step for real and leaves no process running."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "demo"
 
 
-def demo(place: Path, testbed: Path) -> subprocess.CompletedProcess[str]:
+def demo(folder: Path, testbed: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [SCRIPT],
-        env={**os.environ, "ALTAI_DEMO": str(place), "ALTAI_TESTBED": str(testbed)},
+        env={**os.environ, "ALTAI_DEMO": str(folder), "ALTAI_TESTBED": str(testbed)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -23,14 +23,14 @@ def demo(place: Path, testbed: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_shows_the_road_from_a_commit_to_an_upgraded_machine(testbed: Path, tmp_path: Path) -> None:
+def test_it_shows_every_step_from_a_commit_to_an_upgraded_machine(testbed: Path, tmp_path: Path) -> None:
     shown = demo(tmp_path / "demo", testbed)
     assert shown.returncode == 0, shown.stdout
     text = shown.stdout
     headings = [int(number) for number in re.findall(r"^(\d+)\. ", text, re.MULTILINE)]
     assert headings == list(range(1, len(headings) + 1))
-    # Each in its turn: a first release, a program of it that runs, what changed, the next release, the program again.
-    turns = (
+    # In this order: a first release, one of its programs, what changed, the next release, the program again.
+    expected = (
         r"\$ altai-build build --rev",
         r"built +[\d.]+ s  python-novaclient  1 package: it was never built in this workspace",
         r"release 1\.0\.0: \d+ packages",
@@ -42,18 +42,18 @@ def test_it_shows_the_road_from_a_commit_to_an_upgraded_machine(testbed: Path, t
         r"machine# nova --version\n.*\n +18\.3\.0",
         r"\$ altai-build verify 1\.0\.1",
     )
-    place = 0
-    for turn in turns:
-        found = re.compile(turn).search(text, place)
-        assert found, f"{turn} does not come after {text[:place][-200:]!r}\n{text}"
-        place = found.end()
-    report = re.search(r"the report of the release, a page +(\S+)", text)
+    position = 0
+    for pattern in expected:
+        found = re.compile(pattern).search(text, position)
+        assert found, f"{pattern} does not come after {text[:position][-200:]!r}\n{text}"
+        position = found.end()
+    report = re.search(r"report of the release \(HTML\) +(\S+)", text)
     assert report and Path(report[1]).is_file()
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     assert not [command for command in commands if b"http.server" in command and bytes(tmp_path) in command]
 
 
-def test_a_second_demo_in_one_place_is_refused(testbed: Path, tmp_path: Path) -> None:
+def test_a_second_demo_in_the_same_folder_is_refused(testbed: Path, tmp_path: Path) -> None:
     with open(tmp_path / "lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         refused = demo(tmp_path, testbed)

@@ -1,4 +1,4 @@
-"""scripts/make-sample-superproject for real: what it makes, that it makes it twice alike, what it refuses."""
+"""scripts/make-sample-superproject for real: its result, the same result twice, and what it refuses."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ BUMPED_IN_1_0_1 = {
 
 
 def make(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the script with this Python first on PATH, and nothing that pip or git was told elsewhere."""
+    """Run the script with this Python first on PATH and without the environment settings of pip and git."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
@@ -80,7 +80,7 @@ def testbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sample(testbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One sample, made with the archives of the user's own cache (fetched when they are not there)."""
+    """One sample, made with the archives in the user's cache, which are downloaded where they are missing."""
     folder = tmp_path_factory.mktemp("made") / "sample"
     result = make("--testbed", testbed, "--baseurl", "http://mirror.example/altai", folder)
     assert result.returncode == 0, result.stderr
@@ -156,7 +156,7 @@ def test_every_component_has_a_history_of_two_upstream_versions(sample: Path) ->
             git(component, "fsck", "--strict")
 
 
-def test_sources_and_patches_lie_beside_the_spec(sample: Path, history: dict[str, str]) -> None:
+def test_sources_and_patches_are_beside_the_spec(sample: Path, history: dict[str, str]) -> None:
     beside = {}
     for path, pin in gitlinks(sample / "altai.git", history["1.0.1"]).items():
         component = sample / f"{Path(path).name}.git"
@@ -241,7 +241,7 @@ def test_work_tree_is_a_clean_clone_of_its_neighbours(sample: Path, history: dic
         )
 
 
-def test_work_tree_holds_the_commits_of_removed_components(sample: Path, history: dict[str, str]) -> None:
+def test_work_tree_has_the_commits_of_removed_components(sample: Path, history: dict[str, str]) -> None:
     pin = gitlinks(sample / "altai.git", history["1.0.0"])["repos/altai/python-zabbix-api"]
     assert (
         git(sample / "altai/.git/modules/repos/altai/python-zabbix-api", "cat-file", "-t", pin) == "commit\n"
@@ -270,22 +270,22 @@ def test_second_run_makes_the_same_commits(sample: Path, testbed: Path, tmp_path
     assert (sample / "history.json").read_bytes() == (tmp_path / "empty" / "history.json").read_bytes()
 
 
-def test_refuses_a_folder_that_holds_something(testbed: Path, tmp_path: Path) -> None:
+def test_refuses_a_folder_that_is_not_empty(testbed: Path, tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("kept")
     result = make("--testbed", testbed, tmp_path)
     assert result.returncode == 3
     assert result.stderr == (
         f"make-sample-superproject: {tmp_path} exists and is not an empty folder.\n"
-        "  Nothing there was touched. Name another folder, or remove this one.\n"
+        "  Nothing in it was changed. Name another folder, or remove this one.\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
-def test_refuses_a_place_where_nothing_can_be_made(testbed: Path, tmp_path: Path) -> None:
+def test_refuses_a_folder_that_cannot_be_created(testbed: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("kept")
     result = make("--testbed", testbed, tmp_path / "file" / "sample")
     assert result.returncode == 3
-    assert f"make-sample-superproject: Nothing can be made in {tmp_path / 'file'}.\n" in result.stderr
+    assert f"make-sample-superproject: cannot create a folder in {tmp_path / 'file'}\n" in result.stderr
     assert (tmp_path / "file").read_text() == "kept"
 
 
@@ -293,15 +293,15 @@ def test_refuses_without_a_testbed(tmp_path: Path) -> None:
     result = make("--testbed", tmp_path / "none", tmp_path / "sample")
     assert result.returncode == 3
     assert result.stderr == (
-        f"make-sample-superproject: There is no testbed at {tmp_path / 'none'} "
+        f"make-sample-superproject: there is no testbed at {tmp_path / 'none'} "
         "(mock-configs/testbed-x86_64.cfg is missing).\n"
-        "  The sample is configured to be built on it. "
-        "Run scripts/make-testbed, or name one with --testbed.\n"
+        "  The sample is built for the testbed. "
+        "Run scripts/make-testbed, or name a testbed with --testbed DIR.\n"
     )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_refuses_a_testbed_that_does_not_say_its_dist(tmp_path: Path) -> None:
+def test_refuses_a_testbed_without_dist(tmp_path: Path) -> None:
     config = tmp_path / "testbed/mock-configs/testbed-x86_64.cfg"
     config.parent.mkdir(parents=True)
     config.write_text("config_opts['root'] = 'testbed-x86_64'\n")
@@ -328,7 +328,7 @@ def test_usage(arguments: list[str], message: str) -> None:
 
 
 class Index(http.server.BaseHTTPRequestHandler):
-    """A package index of one project: `page` and `archive` are what it answers."""
+    """A package index of one project, which serves `page` and `archive`."""
 
     page = ""
     archive = b""
@@ -350,12 +350,12 @@ class Index(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the test's output is the script's."""
+        """Print nothing: the output of the test is that of the script."""
 
 
 @pytest.fixture
 def index() -> Iterator[str]:
-    """Address of a running index; what it answers is set on the class `Index`."""
+    """The address of a running index; set its responses on the class `Index`."""
     Index.page = '<a href="/bottle-0.12.23.tar.gz">bottle-0.12.23.tar.gz</a>'
     Index.archive = b""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
@@ -367,7 +367,7 @@ def index() -> Iterator[str]:
 
 
 def refused(testbed: Path, tmp_path: Path, index: str) -> str:
-    """What the script says when it must fetch everything from `index` and cannot; nothing may be left."""
+    """The errors of the script when it cannot download the archives from `index`; no file may be left."""
     result = make(
         "--testbed", testbed, "--cache", tmp_path / "cache", tmp_path / "sample", env={"PIP_INDEX_URL": index}
     )
@@ -396,7 +396,7 @@ def test_index_that_does_not_answer(testbed: Path, tmp_path: Path) -> None:
     assert "the source archive of bottle 0.12.23 could not be downloaded\n  ConnectionError, 3 times" in said
 
 
-def test_good_archive_is_taken_and_a_damaged_one_replaced(
+def test_good_archive_is_used_and_a_damaged_one_replaced(
     sample: Path, testbed: Path, tmp_path: Path, index: str
 ) -> None:
     assert sample.is_dir()  # so the user's cache is full

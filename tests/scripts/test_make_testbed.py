@@ -1,4 +1,4 @@
-"""scripts/make-testbed: what it makes is signed and complete, what is there is reused, what is broken off is gone."""
+"""scripts/make-testbed: the testbed is signed and complete, is reused, and an interrupted run leaves nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProce
 
 
 def dnf(testbed: Path, root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """dnf on an empty root, with the testbed's three repositories and nothing of the host's."""
+    """dnf on an empty root, with the three repositories of the testbed and none of the host's."""
     lines = ["[main]", "reposdir=/dev/null", "plugins=0", "best=1", "install_weak_deps=0", "gpgcheck=1"]
     for name in REPOSITORIES:
         key = f"{testbed}/keys/RPM-GPG-KEY-testbed-{name}"
@@ -55,7 +55,7 @@ def dnf(testbed: Path, root: Path, *arguments: str) -> subprocess.CompletedProce
     )
 
 
-def test_what_is_there_and_unchanged_is_reused_at_once(testbed: Path) -> None:
+def test_an_unchanged_testbed_is_reused_at_once(testbed: Path) -> None:
     before = testbed.stat().st_ino
     start = time.monotonic()
     again = run(SCRIPT, testbed)
@@ -123,9 +123,7 @@ def test_base_makes_a_root_in_which_an_unprivileged_user_builds(testbed: Path, t
     assert [path.name.split(".")[0] for path in home.glob("rpmbuild/RPMS/*/*.rpm")] == ["tiny-1-1"]
 
 
-def test_a_run_that_is_broken_off_leaves_nothing_behind(
-    require: Callable[[bool, str], None], tmp_path: Path
-) -> None:
+def test_an_interrupted_run_leaves_no_files(require: Callable[[bool, str], None], tmp_path: Path) -> None:
     require(os.geteuid() == 0, "making a testbed needs root")
     require(shutil.which("mmdebstrap") is not None, "mmdebstrap is not installed")
     place = tmp_path / "testbed"
@@ -154,7 +152,7 @@ def test_a_run_that_is_broken_off_leaves_nothing_behind(
         (("one", "two"), "one directory, please: got one and two"),
     ],
 )
-def test_a_wrong_command_line_is_told_apart(arguments: tuple[str, ...], message: str) -> None:
+def test_a_wrong_command_line_is_refused(arguments: tuple[str, ...], message: str) -> None:
     answer = run(SCRIPT, *arguments)
     assert answer.returncode == 2
     assert message in answer.stderr
