@@ -1,4 +1,4 @@
-"""Lay out a release in a folder of its own: packages by hard link, repodata, .repo file, keys, manifest, checksums."""
+"""Fill the directory of a release: hard links to packages, repodata, .repo file, keys, manifest, checksums."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from altai_build.tools.rpm.signatures import read_signatures
 
 @dataclass(frozen=True)
 class KeyFile:
-    """A public key of the configuration: its name there and its file."""
+    """A public key: its name in repos.yaml, and its file."""
 
     name: str
     file: Path
@@ -46,7 +46,7 @@ class KeyFile:
 
 @dataclass(frozen=True)
 class Placement:
-    """One signed package to be put into a repository, and where it came from."""
+    """A signed package of a repository, and how it came to be."""
 
     path: Path
     origin: Origin
@@ -58,15 +58,15 @@ class RepositoryContents:
 
     name: str
     key: str
-    source: bool  # source RPMs only: published, but not offered to yum clients
+    source: bool  # source RPMs only: published, but not in the .repo file
     packages: tuple[Placement, ...]
     reuse_from: Path | None = None  # the same repository in the previous release
-    further_keys: tuple[str, ...] = ()  # keys that clients need besides, while one takes the place of another
+    further_keys: tuple[str, ...] = ()  # clients need these too, while one key replaces another
 
 
 @dataclass(frozen=True)
 class ReleaseContents:
-    """Everything a release is made of; `epoch` is the commit's time, `signing_key` a name out of `keys`."""
+    """Everything that a release contains; `epoch` is the commit's time, `signing_key` one of the names in `keys`."""
 
     project: str
     version: str
@@ -84,45 +84,44 @@ class ReleaseContents:
     skipped: tuple[SkippedComponent, ...] = ()
     waivers: tuple[Waiver, ...] = ()
 
-    def key_file(self, name: str) -> Path:
-        """The file of a key by its name."""
+    def get_key_file(self, name: str) -> Path:
+        """The public key file of a key."""
         return next(key.file for key in self.keys if key.name == name)
 
 
-def compose(directory: Path, plan: ReleaseContents, key: SigningKey) -> Manifest:
-    """Fill an empty `directory` with the release, but for its checksums, which `sign_checksums` adds last.
+def compose(directory: Path, contents: ReleaseContents, key: SigningKey) -> Manifest:
+    """Fill the empty `directory` with the release, except for its checksums, which `sign_checksums` adds last.
 
-    Nothing in it is flushed to disk before it is published. Raises InputError for packages that
-    cannot be published (damaged, two of one name).
+    `key` signs the metadata and the manifest. Nothing is flushed to disk; publication does that. Raises InputError for
+    packages that cannot be published: damaged, with an unsafe name, or two with one name.
     """
 
-    def repository(one: RepositoryContents) -> list[ReleasedPackage]:
-        folder = _link_packages(directory, one)
-        write_repodata(folder, epoch=plan.epoch, compat=plan.compat, reuse_from=one.reuse_from)
-        previous = one.reuse_from / REPOMD if one.reuse_from is not None else None
-        key.sign_or_reuse(folder / REPOMD, previous)
-        return _manifest_entries(folder, one, plan)
+    def fill(repository: RepositoryContents) -> list[ReleasedPackage]:
+        return _fill_repository(directory, repository, contents, key)
 
     with ThreadPoolExecutor(processors.available()) as pool:
-        packages = [package for part in pool.map(repository, plan.repositories) for package in part]
-    for name in _used_keys(plan):
-        write_atomically(
-            directory / f"{KEY_FILE_PREFIX}{name}", plan.key_file(name).read_bytes(), durable=False
-        )
-    write_atomically(directory / f"{plan.project}.repo", repo_file(plan).encode(), durable=False)
+        packages = [package for listed in pool.map(fill, contents.repositories) for package in listed]
+    for name in _list_published_keys(contents):
+        public_key = contents.get_key_file(name).read_bytes()
+        write_atomically(directory / f"{KEY_FILE_PREFIX}{name}", public_key, durable=False)
+    write_atomically(
+        directory / f"{contents.project}.repo", format_repo_file(contents).encode(), durable=False
+    )
     manifest = Manifest(
-        version=plan.version,
-        created=format_created(plan.epoch),
-        superproject=plan.superproject,
-        previous=plan.previous,
-        target=plan.target,
-        tool_version=plan.tool_version,
-        signed_by=plan.signing_key,
-        repositories=tuple(_repository(repository, plan) for repository in plan.repositories),
+        version=contents.version,
+        created=format_created(contents.epoch),
+        superproject=contents.superproject,
+        previous=contents.previous,
+        target=contents.target,
+        tool_version=contents.tool_version,
+        signed_by=contents.signing_key,
+        repositories=tuple(
+            _describe_repository(repository, contents) for repository in contents.repositories
+        ),
         packages=tuple(packages),
-        builds=plan.builds,
-        skipped=plan.skipped,
-        waivers=plan.waivers,
+        builds=contents.builds,
+        skipped=contents.skipped,
+        waivers=contents.waivers,
     )
     write_atomically(directory / MANIFEST_NAME, manifest_to_json(manifest).encode(), durable=False)
     key.detach_sign(directory / MANIFEST_NAME)
@@ -130,10 +129,10 @@ def compose(directory: Path, plan: ReleaseContents, key: SigningKey) -> Manifest
 
 
 def sign_checksums(directory: Path, key: SigningKey, manifest: Manifest | None = None) -> None:
-    """Write and sign SHA256SUMS over every file there is; from now on nothing in the folder may change.
+    """Write and sign SHA256SUMS over every file in `directory`; no file may change afterwards.
 
-    With `manifest` the packages get the checksums that it and the metadata say they have: whoever verifies the release
-    compares them with the bytes.
+    With `manifest`, its packages are not hashed again: they get the checksums of the manifest and the metadata, which
+    every verification compares with the files.
     """
     for name in (CHECKSUMS_NAME, f"{CHECKSUMS_NAME}.asc"):
         (directory / name).unlink(missing_ok=True)
@@ -142,28 +141,32 @@ def sign_checksums(directory: Path, key: SigningKey, manifest: Manifest | None =
         for folder, _, names in os.walk(directory)
         for name in names
     )
-    said = {one.path: one.sha256 for one in manifest.packages} if manifest else {}
-    with ThreadPoolExecutor(processors.available()) as pool:  # hashing lets other threads run
-        digests = pool.map(lambda name: said.get(name) or sha256_file(directory / name), files)
-        text = "".join(f"{digest}  {name}\n" for digest, name in zip(digests, files))
+    known = {package.path: package.sha256 for package in manifest.packages} if manifest else {}
+
+    def compute_digest(path: str) -> str:
+        return known.get(path) or sha256_file(directory / path)
+
+    # hashlib releases Python's lock, so that threads hash on several processors.
+    with ThreadPoolExecutor(processors.available()) as pool:
+        text = "".join(f"{digest}  {path}\n" for digest, path in zip(pool.map(compute_digest, files), files))
     write_atomically(directory / CHECKSUMS_NAME, text.encode(), durable=False)
     key.detach_sign(directory / CHECKSUMS_NAME)
 
 
-def repo_file(plan: ReleaseContents) -> str:
+def format_repo_file(contents: ReleaseContents) -> str:
     """The .repo file for yum and dnf: one section for each repository of binary packages.
 
-    The key of the metadata is listed beside the key of the packages: repomd.xml is signed by us in mirrors too.
+    Each section lists the key that signs the metadata too, because our key signs repomd.xml of mirrored repositories.
     """
-    root = f"{plan.baseurl.rstrip('/')}/{plan.version}"
+    root = f"{contents.baseurl.rstrip('/')}/{contents.version}"
     sections = []
-    for repository in plan.repositories:
+    for repository in contents.repositories:
         if repository.source:
             continue
-        keys = dict.fromkeys((repository.key, *repository.further_keys, *_signing_keys(plan)))
+        keys = dict.fromkeys((repository.key, *repository.further_keys, *_list_metadata_keys(contents)))
         lines = [
-            f"[{make_repo_section_name(plan.project, repository.name)}]",
-            f"name={plan.project} {plan.version} {repository.name}",
+            f"[{make_repo_section_name(contents.project, repository.name)}]",
+            f"name={contents.project} {contents.version} {repository.name}",
             f"baseurl={root}/{repository.name}/",
             "enabled=1",
             "gpgcheck=1",
@@ -174,46 +177,56 @@ def repo_file(plan: ReleaseContents) -> str:
     return "\n".join(sections)
 
 
+def _fill_repository(
+    directory: Path, repository: RepositoryContents, contents: ReleaseContents, key: SigningKey
+) -> list[ReleasedPackage]:
+    """Link the packages of one repository, write and sign its metadata, and list the packages for the manifest."""
+    folder = _link_packages(directory, repository)
+    write_repodata(folder, epoch=contents.epoch, compat=contents.compat, reuse_from=repository.reuse_from)
+    previous = repository.reuse_from / REPOMD if repository.reuse_from is not None else None
+    key.sign_or_reuse(folder / REPOMD, previous)
+    names = (repository.key, *repository.further_keys)
+    public_keys = tuple(
+        public_key for name in names for public_key in read_public_keys(contents.get_key_file(name))
+    )
+    # The metadata has names, sizes and digests already: no package is read or hashed twice.
+    indexed = {package.location: package for package in read_repodata(folder).packages}
+    return [
+        _describe_package(
+            indexed[placement.path.name], folder, repository.name, public_keys, placement.origin
+        )
+        for placement in repository.packages
+    ]
+
+
 def _link_packages(directory: Path, repository: RepositoryContents) -> Path:
-    """Hard links to the packages under their canonical names; raises InputError for two of one name."""
+    """Make hard links to the packages; raises InputError for an unsafe name and for two packages with one name."""
     folder = make_directory(directory / repository.name)
     for placement in repository.packages:
         name = placement.path.name
         if not is_safe_name(name) or not name.endswith(".rpm"):
             raise InputError(
-                f"{name!r} is no name for a package file", todo="rename it NAME-VERSION-RELEASE.ARCH.rpm"
+                f"{name!r} is not a safe name for a package file",
+                todo="rename it NAME-VERSION-RELEASE.ARCH.rpm",
             )
         try:
             link_or_copy(str(placement.path), f"{folder}/{name}")
         except FileExistsError as error:
             raise InputError(
-                f"two packages want to be {repository.name}/{name}",
+                f"two packages have the name {repository.name}/{name}",
                 why=f"one of them is {placement.path}",
-                todo="see which components build it (`altai-build plan`) and leave one out",
+                todo="find the components that build it (`altai-build plan`) and skip one of them",
             ) from error
     return folder
 
 
-def _manifest_entries(
-    folder: Path, repository: RepositoryContents, plan: ReleaseContents
-) -> list[ReleasedPackage]:
-    """The manifest's entries, from what the metadata tells clients: nothing is read or hashed twice."""
-    names = (repository.key, *repository.further_keys)
-    keys = tuple(key for name in names for key in read_public_keys(plan.key_file(name)))
-    indexed = {package.location: package for package in read_repodata(folder).packages}
-    return [
-        _manifest_entry(indexed[placement.path.name], folder, repository.name, keys, placement.origin)
-        for placement in repository.packages
-    ]
-
-
-def _manifest_entry(
+def _describe_package(
     package: IndexedPackage, folder: Path, repository: str, keys: tuple[PublicKey, ...], origin: Origin
 ) -> ReleasedPackage:
-    """One package; an unsigned one has an empty signer, which verification then finds."""
+    """The manifest's entry for a package. An unsigned one has an empty signer; verification reports that."""
     signatures = read_signatures(folder / package.location)
     key_id = signatures[0].key_id if signatures else KeyId("")
-    key = next((one for one in keys if one.covers(key_id)), None)
+    signer = next((key for key in keys if key.covers(key_id)), None)
     return ReleasedPackage(
         name=package.nevra.name,
         epoch=package.nevra.epoch,
@@ -224,14 +237,14 @@ def _manifest_entry(
         repository=repository,
         sha256=package.sha256,
         size=package.size,
-        signer=Signer(key_id=key_id, fingerprint=key.fingerprint if key else ""),
+        signer=Signer(key_id=key_id, fingerprint=signer.fingerprint if signer else ""),
         sourcerpm=package.sourcerpm,
         origin=origin,
     )
 
 
-def _repository(repository: RepositoryContents, plan: ReleaseContents) -> ReleasedRepository:
-    keys = read_public_keys(plan.key_file(repository.key))
+def _describe_repository(repository: RepositoryContents, contents: ReleaseContents) -> ReleasedRepository:
+    keys = read_public_keys(contents.get_key_file(repository.key))
     return ReleasedRepository(
         name=repository.name,
         source=repository.source,
@@ -241,13 +254,19 @@ def _repository(repository: RepositoryContents, plan: ReleaseContents) -> Releas
     )
 
 
-def _used_keys(plan: ReleaseContents) -> list[str]:
-    """The names of the keys a client of this release needs."""
-    names = {name for one in plan.repositories for name in (one.key, *one.further_keys)}
-    return sorted(names | set(_signing_keys(plan)))
+def _list_published_keys(contents: ReleaseContents) -> list[str]:
+    """The names of the keys that a client of this release needs."""
+    names = {
+        name for repository in contents.repositories for name in (repository.key, *repository.further_keys)
+    }
+    return sorted(names | set(_list_metadata_keys(contents)))
 
 
-def _signing_keys(plan: ReleaseContents) -> tuple[str, ...]:
-    """The key of the metadata, and those around it in its succession."""
-    own = (one.further_keys for one in plan.repositories if one.key == plan.signing_key)
-    return (plan.signing_key, *next(own, ()))
+def _list_metadata_keys(contents: ReleaseContents) -> tuple[str, ...]:
+    """The key that signs the metadata, and the keys that it replaces or that are to replace it."""
+    further_keys = (
+        repository.further_keys
+        for repository in contents.repositories
+        if repository.key == contents.signing_key
+    )
+    return (contents.signing_key, *next(further_keys, ()))

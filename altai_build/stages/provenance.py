@@ -1,7 +1,8 @@
-"""What others can read of a release without this tool: SPDX, CycloneDX, and a SLSA statement for each built package.
+"""Write provenance/ of a release, for tools other than this one: SPDX, CycloneDX, SLSA statements, buildroots.
 
-A statement tells of a build, and nothing of the release that has it: it comes with the package from release to release,
-signed once. What ties the two together is the manifest, which names the package's bytes, commit and build.
+There is a SLSA statement for each package that was built here. It describes the build and not the release, so that it
+is signed once and reused in every release that contains the package. The manifest connects release and statement: it
+names the package's digest, commit and build key.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from altai_build.tools.openpgp.signing import SigningKey
 
 
 def load_libraries() -> None:
-    """Load what writes SPDX and CycloneDX, which takes a while: for when other programs are waited for anyway."""
+    """Import the SPDX and CycloneDX libraries, which is slow: call it while other programs run."""
     for name in ("cyclonedx", "spdx"):
         importlib.import_module(f"altai_build.tools.sbom.{name}")
 
@@ -46,11 +47,11 @@ def write_provenance(
     key: SigningKey,
     previous: Path | None = None,
 ) -> None:
-    """Write and sign provenance/ into a release that is not sealed yet; all of it follows from the manifest.
+    """Write and sign provenance/ in `directory`, before the release's checksums are written.
 
-    `buildroots` are the lists of packages (`NEVRA algorithm:digest`) whose digests the manifest has. What the release
-    in the folder `previous` has of the same bytes is taken over, with its signature. Raises InputError when a document
-    would not be valid.
+    `baseurl` is where releases are published; `buildroots` are the lists of packages (`NEVRA algorithm:digest`) whose
+    digests the manifest contains. Files that are identical in the release in `previous` become hard links to it, with
+    their signatures. Raises InputError when a document is not valid.
     """
     from altai_build.tools.sbom.cyclonedx import format_cyclonedx
     from altai_build.tools.sbom.spdx import format_spdx
@@ -60,37 +61,38 @@ def write_provenance(
         SPDX_PATH: format_spdx(manifest, project=project, url=url),
         CYCLONEDX_PATH: format_cyclonedx(manifest, project=project, url=url),
     }
-    lists = {buildroot_digest(lines): tuple(lines) for lines in buildroots}
+    lists = {compute_buildroot_digest(lines): tuple(lines) for lines in buildroots}
     records = {record.key: record for record in manifest.builds if record.key}
     for package in manifest.packages:
         origin = package.origin
         if not isinstance(origin, MirrorOrigin):
-            # A source package is made from the commit alone; its build record is that of its binary packages.
+            # A source package is made from the commit alone; the build record describes the binary packages.
             record = records.get(origin.build_key) if not package.is_source else None
             lines = lists.get(record.buildroot, ()) if record else ()
             statement = make_provenance(directory, manifest, package, origin, record, lines)
             texts[f"{STATEMENTS_FOLDER}/{package.path}.json"] = statement.to_json()
 
-    def put(name: str) -> None:
-        before = previous / name if previous is not None else None
-        link_if_identical_else_write(directory / name, texts[name].encode(), before)
-        key.sign_or_reuse(directory / name, before)
+    def write(path: str, content: bytes) -> Path | None:
+        released = previous / path if previous is not None else None
+        link_if_identical_else_write(directory / path, content, released)
+        return released
+
+    def write_and_sign(path: str) -> None:
+        released = write(path, texts[path].encode())
+        key.sign_or_reuse(directory / path, released)
 
     with ThreadPoolExecutor(processors.available()) as pool:
-        list(pool.map(put, texts))
+        list(pool.map(write_and_sign, texts))
     for digest, lines in lists.items():
-        name = f"{BUILDROOTS_FOLDER}/{digest}.txt"
-        link_if_identical_else_write(
-            directory / name, _list_text(lines), previous / name if previous is not None else None
-        )
+        write(f"{BUILDROOTS_FOLDER}/{digest}.txt", _format_buildroot(lines))
 
 
-def buildroot_digest(lines: Sequence[str]) -> str:
-    """What the manifest says of a buildroot: the SHA-256 of its list, a package a line."""
-    return hashlib.sha256(_list_text(lines)).hexdigest()
+def compute_buildroot_digest(lines: Sequence[str]) -> str:
+    """The SHA-256 of a buildroot's list of packages, one package a line, as the manifest records it."""
+    return hashlib.sha256(_format_buildroot(lines)).hexdigest()
 
 
-def _list_text(lines: Sequence[str]) -> bytes:
+def _format_buildroot(lines: Sequence[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
@@ -102,7 +104,7 @@ def make_provenance(
     record: BuildRecord | None,
     buildroot: Sequence[str],
 ) -> Provenance:
-    """How one package was built; without a record of the build what the package's origin tells."""
+    """How one package was built; without a record of the build only what the package's origin says."""
     url = manifest.superproject.url
     parameters = {
         "superproject": url if _is_public(url) else "",
@@ -113,47 +115,48 @@ def make_provenance(
         package=ResourceDescriptor(name=package.path, digest=(("sha256", package.sha256),)),
         parameters=tuple((name, value) for name, value in parameters.items() if value),
         key=origin.build_key,
-        materials=tuple(_materials(manifest, origin, record, buildroot)),
+        materials=tuple(_list_materials(manifest, origin, record, buildroot)),
         tool_version=manifest.tool_version,
-        byproducts=_byproducts(directory, record),
+        byproducts=_list_byproducts(directory, record),
     )
 
 
-def _materials(
+def _list_materials(
     manifest: Manifest,
     origin: ComponentOrigin | SpecOrigin,
     record: BuildRecord | None,
     buildroot: Sequence[str],
 ) -> list[ResourceDescriptor]:
-    # What has a folder of specs/ is the superproject itself.
+    # A folder of specs/ is part of the superproject.
     url = origin.url if isinstance(origin, ComponentOrigin) else manifest.superproject.url
-    uri = _git_uri(url, origin.commit)
-    found = [ResourceDescriptor(name=origin.path, uri=uri, digest=(("gitCommit", origin.commit),))]
+    uri = _format_git_uri(url, origin.commit)
+    materials = [ResourceDescriptor(name=origin.path, uri=uri, digest=(("gitCommit", origin.commit),))]
     if isinstance(origin, SpecOrigin):
-        found += [
-            ResourceDescriptor(name=one.file, digest=(("sha256", one.sha256),)) for one in origin.sources
+        materials += [
+            ResourceDescriptor(name=source.file, digest=(("sha256", source.sha256),))
+            for source in origin.sources
         ]
     if record is not None and record.source_sha256:
-        found.append(ResourceDescriptor(name=record.source, digest=(("sha256", record.source_sha256),)))
+        materials.append(ResourceDescriptor(name=record.source, digest=(("sha256", record.source_sha256),)))
     for line in buildroot:
         name, _, digest = line.partition(" ")
         algorithm, _, value = digest.partition(":")
-        found.append(ResourceDescriptor(name=name, digest=((algorithm, value),)))
-    return found
+        materials.append(ResourceDescriptor(name=name, digest=((algorithm, value),)))
+    return materials
 
 
-def _byproducts(directory: Path, record: BuildRecord | None) -> tuple[ResourceDescriptor, ...]:
-    """The build's log, where the release has it."""
+def _list_byproducts(directory: Path, record: BuildRecord | None) -> tuple[ResourceDescriptor, ...]:
+    """The log of the build, if the release contains it."""
     if record is None or not record.log or not (directory / record.log).is_file():
         return ()
     return (ResourceDescriptor(name=record.log, digest=(("sha256", sha256_file(directory / record.log)),)),)
 
 
-def _git_uri(url: str, commit: str) -> str:
-    """`git+URL@COMMIT` as SPDX and pip write it; nothing for a path."""
+def _format_git_uri(url: str, commit: str) -> str:
+    """`git+URL@COMMIT` as SPDX and pip write it; empty for a path on this machine."""
     return f"git+{url}@{commit}" if _is_public(url) else ""
 
 
 def _is_public(url: str) -> bool:
-    """False for a path on somebody's machine, which would tell strangers nothing but its name."""
+    """False for a path on this machine: nobody else can use it, and it would disclose directory names."""
     return "://" in url and not url.startswith("file:")

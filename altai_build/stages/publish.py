@@ -1,8 +1,9 @@
-"""Publish a release whole or not at all, and put away what killed runs left.
+"""Publish a release completely or not at all, and clean up after killed runs.
 
-A release grows in `releases/.VERSION.staging-XXXX`, locked as long as its maker lives. The link that `latest` is to
-become is made first, beside it: should the run be killed between the two renames, the next one finds that link and
-finishes. So every instant shows either the old state or the new one.
+A release is made in `releases/.VERSION.staging-XXXX`, which its process keeps locked. Publication renames that folder
+to `releases/VERSION` and then replaces the link `latest`. The new link is prepared before the first rename: if the run
+is killed between the two, the next run finds the prepared link and finishes. Clients see the old state or the new one
+at any time.
 """
 
 from __future__ import annotations
@@ -29,8 +30,7 @@ _NEXT_LATEST = re.compile(r"\.latest\.(?P<version>.+)\.next")
 def staging(releases: Path, version: str) -> Iterator[Path]:
     """An empty folder for the release, removed after the block unless it was published.
 
-    Raises PublishFailed when the version exists or is no name for a folder, and when the disk refuses what is written
-    in the block.
+    Raises PublishError when the version exists or is not a safe folder name, and when the block cannot write to disk.
     """
     make_directory(releases)
     with _locked(releases):
@@ -38,23 +38,25 @@ def staging(releases: Path, version: str) -> Iterator[Path]:
         try:
             folder = Path(tempfile.mkdtemp(prefix=f".{version}.staging-", dir=releases))
         except OSError as error:
-            raise _refused(releases, version, error) from error
-        folder.chmod(0o755)  # it will be served; mkdtemp makes it private
+            raise _make_error(releases, version, error) from error
+        # mkdtemp makes a private folder, but web servers must read this one.
+        folder.chmod(0o755)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        lock_descriptor(descriptor)  # an inode's: it outlives the rename and ends with us
+        # The lock belongs to the inode: it survives the rename, and the kernel drops it when the process ends.
+        lock_descriptor(descriptor)
     try:
         yield folder
     except OSError as error:
-        raise _refused(releases, version, error) from error
+        raise _make_error(releases, version, error) from error
     finally:
         remove_tree(folder)
         os.close(descriptor)
 
 
 def publish(directory: Path, releases: Path, version: str) -> Path:
-    """Make the staged release visible as releases/VERSION, and `latest` if no higher version is there.
+    """Rename the staged release to releases/VERSION, and let `latest` point to it unless a higher version exists.
 
-    Raises PublishFailed, and then what was published before is as it was.
+    Raises PublishError, and then the published releases have not changed.
     """
     target = releases / version
     try:
@@ -62,42 +64,33 @@ def publish(directory: Path, releases: Path, version: str) -> Path:
         with _locked(releases):
             _refuse_existing(releases, version)
             if _is_highest(releases, version):
-                following = releases / f".latest.{version}.next"
-                following.unlink(missing_ok=True)
-                following.symlink_to(version)
+                link = releases / f".latest.{version}.next"
+                link.unlink(missing_ok=True)
+                link.symlink_to(version)
                 sync_directory(releases)
             os.rename(directory, target)
             sync_directory(releases)
-            _finish(releases)
+            _finish_publication(releases)
     except OSError as error:
-        raise _refused(releases, version, error) from error
+        raise _make_error(releases, version, error) from error
     return target
 
 
-def _refused(releases: Path, version: str, error: OSError) -> PublishError:
-    """The error for a disk that does not take a release."""
-    return PublishError(
-        f"release {version} could not be published",
-        why=f"{error.filename or releases / version}: {error.strerror}",
-        todo=f"mend the permissions or free space of {releases}; nothing that was published has changed",
-    )
-
-
 def recover(releases: Path) -> tuple[str, ...]:
-    """Finish or remove what killed runs left, and say what was done; folders of runs still alive are let be."""
+    """Finish or remove what killed runs left, and describe each step; folders of running processes stay."""
     if not releases.is_dir():
         return ()
     with _locked(releases):
-        told = _finish(releases)
+        messages = _finish_publication(releases)
         for entry in sorted(releases.iterdir()):
             if _is_abandoned(entry):
                 remove_tree(entry)
-                told.append(f"removed {entry.name}, left by a run that was killed")
-        return tuple(told)
+                messages.append(f"removed {entry.name}, left behind by a killed run")
+        return tuple(messages)
 
 
 def list_releases(releases: Path) -> tuple[str, ...]:
-    """The published versions, lowest first by rpm's order."""
+    """The published versions, lowest first in rpm's order."""
     if not releases.is_dir():
         return ()
     names = [
@@ -108,42 +101,52 @@ def list_releases(releases: Path) -> tuple[str, ...]:
     return tuple(sorted(names, key=functools.cmp_to_key(compare_versions)))
 
 
-def _finish(releases: Path) -> list[str]:
-    """Carry out or drop the step that was prepared in `publish`: the renaming of the next `latest`."""
-    told = []
+def _finish_publication(releases: Path) -> list[str]:
+    """Replace `latest` by the link that `publish` prepared, or remove that link if its release does not exist."""
+    messages = []
     for entry in sorted(releases.iterdir()):
         match = _NEXT_LATEST.fullmatch(entry.name)
         if match is None:
             continue
         if (releases / match["version"]).is_dir():
             os.replace(entry, releases / LATEST_LINK)
-            told.append(f"{LATEST_LINK} is now {match['version']}")
+            messages.append(f"{LATEST_LINK} is now {match['version']}")
         else:
             entry.unlink()
     sync_directory(releases)
-    return told
+    return messages
 
 
 def _is_highest(releases: Path, version: str) -> bool:
-    """A fix to an old series must not lead clients of `latest` back."""
+    """False for a fix to an older series: clients of `latest` must not be downgraded."""
     published = list_releases(releases)
     return not published or compare_versions(version, published[-1]) > 0
 
 
 def _refuse_existing(releases: Path, version: str) -> None:
     if not is_safe_name(version) or version.startswith(".") or version == LATEST_LINK:
-        raise PublishError(f"{version!r} is no name for a release", todo="use a version such as 1.0.2")
+        raise PublishError(
+            f"{version!r} is not a safe name for a release", todo="use a version such as 1.0.2"
+        )
     if os.path.lexists(releases / version):
         raise PublishError(
             f"release {version} exists",
-            why=f"{releases / version} is published, and released bytes never change",
+            why=f"{releases / version} is published, and a published release never changes",
             todo="choose the next version",
         )
 
 
+def _make_error(releases: Path, version: str, error: OSError) -> PublishError:
+    return PublishError(
+        f"release {version} could not be published",
+        why=f"{error.filename or releases / version}: {error.strerror}",
+        todo=f"check permissions and free space of {releases}; the published releases have not changed",
+    )
+
+
 @contextmanager
 def _locked(releases: Path) -> Iterator[None]:
-    """One process at a time changes what is in the folder; the lock is the folder's own and leaves no file."""
+    """Hold the lock of the folder itself, which leaves no file: one process at a time changes what it contains."""
     descriptor = os.open(releases, os.O_RDONLY | os.O_DIRECTORY)
     try:
         lock_descriptor(descriptor)
@@ -153,7 +156,7 @@ def _locked(releases: Path) -> Iterator[None]:
 
 
 def _is_abandoned(folder: Path) -> bool:
-    """True for a staging folder when no living process holds the lock that `staging` took."""
+    """True for a staging folder that no running process keeps locked."""
     if not _STAGING.fullmatch(folder.name) or folder.is_symlink() or not folder.is_dir():
         return False
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,4 +1,4 @@
-"""Sign packages once: what was signed before is found again by the bytes it was made from."""
+"""Sign each package once: a store keeps the signed copies by the digest of the unsigned package."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from altai_build.errors import SigningError
 from altai_build.model.compat import Compat
 from altai_build.model.findings import SignatureCheck
+from altai_build.model.quantity import format_count
 from altai_build.tools.files import (
     make_directory,
     remove_tree,
@@ -25,7 +26,7 @@ from altai_build.tools.rpm.signatures import verify_signatures
 
 @dataclass(frozen=True)
 class SignedPackage:
-    """A signed copy of an unsigned package; `reused` when it was signed by an earlier run."""
+    """A signed copy of an unsigned package; `reused` when an earlier call signed it."""
 
     unsigned: Path
     path: Path
@@ -34,7 +35,7 @@ class SignedPackage:
 
 @dataclass(frozen=True)
 class _StoreEntry:
-    """The place in the store that belongs to one unsigned file, one key and one form of signature."""
+    """Where the store keeps the signed copy of a package."""
 
     unsigned: Path
     folder: Path
@@ -45,64 +46,63 @@ class _StoreEntry:
 
 
 def sign_packages(
-    unsigned: Sequence[Path],
-    *,
-    key: SigningKey,
-    store: Path,
-    compat: Compat,
+    unsigned: Sequence[Path], *, key: SigningKey, store: Path, compat: Compat
 ) -> tuple[SignedPackage, ...]:
-    """A signed copy of each package, in the order given; the originals are not touched.
+    """A signed copy of each package, in the order given; the originals do not change.
 
-    The copies are kept in `store` by the SHA-256 of the unsigned bytes and the key, so that a package keeps its bytes
-    (and its inode) from release to release. Each, the kept ones too, is read again and must have a good signature by
-    `key` for a client that has its public key file only. Raises SigningError.
+    `store` keeps the copies by key, form of signature, and SHA-256 of the unsigned package, so that a package keeps its
+    bytes (and its inode) from release to release. Every copy, old or new, is verified with the key's public key file
+    alone, as a client would. Raises SigningError.
     """
     form = "v3" if compat is Compat.EL6 else "v4"
     directory = store / f"{key.public.fingerprint}-{form}"
-    slots = [_StoreEntry(unsigned=path, folder=directory / sha256_file(path)) for path in unsigned]
-    kept = {slot.path for slot in slots if slot.path.is_file()}
-    bad = {check.path for check in _find_rejected(sorted(kept), key)}
-    for path in bad:  # the store was damaged; what it was made from is at hand
+    entries = [_StoreEntry(unsigned=path, folder=directory / sha256_file(path)) for path in unsigned]
+    stored = {entry.path for entry in entries if entry.path.is_file()}
+    damaged = {check.path for check in _find_rejected(sorted(stored), key)}
+    for path in damaged:
         remove_tree(path.parent)
-    for path in kept - bad:
-        os.utime(path.parent)  # `clean` removes what is not used
-    missing = {slot.path: slot for slot in slots if slot.path not in kept - bad}
+    for path in stored - damaged:
+        # `clean` removes what has not been used for some time.
+        os.utime(path.parent)
+    missing = {entry.path: entry for entry in entries if entry.path not in stored - damaged}
     if missing:
         _sign(list(missing.values()), key, directory, rpmv3=compat is Compat.EL6)
     return tuple(
-        SignedPackage(unsigned=slot.unsigned, path=slot.path, reused=slot.path not in missing)
-        for slot in slots
+        SignedPackage(unsigned=entry.unsigned, path=entry.path, reused=entry.path not in missing)
+        for entry in entries
     )
 
 
-def _sign(slots: Sequence[_StoreEntry], key: SigningKey, directory: Path, *, rpmv3: bool) -> None:
-    """Sign copies in one go, verify them, and only then put each in its slot."""
+def _sign(entries: Sequence[_StoreEntry], key: SigningKey, directory: Path, *, rpmv3: bool) -> None:
+    """Sign copies of the packages, verify them, and only then move each to its place in the store."""
     make_directory(directory)
     with scratch_directory(directory, ".signing") as scratch:
         copies = []
-        for number, slot in enumerate(slots):  # two packages may have the same file name
-            copy = scratch / str(number) / slot.unsigned.name
+        # Each copy has a folder of its own: two packages may have the same file name.
+        for number, entry in enumerate(entries):
+            copy = scratch / str(number) / entry.unsigned.name
             copy.parent.mkdir()
-            shutil.copyfile(slot.unsigned, copy)
+            shutil.copyfile(entry.unsigned, copy)
             copies.append(copy)
         key.sign_rpms(copies, rpmv3=rpmv3)
-        unfit = _find_rejected(copies, key)
-        if unfit:
+        rejected = _find_rejected(copies, key)
+        if rejected:
             raise SigningError(
-                f"{len(unfit)} packages do not verify after signing",
-                why="\n".join(f"{check.path.name}: {check.description}" for check in unfit),
-                todo=f"see that {key.file} is the public half of {key.public.key_id} (`altai-build keys list`)",
+                f"{format_count(len(rejected), 'package')} cannot be verified after signing",
+                why="\n".join(f"{check.path.name}: {check.description}" for check in rejected),
+                todo=f"check that {key.file} is the public key of {key.public.key_id} (`altai-build keys list`)",
             )
         for copy in copies:
             copy.chmod(0o644)
         sync_tree(scratch)
-        for copy, slot in zip(copies, slots):
-            if not slot.folder.exists():  # the same bytes may have come under two paths
-                os.replace(copy.parent, slot.folder)
+        for copy, entry in zip(copies, entries):
+            # Two paths with the same content share one entry.
+            if not entry.folder.exists():
+                os.replace(copy.parent, entry.folder)
         sync_directory(directory)
 
 
 def _find_rejected(paths: Sequence[Path], key: SigningKey) -> list[SignatureCheck]:
-    """The checks of those that a client with this key file would refuse, or that somebody else signed."""
+    """The checks of the packages that another key signed, or that a client with the key's file would refuse."""
     checks = verify_signatures(paths, [key.file]) if paths else ()
     return [check for check in checks if not check.is_good or check.fingerprint != key.public.fingerprint]

@@ -22,7 +22,7 @@ from altai_build.stages.compose import (
     compose,
     sign_checksums,
 )
-from altai_build.stages.provenance import buildroot_digest, write_provenance
+from altai_build.stages.provenance import compute_buildroot_digest, write_provenance
 from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.rpms import build_rpm
 
@@ -133,7 +133,7 @@ def make_release_contents(materials: Materials, version: str = "1.0.2") -> Relea
                 status="built",
                 reason="new",
                 seconds=1.0,
-                buildroot=buildroot_digest(BUILDROOT),
+                buildroot=compute_buildroot_digest(BUILDROOT),
                 log="",
                 source="focus-1.0-3.el6.src.rpm",
                 source_sha256="5" * 64,
@@ -174,7 +174,7 @@ def make_release(
     if previous is not None:
         reusing = (replace(one, reuse_from=previous / one.name) for one in plan.repositories)
         plan = replace(plan, repositories=tuple(reusing))
-    signed_by_theirs = plan.key_file(plan.signing_key) == materials.theirs.public
+    signed_by_theirs = plan.get_key_file(plan.signing_key) == materials.theirs.public
     with signing_key(materials.theirs if signed_by_theirs else materials.ours) as key:
         manifest = compose(directory, plan, key)
         write_provenance(

@@ -14,7 +14,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.manifest import manifest_from_json, manifest_to_json
 from altai_build.model.release import MirrorOrigin
-from altai_build.stages.compose import Placement, compose, repo_file, sign_checksums
+from altai_build.stages.compose import Placement, compose, format_repo_file, sign_checksums
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.repo.repodata import read_repodata
@@ -117,7 +117,7 @@ def test_the_manifest_describes_each_package(materials: Materials, tmp_path: Pat
 
 
 def test_the_repo_file_offers_binary_repositories_with_both_keys(materials: Materials) -> None:
-    text = repo_file(make_release_contents(materials))
+    text = format_repo_file(make_release_contents(materials))
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(text)
     assert parser.sections() == ["altai-centos6", "altai-deps-epel", "altai-deps-misc"]
@@ -191,7 +191,9 @@ def test_a_report_put_in_before_sealing_is_checksummed(materials: Materials, tmp
 def test_two_packages_of_one_name_are_refused(materials: Materials, tmp_path: Path) -> None:
     plan = make_release_contents(materials)
     (placement,) = plan.repositories[0].packages
-    with pytest.raises(InputError, match=r"two packages want to be centos6/focus-1\.0-3\.el6\.noarch\.rpm"):
+    with pytest.raises(
+        InputError, match=r"two packages have the name centos6/focus-1\.0-3\.el6\.noarch\.rpm"
+    ):
         make_release(
             tmp_path / "1.0.2", materials, with_repository(plan, "centos6", packages=(placement, placement))
         )
@@ -205,7 +207,7 @@ def test_a_name_that_could_mislead_is_refused(materials: Materials, tmp_path: Pa
     plan = with_repository(
         make_release_contents(materials), "deps/epel", packages=(Placement(path=odd, origin=origin),)
     )
-    with pytest.raises(InputError, match="is no name for a package file"):
+    with pytest.raises(InputError, match="is not a safe name for a package file"):
         make_release(tmp_path / "1.0.2", materials, plan)
 
 

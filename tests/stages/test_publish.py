@@ -65,7 +65,7 @@ def test_a_version_that_exists_is_refused_and_stays_as_it_is(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("version", ["", "../x", "a/b", ".hidden", "-x", "latest", "a\nb"])
 def test_a_version_that_is_no_name_is_refused(tmp_path: Path, version: str) -> None:
-    with pytest.raises(PublishError, match="is no name for a release"), staging(tmp_path, version):
+    with pytest.raises(PublishError, match="is not a safe name for a release"), staging(tmp_path, version):
         raise AssertionError("never reached")
     assert names(tmp_path) == []
 
@@ -180,7 +180,7 @@ def test_the_folder_of_a_living_run_is_left_alone_and_that_of_a_dead_one_is_not(
         assert names(tmp_path) == [name]
         child.kill()
         child.wait()
-        assert recover(tmp_path) == (f"removed {name}, left by a run that was killed",)
+        assert recover(tmp_path) == (f"removed {name}, left behind by a killed run",)
     assert names(tmp_path) == []
 
 

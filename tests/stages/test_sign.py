@@ -111,7 +111,7 @@ def test_a_public_key_that_is_not_the_other_half_is_found_out(
     desk: Desk, unsigned: list[Path], tmp_path: Path
 ) -> None:
     other = make_key(tmp_path, "other")
-    with pytest.raises(SigningError, match="1 packages do not verify after signing") as caught:
+    with pytest.raises(SigningError, match="1 package cannot be verified after signing") as caught:
         desk.sign(unsigned[:1], key_file=other.public)
     assert unsigned[0].name in caught.value.why and "unknown key" in caught.value.why
     assert not list(desk.store.rglob("*.rpm"))

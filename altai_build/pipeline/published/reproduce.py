@@ -23,7 +23,7 @@ from altai_build.pipeline.published.verify import find_release_directory, truste
 from altai_build.pipeline.run import Run
 from altai_build.stages.build import BuildJob, BuildResult, build_or_reuse
 from altai_build.stages.discover import discover
-from altai_build.stages.provenance import buildroot_digest
+from altai_build.stages.provenance import compute_buildroot_digest
 from altai_build.stages.srpm import SrpmMaker
 from altai_build.tools.files import link_or_copy, make_directory, scratch_directory, write_atomically
 from altai_build.tools.git.superproject import ComponentSource
@@ -220,7 +220,8 @@ def _compare_buildroots(manifest: Manifest, source: ComponentSource, result: Bui
     record = _find_record(manifest, source.component.name)
     if record is None or record.needs:
         return "unknown"
-    return "identical" if buildroot_digest(result.buildroot) == record.buildroot else "different"
+    digest = compute_buildroot_digest(result.buildroot)
+    return "identical" if digest == record.buildroot else "different"
 
 
 def _compare_packages(

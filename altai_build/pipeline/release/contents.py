@@ -15,7 +15,7 @@ from altai_build.pipeline.build.run import BuildRun
 from altai_build.pipeline.release.plan import ReleasePlan
 from altai_build.pipeline.run import Run
 from altai_build.stages.compose import KeyFile, Placement, ReleaseContents, RepositoryContents
-from altai_build.stages.provenance import buildroot_digest
+from altai_build.stages.provenance import compute_buildroot_digest
 from altai_build.tools.files import link_if_identical_else_write, sha256_file
 from altai_build.tools.git.url import without_password
 
@@ -101,7 +101,7 @@ def _list_build_records(build_run: BuildRun) -> tuple[BuildRecord, ...]:
                 status=row.status.value,
                 reason=row.reason,
                 seconds=row.seconds,
-                buildroot=buildroot_digest(result.buildroot),
+                buildroot=compute_buildroot_digest(result.buildroot),
                 log=_log_path(row.component) if row.log else "",
                 source=Path(row.srpm).name if row.srpm else "",
                 source_sha256=sha256_file(Path(row.srpm)) if row.srpm else "",
