@@ -81,6 +81,13 @@ def get_expiry_day(key: PublicKey | None, now: datetime) -> date | None:
     return key.expires.date()
 
 
+def is_signed_after_expiry(signature: Signature | None, key: PublicKey | None, now: datetime) -> bool:
+    """True when the key has expired by `now`, and had expired already when it made the signature."""
+    if get_expiry_day(key, now) is None or signature is None or signature.created is None:
+        return False
+    return get_expiry_day(key, signature.created) is not None
+
+
 class Severity(str, Enum):
     """How much a finding weighs: an error fails a verification."""
 

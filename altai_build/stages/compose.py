@@ -124,7 +124,7 @@ def compose(directory: Path, contents: ReleaseContents, key: SigningKey) -> Mani
         waivers=contents.waivers,
     )
     write_atomically(directory / MANIFEST_NAME, manifest_to_json(manifest).encode(), durable=False)
-    key.detach_sign(directory / MANIFEST_NAME)
+    key.sign_detached(directory / MANIFEST_NAME)
     return manifest
 
 
@@ -150,7 +150,7 @@ def sign_checksums(directory: Path, key: SigningKey, manifest: Manifest | None =
     with ThreadPoolExecutor(processors.available()) as pool:
         text = "".join(f"{digest}  {path}\n" for digest, path in zip(pool.map(compute_digest, files), files))
     write_atomically(directory / CHECKSUMS_NAME, text.encode(), durable=False)
-    key.detach_sign(directory / CHECKSUMS_NAME)
+    key.sign_detached(directory / CHECKSUMS_NAME)
 
 
 def format_repo_file(contents: ReleaseContents) -> str:

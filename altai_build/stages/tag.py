@@ -185,7 +185,7 @@ def _signature(text: bytes, key: SigningKey, scratch: Path) -> bytes:
     with scratch_directory(scratch, "tag.") as folder:
         file = folder / "tag"
         file.write_bytes(text)
-        return key.detach_sign(file).read_bytes()
+        return key.sign_detached(file).read_bytes()
 
 
 def push_tags(plan: TagPlan) -> tuple[str, ...]:

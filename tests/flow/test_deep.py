@@ -75,7 +75,7 @@ def change_manifest(site: Site, release: Path, old: str, new: str) -> None:
     assert old in text
     path.write_text(text.replace(old, new))
     with only_signing_key(site.workspace / "gnupg") as key:
-        key.detach_sign(path)
+        key.sign_detached(path)
 
 
 def test_every_link_of_a_release_is_proved(site: Site) -> None:
@@ -195,7 +195,7 @@ def test_a_released_package_with_something_else_in_it_is_different(
     answer = site.call("rebuild", "--compare", "floor", str(copy))
     assert answer.code == 7
     assert answer.out == (
-        f"{released.name.removesuffix('.rpm')}\tdifferent\t/usr/share/floor/greeting: only one of them has it\n"
+        f"{released.name.removesuffix('.rpm')}\tdifferent\t/usr/share/floor/greeting: only one of the packages has it\n"
     )
 
 

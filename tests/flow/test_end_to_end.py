@@ -457,7 +457,7 @@ class Mirror:
             shutil.rmtree(self.packages / "repodata")
             write_repodata(self.packages, epoch=1_700_000_000, compat=Compat.MODERN)
             if metadata:
-                signer.detach_sign(self.packages / "repodata" / "repomd.xml")
+                signer.sign_detached(self.packages / "repodata" / "repomd.xml")
             else:
                 shutil.copy(self.folder / "old.asc", self.packages / "repodata" / "repomd.xml.asc")
 

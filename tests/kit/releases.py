@@ -194,5 +194,5 @@ def sign_again(directory: Path, materials: Materials, *names: str) -> None:
     """Make the signatures of changed files right again, as somebody who holds the key could."""
     with signing_key(materials.ours) as key:
         for name in names:
-            key.detach_sign(directory / name)
+            key.sign_detached(directory / name)
         sign_checksums(directory, key)

@@ -124,7 +124,7 @@ def index_repository(folder: Path, key: ThrowawayKey | None, *, revision: int = 
     write_repodata(folder, epoch=revision, compat=Compat.EL6)
     if key is not None:
         with signing_key(key) as signer:
-            signer.detach_sign(folder / "repodata" / "repomd.xml")
+            signer.sign_detached(folder / "repodata" / "repomd.xml")
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Public key files, read without importing them."""
+"""Read public key files, without importing the keys."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from altai_build.model.openpgp import PublicKey, parse_keys
 
 
 def read_public_keys(path: Path) -> tuple[PublicKey, ...]:
-    """The keys of a public key file, without importing them; raises InputError when it holds none."""
+    """The keys in a public key file; raises InputError when it is unreadable or holds none."""
     try:
         return parse_keys(path.read_bytes())
     except (OSError, ValueError) as error:
         raise InputError(
-            f"the key file {path} cannot be used",
+            f"cannot use the key file {path}",
             why=getattr(error, "strerror", None) or str(error),
-            todo="export it with `gpg --armor --export KEYID`, or correct `file` under `keys` in repos.yaml",
+            todo="export the key with `gpg --armor --export KEYID`, or correct `file` under `keys` in repos.yaml",
         ) from error

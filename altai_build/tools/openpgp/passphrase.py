@@ -1,4 +1,4 @@
-"""Where a signing key's passphrase comes from."""
+"""Get the passphrase of a signing key: from a file, or from the user."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from altai_build.model.openpgp import PublicKey
 
 PASSPHRASE_FILE_VARIABLE = "ALTAI_BUILD_PASSPHRASE_FILE"  # noqa: S105 (a variable's name)
 
-
-# Asked for the passphrase of a key, and only when that key is locked.
+# Returns the passphrase of a key; called only for a key that is locked.
 Passphrase = Callable[[PublicKey], str]
 
 
 def choose_passphrase_source(prompt: Passphrase | None) -> Passphrase:
-    """Where passphrases come from: the file that ALTAI_BUILD_PASSPHRASE_FILE names, else `prompt` (a person)."""
+    """A function that reads the file named by ALTAI_BUILD_PASSPHRASE_FILE, or else calls `prompt`.
+
+    Without both it raises SigningError.
+    """
 
     def ask(key: PublicKey) -> str:
         given = read_passphrase_file()
@@ -28,7 +30,7 @@ def choose_passphrase_source(prompt: Passphrase | None) -> Passphrase:
             raise SigningError(
                 f"the signing key {key.key_id} ({key.uid}) is locked",
                 why="it has a passphrase, and there is no terminal to ask for it",
-                todo=f"put the passphrase into a file only you can read and name it in {PASSPHRASE_FILE_VARIABLE}",
+                todo=f"put the passphrase into a file that only you can read; name it in {PASSPHRASE_FILE_VARIABLE}",
             )
         return prompt(key)
 
@@ -36,25 +38,28 @@ def choose_passphrase_source(prompt: Passphrase | None) -> Passphrase:
 
 
 def read_passphrase_file() -> str | None:
-    """The passphrase in the file that ALTAI_BUILD_PASSPHRASE_FILE names; None when it names none."""
+    """The passphrase in the file named by ALTAI_BUILD_PASSPHRASE_FILE; None where that is not set.
+
+    Raises SigningError when other users can read the file, or this one cannot.
+    """
     file = os.environ.get(PASSPHRASE_FILE_VARIABLE)
     return _read_passphrase(Path(file)) if file else None
 
 
 def _read_passphrase(file: Path) -> str:
-    """The first line of a file that nobody else may read."""
+    """The first line of a file that only its owner can read."""
     try:
         if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise SigningError(
-                f"the passphrase file {file} can be read by others",
+                f"other users can read the passphrase file {file}",
                 why=f"its permissions are {stat.filemode(file.stat().st_mode)}",
-                todo=f"chmod 600 {file}, and change the passphrase if others could have seen it",
+                todo=f"run `chmod 600 {file}`, and change the passphrase if others may have read it",
             )
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SigningError(
-            f"the passphrase file {file} cannot be read",
+            f"cannot read the passphrase file {file}",
             why=str(error),
-            todo=f"correct {PASSPHRASE_FILE_VARIABLE}",
+            todo=f"set {PASSPHRASE_FILE_VARIABLE} to a readable file",
         ) from error
     return lines[0] if lines else ""

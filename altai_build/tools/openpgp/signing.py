@@ -93,7 +93,7 @@ class SigningKey:
         except process.ProgramFailed as error:
             raise self._make_error(f"{len(paths)} packages", error) from error
 
-    def detach_sign(self, path: Path) -> Path:
+    def sign_detached(self, path: Path) -> Path:
         """Write the armored signature `path`.asc, without flushing it to disk; raises SigningError."""
         signature = path.with_name(f"{path.name}.asc")
         options = ["--pinentry-mode", "error", "--armor", "--digest-algo", "SHA256"]
@@ -112,7 +112,7 @@ class SigningKey:
         has `file` alone, was made by this key, and is not weak. Raises SigningError.
         """
         if previous is None or not previous.exists() or not os.path.samefile(path, previous):
-            self.detach_sign(path)
+            self.sign_detached(path)
             return
         signature = previous.with_name(f"{previous.name}.asc")
         check = verify_detached(path, signature, [self.file])
@@ -125,7 +125,7 @@ class SigningKey:
                 path.with_name(f"{path.name}.asc"), signature.read_bytes(), signature
             )
         else:
-            self.detach_sign(path)
+            self.sign_detached(path)
 
     def _make_error(self, what: str, error: process.ProgramFailed) -> SigningError:
         return SigningError(

@@ -1,4 +1,4 @@
-"""Detached signatures judged by gpgv against nothing but the keys given."""
+"""Verify detached signatures with gpgv, against the given public keys and no others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.findings import SignatureCheck, SignatureStatus, find_weaknesses, get_expiry_day
-from altai_build.model.openpgp import PublicKey, Signature, dearmor, parse_signature
+from altai_build.model.findings import (
+    SignatureCheck,
+    SignatureStatus,
+    find_weaknesses,
+    get_expiry_day,
+    is_signed_after_expiry,
+)
+from altai_build.model.openpgp import Signature, dearmor, parse_signature
 from altai_build.tools import process
 from altai_build.tools.openpgp.keyfile import read_public_keys
 
@@ -18,10 +24,10 @@ from altai_build.tools.openpgp.keyfile import read_public_keys
 def verify_detached(
     path: Path, signature_file: Path, key_files: Sequence[Path], *, now: datetime | None = None
 ) -> SignatureCheck:
-    """The check of `path` against the signature in `signature_file`, for a reader who trusts exactly these keys.
+    """Check the signature of `path` in `signature_file`, as a client that trusts exactly these keys.
 
-    A missing signature file is UNSIGNED. As with packages an expired key does not change the status but is told.
-    Raises InputError for an unreadable key file.
+    A missing signature file is UNSIGNED. As with packages, the check says that a key has expired, but its status does
+    not depend on that. Raises InputError for an unreadable key file.
     """
     moment = now or datetime.now(timezone.utc)
     keys = tuple(key for file in key_files for key in read_public_keys(file))
@@ -35,8 +41,8 @@ def verify_detached(
         except (OSError, ValueError) as error:
             status, detail = SignatureStatus.DAMAGED, str(error)
         else:
-            status, detail = _ask_gpgv(data, armored, tuple(_dearmored(file) for file in key_files))
-    key = next((one for one in keys if signature and one.covers(signature.key_id)), None)
+            status, detail = _run_gpgv(data, armored, tuple(_read_binary_keys(file) for file in key_files))
+    key = next((key for key in keys if signature and key.covers(signature.key_id)), None)
     if status is SignatureStatus.UNKNOWN_KEY and key is not None:
         status = SignatureStatus.KEY_UNSUITABLE
     return SignatureCheck(
@@ -46,23 +52,17 @@ def verify_detached(
         fingerprint=key.fingerprint if key else None,
         weaknesses=find_weaknesses([signature], key) if signature else (),
         key_expired_on=get_expiry_day(key, moment),
-        signed_after_expiry=_after_expiry(signature, key),
+        signed_after_expiry=is_signed_after_expiry(signature, key, moment),
         detail=detail,
     )
 
 
-def _after_expiry(signature: Signature | None, key: PublicKey | None) -> bool:
-    """True when the key had expired when it signed."""
-    if signature is None or signature.created is None or key is None or key.expires is None:
-        return False
-    return signature.created > key.expires
-
-
 @functools.lru_cache(maxsize=4096)
-def _ask_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> tuple[SignatureStatus, str]:
-    """gpgv's verdict and its words, from its status lines (GnuPG's doc/DETAILS), not from its exit status.
+def _run_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> tuple[SignatureStatus, str]:
+    """gpgv's result and messages; the result is read from its status lines (GnuPG's doc/DETAILS), not its exit status.
 
-    It is asked once about the same bytes: a release takes over signatures that are good, and is verified as a whole.
+    The cache saves a process for each signature that a release reuses: it is checked when the release is made, and
+    again when the whole release is verified.
     """
     with tempfile.TemporaryDirectory(prefix="altai-gpgv.") as home:
         Path(home, "signature").write_bytes(signature)
@@ -84,9 +84,9 @@ def _ask_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> tuple[S
     return status, "" if status is SignatureStatus.GOOD else result.error_text
 
 
-def _dearmored(file: Path) -> bytes:
-    """A key file as gpgv reads it: binary, whatever it is on disk."""
+def _read_binary_keys(file: Path) -> bytes:
+    """The content of a key file without ASCII armor, which gpgv cannot read."""
     try:
         return dearmor(file.read_bytes())
     except ValueError as error:
-        raise InputError(f"the key file {file} cannot be used", why=str(error)) from error
+        raise InputError(f"cannot use the key file {file}", why=str(error)) from error

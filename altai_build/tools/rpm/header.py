@@ -1,6 +1,7 @@
-"""The headers of RPM files and rpm's order of versions, through rpm's own library.
+"""Read and compare the headers of RPM files, and compare versions, with rpm's own library.
 
-Only for files whose bytes were checked (`rpmkeys.verify_signatures`) or made here: librpm has crashed on hostile ones.
+Only for files that were made here, or whose signatures were verified before (`signatures.verify_signatures`): librpm
+crashes on some hostile files.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from altai_build.model.package import Dependency, FileEntry, RpmHeader
 from altai_build.model.reproduction import PackageComparison, Similarity
 from altai_build.tools.rpm.signatures import find_damaged_packages, read_signatures
 
-# librpm writes its complaints to descriptor 2 itself; ours come with the error instead.
+# librpm prints its error messages itself; here they come with the exception instead.
 rpm.setVerbosity(rpm.RPMLOG_CRIT)
 
 _FILE_DIGESTS = {1: "MD5", 2: "SHA1", 8: "SHA256", 9: "SHA384", 10: "SHA512"}  # RPMTAG_FILEDIGESTALGO
-# What rpm runs, or sets, when the package is installed.
+# What rpm runs or sets when it installs the package.
 _SCRIPT_TAGS = tuple(
     f"{event}{part}"
     for event in ("prein", "postin", "preun", "postun", "pretrans", "posttrans")
@@ -37,34 +38,36 @@ _COMPARISONS = ((rpm.RPMSENSE_LESS, "<"), (rpm.RPMSENSE_GREATER, ">"), (rpm.RPMS
 
 
 def read_built_headers(paths: Sequence[Path]) -> list[RpmHeader]:
-    """The headers of packages that a build left behind, in the order given.
+    """The headers of packages that a build made, in the order given.
 
-    They are a stranger's files, so rpmkeys reads them first, in a child process. Raises InputError naming each that is
-    damaged or not called what it is: repositories and records know packages by their names.
+    The files may be hostile, so rpmkeys reads them first, in a child process. Raises InputError with every file that is
+    damaged or does not have its canonical name, by which repositories and records know packages.
     """
-    faults = [f"{path.name!r} is no name for a package" for path in paths if not is_safe_name(path.name)]
+    faults = [
+        f"{path.name!r} is not a safe name for a package" for path in paths if not is_safe_name(path.name)
+    ]
     if not faults:
         faults = [f"{path.name} is damaged: {why}" for path, why in find_damaged_packages(paths)]
     headers = [] if faults else [read_header(path) for path in paths]
     faults += [
-        f"{path.name} is in truth {header.nevra.filename}"
+        f"{path.name} contains {header.nevra.filename}"
         for path, header in zip(paths, headers)
         if path.name != header.nevra.filename
     ]
     if faults:
         raise InputError(
-            "what was built is not sound: " + "; ".join(faults),
-            todo="look for what its spec does to %_rpmdir, %_rpmfilename or the files there",
+            "the build made unusable packages: " + "; ".join(faults),
+            todo="find where the spec changes %_rpmdir, %_rpmfilename or the package files",
         )
     return headers
 
 
 def read_header(path: Path) -> RpmHeader:
-    """What the package at `path` says of itself; raises InputError when it cannot be read as an RPM."""
+    """The header of the package at `path`; raises InputError when it is not a readable RPM."""
     signatures = read_signatures(path)
     header = _read(path)
     return RpmHeader(
-        nevra=_nevra(header),
+        nevra=_read_nevra(header),
         is_source=bool(header.isSource()),
         sourcerpm=header["sourcerpm"] or "",
         summary=header["summary"] or "",
@@ -74,16 +77,16 @@ def read_header(path: Path) -> RpmHeader:
         size=path.stat().st_size,
         installed_size=header["longsize"] or 0,
         build_time=datetime.fromtimestamp(header["buildtime"] or 0, tz=timezone.utc),
-        provides=_dependencies(header, "provide"),
-        requires=_dependencies(header, "require"),
-        conflicts=_dependencies(header, "conflict"),
-        obsoletes=_dependencies(header, "obsolete"),
-        recommends=_dependencies(header, "recommend"),
-        files=_files(header),
+        provides=_read_dependencies(header, "provide"),
+        requires=_read_dependencies(header, "require"),
+        conflicts=_read_dependencies(header, "conflict"),
+        obsoletes=_read_dependencies(header, "obsolete"),
+        recommends=_read_dependencies(header, "recommend"),
+        files=_read_files(header),
         scripts=tuple(f"{tag} {header[tag]!r}" for tag in _SCRIPT_TAGS if header[tag]),
         changelog=next(iter(header["changelogtext"]), ""),
-        payload_compressor=header["payloadcompressor"]
-        or "none",  # rpm leaves the tag out for a plain payload
+        # rpm omits the tag for an uncompressed payload.
+        payload_compressor=header["payloadcompressor"] or "none",
         file_digest_algorithm=_FILE_DIGESTS.get(header["filedigestalgo"] or 1, "unknown"),
         header_digest=header["sha256header"] or header["sha1header"] or "",
         payload_digest=next(iter(header["payloaddigest"]), ""),
@@ -92,7 +95,7 @@ def read_header(path: Path) -> RpmHeader:
 
 
 def _read(path: Path) -> Any:
-    """rpm's own header object; its signatures and digests are judged elsewhere, and no rpmdb is opened for them."""
+    """rpm's header object, without verification, which would open the host's rpmdb; `signatures` verifies."""
     transaction = rpm.TransactionSet()
     transaction.setVSFlags(rpm.RPMVSF_MASK_NOSIGNATURES | rpm.RPMVSF_MASK_NODIGESTS)
     descriptor = os.open(path, os.O_RDONLY)
@@ -101,7 +104,7 @@ def _read(path: Path) -> Any:
     except rpm.error as error:
         reasons = [why for _, why in find_damaged_packages([path])]
         raise InputError(
-            f"{path} cannot be read as an RPM package",
+            f"{path} is not a readable RPM package",
             why="; ".join(reasons) or str(error),
             todo="fetch or build it again",
         ) from error
@@ -109,8 +112,8 @@ def _read(path: Path) -> Any:
         os.close(descriptor)
 
 
-def _nevra(header: Any) -> Nevra:
-    """The identity; a source package carries the arch it was made on, and is `src` to everybody else."""
+def _read_nevra(header: Any) -> Nevra:
+    """The NEVRA; the header of a source package has the architecture of the build host in place of `src`."""
     arch = header["arch"]
     if header.isSource():
         arch = "nosrc" if header["nosource"] or header["nopatch"] else "src"
@@ -123,19 +126,17 @@ def _nevra(header: Any) -> Nevra:
     )
 
 
-def _dependencies(header: Any, kind: str) -> tuple[Dependency, ...]:
+def _read_dependencies(header: Any, kind: str) -> tuple[Dependency, ...]:
     """The dependencies of one kind: require, provide, conflict, obsolete or recommend."""
     rows = zip(header[f"{kind}name"], header[f"{kind}flags"], header[f"{kind}version"])
-    return tuple(
-        Dependency(name=name, flags=_comparison_operator(flags), evr=evr) for name, flags, evr in rows
-    )
+    return tuple(Dependency(name=name, flags=_format_comparison(flags), evr=evr) for name, flags, evr in rows)
 
 
-def _comparison_operator(flags: int) -> str:
+def _format_comparison(flags: int) -> str:
     return "".join(sign for bit, sign in _COMPARISONS if flags & bit)
 
 
-def _files(header: Any) -> tuple[FileEntry, ...]:
+def _read_files(header: Any) -> tuple[FileEntry, ...]:
     """Every file the package lists."""
     rows = zip(
         header["filenames"],
@@ -150,7 +151,8 @@ def _files(header: Any) -> tuple[FileEntry, ...]:
     return tuple(
         FileEntry(
             path=path,
-            mode=mode & 0xFFFF,  # rpm keeps 16 bits and hands them out signed
+            # rpm returns the 16 bits of the mode as a signed number.
+            mode=mode & 0xFFFF,
             owner=owner,
             group=group,
             size=size,
@@ -162,19 +164,16 @@ def _files(header: Any) -> tuple[FileEntry, ...]:
     )
 
 
-# Written when a package is signed or hashed, or by librpm when it reads a file: never part of what was packaged.
+# Added when a package is signed or hashed, or when librpm reads it: not part of what the build made.
 _SIGNATURE_TAGS = {
     "ARCHIVESIZE", "DSAHEADER", "FILESIGNATURELENGTH", "FILESIGNATURES", "HEADERI18NTABLE", "HEADERIMMUTABLE",
     "HEADERSIGNATURES", "LONGARCHIVESIZE", "LONGSIGSIZE", "OPENPGP", "PUBKEYS", "RSAHEADER", "SHA1HEADER",
     "SHA256HEADER", "SIGGPG", "SIGMD5", "SIGPGP", "SIGPGP5", "SIGSIZE", "VERITYSIGNATUREALGO", "VERITYSIGNATURES",
 }  # fmt: skip
-_TIME_TAGS = {
-    "BUILDTIME",
-    "COOKIE",
-    "FILEMTIMES",
-    "SOURCEPKGID",
-}  # the last is a digest over the source's build time
-_PAYLOAD_TAGS = {"PAYLOADDIGEST", "PAYLOADDIGESTALT"}  # the archive holds the files' times
+# SOURCEPKGID is a digest over a header that contains the build time.
+_TIME_TAGS = {"BUILDTIME", "COOKIE", "FILEMTIMES", "SOURCEPKGID"}
+# The payload archive contains the times of the files.
+_PAYLOAD_TAGS = {"PAYLOADDIGEST", "PAYLOADDIGESTALT"}
 _FILE_TAGS = (
     "FILEDIGESTS", "FILESIZES", "LONGFILESIZES", "FILEMODES", "FILELINKTOS", "FILEUSERNAME", "FILEGROUPNAME",
     "FILEFLAGS", "FILERDEVS", "FILECAPS",
@@ -182,45 +181,46 @@ _FILE_TAGS = (
 
 
 def compare_packages(left: Path, right: Path) -> PackageComparison:
-    """How two package files compare; where they differ the first file that does is told, or else the first tag."""
+    """How similar two package files are, with the first file that differs, or else the first tag."""
     if left.stat().st_size == right.stat().st_size and left.read_bytes() == right.read_bytes():
         return PackageComparison(similarity=Similarity.IDENTICAL, first_difference="")
-    one, other = _read(left), _read(right)
-    file = _first_different_file(one, other)
+    left_header, right_header = _read(left), _read(right)
+    file = _find_different_file(left_header, right_header)
     if file:
         return PackageComparison(similarity=Similarity.DIFFERENT, first_difference=file, is_in_file=True)
-    differing = {name for name in _tags(one) | _tags(other) if one[name] != other[name]}
+    tags = _list_tags(left_header) | _list_tags(right_header)
+    differing = {tag for tag in tags if left_header[tag] != right_header[tag]}
     times = differing & _TIME_TAGS
     allowed = _TIME_TAGS | (_PAYLOAD_TAGS if "FILEMTIMES" in times else set())
-    beyond = sorted(differing - allowed)
-    if beyond:
-        return PackageComparison(similarity=Similarity.DIFFERENT, first_difference=f"the tag {beyond[0]}")
+    others = sorted(differing - allowed)
+    if others:
+        return PackageComparison(similarity=Similarity.DIFFERENT, first_difference=f"the tag {others[0]}")
     return PackageComparison(
         similarity=Similarity.IDENTICAL_EXCEPT_TIMES,
         first_difference=", ".join(["signature", *sorted(times)]),
     )
 
 
-def _tags(header: Any) -> set[str]:
-    """The names of a header's tags but for those of signatures; numbers for tags that this rpm does not know."""
+def _list_tags(header: Any) -> set[str]:
+    """The names of a header's tags, without those of signatures; numbers for tags that this rpm does not know."""
     names = {str(rpm.tagnames.get(number, number)) for number in list(header)}
     return names - _SIGNATURE_TAGS
 
 
-def _first_different_file(one: Any, other: Any) -> str:
-    """The first file, in the order of paths, that only one of the packages has, or that is not the same in both."""
-    left, right = _file_attributes(one), _file_attributes(other)
+def _find_different_file(left_header: Any, right_header: Any) -> str:
+    """The first file, by path, that one of the packages lacks or that differs, with what differs; else empty."""
+    left, right = _read_file_attributes(left_header), _read_file_attributes(right_header)
     for path in sorted(left.keys() | right.keys()):
         if path not in left or path not in right:
-            return f"{path}: only one of them has it"
+            return f"{path}: only one of the packages has it"
         different = [tag for tag in _FILE_TAGS if left[path].get(tag) != right[path].get(tag)]
         if different:
             return f"{path}: {different[0]}"
     return ""
 
 
-def _file_attributes(header: Any) -> dict[str, dict[str, Any]]:
-    """path → tag → value, for what a header says of its files."""
+def _read_file_attributes(header: Any) -> dict[str, dict[str, Any]]:
+    """Path → tag → value, for every file that the header lists."""
     columns = {tag: header[tag] for tag in _FILE_TAGS}
     return {
         path: {tag: values[number] for tag, values in columns.items() if values and number < len(values)}
@@ -229,26 +229,26 @@ def _file_attributes(header: Any) -> dict[str, dict[str, Any]]:
 
 
 def ranges_overlap(left: Dependency, right: Dependency) -> bool:
-    """True when some version of one name satisfies both, by rpm's rules (a missing release, for one, matches any)."""
+    """True when some version satisfies both, by rpm's rules: a missing release, for example, matches any."""
     return left.name == right.name and bool(_rpm_dependency(left).Compare(_rpm_dependency(right)))
 
 
-def _rpm_dependency(one: Dependency) -> Any:
-    flags = sum(bit for bit, sign in _COMPARISONS if sign in one.flags)
-    return rpm.ds((one.name, flags, one.evr if flags else ""), rpm.RPMTAG_PROVIDENAME)
+def _rpm_dependency(dependency: Dependency) -> Any:
+    flags = sum(bit for bit, sign in _COMPARISONS if sign in dependency.flags)
+    return rpm.ds((dependency.name, flags, dependency.evr if flags else ""), rpm.RPMTAG_PROVIDENAME)
 
 
 def compare_evr(left: str, right: str) -> int:
-    """-1, 0 or 1 as `left` is older than, the same as or newer than `right`; both `[epoch:]version-release`."""
-    return int(rpm.labelCompare(_evr_tuple(left), _evr_tuple(right)))
+    """-1, 0 or 1 when `left` is older than, equal to or newer than `right`; both `[epoch:]version-release`."""
+    return int(rpm.labelCompare(_split_evr(left), _split_evr(right)))
 
 
 def compare_versions(left: str, right: str) -> int:
-    """The same for bare version numbers, such as those of releases."""
+    """`compare_evr` for plain version numbers, such as those of releases."""
     return int(rpm.labelCompare(("0", left, "0"), ("0", right, "0")))
 
 
-def _evr_tuple(evr: str) -> Sequence[str]:
+def _split_evr(evr: str) -> tuple[str, str, str]:
     epoch, colon, rest = evr.rpartition(":")
     version, _, release = rest.partition("-")
     return (epoch if colon else "0", version, release)

@@ -1,8 +1,9 @@
-"""The signatures of RPM files: read without librpm, and judged by `rpmkeys` with a ring of our choosing.
+"""The signatures of RPM files: read without librpm, and verified by `rpmkeys` with the given keys and no others.
 
-rpm's own exit status is no judgement (rpm 4.18): by default an unsigned file passes, a version 6 signature looks like
-none, ECDSA looks like a bad signature, and a key that would not import looks like a key that is not there. So: level
-`all`, a ring that holds nothing but the keys given (never the host's), and a verdict from every line it prints.
+The exit status of rpm 4.18 does not tell enough: by default an unsigned file passes, a version 6 signature looks like
+none, ECDSA looks like a bad signature, and a key that rpm refuses to import looks like a missing key. So rpmkeys gets
+verification level `all` and a keyring that holds only the given keys (never the host's), and every line of its output
+decides about the result.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.model.findings import SignatureCheck, SignatureStatus, find_weaknesses, get_expiry_day
+from altai_build.model.findings import (
+    SignatureCheck,
+    SignatureStatus,
+    find_weaknesses,
+    get_expiry_day,
+    is_signed_after_expiry,
+)
 from altai_build.model.openpgp import KeyId, PublicKey, Signature, parse_signature
 from altai_build.tools import process, processors
 from altai_build.tools.files import remove_tree
@@ -41,46 +48,46 @@ _RPM4_ALGORITHMS = ("RSA", "DSA", "EdDSA")
 _CHECK_LINE = re.compile(
     r"    (?P<what>.*?(?P<kind>[Ss]ignature|digest)(?:, key ID [0-9a-f]+)?): (?P<result>[A-Z]+)(?P<more>.*)"
 )
-# Files a process: so many that starting it costs little, so few that their names are arguments however long they are.
+# Files per rpmkeys process: enough that starting it costs little, few enough that their names fit on a command line.
 _MIN_BATCH, _MAX_BATCH = 50, 500
 
 
 def read_signatures(path: Path) -> tuple[Signature, ...]:
     """Every signature in an RPM's signature header, in rpm's order of preference; empty when it is unsigned.
 
-    Reads the first pages of the file only and runs no foreign code on it. Raises InputError when it is no RPM.
+    Reads only the first pages of the file, without librpm. Raises InputError when it is not an RPM.
     """
     try:
         with open(path, "rb") as stream:
-            return tuple(_signatures(stream))
+            return tuple(_parse_signatures(stream))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read as an RPM package",
+            f"{path} is not a readable RPM package",
             why=getattr(error, "strerror", None) or str(error),
             todo="fetch or build it again",
         ) from error
 
 
-def _signatures(stream: IO[bytes]) -> Iterator[Signature]:
+def _parse_signatures(stream: IO[bytes]) -> Iterator[Signature]:
     """The signatures of an open RPM; raises ValueError where its lead or signature header is malformed."""
     if stream.read(_LEAD_SIZE)[:4] != b"\xed\xab\xee\xdb":
-        raise ValueError("it does not start as an RPM does")
+        raise ValueError("it does not start like an RPM")
     head = stream.read(16)
     if head[:4] != _HEADER_MAGIC or len(head) != 16:
         raise ValueError("it has no signature header")
     count, size = struct.unpack(">8xII", head)
     if count > size or size > _MAX_HEADER_SIZE:
-        raise ValueError("its signature header is of impossible size")
+        raise ValueError("its signature header has an impossible size")
     index, store = stream.read(count * 16), stream.read(size)
     if len(index) != count * 16 or len(store) != size:
         raise ValueError("it ends within its signature header")
     entries = {tag: rest for tag, *rest in struct.iter_unpack(">IIII", index)}
     for tag, name in _SIGNATURE_TAGS.items():
         if tag in entries:
-            yield from (_describe(packet, name) for packet in _values(store, *entries[tag]))
+            yield from (_parse_or_describe(packet, name) for packet in _read_values(store, *entries[tag]))
 
 
-def _values(store: bytes, kind: int, offset: int, count: int) -> list[bytes]:
+def _read_values(store: bytes, kind: int, offset: int, count: int) -> list[bytes]:
     """The binary values of one entry: one blob, or an array of base64 strings (OPENPGP, rpm 6)."""
     if kind == _TYPE_BIN:
         return [store[offset : offset + count]]
@@ -93,8 +100,8 @@ def _values(store: bytes, kind: int, offset: int, count: int) -> list[bytes]:
         raise ValueError(f"a signature is not base64: {error}") from error
 
 
-def _describe(packet: bytes, tag: str) -> Signature:
-    """A signature of a form unknown here is still a signature: the file must not pass for unsigned."""
+def _parse_or_describe(packet: bytes, tag: str) -> Signature:
+    """The signature; one that cannot be parsed is listed too, so that the file does not look unsigned."""
     try:
         return parse_signature(packet, tag=tag)
     except ValueError as error:
@@ -114,28 +121,29 @@ class _CheckLine:
 
 @dataclass(frozen=True)
 class _CheckReport:
-    """What rpmkeys said of one file."""
+    """What rpmkeys printed about one file."""
 
     lines: tuple[_CheckLine, ...]
-    complaint: str  # what it said on standard error
+    error_text: str  # what it printed on standard error
 
 
 def verify_signatures(
     paths: Sequence[Path], key_files: Sequence[Path], *, now: datetime | None = None
 ) -> tuple[SignatureCheck, ...]:
-    """The verdict on each file for a client that trusts exactly the keys in `key_files`, in the order given.
+    """The check of each file, in the order given, for a client that trusts exactly the keys in `key_files`.
 
-    Files are judged in a few child processes, so that a file that crashes librpm is one DAMAGED verdict and not our
-    end. `now` decides which keys count as expired. Raises InputError for an unreadable key file.
+    Child processes read the files: one that crashes librpm is reported as DAMAGED and does not end this process.
+    `now` decides which keys are expired. Raises InputError for an unreadable key file.
     """
     keys = tuple(key for file in key_files for key in read_public_keys(file))
     moment = now or datetime.now(timezone.utc)
     with _temporary_keyring(key_files) as ring, _pool() as pool:
         reports = _run_checks(paths, ring, pool)
-        read = [_read_signatures_or_error(path) for path in paths]  # while rpmkeys works
+        # Read while rpmkeys runs.
+        signatures = [_read_signatures_or_error(path) for path in paths]
         return tuple(
-            _check_signatures(path, report, signatures, keys, moment)
-            for path, report, signatures in zip(paths, reports, read)
+            _check_signatures(path, report, found, keys, moment)
+            for path, report, found in zip(paths, reports, signatures)
         )
 
 
@@ -145,21 +153,22 @@ def verify_signature(path: Path, key_files: Sequence[Path], *, now: datetime | N
 
 
 def find_damaged_packages(paths: Sequence[Path]) -> tuple[tuple[Path, str], ...]:
-    """(file, what is wrong) for each file whose digests do not fit its bytes; signatures are not looked at."""
+    """(file, what is wrong) for each file that does not match its digests; signatures are not verified."""
     damaged = []
     with _temporary_keyring(()) as ring, _pool() as pool:
         for path, report in zip(paths, _run_checks(paths, ring, pool, "--nosignature")):
             bad = [line.text for line in report.lines if not line.is_signature and line.result == "BAD"]
             if bad or not any(line.result == "OK" for line in report.lines):
-                damaged.append((path, "; ".join(bad) or report.complaint or "it holds no digest at all"))
+                damaged.append((path, "; ".join(bad) or report.error_text or "it has no digest"))
     return tuple(damaged)
 
 
 @contextmanager
 def _temporary_keyring(key_files: Sequence[Path]) -> Iterator[Path]:
-    """A private ring with what rpm will import of these files; a refused key is told from the verdicts.
+    """A temporary keyring with the keys of these files that rpm imports.
 
-    rpm's `fs` keyring is a folder of key files: it costs 3 ms where a database costs 10, and opens no rpmdb at all.
+    A key that rpm refuses to import shows in the results as KEY_UNSUITABLE. rpm's `fs` keyring is a folder of key
+    files: it takes 3 ms where a database takes 10, and opens no rpmdb.
     """
     home = Path(tempfile.mkdtemp(prefix="altai-ring."))
     try:
@@ -176,15 +185,15 @@ def _temporary_keyring(key_files: Sequence[Path]) -> Iterator[Path]:
 
 
 def _rpmkeys(home: Path) -> list[str]:
-    """rpmkeys with every setting that decides a verdict fixed here, whatever the host's macros say."""
+    """rpmkeys with every setting that decides a result set here, whatever the macros of the host are."""
     macros = {"_keyring": "fs", "_keyringpath": str(home / "keys"), "_dbpath": str(home / "db")}
     macros.update({"_pkgverify_level": "all", "_pkgverify_flags": "0x0"})
     return ["rpmkeys", *(word for name, value in macros.items() for word in ("--define", f"{name} {value}"))]
 
 
 def _pool() -> ThreadPoolExecutor:
-    """Threads to wait for one rpmkeys a core."""
-    # Loads logging, which who only reads signatures can do without.
+    """As many threads as there are processors; each waits for one rpmkeys."""
+    # Loads logging, which is not needed to read signatures.
     from concurrent.futures import ThreadPoolExecutor
 
     return ThreadPoolExecutor(processors.available())
@@ -193,10 +202,10 @@ def _pool() -> ThreadPoolExecutor:
 def _run_checks(
     paths: Sequence[Path], ring: Path, pool: ThreadPoolExecutor, *options: str
 ) -> Iterator[_CheckReport]:
-    """rpmkeys' report on each file, as they come; it has begun to work on all of them when this returns."""
+    """rpmkeys' report on each file; the processes have started when this returns."""
     for path in paths:
         if "\n" in str(path):
-            raise InputError(f"a package file may not have a line break in its name: {str(path)!r}")
+            raise InputError(f"the name of a package file contains a line break: {str(path)!r}")
     share = -(-len(paths) // processors.available())
     size = min(max(share, _MIN_BATCH), _MAX_BATCH)
     batches = [paths[at : at + size] for at in range(0, len(paths), size)]
@@ -204,34 +213,31 @@ def _run_checks(
 
 
 def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> list[_CheckReport]:
-    """One rpmkeys process for all; should it die, one for each, so that the culprit is known."""
+    """The reports of one rpmkeys process; if it crashes, of one process per file, so that the damaged file is known."""
     names = [str(path.absolute()) for path in paths]
-    with tempfile.TemporaryFile(
-        dir=ring
-    ) as told:  # from a pipe every file's few lines would be fetched by themselves
+    # A file, because rpmkeys flushes after every package: a pipe would be read once for each.
+    with tempfile.TemporaryFile(dir=ring) as output:
         result = process.run(
             [*_rpmkeys(ring), "--checksig", "--verbose", *options, *names],
             env={"HOME": str(ring)},
-            stdout=told,
+            stdout=output,
             ok=process.ANY_END,
             timeout=600,
         )
-        told.seek(0)
-        text = told.read().decode("utf-8", "surrogateescape")
+        output.seek(0)
+        text = output.read().decode("utf-8", "surrogateescape")
     reports = _split_reports(names, text, result.stderr.decode("utf-8", "surrogateescape"))
     if result.returncode < 0 or reports is None:
         if len(paths) == 1:
             return [
-                _CheckReport(lines=(), complaint=f"rpmkeys {process.describe_exit(result.returncode)} on it")
+                _CheckReport(lines=(), error_text=f"rpmkeys {process.describe_exit(result.returncode)} on it")
             ]
         return [report for path in paths for report in _check_batch([path], ring, options)]
     passed = all(line.result == "OK" for report in reports for line in report.lines)
     if passed and result.returncode and not options:
         if len(paths) > 1:
             return [report for path in paths for report in _check_batch([path], ring, options)]
-        return [
-            _CheckReport(lines=(), complaint=result.error_text or "rpmkeys refused it and did not say why")
-        ]
+        return [_CheckReport(lines=(), error_text=result.error_text or "rpmkeys refused it without a reason")]
     return reports
 
 
@@ -250,15 +256,16 @@ def _split_reports(names: Sequence[str], stdout: str, stderr: str) -> list[_Chec
     complaints = stderr.splitlines()
     return [
         _CheckReport(
-            lines=tuple(lines), complaint="; ".join(row for row in complaints if f" {name}: " in row)
+            lines=tuple(lines), error_text="; ".join(row for row in complaints if f" {name}: " in row)
         )
         for name, lines in zip(names, sections)
     ]
 
 
-@lru_cache(maxsize=1024)  # most rows say the same of every package
+# Most rows are the same for every package.
+@lru_cache(maxsize=1024)
 def _parse_check_line(row: str) -> _CheckLine:
-    """A row that has not the known form is kept as a failed signature: silence must not pass."""
+    """One row of the output; a row of an unknown form counts as a failed signature, so that nothing passes unread."""
     match = _CHECK_LINE.fullmatch(row)
     if match is None:
         return _CheckLine(is_signature=True, result="UNKNOWN", text=row.strip())
@@ -281,32 +288,26 @@ def _check_signatures(
 ) -> SignatureCheck:
     """The check of one file from rpmkeys' report and our own reading of its signatures."""
     if isinstance(signatures, InputError):
-        report = _CheckReport(lines=(), complaint=report.complaint or signatures.why)
+        report = _CheckReport(lines=(), error_text=report.error_text or signatures.why)
         signatures = ()
     signature = signatures[0] if signatures else None
-    key = next((one for one in keys if signature and one.covers(signature.key_id)), None)
-    expired = get_expiry_day(key, now)
+    key = next((key for key in keys if signature and key.covers(signature.key_id)), None)
     return SignatureCheck(
         path=path,
-        status=_verdict(report, signatures, key),
+        status=_determine_status(report, signatures, key),
         signature=signature,
         fingerprint=key.fingerprint if key else None,
         weaknesses=find_weaknesses(signatures, key),
-        key_expired_on=expired,
-        signed_after_expiry=bool(
-            expired
-            and key
-            and key.expires
-            and signature
-            and signature.created
-            and signature.created > key.expires
-        ),
-        detail="; ".join(line.text for line in report.lines if line.result != "OK") or report.complaint,
+        key_expired_on=get_expiry_day(key, now),
+        signed_after_expiry=is_signed_after_expiry(signature, key, now),
+        detail="; ".join(line.text for line in report.lines if line.result != "OK") or report.error_text,
     )
 
 
-def _verdict(report: _CheckReport, signatures: Sequence[Signature], key: PublicKey | None) -> SignatureStatus:
-    """Worst first: bytes that changed, then a signature that is wrong, then one that cannot be checked, then none."""
+def _determine_status(
+    report: _CheckReport, signatures: Sequence[Signature], key: PublicKey | None
+) -> SignatureStatus:
+    """The worst that applies: damaged, a wrong digest, a wrong signature, one that cannot be checked, none."""
     results = {line.result for line in report.lines if line.is_signature}
     if not report.lines:
         return SignatureStatus.DAMAGED

@@ -56,7 +56,7 @@ def test_each_key_is_asked_for_once_and_those_of_mirrors_never(tmp_path: Path, o
         assert {name: (key.public.fingerprint, key.file) for name, key in keys.items()} == {
             "ours": (ours.fingerprint, ours.public)
         }
-        assert keys["ours"].detach_sign(data).is_file()
+        assert keys["ours"].sign_detached(data).is_file()
     assert asked == [ours.fingerprint]
 
 

@@ -54,7 +54,7 @@ def test_a_key_is_made_listed_exported_and_used(tmp_path: Path, algorithm: str, 
         data = tmp_path / "data"
         data.write_text("text\n")
         with unlock(keyring, made, file, never) as key:
-            signature = key.detach_sign(data)
+            signature = key.sign_detached(data)
     assert read_public_keys(file) == (made,)
     assert file.read_bytes().startswith(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")
     assert signature == tmp_path / "data.asc"

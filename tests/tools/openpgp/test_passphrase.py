@@ -35,10 +35,10 @@ def test_the_passphrase_comes_from_the_file_that_the_environment_names(
     file.write_text(f"{SECRET}\n", encoding="utf-8")
     monkeypatch.setenv(PASSPHRASE_FILE_VARIABLE, str(file))
     file.chmod(0o644)
-    with pytest.raises(SigningError, match="can be read by others"):
+    with pytest.raises(SigningError, match="other users can read"):
         choose_passphrase_source(never)(key)
     file.chmod(0o600)
     assert choose_passphrase_source(never)(key) == SECRET
     monkeypatch.setenv(PASSPHRASE_FILE_VARIABLE, str(tmp_path / "gone"))
-    with pytest.raises(SigningError, match="cannot be read"):
+    with pytest.raises(SigningError, match="cannot read the passphrase file"):
         choose_passphrase_source(never)(key)

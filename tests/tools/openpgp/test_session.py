@@ -107,5 +107,5 @@ def test_two_open_keyrings_do_not_end_each_other_s_agent(tmp_path: Path, locked:
         with unlock(first, key, locked.public, lambda _key: SECRET) as signing:
             with open_keyring(home) as second:
                 assert second.list_secret_keys() == (key,)
-            signature = signing.detach_sign(data)
+            signature = signing.sign_detached(data)
     assert verify_detached(data, signature, [locked.public]).is_good

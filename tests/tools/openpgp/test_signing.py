@@ -96,7 +96,7 @@ def test_what_is_no_package_cannot_be_signed(tmp_path: Path, plain: ThrowawayKey
         with pytest.raises(SigningError, match="cannot sign 1 packages"):
             key.sign_rpms([text])
         with pytest.raises(SigningError, match="cannot sign gone"):
-            key.detach_sign(tmp_path / "gone")
+            key.sign_detached(tmp_path / "gone")
 
 
 def test_a_passphrase_opens_the_key_once_for_all_and_stays_with_the_agent(
@@ -122,7 +122,7 @@ def test_a_passphrase_opens_the_key_once_for_all_and_stays_with_the_agent(
             still_locked.sign_rpms(rpms)
         with unlock(keyring, public, locked.public, ask) as key:
             key.sign_rpms(rpms)
-            key.detach_sign(rpms[0])
+            key.sign_detached(rpms[0])
         # The stored key is as locked as it was.
         with pytest.raises(SigningError, match="cannot sign 3 packages"):
             still_locked.sign_rpms(rpms)
@@ -179,7 +179,7 @@ def test_a_signature_is_reused_only_for_the_same_file_and_the_same_key(
     os.link(previous, same)
     shutil.copy(previous, other)
     with signing_key(plain) as key:
-        first = key.detach_sign(previous)
+        first = key.sign_detached(previous)
         key.sign_or_reuse(same, previous)
         key.sign_or_reuse(other, previous)
     assert os.path.samefile(tmp_path / "same.asc", first)
@@ -196,6 +196,6 @@ def test_a_damaged_signature_is_not_reused(tmp_path: Path, plain: ThrowawayKey) 
     previous.write_text("text\n")
     os.link(previous, same)
     with signing_key(plain) as key:
-        key.detach_sign(previous).write_text("not a signature\n")
+        key.sign_detached(previous).write_text("not a signature\n")
         key.sign_or_reuse(same, previous)
     assert verify_detached(same, tmp_path / "same.asc", [plain.public]).is_good

@@ -29,7 +29,7 @@ def test_detached_signatures_are_judged_by_the_keys_given(
     data = tmp_path / "data"
     data.write_text("text\n")
     with signing_key(plain) as key:
-        signature = key.detach_sign(data)
+        signature = key.sign_detached(data)
     good = verify_detached(data, signature, [locked.public, plain.public])
     assert (good.status, good.fingerprint) == (SignatureStatus.GOOD, plain.fingerprint)
     assert verify_detached(data, signature, [locked.public]).status is SignatureStatus.UNKNOWN_KEY
@@ -47,7 +47,7 @@ def test_gpgv_is_asked_once_about_the_same_bytes_and_again_about_others(
     data = tmp_path / "data"
     data.write_text("asked once\n")
     with signing_key(plain) as key:
-        signature = key.detach_sign(data)
+        signature = key.sign_detached(data)
     told: list[str] = []
     monkeypatch.setattr(process, "_listeners", [told.append])
     copy = tmp_path / "copy"

@@ -205,8 +205,8 @@ def test_find_damaged_tells_good_from_changed_and_cut(made: Signed, tmp_path: Pa
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "does not start as an RPM"),
-        (b"text\n" * 50, "does not start as an RPM"),
+        (b"", "does not start like an RPM"),
+        (b"text\n" * 50, "does not start like an RPM"),
         (b"\xed\xab\xee\xdb" + bytes(92), "no signature header"),
         (b"\xed\xab\xee\xdb" + bytes(92) + b"\x8e\xad\xe8\x01" + bytes(4) + b"\xff" * 8, "impossible size"),
         (
