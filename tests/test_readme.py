@@ -1,4 +1,4 @@
-"""The README and the docs tell the truth: links lead somewhere, the example loads, every verb is named."""
+"""README and docs: links have a target, the example definition loads, every verb is listed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGES = ["README.md", "CHANGELOG.md", *sorted(f"docs/{path.name}" for path in (R
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_links_lead_somewhere(name: str) -> None:
+def test_links_have_a_target(name: str) -> None:
     page = ROOT / name
     links = re.findall(r"\]\(([^)#\s]+)(#[^)]*)?\)", page.read_text(encoding="utf-8"))
     broken = [link for link, _ in links if "://" not in link and not (page.parent / link).exists()]
@@ -24,7 +24,7 @@ def test_links_lead_somewhere(name: str) -> None:
 
 def test_the_readme_names_every_verb_and_no_other() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = text.split("## The verbs")[1].split("##")[0]
+    table = text.split("## Commands")[1].split("##")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     assert sorted(re.findall(r"`([a-z-]+)`", "".join(rows))) == sorted(VERBS)
 
