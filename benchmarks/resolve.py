@@ -106,10 +106,12 @@ def describe(name: str, requires: Sequence[str]) -> Any:
 def answer_ours(folder: Path) -> int:
     """The stage behind `altai-build deps lock`: metadata, closure, reasons."""
     from altai_build.config import Key
+    from altai_build.config.upstreams import Upstream
+    from altai_build.model.lock import MirrorPolicy
     from altai_build.model.package import LocalRpm
-    from altai_build.stages.deps import Upstream, read_upstreams, resolve_closure
+    from altai_build.stages.deps import resolve_closure
+    from altai_build.stages.upstreams import read_upstreams
     from altai_build.tools.rpm.header import read_header
-    from altai_build.tools.solver.request import MirrorPolicy
 
     key = Key(name="none", file=folder / "none", is_signing_key=False)
     upstreams = [

@@ -69,14 +69,9 @@ def dump_lock(lock: Lock) -> str:
     lines.append("from_base:" if lock.from_base else "from_base: []")
     lines += [f"  - {_format_scalar(one)}" for one in sorted(lock.from_base)]
     lines.append("packages:" if lock.packages else "packages: []")
-    for package in sorted(lock.packages, key=package_order):
+    for package in sorted(lock.packages, key=lambda package: package.sort_key):
         lines += _format_block(_package_lines(package))
     return "\n".join(lines) + "\n"
-
-
-def package_order(package: LockedPackage) -> tuple[str, str, str]:
-    """By repository, then name, then architecture: the order of the file."""
-    return (package.repository, package.nevra.name, str(package.nevra))
 
 
 def _format_block(lines: Iterator[str]) -> list[str]:
@@ -88,7 +83,7 @@ def _repository_lines(one: LockedRepository) -> Iterator[str]:
     yield f"name: {_format_scalar(one.name)}"
     yield f"url: {_format_scalar(one.url)}"
     yield f"key: {_format_scalar(one.key)}"
-    if not one.name.startswith("base/"):
+    if not one.is_base:
         yield f"packages: {'needed' if one.packages is None else _format_list(one.packages)}"
     for key, values in (("prefer", one.prefer), ("exclude", one.exclude)):
         if values:
@@ -150,7 +145,7 @@ def load_lock(path: Path) -> Lock:
         packages=tuple(
             sorted(
                 (_package(node, repositories) for node in top.get_child("packages").read_list()),
-                key=package_order,
+                key=lambda package: package.sort_key,
             )
         ),
     )
@@ -182,7 +177,7 @@ def _package(node: YamlNode, repositories: tuple[LockedRepository, ...]) -> Lock
     node = node.check_keys(_PACKAGE, needed=_PACKAGE)
     nevra = parse_nevra(node.get_child("nevra").read_text(check=_nevra))
     repository = node.get_child("repository").read_text()
-    known = [one.name for one in repositories if not one.name.startswith("base/")]
+    known = [one.name for one in repositories if not one.is_base]
     if repository and repository not in known:
         node.get_child("repository").add_error(
             f"got {repository!r}, which is not among the repositories above"

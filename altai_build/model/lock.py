@@ -1,9 +1,10 @@
-"""The lock of a release's third-party packages: which exact ones, from where, who needs each, and why that one."""
+"""The lock of a release's third-party packages: which files, from where, what requires each, and why it was chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import Enum
 
 from altai_build.model.checksum import Sha256
@@ -12,27 +13,39 @@ from altai_build.model.release import Signer
 
 LOCK_FILE_NAME = "deps.lock.yaml"
 FORMAT = 1
-CONFIG_FILE_NAME = "repos.yaml"  # who needs a package that is named in a repository's `packages`
-BASE_SUFFIX = " (base)"  # after the name of a package of the system that needs one
+# `needed_by` of a package that `packages` of a repository lists.
+CONFIG_FILE_NAME = "repos.yaml"
+# After the name of an operating system's package in `needed_by`.
+BASE_SUFFIX = " (base)"
+# Before the names of the operating system's repositories.
+BASE_PREFIX = "base/"
 
 
 class ChoiceRule(str, Enum):
-    """What decided for a package among those that would do."""
+    """What decided for a package among those that satisfy the same requirements."""
 
     ONLY = "only provider"
-    LISTED = "listed"  # repos.yaml names it
-    PREFERRED = "preferred"  # repos.yaml prefers it
-    BASE = "base does not satisfy"  # base has another version, which is not enough
-    ORDER = "repository order"  # the others are in repositories that come later
-    NEWEST = "newest"  # the others are older versions of it
-    KEPT = "kept"  # it was locked before and still does; `deps lock --update` takes a newer one
-    SMALLEST = "smallest"  # with it fewer packages, or fewer bytes, are shipped
-    NAME = "first by name"  # the others would be as good
+    # repos.yaml lists it.
+    LISTED = "listed"
+    # repos.yaml prefers it.
+    PREFERRED = "preferred"
+    # Base has a version that is not enough.
+    BASE = "base does not satisfy"
+    # The others are in repositories that come later.
+    ORDER = "repository order"
+    # The others are older versions.
+    NEWEST = "newest"
+    # It was locked before and still satisfies; `deps lock --update` takes a newer one.
+    KEPT = "kept"
+    # With the others more packages, or more bytes, would be shipped.
+    SMALLEST = "smallest"
+    # Nothing else distinguishes it from the others.
+    NAME = "first by name"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Why this package, and which others (`NEVRA (repository)`) would have done or were looked at."""
+    """Why this package was chosen, and over which others (`NEVRA (repository)`)."""
 
     rule: ChoiceRule
     over: tuple[str, ...] = ()
@@ -40,43 +53,91 @@ class Choice:
 
 @dataclass(frozen=True, order=True)
 class Requirement:
-    """One requirement that a package is there for; a weak one is a recommendation."""
+    """One requirement that a package is locked for; a weak one is a recommendation."""
 
-    package: str  # the name of who requires it
+    # The name of the package that requires it.
+    package: str
     requires: str
     weak: bool = False
 
 
 @dataclass(frozen=True)
-class LockedRepository:
-    """The state of one repository that a choice was made from; `url` as repos.yaml writes it."""
+class MirrorPolicy:
+    """A repository that packages may be taken from, and which."""
 
-    name: str  # of base repositories with `base/` before it
+    name: str
+    # Names to take with all they require; None: what our packages require.
+    packages: tuple[str, ...] | None
+    prefer: tuple[str, ...] = ()
+    weak: bool = False
+
+
+@dataclass(frozen=True)
+class RepositoryDefinition:
+    """The settings of a repository that decide what is locked; the fields have the names of the keys in repos.yaml."""
+
     url: str
     key: str
-    revision: str  # of its repodata
-    metadata: str  # the checksum of the primary metadata
-    signed: bool  # its repomd.xml carried a signature, which was right
-    packages: tuple[str, ...] | None = None  # as in repos.yaml: None is "needed"
+    packages: tuple[str, ...] | None
+    prefer: tuple[str, ...]
+    exclude: tuple[str, ...]
+    weak: bool
+
+    def list_changed_keys(self, other: RepositoryDefinition) -> list[str]:
+        """The keys that have other values in another definition."""
+        names = [field.name for field in fields(self)]
+        return [name for name in names if getattr(self, name) != getattr(other, name)]
+
+
+@dataclass(frozen=True)
+class LockedRepository:
+    """The state of one repository that packages were chosen from; `url` as repos.yaml writes it."""
+
+    # With `base/` in front for the repositories of the operating system.
+    name: str
+    url: str
+    key: str
+    # Of its repodata.
+    revision: str
+    # The checksum of the primary metadata.
+    metadata: str
+    # Its repomd.xml had a valid signature.
+    signed: bool
+    # As in repos.yaml: None is "needed".
+    packages: tuple[str, ...] | None = None
     prefer: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     weak: bool = False
 
     @property
-    def definition(self) -> tuple[object, ...]:
-        """What repos.yaml says of it, as far as it decides what is locked."""
-        return (self.url, self.key, self.packages, self.prefer, self.exclude, self.weak)
+    def is_base(self) -> bool:
+        """True for the repositories of the operating system."""
+        return self.name.startswith(BASE_PREFIX)
+
+    @property
+    def definition(self) -> RepositoryDefinition:
+        """Its settings in repos.yaml."""
+        return RepositoryDefinition(
+            url=self.url,
+            key=self.key,
+            packages=self.packages,
+            prefer=self.prefer,
+            exclude=self.exclude,
+            weak=self.weak,
+        )
 
 
 @dataclass(frozen=True)
 class LockedPackage:
-    """One package as it must be: these bytes, signed by this key."""
+    """One package: the file with this checksum, signed by this key."""
 
     nevra: Nevra
     repository: str
-    location: str  # below the repository's URL
+    # Below the repository's URL.
+    location: str
     sha256: Sha256
-    size: int  # bytes
+    # Bytes.
+    size: int
     license: str
     signer: Signer
     needed_by: tuple[Requirement, ...]
@@ -93,6 +154,11 @@ class LockedPackage:
         return f"{self.repository}/{self.file}"
 
     @property
+    def sort_key(self) -> tuple[str, str, str]:
+        """By repository, then name, then version and architecture: the order in the file."""
+        return (self.repository, self.nevra.name, str(self.nevra))
+
+    @property
     def needed_by_names(self) -> tuple[str, ...]:
         """The names of the packages that need it."""
         return tuple(sorted({need.package for need in self.needed_by}))
@@ -104,22 +170,23 @@ class Lock:
 
     target: str
     repositories: tuple[LockedRepository, ...]
-    from_base: tuple[str, ...]  # requirements, of ours and of the packages here, that the system itself meets
+    # The requirements, of our packages and of those here, that the operating system meets.
+    from_base: tuple[str, ...]
     packages: tuple[LockedPackage, ...]
 
     def repository(self, name: str) -> LockedRepository | None:
         """The state of a repository by its name."""
-        return next((one for one in self.repositories if one.name == name), None)
+        return next((repository for repository in self.repositories if repository.name == name), None)
 
     @property
     def size(self) -> int:
         """Bytes of all packages."""
-        return sum(one.size for one in self.packages)
+        return sum(package.size for package in self.packages)
 
 
 @dataclass(frozen=True)
 class DependencyStep:
-    """One step of a chain: a package, and the requirement by which the next one follows."""
+    """One step of a chain: a package, and its requirement that the next package provides."""
 
     package: str
     requires: str
@@ -128,15 +195,17 @@ class DependencyStep:
 def find_dependency_chains(lock: Lock, name: str) -> tuple[tuple[DependencyStep, ...], ...]:
     """The shortest chain from each of our packages (or from repos.yaml) down to a locked package, sorted.
 
-    A chain ends with the package itself; it is cut where it would come back to a package.
+    A chain ends with what requires the package itself. Dependency cycles are not followed twice.
     """
     needed_by: Mapping[str, tuple[Requirement, ...]] = {
-        one.nevra.name: one.needed_by for one in lock.packages
+        package.nevra.name: package.needed_by for package in lock.packages
     }
     found: dict[str, tuple[DependencyStep, ...]] = {}
-    pending: list[tuple[str, tuple[DependencyStep, ...]]] = [(name, ())]
+    # Breadth first, so that the first chain from a package is the shortest.
+    pending: deque[tuple[str, tuple[DependencyStep, ...]]] = deque([(name, ())])
     seen = {name}
-    for top, below in _iterate_growing_list(pending):
+    while pending:
+        top, below = pending.popleft()
         for need in needed_by.get(top, ()):
             chain = (DependencyStep(package=need.package, requires=need.requires), *below)
             if need.package not in needed_by:
@@ -144,26 +213,18 @@ def find_dependency_chains(lock: Lock, name: str) -> tuple[tuple[DependencyStep,
             elif need.package not in seen:
                 seen.add(need.package)
                 pending.append((need.package, chain))
-    return tuple(found[one] for one in sorted(found))
-
-
-def _iterate_growing_list(
-    pending: list[tuple[str, tuple[DependencyStep, ...]]],
-) -> Iterator[tuple[str, tuple[DependencyStep, ...]]]:
-    """Each entry of a list that grows while it is worked on: breadth first, so that the first chain is shortest."""
-    at = 0
-    while at < len(pending):
-        yield pending[at]
-        at += 1
+    return tuple(found[package] for package in sorted(found))
 
 
 @dataclass(frozen=True)
 class LockChange:
     """One difference between what is locked and what would be locked now."""
 
-    kind: str  # added, removed, upgraded, downgraded, moved or changed
+    # added, removed, upgraded, downgraded, moved or changed.
+    kind: str
     repository: str
     name: str
-    old: str | None  # NEVRA
+    # NEVRAs.
+    old: str | None
     new: str | None
     reason: str

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from altai_build.config import SourceKind
 from altai_build.config.lockfile import dump_lock, load_lock
+from altai_build.config.upstreams import Upstream, list_upstreams
 from altai_build.errors import BuildError, InputError
 from altai_build.model.build import ComponentStatus
 from altai_build.model.checksum import SHA256, Checksum
@@ -21,15 +22,9 @@ from altai_build.model.release import MirrorOrigin
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
 from altai_build.stages.deps import (
-    Upstream,
     compare_packages,
     find_base_requirements,
-    find_lock_errors,
-    find_mirrors,
-    list_upstreams,
     make_lock_content,
-    make_stale_lock_error,
-    read_upstreams,
     resolve_closure,
 )
 from altai_build.stages.fetch import (
@@ -39,7 +34,9 @@ from altai_build.stages.fetch import (
     PackageStore,
     fetch_packages,
 )
+from altai_build.stages.lock_check import find_lock_errors, make_stale_lock_error
 from altai_build.stages.publish import list_releases
+from altai_build.stages.upstreams import find_mirrors, read_upstreams
 from altai_build.tools.download import join_url
 from altai_build.tools.files import write_atomically
 from altai_build.tools.repo.metadata import RepositoryMetadata
@@ -114,7 +111,6 @@ def check_lock(run: Run, lock: Lock, ours: Sequence[LocalRpm]) -> dict[LockedPac
         list_upstreams(run.config),
         ours,
         shipped,
-        arch=target.arch,
         cache=run.workspace.cache / "solv",
     )
     if lines:
@@ -318,7 +314,7 @@ class _Urls(Mapping[str, Sequence[str]]):
     """The URLs of the mirrored repositories; a list of mirrors is asked when it is first needed, if ever."""
 
     def __init__(self, run: Run) -> None:
-        self._upstreams = {one.name: one for one in list_upstreams(run.config) if one.offer is not None}
+        self._upstreams = {one.name: one for one in list_upstreams(run.config) if one.policy is not None}
         self._known: dict[str, Sequence[str]] = {}
         self._lock = threading.Lock()
 

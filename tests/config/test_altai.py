@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from altai_build.config import load_config
+from altai_build.config.upstreams import list_upstreams
 from altai_build.model.compat import Compat, list_unsupported_keys
-from altai_build.stages.deps import list_upstreams
 from altai_build.tools.mock.config import read_config
 from altai_build.tools.openpgp.keyfile import read_public_keys
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from altai_build.config.lockfile import dump_lock, load_lock, package_order
+from altai_build.config.lockfile import dump_lock, load_lock
 from altai_build.errors import InputError
 from altai_build.model.checksum import Sha256
 from altai_build.model.lock import Choice, ChoiceRule, Lock, LockedPackage, LockedRepository, Requirement
@@ -52,7 +52,7 @@ def lock(*packages: LockedPackage, **changes: object) -> Lock:
         target="centos6",
         repositories=(repository("base/os"), mirror),
         from_base=("/bin/sh", "libc.so.6()(64bit)", "null", "python(abi) = 2.6"),
-        packages=tuple(sorted(packages, key=package_order)),
+        packages=tuple(sorted(packages, key=lambda package: package.sort_key)),
     )
     return replace(one, **changes)  # type: ignore[arg-type]
 

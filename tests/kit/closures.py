@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.model.lock import MirrorPolicy
 from altai_build.model.nevra import parse_nevra
 from altai_build.tools.repo.metadata import RepositorySource, fetch_metadata
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.solver.closure import Closure, ClosurePackage, compute_closure
 from altai_build.tools.solver.pool import PackagePool
-from altai_build.tools.solver.request import MirrorPolicy
 from tests.kit.repositories import Package, build_packages, make_repository
 
 BASE = (

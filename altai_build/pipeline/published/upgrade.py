@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from altai_build.config.upstreams import Upstream, list_upstreams
 from altai_build.errors import InputError
 from altai_build.model.findings import Finding, Severity, waive
 from altai_build.model.release import Manifest, MirrorOrigin
@@ -14,8 +15,8 @@ from altai_build.model.upgrade import Side, UpgradeReport
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
 from altai_build.rules.upgrade import UpgradePolicy
-from altai_build.stages.deps import BASE, Upstream, list_upstreams, read_upstreams
 from altai_build.stages.upgrade import check_single_release, check_upgrade, report
+from altai_build.stages.upstreams import read_upstreams
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
     RepositorySource,
@@ -111,7 +112,7 @@ def read_external_repositories(run: Run) -> ExternalRepositories:
     run.workspace.prepare()
     upstreams = list_upstreams(run.config)
     for upstream in upstreams:
-        is_base = upstream.name.startswith(BASE) and upstream.offer is None
+        is_base = upstream.is_base
         try:
             metadata = read_upstreams([upstream], cache=run.workspace.cache / "metadata", known=None, jobs=1)[
                 0

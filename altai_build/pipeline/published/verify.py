@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from altai_build.config import Config
+from altai_build.config.upstreams import list_upstreams
 from altai_build.errors import InputError
 from altai_build.model.findings import VerificationReport
 from altai_build.pipeline.published.releases import find_release, list_releases_before, releases_directory
 from altai_build.pipeline.run import Run
 from altai_build.rules.view import ReleaseView, VerifyContext
 from altai_build.stages.copy import download_release
-from altai_build.stages.deps import list_upstreams, read_upstreams
+from altai_build.stages.upstreams import read_upstreams
 from altai_build.stages.verify import StagedVerification, verify_before_checksums, verify_view
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.repo.metadata import RepositoryMetadata
@@ -103,5 +104,5 @@ def make_verify_context(run: Run, version: str) -> VerifyContext:
 def _read_base_repositories(run: Run) -> Sequence[RepositoryMetadata]:
     """The repositories of the target's operating system as they are today. Raises InputError without access."""
     run.workspace.prepare()
-    base = [upstream for upstream in list_upstreams(run.config) if upstream.offer is None]
+    base = [upstream for upstream in list_upstreams(run.config) if upstream.is_base]
     return read_upstreams(base, cache=run.workspace.cache / "metadata", known=None, jobs=run.jobs)

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from altai_build.errors import InputError
-from altai_build.model.lock import Choice, Requirement
+from altai_build.model.lock import Choice, MirrorPolicy, Requirement
 from altai_build.model.nevra import Nevra
 from altai_build.tools.solver.diagnosis import describe_unmet_requirements
 from altai_build.tools.solver.minimize import keep_locked_versions, minimize
 from altai_build.tools.solver.pool import PackagePool, ResolvedPackage
 from altai_build.tools.solver.reach import Solution, find_providers_in_use, solve
 from altai_build.tools.solver.reasons import ChoiceExplainer
-from altai_build.tools.solver.request import ClosureRequest, MirrorPolicy
+from altai_build.tools.solver.request import ClosureRequest
 from altai_build.tools.solver.resolve import Unsatisfiable
 
 

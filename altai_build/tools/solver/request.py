@@ -7,22 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from altai_build.model.lock import MirrorPolicy
 from altai_build.model.nevra import Nevra
 from altai_build.tools.solver.pool import Candidate, PackagePool
 
 OWN_RANK = 0
 BASE_RANK = 1
-
-
-@dataclass(frozen=True)
-class MirrorPolicy:
-    """A repository that packages may be taken from, and which."""
-
-    name: str
-    # Names to take with all they require; None: what our packages require.
-    packages: tuple[str, ...] | None
-    prefer: tuple[str, ...] = ()
-    weak: bool = False
 
 
 @dataclass(frozen=True)

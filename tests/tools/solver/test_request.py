@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from altai_build.model.lock import MirrorPolicy
 from altai_build.model.nevra import Nevra
 from altai_build.tools.solver.pool import Candidate, PackagePool
-from altai_build.tools.solver.request import BASE_RANK, OWN_RANK, ClosureRequest, MirrorPolicy
+from altai_build.tools.solver.request import BASE_RANK, OWN_RANK, ClosureRequest
 
 
 def candidate(name: str, repository: str) -> Candidate:
