@@ -52,8 +52,9 @@ class SignatureCheck:
 
     @property
     def description(self) -> str:
-        """The status with the details: `unknown key: …`."""
-        return f"{self.status.value}: {self.detail}" if self.detail else self.status.value
+        """The status with key id and details: `unknown key (key 0123456789ABCDEF): …`."""
+        key = f" (key {self.signature.key_id})" if self.signature and self.signature.key_id else ""
+        return f"{self.status.value}{key}: {self.detail}".rstrip(": ")
 
     @property
     def is_good(self) -> bool:

@@ -1,7 +1,8 @@
-"""Rules on files: those of the release's folder, and those that its packages would put on a machine."""
+"""Rules on files: those in the release's folder, and those that its packages install."""
 
 from __future__ import annotations
 
+import itertools
 import stat
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -14,10 +15,10 @@ from altai_build.rules.view import ReleaseView
 from altai_build.tools.repo.repodata import REPOMD
 from altai_build.tools.rpm.header import ranges_overlap
 
-_GHOST = 1 << 6  # rpm's RPMFILE_GHOST: owned, but not brought along
+_GHOST = 1 << 6  # rpm's RPMFILE_GHOST: the package owns the file but does not contain it
 _MULTILIB = {"i386", "i486", "i586", "i686"}
 _UNCHECKED_FOLDERS = ("report/", "provenance/")
-# What packages put files below (FHS 3.0); below /usr, /usr/local is the administrator's.
+# Where packages install files (FHS 3.0). Of /usr, /usr/local belongs to the administrator.
 _STANDARD_FOLDERS = (
     "/bin",
     "/boot",
@@ -31,82 +32,88 @@ _STANDARD_FOLDERS = (
     "/usr",
     "/var",
 )
-_STANDARD_PREFIXES = tuple(f"{root}/" for root in _STANDARD_FOLDERS)
+_STANDARD_PREFIXES = tuple(f"{folder}/" for folder in _STANDARD_FOLDERS)
 
 
 def check_stray_files(rule: Rule, view: ReleaseView) -> RuleResult:
-    """Nothing lies in the release that is not a part of it; what a mirror carries along, a client may take."""
+    """Every file in the folder is part of the release: clients may take any file that a mirror carries."""
     expected = {MANIFEST_NAME, f"{MANIFEST_NAME}.asc", CHECKSUMS_NAME, f"{CHECKSUMS_NAME}.asc"}
     expected |= {f"{KEY_FILE_PREFIX}{name}" for repository in view.repositories for name in repository.keys}
     if view.manifest:
         expected.add(f"{KEY_FILE_PREFIX}{view.manifest.signed_by}")
-    for name, found in view.repodata.items():
+    for name, repodata in view.repodata.items():
         expected |= {f"{name}/{REPOMD}", f"{name}/{REPOMD}.asc"}
-        if not isinstance(found, str):
-            expected |= {f"{name}/{file.location}" for file in found.files}
-    folders = {repository.name for repository in view.repositories}
+        if not isinstance(repodata, str):
+            expected |= {f"{name}/{file.location}" for file in repodata.files}
+    repositories = {repository.name for repository in view.repositories}
     strays = [
         name
         for name in view.files
         if name not in expected
         and not name.startswith(_UNCHECKED_FOLDERS)
-        and not (name.endswith(".rpm") and name.rpartition("/")[0] in folders)  # the rule `packages-listed`
-        and not (name.endswith(".repo") and "/" not in name)  # the rule `repo-file`
+        # The rule `packages-listed` checks these.
+        and not (name.endswith(".rpm") and name.rpartition("/")[0] in repositories)
+        # The rule `repo-file` checks these.
+        and not (name.endswith(".repo") and "/" not in name)
     ]
     return RuleResult(
-        len(view.files), [rule.finding(name, "no part of a release has this name") for name in strays]
+        len(view.files), [rule.finding(name, "the file is not part of the release") for name in strays]
     )
 
 
 def check_file_conflicts(rule: Rule, view: ReleaseView) -> RuleResult:
-    """No two packages that may be installed together bring different files of one name: rpm refuses the second."""
+    """No two packages that can be installed together have different files at one path: rpm refuses the second."""
     owners: dict[str, list[tuple[str, FileEntry]]] = defaultdict(list)
     for subject, header in view.binary_headers.items():
         for entry in header.files:
             owners[entry.path].append((subject, entry))
-    clashes: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for path, rows in owners.items():
-        for number, (subject, entry) in enumerate(rows):
-            for other_subject, other in rows[:number]:
-                if _are_different(entry, other):
-                    clashes[tuple(sorted((subject, other_subject)))].append(path)  # type: ignore[index]
-    faults = [
+    conflicts: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for path, owned in owners.items():
+        for (subject, entry), (other_subject, other_entry) in itertools.combinations(owned, 2):
+            if _are_different(entry, other_entry):
+                first, second = sorted((subject, other_subject))
+                conflicts[first, second].append(path)
+    findings = [
         rule.finding(
-            one, f"it cannot be installed with {other}: both have {_summarize_paths(paths)}, and not the same"
+            first, f"the package conflicts with {second}: different files at {_summarize_paths(paths)}"
         )
-        for (one, other), paths in sorted(clashes.items())
-        if not _are_mutually_exclusive(view.binary_headers[one], view.binary_headers[other])
+        for (first, second), paths in sorted(conflicts.items())
+        if not _are_mutually_exclusive(view.binary_headers[first], view.binary_headers[second])
     ]
-    return RuleResult(len(view.binary_headers), faults)
+    return RuleResult(len(view.binary_headers), findings)
 
 
-def _are_different(one: FileEntry, other: FileEntry) -> bool:
+def _are_different(first: FileEntry, second: FileEntry) -> bool:
     """As rpm compares (lib/rpmfi.c, rpmfilesCompare): mode, then size, owner and content of files and links."""
-    if (one.flags | other.flags) & _GHOST:
+    if (first.flags | second.flags) & _GHOST:
         return False
-    if one.mode != other.mode:
+    if first.mode != second.mode:
         return True
-    if stat.S_ISDIR(one.mode):
+    if stat.S_ISDIR(first.mode):
         return False
-    known = (one.size, one.owner, one.group, one.link_target)
-    if known != (other.size, other.owner, other.group, other.link_target):
+    attributes = (first.size, first.owner, first.group, first.link_target)
+    if attributes != (second.size, second.owner, second.group, second.link_target):
         return True
-    # Digests of different algorithms cannot be compared: of different length, they say nothing.
-    return one.digest != other.digest and len(one.digest) == len(other.digest)
+    # Digests of different length are of different algorithms: they cannot be compared.
+    return first.digest != second.digest and len(first.digest) == len(second.digest)
 
 
-def _are_mutually_exclusive(one: RpmHeader, other: RpmHeader) -> bool:
-    """True for packages that exclude one another by their dependencies, and for those rpm itself reconciles."""
-    if one.nevra.name == other.nevra.name:
-        same = one.nevra.evr == other.nevra.evr
-        return not same or bool({one.nevra.arch, other.nevra.arch} & _MULTILIB)  # by the files' ELF class
-    return _is_excluding(one, other) or _is_excluding(other, one)
+def _are_mutually_exclusive(first: RpmHeader, second: RpmHeader) -> bool:
+    """True for packages that dependencies keep apart, and for those whose files rpm itself reconciles."""
+    if first.nevra.name == second.nevra.name:
+        # rpm resolves conflicts between two architectures of a package by the ELF class of the files.
+        is_multilib = bool({first.nevra.arch, second.nevra.arch} & _MULTILIB)
+        return first.nevra.evr != second.nevra.evr or is_multilib
+    return _excludes(first, second) or _excludes(second, first)
 
 
-def _is_excluding(one: RpmHeader, other: RpmHeader) -> bool:
-    itself = Dependency(name=other.nevra.name, flags="=", evr=other.nevra.evr)
-    return any(ranges_overlap(dep, itself) for dep in one.obsoletes) or any(
-        ranges_overlap(dep, provided) for dep in one.conflicts for provided in (itself, *other.provides)
+def _excludes(package: RpmHeader, other: RpmHeader) -> bool:
+    """True if the package obsoletes or conflicts with the other."""
+    identity = Dependency(name=other.nevra.name, flags="=", evr=other.nevra.evr)
+    return any(ranges_overlap(obsoleted, identity) for obsoleted in package.obsoletes) or any(
+        ranges_overlap(conflict, provided)
+        for conflict in package.conflicts
+        for provided in (identity, *other.provides)
     )
 
 
@@ -116,53 +123,49 @@ def _summarize_paths(paths: list[str]) -> str:
 
 
 def check_permissions(rule: Rule, view: ReleaseView) -> RuleResult:
-    """What a package may do to a machine does not grow unseen: setuid, world-writable, files in unusual places."""
-    found = {
-        subject: told
+    """New setuid and world-writable files, and files in unusual folders, are reviewed."""
+    risky = {
+        subject: files
         for subject, header in view.binary_headers.items()
-        if (told := set(_find_risky_files(header.files)))
+        if (files := set(_find_risky_files(header.files)))
     }
-    before = _read_previous_permissions(view, {view.binary_headers[subject].nevra.name for subject in found})
-    faults = [
-        rule.finding(subject, f"{path} is {what}{_describe_previous_presence(view)}", Severity.WARNING)
-        for subject, told in found.items()
-        for path, what in sorted(told - before.get(view.binary_headers[subject].nevra.name, set()))
+    names = {view.binary_headers[subject].nevra.name for subject in risky}
+    previous = _read_previous_risky_files(view, names)
+    since = f"; new since {view.context.previous_releases[-1].name}" if view.context.previous_releases else ""
+    findings = [
+        rule.finding(subject, f"{path} {risk}{since}", Severity.WARNING)
+        for subject, files in risky.items()
+        for path, risk in sorted(files - previous.get(view.binary_headers[subject].nevra.name, set()))
     ]
-    return RuleResult(len(view.binary_headers), faults)
-
-
-def _describe_previous_presence(view: ReleaseView) -> str:
-    if not view.context.previous_releases:
-        return ""
-    return f", and was not in {view.context.previous_releases[-1].name}"
+    return RuleResult(len(view.binary_headers), findings)
 
 
 def _find_risky_files(files: tuple[FileEntry, ...]) -> Iterator[tuple[str, str]]:
-    """(path, what about it) of files that deserve a look."""
+    """(path, what is risky about it)."""
     for entry in files:
         kind = stat.S_IFMT(entry.mode)
         if kind == stat.S_IFREG and entry.mode & stat.S_ISUID:
-            yield entry.path, f"setuid {entry.owner}"
+            yield entry.path, f"is setuid {entry.owner}"
         if kind == stat.S_IFREG and entry.mode & stat.S_ISGID:
-            yield entry.path, f"setgid {entry.group}"
-        sticky = kind == stat.S_IFDIR and entry.mode & stat.S_ISVTX
-        if kind != stat.S_IFLNK and entry.mode & stat.S_IWOTH and not sticky:
-            yield entry.path, "writable by everybody"
-        if entry.path.startswith("/usr/local/") or not _is_usual(entry.path):
-            yield entry.path, "outside of where packages put files"
+            yield entry.path, f"is setgid {entry.group}"
+        is_sticky_folder = kind == stat.S_IFDIR and entry.mode & stat.S_ISVTX
+        if kind != stat.S_IFLNK and entry.mode & stat.S_IWOTH and not is_sticky_folder:
+            yield entry.path, "is world-writable"
+        if entry.path.startswith("/usr/local/") or not _is_in_standard_folder(entry.path):
+            yield entry.path, "is outside the folders that packages install into"
 
 
-def _is_usual(path: str) -> bool:
+def _is_in_standard_folder(path: str) -> bool:
     return path.startswith(_STANDARD_PREFIXES) or path in _STANDARD_FOLDERS
 
 
-def _read_previous_permissions(view: ReleaseView, names: set[str]) -> Mapping[str, set[tuple[str, str]]]:
-    """Package name → what of it the release before had already; only packages with good signatures count."""
+def _read_previous_risky_files(view: ReleaseView, names: set[str]) -> Mapping[str, set[tuple[str, str]]]:
+    """Package name → its risky files in the previous release; only packages with good signatures count."""
     if not view.context.previous_releases or not names:
         return {}
     previous = ReleaseView(view.context.previous_releases[-1], ())
-    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    files: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for header in previous.binary_headers.values():
         if header.nevra.name in names:
-            found[header.nevra.name] |= set(_find_risky_files(header.files))
-    return found
+            files[header.nevra.name].update(_find_risky_files(header.files))
+    return files

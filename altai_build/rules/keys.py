@@ -1,13 +1,13 @@
-"""Rules on the release's public keys: which ones it holds, and when they expire."""
+"""Rules on the release's public keys: which keys it holds, and when they expire."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
-from altai_build.model.findings import Severity
+from altai_build.model.findings import Finding, Severity
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.release import KEY_FILE_PREFIX
 from altai_build.rules.rule import Rule, RuleResult
@@ -18,83 +18,77 @@ from altai_build.tools.openpgp.keyfile import read_public_keys
 def check_key_expiry(rule: Rule, view: ReleaseView) -> RuleResult:
     """No key of the release expires within the horizon.
 
-    An expired key is an error where it signs the metadata of clients that look at expiry (librepo of dnf does, and yum
-    of EL6 does not), and a warning everywhere else: rpm itself never looks.
+    An expired key is an error if it signs metadata for clients that check its expiry (librepo of dnf does, yum of EL6
+    does not), else a warning: rpm itself never checks it.
     """
-    keys = release_keys(view)
-    signing = f"{KEY_FILE_PREFIX}{view.manifest.signed_by}" if view.manifest else ""
+    keys_by_file = read_release_keys(view)
+    metadata_key_file = f"{KEY_FILE_PREFIX}{view.manifest.signed_by}" if view.manifest else ""
     now = view.context.now or datetime.now(timezone.utc)
-    faults = []
-    for name, held in keys.items():
-        strict = name == signing and view.context.compat is not Compat.EL6
-        for key in held:
-            if key.expires is None or key.expires > now + timedelta(days=view.context.horizon_days):
+    horizon = now + timedelta(days=view.context.horizon_days)
+    findings = []
+    for file, keys in keys_by_file.items():
+        is_strict = file == metadata_key_file and view.context.compat is not Compat.EL6
+        for key in keys:
+            if key.expires is None or key.expires > horizon:
                 continue
-            day, today = key.expires.date(), view.context.today
-            severity = Severity.ERROR if strict and key.expires <= now else Severity.WARNING
-            faults.append(
-                rule.finding(name, f"{key.key_id} ({key.uid}) {_describe_expiry(day, today)}", severity)
-            )
-    return RuleResult(len(keys), faults)
+            severity = Severity.ERROR if is_strict and key.expires <= now else Severity.WARNING
+            expiry = _describe_expiry(key.expires.date(), view.context.today)
+            findings.append(rule.finding(file, f"key {key.key_id} ({key.uid}) {expiry}", severity))
+    return RuleResult(len(keys_by_file), findings)
 
 
 def _describe_expiry(day: date, today: date) -> str:
-    if day <= today:
-        return f"expired on {day}"
-    return f"expires on {day}, in {(day - today).days} days: introduce its successor now"
+    return f"expired on {day}" if day <= today else f"expires on {day}, in {(day - today).days} days"
 
 
-def release_keys(view: ReleaseView) -> dict[str, tuple[PublicKey, ...]]:
-    """The keys in each RPM-GPG-KEY file; those that cannot be read are told by the rule `keys`."""
-    found = {}
+def read_release_keys(view: ReleaseView) -> dict[str, tuple[PublicKey, ...]]:
+    """The keys in each RPM-GPG-KEY file; the rule `keys` reports files that cannot be read."""
+    keys_by_file = {}
     for name in view.files:
         if name.startswith(KEY_FILE_PREFIX):
             try:
-                found[name] = read_public_keys(view.directory / name)
+                keys_by_file[name] = read_public_keys(view.directory / name)
             except InputError:
                 continue
-    return found
+    return keys_by_file
 
 
 def check_keys(rule: Rule, view: ReleaseView) -> RuleResult:
-    """The public keys are there, are those the manifest names, and those the configuration trusts."""
-    faults = []
+    """The release has the public keys that its manifest names, and they are those in the configuration."""
     declared = {repository.key: set(repository.fingerprints) for repository in view.repositories}
-    for name in (name for repository in view.repositories for name in repository.further_keys):
-        declared.setdefault(name, set())
+    for repository in view.repositories:
+        for name in repository.further_keys:
+            declared.setdefault(name, set())
     if view.manifest:
         declared.setdefault(view.manifest.signed_by, set())
+    findings: list[Finding] = []
     trusted_keys = dict(view.trusted_keys)
     for name, fingerprints in declared.items():
         file = view.key_file(name)
         try:
-            here = {key.fingerprint for key in read_public_keys(file)}
-            wanted = (
-                {key.fingerprint for key in read_public_keys(trusted_keys[name])}
-                if name in trusted_keys
-                else None
-            )
+            held = _read_fingerprints(file)
+            trusted = _read_fingerprints(trusted_keys[name]) if name in trusted_keys else None
         except InputError as error:
-            faults.append(rule.finding(file.name, error.why))
+            findings.append(rule.finding(file.name, error.why))
             continue
-        if fingerprints and here != fingerprints:
-            faults.append(
-                rule.finding(
-                    file.name,
-                    f"it holds {_format_fingerprints(here)}, the manifest says {_format_fingerprints(fingerprints)}",
-                )
-            )
-        if trusted_keys and wanted is None:
-            faults.append(rule.finding(file.name, "no key of this name is in the configuration"))
-        elif wanted is not None and here != wanted:
-            faults.append(
-                rule.finding(
-                    file.name,
-                    f"it holds {_format_fingerprints(here)}, the configuration says {_format_fingerprints(wanted)}",
-                )
-            )
-    return RuleResult(len(declared), faults)
+        messages = []
+        if fingerprints and held != fingerprints:
+            messages.append(_describe_mismatch(held, fingerprints, "the manifest names"))
+        if trusted is not None and held != trusted:
+            messages.append(_describe_mismatch(held, trusted, "the configuration has"))
+        if trusted_keys and trusted is None:
+            messages.append("the configuration has no key of this name")
+        findings += [rule.finding(file.name, message) for message in messages]
+    return RuleResult(len(declared), findings)
 
 
-def _format_fingerprints(fingerprints: Collection[str]) -> str:
-    return ", ".join(sorted(fingerprints)) or "nothing"
+def _read_fingerprints(file: Path) -> set[str]:
+    return {key.fingerprint for key in read_public_keys(file)}
+
+
+def _describe_mismatch(held: set[str], expected: set[str], source: str) -> str:
+    return f"the file holds {_join_fingerprints(held)}; {source} {_join_fingerprints(expected)}"
+
+
+def _join_fingerprints(fingerprints: set[str]) -> str:
+    return ", ".join(sorted(fingerprints)) or "no key"

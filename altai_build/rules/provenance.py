@@ -1,4 +1,4 @@
-"""Rules on provenance/: what it says of the packages is signed, whole, and about these very bytes."""
+"""The rule on provenance/: what it says about the packages is signed, complete, and about these very bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from altai_build.model.findings import Finding, Severity
+from altai_build.model.findings import Severity
 from altai_build.model.provenance import RELEASE_BUILD_TYPE, find_statement_errors
 from altai_build.model.release import (
     BUILDROOTS_FOLDER,
@@ -14,127 +14,124 @@ from altai_build.model.release import (
     PROVENANCE,
     SPDX_PATH,
     STATEMENTS_FOLDER,
-    ComponentOrigin,
+    BuildOrigin,
     Manifest,
-    MirrorOrigin,
     ReleasedPackage,
-    SpecOrigin,
 )
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView, assess_signature
 
 
 def check_provenance(rule: Rule, view: ReleaseView) -> RuleResult:
-    """Both bills of materials name the packages of the release and no others, and each built one has its statement.
+    """Both bills of materials list exactly the packages of the release, and each package built here has a statement.
 
-    They are held against the manifest; that it fits the files is for the rule `packages-listed`.
+    They are compared with the manifest; the rule `packages-listed` compares the manifest with the files.
     """
     manifest = view.manifest
     if manifest is None:
         return RuleResult(0, [])
-    here = [name for name in view.files if name.startswith(f"{PROVENANCE}/")]
-    if not here:
-        message = "nothing says how its packages were built; releases of this version of the tool have it"
-        return RuleResult(1, [rule.finding(PROVENANCE, message, Severity.WARNING)])
-    signed = view.check_detached_signatures([name for name in here if name.endswith(".json")])
-    faults = [
+    files = [name for name in view.files if name.startswith(f"{PROVENANCE}/")]
+    if not files:
+        message = "the release does not say how its packages were built"
+        fix = "publish the next release with this version of altai-build"
+        return RuleResult(1, [rule.finding(PROVENANCE, message, Severity.WARNING, fix=fix)])
+    checks = view.check_detached_signatures([name for name in files if name.endswith(".json")])
+    findings = [
         rule.finding(name, message, severity)
-        for name, check in signed.items()
+        for name, check in checks.items()
         for message, severity in assess_signature(check)
     ]
-    for name, read in ((SPDX_PATH, _spdx_digests), (CYCLONEDX_PATH, _cyclonedx_digests)):
-        faults += _check_bill_of_materials(rule, view, manifest, name, read)
-    known = set()
+    messages = [*_check_bill_of_materials(view, manifest, SPDX_PATH, _read_spdx_digests)]
+    messages += _check_bill_of_materials(view, manifest, CYCLONEDX_PATH, _read_cyclonedx_digests)
+    statements = set()
     for package in manifest.packages:
-        if not isinstance(package.origin, MirrorOrigin):
-            faults += _check_statement(rule, view, manifest, package, package.origin)
-            known.add(_statement_name(package))
-    faults += [
-        rule.finding(name, "it speaks of no package of the release")
-        for name in here
-        if name.startswith(f"{STATEMENTS_FOLDER}/") and name.removesuffix(".asc") not in known
+        if package.build_origin is not None:
+            name = f"{STATEMENTS_FOLDER}/{package.path}.json"
+            statements.add(name)
+            messages += [
+                (name, text) for text in _check_statement(view, manifest, name, package, package.build_origin)
+            ]
+    messages += [
+        (name, "the statement is about no package of the release")
+        for name in files
+        if name.startswith(f"{STATEMENTS_FOLDER}/") and name.removesuffix(".asc") not in statements
     ]
-    faults += [
-        rule.finding(name, "its SHA-256 is not its name")
-        for name in here
+    messages += [
+        (name, "the SHA-256 of the file is not its name")
+        for name in files
         if name.startswith(f"{BUILDROOTS_FOLDER}/")
-        and view.digests.get(name) != name[len(BUILDROOTS_FOLDER) + 1 : -len(".txt")]
+        and name != f"{BUILDROOTS_FOLDER}/{view.digests.get(name)}.txt"
     ]
-    return RuleResult(len(here), faults)
+    findings += [rule.finding(name, text) for name, text in messages]
+    return RuleResult(len(files), findings)
 
 
 def _check_bill_of_materials(
-    rule: Rule, view: ReleaseView, manifest: Manifest, name: str, read: Callable[[Any], set[str]]
-) -> Iterator[Finding]:
-    """A bill of materials that leaves out a package, or has one that is not there."""
-    document = _load_document(view, name)
-    if isinstance(document, str):
-        yield rule.finding(name, document)
-        return
+    view: ReleaseView, manifest: Manifest, name: str, read_digests: Callable[[Any], set[str]]
+) -> Iterator[tuple[str, str]]:
+    """(file, message) if it leaves out a package, or lists one that the release does not have."""
     try:
-        listed = read(document)
+        listed = read_digests(_load_document(view, name))
     except (KeyError, TypeError, AttributeError) as error:
-        yield rule.finding(name, f"it has not the form of its standard: {error}")
+        yield name, f"the file does not follow its standard: {error!r}"
         return
-    shipped = {one.sha256: one.path for one in manifest.packages}
-    for digest in sorted(shipped.keys() - listed):
-        yield rule.finding(name, f"it leaves out {shipped[digest]}")
-    for digest in sorted(listed - shipped.keys()):
-        yield rule.finding(name, f"it lists a package of SHA-256 {digest}, which is not in the release")
+    except ValueError as error:
+        yield name, str(error)
+        return
+    released = {package.sha256: package.path for package in manifest.packages}
+    for digest in sorted(released.keys() - listed):
+        yield name, f"the file does not list {released[digest]}"
+    for digest in sorted(listed - released.keys()):
+        yield name, f"the file lists a package with SHA-256 {digest}, which the release does not have"
 
 
-def _spdx_digests(document: Any) -> set[str]:
+def _read_spdx_digests(document: Any) -> set[str]:
     sums = [check for package in document["packages"] for check in package.get("checksums", [])]
     return {check["checksumValue"] for check in sums if check["algorithm"] == "SHA256"}
 
 
-def _cyclonedx_digests(document: Any) -> set[str]:
+def _read_cyclonedx_digests(document: Any) -> set[str]:
     sums = [check for component in document["components"] for check in component.get("hashes", [])]
     return {check["content"] for check in sums if check["alg"] == "SHA-256"}
 
 
 def _check_statement(
-    rule: Rule,
-    view: ReleaseView,
-    manifest: Manifest,
-    package: ReleasedPackage,
-    origin: ComponentOrigin | SpecOrigin,
-) -> Iterator[Finding]:
-    """A statement that is not one, or speaks of other bytes or commits than the release has."""
-    name = _statement_name(package)
-    document = _load_document(view, name)
-    faults = [document] if isinstance(document, str) else find_statement_errors(document)
-    for fault in faults:
-        yield rule.finding(name, fault)
-    if faults:
+    view: ReleaseView, manifest: Manifest, name: str, package: ReleasedPackage, origin: BuildOrigin
+) -> Iterator[str]:
+    """Messages if the file is not a statement, or is about other bytes or commits than the release has."""
+    try:
+        document = _load_document(view, name)
+    except ValueError as error:
+        yield str(error)
         return
-    subject = package.path
-    named = {one.get("name"): one["digest"].get("sha256") for one in document["subject"]}
-    if named != {subject: package.sha256}:
-        yield rule.finding(name, f"it speaks of other bytes than those of {subject}")
+    errors = find_statement_errors(document)
+    yield from errors
+    if errors:
+        return
+    digests = {subject.get("name"): subject["digest"].get("sha256") for subject in document["subject"]}
+    if digests != {package.path: package.sha256}:
+        yield f"the statement is about other bytes than those of {package.path}"
     definition = document["predicate"]["buildDefinition"]
-    commits = {
-        (one.get("name"), one.get("digest", {}).get("gitCommit"))
-        for one in definition.get("resolvedDependencies", ())
+    named = {
+        (dependency.get("name"), dependency.get("digest", {}).get("gitCommit"))
+        for dependency in definition.get("resolvedDependencies", ())
     }
-    wanted = {(origin.path, origin.commit)}
+    pinned = {(origin.path, origin.commit)}
     if definition["buildType"] == RELEASE_BUILD_TYPE:
-        wanted.add(("superproject", manifest.superproject.commit))
-    for place, commit in sorted(wanted - commits):
-        yield rule.finding(name, f"it does not name the commit of the manifest for {place}: {commit}")
+        pinned.add(("superproject", manifest.superproject.commit))
+    for path, commit in sorted(pinned - named):
+        yield f"the statement does not name the manifest's commit of {path}: {commit}"
     if definition.get("internalParameters", {}).get("buildKey") != origin.build_key:
-        yield rule.finding(name, "it tells of another build than the manifest")
-
-
-def _statement_name(package: ReleasedPackage) -> str:
-    return f"{STATEMENTS_FOLDER}/{package.path}.json"
+        yield "the statement is about another build than the manifest"
 
 
 def _load_document(view: ReleaseView, name: str) -> Any:
-    """The parsed document, or why it cannot be read as text."""
+    """The parsed document. Raises ValueError with the reason when it cannot be read."""
     try:
-        return json.loads((view.directory / name).read_text(encoding="utf-8"))
+        text = (view.directory / name).read_text(encoding="utf-8")
     except OSError as error:
-        return f"it cannot be read: {error.strerror}"
+        raise ValueError(f"the file cannot be read: {error.strerror}") from error
+    try:
+        return json.loads(text)
     except ValueError as error:
-        return f"it is not JSON: {error}"
+        raise ValueError(f"the file is not JSON: {error}") from error

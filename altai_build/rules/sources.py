@@ -1,7 +1,10 @@
-"""Rules on where packages come from: their sources, and what earlier releases gave the same names to."""
+"""The rule that the sources of what was built are published with it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from altai_build.model.findings import Finding
 from altai_build.model.release import SpecOrigin
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
@@ -9,67 +12,70 @@ from altai_build.tools.repo.repodata import IndexedPackage
 
 
 def check_source_packages(rule: Rule, view: ReleaseView) -> RuleResult:
-    """Every package of a repository that publishes its sources has its source RPM there, and none lies there idle."""
-    indexed = {name: found.packages for name, found in view.repodata.items() if not isinstance(found, str)}
+    """Every package whose repository publishes sources has its source package there, and every source has a package."""
+    indexed = {
+        name: repodata.packages for name, repodata in view.repodata.items() if not isinstance(repodata, str)
+    }
     pairs = view.context.source_repositories or _guess_source_repositories(view, indexed)
-    faults, examined = [], 0
-    for binaries, sources in pairs:
-        built = indexed.get(binaries, ())
-        held = {package.location: package for package in indexed.get(sources, ())}
-        wanted = {package.sourcerpm for package in built}
-        examined += len(built) + len(held)
-        faults += [
+    findings: list[Finding] = []
+    examined = 0
+    for binary_repository, source_repository in pairs:
+        packages = indexed.get(binary_repository, ())
+        sources = {package.location for package in indexed.get(source_repository, ())}
+        examined += len(packages) + len(sources)
+        findings += [
             rule.finding(
-                f"{binaries}/{package.location}", f"its source {package.sourcerpm} is not in {sources}"
+                f"{binary_repository}/{package.location}",
+                f"the source package {package.sourcerpm} is not in {source_repository}",
             )
-            for package in built
-            if package.sourcerpm not in held
+            for package in packages
+            if package.sourcerpm not in sources
         ]
-        faults += [
-            rule.finding(f"{sources}/{name}", f"no package of {binaries} was built from it")
-            for name in sorted(held.keys() - wanted)
+        unused = sources - {package.sourcerpm for package in packages}
+        findings += [
+            rule.finding(
+                f"{source_repository}/{name}", f"no package of {binary_repository} was built from this source"
+            )
+            for name in sorted(unused)
         ]
     for repository in view.repositories:
         packages = indexed.get(repository.name, ())
-        faults += [
+        examined += len(packages)
+        findings += [
             rule.finding(f"{repository.name}/{package.location}", _describe_misplaced(repository.source))
             for package in packages
             if package.is_source is not repository.source
         ]
-        examined += len(packages)
-    return RuleResult(examined, faults)
+    return RuleResult(examined, findings)
 
 
-def _describe_misplaced(sources: bool) -> str:
-    return (
-        "it is no source RPM, and only those belong there"
-        if sources
-        else "no client can install a source RPM"
-    )
+def _describe_misplaced(is_source_repository: bool) -> str:
+    if is_source_repository:
+        return "the repository is for source packages only"
+    return "clients cannot install a source package"
 
 
 def _guess_source_repositories(
-    view: ReleaseView, indexed: dict[str, tuple[IndexedPackage, ...]]
+    view: ReleaseView, indexed: Mapping[str, Sequence[IndexedPackage]]
 ) -> list[tuple[str, str]]:
-    """Which repository's sources lie where, for who has no configuration: as packages and manifest tell it."""
-    places = {
-        package.location: repository.name
-        for repository in view.repositories
-        if repository.source
-        for package in indexed.get(repository.name, ())
+    """(repository, repository of its sources), without a configuration: from the packages and the manifest."""
+    source_names = [repository.name for repository in view.repositories if repository.source]
+    repository_by_source = {
+        package.location: name for name in source_names for package in indexed.get(name, ())
     }
-    found = {
-        (repository.name, places[package.sourcerpm])
+    pairs = {
+        (repository.name, repository_by_source[package.sourcerpm])
         for repository in view.repositories
         if not repository.source
         for package in indexed.get(repository.name, ())
-        if package.sourcerpm in places
+        if package.sourcerpm in repository_by_source
     }
-    known = {binaries for binaries, _ in found} | {one.name for one in view.repositories if one.source}
-    nowhere = next((one.name for one in view.repositories if one.source), "this release")
-    found |= {
-        (package.repository, nowhere)
+    known = {binary_repository for binary_repository, _ in pairs}.union(source_names)
+    # Packages built from specs/ whose sources are missing altogether.
+    fallback = next(iter(source_names), "this release")
+    pairs |= {
+        (package.repository, fallback)
         for package in (view.manifest.packages if view.manifest else ())
         if isinstance(package.origin, SpecOrigin) and package.repository not in known
     }
-    return sorted(found)
+    return sorted(pairs)

@@ -1,4 +1,4 @@
-"""A release as it lies in its folder, what is known around it, and the words in which a rule answers."""
+"""A release in its folder, and what else is known about it: what the rules read."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from altai_build.model.release import (
     Manifest,
     ReleasedRepository,
 )
+from altai_build.tools import processors
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.repo.metadata import RepositoryMetadata
@@ -33,28 +34,28 @@ from altai_build.tools.rpm.signatures import verify_signatures
 
 @dataclass(frozen=True)
 class VerifyContext:
-    """What is known beside the release; the defaults are what somebody knows who has nothing but its folder."""
+    """What is known besides the release itself. The defaults are for somebody who has only its folder."""
 
     compat: Compat = Compat.MODERN  # what the clients can read
     arch: str = "x86_64"
-    base: Callable[[], Sequence[RepositoryMetadata]] | None = None  # the system's own; may raise InputError
-    previous_releases: tuple[Path, ...] = ()  # the folders of the releases before it, oldest first
-    source_repositories: tuple[
-        tuple[str, str], ...
-    ] = ()  # (repository, where the sources of its packages are)
-    horizon_days: int = 90
+    # The repositories of the operating system; the call may raise InputError.
+    base: Callable[[], Sequence[RepositoryMetadata]] | None = None
+    previous_releases: tuple[Path, ...] = ()  # the folders of the releases below this one, oldest first
+    # (repository, repository that has the sources of its packages)
+    source_repositories: tuple[tuple[str, str], ...] = ()
+    horizon_days: int = 90  # a key that expires earlier is a finding
     waivers: tuple[Waiver, ...] = ()
-    cache: Path | None = None  # where the solver keeps what it has read; None: nowhere
+    cache: Path | None = None  # the solver's cache; None: no cache
     now: datetime | None = None
 
     @property
     def today(self) -> date:
-        """The day that waivers and keys are held against."""
+        """The day on which waivers and keys are checked."""
         return (self.now or datetime.now(timezone.utc)).date()
 
 
 class ReleaseView:
-    """A release as it lies in its folder; what several rules need is read once."""
+    """A release in its folder. What several rules need is read once."""
 
     def __init__(
         self,
@@ -64,33 +65,32 @@ class ReleaseView:
         *,
         is_signed: bool = True,
     ) -> None:
+        """`trusted_keys` are (name, file); `is_signed` is False for a release that has no report and checksums yet."""
         self.directory = directory
         self.trusted_keys = tuple(trusted_keys)
         self.context = context
         self.is_signed = is_signed
-        self._noted = {} if is_signed else self.file_stats  # before anything is read
-        self._checks: dict[str, SignatureCheck | str] = {}
+        self._initial_stats = {} if is_signed else self.file_stats  # taken before anything is read
+        self._signature_checks: dict[str, SignatureCheck | str] = {}
 
     def get_signed_view(self) -> ReleaseView | None:
-        """The release after its page and seal came; None where anything else did, or a file is not what it was.
+        """The same release now that it has its report and checksums; None if anything else changed.
 
-        What was read here is not read again, for the files that it was read from are the same ones.
+        What was read before is not read again: the files are the same.
         """
-        later = ReleaseView(self.directory, self.trusted_keys, self.context)
-        came = set(later.files) - set(self.files) - {CHECKSUMS_NAME, f"{CHECKSUMS_NAME}.asc"}
-        if any(later.file_stats.get(name) != mark for name, mark in self._noted.items()):
+        view = ReleaseView(self.directory, self.trusted_keys, self.context)
+        added = set(view.files) - set(self.files) - {CHECKSUMS_NAME, f"{CHECKSUMS_NAME}.asc"}
+        if any(view.file_stats.get(name) != stats for name, stats in self._initial_stats.items()):
             return None
-        if not all(name.startswith("report/") for name in came):
+        if not all(name.startswith("report/") for name in added):
             return None
-        later._checks.update(self._checks)
+        view._signature_checks.update(self._signature_checks)
         for name in ("manifest_or_error", "repodata", "signature_checks", "headers", "binary_headers"):
             if name in self.__dict__:
-                later.__dict__[name] = self.__dict__[name]
-        later.__dict__["digests"] = {
-            **self.digests,
-            **later._hash(later.file_stats.keys() - self._noted.keys()),
-        }
-        return later
+                view.__dict__[name] = self.__dict__[name]
+        new_files = view.file_stats.keys() - self._initial_stats.keys()
+        view.__dict__["digests"] = {**self.digests, **view._hash_files(new_files)}
+        return view
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -99,44 +99,44 @@ class ReleaseView:
             sorted(
                 Path(folder, name).relative_to(self.directory).as_posix()
                 for folder, folders, names in os.walk(self.directory)
-                for name in [*names, *(one for one in folders if Path(folder, one).is_symlink())]
+                for name in [*names, *(link for link in folders if Path(folder, link).is_symlink())]
             )
         )
 
     @cached_property
     def file_stats(self) -> dict[str, tuple[int, ...]]:
-        """What changes of a regular file whenever it is written to: inode, size and times."""
-        states = {name: (self.directory / name).lstat() for name in self.files}
+        """Regular file → inode, size and times: they change with every write."""
+        all_stats = {name: (self.directory / name).lstat() for name in self.files}
         return {
-            name: (one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
-            for name, one in states.items()
-            if stat.S_ISREG(one.st_mode)
+            name: (stats.st_ino, stats.st_size, stats.st_mtime_ns, stats.st_ctime_ns)
+            for name, stats in all_stats.items()
+            if stat.S_ISREG(stats.st_mode)
         }
 
     @cached_property
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every regular file."""
-        return self._hash(self.file_stats)
+        return self._hash_files(self.file_stats)
 
-    def _hash(self, names: Iterable[str]) -> dict[str, str]:
+    def _hash_files(self, names: Iterable[str]) -> dict[str, str]:
         listed = list(names)
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(max_workers=processors.available()) as pool:
             return dict(zip(listed, pool.map(lambda name: sha256_file(self.directory / name), listed)))
 
     def check_detached_signatures(self, names: Sequence[str]) -> dict[str, SignatureCheck | str]:
-        """The signature beside each file, judged by the release's own key, or why it cannot be."""
+        """File → the check of its signature by the release's own key, or why there is no check."""
 
         def check(name: str) -> None:
             path = self.directory / name
             try:
-                self._checks[name] = verify_detached(path, path.with_name(f"{path.name}.asc"), keys)
+                self._signature_checks[name] = verify_detached(path, path.with_name(f"{path.name}.asc"), keys)
             except InputError as error:
-                self._checks[name] = error.why
+                self._signature_checks[name] = error.why
 
         keys = [self.key_file(self.manifest.signed_by)] if self.manifest else []
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            list(pool.map(check, (name for name in names if name not in self._checks)))
-        return {name: self._checks[name] for name in names}
+        with ThreadPoolExecutor(max_workers=processors.available()) as pool:
+            list(pool.map(check, (name for name in names if name not in self._signature_checks)))
+        return {name: self._signature_checks[name] for name in names}
 
     @cached_property
     def manifest_or_error(self) -> Manifest | str:
@@ -150,12 +150,12 @@ class ReleaseView:
 
     @property
     def version(self) -> str:
-        """The release's version where the manifest tells it: a staged release lies in a folder of another name."""
+        """The version in the manifest: the folder of a staged release has another name. Else the folder's name."""
         return self.manifest.version if self.manifest else self.directory.name
 
     @property
     def manifest(self) -> Manifest | None:
-        """release.json where it is readable; the rule `manifest` tells of it where it is not."""
+        """release.json, if it can be read; the rule `manifest` reports it if not."""
         return None if isinstance(self.manifest_or_error, str) else self.manifest_or_error
 
     @property
@@ -165,7 +165,7 @@ class ReleaseView:
 
     @cached_property
     def repodata(self) -> dict[str, Repodata | str]:
-        """Each declared repository's metadata, or why it cannot be read."""
+        """Declared repository → its metadata, or why it cannot be read."""
         found: dict[str, Repodata | str] = {}
         for repository in self.repositories:
             try:
@@ -176,7 +176,7 @@ class ReleaseView:
 
     @cached_property
     def signature_checks(self) -> dict[str, tuple[SignatureCheck, ...] | str]:
-        """Each declared repository's packages judged by its own key, or why they cannot be."""
+        """Declared repository → checks of its packages by its own keys, or why there are none."""
 
         def check(repository: ReleasedRepository) -> tuple[SignatureCheck, ...] | str:
             folder = self.directory / repository.name
@@ -186,12 +186,13 @@ class ReleaseView:
             except (InputError, OSError) as error:
                 return getattr(error, "why", "") or str(error)
 
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            return dict(zip((one.name for one in self.repositories), pool.map(check, self.repositories)))
+        names = [repository.name for repository in self.repositories]
+        with ThreadPoolExecutor(max_workers=processors.available()) as pool:
+            return dict(zip(names, pool.map(check, self.repositories)))
 
     @cached_property
     def headers(self) -> dict[str, RpmHeader]:
-        """`repository/file` → header of the packages with good signatures; of others nothing should be believed."""
+        """`repository/file` → header of the packages with good signatures; other headers cannot be trusted."""
         return {
             f"{repository}/{check.path.name}": read_header(check.path)
             for repository, checks in self.signature_checks.items()
@@ -202,33 +203,36 @@ class ReleaseView:
 
     @cached_property
     def binary_headers(self) -> dict[str, RpmHeader]:
-        """The headers of what clients can install."""
-        offered = {repository.name for repository in self.repositories if not repository.source}
+        """The headers of the packages that clients can install."""
+        binary_repositories = {repository.name for repository in self.repositories if not repository.source}
         return {
             subject: header
             for subject, header in self.headers.items()
-            if subject.rpartition("/")[0] in offered and not header.is_source
+            if subject.rpartition("/")[0] in binary_repositories and not header.is_source
         }
 
     def key_file(self, name: str) -> Path:
-        """Where the release keeps a public key."""
+        """The public key file of a key."""
         return self.directory / f"{KEY_FILE_PREFIX}{name}"
 
 
 def assess_signature(check: SignatureCheck | str) -> list[tuple[str, Severity]]:
-    """What a check says against a signature: an error where it is not good, or could not be made, else what others
-    will refuse."""
+    """(message, severity) of what is wrong with a signature: an error if it is not good, else what others refuse.
+
+    A text is the reason why the signature could not be checked.
+    """
     if isinstance(check, str):
         return [(check, Severity.ERROR)]
     if not check.is_good:
-        key = f" (key {check.signature.key_id})" if check.signature and check.signature.key_id else ""
-        return [(f"{check.status.value}{key}: {check.detail}".rstrip(": "), Severity.ERROR)]
-    told = []
+        return [(check.description, Severity.ERROR)]
+    messages = []
     for weakness in check.weaknesses:
         severity = Severity.ERROR if weakness.startswith("revoked") else Severity.WARNING
-        told.append((f"signed with a {weakness}", severity))
+        messages.append((f"signed with a {weakness}", severity))
     if check.signed_after_expiry:
-        told.append((f"signed after the key expired on {check.key_expired_on}", Severity.ERROR))
+        messages.append((f"signed after the key expired on {check.key_expired_on}", Severity.ERROR))
     elif check.key_expired_on:
-        told.append((f"the key expired on {check.key_expired_on}, which newer dnf refuses", Severity.WARNING))
-    return told
+        messages.append(
+            (f"the key expired on {check.key_expired_on}; newer versions of dnf refuse it", Severity.WARNING)
+        )
+    return messages

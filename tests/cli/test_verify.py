@@ -182,7 +182,7 @@ def test_findings_for_a_person(site: Path, materials: Materials) -> None:
     answer = altai_build("verify", "1.0.2", cwd=site)
     assert answer.code == 7
     assert answer.out == (
-        "error\tstray-files\tnotes.txt\tno part of a release has this name"
+        "error\tstray-files\tnotes.txt\tthe file is not part of the release"
         "\tfind out where the file comes from; restore the release from another copy\n"
     )
     assert answer.err.splitlines()[0] == "altai-build: release 1.0.2 failed verification: 1 error"

@@ -1,4 +1,4 @@
-"""Strays, files that two packages fight for, and files that may do much, are found where rpm would meet them."""
+"""Stray files, conflicting files and risky permissions are findings, as rpm would meet them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def release_with(folder: Path, materials: Materials, *rpms: Path, version: str =
     return make_release(folder / version, materials, plan)
 
 
-def test_a_file_that_is_no_part_of_a_release(materials: Materials, tmp_path: Path) -> None:
+def test_a_file_that_is_not_part_of_the_release(materials: Materials, tmp_path: Path) -> None:
     release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     (release / "report").mkdir()
     (release / "report" / "index.html").write_text("fine\n")
@@ -60,7 +60,7 @@ def rpm_installs(folder: Path, *rpms: Path) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "clash"),
+    ("one", "other", "conflicts_in_rpm"),
     [
         ({"files": {"/opt/x": "one\n"}}, {"files": {"/opt/x": "other\n"}}, True),
         ({"files": {"/opt/x": "same\n"}}, {"files": {"/opt/x": "same\n"}}, False),
@@ -88,17 +88,21 @@ def rpm_installs(folder: Path, *rpms: Path) -> bool:
     ],
 )
 def test_conflicts_are_those_of_rpm(
-    materials: Materials, tmp_path: Path, one: dict[str, object], other: dict[str, object], clash: bool
+    materials: Materials,
+    tmp_path: Path,
+    one: dict[str, object],
+    other: dict[str, object],
+    conflicts_in_rpm: bool,
 ) -> None:
     rpms = [
         build_rpm(tmp_path / name, name, **settings).binary  # type: ignore[arg-type]
         for name, settings in (("first", one), ("second", other))
     ]
     release = release_with(tmp_path, materials, *rpms)
-    assert rpm_installs(tmp_path, *rpms) is not clash
+    assert rpm_installs(tmp_path, *rpms) is not conflicts_in_rpm
     answer = messages_by_subject(release, "file-conflicts")
-    message = f"it cannot be installed with centos6/{rpms[1].name}: both have /opt/x, and not the same"
-    assert answer == ({f"centos6/{rpms[0].name}": message} if clash else {})
+    message = f"the package conflicts with centos6/{rpms[1].name}: different files at /opt/x"
+    assert answer == ({f"centos6/{rpms[0].name}": message} if conflicts_in_rpm else {})
 
 
 @pytest.mark.parametrize(
@@ -130,7 +134,7 @@ def test_an_exclusion_of_other_versions_does_not_help(materials: Materials, tmp_
     assert len(messages_by_subject(release_with(tmp_path, materials, first, second), "file-conflicts")) == 1
 
 
-BOLD = {
+RISKY = {
     "/usr/bin/su2": "%attr(4755, root, root)",
     "/usr/bin/wall2": "%attr(2755, root, tty)",
     "/var/lib/open": "%dir %attr(777, root, root)",
@@ -140,24 +144,24 @@ BOLD = {
 }
 
 
-def test_what_may_do_much_is_told_once(materials: Materials, tmp_path: Path) -> None:
-    files = {path: "x\n" for path in BOLD if path.startswith("/usr")}
-    old = build_rpm(tmp_path / "old", "bold", "1.0", files=files, attributes=BOLD).binary
+def test_risky_files_are_reported_once(materials: Materials, tmp_path: Path) -> None:
+    files = {path: "x\n" for path in RISKY if path.startswith("/usr")}
+    old = build_rpm(tmp_path / "old", "risky", "1.0", files=files, attributes=RISKY).binary
     release = release_with(tmp_path, materials, old, version="1.0.1")
     answer = findings(release, "permissions")
     assert {one.severity for one in answer} == {Severity.WARNING}
     assert {one.message for one in answer} == {
         "/usr/bin/su2 is setuid root",
         "/usr/bin/wall2 is setgid tty",
-        "/var/lib/open is writable by everybody",
-        "/home/user is outside of where packages put files",
-        "/usr/local/bin/tool is outside of where packages put files",
+        "/var/lib/open is world-writable",
+        "/home/user is outside the folders that packages install into",
+        "/usr/local/bin/tool is outside the folders that packages install into",
     }
-    more = {**BOLD, "/usr/bin/more2": "%attr(4755, root, root)"}
+    more = {**RISKY, "/usr/bin/more2": "%attr(4755, root, root)"}
     new = build_rpm(
-        tmp_path / "new", "bold", "2.0", files={**files, "/usr/bin/more2": "x\n"}, attributes=more
+        tmp_path / "new", "risky", "2.0", files={**files, "/usr/bin/more2": "x\n"}, attributes=more
     ).binary
     later = release_with(tmp_path, materials, new, version="1.0.2")
     assert messages_by_subject(later, "permissions", VerifyContext(previous_releases=(release,))) == {
-        f"centos6/{new.name}": "/usr/bin/more2 is setuid root, and was not in 1.0.1"
+        f"centos6/{new.name}": "/usr/bin/more2 is setuid root; new since 1.0.1"
     }

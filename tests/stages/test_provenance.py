@@ -25,14 +25,12 @@ from altai_build.stages.verify import verify_release
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.sbom.cyclonedx import format_cyclonedx
 from altai_build.tools.sbom.spdx import format_spdx
-from tests.kit.findings import messages_by_subject
 from tests.kit.releases import (
     BUILDROOT,
     Materials,
     make_materials,
     make_release,
     make_release_contents,
-    sign_again,
 )
 
 URL = "https://repo.example.org/altai/1.0.2"
@@ -228,74 +226,3 @@ def test_equal_manifests_give_equal_documents(release: Path) -> None:
     manifest = manifest_from_json((release / "release.json").read_text())
     for write, name in ((format_spdx, "release.spdx.json"), (format_cyclonedx, "release.cdx.json")):
         assert write(manifest, project="altai", url=URL) == (release / "provenance" / name).read_text()
-
-
-# ---- the rule --------------------------------------------------------------------------------------------------
-
-
-def spoil(release: Path, materials: Materials, name: str, old: str, new: str) -> None:
-    """Change a document as somebody who has the key could."""
-    text = (release / name).read_text()
-    assert old in text
-    (release / name).write_text(text.replace(old, new))
-    sign_again(release, materials, name)
-
-
-def test_a_sound_release_has_no_finding(release: Path) -> None:
-    assert messages_by_subject(release, "provenance") == {}
-
-
-def test_a_release_without_it_is_told(release: Path, materials: Materials) -> None:
-    shutil.rmtree(release / "provenance")
-    sign_again(release, materials)
-    assert set(messages_by_subject(release, "provenance")) == {"provenance"}
-
-
-def test_documents_about_other_bytes_or_commits_are_found(release: Path, materials: Materials) -> None:
-    focus = digest(release / "centos6" / "focus-1.0-3.el6.noarch.rpm")
-    for name in (FOCUS, "provenance/release.spdx.json", "provenance/release.cdx.json"):
-        spoil(release, materials, name, focus, "0" * 64)
-    spoil(release, materials, BUNCH, "d" * 40, "9" * 40)
-    answer = messages_by_subject(release, "provenance")
-    assert answer[FOCUS] == "it speaks of other bytes than those of centos6/focus-1.0-3.el6.noarch.rpm"
-    assert answer[BUNCH] == f"it does not name the commit of the manifest for specs/bunch: {'d' * 40}"
-    assert answer["provenance/release.cdx.json"].startswith(f"it lists a package of SHA-256 {'0' * 64}")
-    assert set(answer) == {FOCUS, BUNCH, "provenance/release.spdx.json", "provenance/release.cdx.json"}
-
-
-def test_a_statement_of_another_build_of_the_same_bytes_is_found(release: Path, materials: Materials) -> None:
-    spoil(release, materials, FOCUS, "key of focus", "key of another build")
-    assert messages_by_subject(release, "provenance") == {
-        FOCUS: "it tells of another build than the manifest"
-    }
-
-
-def test_statements_that_name_their_release_as_they_once_did_are_held_against_it(
-    release: Path, materials: Materials
-) -> None:
-    document = load(release, FOCUS)
-    definition = document["predicate"]["buildDefinition"]
-    definition["buildType"] = "urn:altai-build:rpm:v1"
-    for commit, fault in (
-        ("a" * 40, {}),
-        ("8" * 40, {FOCUS: f"it does not name the commit of the manifest for superproject: {'a' * 40}"}),
-    ):
-        pin = {"name": "superproject", "digest": {"gitCommit": commit}}
-        definition["resolvedDependencies"] = [pin, *definition["resolvedDependencies"][-4:]]
-        (release / FOCUS).write_text(json.dumps(document))
-        sign_again(release, materials, FOCUS)
-        assert messages_by_subject(release, "provenance") == fault
-
-
-def test_documents_that_were_changed_lost_or_added_are_found(release: Path, materials: Materials) -> None:
-    (release / FOCUS).write_text((release / FOCUS).read_text() + " ")
-    (release / BUNCH).unlink()
-    (release / "provenance" / "slsa" / "more.json").write_text("{}")
-    (listed,) = (release / "provenance" / "buildroots").iterdir()
-    listed.write_text("another\n")
-    sign_again(release, materials, "provenance/slsa/more.json")
-    answer = messages_by_subject(release, "provenance")
-    assert answer[FOCUS].startswith("bad signature")
-    assert answer[BUNCH] == "it cannot be read: No such file or directory"
-    assert answer["provenance/slsa/more.json"] == "it speaks of no package of the release"
-    assert answer[f"provenance/buildroots/{listed.name}"] == "its SHA-256 is not its name"

@@ -88,10 +88,10 @@ def test_every_rule_examines_something_in_a_sound_release_and_says_why_it_is_the
     assert all(rule.reason and rule.fix for rule in RULES)
 
 
-def test_the_page_on_verification_has_every_rule_with_its_cure() -> None:
+def test_the_page_on_verification_has_every_rule_with_its_fix() -> None:
     page = (Path(__file__).parents[2] / "docs" / "verify.md").read_text()
-    told = {line for line in page.splitlines() if line.startswith("| `")}
-    assert {f"| `{rule.id}` | {rule.reason} | {rule.fix} |" for rule in RULES} <= told
+    lines = {line for line in page.splitlines() if line.startswith("| `")}
+    assert {f"| `{rule.id}` | {rule.reason} | {rule.fix} |" for rule in RULES} <= lines
 
 
 def test_a_rule_that_examined_nothing_is_a_finding(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +295,7 @@ def test_a_release_that_agrees_with_itself_but_not_with_the_configuration(
     answer = verify_release(release, trusted_keys=trusted(materials))
     assert found(answer) == {("keys", "RPM-GPG-KEY-ours"), ("keys", "RPM-GPG-KEY-epel6")}
     unknown = verify_release(release, trusted_keys=[("altai", materials.ours.public)])
-    assert {one.message for one in unknown.findings} == {"no key of this name is in the configuration"}
+    assert {one.message for one in unknown.findings} == {"the configuration has no key of this name"}
 
 
 def test_a_package_signed_by_another_key_than_its_repository_s(materials: Materials, tmp_path: Path) -> None:
@@ -378,7 +378,7 @@ def test_an_expired_key_is_one_warning_for_a_repository(tmp_path: Path, material
             "key-expiry",
             "RPM-GPG-KEY-epel6",
             Severity.WARNING,
-            f"{old.fingerprint[-16:]} (old <old@example.org>) expired on 2020-12-31",
+            f"key {old.fingerprint[-16:]} (old <old@example.org>) expired on 2020-12-31",
         ),
     ]
 
@@ -397,18 +397,22 @@ def test_weak_signatures_are_warnings(tmp_path: Path, materials: Materials, shar
     assert answer.is_ok
     weaknesses = [one for one in answer.findings if one.rule == "package-signatures"]
     assert {(one.subject, one.message) for one in weaknesses} == {
-        ("deps/epel", "signed with a DSA-1024 key (1 packages)"),
-        ("deps/epel", "signed with a SHA1 signature hash (1 packages)"),
+        ("deps/epel", "signed with a DSA-1024 key (1 package)"),
+        ("deps/epel", "signed with a SHA1 signature hash (1 package)"),
     }
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("gpgcheck=1", "gpgcheck=0", "has gpgcheck off"),
-        ("[altai-deps-epel]", "[altai-other]", "it has no section [altai-deps-epel]"),
+        ("gpgcheck=1", "gpgcheck=0", "does not set gpgcheck=1"),
+        ("[altai-deps-epel]", "[altai-other]", "the section [altai-deps-epel] is missing"),
         ("/1.0.2/deps/epel/", "/1.0.1/deps/epel/", "has a baseurl that does not end in /1.0.2/deps/epel"),
-        ("RPM-GPG-KEY-epel6", "RPM-GPG-KEY-epel7", "names the key RPM-GPG-KEY-epel7, which is not there"),
+        (
+            "RPM-GPG-KEY-epel6",
+            "RPM-GPG-KEY-epel7",
+            "lists the key RPM-GPG-KEY-epel7, which the release does not have",
+        ),
         ("[altai-centos6]", "altai-centos6", "File contains no section headers"),
     ],
 )

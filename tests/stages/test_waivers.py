@@ -39,7 +39,7 @@ def test_a_waived_finding_is_a_note_that_says_why(release: Path) -> None:
         "rule": "stray-files",
         "severity": "note",
         "subject": "notes.txt",
-        "message": "no part of a release has this name (waived until 2027-03-31: asked for by QA)",
+        "message": "the file is not part of the release (waived until 2027-03-31: asked for by QA)",
         "waiver": {
             "rule": "stray-files",
             "subject": "*.txt",

@@ -1,13 +1,11 @@
-"""What the target's clients cannot read is found, and keys are told of before they expire."""
+"""Packages, keys and metadata that the target's clients cannot read are findings."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 from altai_build.model.compat import Compat
-from altai_build.model.findings import Severity
 from altai_build.rules.view import VerifyContext
 from tests.kit.findings import findings, messages_by_subject
 from tests.kit.keys import make_key, signing_key
@@ -60,32 +58,3 @@ def test_keys_that_only_newer_clients_know(tmp_path: Path) -> None:
         f"deps/misc-srpms/{third.source.name}": signed,
     }
     assert findings(release, "readable") == []
-
-
-def test_a_key_is_told_of_from_the_horizon_on(materials: Materials, tmp_path: Path) -> None:
-    brief = make_key(tmp_path, "brief", born="20260101", expires="1y")
-    plan = make_release_contents(replace(materials, theirs=brief))
-    release = make_release(tmp_path / "1.0.2", materials, plan)
-
-    def at(day: str, horizon: int = 90) -> list[tuple[str, Severity, str]]:
-        now = datetime.fromisoformat(day).replace(tzinfo=timezone.utc)
-        answer = findings(release, "key-expiry", VerifyContext(now=now, horizon_days=horizon))
-        return [(one.subject, one.severity, one.message.partition(") ")[2]) for one in answer]
-
-    assert at("2026-09-01") == []
-    soon = "expires on 2027-01-01, in 31 days: introduce its successor now"
-    assert at("2026-12-01") == [("RPM-GPG-KEY-epel6", Severity.WARNING, soon)]
-    assert at("2026-12-01", horizon=30) == []
-    assert at("2027-02-01") == [("RPM-GPG-KEY-epel6", Severity.WARNING, "expired on 2027-01-01")]
-
-
-def test_an_expired_key_of_the_metadata_is_an_error_for_clients_that_look(
-    materials: Materials, tmp_path: Path
-) -> None:
-    """dnf's librepo refuses metadata that an expired key signed; yum of EL6 does not look."""
-    brief = make_key(tmp_path, "brief", born="20200101", expires="1y")
-    plan = make_release_contents(replace(materials, ours=brief))
-    release = make_release(tmp_path / "1.0.2", materials, plan)
-    for compat, severity in ((Compat.MODERN, Severity.ERROR), (Compat.EL6, Severity.WARNING)):
-        answer = findings(release, "key-expiry", VerifyContext(compat=compat))
-        assert [(one.subject, one.severity) for one in answer] == [("RPM-GPG-KEY-ours", severity)]

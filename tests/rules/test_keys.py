@@ -1,0 +1,71 @@
+"""Keys are findings before they expire; a release has exactly the keys that manifest and configuration name."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from altai_build.model.compat import Compat
+from altai_build.model.findings import Severity
+from altai_build.rules.view import VerifyContext
+from altai_build.stages.verify import verify_release
+from tests.kit.findings import findings, messages_by_subject
+from tests.kit.keys import make_key
+from tests.kit.releases import Materials, make_release, make_release_contents
+
+
+def test_a_key_is_a_finding_from_the_horizon_on(materials: Materials, tmp_path: Path) -> None:
+    brief = make_key(tmp_path, "brief", born="20260101", expires="1y")
+    plan = make_release_contents(replace(materials, theirs=brief))
+    release = make_release(tmp_path / "1.0.2", materials, plan)
+
+    def at(day: str, horizon: int = 90) -> list[tuple[str, Severity, str]]:
+        now = datetime.fromisoformat(day).replace(tzinfo=timezone.utc)
+        answer = findings(release, "key-expiry", VerifyContext(now=now, horizon_days=horizon))
+        return [(one.subject, one.severity, one.message.partition(") ")[2]) for one in answer]
+
+    assert at("2026-09-01") == []
+    soon = "expires on 2027-01-01, in 31 days"
+    assert at("2026-12-01") == [("RPM-GPG-KEY-epel6", Severity.WARNING, soon)]
+    assert at("2026-12-01", horizon=30) == []
+    assert at("2027-02-01") == [("RPM-GPG-KEY-epel6", Severity.WARNING, "expired on 2027-01-01")]
+
+
+def test_an_expired_key_of_the_metadata_is_an_error_for_clients_that_look(
+    materials: Materials, tmp_path: Path
+) -> None:
+    """dnf's librepo refuses metadata that an expired key signed; yum of EL6 does not look."""
+    brief = make_key(tmp_path, "brief", born="20200101", expires="1y")
+    plan = make_release_contents(replace(materials, ours=brief))
+    release = make_release(tmp_path / "1.0.2", materials, plan)
+    for compat, severity in ((Compat.MODERN, Severity.ERROR), (Compat.EL6, Severity.WARNING)):
+        answer = findings(release, "key-expiry", VerifyContext(compat=compat))
+        assert [(one.subject, one.severity) for one in answer] == [("RPM-GPG-KEY-ours", severity)]
+
+
+def test_a_key_that_the_manifest_does_not_name_is_a_finding(materials: Materials, tmp_path: Path) -> None:
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+    assert messages_by_subject(release, "keys") == {}
+    shutil.copy(release / "RPM-GPG-KEY-epel6", release / "RPM-GPG-KEY-ours")
+    assert messages_by_subject(release, "keys") == {
+        "RPM-GPG-KEY-ours": f"the file holds {materials.theirs.fingerprint}; "
+        f"the manifest names {materials.ours.fingerprint}"
+    }
+
+
+def test_keys_are_compared_with_those_of_the_configuration(materials: Materials, tmp_path: Path) -> None:
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+    report = verify_release(release, trusted_keys=[("ours", materials.theirs.public)])
+    assert {finding.subject: finding.message for finding in report.findings if finding.rule == "keys"} == {
+        "RPM-GPG-KEY-ours": f"the file holds {materials.ours.fingerprint}; "
+        f"the configuration has {materials.theirs.fingerprint}",
+        "RPM-GPG-KEY-epel6": "the configuration has no key of this name",
+    }
+
+
+def test_a_file_without_a_key_is_a_finding(materials: Materials, tmp_path: Path) -> None:
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+    (release / "RPM-GPG-KEY-epel6").write_text("not a key\n")
+    assert set(messages_by_subject(release, "keys")) == {"RPM-GPG-KEY-epel6"}

@@ -1,0 +1,60 @@
+"""Packages without sources, sources without packages, and packages in the wrong repository are findings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from altai_build.rules.view import VerifyContext
+from tests.kit.findings import messages_by_subject
+from tests.kit.releases import (
+    Materials,
+    make_release,
+    make_release_contents,
+    sign,
+    with_packages,
+    with_repository,
+)
+from tests.kit.rpms import build_rpm
+
+CONTEXT = VerifyContext(source_repositories=(("deps/misc", "deps/misc-srpms"),))
+
+
+def test_each_package_has_its_source_and_each_source_its_packages(
+    materials: Materials, tmp_path: Path
+) -> None:
+    lonely = build_rpm(tmp_path / "lonely", "lonely")
+    idle = build_rpm(tmp_path / "idle", "idle")
+    sign(materials, lonely.binary, idle.source)
+    plan = with_packages(make_release_contents(materials), "deps/misc", lonely.binary)
+    release = make_release(tmp_path / "1.0.2", materials, with_packages(plan, "deps/misc-srpms", idle.source))
+    expected = {
+        f"deps/misc/{lonely.binary.name}": f"the source package {lonely.source.name} is not in deps/misc-srpms",
+        f"deps/misc-srpms/{idle.source.name}": "no package of deps/misc was built from this source",
+    }
+    assert messages_by_subject(release, "source-packages", CONTEXT) == expected
+    # Without a configuration the pairs are guessed.
+    assert messages_by_subject(release, "source-packages") == expected
+
+
+def test_a_release_without_any_sources_is_found(materials: Materials, tmp_path: Path) -> None:
+    plan = with_repository(make_release_contents(materials), "deps/misc-srpms", packages=())
+    release = make_release(tmp_path / "1.0.2", materials, plan)
+    source = materials.third_party_source.name
+    expected = {
+        f"deps/misc/{materials.third_party.name}": f"the source package {source} is not in deps/misc-srpms"
+    }
+    assert messages_by_subject(release, "source-packages", CONTEXT) == expected
+    # The manifest says that it was built from a spec.
+    assert messages_by_subject(release, "source-packages") == expected
+
+
+def test_sources_and_packages_in_the_wrong_place(materials: Materials, tmp_path: Path) -> None:
+    swapped = build_rpm(tmp_path / "swapped", "swapped")
+    sign(materials, swapped.binary, swapped.source)
+    plan = with_packages(make_release_contents(materials), "centos6", swapped.source)
+    release = make_release(
+        tmp_path / "1.0.2", materials, with_packages(plan, "deps/misc-srpms", swapped.binary)
+    )
+    answer = messages_by_subject(release, "source-packages")
+    assert answer[f"centos6/{swapped.source.name}"] == "clients cannot install a source package"
+    assert answer[f"deps/misc-srpms/{swapped.binary.name}"] == "the repository is for source packages only"
