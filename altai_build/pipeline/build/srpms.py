@@ -133,7 +133,7 @@ class _SrpmPipeline:
         try:
             self._packed.append(self._maker.run_rpmbuild(prepared))
         except AltaiError as error:
-            self._record_result(prepared.sourced.component.name, error)
+            self._record_result(prepared.component.name, error)
         finally:
             self._room.release()
 

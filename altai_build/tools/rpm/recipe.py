@@ -1,0 +1,137 @@
+"""All that determines the bytes of one source package, and its layout for rpmbuild."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build import __version__
+from altai_build.errors import InputError
+from altai_build.model.component import ComponentKind
+from altai_build.model.nevra import is_safe_name
+from altai_build.model.spec import SpecInfo, add_changelog_entry, append_release_suffix
+from altai_build.model.srpm import SRPM_RECIPE_VERSION
+from altai_build.tools.git.archive import ArchivePart, archiver_version, write_archive
+from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.rpm.source_files import SourceFile
+from altai_build.tools.spec.reader import encode_spec
+
+AUTHOR = "altai-build <altai-build@localhost>"
+
+
+@dataclass(frozen=True)
+class SrpmRecipe:
+    """What one source package is made from; the same recipe always gives the same bytes."""
+
+    sourced: ComponentSource
+    # The spec's content, read by rpm where it cannot be read statically.
+    info: SpecInfo
+    files: tuple[SourceFile, ...]
+    # The content of an archive of the repository; empty when no source is one.
+    archive_parts: tuple[ArchivePart, ...]
+    macros: Mapping[str, str]
+    arch: str
+    # The template of the value of Release: (`release.stamp` of repos.yaml).
+    release_template: str
+    # Which rpm makes the package (`rpmbuild.rpm_version_key`).
+    rpm_version: str
+
+    @property
+    def time(self) -> int:
+        """The time of the commit, in seconds since the epoch."""
+        return self.sourced.store.read_commit_info(self.sourced.component.commit).time
+
+    def list_inputs(self) -> tuple[tuple[str, str], ...]:
+        """Everything that the bytes depend on, by name."""
+        component = self.sourced.component
+        inputs = [
+            ("recipe", SRPM_RECIPE_VERSION),
+            ("tool", __version__),
+            ("rpm", self.rpm_version),
+            ("commit", component.commit),
+            ("path", component.path if component.kind is ComponentKind.SPEC else ""),
+            ("spec", component.spec),
+            ("spec text", hashlib.sha256(encode_spec(self.sourced.text)).hexdigest()),
+            ("prefix", self.info.prefix or ""),
+            ("stamp", self.release_template),
+            ("macros", json.dumps(sorted(self.macros.items()))),
+            ("arch", self.arch),
+        ]
+        if any(file.is_archive for file in self.files):
+            inputs.append(("archiver", archiver_version()))
+        inputs += [(f"source {file.name}", file.origin) for file in self.files]
+        inputs += [(f"submodule {part.folder}", part.commit) for part in self.archive_parts if part.folder]
+        return tuple(inputs)
+
+    def make_spec(self) -> str:
+        """The spec with the commit in its Release: and %changelog.
+
+        Raises InputError when it has no Release:, or the commits cannot be counted.
+        """
+        component, store = self.sourced.component, self.sourced.store
+        folder = component.path if component.kind is ComponentKind.SPEC else None
+        count = store.count_commits(component.commit, folder)
+        try:
+            text = append_release_suffix(
+                self.sourced.text, self.info, self.release_template, count=count, commit=component.commit
+            )
+        except ValueError as error:
+            raise InputError(
+                f"cannot write the release into {component.spec_path}",
+                why=str(error),
+                todo="write a Release: line in the preamble, before %description",
+            ) from error
+        # Only the commit: anything else (a path, a project) may change while the NEVRA does not.
+        lines = (f"Made from commit {component.commit}",)
+        return add_changelog_entry(text, self.info, time=self.time, author=AUTHOR, lines=lines)
+
+
+def compute_key(inputs: tuple[tuple[str, str], ...]) -> str:
+    """The name of a source package in the workspace and the ledger: the digest of its inputs."""
+    return hashlib.sha256(json.dumps(inputs).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def write_source_tree(recipe: SrpmRecipe, top: Path) -> None:
+    """Write SOURCES/ and SPECS/ below `top`, as rpmbuild reads them.
+
+    Times are the commit's and modes are fixed, whatever clock and umask say. Raises InputError when the spec cannot be
+    written, or the top folder of its archive is not known.
+    """
+    text = recipe.make_spec()
+    sources, specs = top / "SOURCES", top / "SPECS"
+    sources.mkdir()
+    specs.mkdir()
+    blobs = [file.blob for file in recipe.files if file.blob is not None]
+    contents = dict(zip(blobs, recipe.sourced.store.read_blobs(blobs)))
+    for file in recipe.files:
+        path = sources / file.name
+        if file.is_archive:
+            write_archive(recipe.archive_parts, prefix=f"{_get_prefix(recipe)}/", output=path)
+        elif file.content is not None:
+            path.write_bytes(file.content)
+        elif file.blob is not None:
+            path.write_bytes(contents[file.blob])
+        elif file.cached is not None:
+            path.write_bytes(file.cached.read_bytes())
+    spec = specs / posixpath.basename(recipe.sourced.component.spec)
+    spec.write_bytes(encode_spec(text))
+    for path in (*sources.iterdir(), spec):
+        path.chmod(0o644)
+        os.utime(path, (recipe.time, recipe.time))
+
+
+def _get_prefix(recipe: SrpmRecipe) -> str:
+    """The folder in the archive, which %setup enters."""
+    prefix = recipe.info.prefix
+    if prefix and all(is_safe_name(part) for part in prefix.strip("/").split("/")):
+        return prefix
+    raise InputError(
+        f"{recipe.sourced.component.name}: the top folder of its archive is not known",
+        why=f"%setup names {prefix!r}" if prefix else "neither %setup -n nor Version: is plain text",
+        todo="write %setup -n or Version: as plain text",
+    )

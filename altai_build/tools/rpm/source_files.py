@@ -1,0 +1,137 @@
+"""Where the sources and patches of a spec come from: the component's commit, text of the configuration, a download."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.model.component import ComponentKind
+from altai_build.model.nevra import is_safe_name
+from altai_build.model.spec import SourceTag, SpecInfo, find_archive_source
+from altai_build.tools.files import sha256_file
+from altai_build.tools.git.superproject import ComponentSource
+
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+_SYMLINK = "120000"
+_MAX_SYMLINKS = 8
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One source file; its bytes come from exactly one of the places below."""
+
+    name: str
+    # What determines the bytes, for the key of the source package.
+    origin: str
+    # The object id of a file in the commit.
+    blob: str | None = None
+    # Text made from the configuration.
+    content: bytes | None = None
+    # A downloaded file.
+    cached: Path | None = None
+    # True for an archive of the repository itself.
+    is_archive: bool = False
+
+
+def collect_source_files(
+    sourced: ComponentSource, info: SpecInfo, *, generated: Mapping[str, bytes], cached: Mapping[str, Path]
+) -> tuple[SourceFile, ...]:
+    """The file of each source and patch, by the rules of "Sources from git" (docs).
+
+    `generated` and `cached` hold files by name that are used where the commit has none. Raises InputError naming all
+    files that are missing.
+    """
+    archive = find_archive_source(info) if sourced.component.kind is not ComponentKind.SPEC else None
+    files: dict[str, SourceFile] = {}
+    missing = []
+    for label, tag in _label_sources(info):
+        if tag.file is None or not is_safe_name(tag.file):
+            missing.append(f"{label}: {tag.raw!r} is not a plain file name")
+            continue
+        if tag.file in files:
+            continue
+        if tag is archive:
+            files[tag.file] = SourceFile(name=tag.file, origin="archive", is_archive=True)
+            continue
+        found = _find_file(sourced, tag.file, generated, cached)
+        if isinstance(found, str):
+            missing.append(f"{label}: {tag.file} {found}")
+        else:
+            files[tag.file] = found
+    if missing:
+        raise _missing_sources_error(sourced, missing)
+    return tuple(files.values())
+
+
+def _label_sources(info: SpecInfo) -> list[tuple[str, SourceTag]]:
+    sources = [(f"Source{tag.number}", tag) for tag in info.sources]
+    return sources + [(f"Patch{tag.number}", tag) for tag in info.patches]
+
+
+def _missing_sources_error(sourced: ComponentSource, missing: list[str]) -> InputError:
+    component = sourced.component
+    ways = [
+        f"commit the files beside {component.spec}",
+        f"generate them by components.{component.name}.sources in repos.yaml",
+    ]
+    if component.kind is ComponentKind.SPEC:
+        ways.append("list them in sources.yaml")
+    return InputError(
+        f"{component.name}: {len(missing)} source{'s are' if len(missing) > 1 else ' is'} missing",
+        why="\n".join(f"  {line}" for line in missing),
+        todo=", or ".join(ways),
+    )
+
+
+def _find_file(
+    sourced: ComponentSource, name: str, generated: Mapping[str, bytes], cached: Mapping[str, Path]
+) -> SourceFile | str:
+    """The file of that name, or why there is none: the commit's, else a generated one, else a downloaded one."""
+    paths = _find_paths(sourced, name)
+    if len(paths) > 1:
+        return f"is not beside the spec, and {len(paths)} files have this name: {', '.join(paths[:4])}"
+    pointer = ""
+    oid = _resolve_symlinks(sourced, paths[0]) if paths else None
+    if oid is not None:
+        if not sourced.store.read_blobs([oid])[0].startswith(_LFS_POINTER):
+            return SourceFile(name=name, origin=f"blob {oid}", blob=oid)
+        pointer = f"is a Git LFS pointer at {paths[0]}, not the file"
+    if name in generated:
+        digest = hashlib.sha256(generated[name]).hexdigest()
+        return SourceFile(name=name, origin=f"generated {digest}", content=generated[name])
+    if name in cached:
+        return SourceFile(name=name, origin=f"cached {sha256_file(cached[name])}", cached=cached[name])
+    return pointer or "is neither in the repository nor generated"
+
+
+def _find_paths(sourced: ComponentSource, name: str) -> list[str]:
+    """The first of beside the spec, a SOURCES folder beside or above it, the root; else all files of that name."""
+    spec_dir = posixpath.dirname(sourced.component.spec)
+    above = posixpath.dirname(spec_dir)
+    paths = {entry.path for entry in sourced.tree}
+    for folder in (spec_dir, posixpath.join(spec_dir, "SOURCES"), posixpath.join(above, "SOURCES"), ""):
+        path = posixpath.join(folder, name)
+        if path in paths:
+            return [path]
+    return [entry.path for entry in sourced.tree if posixpath.basename(entry.path) == name]
+
+
+def _resolve_symlinks(sourced: ComponentSource, path: str) -> str | None:
+    """The blob at a path, through symbolic links that stay in the tree; None where they lead to no file."""
+    by_path = {entry.path: entry for entry in sourced.tree}
+    for _ in range(_MAX_SYMLINKS):
+        entry = by_path.get(path)
+        if entry is None:
+            return None
+        if entry.is_file:
+            return entry.oid
+        if entry.mode != _SYMLINK:
+            return None
+        target = os.fsdecode(sourced.store.read_blobs([entry.oid])[0])
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    return None

@@ -1,0 +1,101 @@
+"""One source package made and stored: reused while its inputs are the same, numbered when it is made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from altai_build.config import Bootstrap, Config, load_config
+from altai_build.errors import InputError
+from altai_build.ledger import Ledger
+from altai_build.stages.discover import discover
+from altai_build.stages.srpm import SrpmMaker
+from altai_build.tools.git.superproject import ComponentSource, Superproject
+from altai_build.tools.rpm.rpmbuild import rpm_version_key
+from altai_build.workspace import Workspace
+from tests.kit.superprojects import DEFINITION, World, make_files, make_spec, unpack
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.component("repos/one", make_files("one"))
+    world.pin()
+    return world
+
+
+def make_maker(world: World, definition: str = DEFINITION, version: str | None = None) -> SrpmMaker:
+    file = world.super.path / "repos.yaml"
+    file.write_text(definition)
+    config: Config = load_config(file)
+    workspace = Workspace(world.folder / "workspace")
+    workspace.prepare()
+    return SrpmMaker(
+        superproject=Superproject(world.super.path, state=workspace.git),
+        config=config,
+        workspace=workspace,
+        ledger=Ledger(workspace.ledger),
+        rpm_version=rpm_version_key(),
+        version=version,
+    )
+
+
+def find_component(maker: SrpmMaker) -> ComponentSource:
+    (sourced,) = discover(maker.superproject, maker.config, "HEAD", jobs=1).sourced
+    return sourced
+
+
+def test_a_package_is_stored_under_its_key_and_reused(world: World) -> None:
+    maker = make_maker(world)
+    sourced = find_component(maker)
+    first, second = maker.make_srpm(sourced), maker.make_srpm(sourced)
+    assert (first.reused, second.reused) == (False, True)
+    assert first.path == second.path == maker.workspace.srpms / first.key / first.path.name
+    record = maker.ledger.find("srpm", first.key)
+    assert record is not None and record.artefacts[0].sha256 == first.sha256
+    assert (record.component, record.commit) == ("one", sourced.component.commit)
+    assert not list(maker.workspace.scratch.iterdir())
+
+
+def test_rebuilds_and_bootstrap_builds_have_releases_of_their_own(world: World) -> None:
+    maker = make_maker(world)
+    sourced = find_component(maker)
+    commit = sourced.component.commit[:7]
+    nevras = [
+        maker.make_srpm(sourced).nevra,
+        maker.make_srpm(sourced, rebuild_count=2).nevra,
+        maker.make_srpm(sourced, bootstrap=Bootstrap(macros=(("bootstrap", "1"),))).nevra,
+    ]
+    assert nevras == [
+        f"one-1.0-1.1.g{commit}.x.src",
+        f"one-1.0-1.1.g{commit}.2.x.src",
+        f"one-1.0-0.bootstrap.1.1.g{commit}.x.src",
+    ]
+
+
+def test_generated_sources_name_the_release_and_its_keys(world: World) -> None:
+    spec = make_spec("one", prep="%setup -q").replace("Summary:", "Source1: one.repo\nSummary:")
+    world.component("repos/one", {"one.spec": spec})
+    world.pin()
+    definition = (
+        DEFINITION + "components: {one: {sources: {one.repo: '{project} {baseurl}/{version} {gpgkeys}'}}}\n"
+    )
+    sourced = find_component(make_maker(world, definition))
+    texts = [
+        unpack(make_maker(world, definition, version).make_srpm(sourced).path)["one.repo"].decode()
+        for version in ("2.5", None)
+    ]
+    assert texts == [
+        "p http://localhost/p/2.5 http://localhost/p/2.5/RPM-GPG-KEY-k\n",
+        "p http://localhost/p/1.0 http://localhost/p/1.0/RPM-GPG-KEY-k\n",
+    ]
+
+
+def test_a_spec_that_rpm_refuses_leaves_nothing_behind(world: World) -> None:
+    world.component("repos/one", {"one.spec": make_spec("one", tags="Epoch: one")})
+    world.pin()
+    maker = make_maker(world)
+    with pytest.raises(InputError, match=r"rpm refuses one\.spec: .*Epoch"):
+        maker.make_srpm(find_component(maker))
+    assert not list(maker.workspace.scratch.iterdir()) and not maker.workspace.srpms.exists()
