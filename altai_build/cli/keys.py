@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,10 +14,12 @@ from altai_build.cli.options import json_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.config import Config, Key
 from altai_build.errors import InputError, SigningError
+from altai_build.model.findings import get_expiry_day
 from altai_build.model.openpgp import PublicKey
+from altai_build.model.quantity import format_count
 
 if TYPE_CHECKING:
-    from altai_build.pipeline.published.keys import ListedKey
+    from altai_build.pipeline.published.keys import KeyUse, ListedKey
 
 
 @click.group()
@@ -74,37 +76,39 @@ def init(
     Example:
       altai-build keys init altai --email release@example.com --expires 5y
     """
+    from altai_build.pipeline.published.keys import ListedKey
     from altai_build.tools.openpgp.keyfile import read_public_keys
     from altai_build.tools.openpgp.keyring import open_keyring
 
     config = app.load_config()
-    key = _named(config, name)
+    key = _find_signing_key(config, name)
     run = app.create_run(config)
     if key.file.exists():
-        there = ", ".join(one.fingerprint for one in read_public_keys(key.file))
+        present = ", ".join(public.fingerprint for public in read_public_keys(key.file))
         raise SigningError(
             f"the key {key.name} exists",
-            why=f"{key.file} holds {there}; a key is never overwritten",
-            todo="`altai-build keys list` shows it; for another key add a name to repos.yaml",
+            why=f"{key.file} holds {present}; keys are never overwritten",
+            todo="list it with `altai-build keys list`; for another key add another name to repos.yaml",
         )
-    passphrase = None if no_passphrase else _new_passphrase()
+    passphrase = None if no_passphrase else _get_new_passphrase()
     run.workspace.prepare()
-    with open_keyring(run.workspace.gnupg) as home:
-        made = home.make_key(
+    with open_keyring(run.workspace.gnupg) as keyring:
+        public = keyring.make_key(
             name=f"{config.project} release signing key",
             email=email or f"release@{config.project}.localdomain",
             algorithm=algorithm,
             passphrase=passphrase,
             expires=expires,
         )
-        home.export_public_key(made, key.file)
-    run.story.info(f"The secret half is in {run.workspace.gnupg}: back it up, it cannot be made again.")
+        keyring.export_public_key(public, key.file)
+    run.story.info(f"The secret key is in {run.workspace.gnupg}: back it up, it cannot be recreated.")
     if passphrase is None:
-        run.story.warn("the secret key has no passphrase: who can read the workspace can sign")
+        run.story.warn("the secret key has no passphrase: anyone who can read the workspace can sign")
+    made = ListedKey(name=key.name, key=key, public=public, secret=True, uses=())
     if as_json:
-        print_json(_row(key, made, here=True))
+        print_json(_key_to_json(made))
     else:
-        _table([_row(key, made, here=True)])
+        _print_keys([made])
 
 
 @keys.command(name="list")
@@ -124,104 +128,110 @@ def list_(app: App, as_json: bool) -> None:
     """
     from altai_build.pipeline.published.keys import list_key_usage
 
-    run = app.create_run(app.load_config())
-    rows = list_key_usage(run)
+    listed = list_key_usage(app.create_run(app.load_config()))
     if as_json:
-        print_json([_record(row) for row in rows])
+        print_json([_key_to_json(key) for key in listed])
     else:
-        _table([_record(row) for row in rows])
+        _print_keys(listed)
 
 
-def _named(config: Config, name: str | None) -> Key:
-    ours = [key for key in config.keys.values() if key.is_signing_key]
-    if name is None and len(ours) == 1:
-        return ours[0]
-    found = config.keys.get(name or "")
-    if found is None or not found.is_signing_key:
-        names = ", ".join(key.name for key in ours) or "none"
-        what = f"repos.yaml has no signing key {name!r}" if name else "repos.yaml has several signing keys"
-        raise InputError(
-            what, why=f"keys with signs: true: {names}", todo="name one of them, or add it there"
-        )
-    return found
+def _find_signing_key(config: Config, name: str | None) -> Key:
+    """The signing key of that name in repos.yaml, or the only one. Raises InputError when there is no such key."""
+    signing = [key for key in config.keys.values() if key.is_signing_key]
+    if name is None and len(signing) == 1:
+        return signing[0]
+    key = config.keys.get(name or "")
+    if key is not None and key.is_signing_key:
+        return key
+    if name:
+        what = f"repos.yaml has no signing key {name!r}"
+    else:
+        what = f"repos.yaml has {format_count(len(signing), 'signing key')}, and no NAME was given"
+    raise InputError(
+        what,
+        why=f"keys with `signs: true`: {', '.join(key.name for key in signing) or 'none'}",
+        todo="name one of them, or add the key to repos.yaml with `signs: true`",
+    )
 
 
-def _new_passphrase() -> str | None:
-    from altai_build.tools.openpgp.passphrase import read_passphrase_file
+def _get_new_passphrase() -> str:
+    """The passphrase for a new key, from the file or the terminal."""
+    from altai_build.tools.openpgp.passphrase import PASSPHRASE_FILE_VARIABLE, read_passphrase_file
 
-    given = read_passphrase_file()
-    if given is not None:
-        return given
+    passphrase = read_passphrase_file()
+    if passphrase is not None:
+        return passphrase
     if not sys.stdin.isatty():
         raise SigningError(
             "there is no passphrase for the new key",
-            why="no terminal to ask on, and ALTAI_BUILD_PASSPHRASE_FILE is not set",
-            todo="set it to a file that holds the passphrase, or say --no-passphrase",
+            why=f"there is no terminal to ask for it, and {PASSPHRASE_FILE_VARIABLE} is not set",
+            todo=f"set {PASSPHRASE_FILE_VARIABLE} to a file that holds the passphrase, or use --no-passphrase",
         )
     return str(
         click.prompt("Passphrase for the new key", hide_input=True, confirmation_prompt=True, err=True)
     )
 
 
-def _row(key: Key, public: PublicKey | None, *, here: bool) -> dict[str, object]:
-    """One key of repos.yaml, before anything is released with it."""
-    from altai_build.pipeline.published.keys import ListedKey
-
-    return _record(ListedKey(name=key.name, key=key, public=public, secret=here, uses=()))
-
-
-def _record(row: ListedKey) -> dict[str, object]:
-    public = row.public
-    expires = public.expires if public else None
+def _key_to_json(listed: ListedKey) -> dict[str, object]:
+    public = listed.public
     return {
-        "name": row.name,
-        "file": str(row.key.file) if row.key else None,
-        "signs": row.key.is_signing_key if row.key else False,
-        "replaces": row.key.replaces if row.key else None,
+        "name": listed.name,
+        "file": str(listed.key.file) if listed.key else None,
+        "signs": listed.key.is_signing_key if listed.key else False,
+        "replaces": listed.key.replaces if listed.key else None,
         "fingerprint": public.fingerprint if public else None,
         "key_id": public.key_id if public else None,
         "uid": public.uid if public else None,
-        "algorithm": f"{public.algorithm}-{public.bits}" if public else None,
-        "created": _date(public.created) if public else None,
-        "expires": _date(expires),
-        "expired": expires is not None and expires <= datetime.datetime.now(datetime.timezone.utc),
-        "secret": row.secret,
+        "algorithm": _format_algorithm(public) if public else None,
+        "created": _format_day(public.created) if public else None,
+        "expires": _format_day(public.expires) if public else None,
+        "expired": public is not None and _is_expired(public),
+        "secret": listed.secret,
         "releases": [
-            {"release": one.release, "packages": one.packages, "metadata": one.metadata} for one in row.uses
+            {"release": use.release, "packages": use.packages, "metadata": use.metadata}
+            for use in listed.uses
         ],
     }
 
 
-def _date(when: datetime.datetime | None) -> str | None:
-    return when.date().isoformat() if when else None
-
-
-def _table(rows: list[dict[str, Any]]) -> None:
+def _print_keys(listed: Sequence[ListedKey]) -> None:
     print_table(
         ("name", "fingerprint", "algorithm", "expires", "can sign", "owner", "file", "releases"),
         [
             (
-                str(row["name"]),
-                str(row["fingerprint"] or "missing"),
-                str(row["algorithm"] or "-"),
-                _expiry(row),
-                "yes" if row["secret"] else "no",
-                str(row["uid"] or "-"),
-                Path(str(row["file"])).name if row["file"] else "not in repos.yaml",
-                ", ".join(_use(one) for one in row["releases"]) or "-",
+                key.name,
+                key.public.fingerprint if key.public else "missing",
+                _format_algorithm(key.public) if key.public else "-",
+                _format_expiry(key.public) if key.public else "-",
+                "yes" if key.secret else "no",
+                (key.public.uid if key.public else "") or "-",
+                key.key.file.name if key.key else "not in repos.yaml",
+                ", ".join(map(_format_use, key.uses)) or "-",
             )
-            for row in rows
+            for key in listed
         ],
     )
 
 
-def _expiry(row: dict[str, Any]) -> str:
-    day = row["expires"] or ("never" if row["fingerprint"] else "-")
-    return f"{day} (expired)" if row["expired"] else str(day)
+def _format_algorithm(public: PublicKey) -> str:
+    return f"{public.algorithm}-{public.bits}"
 
 
-def _use(one: dict[str, Any]) -> str:
+def _format_day(moment: datetime.datetime | None) -> str | None:
+    return moment.date().isoformat() if moment else None
+
+
+def _format_expiry(public: PublicKey) -> str:
+    day = _format_day(public.expires) or "never"
+    return f"{day} (expired)" if _is_expired(public) else day
+
+
+def _is_expired(public: PublicKey) -> bool:
+    return get_expiry_day(public, datetime.datetime.now(datetime.timezone.utc)) is not None
+
+
+def _format_use(use: KeyUse) -> str:
     """`1.0.2: 14 packages and the metadata`."""
-    told = [f"{one['packages']} packages"] if one["packages"] else []
-    told += ["the metadata"] if one["metadata"] else []
-    return f"{one['release']}: {' and '.join(told) or 'announced'}"
+    signed = [format_count(use.packages, "package")] if use.packages else []
+    signed += ["the metadata"] if use.metadata else []
+    return f"{use.release}: {' and '.join(signed) or 'announced'}"

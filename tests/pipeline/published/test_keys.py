@@ -1,0 +1,144 @@
+"""Which releases use which keys, while one key replaces another without a day on which clients refuse packages."""
+
+from __future__ import annotations
+
+import configparser
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from altai_build.model.findings import Severity
+from altai_build.stages.compose import KeyFile, Placement, ReleaseContents, compose, sign_checksums
+from altai_build.stages.verify import verify_release
+from tests.kit.cli import altai_build
+from tests.kit.configs import write_config
+from tests.kit.keys import ThrowawayKey, make_key, signing_key
+from tests.kit.releases import Materials, make_materials, make_release, make_release_contents, with_repository
+from tests.kit.rpms import build_rpm
+
+
+@pytest.fixture(scope="module")
+def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
+    return make_materials(tmp_path_factory.mktemp("materials"))
+
+
+@pytest.fixture(scope="module")
+def successor(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
+    return make_key(tmp_path_factory.mktemp("successor"), "successor")
+
+
+def list_keys(site: Path) -> dict[str, Any]:
+    answer = altai_build("keys", "list", "--json", cwd=site)
+    assert answer.code == 0, answer.err
+    return {key["name"]: key for key in answer.json}
+
+
+def with_successor(contents: ReleaseContents, key: ThrowawayKey) -> ReleaseContents:
+    """The contents with the second key announced wherever ours is used."""
+    for repository in contents.repositories:
+        if repository.key == "ours":
+            contents = with_repository(contents, repository.name, further_keys=("next",))
+    return replace(contents, keys=(*contents.keys, KeyFile(name="next", file=key.public)))
+
+
+def switched(
+    contents: ReleaseContents, materials: Materials, key: ThrowawayKey, folder: Path
+) -> ReleaseContents:
+    """The contents of a release that the second key signs, with the old packages and a new one."""
+    new = build_rpm(folder, "later").binary
+    with signing_key(key) as signer:
+        signer.sign_rpms([new], rpmv3=True)
+    old = contents.repositories[0].packages
+    packages = (*old, Placement(path=new, origin=old[0].origin))
+    contents = with_repository(with_successor(contents, key), "centos6", packages=packages)
+    for repository in contents.repositories:
+        if repository.key == "ours":
+            contents = with_repository(contents, repository.name, key="next", further_keys=("ours",))
+    return replace(contents, signing_key="next")
+
+
+def gpgkeys(release: Path) -> dict[str, list[str]]:
+    """Section of the .repo file → the names of the keys that clients import for it."""
+    parser = configparser.ConfigParser()
+    parser.read(release / "altai.repo")
+    return {
+        name: [url.rpartition("/")[2] for url in parser[name]["gpgkey"].split()] for name in parser.sections()
+    }
+
+
+def test_a_key_is_announced_then_takes_over(
+    materials: Materials, successor: ThrowawayKey, tmp_path: Path
+) -> None:
+    """At every step clients get the keys of all packages, and packages of the old key stay valid."""
+    site, releases = tmp_path / "site", tmp_path / "site" / "releases"
+    config = write_config(site, materials)
+    successor_line = f'  next: {{file: "{successor.public}", signs: true, replaces: ours}}\nrepositories:'
+    config.write_text(config.read_text().replace("repositories:", successor_line))
+    make_release(releases / "1", materials, make_release_contents(materials, "1"))
+    make_release(releases / "2", materials, with_successor(make_release_contents(materials, "2"), successor))
+    folder = releases / "3"
+    folder.mkdir()
+    contents = switched(make_release_contents(materials, "3"), materials, successor, tmp_path / "work")
+    with signing_key(successor) as key:
+        compose(folder, contents, key)
+        sign_checksums(folder, key)
+    ours, both = ["RPM-GPG-KEY-ours"], ["RPM-GPG-KEY-ours", "RPM-GPG-KEY-next"]
+    assert gpgkeys(releases / "1")["altai-centos6"] == ours
+    assert gpgkeys(releases / "2")["altai-centos6"] == both
+    assert gpgkeys(releases / "3")["altai-centos6"] == both[::-1]
+    assert gpgkeys(releases / "2")["altai-deps-epel"] == ["RPM-GPG-KEY-epel6", *both]
+    trusted = [
+        ("ours", materials.ours.public),
+        ("epel6", materials.theirs.public),
+        ("next", successor.public),
+    ]
+    for version in "123":
+        found = verify_release(releases / version, trusted_keys=trusted)
+        assert [finding for finding in found.findings if finding.severity is Severity.ERROR] == [], version
+    rows = list_keys(site)
+    assert [(use["release"], use["packages"], use["metadata"]) for use in rows["ours"]["releases"]] == [
+        ("1", 3, True),
+        ("2", 3, True),
+        ("3", 3, False),
+    ]
+    assert [(use["release"], use["packages"], use["metadata"]) for use in rows["next"]["releases"]] == [
+        ("2", 0, False),
+        ("3", 1, True),
+    ]
+    assert rows["next"]["replaces"] == "ours"
+    assert [use["packages"] for use in rows["epel6"]["releases"]] == [1, 1, 1]
+
+
+def test_without_the_succession_the_old_keys_packages_are_refused(
+    materials: Materials, successor: ThrowawayKey, tmp_path: Path
+) -> None:
+    contents = switched(make_release_contents(materials, "3"), materials, successor, tmp_path / "work")
+    alone = with_repository(contents, "centos6", further_keys=())
+    folder = tmp_path / "3"
+    folder.mkdir()
+    with signing_key(successor) as key:
+        compose(folder, alone, key)
+        sign_checksums(folder, key)
+    errors = {
+        (finding.rule, finding.subject)
+        for finding in verify_release(folder).findings
+        if finding.severity is Severity.ERROR
+    }
+    assert ("package-signatures", f"centos6/{materials.own.name}") in errors
+
+
+def test_a_key_that_only_releases_have_is_listed(
+    materials: Materials, successor: ThrowawayKey, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    write_config(site, materials)
+    make_release(
+        site / "releases" / "1", materials, with_successor(make_release_contents(materials, "1"), successor)
+    )
+    row = list_keys(site)["next"]
+    assert (row["file"], row["secret"], row["fingerprint"]) == (None, False, successor.fingerprint)
+    text = altai_build("keys", "list", cwd=site).out
+    assert f"next\t{successor.fingerprint}" in text
+    assert "not in repos.yaml\t1: announced" in text
