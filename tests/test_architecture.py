@@ -81,7 +81,6 @@ LONGEST_MODULE = 400
 LONGEST_FUNCTION = 100
 # Files that may be longer: the limit of each, and the reason.
 LONG_MODULES: dict[str, tuple[int, str]] = {
-    "stages/build.py": (470, "to be split"),
     "tools/mock/config.py": (470, "to be replaced"),
     "tools/mock/script.py": (470, "to be replaced"),
     "tools/process.py": (470, "to be split"),
@@ -117,7 +116,6 @@ WITHOUT_TEST_FILE = {
     "pipeline/build/ordering.py",
     "pipeline/build/plan.py",
     "pipeline/build/run.py",
-    "pipeline/build/schedule.py",
     "pipeline/build/selection.py",
     "pipeline/doctor.py",
     "pipeline/published/changes.py",
@@ -132,16 +130,22 @@ WITHOUT_TEST_FILE = {
     "pipeline/release/run.py",
     "pipeline/release/signing.py",
     "pipeline/release/tagging.py",
+    "rules/metadata.py",
+    "rules/packages.py",
+    "rules/rule.py",
     "rules/upgrade.py",
+    "rules/view.py",
     "stages/copy.py",
     "stages/notes.py",
     "tools/chroot/builder.py",
+    "tools/download.py",
     "tools/git/revisions.py",
     "tools/git/tags.py",
     "tools/mock/jinja.py",
     "tools/mock/result.py",
     "tools/mock/script.py",
     "tools/page.py",
+    "tools/pypi.py",
     "tools/repo/dnfconf.py",
     "tools/sandbox/overlay.py",
     "tools/sbom/cyclonedx.py",
@@ -284,12 +288,13 @@ def package_of(name: str) -> str:
 
 
 def test_a_stage_imports_no_stage() -> None:
+    """A stage is a module or a package of stages/."""
     wrong = [
         f"{module.name} imports {name}"
         for module in modules().values()
         if module.top == "stages"
         for name in inner_imports(module)
-        if name.startswith("stages.")
+        if name.startswith("stages.") and name.split(".")[1] != module.name.split(".")[1]
     ]
     assert not wrong, "\n".join(wrong)
 

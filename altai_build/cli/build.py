@@ -1,4 +1,4 @@
-"""`plan` and `build`: what would be built in which order, and building it."""
+"""`build`: binary packages of components, built in clean chroots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import dependants_option, json_option, selection_options, wait_option
 from altai_build.cli.output import NO_COMPONENTS, print_rows
-from altai_build.model.build import ComponentStatus
+from altai_build.model.build import BuildResult, ComponentStatus
 
 
 def nothing_changed(changed_since: str | None) -> str:
@@ -55,7 +55,7 @@ def build(
     """
     from altai_build.pipeline.build.plan import plan_build
     from altai_build.pipeline.build.run import build_all
-    from altai_build.tools.files import copy_into, make_directory
+    from altai_build.tools.files import make_directory
 
     run = app.create_run(app.load_config(), dependants=dependants)
     with run.workspace.lock(wait=wait):
@@ -63,10 +63,7 @@ def build(
         rows = list(build_run.rows)
         if output is not None:
             make_directory(output)
-            for index, row in enumerate(rows):
-                rows[index] = replace(
-                    row, rpms=tuple(str(copy_into(Path(name), output)) for name in row.rpms)
-                )
+            rows = [_copy_packages(row, output) for row in rows]
     print_rows(
         rows,
         as_json,
@@ -76,12 +73,34 @@ def build(
             row.component,
             row.commit[:12],
             f"{row.seconds:.1f}",
-            ", ".join(Path(rpm).name for rpm in row.rpms) or "-",
+            ", ".join(rpm.path.name for rpm in row.rpms) or "-",
             row.reason.split("\n")[0],
         ),
+        to_json=result_to_json,
         none=nothing_changed(changed_since),
     )
     for row in rows:
         if row.status is ComponentStatus.FAILED:
-            run.story.warn(f"{row.component}: {row.reason}" + (f"\n  the log: {row.log}" if row.log else ""))
+            run.story.warn(f"{row.component}: {row.reason}" + (f"\n  log: {row.log}" if row.log else ""))
     return build_run.exit_code
+
+
+def result_to_json(result: BuildResult) -> dict[str, object]:
+    """What became of a component, as `build --json` prints it."""
+    return {
+        "component": result.component,
+        "commit": result.commit,
+        "status": result.status,
+        "srpm": result.srpm and str(result.srpm),
+        "rpms": [str(rpm.path) for rpm in result.rpms],
+        "log": result.log and str(result.log),
+        "seconds": result.seconds,
+        "reason": result.reason,
+    }
+
+
+def _copy_packages(result: BuildResult, output: Path) -> BuildResult:
+    """The result with copies of its packages in a folder."""
+    from altai_build.tools.files import copy_into
+
+    return replace(result, rpms=tuple(replace(rpm, path=copy_into(rpm.path, output)) for rpm in result.rpms))

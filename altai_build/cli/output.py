@@ -62,20 +62,14 @@ def print_rows(
     headers: Sequence[str],
     cells: Callable[[Any], Sequence[str]],
     *,
+    to_json: Callable[[Any], object],
     none: str = NO_COMPONENTS,
 ) -> None:
-    """Print rows as JSON, without their internal `exit_code`, or as a table; `none` says why there are no rows."""
+    """Print rows as JSON or as a table; `none` says why there are no rows."""
     if not rows:
         print(f"altai-build: {none}", file=sys.stderr)
     if as_json:
-        print_json(
-            [
-                row
-                if isinstance(row, dict)
-                else {key: value for key, value in row.__dict__.items() if key != "exit_code"}
-                for row in rows
-            ]
-        )
+        print_json([to_json(row) for row in rows])
     else:
         print_table(headers, [cells(row) for row in rows])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from altai_build.cli.options import json_option, selection_options
 from altai_build.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from altai_build.model.order import Order
+    from altai_build.pipeline.build.plan import BuildPlan
 
 
 @click.command()
@@ -30,83 +31,81 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
       altai-build plan
       altai-build plan --changed-since v1.0.1
     """
+    from altai_build.model.order import DEFAULT_BUILD_SECONDS
     from altai_build.pipeline.build.plan import plan_build
 
     run = app.create_run(app.load_config())
     build_plan = plan_build(run, rev, components, changed_since)
-    order = build_plan.order
-    commits = build_plan.commits
     if as_json:
-        print_json(
-            {
-                "commit": build_plan.discovery.commit,
-                "waves": [
-                    [
-                        {
-                            "component": name,
-                            "commit": commits[name],
-                            "needs": order.needs[name],
-                            "reason": build_plan.reasons.get(name, ""),
-                        }
-                        for name in wave
-                    ]
-                    for wave in order.waves
-                ],
-                "cycles": order.cycles,
-                "critical_path": order.critical_path,
-                "critical_path_seconds": round(order.critical_path_seconds, 1),
-                "expected_seconds": round(order.estimate_duration(app.jobs), 1),
-                "stuck": [
-                    {
-                        "component": name,
-                        "commit": commits[name],
-                        "needs": order.needs[name],
-                        "reason": _explain_blocked(name, order),
-                    }
-                    for name in order.blocked_by_cycle
-                ],
-                "skipped": [
-                    {"component": out.name, "commit": out.commit, "reason": out.reason}
-                    for out in build_plan.discovery.without_srpm
-                ],
-            }
-        )
+        print_json(_plan_to_json(build_plan, app.jobs))
         return
-    rows = [
-        (
-            str(number),
-            name,
-            commits[name][:12],
-            ", ".join(order.needs[name]) or "-",
-            build_plan.reasons.get(name, ""),
-        )
-        for number, wave in enumerate(order.waves, start=1)
-        for name in wave
-    ]
-    rows += [
-        ("-", name, commits[name][:12], ", ".join(order.needs[name]), _explain_blocked(name, order))
-        for name in order.blocked_by_cycle
-    ]
-    rows += [
-        ("-", out.name, out.commit[:12], "-", f"skipped: {out.reason}")
-        for out in build_plan.discovery.without_srpm
-    ]
+    rows = [*list_wave_rows(build_plan, build_plan.reasons), *list_skipped_rows(build_plan)]
     print_table(("wave", "component", "commit", "needs", "reason"), rows)
+    order = build_plan.order
     for cycle in order.cycles:
-        run.story.warn(f"build dependencies go round in a circle: {order.describe_cycle(cycle)}")
+        run.story.warn(f"build dependency cycle: {order.describe_cycle(cycle)}")
     if not rows:
         run.story.warn(nothing_changed(changed_since))
     if order.critical_path:
         run.story.info(
             f"critical path: {' → '.join(order.critical_path)}, about {order.critical_path_seconds:.0f} s; "
             f"everything with {app.jobs} jobs: about {order.estimate_duration(app.jobs):.0f} s, less what is reused "
-            "(from earlier builds; 30 s is assumed for what was never built)"
+            f"(from earlier builds; {DEFAULT_BUILD_SECONDS:.0f} s is assumed for a component that was never built)"
         )
 
 
-def _explain_blocked(name: str, order: Order) -> str:
-    """Why a component is in no wave."""
-    own = next((cycle for cycle in order.cycles if name in cycle), None)
-    if own is not None:
-        return f"it goes round in a circle: {order.describe_cycle(own)}"
-    return f"it waits for a circle: {', '.join(one for one in order.needs[name] if one in order.blocked_by_cycle)}"
+def list_wave_rows(build_plan: BuildPlan, reasons: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Table rows (wave, component, commit, needs, reason); components blocked by a cycle come last."""
+    order, commits = build_plan.order, build_plan.commits
+    placed = [
+        (str(number), name, reasons.get(name, ""))
+        for number, wave in enumerate(order.waves, start=1)
+        for name in wave
+    ]
+    blocked = [("-", name, order.describe_blocked(name)) for name in order.blocked_by_cycle]
+    return [
+        (number, name, commits[name][:12], ", ".join(order.needs[name]) or "-", reason)
+        for number, name, reason in (*placed, *blocked)
+    ]
+
+
+def list_skipped_rows(build_plan: BuildPlan) -> list[tuple[str, ...]]:
+    """The same for components without a source package."""
+    return [
+        ("-", skipped.name, skipped.commit[:12], "-", f"skipped: {skipped.reason}")
+        for skipped in build_plan.discovery.without_srpm
+    ]
+
+
+def order_to_json(build_plan: BuildPlan, reasons: Mapping[str, str]) -> dict[str, object]:
+    """Waves, cycles and skipped components, as `plan --json` and `release --dry-run --json` print them."""
+    order, commits = build_plan.order, build_plan.commits
+
+    def component(name: str, reason: str) -> dict[str, object]:
+        return {
+            "component": name,
+            "commit": commits[name],
+            "needs": order.needs[name],
+            "reason": reason,
+        }
+
+    return {
+        "waves": [[component(name, reasons.get(name, "")) for name in wave] for wave in order.waves],
+        "cycles": order.cycles,
+        "blocked": [component(name, order.describe_blocked(name)) for name in order.blocked_by_cycle],
+        "skipped": [
+            {"component": skipped.name, "commit": skipped.commit, "reason": skipped.reason}
+            for skipped in build_plan.discovery.without_srpm
+        ],
+    }
+
+
+def _plan_to_json(build_plan: BuildPlan, jobs: int) -> dict[str, object]:
+    order = build_plan.order
+    return {
+        "commit": build_plan.discovery.commit,
+        **order_to_json(build_plan, build_plan.reasons),
+        "critical_path": order.critical_path,
+        "critical_path_seconds": round(order.critical_path_seconds, 1),
+        "expected_seconds": round(order.estimate_duration(jobs), 1),
+    }

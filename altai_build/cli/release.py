@@ -10,6 +10,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import dependants_option, json_option, rev_option, wait_option
 from altai_build.cli.output import print_json, print_table
+from altai_build.cli.plan import list_skipped_rows, list_wave_rows, order_to_json
 from altai_build.errors import UsageError
 from altai_build.model.findings import finding_to_json
 from altai_build.model.openpgp import PublicKey
@@ -126,16 +127,7 @@ def _print_plan(plan: ReleasePlan, as_json: bool) -> None:
     if as_json:
         print_json(_plan_to_json(plan))
         return
-    order, commits = plan.build_plan.order, plan.build_plan.commits
-    rows = [
-        (str(number), name, commits[name][:12], ", ".join(order.needs[name]) or "-", plan.reasons[name])
-        for number, wave in enumerate(order.waves, start=1)
-        for name in wave
-    ]
-    rows += [
-        ("-", skipped.name, skipped.commit[:12], "-", f"skipped: {skipped.reason}")
-        for skipped in plan.build_plan.discovery.without_srpm
-    ]
+    rows = [*list_wave_rows(plan.build_plan, plan.reasons), *list_skipped_rows(plan.build_plan)]
     if plan.tags is not None:
         rows += [
             ("-", target.title, target.commit[:12], "-", f"tagged {plan.tags.name}")
@@ -145,28 +137,11 @@ def _print_plan(plan: ReleasePlan, as_json: bool) -> None:
 
 
 def _plan_to_json(plan: ReleasePlan) -> dict[str, object]:
-    order, commits = plan.build_plan.order, plan.build_plan.commits
     return {
         "release": plan.version,
         "commit": plan.commit,
         "previous": plan.previous_version,
         "target": plan.target.name,
         "tag": plan.tags.name if plan.tags else None,
-        "waves": [
-            [
-                {
-                    "component": name,
-                    "commit": commits[name],
-                    "needs": order.needs[name],
-                    "reason": plan.reasons[name],
-                }
-                for name in wave
-            ]
-            for wave in order.waves
-        ],
-        "cycles": order.cycles,
-        "skipped": [
-            {"component": skipped.name, "commit": skipped.commit, "reason": skipped.reason}
-            for skipped in plan.build_plan.discovery.without_srpm
-        ],
+        **order_to_json(plan.build_plan, plan.reasons),
     }

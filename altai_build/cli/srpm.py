@@ -42,16 +42,17 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
     if output is not None:
         results = _copy_packages(results, output)
     print_rows(
-        [_make_row(result) for result in results],
+        results,
         as_json,
         ("status", "component", "commit", "package", "reason"),
-        lambda row: (
-            row["status"].value,
-            row["component"],
-            row["commit"][:12],
-            row["srpm"] or "-",
-            row["reason"].split("\n")[0],
+        lambda result: (
+            result.status.value,
+            result.component,
+            result.commit[:12],
+            "-" if result.srpm is None else str(result.srpm.path),
+            result.reason.split("\n")[0],
         ),
+        to_json=_result_to_json,
     )
     for result in results:
         if result.error is not None:
@@ -62,7 +63,7 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
     return max((result.exit_code for result in results), default=0)
 
 
-def _make_row(result: SrpmResult) -> dict[str, object]:
+def _result_to_json(result: SrpmResult) -> dict[str, object]:
     srpm = result.srpm
     return {
         "component": result.component,

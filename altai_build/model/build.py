@@ -1,14 +1,19 @@
-"""What is to be built, why, in which order, and what came of it."""
+"""What a builder is asked for, what it made, and what became of a component."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from altai_build.errors import BuildError
 from altai_build.model.limits import Limits
 
-# What the folders of builds under way are called after.
+if TYPE_CHECKING:
+    from altai_build.model.package import LocalRpm
+
+# The names of folders for builds under way begin with it.
 BUILD_SCRATCH_PREFIX = "build"
 
 
@@ -23,33 +28,34 @@ class ComponentStatus(str, Enum):
 
 
 class FailureKind(str, Enum):
-    """Which part of a build failed, so that the reader knows where to look."""
+    """Which part of a build failed: where to look for the cause."""
 
-    BUILD = "build"  # the package's own scripts
-    BUILDROOT = "buildroot"  # the chroot could not be made or prepared
-    DEPENDENCIES = "dependencies"  # BuildRequires that nothing provides, or the package manager failed
+    BUILD = "build"  # the scripts of the package
+    BUILDROOT = "buildroot"  # the chroot could not be created or prepared
+    DEPENDENCIES = "dependencies"  # nothing provides a BuildRequires, or the package manager failed
     SRPM = "srpm"  # the source package is unusable
     BUSY = "busy"  # another process holds the chroot
 
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """One SRPM to be made into binary RPMs in a clean chroot."""
+    """One source package to build into binary packages in a clean chroot."""
 
     component: str
     srpm: Path
-    local_rpms: tuple[Path, ...]  # RPMs made earlier in this run that may be needed as build dependencies
-    result_dir: Path  # exists and is empty; RPMs and logs are put here
+    local_rpms: tuple[Path, ...]  # RPMs built earlier in this run that may be needed as build dependencies
+    result_dir: Path  # exists and is empty; the builder puts RPMs and logs here
     source_date_epoch: int
-    jobs: int = 1  # what %_smp_mflags may use
+    jobs: int = 1  # processors that the build may use (%_smp_mflags)
     macros: tuple[tuple[str, str], ...] = ()  # for this build alone, over the target's
-    # Not built: its %generate_buildrequires is run, and the package that is made requires what the build would.
+    # True: the package is not built. Its %generate_buildrequires is run, and the resulting package requires what
+    # that printed.
     generate: bool = False
 
 
 @dataclass(frozen=True)
 class BuildOutcome:
-    """What a builder made of one request; a failure is a result, not an exception."""
+    """What a builder made of one request; a failed build is a result, not an exception."""
 
     failure: FailureKind | None
     rpms: tuple[Path, ...]  # binary RPMs in result_dir, sorted; empty on failure
@@ -57,6 +63,24 @@ class BuildOutcome:
     reason: str  # "" on success; else the first real error line
     seconds: float
     buildroot: tuple[str, ...]  # "NEVRA sha256-of-header" of every package in the chroot, sorted
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What became of one component in a run."""
+
+    component: str
+    commit: str
+    status: ComponentStatus
+    reason: str
+    srpm: Path | None = None  # the source package that it was built from; None where there is none
+    rpms: tuple[LocalRpm, ...] = ()  # binary packages, in the workspace
+    log: Path | None = None
+    seconds: float = 0.0
+    key: str = ""  # of the build that its packages came from
+    buildroot: tuple[str, ...] = ()  # `NEVRA algorithm:digest` of every package in the chroot, sorted
+    failure: FailureKind | None = None
+    exit_code: int = BuildError.exit_code  # of a run in which this failed
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from altai_build.model.build import ComponentStatus
-from altai_build.model.gitlink import CommitId
-
 
 class ComponentKind(str, Enum):
     """Where a component's spec is."""
@@ -24,9 +21,7 @@ class Component:
     name: str
     kind: ComponentKind
     path: str  # in the superproject; "." for its root
-    commit: (
-        CommitId  # the pin; for a root or a folder of specs/, the superproject commit that last changed it
-    )
+    commit: str  # the pin; for a root or a folder of specs/, the superproject commit that last changed it
     url: str | None
     spec: str  # path of the spec file in the tree of `commit`
     repository: str | None  # None where no repos.yaml says
@@ -40,21 +35,6 @@ class Component:
 def get_spec_path(kind: ComponentKind, path: str, spec: str) -> str:
     """A spec file seen from the superproject: only in a submodule does its path begin at the component."""
     return f"{path}/{spec}" if kind is ComponentKind.SUBMODULE else spec
-
-
-@dataclass(frozen=True)
-class BuildRow:
-    """One row of the `build` verb's answer."""
-
-    component: str
-    commit: str
-    status: ComponentStatus
-    srpm: str | None
-    rpms: tuple[str, ...]
-    log: str | None
-    seconds: float
-    reason: str
-    exit_code: int = 0  # of a failed or blocked row
 
 
 def make_unique_names(paths: list[tuple[str, str]]) -> list[str]:

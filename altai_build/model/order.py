@@ -66,18 +66,16 @@ class Order:
 
     # Component → those whose packages must be there, directly or through others.
     needs: TransitiveNeeds
-    waves: tuple[
-        tuple[str, ...], ...
-    ]  # each is built after those before it; nothing blocked by a cycle is in one
+    # Each is built after those before it; a component that is blocked by a cycle is in none.
+    waves: tuple[tuple[str, ...], ...]
     cycles: tuple[tuple[str, ...], ...]  # each a whole path; its first name is repeated at the end
     # Seconds from the start of a component's build to the end of the longest chain of builds that need it.
     remaining_seconds: Mapping[str, float]
     critical_path: tuple[str, ...]
     blocked_by_cycle: tuple[str, ...]  # the components in cycles and all that need them
     seconds: Mapping[str, float]  # how long each build takes by itself
-    reasons: Mapping[
-        str, Mapping[str, str]
-    ]  # component → a component that it needs → the requirement that says so
+    # Component → a component that it needs → the requirement that says so.
+    reasons: Mapping[str, Mapping[str, str]]
     bootstrap_builds: Mapping[str, str] = field(default_factory=dict)  # bootstrap build → its component
     graph: StepGraph = field(default_factory=dict, repr=False)  # of all that is in a wave
 
@@ -97,6 +95,14 @@ class Order:
             between = self._find_intermediate_packages(name, following)
             steps.append(f"{following} (required by {' → '.join(between)})" if between else following)
         return " → ".join(steps)
+
+    def describe_blocked(self, name: str) -> str:
+        """Why a component of `blocked_by_cycle` cannot be built."""
+        own = next((cycle for cycle in self.cycles if name in cycle), None)
+        if own is not None:
+            return f"build dependency cycle: {self.describe_cycle(own)}"
+        needed = min(member for cycle in self.cycles for member in cycle if self.needs.includes(name, member))
+        return f"needs {needed}, which is in a build dependency cycle"
 
     def _find_intermediate_packages(self, name: str, needed: str) -> list[str]:
         """The packages by way of which one component needs another; none where its own spec asks for it."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from altai_build.model.gitlink import CommitId
-
 
 class PinDirection(str, Enum):
     """How the later of two pins relates to the earlier one; yum follows only the first."""
@@ -32,8 +30,8 @@ def get_pin_direction(*, gained: int, dropped: int) -> PinDirection:
 class PinChange:
     """A changed pin; `is_lower`: it does not have more commits, so its packages need not sort higher than before."""
 
-    old: CommitId
-    new: CommitId
+    old: str
+    new: str
     direction: PinDirection
     is_lower: bool
 

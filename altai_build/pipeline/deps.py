@@ -84,9 +84,8 @@ def our_packages(build_run: BuildRun) -> tuple[LocalRpm, ...]:
         )
         error.exit_code = build_run.exit_code
         raise error
-    # What a first pass made is replaced by the second, and never leaves the workspace.
-    ours = sorted(build_run.built.keys() - build_run.build_plan.order.bootstrap_builds.keys())
-    return tuple(rpm for name in ours for rpm in build_run.built[name].rpms)
+    # Packages of bootstrap builds are replaced by those of the second build, and never leave the workspace.
+    return tuple(rpm for row in sorted(build_run.rows, key=lambda row: row.component) for rpm in row.rpms)
 
 
 def read_required_lock(run: Run) -> Lock | None:

@@ -44,6 +44,7 @@ class Run:
     workspace: Workspace
     jobs: int
     builder: str  # auto, mock or chroot
+    executor: str = "local"  # where builders run
     story: ProgressReporter = field(default_factory=ProgressReporter)
     dependants: RebuildPolicy | None = None  # what the command line says in place of build.dependants
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError, PublishError
-from altai_build.model.gitlink import CommitId
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git import tags
 from altai_build.tools.git.command import GitError
@@ -28,7 +27,7 @@ class TagTarget:
 
     title: str
     git_dir: Path
-    commit: CommitId
+    commit: str
     remote: str | None
 
 
@@ -45,7 +44,7 @@ class TagPlan:
 def plan_tags(
     superproject: Superproject,
     submodules: Sequence[Submodule],
-    commit: CommitId,
+    commit: str,
     *,
     project: str,
     version: str,

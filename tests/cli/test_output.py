@@ -67,14 +67,18 @@ def test_a_table_on_a_terminal_is_aligned_and_shows_markup_as_text(monkeypatch: 
     ]
 
 
-def test_rows_leave_their_exit_code_out_of_the_json(capsys: pytest.CaptureFixture[str]) -> None:
-    print_rows([Row("nova", Status.BUILT, 5)], True, ("name",), lambda row: (row.name,))
+def to_json(row: Row) -> dict[str, object]:
+    return {"name": row.name, "status": row.status}
+
+
+def test_rows_are_printed_as_the_json_of_each(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([Row("nova", Status.BUILT, 5)], True, ("name",), lambda row: (row.name,), to_json=to_json)
     assert json.loads(capsys.readouterr().out) == [{"name": "nova", "status": "built"}]
 
 
 def test_no_rows_are_an_empty_list_and_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
-    print_rows([], True, ("name",), lambda row: (row.name,))
-    print_rows([], False, ("name",), lambda row: (row.name,), none="nothing has changed")
+    print_rows([], True, ("name",), lambda row: (row.name,), to_json=to_json)
+    print_rows([], False, ("name",), lambda row: (row.name,), to_json=to_json, none="nothing has changed")
     out, err = capsys.readouterr()
     assert json.loads(out) == []
     assert err == f"altai-build: {NO_COMPONENTS}\naltai-build: nothing has changed\n"

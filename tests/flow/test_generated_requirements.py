@@ -67,7 +67,7 @@ def test_rounds_go_on_until_nothing_more_is_asked_for(site: Site) -> None:
         ),
         (
             "if test -d /usr/share/doc/wget; then echo python3-six; else echo wget; fi",
-            "its %generate_buildrequires asks for other packages each time, 10 times in a row",
+            "%generate_buildrequires asks for other packages each time, 10 times in a row",
         ),
     ],
 )

@@ -108,7 +108,7 @@ def test_a_component_that_gets_another_name_keeps_its_packages(site: Site) -> No
 def test_explain_tells_key_by_key(site: Site) -> None:
     pair(site)
     told = site.call("explain", "roof", "--json").json
-    assert (told["would"], told["reason"]) == ("build", "it was never built in this workspace")
+    assert (told["would"], told["reason"]) == ("build", "never built in this workspace")
     site.build()
     told = site.call("explain", "roof", "--json").json
     assert (told["would"], told["last_run"]["status"]) == ("reuse", "built")
@@ -167,7 +167,7 @@ def test_explain_knows_needs_that_specs_do_not_tell(site: Site) -> None:
     assert {row["status"] for row in told["inputs"]} == {"same"}
 
 
-def circle(site: Site) -> None:
+def cycle(site: Site) -> None:
     """`egg` needs `hen`, and `hen` needs `egg` unless it is told to do without."""
     spec = make_spec(
         "hen",
@@ -184,8 +184,8 @@ def circle(site: Site) -> None:
     site.world.pin()
 
 
-def test_a_circle_is_shown_whole_and_blocks_only_itself(site: Site) -> None:
-    circle(site)
+def test_a_cycle_is_shown_whole_and_blocks_only_itself(site: Site) -> None:
+    cycle(site)
     site.world.component("repos/stone", small_component("stone"))
     site.world.pin()
     answer = site.call("build", "--json")
@@ -194,10 +194,10 @@ def test_a_circle_is_shown_whole_and_blocks_only_itself(site: Site) -> None:
     assert statuses(rows) == {"egg": "failed", "hen": "failed", "omelette": "blocked", "stone": "built"}
     assert "egg → hen → egg" in rows["hen"]["reason"]
     build_plan = site.call("plan", "--json").json
-    assert {one["component"]: one["reason"] for one in build_plan["stuck"]} == {
-        "egg": "it goes round in a circle: egg → hen → egg",
-        "hen": "it goes round in a circle: egg → hen → egg",
-        "omelette": "it waits for a circle: egg, hen",
+    assert {one["component"]: one["reason"] for one in build_plan["blocked"]} == {
+        "egg": "build dependency cycle: egg → hen → egg",
+        "hen": "build dependency cycle: egg → hen → egg",
+        "omelette": "needs egg, which is in a build dependency cycle",
     }
     lines = [line.split("\t") for line in site.call("plan").out.splitlines()]
     assert [(line[0], line[1]) for line in lines] == [
@@ -209,13 +209,13 @@ def test_a_circle_is_shown_whole_and_blocks_only_itself(site: Site) -> None:
 
 
 @pytest.mark.parametrize("site", ["components: {hen: {bootstrap: {with: [first]}}}"], indirect=True)
-def test_a_declared_bootstrap_opens_the_circle(site: Site) -> None:
-    circle(site)
+def test_a_declared_bootstrap_breaks_the_cycle(site: Site) -> None:
+    cycle(site)
     waves = [[one["component"] for one in wave] for wave in site.call("plan", "--json").json["waves"]]
     assert waves == [["hen (bootstrap)"], ["egg"], ["hen"], ["omelette"]]
     rows = site.build()
     assert statuses(rows) == {"egg": "built", "hen": "built", "omelette": "built"}
-    # The second pass of the hen was made of the egg of the first.
+    # The second build of hen used the egg that was built with its bootstrap build.
     (rpm,) = rows["omelette"]["rpms"]
     text = site.read(rpm, "usr/share/small/omelette")
     assert text == "omelette: hello\negg: hello\nmade of nothing\negg: hello\nmade of nothing\n"

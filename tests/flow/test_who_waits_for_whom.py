@@ -84,12 +84,12 @@ def test_nothing_is_built_with_a_stand_in_for_what_has_no_source_package(site: S
     site.world.component("repos/make", {"make.spec": spec})
     site.world.pin()
     found = outcome(site, "build")
-    assert found["user"] == ("blocked", "it needs make, which has no source package")
+    assert found["user"] == ("blocked", "needs make, which has no source package")
     assert (found["make"][0], found["alone"][0]) == ("failed", "reused")
     assert site.call("build").code == 3
     site.world.component("repos/make", {"make.spec": "Name: make\n"})
     site.world.pin()
-    assert outcome(site, "build")["user"] == ("blocked", "it needs make, which has no source package")
+    assert outcome(site, "build")["user"] == ("blocked", "needs make, which has no source package")
 
 
 def test_a_component_that_cannot_be_read_is_not_hidden_by_one_of_its_name(site: Site) -> None:
@@ -151,7 +151,7 @@ def test_needs_that_the_last_build_found_are_part_of_a_plan(site: Site) -> None:
     site.world.component("repos/b", tool("b", "/usr/bin/c-tool"))
     site.world.component("repos/c", tool("c"))
     before = site.world.pin()
-    told = "nothing provides /usr/bin/b-tool; components that are not in this plan were not asked"
+    told = "nothing provides /usr/bin/b-tool; components outside this plan were not considered"
     assert outcome(site, "build", "a") == {"a": ("failed", told)}
     site.build()
     assert statuses(site, "build", "a") == dict.fromkeys("abc", "reused")

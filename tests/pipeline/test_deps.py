@@ -6,14 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from altai_build.model.build import ComponentStatus
-from altai_build.model.gitlink import CommitId
+from altai_build.model.build import BuildResult, ComponentStatus
 from altai_build.model.order import OrderedComponent, compute_order
 from altai_build.model.package import LocalRpm
 from altai_build.pipeline.build.plan import BuildPlan
 from altai_build.pipeline.build.run import BuildRun
 from altai_build.pipeline.deps import our_packages
-from altai_build.stages.build import BuildResult
 from altai_build.stages.discover import Discovery
 
 
@@ -29,18 +27,20 @@ def test_packages_of_a_bootstrap_build_are_not_released() -> None:
     nothing: Any = cast(Any, None)
     built = {
         name: BuildResult(
+            component=name,
+            commit="",
             status=ComponentStatus.BUILT,
             reason="",
             rpms=(LocalRpm(path=Path(name), header=nothing, sha256=""),),
         )
         for name in order.needs
     }
-    discovery = Discovery(commit=CommitId(""), time=0, sourced=(), without_srpm=())
+    discovery = Discovery(commit="", time=0, sourced=(), without_srpm=())
     build_run = BuildRun(
         build_plan=BuildPlan(discovery=discovery, order=order, reasons={}),
         srpm_batch=nothing,
-        built=built,
-        rows=(),
+        results=built,
+        rows=(built["hen"], built["egg"]),
     )
     assert set(built) == {"hen", "egg", "hen (bootstrap)"}
     assert {rpm.path.name for rpm in our_packages(build_run)} == {"hen", "egg"}

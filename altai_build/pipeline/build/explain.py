@@ -1,4 +1,4 @@
-"""Why a component was built or reused, what has changed since, and what would build it again; nothing is built."""
+"""Why a component was built or reused, what has changed since, and what would rebuild it; nothing is built."""
 
 from __future__ import annotations
 
@@ -8,268 +8,274 @@ from dataclasses import dataclass
 from altai_build.errors import InputError
 from altai_build.ledger import ComponentOutcome, Ledger, Record, read_outcomes
 from altai_build.model.fingerprint import RebuildPolicy, get_relevant_part, is_local_package
-from altai_build.model.inputs import BUILDROOT_PREFIX, SOURCE_PACKAGE
+from altai_build.model.inputs import BUILDROOT_PREFIX, SOURCE_PACKAGE, BuildInputs
 from altai_build.model.package import LocalRpm
 from altai_build.pipeline.build.ordering import order_srpms
 from altai_build.pipeline.build.plan import plan_build
-from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms
+from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms, select_by_name
 from altai_build.pipeline.build.toolchains import component_target, open_build_environments
 from altai_build.pipeline.run import Run
-from altai_build.stages.build import (
-    BuildEnvironment,
-    BuildJob,
-    BuildLookup,
-    describe_rebuild_reason,
-    last_build,
-    look_up_build,
-    read_cached_packages,
-)
+from altai_build.stages.build.cache import BuildCache, describe_rebuild_reason
+from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
+from altai_build.stages.build.lookup import BuildLookup, look_up_build
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.solver.resolve import Unsatisfiable
 
 
 @dataclass(frozen=True)
 class InputChange:
-    """One thing that determines the packages: what it was when they were last built, and what it is now."""
+    """One input of a component's packages: its value when they were last built, and its value now."""
 
     name: str
-    status: str  # same, changed, added, removed; not counted: it changed, and the policy does not mind
+    status: str  # same, changed, added, removed; ignored: it changed, and the rebuild policy ignores that
     then: str | None
     now: str | None
 
 
 @dataclass(frozen=True)
 class BuildExplanation:
-    """All that is known of one component's last and next build."""
+    """Everything known about one component's last and next build; the keys of `explain --json`."""
 
     component: str
     path: str
     commit: str
     last_run: ComponentOutcome | None
     last_changes: tuple[InputChange, ...]  # what the last run found to differ from the run before it
-    last_build: Record | None  # that gave its packages
-    would: str  # reuse, build, or unknown: a dependency is built first, and what that gives nobody knows yet
+    last_build: Record | None  # that its packages came from
+    would: str  # reuse, build, or unknown: a dependency is built first, and its result is not known yet
     reason: str
     key: str | None  # of the build that a run would look for; None while a dependency must be built first
-    dependants: str  # the policy
+    dependants: str  # the rebuild policy
     inputs: tuple[InputChange, ...]
     rebuilt_by: tuple[str, ...]  # what would make a run build it again
 
 
 def explain_component(run: Run, revision: str, name: str) -> BuildExplanation:
     """Explain one component as a build of `revision` would find it. Raises InputError for one without packages."""
-    build_plan = plan_build(run, revision, [name], None)
-    wanted = {one.component.name for one in build_plan.discovery.sourced}
-    asked = [
-        one for one, reason in build_plan.reasons.items() if reason == "it was asked for" and one in wanted
-    ]
-    if len(asked) != 1:
-        reasons = [f"  {out.name}: {out.reason}" for out in build_plan.discovery.without_srpm]
+    discovery = plan_build(run, revision, [name], None).discovery
+    requested = [sourced.component.name for sourced in select_by_name(discovery, [name]).sourced]
+    if len(requested) != 1:
+        reasons = [f"  {out.name}: {out.reason}" for out in discovery.without_srpm]
         raise InputError(
-            f"{name} has no packages to explain" if not asked else f"{name} is several components",
-            why="\n".join(reasons or [f"  {one}" for one in asked]),
+            f"{name} names {len(requested)} components"
+            if requested
+            else f"{name} has no packages to explain",
+            why="\n".join(reasons or [f"  {component}" for component in requested]),
             todo="name one component that is built (`altai-build plan`)",
         )
-    srpm_batch = make_discovered_srpms(run, build_plan.discovery)
+    srpm_batch = make_discovered_srpms(run, discovery)
     for result in srpm_batch.results:
-        if result.component == asked[0] and result.srpm is None:
+        if result.component == requested[0] and result.srpm is None:
             raise InputError(f"{result.component} has no source package", why=result.reason)
-    return _BuildExplainer(run, srpm_batch).explain(asked[0])
+    return _BuildExplainer(run, srpm_batch).explain(requested[0])
 
 
 class _BuildExplainer:
-    """The components of a plan, looked at one after another in the order of their needs."""
+    """The components of a plan, looked up one after another in the order of their needs."""
 
     def __init__(self, run: Run, srpm_batch: SrpmBatch) -> None:
         self.run = run
         self.build_order = order_srpms(run, srpm_batch)
         self.environments = open_build_environments(run, [sourced for sourced, _ in srpm_batch.srpms])
+        self.cache = BuildCache(run.workspace, run.ledger)
         self.outcomes = read_outcomes(run.workspace.outcomes)
         self.rpms: dict[str, tuple[LocalRpm, ...]] = {}
-        self.unknown: dict[str, str] = dict.fromkeys(self.build_order.unavailable, "it has no source package")
+        # Components that would be built first.
+        self.pending = set(self.build_order.unavailable)
 
     def explain(self, name: str) -> BuildExplanation:
-        """The explanation of one component; what it needs is looked at first."""
+        """The explanation of one component; the components that it needs are looked up first."""
         order = self.build_order.order
         if name in order.blocked_by_cycle:
-            circles = "\n".join(order.describe_cycle(cycle) for cycle in order.cycles)
             raise InputError(
-                f"{name} waits for a circle of build dependencies",
-                why=circles,
-                todo="declare a first pass by components.NAME.bootstrap in repos.yaml",
+                f"{name} is blocked by a build dependency cycle",
+                why="\n".join(order.describe_cycle(cycle) for cycle in order.cycles),
+                todo="declare a bootstrap build by components.NAME.bootstrap in repos.yaml",
             )
-        others = [one for wave in order.waves for one in wave if one != name and name not in order.needs[one]]
-        self._settle([one for one in others if one not in self.build_order.unavailable])
+        names = [other for wave in order.waves for other in wave if other != name]
+        self._look_up_all([other for other in names if not order.needs.includes(other, name)])
         sourced, _ = self.build_order.srpms[name]
-        ledger, environment, last = self.run.ledger, self._environment(sourced), self._last(name)
-        pending = [one for one in self.build_order.needs(name) if one in self.unknown]
+        environment, last = self._environment(sourced), self._last_build(name)
+        pending = [needed for needed in self.build_order.needs(name) if needed in self.pending]
         inputs: tuple[InputChange, ...] = ()
         key = None
         try:
-            found = self._examine(name)
+            lookup = self._look_up(name)
         except Unsatisfiable as error:
-            would, reason = _verdict(None, last, pending)
+            would, reason = _predict(None, last, pending)
             reason = reason or "; ".join(error.problems)
         else:
-            would, reason = _verdict(found, last, pending)
-            key = None if pending else found.key
-            then = found.cached_record or last
-            inputs = _compared(then.inputs if then else (), found.inputs, environment.dependants, ledger)
+            would, reason = _predict(lookup, last, pending)
+            key = None if pending else lookup.resolved.key
+            then = lookup.cached_record or last
+            inputs = _compare_inputs(
+                then.inputs if then else (), lookup.resolved.inputs, environment.policy, self.run.ledger
+            )
         outcome = self.outcomes.get(name)
         return BuildExplanation(
             component=name,
             path=sourced.component.path,
             commit=sourced.component.commit,
             last_run=outcome,
-            last_changes=_find_last_changes(outcome, environment.dependants, ledger),
+            last_changes=_find_last_changes(outcome, environment.policy, self.run.ledger),
             last_build=last,
             would=would,
             reason=reason,
             key=key,
-            dependants=environment.dependants.value,
+            dependants=environment.policy.value,
             inputs=inputs,
-            rebuilt_by=_rebuilt_by(sourced, environment, inputs),
+            rebuilt_by=_list_rebuild_causes(sourced, environment, inputs),
         )
 
-    def _last(self, name: str) -> Record | None:
+    def _last_build(self, name: str) -> Record | None:
         outcome = self.outcomes.get(name)
-        return last_build(self.run.ledger, name, outcome.key if outcome else "")
+        return self.cache.last_build(name, outcome.key if outcome else "")
 
-    def _settle(self, names: Sequence[str]) -> None:
-        """Find out what would become of components, as a run would: those whose needs are not met once more when all
-        others have been looked at.
+    def _look_up_all(self, names: Sequence[str]) -> None:
+        """Find what a run would do with components: those whose requirements are not met are tried again when all
+        others have been looked up, as a run does.
         """
-        waiting = list(names)
+        waiting = [name for name in names if name not in self.build_order.unavailable]
         while waiting:
-            left = {}
+            unmet = []
             for name in waiting:
                 try:
-                    self._look(name)
-                except Unsatisfiable as error:
-                    left[name] = "; ".join(error.problems)
-            if len(left) == len(waiting):
-                self.unknown.update(left)
+                    self._look_up_needed(name)
+                except Unsatisfiable:
+                    unmet.append(name)
+            if len(unmet) == len(waiting):
+                self.pending.update(unmet)
                 return
-            waiting = list(left)
+            waiting = unmet
 
-    def _look(self, name: str) -> None:
+    def _look_up_needed(self, name: str) -> None:
         """The packages of a component; those of its last build stand in where it would be built first."""
-        found, last = self._examine(name), self._last(name)
-        self.rpms[name] = found.rpms or (read_cached_packages(last, self.run.workspace) if last else ())
-        waits = [one for one in self.build_order.needs(name) if one in self.unknown]
-        if found.cached_record is None or waits:
-            self.unknown[name] = f"waits for {waits[0]}" if waits else "its inputs changed"
+        lookup = self._look_up(name)
+        self.rpms[name] = lookup.rpms or self.cache.read_packages(self._last_build(name))
+        if lookup.cached_record is None or self.pending.intersection(self.build_order.needs(name)):
+            self.pending.add(name)
 
-    def _examine(self, name: str) -> BuildLookup:
-        """What a run would find; where the declared needs do not do, with all packages that are known."""
+    def _look_up(self, name: str) -> BuildLookup:
+        """What a run would find: with the needs that specs declare, else with all packages that are known."""
         try:
-            return self._examine_with(name, self.build_order.needs(name))
+            return self._look_up_with(name, self.build_order.needs(name))
         except Unsatisfiable:
-            firsts = self.build_order.order.bootstrap_builds
-            return self._examine_with(name, sorted(one for one in self.rpms if one not in firsts))
+            bootstrap_builds = self.build_order.order.bootstrap_builds
+            return self._look_up_with(name, sorted(self.rpms.keys() - bootstrap_builds.keys()))
 
-    def _examine_with(self, name: str, others: Sequence[str]) -> BuildLookup:
+    def _look_up_with(self, name: str, needed: Sequence[str]) -> BuildLookup:
         sourced, srpm = self.build_order.srpms[name]
-        job = BuildJob(
+        build = ComponentBuild(
             component=name,
             commit=sourced.component.commit,
             srpm=srpm.path,
             srpm_sha256=srpm.sha256,
             header=self.build_order.headers[name],
-            local=tuple(rpm for one in others for rpm in self.rpms.get(one, ())),
+            local=tuple(rpm for other in needed for rpm in self.rpms.get(other, ())),
             cpus=1,
             macros=self.build_order.macros.get(name, ()),
         )
-        return look_up_build(job, self._environment(sourced), self.run.workspace, self.run.ledger)
+        return look_up_build(build, self._environment(sourced), self.cache)
 
     def _environment(self, sourced: ComponentSource) -> BuildEnvironment:
         return self.environments[component_target(self.run.config, sourced).name]
 
 
-def _verdict(found: BuildLookup | None, last: Record | None, pending: list[str]) -> tuple[str, str]:
-    if found is not None and found.cached_record is not None and not pending:
-        return "reuse", "all that determines it is as it was when it was built"
+def _predict(lookup: BuildLookup | None, last: Record | None, pending: Sequence[str]) -> tuple[str, str]:
+    """What a run would do, and why."""
+    if lookup is not None and lookup.cached_record is not None and not pending:
+        return "reuse", "none of its inputs has changed since it was built"
     if last is None:
         return "build", describe_rebuild_reason((), None)
     if pending:
-        return "unknown", f"{', '.join(pending)} would be built first; what that changes here is known then"
-    if found is None:
+        return (
+            "unknown",
+            f"{', '.join(pending)} would be built first; the effect on this component is not known yet",
+        )
+    if lookup is None:
         return "unknown", ""
-    return "build", describe_rebuild_reason(found.inputs, last)
+    return "build", describe_rebuild_reason(lookup.resolved.inputs, last)
 
 
 def _find_last_changes(
     outcome: ComponentOutcome | None, policy: RebuildPolicy, ledger: Ledger
 ) -> tuple[InputChange, ...]:
-    """What differs between the builds that a component's packages came from after the last run and before it."""
+    """How the build that a component's packages come from since the last run differs from the one before."""
     before = ledger.find("build", outcome.before) if outcome else None
     after = ledger.find("build", outcome.key) if outcome else None
     if before is None or after is None:
         return ()
-    rows = _compared(before.inputs, after.inputs, policy, ledger)
-    return tuple(one for one in rows if one.status != "same")
+    changes = _compare_inputs(before.inputs, after.inputs, policy, ledger)
+    return tuple(change for change in changes if change.status != "same")
 
 
-def _compared(
-    before: Sequence[tuple[str, str]], now: Sequence[tuple[str, str]], policy: RebuildPolicy, ledger: Ledger
+def _compare_inputs(
+    before: BuildInputs, now: BuildInputs, policy: RebuildPolicy, ledger: Ledger
 ) -> tuple[InputChange, ...]:
-    """Every input of two builds, and behind the source package's those that it was made from."""
-    rows = []
-    sources = {one.artefacts[0].sha256: dict(one.inputs) for one in ledger.all("srpm") if one.artefacts}
-    for name, value, here in _pairs(dict(before), dict(now)):
-        rows.append(InputChange(name=name, status=_status(value, here, policy), then=value, now=here))
-        if name == SOURCE_PACKAGE:
-            pairs = _pairs(sources.get(value or "", {}), sources.get(here or "", {}))
-            rows += [
-                InputChange(
-                    name=f"{SOURCE_PACKAGE}: {part}", status=_status(one, other, policy), then=one, now=other
-                )
-                for part, one, other in pairs
-            ]
-    return tuple(rows)
+    """Every input of two builds; after the source package the inputs that it was made from."""
+    changes = []
+    sources = {
+        record.artefacts[0].sha256: dict(record.inputs) for record in ledger.all("srpm") if record.artefacts
+    }
+    for change in _pair_inputs(dict(before), dict(now), policy):
+        changes.append(change)
+        if change.name == SOURCE_PACKAGE:
+            then, here = (sources.get(digest or "", {}) for digest in (change.then, change.now))
+            changes += _pair_inputs(then, here, policy, prefix=f"{SOURCE_PACKAGE}: ")
+    return tuple(changes)
 
 
-def _pairs(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str | None, str | None]]:
-    return [(name, before.get(name), now.get(name)) for name in dict.fromkeys((*now, *before))]
+def _pair_inputs(
+    before: Mapping[str, str], now: Mapping[str, str], policy: RebuildPolicy, *, prefix: str = ""
+) -> list[InputChange]:
+    return [
+        InputChange(
+            name=f"{prefix}{name}",
+            status=_compare_values(before.get(name), now.get(name), policy),
+            then=before.get(name),
+            now=now.get(name),
+        )
+        for name in dict.fromkeys((*now, *before))
+    ]
 
 
-def _status(then: str | None, now: str | None, policy: RebuildPolicy) -> str:
+def _compare_values(then: str | None, now: str | None, policy: RebuildPolicy) -> str:
     if then is None:
         return "added"
     if now is None:
         return "removed"
     if then == now:
         return "same"
-    return "not counted" if get_relevant_part(then, policy) == get_relevant_part(now, policy) else "changed"
+    return "ignored" if get_relevant_part(then, policy) == get_relevant_part(now, policy) else "changed"
 
 
-_COUNTS = {
+_REBUILD_CAUSES = {
     RebuildPolicy.REBUILD: "a rebuild of {} that changes its version, dependencies, scripts or files",
     RebuildPolicy.HEADERS: "a rebuild of {} that changes what it provides or requires",
     RebuildPolicy.NEVER: "",
 }
 
 
-def _rebuilt_by(
-    sourced: ComponentSource, environment: BuildEnvironment, inputs: tuple[InputChange, ...]
+def _list_rebuild_causes(
+    sourced: ComponentSource, environment: BuildEnvironment, inputs: Sequence[InputChange]
 ) -> tuple[str, ...]:
-    component = sourced.component
-    roots = [one for one in inputs if one.name.startswith(BUILDROOT_PREFIX) and one.now is not None]
-    ours = [
-        one.name[len(BUILDROOT_PREFIX) :]
-        for one in roots
-        if one.now is not None and is_local_package(one.now)
-    ]
-    lines = [
+    component, target = sourced.component, environment.target
+    causes = [
         f"another commit than {component.commit[:12]} at {component.path}",
-        f"other macros of target {environment.target.name}, another stamp or generated source in repos.yaml",
-        f"another content of the mock configuration {environment.target.mock_config}, or another builder "
-        f"than {environment.builder.name}",
+        f"other macros of target {target.name}, another release.stamp or generated source in repos.yaml",
+        f"another content of the mock configuration {target.mock_config}, or another builder than "
+        f"{environment.builder.name}",
         "another version of altai-build or of rpm",
     ]
-    policy = _COUNTS[environment.dependants]
-    lines += [policy.format(name) for name in ours if policy]
-    others = len(roots) - len(ours)
+    buildroot = {
+        change.name[len(BUILDROOT_PREFIX) :]: change.now
+        for change in inputs
+        if change.name.startswith(BUILDROOT_PREFIX) and change.now is not None
+    }
+    local = [name for name, value in buildroot.items() if is_local_package(value)]
+    cause = _REBUILD_CAUSES[environment.policy]
+    causes += [cause.format(name) for name in local if cause]
+    others = len(buildroot) - len(local)
     if others:
-        lines.append(f"another version or other bytes of one of {others} packages of its buildroot")
-    return tuple(lines)
+        causes.append(f"another version of, or other bytes in, one of {others} packages of its buildroot")
+    return tuple(causes)

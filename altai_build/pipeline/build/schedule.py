@@ -1,181 +1,207 @@
-"""Which build starts when: what a component needs before it, independent ones side by side, the longest path first."""
+"""Which build starts when: after everything that it needs, the longest remaining chain first."""
 
 from __future__ import annotations
 
-import os
+import heapq
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from altai_build.errors import BuildError
-from altai_build.model.build import ComponentStatus, FailureKind
-from altai_build.model.package import LocalRpm
+from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
+from altai_build.pipeline.build.executor import Executor, JobHandle
 from altai_build.pipeline.build.ordering import BuildOrder
 from altai_build.pipeline.build.toolchains import component_target
 from altai_build.pipeline.run import Run
-from altai_build.stages.build import BuildEnvironment, BuildJob, BuildResult, build_or_reuse
+from altai_build.stages.build.cache import BuildCache
+from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
+from altai_build.stages.build.jobs import JobResult, Steps
+from altai_build.stages.build.run import build_or_reuse
 from altai_build.stages.srpm import SrpmMaker
-from altai_build.tools import process
 from altai_build.tools.progress import TaskProgress
 from altai_build.tools.rpm.header import read_header
 
-# More rebuilds of one commit than any release line needs; a build that never repeats itself must not go on for ever.
+# A release line never needs so many rebuilds of one commit; a build that differs each time must end too.
 MAX_REBUILDS = 100
 
 
 @dataclass
 class Schedule:
-    """The state of one run's builds. Only the calling thread changes it; workers run single builds.
+    """The state of one run's builds. Builders run where the executor lets them; everything else happens here.
 
-    What a component lacks may be provided by another whose spec does not say so (python3dist(…), a file). Those whose
-    needs are not met are deferred until all that can be built is, and tried again with all packages there are then;
-    and again, as long as such a round brings new packages. What a build sees is thereby the same in every run, however
-    many builds ran side by side.
+    What a component lacks may be provided by another whose spec does not say so (python3dist(…), a file). Components
+    whose requirements are not met are deferred until everything else is built, and tried again with all packages of the
+    run; and again, as long as such a round brings new packages. So a build has the same packages in every run, however
+    many builds ran at the same time.
     """
 
     run: Run
     build_order: BuildOrder
-    environments: dict[str, BuildEnvironment]
+    environments: Mapping[str, BuildEnvironment]
     maker: SrpmMaker
+    executor: Executor
+    progress: TaskProgress
     fail_fast: bool
     has_no_name_conflict: Callable[[BuildResult], bool]
-    before: Mapping[str, str]  # component → the key of the build that gave its packages last
-    built: dict[str, BuildResult] = field(default_factory=dict)
-    deferred: dict[str, BuildResult] = field(default_factory=dict)
-    offered: dict[str, frozenset[str]] = field(
-        default_factory=dict
-    )  # deferred → whose packages it was tried with
-    stopped: bool = False
+    last_keys: Mapping[str, str]  # component → the key of the build that its packages came from last
+    results: dict[str, BuildResult] = field(default_factory=dict)
 
-    def work(self) -> dict[str, BuildResult]:
-        """Build everything that can be; returns what became of each component that has a source package."""
-        made = self.build_order.srpms
-        self._fail_cycles()
-        self.stopped = self.fail_fast and bool(self.built or self.build_order.unavailable)
-        running: dict[Future[BuildResult], str] = {}
-        workers = max(1, min(self.run.jobs, len(made)))
-        cpus = max(1, (os.cpu_count() or 1) // workers)
-        with self.run.story.track("packages", len(made)) as table, ThreadPoolExecutor(workers) as pool:
-            for name, result in self.built.items():
-                table.finish(name, result.status.value, result.reason)
-            while True:
-                for name in self._ready(set(running.values())):
-                    blocker = self._blocker(name)
-                    if blocker:
-                        self.built[name] = BuildResult(status=ComponentStatus.BLOCKED, reason=blocker)
-                        table.finish(name, ComponentStatus.BLOCKED.value, blocker)
-                    elif len(running) < workers:
-                        table.start(name)
-                        running[pool.submit(self._build, name, cpus)] = name
-                if not running:
-                    if self._ready(set()) or self._retry_deferred(table):
-                        continue
-                    break
-                try:
-                    finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        self._finish(running.pop(future), future.result(), table)
-                except BaseException:
-                    # The pool waits for its threads on the way out; what they wait for must end first.
-                    process.kill_all_children()
-                    raise
-        return self.built
+    def __post_init__(self) -> None:
+        self._cache = BuildCache(self.run.workspace, self.run.ledger)
+        self._sequence = self.build_order.order.start()
+        self._ready: list[tuple[float, str]] = []  # a heap of (−remaining seconds, name)
+        self._running: dict[JobHandle, tuple[str, Steps[BuildResult]]] = {}
+        self._unusable = dict.fromkeys(self.build_order.unavailable, "has no source package")
+        self._unmet: dict[str, BuildResult] = {}  # deferred component → the failure for want of packages
+        # Deferred component → the components whose packages it was tried with besides those that its spec names.
+        self._tried_with: dict[str, frozenset[str]] = {}
 
-    def _fail_cycles(self) -> None:
-        for cycle in self.build_order.order.cycles:
-            reason = (
-                f"build dependencies go round in a circle: {self.build_order.order.describe_cycle(cycle)}"
-            )
-            for name in cycle[:-1]:
-                self.built[name] = BuildResult(
-                    status=ComponentStatus.FAILED, reason=reason, failure=FailureKind.DEPENDENCIES
-                )
+    def build_all(self) -> dict[str, BuildResult]:
+        """Build everything that can be built; returns what became of each component that has a source package."""
+        try:
+            self._settle_cycles()
+            while self._start_builds() or self._retry_deferred():
+                for handle, job_result in self.executor.wait() if self._running else ():
+                    self._advance(*self._running.pop(handle), job_result)
+        except BaseException:
+            self.executor.cancel()
+            for _, steps in self._running.values():
+                steps.close()
+            raise
+        return self.results
 
-    def _ready(self, running: set[str]) -> list[str]:
-        """Components whose needs are settled, the longest remaining path first."""
+    def _settle_cycles(self) -> None:
+        """Components in cycles fail and block those that need them; the sequence has neither."""
         order = self.build_order.order
-        settled = self.built.keys() | self.build_order.unavailable
-        ready = [
-            name
-            for name in self.build_order.srpms
-            if name not in settled
-            and name not in running
-            and name not in self.deferred
-            and all(one in settled for one in order.needs.get(name, ()))
-        ]
-        return sorted(ready, key=lambda name: (-order.remaining_seconds.get(name, 0.0), name))
+        self._unusable.update((name, "failed") for cycle in order.cycles for name in cycle)
+        for name in order.blocked_by_cycle:
+            status = ComponentStatus.FAILED if name in self._unusable else ComponentStatus.BLOCKED
+            self._record(name, self._unbuilt(name, status, order.describe_blocked(name)))
 
-    def _blocker(self, name: str) -> str:
-        if self.stopped:
-            return "another component failed, and --fail-fast was asked for"
-        for needed in self.build_order.order.needs.get(name, ()):
-            if needed in self.build_order.unavailable:
-                return f"it needs {needed}, which has no source package"
-            status = self.built[needed].status
-            if status in (ComponentStatus.FAILED, ComponentStatus.BLOCKED):
-                return f"it needs {needed}, which {'failed' if status is ComponentStatus.FAILED else 'is blocked'}"
-        return ""
+    def _start_builds(self) -> bool:
+        """Start builds until there is no slot or no component left; False when none is running then."""
+        while True:
+            self._take_ready()
+            if not self._ready or len(self._running) >= self.executor.slots:
+                return bool(self._running)
+            _, name = heapq.heappop(self._ready)
+            if self._is_stopped():
+                self._settle(name, self._unbuilt(name, ComponentStatus.BLOCKED, self._find_blocker(name)))
+            else:
+                self.progress.start(name)
+                self._advance(name, self._build(name), None)
 
-    def _build(self, name: str, cpus: int) -> BuildResult:
+    def _take_ready(self) -> None:
+        """Queue the components that became ready; those that cannot be built are settled at once."""
+        while names := self._sequence.take_ready():
+            for name in names:
+                blocker = self._find_blocker(name)
+                if name in self.build_order.unavailable:
+                    self._sequence.done(name)
+                elif blocker:
+                    self._settle(name, self._unbuilt(name, ComponentStatus.BLOCKED, blocker))
+                else:
+                    self._queue(name)
+
+    def _queue(self, name: str) -> None:
+        heapq.heappush(self._ready, (-self.build_order.order.remaining_seconds[name], name))
+
+    def _is_stopped(self) -> bool:
+        return self.fail_fast and bool(self._unusable)
+
+    def _find_blocker(self, name: str) -> str:
+        """Why a component cannot be built; "" when nothing is in its way."""
+        if self._is_stopped():
+            return "not started: another component failed (--fail-fast)"
+        needs = self.build_order.order.needs
+        blockers = [needed for needed in sorted(self._unusable) if needs.includes(name, needed)]
+        return f"needs {blockers[0]}, which {self._unusable[blockers[0]]}" if blockers else ""
+
+    def _build(self, name: str) -> Steps[BuildResult]:
+        """One component's build, repeated as the commit's next rebuild where an earlier release has its names."""
         sourced, srpm = self.build_order.srpms[name]
-        needed = sorted(self.offered[name]) if name in self.offered else self.build_order.needs(name)
-        local: list[LocalRpm] = [rpm for one in needed for rpm in self.built[one].rpms]
+        tried_with = self._tried_with.get(name)
+        needed = self.build_order.needs(name) if tried_with is None else sorted(tried_with)
+        local = tuple(rpm for other in needed for rpm in self.results[other].rpms)
         environment = self.environments[component_target(self.run.config, sourced).name]
         for number in range(MAX_REBUILDS):
             if number:
                 srpm = self.maker.make_srpm(sourced, rebuild_count=number)
-            job = BuildJob(
+            build = ComponentBuild(
                 component=name,
                 commit=sourced.component.commit,
                 srpm=srpm.path,
                 srpm_sha256=srpm.sha256,
                 header=read_header(srpm.path) if number else self.build_order.headers[name],
-                local=tuple(local),
-                cpus=cpus,
+                local=local,
+                cpus=self.executor.cpus_per_job,
                 macros=self.build_order.macros.get(name, ()),
-                before=self.before.get(name, ""),
+                last_key=self.last_keys.get(name, ""),
             )
-            result = build_or_reuse(job, environment, self.run.workspace, self.run.ledger)
+            result = yield from build_or_reuse(build, environment, self._cache)
             if (
                 result.status is ComponentStatus.FAILED
                 or name in self.build_order.macros
                 or self.has_no_name_conflict(result)
             ):
-                return replace(result, srpm=srpm.path)
+                return result
         raise BuildError(
             f"{name} was rebuilt {MAX_REBUILDS} times from {sourced.component.commit} and differs each time",
-            why="no two builds of the same inputs give the same packages, so no earlier release's can be kept",
-            todo="look for times, random numbers or file order in its build",
+            why="builds of the same inputs give different packages, so those of no earlier release can be kept",
+            todo="look for timestamps, random numbers or the order of files in its build",
         )
 
-    def _finish(self, name: str, result: BuildResult, table: TaskProgress) -> None:
-        if result.failure is FailureKind.DEPENDENCIES and result.log is None:
-            self.deferred[name] = result
-            return
-        self._settle(name, result, table)
-
-    def _settle(self, name: str, result: BuildResult, table: TaskProgress) -> None:
-        self.built[name] = result
-        detail = (
-            result.reason
-            if result.status is not ComponentStatus.BUILT
-            else f"{len(result.rpms)} {'package' if len(result.rpms) == 1 else 'packages'}: {result.reason}"
-        )
-        table.finish(name, result.status.value, detail)
-        if result.status is ComponentStatus.FAILED and self.fail_fast:
-            self.stopped = True
-
-    def _retry_deferred(self, table: TaskProgress) -> bool:
-        """When nothing more can start: have the deferred tried with what has been built; False when that is all.
-
-        One that was tried with the same before has failed.
-        """
-        firsts = self.build_order.order.bootstrap_builds
-        offer = frozenset(name for name, one in self.built.items() if one.rpms and name not in firsts)
-        waiting, self.deferred = self.deferred, {}
-        for name, result in waiting.items():
-            if self.offered.get(name) == offer:
-                self._settle(name, result, table)
+    def _advance(self, name: str, steps: Steps[BuildResult], job_result: JobResult | None) -> None:
+        """Go on with a build until it asks for a job or ends; `job_result` is that of the job it asked for."""
+        try:
+            job = next(steps) if job_result is None else steps.send(job_result)
+        except StopIteration as stop:
+            result: BuildResult = stop.value
+            if result.failure is FailureKind.DEPENDENCIES and result.log is None:
+                self._unmet[name] = result
             else:
-                self.offered[name] = offer
-        return bool(waiting)
+                self._settle(name, result)
+        else:
+            self._running[self.executor.submit(job)] = (name, steps)
+
+    def _settle(self, name: str, result: BuildResult) -> None:
+        """A component's last word; those that need it are ready, or blocked."""
+        if result.status is ComponentStatus.FAILED:
+            self._unusable[name] = "failed"
+        self._record(name, result)
+        self._sequence.done(name)
+
+    def _record(self, name: str, result: BuildResult) -> None:
+        self.results[name] = result
+        detail = result.reason
+        if result.status is ComponentStatus.BUILT:
+            detail = f"{len(result.rpms)} package{'' if len(result.rpms) == 1 else 's'}: {detail}"
+        self.progress.finish(name, result.status.value, detail)
+
+    def _retry_deferred(self) -> bool:
+        """When nothing more can start: queue deferred components again with all packages of the run.
+
+        One that was tried with the same packages before has failed. False when there was none.
+        """
+        bootstrap_builds = self.build_order.order.bootstrap_builds
+        offer = frozenset(
+            name for name, result in self.results.items() if result.rpms and name not in bootstrap_builds
+        )
+        deferred, self._unmet = self._unmet, {}
+        for name, result in deferred.items():
+            if self._tried_with.get(name) == offer:
+                self._settle(name, result)
+            else:
+                self._tried_with[name] = offer
+                self._queue(name)
+        return bool(deferred)
+
+    def _unbuilt(self, name: str, status: ComponentStatus, reason: str) -> BuildResult:
+        sourced, srpm = self.build_order.srpms[name]
+        return BuildResult(
+            component=name,
+            commit=sourced.component.commit,
+            status=status,
+            reason=reason,
+            srpm=srpm.path,
+            failure=FailureKind.DEPENDENCIES if status is ComponentStatus.FAILED else None,
+        )

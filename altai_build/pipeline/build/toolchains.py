@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from altai_build.config import Config, Target
@@ -10,8 +10,9 @@ from altai_build.errors import InputError
 from altai_build.model.build import BuilderSettings
 from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.model.limits import Limits
+from altai_build.pipeline.build.executor import Executor, LocalExecutor
 from altai_build.pipeline.run import Run
-from altai_build.stages.build import BuildEnvironment
+from altai_build.stages.build.environment import BuildEnvironment, BuilderDefinition
 from altai_build.tools.builder import Builder
 from altai_build.tools.chroot.builder import ChrootBuilder
 from altai_build.tools.chroot.resolver import BuildrootResolver
@@ -25,6 +26,9 @@ BUILDERS: dict[str, type[Builder]] = {
     MockBuilder.name: MockBuilder,
     ChrootBuilder.name: ChrootBuilder,
 }
+
+# Every executor; a run names its own.
+EXECUTORS: dict[str, type[Executor]] = {"local": LocalExecutor}
 
 
 def open_build_environments(run: Run, sourced: Sequence[ComponentSource]) -> dict[str, BuildEnvironment]:
@@ -68,13 +72,24 @@ def open_build_environment(
         macros=target.build_macros,
         limits=limits or Limits(),
     )
+    definition = BuilderDefinition(builder=chosen.name, config=config, settings=settings)
     return BuildEnvironment(
         target=target,
-        config=config,
+        definition=definition,
         resolver=BuildrootResolver(config, cache=workspace.cache),
-        builder=chosen.open(config, settings),
-        dependants=policy,
+        builder=open_builder(definition),
+        policy=policy,
     )
+
+
+def open_builder(definition: BuilderDefinition) -> Builder:
+    """The builder of a definition, in a process that has no build environment."""
+    return find_builder(definition.builder).open(definition.config, definition.settings)
+
+
+def open_executor(run: Run, environments: Mapping[str, BuildEnvironment], *, limit: int) -> Executor:
+    """The executor that the run names, with a slot for each of its jobs, but at most `limit`."""
+    return EXECUTORS[run.executor].open(environments, max(1, min(run.jobs, limit)))
 
 
 def find_builder(name: str) -> type[Builder]:

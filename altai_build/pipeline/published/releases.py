@@ -15,7 +15,7 @@ from altai_build.stages.publish import list_releases
 from altai_build.tools.rpm.header import compare_versions, read_header
 
 if TYPE_CHECKING:
-    from altai_build.stages.build import BuildResult
+    from altai_build.model.build import BuildResult
 
 
 def find_previous_manifest(releases: Path, version: str) -> Manifest | None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from altai_build.errors import BuildError, InputError
-from altai_build.model.build import ComponentStatus, FailureKind
+from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
 from altai_build.model.package import LocalRpm
 from altai_build.model.release import BuildRecord, Manifest, ReleasedPackage
 from altai_build.model.reproduction import ReproducedPackage, ReproductionReport, Similarity
@@ -21,7 +21,10 @@ from altai_build.pipeline.build.toolchains import open_build_environments
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.published.verify import find_release_directory, trusted_keys
 from altai_build.pipeline.run import Run
-from altai_build.stages.build import BuildJob, BuildResult, build_or_reuse
+from altai_build.stages.build.cache import BuildCache
+from altai_build.stages.build.environment import ComponentBuild
+from altai_build.stages.build.jobs import run_job, run_steps
+from altai_build.stages.build.run import build_or_reuse
 from altai_build.stages.discover import discover
 from altai_build.stages.provenance import compute_buildroot_digest
 from altai_build.stages.srpm import SrpmMaker
@@ -136,13 +139,13 @@ def _build(run: Run, directory: Path, manifest: Manifest, source: ComponentSourc
     """
     (environment,) = open_build_environments(run, [source]).values()
     with run.story.run_step(f"base root of {environment.target.name} ({environment.builder.name})"):
-        environment.prepare()
+        environment.builder.prepare(environment.resolver.base_buildroot)
     name = source.component.name
     record = _find_record(manifest, name)
     needed = {path for needed in (record.needs if record else ()) for path in _find_paths(manifest, needed)}
-    result = BuildResult(status=ComponentStatus.FAILED, reason="")
-    for paths in (needed, _list_own_paths(manifest) - {source.component.path}):
-        job = BuildJob(
+
+    def build_with(paths: set[str]) -> BuildResult:
+        build = ComponentBuild(
             component=name,
             commit=source.component.commit,
             srpm=srpm.path,
@@ -151,10 +154,13 @@ def _build(run: Run, directory: Path, manifest: Manifest, source: ComponentSourc
             local=_read_released_rpms(run, directory, manifest, paths),
             cpus=run.jobs,
         )
+        steps = build_or_reuse(build, environment, BuildCache(run.workspace, run.ledger))
         with run.story.run_step(f"build of {name}"):
-            result = build_or_reuse(job, environment, run.workspace, run.ledger)
-        if result.failure is not FailureKind.DEPENDENCIES:
-            break
+            return run_steps(steps, lambda job: run_job(job, environment.builder))
+
+    result = build_with(needed)
+    if result.failure is FailureKind.DEPENDENCIES:
+        result = build_with(_list_own_paths(manifest) - {source.component.path})
     return result
 
 

@@ -91,8 +91,7 @@ def _list_build_records(build_run: BuildRun) -> tuple[BuildRecord, ...]:
     order = build_run.build_plan.order
     records = []
     for row in build_run.rows:
-        result = build_run.built.get(row.component)
-        if result is None:
+        if row.srpm is None:
             continue
         needs = order.needs.get(row.component, ())
         records.append(
@@ -101,11 +100,11 @@ def _list_build_records(build_run: BuildRun) -> tuple[BuildRecord, ...]:
                 status=row.status.value,
                 reason=row.reason,
                 seconds=row.seconds,
-                buildroot=compute_buildroot_digest(result.buildroot),
+                buildroot=compute_buildroot_digest(row.buildroot),
                 log=_log_path(row.component) if row.log else "",
-                source=Path(row.srpm).name if row.srpm else "",
-                source_sha256=sha256_file(Path(row.srpm)) if row.srpm else "",
-                key=result.key,
+                source=row.srpm.name,
+                source_sha256=sha256_file(row.srpm),
+                key=row.key,
                 needs=tuple(name for name in needs if name not in order.bootstrap_builds),
             )
         )
@@ -121,7 +120,7 @@ def write_logs(directory: Path, build_run: BuildRun, previous: Path | None) -> N
         if row.log and row.status in (ComponentStatus.BUILT, ComponentStatus.REUSED):
             path = _log_path(row.component)
             released = previous / path if previous is not None else None
-            compressed = _compress_log(Path(row.log).read_bytes(), released)
+            compressed = _compress_log(row.log.read_bytes(), released)
             link_if_identical_else_write(directory / path, compressed, released)
 
 

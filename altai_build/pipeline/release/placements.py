@@ -8,6 +8,7 @@ from pathlib import Path
 
 from altai_build.config import Target
 from altai_build.errors import InputError
+from altai_build.model.build import BuildResult
 from altai_build.model.compat import list_unreadable_packages
 from altai_build.model.component import ComponentKind
 from altai_build.model.lock import LockedPackage
@@ -17,7 +18,6 @@ from altai_build.pipeline.build.run import BuildRun
 from altai_build.pipeline.deps import make_mirror_origin
 from altai_build.pipeline.published.releases import PublishedReleases
 from altai_build.pipeline.run import Run
-from altai_build.stages.build import BuildResult
 from altai_build.stages.compose import Placement
 from altai_build.stages.sign import sign_packages
 from altai_build.stages.sources import listed_sources
@@ -90,7 +90,7 @@ def _list_built_packages(
 ) -> Iterator[_BuiltPackage]:
     """Every package of every component, and its source package where repos.yaml has a repository for those."""
     for sourced, _ in build_run.srpm_batch.srpms:
-        result = build_run.built[sourced.component.name]
+        result = build_run.results[sourced.component.name]
         repository = run.config.repositories[str(sourced.component.repository)]
         origin = _make_origin(sourced, result)
         found = [published.find(rpm.header.nevra) for rpm in result.rpms]

@@ -75,7 +75,7 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
                     manifest,
                     project=contents.project,
                     baseurl=contents.baseurl,
-                    buildroots=[result.buildroot for result in build_run.built.values()],
+                    buildroots=[result.buildroot for result in build_run.results.values()],
                     key=key,
                     previous=previous,
                 )

@@ -127,13 +127,13 @@ def build(run: Run) -> BuildRun:
 
 def test_a_builder_of_the_registry_builds(run: Run) -> None:
     made = build(run)
-    statuses = {name: result.status for name, result in made.built.items()}
+    statuses = {name: result.status for name, result in made.results.items()}
     assert statuses == {"one": ComponentStatus.BUILT, "two": ComponentStatus.BUILT}, made.rows
     ((base,),) = [PrebuiltBuilder.prepared]
     assert [package.nevra.name for package in base.base] == ["bash"]
     # `two` is built once: a builder that resolves dependencies is not asked to generate BuildRequires first.
     assert sorted(PrebuiltBuilder.built) == [("one", base.lines[0]), ("two", base.lines[0])]
-    assert {result.status for result in build(run).built.values()} == {ComponentStatus.REUSED}
+    assert {result.status for result in build(run).results.values()} == {ComponentStatus.REUSED}
     recorded = {dict(record.inputs)["builder"] for record in run.ledger.history("build", "one")}
     assert recorded == {"prebuilt 7"}
 

@@ -7,26 +7,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from altai_build.model.build import ComponentStatus
-from altai_build.model.component import BuildRow
+from altai_build.model.build import BuildResult, ComponentStatus
 from altai_build.pipeline.release.contents import write_logs
 
 
 def test_components_whose_names_look_alike_have_logs_of_their_own(tmp_path: Path) -> None:
-    rows: list[BuildRow] = []
+    rows: list[BuildResult] = []
     for name in ("a/b", "a_b", "a"):
         log = tmp_path / f"{len(rows)}.log"
         log.write_text(f"This is {name}.\n")
         rows.append(
-            BuildRow(
+            BuildResult(
                 component=name,
                 commit="0" * 40,
                 status=ComponentStatus.BUILT,
-                srpm=None,
-                rpms=(),
-                log=str(log),
-                seconds=1.0,
                 reason="",
+                log=log,
             )
         )
     build_run: Any = SimpleNamespace(rows=rows)
@@ -39,7 +35,7 @@ def test_components_whose_names_look_alike_have_logs_of_their_own(tmp_path: Path
 def test_a_log_that_the_previous_release_has_too_is_a_link_to_it(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     log.write_text("the log\n")
-    row: Any = SimpleNamespace(component="a", log=str(log), status=ComponentStatus.REUSED)
+    row: Any = SimpleNamespace(component="a", log=log, status=ComponentStatus.REUSED)
     build_run: Any = SimpleNamespace(rows=[row])
     first, second, third = tmp_path / "1", tmp_path / "2", tmp_path / "3"
     path = "report/logs/a.log.gz"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from altai_build.model.checksum import Checksum
 from altai_build.model.nevra import Nevra
-from altai_build.stages.build import describe_unexpected_packages
+from altai_build.stages.build.make import describe_unexpected_packages
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.solver.pool import ResolvedPackage
 

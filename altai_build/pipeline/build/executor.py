@@ -1,0 +1,90 @@
+"""Where builders run: jobs are submitted, results are waited for. The schedule knows no more about it than this."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import NewType, Protocol
+
+from altai_build.stages.build.environment import BuildEnvironment
+from altai_build.stages.build.jobs import BuildJob, JobResult, run_job
+from altai_build.tools import process, processors
+from altai_build.tools.chroot.resolver import Buildroot
+
+JobHandle = NewType("JobHandle", int)  # an executor's number of a job
+
+
+class Executor(Protocol):
+    """Runs jobs, several at the same time.
+
+    Jobs and results are plain values: what an executor cannot share with the place where a job runs (a process, another
+    machine) it can send there. A new executor is one file with such a class and one line in `toolchains.EXECUTORS`.
+    Its methods are called by one thread.
+    """
+
+    slots: int  # jobs that run at the same time
+    cpus_per_job: int  # processors that each may use
+
+    @classmethod
+    def open(cls, environments: Mapping[str, BuildEnvironment], slots: int) -> Executor:
+        """An executor for the builders of some targets. What it needs to open them elsewhere is each `definition`."""
+
+    def prepare(self, target: str, base: Buildroot) -> None:
+        """Do once what all builds of a target share; called before its first job."""
+
+    def submit(self, job: BuildJob) -> JobHandle:
+        """Have a job run as soon as there is a slot for it."""
+
+    def wait(self) -> list[tuple[JobHandle, JobResult]]:
+        """Wait until one of the submitted jobs ends; returns the results that were not returned before.
+
+        Raises what a job raised. The files of a result are in its `folder`, on the file system of the workspace.
+        """
+
+    def cancel(self) -> None:
+        """End all jobs now; returns when none runs any more. Nothing can be submitted afterwards."""
+
+    def close(self) -> None:
+        """Release everything; all jobs have ended."""
+
+
+class LocalExecutor:
+    """Runs jobs in threads of this process; the threads wait for the child processes that do the work."""
+
+    def __init__(self, environments: Mapping[str, BuildEnvironment], slots: int) -> None:
+        self.slots = slots
+        self.cpus_per_job = max(1, processors.installed() // slots)
+        self._builders = {target: environment.builder for target, environment in environments.items()}
+        self._pool = ThreadPoolExecutor(slots)
+        self._numbers = itertools.count()
+        self._handles: dict[Future[JobResult], JobHandle] = {}
+
+    @classmethod
+    def open(cls, environments: Mapping[str, BuildEnvironment], slots: int) -> LocalExecutor:
+        """An executor that uses the builders of the environments."""
+        return cls(environments, slots)
+
+    def prepare(self, target: str, base: Buildroot) -> None:
+        """Have the builder of a target do what its builds share."""
+        self._builders[target].prepare(base)
+
+    def submit(self, job: BuildJob) -> JobHandle:
+        """Have a job run as soon as a thread is free."""
+        handle = JobHandle(next(self._numbers))
+        self._handles[self._pool.submit(run_job, job, self._builders[job.target])] = handle
+        return handle
+
+    def wait(self) -> list[tuple[JobHandle, JobResult]]:
+        """The results of the jobs that ended first."""
+        ended, _ = wait(self._handles, return_when=FIRST_COMPLETED)
+        return [(self._handles.pop(future), future.result()) for future in ended]
+
+    def cancel(self) -> None:
+        """End all child processes, then wait for the threads that waited for them."""
+        process.kill_all_children()
+        self._pool.shutdown(cancel_futures=True)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()

@@ -1,0 +1,1 @@
+"""One source package → binary packages: a build looked up, reused or run, checked and recorded."""

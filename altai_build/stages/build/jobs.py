@@ -1,0 +1,77 @@
+"""What crosses from a run to the place where a builder works: a job there, its result back, both plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from altai_build.errors import InputError
+from altai_build.model.build import BuildOutcome, BuildRequest, FailureKind
+from altai_build.model.package import LocalRpm, RpmHeader
+from altai_build.tools.builder import Builder
+from altai_build.tools.chroot.resolver import Buildroot
+from altai_build.tools.files import sha256_file, sync_tree
+from altai_build.tools.rpm.header import read_built_headers
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class BuildJob:
+    """One call of a builder. It holds no open files or connections and no functions, so it may be sent anywhere."""
+
+    target: str  # the name of the target whose builder is called
+    request: BuildRequest
+    buildroot: Buildroot
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What came of a job; on success each package was checked and is on the disk."""
+
+    folder: Path  # with the packages and the logs; what is moved out of it is kept
+    outcome: BuildOutcome
+    rpms: tuple[LocalRpm, ...]  # none where the build failed
+
+
+# A procedure that asks for jobs to be run, is sent the result of each, and returns its own result at the end.
+Steps = Generator[BuildJob, JobResult, T]
+
+
+def run_job(job: BuildJob, builder: Builder) -> JobResult:
+    """Call the builder, and read what it made; this is what runs wherever an executor sends a job.
+
+    A failed build is a result, unsound packages are a failed build. Raises MissingToolError or InputError for faults of
+    the machine or of the configuration.
+    """
+    folder, outcome = job.request.result_dir, builder.build(job.request, job.buildroot)
+    headers: list[RpmHeader] = []
+    if outcome.failure is None:
+        try:
+            headers = read_built_headers(outcome.rpms)
+        except InputError as error:
+            outcome = replace(outcome, failure=FailureKind.BUILD, reason=error.what)
+    rpms = tuple(
+        LocalRpm(path=path, header=header, sha256=sha256_file(path))
+        for path, header in zip(outcome.rpms, headers)
+    )
+    if rpms:
+        sync_tree(folder)
+    return JobResult(folder=folder, outcome=outcome, rpms=rpms)
+
+
+def run_steps(steps: Steps[T], run: Callable[[BuildJob], JobResult]) -> T:
+    """Run a procedure to its end, each of its jobs by `run`, one after another."""
+    job_result: JobResult | None = None
+    try:
+        while True:
+            try:
+                job = next(steps) if job_result is None else steps.send(job_result)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            job_result = run(job)
+    finally:
+        steps.close()

@@ -1,0 +1,107 @@
+"""The builder's part of a component's build: a job for it, and its results stored or its logs kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from altai_build.model.build import BuildRequest, BuildResult, ComponentStatus
+from altai_build.model.fingerprint import RebuildPolicy
+from altai_build.model.inputs import compute_build_key
+from altai_build.stages.build.cache import BuildCache
+from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
+from altai_build.stages.build.jobs import BuildJob, Steps
+from altai_build.tools.chroot.resolver import Buildroot
+from altai_build.tools.files import make_directory, scratch_directory
+
+# An input of builds whose chroot had other packages than were chosen.
+UNEXPECTED_PACKAGES = "unexpected packages"
+
+
+@dataclass(frozen=True)
+class ResolvedBuild:
+    """What a component would be built in, and everything that determines the result."""
+
+    buildroot: Buildroot
+    inputs: tuple[tuple[str, str], ...]  # by name
+
+    @cached_property
+    def key(self) -> str:
+        """What the build is stored under."""
+        return compute_build_key(self.inputs, RebuildPolicy.REBUILD)
+
+
+def run_builder(
+    kind: str,
+    build: ComponentBuild,
+    resolved: ResolvedBuild,
+    environment: BuildEnvironment,
+    cache: BuildCache,
+) -> Steps[BuildResult]:
+    """Have a builder make the packages, or (the kind `requires`) the list of what they need; store what it made.
+
+    A failed build is a result; its logs are kept in the workspace.
+    """
+    with scratch_directory(cache.workspace.builds, ".new") as scratch:
+        scratch.chmod(0o755)  # builders work as other users
+        result_dir = make_directory(scratch / "result")
+        result = yield BuildJob(
+            target=environment.target.name,
+            request=BuildRequest(
+                component=build.component,
+                srpm=build.srpm,
+                local_rpms=tuple(rpm.path for rpm in build.local),
+                result_dir=result_dir,
+                source_date_epoch=int(build.header.build_time.timestamp()),
+                jobs=build.cpus,
+                macros=build.macros,
+                generate=kind == "requires",
+            ),
+            buildroot=resolved.buildroot,
+        )
+        outcome = result.outcome
+        if outcome.failure is not None:
+            return BuildResult(
+                component=build.component,
+                commit=build.commit,
+                status=ComponentStatus.FAILED,
+                reason=outcome.reason,
+                srpm=build.srpm,
+                log=cache.keep_failure_logs(build.component, result),
+                seconds=round(outcome.seconds, 3),
+                key=resolved.key,
+                buildroot=outcome.buildroot,
+                failure=outcome.failure,
+            )
+        unexpected = describe_unexpected_packages(resolved.buildroot, outcome.buildroot)
+        if unexpected:
+            # A key that no look-up asks for: the packages were made from other inputs than those that were resolved.
+            resolved = ResolvedBuild(
+                resolved.buildroot, (*resolved.inputs, (UNEXPECTED_PACKAGES, unexpected))
+            )
+        packages = cache.store(kind, build, resolved.key, resolved.inputs, result)
+    return BuildResult(
+        component=build.component,
+        commit=build.commit,
+        status=ComponentStatus.BUILT,
+        reason=unexpected
+        and f"{environment.builder.name} installed different packages ({unexpected}); this result is not cached",
+        srpm=build.srpm,
+        rpms=packages,
+        log=cache.find_log(resolved.key),
+        seconds=round(outcome.seconds, 3),
+        key=resolved.key,
+        buildroot=outcome.buildroot or resolved.buildroot.lines,
+    )
+
+
+def describe_unexpected_packages(chosen: Buildroot, installed: Sequence[str]) -> str:
+    """How the packages that a builder installed (`NEVRA …` each) differ from the chosen ones; "" where they do not.
+
+    A builder that resolves dependencies itself, as mock does, may choose otherwise, and installs what
+    %generate_buildrequires asks for besides.
+    """
+    wanted, had = ({line.partition(" ")[0] for line in lines} for lines in (chosen.lines, installed))
+    added, missing = sorted(had - wanted), sorted(wanted - had)
+    return ", ".join([*(f"+{nevra}" for nevra in added), *(f"-{nevra}" for nevra in missing)])

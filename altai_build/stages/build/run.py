@@ -1,0 +1,71 @@
+"""A component's build from look-up to record: packages of the same inputs are reused, others built and stored."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from altai_build.ledger import Record
+from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
+from altai_build.model.fingerprint import is_local_package
+from altai_build.model.inputs import BUILDROOT_PREFIX, describe_reuse
+from altai_build.stages.build.cache import BuildCache, describe_rebuild_reason
+from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
+from altai_build.stages.build.jobs import Steps
+from altai_build.stages.build.lookup import UnknownBuildRequires, look_up_or_generate
+from altai_build.stages.build.make import run_builder
+from altai_build.tools.solver.resolve import Unsatisfiable
+
+
+def build_or_reuse(
+    build: ComponentBuild, environment: BuildEnvironment, cache: BuildCache
+) -> Steps[BuildResult]:
+    """Build a component, or take the packages that the same inputs gave before.
+
+    A failed build is a result, and its logs are kept in the workspace; errors of the machine or of the configuration
+    are raised.
+    """
+    started = time.monotonic()
+    try:
+        lookup = yield from look_up_or_generate(build, environment, cache)
+    except Unsatisfiable as error:
+        if isinstance(error, UnknownBuildRequires) and error.failed is not None:
+            return error.failed
+        return BuildResult(
+            component=build.component,
+            commit=build.commit,
+            status=ComponentStatus.FAILED,
+            reason="; ".join(error.problems),
+            srpm=build.srpm,
+            seconds=round(time.monotonic() - started, 3),
+            failure=FailureKind.DEPENDENCIES,
+        )
+    record = lookup.cached_record
+    if record is not None:
+        cache.mark_used(record.key)
+        return BuildResult(
+            component=build.component,
+            commit=build.commit,
+            status=ComponentStatus.REUSED,
+            reason=describe_reuse(record.inputs, lookup.resolved.inputs, environment.policy),
+            srpm=build.srpm,
+            rpms=lookup.rpms,
+            log=cache.find_log(record.key),
+            key=record.key,
+            buildroot=_buildroot_of(record),
+        )
+    why = describe_rebuild_reason(lookup.resolved.inputs, cache.last_build(build.component, build.last_key))
+    result = yield from run_builder("build", build, lookup.resolved, environment, cache)
+    if result.status is ComponentStatus.FAILED:
+        return result
+    return replace(result, reason="; ".join(filter(None, (why, result.reason))))
+
+
+def _buildroot_of(record: Record) -> tuple[str, ...]:
+    """The `NEVRA algorithm:digest` lines of the buildroot that a recorded build had."""
+    lines = []
+    for name, value in record.inputs:
+        if name.startswith(BUILDROOT_PREFIX):
+            whole = value if is_local_package(value) else f"{name[len(BUILDROOT_PREFIX) :]} {value}"
+            lines.append(" ".join(whole.split(" ")[:2]))
+    return tuple(sorted(lines))

@@ -1,0 +1,135 @@
+"""A look-up finds builds of the same inputs, and runs nothing unless it is told to."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from altai_build.ledger import Ledger
+from altai_build.model.fingerprint import RebuildPolicy
+from altai_build.model.package import LocalRpm
+from altai_build.pipeline.build.toolchains import open_build_environments
+from altai_build.stages.build.cache import BuildCache
+from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
+from altai_build.stages.build.jobs import run_job, run_steps
+from altai_build.stages.build.lookup import UnknownBuildRequires, look_up_build
+from altai_build.stages.build.run import build_or_reuse
+from altai_build.tools.files import sha256_file
+from altai_build.tools.rpm.header import read_header
+from altai_build.tools.solver.resolve import Unsatisfiable
+from altai_build.workspace import Workspace
+from tests.kit.builders import HostSite, noarch_component
+from tests.kit.rpms import build_rpm
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuildEnvironment:
+    site = HostSite.create(tmp_path / "site", monkeypatch)
+    site.world.component("repos/any", noarch_component("any"))
+    site.world.pin()
+    (found,) = open_build_environments(site.run, site.plan().discovery.sourced).values()
+    return found
+
+
+@pytest.fixture
+def cache(tmp_path: Path, environment: BuildEnvironment) -> BuildCache:
+    return BuildCache(Workspace(tmp_path / "ws"), Ledger(tmp_path / "ws/ledger.jsonl"))
+
+
+def local(path: Path) -> LocalRpm:
+    return LocalRpm(path=path, header=read_header(path), sha256=sha256_file(path))
+
+
+def build_of(srpm: Path, *others: LocalRpm) -> ComponentBuild:
+    return ComponentBuild("app", "c", srpm, sha256_file(srpm), read_header(srpm), local=others, cpus=1)
+
+
+def finish(build: ComponentBuild, environment: BuildEnvironment, cache: BuildCache) -> str:
+    result = run_steps(
+        build_or_reuse(build, environment, cache), lambda job: run_job(job, environment.builder)
+    )
+    assert result.rpms, result.reason
+    return result.key
+
+
+def make_srpm(folder: Path, *needs: str, generated: str = "") -> Path:
+    """A source package whose only package is empty."""
+    folder.mkdir()
+    spec = folder / "app.spec"
+    tags = "".join(f"BuildRequires: {needed}\n" for needed in needs)
+    section = f"%generate_buildrequires\n{generated}\n" if generated else ""
+    spec.write_text(
+        f"Name: app\nVersion: 1\nRelease: 1\nSummary: x\nLicense: MIT\nBuildArch: noarch\n{tags}"
+        f"%description\nx\n%prep\n{section}%build\n%files\n"
+    )
+    options = ["--define", f"_topdir {folder}", "--define", f"_dbpath {folder}/db"]
+    subprocess.run(
+        ["rpmbuild", "-bs", "--nodeps", *options, str(spec)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    (srpm,) = folder.glob("SRPMS/*.src.rpm")
+    return srpm
+
+
+def test_a_build_of_the_same_inputs_is_found(
+    tmp_path: Path, environment: BuildEnvironment, cache: BuildCache
+) -> None:
+    build = build_of(make_srpm(tmp_path / "srpm", "base-tool"))
+    first = look_up_build(build, environment, cache)
+    assert (first.cached_record, first.rpms) == (None, ())
+    names = [package.nevra.name for package in first.resolved.buildroot.extra]
+    assert names == ["base-tool"] and not cache.workspace.builds.exists()
+    key = finish(build, environment, cache)
+    again = look_up_build(build, environment, cache)
+    assert key == first.resolved.key == again.resolved.key
+    assert again.cached_record is not None and len(again.rpms) == 1
+    other = replace(build, macros=(("x", "1"),))
+    assert look_up_build(other, environment, cache).cached_record is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "changes"),
+    [
+        (RebuildPolicy.REBUILD, {"release": "2"}),
+        (RebuildPolicy.HEADERS, {"files": {"/usr/share/lib/other": "x"}}),
+        (RebuildPolicy.NEVER, {"version": "2.0"}),
+    ],
+)
+def test_the_policy_says_which_rebuilds_of_a_dependency_count(
+    tmp_path: Path,
+    environment: BuildEnvironment,
+    cache: BuildCache,
+    policy: RebuildPolicy,
+    changes: dict[str, str],
+) -> None:
+    srpm = make_srpm(tmp_path / "srpm", "lib")
+    key = finish(build_of(srpm, local(build_rpm(tmp_path / "lib", "lib").binary)), environment, cache)
+    rebuilt = build_rpm(tmp_path / "new", "lib", **changes).binary  # type: ignore[arg-type]
+    build = build_of(srpm, local(rebuilt))
+    found = look_up_build(build, replace(environment, policy=policy), cache)
+    assert found.cached_record is not None and found.cached_record.key == key
+    if policy is not RebuildPolicy.REBUILD:
+        assert look_up_build(build, environment, cache).cached_record is None
+
+
+def test_unmet_requirements_are_named(
+    tmp_path: Path, environment: BuildEnvironment, cache: BuildCache
+) -> None:
+    with pytest.raises(Unsatisfiable, match="nothing provides not-there"):
+        look_up_build(build_of(make_srpm(tmp_path / "srpm", "not-there")), environment, cache)
+
+
+def test_what_is_generated_is_unknown_until_it_has_run(
+    tmp_path: Path, environment: BuildEnvironment, cache: BuildCache
+) -> None:
+    build = build_of(make_srpm(tmp_path / "srpm", generated="echo base-tool"))
+    with pytest.raises(UnknownBuildRequires, match="is not known before it has run"):
+        look_up_build(build, environment, cache)
+    finish(build, environment, cache)
+    found = look_up_build(build, environment, cache)
+    assert [package.nevra.name for package in found.resolved.buildroot.extra] == ["base-tool"]
