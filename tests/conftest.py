@@ -1,4 +1,4 @@
-"""What all tests share: when one may be skipped, where the testbed is."""
+"""Shared by all tests: when a test may be skipped, where the testbed is, and git without configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Require = Callable[[bool, str], None]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fast", action="store_true", help="leave out the tests that need the testbed")
+    parser.addoption("--fast", action="store_true", help="run only the tests that do not need the testbed")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def require() -> Require:
-    """`require(condition, reason)`: goes on, or skips the test; where CI is set it fails (no one reads skips there)."""
+    """`require(condition, reason)` skips the test unless the condition holds; where CI is set it fails instead."""
 
     def check(condition: bool, reason: str) -> None:
         if condition:
@@ -41,20 +41,20 @@ def require() -> Require:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Real packages and keys, kept beside the checkout and not part of it; skips, even in CI, where they are not."""
-    place = ROOT.parent / "shared" / "fixtures"
-    if not place.is_dir():
-        pytest.skip(f"the collection of real packages and keys is not at {place}")
-    return place
+    """The folder of real packages and keys beside the checkout; without it the test is skipped, even in CI."""
+    folder = ROOT.parent / "shared" / "fixtures"
+    if not folder.is_dir():
+        pytest.skip(f"the collection of real packages and keys is not at {folder}")
+    return folder
 
 
 @pytest.fixture(scope="session")
 def testbed(require: Require) -> Path:
-    """The directory of the testbed; scripts/make-testbed makes it, or finds it made already and current."""
-    place = Path(os.environ.get("ALTAI_TESTBED") or "/var/cache/altai-build/testbed")
+    """The folder of the testbed, which scripts/make-testbed makes or reuses."""
+    folder = Path(os.environ.get("ALTAI_TESTBED") or "/var/cache/altai-build/testbed")
     require(os.geteuid() == 0, "the testbed and builds in chroots need root")
     made = subprocess.run(
-        [str(ROOT / "scripts" / "make-testbed"), str(place)],
+        [str(ROOT / "scripts" / "make-testbed"), str(folder)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -62,13 +62,13 @@ def testbed(require: Require) -> Path:
     )
     if made.returncode:
         tail = "\n".join(made.stdout.decode("utf-8", "replace").splitlines()[-30:])
-        pytest.fail(f"scripts/make-testbed {place} exited with {made.returncode}:\n{tail}", pytrace=False)
-    return place
+        pytest.fail(f"scripts/make-testbed {folder} exited with {made.returncode}:\n{tail}", pytrace=False)
+    return folder
 
 
 @pytest.fixture(autouse=True)
-def _git_knows_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Git in tests sees neither the developer's configuration nor a repository that happens to be open."""
+def _git_has_no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git in tests sees neither the configuration nor the environment variables of the developer."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)

@@ -1,4 +1,4 @@
-"""The rules for skipping: said aloud at a desk, a failure where CI is set."""
+"""Tests that cannot run are skipped with a reason, and fail where CI is set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 INNER = """
 def test_privileged(require):
-    require(False, "needs the moon")
+    require(False, "needs something missing")
 
 def test_possible(require):
     require(True, "needs nothing")
@@ -25,11 +25,11 @@ def test_on_testbed(testbed):
 """
 
 
-def outcomes(place: Path, *arguments: str, ci: str | None) -> dict[str, str]:
-    """How each test of INNER ends in a checkout that holds nothing but conftest.py."""
-    (place / "tests").mkdir()
-    shutil.copy2(Path(__file__).with_name("conftest.py"), place / "tests")
-    (place / "tests" / "test_inner.py").write_text(INNER)
+def outcomes(checkout: Path, *arguments: str, ci: str | None) -> dict[str, str]:
+    """The outcome of each test of INNER in a checkout with nothing but conftest.py."""
+    (checkout / "tests").mkdir()
+    shutil.copy2(Path(__file__).with_name("conftest.py"), checkout / "tests")
+    (checkout / "tests" / "test_inner.py").write_text(INNER)
     env = {name: value for name, value in os.environ.items() if name not in ("CI", "ALTAI_TESTBED")}
     result = subprocess.run(
         [
@@ -44,7 +44,7 @@ def outcomes(place: Path, *arguments: str, ci: str | None) -> dict[str, str]:
             *arguments,
             "tests",
         ],
-        cwd=place,
+        cwd=checkout,
         env=env if ci is None else {**env, "CI": ci},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -56,12 +56,14 @@ def outcomes(place: Path, *arguments: str, ci: str | None) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("ci", "unable"), [(None, "SKIPPED"), ("true", "FAILED")])
-def test_what_cannot_run_is_skipped_but_fails_in_ci(tmp_path: Path, ci: str | None, unable: str) -> None:
+def test_a_test_that_cannot_run_is_skipped_but_fails_in_ci(
+    tmp_path: Path, ci: str | None, unable: str
+) -> None:
     found = outcomes(tmp_path, "--deselect", "tests/test_inner.py::test_on_testbed", ci=ci)
     assert found == {"test_privileged": unable, "test_possible": "PASSED", "test_real_packages": "SKIPPED"}
 
 
-def test_a_testbed_that_cannot_be_made_is_no_reason_to_skip(tmp_path: Path) -> None:
+def test_a_testbed_that_cannot_be_made_fails_the_test(tmp_path: Path) -> None:
     script = tmp_path / "scripts" / "make-testbed"
     script.parent.mkdir()
     script.write_text("#!/bin/sh\nexit 1\n")
@@ -70,6 +72,6 @@ def test_a_testbed_that_cannot_be_made_is_no_reason_to_skip(tmp_path: Path) -> N
     assert outcomes(tmp_path, "-k", "testbed", ci=None) == {"test_on_testbed": expected}
 
 
-def test_fast_leaves_out_what_needs_the_testbed(tmp_path: Path) -> None:
+def test_fast_runs_only_tests_without_the_testbed(tmp_path: Path) -> None:
     found = outcomes(tmp_path, "--fast", ci=None)
     assert found == {"test_privileged": "SKIPPED", "test_possible": "PASSED", "test_real_packages": "SKIPPED"}

@@ -31,10 +31,10 @@ def world(tmp_path: Path) -> World:
 
 def test_version_and_help_name_every_verb(tmp_path: Path) -> None:
     assert altai_build("--version", cwd=tmp_path).out == f"altai-build, version {__version__}\n"
-    answer = altai_build("--help", cwd=tmp_path)
-    listed = re.findall(r"^  ([a-z-]+)  ", answer.out, re.MULTILINE)
+    result = altai_build("--help", cwd=tmp_path)
+    listed = re.findall(r"^  ([a-z-]+)  ", result.out, re.MULTILINE)
     assert set(VERBS) <= set(listed)
-    assert "Exit codes: 0 success" in " ".join(answer.out.split())
+    assert "Exit codes: 0 success" in " ".join(result.out.split())
 
 
 def list_commands(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -64,8 +64,8 @@ def test_help_has_an_example_and_the_list_of_commands_has_whole_sentences(
 
 
 def test_without_a_verb_the_usage_is_printed(tmp_path: Path) -> None:
-    answer = altai_build(cwd=tmp_path)
-    assert answer.code in (0, 2) and "Usage: altai-build" in answer.out + answer.err
+    result = altai_build(cwd=tmp_path)
+    assert result.code in (0, 2) and "Usage: altai-build" in result.out + result.err
 
 
 @pytest.mark.parametrize("missing", ["git", "bwrap", "rpmbuild"])
@@ -78,8 +78,8 @@ def test_a_missing_program_is_reported_with_what_to_install(
         found = shutil.which(name)
         assert found is not None
         (programs / name).symlink_to(found)
-    answer = altai_build("-C", world.super.path, "srpm", cwd=tmp_path, env={"PATH": str(programs)})
-    assert answer.code == 4 and missing in answer.err and "install" in answer.err
+    result = altai_build("-C", world.super.path, "srpm", cwd=tmp_path, env={"PATH": str(programs)})
+    assert result.code == 4 and missing in result.err and "install" in result.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -160,25 +160,25 @@ def test_quiet_prints_only_warnings_and_verbose_every_command(world: World, tmp_
 
 
 def test_relative_paths_start_at_the_directory_of_C(world: World, tmp_path: Path) -> None:
-    answer = altai_build(
+    result = altai_build(
         "-C", "super", "--workspace", "../ws", "srpm", "-o", "../out", "--json", cwd=tmp_path
     )
-    assert answer.code == 0, answer.err
-    (row,) = answer.json
+    assert result.code == 0, result.err
+    (row,) = result.json
     assert (world.super.path / row["srpm"]).is_file() and (tmp_path / "ws").is_dir()
     assert os.listdir(tmp_path / "out") == [Path(row["srpm"]).name]
 
 
 def test_the_configuration_that_an_option_names(world: World, tmp_path: Path) -> None:
     (world.super.path / "other.yaml").write_text("project: [")
-    answer = altai_build("-C", "super", "--config", "other.yaml", "changed", cwd=tmp_path)
-    assert answer.code == 3 and "other.yaml is not valid YAML" in answer.err
-    answer = altai_build("-C", "super", "--config", "none.yaml", "changed", cwd=tmp_path)
-    assert answer.code == 3 and "cannot read none.yaml" in answer.err
+    result = altai_build("-C", "super", "--config", "other.yaml", "changed", cwd=tmp_path)
+    assert result.code == 3 and "other.yaml is not valid YAML" in result.err
+    result = altai_build("-C", "super", "--config", "none.yaml", "changed", cwd=tmp_path)
+    assert result.code == 3 and "cannot read none.yaml" in result.err
 
 
 @pytest.mark.parametrize("verb", ["build", "plan", "release 1.0", "releases", "verify 1.0", "keys list"])
 def test_verbs_that_need_a_definition_say_so(world: World, tmp_path: Path, verb: str) -> None:
-    answer = altai_build("-C", world.super.path, *verb.split(), cwd=tmp_path)
-    assert (answer.code, answer.out) == (3, "")
-    assert f"there is no repos.yaml in {world.super.path}" in answer.err and "--config" in answer.err
+    result = altai_build("-C", world.super.path, *verb.split(), cwd=tmp_path)
+    assert (result.code, result.out) == (3, "")
+    assert f"there is no repos.yaml in {world.super.path}" in result.err and "--config" in result.err

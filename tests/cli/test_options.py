@@ -64,5 +64,5 @@ def test_wrong_values_are_refused(words: tuple[str, ...]) -> None:
 def test_the_revision_is_the_same_option_wherever_it_is_used() -> None:
     single = rev_option(lambda rev: None)
     (alone,) = single.__click_params__  # type: ignore[attr-defined]
-    (shared,) = (one for one in command.params if one.name == "rev")
+    (shared,) = (option for option in command.params if option.name == "rev")
     assert alone.to_info_dict() == shared.to_info_dict()

@@ -27,13 +27,13 @@ def test_it_is_valid_and_for_el6() -> None:
 
 
 def test_base_is_preferred_to_updates_and_those_to_epel() -> None:
-    names = [one.name for one in list_upstreams(load_config(ROOT / "repos.yaml"))]
+    names = [upstream.name for upstream in list_upstreams(load_config(ROOT / "repos.yaml"))]
     assert names == ["base/os", "deps/centos6-updates", "deps/epel"]
 
 
 def test_its_keys_are_the_real_ones_and_fit_for_el6() -> None:
     config = load_config(ROOT / "repos.yaml")
-    found = [(name, key) for name, one in config.keys.items() for key in read_public_keys(one.file)]
+    found = [(name, key) for name, declared in config.keys.items() for key in read_public_keys(declared.file)]
     assert {name: key.fingerprint for name, key in found} == FINGERPRINTS
     assert list_unsupported_keys(Compat.EL6, found) == ()
 
@@ -45,4 +45,4 @@ def test_its_mock_configuration_agrees_with_it() -> None:
     assert mock.target_arch == target.arch
     assert {name: dict(mock.macros)[name] for name in ("dist", "rhel")} == {"dist": ".el6", "rhel": "6"}
     urls = {url for section in mock.repositories for url in section.baseurls}
-    assert {one.url for one in list_upstreams(config)} <= urls
+    assert {upstream.url for upstream in list_upstreams(config)} <= urls

@@ -15,7 +15,7 @@ from altai_build.config import Config, SourceKind, load_config
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
 
-GOOD = """\
+VALID = """\
 project: altai
 superproject: {path: ., components: [repos], root: true}
 targets:
@@ -57,8 +57,8 @@ def read_errors(folder: Path, tree: object) -> list[str]:
 
 
 def broken(path: str, value: object) -> Any:
-    """The good tree with `value` put at a path of keys (`|` between them); None deletes the key."""
-    tree = yaml.safe_load(GOOD)
+    """The valid tree with `value` put at a path of keys (`|` between them); None deletes the key."""
+    tree = yaml.safe_load(VALID)
     *parents, last = path.split("|")
     node = tree
     for key in parents:
@@ -70,8 +70,8 @@ def broken(path: str, value: object) -> Any:
     return tree
 
 
-def test_the_good_file(tmp_path: Path) -> None:
-    config = load_config(write(tmp_path, GOOD))
+def test_a_valid_definition(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, VALID))
     assert isinstance(config, Config) and config.release is not None
     assert (config.project, config.root, config.file) == ("altai", tmp_path, tmp_path / "repos.yaml")
     assert (config.superproject.path, config.superproject.components) == (tmp_path, ("repos",))
@@ -80,7 +80,7 @@ def test_the_good_file(tmp_path: Path) -> None:
     assert [(base.name, base.key) for base in target.base] == [("os", "centos6")]
     assert config.keys["altai"].is_signing_key and not config.keys["centos6"].is_signing_key
     assert config.keys["altai"].file == tmp_path / "keys/RPM-GPG-KEY-altai"
-    kinds = {name: one.source for name, one in config.repositories.items()}
+    kinds = {name: repository.source for name, repository in config.repositories.items()}
     assert kinds == {
         "centos6": SourceKind.SUPERPROJECT,
         "deps/misc": SourceKind.SPECS,
@@ -97,8 +97,8 @@ def test_the_good_file(tmp_path: Path) -> None:
     assert config.get_target_macros("centos6") == ({"dist": ".el6", "rhel": "6"}, "x86_64")
 
 
-def test_what_may_be_left_out(tmp_path: Path) -> None:
-    tree = yaml.safe_load(GOOD)
+def test_optional_keys(tmp_path: Path) -> None:
+    tree = yaml.safe_load(VALID)
     del tree["superproject"], tree["components"]
     tree["release"] = {"baseurl": "file:///srv/altai"}
     config = load_config(write(tmp_path, yaml.safe_dump(tree)))
@@ -282,7 +282,7 @@ def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_a_required_key_without_a_value_is_missing(tmp_path: Path) -> None:
-    tree = yaml.safe_load(GOOD)
+    tree = yaml.safe_load(VALID)
     tree["project"] = None
     tree["keys"]["altai"]["file"] = None
     assert read_errors(tmp_path, tree) == [
@@ -312,7 +312,7 @@ def key_paths(tree: object) -> list[list[Any]]:
     return [[key, *rest] for key, value in pairs for rest in ([], *key_paths(value))]
 
 
-KEY_PATHS = key_paths(yaml.safe_load(GOOD))
+KEY_PATHS = key_paths(yaml.safe_load(VALID))
 
 
 @given(st.sampled_from(KEY_PATHS), TREES)
@@ -320,7 +320,7 @@ KEY_PATHS = key_paths(yaml.safe_load(GOOD))
 def test_any_value_anywhere_is_accepted_or_refused(
     tmp_path: Path, key_path: list[Any], value: object
 ) -> None:
-    tree = node = deepcopy(yaml.safe_load(GOOD))
+    tree = node = deepcopy(yaml.safe_load(VALID))
     for key in key_path[:-1]:
         node = node[key]
     node[key_path[-1]] = value

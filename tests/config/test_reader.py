@@ -117,14 +117,14 @@ def test_errors_of_a_file_are_raised_together() -> None:
     errors = InputErrors()
     errors.raise_if_any("x.yaml", todo="fix it")
     errors.add("a.b", "first")
-    with pytest.raises(InputError) as one:
+    with pytest.raises(InputError) as first:
         errors.raise_if_any("x.yaml", todo="fix it")
     errors.add("", "second")
-    with pytest.raises(InputError) as two:
+    with pytest.raises(InputError) as second:
         errors.raise_if_any("x.yaml", todo="fix it")
-    assert (one.value.what, one.value.why) == ("x.yaml has 1 error", "  a.b: first")
-    assert (two.value.what, two.value.todo) == ("x.yaml has 2 errors", "fix it")
-    assert two.value.why == "  a.b: first\n  (top level): second"
+    assert (first.value.what, first.value.why) == ("x.yaml has 1 error", "  a.b: first")
+    assert (second.value.what, second.value.todo) == ("x.yaml has 2 errors", "fix it")
+    assert second.value.why == "  a.b: first\n  (top level): second"
 
 
 @pytest.mark.parametrize(
