@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 
-def escape_control_characters(text: str) -> str:
-    """Escape control characters other than line breaks and tabs, so that text from specs, file names and other programs
-    cannot control the terminal.
+def escape_control_characters(text: str, *, keep: str = "\n\t") -> str:
+    """Escape control characters other than those to `keep`, and bytes that are not UTF-8 (`surrogateescape`).
+
+    Text from specs, file names, commits and other programs then cannot control the terminal.
     """
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else _escape_character(c) for c in text)
+
+
+def _escape_character(c: str) -> str:
+    return f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else repr(c)[1:-1]
 
 
 class AltaiError(Exception):

@@ -90,12 +90,9 @@ LONG_MODULES: dict[str, tuple[int, str]] = {
 WITHOUT_TEST_FILE = {
     "cli/build.py",
     "cli/clean.py",
-    "cli/diff.py",
     "cli/doctor.py",
     "cli/explain.py",
     "cli/findings.py",
-    "cli/markdown.py",
-    "cli/notes.py",
     "cli/plan.py",
     "cli/rebuild.py",
     "cli/release.py",

@@ -40,8 +40,12 @@ def test_each_class_has_its_own_exit_code() -> None:
         ("\x1b[31mred", "\\x1b[31mred"),
         ("back\rspace\x08", "back\\rspace\\x08"),
         ("no\u202etfel", "no\\u202etfel"),
-        ("byte \udcff", "byte \\udcff"),
+        ("byte \udcff", "byte \\xff"),
     ],
 )
 def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert escape_control_characters(text) == shown
+
+
+def test_a_cell_of_a_table_keeps_no_line_break() -> None:
+    assert escape_control_characters("two\nlines\tand é", keep="") == "two\\nlines\\tand é"

@@ -1,24 +1,24 @@
-"""Markdown that shows other people's text as it is: nothing in a commit or a name becomes markup."""
+"""Markdown in which commits, names and other foreign text never become markup."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-# ASCII punctuation that CommonMark lets a backslash take the meaning from, as far as it can have one within a line.
+# ASCII punctuation with a meaning within a line; a backslash removes it (CommonMark, backslash escapes).
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 
-_START = re.compile(r"^(\d*)([-+=.)])(?=\s|[-=]*$)")
+# What begins a list, a rule or a heading at the start of a line.
+_LINE_START = re.compile(r"^(\d*)([-+=.)])(?=\s|[-=]*$)")
 
 
 def escape(text: str) -> str:
-    """Text that is shown letter by letter."""
-    line = _SPECIAL.sub(r"\\\1", _one_line(text))
-    return _START.sub(r"\1\\\2", line)  # what would begin a list, a rule or a heading
+    """Text that is shown as it is."""
+    return _LINE_START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", _one_line(text)))
 
 
 def code(text: str) -> str:
-    """Text in a code span, which may hold backquotes and, in a table, bars."""
+    """Text in a code span; it may contain backquotes and, in a table, bars."""
     line = _one_line(text)
     longest = max((len(run) for run in re.findall("`+", line)), default=0)
     fence = "`" * (longest + 1)
@@ -32,7 +32,7 @@ def section(title: str, *, level: int = 2) -> Iterator[str]:
 
 
 def document(lines: Iterable[str]) -> str:
-    """The whole text, with no two empty lines in a row."""
+    """The whole text, without two empty lines in a row."""
     kept: list[str] = []
     for line in lines:
         if line or (kept and kept[-1]):
@@ -50,6 +50,6 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
 
 
 def _one_line(text: str) -> str:
-    """No line breaks, control characters or bytes that are no text."""
+    """Text without line breaks, control characters and bytes that are not UTF-8."""
     clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(c if c.isprintable() else " " for c in clean).strip()

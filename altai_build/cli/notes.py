@@ -12,6 +12,7 @@ from altai_build.cli.markdown import code, document, escape, section
 from altai_build.cli.options import json_option, markdown_option
 from altai_build.cli.output import print_json
 from altai_build.cli.packages import package_label, repository_label, version_label
+from altai_build.errors import escape_control_characters
 from altai_build.model.history import (
     Commit,
     ComponentChange,
@@ -42,42 +43,43 @@ def notes(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
 
     config = app.load_config()
     run = app.create_run(config)
-    told = make_notes(run, releases_directory(config), old, new)
-    for one in told.components:
-        if one.problem:
-            run.story.warn(f"{one.path}: its commits are not told: {one.problem}")
+    release_notes = make_notes(run, releases_directory(config), old, new)
+    for component in release_notes.components:
+        if component.problem:
+            run.story.warn(f"{component.path}: cannot list its commits: {component.problem}")
     if as_json:
-        print_json(_notes_document(told))
+        print_json(_notes_document(release_notes))
     else:
-        print(document(_notes_markdown(told) if markdown else _notes_text(told)))
+        print(document(_notes_markdown(release_notes) if markdown else _notes_text(release_notes)))
 
 
-def _notes_document(told: ReleaseNotes) -> dict[str, object]:
+def _notes_document(release_notes: ReleaseNotes) -> dict[str, object]:
     return {
-        "old": told.old,
-        "new": told.new,
-        "components": [
-            {
-                "path": one.path,
-                "old_path": one.old_path,
-                "status": one.component_change,
-                "old": one.old,
-                "new": one.new,
-                "commits": [_commit_record(commit) for commit in one.commits],
-                "undone": [_commit_record(commit) for commit in one.dropped_commits],
-                "packages": [_package_record(change) for change in one.packages],
-                "problem": one.problem or None,
-            }
-            for one in told.components
-        ],
-        "third_party": [_package_record(change) for change in told.third_party],
+        "old": release_notes.old,
+        "new": release_notes.new,
+        "components": [_component_record(component) for component in release_notes.components],
+        "third_party": [_package_record(change) for change in release_notes.third_party],
+    }
+
+
+def _component_record(component: ComponentNotes) -> dict[str, object]:
+    return {
+        "path": component.path,
+        "old_path": component.old_path,
+        "status": component.component_change,
+        "old": component.old,
+        "new": component.new,
+        "commits": [_commit_record(commit) for commit in component.commits],
+        "undone": [_commit_record(commit) for commit in component.dropped_commits],
+        "packages": [_package_record(change) for change in component.packages],
+        "problem": component.problem or None,
     }
 
 
 def _commit_record(commit: Commit) -> dict[str, object]:
     return {
         "commit": commit.id,
-        "date": _date(commit.time),
+        "date": _format_date(commit.time),
         "author": commit.author,
         "subject": commit.subject,
         "merge": commit.merge,
@@ -94,61 +96,55 @@ def _package_record(change: PackageChange) -> dict[str, object]:
     }
 
 
-def _date(seconds: int) -> str:
+def _format_date(seconds: int) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(seconds))
 
 
-_TITLES = (
-    ("Added components", (ComponentChange.ADDED,)),
-    (
-        "Changed components",
-        (
-            ComponentChange.UPDATED,
-            ComponentChange.RELOCATED,
-            ComponentChange.REPLACED,
-            ComponentChange.UNKNOWN,
-        ),
+_TITLES = {
+    "Added components": (ComponentChange.ADDED,),
+    "Changed components": (
+        ComponentChange.UPDATED,
+        ComponentChange.RELOCATED,
+        ComponentChange.REPLACED,
+        ComponentChange.UNKNOWN,
     ),
-    (
-        "Components taken back to an earlier or another commit",
-        (ComponentChange.REWOUND, ComponentChange.DIVERGED),
-    ),
-    ("Built again from the same commit", (ComponentChange.SAME,)),
-    ("Removed components", (ComponentChange.REMOVED,)),
-)
+    "Rewound and diverged components": (ComponentChange.REWOUND, ComponentChange.DIVERGED),
+    "Rebuilt from the same commit": (ComponentChange.SAME,),
+    "Removed components": (ComponentChange.REMOVED,),
+}
 
 
-def _groups(told: ReleaseNotes) -> Iterator[tuple[str, list[ComponentNotes]]]:
-    for title, moves in _TITLES:
-        group = [one for one in told.components if one.component_change in moves]
+def _group_components(release_notes: ReleaseNotes) -> Iterator[tuple[str, list[ComponentNotes]]]:
+    for title, changes in _TITLES.items():
+        group = [component for component in release_notes.components if component.component_change in changes]
         if group:
             yield title, group
 
 
-def _headline(one: ComponentNotes) -> str:
+def _headline(component: ComponentNotes) -> str:
     """What happened to the pin, in words."""
-    old, new = (one.old or "")[:7], (one.new or "")[:7]
+    old, new = (component.old or "")[:7], (component.new or "")[:7]
     words = {
         ComponentChange.ADDED: f"added at {new}",
-        ComponentChange.REMOVED: f"removed, was at {old}",
+        ComponentChange.REMOVED: f"removed; its last commit was {old}",
         ComponentChange.UPDATED: f"{old} → {new}",
-        ComponentChange.REWOUND: f"rewound from {old} to the earlier {new}",
-        ComponentChange.DIVERGED: f"moved aside from {old} to {new}, which does not contain it",
+        ComponentChange.REWOUND: f"rewound from {old} to the earlier commit {new}",
+        ComponentChange.DIVERGED: f"diverged from {old} to {new}: neither commit contains the other",
         ComponentChange.REPLACED: f"{old} → {new} of another repository",
-        ComponentChange.RELOCATED: f"moved, still at {new}",
-        ComponentChange.SAME: f"still at {new}",
-        ComponentChange.UNKNOWN: f"{old} → {new}; its commits are not to be had here",
+        ComponentChange.RELOCATED: f"the same commit {new}",
+        ComponentChange.SAME: f"the same commit {new}",
+        ComponentChange.UNKNOWN: f"{old} → {new}; its commits are not available",
     }
-    place = f", before at {one.old_path}" if one.old_path else ""
-    return words[one.component_change] + place
+    before = f", previously at {component.old_path}" if component.old_path else ""
+    return words[component.component_change] + before
 
 
-def _name_of(one: ComponentNotes) -> str:
-    return "superproject" if one.path == "." else one.path
+def _component_label(component: ComponentNotes) -> str:
+    return "superproject" if component.path == "." else component.path
 
 
 def _without_merges(commits: tuple[Commit, ...]) -> list[Commit]:
-    """Merges say nothing of their own, unless there is nothing else."""
+    """Merges add nothing to the commits that they merge; they are kept where there is nothing else."""
     plain = [commit for commit in commits if not commit.merge]
     return plain or list(commits)
 
@@ -157,60 +153,52 @@ def _package_line(change: PackageChange) -> str:
     old, new = version_label(change.old, change.new), version_label(change.new, change.old)
     if change.old is None or change.new is None:
         return f"{package_label(change.package)} {change.package.nevra.evr} {change.kind.value}"
-    place = f", {repository_label(change)}" if change.is_moved else ""
+    moved = f", {repository_label(change)}" if change.is_moved else ""
     span = f"{old} → {new}" if old != new else new
-    return f"{package_label(change.package)} {span} ({change.kind.value}{place})"
+    return f"{package_label(change.package)} {span} ({change.kind.value}{moved})"
 
 
-def _notes_text(told: ReleaseNotes) -> Iterator[str]:
-    yield f"Changes from {told.old} to {told.new}"
-    if not told.components and not told.third_party:
+def _notes_text(release_notes: ReleaseNotes) -> Iterator[str]:
+    yield f"Changes from {release_notes.old} to {release_notes.new}"
+    if not release_notes.components and not release_notes.third_party:
         yield from ("", "Nothing changed.")
-    for title, group in _groups(told):
+    for title, group in _group_components(release_notes):
         yield from ("", title, "-" * len(title))
-        for one in group:
-            yield f"{_escape_control_characters(_name_of(one))}: {_headline(one)}"
-            yield from (f"    {_package_line(change)}" for change in one.packages)
-            yield from (
-                f"  * {_escape_control_characters(commit.subject)} ({commit.id[:7]})"
-                for commit in _without_merges(one.commits)
-            )
-            yield from (
-                f"  * taken back: {_escape_control_characters(commit.subject)} ({commit.id[:7]})"
-                for commit in _without_merges(one.dropped_commits)
-            )
-    if told.third_party:
+        for component in group:
+            yield f"{_one_line(_component_label(component))}: {_one_line(_headline(component))}"
+            yield from (f"    {_package_line(change)}" for change in component.packages)
+            for marker, commits in (("", component.commits), ("dropped: ", component.dropped_commits)):
+                for commit in _without_merges(commits):
+                    yield f"  * {marker}{_one_line(commit.subject)} ({commit.id[:7]})"
+    if release_notes.third_party:
         yield from ("", "Third-party packages", "--------------------")
-        yield from (f"  * {_package_line(change)}" for change in told.third_party)
+        yield from (f"  * {_package_line(change)}" for change in release_notes.third_party)
 
 
-def _notes_markdown(told: ReleaseNotes) -> Iterator[str]:
-    yield f"# Changes from {escape(told.old)} to {escape(told.new)}"
-    if not told.components and not told.third_party:
+def _one_line(text: str) -> str:
+    return escape_control_characters(text, keep="")
+
+
+def _notes_markdown(release_notes: ReleaseNotes) -> Iterator[str]:
+    yield f"# Changes from {escape(release_notes.old)} to {escape(release_notes.new)}"
+    if not release_notes.components and not release_notes.third_party:
         yield from ("", "Nothing changed.")
-    for title, group in _groups(told):
+    for title, group in _group_components(release_notes):
         yield from section(title)
-        for one in group:
-            yield from section(escape(_name_of(one)), level=3)
-            yield escape(_headline(one))
-            changes = [f"- {code(_package_line(change))}" for change in one.packages]
+        for component in group:
+            yield from section(escape(_component_label(component)), level=3)
+            yield escape(_headline(component))
+            changes = [f"- {code(_package_line(change))}" for change in component.packages]
             commits = [
                 f"- {escape(commit.subject)} ({commit.id[:7]}, {escape(commit.author)})"
-                for commit in _without_merges(one.commits)
+                for commit in _without_merges(component.commits)
             ]
             dropped_commits = [
-                f"- taken back: {escape(commit.subject)} ({commit.id[:7]})"
-                for commit in _without_merges(one.dropped_commits)
+                f"- dropped: {escape(commit.subject)} ({commit.id[:7]})"
+                for commit in _without_merges(component.dropped_commits)
             ]
             for lines in (changes, [*commits, *dropped_commits]):
                 yield from ("", *lines) if lines else ()
-    if told.third_party:
+    if release_notes.third_party:
         yield from section("Third-party packages")
-        yield from (f"- {code(_package_line(change))}" for change in told.third_party)
-
-
-def _escape_control_characters(text: str) -> str:
-    """Text of others that cannot steer the terminal."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
+        yield from (f"- {code(_package_line(change))}" for change in release_notes.third_party)

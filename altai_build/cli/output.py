@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
+from altai_build.errors import escape_control_characters
+
 
 def print_json(result: Any) -> None:
     """Print one JSON document on stdout; records become objects, enum members their values."""
@@ -36,7 +38,9 @@ def _to_json(value: Any) -> Any:
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on stdout: aligned on a terminal, tab-separated into a pipe."""
     if not sys.stdout.isatty():
-        sys.stdout.writelines("\t".join(map(_escape_control_characters, row)) + "\n" for row in rows)
+        sys.stdout.writelines(
+            "\t".join(escape_control_characters(cell, keep="") for cell in row) + "\n" for row in rows
+        )
         return
     from rich.console import Console
     from rich.table import Table
@@ -46,7 +50,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for header in headers:
         table.add_column(header, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_escape_control_characters(cell)) for cell in row))
+        table.add_row(*(Text(escape_control_characters(cell, keep="")) for cell in row))
     Console().print(table)
 
 
@@ -72,11 +76,3 @@ def print_rows(
         print_json([to_json(row) for row in rows])
     else:
         print_table(headers, [cells(row) for row in rows])
-
-
-def _escape_control_characters(cell: str) -> str:
-    """Escape control characters and bytes that are not UTF-8, so that a cell cannot control the terminal."""
-    if cell.isprintable():
-        return cell
-    text = cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
