@@ -1,7 +1,8 @@
-"""OpenPGP packets read without a keyring: who signed, how, when, and what a public key file holds (RFC 4880, RFC 9580).
+"""Parse OpenPGP packets without a keyring: the fields of signatures and public keys (RFC 4880, RFC 9580).
 
-Nothing here proves a signature. It names what gpg 2.2 and rpm 4.18 cannot show (version 6, ECDSA in rpm), and reads a
-key file without importing it. A key file is configuration and trusted: its self-signatures are taken at their word.
+Nothing here verifies a signature. It shows what gpg 2.2 and rpm 4.18 cannot show (version 6 signatures, ECDSA in rpm),
+and reads key files without importing keys. A key file belongs to the configuration and is trusted: its self-signatures
+are not verified.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ _SIGNATURE, _PUBLIC_KEY, _USER_ID, _SUBKEY = 2, 6, 13, 14
 
 @dataclass(frozen=True)
 class Signature:
-    """One signature as its packet describes it; `key_id` is the issuer's, 16 upper-case hex digits, or empty."""
+    """One signature as its packet describes it; `key_id` names the key that made it."""
 
-    tag: str  # where it was found: an rpm tag such as RSAHEADER, or "" for a detached one
+    tag: str  # the rpm tag that holds it, such as RSAHEADER; "" for a detached signature
     version: int
     key_id: KeyId
     algorithm: str
@@ -63,7 +64,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class Subkey:
-    """A key bound to a primary key; `expires` and `revoked` as the newest binding says."""
+    """A key that belongs to a primary key; `expires` and `revoked` come from the newest binding signature."""
 
     key_id: KeyId
     fingerprint: KeyFingerprint
@@ -74,7 +75,7 @@ class Subkey:
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A primary key with its subkeys; `bits` is 0 for algorithms that name no size."""
+    """A primary key with its subkeys; `bits` is 0 for algorithms without a key size."""
 
     fingerprint: KeyFingerprint
     key_id: KeyId
@@ -87,7 +88,7 @@ class PublicKey:
     subkeys: tuple[Subkey, ...]
 
     def covers(self, key_id: KeyId) -> bool:
-        """True when a signature by `key_id` was made by this key or by one of its subkeys."""
+        """True when `key_id` is this key's or one of its subkeys'."""
         return key_id == self.key_id or any(key_id == subkey.key_id for subkey in self.subkeys)
 
 
@@ -132,12 +133,12 @@ def parse_keys(data: bytes) -> tuple[PublicKey, ...]:
         elif keys:
             keys[-1].add(kind, body)
     if not keys:
-        raise ValueError("it holds no OpenPGP public key")
+        raise ValueError("it contains no OpenPGP public key")
     return tuple(builder.key for builder in keys)
 
 
 class _KeyBuilder:
-    """Gathers the packets that follow a primary key: user names, self-signatures, subkeys with their bindings."""
+    """Collects the packets that follow a primary key: user ids, self-signatures, subkeys with their bindings."""
 
     def __init__(self, key: PublicKey) -> None:
         self.key = key
@@ -178,11 +179,11 @@ class _KeyBuilder:
 
 @dataclass(frozen=True)
 class _ParsedSignature:
-    """A signature packet with what only key files need of it."""
+    """A signature packet, with the fields that only key files need."""
 
     signature: Signature
     kind: int
-    key_lifetime: int  # seconds after the key's creation; 0: for ever
+    key_lifetime: int  # seconds after the key's creation; 0: never expires
 
 
 def _add_seconds(created: datetime, seconds: int) -> datetime | None:
@@ -190,7 +191,7 @@ def _add_seconds(created: datetime, seconds: int) -> datetime | None:
 
 
 def _read_packets(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(packet type, body) of each packet; raises ValueError for a malformed or cut one (RFC 9580, section 4.2)."""
+    """(type, body) of each packet (RFC 9580, section 4.2); raises ValueError for a malformed or truncated packet."""
     at = 0
     while at < len(data):
         first = data[at]
@@ -216,14 +217,14 @@ def _read_length(data: bytes, at: int) -> tuple[int, int]:
     if first < 224:
         return (first - 192 << 8) + _take_octets(data, at + 1, 1)[0] + 192, at + 2
     if first < 255:
-        raise ValueError("an OpenPGP packet in parts")
+        raise ValueError("an OpenPGP packet of partial length")
     return int.from_bytes(_take_octets(data, at + 1, 4), "big"), at + 5
 
 
 def _take_octets(data: bytes, at: int, size: int) -> bytes:
     piece = data[at : at + size]
     if len(piece) != size:
-        raise ValueError("an OpenPGP packet is cut short")
+        raise ValueError("a truncated OpenPGP packet")
     return piece
 
 
@@ -261,7 +262,7 @@ def _parse_signature(body: bytes, tag: str) -> _ParsedSignature:
 
 
 def _read_subpackets(body: bytes, at: int, width: int) -> tuple[dict[int, bytes], int]:
-    """({subpacket type: value}, offset after it) of one subpacket area; the last of a type counts."""
+    """({subpacket type: value}, offset after it) of one subpacket area; of equal types the last counts."""
     size = int.from_bytes(_take_octets(body, at, width), "big")
     area = _take_octets(body, at + width, size)
     values, inner = {}, 0
@@ -269,13 +270,14 @@ def _read_subpackets(body: bytes, at: int, width: int) -> tuple[dict[int, bytes]
         length, inner = _read_length(area, inner)
         subpacket = _take_octets(area, inner, length)
         if subpacket:
-            values[subpacket[0] & 0x7F] = subpacket[1:]  # the top bit says "critical"
+            # The highest bit of the type marks a critical subpacket.
+            values[subpacket[0] & 0x7F] = subpacket[1:]
         inner += length
     return values, at + width + size
 
 
 def _get_issuer(subpackets: dict[int, bytes]) -> KeyId:
-    """The issuer's key id, from its fingerprint (33) where that is given: the id (16) is often outside the hash."""
+    """The issuer's key id, preferably from its fingerprint (33): the id (16) is often not covered by the hash."""
     fingerprint = subpackets.get(33, b"")
     if fingerprint[:1] == b"\x04":
         return _to_key_id(fingerprint[-8:])
@@ -346,7 +348,7 @@ def _to_key_id(octets: bytes) -> KeyId:
 
 
 def _compute_bits(algorithm: int, material: bytes) -> int:
-    """The key size: of the first number for RSA, DSA and ElGamal; of the curve else."""
+    """The key size: that of the first number for RSA, DSA and ElGamal, else that of the curve."""
     if algorithm in (1, 2, 3, 16, 17, 20):
         return int.from_bytes(_take_octets(material, 0, 2), "big")
     if algorithm in (18, 19, 22):

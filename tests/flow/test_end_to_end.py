@@ -1,7 +1,7 @@
-"""From nothing to machines that install and upgrade: two releases, real dnf over HTTP, attacks, kills.
+"""From a new superproject to machines that install and upgrade: two releases, real dnf over HTTP, attacks, kills.
 
-Module-wide fixtures are the chapters of the story, each leaning on the one before: superproject → 1.0.0 → kills → 1.0.1
-→ a client of 1.0.0. Tests ask what must hold after a chapter; those that change the client's root stand last.
+Each module-wide fixture needs the one before it: superproject → 1.0.0 → kills → 1.0.1 → a client of 1.0.0. The tests
+check the state after a fixture; tests that change the client's root come last.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Site:
         path = self.altai / ".altai-build" / "ledger.jsonl"
         whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
         records = [json.loads(line) for line in whole if line.strip()]
-        return [(one["component"], one["key"]) for one in records if one["kind"] == "build"]
+        return [(record["component"], record["key"]) for record in records if record["kind"] == "build"]
 
     def lock(self, version: str) -> None:
         """Lock the third-party packages that a release needs, and commit the lock as a person would."""
@@ -103,25 +103,25 @@ class Site:
         self.git("-c", "user.name=R", "-c", "user.email=r@example.org", "commit", "--quiet", "--message=Lock")
 
     def expected(self, version: str) -> set[str]:
-        """The packages built by us that git and the specs say are in a release, without those of source."""
+        """The packages that we build for a release, by git and the specs, without source packages."""
         return {*self.packages(version).values(), *self.third_party(version, "noarch").values()}
 
     def packages(self, version: str) -> dict[str, str]:
-        """Package → NEVRA of the components in a release, out of the table above and the pins that git tells."""
+        """Package → NEVRA of the components in a release, from the table above and the pins in git."""
         found = {}
         for path, (name, *versions) in PACKAGES.items():
-            told = versions[("1.0.0", "1.0.1").index(version)]
-            if told is not None:
+            evr = versions[("1.0.0", "1.0.1").index(version)]
+            if evr is not None:
                 arch = "x86_64" if name in COMPILED else "noarch"
-                found[name] = f"{name}-{told}.g{self.pin(version, path)[:7]}{self.dist}.{arch}"
+                found[name] = f"{name}-{evr}.g{self.pin(version, path)[:7]}{self.dist}.{arch}"
         return found
 
     def third_party(self, version: str, arch: str) -> dict[str, str]:
         """Folder of specs/ → NEVRA of its package (arch src: of its source package)."""
         found = {}
-        for folder, (name, told) in THIRD_PARTY.items():
+        for folder, (name, evr) in THIRD_PARTY.items():
             commit = self.git("log", "-1", "--format=%H", self.commits[version], "--", f"specs/{folder}")
-            found[folder] = f"{folder if arch == 'src' else name}-{told}.g{commit[:7]}{self.dist}.{arch}"
+            found[folder] = f"{folder if arch == 'src' else name}-{evr}.g{commit[:7]}{self.dist}.{arch}"
         return found
 
     @property
@@ -172,7 +172,7 @@ def first(site: Site) -> Any:
 
 @dataclass
 class Interrupted:
-    """What runs that were killed left behind, one entry per run."""
+    """What killed runs left behind, one entry per run."""
 
     points: list[str] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
@@ -183,16 +183,12 @@ class Interrupted:
 
 @pytest.fixture(scope="module")
 def interrupted(site: Site, first: Any) -> Interrupted:
-    """Runs on the road to 1.0.1, each killed at another point: one in each stretch of it."""
+    """Runs that make 1.0.1, each killed at another point."""
     chance = random.Random()
     seen = Interrupted()
     seen.first_release.append(snapshot(site.releases / "1.0.0"))
-    locking = (
-        "deps",
-        "lock",
-        "--rev",
-        site.commits["1.0.1"],
-    )  # it builds first: what is built decides what is needed
+    # The lock needs the built packages, so this command builds first.
+    locking = ("deps", "lock", "--rev", site.commits["1.0.1"])
     kill(site, seen, locking, r"\.src\.rpm$", count=chance.randint(1, 12))
     kill(site, seen, locking, r"built .* packages?: ", seconds=chance.uniform(0, 2))
     # At once: python-novaclient, which waits for others, is left to build at least, and what follows it takes no time.
@@ -221,7 +217,7 @@ def kill(
     count: int = 1,
     seconds: float = 0.0,
 ) -> None:
-    """Start altai-build, kill it so long after the count-th line of its story that matches, and look around."""
+    """Start altai-build, kill it `seconds` after the count-th line of its output that matches, and record the state."""
     doomed = Path(__file__).resolve().parents[1] / "kit" / "doomed.py"
     run = subprocess.run(
         [sys.executable, doomed, pattern, str(count), str(seconds), "--builder", "chroot", *words],
@@ -234,7 +230,7 @@ def kill(
     )
     seen.points.append(f"{words}: {pattern} ×{count} + {seconds:.3f} s\n{run.stdout.decode()}")
     seen.codes.append(run.returncode)
-    seen.visible.append({one.name for one in site.releases.iterdir() if not one.name.startswith(".")})
+    seen.visible.append({entry.name for entry in site.releases.iterdir() if not entry.name.startswith(".")})
     seen.first_release.append(snapshot(site.releases / "1.0.0"))
 
 
@@ -309,8 +305,8 @@ def test_both_releases_verify_without_a_finding(site: Site, first: Any, second: 
 
 def test_the_later_release_is_the_latest_and_follows_the_earlier(site: Site, first: Any, second: Any) -> None:
     assert (site.releases / "latest").readlink() == Path("1.0.1")
-    told = [(one["release"], one["previous"], one["latest"]) for one in site.answer("releases")]
-    assert told == [("1.0.0", None, False), ("1.0.1", "1.0.0", True)]
+    listed = [(entry["release"], entry["previous"], entry["latest"]) for entry in site.answer("releases")]
+    assert listed == [("1.0.0", None, False), ("1.0.1", "1.0.0", True)]
     assert manifest(site, "1.0.1")["superproject"]["commit"] == site.commits["1.0.1"]
 
 
@@ -343,8 +339,8 @@ def test_what_is_the_same_in_both_releases_is_on_the_disk_once(site: Site, first
 
 def test_only_what_changed_was_built_again(second: Any) -> None:
     """Started often, killed often: what the first release built is reused, whatever the kills left behind."""
-    reused = {one["component"] for one in second["builds"] if one["status"] == "reused"}
-    unchanged = {one["component"] for one in second["builds"]} - CHANGED - {"bunch"}
+    reused = {build["component"] for build in second["builds"] if build["status"] == "reused"}
+    unchanged = {build["component"] for build in second["builds"]} - CHANGED - {"bunch"}
     assert unchanged <= reused
 
 
@@ -399,7 +395,7 @@ def test_started_again_it_builds_nothing_twice(site: Site, interrupted: Interrup
     assert {component for component, _ in ledger} >= CHANGED
     # The last kills came after all builds: the run that got through had nothing left to build.
     assert interrupted.finished == CHANGED
-    assert {one["component"] for one in second["builds"] if one["status"] == "built"} == set()
+    assert {build["component"] for build in second["builds"] if build["status"] == "built"} == set()
 
 
 def test_kills_leave_no_process_no_mount_and_no_half_release(site: Site, second: Any) -> None:
@@ -420,7 +416,7 @@ def test_kills_leave_no_process_no_mount_and_no_half_release(site: Site, second:
 
 
 def test_the_released_packages_install_and_run(site: Site, client: Client) -> None:
-    ours = {one for one in client.installed() if re.search(r"\.g[0-9a-f]{7}\.", one)}
+    ours = {nevra for nevra in client.installed() if re.search(r"\.g[0-9a-f]{7}\.", nevra)}
     assert ours == site.expected("1.0.0") - {site.packages("1.0.0")["python3-zabbix"]}
     assert "18.2.0" in client.run(["nova", "--version"]).said.splitlines()
     compiled = client.run(["python3", "-c", "import netifaces; print(netifaces.interfaces())"])

@@ -100,36 +100,40 @@ def test_a_component_that_gets_another_name_keeps_its_packages(site: Site) -> No
     site.world.components["repos/deeper/floor"] = lodger
     site.world.urls["repos/deeper/floor"] = "../lodger"
     site.world.pin()
-    told = site.call("explain", FLOOR, "--json").json
-    assert (told["component"], told["would"]) == (FLOOR, "reuse")
+    explanation = site.call("explain", FLOOR, "--json").json
+    assert (explanation["component"], explanation["would"]) == (FLOOR, "reuse")
     assert statuses(site.build()) == {FLOOR: "reused", "repos/deeper/floor": "built", "roof": "reused"}
 
 
 def test_explain_tells_key_by_key(site: Site) -> None:
     pair(site)
-    told = site.call("explain", "roof", "--json").json
-    assert (told["would"], told["reason"]) == ("build", "never built in this workspace")
+    explanation = site.call("explain", "roof", "--json").json
+    assert (explanation["would"], explanation["reason"]) == ("build", "never built in this workspace")
     site.build()
-    told = site.call("explain", "roof", "--json").json
-    assert (told["would"], told["last_run"]["status"]) == ("reuse", "built")
-    assert {row["status"] for row in told["inputs"]} == {"same"}
-    assert told["key"] == told["last_build"]["key"]
+    explanation = site.call("explain", "roof", "--json").json
+    assert (explanation["would"], explanation["last_run"]["status"]) == ("reuse", "built")
+    assert {row["status"] for row in explanation["inputs"]} == {"same"}
+    assert explanation["key"] == explanation["last_build"]["key"]
     pair(site, text="other words")
-    told = site.call("explain", "floor", "--json").json
-    changed = {row["name"] for row in told["inputs"] if row["status"] == "changed"}
-    assert (told["would"], changed) == ("build", {"source package", "source package: commit"})
-    told = site.call("explain", "roof", "--json").json
-    assert (told["would"], told["key"]) == ("unknown", None)
-    assert told["reason"].startswith("floor would be built first")
+    explanation = site.call("explain", "floor", "--json").json
+    changed = {row["name"] for row in explanation["inputs"] if row["status"] == "changed"}
+    assert (explanation["would"], changed) == ("build", {"source package", "source package: commit"})
+    explanation = site.call("explain", "roof", "--json").json
+    assert (explanation["would"], explanation["key"]) == ("unknown", None)
+    assert explanation["reason"].startswith("floor would be built first")
     site.build("floor")
-    told = site.call("explain", "floor", "--json").json
-    assert (told["last_run"]["status"], told["last_run"]["reason"]) == ("built", "source package changed")
-    changes = {row["name"]: (row["then"], row["now"]) for row in told["last_changes"]}
-    assert set(changes) == changed and changes["source package: commit"][1] == told["commit"]
-    told = site.call("explain", "roof", "--json").json
-    assert (told["would"], told["reason"]) == ("build", "its buildroot differs in floor.noarch")
+    explanation = site.call("explain", "floor", "--json").json
+    assert (explanation["last_run"]["status"], explanation["last_run"]["reason"]) == (
+        "built",
+        "source package changed",
+    )
+    changes = {row["name"]: (row["then"], row["now"]) for row in explanation["last_changes"]}
+    assert set(changes) == changed and changes["source package: commit"][1] == explanation["commit"]
+    explanation = site.call("explain", "roof", "--json").json
+    assert (explanation["would"], explanation["reason"]) == ("build", "its buildroot differs in floor.noarch")
     assert any(
-        line.startswith("a rebuild of floor.noarch that changes its version") for line in told["rebuilt_by"]
+        line.startswith("a rebuild of floor.noarch that changes its version")
+        for line in explanation["rebuilt_by"]
     )
 
 
@@ -142,18 +146,21 @@ def test_a_reason_is_what_differs_from_the_last_run_not_from_the_last_build(site
     assert site.build()["roof"]["reason"] == "target changed"
     config.write_text(text)
     assert statuses(site.build()) == {"floor": "reused", "roof": "reused"}
-    told = site.call("explain", "roof", "--json").json
-    assert [row["name"] for row in told["last_changes"]] == ["target"]
+    explanation = site.call("explain", "roof", "--json").json
+    assert [row["name"] for row in explanation["last_changes"]] == ["target"]
     pair(site, text="other words")
     site.world.component(ROOF, {"roof.spec": make_spec("roof", build="false")})
     site.world.pin()
     assert {row["status"] for row in site.call("build", "--json").json} == {"built", "failed"}
-    told = site.call("explain", "floor", "--json").json
-    assert told["last_run"]["reason"] == "source package changed"
-    assert [row["name"] for row in told["last_changes"]] == ["source package", "source package: commit"]
-    told = site.call("explain", "roof", "--json").json
-    assert (told["last_run"]["status"], told["last_changes"]) == ("failed", [])
-    assert "source package" in {row["name"] for row in told["inputs"] if row["status"] == "changed"}
+    explanation = site.call("explain", "floor", "--json").json
+    assert explanation["last_run"]["reason"] == "source package changed"
+    assert [row["name"] for row in explanation["last_changes"]] == [
+        "source package",
+        "source package: commit",
+    ]
+    explanation = site.call("explain", "roof", "--json").json
+    assert (explanation["last_run"]["status"], explanation["last_changes"]) == ("failed", [])
+    assert "source package" in {row["name"] for row in explanation["inputs"] if row["status"] == "changed"}
 
 
 def test_explain_knows_needs_that_specs_do_not_tell(site: Site) -> None:
@@ -162,9 +169,9 @@ def test_explain_knows_needs_that_specs_do_not_tell(site: Site) -> None:
     site.world.component(ROOF, {"roof.spec": make_spec("roof", tags=tags), "README": "x\n"})
     site.world.pin()
     site.build()
-    told = site.call("explain", "roof", "--json").json
-    assert (told["would"], told["last_run"]["status"]) == ("reuse", "built")
-    assert {row["status"] for row in told["inputs"]} == {"same"}
+    explanation = site.call("explain", "roof", "--json").json
+    assert (explanation["would"], explanation["last_run"]["status"]) == ("reuse", "built")
+    assert {row["status"] for row in explanation["inputs"]} == {"same"}
 
 
 def cycle(site: Site) -> None:

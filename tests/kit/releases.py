@@ -62,7 +62,7 @@ def make_materials(folder: Path) -> Materials:
 
 
 def make_release_contents(materials: Materials, version: str = "1.0.2") -> ReleaseContents:
-    """The plan of a release of every kind of repository."""
+    """The contents of a release with every kind of repository."""
     spec = SpecOrigin(
         path="specs/bunch",
         commit="d" * 40,
@@ -149,39 +149,41 @@ def sign(materials: Materials, *rpms: Path) -> None:
         key.sign_rpms(list(rpms), rpmv3=True)
 
 
-def with_packages(plan: ReleaseContents, name: str, *rpms: Path) -> ReleaseContents:
-    """The plan with more packages in one repository, of the same origin as its first."""
-    (repository,) = (one for one in plan.repositories if one.name == name)
+def with_packages(contents: ReleaseContents, name: str, *rpms: Path) -> ReleaseContents:
+    """The contents with more packages in one repository, of the same origin as its first."""
+    (repository,) = (repository for repository in contents.repositories if repository.name == name)
     origin = repository.packages[0].origin
     more = tuple(Placement(path=rpm, origin=origin) for rpm in rpms)
-    return with_repository(plan, name, packages=(*repository.packages, *more))
+    return with_repository(contents, name, packages=(*repository.packages, *more))
 
 
-def with_repository(plan: ReleaseContents, name: str, **changes: object) -> ReleaseContents:
-    """The plan with one repository changed."""
+def with_repository(contents: ReleaseContents, name: str, **changes: object) -> ReleaseContents:
+    """The contents with one repository changed."""
     repositories = tuple(
-        replace(one, **changes) if one.name == name else one  # type: ignore[arg-type]
-        for one in plan.repositories
+        replace(repository, **changes) if repository.name == name else repository  # type: ignore[arg-type]
+        for repository in contents.repositories
     )
-    return replace(plan, repositories=repositories)
+    return replace(contents, repositories=repositories)
 
 
 def make_release(
-    directory: Path, materials: Materials, plan: ReleaseContents, *, previous: Path | None = None
+    directory: Path, materials: Materials, contents: ReleaseContents, *, previous: Path | None = None
 ) -> Path:
     """Compose and sign the release in `directory`; it reuses what the release in `previous` has too."""
     directory.mkdir(parents=True)
     if previous is not None:
-        reusing = (replace(one, reuse_from=previous / one.name) for one in plan.repositories)
-        plan = replace(plan, repositories=tuple(reusing))
-    signed_by_theirs = plan.get_key_file(plan.signing_key) == materials.theirs.public
+        reusing = (
+            replace(repository, reuse_from=previous / repository.name) for repository in contents.repositories
+        )
+        contents = replace(contents, repositories=tuple(reusing))
+    signed_by_theirs = contents.get_key_file(contents.signing_key) == materials.theirs.public
     with signing_key(materials.theirs if signed_by_theirs else materials.ours) as key:
-        manifest = compose(directory, plan, key)
+        manifest = compose(directory, contents, key)
         write_provenance(
             directory,
             manifest,
-            project=plan.project,
-            baseurl=plan.baseurl,
+            project=contents.project,
+            baseurl=contents.baseurl,
             buildroots=[BUILDROOT],
             key=key,
             previous=previous,

@@ -66,8 +66,8 @@ def build_rpm(
     """
     folder.mkdir(parents=True, exist_ok=True)
     contents = {f"/usr/share/{name}/greeting": f"hello from {name}\n"} if files is None else files
-    tags = [f"Requires: {one}" for one in requires] + [f"Provides: {one}" for one in provides]
-    tags += [f"Obsoletes: {one}" for one in obsoletes] + [f"Conflicts: {one}" for one in conflicts]
+    tags = [f"Requires: {name}" for name in requires] + [f"Provides: {name}" for name in provides]
+    tags += [f"Obsoletes: {name}" for name in obsoletes] + [f"Conflicts: {name}" for name in conflicts]
     with tempfile.TemporaryDirectory(prefix="kit.") as top:
         install = ["mkdir -p %{buildroot}"]
         for number, (path, text) in enumerate(contents.items()):
@@ -123,7 +123,7 @@ def flip_last_byte(path: Path) -> None:
 
 
 def hide_signature_tag(path: Path, tag: int) -> None:
-    """Rename one entry of the signature header to a tag nobody knows, as if it had never been written."""
+    """Rename one entry of the signature header to an unknown tag, as if the signature were missing."""
     data = bytearray(path.read_bytes())
     count = int.from_bytes(data[96 + 8 : 96 + 12], "big")
     for number in range(count):

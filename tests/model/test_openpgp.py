@@ -72,10 +72,10 @@ def test_the_fingerprint_names_the_issuer_before_an_unhashed_key_id() -> None:
         (b"", "no OpenPGP signature packet"),
         (b"text", "not an OpenPGP packet"),
         (packet(b"user", kind=13), "no OpenPGP signature packet"),
-        (packet(V4)[:-1], "cut short"),
+        (packet(V4)[:-1], "truncated"),
         (packet(b"\x05" + V4[1:]), "signature of version 5"),
-        (packet(V4[:7]), "cut short"),
-        (b"\xc2\xe1" + V4, "in parts"),
+        (packet(V4[:7]), "truncated"),
+        (b"\xc2\xe1" + V4, "partial length"),
         (b"\x8b" + V4, "unknown length"),
     ],
 )

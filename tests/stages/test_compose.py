@@ -1,4 +1,4 @@
-"""The tree of a release: exactly the files of the contract, by hard link, and checksums anybody can check."""
+"""The files of a release: exactly those of the contract, packages as hard links, checksums that sha256sum accepts."""
 
 from __future__ import annotations
 
@@ -59,11 +59,12 @@ def test_the_tree_is_that_of_the_contract(materials: Materials, tmp_path: Path) 
     for name in REPOSITORIES:
         kinds = {file.kind for file in read_repodata(release / name).files}
         assert kinds == {"primary", "filelists", "other"}
-        assert sum(one.startswith(f"{name}/repodata/") for one in metadata) == 5  # these, repomd.xml and .asc
+        # The three files, repomd.xml and its signature.
+        assert sum(path.startswith(f"{name}/repodata/") for path in metadata) == 5
     assert os.path.samefile(release / "centos6" / materials.own.name, materials.own)
 
 
-def test_every_signature_is_ours_and_coreutils_agrees_with_the_checksums(
+def test_our_key_signs_everything_and_sha256sum_accepts_the_checksums(
     materials: Materials, tmp_path: Path
 ) -> None:
     release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
@@ -81,8 +82,8 @@ def test_every_signature_is_ours_and_coreutils_agrees_with_the_checksums(
 
 
 def test_the_manifest_describes_each_package(materials: Materials, tmp_path: Path) -> None:
-    plan = make_release_contents(materials)
-    release = make_release(tmp_path / "1.0.2", materials, plan)
+    contents = make_release_contents(materials)
+    release = make_release(tmp_path / "1.0.2", materials, contents)
     text = (release / "release.json").read_text()
     manifest = manifest_from_json(text)
     assert text == manifest_to_json(manifest)
@@ -91,12 +92,14 @@ def test_the_manifest_describes_each_package(materials: Materials, tmp_path: Pat
         "2013-02-28T12:00:00Z",
         "ours",
     )
-    assert {(one.repository, one.name) for one in manifest.packages} == set(REPOSITORIES.items())
+    assert {(package.repository, package.name) for package in manifest.packages} == set(REPOSITORIES.items())
     origins = {
-        placement.path.name: placement.origin for one in plan.repositories for placement in one.packages
+        placement.path.name: placement.origin
+        for repository in contents.repositories
+        for placement in repository.packages
     }
     for package in manifest.packages:
-        path = release / package.repository / package.file
+        path = release / package.path
         assert (package.sha256, package.size) == (sha256_file(path), path.stat().st_size)
         assert package.nevra.filename == package.file
         signer = materials.theirs if package.repository == "deps/epel" else materials.ours
@@ -105,9 +108,12 @@ def test_the_manifest_describes_each_package(materials: Materials, tmp_path: Pat
             signer.fingerprint[-16:],
         )
         assert package.origin == origins[package.file]
-    bunch = next(one for one in manifest.packages if one.repository == "deps/misc")
+    bunch = next(package for package in manifest.packages if package.repository == "deps/misc")
     assert (bunch.epoch, bunch.sourcerpm) == (1, "bunch-1.0.1-1.el6.src.rpm")
-    assert [(one.name, one.source, one.key, one.fingerprints) for one in manifest.repositories] == [
+    assert [
+        (repository.name, repository.source, repository.key, repository.fingerprints)
+        for repository in manifest.repositories
+    ] == [
         ("centos6", False, "ours", (materials.ours.fingerprint,)),
         ("deps/epel", False, "epel6", (materials.theirs.fingerprint,)),
         ("deps/misc", False, "ours", (materials.ours.fingerprint,)),
@@ -133,9 +139,9 @@ def test_the_repo_file_offers_binary_repositories_with_both_keys(materials: Mate
     assert parser["altai-centos6"]["gpgkey"] == "https://repo.example.org/altai/1.0.2/RPM-GPG-KEY-ours"
 
 
-def test_the_same_plan_gives_the_same_bytes_but_for_signatures(materials: Materials, tmp_path: Path) -> None:
-    plan = make_release_contents(materials)
-    first, second = (make_release(tmp_path / name / "1.0.2", materials, plan) for name in "ab")
+def test_equal_contents_give_equal_files_except_signatures(materials: Materials, tmp_path: Path) -> None:
+    contents = make_release_contents(materials)
+    first, second = (make_release(tmp_path / name / "1.0.2", materials, contents) for name in "ab")
     same = {name for name in tree(first) if not name.endswith(".asc") and name != "SHA256SUMS"}
     assert tree(first) == tree(second)
     for name in same:
@@ -148,8 +154,8 @@ def test_an_unchanged_repository_keeps_inodes_of_packages_and_metadata(
     first = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     spoilt = first / "deps/epel/repodata/repomd.xml.asc"
     spoilt.write_text(spoilt.read_text().replace("A", "B"))
-    plan = replace(make_release_contents(materials, "1.0.3"), epoch=1400000000)
-    second = make_release(tmp_path / "1.0.3", materials, plan, previous=first)
+    contents = replace(make_release_contents(materials, "1.0.3"), epoch=1400000000)
+    second = make_release(tmp_path / "1.0.3", materials, contents, previous=first)
     for name in REPOSITORIES:
         assert os.path.samefile(first / name / "repodata/repomd.xml", second / name / "repodata/repomd.xml")
         asc = second / name / "repodata/repomd.xml.asc"
@@ -157,24 +163,26 @@ def test_an_unchanged_repository_keeps_inodes_of_packages_and_metadata(
         assert os.path.samefile(first / name / "repodata/repomd.xml.asc", asc) is (name != "deps/epel")
 
 
-def test_the_checksums_of_packages_are_those_that_the_manifest_says(
-    materials: Materials, tmp_path: Path
-) -> None:
-    """They are read once, by whoever verifies the release: a package that is not what it says is found there."""
+def test_the_checksums_of_packages_come_from_the_manifest(materials: Materials, tmp_path: Path) -> None:
+    """Packages are not hashed twice: the verification compares each with the checksum."""
     release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     manifest = manifest_from_json((release / "release.json").read_text())
     other = replace(
         manifest,
-        packages=tuple(replace(one, sha256="0" * 64) for one in manifest.packages if one.name == "focus"),
+        packages=tuple(
+            replace(package, sha256="0" * 64) for package in manifest.packages if package.name == "focus"
+        ),
     )
     with signing_key(materials.ours) as key:
         sign_checksums(release, key, other)
     focus = "centos6/focus-1.0-3.el6.noarch.rpm"
     assert f"{'0' * 64}  {focus}" in (release / "SHA256SUMS").read_text().splitlines()
-    assert messages_by_subject(release, "checksums") == {focus: "its SHA-256 is not the one in SHA256SUMS"}
+    assert messages_by_subject(release, "checksums") == {
+        focus: "the SHA-256 differs from the one in SHA256SUMS"
+    }
 
 
-def test_a_report_put_in_before_sealing_is_checksummed(materials: Materials, tmp_path: Path) -> None:
+def test_a_report_written_before_the_checksums_is_in_them(materials: Materials, tmp_path: Path) -> None:
     release = tmp_path / "1.0.2"
     release.mkdir()
     with signing_key(materials.ours) as key:
@@ -188,30 +196,32 @@ def test_a_report_put_in_before_sealing_is_checksummed(materials: Materials, tmp
     assert f"{sha256_file(release / 'report/index.html')}  report/index.html" in first.splitlines()
 
 
-def test_two_packages_of_one_name_are_refused(materials: Materials, tmp_path: Path) -> None:
-    plan = make_release_contents(materials)
-    (placement,) = plan.repositories[0].packages
+def test_two_packages_with_one_name_are_refused(materials: Materials, tmp_path: Path) -> None:
+    contents = make_release_contents(materials)
+    (placement,) = contents.repositories[0].packages
     with pytest.raises(
         InputError, match=r"two packages have the name centos6/focus-1\.0-3\.el6\.noarch\.rpm"
     ):
         make_release(
-            tmp_path / "1.0.2", materials, with_repository(plan, "centos6", packages=(placement, placement))
+            tmp_path / "1.0.2",
+            materials,
+            with_repository(contents, "centos6", packages=(placement, placement)),
         )
 
 
 @pytest.mark.parametrize("name", ["-x.rpm", "a b.rpm", "package.deb", "a..b\n.rpm"])
-def test_a_name_that_could_mislead_is_refused(materials: Materials, tmp_path: Path, name: str) -> None:
+def test_an_unsafe_package_name_is_refused(materials: Materials, tmp_path: Path, name: str) -> None:
     odd = tmp_path / name
     os.link(materials.mirrored, odd)
     origin = MirrorOrigin(url="https://example.org/x", sha256="0" * 64, needed_by=())
-    plan = with_repository(
+    contents = with_repository(
         make_release_contents(materials), "deps/epel", packages=(Placement(path=odd, origin=origin),)
     )
     with pytest.raises(InputError, match="is not a safe name for a package file"):
-        make_release(tmp_path / "1.0.2", materials, plan)
+        make_release(tmp_path / "1.0.2", materials, contents)
 
 
-def test_a_repository_without_packages_is_one(materials: Materials, tmp_path: Path) -> None:
-    plan = with_repository(make_release_contents(materials), "deps/epel", packages=())
-    release = make_release(tmp_path / "1.0.2", materials, plan)
+def test_a_repository_without_packages_has_metadata(materials: Materials, tmp_path: Path) -> None:
+    contents = with_repository(make_release_contents(materials), "deps/epel", packages=())
+    release = make_release(tmp_path / "1.0.2", materials, contents)
     assert read_repodata(release / "deps/epel").packages == ()

@@ -1,4 +1,4 @@
-"""A release appears whole or not at all, whatever instruction its maker is killed at."""
+"""A release is published completely or not at all, wherever its process is killed."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_a_release_is_renamed_into_place_and_latest_leads_to_it(tmp_path: Path) 
     assert os.readlink(releases / "latest") == "1.0.1"
 
 
-def test_a_fix_to_an_old_series_does_not_lead_clients_back(tmp_path: Path) -> None:
+def test_latest_stays_when_an_older_series_gets_a_fix(tmp_path: Path) -> None:
     for version in ("1.1.0", "1.0.10", "1.0.9"):
         make(tmp_path, version)
     assert os.readlink(tmp_path / "latest") == "1.1.0"
     assert list_releases(tmp_path) == ("1.0.9", "1.0.10", "1.1.0")
 
 
-def test_a_version_that_exists_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_published_version_is_refused_and_does_not_change(tmp_path: Path) -> None:
     make(tmp_path, "1.0.0")
     inode = (tmp_path / "1.0.0" / "release.json").stat().st_ino
     with pytest.raises(PublishError, match=r"release 1\.0\.0 exists"), staging(tmp_path, "1.0.0"):
@@ -64,20 +64,20 @@ def test_a_version_that_exists_is_refused_and_stays_as_it_is(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("version", ["", "../x", "a/b", ".hidden", "-x", "latest", "a\nb"])
-def test_a_version_that_is_no_name_is_refused(tmp_path: Path, version: str) -> None:
+def test_an_unsafe_version_is_refused(tmp_path: Path, version: str) -> None:
     with pytest.raises(PublishError, match="is not a safe name for a release"), staging(tmp_path, version):
         raise AssertionError("never reached")
     assert names(tmp_path) == []
 
 
-def test_what_fails_before_publishing_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failure_before_publication_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), staging(tmp_path, "1.0.0") as folder:
         (folder / "x").write_text("x")
         raise RuntimeError
     assert names(tmp_path) == []
 
 
-def test_where_the_rename_fails_the_old_state_is_intact(
+def test_a_failed_rename_changes_no_published_release(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(tmp_path, "1.0.0")
@@ -121,7 +121,7 @@ with publish.staging(releases, "1.0.1") as folder:
     ("where", "calls"),
     [("fsync", 5), ("symlink", 1), ("rename", 1), ("replace", 1), ("open", 8), ("close", 8)],
 )
-def test_killed_anywhere_it_is_old_or_new_and_the_next_run_goes_through(
+def test_a_kill_at_any_point_shows_the_old_or_new_state_and_the_next_run_finishes(
     tmp_path: Path, where: str, calls: int
 ) -> None:
     """Each call of each system function in turn is the last thing the process does before SIGKILL."""
@@ -174,7 +174,7 @@ def another_run(releases: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         child.kill()
 
 
-def test_the_folder_of_a_living_run_is_left_alone_and_that_of_a_dead_one_is_not(tmp_path: Path) -> None:
+def test_only_staging_folders_of_ended_processes_are_removed(tmp_path: Path) -> None:
     with another_run(tmp_path) as (child, name):
         assert recover(tmp_path) == ()
         assert names(tmp_path) == [name]
@@ -184,7 +184,7 @@ def test_the_folder_of_a_living_run_is_left_alone_and_that_of_a_dead_one_is_not(
     assert names(tmp_path) == []
 
 
-def test_recover_touches_nothing_that_is_not_its_own(tmp_path: Path) -> None:
+def test_recover_leaves_other_files_alone(tmp_path: Path) -> None:
     make(tmp_path, "1.0.0")
     (tmp_path / ".git").mkdir()
     (tmp_path / "1.0.1.staging-x").mkdir()
@@ -198,12 +198,11 @@ def test_recover_touches_nothing_that_is_not_its_own(tmp_path: Path) -> None:
     assert list_releases(tmp_path / "gone") == ()
 
 
-def test_a_disk_that_takes_no_more_is_told_as_such_and_nothing_is_left(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     make(tmp_path, "1.0.0")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (10, limits[1])
-    )  # Python is told of it, and not ended by SIGXFSZ
+    # Python ignores SIGXFSZ, so that a write fails with an error.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
     try:
         with pytest.raises(PublishError) as caught, staging(tmp_path, "1.0.1") as folder:
             (folder / "release.json").write_text("much more than ten bytes")
@@ -213,7 +212,7 @@ def test_a_disk_that_takes_no_more_is_told_as_such_and_nothing_is_left(tmp_path:
     assert names(tmp_path) == ["1.0.0", "latest"]
 
 
-def test_a_folder_that_cannot_be_written_is_told_as_such(tmp_path: Path, require: Require) -> None:
+def test_a_read_only_folder_is_reported(tmp_path: Path, require: Require) -> None:
     require(os.geteuid() == 0, "mounting needs root")
     script = 'mount -t tmpfs -o ro none $1 && exec $0 -c "$2" $1'
     program = (
@@ -222,11 +221,11 @@ def test_a_folder_that_cannot_be_written_is_told_as_such(tmp_path: Path, require
         "try:\n    with staging(Path(sys.argv[1]), '1.0.0'): pass\n"
         "except PublishError as error: print(error.why)"
     )
-    told = subprocess.run(
+    result = subprocess.run(
         ["unshare", "--mount", "bash", "-c", script, sys.executable, str(tmp_path), program],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout.endswith(": Read-only file system\n")
+    assert result.stdout.endswith(": Read-only file system\n")

@@ -49,8 +49,8 @@ class Desk:
                 store=self.store,
                 compat=compat,
             )
-        assert [one.unsigned for one in signed] == rpms
-        return [(one.path, one.reused) for one in signed]
+        assert [package.unsigned for package in signed] == rpms
+        return [(package.path, package.reused) for package in signed]
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_the_same_bytes_under_two_paths_become_one_file(
 
 def test_another_key_or_form_is_another_file(desk: Desk, unsigned: list[Path], tmp_path: Path) -> None:
     first, el6 = desk.sign(unsigned[:1]), desk.sign(unsigned[:1], Compat.EL6)
-    assert [[one.tag for one in read_signatures(path)] for path, _ in (*first, *el6)] == [
+    assert [[signature.tag for signature in read_signatures(path)] for path, _ in (*first, *el6)] == [
         ["RSAHEADER"],
         ["RSAHEADER", "SIGPGP"],
     ]

@@ -1,4 +1,4 @@
-"""`release` refuses what machines could not be upgraded to, and tags what it was made of: real releases, small ones."""
+"""`release` refuses a release that machines cannot upgrade to, and tags its commits: small real releases."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def test_a_downgrade_is_not_published_until_it_is_declared(site: Site) -> None:
     assert "release 1.0.1 was not published: 1 error\n" in refused.err
     assert "downgrade: floor: from 1.0.0: floor-2.0-" in refused.err
     assert "fix: write `Epoch: 1` in the spec of floor" in refused.err
-    assert [one.name for one in releases(site).iterdir() if "1.0.1" in one.name] == []
+    assert [entry.name for entry in releases(site).iterdir() if "1.0.1" in entry.name] == []
     site.definition.write_text(f"{before}allow_downgrades: [{{package: floor, reason: 2.0 leaks}}]\n")
     made = released(site.call("release", "1.0.1", "--json"))
     assert made["upgrades"] == [{"from": "1.0.0", "outcome": "distro-sync"}]
-    (finding,) = (one for one in made["upgrade_findings"] if one["rule"] == "downgrade")
+    (finding,) = (found for found in made["upgrade_findings"] if found["rule"] == "downgrade")
     assert (finding["severity"], finding["subject"], finding["release"]) == ("note", "floor", "1.0.0")
     assert "2.0 leaks" in (releases(site) / "1.0.1" / "report" / "index.html").read_text()
 
 
-def test_a_release_is_tagged_where_it_came_from(site: Site) -> None:
+def test_the_commits_of_a_release_are_tagged(site: Site) -> None:
     site.world.component("repos/roof", small_component("roof", "3.0"))
     commit = site.world.pin()
     without = site.call("release", "1.0.2", "--tag")
@@ -81,7 +81,7 @@ def test_a_release_is_tagged_where_it_came_from(site: Site) -> None:
         assert site.world.components[path].git("rev-parse", "small-1.0.2^{commit}") == pin
 
 
-def test_a_tag_that_exists_refuses_before_anything_is_built(site: Site) -> None:
+def test_an_existing_tag_is_refused_before_the_first_build(site: Site) -> None:
     for path in site.world.components:
         place = site.world.super.path / path
         if not place.is_dir():

@@ -1,4 +1,4 @@
-"""Signatures by the real gpg and rpmsign; passphrases are asked once and told to nobody else."""
+"""Signatures by the real gpg and rpmsign; passphrases are asked once and never printed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_packages_are_signed_in_place_and_their_other_names_are_not(
     assert [(check.status, check.fingerprint) for check in checks] == [
         (SignatureStatus.GOOD, plain.fingerprint)
     ] * 2
-    assert [[one.tag for one in read_signatures(rpm)] for rpm in rpms] == [["RSAHEADER"]] * 2
+    assert [[signature.tag for signature in read_signatures(rpm)] for rpm in rpms] == [["RSAHEADER"]] * 2
     assert {read_signatures(rpm)[0].hash_algorithm for rpm in rpms} == {"SHA256"}
 
 
@@ -85,7 +85,7 @@ def test_old_rpm_gets_signatures_over_header_and_payload(tmp_path: Path, plain: 
     rpm = build_rpm(tmp_path).binary
     with signing_key(plain) as key:
         key.sign_rpms([rpm], rpmv3=True)
-    assert [one.tag for one in read_signatures(rpm)] == ["RSAHEADER", "SIGPGP"]
+    assert [signature.tag for signature in read_signatures(rpm)] == ["RSAHEADER", "SIGPGP"]
     assert verify_signatures([rpm], [plain.public])[0].is_good
 
 
@@ -106,8 +106,8 @@ def test_a_passphrase_opens_the_key_once_for_all_and_stays_with_the_agent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.DEBUG)  # python-gnupg's own log
-    told: list[str] = []
-    monkeypatch.setattr(process, "_listeners", [told.append])
+    commands: list[str] = []
+    monkeypatch.setattr(process, "_listeners", [commands.append])
     rpms = [build_rpm(tmp_path, f"package{number}").binary for number in range(3)]
     asked = []
 
@@ -129,7 +129,7 @@ def test_a_passphrase_opens_the_key_once_for_all_and_stays_with_the_agent(
     assert asked == [locked.fingerprint]
     assert all(check.is_good for check in verify_signatures(rpms, [locked.public]))
     assert SECRET not in caplog.text
-    assert told and SECRET not in "".join(told)
+    assert commands and SECRET not in "".join(commands)
 
 
 def test_signing_with_a_passphrase_costs_what_signing_without_does(

@@ -48,15 +48,15 @@ def test_gpgv_is_asked_once_about_the_same_bytes_and_again_about_others(
     data.write_text("asked once\n")
     with signing_key(plain) as key:
         signature = key.sign_detached(data)
-    told: list[str] = []
-    monkeypatch.setattr(process, "_listeners", [told.append])
+    commands: list[str] = []
+    monkeypatch.setattr(process, "_listeners", [commands.append])
     copy = tmp_path / "copy"
     shutil.copy(data, copy)
     for path in (data, copy, data):
         assert verify_detached(path, signature, [plain.public]).is_good
-    assert len(told) == 1
+    assert len(commands) == 1
     assert verify_detached(data, signature, [locked.public]).status is SignatureStatus.UNKNOWN_KEY
     data.write_text("asked again\n")
     assert verify_detached(data, signature, [plain.public]).status is SignatureStatus.BAD_SIGNATURE
     assert verify_detached(copy, signature, [plain.public]).is_good
-    assert len(told) == 3
+    assert len(commands) == 3

@@ -1,4 +1,4 @@
-"""Headers of packages just built and of every real one in the collection; rpm's order of versions."""
+"""Headers of packages just built and of every package in the collection; rpm's order of versions."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def test_a_package_just_built_is_read_back(tmp_path: Path) -> None:
     assert (header.is_source, header.sourcerpm) == (False, "example-1.2~rc1-3.el6.src.rpm")
     assert (header.license, header.vendor, header.url) == ("MIT", "Example", "https://example.org/example")
     assert header.size == built.binary.stat().st_size
-    assert [str(one) for one in header.requires if not one.name.startswith("rpmlib(")] == [
+    assert [str(need) for need in header.requires if not need.name.startswith("rpmlib(")] == [
         "bash >= 4.0",
         "python(abi) = 2.6",
     ]
     assert Dependency(name="example-api", flags="=", evr="2") in header.provides
-    assert [str(one) for one in header.obsoletes] == ["old-example < 1"]
+    assert [str(entry) for entry in header.obsoletes] == ["old-example < 1"]
     assert header.conflicts == (Dependency(name="rival", flags="", evr=""),)
-    assert [(one.path, one.size, oct(one.mode), one.owner) for one in header.files] == [
+    assert [(file.path, file.size, oct(file.mode), file.owner) for file in header.files] == [
         ("/etc/example.conf", 4, "0o100644", "root"),
         ("/usr/share/example/ä", 4, "0o100644", "root"),
     ]
-    assert {len(one.digest) for one in header.files} == {64}
+    assert {len(file.digest) for file in header.files} == {64}
     assert header.changelog == "- Told in détail."
     assert (header.payload_compressor, header.file_digest_algorithm) == ("gzip", "SHA256")
     assert len(header.header_digest) == len(header.payload_digest) == 64
@@ -64,7 +64,7 @@ def test_a_package_just_built_is_read_back(tmp_path: Path) -> None:
 def test_a_source_package_is_src_whatever_it_was_made_on(tmp_path: Path) -> None:
     header = read_header(build_rpm(tmp_path).source)
     assert (header.nevra.arch, header.is_source, header.sourcerpm) == ("src", True, "")
-    assert [one.path for one in header.files] == ["hello.spec"]
+    assert [file.path for file in header.files] == ["hello.spec"]
 
 
 def test_every_real_package_is_read(shared: Path) -> None:

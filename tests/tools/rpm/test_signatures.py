@@ -30,7 +30,7 @@ WORDS = {"signature unreadable by rpm 4.18": "unreadable algorithm"}
 
 @dataclass(frozen=True)
 class Signed:
-    """A package signed by a throwaway key, and one nobody signed."""
+    """A package signed by a throwaway key, and an unsigned one."""
 
     key: ThrowawayKey
     other: ThrowawayKey
@@ -71,12 +71,12 @@ def test_every_signature_of_every_real_package_is_read(shared: Path) -> None:
     for entry in yaml.safe_load((shared / "rpms" / "INDEX.yaml").read_text())["files"]:
         if "signatures" in entry:  # of damaged files the index says nothing
             found = [
-                (one.tag, one.version, one.algorithm, one.hash_algorithm, one.key_id)
-                for one in read_signatures(shared / "rpms" / entry["file"])
+                (found.tag, found.version, found.algorithm, found.hash_algorithm, found.key_id)
+                for found in read_signatures(shared / "rpms" / entry["file"])
             ]
             assert found == [
-                (one["tag"], one["version"], one["pubkey"], one["hash"], one["key_id"])
-                for one in entry["signatures"]
+                (known["tag"], known["version"], known["pubkey"], known["hash"], known["key_id"])
+                for known in entry["signatures"]
             ], entry["file"]
 
 
