@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Change detection on a generated superproject: ours, plain git, click's own start, GitPython, `git submodule`."""
+"""Change detection on a generated superproject: altai-build, git, the start of click, GitPython, `git submodule`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from tests.kit.git import Pin, Repo, gitmodules  # noqa: E402
 
 COMMITS = 100
 FIRST = f"HEAD~{COMMITS}"
-TAGGED = 50  # every so many commits of a component
+# one commit in so many of a component has a tag
+TAGGED = 50
 
 
 def make_superproject(folder: Path, links: int) -> Path:
-    """A superproject with so many pins; each of its 100 commits moves some, all of them together every one."""
+    """A superproject with so many pins; each of its 100 commits changes some, all commits together change every pin."""
     repo = Repo(folder)
     paths = [f"repos/team{number % 10}/component{number:05d}" for number in range(links)]
     urls = {path: f"../{path.rpartition('/')[2]}" for path in paths}
@@ -49,27 +50,27 @@ def make_checkouts(folder: Path, count: int, commits: int, files: int) -> Path:
     return repo.path
 
 
-def ours(place: Path, *words: str) -> tuple[str, ...]:
-    """Our command line on a superproject."""
-    return (*OURS, "-C", str(place), "changed", *words)
+def ours(superproject: Path, *words: str) -> tuple[str, ...]:
+    """The command line of altai-build for a superproject."""
+    return (*OURS, "-C", str(superproject), "changed", *words)
 
 
-def git(place: Path, *words: str) -> list[str]:
-    """git's command line on a superproject."""
-    return ["git", "-C", str(place), *words]
+def git(superproject: Path, *words: str) -> list[str]:
+    """The command line of git for a superproject."""
+    return ["git", "-C", str(superproject), *words]
 
 
 def grown(folder: Path, links: int) -> list[Variant]:
     """All pins of a superproject changed."""
-    place = make_superproject(folder / f"grown{links}", links)
+    superproject = make_superproject(folder / f"grown{links}", links)
     return [
-        Variant("git diff-tree", git(place, "diff-tree", "-r", FIRST, "HEAD")),
-        Variant("ours", ours(place, FIRST, "HEAD")),
+        Variant("git diff-tree", git(superproject, "diff-tree", "-r", FIRST, "HEAD")),
+        Variant("ours", ours(superproject, FIRST, "HEAD")),
     ]
 
 
 def main() -> None:
-    """Measure and judge."""
+    """Measure, and print the results beside the targets."""
     parser = measure.make_parser(__doc__, rounds=11)
     measure.add_number(parser, "--links", 1000, "pins of the superproject")
     measure.add_sizes(parser, "20,100,500,2000", "pins")
@@ -78,22 +79,28 @@ def main() -> None:
     measure.add_number(parser, "--files", 50, "in each checkout")
     arguments = parser.parse_args()
     with measure.scratch("changed", "git") as folder:
-        place = make_superproject(folder / "main", arguments.links)
-        library = f"import git; r = git.Repo({str(place)!r}); print(len(r.commit('HEAD~1').diff('HEAD')))"
+        superproject = make_superproject(folder / "main", arguments.links)
+        library = (
+            f"import git; r = git.Repo({str(superproject)!r}); print(len(r.commit('HEAD~1').diff('HEAD')))"
+        )
         times = measure.take_turns(
             [
                 Variant("click hello world", HELLO),
-                Variant("git diff-tree -r HEAD~1 HEAD", git(place, "diff-tree", "-r", "HEAD~1", "HEAD")),
-                Variant("git diff-tree -r, all changed", git(place, "diff-tree", "-r", FIRST, "HEAD")),
-                Variant("ours, HEAD~1", ours(place)),
-                Variant("ours, all changed", ours(place, FIRST, "HEAD")),
+                Variant(
+                    "git diff-tree -r HEAD~1 HEAD", git(superproject, "diff-tree", "-r", "HEAD~1", "HEAD")
+                ),
+                Variant("git diff-tree -r, all changed", git(superproject, "diff-tree", "-r", FIRST, "HEAD")),
+                Variant("ours, HEAD~1", ours(superproject)),
+                Variant("ours, all changed", ours(superproject, FIRST, "HEAD")),
                 Variant("GitPython, HEAD~1", [PYTHON, "-c", library], peer="import git", rounds=1),
             ],
             arguments.rounds,
         )
-        measure.show(f"{arguments.links} pins, {COMMITS + 1} commits", times, "click hello world")
+        measure.print_times(f"{arguments.links} pins, {COMMITS + 1} commits", times, "click hello world")
         small = make_superproject(folder / "small", 20)
-        few = measure.take_turns([Variant("many", ours(place)), Variant("20", ours(small))], arguments.rounds)
+        few = measure.take_turns(
+            [Variant("many", ours(superproject)), Variant("20", ours(small))], arguments.rounds
+        )
         real = make_checkouts(folder / "real", arguments.checkouts, arguments.commits, arguments.files)
         peers = measure.take_turns(
             [
@@ -105,7 +112,7 @@ def main() -> None:
             ],
             arguments.rounds,
         )
-        measure.show(
+        measure.print_times(
             f"{arguments.checkouts} checkouts of {arguments.commits} commits and {arguments.files} files",
             peers,
             "ours",
@@ -113,9 +120,9 @@ def main() -> None:
         curves = measure.measure_growth(
             arguments.sizes, lambda links: grown(folder, links), max(3, arguments.rounds // 2)
         )
-        measure.show_growth("Change detection, all pins changed", "pins", curves, arguments.svg)
+        measure.print_growth("Change detection, all pins changed", "pins", curves, arguments.svg)
     bare = "git diff-tree -r HEAD~1 HEAD"
-    measure.judge(
+    measure.print_targets(
         [
             ("whole process / click hello world", ratios(times, "ours, HEAD~1", "click hello world"), 1.3),
             ("whole process / git diff-tree", ratios(times, "ours, HEAD~1", bare), 10),

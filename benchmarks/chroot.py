@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""One tiny C package in a clean chroot: ours against bare rpmbuild, a bare overlay, and mock in all its ways.
+"""A tiny C package in a clean chroot: altai-build, bare rpmbuild, a bare overlay, and mock with several settings.
 
-Needs root and the testbed (scripts/make-testbed makes it). Every variant works in a root of the same packages. mock
-is measured where it is on PATH and works for the caller (as root: SUDO_UID names the user that it drops to).
+Needs root and the testbed (scripts/make-testbed). Every variant uses a root with the same packages. mock is measured
+where it is on PATH and works for this user (as root: SUDO_UID names the user that it switches to).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ install -D hello %{buildroot}/usr/bin/hello
 %files
 /usr/bin/hello
 """
-# The same steps by hand, with nothing checked, kept or told: namespaces, overlay, /proc and /dev, an unprivileged user.
+# The same steps without any checks: namespaces, overlay, /proc and /dev, an unprivileged user.
 _MOUNT = """\
 set -e
 top=$1 lowers=$2 srpm=$3; shift 3
@@ -78,9 +78,9 @@ _ENTER += ["chroot", "--userspec=1000:1000"]
 _INSIDE = f'exec {" ".join(_ENTER)} "$top/merged" "$@"\n'
 _NAMESPACES = ["--mount", "--pid", "--fork", "--net", "--ipc", "--uts", "--propagation=private"]
 
-# mock's ways to come to a root. The plugin for overlays also calls modprobe, loaded or not.
-DEFAULTS, TMPFS, OVERLAY = "mock, its defaults (root cache)", "mock, tmpfs plugin", "mock, overlay plugin"
-_WAYS = {
+# Settings of mock. The overlay plugin calls modprobe even if the module is loaded.
+DEFAULTS, TMPFS, OVERLAY = "mock, default settings (root cache)", "mock, tmpfs plugin", "mock, overlay plugin"
+_MOCK_SETTINGS = {
     DEFAULTS: "",
     TMPFS: "config_opts['plugin_conf']['tmpfs_enable'] = True\n"
     "config_opts['plugin_conf']['tmpfs_opts'] = {'required_ram_mb': 900, 'max_fs_size': '2g', 'mode': '0755', "
@@ -93,22 +93,22 @@ _WAYS = {
 
 
 def rebuild(macros: Sequence[tuple[str, str]] = ()) -> list[str]:
-    """What is run inside: the build of the source package that lies there."""
-    given = [*macros, ("_topdir", "/builddir/build"), ("_buildhost", "localhost")]  # else it asks for a name
+    """The command that builds the source package in the root."""
+    given = [*macros, ("_topdir", "/builddir/build"), ("_buildhost", "localhost")]
     defines = [f"--define={name} {value}" for name, value in given]
     return ["/usr/bin/rpmbuild", "--rebuild", "--nodeps", *defines, "/builddir/the.src.rpm"]
 
 
 def in_overlay(lowers: Sequence[Path], srpm: Path, command: Sequence[str]) -> None:
-    """A command in an overlay on tmpfs over these folders, the topmost first; then it is thrown away."""
+    """Run a command in an overlay on tmpfs over these folders (topmost first), and delete the overlay."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as top:
         words = ["bash", "-c", _MOUNT + _INSIDE, "bare", top, ":".join(map(str, lowers)), str(srpm), *command]
         run(["unshare", *_NAMESPACES, *words])
 
 
 @contextmanager
-def standing_root(base: Path, srpm: Path) -> Iterator[list[str]]:
-    """A root that stays mounted, in a namespace that is gone when we are; gives the words that run a command in it."""
+def mounted_root(base: Path, srpm: Path) -> Iterator[list[str]]:
+    """A root that stays mounted in its own namespace; gives the beginning of a command line that runs in it."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as top:
         words = ["bash", "-c", f"{_MOUNT}echo ready; read -r", "bare", top, str(base), str(srpm)]
         holder = subprocess.Popen(
@@ -127,21 +127,21 @@ def standing_root(base: Path, srpm: Path) -> Iterator[list[str]]:
             holder.stdout.close()
 
 
-def mock_ways(
+def mock_variants(
     folder: Path,
     testbed: Path,
     srpms: Sequence[Path],
     *more: str,
-    ways: Iterable[str] = _WAYS,
+    settings: Iterable[str] = _MOCK_SETTINGS,
     rounds: int = 3,
 ) -> list[Variant]:
-    """mock itself, once for each source package, with more options; all that it keeps is below `folder`."""
+    """mock alone, once for each source package, with more options; all of its files are below `folder`."""
     configs, results, listed = folder / "configs", folder / "results", folder / "srpms"
     configs.mkdir(parents=True)
     listed.write_text("".join(f"{srpm}\n" for srpm in srpms))
     text = (testbed / "mock-configs" / "testbed-x86_64.cfg").read_text()
-    places = {"basedir": folder / "roots", "cache_topdir": folder / "cache"}
-    text += "".join(f"\nconfig_opts[{option!r}] = {str(place)!r}" for option, place in places.items())
+    folders = {"basedir": folder / "roots", "cache_topdir": folder / "cache"}
+    text += "".join(f"\nconfig_opts[{option!r}] = {str(path)!r}" for option, path in folders.items())
     cache = "{{ cache_topdir }}/{{ root }}/root_cache/"
     text += f"\nconfig_opts['plugin_conf']['root_cache_opts']['dir'] = {cache!r}\n"
 
@@ -151,9 +151,9 @@ def mock_ways(
         os.chown(results, int(os.environ.get("SUDO_UID", "0")), -1)
 
     variants = []
-    for number, name in enumerate(ways):
-        root = f"bench-way{number}"
-        (configs / f"{root}.cfg").write_text(f"{text}config_opts['root'] = {root!r}\n{_WAYS[name]}")
+    for number, name in enumerate(settings):
+        root = f"bench-{number}"
+        (configs / f"{root}.cfg").write_text(f"{text}config_opts['root'] = {root!r}\n{_MOCK_SETTINGS[name]}")
         words = ["xargs", f"--arg-file={listed}", "--max-args=1", "mock", f"--configdir={configs}"]
         words += [f"--root={root}", f"--resultdir={results}", *more, "--rebuild"]
         variants.append(Variant(name, words, before=prepare, peer="mock", rounds=rounds))
@@ -161,7 +161,7 @@ def mock_ways(
 
 
 class Bench:
-    """A workspace with a base root, and the package that everybody builds."""
+    """A workspace with a base buildroot, and the package that every variant builds."""
 
     def __init__(self, folder: Path, testbed: Path) -> None:
         self.folder = folder
@@ -191,13 +191,13 @@ class Bench:
         source = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n'
         (self.folder / "hello.c").write_text(source)
         (self.folder / "hello.spec").write_text(_SPEC)
-        places = [f"--define={name} {self.folder}" for name in ("_sourcedir", "_srcrpmdir", "_topdir")]
-        run(["rpmbuild", "-bs", *places, str(self.folder / "hello.spec")])
+        defines = [f"--define={name} {self.folder}" for name in ("_sourcedir", "_srcrpmdir", "_topdir")]
+        run(["rpmbuild", "-bs", *defines, str(self.folder / "hello.spec")])
         (srpm,) = self.folder.glob("*.src.rpm")
         return srpm
 
     def environment(self, builder: str) -> BuildEnvironment:
-        """The build environment with a builder, opened and prepared when it is first asked for."""
+        """The build environment with a builder, opened and prepared on first use."""
         if builder not in self.environments:
             environment = open_build_environment(self.target, self.read, builder, self.workspace)
             environment.builder.prepare(environment.resolver.base_buildroot)
@@ -205,7 +205,7 @@ class Bench:
         return self.environments[builder]
 
     def ours(self, *, builder: str = "chroot", component: str = "hello") -> None:
-        """Resolve, build, keep and write down, as a run does for each component; nothing is reused."""
+        """Resolve, build, store and record, as a run does for each component; nothing is reused."""
         ledger = Ledger(self.folder / f"ledger-{component}")
         environment = self.environment(builder)
         build = replace(self.build, component=component, macros=(("bench", component),))
@@ -216,7 +216,7 @@ class Bench:
         ledger.path.unlink()
 
     def builder_alone(self) -> None:
-        """The build in its chroot, without what comes before and after."""
+        """Only the build in its chroot."""
         with tempfile.TemporaryDirectory(dir=self.folder) as result:
             request = BuildRequest(
                 component="hello",
@@ -230,11 +230,11 @@ class Bench:
             assert outcome.rpms, outcome.reason
 
     def bare(self, *command: str) -> None:
-        """A command in an overlay on the base root."""
+        """Run a command in an overlay on the base buildroot."""
         in_overlay([self.base], self.srpm, command or rebuild())
 
     def several(self, count: int, work: Callable[[int], object]) -> Callable[[], None]:
-        """So many builds, as many at once as there are processors."""
+        """So many builds, in parallel on all processors."""
 
         def start() -> None:
             with ThreadPoolExecutor(CPUS) as pool:
@@ -242,58 +242,64 @@ class Bench:
 
         return start
 
-    def side_by_side(self, count: int) -> list[Variant]:
-        """So many builds, by hand and ours."""
+    def in_parallel(self, count: int) -> list[Variant]:
+        """So many builds, in bare overlays and with altai-build."""
         bare = self.several(count, lambda _: self.bare())
         ours = self.several(count, lambda number: self.ours(component=f"hello{number}"))
         return [Variant("bare overlay + rpmbuild", bare), Variant("ours", ours)]
 
 
-def judge_builds(bench: Bench, testbed: Path, rounds: int) -> list[measure.Target]:
-    """One build, and two at once."""
-    with standing_root(bench.base, bench.srpm) as inside:
+def measure_builds(bench: Bench, testbed: Path, rounds: int) -> list[measure.Target]:
+    """One build, and two in parallel."""
+    with mounted_root(bench.base, bench.srpm) as inside:
         bare, two = "bare overlay + rpmbuild", bench.several(2, lambda _: bench.bare())
         ours_two = bench.several(2, lambda number: bench.ours(component=f"hello{number}"))
         times = measure.take_turns(
             [
-                Variant("rpmbuild alone, in a standing root", [*inside, *rebuild()]),
+                Variant("rpmbuild alone, in a mounted root", [*inside, *rebuild()]),
                 Variant("bare overlay + /bin/true", lambda: bench.bare("/bin/true")),
                 Variant(bare, bench.bare),
-                Variant("bare overlay, two at once", two),
+                Variant("bare overlay, two in parallel", two),
                 Variant("ours, the builder alone", bench.builder_alone),
-                Variant("ours: resolve, build, keep", bench.ours),
-                Variant("ours, two at once", ours_two),
-                Variant("mock, as we call it", lambda: bench.ours(builder="mock"), peer="mock", rounds=3),
-                *mock_ways(bench.folder / "mock", testbed, [bench.srpm]),
+                Variant("ours: resolve, build, store", bench.ours),
+                Variant("ours, two in parallel", ours_two),
+                Variant(
+                    "mock, called by altai-build", lambda: bench.ours(builder="mock"), peer="mock", rounds=3
+                ),
+                *mock_variants(bench.folder / "mock", testbed, [bench.srpm]),
             ],
             rounds,
         )
-    alone, ours = "rpmbuild alone, in a standing root", "ours: resolve, build, keep"
-    measure.show("hello in a clean chroot", times, alone)
+    alone, ours = "rpmbuild alone, in a mounted root", "ours: resolve, build, store"
+    measure.print_times("hello in a clean chroot", times, alone)
     times["overhead"] = _less(times, "ours, the builder alone", alone)
-    aims = {OVERLAY: 5, TMPFS: 12, DEFAULTS: 40}
+    limits = {OVERLAY: 5, TMPFS: 12, DEFAULTS: 40}
     return [
-        ("all in / rpmbuild alone", ratios(times, ours, alone), 2.0),
-        ("all in / bare overlay + rpmbuild", ratios(times, ours, bare), 2.0),
+        ("everything / rpmbuild alone", ratios(times, ours, alone), 2.0),
+        ("everything / bare overlay + rpmbuild", ratios(times, ours, bare), 2.0),
         (
             "builder beyond rpmbuild / bare overlay + /bin/true",
             ratios(times, "overhead", "bare overlay + /bin/true"),
             1.5,
         ),
         ("builder beyond rpmbuild, seconds", times["overhead"], 0.06),
-        ("two at once / one", ratios(times, "ours, two at once", ours), 1.7),
-        ("all in / mock, as we call it", ratios(times, ours, "mock, as we call it"), 1 / 5),
-        *((f"all in / {name}", ratios(times, ours, name), 1 / least) for name, least in aims.items()),
+        ("two in parallel / one", ratios(times, "ours, two in parallel", ours), 1.7),
+        (
+            "everything / mock, called by altai-build",
+            ratios(times, ours, "mock, called by altai-build"),
+            1 / 5,
+        ),
+        *((f"everything / {name}", ratios(times, ours, name), 1 / least) for name, least in limits.items()),
     ]
 
 
 def _less(times: Times, name: str, other: str) -> list[float]:
-    """What one takes more than another, round by round."""
-    return [one - less for one, less in zip(times[name], times[other])]
+    """The time that one variant takes more than another, round by round."""
+    return [seconds - less for seconds, less in zip(times[name], times[other])]
 
 
-def judge_roots(bench: Bench) -> list[measure.Target]:
-    """The base root made from its packages, which are at hand, beside an image of it unpacked on the same disk."""
+def measure_roots(bench: Bench) -> list[measure.Target]:
+    """Making the base buildroot from downloaded packages, and unpacking an image of it on the same disk."""
     image, made, unpacked = (bench.folder / name for name in ("image.tar", "made", "unpacked"))
     roots = RootCache(directory=made, packages=bench.workspace.cache / "packages")
     run(["tar", "--zstd", "-cf", str(image), "-C", str(bench.base), "."])
@@ -310,23 +316,23 @@ def judge_roots(bench: Bench) -> list[measure.Target]:
         3,
     )
     base = "an image unpacked by zstd and tar"
-    measure.show("The base root made", times, base)
-    return [("base root made / an image unpacked", ratios(times, "ours", base), 1.3)]
+    measure.print_times("Making the base buildroot", times, base)
+    return [("making the base buildroot / unpacking an image", ratios(times, "ours", base), 1.3)]
 
 
 def main() -> None:
-    """Measure and judge."""
+    """Measure, and print the results beside the targets."""
     parser = measure.make_parser(__doc__, rounds=7)
-    measure.add_sizes(parser, "1,2,4,8", f"builds ({CPUS} at once)")
+    measure.add_sizes(parser, "1,2,4,8", f"builds ({CPUS} in parallel)")
     parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
     arguments = parser.parse_args()
     with measure.scratch("chroot", "rpmbuild", "bwrap", "mock") as folder:
         bench = Bench(folder, arguments.testbed)
-        targets = judge_builds(bench, arguments.testbed, arguments.rounds)
-        targets += judge_roots(bench)
-        curves = measure.measure_growth(arguments.sizes, bench.side_by_side, max(3, arguments.rounds // 2))
-        measure.show_growth(f"Builds of hello, {CPUS} at once", "builds", curves, arguments.svg)
-    measure.judge(targets)
+        targets = measure_builds(bench, arguments.testbed, arguments.rounds)
+        targets += measure_roots(bench)
+        curves = measure.measure_growth(arguments.sizes, bench.in_parallel, max(3, arguments.rounds // 2))
+        measure.print_growth(f"Builds of hello, {CPUS} in parallel", "builds", curves, arguments.svg)
+    measure.print_targets(targets)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Whole releases of the sample superproject: all built anew, one small change, none; time and disk of each.
+"""Whole releases of the sample superproject: everything built, one small change, no change; time and disk of each.
 
-Beside them: the same source packages in bare overlays, mock for the one that changed, and change detection. Needs
-root, the network (the sample's sources are fetched once) and the testbed (scripts/make-testbed makes it). mock is
-measured where it is on PATH and works for the caller (as root: SUDO_UID names the user that it drops to).
+Compared with the same source packages in bare overlays, mock for the one that changed, and change detection. Needs
+root, the network (the sample's sources are downloaded once) and the testbed (scripts/make-testbed). mock is measured
+where it is on PATH and works for this user (as root: SUDO_UID names the user that it switches to).
 """
 
 from __future__ import annotations
@@ -30,28 +30,29 @@ from altai_build.tools.repo.repodata import createrepo_program  # noqa: E402
 from altai_build.tools.rpm.header import read_header  # noqa: E402
 from altai_build.workspace import Workspace  # noqa: E402
 from benchmarks import measure  # noqa: E402
-from benchmarks.chroot import DEFAULTS, OVERLAY, REPOS, in_overlay, mock_ways, rebuild  # noqa: E402
+from benchmarks.chroot import DEFAULTS, OVERLAY, REPOS, in_overlay, mock_variants, rebuild  # noqa: E402
 from benchmarks.measure import AUTHOR, CPUS, OURS, ROOT, TESTBED, Times, Variant, ratios, removing, run  # noqa: E402
 from benchmarks.srpms import make_superproject  # noqa: E402
 
-CHANGED = "bottle"  # a small component that no other is built with
+# a small component that no other component is built with
+CHANGED = "bottle"
 _BARE, _OURS, _MOCK = "bare overlays", "ours", f"{OVERLAY}, once for each"
 
 
 class Releases:
     """A superproject with a signing key, its releases numbered 1.0.1, 1.0.2…"""
 
-    def __init__(self, place: Path, key: str, jobs: int) -> None:
-        self.place = place
-        self.workspace = Workspace(place / ".altai-build")
-        self.front = [*OURS, "-q", "-C", str(place), "--builder", "chroot", "--jobs", str(jobs)]
+    def __init__(self, path: Path, key: str, jobs: int) -> None:
+        self.path = path
+        self.workspace = Workspace(path / ".altai-build")
+        self.front = [*OURS, "-q", "-C", str(path), "--builder", "chroot", "--jobs", str(jobs)]
         self.made = 0
         run([*self.front, "keys", "init", key, "--no-passphrase"])
         self.commit("keys", "mock-configs", "repos.yaml")
 
     def git(self, *words: str) -> str:
-        """git in the superproject."""
-        return run(["git", "-C", str(self.place), *words], environment=AUTHOR).strip()
+        """Run git in the superproject."""
+        return run(["git", "-C", str(self.path), *words], environment=AUTHOR).strip()
 
     def commit(self, *paths: str) -> None:
         """Commit these files."""
@@ -59,29 +60,29 @@ class Releases:
         self.git("commit", "--quiet", "--allow-empty", "--message=files")
 
     def release(self) -> None:
-        """The next release, which must be without findings."""
+        """Make the next release, which must have no findings."""
         self.made += 1
-        told = run([*self.front, "release", f"1.0.{self.made}", "--json"])
-        assert json.loads(told)["findings"] == [], told
+        output = run([*self.front, "release", f"1.0.{self.made}", "--json"])
+        assert json.loads(output)["findings"] == [], output
 
     def forget(self) -> None:
-        """All that is made of components; roots and downloads stay."""
+        """Remove everything made from components; buildroots and downloads stay."""
         removing(self.workspace.srpms, self.workspace.builds, self.workspace.signed)()
 
     def disk(self) -> int:
-        """Bytes that the releases take, each file once."""
-        return int(run(["du", "--summarize", "--block-size=1", str(self.place / "releases")]).split()[0])
+        """The bytes of all releases, each file once."""
+        return int(run(["du", "--summarize", "--block-size=1", str(self.path / "releases")]).split()[0])
 
     def variants(self) -> list[Variant]:
-        """Releases with everything built anew, and with nothing new."""
+        """Releases with everything built, and with nothing changed."""
         return [
-            Variant("release, all built anew", self.release, before=self.forget),
+            Variant("release, everything built", self.release, before=self.forget),
             Variant("release, nothing changed", self.release),
         ]
 
 
 def make_sample(folder: Path, testbed: Path, jobs: int) -> Releases:
-    """The sample, with its third-party packages locked: everything was built once to know what it needs."""
+    """The sample with its third-party packages locked, for which everything was built once."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     script = str(ROOT / "scripts" / "make-sample-superproject")
     run([script, "--testbed", str(testbed), str(folder)], environment={"PATH": path})
@@ -92,16 +93,16 @@ def make_sample(folder: Path, testbed: Path, jobs: int) -> Releases:
 
 
 def make_generated(folder: Path, components: int, testbed: Path, jobs: int) -> Releases:
-    """So many tiny components that need nothing of each other."""
-    place = make_superproject(folder, components, 20)
-    shutil.copytree(testbed / "mock-configs", place / "mock-configs")
-    (place / "repos.yaml").write_text(REPOS)
-    return Releases(place, "k", jobs)
+    """So many tiny components that do not depend on each other."""
+    path = make_superproject(folder, components, 20)
+    shutil.copytree(testbed / "mock-configs", path / "mock-configs")
+    (path / "repos.yaml").write_text(REPOS)
+    return Releases(path, "k", jobs)
 
 
 def change(releases: Releases) -> None:
-    """Another commit of one small component, pinned."""
-    remote, clone = releases.place.with_name(f"{CHANGED}.git"), releases.place.with_name("clone")
+    """Add a commit to one small component, and pin it."""
+    remote, clone = releases.path.with_name(f"{CHANGED}.git"), releases.path.with_name("clone")
     removing(clone)()
     run(["git", "clone", "--quiet", str(remote), str(clone)])
     with open(clone / "README.rst", "a", encoding="utf-8") as stream:
@@ -115,49 +116,55 @@ def change(releases: Releases) -> None:
 
 
 class Builds:
-    """The source packages of a release, and what each was built in, for those who build them otherwise."""
+    """The source packages of a release with the buildroot of each, for the other ways to build them."""
 
     def __init__(self, releases: Releases, folder: Path) -> None:
         folder.mkdir()
         rows = [row for row in json.loads(run([*releases.front, "build", "--json"])) if row["rpms"]]
         self.srpms = {row["component"]: folder / Path(row["srpm"]).name for row in rows}
-        for row in rows:  # `forget` removes the workspace's
+        # copies, because `forget` removes those of the workspace
+        for row in rows:
             shutil.copyfile(row["srpm"], self.srpms[row["component"]])
-        config = load_config(releases.place / "repos.yaml")
+        config = load_config(releases.path / "repos.yaml")
         (target,) = config.targets.values()
         read = read_config(target.mock_config, search=config.mock_config_directories)
-        workshop = open_build_environment(target, read, "chroot", releases.workspace)
-        assert isinstance(workshop.builder, ChrootBuilder)
-        roots, resolver = workshop.builder.roots, workshop.resolver
+        environment = open_build_environment(target, read, "chroot", releases.workspace)
+        assert isinstance(environment.builder, ChrootBuilder)
+        roots, resolver = environment.builder.roots, environment.resolver
         self.macros = [*read.macros, *target.build_macros]
         local = [_local(Path(path)) for row in rows for path in row["rpms"]]
         self.lowers: dict[str, list[Path]] = {}
         for component, srpm in self.srpms.items():
-            needs = [str(one) for one in read_header(srpm).requires if not one.name.startswith("rpmlib(")]
+            requires = read_header(srpm).requires
+            needs = [str(dependency) for dependency in requires if not dependency.name.startswith("rpmlib(")]
             buildroot = resolver.resolve_build_requires(needs, local)
             layer = roots.ensure_layer(buildroot)
             self.lowers[component] = [*([layer] if layer else []), roots.ensure_base(buildroot)]
         self.repository = folder / "local"
         self.repository.mkdir()
-        for one in local:
-            shutil.copyfile(one.path, self.repository / one.path.name)
+        for package in local:
+            shutil.copyfile(package.path, self.repository / package.path.name)
         run([createrepo_program(), "--quiet", str(self.repository)])
 
     def bare(self, jobs: int) -> Callable[[], None]:
-        """All of them in bare overlays, over the very roots that ours are built in."""
+        """Build all of them in bare overlays on the same buildroots."""
         command = rebuild(self.macros)
 
         def start() -> None:
             with ThreadPoolExecutor(jobs) as pool:
-                list(pool.map(lambda one: in_overlay(self.lowers[one], self.srpms[one], command), self.srpms))
+                list(
+                    pool.map(
+                        lambda name: in_overlay(self.lowers[name], self.srpms[name], command), self.srpms
+                    )
+                )
 
         return start
 
     def one_at_a_time(self, releases: Releases, folder: Path, testbed: Path, rounds: int) -> Times:
-        """All of them by hand, by us and by mock."""
+        """Build all of them in bare overlays, with altai-build and with mock."""
         more = f"--addrepo={self.repository.as_uri()}"
         every = list(self.srpms.values())
-        (mock,) = mock_ways(folder, testbed, every, more, ways=[OVERLAY], rounds=1)
+        (mock,) = mock_variants(folder, testbed, every, more, settings=[OVERLAY], rounds=1)
         words = [*releases.front, "--jobs", "1", "build"]
         times = measure.take_turns(
             [
@@ -167,7 +174,7 @@ class Builds:
             ],
             rounds,
         )
-        measure.show("The builds alone, one at a time", times, _BARE)
+        measure.print_times("The builds alone, one at a time", times, _BARE)
         return times
 
 
@@ -175,47 +182,48 @@ def _local(path: Path) -> LocalRpm:
     return LocalRpm(path=path, header=read_header(path), sha256=sha256_file(path))
 
 
-def judge_sample(
+def measure_sample(
     releases: Releases, folder: Path, testbed: Path, jobs: int, rounds: int
 ) -> list[measure.Target]:
-    """The releases of the sample beside the limits and the peers."""
+    """Releases of the sample, compared with the limits and the other tools."""
     builds = Builds(releases, folder / "builds")
-    anew, nothing = releases.variants()
-    one, overlays = "release, one changed", f"bare overlays, {jobs} at once"
+    everything, nothing = releases.variants()
+    changed, overlays = "release, one changed", f"bare overlays, {jobs} in parallel"
     times = measure.take_turns(
         [
             Variant("changed", [*releases.front, "changed"]),
             Variant(overlays, builds.bare(jobs)),
-            anew,
-            Variant(one, releases.release, before=lambda: change(releases)),
+            everything,
+            Variant(changed, releases.release, before=lambda: change(releases)),
             nothing,
-            *mock_ways(folder / "mock", testbed, [builds.srpms[CHANGED]]),
+            *mock_variants(folder / "mock", testbed, [builds.srpms[CHANGED]]),
         ],
         rounds,
     )
-    measure.show(f"Releases of the sample, {len(builds.srpms)} components built", times, "changed")
+    measure.print_times(f"Releases of the sample, {len(builds.srpms)} components built", times, "changed")
     serial = builds.one_at_a_time(releases, folder / "mock-all", testbed, max(1, rounds // 2))
     return [
-        ("all built anew / bare overlays", ratios(times, anew.name, overlays), 1.3),
+        ("everything built / bare overlays", ratios(times, everything.name, overlays), 1.3),
         (
-            "all built anew / builds by mock, overlay plugin",
-            ratios({**times, **serial}, anew.name, _MOCK),
+            "everything built / builds by mock, overlay plugin",
+            ratios({**times, **serial}, everything.name, _MOCK),
             1 / 4,
         ),
         ("builds, one at a time / bare overlays", ratios(serial, _OURS, _BARE), 1.15),
         ("builds, one at a time / mock, overlay plugin", ratios(serial, _OURS, _MOCK), 1 / 3.5),
-        (f"one changed / {CHANGED} by {OVERLAY}", ratios(times, one, OVERLAY), 1 / 2.5),
-        (f"one changed / {CHANGED} by {DEFAULTS}", ratios(times, one, DEFAULTS), 1 / 15),
-        ("nothing changed / all built anew", ratios(times, nothing.name, anew.name), 0.2),
+        (f"one changed / {CHANGED} by {OVERLAY}", ratios(times, changed, OVERLAY), 1 / 2.5),
+        (f"one changed / {CHANGED} by {DEFAULTS}", ratios(times, changed, DEFAULTS), 1 / 15),
+        ("nothing changed / everything built", ratios(times, nothing.name, everything.name), 0.2),
         ("nothing changed / change detection", ratios(times, nothing.name, "changed"), 3),
     ]
 
 
-def show_by_releases(releases: Releases, count: int, svg: Path | None) -> None:
-    """After the first, one component changed and then nothing, in turn; what each release takes of the disk."""
+def measure_by_releases(releases: Releases, count: int, svg: Path | None) -> None:
+    """After the first, releases with one component changed and with nothing changed in turn; the disk space of each."""
     curves: dict[str, list[tuple[float, float]]] = {"one changed": [], "nothing changed": []}
     bytes_taken: dict[str, list[int]] = {name: [] for name in curves}
-    releases.release()  # in which everything is new
+    # the first release, with everything built
+    releases.release()
     while releases.made < count:
         for name, before in (("one changed", lambda: change(releases)), ("nothing changed", None)):
             taken = releases.disk()
@@ -225,31 +233,33 @@ def show_by_releases(releases: Releases, count: int, svg: Path | None) -> None:
     print("\n| release | disk, median |\n|---|---:|")
     for name, found in bytes_taken.items():
         print(f"| {name} | {statistics.median(found) / 1e6:.2f} MB |")
-    measure.show_growth("A release, by how many there are", "releases", curves, svg)
+    measure.print_growth("Time of a release by number of releases", "releases", curves, svg)
 
 
 def main() -> None:
-    """Measure and judge."""
+    """Measure, and print the results beside the targets."""
     parser = measure.make_parser(__doc__, rounds=3)
-    measure.add_number(parser, "--releases", 9, "of one growth curve")
-    measure.add_sizes(parser, "5,10,20", "generated components, of the other")
-    parser.add_argument("--svg-components", type=Path, metavar="FILE", help="draw the other there")
-    measure.add_number(parser, "--jobs", CPUS, "at once")
+    measure.add_number(parser, "--releases", 9, "releases of one growth curve")
+    measure.add_sizes(parser, "5,10,20", "generated components, the points of the other growth curve; not")
+    parser.add_argument(
+        "--svg-components", type=Path, metavar="FILE", help="draw the other growth curve to FILE"
+    )
+    measure.add_number(parser, "--jobs", CPUS, "parallel jobs")
     parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
     arguments = parser.parse_args()
     testbed, jobs = arguments.testbed, arguments.jobs
     with measure.scratch("release", "git", "rpmbuild", createrepo_program(), "gpg", "mock") as folder:
         releases = make_sample(folder / "sample", testbed, jobs)
-        show_by_releases(releases, arguments.releases, arguments.svg)
-        targets = judge_sample(releases, folder, testbed, jobs, arguments.rounds)
+        measure_by_releases(releases, arguments.releases, arguments.svg)
+        targets = measure_sample(releases, folder, testbed, jobs, arguments.rounds)
 
         def generated(components: int) -> list[Variant]:
             return make_generated(folder / f"of{components}", components, testbed, jobs).variants()
 
         curves = measure.measure_growth(arguments.sizes, generated, arguments.rounds)
-        title = "A release, by its components"
-        measure.show_growth(title, "components", curves, arguments.svg_components)
-    measure.judge(targets)
+        title = "Time of a release by number of components"
+        measure.print_growth(title, "components", curves, arguments.svg_components)
+    measure.print_targets(targets)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Repositories: metadata from nothing and with nothing changed, links, hashes; ours against the programs."""
+"""Repositories: new metadata, unchanged metadata, links, hashes; altai-build and the bare programs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ EPOCH = 1_700_000_000
 _SUBPACKAGE = (
     "%package -n {name}\nSummary: x\n%description -n {name}\nx\n%files -n {name}\n/usr/share/p/{name}\n"
 )
-# Our whole process: what a release does for one repository, with Python's start.
+# A whole process: what a release does for one repository, and the start of Python.
 _IMPORTS = (
     "import sys\nfrom pathlib import Path\nfrom altai_build.tools.repo.repodata import write_repodata\n"
 )
-_IMPORTS += "from altai_build.model.release import Compat\n"
+_IMPORTS += "from altai_build.model.compat import Compat\n"
 _WRITE = _IMPORTS + (
     "folder, *other = map(Path, sys.argv[1:])\n"
     f"write_repodata(folder, epoch={EPOCH}, compat=Compat.EL6, reuse_from=other[0] if other else None)\n"
@@ -33,7 +33,7 @@ _WRITE = _IMPORTS + (
 
 
 def make_packages(folder: Path, count: int) -> None:
-    """So many small RPMs, all out of one spec."""
+    """So many small RPMs from one spec."""
     folder.mkdir(parents=True)
     names = [f"package{number:05d}" for number in range(count)]
     spec = folder / "many.spec"
@@ -55,7 +55,7 @@ def make_packages(folder: Path, count: int) -> None:
 
 
 def lay_out(source: Path, destination: Path) -> Path:
-    """What composing does with every package."""
+    """Link every package, as composing a release does."""
     destination.mkdir()
     for entry in os.scandir(source):
         link_or_copy(entry.path, f"{destination}/{entry.name}")
@@ -63,7 +63,7 @@ def lay_out(source: Path, destination: Path) -> Path:
 
 
 def metadata(folder: Path, packages: Path) -> list[Variant]:
-    """From nothing, and with nothing changed; ours as whole processes, and as a release does it."""
+    """New metadata and unchanged metadata; altai-build as whole processes, and within a run."""
     scratch, updated, done, again = (
         lay_out(packages, folder / f"{packages.name}-{name}")
         for name in ("scratch", "updated", "done", "again")
@@ -88,13 +88,13 @@ def metadata(folder: Path, packages: Path) -> list[Variant]:
         Variant("ours", [PYTHON, "-c", _WRITE, str(scratch)], before=fresh),
         Variant("createrepo_c --update, no change", [*bare, "--update", "--skip-stat", str(updated)]),
         Variant("ours, no change", [PYTHON, "-c", _WRITE, str(again), str(done)], before=linked),
-        Variant("ours, in a run that goes on", write(scratch), before=fresh),
-        Variant("ours, no change, in a run that goes on", write(again, done), before=linked),
+        Variant("ours, within a run", write(scratch), before=fresh),
+        Variant("ours, no change, within a run", write(again, done), before=linked),
     ]
 
 
-def judge_metadata(folder: Path, count: int, rounds: int) -> list[measure.Target]:
-    """The metadata of one repository, with what it is made of."""
+def measure_metadata(folder: Path, count: int, rounds: int) -> list[measure.Target]:
+    """The metadata of one repository, and the parts of its time."""
     packages = folder / "main"
     make_packages(packages, count)
     files = sorted(map(str, packages.iterdir()))
@@ -107,9 +107,9 @@ def judge_metadata(folder: Path, count: int, rounds: int) -> list[measure.Target
         rounds,
     )
     base, added = "createrepo_c --no-database", "createrepo_c and our imports, added up"
-    times[added] = [one + other for one, other in zip(times[base], times["our imports alone"])]
-    measure.show(f"Metadata of {count} packages", times, base)
-    update, going = "createrepo_c --update, no change", "in a run that goes on"
+    times[added] = [seconds + other for seconds, other in zip(times[base], times["our imports alone"])]
+    measure.print_times(f"Metadata of {count} packages", times, base)
+    update, going = "createrepo_c --update, no change", "within a run"
     return [
         ("metadata, whole process / createrepo_c and our imports", ratios(times, "ours", added), 1.1),
         (f"metadata, {going} / createrepo_c", ratios(times, f"ours, {going}", base), 1.1),
@@ -122,8 +122,8 @@ def judge_metadata(folder: Path, count: int, rounds: int) -> list[measure.Target
     ]
 
 
-def judge_links(folder: Path, count: int, rounds: int) -> list[measure.Target]:
-    """A repository's folder of so many files of one byte."""
+def measure_links(folder: Path, count: int, rounds: int) -> list[measure.Target]:
+    """The folder of a repository with so many files of one byte."""
     source, target = folder / "files", folder / "links"
     source.mkdir()
     for number in range(count):
@@ -137,14 +137,14 @@ def judge_links(folder: Path, count: int, rounds: int) -> list[measure.Target]:
         ],
         rounds,
     )
-    measure.show(f"{count} files laid out", times, "cp -al")
+    measure.print_times(f"{count} files linked", times, "cp -al")
     return [
-        ("layout / cp -al", ratios(times, "ours", "cp -al"), 1.1),
-        ("layout / cp -a", ratios(times, "ours", "cp -a"), 0.05),
+        ("linking / cp -al", ratios(times, "ours", "cp -al"), 1.1),
+        ("linking / cp -a", ratios(times, "ours", "cp -a"), 0.05),
     ]
 
 
-def judge_hashes(folder: Path, megabytes: int, rounds: int) -> list[measure.Target]:
+def measure_hashes(folder: Path, megabytes: int, rounds: int) -> list[measure.Target]:
     """The SHA-256 of one large file."""
     large = folder / "large"
     large.write_bytes(os.urandom(1 << 20) * megabytes)
@@ -157,7 +157,7 @@ def judge_hashes(folder: Path, megabytes: int, rounds: int) -> list[measure.Targ
         ],
         rounds,
     )
-    measure.show(f"SHA-256 of {megabytes} MiB", times, "coreutils sha256sum")
+    measure.print_times(f"SHA-256 of {megabytes} MiB", times, "coreutils sha256sum")
     ours = "ours, without Python's start"
     return [
         ("hashing / openssl", ratios(times, ours, "openssl dgst -sha256"), 1.2),
@@ -166,17 +166,17 @@ def judge_hashes(folder: Path, megabytes: int, rounds: int) -> list[measure.Targ
 
 
 def main() -> None:
-    """Measure and judge."""
+    """Measure, and print the results beside the targets."""
     parser = measure.make_parser(__doc__, rounds=5)
-    measure.add_number(parser, "--packages", 2000, "of the repository")
+    measure.add_number(parser, "--packages", 2000, "packages in the repository")
     measure.add_sizes(parser, "50,200,800", "packages")
-    measure.add_number(parser, "--files", 10_000, "to be linked")
-    measure.add_number(parser, "--megabytes", 256, "to be hashed")
+    measure.add_number(parser, "--files", 10_000, "files to link")
+    measure.add_number(parser, "--megabytes", 256, "megabytes to hash")
     arguments = parser.parse_args()
     with measure.scratch("repositories", createrepo_program(), "openssl", "sha256sum") as folder:
-        targets = judge_metadata(folder, arguments.packages, arguments.rounds)
-        targets += judge_links(folder, arguments.files, arguments.rounds)
-        targets += judge_hashes(folder, arguments.megabytes, arguments.rounds)
+        targets = measure_metadata(folder, arguments.packages, arguments.rounds)
+        targets += measure_links(folder, arguments.files, arguments.rounds)
+        targets += measure_hashes(folder, arguments.megabytes, arguments.rounds)
 
         def grown(count: int) -> list[Variant]:
             packages = folder / f"{count}"
@@ -184,8 +184,8 @@ def main() -> None:
             return metadata(folder, packages)
 
         curves = measure.measure_growth(arguments.sizes, grown, max(3, arguments.rounds // 2))
-        measure.show_growth("Repository metadata", "packages", curves, arguments.svg)
-    measure.judge(targets)
+        measure.print_growth("Repository metadata", "packages", curves, arguments.svg)
+    measure.print_targets(targets)
 
 
 if __name__ == "__main__":

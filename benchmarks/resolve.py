@@ -1,7 +1,7 @@
-"""Resolution on a generated repository: the question of `deps lock`, bare libsolv and dnf in turn.
+"""Resolution over generated repositories: `deps lock`, bare libsolv and dnf.
 
-Every variant is a process of its own and answers the same question: what does one package of ours need of a base
-repository of 1,000 packages and a mirror of so many? The rows `work alone` are without Python's start and imports.
+Every variant is a process of its own and resolves the same requirements of one package over a base repository of
+1,000 packages and a mirror. The rows `work alone` do not include the start and the imports of Python.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from benchmarks import measure  # noqa: E402
 from benchmarks.measure import PYTHON, Variant, ratios, removing  # noqa: E402
 
 BASE_PACKAGES = 1000
-WANTED = 60  # requirements of our package
+# requirements of the package
+WANTED = 60
 EPOCH = 1_700_000_000
 
 
@@ -27,7 +28,7 @@ EPOCH = 1_700_000_000
 
 
 def make_repositories(folder: Path, count: int) -> list[str]:
-    """base and mirror below `folder`; returns what our package requires."""
+    """Write base and mirror below `folder`; returns what the package requires."""
     chance = random.Random(1)
     base = [f"base-{number:04d}" for number in range(BASE_PACKAGES)]
     mirror = [f"lib{chance.choice('abcdefgh')}-{number:05d}" for number in range(count)]
@@ -41,14 +42,15 @@ def make_repositories(folder: Path, count: int) -> list[str]:
 
 
 def needs(chance: random.Random, pool: Sequence[str], most: int) -> list[str]:
-    """Up to `most` requirements out of a pool, names and virtual capabilities mixed."""
+    """Up to `most` requirements from a pool, both names and virtual capabilities."""
     chosen = chance.sample(pool, min(len(pool), chance.randint(0, most)))
     return [f"{name}(api)" if chance.random() < 0.3 else name for name in chosen]
 
 
 def write_repository(folder: Path, rows: Sequence[tuple[str, Sequence[str]]]) -> None:
-    """The metadata of packages that do not exist, as createrepo_c would write it."""
-    import createrepo_c  # here, and not in the processes that are measured
+    """Write the metadata of packages that do not exist, as createrepo_c would write it."""
+    # imported here, because the processes that are measured must not import it
+    import createrepo_c
 
     repodata = folder / "repodata"
     repodata.mkdir(parents=True)
@@ -94,7 +96,7 @@ def describe(name: str, requires: Sequence[str]) -> Any:
         (name, "EQ", "0", "1.0", "1.el6", False),
         (f"{name}(api)", "EQ", "0", "1.0", None, False),
     ]
-    package.requires = [(one, None, None, None, None, False) for one in requires]
+    package.requires = [(requirement, None, None, None, None, False) for requirement in requires]
     package.files = [(None, f"/usr/share/{name}/", f"file{number}") for number in range(8)]
     package.files.append((None, "/usr/bin/", name))
     return package
@@ -103,7 +105,7 @@ def describe(name: str, requires: Sequence[str]) -> Any:
 # ---- the variants, each in a process of its own ----------------------------------------------------------------
 
 
-def answer_ours(folder: Path) -> int:
+def resolve_with_altai_build(folder: Path) -> int:
     """The stage behind `altai-build deps lock`: metadata, closure, reasons."""
     from altai_build.config import Key
     from altai_build.config.upstreams import Upstream
@@ -126,8 +128,8 @@ def answer_ours(folder: Path) -> int:
     return len(closure.packages)
 
 
-def answer_libsolv(folder: Path) -> int:
-    """What libsolv alone needs from its own cache: the limit."""
+def resolve_with_libsolv(folder: Path) -> int:
+    """Resolve with libsolv alone, from its own cache: the lower limit."""
     import solv
 
     pool = solv.Pool()
@@ -153,8 +155,8 @@ def answer_libsolv(folder: Path) -> int:
     pool.createwhatprovides()
     names = (folder / "wanted").read_text().split()
     jobs = [
-        pool.Job(solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE_PROVIDES, pool.Dep(one).id)
-        for one in names
+        pool.Job(solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE_PROVIDES, pool.Dep(name).id)
+        for name in names
     ]
     solver = pool.Solver()
     assert not solver.solve(jobs)
@@ -162,7 +164,7 @@ def answer_libsolv(folder: Path) -> int:
     return sum(one.repo.name == "mirror" for one in chosen)
 
 
-def make_question(folder: Path, wanted: Sequence[str]) -> None:
+def write_requirements(folder: Path, wanted: Sequence[str]) -> None:
     """Our package, as an RPM for us and as words for the others."""
     from tests.kit.repositories import Package, build_packages
 
@@ -177,7 +179,7 @@ def make_question(folder: Path, wanted: Sequence[str]) -> None:
 
 
 def dnf_command(folder: Path, wanted: Sequence[str]) -> list[str]:
-    """The same question to dnf, from its cache."""
+    """Resolve the same requirements with dnf, from its cache."""
     options = [f"--installroot={folder / 'root'}", f"--setopt=reposdir={folder}", "--releasever=1"]
     options += [f"--setopt=cachedir={folder / 'dnf'}", "--setopt=install_weak_deps=0", "--noplugins"]
     return ["dnf", *options, "--assumeno", "--cacheonly", "install", *wanted]
@@ -187,56 +189,60 @@ def dnf_command(folder: Path, wanted: Sequence[str]) -> list[str]:
 
 
 def make(folder: Path, count: int) -> list[str]:
-    """Repositories and question, and see that we find what libsolv finds; returns what is wanted."""
+    """Make repositories and requirements, and print how many packages altai-build and libsolv find."""
     wanted = make_repositories(folder, count)
-    make_question(folder, wanted)
-    ours, bare = answer_ours(folder), answer_libsolv(folder)
-    print(f"{count} packages, {WANTED} requirements; answers: ours {ours} packages, libsolv {bare}")
+    write_requirements(folder, wanted)
+    ours, bare = resolve_with_altai_build(folder), resolve_with_libsolv(folder)
+    print(f"{count} packages, {WANTED} requirements; packages found: ours {ours}, libsolv {bare}")
     return wanted
 
 
 def variants(folder: Path, wanted: Sequence[str]) -> list[Variant]:
-    """All who answer, as processes."""
-    me = [PYTHON, __file__, "--folder", str(folder), "--answer"]
+    """All variants as processes."""
+    me = [PYTHON, __file__, "--folder", str(folder), "--resolver"]
     dnf = dnf_command(folder, wanted)
-    cold = [one for one in dnf if one != "--cacheonly"]
+    cold = [word for word in dnf if word != "--cacheonly"]
     return [
         Variant("libsolv, its own cache", [*me, "libsolv"]),
         Variant("ours", [*me, "ours"]),
         Variant("ours, cold", [*me, "ours"], before=removing(folder / "cache")),
-        # An answer that is only assumed is 1.
+        # with --assumeno, dnf exits with 1
         Variant("dnf, cold", cold, before=removing(folder / "dnf"), peer="dnf", status=1),
         Variant("dnf -C", dnf, peer="dnf", status=1),
     ]
 
 
 def main() -> None:
-    """Make the repositories, ask once to see that all agree, then measure."""
+    """Make the repositories, resolve once with each resolver, then measure."""
     parser = measure.make_parser(__doc__, rounds=7)
-    measure.add_number(parser, "--packages", 20_000, "of the mirror")
+    measure.add_number(parser, "--packages", 20_000, "packages in the mirror")
     measure.add_sizes(parser, "1000,4000,16000", "packages")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--answer", choices=["ours", "libsolv"], help=argparse.SUPPRESS)
+    parser.add_argument("--resolver", choices=["ours", "libsolv"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.answer:
-        print({"ours": answer_ours, "libsolv": answer_libsolv}[arguments.answer](arguments.folder))
+    if arguments.resolver:
+        print(
+            {"ours": resolve_with_altai_build, "libsolv": resolve_with_libsolv}[arguments.resolver](
+                arguments.folder
+            )
+        )
         return
     with measure.scratch("resolve", "dnf") as folder:
         wanted = make(folder / "main", arguments.packages)
         alone = [
-            Variant("libsolv, work alone", lambda: answer_libsolv(folder / "main")),
-            Variant("ours, work alone", lambda: answer_ours(folder / "main")),
+            Variant("libsolv, work alone", lambda: resolve_with_libsolv(folder / "main")),
+            Variant("ours, work alone", lambda: resolve_with_altai_build(folder / "main")),
         ]
         times = measure.take_turns([*variants(folder / "main", wanted), *alone], arguments.rounds)
         base = "libsolv, its own cache"
-        measure.show(f"{arguments.packages} packages", times, base)
+        measure.print_times(f"{arguments.packages} packages", times, base)
 
         def grown(count: int) -> list[Variant]:
             return variants(folder / f"{count}", make(folder / f"{count}", count))
 
         curves = measure.measure_growth(arguments.sizes, grown, max(3, arguments.rounds // 2))
-        measure.show_growth("Resolution", "packages", curves, arguments.svg)
-    measure.judge(
+        measure.print_growth("Resolution", "packages", curves, arguments.svg)
+    measure.print_targets(
         [
             ("warm / libsolv from its own cache", ratios(times, "ours", base), 2),
             ("warm / dnf -C", ratios(times, "ours", "dnf -C"), 0.7),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Signing and checking many packages: ours against `rpmsign` and `rpmkeys`, all at once and one by one.
+"""Signing and checking many packages: altai-build, `rpmsign` and `rpmkeys`, all at once and one by one.
 
-Ours checks each signature with the public key alone, and writes to the disk before it answers; `rpmsign` does not.
+altai-build checks each signature with the public key alone and syncs the files to disk; `rpmsign` does neither.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tests.kit.keys import ThrowawayKey, make_key, signing_key  # noqa: E402
 PHRASE = "correct horse battery staple"
 
 
-class ByHand:
-    """rpmsign with a key, in a home of its own whose agent runs on until the block's end."""
+class Rpmsign:
+    """rpmsign with a key in its own GnuPG home, whose agent runs until the end of the block."""
 
     def __init__(self, folder: Path, key: ThrowawayKey) -> None:
         self.packages = folder / "packages"
@@ -47,15 +47,15 @@ class ByHand:
         }
         self.command = ["rpmsign", *(f"--define={macro} {value}" for macro, value in macros.items())]
 
-    def __enter__(self) -> ByHand:
+    def __enter__(self) -> Rpmsign:
         return self
 
     def __exit__(self, *_: object) -> None:
         run(["gpgconf", "--homedir", str(self.home), "--kill", "all"])
 
     def sign(self, name: str, sources: Sequence[Path], *xargs: str, rounds: int = sys.maxsize) -> Variant:
-        """A variant: copies of these are signed; options of xargs say how often rpmsign is to be started."""
-        copies = [self.packages / one.name for one in sources]
+        """Sign copies of these packages; options of xargs decide how often rpmsign is started."""
+        copies = [self.packages / source.name for source in sources]
 
         def copy() -> None:
             removing(self.packages)()
@@ -74,34 +74,34 @@ class ByHand:
 
 @contextmanager
 def ours(folder: Path, keys: Sequence[ThrowawayKey]) -> Iterator[list[Callable[[Sequence[Path]], object]]]:
-    """Our way to sign with each of these keys, once they are open; what was signed is kept in stores beside."""
+    """Functions of altai-build that sign with each of these keys, which are unlocked; results are kept in stores."""
     with ExitStack() as stack:
-        ways: list[Callable[[Sequence[Path]], object]] = []
+        functions: list[Callable[[Sequence[Path]], object]] = []
         for throwaway in keys:
             key = stack.enter_context(signing_key(throwaway))
             store = folder / throwaway.fingerprint
-            ways.append(partial(sign_packages, key=key, store=store, compat=Compat.MODERN))
-        yield ways
+            functions.append(partial(sign_packages, key=key, store=store, compat=Compat.MODERN))
+        yield functions
 
 
-def judge_signing(
+def measure_signing(
     folder: Path, packages: Sequence[Path], algorithm: str, rounds: int
 ) -> list[measure.Target]:
-    """One key without a passphrase, one with; the same packages for all."""
+    """Sign the same packages with a key without a passphrase and one with."""
     plain = make_key(folder, "plain", algorithm=algorithm)
     locked = make_key(folder, "locked", algorithm=algorithm, passphrase=PHRASE)
     stores = [folder / "ours" / key.fingerprint for key in (plain, locked)]
     half = -(-len(packages) // 2)
     with (
-        ByHand(folder / "bare", plain) as bare,
-        ByHand(folder / "slow", locked) as slow,
+        Rpmsign(folder / "bare", plain) as bare,
+        Rpmsign(folder / "slow", locked) as slow,
         ours(folder / "ours", [plain, locked]) as (sign, sign_locked),
     ):
         times = measure.take_turns(
             [
                 bare.sign("rpmsign *", packages),
                 bare.sign("rpmsign one by one", packages, "--max-args=1"),
-                bare.sign("two rpmsign side by side", packages, "--max-procs=2", f"--max-args={half}"),
+                bare.sign("two rpmsign in parallel", packages, "--max-procs=2", f"--max-args={half}"),
                 slow.sign("rpmsign *, a passphrase each time", packages, rounds=1),
                 Variant("ours", lambda: sign(packages), before=removing(stores[0])),
                 Variant("ours, with a passphrase", lambda: sign_locked(packages), before=removing(stores[1])),
@@ -110,7 +110,7 @@ def judge_signing(
             rounds,
         )
     base = "rpmsign *"
-    measure.show(f"{len(packages)} packages signed by {algorithm}", times, base)
+    measure.print_times(f"{len(packages)} packages signed by {algorithm}", times, base)
     targets = [
         ("signed and checked / rpmsign *", ratios(times, "ours", base), 1.05),
         ("with a passphrase / without", ratios(times, "ours, with a passphrase", "ours"), 1.1),
@@ -127,8 +127,10 @@ def judge_signing(
     return [(f"{algorithm}: {item}", found, most) for item, found, most in targets]
 
 
-def judge_checks(folder: Path, packages: Sequence[Path], algorithm: str, rounds: int) -> list[measure.Target]:
-    """The signatures of many packages checked."""
+def measure_checks(
+    folder: Path, packages: Sequence[Path], algorithm: str, rounds: int
+) -> list[measure.Target]:
+    """Check the signatures of many packages."""
     key = make_key(folder, "checked", algorithm=algorithm)
     with ours(folder / "checked", [key]) as (sign,):
         sign(packages)
@@ -151,7 +153,7 @@ def judge_checks(folder: Path, packages: Sequence[Path], algorithm: str, rounds:
         ],
         rounds,
     )
-    measure.show(f"{len(signed)} signatures by {algorithm} checked", times, "rpmkeys -K *")
+    measure.print_times(f"{len(signed)} signatures by {algorithm} checked", times, "rpmkeys -K *")
     return [
         (f"{algorithm}: checking / rpmkeys -K *", ratios(times, "ours", "rpmkeys -K *"), 1.5),
         (f"{algorithm}: checking / one by one", ratios(times, "ours", "rpmkeys -K one by one"), 1 / 15),
@@ -159,17 +161,17 @@ def judge_checks(folder: Path, packages: Sequence[Path], algorithm: str, rounds:
 
 
 def main() -> None:
-    """Measure and judge."""
+    """Measure, and print the results beside the targets."""
     parser = measure.make_parser(__doc__, rounds=5)
-    measure.add_number(parser, "--packages", 100, "to be signed")
-    measure.add_number(parser, "--checked", 500, "whose signatures are checked")
+    measure.add_number(parser, "--packages", 100, "packages to sign")
+    measure.add_number(parser, "--checked", 500, "signatures to check")
     measure.add_sizes(parser, "10,30,100", "packages")
     both = ["rsa4096", "ed25519"]
     parser.add_argument(
         "--algorithm",
         action="append",
         choices=both,
-        help="one or the other; default: both, growth by the first",
+        help="the algorithm to measure, repeatable; default: both, the growth curve for the first",
     )
     arguments = parser.parse_args()
     algorithms = arguments.algorithm or both
@@ -178,11 +180,11 @@ def main() -> None:
         make_packages(folder / "packages", max(arguments.packages, arguments.checked, *arguments.sizes))
         packages = sorted((folder / "packages").iterdir())
         for name in algorithms:
-            place = folder / name
-            targets += judge_signing(place, packages[: arguments.packages], name, arguments.rounds)
-            targets += judge_checks(place, packages[: arguments.checked], name, arguments.rounds)
+            own = folder / name
+            targets += measure_signing(own, packages[: arguments.packages], name, arguments.rounds)
+            targets += measure_checks(own, packages[: arguments.checked], name, arguments.rounds)
         key = make_key(folder / "grown", "grown", algorithm=algorithms[0])
-        with ours(folder / "grown", [key]) as (sign,), ByHand(folder / "grown" / "bare", key) as bare:
+        with ours(folder / "grown", [key]) as (sign,), Rpmsign(folder / "grown" / "bare", key) as bare:
             store = folder / "grown" / key.fingerprint
 
             def grown(count: int) -> list[Variant]:
@@ -194,8 +196,8 @@ def main() -> None:
                 ]
 
             curves = measure.measure_growth(arguments.sizes, grown, max(3, arguments.rounds // 2))
-        measure.show_growth(f"Signing by {algorithms[0]}", "packages", curves, arguments.svg)
-    measure.judge(targets)
+        measure.print_growth(f"Signing by {algorithms[0]}", "packages", curves, arguments.svg)
+    measure.print_targets(targets)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Source packages: ours against bare `git archive` and `rpmbuild -bs`, ayer-rpm, and for one component tito.
+"""Source packages: altai-build, bare `git archive` and `rpmbuild -bs`, ayer-rpm, and for one component tito.
 
-Of a generated superproject, or with --superproject of a real one whose submodules are checked out. All read the same
-local repositories, and make the packages of the same components.
+Measures a generated superproject, or with --superproject a real one whose submodules are checked out. All variants
+read the same local repositories and make the packages of the same components.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from benchmarks import measure  # noqa: E402
 from benchmarks.measure import AUTHOR, OURS, Variant, ratios, removing, run  # noqa: E402
 from tests.kit.superprojects import World, make_files  # noqa: E402
 
-# What the tool spares: no stamp, no checks, no sandbox, no key. $1: a folder, $2: the list, $3: how many at once.
+# Without stamp, checks, sandbox and cache key. $1: a folder, $2: the list, $3: the number of parallel jobs.
 BARE = """\
 set -euo pipefail
 make() {
@@ -49,20 +49,23 @@ done 9<"$2"
 
 @dataclass(frozen=True)
 class Component:
-    """What the bare commands need to know of a component, as the tool found it out."""
+    """The facts about a component that the bare commands need, as altai-build found them.
+
+    `store` is its git repository, `more` are other sources in the tree, `size` is that of the source package.
+    """
 
     name: str
-    store: Path  # its git repository
+    store: Path
     commit: str
     spec: str
     prefix: str
     archive: str
-    more: tuple[str, ...]  # other sources in the tree
-    size: int  # of the source package
+    more: tuple[str, ...]
+    size: int
 
     @property
     def row(self) -> str:
-        """A line of the list that the scripts read."""
+        """The line of the list that the scripts read."""
         return (
             "|".join(
                 [str(self.store), self.commit, self.spec, self.prefix, self.archive, " ".join(self.more)]
@@ -72,7 +75,7 @@ class Component:
 
 
 def make_superproject(folder: Path, components: int, kilobytes: int) -> Path:
-    """Components of so many kilobytes of text, which compresses about as source code does, checked out."""
+    """Components with so many kilobytes of text, which compresses like source code, checked out."""
     world = World(folder)
     chance = random.Random(1)
     words = ["".join(chance.choices("abcdefghijklmnop_", k=chance.randint(2, 9))) for _ in range(2000)]
@@ -88,42 +91,42 @@ def make_superproject(folder: Path, components: int, kilobytes: int) -> Path:
 
 
 class Bench:
-    """A superproject, the components that can be made by hand too, and workspaces of ours."""
+    """A superproject, the components that the bare commands can build too, and two workspaces."""
 
-    def __init__(self, folder: Path, place: Path, options: list[str]) -> None:
+    def __init__(self, folder: Path, superproject: Path, options: list[str]) -> None:
         self.folder = folder
-        self.place = place
+        self.superproject = superproject
         self.options = options
-        self.workspace = folder / "workspace"  # forgotten before each measurement
+        # removed before each measurement
+        self.workspace = folder / "workspace"
         self.kept = folder / "kept"
         self.components = self._find()
         self.list = self._list("all", self.components)
 
     def ours(self, jobs: int, *words: str, kept: bool = False) -> list[str]:
-        """Our command line."""
+        """The command line of altai-build."""
         space = self.kept if kept else self.workspace
-        front = [*OURS, "-q", "-C", str(self.place), *self.options, "--workspace", str(space)]
+        front = [*OURS, "-q", "-C", str(self.superproject), *self.options, "--workspace", str(space)]
         return [*front, "--jobs", str(jobs), "srpm", *words]
 
     def made(self, name: str, jobs: int, components: list[Component]) -> Variant:
-        """A variant: ours makes these, from nothing."""
-        return Variant(
-            name, self.ours(jobs, *(one.name for one in components)), before=removing(self.workspace)
-        )
+        """altai-build makes these source packages in an empty workspace."""
+        names = [component.name for component in components]
+        return Variant(name, self.ours(jobs, *names), before=removing(self.workspace))
 
-    def bare(self, name: str, components: list[Component], at_once: int = 1) -> Variant:
-        """A variant: the same by hand."""
-        words = [str(self.folder / "bare"), str(self._list(name, components)), str(at_once)]
+    def bare(self, name: str, components: list[Component], jobs: int = 1) -> Variant:
+        """The bare commands make these source packages."""
+        words = [str(self.folder / "bare"), str(self._list(name, components)), str(jobs)]
         return Variant(name, ["bash", "-c", BARE, "bare", *words])
 
     def ayer(self, name: str, components: list[Component]) -> Variant:
-        """A variant: ayer-rpm for each."""
+        """ayer-rpm makes each of these source packages."""
         top = self.folder / "ayer"
         words = ["bash", "-c", AYER, "ayer", str(top), str(self._list(name, components))]
         return Variant(name, words, before=removing(top), peer="ayer-rpm")
 
     def tito(self, component: Component) -> Variant:
-        """A variant: tito in a clone that was made ready for it, which is not measured."""
+        """tito makes the source package, in a clone whose preparation is not measured."""
         clone, out = self.folder / "tito", self.folder / "tito-out"
 
         def prepare() -> None:
@@ -137,15 +140,15 @@ class Bench:
         return Variant("tito build --srpm", words, before=prepare, cwd=clone, peer="tito")
 
     def _find(self) -> list[Component]:
-        """Ask the tool, which thereby fills the workspace that is kept and no other."""
+        """The components as altai-build finds them; this fills the workspace that is kept."""
         rows = json.loads(run(self.ours(1, "--json", kept=True)))
-        stores = _stores(self.place)
+        stores = _find_stores(self.superproject)
         found = []
         for row in rows:
             store = stores.get(row["component"])
             if row["srpm"] is None or store is None:
                 why = "no submodule" if store is None else row["reason"]
-                print(f"left out on all sides: {row['component']} ({why})")
+                print(f"left out of all variants: {row['component']} ({why})")
                 continue
             if not (store / "HEAD").exists():
                 raise SystemExit(f"{row['component']} is not checked out: git submodule update --init")
@@ -154,13 +157,13 @@ class Bench:
 
     def _list(self, name: str, components: list[Component]) -> Path:
         path = self.folder / f"{name.replace(' ', '-')}.list"
-        path.write_text("".join(one.row for one in components))
+        path.write_text("".join(component.row for component in components))
         return path
 
 
-def _stores(place: Path) -> dict[str, Path]:
+def _find_stores(superproject: Path) -> dict[str, Path]:
     """The local repository of each submodule, by the last part of its path."""
-    git = ["git", "-C", str(place)]
+    git = ["git", "-C", str(superproject)]
     own = run([*git, "rev-parse", "--absolute-git-dir"]).strip()
     listed = run([*git, "config", "--blob", "HEAD:.gitmodules", "--get-regexp", r"^submodule\..*\.path$"])
     pairs = (line.split(" ", 1) for line in listed.splitlines())
@@ -173,53 +176,57 @@ def _stores(place: Path) -> dict[str, Path]:
 def _describe(name: str, store: Path, commit: str, srpm: Path) -> Component:
     query = ["rpm", "-qp", "--nosignature", "--queryformat", "[%{SOURCE}\n]%{NAME}-%{VERSION}", str(srpm)]
     *sources, prefix = run(query).splitlines()
-    archive = next(one for one in sources if ".tar" in one)
+    archive = next(source for source in sources if ".tar" in source)
     listed = run(["rpm", "-qpl", "--nosignature", str(srpm)]).split()
     tree = run(["git", "-C", str(store), "ls-tree", "-r", "--name-only", commit]).splitlines()
-    places = {path.rpartition("/")[2]: path for path in sorted(tree, key=len, reverse=True)}
+    paths = {path.rpartition("/")[2]: path for path in sorted(tree, key=len, reverse=True)}
     return Component(
         name=name,
         store=store,
         commit=commit,
-        spec=places[next(one for one in listed if one.endswith(".spec"))],
+        spec=paths[next(file for file in listed if file.endswith(".spec"))],
         prefix=prefix,
         archive=archive,
-        more=tuple(places[one] for one in sources if one != archive),
+        more=tuple(paths[source] for source in sources if source != archive),
         size=os.path.getsize(srpm),
     )
 
 
 def main() -> None:
-    """Measure and judge."""
+    """Measure, and print the results beside the targets."""
     parser = measure.make_parser(__doc__, rounds=5)
-    measure.add_number(parser, "--components", 20, "of the generated superproject")
-    measure.add_number(parser, "--kilobytes", 600, "of source in each")
+    measure.add_number(parser, "--components", 20, "components of the generated superproject")
+    measure.add_number(parser, "--kilobytes", 600, "kilobytes of source in each")
     measure.add_sizes(parser, "5,10,20,40", "components of 100 kilobytes")
-    measure.add_number(parser, "--jobs", 2, "at once, for those rows")
-    parser.add_argument("--superproject", type=Path, metavar="DIR", help="a real one instead")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="its repos.yaml, where that is elsewhere")
+    measure.add_number(parser, "--jobs", 2, "parallel jobs of the rows that say so")
+    parser.add_argument(
+        "--superproject", type=Path, metavar="DIR", help="measure a real superproject instead"
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="its repos.yaml, if it is in another folder"
+    )
     arguments = parser.parse_args()
     jobs = arguments.jobs
     with measure.scratch("srpms", "git", "rpmbuild", "bwrap", "ayer-rpm", "tito") as folder:
         options = ["--config", str(arguments.config)] if arguments.config else []
-        place = arguments.superproject or make_superproject(
+        superproject = arguments.superproject or make_superproject(
             folder / "main", arguments.components, arguments.kilobytes
         )
-        bench = Bench(folder, place, options)
+        bench = Bench(folder, superproject, options)
         everything = bench.components
         times = measure.take_turns(
             [
                 bench.bare("bare", everything),
-                bench.bare("bare, side by side", everything, jobs),
+                bench.bare("bare, in parallel", everything, jobs),
                 bench.ayer("ayer-rpm", everything),
                 bench.made("ours", 1, everything),
-                bench.made("ours, side by side", jobs, everything),
+                bench.made("ours, in parallel", jobs, everything),
                 Variant("ours, nothing changed", bench.ours(1, kept=True)),
             ],
             arguments.rounds,
         )
-        measure.show(f"{len(everything)} components (side by side: {jobs})", times, "bare")
-        smallest = min(everything, key=lambda one: one.size)
+        measure.print_times(f"{len(everything)} components ({jobs} jobs in parallel)", times, "bare")
+        smallest = min(everything, key=lambda component: component.size)
         alone = measure.take_turns(
             [
                 bench.bare("bare", [smallest]),
@@ -229,18 +236,18 @@ def main() -> None:
             ],
             arguments.rounds,
         )
-        measure.show(
+        measure.print_times(
             f"{smallest.name} alone, a source package of {smallest.size / 1e3:.0f} kB", alone, "bare"
         )
         if arguments.superproject is None:
             show_growth(folder, arguments.sizes, arguments.svg)
-    measure.judge(
+    measure.print_targets(
         [
             ("one at a time / bare", ratios(times, "ours", "bare"), 1.15),
-            ("one at a time / bare (reach)", ratios(times, "ours", "bare"), 0.8),
+            ("one at a time / bare (long-term goal)", ratios(times, "ours", "bare"), 0.8),
             ("one at a time / ayer-rpm", ratios(times, "ours", "ayer-rpm"), 0.55),
-            ("side by side / bare, one at a time", ratios(times, "ours, side by side", "bare"), 0.75),
-            ("side by side / ayer-rpm", ratios(times, "ours, side by side", "ayer-rpm"), 0.35),
+            ("in parallel / bare, one at a time", ratios(times, "ours, in parallel", "bare"), 0.75),
+            ("in parallel / ayer-rpm", ratios(times, "ours, in parallel", "ayer-rpm"), 0.35),
             ("nothing changed / bare", ratios(times, "ours, nothing changed", "bare"), 0.05),
             (f"{smallest.name} alone / ayer-rpm", ratios(alone, "ours", "ayer-rpm"), 0.7),
             (f"{smallest.name} alone / tito", ratios(alone, "ours", "tito build --srpm"), 0.2),
@@ -249,7 +256,7 @@ def main() -> None:
 
 
 def show_growth(folder: Path, sizes: list[int], svg: Path | None) -> None:
-    """Superprojects of more and more small components."""
+    """Superprojects with more and more small components."""
 
     def variants(components: int) -> list[Variant]:
         bench = Bench(
@@ -262,7 +269,7 @@ def show_growth(folder: Path, sizes: list[int], svg: Path | None) -> None:
         ]
 
     curves = measure.measure_growth(sizes, variants, 3)
-    measure.show_growth("Source packages, one at a time", "components", curves, svg)
+    measure.print_growth("Time of source packages by number of components, 1 job", "components", curves, svg)
 
 
 if __name__ == "__main__":

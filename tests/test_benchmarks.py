@@ -1,4 +1,4 @@
-"""The benchmarks: what they compute from times, what they leave out, and that each one starts."""
+"""The benchmarks: what they compute from times, which tools they leave out, and that each one starts."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ COMMANDS = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if path.na
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda path: path.stem)
-def test_each_says_its_options_and_stands_in_the_readme(command: Path) -> None:
-    said = subprocess.run(
+def test_each_prints_its_options_and_is_in_the_readme(command: Path) -> None:
+    result = subprocess.run(
         [sys.executable, str(command), "--help"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "--rounds N" in said.stdout
-    assert "--sizes N,N,…" in said.stdout
-    assert "--svg FILE" in said.stdout
+    assert "--rounds N" in result.stdout
+    assert "--sizes N,N,…" in result.stdout
+    assert "--svg FILE" in result.stdout
     assert f"| `{command.name}` |" in (ROOT / "benchmarks" / "README.md").read_text()
 
 
-def test_one_runs_to_its_end(tmp_path: Path) -> None:
+def test_one_benchmark_runs_completely(tmp_path: Path) -> None:
     words = ["--links", "3", "--sizes", "2,3", "--checkouts", "2", "--commits", "3", "--files", "2"]
     words += ["--rounds", "2", "--svg", str(tmp_path / "curve.svg")]
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(ROOT / "benchmarks" / "changed.py"), *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "| whole process / click hello world | ≤ 1.3 |" in said.stdout
+    assert "| whole process / click hello world | ≤ 1.3 |" in result.stdout
     xml.etree.ElementTree.parse(tmp_path / "curve.svg")
 
 
-def test_a_ratio_is_taken_inside_each_round() -> None:
+def test_a_ratio_is_computed_within_each_round() -> None:
     times = {"ours": [2.0, 30.0, 5.0], "limit": [1.0, 10.0, 5.0], "slow": [10.0]}
     assert ratios(times, "ours", "limit") == [2.0, 3.0, 1.0]
     assert ratios(times, "ours", "slow") == [0.2]
@@ -55,7 +55,7 @@ def test_a_ratio_is_taken_inside_each_round() -> None:
 
 
 def test_what_was_not_measured_is_neither_met_nor_missed(capsys: pytest.CaptureFixture[str]) -> None:
-    measure.judge([("a", [1.0, 3.0, 1.2], 1.3), ("b", [1234.5], 1 / 70), ("c", [], 5)])
+    measure.print_targets([("a", [1.0, 3.0, 1.2], 1.3), ("b", [1234.5], 1 / 70), ("c", [], 5)])
     assert capsys.readouterr().out.splitlines()[3:] == [
         "| a | ≤ 1.3 | 1.2 | 1–3 | met |",
         "| b | ≤ 0.0143 | 1234 | 1234–1234 | missed |",
@@ -63,7 +63,9 @@ def test_what_was_not_measured_is_neither_met_nor_missed(capsys: pytest.CaptureF
     ]
 
 
-def test_peers_that_are_absent_or_broken_are_left_out_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tools_that_are_missing_or_broken_are_left_out_with_a_message(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     def refuse() -> None:
         raise ValueError("not here\nfor a reason")
 
@@ -86,7 +88,7 @@ def test_peers_that_are_absent_or_broken_are_left_out_and_told(capsys: pytest.Ca
         take_turns([Variant("ours", ["sh", "-c", "exit 3"])], 1)
 
 
-def test_variants_take_turns_after_a_warm_up() -> None:
+def test_variants_run_in_turns_after_a_warm_up() -> None:
     done: list[str] = []
     take_turns(
         [
@@ -114,27 +116,29 @@ def test_the_exponent_of_a_curve() -> None:
 
 
 def test_a_growth_curve_has_the_medians_of_each_size(capsys: pytest.CaptureFixture[str]) -> None:
-    def variants(size: int) -> list[Variant]:
-        there = [Variant("ours", lambda: None), Variant("absent", [], peer="no-such-program")]
-        return [*there, Variant("small", lambda: None)] if size < 5 else there
+    def make_variants(size: int) -> list[Variant]:
+        variants = [Variant("ours", lambda: None), Variant("absent", [], peer="no-such-program")]
+        return [*variants, Variant("small", lambda: None)] if size < 5 else variants
 
-    curves = measure.measure_growth([2, 4, 8], variants, 2)
+    curves = measure.measure_growth([2, 4, 8], make_variants, 2)
     assert {name: [size for size, _ in curve] for name, curve in curves.items()} == {
         "ours": [2, 4, 8],
         "small": [2, 4],
     }
-    measure.show_growth("Title", "things", {"ours": [(2, 1.0), (4, 2.0)], "small": [(2, 0.01)]}, None)
+    measure.print_growth("Title", "things", {"ours": [(2, 1.0), (4, 2.0)], "small": [(2, 0.01)]}, None)
     assert capsys.readouterr().out.splitlines()[-2:] == [
         "| ours | 1.00 s | 2.00 s | 1.00 |",
         "| small | 10.0 ms | – | nan |",
     ]
 
 
-def test_a_plot_is_svg_whose_labels_do_not_run_into_one_another() -> None:
+def test_a_plot_is_svg_whose_labels_do_not_overlap() -> None:
     curve = [(1000, 0.02), (1010, 0.03), (20000, 2.0)]
     drawn = plot("A < B & C", "things", {"ours": curve, "limit": [(x, y / 2) for x, y in curve]})
     texts = [
-        one.text or "" for one in xml.etree.ElementTree.fromstring(drawn).iter() if one.tag.endswith("text")
+        element.text or ""
+        for element in xml.etree.ElementTree.fromstring(drawn).iter()
+        if element.tag.endswith("text")
     ]
     assert texts[0] == "A < B & C"
     assert [text for text in texts if text.endswith(" s")] == ["0.01 s", "0.1 s", "1 s", "10 s"]
@@ -143,7 +147,7 @@ def test_a_plot_is_svg_whose_labels_do_not_run_into_one_another() -> None:
 
 
 @pytest.mark.parametrize("given", ["5", "0,5", "a,b", ""])
-def test_numbers_that_measure_nothing_are_refused(given: str) -> None:
+def test_numbers_too_small_to_measure_are_refused(given: str) -> None:
     parser = measure.make_parser("x", rounds=1)
     measure.add_sizes(parser, "1,2", "things")
     with pytest.raises(SystemExit):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from altai_build.model.gitlink import CommitId
+
 
 class ComponentKind(str, Enum):
     """Where a component's spec is."""
@@ -21,7 +23,9 @@ class Component:
     name: str
     kind: ComponentKind
     path: str  # in the superproject; "." for its root
-    commit: str  # the pin; for a root or a folder of specs/, the superproject commit that last changed it
+    commit: (
+        CommitId  # the pin; for a root or a folder of specs/, the superproject commit that last changed it
+    )
     url: str | None
     spec: str  # path of the spec file in the tree of `commit`
     repository: str | None  # None where no repos.yaml says

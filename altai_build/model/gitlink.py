@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import NewType
+
+from altai_build.errors import InputError
+
+# A full commit id, SHA-1 or SHA-256, in lower case (`tools.git.objects.require_commit`).
+CommitId = NewType("CommitId", str)
 
 
 class ChangeStatus(str, Enum):
@@ -19,7 +26,7 @@ class Gitlink:
     """A pinned component repository: where in the superproject, and at which commit."""
 
     path: str
-    commit: str
+    commit: CommitId
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,8 @@ class GitlinkChange:
 
     path: str
     status: ChangeStatus
-    old: str | None
-    new: str | None
+    old: CommitId | None
+    new: CommitId | None
 
 
 GITLINK_MODE = "160000"
@@ -60,8 +67,18 @@ def parse_raw_diff(raw: bytes) -> list[GitlinkChange]:
                 GitlinkChange(
                     path=path.decode("utf-8", "surrogateescape"),
                     status=status,
-                    old=old if was else None,
-                    new=new if is_now else None,
+                    old=CommitId(old) if was else None,
+                    new=CommitId(new) if is_now else None,
                 )
             )
     return sorted(changes, key=lambda change: change.path)
+
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def require_commit(commit: str) -> CommitId:
+    """The id itself if it is a full object id; anything else never reaches a command line."""
+    if not _COMMIT.fullmatch(commit):
+        raise InputError(f"{commit!r} is not a full commit id")
+    return CommitId(commit)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from altai_build.model.gitlink import CommitId
+
 
 class PinDirection(str, Enum):
     """How the later of two pins relates to the earlier one; yum follows only the first."""
@@ -30,8 +32,8 @@ def get_pin_direction(*, gained: int, dropped: int) -> PinDirection:
 class PinChange:
     """A changed pin; `is_lower`: it does not have more commits, so its packages need not sort higher than before."""
 
-    old: str
-    new: str
+    old: CommitId
+    new: CommitId
     direction: PinDirection
     is_lower: bool
 

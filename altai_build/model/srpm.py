@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from altai_build.errors import AltaiError
 from altai_build.model.build import ComponentStatus
+from altai_build.model.gitlink import CommitId
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ class SrpmResult:
     """
 
     component: str
-    commit: str
+    commit: CommitId
     reason: str
     srpm: Srpm | None = None
     error: AltaiError | None = None

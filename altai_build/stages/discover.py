@@ -12,6 +12,7 @@ from pathlib import Path
 from altai_build.config import Config, SourceKind
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.component import Component, ComponentKind, get_spec_path, make_unique_names
+from altai_build.model.gitlink import CommitId
 from altai_build.model.spec import SpecInfo
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 from altai_build.tools.git.superproject import ComponentSource, Submodule, Superproject
@@ -27,7 +28,7 @@ class ComponentWithoutSrpm:
 
     name: str
     path: str
-    commit: str
+    commit: CommitId
     reason: str
     error: AltaiError | None = None
 
@@ -36,7 +37,7 @@ class ComponentWithoutSrpm:
 class Discovery:
     """All components of a superproject commit."""
 
-    commit: str
+    commit: CommitId
     time: int  # of the commit, seconds since the epoch
     sourced: tuple[ComponentSource, ...]
     without_srpm: tuple[ComponentWithoutSrpm, ...]
@@ -48,7 +49,7 @@ class _SpecCandidate:
 
     kind: ComponentKind
     path: str
-    commit: str
+    commit: CommitId
     url: str | None
     repository: str | None
     store: ObjectStore
@@ -105,7 +106,11 @@ def discover(
 
 
 def _root_unit(
-    superproject: Superproject, config: Config, store: ObjectStore, tree: tuple[TreeEntry, ...], commit: str
+    superproject: Superproject,
+    config: Config,
+    store: ObjectStore,
+    tree: tuple[TreeEntry, ...],
+    commit: CommitId,
 ) -> list[_SpecCandidate | ComponentWithoutSrpm]:
     specs = _root_specs(tree)
     if not specs:
@@ -189,7 +194,7 @@ def _folder_units(
     config: Config,
     store: ObjectStore,
     tree: tuple[TreeEntry, ...],
-    commit: str,
+    commit: CommitId,
     wanted: Callable[[str], bool],
 ) -> list[_SpecCandidate | ComponentWithoutSrpm]:
     """The folders of each `source: specs` repository, as they are in the superproject's commit."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from altai_build.errors import AltaiError
+from altai_build.model.gitlink import CommitId
 from altai_build.model.history import (
     Commit,
     ComponentChange,
@@ -73,7 +74,7 @@ def make_release_notes(
     )
 
 
-def _pins(superproject: Superproject, commit: str, folders: Sequence[str]) -> list[Submodule]:
+def _pins(superproject: Superproject, commit: CommitId, folders: Sequence[str]) -> list[Submodule]:
     return superproject.read_submodules(commit, superproject.open_store(commit).read_tree(commit), folders)
 
 
@@ -145,7 +146,7 @@ def _component(
 
 
 def _list_commits_between(
-    store: ObjectStore, old: str, new: str
+    store: ObjectStore, old: CommitId, new: CommitId
 ) -> tuple[ComponentChange, tuple[Commit, ...], tuple[Commit, ...]]:
     """How one pin leads to the other: the commits that came and those that went."""
     if not store.has_commit_object(old) or not store.has_commit_object(new):
@@ -166,7 +167,7 @@ def _commits(entries: Iterable[LogEntry]) -> tuple[Commit, ...]:
 
 
 def _root(
-    store: ObjectStore, old: str, new: str, by_path: dict[str, list[PackageChange]]
+    store: ObjectStore, old: CommitId, new: CommitId, by_path: dict[str, list[PackageChange]]
 ) -> list[ComponentNotes]:
     """The superproject itself: its commits say why the pins were moved."""
     if old == new:
@@ -188,8 +189,8 @@ def _root(
 
 def _specs(
     store: ObjectStore,
-    old: str,
-    new: str,
+    old: CommitId,
+    new: CommitId,
     by_path: dict[str, list[PackageChange]],
     ends: tuple[Manifest, Manifest],
 ) -> list[ComponentNotes]:

@@ -22,7 +22,6 @@ from altai_build.model.release import (
     BuildRecord,
     ComponentOrigin,
     Manifest,
-    MirrorOrigin,
     ReleasedPackage,
     SpecOrigin,
 )
@@ -61,16 +60,8 @@ def write_provenance(
         SPDX_PATH: format_spdx(manifest, project=project, url=url),
         CYCLONEDX_PATH: format_cyclonedx(manifest, project=project, url=url),
     }
-    lists = {compute_buildroot_digest(lines): tuple(lines) for lines in buildroots}
-    records = {record.key: record for record in manifest.builds if record.key}
-    for package in manifest.packages:
-        origin = package.origin
-        if not isinstance(origin, MirrorOrigin):
-            # A source package is made from the commit alone; the build record describes the binary packages.
-            record = records.get(origin.build_key) if not package.is_source else None
-            lines = lists.get(record.buildroot, ()) if record else ()
-            statement = make_provenance(directory, manifest, package, origin, record, lines)
-            texts[f"{STATEMENTS_FOLDER}/{package.path}.json"] = statement.to_json()
+    statements = make_statements(manifest, directory, buildroots)
+    texts.update({path: statement.to_json() for path, statement in statements.items()})
 
     def write(path: str, content: bytes) -> Path | None:
         released = previous / path if previous is not None else None
@@ -83,8 +74,29 @@ def write_provenance(
 
     with ThreadPoolExecutor(processors.available()) as pool:
         list(pool.map(write_and_sign, texts))
-    for digest, lines in lists.items():
-        write(f"{BUILDROOTS_FOLDER}/{digest}.txt", _format_buildroot(lines))
+    for lines in {tuple(buildroot) for buildroot in buildroots}:
+        write(f"{BUILDROOTS_FOLDER}/{compute_buildroot_digest(lines)}.txt", _format_buildroot(lines))
+
+
+def make_statements(
+    manifest: Manifest, directory: Path, buildroots: Sequence[Sequence[str]]
+) -> dict[str, Provenance]:
+    """Path in the release → SLSA statement, for each package that was built here.
+
+    `directory` holds the logs that statements name by digest; `buildroots` as for `write_provenance`.
+    """
+    lists = {compute_buildroot_digest(lines): lines for lines in buildroots}
+    records = {record.key: record for record in manifest.builds if record.key}
+    statements = {}
+    for package in manifest.packages:
+        origin = package.build_origin
+        if origin is not None:
+            # A source package is made from the commit alone; the build record describes the binary packages.
+            record = records.get(origin.build_key) if not package.is_source else None
+            lines = lists.get(record.buildroot, ()) if record else ()
+            path = f"{STATEMENTS_FOLDER}/{package.path}.json"
+            statements[path] = _make_statement(directory, manifest, package, origin, record, lines)
+    return statements
 
 
 def compute_buildroot_digest(lines: Sequence[str]) -> str:
@@ -96,7 +108,7 @@ def _format_buildroot(lines: Sequence[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def make_provenance(
+def _make_statement(
     directory: Path,
     manifest: Manifest,
     package: ReleasedPackage,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError, PublishError
+from altai_build.model.gitlink import CommitId
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git import tags
 from altai_build.tools.git.command import GitError
@@ -27,7 +28,7 @@ class TagTarget:
 
     title: str
     git_dir: Path
-    commit: str
+    commit: CommitId
     remote: str | None
 
 
@@ -44,7 +45,7 @@ class TagPlan:
 def plan_tags(
     superproject: Superproject,
     submodules: Sequence[Submodule],
-    commit: str,
+    commit: CommitId,
     *,
     project: str,
     version: str,

@@ -1,4 +1,4 @@
-"""Files from http, https and file URLs: resumed, retried, and never under their final name before they are verified."""
+"""Downloads from http, https and file URLs: resumed, retried, and verified before they get their final name."""
 
 from __future__ import annotations
 
@@ -17,11 +17,23 @@ from altai_build.model.checksum import HEX_DIGITS, SHA256, Checksum
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file
 
 MAX_ATTEMPTS = 4
-RETRY_DELAY = 0.5  # seconds before the second attempt, doubled for each that follows
-TIMEOUT = (15.0, 60.0)  # seconds to connect, and between two pieces of an answer
-_CHUNK_SIZE = 1 << 16  # what at most is lost when a connection breaks
+# Seconds before the second attempt, doubled for each attempt that follows.
+RETRY_DELAY = 0.5
+# Seconds to connect, and between two pieces of an answer.
+TIMEOUT = (15.0, 60.0)
+# Bytes: the most that is lost when a connection breaks.
+_CHUNK_SIZE = 1 << 16
 _PERMANENT_STATUSES = (400, 401, 403, 404, 405, 410)
 _NOT_FOUND_STATUSES = (404, 410)
+_RANGE_NOT_SATISFIABLE = 416
+
+
+class FileNotOnServer(InputError):
+    """The server says that it has no such file."""
+
+
+class _TransientError(Exception):
+    """A failure that another attempt may not meet."""
 
 
 def fetch_file(
@@ -32,28 +44,27 @@ def fetch_file(
     checksum: Checksum | None = None,
     limit: int = 8 << 30,
 ) -> Path:
-    """Bring a file here under its final name, once its size (bytes) and checksum are right.
+    """Download a file; it gets its final name when its size (bytes) and checksum are right.
 
-    A file of that name with the right checksum is kept as it is. Half a file is gone on with (HTTP ranges); passing
-    faults are tried again with growing pauses. More than `limit` bytes are refused. Raises InputError.
+    An existing file with the right checksum is kept. A partial download is resumed (HTTP ranges), and transient
+    failures are retried with growing pauses. Raises InputError, also for more than `limit` bytes.
     """
-    if destination.is_file() and checksum is not None and has_checksum(destination, checksum):
+    if checksum is not None and destination.is_file() and has_checksum(destination, checksum):
         return destination
     make_directory(destination.parent)
     if url.startswith("file:"):
         return _copy_file_url(url, destination, checksum)
-    # One partial per process: a second run that wants the same file must not write into the first one's.
-    partial = destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    partial = _partial_path(destination)
     if checksum is not None:
-        _resume_abandoned(destination, partial)
+        _adopt_abandoned(destination, partial)
     complaint = ""
     for attempt in range(MAX_ATTEMPTS):
         if attempt:
             time.sleep(min(8.0, RETRY_DELAY * 2**attempt) * (0.5 + random.random() / 2))  # noqa: S311 - no secret
         try:
-            _get(url, partial, min(limit, size) if size else limit)
-        except _TransientError as fault:
-            complaint = str(fault)
+            _download(url, partial, min(limit, size) if size else limit)
+        except _TransientError as error:
+            complaint = str(error)
             continue
         complaint = _describe_mismatch(partial, size, checksum)
         if not complaint:
@@ -63,104 +74,48 @@ def fetch_file(
     if checksum is None:
         partial.unlink(missing_ok=True)
     raise InputError(
-        f"{url} could not be fetched",
-        why=f"{complaint} (tried {MAX_ATTEMPTS} times)",
-        todo="check the network and the URL; what was fetched before is kept",
+        f"cannot download {url}",
+        why=f"{complaint} ({MAX_ATTEMPTS} attempts)",
+        todo="check the network and the URL, then rerun the command; finished downloads are kept",
     )
 
 
-def _resume_abandoned(destination: Path, partial: Path) -> None:
-    """Go on with the half of a file that a run left behind which is no more."""
-    start, end = f".{destination.name}.", ".part"
-    for entry in list(os.scandir(destination.parent)):
-        pid = entry.name[len(start) : -len(end)]
-        if entry.name.startswith(start) and entry.name.endswith(end) and pid.isdigit():
-            with suppress(
-                PermissionError, FileNotFoundError
-            ):  # alive under another user; adopted by another run
-                try:
-                    os.kill(int(pid), 0)
-                except ProcessLookupError:
-                    os.replace(entry.path, partial)
+def read_url(url: str, *, limit: int = 1 << 20) -> str:
+    """A small text (a mirror list, a key). Raises InputError, also for more than `limit` bytes from a server."""
+    if url.startswith("file:"):
+        try:
+            return path_from_file_url(url).read_text(encoding="utf-8", errors="replace")[:limit]
+        except OSError as error:
+            raise InputError(f"cannot read {url}", why=str(error)) from error
+    # Imported here: its 30 ms would delay every command, and most download nothing.
+    import requests
 
-
-class FileNotOnServer(InputError):
-    """The server says that it has no such file."""
-
-
-class _TransientError(Exception):
-    """A fault that another attempt may not meet."""
-
-
-def _get(url: str, partial: Path, limit: int) -> None:
-    import requests  # here: its 30 ms are felt by every verb, and most fetch nothing
-
-    have = partial.stat().st_size if partial.is_file() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
-    headers["Accept-Encoding"] = "identity"
+    text = bytearray()
     try:
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-            if answer.status_code == 416:
-                partial.unlink(missing_ok=True)
-                raise _TransientError("the server has another file now")
-            if answer.status_code in _PERMANENT_STATUSES:
-                kind = FileNotOnServer if answer.status_code in _NOT_FOUND_STATUSES else InputError
-                raise kind(
-                    f"{url} could not be fetched",
-                    why=f"the server answered {answer.status_code} {answer.reason}",
-                    todo="check the URL, or whether the mirror still has the file",
-                )
-            if answer.status_code not in (200, 206):
-                raise _TransientError(f"the server answered {answer.status_code} {answer.reason}")
-            with open(partial, "ab" if answer.status_code == 206 else "wb") as stream:
-                for piece in answer.iter_content(_CHUNK_SIZE):
-                    stream.write(piece)
-                    if stream.tell() > limit:
-                        raise InputError(
-                            f"{url} is larger than it should be", why=f"more than {limit} bytes came"
-                        )
-                stream.flush()
-                os.fsync(stream.fileno())
+        with requests.get(url, stream=True, timeout=TIMEOUT) as response:
+            response.raise_for_status()
+            for piece in response.iter_content(_CHUNK_SIZE):
+                text += piece
+                if len(text) > limit:
+                    raise _too_large_error(url, limit)
     except requests.RequestException as error:
-        raise _TransientError(str(error)) from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            raise InputError(
-                f"cannot keep {url}", why=str(error), todo="make room, or name another --workspace"
-            ) from error
-        raise
+        raise InputError(f"cannot download {url}", why=str(error)) from error
+    return text.decode("utf-8", "replace")
 
 
-def _copy_file_url(url: str, destination: Path, checksum: Checksum | None) -> Path:
-    source = path_from_file_url(url)
-    partial = destination.with_name(f".{destination.name}.{os.getpid()}.part")
-    partial.unlink(missing_ok=True)
-    try:
-        # The metadata of a repository is replaced in place by some tools; packages never are, and may be linked.
-        if checksum is None:
-            shutil.copyfile(source, partial)
-        else:
-            link_or_copy(source, partial)
-    except OSError as error:
-        kind = FileNotOnServer if isinstance(error, FileNotFoundError) else InputError
-        raise kind(f"{url} could not be read", why=str(error), todo="check the URL") from error
-    if checksum is not None and not has_checksum(partial, checksum):
-        partial.unlink()
+def path_from_file_url(url: str) -> Path:
+    """The path that a file URL names."""
+    return Path(unquote(urlsplit(url).path))
+
+
+def join_url(base: str, location: str) -> str:
+    """The URL of a location below a base URL. Raises InputError for a location outside it."""
+    if location.startswith(("/", "-")) or ".." in location.split("/") or "://" in location:
         raise InputError(
-            f"{url} is not the file that was expected", why=f"its {checksum.algorithm} is another"
+            f"{base} lists the file {location!r}, which is outside the repository",
+            todo="the repository's metadata is wrong: tell the repository's owner",
         )
-    os.replace(partial, destination)
-    partial.unlink(missing_ok=True)  # rename(2) does nothing when both names are one inode already
-    return destination
-
-
-def _describe_mismatch(path: Path, size: int | None, checksum: Checksum | None) -> str:
-    have = path.stat().st_size
-    if size is not None and have != size:
-        return f"{have} bytes came instead of {size}"
-    if checksum is not None and (found := compute_checksum(path, checksum.algorithm)) != checksum:
-        return f"its {checksum.algorithm} is {found.value} instead of {checksum.value}"
-    return ""
+    return f"{base.rstrip('/')}/{location}"
 
 
 def has_checksum(path: Path, checksum: Checksum) -> bool:
@@ -173,45 +128,111 @@ def compute_checksum(path: Path, algorithm: str) -> Checksum:
     if algorithm == SHA256:
         return Checksum(algorithm=SHA256, value=sha256_file(path))
     if algorithm not in HEX_DIGITS:
-        raise InputError(f"unknown checksum algorithm {algorithm!r}")
-    found = hashlib.new(algorithm, usedforsecurity=False)
+        raise InputError(f"unknown checksum algorithm {algorithm!r}", why=f"known: {', '.join(HEX_DIGITS)}")
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with open(path, "rb") as stream:
         for piece in iter(lambda: stream.read(_CHUNK_SIZE), b""):
-            found.update(piece)
-    return Checksum(algorithm=algorithm, value=found.hexdigest())
+            digest.update(piece)
+    return Checksum(algorithm=algorithm, value=digest.hexdigest())
 
 
-def path_from_file_url(url: str) -> Path:
-    """The path that a file URL names."""
-    return Path(unquote(urlsplit(url).path))
+def _partial_path(destination: Path) -> Path:
+    """Where a download is written first; each process has its own, so that two runs never write into one file."""
+    return destination.with_name(f".{destination.name}.{os.getpid()}.part")
 
 
-def join_url(base: str, location: str) -> str:
-    """A location below a base URL. Raises InputError for one that would leave it."""
-    if location.startswith(("/", "-")) or ".." in location.split("/") or "://" in location:
-        raise InputError(f"{base} names the file {location!r}, which is outside the repository")
-    return f"{base.rstrip('/')}/{location}"
+def _adopt_abandoned(destination: Path, partial: Path) -> None:
+    """Continue the partial download of a process that has ended."""
+    start, end = f".{destination.name}.", ".part"
+    for entry in list(os.scandir(destination.parent)):
+        pid = entry.name[len(start) : -len(end)]
+        if entry.name.startswith(start) and entry.name.endswith(end) and pid.isdigit():
+            # PermissionError: the process runs as another user. FileNotFoundError: another run was faster.
+            with suppress(PermissionError, FileNotFoundError):
+                try:
+                    os.kill(int(pid), 0)
+                except ProcessLookupError:
+                    os.replace(entry.path, partial)
 
 
-def get_text(url: str, *, limit: int = 1 << 20) -> str:
-    """A small text from a URL (a mirror list, a key). Raises InputError."""
-    if url.startswith("file:"):
-        try:
-            return path_from_file_url(url).read_text(encoding="utf-8", errors="replace")[:limit]
-        except OSError as error:
-            raise InputError(f"{url} could not be read", why=str(error)) from error
+def _download(url: str, partial: Path, limit: int) -> None:
+    """One attempt, appended to what is there. Raises _TransientError for failures that may pass, else InputError."""
+    # Imported here: its 30 ms would delay every command, and most download nothing.
     import requests
 
-    text = bytearray()
+    have = partial.stat().st_size if partial.is_file() else 0
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers["Accept-Encoding"] = "identity"
     try:
-        with requests.get(url, stream=True, timeout=TIMEOUT) as answer:
-            answer.raise_for_status()
-            for piece in answer.iter_content(_CHUNK_SIZE):
-                text += piece
-                if len(text) > limit:
-                    raise InputError(
-                        f"{url} is larger than it should be", why=f"more than {limit} bytes came"
-                    )
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+            if response.status_code == _RANGE_NOT_SATISFIABLE:
+                partial.unlink(missing_ok=True)
+                raise _TransientError("the server has another file now")
+            _check_status(url, response.status_code, response.reason)
+            with open(partial, "ab" if response.status_code == 206 else "wb") as stream:
+                for piece in response.iter_content(_CHUNK_SIZE):
+                    stream.write(piece)
+                    if stream.tell() > limit:
+                        raise _too_large_error(url, limit)
+                stream.flush()
+                os.fsync(stream.fileno())
     except requests.RequestException as error:
-        raise InputError(f"{url} could not be fetched", why=str(error)) from error
-    return text.decode("utf-8", "replace")
+        raise _TransientError(str(error)) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise InputError(
+                f"cannot write {url} to {partial.parent}",
+                why=str(error),
+                todo="free disk space, or choose another --workspace",
+            ) from error
+        raise
+
+
+def _check_status(url: str, status: int, reason: str) -> None:
+    if status in (200, 206):
+        return
+    answer = f"the server answered {status} {reason}"
+    if status not in _PERMANENT_STATUSES:
+        raise _TransientError(answer)
+    kind = FileNotOnServer if status in _NOT_FOUND_STATUSES else InputError
+    raise kind(
+        f"cannot download {url}",
+        why=answer,
+        todo="check the URL, and whether the mirror still has the file",
+    )
+
+
+def _copy_file_url(url: str, destination: Path, checksum: Checksum | None) -> Path:
+    source = path_from_file_url(url)
+    partial = _partial_path(destination)
+    partial.unlink(missing_ok=True)
+    try:
+        # Some tools rewrite the metadata of a repository in place. Packages are never rewritten and may be linked.
+        if checksum is None:
+            shutil.copyfile(source, partial)
+        else:
+            link_or_copy(source, partial)
+    except OSError as error:
+        kind = FileNotOnServer if isinstance(error, FileNotFoundError) else InputError
+        raise kind(f"cannot read {url}", why=str(error), todo="check the URL") from error
+    if complaint := _describe_mismatch(partial, None, checksum):
+        partial.unlink()
+        raise InputError(f"{url} is not the expected file", why=complaint)
+    os.replace(partial, destination)
+    # rename(2) does nothing when both names are the same inode already.
+    partial.unlink(missing_ok=True)
+    return destination
+
+
+def _describe_mismatch(path: Path, size: int | None, checksum: Checksum | None) -> str:
+    """How a file differs from what was expected; "" when it does not."""
+    have = path.stat().st_size
+    if size is not None and have != size:
+        return f"it has {have} bytes instead of {size}"
+    if checksum is not None and (found := compute_checksum(path, checksum.algorithm)) != checksum:
+        return f"its {checksum.algorithm} is {found.value} instead of {checksum.value}"
+    return ""
+
+
+def _too_large_error(url: str, limit: int) -> InputError:
+    return InputError(f"{url} is larger than expected", why=f"the server sent more than {limit} bytes")

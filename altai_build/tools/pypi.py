@@ -1,4 +1,4 @@
-"""Source archives from the Python package index, by name, version and SHA-256; nothing of what comes is run."""
+"""Source archives from the Python package index, by name, version and SHA-256; no code of theirs is run."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, PyPISimple
 
 MAX_ATTEMPTS = 3
+# Seconds.
 _READ_TIMEOUT = 60
 
 
 def fetch_sdist(project: str, version: str, sha256: str, destination: Path) -> Path:
-    """Bring the source archive of a version here, under its final name once its digest is right.
+    """Download the source archive of a version; it gets its final name when its SHA-256 is right.
 
-    The index and the certificates are those that pip is configured with (PIP_INDEX_URL and PIP_CERT win). Raises
-    InputError; its text never holds the index's address, which may contain a password.
+    Index and certificates are those that pip is configured with (PIP_INDEX_URL and PIP_CERT have precedence). Raises
+    InputError; its text never contains the index's URL, which may contain a password.
     """
     if destination.is_file() and sha256_file(destination) == sha256:
         return destination
@@ -31,19 +32,21 @@ def fetch_sdist(project: str, version: str, sha256: str, destination: Path) -> P
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             return _fetch(project, version, sha256, destination)
-        except OSError as error:  # what the library raises for the network, and the disk's own
+        except OSError as error:
+            # The library raises OSError for the network, as the disk does.
             if attempt == MAX_ATTEMPTS:
                 raise InputError(
-                    f"the source archive of {project} {version} could not be downloaded",
-                    why=f"{type(error).__name__}, {MAX_ATTEMPTS} times, from the package index pip is configured for",
+                    f"cannot download the source archive of {project} {version}",
+                    why=f"{type(error).__name__} from the package index that pip is configured with "
+                    f"({MAX_ATTEMPTS} attempts)",
                     todo="check the network and `pip config list`, or put the file with SHA-256 "
-                    f"{sha256} at {destination} yourself",
+                    f"{sha256} at {destination}",
                 ) from error
     raise AssertionError("the last attempt returns or raises")
 
 
 def _fetch(project: str, version: str, sha256: str, destination: Path) -> Path:
-    # Here, because its 0.1 s would be felt by every verb that builds.
+    # Imported here: its 0.1 s would delay every command that builds.
     from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
 
     with PyPISimple(_pip_setting("index-url", "PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT) as client:
@@ -54,26 +57,26 @@ def _fetch(project: str, version: str, sha256: str, destination: Path) -> Path:
         if not candidates:
             raise InputError(
                 f"the package index has no source archive of {project} {version} with SHA-256 {sha256}",
-                why="it was withdrawn there, or the index is a partial mirror, or the digest is wrong",
-                todo=f"see `pip config list`; correct sources.yaml, or put the file at {destination} yourself",
+                why="the archive was withdrawn, the index is a partial mirror, or the SHA-256 is wrong",
+                todo=f"check `pip config list`; correct sources.yaml, or put the file at {destination}",
             )
-        with scratch_directory(destination.parent, ".fetch") as beside:
-            part = beside / destination.name
-            # Our own digest is the judge: not every index publishes one.
-            client.download_package(candidates[0], part, verify=False, timeout=_READ_TIMEOUT)
-            found = sha256_file(part)
+        with scratch_directory(destination.parent, ".fetch") as scratch:
+            partial = scratch / destination.name
+            # Not every index publishes checksums: only the one in sources.yaml counts.
+            client.download_package(candidates[0], partial, verify=False, timeout=_READ_TIMEOUT)
+            found = sha256_file(partial)
             if found != sha256:
                 raise InputError(
                     f"the source archive of {project} {version} has the wrong content",
                     why=f"its SHA-256 is {found} instead of {sha256}",
-                    todo="do not use it; ask whoever runs the package index",
+                    todo="do not use it; ask the owner of the package index",
                 )
-            os.replace(part, destination)
+            os.replace(partial, destination)
     return destination
 
 
 def _list_sdists(client: PyPISimple, project: str, version: str, sha256: str) -> list[DistributionPackage]:
-    """The index's source archives of that version, without those known to be other bytes."""
+    """The index's source archives of a version, without those that the index gives another SHA-256 for."""
     from pypi_simple import NoSuchProjectError
 
     try:
@@ -91,13 +94,13 @@ def _list_sdists(client: PyPISimple, project: str, version: str, sha256: str) ->
 
 @cache
 def _pip_setting(key: str, variable: str) -> str:
-    """A setting of pip, from its environment variable or its files; "" where neither says."""
+    """A setting of pip, from its environment variable or its configuration files; "" when it is not set."""
     if os.environ.get(variable):
         return os.environ[variable]
     names = ("PIP_CONFIG_FILE", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS")
-    asked = process.run(
+    result = process.run(
         [sys.executable, "-m", "pip", "config", "get", f"global.{key}"],
         env={name: os.environ[name] for name in names if name in os.environ},
         ok=process.ANY_STATUS,
     )
-    return asked.text.strip() if asked.returncode == 0 else ""
+    return result.text.strip() if result.returncode == 0 else ""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
+from altai_build.model.gitlink import CommitId
+
 FIRST_COMMIT_TIME = (
     1_354_320_000  # 2012-12-01 00:00:00 UTC; each commit of a repository is a day later than the one before
 )
@@ -74,7 +76,7 @@ class Repo:
         parents: Sequence[str] | None = None,
         empty: bool = False,
         time: int | None = None,
-    ) -> str:
+    ) -> CommitId:
         """Commit changed paths on a branch and return the commit's id.
 
         Without `parents` it follows the branch; with none given (an empty list) it begins a history. `empty`: the
@@ -96,7 +98,7 @@ class Repo:
         for path, entry in changes.items():
             lines += _change(_quoted(path), entry)
         self.git("fast-import", "--quiet", "--force", "--done", input=b"\n".join([*lines, b"done", b""]))
-        return self.git("rev-parse", ref)
+        return CommitId(self.git("rev-parse", ref))
 
     def _known(self, ref: str) -> str:
         result = subprocess.run(

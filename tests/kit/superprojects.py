@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from altai_build.model.gitlink import CommitId
 from tests.kit.git import Entry, Pin, Repo, gitmodules
 
 # The least definition that a superproject of source packages needs; its dist is .x.
@@ -32,7 +33,7 @@ class World:
     def __post_init__(self) -> None:
         self.super = Repo(self.folder / "super")
 
-    def component(self, path: str, files: Mapping[str, Entry], *, url: str | None = None) -> str:
+    def component(self, path: str, files: Mapping[str, Entry], *, url: str | None = None) -> CommitId:
         """Commit files to the component pinned at `path` (made when it is new) and return the commit."""
         name = path.rpartition("/")[2]
         if path not in self.components:
@@ -40,7 +41,7 @@ class World:
             self.urls[path] = f"../{name}" if url is None else url
         return self.components[path].commit(files)
 
-    def pin(self, more: Mapping[str, Entry] | None = None, **commits: str) -> str:
+    def pin(self, more: Mapping[str, Entry] | None = None, **commits: str) -> CommitId:
         """Commit the newest commit of every component, or those named by the path's last part, to the superproject."""
         tree: dict[str, Entry] = {".gitmodules": gitmodules(self.urls)}
         for path, repo in self.components.items():

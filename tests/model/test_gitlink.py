@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altai_build.model.gitlink import ChangeStatus, GitlinkChange, parse_raw_diff
+from altai_build.errors import InputError
+from altai_build.model.gitlink import ChangeStatus, CommitId, GitlinkChange, parse_raw_diff, require_commit
 
-A, B, NONE = "a" * 40, "b" * 40, "0" * 40
+A, B, NONE = CommitId("a" * 40), CommitId("b" * 40), "0" * 40
 MODES = st.sampled_from(["000000", "040000", "100644", "100755", "120000", "160000"])
 PATHS = st.binary(min_size=1, max_size=30).filter(lambda path: b"\0" not in path)
 
@@ -32,7 +33,7 @@ def row(old_mode: str, new_mode: str, status: str, path: bytes, old: str = A, ne
     ],
 )
 def test_rows_with_a_gitlink(
-    old_mode: str, new_mode: str, letter: str, expected: tuple[ChangeStatus, str | None, str | None]
+    old_mode: str, new_mode: str, letter: str, expected: tuple[ChangeStatus, CommitId | None, CommitId | None]
 ) -> None:
     status, old, new = expected
     assert parse_raw_diff(row(old_mode, new_mode, letter, b"repos/altai/focus")) == [
@@ -125,3 +126,12 @@ def test_the_table_that_git_really_prints(tmp_path: Path) -> None:
         GitlinkChange(path="to-folder", status=removed, old=A, new=None),
         GitlinkChange(path="to-link", status=added, old=None, new=A),
     ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "HEAD", "a" * 39, "A" * 40, "a" * 41, f"{'a' * 40}^", "-" + "a" * 39, "a" * 40 + "\n"]
+)
+def test_only_a_full_id_is_a_commit_id(text: str) -> None:
+    assert require_commit("a" * 40) == "a" * 40 and require_commit("0" * 64) == "0" * 64
+    with pytest.raises(InputError, match="is not a full commit id"):
+        require_commit(text)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from altai_build.model.gitlink import CommitId
 from altai_build.model.pin import PinChange, PinDirection, get_pin_direction
 
-OLD, NEW = "a" * 40, "b" * 40
+OLD, NEW = CommitId("a" * 40), CommitId("b" * 40)
 
 
 @pytest.mark.parametrize(

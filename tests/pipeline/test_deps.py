@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.gitlink import CommitId
 from altai_build.model.order import OrderedComponent, compute_order
 from altai_build.model.package import LocalRpm
 from altai_build.pipeline.build.plan import BuildPlan
@@ -35,7 +36,7 @@ def test_packages_of_a_bootstrap_build_are_not_released() -> None:
         )
         for name in order.needs
     }
-    discovery = Discovery(commit="", time=0, sourced=(), without_srpm=())
+    discovery = Discovery(commit=CommitId(""), time=0, sourced=(), without_srpm=())
     build_run = BuildRun(
         build_plan=BuildPlan(discovery=discovery, order=order, reasons={}),
         srpm_batch=nothing,

@@ -23,8 +23,8 @@ def test_a_key_is_a_finding_from_the_horizon_on(materials: Materials, tmp_path: 
 
     def at(day: str, horizon: int = 90) -> list[tuple[str, Severity, str]]:
         now = datetime.fromisoformat(day).replace(tzinfo=timezone.utc)
-        answer = findings(release, "key-expiry", VerifyContext(now=now, horizon_days=horizon))
-        return [(one.subject, one.severity, one.message.partition(") ")[2]) for one in answer]
+        report = findings(release, "key-expiry", VerifyContext(now=now, horizon_days=horizon))
+        return [(one.subject, one.severity, one.message.partition(") ")[2]) for one in report]
 
     assert at("2026-09-01") == []
     soon = "expires on 2027-01-01, in 31 days"
@@ -41,8 +41,8 @@ def test_an_expired_key_of_the_metadata_is_an_error_for_clients_that_look(
     plan = make_release_contents(replace(materials, ours=brief))
     release = make_release(tmp_path / "1.0.2", materials, plan)
     for compat, severity in ((Compat.MODERN, Severity.ERROR), (Compat.EL6, Severity.WARNING)):
-        answer = findings(release, "key-expiry", VerifyContext(compat=compat))
-        assert [(one.subject, one.severity) for one in answer] == [("RPM-GPG-KEY-ours", severity)]
+        report = findings(release, "key-expiry", VerifyContext(compat=compat))
+        assert [(one.subject, one.severity) for one in report] == [("RPM-GPG-KEY-ours", severity)]
 
 
 def test_a_key_that_the_manifest_does_not_name_is_a_finding(materials: Materials, tmp_path: Path) -> None:

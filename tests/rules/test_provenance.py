@@ -11,18 +11,13 @@ import pytest
 from altai_build.model.findings import Severity
 from altai_build.tools.files import sha256_file
 from tests.kit.findings import findings, messages_by_subject
-from tests.kit.releases import Materials, make_release, make_release_contents, sign_again
+from tests.kit.releases import Materials, sign_again
 
 FOCUS = "provenance/slsa/centos6/focus-1.0-3.el6.noarch.rpm.json"
 BUNCH = "provenance/slsa/deps/misc/bunch-1.0.1-1.el6.noarch.rpm.json"
 
 
-@pytest.fixture
-def release(materials: Materials, tmp_path: Path) -> Path:
-    return make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
-
-
-def spoil(release: Path, materials: Materials, name: str, old: str, new: str) -> None:
+def change(release: Path, materials: Materials, name: str, old: str, new: str) -> None:
     """Change a document and sign it again."""
     text = (release / name).read_text()
     assert old in text
@@ -45,8 +40,8 @@ def test_a_release_without_provenance_is_a_warning(release: Path, materials: Mat
 def test_documents_about_other_bytes_or_commits_are_found(release: Path, materials: Materials) -> None:
     focus = sha256_file(release / "centos6" / "focus-1.0-3.el6.noarch.rpm")
     for name in (FOCUS, "provenance/release.spdx.json", "provenance/release.cdx.json"):
-        spoil(release, materials, name, focus, "0" * 64)
-    spoil(release, materials, BUNCH, "d" * 40, "9" * 40)
+        change(release, materials, name, focus, "0" * 64)
+    change(release, materials, BUNCH, "d" * 40, "9" * 40)
     answer = messages_by_subject(release, "provenance")
     assert (
         answer[FOCUS] == "the statement is about other bytes than those of centos6/focus-1.0-3.el6.noarch.rpm"
@@ -59,7 +54,7 @@ def test_documents_about_other_bytes_or_commits_are_found(release: Path, materia
 
 
 def test_a_statement_of_another_build_of_the_same_bytes_is_found(release: Path, materials: Materials) -> None:
-    spoil(release, materials, FOCUS, "key of focus", "key of another build")
+    change(release, materials, FOCUS, "key of focus", "key of another build")
     assert messages_by_subject(release, "provenance") == {
         FOCUS: "the statement is about another build than the manifest"
     }

@@ -222,8 +222,8 @@ def test_everything_that_cannot_be_had_is_told_at_once(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda data: data[:-10], "bytes came instead of"),
-        (lambda data: data + b"more", "is larger than it should be"),
+        (lambda data: data[:-10], "bytes instead of"),
+        (lambda data: data + b"more", "is larger than expected"),
         (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "its sha256 is"),
     ],
     ids=["truncated", "longer", "other bytes"],

@@ -143,14 +143,6 @@ def test_what_cannot_be_had_stops_its_own_package_only(site: str, tmp_path: Path
     assert isinstance(found["good"], dict)
 
 
-def test_an_index_that_gives_other_bytes_is_refused(site: str, tmp_path: Path) -> None:
-    page = '<a href="/files/thing-1.0.tar.gz">thing-1.0.tar.gz</a>'
-    _Handler.files = {"/simple/thing/": page.encode(), "/files/thing-1.0.tar.gz": b"something else"}
-    with pytest.raises(InputError, match="has the wrong content"):
-        pypi.fetch_sdist("thing", "1.0", DIGEST, tmp_path / "thing.tar.gz")
-    assert not (tmp_path / "thing.tar.gz").exists()
-
-
 def test_a_faulty_list_is_the_fault_of_its_package(site: str, tmp_path: Path) -> None:
     sourced = discovered(tmp_path, {"thing": "sources: {}\n"})
     with pytest.raises(InputError, match=r"specs/thing/sources\.yaml has 1 error"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from altai_build.errors import AltaiError
 from altai_build.model.component import ComponentKind
-from altai_build.model.gitlink import Gitlink
+from altai_build.model.gitlink import CommitId, Gitlink
 from altai_build.model.pin import PinChange, PinDirection, get_pin_direction
 from altai_build.pipeline.run import Run
 from altai_build.tools.git.objects import ObjectStore
@@ -19,7 +19,7 @@ def read_pins(run: Run, revision: str) -> dict[str, Submodule]:
     return {submodule.link.path: submodule for submodule in submodules}
 
 
-def compare_pins(run: Run, sourced: ComponentSource, old: str, *, url: str | None) -> PinChange:
+def compare_pins(run: Run, sourced: ComponentSource, old: CommitId, *, url: str | None) -> PinChange:
     """How a component's pin changed from the commit `old`, which came from `url`.
 
     The direction is UNKNOWN when either commit is no longer available.
@@ -33,7 +33,7 @@ def compare_pins(run: Run, sourced: ComponentSource, old: str, *, url: str | Non
     return PinChange(old=old, new=new, direction=direction, is_lower=gained <= dropped)
 
 
-def _open_store_with_both(run: Run, sourced: ComponentSource, old: str, url: str | None) -> ObjectStore:
+def _open_store_with_both(run: Run, sourced: ComponentSource, old: CommitId, url: str | None) -> ObjectStore:
     """A store that has both commits; a remote is asked only where no clone has them."""
     component = sourced.component
     if component.kind is not ComponentKind.SUBMODULE or sourced.store.has_commit_object(old):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build import __version__
+from altai_build.model.gitlink import CommitId
 from altai_build.model.srpm import SRPM_RECIPE_VERSION, Srpm, SrpmResult
 from altai_build.tools import process
 from altai_build.tools.files import write_atomically
@@ -76,7 +77,7 @@ def _dump_srpm(srpm: Srpm | None) -> list[object] | None:
 def _parse_row(row: list[object]) -> SrpmResult:
     component, commit, reason, kept = row
     if kept is None:
-        return SrpmResult(component=str(component), commit=str(commit), reason=str(reason))
+        return SrpmResult(component=str(component), commit=CommitId(str(commit)), reason=str(reason))
     assert isinstance(kept, list)
     path, sha256, nevra, key, state = kept
     if _file_state(str(path)) != state:
@@ -84,7 +85,9 @@ def _parse_row(row: list[object]) -> SrpmResult:
     # `clean` removes what is not used.
     os.utime(os.path.dirname(path))
     srpm = Srpm(path=Path(path), sha256=str(sha256), nevra=str(nevra), key=str(key), reused=True)
-    return SrpmResult(component=str(component), commit=str(commit), reason=INPUTS_UNCHANGED, srpm=srpm)
+    return SrpmResult(
+        component=str(component), commit=CommitId(str(commit)), reason=INPUTS_UNCHANGED, srpm=srpm
+    )
 
 
 def _file_state(path: str) -> list[int]:

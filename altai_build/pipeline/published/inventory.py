@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.gitlink import require_commit
 from altai_build.model.inventory import InventoryEntry, MatchKind, PackageMatch
 from altai_build.model.nevra import parse_nevra
 from altai_build.model.release import (
@@ -168,7 +169,7 @@ class _CommitSearch:
         """For each release: the release itself, then its packages."""
         self._run.workspace.prepare()
         for manifest in self._manifests:
-            pinned = manifest.superproject.commit
+            pinned = require_commit(manifest.superproject.commit)
             if pinned.startswith(abbreviated_id):
                 yield PackageMatch(release=manifest.version, how=MatchKind.RELEASE, package=None, note=pinned)
             elif commit := self._find_in_superproject(manifest, abbreviated_id):
@@ -194,7 +195,7 @@ class _CommitSearch:
 
     def _find_in_superproject(self, manifest: Manifest, abbreviated_id: str) -> str | None:
         """The full id, if the release's superproject commit contains the commit."""
-        pinned = manifest.superproject.commit
+        pinned = require_commit(manifest.superproject.commit)
         store = self._run.superproject.open_store(pinned)
         commit = store.expand_abbreviated_id(abbreviated_id) if store.has_commit_object(pinned) else None
         return commit if commit is not None and store.is_ancestor(commit, pinned) else None
@@ -202,7 +203,7 @@ class _CommitSearch:
     def _find_in_components(self, manifest: Manifest, abbreviated_id: str) -> Iterator[tuple[str, str]]:
         """(path, full id) of the release's components whose pinned commit contains the commit."""
         superproject = self._run.superproject
-        pinned = manifest.superproject.commit
+        pinned = require_commit(manifest.superproject.commit)
         store = superproject.open_store(pinned)
         if not store.has_commit_object(pinned):
             return

@@ -9,6 +9,7 @@ from pathlib import Path
 from altai_build.config.lockfile import load_lock
 from altai_build.errors import AltaiError
 from altai_build.model.findings import VerificationReport, waive
+from altai_build.model.gitlink import require_commit
 from altai_build.model.lock import LOCK_FILE_NAME, Lock
 from altai_build.model.package import RpmHeader
 from altai_build.model.release import BuildOrigin, Manifest, ReleasedPackage
@@ -74,9 +75,10 @@ def _trace_release(run: Run, view: ReleaseView, manifest: Manifest) -> Iterator[
 def _check_superproject(run: Run, commit: str) -> _Result:
     """A branch or tag of the superproject contains the commit, so that `git gc` keeps it."""
     try:
-        if not run.superproject.open_store(commit).has_commit_object(commit):
+        pinned = require_commit(commit)
+        if not run.superproject.open_store(pinned).has_commit_object(pinned):
             return TraceStatus.UNPROVED, f"{run.superproject.path} does not have its commit {commit}"
-        names = run.superproject.list_refs_containing(commit)
+        names = run.superproject.list_refs_containing(pinned)
     except AltaiError as error:
         return TraceStatus.UNPROVED, error.what
     if not names:
@@ -89,9 +91,10 @@ def _read_lock(run: Run, commit: str) -> Lock | str:
     try:
         root = run.superproject.path.resolve()
         name = (run.config.root.resolve() / LOCK_FILE_NAME).relative_to(root).as_posix()
-        store = run.superproject.open_store(commit)
+        pinned = require_commit(commit)
+        store = run.superproject.open_store(pinned)
         entry = next(
-            (entry for entry in store.read_tree(commit) if entry.path == name and entry.is_file), None
+            (entry for entry in store.read_tree(pinned) if entry.path == name and entry.is_file), None
         )
         if entry is None:
             return f"the superproject's commit has no {name}"
@@ -247,7 +250,7 @@ def _check_commit(source: ComponentSource | str, commit: str) -> _Result:
     """The component's repository has the commit."""
     if isinstance(source, str):
         return TraceStatus.UNPROVED, source
-    if not source.store.has_commit_object(commit):
+    if not source.store.has_commit_object(require_commit(commit)):
         return TraceStatus.UNPROVED, f"{source.store.origin} does not have {commit}"
     return TraceStatus.PROVED, f"{source.store.origin} has {commit}"
 

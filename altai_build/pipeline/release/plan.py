@@ -7,6 +7,7 @@ from pathlib import Path
 
 from altai_build.config import Target
 from altai_build.errors import InputError, PublishError
+from altai_build.model.gitlink import require_commit
 from altai_build.model.lock import Lock
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.pin import PinDirection
@@ -128,7 +129,7 @@ def _describe_change(run: Run, sourced: ComponentSource, previous: Manifest | No
         return f"new: not in {previous.version}"
     if component.commit in pins:
         return f"same commit as in {previous.version}"
-    old = min(pins)
+    old = require_commit(min(pins))
     change = compare_pins(run, sourced, old, url=pins[old])
     text = _PIN_CHANGE_TEXTS[change.direction].format(version=previous.version, old=old[:7])
     if change.direction is not PinDirection.FORWARD:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from altai_build.model.gitlink import CommitId
 from altai_build.pipeline.run import Run
 from altai_build.stages.tag import TagPlan, create_tags, plan_tags
 from altai_build.tools.openpgp.signing import SigningKey
 
 
-def plan_release_tags(run: Run, version: str, commit: str, *, pushing: bool) -> TagPlan:
+def plan_release_tags(run: Run, version: str, commit: CommitId, *, pushing: bool) -> TagPlan:
     """One tag on the superproject's commit and on each component's pin; makes nothing.
 
     A component that repos.yaml skips is not tagged. Raises PublishError when a clone or a remote has a tag of that

@@ -19,6 +19,7 @@ from typing import IO, cast
 import deflate
 
 from altai_build.errors import InputError
+from altai_build.model.gitlink import CommitId
 from altai_build.tools import process
 from altai_build.tools.git.command import ISOLATED, git_version, make_git_error
 from altai_build.tools.git.objects import ObjectStore
@@ -35,7 +36,7 @@ class ArchivePart:
     """One repository's content in an archive: at `folder` ("" for the top) of the archive's prefix."""
 
     store: ObjectStore
-    commit: str
+    commit: CommitId
     folder: str
 
 

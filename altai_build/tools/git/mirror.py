@@ -6,10 +6,10 @@ import hashlib
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools import process
 from altai_build.tools.files import file_lock
 from altai_build.tools.git.command import ISOLATED, REMOTE, run_git
-from altai_build.tools.git.objects import require_commit
 from altai_build.tools.git.url import without_password
 
 
@@ -19,7 +19,7 @@ def mirror_path(url: str, mirrors: Path) -> Path:
     return mirrors / f"{name}.git"
 
 
-def fetch_mirror(url: str, *, mirrors: Path, commit: str) -> Path:
+def fetch_mirror(url: str, *, mirrors: Path, commit: CommitId) -> Path:
     """A bare mirror of `url` in `mirrors` that has `commit`; fetched when it does not have it yet.
 
     The commit is requested by its id, with its whole history, because counting needs that; from a server that gives
@@ -55,6 +55,6 @@ def fetch_mirror(url: str, *, mirrors: Path, commit: str) -> Path:
     )
 
 
-def _has_commit(place: Path, commit: str) -> bool:
+def _has_commit(place: Path, commit: CommitId) -> bool:
     words = ["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"]
     return run_git(ISOLATED, words, git_dir=place, ok=process.ANY_STATUS).returncode == 0

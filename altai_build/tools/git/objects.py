@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools import process
 from altai_build.tools.files import make_directory, write_atomically
 from altai_build.tools.git.command import ISOLATED, run_git, start_git
 from altai_build.tools.git.layout import is_shallow
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ABBREVIATED_ID = re.compile(r"[0-9a-f]{4,64}")
 
 
@@ -37,7 +37,7 @@ class TreeEntry:
 class CommitInfo:
     """What a release records of a commit: id, committer time (seconds since the epoch, UTC), subject."""
 
-    commit: str
+    commit: CommitId
     time: int
     subject: str
 
@@ -46,7 +46,7 @@ class CommitInfo:
 class LogEntry:
     """One commit of a stretch of history; `merge`: it has more than one parent."""
 
-    commit: str
+    commit: CommitId
     time: int  # committer time, seconds since the epoch
     author: str
     subject: str
@@ -69,7 +69,7 @@ class ObjectStore:
         self._commits: dict[str, CommitInfo] = {}
 
     @classmethod
-    def open_borrowed(cls, common: Path, *, shadows: Path, origin: str, commit: str) -> ObjectStore:
+    def open_borrowed(cls, common: Path, *, shadows: Path, origin: str, commit: CommitId) -> ObjectStore:
         """A store over the objects below `common`; `commit` only tells the object format (SHA-1 or SHA-256)."""
         name = hashlib.sha256(f"{common}:{len(commit)}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
         shadow = shadows / name
@@ -94,18 +94,18 @@ class ObjectStore:
         return run_git(ISOLATED, arguments, git_dir=self.git_dir, place=self.origin, input=input, ok=ok)
 
     def start_archive(
-        self, commit: str, prefix: str, format: str
+        self, commit: CommitId, prefix: str, format: str
     ) -> AbstractContextManager[process.ChildProcess]:
         """A running `git archive` of a commit; it prints the same bytes in every clone."""
         words = ["archive", f"--format={format}", f"--prefix={prefix}", require_commit(commit)]
         return start_git(ISOLATED, words, git_dir=self.git_dir)
 
-    def has_commit_object(self, commit: str) -> bool:
+    def has_commit_object(self, commit: CommitId) -> bool:
         """True when the commit is here (its trees may still be missing in a broken clone)."""
         check = self.run(["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], ok=process.ANY_STATUS)
         return check.returncode == 0
 
-    def has_all_objects(self, commit: str) -> bool:
+    def has_all_objects(self, commit: CommitId) -> bool:
         """True when every tree and blob of the commit is here, as it need not be in a partial clone."""
         listed = self.run(
             ["rev-list", "--objects", "--no-walk", "--missing=print", require_commit(commit)],
@@ -113,7 +113,7 @@ class ObjectStore:
         )
         return listed.returncode == 0 and not any(line.startswith("?") for line in listed.text.splitlines())
 
-    def has_tree(self, commit: str) -> bool:
+    def has_tree(self, commit: CommitId) -> bool:
         """True when the commit is here with every folder of its tree."""
         if commit not in self._trees:
             listed = self.run(
@@ -124,13 +124,13 @@ class ObjectStore:
             self._trees[commit] = parse_tree(listed.stdout)
         return True
 
-    def read_tree(self, commit: str) -> tuple[TreeEntry, ...]:
+    def read_tree(self, commit: CommitId) -> tuple[TreeEntry, ...]:
         """Every leaf of the commit's tree, gitlinks included, in git's order. Raises InputError if it is not whole."""
         if not self.has_tree(commit):
             raise self._incomplete_error(commit)
         return self._trees[commit]
 
-    def read_blobs(self, oids: Iterable[str], *, commit: str | None = None) -> list[bytes]:
+    def read_blobs(self, oids: Iterable[str], *, commit: CommitId | None = None) -> list[bytes]:
         """The contents of blobs, in the order asked for. Raises InputError when one is missing.
 
         With `commit` that is looked up by the way, so that `info` of it costs nothing more.
@@ -162,7 +162,7 @@ class ObjectStore:
             todo="the clone is incomplete: run `git fsck` there and fetch again",
         )
 
-    def count_commits(self, commit: str, path: str | None = None) -> int:
+    def count_commits(self, commit: CommitId, path: str | None = None) -> int:
         """How many commits are reachable from `commit` (those that touch `path`, when given).
 
         Raises InputError where the history is cut off.
@@ -171,18 +171,19 @@ class ObjectStore:
         limit = ["--", f":(top,literal){path}"] if path is not None else []
         return int(self.run(["rev-list", "--count", require_commit(commit), *limit]).text)
 
-    def count_between(self, old: str, new: str) -> tuple[int, int]:
+    def count_between(self, old: CommitId, new: CommitId) -> tuple[int, int]:
         """How many commits only `old` contains, and how many only `new` does. Raises as `count_commits`."""
         self._require_full_log()
         ends = f"{require_commit(old)}...{require_commit(new)}"
         dropped, gained = self.run(["rev-list", "--left-right", "--count", ends]).text.split()
         return int(dropped), int(gained)
 
-    def find_last_change(self, commit: str, path: str) -> str | None:
+    def find_last_change(self, commit: CommitId, path: str) -> CommitId | None:
         """The newest commit reachable from `commit` that touches `path`; None when none does. Raises as `count`."""
         self._require_full_log()
         limit = ["--", f":(top,literal){path}"]
-        return self.run(["rev-list", "--max-count=1", require_commit(commit), *limit]).text.strip() or None
+        found = self.run(["rev-list", "--max-count=1", require_commit(commit), *limit]).text.strip()
+        return CommitId(found) if found else None
 
     def _require_full_log(self) -> None:
         if is_shallow(self.objects):
@@ -191,13 +192,13 @@ class ObjectStore:
                 todo="run there: git fetch --unshallow",
             )
 
-    def read_commit_info(self, commit: str) -> CommitInfo:
+    def read_commit_info(self, commit: CommitId) -> CommitInfo:
         """Time and subject of a commit, from the object itself: its parents need not be here."""
         if commit not in self._commits:
             self.read_blobs((), commit=commit)
         return self._commits[commit]
 
-    def log(self, old: str, new: str, path: str | None = None) -> tuple[LogEntry, ...]:
+    def log(self, old: CommitId, new: CommitId, path: str | None = None) -> tuple[LogEntry, ...]:
         """The commits that `new` contains and `old` does not, newest first (those that touch `path`, when given)."""
         span = [require_commit(new), f"^{require_commit(old)}"]
         limit = ["--", f":(top,literal){path}"] if path is not None else []
@@ -215,16 +216,16 @@ class ObjectStore:
             for commit, time, author, parents, subject in zip(*(fields[n::5] for n in range(5)))
         )
 
-    def expand_abbreviated_id(self, abbreviated: str) -> str | None:
+    def expand_abbreviated_id(self, abbreviated: str) -> CommitId | None:
         """The full id of the one commit here that begins so; None when there is none, or more than one."""
         if not _ABBREVIATED_ID.fullmatch(abbreviated):
             return None
         found = self.run(
             ["rev-parse", "--verify", "--quiet", f"{abbreviated}^{{commit}}"], ok=process.ANY_STATUS
         )
-        return found.text.strip() if found.returncode == 0 else None
+        return CommitId(found.text.strip()) if found.returncode == 0 else None
 
-    def is_ancestor(self, older: str, newer: str) -> bool:
+    def is_ancestor(self, older: CommitId, newer: CommitId) -> bool:
         """True when `newer` contains `older` in its history."""
         check = self.run(
             ["merge-base", "--is-ancestor", require_commit(older), require_commit(newer)], ok=(0, 1)
@@ -239,7 +240,7 @@ def _has_content_bytes(path: Path, content: bytes) -> bool:
         return False
 
 
-def _parse_commit(commit: str, raw: bytes) -> CommitInfo:
+def _parse_commit(commit: CommitId, raw: bytes) -> CommitInfo:
     header, _, message = raw.decode("utf-8", "surrogateescape").partition("\n\n")
     (committer,) = [line for line in header.split("\n") if line.startswith("committer ")]
     subject = " ".join(message.lstrip("\n").partition("\n\n")[0].split("\n")).strip()
@@ -254,10 +255,3 @@ def parse_tree(raw: bytes) -> tuple[TreeEntry, ...]:
         mode, _kind, oid = head.decode("ascii").split(" ")
         entries.append(TreeEntry(mode=mode, oid=oid, path=path.decode("utf-8", "surrogateescape")))
     return tuple(entries)
-
-
-def require_commit(commit: str) -> str:
-    """The id itself if it is a full object id; anything else never reaches a command line."""
-    if not _COMMIT.fullmatch(commit):
-        raise InputError(f"{commit!r} is not a full commit id")
-    return commit

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.model.gitlink import GitlinkChange, parse_raw_diff
+from altai_build.model.gitlink import CommitId, GitlinkChange, parse_raw_diff
 from altai_build.tools.git.command import USER_CLONE, GitError, make_git_error, run_git
 from altai_build.tools.git.layout import git_directory, is_shallow
 from altai_build.tools.process import ANY_STATUS
@@ -77,12 +77,9 @@ class RepositoryHistory:
                 self.resolve_revision(revision)
             raise
 
-    def list_refs_containing(self, commit: str) -> tuple[str, ...]:
+    def list_refs_containing(self, commit: CommitId) -> tuple[str, ...]:
         """The full names of the branches and tags whose history contains a commit of this repository."""
-        # Its imports would slow `changed` down.
-        from altai_build.tools.git.objects import require_commit
-
-        arguments = ["for-each-ref", "--format=%(refname)", "--contains", require_commit(commit)]
+        arguments = ["for-each-ref", "--format=%(refname)", "--contains", commit]
         return tuple(run_git(USER_CLONE, arguments, directory=self._place).text.splitlines())
 
     def _diff(self, before: str, after: str, folders: Sequence[str]) -> list[GitlinkChange]:
@@ -111,7 +108,7 @@ class RepositoryHistory:
             )
         return True
 
-    def resolve_revision(self, revision: str) -> str:
+    def resolve_revision(self, revision: str) -> CommitId:
         """The full id of the commit that a revision names.
 
         Raises InputError with similar names when there is no such commit, GitError when git cannot read the repository.
@@ -119,7 +116,7 @@ class RepositoryHistory:
         _reject_option_like(revision)
         answer = self._parse_revision(f"{revision}^{{commit}}")
         if answer.returncode == 0:
-            return answer.text.strip()
+            return CommitId(answer.text.strip())
         if answer.returncode != 1 and answer.error_text:
             raise make_git_error(USER_CLONE, answer, "rev-parse", self._place)
         raise self._unknown_revision_error(revision, answer.error_text)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.component import Component
-from altai_build.model.gitlink import GITLINK_MODE, Gitlink
+from altai_build.model.gitlink import GITLINK_MODE, CommitId, Gitlink
 from altai_build.model.spec import SpecInfo
 from altai_build.tools.git.command import ALLOWED_PROTOCOLS, USER_CLONE, run_git
 from altai_build.tools.git.layout import common_directory, is_partial_clone, is_shallow
@@ -50,7 +50,7 @@ class Superproject(RepositoryHistory):
 
     # ---- content at a commit ---------------------------------------------------------------------------------
 
-    def open_store(self, commit: str) -> ObjectStore:
+    def open_store(self, commit: CommitId) -> ObjectStore:
         """The superproject's own objects."""
         return self._borrow_store(self.common, str(self.path), commit)
 
@@ -80,7 +80,7 @@ class Superproject(RepositoryHistory):
         return sorted({row[3:] for row in listed.text.split("\0") if len(row) > 3})
 
     def read_submodules(
-        self, commit: str, tree: Sequence[TreeEntry], folders: Sequence[str]
+        self, commit: CommitId, tree: Sequence[TreeEntry], folders: Sequence[str]
     ) -> list[Submodule]:
         """The gitlinks below `folders` at a commit, by path, with name and URL from .gitmodules of that commit."""
         known = self._read_gitmodules_at(commit, tree)
@@ -89,12 +89,12 @@ class Superproject(RepositoryHistory):
             inside = any(folder == "." or f"{entry.path}/".startswith(f"{folder}/") for folder in folders)
             if entry.mode == GITLINK_MODE and inside:
                 name, url = known.get(entry.path, (None, None))
-                link = Gitlink(path=entry.path, commit=entry.oid)
+                link = Gitlink(path=entry.path, commit=CommitId(entry.oid))
                 found.append(Submodule(link=link, name=name, url=self._absolute_url(url) if url else None))
         return found
 
     def _read_gitmodules_at(
-        self, commit: str, tree: Sequence[TreeEntry]
+        self, commit: CommitId, tree: Sequence[TreeEntry]
     ) -> dict[str, tuple[str, str | None]]:
         """path → (name, url) of the .gitmodules file in a commit."""
         if not any(entry.path == ".gitmodules" and entry.is_file for entry in tree):
@@ -121,7 +121,7 @@ class Superproject(RepositoryHistory):
         """
         return self.find_local_store(submodule, (submodule.link.commit,)) or self._fetch_mirror(submodule)
 
-    def find_local_store(self, submodule: Submodule, commits: Sequence[str]) -> ObjectStore | None:
+    def find_local_store(self, submodule: Submodule, commits: Sequence[CommitId]) -> ObjectStore | None:
         """The objects of a component in a repository of this machine that has all these commits; nothing is fetched."""
         places = self.list_local_clones(submodule)
         if submodule.url is not None:
@@ -152,27 +152,28 @@ class Superproject(RepositoryHistory):
         return mirrored if mirrored.has_commit_object(old.link.commit) else self._fetch_mirror(old)
 
     def list_nested_submodules(
-        self, store: ObjectStore, commit: str, tree: Sequence[TreeEntry], url: str | None
-    ) -> list[tuple[str, ObjectStore, str]]:
+        self, store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntry], url: str | None
+    ) -> list[tuple[str, ObjectStore, CommitId]]:
         """(folder, objects, commit) of the submodules that a component pins itself, at every depth.
 
         `url` is the component's own: relative URLs in its .gitmodules start there. Raises InputError when the pinned
         content of one cannot be had.
         """
-        found: list[tuple[str, ObjectStore, str]] = []
+        found: list[tuple[str, ObjectStore, CommitId]] = []
         links = [entry for entry in tree if entry.mode == GITLINK_MODE]
         known = read_gitmodules(store, commit) if links else {}
         for entry in links:
             name, written = known.get(entry.path, (None, None))
             inner_url = resolve_url(written, base=url or store.origin) if written else None
-            submodule = Submodule(link=Gitlink(path=entry.path, commit=entry.oid), name=name, url=inner_url)
+            pinned = CommitId(entry.oid)
+            submodule = Submodule(link=Gitlink(path=entry.path, commit=pinned), name=name, url=inner_url)
             places = [store.objects / "modules" / name] if name and not _has_parent_reference(name) else []
             inner = next(
-                (one for place in places if (one := self._borrow_complete_store(place, entry.oid))), None
+                (one for place in places if (one := self._borrow_complete_store(place, pinned))), None
             )
             inner = inner or self._fetch_mirror(submodule)
-            found.append((entry.path, inner, entry.oid))
-            deeper = self.list_nested_submodules(inner, entry.oid, inner.read_tree(entry.oid), inner_url)
+            found.append((entry.path, inner, pinned))
+            deeper = self.list_nested_submodules(inner, pinned, inner.read_tree(pinned), inner_url)
             found += [(f"{entry.path}/{folder}", below, pin) for folder, below, pin in deeper]
         return found
 
@@ -182,7 +183,7 @@ class Superproject(RepositoryHistory):
         place = fetch_mirror(url, mirrors=self.state / "mirrors", commit=commit)
         return self._borrow_store(place, without_password(url), commit)
 
-    def _borrow_complete_store(self, place: Path, commit: str) -> ObjectStore | None:
+    def _borrow_complete_store(self, place: Path, commit: CommitId) -> ObjectStore | None:
         common = common_directory(place)
         if common is None or common == self.common or is_shallow(common):
             return None
@@ -190,7 +191,7 @@ class Superproject(RepositoryHistory):
         complete = store.has_tree(commit) and (not is_partial_clone(common) or store.has_all_objects(commit))
         return store if complete else None
 
-    def _borrow_store(self, common: Path, origin: str, commit: str) -> ObjectStore:
+    def _borrow_store(self, common: Path, origin: str, commit: CommitId) -> ObjectStore:
         return ObjectStore.open_borrowed(common, shadows=self.state / "shadows", origin=origin, commit=commit)
 
     def _url_to_fetch(self, submodule: Submodule) -> str:
@@ -218,7 +219,7 @@ class Superproject(RepositoryHistory):
         return submodule.url
 
 
-def read_gitmodules(store: ObjectStore, commit: str) -> dict[str, tuple[str, str | None]]:
+def read_gitmodules(store: ObjectStore, commit: CommitId) -> dict[str, tuple[str, str | None]]:
     """path → (name, URL as written) from a commit's .gitmodules; {} when git cannot read the file."""
     listed = store.run(
         ["config", "--no-includes", "--blob", f"{commit}:.gitmodules", "--null", "--list"], ok=ANY_STATUS

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools import process
 from altai_build.tools.git.command import REMOTE, USER_CLONE, run_git
-from altai_build.tools.git.objects import require_commit
 
 _REMOTE_TIMEOUT = 120.0
 
 
-def format_tag(name: str, commit: str, tagger: str, time: int, message: str) -> bytes:
+def format_tag(name: str, commit: CommitId, tagger: str, time: int, message: str) -> bytes:
     """The tag object, unsigned (git-mktag(1)); `tagger` is `Name <address>`, `time` seconds since the epoch."""
     head = f"object {require_commit(commit)}\ntype commit\ntag {name}\ntagger {tagger} {time} +0000\n"
     return f"{head}\n{message.rstrip()}\n".encode()
 
 
-def has_commit(git_dir: Path, commit: str) -> bool:
+def has_commit(git_dir: Path, commit: CommitId) -> bool:
     """Whether a repository has the commit that is to be tagged."""
     words = ["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"]
     return run_git(USER_CLONE, words, git_dir=git_dir, ok=process.ANY_STATUS).returncode == 0

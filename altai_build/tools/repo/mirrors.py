@@ -23,7 +23,7 @@ class Mirrors:
 
 def read_mirrors(url: str) -> Mirrors:
     """The mirrors that a list names: one URL a line, or a metalink. Raises InputError when it names none."""
-    text = download.get_text(url)
+    text = download.read_url(url)
     if "<metalink" in text:
         mirrors = _from_metalink(text, url)
     else:

@@ -1,4 +1,4 @@
-"""The bill of materials of a release as CycloneDX 1.6, through the library of the CycloneDX project."""
+"""Write the bill of materials of a release as CycloneDX 1.6, with the library of the CycloneDX project."""
 
 from __future__ import annotations
 
@@ -22,60 +22,61 @@ from altai_build.tools.sbom.purl import format_rpm_purl
 
 
 def format_cyclonedx(manifest: Manifest, *, project: str, url: str) -> str:
-    """The document's text: every package with its digest, origin and signer, and which of ours need which of theirs.
+    """The CycloneDX document as JSON: every package with digest, origin and signer, and which need mirrored packages.
 
-    `url` is where the release is published. Raises InputError where the schema does not accept the document.
+    `url` is where the release is published. Raises InputError when the document does not match the schema.
     """
     text = JsonV1Dot6(_make_bom(manifest, project, url)).output_as_string(indent=2)
-    fault = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
-    if fault is not None:
+    error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+    if error is not None:
         raise InputError(
             f"the manifest of {manifest.version} cannot be written as CycloneDX 1.6",
-            why=str(fault),
-            todo="this is a fault of altai-build, or of a name in the manifest; report it with the manifest",
+            why=str(error),
+            todo="this is a bug in altai-build, or an unusual name in the manifest: report it with the manifest",
         )
     return json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
 
 
 def _make_bom(manifest: Manifest, project: str, url: str) -> Bom:
     pin = manifest.superproject
-    whole = Component(
+    release = Component(
         name=project,
         version=manifest.version,
         type=ComponentType.APPLICATION,
         bom_ref="release",
-        properties=_properties(superproject=pin.url, commit=pin.commit, target=manifest.target),
+        properties=_make_properties(superproject=pin.url, commit=pin.commit, target=manifest.target),
     )
     tool = Component(name="altai-build", version=manifest.tool_version, type=ComponentType.APPLICATION)
-    components = {one: _component(one, project, url) for one in manifest.packages}
+    components = {package: _make_component(package, project, url) for package in manifest.packages}
     return Bom(
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"{url}#{pin.commit}"),
         metadata=BomMetaData(
-            component=whole,
+            component=release,
             timestamp=datetime.fromisoformat(manifest.created.replace("Z", "+00:00")),
             tools=ToolRepository(components=[tool]),
         ),
         components=components.values(),
         dependencies=[
             Dependency(
-                ref=whole.bom_ref, dependencies=[Dependency(one.bom_ref) for one in components.values()]
+                ref=release.bom_ref,
+                dependencies=[Dependency(component.bom_ref) for component in components.values()],
             ),
             *_make_dependencies(components),
         ],
     )
 
 
-def _component(package: ReleasedPackage, project: str, url: str) -> Component:
+def _make_component(package: ReleasedPackage, project: str, url: str) -> Component:
     origin = package.origin
-    told = {
+    properties = {
         "repository": package.repository,
         "signer": package.signer.fingerprint,
         "source": package.sourcerpm,
     }
     if isinstance(origin, MirrorOrigin):
-        told["upstream"] = origin.url
+        properties["upstream"] = origin.url
     else:
-        told.update({"path": origin.path, "commit": origin.commit, "build": origin.build_key})
+        properties.update({"path": origin.path, "commit": origin.commit, "build": origin.build_key})
     sources = origin.sources if isinstance(origin, SpecOrigin) else ()
     return Component(
         name=package.name,
@@ -89,32 +90,32 @@ def _component(package: ReleasedPackage, project: str, url: str) -> Component:
             *(
                 ExternalReference(
                     type=ExternalReferenceType.SOURCE_DISTRIBUTION,
-                    url=XsUri(one.file),
-                    hashes=[HashType(alg=HashAlgorithm.SHA_256, content=one.sha256)],
+                    url=XsUri(source.file),
+                    hashes=[HashType(alg=HashAlgorithm.SHA_256, content=source.sha256)],
                 )
-                for one in sources
+                for source in sources
             ),
         ],
-        properties=_properties(**told),
+        properties=_make_properties(**properties),
     )
 
 
-def _properties(**told: str) -> list[Property]:
-    return [Property(name=f"altai-build:{name}", value=value) for name, value in told.items() if value]
+def _make_properties(**values: str) -> list[Property]:
+    return [Property(name=f"altai-build:{name}", value=value) for name, value in values.items() if value]
 
 
 def _make_dependencies(components: dict[ReleasedPackage, Component]) -> Iterator[Dependency]:
-    """Who needs the mirrored packages: what the lock says; dependencies among ours are in their own headers."""
+    """Which packages need which mirrored packages, as the lock says; the RPM headers tell the other dependencies."""
     by_name: dict[str, list[Component]] = {}
     for package, component in components.items():
         if not package.is_source:
             by_name.setdefault(package.name, []).append(component)
-    needed: dict[str, list[Component]] = {}
+    mirrored: dict[str, list[Component]] = {}
     for package, component in components.items():
         if isinstance(package.origin, MirrorOrigin):
             for name in package.origin.needed_by:
-                needed.setdefault(name, []).append(component)
-    for name in sorted(needed.keys() & by_name.keys()):
+                mirrored.setdefault(name, []).append(component)
+    for name in sorted(mirrored.keys() & by_name.keys()):
         for component in by_name[name]:
-            others = [Dependency(one.bom_ref) for one in needed[name] if one is not component]
-            yield Dependency(ref=component.bom_ref, dependencies=others)
+            needed = [Dependency(other.bom_ref) for other in mirrored[name] if other is not component]
+            yield Dependency(ref=component.bom_ref, dependencies=needed)

@@ -1,4 +1,4 @@
-"""Package URLs: how bills of materials name a package, whatever its kind (purl-spec, type `rpm`)."""
+"""Package URLs, by which bills of materials name packages (purl-spec, type `rpm`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from altai_build.model.release import MirrorOrigin, ReleasedPackage
 
 
 def format_rpm_purl(package: ReleasedPackage, project: str) -> PackageURL:
-    """The package URL of a released package; the namespace is who made it, as far as that is us."""
+    """The package URL of a released package; the namespace is the project, or none for a mirrored package."""
     qualifiers = {"arch": package.arch}
     if package.epoch:
         qualifiers["epoch"] = str(package.epoch)

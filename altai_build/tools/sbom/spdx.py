@@ -1,4 +1,4 @@
-"""The bill of materials of a release as SPDX 2.3, through the library of the SPDX project."""
+"""Write the bill of materials of a release as SPDX 2.3, with the library of the SPDX project."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _RELEASE = "SPDXRef-Release"
 
 
 def format_spdx(manifest: Manifest, *, project: str, url: str) -> str:
-    """The document's text: the release contains its packages, and those built here come from their source packages.
+    """The SPDX document as JSON: the packages of the release, and the source packages they were generated from.
 
-    `url` is where the release is published. Raises InputError where the library finds the document invalid.
+    `url` is where the release is published. Raises InputError when the library finds the document invalid.
     """
     document = _make_document(manifest, project, url)
-    faults = validate_full_spdx_document(document, _VERSION)
-    if faults:
+    errors = validate_full_spdx_document(document, _VERSION)
+    if errors:
         raise InputError(
             f"the manifest of {manifest.version} cannot be written as {_VERSION}",
-            why="\n".join(fault.validation_message for fault in faults[:20]),
-            todo="this is a fault of altai-build, or of a name in the manifest; report it with the manifest",
+            why="\n".join(error.validation_message for error in errors[:20]),
+            todo="this is a bug in altai-build, or an unusual name in the manifest: report it with the manifest",
         )
     stream = io.StringIO()
     write_document_to_stream(document, stream, validate=False)
@@ -59,24 +59,31 @@ def _make_document(manifest: Manifest, project: str, url: str) -> Document:
         creators=[maker, Actor(ActorType.TOOL, f"altai-build-{manifest.tool_version}")],
         created=created,
     )
-    identifiers = {one.path: f"SPDXRef-{one.sha256[:24]}-{n}" for n, one in enumerate(manifest.packages)}
-    packages = [_make_package(one, identifiers[one.path], project, url) for one in manifest.packages]
-    relations = [(_DOCUMENT, RelationshipType.DESCRIBES, _RELEASE)]
-    relations += [(_RELEASE, RelationshipType.CONTAINS, one.spdx_id) for one in packages]
-    relations += _generated_from(manifest, identifiers)
+    identifiers = {
+        package.path: f"SPDXRef-{package.sha256[:24]}-{number}"
+        for number, package in enumerate(manifest.packages)
+    }
+    packages = [
+        _make_package(package, identifiers[package.path], project, url) for package in manifest.packages
+    ]
+    relationships = [Relationship(_DOCUMENT, RelationshipType.DESCRIBES, _RELEASE)]
+    relationships += [
+        Relationship(_RELEASE, RelationshipType.CONTAINS, package.spdx_id) for package in packages
+    ]
+    relationships += _make_source_relationships(manifest, identifiers)
     return Document(
         creation_info=info,
-        packages=[_release_package(manifest, project, url, maker), *packages],
-        relationships=[Relationship(one, kind, other) for one, kind, other in relations],
+        packages=[_make_release_package(manifest, project, url, maker), *packages],
+        relationships=relationships,
     )
 
 
 def _download_location(url: str) -> str | SpdxNoAssertion:
-    """The URL, where it is one that others could reach by the library's judgement (no address, no bare host name)."""
+    """The URL, or NOASSERTION for one that the library rejects: an IP address, a host name without a domain."""
     return SpdxNoAssertion() if validate_download_location(url) else url
 
 
-def _release_package(manifest: Manifest, project: str, url: str, maker: Actor) -> Package:
+def _make_release_package(manifest: Manifest, project: str, url: str, maker: Actor) -> Package:
     pin = manifest.superproject
     return Package(
         spdx_id=_RELEASE,
@@ -104,7 +111,7 @@ def _make_package(package: ReleasedPackage, identifier: str, project: str, url: 
         supplier=Actor(ActorType.ORGANIZATION, project) if ours else SpdxNoAssertion(),
         files_analyzed=False,
         checksums=[Checksum(ChecksumAlgorithm.SHA256, package.sha256)],
-        source_info=_origin(package),
+        source_info=_describe_origin(package),
         license_concluded=SpdxNoAssertion(),
         license_declared=SpdxNoAssertion(),
         copyright_text=SpdxNoAssertion(),
@@ -119,23 +126,22 @@ def _make_package(package: ReleasedPackage, identifier: str, project: str, url: 
     )
 
 
-def _origin(package: ReleasedPackage) -> str:
+def _describe_origin(package: ReleasedPackage) -> str:
+    """Where a package came from, as text for readers of the document."""
     origin = package.origin
     if isinstance(origin, MirrorOrigin):
         return f"taken from {origin.url}, signed by {package.signer.fingerprint}"
     kind = "component" if isinstance(origin, ComponentOrigin) else "spec"
     sources = origin.sources if isinstance(origin, SpecOrigin) else ()
-    files = "".join(f"; {one.file} sha256:{one.sha256}" for one in sources)
+    files = "".join(f"; {source.file} sha256:{source.sha256}" for source in sources)
     return f"built from the {kind} {origin.path} at commit {origin.commit}{files}"
 
 
-def _generated_from(
-    manifest: Manifest, identifiers: Mapping[str, str]
-) -> list[tuple[str, RelationshipType, str]]:
-    """Which binary packages are generated from which published source packages."""
-    published = {one.file: identifiers[one.path] for one in manifest.packages if one.is_source}
+def _make_source_relationships(manifest: Manifest, identifiers: Mapping[str, str]) -> list[Relationship]:
+    """Which binary packages were generated from which source packages of the release."""
+    sources = {package.file: identifiers[package.path] for package in manifest.packages if package.is_source}
     return [
-        (identifiers[one.path], RelationshipType.GENERATED_FROM, published[one.sourcerpm])
-        for one in manifest.packages
-        if one.sourcerpm in published
+        Relationship(identifiers[package.path], RelationshipType.GENERATED_FROM, sources[package.sourcerpm])
+        for package in manifest.packages
+        if package.sourcerpm in sources
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.config import default_config
+from altai_build.model.gitlink import CommitId
 from altai_build.model.pin import PinChange, PinDirection
 from altai_build.pipeline.build.pins import compare_pins, read_pins
 from altai_build.pipeline.run import Run
@@ -42,7 +43,7 @@ def compare(world: World, since: str = "HEAD^") -> PinChange:
 
 
 def test_every_direction(world: World) -> None:
-    old = world.components["repos/one"].git("rev-parse", "HEAD")
+    old = CommitId(world.components["repos/one"].git("rev-parse", "HEAD"))
     new = world.component("repos/one", {"README": "newer\n"})
     world.pin()
     assert compare(world) == PinChange(old=old, new=new, direction=PinDirection.FORWARD, is_lower=False)
@@ -59,15 +60,17 @@ def test_every_direction(world: World) -> None:
 
 
 def test_a_commit_that_is_no_longer_available(world: World) -> None:
-    new = world.components["repos/one"].git("rev-parse", "HEAD")
+    new = CommitId(world.components["repos/one"].git("rev-parse", "HEAD"))
     world.pin(one="f" * 40)
     world.pin()
-    assert compare(world) == PinChange(old="f" * 40, new=new, direction=PinDirection.UNKNOWN, is_lower=True)
+    assert compare(world) == PinChange(
+        old=CommitId("f" * 40), new=new, direction=PinDirection.UNKNOWN, is_lower=True
+    )
 
 
 def test_an_earlier_pin_of_another_repository_is_fetched_from_there(world: World) -> None:
     """The later repository contains the history of the earlier one, which is all that can be compared."""
-    old = world.components["repos/one"].git("rev-parse", "HEAD")
+    old = CommitId(world.components["repos/one"].git("rev-parse", "HEAD"))
     world.components["repos/one"].git("clone", "--quiet", "--bare", ".", str(world.folder / "renamed"))
     world.urls["repos/one"] = "../renamed"
     new = world.component("repos/one", {"README": "newer\n"})

@@ -9,6 +9,7 @@ from typing import Any
 from altai_build.errors import AltaiError, InputError
 from altai_build.ledger import read_outcomes
 from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
+from altai_build.model.gitlink import CommitId
 from altai_build.model.srpm import Srpm, SrpmResult
 from altai_build.pipeline.build.results import (
     describe_selection,
@@ -93,7 +94,7 @@ def test_a_reason_says_why_the_component_was_in_a_plan_of_some_components() -> N
 
 def srpm_result(name: str, file: str | None = None, error: AltaiError | None = None) -> SrpmResult:
     srpm = None if file is None else Srpm(path=Path(file), sha256="", nevra="", key="", reused=False)
-    return SrpmResult(component=name, commit="c", reason="none", srpm=srpm, error=error)
+    return SrpmResult(component=name, commit=CommitId("c"), reason="none", srpm=srpm, error=error)
 
 
 def test_rows_are_in_the_superprojects_order_and_hold_components_without_a_source_package() -> None:

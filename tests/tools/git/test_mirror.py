@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.model.gitlink import CommitId
 from altai_build.tools.git.mirror import fetch_mirror, mirror_path
 from tests.kit.git import Repo
 
@@ -20,7 +21,7 @@ def origin(tmp_path: Path) -> Repo:
 
 
 def test_a_commit_is_fetched_with_its_whole_history_and_only_once(origin: Repo, tmp_path: Path) -> None:
-    commit, url = origin.git("rev-parse", "main"), str(origin.path)
+    commit, url = CommitId(origin.git("rev-parse", "main")), str(origin.path)
     mirror = fetch_mirror(url, mirrors=tmp_path / "mirrors", commit=commit)
     assert mirror == mirror_path(url, tmp_path / "mirrors")
     assert origin.git("--git-dir", str(mirror), "rev-list", "--count", commit) == "2"
@@ -29,14 +30,14 @@ def test_a_commit_is_fetched_with_its_whole_history_and_only_once(origin: Repo, 
 
 
 def test_a_commit_that_no_ref_names_is_asked_for_by_its_id(origin: Repo, tmp_path: Path) -> None:
-    commit = origin.git("rev-parse", "main")
+    commit = CommitId(origin.git("rev-parse", "main"))
     origin.git("update-ref", "refs/heads/main", f"{commit}^")
     origin.git("config", "uploadpack.allowAnySHA1InWant", "true")
     assert fetch_mirror(str(origin.path), mirrors=tmp_path / "mirrors", commit=commit).is_dir()
 
 
 def test_from_a_server_that_gives_nothing_by_id_all_refs_are_fetched(origin: Repo, tmp_path: Path) -> None:
-    older = origin.git("rev-parse", "main^")
+    older = CommitId(origin.git("rev-parse", "main^"))
     origin.git("config", "uploadpack.allowTipSHA1InWant", "false")
     origin.git("config", "protocol.version", "0")
     assert fetch_mirror(str(origin.path), mirrors=tmp_path / "mirrors", commit=older).is_dir()
@@ -52,6 +53,6 @@ def test_a_repository_with_sha256(tmp_path: Path) -> None:
 def test_what_is_not_available_is_named_with_its_remote(origin: Repo, tmp_path: Path, kind: str) -> None:
     url = str(origin.path) if kind == "no such commit" else str(tmp_path / "none")
     with pytest.raises(InputError) as caught:
-        fetch_mirror(url, mirrors=tmp_path / "mirrors", commit="a" * 40)
+        fetch_mirror(url, mirrors=tmp_path / "mirrors", commit=CommitId("a" * 40))
     assert caught.value.what == f"commit {'a' * 40} is not available from {url}"
     assert caught.value.why and "push the commit" in caught.value.todo

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.model.gitlink import CommitId
 from altai_build.tools import process
 from altai_build.tools.git.objects import ObjectStore
 from altai_build.tools.git.superproject import read_gitmodules
 from tests.kit.git import Repo, gitmodules
 
 
-def archived(repo: Repo, commit: str, shadows: Path) -> dict[str, str]:
+def archived(repo: Repo, commit: CommitId, shadows: Path) -> dict[str, str]:
     """The files of a commit's archive."""
     store = ObjectStore.open_borrowed(repo.path / ".git", shadows=shadows, origin="a test", commit=commit)
     with store.start_archive(commit, "p/", "tar") as child:
@@ -42,7 +43,8 @@ def test_what_an_archived_file_says_of_its_commit_is_the_same_in_a_clone_of_any_
     signed = repo.git("cat-file", "commit", commit).replace(
         "\n\n", "\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n bm9uZQ==\n -----END PGP SIGNATURE-----\n\n", 1
     )
-    commit = repo.git("hash-object", "-t", "commit", "-w", "--stdin", input=f"{signed}\n".encode())
+    stored = repo.git("hash-object", "-t", "commit", "-w", "--stdin", input=f"{signed}\n".encode())
+    commit = CommitId(stored)
     repo.git("tag", "v1", commit)
     # gpg of this machine has an opinion of the signature, which is not to be asked for.
     bin_ = tmp_path / "bin"

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.model.gitlink import CommitId
 from altai_build.tools.git.superproject import Superproject, read_gitmodules
 from altai_build.tools.process import ProgramFailed
 from tests.kit.git import Pin, Repo
 
-A, B = "a" * 40, "b" * 40
+A, B = CommitId("a" * 40), CommitId("b" * 40)
 
 
 def test_a_git_that_is_killed_has_not_said_that_there_are_no_submodules(
@@ -93,7 +94,7 @@ def test_a_submodules_name_leads_nowhere_else(repo: Repo, tmp_path: Path, name: 
             "repos/a": Pin(commit),
         }
     )
-    head = repo.git("rev-parse", "HEAD")
+    head = CommitId(repo.git("rev-parse", "HEAD"))
     superproject = Superproject(repo.path, state=tmp_path / "state")
     (submodule,) = superproject.read_submodules(
         head, superproject.open_store(head).read_tree(head), ["repos"]

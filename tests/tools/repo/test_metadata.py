@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from tests.kit.repositories import (
     index_repository,
     make_repository,
 )
+from tests.kit.server import serving
 
 REPOMD = "repodata/repomd.xml"
 
@@ -193,3 +195,25 @@ def test_locations_that_lead_out_of_the_repository(mirror: Mirror, tmp_path: Pat
     repomd.write_text(repomd.read_text().replace(name, location))
     refused(mirror, tmp_path / "cache", check_metadata=False)
     assert not [one for one in (tmp_path / "cache").rglob("*primary*") if one.is_file()]
+
+
+def test_a_checksum_that_is_a_path_names_no_file_outside_the_cache(tmp_path: Path) -> None:
+    primary = b"<metadata packages='0'/>"
+    site = tmp_path / "site"
+    (site / "repodata").mkdir(parents=True)
+    (site / "repodata/primary.xml").write_bytes(primary)
+    outside = tmp_path / "outside-primary.xml"
+    outside.write_bytes(primary)
+    (site / "repodata/repomd.xml").write_text(
+        "<repomd xmlns='http://linux.duke.edu/metadata/repo'><revision>1</revision><data type='primary'>"
+        f"<checksum type='sha256'>{tmp_path}/outside</checksum><location href='repodata/primary.xml'/>"
+        f"<size>{len(primary)}</size></data></repomd>"
+    )
+    with serving(site) as url:
+        source = RepositorySource(
+            name="evil", urls=(url,), check_packages=False, check_metadata=False, keys=()
+        )
+        with pytest.raises(InputError) as caught:
+            fetch_metadata(source, tmp_path / "cache")
+    assert f"'{tmp_path}/outside' is not a sha256 checksum" in str(caught.value)
+    assert hashlib.sha256(outside.read_bytes()).digest() == hashlib.sha256(primary).digest()

@@ -1,0 +1,130 @@
+"""Packages that are missing, not listed, unsigned, signed by another key, or there twice are found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from altai_build.model.compat import Compat
+from altai_build.model.findings import Severity
+from altai_build.stages.compose import Placement
+from altai_build.stages.verify import verify_release
+from altai_build.tools.repo.repodata import write_repodata
+from tests.kit.findings import list_errors
+from tests.kit.keys import make_key, signing_key
+from tests.kit.releases import (
+    Materials,
+    make_release,
+    make_release_contents,
+    sign_again,
+    with_repository,
+)
+from tests.kit.rpms import build_rpm
+
+FOCUS = "centos6/focus-1.0-3.el6.noarch.rpm"
+
+
+def test_a_package_signed_by_another_key_than_its_repository_s(materials: Materials, tmp_path: Path) -> None:
+    plan = make_release_contents(materials)
+    origin = plan.repositories[1].packages[0].origin
+    stranger = Placement(path=materials.own, origin=origin)  # ours, in the mirror of theirs
+    release = make_release(
+        tmp_path / "1.0.2", materials, with_repository(plan, "deps/epel", packages=(stranger,))
+    )
+    report = verify_release(release)
+    subject = f"deps/epel/{materials.own.name}"
+    assert ("package-signatures", subject) in list_errors(report)
+    message = next(one.message for one in report.findings if one.subject == subject)
+    assert message.startswith(f"unknown key (key {materials.ours.fingerprint[-16:]})")
+
+
+def test_an_unsigned_package(materials: Materials, tmp_path: Path) -> None:
+    rpm = build_rpm(tmp_path / "unsigned").binary
+    plan = make_release_contents(materials)
+    placement = Placement(path=rpm, origin=plan.repositories[0].packages[0].origin)
+    release = make_release(
+        tmp_path / "1.0.2", materials, with_repository(plan, "centos6", packages=(placement,))
+    )
+    report = verify_release(release)
+    assert list_errors(report) == {("package-signatures", f"centos6/{rpm.name}")}
+    assert report.findings[0].message.startswith("unsigned")
+
+
+def test_the_same_package_in_two_repositories(materials: Materials, tmp_path: Path) -> None:
+    plan = make_release_contents(materials)
+    twice = (*plan.repositories[2].packages, plan.repositories[0].packages[0])
+    release = make_release(tmp_path / "1.0.2", materials, with_repository(plan, "deps/misc", packages=twice))
+    assert list_errors(verify_release(release)) == {
+        ("duplicates", "focus-1.0-3.el6.noarch"),
+        ("source-packages", "deps/misc/focus-1.0-3.el6.noarch.rpm"),
+    }
+
+
+def test_a_package_that_yum_cannot_see(release: Path, materials: Materials) -> None:
+    """Everything signed and summed, but the package is not in the metadata: only the comparison finds that."""
+    hidden = release / FOCUS
+    away = hidden.rename(release / "hidden")
+    write_repodata(release / "centos6", epoch=1, compat=Compat.EL6)
+    away.rename(hidden)
+    sign_again(release, materials, "centos6/repodata/repomd.xml")
+    assert list_errors(verify_release(release)) == {("packages-listed", FOCUS)}
+
+
+def test_a_manifest_that_disagrees_with_the_package(release: Path, materials: Materials) -> None:
+    document = json.loads((release / "release.json").read_text())
+    (focus,) = (package for package in document["packages"] if package["name"] == "focus")
+    focus["version"] = "9.9"
+    focus["signer"]["fingerprint"] = "0" * 40
+    (release / "release.json").write_text(json.dumps(document))
+    sign_again(release, materials, "release.json")
+    report = verify_release(release)
+    assert list_errors(report) == {("packages-listed", FOCUS), ("package-signatures", FOCUS)}
+
+
+def test_an_expired_key_is_one_warning_for_a_repository(tmp_path: Path, materials: Materials) -> None:
+    old = make_key(tmp_path, "old", born="20200101", expires="1y", extended=True)
+    rpms = [build_rpm(tmp_path / "old rpms", name).binary for name in ("one", "two")]
+    with signing_key(old) as key:
+        key.sign_rpms(rpms, rpmv3=True)
+    plan = make_release_contents(replace(materials, theirs=old))
+    origin = plan.repositories[1].packages[0].origin
+    placements = tuple(Placement(path=rpm, origin=origin) for rpm in rpms)
+    release = make_release(
+        tmp_path / "1.0.2", materials, with_repository(plan, "deps/epel", packages=placements)
+    )
+    report = verify_release(release)
+    assert [(one.rule, one.subject, one.severity, one.message) for one in report.findings] == [
+        (
+            "package-signatures",
+            "deps/epel",
+            Severity.ERROR,
+            "signed after the key expired on 2020-12-31 (2 packages)",
+        ),
+        (
+            "key-expiry",
+            "RPM-GPG-KEY-epel6",
+            Severity.WARNING,
+            f"key {old.fingerprint[-16:]} (old <old@example.org>) expired on 2020-12-31",
+        ),
+    ]
+
+
+def test_weak_signatures_are_warnings(tmp_path: Path, materials: Materials, shared: Path) -> None:
+    """DSA-1024 and SHA-1: good for the CentOS 6 client, refused by newer policies."""
+    weak = shared / "rpms" / "ownerjossh_master-centos6" / "remi-release-6.rpm"
+    rpm = Path(shutil.copy(weak, tmp_path / "remi-release-6.8-1.el6.remi.noarch.rpm"))
+    key = replace(materials.theirs, public=shared / "keys" / "RPM-GPG-KEY-remi")
+    plan = make_release_contents(replace(materials, theirs=key))
+    placement = Placement(path=rpm, origin=plan.repositories[1].packages[0].origin)
+    release = make_release(
+        tmp_path / "1.0.2", materials, with_repository(plan, "deps/epel", packages=(placement,))
+    )
+    report = verify_release(release)
+    assert report.is_ok
+    weaknesses = [one for one in report.findings if one.rule == "package-signatures"]
+    assert {(one.subject, one.message) for one in weaknesses} == {
+        ("deps/epel", "signed with a DSA-1024 key (1 package)"),
+        ("deps/epel", "signed with a SHA1 signature hash (1 package)"),
+    }

@@ -1,0 +1,170 @@
+"""Downloads get their final name when they are right; the flaws of mirrors are tested with stages/fetch.py."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.model.checksum import Checksum
+from altai_build.tools import download
+from altai_build.tools.download import (
+    FileNotOnServer,
+    compute_checksum,
+    fetch_file,
+    has_checksum,
+    join_url,
+    read_url,
+)
+from tests.kit.repositories import ServerFaults, faulty_server
+
+CONTENT = b"the bytes of a file"
+SHA256 = Checksum("sha256", hashlib.sha256(CONTENT).hexdigest())
+WRONG = Checksum("sha256", "0" * 64)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "served" / "file"
+    path.parent.mkdir()
+    path.write_bytes(CONTENT)
+    return path
+
+
+@pytest.fixture
+def faults() -> ServerFaults:
+    return ServerFaults()
+
+
+@pytest.fixture
+def url(source: Path, faults: ServerFaults, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(download, "RETRY_DELAY", 0.01)
+    with faulty_server(source.parent, faults) as base:
+        yield f"{base}/file"
+
+
+def test_a_file_is_downloaded_and_not_again(url: str, faults: ServerFaults, tmp_path: Path) -> None:
+    destination = tmp_path / "new" / "folder" / "name"
+    for _ in range(2):
+        assert fetch_file(url, destination, size=len(CONTENT), checksum=SHA256) == destination
+        assert destination.read_bytes() == CONTENT
+    assert len(faults.asked) == 1
+    assert [path.name for path in destination.parent.iterdir()] == ["name"]
+
+
+def test_wrong_bytes_never_get_the_final_name(url: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        fetch_file(url, tmp_path / "name", checksum=WRONG)
+    assert caught.value.what == f"cannot download {url}"
+    assert caught.value.why == f"its sha256 is {SHA256.value} instead of {WRONG.value} (4 attempts)"
+    assert [path.name for path in tmp_path.iterdir()] == ["served"]
+
+
+def test_a_missing_file_is_told_from_a_failing_server(url: str, faults: ServerFaults, tmp_path: Path) -> None:
+    faults.missing.add("file")
+    with pytest.raises(FileNotOnServer, match="404"):
+        fetch_file(url, tmp_path / "name")
+    assert len(faults.asked) == 1
+    faults.missing.clear()
+    faults.broken["file"] = 99
+    with pytest.raises(InputError, match="503") as caught:
+        fetch_file(url, tmp_path / "name")
+    assert not isinstance(caught.value, FileNotOnServer)
+    assert len(faults.asked) == 1 + download.MAX_ATTEMPTS
+
+
+def test_more_bytes_than_allowed_are_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        fetch_file(url, tmp_path / "name", limit=5)
+    assert caught.value.what == f"{url} is larger than expected"
+    assert caught.value.why == "the server sent more than 5 bytes"
+
+
+def test_file_urls_are_copied_and_linked_only_when_verified(source: Path, tmp_path: Path) -> None:
+    copy = fetch_file(source.as_uri(), tmp_path / "copy")
+    assert copy.read_bytes() == CONTENT and not copy.samefile(source)
+    linked = fetch_file(source.as_uri(), tmp_path / "linked", checksum=SHA256)
+    assert linked.samefile(source)
+    with pytest.raises(InputError) as caught:
+        fetch_file(source.as_uri(), tmp_path / "wrong", checksum=WRONG)
+    assert caught.value.what == f"{source.as_uri()} is not the expected file"
+    with pytest.raises(FileNotOnServer):
+        fetch_file(f"{source.as_uri()}.gone", tmp_path / "gone")
+    assert source.read_bytes() == CONTENT
+    assert {path.name for path in tmp_path.iterdir()} == {"served", "copy", "linked"}
+
+
+@pytest.mark.parametrize("location", ["../x", "/x", "-x", "a/../../x", "http://other/x"])
+def test_locations_outside_the_base_are_refused(location: str) -> None:
+    with pytest.raises(InputError, match="outside the repository"):
+        join_url("https://example.org/repo/", location)
+    assert join_url("https://example.org/repo/", "a/..b") == "https://example.org/repo/a/..b"
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512"])
+def test_checksums_of_every_algorithm_in_repodata(source: Path, algorithm: str) -> None:
+    expected = Checksum(algorithm, hashlib.new(algorithm, CONTENT, usedforsecurity=False).hexdigest())
+    assert compute_checksum(source, algorithm) == expected
+    assert has_checksum(source, expected)
+    assert not has_checksum(source, Checksum(algorithm, "0" * len(expected.value)))
+
+
+def test_an_unknown_algorithm_is_refused(source: Path) -> None:
+    with pytest.raises(InputError, match="unknown checksum algorithm 'crc32'"):
+        has_checksum(source, Checksum("crc32", "0" * 32))
+
+
+class _Endless(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(b"# and so on\n" * 10_000)
+        except OSError:
+            pass  # the client has closed the connection
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def endless() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Endless) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_a_text_without_end_is_refused(endless: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_url(endless, limit=1 << 20)
+    assert caught.value.what == f"{endless} is larger than expected"
+
+
+def test_a_text_is_read_from_files_and_servers(source: Path, url: str) -> None:
+    assert read_url(source.as_uri()) == read_url(url) == CONTENT.decode()
+    with pytest.raises(InputError, match="cannot read"):
+        read_url(f"{source.as_uri()}.gone")
+    with pytest.raises(InputError, match="cannot download"):
+        read_url(f"{url}.gone")
+
+
+def test_the_partial_file_of_a_dead_process_is_continued(
+    url: str, faults: ServerFaults, tmp_path: Path
+) -> None:
+    dead = os.spawnlp(os.P_NOWAIT, "true", "true")
+    os.waitpid(dead, 0)
+    (tmp_path / f".name.{dead}.part").write_bytes(CONTENT[:7])
+    # A process that runs: its file is not touched.
+    alive = tmp_path / f".name.{os.getppid()}.part"
+    alive.write_bytes(b"of another")
+    fetch_file(url, tmp_path / "name", checksum=SHA256)
+    assert [span for _, span in faults.asked] == ["bytes=7-"]
+    assert alive.read_bytes() == b"of another"
