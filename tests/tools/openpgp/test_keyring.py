@@ -17,19 +17,7 @@ from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.signing import unlock
 from altai_build.tools.openpgp.verify import verify_detached
-from tests.kit.keys import ThrowawayKey, make_key
-
-SECRET = "a  pass % phrase ü"
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
-    return make_key(tmp_path_factory.mktemp("plain"), "plain")
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
-    return make_key(tmp_path_factory.mktemp("locked"), "locked", passphrase=SECRET)
+from tests.kit.keys import ThrowawayKey
 
 
 def never(_key: PublicKey) -> str:
@@ -104,7 +92,7 @@ def test_what_holds_no_secret_key_is_not_imported(tmp_path: Path, plain: Throwaw
 def test_a_stored_key_is_hard_to_guess_although_the_session_s_copy_is_quick(tmp_path: Path) -> None:
     home = tmp_path / "keys"
     with open_keyring(home) as keyring:
-        keyring.make_key(name="A", email="a@b.c", algorithm="ed25519", passphrase=SECRET)
+        keyring.make_key(name="A", email="a@b.c", algorithm="ed25519", passphrase="secret")
     (stored,) = (home / "private-keys-v1.d").glob("*.key")
     text = re.sub(rb"\s+", b"", stored.read_bytes())
     # The salt between them is printed in hexadecimal, or quoted where libgcrypt takes its bytes for text.

@@ -10,14 +10,7 @@ from altai_build.errors import SigningError
 from altai_build.model.openpgp import PublicKey
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.passphrase import PASSPHRASE_FILE_VARIABLE, choose_passphrase_source
-from tests.kit.keys import ThrowawayKey, make_key
-
-SECRET = "a  pass % phrase ü"
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
-    return make_key(tmp_path_factory.mktemp("locked"), "locked", passphrase=SECRET)
+from tests.kit.keys import ThrowawayKey
 
 
 def never(_key: PublicKey) -> str:
@@ -32,13 +25,13 @@ def test_the_passphrase_comes_from_the_file_that_the_environment_names(
         choose_passphrase_source(None)(key)
     assert choose_passphrase_source(lambda asked: asked.key_id)(key) == key.key_id
     file = tmp_path / "passphrase"
-    file.write_text(f"{SECRET}\n", encoding="utf-8")
+    file.write_text(f"{locked.passphrase}\n", encoding="utf-8")
     monkeypatch.setenv(PASSPHRASE_FILE_VARIABLE, str(file))
     file.chmod(0o644)
     with pytest.raises(SigningError, match="other users can read"):
         choose_passphrase_source(never)(key)
     file.chmod(0o600)
-    assert choose_passphrase_source(never)(key) == SECRET
+    assert choose_passphrase_source(never)(key) == locked.passphrase
     monkeypatch.setenv(PASSPHRASE_FILE_VARIABLE, str(tmp_path / "gone"))
     with pytest.raises(SigningError, match="cannot read the passphrase file"):
         choose_passphrase_source(never)(key)

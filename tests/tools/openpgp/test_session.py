@@ -14,20 +14,9 @@ import pytest
 from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.signing import unlock
 from altai_build.tools.openpgp.verify import verify_detached
-from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.keys import ThrowawayKey
 
 ROOT = Path(__file__).resolve().parents[3]
-SECRET = "a  pass % phrase ü"
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
-    return make_key(tmp_path_factory.mktemp("plain"), "plain")
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
-    return make_key(tmp_path_factory.mktemp("locked"), "locked", passphrase=SECRET)
 
 
 def agents_of(place: Path) -> list[str]:
@@ -104,7 +93,7 @@ def test_two_open_keyrings_do_not_end_each_other_s_agent(tmp_path: Path, locked:
     data.write_text("text\n")
     with open_keyring(home) as first:
         key = first.import_secret_key(locked.secret)
-        with unlock(first, key, locked.public, lambda _key: SECRET) as signing:
+        with unlock(first, key, locked.public, lambda _key: locked.passphrase) as signing:
             with open_keyring(home) as second:
                 assert second.list_secret_keys() == (key,)
             signature = signing.sign_detached(data)

@@ -25,18 +25,6 @@ from altai_build.tools.rpm.signatures import read_signatures, verify_signatures
 from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.rpms import build_rpm
 
-SECRET = "a  pass % phrase ü"
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
-    return make_key(tmp_path_factory.mktemp("plain"), "plain")
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
-    return make_key(tmp_path_factory.mktemp("locked"), "locked", passphrase=SECRET)
-
 
 def test_packages_are_signed_in_place_and_their_other_names_are_not(
     tmp_path: Path, plain: ThrowawayKey
@@ -113,7 +101,7 @@ def test_a_passphrase_opens_the_key_once_for_all_and_stays_with_the_agent(
 
     def ask(key: PublicKey) -> str:
         asked.append(key.fingerprint)
-        return SECRET
+        return locked.passphrase
 
     with open_keyring(tmp_path / "keys") as keyring:
         public = keyring.import_secret_key(locked.secret)
@@ -128,8 +116,8 @@ def test_a_passphrase_opens_the_key_once_for_all_and_stays_with_the_agent(
             still_locked.sign_rpms(rpms)
     assert asked == [locked.fingerprint]
     assert all(check.is_good for check in verify_signatures(rpms, [locked.public]))
-    assert SECRET not in caplog.text
-    assert commands and SECRET not in "".join(commands)
+    assert locked.passphrase not in caplog.text
+    assert commands and locked.passphrase not in "".join(commands)
 
 
 def test_signing_with_a_passphrase_costs_what_signing_without_does(
@@ -143,7 +131,7 @@ def test_signing_with_a_passphrase_costs_what_signing_without_does(
             begin = time.monotonic()
             key.sign_rpms(rpms)
             seconds[throwaway.passphrase] = time.monotonic() - begin
-    assert seconds[SECRET] < 1.0 + seconds[""], seconds
+    assert seconds[locked.passphrase] < 1.0 + seconds[""], seconds
 
 
 def test_a_wrong_passphrase_is_said_to_be_wrong(tmp_path: Path, locked: ThrowawayKey) -> None:

@@ -10,17 +10,7 @@ import pytest
 from altai_build.model.findings import SignatureStatus
 from altai_build.tools import process
 from altai_build.tools.openpgp.verify import verify_detached
-from tests.kit.keys import ThrowawayKey, make_key, signing_key
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
-    return make_key(tmp_path_factory.mktemp("plain"), "plain")
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
-    return make_key(tmp_path_factory.mktemp("locked"), "locked", passphrase="secret")
+from tests.kit.keys import ThrowawayKey, signing_key
 
 
 def test_detached_signatures_are_judged_by_the_keys_given(
