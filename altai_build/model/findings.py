@@ -1,4 +1,4 @@
-"""What checks say: the verdict on a signature, findings, and the answer of a verification."""
+"""Results of checks: signature checks, findings and their waivers, the report of a verification."""
 
 from __future__ import annotations
 
@@ -14,24 +14,28 @@ from altai_build.errors import VerificationError
 from altai_build.model.openpgp import KeyFingerprint, PublicKey, Signature
 from altai_build.model.quantity import format_count
 
-# What RHEL 9's crypto policy and sequoia refuse although rpm 4.18 accepts it.
+# RHEL 9's crypto policy and sequoia refuse these, rpm 4.18 accepts them.
 _WEAK_HASHES = ("MD5", "SHA1", "RIPEMD160")
 _MINIMUM_KEY_BITS = {"RSA": 2048, "DSA": 2048}
 
-WAIVERS_RULE = "waivers"  # the rule that findings on waivers themselves have
+WAIVERS_RULE = "waivers"  # the rule of findings about waivers themselves
 _MAX_LISTED_ERRORS = 40
 
 
 class SignatureStatus(str, Enum):
-    """The judgement on one signed file, as a client with the repository's key would reach it."""
+    """The result of checking one signed file, as for a client that has the repository's key."""
 
     GOOD = "good signature"
     UNSIGNED = "unsigned"
-    PARTLY_SIGNED = "payload not signed"  # a header signature alone, on a header that holds no payload digest
+    PARTLY_SIGNED = (
+        "payload not signed"  # only the header is signed, and it contains no digest of the payload
+    )
     UNKNOWN_KEY = "unknown key"
-    KEY_UNSUITABLE = "key unsuitable"  # the key file holds the key, but rpm refuses to import it
+    KEY_UNSUITABLE = "key unsuitable"  # the key file contains the key, but rpm refuses to import it
     V6_ONLY = "v6-only signature"  # rpm before 6 sees no signature
-    UNREADABLE_ALGORITHM = "unreadable algorithm"  # rpm 4 calls it BAD: it cannot parse, for one, ECDSA
+    UNREADABLE_ALGORITHM = (
+        "unreadable algorithm"  # rpm 4 says BAD to algorithms it cannot parse, such as ECDSA
+    )
     BAD_SIGNATURE = "bad signature"
     BAD_DIGEST = "bad digest"
     DAMAGED = "damaged"
@@ -39,16 +43,16 @@ class SignatureStatus(str, Enum):
 
 @dataclass(frozen=True)
 class SignatureCheck:
-    """The verdict on one file with the evidence; `fingerprint` is the primary key's, when the key is known."""
+    """The check of one file, with the evidence; `fingerprint` is that of the primary key, if the key is known."""
 
     path: Path
     status: SignatureStatus
     signature: Signature | None
     fingerprint: KeyFingerprint | None
-    weaknesses: tuple[str, ...]  # what a modern policy refuses although the verdict is good
+    weaknesses: tuple[str, ...]  # what a modern policy refuses although the signature is good
     key_expired_on: date | None  # set when the key has expired by now
     signed_after_expiry: bool
-    detail: str  # the checking program's own words
+    detail: str  # the output of the program that checked
 
     @property
     def description(self) -> str:
@@ -58,7 +62,7 @@ class SignatureCheck:
 
     @property
     def is_good(self) -> bool:
-        """True only when every signature and digest was checked and is right."""
+        """True only if every signature and digest was checked and is correct."""
         return self.status is SignatureStatus.GOOD
 
 
@@ -76,7 +80,7 @@ def find_weaknesses(signatures: Sequence[Signature], key: PublicKey | None) -> t
 
 
 def get_expiry_day(key: PublicKey | None, now: datetime) -> date | None:
-    """The day the key expired, or None while it has not by `now`."""
+    """The day on which the key expired; None if it has not expired by `now`."""
     if key is None or key.expires is None or key.expires > now:
         return None
     return key.expires.date()
@@ -90,7 +94,7 @@ def is_signed_after_expiry(signature: Signature | None, key: PublicKey | None, n
 
 
 class Severity(str, Enum):
-    """How much a finding weighs: an error fails a verification."""
+    """How serious a finding is: an error fails a verification."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -99,12 +103,12 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True)
 class Waiver:
-    """A finding that is accepted for a time: the rule's id, a pattern (`*`, `?`) of subjects, why, and until when."""
+    """Findings that are accepted for a time: the id of their rule, and a pattern (`*`, `?`) for their subjects."""
 
     rule: str
     subject: str
     reason: str
-    expires: date  # the last day on which it holds
+    expires: date  # the last day on which it is valid
 
     def covers(self, finding: Finding) -> bool:
         """True when it applies to this finding."""

@@ -1,4 +1,4 @@
-"""What differs between two releases: packages, and the commits of the components that they were built from."""
+"""What differs between two releases: packages, and the commits of the components they were built from."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from altai_build.model.release import ReleasedPackage
 
 
 class ChangeKind(str, Enum):
-    """What became of a package from one release to another."""
+    """How a package changed from one release to another."""
 
     ADDED = "added"
     REMOVED = "removed"
     UPGRADED = "upgraded"
     DOWNGRADED = "downgraded"
-    REBUILT = "rebuilt"  # the same version of the same sources, other bytes
+    REBUILT = "rebuilt"  # the same version of the same sources, different bytes
     MOVED = "moved"  # the same bytes in another repository
 
 
 @dataclass(frozen=True)
 class PackageChange:
-    """One package that differs; `old` is None for an added one, `new` for a removed one."""
+    """One package that differs; `old` is None if it was added, `new` if it was removed."""
 
     kind: ChangeKind
     old: ReleasedPackage | None
@@ -29,24 +29,24 @@ class PackageChange:
 
     @property
     def package(self) -> ReleasedPackage:
-        """The package as it is, or was before it was removed."""
+        """The package in the new release, or in the old one if it was removed."""
         package = self.new or self.old
         assert package is not None
         return package
 
     @property
     def is_moved(self) -> bool:
-        """True when the package went to another repository, whatever else happened to it."""
+        """True if the package is in another repository now, whatever else changed."""
         return self.old is not None and self.new is not None and self.old.repository != self.new.repository
 
     @property
     def size_change(self) -> int:
-        """By how many bytes the release grew through it."""
+        """The bytes that the change adds to the release."""
         return (self.new.size if self.new else 0) - (self.old.size if self.old else 0)
 
     @property
     def is_resized(self) -> bool:
-        """True when the package is in both releases with another size."""
+        """True if both releases have the package, with different sizes."""
         return self.old is not None and self.new is not None and self.size_change != 0
 
 
@@ -64,22 +64,22 @@ class ReleaseDiff:
 
 
 class ComponentChange(str, Enum):
-    """What became of a component's pin."""
+    """How a component's pin changed."""
 
     ADDED = "added"
     REMOVED = "removed"
     UPDATED = "updated"
     REWOUND = "rewound"  # the new pin is an ancestor of the old one
     DIVERGED = "diverged"  # neither pin contains the other
-    REPLACED = "replaced"  # another repository, with no history in common
+    REPLACED = "replaced"  # another repository without common history
     RELOCATED = "relocated"  # the same commit at another path
-    SAME = "same pin"  # only the packages differ: built again, moved, or added by other macros
-    UNKNOWN = "unknown"  # the commits are not to be had
+    SAME = "same pin"  # only the packages differ: rebuilt, moved, or added by other macros
+    UNKNOWN = "unknown"  # the commits are not available
 
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit of a component; `merge`: it has more than one parent."""
+    """One commit of a component; a merge has more than one parent."""
 
     id: str
     time: int  # committer time, seconds since the epoch
@@ -92,23 +92,24 @@ class Commit:
 class ComponentNotes:
     """What happened to one component between two releases.
 
-    `commits` came with the new pin, newest first; `dropped_commits` left with a pin that was rewound or diverged.
+    `commits` are those that the new pin added, newest first; `dropped_commits` those that a rewound or diverged pin
+    no longer contains.
     """
 
     path: str  # in the superproject; "." for its own spec
-    old_path: str | None  # where it was before, if elsewhere
+    old_path: str | None  # its earlier path, if it moved
     component_change: ComponentChange
     old: str | None
     new: str | None
     commits: tuple[Commit, ...]
     dropped_commits: tuple[Commit, ...]
     packages: tuple[PackageChange, ...]
-    problem: str = ""  # why the commits are not known
+    problem: str = ""  # why the commits are unknown
 
 
 @dataclass(frozen=True)
 class ReleaseNotes:
-    """The notes of a release against an earlier one; `third_party` are packages that no component was built into."""
+    """The notes of a release against an earlier one; `third_party` are packages that come from no component."""
 
     old: str
     new: str

@@ -1,4 +1,4 @@
-"""What an auditor asks of releases: the packages of one with all that is known of them, and where a thing is."""
+"""The packages of a release for an auditor, and the matches of a search over releases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from altai_build.model.release import ReleasedPackage
 
 @dataclass(frozen=True)
 class InventoryEntry:
-    """One package of a release; `signer_name` is the key's user id, `needed_by` the packages there that require it."""
+    """One package of a release; `signer_name` is the key's user id, `needed_by` names the packages that require it."""
 
     package: ReleasedPackage
     signer_name: str
@@ -21,14 +21,14 @@ class InventoryEntry:
 
 @dataclass(frozen=True)
 class PackageFilter:
-    """Which packages are asked for; None: whichever."""
+    """Which packages to list; None means any."""
 
     repository: str | None = None
     origin: str | None = None  # a kind, or a component's path
     name: str | None = None  # a pattern with * and ?
 
     def is_match(self, entry: InventoryEntry) -> bool:
-        """True for a package that is asked for."""
+        """True for a package to list."""
         package = entry.package
         path = getattr(package.origin, "path", None)
         return (
@@ -40,7 +40,7 @@ class PackageFilter:
 
 @dataclass(frozen=True)
 class InventoryTotal:
-    """How many packages and bytes come under one word."""
+    """The packages and bytes of one repository or signer."""
 
     what: str
     packages: int
@@ -51,45 +51,45 @@ def compute_totals(
     entries: Iterable[InventoryEntry],
 ) -> tuple[tuple[InventoryTotal, ...], tuple[InventoryTotal, ...]]:
     """Totals by repository, and by signer (fingerprint and name)."""
-    rows = list(entries)
-    by_repository = _sum((one.package.repository, one.package.size) for one in rows)
-    by_signer = _sum((describe_signer(one), one.package.size) for one in rows)
+    listed = list(entries)
+    by_repository = _sum_by_name((entry.package.repository, entry.package.size) for entry in listed)
+    by_signer = _sum_by_name((describe_signer(entry), entry.package.size) for entry in listed)
     return by_repository, by_signer
 
 
 def describe_signer(entry: InventoryEntry) -> str:
-    """`FINGERPRINT name`, or what is known of it."""
+    """`FINGERPRINT name`, or the part of it that is known."""
     signer = entry.package.signer
     fingerprint = signer.fingerprint or signer.key_id
     return f"{fingerprint} {entry.signer_name}".strip() or "unsigned"
 
 
-def _sum(rows: Iterable[tuple[str, int]]) -> tuple[InventoryTotal, ...]:
-    counts: dict[str, tuple[int, int]] = {}
-    for what, size in rows:
-        packages, bytes_ = counts.get(what, (0, 0))
-        counts[what] = (packages + 1, bytes_ + size)
+def _sum_by_name(sizes: Iterable[tuple[str, int]]) -> tuple[InventoryTotal, ...]:
+    totals: dict[str, list[int]] = {}
+    for name, size in sizes:
+        totals.setdefault(name, []).append(size)
     return tuple(
-        InventoryTotal(what=what, packages=n, size=size) for what, (n, size) in sorted(counts.items())
+        InventoryTotal(what=name, packages=len(listed), size=sum(listed))
+        for name, listed in sorted(totals.items())
     )
 
 
 class MatchKind(str, Enum):
-    """By what a package was found."""
+    """What matched."""
 
     NAME = "name"
     NEVRA = "nevra"
-    FILE = "file"  # the name of the package's own file
+    FILE = "file"  # the file name of the RPM
     CONTENT = "content"  # a file that the package installs
     SHA256 = "sha256"
-    COMMIT = "commit"  # built from that very commit
-    CONTAINED = "contained"  # built from a commit that has that one in its history
-    RELEASE = "release"  # the superproject's commit, or one in its history
+    COMMIT = "commit"  # the package was built from the commit
+    CONTAINED = "contained"  # the package was built from a commit that contains it
+    RELEASE = "release"  # the superproject commit of the release, or one in its history
 
 
 @dataclass(frozen=True)
 class PackageMatch:
-    """A release that has what was asked for; `package` is None where the release itself is meant."""
+    """A match of a search; `package` is None if the release itself matches."""
 
     release: str
     how: MatchKind

@@ -1,4 +1,4 @@
-"""The manifest of a release, `release.json`: what is in it, who signed it, and where it came from."""
+"""The records of a release, as its manifest `release.json` has them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MANIFEST_NAME = "release.json"
 CHECKSUMS_NAME = "SHA256SUMS"
 LATEST_LINK = "latest"
 KEY_FILE_PREFIX = "RPM-GPG-KEY-"
-PROVENANCE = "provenance"  # what others can read: bills of materials, and how each package was built
+PROVENANCE = "provenance"  # bills of materials, and how each package was built, for other tools
 SPDX_PATH = f"{PROVENANCE}/release.spdx.json"
 CYCLONEDX_PATH = f"{PROVENANCE}/release.cdx.json"
 STATEMENTS_FOLDER = f"{PROVENANCE}/slsa"
@@ -124,11 +124,11 @@ class SuperprojectPin:
 
 @dataclass(frozen=True)
 class BuildRecord:
-    """What happened to one component.
+    """How one component was built.
 
-    `buildroot` is the digest of the chroot's package list, `source` the source package's file name, `source_sha256`
-    its digest as it was built from (unsigned), `needs` are the components whose packages had to be there, `key` is
-    what the origins of its packages name.
+    `buildroot` is the digest of the buildroot's package list, `source` the file name of the source package,
+    `source_sha256` its digest before it was signed, `needs` are the components whose packages it needed, `key` is the
+    build key in the origins of its packages.
     """
 
     component: str
@@ -153,9 +153,9 @@ class SkippedComponent:
 
 @dataclass(frozen=True)
 class ReleasedRepository:
-    """One directory of the release: `key` names the public key file that its packages are signed by.
+    """One directory of the release; `key` is the name of the key that signs its packages.
 
-    `further_keys` are those it takes the place of, by which packages may still be signed, and its announced successor.
+    `further_keys` are the keys that it replaces, which may have signed older packages, and its announced successor.
     """
 
     name: str
@@ -172,7 +172,7 @@ class ReleasedRepository:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All of release.json; `signed_by` names the key of the metadata, the checksums and the manifest itself."""
+    """All of release.json; `signed_by` is the name of the key that signs metadata, checksums and manifest."""
 
     version: str
     created: str
@@ -185,11 +185,11 @@ class Manifest:
     packages: tuple[ReleasedPackage, ...]
     builds: tuple[BuildRecord, ...]
     skipped: tuple[SkippedComponent, ...]
-    waivers: tuple[Waiver, ...] = ()  # findings that were accepted when it was made
+    waivers: tuple[Waiver, ...] = ()  # those in repos.yaml when the release was made
 
 
 def make_repo_section_name(project: str, repository: str) -> str:
-    """How a repository is called in the .repo file: `altai-deps-epel` for `deps/epel`."""
+    """The section name of a repository in the .repo file: `altai-deps-epel` for `deps/epel`."""
     return f"{project}-{repository.replace('/', '-')}"
 
 

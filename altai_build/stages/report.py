@@ -1,8 +1,10 @@
-"""The page of a release: what is in it, where it came from, what was found; made from the manifest, for people."""
+"""The HTML report of a release, made from its manifest: packages, origins, builds and findings."""
 
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -13,7 +15,7 @@ from altai_build.model.release import (
     BuildRecord,
     ComponentOrigin,
     Manifest,
-    MirrorOrigin,
+    Origin,
     ReleasedPackage,
     SpecOrigin,
 )
@@ -21,37 +23,36 @@ from altai_build.tools.files import write_atomically
 from altai_build.tools.page import render_template
 
 REPORT_PATH = "report/index.html"
-MAX_DRAWN_BUILDS = 80  # components; the lines of more cannot be told apart
+MAX_GRAPH_NODES = 80  # edges of a larger graph cannot be told apart
 
 
 @dataclass(frozen=True)
 class PackageRow:
-    """One package as the page lists it; `since` is what became of it since the release before."""
+    """One package in the report."""
 
     package: ReleasedPackage
-    evr: str
-    since: str  # "new", "changed" or "unchanged"; "" where no release goes before
-    was: str  # the version and release that it replaces
+    change: str  # since the previous release: "new", "changed" or "unchanged"; "" without a previous release
+    replaces: str  # the version and release in the previous release, if changed
     origin: str
-    origin_title: str
-    url: str  # where its sources are, if a browser can go there
+    origin_title: str  # the origin in full
+    url: str  # of the sources, if a browser can open it
 
 
 @dataclass(frozen=True)
 class RepositoryRow:
-    """One repository with the bytes that are new in it and those that the release before has too."""
+    """One repository in the report."""
 
     name: str
     source: bool
     packages: int
     size: int
-    new: int
+    new_size: int  # bytes that the previous release does not have
     fingerprints: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ReportView:
-    """All that the page shows."""
+    """Everything that the report shows."""
 
     project: str
     manifest: Manifest
@@ -59,22 +60,21 @@ class ReportView:
     repositories: tuple[RepositoryRow, ...]
     removed: tuple[ReleasedPackage, ...]
     builds: tuple[BuildRecord, ...]
-    outcomes: dict[
-        str, str
-    ]  # component → what became of its packages since the release before; else its status
+    # Component → change of its packages since the previous release; without one, the status of its build.
+    changes: dict[str, str]
     build_graph: BuildGraph | None
     verification: VerificationReport
     size: int
-    compared: bool  # with the release before
+    has_previous: bool
 
     @property
     def builds_by_component(self) -> dict[str, BuildRecord]:
         """Component → its build."""
         return {build.component: build for build in self.builds}
 
-    def count(self, since: str) -> int:
-        """How many packages are `new`, `changed` or `unchanged`."""
-        return sum(row.since == since for row in self.packages)
+    def count(self, change: str) -> int:
+        """The number of packages that are `new`, `changed` or `unchanged`."""
+        return sum(row.change == change for row in self.packages)
 
 
 def write_report(
@@ -86,109 +86,116 @@ def write_report(
     previous: Manifest | None,
     page: Path | None = None,
 ) -> Path:
-    """Write the page into the release at `directory`, or to `page` where that is given; returns its path."""
-    place = page or directory / REPORT_PATH
+    """Write the report into the release at `directory`, or to `page` if given; returns its path."""
+    path = page or directory / REPORT_PATH
     view = make_report_view(manifest, verification, project=project, previous=previous)
-    root = quote(os.path.relpath(directory.absolute(), place.absolute().parent))
-    write_atomically(
-        place, render_template("report.html", view=view, root=root).encode(), durable=page is not None
-    )
-    return place
+    root = quote(os.path.relpath(directory.absolute(), path.absolute().parent))
+    html = render_template("report.html", view=view, root=root)
+    write_atomically(path, html.encode(), durable=page is not None)
+    return path
 
 
 def make_report_view(
     manifest: Manifest, verification: VerificationReport, *, project: str, previous: Manifest | None
 ) -> ReportView:
-    """Decide what the page says."""
+    """Decide what the report shows."""
+    earlier = _group_by_name(previous.packages) if previous is not None else None
     packages = tuple(
-        _package_row(one, previous)
-        for one in sorted(manifest.packages, key=lambda one: (one.repository, one.file))
+        _make_package_row(package, earlier)
+        for package in sorted(manifest.packages, key=lambda package: (package.repository, package.file))
     )
     builds = tuple(sorted(manifest.builds, key=lambda build: (-build.seconds, build.component)))
-    here = {package.name for package in manifest.packages}
-    drawn = {build.component: build.needs for build in manifest.builds}
+    names = {package.name for package in manifest.packages}
+    needs = {build.component: build.needs for build in manifest.builds}
     return ReportView(
         project=project,
         manifest=manifest,
         packages=packages,
-        repositories=_repository_rows(manifest, packages),
-        removed=tuple(one for one in previous.packages if one.name not in here) if previous else (),
+        repositories=tuple(_make_repository_rows(manifest, packages)),
+        removed=tuple(package for package in previous.packages if package.name not in names)
+        if previous is not None
+        else (),
         builds=builds,
-        outcomes={build.component: _outcome(build, packages) for build in builds},
-        build_graph=lay_out_graph(drawn) if 0 < len(drawn) <= MAX_DRAWN_BUILDS else None,
+        changes=_find_component_changes(builds, packages),
+        build_graph=lay_out_graph(needs) if 0 < len(needs) <= MAX_GRAPH_NODES else None,
         verification=verification,
         size=sum(package.size for package in manifest.packages),
-        compared=previous is not None,
+        has_previous=previous is not None,
     )
 
 
-def _outcome(build: BuildRecord, packages: tuple[PackageRow, ...]) -> str:
-    kinds = {row.since for row in packages if row.package.sourcerpm == build.source} - {""}
-    return next((kind for kind in ("changed", "new", "unchanged") if kind in kinds), build.status)
+_Group = tuple[str, bool]  # name, and whether it is a source package
 
 
-def _package_row(package: ReleasedPackage, previous: Manifest | None) -> PackageRow:
-    since, was = _since(package, previous)
-    origin, title, url = _origin(package)
+def _group_by_name(packages: Iterable[ReleasedPackage]) -> dict[_Group, list[ReleasedPackage]]:
+    groups: dict[_Group, list[ReleasedPackage]] = defaultdict(list)
+    for package in packages:
+        groups[package.name, package.is_source].append(package)
+    return groups
+
+
+def _find_component_changes(builds: Iterable[BuildRecord], packages: Iterable[PackageRow]) -> dict[str, str]:
+    changes: dict[str, set[str]] = defaultdict(set)
+    for row in packages:
+        changes[row.package.sourcerpm].add(row.change)
+    return {
+        build.component: next(
+            (change for change in ("changed", "new", "unchanged") if change in changes[build.source]),
+            build.status,
+        )
+        for build in builds
+    }
+
+
+def _make_package_row(
+    package: ReleasedPackage, earlier: Mapping[_Group, Sequence[ReleasedPackage]] | None
+) -> PackageRow:
+    change, replaces = _compare_with_previous(package, earlier)
+    origin, title, url = _describe_origin(package.origin)
     return PackageRow(
         package=package,
-        evr=_evr(package),
-        since=since,
-        was=was,
+        change=change,
+        replaces=replaces,
         origin=origin,
         origin_title=title,
         url=url if url.startswith(("https://", "http://")) else "",
     )
 
 
-def _since(package: ReleasedPackage, previous: Manifest | None) -> tuple[str, str]:
-    if previous is None:
+def _compare_with_previous(
+    package: ReleasedPackage, earlier: Mapping[_Group, Sequence[ReleasedPackage]] | None
+) -> tuple[str, str]:
+    """(change, what it replaces)."""
+    if earlier is None:
         return "", ""
-    old = [
-        one
-        for one in previous.packages
-        if one.name == package.name and _is_source(one) == _is_source(package)
-    ]
-    if any(one.sha256 == package.sha256 for one in old):
+    namesakes = earlier.get((package.name, package.is_source), ())
+    if not namesakes:
+        return "new", ""
+    if any(namesake.sha256 == package.sha256 for namesake in namesakes):
         return "unchanged", ""
-    return ("changed", ", ".join(sorted(_evr(one) for one in old))) if old else ("new", "")
+    return "changed", ", ".join(sorted(namesake.nevra.evr for namesake in namesakes))
 
 
-def _origin(package: ReleasedPackage) -> tuple[str, str, str]:
-    """In a few words, in full, and as a URL."""
-    origin = package.origin
+def _describe_origin(origin: Origin) -> tuple[str, str, str]:
+    """(short, in full, URL)."""
     if isinstance(origin, ComponentOrigin):
         path = "the superproject" if origin.path == "." else origin.path
         return f"{path} at {origin.commit[:12]}", f"{origin.url} {origin.commit}", origin.url
     if isinstance(origin, SpecOrigin):
-        files = "\n".join(f"{one.file} sha256:{one.sha256}" for one in origin.sources)
+        files = "\n".join(f"{source.file} sha256:{source.sha256}" for source in origin.sources)
         return f"{origin.path} at {origin.commit[:12]}", f"{origin.commit}\n{files}", ""
-    assert isinstance(origin, MirrorOrigin)
-    needed = f"for {', '.join(origin.needed_by)}" if origin.needed_by else "by name"
-    return f"taken over, {needed}", origin.url, origin.url
+    reason = f"needed by {', '.join(origin.needed_by)}" if origin.needed_by else "listed in repos.yaml"
+    return f"mirrored, {reason}", origin.url, origin.url
 
 
-def _evr(package: ReleasedPackage) -> str:
-    epoch = f"{package.epoch}:" if package.epoch else ""
-    return f"{epoch}{package.version}-{package.release}"
-
-
-def _is_source(package: ReleasedPackage) -> bool:
-    return package.file.endswith(".src.rpm")
-
-
-def _repository_rows(manifest: Manifest, packages: tuple[PackageRow, ...]) -> tuple[RepositoryRow, ...]:
-    rows = []
+def _make_repository_rows(manifest: Manifest, packages: Sequence[PackageRow]) -> Iterator[RepositoryRow]:
     for repository in manifest.repositories:
-        inside = [row for row in packages if row.package.repository == repository.name]
-        rows.append(
-            RepositoryRow(
-                name=repository.name,
-                source=repository.source,
-                packages=len(inside),
-                size=sum(row.package.size for row in inside),
-                new=sum(row.package.size for row in inside if row.since != "unchanged"),
-                fingerprints=repository.fingerprints,
-            )
+        rows = [row for row in packages if row.package.repository == repository.name]
+        yield RepositoryRow(
+            name=repository.name,
+            source=repository.source,
+            packages=len(rows),
+            size=sum(row.package.size for row in rows),
+            new_size=sum(row.package.size for row in rows if row.change != "unchanged"),
+            fingerprints=repository.fingerprints,
         )
-    return tuple(rows)

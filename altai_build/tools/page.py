@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from altai_build.model.quantity import format_size
+from altai_build.model.quantity import format_count, format_size
 
 TEMPLATE_DIR = Path(__file__).resolve().parents[1] / "templates"
 
@@ -22,4 +22,5 @@ def render_template(template: str, **values: object) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["bytes"] = format_size
+    environment.filters["count"] = format_count
     return environment.get_template(template).render(**values)

@@ -1,4 +1,4 @@
-"""The page of a release: what it says, that nothing in it comes from elsewhere, that no name can write HTML."""
+"""The report of a release: what it shows, that it loads nothing from elsewhere, that no name can write HTML."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ from altai_build.model.release import (
 )
 from altai_build.stages.report import REPORT_PATH, make_report_view, write_report
 
-SOUND = VerificationReport(release="1.0.1", findings=())
+INTACT = VerificationReport(release="1.0.1", findings=())
 VOID = {"meta", "link", "br", "input", "img", "hr"}
 
 
 class Page(HTMLParser):
-    """A page as a browser reads it: its text, the cells of each table row, what it links and loads; tags that do not
-    close are a fault."""
+    """A page as a browser reads it: text, cells of each table row, links, what it loads. Every tag must close."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -137,15 +136,15 @@ def page(tmp_path: Path) -> Page:
         ),
         previous="1.0.0",
     )
-    return Page(write_report(tmp_path, new, SOUND, project="altai", previous=old))
+    return Page(write_report(tmp_path, new, INTACT, project="altai", previous=old))
 
 
-def test_it_lies_where_a_release_has_it(tmp_path: Path) -> None:
-    place = write_report(tmp_path, manifest("1.0.0"), SOUND, project="altai", previous=None)
-    assert place == tmp_path / REPORT_PATH == tmp_path / "report" / "index.html"
+def test_the_report_is_written_into_the_release(tmp_path: Path) -> None:
+    path = write_report(tmp_path, manifest("1.0.0"), INTACT, project="altai", previous=None)
+    assert path == tmp_path / REPORT_PATH == tmp_path / "report" / "index.html"
 
 
-def test_every_package_is_told_with_its_origin_and_what_became_of_it(page: Page) -> None:
+def test_every_package_has_its_origin_and_its_change(page: Page) -> None:
     tail = ["centos6", "250 kB", "DEADBEEF01234567"]
     focus = [
         "focus",
@@ -156,29 +155,29 @@ def test_every_package_is_told_with_its_origin_and_what_became_of_it(page: Page)
         "repos/altai/focus at c0ffeec0ffee",
     ]
     bunch = ["bunch", "1.0-1.el6", "noarch", "unchanged", *tail, "repos/altai/bunch at c0ffeec0ffee"]
-    erlang = ["erlang", "14-1.el6", "noarch", "new", *tail, "taken over, for focus"]
+    erlang = ["erlang", "14-1.el6", "noarch", "new", *tail, "mirrored, needed by focus"]
     assert [row for row in page.rows if len(row) == len(focus)][1:] == [bunch, erlang, focus]
-    assert "Gone since 1.0.0:\ngone-3-1.el6.noarch." in page.words
+    assert "Removed since 1.0.0:\ngone-3-1.el6.noarch." in page.words
 
 
-def test_every_component_is_told_with_its_reason_and_its_log(page: Page) -> None:
+def test_every_component_has_its_reason_and_its_log(page: Page) -> None:
     assert ["focus", "focus-1.1-1.el6.src.rpm", "built", "2.5", "source package changed", "log"] in page.rows
     assert ["bunch", "-", "reused", "-", "the same", ""] in page.rows
     assert ["docs", "-", "skipped", "-", "it has no spec file", ""] in page.rows
     assert "../report/logs/focus.log.gz" in page.links
 
 
-def test_the_picture_shows_who_needs_whom(page: Page) -> None:
+def test_the_graph_shows_what_each_component_needs(page: Page) -> None:
     assert "focus needs bunch" in page.words
     assert page.tags.count("rect") == 2
 
 
-def test_the_picture_tells_what_became_of_a_components_packages() -> None:
+def test_the_graph_shows_the_change_of_each_component() -> None:
     old = manifest("1.0.0", package("focus", "1.0", "1"))
     new = manifest("1.0.1", package("focus", "1.1", "2"), previous="1.0.0")
-    outcomes = make_report_view(new, SOUND, project="altai", previous=old).outcomes
-    assert outcomes == {"focus": "changed", "bunch": "reused"}
-    assert make_report_view(new, SOUND, project="altai", previous=None).outcomes["focus"] == "built"
+    changes = make_report_view(new, INTACT, project="altai", previous=old).changes
+    assert changes == {"focus": "changed", "bunch": "reused"}
+    assert make_report_view(new, INTACT, project="altai", previous=None).changes["focus"] == "built"
 
 
 def test_nothing_is_loaded_from_anywhere(page: Page, tmp_path: Path) -> None:
@@ -187,7 +186,7 @@ def test_nothing_is_loaded_from_anywhere(page: Page, tmp_path: Path) -> None:
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", text)
 
 
-def test_findings_are_told_and_change_the_headline(tmp_path: Path) -> None:
+def test_findings_are_listed_and_counted_in_the_headline(tmp_path: Path) -> None:
     finding = Finding(
         rule="package-signatures",
         severity=Severity.WARNING,
@@ -195,8 +194,8 @@ def test_findings_are_told_and_change_the_headline(tmp_path: Path) -> None:
         message="SHA1 hash",
         fix="sign it again",
     )
-    unsound = VerificationReport(release="1.0.1", findings=(finding,))
-    page = Page(write_report(tmp_path, manifest("1.0.1"), unsound, project="altai", previous=None))
+    report = VerificationReport(release="1.0.1", findings=(finding,))
+    page = Page(write_report(tmp_path, manifest("1.0.1"), report, project="altai", previous=None))
     assert ["warning", "package-signatures", "a.rpm", "SHA1 hash", "sign it again"] in page.rows
     assert "1 finding" in page.words
     assert "no findings" not in page.words
@@ -211,21 +210,39 @@ def test_no_name_can_write_html_or_a_link_that_runs(tmp_path: Path) -> None:
     )
     release = manifest("1.0.1", bad)
     release = replace(release, skipped=(SkippedComponent(component=evil, reason='"><img src=x>'),))
-    page = Page(write_report(tmp_path, release, SOUND, project=evil, previous=None))
+    page = Page(write_report(tmp_path, release, INTACT, project=evil, previous=None))
     assert page.tags.count("script") == 1
     assert "img" not in page.tags
     assert not [link for link in page.links if link.startswith("javascript:")]
 
 
-def test_a_page_written_elsewhere_leads_back_to_the_release(tmp_path: Path) -> None:
+def test_a_report_written_elsewhere_links_to_the_release(tmp_path: Path) -> None:
     release, other = tmp_path / "a release", tmp_path / "page.html"
     release.mkdir()
-    page = Page(write_report(release, manifest("1.0.1"), SOUND, project="altai", previous=None, page=other))
+    page = Page(write_report(release, manifest("1.0.1"), INTACT, project="altai", previous=None, page=other))
     assert "a%20release/report/logs/focus.log.gz" in page.links
     assert not (release / REPORT_PATH).exists()
 
 
-def test_so_many_components_that_lines_could_not_be_told_apart_are_not_drawn() -> None:
-    one = manifest("1.0.1").builds[0]
-    many = replace(manifest("1.0.1"), builds=tuple(replace(one, component=f"c{n}") for n in range(81)))
-    assert make_report_view(many, SOUND, project="altai", previous=None).build_graph is None
+def test_a_graph_of_too_many_components_is_not_drawn() -> None:
+    build = manifest("1.0.1").builds[0]
+    many = replace(manifest("1.0.1"), builds=tuple(replace(build, component=f"c{n}") for n in range(81)))
+    assert make_report_view(many, INTACT, project="altai", previous=None).build_graph is None
+
+
+def test_a_release_without_a_previous_one_has_no_changes() -> None:
+    view = make_report_view(
+        manifest("1.0.0", package("focus", "1.0")), INTACT, project="altai", previous=None
+    )
+    assert ([row.change for row in view.packages], view.removed, view.has_previous) == ([""], (), False)
+
+
+def test_source_packages_are_compared_with_source_packages() -> None:
+    source = package("focus", "1.0", "1", arch="src", repository="sources")
+    old, new = manifest("1.0.0", source), manifest("1.0.1", source, package("focus", "1.0", "2"))
+    view = make_report_view(new, INTACT, project="altai", previous=old)
+    assert [(row.package.arch, row.change) for row in view.packages] == [
+        ("noarch", "new"),
+        ("src", "unchanged"),
+    ]
+    assert view.repositories[0].new_size == 250_000
