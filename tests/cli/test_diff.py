@@ -86,6 +86,6 @@ def test_a_release_that_is_not_there_is_answered_with_those_that_are(site: Site)
     answer = site.call("diff", "1.0.0", "1.0.2")
     assert answer.code == 3
     assert "there is no release 1.0.2" in answer.err
-    assert "published in" in answer.err and "1.0.0, 1.0.1" in answer.err
+    assert "1.0.0, 1.0.1" in answer.err
     same = site.call("diff", "1.0.0", "1.0.1", "--markdown")
     assert same.out.splitlines()[-1] == "The packages are the same."

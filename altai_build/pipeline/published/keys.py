@@ -1,4 +1,4 @@
-"""Keys over time: which releases use which, and which of them this machine can sign with."""
+"""List keys: the releases that use each, and whether this machine can sign with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.config import Key
-from altai_build.model.openpgp import PublicKey
+from altai_build.model.openpgp import KeyFingerprint, PublicKey
 from altai_build.model.release import KEY_FILE_PREFIX, Manifest
 from altai_build.pipeline.published.releases import load_manifest, releases_directory
 from altai_build.pipeline.run import Run
@@ -18,16 +18,16 @@ from altai_build.tools.openpgp.keyring import open_keyring
 
 @dataclass(frozen=True)
 class KeyUse:
-    """What one release has of a key: packages signed by it, its metadata, or neither (clients get it all the same)."""
+    """How one release uses a key. A release may contain a key that signed nothing in it."""
 
     release: str
-    packages: int
-    metadata: bool
+    packages: int  # signed by the key
+    metadata: bool  # signed by the key
 
 
 @dataclass(frozen=True)
 class ListedKey:
-    """One public key; `key` is None where repos.yaml does not name it any more, `public` where its file is missing."""
+    """One public key; `key` is None if repos.yaml does not have it any more, `public` if its file is missing."""
 
     name: str
     key: Key | None
@@ -36,53 +36,70 @@ class ListedKey:
     uses: tuple[KeyUse, ...]
 
 
+@dataclass(frozen=True)
+class _ReleaseKeys:
+    """The keys that one release contains, by fingerprint, and the packages that each signed."""
+
+    manifest: Manifest
+    keys: dict[KeyFingerprint, tuple[str, PublicKey]]  # fingerprint → (name, key)
+    signed_packages: Counter[KeyFingerprint]
+
+    @classmethod
+    def read(cls, directory: Path) -> _ReleaseKeys:
+        manifest = load_manifest(directory)
+        keys = {
+            key.fingerprint: (file.name.removeprefix(KEY_FILE_PREFIX), key)
+            for file in sorted(directory.glob(f"{KEY_FILE_PREFIX}*"))
+            for key in read_public_keys(file)
+        }
+        signed_packages = Counter(KeyFingerprint(package.signer.fingerprint) for package in manifest.packages)
+        return cls(manifest=manifest, keys=keys, signed_packages=signed_packages)
+
+    def find_use(self, fingerprint: KeyFingerprint) -> KeyUse | None:
+        """How the release uses a key; None if it does not."""
+        name, _ = self.keys.get(fingerprint, (None, None))
+        packages = self.signed_packages[fingerprint]
+        if name is None and not packages:
+            return None
+        is_metadata_key = name == self.manifest.signed_by
+        return KeyUse(release=self.manifest.version, packages=packages, metadata=is_metadata_key)
+
+
 def list_key_usage(run: Run) -> tuple[ListedKey, ...]:
-    """The keys of repos.yaml in its order, then those that only releases have."""
-    secret = _secret_keys(run)
-    releases = releases_directory(run.config)
-    held = [(load_manifest(releases / one), _keys_of(releases / one)) for one in list_releases(releases)]
+    """The keys of repos.yaml in its order, then those that only releases contain."""
+    directory = releases_directory(run.config)
+    releases = [_ReleaseKeys.read(directory / version) for version in list_releases(directory)]
+    secret = _read_secret_fingerprints(run)
+
+    def list_key(name: str, key: Key | None, public: PublicKey) -> ListedKey:
+        uses = (release.find_use(public.fingerprint) for release in releases)
+        return ListedKey(
+            name=name,
+            key=key,
+            public=public,
+            secret=public.fingerprint in secret,
+            uses=tuple(use for use in uses if use is not None),
+        )
+
     listed: list[ListedKey] = []
+    known: set[KeyFingerprint] = set()
     for key in run.config.keys.values():
         publics = read_public_keys(key.file) if key.file.exists() else ()
         if not publics:
             listed.append(ListedKey(name=key.name, key=key, public=None, secret=False, uses=()))
-        for public in publics:
-            uses = _uses(public, held)
-            here = public.fingerprint in secret
-            listed.append(ListedKey(name=key.name, key=key, public=public, secret=here, uses=uses))
-    known = {one.public.fingerprint for one in listed if one.public}
-    for _, keys in held:
-        for public, name in keys.items():
-            if public.fingerprint not in known:
-                known.add(public.fingerprint)
-                here, uses = public.fingerprint in secret, _uses(public, held)
-                listed.append(ListedKey(name=name, key=None, public=public, secret=here, uses=uses))
+        listed += [list_key(key.name, key, public) for public in publics]
+        known.update(public.fingerprint for public in publics)
+    for release in releases:
+        for fingerprint, (name, public) in release.keys.items():
+            if fingerprint not in known:
+                known.add(fingerprint)
+                listed.append(list_key(name, None, public))
     return tuple(listed)
 
 
-def _secret_keys(run: Run) -> set[str]:
+def _read_secret_fingerprints(run: Run) -> set[KeyFingerprint]:
+    """The fingerprints of the keys that this machine can sign with."""
     if not run.workspace.gnupg.is_dir():
         return set()
-    with open_keyring(run.workspace.gnupg) as home:
-        return {one.fingerprint for one in home.list_secret_keys()}
-
-
-def _keys_of(directory: Path) -> dict[PublicKey, str]:
-    """The keys that a release brings along, and their names."""
-    return {
-        public: file.name[len(KEY_FILE_PREFIX) :]
-        for file in sorted(directory.glob(f"{KEY_FILE_PREFIX}*"))
-        for public in read_public_keys(file)
-    }
-
-
-def _uses(public: PublicKey, held: list[tuple[Manifest, dict[PublicKey, str]]]) -> tuple[KeyUse, ...]:
-    """The releases that have the key, oldest first."""
-    found = []
-    for manifest, keys in held:
-        name = next((name for one, name in keys.items() if one.fingerprint == public.fingerprint), None)
-        signed = Counter(one.signer.fingerprint for one in manifest.packages)[public.fingerprint]
-        if name is not None or signed:
-            metadata = name == manifest.signed_by
-            found.append(KeyUse(release=manifest.version, packages=signed, metadata=metadata))
-    return tuple(found)
+    with open_keyring(run.workspace.gnupg) as keyring:
+        return {key.fingerprint for key in keyring.list_secret_keys()}

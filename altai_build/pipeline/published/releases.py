@@ -1,4 +1,4 @@
-"""What was released before: manifests, and the names that already belong to bytes."""
+"""Find published releases, read their manifests, and look up released packages by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from altai_build.config import Config
 from altai_build.errors import InputError
 from altai_build.model.manifest import manifest_from_json
 from altai_build.model.nevra import Nevra
-from altai_build.model.release import MANIFEST_NAME, ComponentOrigin, Manifest, SpecOrigin
+from altai_build.model.release import MANIFEST_NAME, Manifest
 from altai_build.stages.publish import list_releases
 from altai_build.tools.rpm.header import compare_versions, read_header
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def find_previous_manifest(releases: Path, version: str) -> Manifest | None:
-    """The manifest of the highest release below a version: the one it follows."""
+    """The manifest of the previous release: the highest one below a version."""
     before = list_releases_before(releases, version)
     return load_manifest(before[-1]) if before else None
 
@@ -34,18 +34,18 @@ def list_releases_before(releases: Path, version: str) -> tuple[Path, ...]:
 
 
 def releases_directory(config: Config) -> Path:
-    """The folder that releases are published in."""
+    """The folder with the published releases."""
     return config.get_release_settings().directory
 
 
 def find_release(releases: Path, named: str) -> Path:
-    """The folder of a release by its version, `latest`, or a path; a link is followed to the release it names.
+    """The folder of a release by its version, `latest`, or a path; links are resolved.
 
-    Raises InputError with the versions that there are.
+    Raises InputError that lists the published versions.
     """
-    place = (Path(named) if "/" in named else releases / named).resolve()
-    if (place / MANIFEST_NAME).is_file():
-        return place
+    directory = (Path(named) if "/" in named else releases / named).resolve()
+    if (directory / MANIFEST_NAME).is_file():
+        return directory
     import difflib  # only a wrong name needs it
 
     versions = list_releases(releases)
@@ -53,13 +53,13 @@ def find_release(releases: Path, named: str) -> Path:
     hint = f"perhaps you meant {near[0]}; " if near else ""
     raise InputError(
         f"there is no release {named}",
-        why=f"{place / MANIFEST_NAME} is not there",
-        todo=f"{hint}published in {releases}: {', '.join(versions) or 'nothing'}",
+        why=f"{directory / MANIFEST_NAME} does not exist",
+        todo=f"{hint}releases in {releases}: {', '.join(versions) or 'none'}",
     )
 
 
 def load_manifest(directory: Path) -> Manifest:
-    """The manifest of a published release."""
+    """The manifest of the release in a folder. Raises InputError when it cannot be read."""
     path = directory / MANIFEST_NAME
     try:
         text = path.read_text(encoding="utf-8")
@@ -67,45 +67,45 @@ def load_manifest(directory: Path) -> Manifest:
         raise InputError(
             f"there is no release in {directory}",
             why=str(error),
-            todo="`altai-build releases` lists what is published",
+            todo="`altai-build releases` lists the published releases",
         ) from error
     return manifest_from_json(text, where=str(path))
 
 
 @dataclass(frozen=True)
 class PublishedReleases:
-    """What all earlier releases have given names to."""
+    """The packages of all published releases, by name."""
 
     files: dict[str, Path]  # NEVRA → the released file
     files_by_build: dict[tuple[str, str], Path]  # (NEVRA, build key) → the released file
 
     @classmethod
     def load(cls, releases: Path) -> PublishedReleases:
-        """Read the manifests of all published releases, oldest first: a later one's file stands for an equal name."""
+        """Read the manifests of all published releases; the file of a later release replaces one of the same NEVRA."""
         files: dict[str, Path] = {}
         files_by_build: dict[tuple[str, str], Path] = {}
-        for name in list_releases(releases):
-            for package in load_manifest(releases / name).packages:
-                path = releases / name / package.path
+        for version in list_releases(releases):
+            for package in load_manifest(releases / version).packages:
+                path = releases / version / package.path
                 files[str(package.nevra)] = path
-                if isinstance(package.origin, (ComponentOrigin, SpecOrigin)):
-                    files_by_build[str(package.nevra), package.origin.build_key] = path
+                if package.build_origin is not None:
+                    files_by_build[str(package.nevra), package.build_origin.build_key] = path
         return cls(files=files, files_by_build=files_by_build)
 
     def has_no_name_conflict(self, built: BuildResult) -> bool:
-        """True when no earlier release has other bytes under a name of these packages.
+        """True if no release has different bytes under the NEVRA of one of these packages.
 
-        The header's digest covers everything but the signature: dependencies, scripts, every file's digest.
+        The digest of the header covers everything but the signature: dependencies, scripts, every file's digest.
         """
         for rpm in built.rpms:
-            name = str(rpm.header.nevra)
-            released = self.files.get(name)
-            if released is None or (name, built.key) in self.files_by_build:
+            nevra = str(rpm.header.nevra)
+            released = self.files.get(nevra)
+            if released is None or (nevra, built.key) in self.files_by_build:
                 continue
             if read_header(released).header_digest != rpm.header.header_digest:
                 return False
         return True
 
     def find(self, nevra: Nevra) -> Path | None:
-        """The released file that holds the package of a name."""
+        """The released file of a NEVRA."""
         return self.files.get(str(nevra))
