@@ -8,17 +8,10 @@ from pathlib import Path
 import pytest
 
 from altai_build.model.release import ComponentOrigin
-from tests.kit.cli import ROOT, CliResult, altai_build
+from tests.kit.cli import CliResult, altai_build
+from tests.kit.release_worlds import commit_definition, make_world
 from tests.kit.releases import Materials, make_materials, make_release, make_release_contents, with_repository
 from tests.kit.superprojects import World, make_files
-
-CONFIG = """\
-project: altai
-targets: {t: {mock_config: altai-centos6-x86_64, arch: x86_64, macros: {dist: .el6}}}
-keys: {k: {file: k, signs: true}}
-repositories: {centos6: {source: superproject, target: t, key: k}}
-release: {baseurl: "https://example.org", directory: RELEASES}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -35,25 +28,6 @@ def release_with(folder: Path, materials: Materials, commit: str, url: str) -> N
     assert isinstance(placed.origin, ComponentOrigin)
     moved = replace(placed, origin=replace(placed.origin, commit=commit, url=url))
     make_release(folder / "1.0.2", materials, with_repository(contents, "centos6", packages=(moved,)))
-
-
-def make_world(tmp_path: Path, **pins: str) -> World:
-    """A superproject with one component and a committed release definition, checked out."""
-    world = World(tmp_path)
-    world.component("repos/altai/focus", make_files("focus"))
-    commit_definition(world, tmp_path, **pins)
-    return world
-
-
-def commit_definition(world: World, folder: Path, **pins: str) -> None:
-    mock_config = "mock-configs/altai-centos6-x86_64.cfg"
-    definition = {
-        "repos.yaml": CONFIG.replace("RELEASES", str(folder / "releases")),
-        mock_config: (ROOT / mock_config).read_text(),
-        "k": "a key\n",
-    }
-    world.pin(definition, **pins)
-    world.super.git("reset", "--quiet", "--hard")
 
 
 def plan(world: World, version: str = "1.0.3") -> CliResult:
@@ -78,7 +52,7 @@ def test_the_plan_compares_each_pin_with_the_previous_release(
     focus = world.components["repos/altai/focus"]
     commits["aside"] = focus.commit({"README": "aside"}, branch="aside", parents=[commits["first"]])
     commits["second"] = world.component("repos/altai/focus", {"README": "second"})
-    commit_definition(world, tmp_path, focus=commits[pinned])
+    commit_definition(world, focus=commits[pinned])
     release_with(tmp_path / "releases", materials, commits[released], str(tmp_path / "focus"))
     answer = plan(world)
     assert answer.code == 0, answer.err
@@ -92,7 +66,7 @@ def test_a_component_that_the_previous_release_lacks_is_new(tmp_path: Path, mate
     world = make_world(tmp_path)
     assert "\tnew: there is no previous release\n" in plan(world).out
     world.component("repos/altai/other", make_files("other"))
-    commit_definition(world, tmp_path)
+    commit_definition(world)
     commit = world.components["repos/altai/focus"].git("rev-parse", "HEAD")
     release_with(tmp_path / "releases", materials, commit, str(tmp_path / "focus"))
     rows = [line.split("\t") for line in plan(world).out.splitlines()]
