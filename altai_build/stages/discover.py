@@ -1,15 +1,17 @@
-"""Which components a superproject commit has: every spec of every pinned repository, read statically."""
+"""Find the components of a superproject commit: every spec of every pinned repository, read statically."""
 
 from __future__ import annotations
 
 import dataclasses
 import posixpath
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Union
 
-from altai_build.config import Config, SourceKind
+from altai_build.config import Config, Repository, SourceKind
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.component import Component, ComponentKind, get_spec_path, make_unique_names
 from altai_build.model.gitlink import CommitId
@@ -18,13 +20,13 @@ from altai_build.tools.git.objects import ObjectStore, TreeEntry
 from altai_build.tools.git.superproject import ComponentSource, Submodule, Superproject
 from altai_build.tools.spec.reader import NotASpec, SpecReader, SpecText, decode_spec
 
-# Where a spec is looked for in a component, the first folder with one wins (DESIGN: Sources from git).
+# Where a component's specs are; the first of these folders that has any is used.
 SPEC_FOLDERS = ("", "rpm", "packaging", "redhat", "SPECS")
 
 
 @dataclass(frozen=True)
 class ComponentWithoutSrpm:
-    """A component that has no source package: why, and whether that is a fault (`error`) or as it should be."""
+    """A component that has no source package: because of an `error`, or for a `reason` that is none."""
 
     name: str
     path: str
@@ -35,17 +37,25 @@ class ComponentWithoutSrpm:
 
 @dataclass(frozen=True)
 class Discovery:
-    """All components of a superproject commit."""
+    """All components of a superproject commit; `time` is the commit's, in seconds since the epoch."""
 
     commit: CommitId
-    time: int  # of the commit, seconds since the epoch
+    time: int
     sourced: tuple[ComponentSource, ...]
     without_srpm: tuple[ComponentWithoutSrpm, ...]
 
 
 @dataclass(frozen=True)
-class _SpecCandidate:
-    """A place that may hold specs, before they are read."""
+class _SpecText:
+    """A spec file of a component: its path in the component's tree, and its text."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A repository or folder whose specs are to be read."""
 
     kind: ComponentKind
     path: str
@@ -54,9 +64,15 @@ class _SpecCandidate:
     repository: str | None
     store: ObjectStore
     tree: tuple[TreeEntry, ...]
-    specs: tuple[str, ...]  # candidate paths, all at one level of SPEC_PLACES
-    later: tuple[tuple[str, ...], ...] = ()  # candidates at later levels, should these be no RPM specs
-    texts: tuple[tuple[str, str], ...] = ()  # of the candidates, once they are read
+    # Paths of spec files, all in one of SPEC_FOLDERS.
+    specs: tuple[str, ...]
+    # Those in the folders after it, for when none of `specs` is an RPM spec.
+    later: tuple[tuple[str, ...], ...] = ()
+    # The texts of `specs`, once they are read.
+    texts: tuple[_SpecText, ...] = ()
+
+
+_Found = Union[_Candidate, ComponentWithoutSrpm]
 
 
 def discover(
@@ -68,293 +84,285 @@ def discover(
     reader: SpecReader | None = None,
     only: Collection[str] = (),
 ) -> Discovery:
-    """Find and read the specs of all components pinned by a revision; a faulty component does not hide the others.
+    """Find and read the specs of all components pinned by a revision; an unusable component does not stop the others.
 
-    With `only` none is looked at but those whose names could be among these names or paths, and those whose names could
-    be the same.
+    With `only` just the components are read whose names could be among these names or paths, and those whose names
+    could be equal to theirs.
     """
     reader = reader or SpecReader()
-    lasts = {name.rpartition("/")[2] for name in only}
-    wanted: Callable[[str], bool] = lambda path: not lasts or path.rpartition("/")[2] in lasts  # noqa: E731
     commit = superproject.resolve_revision(revision)
-    store = superproject.open_store(commit)
-    settings = config.superproject
-    looked: list[_SpecCandidate | ComponentWithoutSrpm] = []
-    target = config.get_target_macros(_name_of(config, SourceKind.SUPERPROJECT))
+    finder = _ComponentFinder(superproject, config, commit, only)
+    macros, arch = config.get_target_macros(_find_repository_name(config, SourceKind.SUPERPROJECT))
+
+    def find(submodule: Submodule) -> _Found:
+        found = finder.find_in_submodule(submodule)
+        if isinstance(found, _Candidate):
+            found = _read_texts(found)
+            reader.start_reading([spec.text for spec in found.texts], macros, arch)
+        return found
+
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        tree = store.read_tree(commit)
-        submodules = superproject.read_submodules(commit, tree, settings.components)
-        if settings.root and any(wanted(spec[: -len(".spec")]) for spec in _root_specs(tree)):
-            looked += _root_unit(superproject, config, store, tree, commit)
-
-        def look(submodule: Submodule) -> _SpecCandidate | ComponentWithoutSrpm:
-            unit = _submodule_unit(superproject, config, submodule)
-            if isinstance(unit, _SpecCandidate):
-                unit = _read_spec_texts(unit)
-                reader.start_reading([text for _, text in unit.texts], *target)
-            return unit
-
-        looked += pool.map(look, [one for one in submodules if wanted(one.link.path)])
-        looked += _folder_units(superproject, config, store, tree, commit, wanted)
-        sourced, without_srpm = _read(config, looked, reader, pool)
+        found = [
+            *finder.find_in_root(),
+            *pool.map(find, finder.list_submodules()),
+            *finder.find_in_spec_folders(),
+        ]
+        sourced, without_srpm = _read_specs(config, found, reader, pool)
     return Discovery(
         commit=commit,
-        time=store.read_commit_info(commit).time,
+        time=finder.store.read_commit_info(commit).time,
         sourced=tuple(sourced),
         without_srpm=tuple(without_srpm),
     )
 
 
-def _root_unit(
-    superproject: Superproject,
-    config: Config,
-    store: ObjectStore,
-    tree: tuple[TreeEntry, ...],
-    commit: CommitId,
-) -> list[_SpecCandidate | ComponentWithoutSrpm]:
-    specs = _root_specs(tree)
-    if not specs:
-        return []
-    repository = config.find_repository(SourceKind.SUPERPROJECT)
-    return [
-        _SpecCandidate(
-            kind=ComponentKind.ROOT,
-            path=".",
-            commit=commit,
-            url=superproject.remote_url,
-            repository=repository.name if repository else None,
+class _ComponentFinder:
+    """The components of one superproject commit, before their specs are read."""
+
+    def __init__(
+        self, superproject: Superproject, config: Config, commit: CommitId, only: Collection[str]
+    ) -> None:
+        self._superproject = superproject
+        self._config = config
+        self._commit = commit
+        self._last_parts = {_last_part(name) for name in only}
+        self.store = superproject.open_store(commit)
+        self._tree = self.store.read_tree(commit)
+
+    def _is_wanted(self, path: str) -> bool:
+        return not self._last_parts or _last_part(path) in self._last_parts
+
+    def find_in_root(self) -> Iterator[_Found]:
+        """The superproject's own specs, where `superproject.root` says so."""
+        specs = _list_specs(self._tree, "")
+        if self._config.superproject.root and any(
+            self._is_wanted(spec.removesuffix(".spec")) for spec in specs
+        ):
+            yield _Candidate(
+                kind=ComponentKind.ROOT,
+                path=".",
+                commit=self._commit,
+                url=self._superproject.remote_url,
+                repository=_find_repository_name(self._config, SourceKind.SUPERPROJECT),
+                store=self.store,
+                tree=self._tree,
+                specs=specs,
+            )
+
+    def list_submodules(self) -> list[Submodule]:
+        """The pinned repositories."""
+        folders = self._config.superproject.components
+        submodules = self._superproject.read_submodules(self._commit, self._tree, folders)
+        return [submodule for submodule in submodules if self._is_wanted(submodule.link.path)]
+
+    def find_in_submodule(self, submodule: Submodule) -> _Found:
+        """The specs of a pinned repository."""
+        link = submodule.link
+        name = _last_part(link.path)
+        settings = self._config.components.get(name) or self._config.components.get(link.path)
+
+        def skip(reason: str, error: AltaiError | None = None) -> ComponentWithoutSrpm:
+            return ComponentWithoutSrpm(
+                name=name, path=link.path, commit=link.commit, reason=reason, error=error
+            )
+
+        if settings and settings.skip:
+            return skip(f"skipped in repos.yaml: {settings.skip}")
+        try:
+            store = self._superproject.open_component_store(submodule)
+            tree = store.read_tree(link.commit)
+        except AltaiError as error:
+            return skip(error.what, error)
+        levels = (
+            [settings.specs] if settings and settings.specs else [_list_specs(tree, f) for f in SPEC_FOLDERS]
+        )
+        first, *later = [tuple(level) for level in levels if level] or [()]
+        if not first:
+            folders = ", ".join(f"{folder}/" if folder else "its root" for folder in SPEC_FOLDERS)
+            return skip(f"no spec file in {folders}")
+        own_repository = settings.repository if settings else None
+        return _Candidate(
+            kind=ComponentKind.SUBMODULE,
+            path=link.path,
+            commit=link.commit,
+            url=submodule.url,
+            repository=own_repository or _find_repository_name(self._config, SourceKind.SUPERPROJECT),
             store=store,
             tree=tree,
-            specs=specs,
+            specs=first,
+            later=tuple(later),
         )
-    ]
+
+    def find_in_spec_folders(self) -> Iterator[_Found]:
+        """The folders of each `source: specs` repository, as they are in the superproject's commit."""
+        for repository in self._config.repositories.values():
+            if repository.source is SourceKind.SPECS and repository.path is not None:
+                yield from self._find_in_spec_repository(repository, repository.path)
+
+    def _find_in_spec_repository(self, repository: Repository, path: Path) -> Iterator[_Found]:
+        root = _relative_path(self._superproject.path, path)
+        if root is None:
+            raise InputError(
+                f"repositories.{repository.name}.path is not in the superproject",
+                why=f"{path} is not below {self._superproject.path}",
+                todo="move the folder into the superproject: a release is made from its commit",
+            )
+        below = [entry.path[len(root) + 1 :] for entry in self._tree if entry.path.startswith(f"{root}/")]
+        for name in sorted({inner.partition("/")[0] for inner in below}):
+            folder = f"{root}/{name}"
+            specs = _list_specs(self._tree, folder)
+            if not specs or not self._is_wanted(name):
+                continue
+            try:
+                changed = self.store.find_last_change(self._commit, folder) or self._commit
+            except AltaiError as error:
+                yield ComponentWithoutSrpm(
+                    name=name, path=folder, commit=self._commit, reason=error.what, error=error
+                )
+                continue
+            yield _Candidate(
+                kind=ComponentKind.SPEC,
+                path=folder,
+                commit=changed,
+                url=self._superproject.remote_url,
+                repository=repository.name,
+                store=self.store,
+                tree=tuple(entry for entry in self._tree if entry.path.startswith(f"{folder}/")),
+                specs=specs,
+            )
 
 
-def _root_specs(tree: Sequence[TreeEntry]) -> tuple[str, ...]:
-    return tuple(e.path for e in tree if e.is_file and "/" not in e.path and e.path.endswith(".spec"))
-
-
-def _submodule_unit(
-    superproject: Superproject, config: Config, submodule: Submodule
-) -> _SpecCandidate | ComponentWithoutSrpm:
-    link = submodule.link
-    name = link.path.rpartition("/")[2]
-    settings = config.components.get(name) or config.components.get(link.path)
-    if settings and settings.skip:
-        return ComponentWithoutSrpm(
-            name=name, path=link.path, commit=link.commit, reason=f"left out: {settings.skip}"
-        )
-    try:
-        store = superproject.open_component_store(submodule)
-        tree = store.read_tree(link.commit)
-    except AltaiError as error:
-        return ComponentWithoutSrpm(
-            name=name, path=link.path, commit=link.commit, reason=error.what, error=error
-        )
-    levels = [settings.specs] if settings and settings.specs else _spec_levels(tree)
-    if not levels:
-        places = ", ".join(f"{place}/" if place else "its root" for place in SPEC_FOLDERS)
-        return ComponentWithoutSrpm(
-            name=name, path=link.path, commit=link.commit, reason=f"it has no spec file (looked in {places})"
-        )
-    repository = (settings.repository if settings else None) or _name_of(config, SourceKind.SUPERPROJECT)
-    return _SpecCandidate(
-        kind=ComponentKind.SUBMODULE,
-        path=link.path,
-        commit=link.commit,
-        url=submodule.url,
-        repository=repository,
-        store=store,
-        tree=tree,
-        specs=tuple(levels[0]),
-        later=tuple(tuple(level) for level in levels[1:]),
+def _list_specs(tree: Sequence[TreeEntry], folder: str) -> tuple[str, ...]:
+    """The spec files directly in a folder."""
+    return tuple(
+        entry.path
+        for entry in tree
+        if entry.path.endswith(".spec") and entry.is_file and posixpath.dirname(entry.path) == folder
     )
 
 
-def _name_of(config: Config, source: SourceKind) -> str | None:
+def _last_part(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _find_repository_name(config: Config, source: SourceKind) -> str | None:
     repository = config.find_repository(source)
     return repository.name if repository else None
 
 
-def _spec_levels(tree: Sequence[TreeEntry]) -> list[tuple[str, ...]]:
-    levels = []
-    for place in SPEC_FOLDERS:
-        found = tuple(
-            entry.path
-            for entry in tree
-            if entry.is_file and entry.path.endswith(".spec") and posixpath.dirname(entry.path) == place
-        )
-        if found:
-            levels.append(found)
-    return levels
-
-
-def _folder_units(
-    superproject: Superproject,
-    config: Config,
-    store: ObjectStore,
-    tree: tuple[TreeEntry, ...],
-    commit: CommitId,
-    wanted: Callable[[str], bool],
-) -> list[_SpecCandidate | ComponentWithoutSrpm]:
-    """The folders of each `source: specs` repository, as they are in the superproject's commit."""
-    units: list[_SpecCandidate | ComponentWithoutSrpm] = []
-    for repository in config.repositories.values():
-        if repository.source is not SourceKind.SPECS or repository.path is None:
-            continue
-        inside = _inside(superproject.path, repository.path)
-        if inside is None:
-            raise InputError(
-                f"repositories.{repository.name}.path leads out of the superproject",
-                why=f"{repository.path} is not below {superproject.path}",
-                todo="keep the folder of specs in the superproject: a release is made from its commit",
-            )
-        folders = sorted(
-            {
-                entry.path[len(inside) + 1 :].partition("/")[0]
-                for entry in tree
-                if entry.path.startswith(f"{inside}/")
-            }
-        )
-        for name in filter(wanted, folders):
-            folder = f"{inside}/{name}"
-            specs = tuple(
-                e.path
-                for e in tree
-                if e.is_file and e.path.endswith(".spec") and posixpath.dirname(e.path) == folder
-            )
-            if not specs:
-                continue
-            try:
-                changed = store.find_last_change(commit, folder) or commit
-            except AltaiError as error:
-                units.append(
-                    ComponentWithoutSrpm(
-                        name=name, path=folder, commit=commit, reason=error.what, error=error
-                    )
-                )
-                continue
-            units.append(
-                _SpecCandidate(
-                    kind=ComponentKind.SPEC,
-                    path=folder,
-                    commit=changed,
-                    url=superproject.remote_url,
-                    repository=repository.name,
-                    store=store,
-                    tree=tuple(entry for entry in tree if entry.path.startswith(f"{folder}/")),
-                    specs=specs,
-                )
-            )
-    return units
-
-
-def _inside(root: Path, path: Path) -> str | None:
+def _relative_path(root: Path, path: Path) -> str | None:
     try:
         return path.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
         return None
 
 
-def _read(
-    config: Config,
-    looked: Sequence[_SpecCandidate | ComponentWithoutSrpm],
-    reader: SpecReader,
-    pool: Executor,
+# What was read of one spec of a candidate.
+_Reading = tuple[_SpecText, Union[SpecInfo, AltaiError]]
+
+
+def _read_specs(
+    config: Config, found: Sequence[_Found], reader: SpecReader, pool: Executor
 ) -> tuple[list[ComponentSource], list[ComponentWithoutSrpm]]:
-    """Read all specs of all units in one batch; a unit whose specs are none of rpm's is looked at one level deeper."""
-    without_srpm = [one for one in looked if isinstance(one, ComponentWithoutSrpm)]
-    pending = [one for one in looked if isinstance(one, _SpecCandidate)]
-    chosen: list[tuple[_SpecCandidate, str, str, SpecInfo | AltaiError]] = []
+    """Read all specs in batches; a candidate without an RPM spec is read again in its next folder."""
+    without_srpm = [item for item in found if isinstance(item, ComponentWithoutSrpm)]
+    pending = [item for item in found if isinstance(item, _Candidate)]
+    chosen: list[tuple[_Candidate, _Reading]] = []
     while pending:
-        answers = _read_units(config, pending, reader, pool)
+        batches = _read_batch(config, pending, reader, pool)
         deeper = []
-        for unit, rows in zip(pending, answers):
-            real = [row for row in rows if not isinstance(row[2], NotASpec)]
-            if real:
-                chosen += [(unit, *row) for row in real]
-            elif unit.later:
-                deeper.append(dataclasses.replace(unit, specs=unit.later[0], later=unit.later[1:], texts=()))
+        for candidate, readings in zip(pending, batches):
+            specs = [reading for reading in readings if not isinstance(reading[1], NotASpec)]
+            if specs:
+                chosen += [(candidate, reading) for reading in specs]
+            elif candidate.later:
+                deeper.append(
+                    dataclasses.replace(
+                        candidate, specs=candidate.later[0], later=candidate.later[1:], texts=()
+                    )
+                )
             else:
-                reason = f"{', '.join(unit.specs)}: not an RPM spec"
-                name = unit.path.rpartition("/")[2]
-                without_srpm.append(
-                    ComponentWithoutSrpm(name=name, path=unit.path, commit=unit.commit, reason=reason)
-                )
+                reason = f"{', '.join(candidate.specs)}: not an RPM spec"
+                without_srpm.append(_without_srpm(candidate, _last_part(candidate.path), reason))
         pending = deeper
-    units = [unit for unit, *_ in chosen]
-    names = make_unique_names(
-        [
-            _component_identity(unit, spec, alone=sum(one is unit for one in units) == 1)
-            for unit, spec, _, _ in chosen
-        ]
-    )
     sourced = []
-    for name, (unit, spec, text, answer) in zip(names, chosen):
-        if isinstance(answer, AltaiError):
-            without_srpm.append(
-                ComponentWithoutSrpm(
-                    name=name, path=unit.path, commit=unit.commit, reason=_one_line(answer), error=answer
-                )
-            )
-            continue
-        component = Component(
-            name=name,
-            kind=unit.kind,
-            path=unit.path,
-            commit=unit.commit,
-            url=unit.url,
-            spec=spec,
-            repository=unit.repository,
-        )
-        sourced.append(
-            ComponentSource(component=component, info=answer, text=text, store=unit.store, tree=unit.tree)
-        )
-    order = {unit.path: index for index, unit in enumerate(looked)}
-    sourced.sort(key=lambda one: (order.get(one.component.path, 0), one.component.name))
-    without_srpm.sort(key=lambda one: one.path)
+    for name, (candidate, (spec, result)) in zip(_name_components(chosen), chosen):
+        if isinstance(result, AltaiError):
+            without_srpm.append(_without_srpm(candidate, name, _summarize(result), result))
+        else:
+            sourced.append(_make_source(candidate, name, spec, result))
+    order = {item.path: index for index, item in enumerate(found)}
+    sourced.sort(key=lambda source: (order.get(source.component.path, 0), source.component.name))
+    without_srpm.sort(key=lambda component: component.path)
     return sourced, without_srpm
 
 
-def _component_identity(unit: _SpecCandidate, spec: str, *, alone: bool) -> tuple[str, str]:
-    """What a component is called after: its path; the spec's own name for the root, and where there are several."""
-    stem = posixpath.basename(spec)[: -len(".spec")]
-    if unit.kind is ComponentKind.ROOT:
-        return stem, ""
-    return unit.path, "" if alone else stem
+def _name_components(chosen: Sequence[tuple[_Candidate, _Reading]]) -> list[str]:
+    """Unique names: made of the path; of the spec's own name for the root, and where a path has several specs."""
+    specs_per_path = Counter(id(candidate) for candidate, _ in chosen)
+    identities = []
+    for candidate, (spec, _) in chosen:
+        stem = posixpath.basename(spec.path).removesuffix(".spec")
+        if candidate.kind is ComponentKind.ROOT:
+            identities.append((stem, ""))
+        else:
+            identities.append((candidate.path, "" if specs_per_path[id(candidate)] == 1 else stem))
+    return make_unique_names(identities)
 
 
-def _one_line(error: AltaiError) -> str:
+def _without_srpm(
+    candidate: _Candidate, name: str, reason: str, error: AltaiError | None = None
+) -> ComponentWithoutSrpm:
+    return ComponentWithoutSrpm(
+        name=name, path=candidate.path, commit=candidate.commit, reason=reason, error=error
+    )
+
+
+def _make_source(candidate: _Candidate, name: str, spec: _SpecText, info: SpecInfo) -> ComponentSource:
+    component = Component(
+        name=name,
+        kind=candidate.kind,
+        path=candidate.path,
+        commit=candidate.commit,
+        url=candidate.url,
+        spec=spec.path,
+        repository=candidate.repository,
+    )
+    return ComponentSource(
+        component=component, info=info, text=spec.text, store=candidate.store, tree=candidate.tree
+    )
+
+
+def _summarize(error: AltaiError) -> str:
     return f"{error.what}: {error.why.splitlines()[0]}" if error.why else error.what
 
 
-def _read_units(
-    config: Config, units: Sequence[_SpecCandidate], reader: SpecReader, pool: Executor
-) -> list[list[tuple[str, str, SpecInfo | AltaiError]]]:
-    """For each unit its (spec path, text, content or fault) rows."""
-    texts = [one.texts for one in pool.map(_read_spec_texts, units)]
-    macros, arch = config.get_target_macros(units[0].repository)
+def _read_batch(
+    config: Config, candidates: Sequence[_Candidate], reader: SpecReader, pool: Executor
+) -> list[list[_Reading]]:
+    """What each candidate's specs say, or what is wrong with them."""
+    texts = [candidate.texts for candidate in pool.map(_read_texts, candidates)]
+    macros, arch = config.get_target_macros(candidates[0].repository)
     batch = [
-        SpecText(place=get_spec_path(unit.kind, unit.path, spec), text=text)
-        for unit, rows in zip(units, texts)
-        for spec, text in rows
+        SpecText(place=get_spec_path(candidate.kind, candidate.path, spec.path), text=spec.text)
+        for candidate, specs in zip(candidates, texts)
+        for spec in specs
     ]
-    answers = iter(reader.read(batch, macros, arch))
-    return [[(spec, text, next(answers)) for spec, text in rows] for rows in texts]
+    results = iter(reader.read(batch, macros, arch))
+    return [[(spec, next(results)) for spec in specs] for specs in texts]
 
 
-def _read_spec_texts(unit: _SpecCandidate) -> _SpecCandidate:
-    """A unit with the (path, text) of each of its specs. Raises InputError for one that is not there."""
-    if unit.texts:
-        return unit
-    oids = {entry.path: entry.oid for entry in unit.tree if entry.is_file}
-    absent = [spec for spec in unit.specs if spec not in oids]
-    if absent:
+def _read_texts(candidate: _Candidate) -> _Candidate:
+    """The candidate with the texts of its specs. Raises InputError for a spec that does not exist."""
+    if candidate.texts:
+        return candidate
+    oids = {entry.path: entry.oid for entry in candidate.tree if entry.is_file}
+    missing = [spec for spec in candidate.specs if spec not in oids]
+    if missing:
         raise InputError(
-            f"{unit.path} has no file {absent[0]} at {unit.commit[:12]}",
-            todo=f"mend components.{unit.path.rpartition('/')[2]}.specs in repos.yaml",
+            f"{candidate.path} has no file {missing[0]} at {candidate.commit[:12]}",
+            todo=f"correct components.{_last_part(candidate.path)}.specs in repos.yaml",
         )
-    blobs = unit.store.read_blobs((oids[spec] for spec in unit.specs), commit=unit.commit)
-    return dataclasses.replace(
-        unit, texts=tuple((spec, decode_spec(blob)) for spec, blob in zip(unit.specs, blobs))
-    )
+    blobs = candidate.store.read_blobs((oids[spec] for spec in candidate.specs), commit=candidate.commit)
+    texts = (_SpecText(path=spec, text=decode_spec(blob)) for spec, blob in zip(candidate.specs, blobs))
+    return dataclasses.replace(candidate, texts=tuple(texts))

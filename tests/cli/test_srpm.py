@@ -251,9 +251,9 @@ def test_a_file_that_is_no_spec_of_rpm_is_passed_over(made: Made) -> None:
 @pytest.mark.parametrize(
     ("component", "reason"),
     [
-        ("no-spec", "it has no spec file (looked in its root, rpm/, packaging/, redhat/, SPECS/)"),
+        ("no-spec", "no spec file in its root, rpm/, packaging/, redhat/, SPECS/"),
         ("foreign", "x.spec: not an RPM spec"),
-        ("left-out", "left out: nobody wants it"),
+        ("left-out", "skipped in repos.yaml: nobody wants it"),
     ],
 )
 def test_what_is_skipped_says_why(made: Made, component: str, reason: str) -> None:
