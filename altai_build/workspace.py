@@ -77,6 +77,11 @@ class Workspace:
         return self.cache / "specs"
 
     @property
+    def mock_configs(self) -> Path:
+        """Evaluated mock configurations."""
+        return self.cache / "mock-configs"
+
+    @property
     def gnupg(self) -> Path:
         """The private key ring, which cannot be made again."""
         return self.root / "gnupg"

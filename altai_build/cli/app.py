@@ -143,7 +143,7 @@ class App:
         log = self.open_log()
         log.attach(workspace)
         return Run(
-            config=with_mock_dist(config),
+            config=with_mock_dist(config, workspace),
             workspace=workspace,
             jobs=self.jobs,
             builder=self.builder,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from altai_build.config import Config
-from altai_build.errors import InputError
+from altai_build.errors import InputError, MissingToolError
 from altai_build.ledger import Ledger
 from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.tools.git.superproject import Superproject
@@ -14,7 +14,7 @@ from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
 
 
-def with_mock_dist(config: Config) -> Config:
+def with_mock_dist(config: Config, workspace: Workspace) -> Config:
     """The configuration with `dist` taken from the mock configuration of a target whose `macros` do not have it.
 
     Else source packages would be named without the dist that binary packages get. A target whose mock configuration
@@ -23,13 +23,16 @@ def with_mock_dist(config: Config) -> Config:
     lacking = [one for one in config.targets.values() if "dist" not in dict(one.macros)]
     if not lacking:
         return config
-    from altai_build.tools.mock.config import read_config  # slow to load, and seldom needed here
+    # Slow to load, and seldom needed here.
+    from altai_build.tools.mock.config import read_config
 
+    # Nothing is written for a command that only reads.
+    cache = workspace.mock_configs if workspace.root.is_dir() else None
     targets = dict(config.targets)
     for target in lacking:
         try:
-            mock = read_config(target.mock_config, search=config.mock_config_directories)
-        except InputError:
+            mock = read_config(target.mock_config, search=config.mock_config_directories, cache=cache)
+        except (InputError, MissingToolError):
             continue
         known = [(name, value) for name, value in mock.macros if name == "dist"]
         targets[target.name] = replace(target, macros=(*target.macros, *known))

@@ -179,7 +179,7 @@ def run(
         argv, env=env, cwd=cwd, input=input, stdout=stdout, merge_stderr=merge_stderr, grace=grace
     ) as child:
         if limit is not None:
-            out, err = _read_output(child, timeout, limit, grace)
+            out, err = _communicate_within(child, input, timeout, limit, grace)
             result = _make_result(child, out, err)
         else:
             result = wait_for_child(child, input=input, timeout=timeout, watch=watch, grace=grace)
@@ -249,8 +249,10 @@ def _make_result(child: ChildProcess, out: bytes | None, err: bytes | None) -> P
     return ProcessResult(tuple(cast("Sequence[str]", child.args)), child.returncode, out or b"", err or b"")
 
 
-def _read_output(child: ChildProcess, timeout: float | None, limit: int, grace: float) -> tuple[bytes, bytes]:
-    """What a child prints; it is killed when that is more than `limit` bytes or takes longer than `timeout`."""
+def _communicate_within(
+    child: ChildProcess, input: bytes | None, timeout: float | None, limit: int, grace: float
+) -> tuple[bytes, bytes]:
+    """Give a child its input and read what it prints; it is killed when that is too much or takes too long."""
     captured: dict[IO[bytes], bytearray] = {}
     deadline = None if timeout is None else time.monotonic() + timeout
     why = ""
@@ -259,24 +261,50 @@ def _read_output(child: ChildProcess, timeout: float | None, limit: int, grace: 
             if stream is not None:
                 captured[stream] = bytearray()
                 selector.register(stream, selectors.EVENT_READ)
+        if child.stdin is not None:
+            os.set_blocking(child.stdin.fileno(), False)
+            selector.register(child.stdin, selectors.EVENT_WRITE)
+        unsent = memoryview(input or b"")
         while selector.get_map() and not why:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 why = f"stopped after {timeout:g} seconds"
             for key, _ in selector.select(left):
                 stream = cast("IO[bytes]", key.fileobj)
+                if stream is child.stdin:
+                    unsent = _send(stream, unsent)
+                    if not unsent:
+                        selector.unregister(stream)
+                        stream.close()
+                    continue
                 piece = os.read(stream.fileno(), 1 << 16)
                 captured[stream] += piece
                 if not piece:
                     selector.unregister(stream)
             if sum(map(len, captured.values())) > limit:
                 why = f"stopped: it printed more than {limit} bytes"
+    if not why:
+        # Its pipes are closed, but it may still run.
+        try:
+            child.wait(None if deadline is None else max(deadline - time.monotonic(), 0.0))
+        except subprocess.TimeoutExpired:
+            why = f"stopped after {timeout:g} seconds"
     if why:
         _terminate({child: grace})
     child.wait()
     out = bytes(captured[child.stdout]) if child.stdout else b""
     err = bytes(captured[child.stderr]) if child.stderr else b""
     return out, err + (f"\n{why}".encode() if why else b"")
+
+
+def _send(stream: IO[bytes], data: memoryview) -> memoryview:
+    """Write what a pipe takes; returns the rest, which is nothing when the reader is gone."""
+    try:
+        return data[os.write(stream.fileno(), data) :]
+    except BlockingIOError:
+        return data
+    except BrokenPipeError:
+        return data[:0]
 
 
 @contextmanager

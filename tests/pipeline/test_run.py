@@ -6,6 +6,7 @@ from pathlib import Path
 
 from altai_build.config import Config, load_config
 from altai_build.pipeline.run import with_mock_dist
+from altai_build.workspace import Workspace
 
 
 def _config(root: Path, macros: str) -> Config:
@@ -26,11 +27,12 @@ def _config(root: Path, macros: str) -> Config:
 
 
 def test_dist_comes_from_the_mock_configuration_where_repos_yaml_is_silent(tmp_path: Path) -> None:
-    config = with_mock_dist(_config(tmp_path, "{rhel: '6'}"))
+    config = with_mock_dist(_config(tmp_path, "{rhel: '6'}"), Workspace(tmp_path / "ws"))
     assert dict(config.targets["t"].macros) == {"rhel": "6", "dist": ".el6"}
     assert config.targets["u"].macros == ()  # its mock configuration is not here
+    assert not (tmp_path / "ws").exists()
 
 
 def test_what_repos_yaml_says_stands(tmp_path: Path) -> None:
-    config = with_mock_dist(_config(tmp_path, "{dist: .own}"))
+    config = with_mock_dist(_config(tmp_path, "{dist: .own}"), Workspace(tmp_path / "ws"))
     assert dict(config.targets["t"].macros) == {"dist": ".own"}

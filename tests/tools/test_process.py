@@ -314,6 +314,15 @@ def test_a_child_within_its_limit_is_heard_to_the_end_and_its_time_is_kept() -> 
     assert (slow.returncode, slow.error_text) == (-signal.SIGKILL, "stopped after 0.2 seconds")
 
 
+def test_a_child_with_a_limit_gets_its_input() -> None:
+    data = os.urandom(1 << 20)
+    assert process.run(["cat"], input=data, limit=2 << 20, timeout=30).stdout == data
+    assert process.run(["cat"], input=b"", limit=1 << 20).stdout == b""
+    assert process.run(["true"], input=data, limit=1 << 20).stdout == b""
+    endless = process.run(["sh", "-c", "exec 1>&- 2>&-; sleep 60"], ok=process.ANY_END, limit=99, timeout=0.3)
+    assert endless.error_text == "stopped after 0.3 seconds"
+
+
 def test_a_command_is_told_without_the_password_in_its_url() -> None:
     words = ["git", "fetch", "https://user:pass@word@host/x.git", "ssh://git@host/a@b.git", "a@b", "x://"]
     assert process.quote_command(words) == "git fetch https://host/x.git ssh://host/a@b.git a@b x://"

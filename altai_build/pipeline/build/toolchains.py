@@ -37,7 +37,11 @@ def open_build_environments(run: Run, sourced: Sequence[ComponentSource]) -> dic
     for source in sourced:
         target = component_target(run.config, source)
         if target.name not in environments:
-            config = read_config(target.mock_config, search=run.config.mock_config_directories)
+            config = read_config(
+                target.mock_config,
+                search=run.config.mock_config_directories,
+                cache=run.workspace.mock_configs,
+            )
             environments[target.name] = open_build_environment(
                 target,
                 config,

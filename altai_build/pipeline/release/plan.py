@@ -20,7 +20,7 @@ from altai_build.pipeline.release.tagging import plan_release_tags
 from altai_build.pipeline.run import Run
 from altai_build.stages.tag import TagPlan
 from altai_build.tools.git.superproject import ComponentSource
-from altai_build.tools.mock.config import read_config
+from altai_build.tools.mock.config import list_config_files
 
 _PIN_CHANGE_TEXTS = {
     PinDirection.FORWARD: "changed: {version} has {old}",
@@ -109,7 +109,7 @@ def _list_definition_files(run: Run) -> list[Path]:
     config = run.config
     files = [config.file] if config.file is not None else []
     for target in config.targets.values():
-        files += read_config(target.mock_config, search=config.mock_config_directories).files
+        files += list_config_files(target.mock_config, search=config.mock_config_directories)
     files += [repository.path for repository in config.repositories.values() if repository.path is not None]
     files += [key.file for key in config.keys.values()]
     return [*files, lock_path(run)]

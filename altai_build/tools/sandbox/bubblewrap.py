@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from altai_build.errors import MissingToolError
 from altai_build.tools import process
@@ -51,29 +51,52 @@ class HostSandbox:
         words += ["--bind", str(self.writable), BUILD_DIR, "--chdir", BUILD_DIR]
         for name, value in {**_FIXED_ENVIRONMENT, **self.environment}.items():
             words += ["--setenv", name, value]
-        if os.geteuid() != 0:
-            user = ["--unshare-user", "--uid", str(BUILD_UID), "--gid", str(BUILD_UID)]
-            return [*words, *user, "--", *argv]
-        # In a user namespace this user would still be the host's root to the kernel, which asks no more before it
-        # lets /proc/sys be written or files of root be read (user_namespaces(7)).
-        chown_tree(self.writable, BUILD_UID)
-        self.writable.chmod(0o711)  # bubblewrap enters it before it is that user
-        become = ["setpriv", f"--reuid={BUILD_UID}", f"--regid={BUILD_UID}", "--clear-groups"]
-        return [
-            *_DIE_WITH_PARENT,
-            *words,
-            *_capability_options("SETUID", "SETGID"),
-            "--",
-            *become,
-            "--",
-            *argv,
-        ]
+        if os.geteuid() == 0:
+            chown_tree(self.writable, BUILD_UID)
+            # bubblewrap enters it before it becomes that user.
+            self.writable.chmod(0o711)
+        return _as_build_user(words, argv)
 
     def _account_files(self) -> tuple[Path, Path]:
         accounts, groups = self.writable / ".passwd", self.writable / ".group"
         accounts.write_text(_ACCOUNTS)
         groups.write_text(_GROUPS)
         return accounts, groups
+
+
+@dataclass(frozen=True)
+class EvaluationSandbox:
+    """The host's programs and some files, all read-only, for a program that only computes: it can write nowhere."""
+
+    visible: Mapping[str, str]  # file or directory of the host → where it is seen
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """The command that runs `argv` in here as the unprivileged build user."""
+        require_bubblewrap()
+        # Not as the first of its processes: to that one the kernel does not send the signals of its limits.
+        words = ["bwrap", *_UNSHARE_OPTIONS, *_host_program_options()]
+        words += [*_proc_options("/proc"), "--dev", "/dev"]
+        folders = {str(folder) for place in self.visible.values() for folder in PurePath(place).parents}
+        # Directories that bubblewrap makes on the way to a mount only root may enter.
+        for folder in sorted(folders - {"/"}):
+            words += ["--dir", folder]
+        for source, place in self.visible.items():
+            words += ["--ro-bind", source, place]
+        for name, value in {**_FIXED_ENVIRONMENT, "HOME": "/nonexistent"}.items():
+            words += ["--setenv", name, value]
+        return _as_build_user(words, argv)
+
+
+def _as_build_user(words: Sequence[str], argv: Sequence[str]) -> list[str]:
+    """The command that becomes the build user in a sandbox with these options.
+
+    In a user namespace the build user would still be the host's root to the kernel, which asks no more before it lets
+    /proc/sys be written or files of root be read (user_namespaces(7)): root becomes another user for good.
+    """
+    if os.geteuid() != 0:
+        return [*words, "--unshare-user", "--uid", str(BUILD_UID), "--gid", str(BUILD_UID), "--", *argv]
+    become = ["setpriv", f"--reuid={BUILD_UID}", f"--regid={BUILD_UID}", "--clear-groups", "--"]
+    return [*_DIE_WITH_PARENT, *words, *_capability_options("SETUID", "SETGID"), "--", *become, *argv]
 
 
 def _host_program_options() -> list[str]:
@@ -231,11 +254,11 @@ _FIXED_ENVIRONMENT = {
 
 
 def require_bubblewrap() -> None:
-    """Raise ToolMissing when there is no bubblewrap: without it no spec is evaluated."""
+    """Raise MissingToolError when there is no bubblewrap: without it nothing foreign is run."""
     if process.find_program("bwrap") is None:
         raise MissingToolError(
             "bubblewrap (bwrap) is not installed",
-            why="a spec is program text and is only ever evaluated in a sandbox",
+            why="specs and mock configurations are programs: they are only ever run in a sandbox",
             todo="install it: apt-get install bubblewrap, or dnf install bubblewrap",
         )
 

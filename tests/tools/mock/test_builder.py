@@ -262,7 +262,7 @@ def test_the_configuration_given_to_mock_is_the_one_that_was_read(
     given = read_config("small", search=[tmp_path / "given"])
     assert given.root == f"small-x86_64-{builder.config.digest[:12]}"
     assert dict(given.environment)["SOURCE_DATE_EPOCH"] == "1356998400"
-    assert (given.dnf_conf, given.use_bootstrap) == (builder.config.dnf_conf, False)
+    assert (given.repositories, given.use_bootstrap) == (builder.config.repositories, False)
 
 
 def test_packages_of_this_run_are_a_repository_for_the_next(
