@@ -133,7 +133,6 @@ WITHOUT_TEST_FILE = {
     "tools/git/tags.py",
     "tools/mock/result.py",
     "tools/page.py",
-    "tools/repo/dnfconf.py",
     "tools/sandbox/overlay.py",
     "tools/sbom/cyclonedx.py",
     "tools/sbom/purl.py",

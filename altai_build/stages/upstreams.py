@@ -36,7 +36,7 @@ def read_upstreams(
             keys=(upstream.key.file,),
             priority=0 if upstream.is_base else upstreams.index(upstream),
             exclude=upstream.exclude,
-            repomd=mirrors.repomd,
+            repomd_checksums=mirrors.repomd_checksums,
             check_if_signed=True,
         )
         return fetch_metadata(source, cache, not_before=locked.revision if locked is not None else "")

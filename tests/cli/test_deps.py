@@ -262,7 +262,7 @@ def test_newer_packages_come_only_when_asked_for(site: Site, tmp_path: Path) -> 
     site.answer("deps", "lock", "--update")
     assert versions() == ["extra-lib-1.1-1.noarch", "extra-part-2.0-1.noarch"]
     index_repository(mirror, key, revision=REVISION + 3)
-    assert f"its revision is {REVISION + 3}, and {REVISION + 9} was seen before" in site.refusal(
+    assert f"its revision is {REVISION + 3}, and {REVISION + 9} was used before" in site.refusal(
         "deps", "lock"
     )
     assert site.answer("deps", "lock", "--accept-older")["rewritten"]

@@ -97,7 +97,7 @@ def test_a_list_of_files_that_leads_out_is_refused(site: Path, materials: Materi
     with serving(served) as url:
         answer = altai_build("verify", f"{url}/1.0.2", cwd=site)
     assert answer.code == 3
-    assert "names the file '../../evil', which is outside" in answer.err
+    assert "lists the file '../../evil', which is outside" in answer.err
     assert list(site.rglob("evil")) == []
 
 

@@ -48,7 +48,7 @@ def test_an_earlier_release_whose_metadata_is_damaged_is_not_passed_over(
     primary.write_bytes(b"")
     second = make_release(tmp_path / "1.0.1", materials, make_release_contents(materials, "1.0.1"))
     (message,) = messages_by_subject(second, "same-bytes", VerifyContext(previous_releases=(first,))).values()
-    assert message.startswith(f"cannot compare with this release: repodata/{primary.name} is not what")
+    assert message.startswith(f"cannot compare with this release: the SHA-256 of repodata/{primary.name}")
 
 
 def test_metadata_that_releases_share_is_read_once_and_counts_for_each(

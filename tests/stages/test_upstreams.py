@@ -17,7 +17,7 @@ def test_metadata_that_was_signed_must_stay_signed(site: LockSite) -> None:
     kept = signature.read_bytes()
     signature.unlink()
     try:
-        with pytest.raises(InputError, match="it was signed when packages were locked"):
+        with pytest.raises(InputError, match="the metadata was signed when packages were locked"):
             site.resolve(config, ours, known=lock)
     finally:
         signature.write_bytes(kept)

@@ -178,13 +178,13 @@ def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:
     return RepositorySource(
         name=section.id,
         urls=mirrors.urls,
-        repomd=mirrors.repomd,
+        repomd_checksums=mirrors.repomd_checksums,
         check_packages=section.gpgcheck,
         check_metadata=section.repo_gpgcheck,
         keys=tuple(keys),
         priority=section.priority,
         exclude=section.exclude,
-        only=section.includepkgs,
+        include=section.includepkgs,
     )
 
 

@@ -240,7 +240,7 @@ def _dnf_variables(read: _Reader) -> dict[str, str]:
     """What the variables of dnf.conf stand for."""
     releasever = str(read.value("releasever") or "")
     arch = read.text("repo_arch")
-    variables = {"arch": arch, "basearch": dnfconf.base_arch(arch)}
+    variables = {"arch": arch, "basearch": dnfconf.get_base_arch(arch)}
     if releasever:
         major, _, minor = releasever.partition(".")
         variables.update(releasever=releasever, releasever_major=major, releasever_minor=minor)

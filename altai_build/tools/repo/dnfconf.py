@@ -12,7 +12,7 @@ from altai_build.errors import InputError
 _TRUE = ("1", "yes", "true", "on")
 _FALSE = ("0", "no", "false", "off", "")
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<plain>\w+))")
-# What dnf calls a machine's base architecture (dnf/rpm/__init__.py); all others name themselves.
+# dnf's table of base architectures (dnf/rpm/__init__.py). An architecture that is not in it is its own base.
 _BASE_ARCHES = {
     "i386": ("i386", "i486", "i586", "i686", "athlon", "geode"),
     "x86_64": ("x86_64", "amd64", "ia32e"),
@@ -27,12 +27,13 @@ _KNOWN_OPTIONS = {
 
 @dataclass(frozen=True)
 class RepoSection:
-    """One repository of a package manager's configuration, with [main] and dnf's own defaults applied."""
+    """One repository of a dnf configuration, with the settings of [main] and dnf's own defaults applied."""
 
     id: str
     name: str
     baseurls: tuple[str, ...]
-    mirrorlist: str  # "" when there is none
+    # "" when there is none.
+    mirrorlist: str
     metalink: str
     enabled: bool
     gpgcheck: bool
@@ -44,11 +45,12 @@ class RepoSection:
     includepkgs: tuple[str, ...]
     module_hotfixes: bool
     skip_if_unavailable: bool
-    other: tuple[tuple[str, str], ...]  # every remaining option, sorted
+    # All other options, sorted.
+    other: tuple[tuple[str, str], ...]
 
 
-def base_arch(arch: str) -> str:
-    """What $basearch stands for on an architecture: i386 for i686, itself for x86_64."""
+def get_base_arch(arch: str) -> str:
+    """The value of $basearch on an architecture: i386 for i686, x86_64 for x86_64."""
     return next((base for base, arches in _BASE_ARCHES.items() if arch in arches), arch)
 
 
@@ -57,11 +59,12 @@ def parse_dnf_config(
 ) -> tuple[tuple[tuple[str, str], ...], tuple[RepoSection, ...]]:
     """The options of [main], sorted, and the repositories in the order of the text.
 
-    $name and ${name} are replaced where `variables` knows the name and stay as they are otherwise, as in dnf.
-    Raises InputError, with `where` for the place, for text that dnf would not accept.
+    $name and ${name} are replaced if `variables` has the name and kept otherwise, as in dnf. `where` names the text in
+    errors. Raises InputError for text that dnf would not accept.
     """
     parser = configparser.ConfigParser(
-        strict=False,  # dnf lets the last of two equal options win
+        # dnf uses the last of two equal options.
+        strict=False,
         interpolation=None,
         delimiters=("=",),
         default_section="\0",
@@ -70,37 +73,39 @@ def parse_dnf_config(
     try:
         parser.read_string(text, source=where)
     except configparser.Error as error:
-        raise InputError(f"{where} is not a package manager's configuration", why=str(error)) from error
+        raise InputError(f"{where} is not a valid dnf configuration", why=str(error)) from error
     sections = {
         section: {key: _expand(value, variables) for key, value in parser.items(section)}
         for section in parser.sections()
     }
     main = sections.pop("main", {})
-    repositories = tuple(_repository(section, main, options, where) for section, options in sections.items())
+    repositories = tuple(
+        _parse_section(section, main, options, where) for section, options in sections.items()
+    )
     return tuple(sorted(main.items())), repositories
 
 
 def _expand(value: str, variables: Mapping[str, str]) -> str:
-    """Replace the variables of a value."""
+    """Replace the variables in a value."""
     return _VARIABLE.sub(lambda match: variables.get(match["braced"] or match["plain"], match[0]), value)
 
 
-def _repository(section: str, main: Mapping[str, str], options: Mapping[str, str], where: str) -> RepoSection:
-    """One section of the text as a repository."""
+def _parse_section(
+    section: str, main: Mapping[str, str], options: Mapping[str, str], where: str
+) -> RepoSection:
+    """One section of the text as a repository. Raises InputError for a value of the wrong type."""
 
     def flag(key: str, *, inherited: bool = False, default: str = "0") -> bool:
         word = options.get(key, main.get(key, default) if inherited else default).strip().lower()
         if word not in _TRUE + _FALSE:
-            raise InputError(f"{where}: [{section}] {key} is neither true nor false", why=f"{key}={word}")
+            raise InputError(f"{where}: [{section}] {key}={word} is not a boolean", todo="write 0 or 1")
         return word in _TRUE
 
     def number(key: str, default: int) -> int:
         try:
             return int(options.get(key, default))
         except ValueError as error:
-            raise InputError(
-                f"{where}: [{section}] {key} is not a number", why=f"{key}={options[key]}"
-            ) from error
+            raise InputError(f"{where}: [{section}] {key}={options[key]} is not a number") from error
 
     def words(*keys: str) -> tuple[str, ...]:
         return tuple(word for key in keys for word in re.split(r"[\s,]+", options.get(key, "")) if word)

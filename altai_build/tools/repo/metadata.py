@@ -1,4 +1,4 @@
-"""The metadata of package repositories, fetched, verified and cached for the solver."""
+"""The metadata of package repositories: fetched, verified and cached for the solver."""
 
 from __future__ import annotations
 
@@ -13,23 +13,33 @@ from altai_build.model.checksum import Checksum
 from altai_build.tools import download
 from altai_build.tools.files import make_directory, scratch_directory
 from altai_build.tools.openpgp.verify import verify_detached
-from altai_build.tools.repo.repodata import MetadataFile, read_repomd
+from altai_build.tools.repo.repodata import REPOMD, MetadataFile, read_repomd
+
+# Bytes.
+_MAX_REPOMD_SIZE = 16 << 20
+_MAX_SIGNATURE_SIZE = 1 << 20
 
 
 @dataclass(frozen=True)
 class RepositorySource:
-    """A package repository to draw from, as dnf.conf or repos.yaml names it."""
+    """A package repository as dnf.conf or repos.yaml defines it."""
 
     name: str
     urls: tuple[str, ...]
-    check_packages: bool  # gpgcheck
-    check_metadata: bool  # repo_gpgcheck
+    # gpgcheck
+    check_packages: bool
+    # repo_gpgcheck
+    check_metadata: bool
     keys: tuple[Path, ...]
-    priority: int = 99  # as in dnf: the lower number wins
+    # As in dnf: the lower number wins.
+    priority: int = 99
     exclude: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()  # includepkgs; empty: all
-    repomd: tuple[Checksum, ...] = ()  # that a metalink allows repomd.xml to have; empty: any
-    check_if_signed: bool = False  # a signature of the metadata must be right, but need not be there
+    # includepkgs; empty: all packages.
+    include: tuple[str, ...] = ()
+    # The checksums that a metalink allows repomd.xml to have; empty: any.
+    repomd_checksums: tuple[Checksum, ...] = ()
+    # A signature of the metadata must be right, but need not exist.
+    check_if_signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,31 +47,33 @@ class RepositoryMetadata:
     """One state of a repository's metadata on this machine."""
 
     source: RepositorySource
-    url: str  # the one that answered; package locations start here
+    # The URL that answered. Package locations are below it.
+    url: str
     revision: str
     primary: Path
     filelists: Path | None
     groups: Path | None
-    signed: bool = False  # repomd.xml carried a signature, which was right
+    # repomd.xml had a valid signature.
+    signed: bool = False
 
     @property
     def digest(self) -> str:
-        """What tells two states apart: the primary's checksum (its file name here)."""
+        """What distinguishes two states: the checksum of the primary metadata, which is in its file name here."""
         return self.primary.name.split("-", 1)[0]
 
 
 def fetch_metadata(source: RepositorySource, cache: Path, *, not_before: str = "") -> RepositoryMetadata:
-    """The current metadata of a repository; only what changed since the last time is fetched.
+    """The current metadata of a repository; only files that changed since the last time are downloaded.
 
-    With `check_metadata` repomd.xml must be signed by one of the repository's keys. A state older than the revision
-    `not_before` is refused: it is a mirror's that lags behind, or one shown to us on purpose. Raises InputError
-    naming each URL that was tried.
+    With `check_metadata` repomd.xml must be signed by one of the repository's keys. Metadata older than the revision
+    `not_before` is refused: the mirror is out of date, or somebody replays old metadata. Raises InputError naming each
+    URL that was tried.
     """
-    place = make_directory(_cache_directory(source, cache))
+    directory = make_directory(_cache_directory(source, cache))
     complaints = []
     for url in source.urls:
         try:
-            return _fetch_from_url(source, url, place, not_before)
+            return _fetch_from_url(source, url, directory, not_before)
         except InputError as error:
             complaints.append(f"{error.what}: {error.why}" if error.why else error.what)
     raise InputError(
@@ -72,137 +84,47 @@ def fetch_metadata(source: RepositorySource, cache: Path, *, not_before: str = "
 
 
 def read_cached_metadata(source: RepositorySource, cache: Path) -> RepositoryMetadata | None:
-    """The last state of a repository that `fetch_metadata` brought here, without asking; None when there is none."""
-    place = _cache_directory(source, cache)
-    if not (place / "repomd.xml").is_file():
+    """The metadata that `fetch_metadata` cached last, without a download; None when there is none."""
+    directory = _cache_directory(source, cache)
+    if not (directory / "repomd.xml").is_file():
         return None
-    with scratch_directory(place, ".look") as scratch:
+    with scratch_directory(directory, ".look") as scratch:
         make_directory(scratch / "repodata")
-        shutil.copyfile(place / "repomd.xml", scratch / "repodata" / "repomd.xml")
-        revision, files = read_repomd(scratch)
-    kept = {
-        file.kind: _cached_path(file, file.checksum, place) for file in files if file.checksum is not None
+        shutil.copyfile(directory / "repomd.xml", scratch / REPOMD)
+        repomd = read_repomd(scratch)
+    cached = {
+        file.kind: _cached_path(file, file.checksum, directory)
+        for file in repomd.files
+        if file.checksum is not None
     }
-    primary = kept.get("primary")
+    primary, filelists = cached.get("primary"), cached.get("filelists")
     if primary is None or not primary.is_file():
         return None
     return RepositoryMetadata(
         source=source,
         url=source.urls[0],
-        revision=revision,
+        revision=repomd.revision,
         primary=primary,
-        filelists=kept["filelists"] if "filelists" in kept and kept["filelists"].is_file() else None,
+        filelists=filelists if filelists is not None and filelists.is_file() else None,
         groups=None,
     )
 
 
 def read_local_metadata(name: str, directory: Path) -> RepositoryMetadata:
-    """The metadata of a repository in a folder, as it is: whoever publishes it has verified it, or will.
-
-    Raises InputError when there is none.
-    """
-    revision, files = read_repomd(directory)
-    places = {file.kind: directory / file.location for file in files}
-    if "primary" not in places:
-        raise InputError(f"{directory} has no primary metadata")
+    """The metadata of a repository in a directory, not verified. Raises InputError when there is none."""
+    repomd = read_repomd(directory)
+    primary, filelists = repomd.find("primary"), repomd.find("filelists")
+    if primary is None:
+        raise InputError(f"the repository in {directory} has no primary metadata")
     url = directory.resolve().as_uri()
     return RepositoryMetadata(
         source=RepositorySource(name=name, urls=(url,), check_packages=False, check_metadata=False, keys=()),
         url=url,
-        revision=revision,
-        primary=places["primary"],
-        filelists=places.get("filelists"),
+        revision=repomd.revision,
+        primary=directory / primary.location,
+        filelists=directory / filelists.location if filelists is not None else None,
         groups=None,
     )
-
-
-def _fetch_from_url(source: RepositorySource, url: str, place: Path, not_before: str) -> RepositoryMetadata:
-    with scratch_directory(place, ".new") as scratch:
-        fresh = make_directory(scratch / "repodata") / "repomd.xml"
-        download.fetch_file(download.join_url(url, "repodata/repomd.xml"), fresh, limit=16 << 20)
-        _check_metalink(source, url, fresh)
-        signed = _check_signature(source, url, fresh)
-        revision, files = read_repomd(scratch)
-        if _is_older(revision, not_before):
-            raise InputError(
-                f"the metadata at {url} is older than what is known of {source.name}",
-                why=f"its revision is {revision}, and {not_before} was seen before",
-            )
-        shutil.copyfile(fresh, place / f".repomd.{os.getpid()}")
-        os.replace(place / f".repomd.{os.getpid()}", place / "repomd.xml")
-    named = {file.kind: file for file in files}
-    if "primary" not in named:
-        raise InputError(f"the repository {source.name} has no primary metadata")
-    return RepositoryMetadata(
-        source=source,
-        url=url,
-        revision=revision,
-        primary=_fetch_metadata_file(url, named["primary"], place),
-        filelists=_fetch_metadata_file(url, named["filelists"], place) if "filelists" in named else None,
-        groups=_fetch_metadata_file(url, named["group"], place) if "group" in named else None,
-        signed=signed,
-    )
-
-
-def _check_metalink(source: RepositorySource, url: str, repomd: Path) -> None:
-    if source.repomd and not any(download.has_checksum(repomd, checksum) for checksum in source.repomd):
-        raise InputError(
-            f"the metadata at {url} is not what the metalink of {source.name} says",
-            why="either this mirror or the metalink is out of date",
-        )
-
-
-def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
-    """Whether repomd.xml is signed; a signature that must be there, or is there, has to be right."""
-    if not (source.check_metadata or source.check_if_signed):
-        return False
-    signature = repomd.with_name("repomd.xml.asc")
-    try:
-        download.fetch_file(download.join_url(url, "repodata/repomd.xml.asc"), signature, limit=1 << 20)
-    except download.FileNotOnServer as error:
-        if source.check_metadata:
-            raise InputError(
-                f"the metadata at {url} is not signed",
-                why="there is no repodata/repomd.xml.asc, and its signature is asked for "
-                "(by repo_gpgcheck, or because it was signed when packages were locked)",
-            ) from error
-        return False
-    check = verify_detached(repomd, signature, source.keys)
-    if not check.is_good:
-        raise InputError(
-            f"the metadata of {source.name} is not signed by its key",
-            why=check.description,
-            todo="do not use this mirror until its owner has explained it",
-        )
-    return True
-
-
-def _is_older(revision: str, known: str) -> bool:
-    """Revisions are Unix times nearly everywhere; others cannot be compared."""
-    numbers = revision.isascii() and revision.isdigit() and known.isascii() and known.isdigit()
-    return numbers and int(revision) < int(known)
-
-
-def _fetch_metadata_file(url: str, file: MetadataFile, place: Path) -> Path:
-    if file.checksum is None:
-        raise InputError(f"the metadata at {url} gives no checksum for its {file.kind} file")
-    path = _cached_path(file, file.checksum, place)
-    # The name holds the checksum and was given after the check; comparing again at each run would cost its reading.
-    if path.is_file() and path.stat().st_size == file.size:
-        return path
-    return download.fetch_file(
-        download.join_url(url, file.location), path, size=file.size, checksum=file.checksum
-    )
-
-
-def _cache_directory(source: RepositorySource, cache: Path) -> Path:
-    return cache / hashlib.sha256(" ".join(source.urls).encode()).hexdigest()[:24]
-
-
-def _cached_path(file: MetadataFile, checksum: Checksum, place: Path) -> Path:
-    """Where a metadata file is kept, under a name of its content."""
-    ending = "".join(Path(file.location).suffixes[-2:])
-    return place / f"{checksum.value}-{file.kind}{ending}"
 
 
 def fetch_package(
@@ -215,3 +137,97 @@ def fetch_package(
             download.join_url(metadata.url, location), path, size=size or None, checksum=checksum
         )
     return path
+
+
+def _fetch_from_url(
+    source: RepositorySource, url: str, directory: Path, not_before: str
+) -> RepositoryMetadata:
+    with scratch_directory(directory, ".new") as scratch:
+        path = make_directory(scratch / "repodata") / "repomd.xml"
+        download.fetch_file(download.join_url(url, REPOMD), path, limit=_MAX_REPOMD_SIZE)
+        _check_metalink(source, url, path)
+        signed = _check_signature(source, url, path)
+        repomd = read_repomd(scratch)
+        if _is_older(repomd.revision, not_before):
+            raise InputError(
+                f"the metadata at {url} is older than what was used before for {source.name}",
+                why=f"its revision is {repomd.revision}, and {not_before} was used before",
+            )
+        partial = directory / f".repomd.{os.getpid()}"
+        shutil.copyfile(path, partial)
+        os.replace(partial, directory / "repomd.xml")
+    primary, filelists, groups = (repomd.find(kind) for kind in ("primary", "filelists", "group"))
+    if primary is None:
+        raise InputError(f"the repository {source.name} has no primary metadata")
+    return RepositoryMetadata(
+        source=source,
+        url=url,
+        revision=repomd.revision,
+        primary=_fetch_metadata_file(url, primary, directory),
+        filelists=_fetch_metadata_file(url, filelists, directory) if filelists is not None else None,
+        groups=_fetch_metadata_file(url, groups, directory) if groups is not None else None,
+        signed=signed,
+    )
+
+
+def _check_metalink(source: RepositorySource, url: str, repomd: Path) -> None:
+    if source.repomd_checksums and not any(
+        download.has_checksum(repomd, checksum) for checksum in source.repomd_checksums
+    ):
+        raise InputError(
+            f"the metadata at {url} does not match the metalink of {source.name}",
+            why="the mirror or the metalink is out of date",
+        )
+
+
+def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
+    """True when repomd.xml has a valid signature, False when it has none and needs none. Raises InputError."""
+    if not (source.check_metadata or source.check_if_signed):
+        return False
+    signature = repomd.with_name("repomd.xml.asc")
+    try:
+        download.fetch_file(download.join_url(url, f"{REPOMD}.asc"), signature, limit=_MAX_SIGNATURE_SIZE)
+    except download.FileNotOnServer as error:
+        if source.check_metadata:
+            raise InputError(
+                f"the metadata at {url} is not signed",
+                why=f"there is no {REPOMD}.asc, and a signature is required "
+                "(by repo_gpgcheck, or because the metadata was signed when packages were locked)",
+            ) from error
+        return False
+    check = verify_detached(repomd, signature, source.keys)
+    if not check.is_good:
+        raise InputError(
+            f"the metadata of {source.name} is not signed by its key",
+            why=check.description,
+            todo="do not use this mirror until its owner has explained this",
+        )
+    return True
+
+
+def _is_older(revision: str, known: str) -> bool:
+    """Compare two revisions: Unix times in nearly all repositories; others cannot be compared."""
+    are_numbers = revision.isascii() and revision.isdigit() and known.isascii() and known.isdigit()
+    return are_numbers and int(revision) < int(known)
+
+
+def _fetch_metadata_file(url: str, file: MetadataFile, directory: Path) -> Path:
+    if file.checksum is None:
+        raise InputError(f"the metadata at {url} gives no checksum for its {file.kind} file")
+    path = _cached_path(file, file.checksum, directory)
+    # The file got its name, which contains the checksum, after it was verified. Reading it again would take time.
+    if path.is_file() and path.stat().st_size == file.size:
+        return path
+    return download.fetch_file(
+        download.join_url(url, file.location), path, size=file.size, checksum=file.checksum
+    )
+
+
+def _cache_directory(source: RepositorySource, cache: Path) -> Path:
+    return cache / hashlib.sha256(" ".join(source.urls).encode()).hexdigest()[:24]
+
+
+def _cached_path(file: MetadataFile, checksum: Checksum, directory: Path) -> Path:
+    """Where a metadata file is cached, by its content."""
+    suffixes = "".join(Path(file.location).suffixes[-2:])
+    return directory / f"{checksum.value}-{file.kind}{suffixes}"

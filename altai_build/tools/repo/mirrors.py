@@ -1,4 +1,4 @@
-"""Lists of mirrors: plain ones, and metalinks that also say which repomd.xml is the right one."""
+"""Mirror lists: plain ones, and metalinks, which also give the checksums of the current repomd.xml."""
 
 from __future__ import annotations
 
@@ -14,37 +14,46 @@ _REPOMD = "/repodata/repomd.xml"
 
 @dataclass(frozen=True)
 class Mirrors:
-    """Where a repository is to be had, the best place first; `repomd` are the (algorithm, digest) pairs a metalink
-    gives for repomd.xml: its newest state and those before it that mirrors may still have."""
+    """The URLs of a repository, the best first, and what a metalink says of its repomd.xml.
+
+    `repomd_checksums` are those of the newest state, and of states before it that mirrors may still have.
+    """
 
     urls: tuple[str, ...]
-    repomd: tuple[Checksum, ...] = ()
+    repomd_checksums: tuple[Checksum, ...] = ()
 
 
 def read_mirrors(url: str) -> Mirrors:
-    """The mirrors that a list names: one URL a line, or a metalink. Raises InputError when it names none."""
+    """The mirrors in a list: one URL a line, or a metalink. Raises InputError when there is none."""
     text = download.read_url(url)
     if "<metalink" in text:
-        mirrors = _from_metalink(text, url)
+        mirrors = _parse_metalink(text, url)
     else:
         lines = [line.strip() for line in text.splitlines()]
         mirrors = Mirrors(urls=tuple(line for line in lines if line and not line.startswith("#")))
     if not mirrors.urls:
-        raise InputError(f"the mirror list {url} names no mirror", todo="look at what it answers")
+        raise InputError(
+            f"the mirror list {url} is empty",
+            todo="open it in a browser: its URL may need a release and an architecture",
+        )
     return mirrors
 
 
-def _from_metalink(text: str, url: str) -> Mirrors:
+def _parse_metalink(text: str, url: str) -> Mirrors:
     try:
         tree = ElementTree.fromstring(text)  # noqa: S314 - expat 2.4.1 and later bound entity expansion
         verifications = [node for node in tree.iter() if _local_name(node) == "verification"]
-        checksums = [_strongest_checksum(node) for node in verifications]
+        checksums = [_find_checksum(node) for node in verifications]
     except (ElementTree.ParseError, ValueError) as error:
-        raise InputError(f"the metalink {url} cannot be read", why=str(error)) from error
-    found = [(node.text or "").strip() for node in tree.iter() if _local_name(node) == "url"]
+        raise InputError(f"cannot read the metalink {url}", why=str(error)) from error
+    locations = [(node.text or "").strip() for node in tree.iter() if _local_name(node) == "url"]
     return Mirrors(
-        urls=tuple(one[: -len(_REPOMD)] for one in found if one.endswith(_REPOMD) and one.startswith("http")),
-        repomd=tuple(checksum for checksum in checksums if checksum is not None),
+        urls=tuple(
+            location[: -len(_REPOMD)]
+            for location in locations
+            if location.endswith(_REPOMD) and location.startswith("http")
+        ),
+        repomd_checksums=tuple(checksum for checksum in checksums if checksum is not None),
     )
 
 
@@ -53,8 +62,8 @@ def _local_name(node: ElementTree.Element) -> str:
     return node.tag.rpartition("}")[2]
 
 
-def _strongest_checksum(verification: ElementTree.Element) -> Checksum | None:
-    """The best checksum that one <verification> gives. Raises ValueError for text that is no checksum."""
+def _find_checksum(verification: ElementTree.Element) -> Checksum | None:
+    """The strongest checksum in a <verification>. Raises ValueError for text that is not a checksum."""
     return find_strongest(
         make_checksum(node.get("type", ""), node.text or "")
         for node in verification

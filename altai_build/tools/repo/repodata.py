@@ -1,6 +1,6 @@
-"""yum's metadata of a folder of RPMs, written by createrepo_c and read back by its library.
+"""yum metadata of a directory of RPMs, written by createrepo_c and read back with its library.
 
-The library is loaded where packages are listed: reading repomd.xml takes a fraction of the time that loading it does.
+The library is imported only where packages are listed: loading it takes much longer than reading repomd.xml.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from altai_build.errors import InputError
 from altai_build.model.checksum import Checksum, make_checksum
 from altai_build.model.compat import Compat
 from altai_build.model.nevra import SOURCE_ARCHES, Nevra
+from altai_build.model.quantity import format_count
 from altai_build.tools import process
 from altai_build.tools.files import link_or_copy, remove_tree, scratch_directory
 from altai_build.tools.rpm.signatures import find_damaged_packages
@@ -29,20 +30,33 @@ if TYPE_CHECKING:
 
 REPODATA = "repodata"
 REPOMD = "repodata/repomd.xml"
-_COMPRESSION = {
-    Compat.EL6: "gz",
-    Compat.MODERN: "zstd",
-}  # yum on el6 knows gz, bz2 and xz (and is slow with xz)
+# yum on EL6 reads gz, bz2 and xz, and is slow with xz.
+_COMPRESSION = {Compat.EL6: "gz", Compat.MODERN: "zstd"}
 
 
 @dataclass(frozen=True)
 class MetadataFile:
-    """One file that repomd.xml names: its kind (`primary`, `filelists`, …), place and checksum."""
+    """One file that repomd.xml lists: its kind (`primary`, `filelists`, …), location and checksum."""
 
     kind: str
-    location: str  # relative to the repository's folder
-    checksum: Checksum | None  # None: repomd.xml gives none
-    size: int | None  # bytes
+    # Relative to the repository's directory.
+    location: str
+    # None: repomd.xml gives none.
+    checksum: Checksum | None
+    # Bytes; None: repomd.xml gives none.
+    size: int | None
+
+
+@dataclass(frozen=True)
+class Repomd:
+    """The content of repomd.xml; files sorted by kind."""
+
+    revision: str
+    files: tuple[MetadataFile, ...]
+
+    def find(self, kind: str) -> MetadataFile | None:
+        """The file of a kind; None when repomd.xml lists none."""
+        return next((file for file in self.files if file.kind == kind), None)
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,7 @@ class IndexedPackage:
 
 @dataclass(frozen=True)
 class Repodata:
-    """The metadata of one repository; `problems` says what in it does not fit together."""
+    """The metadata of one repository, and what is wrong with it."""
 
     revision: str
     files: tuple[MetadataFile, ...]
@@ -67,30 +81,33 @@ class Repodata:
     problems: tuple[str, ...]
 
 
+# ---- writing -----------------------------------------------------------------------------------------------------
+
+
 def write_repodata(
     directory: Path, *, epoch: int, compat: Compat, reuse_from: Path | None = None, workers: int | None = None
 ) -> bool:
-    """Write `repodata/` for the RPMs in `directory`, the same bytes for the same files and `epoch` (a Unix time).
+    """Write `repodata/` for the RPMs in `directory`: the same bytes for the same files and `epoch` (a Unix time).
 
-    Where `reuse_from` (the same repository of an earlier release) holds the very same inodes, its metadata is linked
-    instead and True returned; where it holds some of them, only the others are read. Raises InputError naming each of
-    these that is damaged: createrepo_c would index it and say nothing.
+    If `reuse_from` (the same repository of an earlier release) holds exactly the same inodes, its metadata is linked
+    and True returned; if it holds some of them, only the other packages are read. Raises InputError naming each
+    damaged package among those that are read: createrepo_c indexes them without an error.
     """
     names = list_package_files(directory)
     known: set[str] = set()
-    if reuse_from is not None and (found := _reusable_packages(directory, reuse_from)) is not None:
-        known = found
+    if reuse_from is not None and (shared := _find_reusable(directory, reuse_from)) is not None:
+        known = shared
         if known == set(names) == set(list_package_files(reuse_from)):
             _link_repodata(reuse_from, directory)
             return True
     remove_tree(directory / REPODATA)
-    with scratch_directory(directory, ".list") as scratch, ThreadPoolExecutor(1) as beside:
-        damaged = beside.submit(
+    with scratch_directory(directory, ".list") as scratch, ThreadPoolExecutor(1) as executor:
+        damaged = executor.submit(
             find_damaged_packages, [directory / name for name in names if name not in known]
         )
         package_list = scratch / "packages"
         package_list.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-        words = [
+        command = [
             createrepo_program(),
             "--quiet",
             "--no-database",
@@ -108,115 +125,145 @@ def write_repodata(
             *(["--update", "--update-md-path", str(reuse_from)] if known else []),
             str(directory),
         ]
-        result = process.run(words, env={"SOURCE_DATE_EPOCH": str(epoch)}, ok=process.ANY_END)
+        result = process.run(command, env={"SOURCE_DATE_EPOCH": str(epoch)}, ok=process.ANY_END)
     _reject_damaged(damaged.result(), directory)
     if result.returncode:
         raise process.ProgramFailed(result)
     written = read_repodata(directory)
     if sorted(package.location for package in written.packages) != names or written.problems:
         raise InputError(
-            f"createrepo_c left packages of {directory} out",
-            why="\n".join(written.problems) or "its list of packages is not what is in the folder",
+            f"createrepo_c did not index all packages in {directory}",
+            why="\n".join(written.problems) or "the packages in the metadata are not those in the directory",
         )
     return False
 
 
 def _reject_damaged(damaged: Sequence[tuple[Path, str]], directory: Path) -> None:
-    """createrepo_c, which ran meanwhile, may have said nothing of them."""
+    """Raise InputError for damaged packages, which createrepo_c may have indexed in the meantime."""
     if damaged:
         remove_tree(directory / REPODATA)
         raise InputError(
-            f"{len(damaged)} damaged packages in {directory}",
+            f"{format_count(len(damaged), 'damaged package')} in {directory}",
             why="\n".join(f"{path.name}: {why}" for path, why in damaged),
             todo="fetch or build them again",
         )
 
 
 def list_package_files(directory: Path) -> list[str]:
-    """The RPM files of a repository's folder, sorted."""
+    """The RPM files in a repository's directory, sorted."""
     return sorted(entry.name for entry in os.scandir(directory) if entry.name.endswith(".rpm"))
 
 
-def _reusable_packages(directory: Path, other: Path) -> set[str] | None:
-    """The names that are the same inodes in both folders; None where the other's metadata cannot be relied on for them.
+def _find_reusable(directory: Path, other: Path) -> set[str] | None:
+    """The names that are the same inodes in both directories; None when the other's metadata must not be reused.
 
-    It must be whole. And createrepo_c takes a package of the same name, size and time for the same one: where one has
-    only the name of another, all are read.
+    It must be complete. And createrepo_c takes a package of the same name, size and time for the same package: if one
+    directory has another package under such a name, all are read.
     """
     try:
-        there = read_repodata(other)
+        metadata = read_repodata(other)
     except InputError:
         return None
-    here, before = _inode_by_name(directory), _inode_by_name(other)
-    if there.problems or sorted(package.location for package in there.packages) != sorted(before):
+    new, old = _inode_by_name(directory), _inode_by_name(other)
+    if metadata.problems or sorted(package.location for package in metadata.packages) != sorted(old):
         return None
-    both = here.keys() & before.keys()
-    return both if all(here[name] == before[name] for name in both) else None
+    common = new.keys() & old.keys()
+    return common if all(new[name] == old[name] for name in common) else None
 
 
 def _inode_by_name(directory: Path) -> dict[str, tuple[int, int]]:
-    """What the names of a repository's RPM files stand for."""
-    found = ((entry.name, entry.stat()) for entry in os.scandir(directory) if entry.name.endswith(".rpm"))
-    return {name: (status.st_dev, status.st_ino) for name, status in found}
+    """The device and inode of each RPM file in a repository's directory."""
+    entries = ((entry.name, entry.stat()) for entry in os.scandir(directory) if entry.name.endswith(".rpm"))
+    return {name: (status.st_dev, status.st_ino) for name, status in entries}
 
 
 def _link_repodata(source: Path, destination: Path) -> None:
-    """Hard links to the metadata files; signatures are made anew, by whichever key signs this release."""
+    """Hard links to the metadata files, without signatures: the key of this release makes its own."""
     remove_tree(destination / REPODATA)
     (destination / REPODATA).mkdir()
-    for name in ("repomd.xml", *(Path(file.location).name for file in read_repomd(source)[1])):
+    for name in ("repomd.xml", *(Path(file.location).name for file in read_repomd(source).files)):
         link_or_copy(source / REPODATA / name, destination / REPODATA / name)
 
 
 def createrepo_program() -> str:
-    """The createrepo_c that comes with the library, without its Python wrapper; else the system's."""
-    found = importlib.util.find_spec("createrepo_c")
-    for place in (found.submodule_search_locations or []) if found else []:
-        inside = Path(place, "data", "bin", "createrepo_c")
-        if inside.is_file():
-            return str(inside)
-    beside = Path(sys.executable).with_name("createrepo_c")
-    return str(beside) if beside.is_file() else "createrepo_c"
+    """The createrepo_c program inside the library, without its Python wrapper; else the system's."""
+    library = importlib.util.find_spec("createrepo_c")
+    for folder in (library.submodule_search_locations or []) if library else []:
+        bundled = Path(folder, "data", "bin", "createrepo_c")
+        if bundled.is_file():
+            return str(bundled)
+    script = Path(sys.executable).with_name("createrepo_c")
+    return str(script) if script.is_file() else "createrepo_c"
+
+
+# ---- reading -----------------------------------------------------------------------------------------------------
 
 
 def read_repodata(directory: Path) -> Repodata:
-    """What a client learns of the repository in `directory`, with every checksum of repomd.xml compared.
+    """What a client learns of the repository in `directory`, with every checksum in repomd.xml verified.
 
-    Raises InputError when there is no readable repomd.xml; anything else that is wrong is one of the `problems`.
+    Raises InputError when repomd.xml is missing or unreadable; anything else that is wrong is one of the `problems`.
     """
-    revision, files = read_repomd(directory)
-    problems = [problem for file in files for problem in _check_file(directory, file)]
-    kinds = {file.kind: directory / file.location for file in files}
-    problems += [
-        f"{REPOMD} names no {kind}" for kind in ("primary", "filelists", "other") if kind not in kinds
-    ]
+    repomd = read_repomd(directory)
+    problems = [problem for file in repomd.files for problem in _check_file(directory, file)]
+    needed = ("primary", "filelists", "other")
+    problems += [f"{REPOMD} lists no {kind} file" for kind in needed if repomd.find(kind) is None]
     packages: tuple[IndexedPackage, ...] = ()
-    if not problems:
+    primary = repomd.find("primary")
+    if primary is not None and not problems:
         try:
-            packages = _packages(kinds["primary"])
+            packages = _read_packages(directory / primary.location)
         except ValueError as error:
-            problems.append(f"{kinds['primary'].name} cannot be read: {error}")
-    return Repodata(revision=revision, files=files, packages=packages, problems=tuple(problems))
+            problems.append(f"{Path(primary.location).name} cannot be read: {error}")
+    return Repodata(revision=repomd.revision, files=repomd.files, packages=packages, problems=tuple(problems))
 
 
-def read_repomd(directory: Path) -> tuple[str, tuple[MetadataFile, ...]]:
-    """Revision and metadata files that repomd.xml names, nothing compared. Raises InputError when it is unreadable."""
+def read_repomd(directory: Path) -> Repomd:
+    """The content of a repository's repomd.xml, nothing verified. Raises InputError when it cannot be read."""
     try:
         root = ElementTree.parse(directory / REPOMD).getroot()  # noqa: S314 - expat 2.4.1 and later bound expansion
         if root.tag.rpartition("}")[2] != "repomd":
-            raise ValueError(f"it is a document of another kind: {root.tag}")
-        files = tuple(_metadata_file(data) for data in root.iterfind("{*}data"))
+            raise ValueError(f"it is a {root.tag} document")
+        files = [_parse_data(data) for data in root.iterfind("{*}data")]
     except (OSError, ElementTree.ParseError, ValueError) as error:
         raise InputError(
             f"{directory} is not a yum repository",
             why=f"{REPOMD} cannot be read: {error}",
-            todo="check the path; a release's repositories are its subfolders",
+            todo="check the path; a release's repositories are its subdirectories",
         ) from error
-    return root.findtext("{*}revision", ""), tuple(sorted(files, key=lambda file: file.kind))
+    return Repomd(
+        revision=root.findtext("{*}revision", ""),
+        files=tuple(sorted(files, key=lambda file: file.kind)),
+    )
 
 
-def _metadata_file(data: ElementTree.Element) -> MetadataFile:
-    """One file of repomd.xml. Raises ValueError for a size or checksum that is not one."""
+def find_owners(directory: Path, path: str) -> tuple[str, ...]:
+    """The locations of the packages in a repository that hold the file `path`. Raises InputError."""
+    import createrepo_c
+
+    repomd = read_repomd(directory)
+    kinds = {file.kind: str(directory / file.location) for file in repomd.files}
+    # Package id → location.
+    locations: dict[str, str] = {}
+    owners: list[str] = []
+
+    def add_location(package: createrepo_c.Package) -> None:
+        locations[package.pkgId] = package.location_href
+
+    def add_owner(package: createrepo_c.Package) -> None:
+        if any(f"{folder}{name}" == path for _, folder, name, *_ in package.files):
+            owners.append(locations[package.pkgId])
+
+    try:
+        createrepo_c.xml_parse_primary(kinds["primary"], pkgcb=add_location, do_files=False)
+        createrepo_c.xml_parse_filelists(kinds["filelists"], pkgcb=add_owner)
+    except (KeyError, OSError, createrepo_c.CreaterepoCError) as error:
+        raise InputError(f"cannot read the file lists of {directory}", why=str(error)) from error
+    return tuple(owners)
+
+
+def _parse_data(data: ElementTree.Element) -> MetadataFile:
+    """One <data> of repomd.xml. Raises ValueError for a size or checksum that is not one."""
     location, checksum, size = data.find("{*}location"), data.find("{*}checksum"), data.findtext("{*}size")
     return MetadataFile(
         kind=data.get("type", ""),
@@ -227,54 +274,30 @@ def _metadata_file(data: ElementTree.Element) -> MetadataFile:
 
 
 def _check_file(directory: Path, file: MetadataFile) -> list[str]:
-    """What is wrong with one metadata file: missing, outside, of another size or other bytes."""
+    """What is wrong with one metadata file: missing, outside repodata, of another size or with another checksum."""
     if Path(file.location).parent != Path(REPODATA):
-        return [f"{REPOMD} names a file outside {REPODATA}/: {file.location}"]
+        return [f"{REPOMD} lists a file outside {REPODATA}/: {file.location}"]
     try:
         data = (directory / file.location).read_bytes()
     except OSError as error:
         return [f"{file.location} cannot be read: {error.strerror}"]
     expected = file.checksum.sha256 if file.checksum is not None else None
     if expected is None:
-        return [f"{file.location} has no SHA-256 in {REPOMD}"]
+        return [f"{REPOMD} gives no SHA-256 for {file.location}"]
     if hashlib.sha256(data).hexdigest() != expected:
-        return [f"{file.location} is not what {REPOMD} says: another SHA-256"]
+        return [f"the SHA-256 of {file.location} differs from the one in {REPOMD}"]
     if len(data) != file.size:
-        return [f"{file.location} has {len(data)} bytes, {REPOMD} says {file.size}"]
+        return [f"{file.location} has {len(data)} bytes, and {REPOMD} gives its size as {file.size}"]
     return []
 
 
-def find_owners(directory: Path, path: str) -> tuple[str, ...]:
-    """The locations of the packages in a repository's folder that hold the file `path`. Raises InputError."""
+def _read_packages(primary: Path) -> tuple[IndexedPackage, ...]:
+    """The packages in a primary.xml of any compression, in its order. Raises ValueError when it cannot be read."""
     import createrepo_c
 
-    _, files = read_repomd(directory)
-    kinds = {file.kind: str(directory / file.location) for file in files}
-    held: dict[str, str] = {}  # package id → location
-    owners: list[str] = []
-
-    def note(package: createrepo_c.Package) -> None:
-        held[package.pkgId] = package.location_href
-
-    def look(package: createrepo_c.Package) -> None:
-        if any(f"{folder}{name}" == path for _, folder, name, *_ in package.files):
-            owners.append(held[package.pkgId])
-
+    packages: list[createrepo_c.Package] = []
     try:
-        createrepo_c.xml_parse_primary(kinds["primary"], pkgcb=note, do_files=False)
-        createrepo_c.xml_parse_filelists(kinds["filelists"], pkgcb=look)
-    except (KeyError, OSError, createrepo_c.CreaterepoCError) as error:
-        raise InputError(f"the file lists of {directory} cannot be read", why=str(error)) from error
-    return tuple(owners)
-
-
-def _packages(primary: Path) -> tuple[IndexedPackage, ...]:
-    """The packages of a primary.xml of any compression, in its order. Raises ValueError when it cannot be read."""
-    import createrepo_c
-
-    found: list[createrepo_c.Package] = []
-    try:
-        createrepo_c.xml_parse_primary(str(primary), pkgcb=found.append, do_files=False)
+        createrepo_c.xml_parse_primary(str(primary), pkgcb=packages.append, do_files=False)
     except createrepo_c.CreaterepoCError as error:
         raise ValueError(str(error)) from error
     return tuple(
@@ -292,5 +315,5 @@ def _packages(primary: Path) -> tuple[IndexedPackage, ...]:
             sourcerpm=package.rpm_sourcerpm or "",
             is_source=package.arch in SOURCE_ARCHES,
         )
-        for package in found
+        for package in packages
     )

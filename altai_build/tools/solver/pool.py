@@ -185,7 +185,7 @@ class PackagePool:
         excluded = [
             solvable.id
             for repo, metadata in self.repositories
-            if metadata.source.exclude or metadata.source.only
+            if metadata.source.exclude or metadata.source.include
             for solvable in repo.solvables
             if _is_excluded(solvable.name, metadata)
         ]
@@ -352,4 +352,4 @@ def _is_excluded(name: str, metadata: RepositoryMetadata) -> bool:
     source = metadata.source
     if any(fnmatch.fnmatchcase(name, pattern) for pattern in source.exclude):
         return True
-    return bool(source.only) and not any(fnmatch.fnmatchcase(name, pattern) for pattern in source.only)
+    return bool(source.include) and not any(fnmatch.fnmatchcase(name, pattern) for pattern in source.include)

@@ -255,9 +255,9 @@ def test_a_configuration_by_its_path(configs: Callable[..., Path], tmp_path: Pat
         ("config_opts['root'] = 5", "config_opts['root'] must be a string"),
         ("config_opts['macros']['%a b'] = 'x'", "config_opts['macros']['%a b'] = 'x' is no macro"),
         ("config_opts['macros']['%a'] = ''", "config_opts['macros']['%a'] = '' is no macro"),
-        ("config_opts['dnf.conf'] = 'gpgcheck=0'", "is not a package manager's configuration"),
-        ("config_opts['dnf.conf'] += '[a]\\nenabled=maybe'", "[a] enabled is neither true nor false"),
-        ("config_opts['dnf.conf'] += '[a]\\npriority=high'", "[a] priority is not a number"),
+        ("config_opts['dnf.conf'] = 'gpgcheck=0'", "is not a valid dnf configuration"),
+        ("config_opts['dnf.conf'] += '[a]\\nenabled=maybe'", "[a] enabled=maybe is not a boolean"),
+        ("config_opts['dnf.conf'] += '[a]\\npriority=high'", "[a] priority=high is not a number"),
         (
             "config_opts['dnf.conf'] += '{% if %}'",
             "the template in config_opts['dnf.conf'] fails",

@@ -112,18 +112,18 @@ def test_a_plain_list_is_read(upstream: Upstream) -> None:
 @pytest.mark.parametrize("text", ["", "# nothing\n", "<metalink><files/></metalink>"])
 def test_a_list_of_no_mirrors_is_an_error(upstream: Upstream, text: str) -> None:
     url = upstream.write("mirrors", text)
-    with pytest.raises(InputError, match="names no mirror"):
+    with pytest.raises(InputError, match="is empty"):
         read_mirrors(url)
 
 
 def test_a_metalink_names_mirrors_and_states(upstream: Upstream) -> None:
     found = upstream.metalink("http://a.example/e", "https://b.example/e", newest="A" * 64, before="b" * 64)
     assert found.urls == ("http://a.example/e", "https://b.example/e")
-    assert found.repomd == (Checksum("sha256", "a" * 64), Checksum("sha256", "b" * 64))
+    assert found.repomd_checksums == (Checksum("sha256", "a" * 64), Checksum("sha256", "b" * 64))
 
 
 def test_a_damaged_metalink_is_an_error(upstream: Upstream) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot read the metalink"):
         read_mirrors(upstream.write("metalink", "<metalink><files>"))
 
 
@@ -131,16 +131,16 @@ def test_a_damaged_metalink_is_an_error(upstream: Upstream) -> None:
 def test_a_mirror_with_a_listed_state_is_taken(upstream: Upstream, state: str) -> None:
     dead = f"{upstream.url}/not-here"
     mirrors = upstream.metalink(dead, f"{upstream.url}/epel", **{state: upstream.repomd})
-    metadata = upstream.read(urls=mirrors.urls, repomd=mirrors.repomd)
+    metadata = upstream.read(urls=mirrors.urls, repomd_checksums=mirrors.repomd_checksums)
     assert metadata.url == f"{upstream.url}/epel"
 
 
 def test_a_stale_metalink_is_told(upstream: Upstream) -> None:
     mirrors = upstream.metalink(f"{upstream.url}/epel")
-    why = upstream.refusal(urls=mirrors.urls, repomd=mirrors.repomd)
+    why = upstream.refusal(urls=mirrors.urls, repomd_checksums=mirrors.repomd_checksums)
     assert why == (
-        f"the metadata at {upstream.url}/epel is not what the metalink of deps/epel says: "
-        "either this mirror or the metalink is out of date"
+        f"the metadata at {upstream.url}/epel does not match the metalink of deps/epel: "
+        "the mirror or the metalink is out of date"
     )
 
 
@@ -170,8 +170,8 @@ def test_metadata_that_was_changed_after_signing_is_refused(upstream: Upstream) 
 def test_repodata_older_than_the_lock_is_refused(upstream: Upstream) -> None:
     assert upstream.read(not_before=str(REVISION)).revision == str(REVISION)
     assert upstream.refusal(not_before=str(REVISION + 1)) == (
-        f"the metadata at {upstream.url}/epel is older than what is known of deps/epel: "
-        f"its revision is {REVISION}, and {REVISION + 1} was seen before"
+        f"the metadata at {upstream.url}/epel is older than what was used before for deps/epel: "
+        f"its revision is {REVISION}, and {REVISION + 1} was used before"
     )
 
 

@@ -164,7 +164,7 @@ def test_excluded_packages_are_not_there(
     only: Sequence[str],
     expected: set[str],
 ) -> None:
-    limited = replace(updates, source=replace(updates.source, exclude=tuple(exclude), only=tuple(only)))
+    limited = replace(updates, source=replace(updates.source, exclude=tuple(exclude), include=tuple(only)))
     assert names(pool_of(tmp_path, base, limited), "tool") == expected
 
 

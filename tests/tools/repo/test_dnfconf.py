@@ -1,0 +1,82 @@
+"""dnf.conf as typed repositories, with the defaults and the precedence of dnf."""
+
+from __future__ import annotations
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.tools.repo.dnfconf import RepoSection, get_base_arch, parse_dnf_config
+
+TEXT = """
+[main]
+gpgcheck=1
+tsflags=nodocs
+
+# the operating system
+[os]
+name=System $releasever
+baseurl=https://one.example/$releasever/${basearch}/
+        https://two.example/$unknown/, https://three.example/
+gpgkey=file:///etc/pki/one
+exclude=a b,c
+excludepkgs=d
+sslverify=0
+enabled=1
+enabled=0
+
+[extras]
+mirrorlist=https://mirrors.example/
+gpgcheck=no
+"""
+VARIABLES = {"releasever": "6", "basearch": "x86_64"}
+
+
+def parse(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[RepoSection, ...]]:
+    return parse_dnf_config(text, variables=VARIABLES, where="case.cfg: dnf.conf")
+
+
+def test_repositories_have_their_settings_those_of_main_and_the_defaults() -> None:
+    main, (system, extras) = parse(TEXT)
+    assert main == (("gpgcheck", "1"), ("tsflags", "nodocs"))
+    assert (system.id, system.name) == ("os", "System 6")
+    assert system.baseurls == (
+        "https://one.example/6/x86_64/",
+        "https://two.example/$unknown/",
+        "https://three.example/",
+    )
+    assert (system.gpgcheck, system.repo_gpgcheck, system.exclude) == (True, False, ("a", "b", "c", "d"))
+    assert system.other == (("sslverify", "0"),)
+    assert (extras.name, extras.baseurls, extras.mirrorlist) == ("extras", (), "https://mirrors.example/")
+    assert (extras.gpgcheck, extras.enabled, extras.priority, extras.cost) == (False, True, 99, 1000)
+
+
+def test_the_last_of_two_equal_options_counts() -> None:
+    assert not parse(TEXT)[1][0].enabled
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gpgcheck=1\n", "case.cfg: dnf.conf is not a valid dnf configuration"),
+        ("[os]\nenabled=maybe\n", "case.cfg: dnf.conf: [os] enabled=maybe is not a boolean"),
+        ("[os]\npriority=high\n", "case.cfg: dnf.conf: [os] priority=high is not a number"),
+    ],
+)
+def test_what_dnf_would_not_accept_is_an_error(text: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(text)
+    assert caught.value.what == message
+
+
+@pytest.mark.parametrize(
+    ("arch", "base"),
+    [
+        ("i686", "i386"),
+        ("x86_64", "x86_64"),
+        ("aarch64", "aarch64"),
+        ("armv7hl", "armhfp"),
+        ("armv7l", "arm"),
+    ],
+)
+def test_the_base_architecture_is_dnf_s(arch: str, base: str) -> None:
+    assert get_base_arch(arch) == base
