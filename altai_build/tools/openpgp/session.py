@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,7 @@ class GpgSession:
             process.run([*command, os.devnull], env=self.environment, ok=process.ANY_STATUS).returncode == 0
         )
 
-    def _gpg_command(self, options: tuple[str, ...] | list[str]) -> list[str]:
+    def _gpg_command(self, options: Sequence[str]) -> list[str]:
         return [self.gpg, "--batch", *options]
 
 
@@ -62,7 +62,7 @@ def open_session(home: Path, agent_conf: str) -> Iterator[GpgSession]:
 
     An agent makes its sockets in its GNUPGHOME: the path of a real home may be too long for a socket's name, and of
     two runs that share a home the first to end would end the other's agent. `agent_conf` is the text of
-    gpg-agent.conf. Raises MissingProgram without gpg.
+    gpg-agent.conf. Raises MissingToolError without gpg.
     """
     gpg = process.find_program("gpg")
     if gpg is None:
@@ -103,7 +103,7 @@ def _end_abandoned_agents() -> None:
         except OSError:
             continue  # another run removed it first, or it is not a session's folder
         try:
-            # Held: its run is alive.
+            # A run that is alive holds the lock.
             if lock_descriptor(lock, blocking=False):
                 _end_session(folder)
                 remove_tree(folder)
