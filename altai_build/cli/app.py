@@ -147,7 +147,7 @@ class App:
             workspace=workspace,
             jobs=self.jobs,
             builder=self.builder,
-            story=ProgressReporter(quiet=self.quiet, log=log.record),
+            reporter=ProgressReporter(quiet=self.quiet, log=log.record),
             dependants=RebuildPolicy(dependants) if dependants else None,
         )
 

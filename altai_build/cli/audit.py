@@ -82,7 +82,7 @@ def audit(
         print_table(_HEADERS, [_cells(entry) for entry in entries])
     if not only_totals:
         for total in (*by_repository, *by_signer):
-            run.story.info(
+            run.reporter.info(
                 f"{total.what}: {format_count(total.packages, 'package')}, {format_size(total.size)}"
             )
 

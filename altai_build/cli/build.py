@@ -81,7 +81,7 @@ def build(
     )
     for row in rows:
         if row.status is ComponentStatus.FAILED:
-            run.story.warn(f"{row.component}: {row.reason}" + (f"\n  log: {row.log}" if row.log else ""))
+            run.reporter.warn(f"{row.component}: {row.reason}" + (f"\n  log: {row.log}" if row.log else ""))
     return build_run.exit_code
 
 

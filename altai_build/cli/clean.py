@@ -104,4 +104,6 @@ def clean(
         ],
     )
     verb = "would free" if dry_run else "freed"
-    run.story.info(f"{verb} {format_size(cleanup_plan.freed_bytes)}; {format_size(cleanup_plan.kept)} stay")
+    run.reporter.info(
+        f"{verb} {format_size(cleanup_plan.freed_bytes)}; {format_size(cleanup_plan.kept)} stay"
+    )

@@ -83,7 +83,7 @@ def lock(
         )
     else:
         _print_changes(made.changes)
-    run.story.info(
+    run.reporter.info(
         f"{made.path.name}: {len(made.lock.packages)} packages, {format_size(made.lock.size)}, "
         + ("written; look at it and commit it" if made.rewritten else "unchanged")
     )
@@ -143,7 +143,7 @@ def list_(app: App, as_json: bool) -> None:
             for one in found.packages
         ],
     )
-    run.story.info(f"{len(found.packages)} packages, {format_size(found.size)}")
+    run.reporter.info(f"{len(found.packages)} packages, {format_size(found.size)}")
 
 
 @deps.command()
@@ -199,7 +199,7 @@ def outdated(app: App, rev: str, wait: float, as_json: bool) -> None:
         print_json(changes)
         return
     _print_changes(changes)
-    run.story.info(
+    run.reporter.info(
         "`altai-build deps lock --update [NAME]...` takes them" if changes else "the lock is up to date"
     )
 

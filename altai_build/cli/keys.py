@@ -101,9 +101,9 @@ def init(
             expires=expires,
         )
         keyring.export_public_key(public, key.file)
-    run.story.info(f"The secret key is in {run.workspace.gnupg}: back it up, it cannot be recreated.")
+    run.reporter.info(f"The secret key is in {run.workspace.gnupg}: back it up, it cannot be recreated.")
     if passphrase is None:
-        run.story.warn("the secret key has no passphrase: anyone who can read the workspace can sign")
+        run.reporter.warn("the secret key has no passphrase: anyone who can read the workspace can sign")
     made = ListedKey(name=key.name, key=key, public=public, secret=True, uses=())
     if as_json:
         print_json(_key_to_json(made))

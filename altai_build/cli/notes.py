@@ -46,7 +46,7 @@ def notes(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
     release_notes = make_notes(run, releases_directory(config), old, new)
     for component in release_notes.components:
         if component.problem:
-            run.story.warn(f"{component.path}: cannot list its commits: {component.problem}")
+            run.reporter.warn(f"{component.path}: cannot list its commits: {component.problem}")
     if as_json:
         print_json(_notes_document(release_notes))
     else:

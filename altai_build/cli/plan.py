@@ -43,11 +43,11 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
     print_table(("wave", "component", "commit", "needs", "reason"), rows)
     order = build_plan.order
     for cycle in order.cycles:
-        run.story.warn(f"build dependency cycle: {order.describe_cycle(cycle)}")
+        run.reporter.warn(f"build dependency cycle: {order.describe_cycle(cycle)}")
     if not rows:
-        run.story.warn(nothing_changed(changed_since))
+        run.reporter.warn(nothing_changed(changed_since))
     if order.critical_path:
-        run.story.info(
+        run.reporter.info(
             f"critical path: {' → '.join(order.critical_path)}, about {order.critical_path_seconds:.0f} s; "
             f"everything with {app.jobs} jobs: about {order.estimate_duration(app.jobs):.0f} s, less what is reused "
             f"(from earlier builds; {DEFAULT_BUILD_SECONDS:.0f} s is assumed for a component that was never built)"

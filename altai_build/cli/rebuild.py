@@ -49,7 +49,7 @@ def rebuild(
         print_json(_record(result))
     else:
         _print(result)
-    run.story.info(f"{result.component} at {result.commit[:12]}; buildroot: {result.buildroot}")
+    run.reporter.info(f"{result.component} at {result.commit[:12]}; buildroot: {result.buildroot}")
     if compare and result.similarity is Similarity.DIFFERENT:
         raise VerificationError(
             f"the rebuild of {component} differs from release {version}",

@@ -75,7 +75,7 @@ def release(
     _print_result(run, result, as_json)
     if plan.tags is not None and push_tags:
         pushed = push(plan.tags)
-        run.story.info(f"pushed the tag {plan.tags.name} to {format_count(len(pushed), 'remote')}")
+        run.reporter.info(f"pushed the tag {plan.tags.name} to {format_count(len(pushed), 'remote')}")
 
 
 def _ask_passphrase(key: PublicKey) -> str:
@@ -90,16 +90,16 @@ def _print_result(run: Run, result: ReleaseResult, as_json: bool) -> None:
     size = sum(package.size for package in manifest.packages)
     print(result.directory)
     for finding in (*result.verification.findings, *result.upgrades.findings):
-        run.story.warn(f"{finding.rule}: {finding.subject}: {finding.text}")
+        run.reporter.warn(f"{finding.rule}: {finding.subject}: {finding.text}")
     for previous in result.upgrades.releases:
-        run.story.info(f"upgrade from {previous}: {result.upgrades.outcome(previous).value}")
-    run.story.info(
+        run.reporter.info(f"upgrade from {previous}: {result.upgrades.outcome(previous).value}")
+    run.reporter.info(
         f"release {manifest.version}: {format_count(len(manifest.packages), 'package')}, {format_size(size)}, "
         f"from commit {manifest.superproject.commit[:12]}"
     )
     if manifest.superproject.tag:
-        run.story.info(f"made the tag {manifest.superproject.tag}")
-    run.story.info(f"clients install from {result.directory / (run.config.project + '.repo')}")
+        run.reporter.info(f"made the tag {manifest.superproject.tag}")
+    run.reporter.info(f"clients install from {result.directory / (run.config.project + '.repo')}")
 
 
 def _result_to_json(result: ReleaseResult) -> dict[str, object]:

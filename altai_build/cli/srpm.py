@@ -57,7 +57,7 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
     for result in results:
         if result.error is not None:
             is_named = result.reason.startswith(result.component)
-            app.create_run(app.load_config(needed=False)).story.warn(
+            app.create_run(app.load_config(needed=False)).reporter.warn(
                 result.reason if is_named else f"{result.component}: {result.reason}"
             )
     return max((result.exit_code for result in results), default=0)

@@ -50,7 +50,7 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
         old = list(list_releases_before(releases, load_manifest(new).version))
     report = check_upgrades(run, old, new, read_external_repositories(run))
     if not report.releases:
-        run.story.warn(f"no release goes before {report.release}: only the release itself was examined")
+        run.reporter.warn(f"no release goes before {report.release}: only the release itself was examined")
     if as_json:
         print_json(_document(report))
     else:

@@ -51,14 +51,14 @@ def verify(app: App, version: str, deep: bool, as_json: bool) -> int:
     else:
         print_findings(verification.findings)
     for kind, (proved, total) in count_proved_steps(steps).items():
-        run.story.info(f"{kind}: {proved} of {total} proved")
+        run.reporter.info(f"{kind}: {proved} of {total} proved")
     refuse_errors(
         verification.findings,
         f"release {verification.release} failed verification",
         todo=SEE_FIXES,
         listed=False,
     )
-    run.story.info(
+    run.reporter.info(
         f"release {verification.release} passed verification{_describe_other(verification.findings)}"
     )
     return 0

@@ -227,11 +227,11 @@ def _resolve(
     upstreams = list_upstreams(run.config)
     target = run.config.get_target()
     ours = our_packages(build_all(run, plan_build(run, revision, (), None)))
-    with run.story.run_step("repodata of the mirrors"):
+    with run.reporter.run_step("repodata of the mirrors"):
         metadata = read_upstreams(
             upstreams, cache=run.workspace.cache / "metadata", known=known, jobs=run.jobs
         )
-    with run.story.run_step("resolution"):
+    with run.reporter.run_step("resolution"):
         closure, pool = resolve_closure(
             ours,
             upstreams,
@@ -301,11 +301,11 @@ def _fetch_packages(
         cache=run.workspace.cache / "packages",
         urls=urls or _Urls(run),
     )
-    with run.story.track("third-party packages", len(wanted), counted="reused") as work:
+    with run.reporter.track("third-party packages", len(wanted), counted="reused") as work:
         fetched = fetch_packages(wanted, sources, jobs=run.jobs, work=work)
     weak = sorted({(one.repository, word) for one, two in fetched.items() for word in two.weaknesses})
     for repository, word in weak:
-        run.story.warn(f"{repository}: signatures with a {word}, which modern systems refuse")
+        run.reporter.warn(f"{repository}: signatures with a {word}, which modern systems refuse")
     return fetched
 
 

@@ -1,4 +1,4 @@
-"""What one run works with: configuration, superproject, workspace, ledger, story."""
+"""What one run works with: configuration, superproject, workspace, ledger, progress output."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Run:
     jobs: int
     builder: str  # auto, mock or chroot
     executor: str = "local"  # where builders run
-    story: ProgressReporter = field(default_factory=ProgressReporter)
+    reporter: ProgressReporter = field(default_factory=ProgressReporter)
     dependants: RebuildPolicy | None = None  # what the command line says in place of build.dependants
 
     @cached_property

@@ -104,7 +104,7 @@ def test_a_run_has_the_options_and_one_log(tmp_path: Path) -> None:
     app.create_run(app.load_config())
     assert app.logs == [app.open_log()]
     run.workspace.prepare()
-    run.story.info("a decision")
+    run.reporter.info("a decision")
     path = app.open_log().path
     assert path is not None and "a decision" in path.read_text()
 

@@ -143,7 +143,7 @@ class HostSite:
             workspace=Workspace(folder / "ws"),
             jobs=2,
             builder=HostBuilder.name,
-            story=ProgressReporter(quiet=True),
+            reporter=ProgressReporter(quiet=True),
         )
         return cls(world=world, run=run)
 

@@ -23,7 +23,7 @@ class CliResult:
 
     @property
     def json(self) -> Any:
-        """The answer as a JSON document; its exit code and the story are in the message when there is none."""
+        """The result as a JSON document; without one, the failure shows exit code and stderr."""
         try:
             return json.loads(self.out)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""The story: plain lines in a log, quiet when asked, and never steered by what it speaks of."""
+"""Progress output: plain lines in a log, quiet on request, and no control characters from names."""
 
 from __future__ import annotations
 
@@ -12,36 +12,37 @@ from altai_build.tools.progress import ProgressReporter
 
 
 def test_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    story = ProgressReporter()
-    story.info("one [bold]line[/bold]")
-    story.warn("mind the [gap]")
+    reporter = ProgressReporter()
+    reporter.info("one [bold]line[/bold]")
+    reporter.warn("mind the [gap]")
     out, err = capsys.readouterr()
     assert (out, err) == ("", "one [bold]line[/bold]\nwarning: mind the [gap]\n")
 
 
 def test_a_log_needs_no_library_for_terminals() -> None:
     program = (
-        "import sys; from altai_build.tools.progress import ProgressReporter as P; story = P(); story.info('a [b]')\n"
-        "with story.track('c', 1) as work: work.finish('d', 'built')\n"
+        "import sys; from altai_build.tools.progress import ProgressReporter as P; reporter = P()\n"
+        "reporter.info('a [b]')\n"
+        "with reporter.track('c', 1) as work: work.finish('d', 'built')\n"
         "assert 'rich' not in sys.modules"
     )
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program],
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         check=True,
     )
-    assert told.stderr.split() == ["a", "[b]", "built", "d"]
+    assert result.stderr.split() == ["a", "[b]", "built", "d"]
 
 
 def test_quiet_keeps_warnings(capsys: pytest.CaptureFixture[str]) -> None:
-    story = ProgressReporter(quiet=True)
-    story.info("one")
-    with story.run_step("two"), story.track("three", 1) as work:
+    reporter = ProgressReporter(quiet=True)
+    reporter.info("one")
+    with reporter.run_step("two"), reporter.track("three", 1) as work:
         work.start("item")
         work.finish("item", "built")
-    story.warn("four")
+    reporter.warn("four")
     assert capsys.readouterr().err == "warning: four\n"
 
 
@@ -71,14 +72,14 @@ def test_long_lines_are_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "/a/long/path" * 50 + "\n"
 
 
-def test_names_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    story = ProgressReporter()
-    story.info("a\x1b[2Jb\rcd\udcffé\nnext line")
-    story.warn("\x07")
-    with story.track("x", 1) as work:
+def test_names_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = ProgressReporter()
+    reporter.info("a\x1b[2Jb\rcd\udcffé\nnext line")
+    reporter.warn("\x07")
+    with reporter.track("x", 1) as work:
         work.finish("\x1b[31mred", "failed", "\u202edetail")
     err = capsys.readouterr().err
-    assert err.splitlines()[:3] == ["a\\x1b[2Jb\\rcd\\udcffé", "next line", "warning: \\x07"]
+    assert err.splitlines()[:3] == ["a\\x1b[2Jb\\rcd\\xffé", "next line", "warning: \\x07"]
     assert "\\x1b[31mred" in err and "\\u202edetail" in err
     assert not [char for char in err if not char.isprintable() and char != "\n"]
 

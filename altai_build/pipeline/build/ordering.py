@@ -68,7 +68,7 @@ def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
         try:
             srpm = srpm_batch.maker.make_srpm(sourced, bootstrap=bootstrap)
         except AltaiError as error:
-            run.story.warn(f"the first pass of {sourced.component.name} is not possible: {error}")
+            run.reporter.warn(f"the first pass of {sourced.component.name} is not possible: {error}")
             continue
         made[name] = (sourced, srpm)
         headers[name] = read_header(srpm.path)

@@ -61,9 +61,9 @@ def build_all(
     total = len(build_order.srpms)
     with closing(open_executor(run, environments, limit=total)) as executor:
         for name, environment in environments.items():
-            with run.story.run_step(f"base buildroot of {name} ({environment.builder.name})"):
+            with run.reporter.run_step(f"base buildroot of {name} ({environment.builder.name})"):
                 executor.prepare(name, environment.resolver.base_buildroot)
-        with run.story.track("packages", total) as progress:
+        with run.reporter.track("packages", total) as progress:
             results = Schedule(
                 run=run,
                 build_order=build_order,

@@ -136,7 +136,7 @@ def _changed_pins(
         move = compare_pins(run, one, was.link.commit, url=was.url)
         found[component.name] = move.describe(since)
         if move.direction is not PinDirection.FORWARD:
-            run.story.warn(f"{component.name}: {found[component.name]}")
+            run.reporter.warn(f"{component.name}: {found[component.name]}")
     for out in whole.without_srpm:
         if out.path in changes:
             found[out.name] = f"its pin changed since {since}"

@@ -93,7 +93,7 @@ class _SrpmPipeline:
         """What became of each component; one that fails does not stop the others."""
         jobs = max(1, self._run.jobs)
         with ExitStack() as stack:
-            self._table = stack.enter_context(self._run.story.track("source packages", len(wanted)))
+            self._table = stack.enter_context(self._run.reporter.track("source packages", len(wanted)))
             self._scratch = stack.enter_context(scratch_directory(self._run.workspace.scratch, "srpms"))
             keeper = stack.enter_context(ThreadPoolExecutor(1)).submit(self._keep_all)
             stack.callback(self._all_packed.set)  # also when it ends early

@@ -52,7 +52,7 @@ def check_upgrades(
     )
     judged = []
     for one, _ in earlier:
-        with run.story.run_step(f"upgrades from {one.version}"):
+        with run.reporter.run_step(f"upgrades from {one.version}"):
             pool.select_previous_release(one.version)
             judged.append(check_upgrade(one.version, manifest.version, pool, policy, ours=ours))
     told = report(manifest.version, judged, problems, policy)

@@ -33,7 +33,7 @@ def open_release(run: Run, named: str) -> Iterator[Path]:
     run.workspace.prepare()
     with scratch_directory(run.workspace.scratch, "copy") as scratch:
         directory = scratch / version
-        with run.story.run_step(f"download of {named}"):
+        with run.reporter.run_step(f"download of {named}"):
             download_release(named, directory, jobs=run.jobs)
         yield directory
 

@@ -133,5 +133,5 @@ def _describe_change(run: Run, sourced: ComponentSource, previous: Manifest | No
     change = compare_pins(run, sourced, old, url=pins[old])
     text = _PIN_CHANGE_TEXTS[change.direction].format(version=previous.version, old=old[:7])
     if change.direction is not PinDirection.FORWARD:
-        run.story.warn(f"{component.name}: {text}")
+        run.reporter.warn(f"{component.name}: {text}")
     return text

@@ -48,7 +48,7 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
     releases = run.config.get_release_settings().directory
     previous = releases / plan.previous_version if plan.previous_version else None
     for message in recover(releases):
-        run.story.info(message)
+        run.reporter.info(message)
     with (
         unlock_signing_keys(run, plan.target, passphrase) as keys,
         # One thread for work in this process, while the main thread waits for other programs.
@@ -58,7 +58,7 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
         build_run, contents = _build_packages(run, plan, keys, PublishedReleases.load(releases), previous)
         key = keys[contents.signing_key]
         with staging(releases, plan.version) as directory:
-            with run.story.run_step("repositories"):
+            with run.reporter.run_step("repositories"):
                 manifest = compose(directory, contents, key)
             upgrade_check = background.submit(
                 check_upgrades,
@@ -67,7 +67,7 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
                 directory,
                 read_external_repositories(run),
             )
-            with run.story.run_step("provenance"):
+            with run.reporter.run_step("provenance"):
                 libraries.result()
                 write_logs(directory, build_run, previous)
                 write_provenance(
@@ -79,12 +79,12 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
                     key=key,
                     previous=previous,
                 )
-            with run.story.run_step("verification"):
+            with run.reporter.run_step("verification"):
                 staged = verify_staged(run, directory, plan.version)
             _refuse_to_publish(staged.verification.findings, plan.version)
             upgrades = upgrade_check.result()
             _refuse_to_publish(upgrades.findings, plan.version)
-            with run.story.run_step("report"):
+            with run.reporter.run_step("report"):
                 findings = (*staged.verification.findings, *upgrades.findings)
                 write_report(
                     directory,
@@ -118,7 +118,7 @@ def _build_packages(
     built = our_packages(build_run)
     refuse_unreadable(plan.target, built)
     mirrored = check_lock(run, plan.lock, built) if plan.lock is not None else {}
-    with run.story.run_step("signatures"):
+    with run.reporter.run_step("signatures"):
         placements = place_packages(run, build_run, mirrored, keys, published, plan.target)
     return build_run, collect_contents(run, plan, build_run, placements, previous)
 

@@ -32,7 +32,7 @@ def plan_release_tags(run: Run, version: str, commit: CommitId, *, pushing: bool
         commit,
         project=config.project,
         version=version,
-        warn=run.story.warn,
+        warn=run.reporter.warn,
         pushing=pushing,
     )
 

@@ -31,7 +31,7 @@ def make_run(world: World) -> Run:
         workspace=Workspace(world.folder / "workspace"),
         jobs=2,
         builder="auto",
-        story=ProgressReporter(quiet=True),
+        reporter=ProgressReporter(quiet=True),
     )
 
 

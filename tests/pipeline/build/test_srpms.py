@@ -36,7 +36,7 @@ def run(world: World, jobs: int) -> Run:
         workspace=Workspace(world.folder / f"ws{jobs}"),
         jobs=jobs,
         builder="chroot",
-        story=ProgressReporter(quiet=True),
+        reporter=ProgressReporter(quiet=True),
     )
 
 

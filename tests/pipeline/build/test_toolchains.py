@@ -117,7 +117,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         workspace=Workspace(tmp_path / "ws"),
         jobs=1,
         builder=PrebuiltBuilder.name,
-        story=ProgressReporter(quiet=True),
+        reporter=ProgressReporter(quiet=True),
     )
 
 
