@@ -1,0 +1,62 @@
+"""`releases`: a row for each published release, lowest first; the one that `latest` links to is marked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.kit.cli import altai_build
+from tests.kit.manifests import manifest, package, write_manifests
+
+_REPOS = """\
+project: altai
+targets: {centos6: {mock_config: el6, arch: x86_64}}
+keys: {altai: {file: key, signs: true}}
+repositories: {centos6: {source: superproject, target: centos6, key: altai}}
+release: {directory: releases, baseurl: "https://repo.example.org"}
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "repos.yaml").write_text(_REPOS)
+    return tmp_path
+
+
+def test_releases_are_listed_in_the_order_of_rpm(site: Path) -> None:
+    small, large = package("a-1-1.noarch", size=500), package("b-1-1.noarch", size=2_500_000)
+    write_manifests(
+        site / "releases",
+        manifest("1.0.10", [small, large], previous="1.0.9"),
+        manifest("1.0.9", [small], commit="b" * 40),
+    )
+    (site / "releases" / "latest").symlink_to("1.0.10")
+    assert altai_build("releases", cwd=site).out.splitlines() == [
+        "1.0.9\t2013-02-28\tbbbbbbbbbbbb\t-\t1\t500 B\t",
+        "1.0.10\t2013-02-28\taaaaaaaaaaaa\t1.0.9\t2\t2.5 MB\tlatest",
+    ]
+    assert altai_build("releases", "--json", cwd=site).json[1] == {
+        "release": "1.0.10",
+        "created": "2013-02-28T12:00:00Z",
+        "commit": "a" * 40,
+        "previous": "1.0.9",
+        "target": "centos6",
+        "packages": 2,
+        "size": 2_500_500,
+        "latest": True,
+    }
+
+
+def test_without_releases_the_list_is_empty(site: Path) -> None:
+    answer = altai_build("releases", "--json", cwd=site)
+    assert (answer.code, answer.json) == (0, [])
+
+
+def test_a_damaged_manifest_is_an_error_with_its_place(site: Path) -> None:
+    write_manifests(site / "releases", manifest("1.0.0", []))
+    path = site / "releases" / "1.0.0" / "release.json"
+    path.write_text("{}")
+    answer = altai_build("releases", cwd=site)
+    assert answer.code == 3
+    assert f"{path} is not a release manifest\nversion: is missing" in answer.err

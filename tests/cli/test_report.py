@@ -1,0 +1,60 @@
+"""`report`: the path of the released report, or a new one written elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.kit.cli import altai_build
+from tests.kit.configs import write_config
+from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
+
+
+@pytest.fixture(scope="module")
+def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
+    return make_materials(tmp_path_factory.mktemp("materials"))
+
+
+@pytest.fixture
+def site(materials: Materials, tmp_path: Path) -> Path:
+    """A folder with repos.yaml and release 1.0.2, which has no report."""
+    write_config(tmp_path / "site", materials)
+    make_release(tmp_path / "site" / "releases" / "1.0.2", materials, make_release_contents(materials))
+    return tmp_path / "site"
+
+
+def test_the_path_of_the_released_report_is_printed(site: Path) -> None:
+    page = site / "releases" / "1.0.2" / "report" / "index.html"
+    page.parent.mkdir()
+    page.write_text("<html>")
+    (site / "releases" / "latest").symlink_to("1.0.2")
+    for named in ("1.0.2", "latest"):
+        assert altai_build("report", named, cwd=site).out == f"{page}\n"
+    assert altai_build("report", "1.0.2", "--json", cwd=site).json == {
+        "release": "1.0.2",
+        "report": str(page),
+        "written": False,
+    }
+
+
+def test_a_release_without_a_report_says_how_to_write_one(site: Path) -> None:
+    answer = altai_build("report", "1.0.2", cwd=site)
+    assert (answer.code, answer.out) == (3, "")
+    assert "release 1.0.2 has no report" in answer.err
+    assert "`altai-build report 1.0.2 -o FILE` writes one" in answer.err
+
+
+def test_a_new_report_has_the_findings_of_today(site: Path, tmp_path: Path) -> None:
+    (site / "releases" / "1.0.2" / "notes.txt").write_text("new\n")
+    page = tmp_path / "page.html"
+    answer = altai_build("report", "1.0.2", "-o", page, cwd=site)
+    assert (answer.code, answer.out) == (0, f"{page}\n")
+    assert "the file is not part of the release" in page.read_text()
+    assert not (site / "releases" / "1.0.2" / "report").exists()
+
+
+def test_a_release_that_does_not_exist_is_an_error_with_a_suggestion(site: Path) -> None:
+    answer = altai_build("report", "1.0.3", cwd=site)
+    assert answer.code == 3
+    assert "there is no release 1.0.3" in answer.err and "perhaps you meant 1.0.2" in answer.err
