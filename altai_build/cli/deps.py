@@ -137,7 +137,7 @@ def list_(app: App, as_json: bool) -> None:
         print_json([{**_row(one), "revision": revisions[one.repository]} for one in found.packages])
         return
     print_table(
-        ("package", "repository", "bytes", "licence", "needed by"),
+        ("package", "repository", "bytes", "license", "needed by"),
         [
             (str(one.nevra), one.repository, str(one.size), one.license, ", ".join(one.needed_by_names))
             for one in found.packages
