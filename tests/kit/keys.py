@@ -1,4 +1,4 @@
-"""Throwaway OpenPGP keys, made by the real gpg in a home of their own: sound, locked, expired, revoked."""
+"""Throwaway OpenPGP keys, made by the real gpg: good, locked, expired, revoked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from altai_build.tools.openpgp.signing import SigningKey, unlock
 
 @dataclass(frozen=True)
 class ThrowawayKey:
-    """A key whose secret half lies exported in `secret` and whose public half in `public`, both armored."""
+    """A key exported to files: `secret` and `public`, both armored."""
 
     fingerprint: str
     public: Path
@@ -37,7 +37,7 @@ def make_key(
     """Make a signing key and export it into `folder` as NAME.pub and NAME.sec.
 
     `born` is a day such as 20200101 at which gpg is made to believe the key was made; with `expires` of a year that
-    gives an expired one. `extended`: the secret half no longer expires, the public file still says it did.
+    gives an expired key. `extended`: the secret key no longer expires, but the public key file says that it did.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="kit.") as home:

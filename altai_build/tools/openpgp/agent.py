@@ -27,7 +27,7 @@ class AgentError(AltaiError):
     def __init__(self, answer: str) -> None:
         code, _, text = answer.partition(" ")
         self.wrong_passphrase = code.isdigit() and int(code) & 0xFFFF == _BAD_PASSPHRASE_CODE
-        super().__init__("gpg-agent refused", why=text or answer)
+        super().__init__("gpg-agent reported an error", why=text or answer)
 
 
 def end_agent(path: Path) -> None:

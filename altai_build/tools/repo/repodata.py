@@ -21,7 +21,7 @@ from altai_build.model.checksum import Checksum, make_checksum
 from altai_build.model.compat import Compat
 from altai_build.model.nevra import SOURCE_ARCHES, Nevra
 from altai_build.model.quantity import format_count
-from altai_build.tools import process
+from altai_build.tools import process, processors
 from altai_build.tools.files import link_or_copy, remove_tree, scratch_directory
 from altai_build.tools.rpm.signatures import find_damaged_packages
 
@@ -119,7 +119,7 @@ def write_repodata(
             str(epoch),
             "--set-timestamp-to-revision",
             "--workers",
-            str(workers or os.cpu_count() or 1),
+            str(workers or processors.available()),
             "--pkglist",
             str(package_list),
             *(["--update", "--update-md-path", str(reuse_from)] if known else []),
