@@ -13,13 +13,8 @@ from altai_build.cli.options import json_option, markdown_option
 from altai_build.cli.output import print_json
 from altai_build.cli.packages import package_label, repository_label, version_label
 from altai_build.errors import escape_control_characters
-from altai_build.model.history import (
-    Commit,
-    ComponentChange,
-    ComponentNotes,
-    PackageChange,
-    ReleaseNotes,
-)
+from altai_build.model.commit import Commit
+from altai_build.model.history import ComponentChange, ComponentNotes, PackageChange, ReleaseNotes
 
 
 @click.command()
@@ -82,7 +77,7 @@ def _commit_record(commit: Commit) -> dict[str, object]:
         "date": _format_date(commit.time),
         "author": commit.author,
         "subject": commit.subject,
-        "merge": commit.merge,
+        "merge": commit.is_merge,
     }
 
 
@@ -145,7 +140,7 @@ def _component_label(component: ComponentNotes) -> str:
 
 def _without_merges(commits: tuple[Commit, ...]) -> list[Commit]:
     """Merges add nothing to the commits that they merge; they are kept where there is nothing else."""
-    plain = [commit for commit in commits if not commit.merge]
+    plain = [commit for commit in commits if not commit.is_merge]
     return plain or list(commits)
 
 

@@ -130,7 +130,7 @@ def _print_plan(plan: ReleasePlan, as_json: bool) -> None:
     rows = [*list_wave_rows(plan.build_plan, plan.reasons), *list_skipped_rows(plan.build_plan)]
     if plan.tags is not None:
         rows += [
-            ("-", target.title, target.commit[:12], "-", f"tagged {plan.tags.name}")
+            ("-", target.path, target.commit[:12], "-", f"tagged {plan.tags.name}")
             for target in plan.tags.targets
         ]
     print_table(("wave", "component", "commit", "needs", "reason"), rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from altai_build.model.commit import Commit
 from altai_build.model.release import ReleasedPackage
 
 
@@ -75,17 +76,6 @@ class ComponentChange(str, Enum):
     RELOCATED = "relocated"  # the same commit at another path
     SAME = "same pin"  # only the packages differ: rebuilt, moved, or added by other macros
     UNKNOWN = "unknown"  # the commits are not available
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One commit of a component; a merge has more than one parent."""
-
-    id: str
-    time: int  # committer time, seconds since the epoch
-    author: str
-    subject: str
-    merge: bool
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def discover(
         sourced, without_srpm = _read_specs(config, found, reader, pool)
     return Discovery(
         commit=commit,
-        time=finder.store.read_commit_info(commit).time,
+        time=finder.store.read_commit_time(commit),
         sourced=tuple(sourced),
         without_srpm=tuple(without_srpm),
     )

@@ -1,16 +1,16 @@
-"""What to tell users of a release: the commits of every component between two pins, and the packages that changed."""
+"""Release notes: the commits of every component between two releases, and the packages that changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from altai_build.errors import AltaiError
+from altai_build.model.commit import Commit
 from altai_build.model.gitlink import CommitId
 from altai_build.model.history import (
-    Commit,
     ComponentChange,
     ComponentNotes,
     PackageChange,
@@ -19,7 +19,7 @@ from altai_build.model.history import (
 )
 from altai_build.model.pin import PinDirection, get_pin_direction
 from altai_build.model.release import Manifest, MirrorOrigin, ReleasedPackage, SpecOrigin
-from altai_build.tools.git.objects import LogEntry, ObjectStore
+from altai_build.tools.git.objects import ObjectStore
 from altai_build.tools.git.superproject import Submodule, Superproject
 
 # The path of the superproject's own spec.
@@ -33,194 +33,192 @@ _CHANGES = {
 
 @dataclass(frozen=True)
 class _ComponentPins:
-    """One component at both ends; None where it is not there."""
+    """One component in both releases; None where it is not pinned."""
 
     path: str
     old: Submodule | None
     new: Submodule | None
 
 
+@dataclass(frozen=True)
+class _CommitRange:
+    """The commits that a change added and dropped."""
+
+    change: ComponentChange
+    added: tuple[Commit, ...] = ()
+    dropped: tuple[Commit, ...] = ()
+
+
+# Path of a component → the changes of its packages.
+_PackageChanges = Mapping[str, Sequence[PackageChange]]
+
+
 def make_release_notes(
     superproject: Superproject,
     folders: Sequence[str],
-    ends: tuple[Manifest, Manifest],
+    manifests: tuple[Manifest, Manifest],
     comparison: ReleaseDiff,
     *,
     jobs: int,
 ) -> ReleaseNotes:
-    """The notes of a release against an earlier one.
+    """The notes of a release against an earlier one; `folders` contain the gitlinks that are components.
 
-    `folders` are those whose gitlinks are components. A component whose commits are not to be had is told as such.
-    Raises InputError when the superproject lacks the commit of either release.
+    A component whose commits are not available has a `problem`. Raises InputError when the superproject does not have
+    the commit of either release.
     """
-    old, new = (superproject.resolve_revision(manifest.superproject.commit) for manifest in ends)
-    before, after = ({one.link.path: one for one in _pins(superproject, at, folders)} for at in (old, new))
-    pairs = _match_pins(before, after)
-    by_path = _by_origin(comparison.changes)
+    old, new = (superproject.resolve_revision(manifest.superproject.commit) for manifest in manifests)
+    before, after = (_read_pins(superproject, commit, folders) for commit in (old, new))
+    package_changes = _group_by_component(comparison.changes)
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        results = pool.map(partial(_component, superproject, by_path), pairs)
-        told = [notes for notes in results if notes is not None]
+        results = pool.map(
+            partial(_describe_component, superproject, package_changes), _match_pins(before, after)
+        )
+        components = [notes for notes in results if notes is not None]
     store = superproject.open_store(new)
-    told += _specs(store, old, new, by_path, ends)
-    told += _root(store, old, new, by_path)
-    third_party = tuple(
-        one for one in comparison.changes if all(_is_mirrored(side) for side in (one.old, one.new))
-    )
+    components += _describe_spec_folders(store, (old, new), package_changes, manifests)
+    if old != new:
+        components.append(_describe_superproject(store, old, new, package_changes))
     return ReleaseNotes(
         old=comparison.old,
         new=comparison.new,
-        components=tuple(sorted(told, key=lambda one: one.path)),
-        third_party=third_party,
+        components=tuple(sorted(components, key=lambda component: component.path)),
+        third_party=tuple(
+            change for change in comparison.changes if _is_mirrored(change.old) and _is_mirrored(change.new)
+        ),
     )
 
 
-def _pins(superproject: Superproject, commit: CommitId, folders: Sequence[str]) -> list[Submodule]:
-    return superproject.read_submodules(commit, superproject.open_store(commit).read_tree(commit), folders)
+def _read_pins(superproject: Superproject, commit: CommitId, folders: Sequence[str]) -> dict[str, Submodule]:
+    tree = superproject.open_store(commit).read_tree(commit)
+    submodules = superproject.read_submodules(commit, tree, folders)
+    return {submodule.link.path: submodule for submodule in submodules}
 
 
 def _match_pins(before: dict[str, Submodule], after: dict[str, Submodule]) -> list[_ComponentPins]:
-    """Both ends of every component; one that went from one path to another is told by its remote."""
-    gone = {path: before[path] for path in sorted(before.keys() - after.keys())}
+    """Each component in both releases; one at another path is recognised by its commit or its URL."""
+    removed = {path: before[path] for path in sorted(before.keys() - after.keys())}
     pairs = [_ComponentPins(path, before[path], after[path]) for path in before.keys() & after.keys()]
     for path in sorted(after.keys() - before.keys()):
         new = after[path]
-        from_path = next((place for place, old in gone.items() if _is_same_component(old, new)), None)
-        pairs.append(_ComponentPins(path, gone.pop(from_path) if from_path is not None else None, new))
-    return [*pairs, *(_ComponentPins(path, old, None) for path, old in gone.items())]
+        old_path = next((path for path, old in removed.items() if _is_same_component(old, new)), None)
+        pairs.append(_ComponentPins(path, removed.pop(old_path) if old_path is not None else None, new))
+    return [*pairs, *(_ComponentPins(path, old, None) for path, old in removed.items())]
 
 
 def _is_same_component(old: Submodule, new: Submodule) -> bool:
     return old.link.commit == new.link.commit or (old.url is not None and old.url == new.url)
 
 
-def _by_origin(changes: Iterable[PackageChange]) -> dict[str, list[PackageChange]]:
-    """Path of a component → the changes of its packages."""
-    found: dict[str, list[PackageChange]] = {}
+def _group_by_component(changes: Iterable[PackageChange]) -> dict[str, list[PackageChange]]:
+    groups: dict[str, list[PackageChange]] = {}
     for change in changes:
-        origins = [side.origin for side in (change.old, change.new) if side is not None]
-        paths = {one.path for one in origins if not isinstance(one, MirrorOrigin)}
+        origins = [package.origin for package in (change.old, change.new) if package is not None]
+        paths = {origin.path for origin in origins if not isinstance(origin, MirrorOrigin)}
         for path in paths:
-            found.setdefault(path, []).append(change)
-    return found
+            groups.setdefault(path, []).append(change)
+    return groups
 
 
 def _is_mirrored(package: ReleasedPackage | None) -> bool:
     return package is None or isinstance(package.origin, MirrorOrigin)
 
 
-def _component(
-    superproject: Superproject, by_path: dict[str, list[PackageChange]], pins: _ComponentPins
+def _describe_component(
+    superproject: Superproject, package_changes: _PackageChanges, pins: _ComponentPins
 ) -> ComponentNotes | None:
     """What happened to one pinned repository; None when nothing did."""
     old, new = pins.old, pins.new
     old_path = old.link.path if old and old.link.path != pins.path else None
-    changes = list(by_path.get(pins.path, ()))
-    changes += [one for one in by_path.get(old_path or "", ()) if one not in changes]
-    commits: tuple[Commit, ...] = ()
-    dropped_commits: tuple[Commit, ...] = ()
+    packages = list(package_changes.get(pins.path, ()))
+    packages += [change for change in package_changes.get(old_path or "", ()) if change not in packages]
     problem = ""
     if old is None or new is None:
-        component_change = ComponentChange.REMOVED if new is None else ComponentChange.ADDED
+        commits = _CommitRange(ComponentChange.REMOVED if new is None else ComponentChange.ADDED)
     elif old.link.commit == new.link.commit:
-        if old_path is None and not changes:
+        if old_path is None and not packages:
             return None
-        component_change = ComponentChange.SAME if old_path is None else ComponentChange.RELOCATED
+        commits = _CommitRange(ComponentChange.SAME if old_path is None else ComponentChange.RELOCATED)
     else:
         try:
-            component_change, commits, dropped_commits = _list_commits_between(
-                superproject.open_store_with_both(old, new), old.link.commit, new.link.commit
-            )
+            store = superproject.open_store_with_both(old, new)
+            commits = _list_commits_between(store, old.link.commit, new.link.commit)
         except AltaiError as error:
-            component_change, problem = ComponentChange.UNKNOWN, error.what
+            commits, problem = _CommitRange(ComponentChange.UNKNOWN), error.what
     return ComponentNotes(
         path=pins.path,
         old_path=old_path,
-        component_change=component_change,
+        component_change=commits.change,
         old=old.link.commit if old else None,
         new=new.link.commit if new else None,
-        commits=commits,
-        dropped_commits=dropped_commits,
-        packages=tuple(changes),
+        commits=commits.added,
+        dropped_commits=commits.dropped,
+        packages=tuple(packages),
         problem=problem,
     )
 
 
 def _list_commits_between(
-    store: ObjectStore, old: CommitId, new: CommitId
-) -> tuple[ComponentChange, tuple[Commit, ...], tuple[Commit, ...]]:
-    """How one pin leads to the other: the commits that came and those that went."""
+    store: ObjectStore, old: CommitId, new: CommitId, path: str | None = None
+) -> _CommitRange:
+    """The commits between two pins; with `path`, only those that touch it."""
     if not store.has_commit_object(old) or not store.has_commit_object(new):
-        return ComponentChange.REPLACED, (), ()
-    came, went = _commits(store.log(old, new)), _commits(store.log(new, old))
-    return _change_between(came, went), came, went
+        return _CommitRange(ComponentChange.REPLACED)
+    added, dropped = store.list_commits(old, new, path), store.list_commits(new, old, path)
+    direction = get_pin_direction(gained=len(added), dropped=len(dropped))
+    return _CommitRange(_CHANGES[direction], added, dropped)
 
 
-def _change_between(gained: Sequence[Commit], dropped: Sequence[Commit]) -> ComponentChange:
-    return _CHANGES[get_pin_direction(gained=len(gained), dropped=len(dropped))]
-
-
-def _commits(entries: Iterable[LogEntry]) -> tuple[Commit, ...]:
-    return tuple(
-        Commit(id=one.commit, time=one.time, author=one.author, subject=one.subject, merge=one.merge)
-        for one in entries
+def _describe_superproject(
+    store: ObjectStore, old: CommitId, new: CommitId, package_changes: _PackageChanges
+) -> ComponentNotes:
+    """The superproject itself: its commits say why the pins changed."""
+    commits = _list_commits_between(store, old, new)
+    return ComponentNotes(
+        path=ROOT,
+        old_path=None,
+        component_change=commits.change,
+        old=old,
+        new=new,
+        commits=commits.added,
+        dropped_commits=commits.dropped,
+        packages=tuple(package_changes.get(ROOT, ())),
     )
 
 
-def _root(
-    store: ObjectStore, old: CommitId, new: CommitId, by_path: dict[str, list[PackageChange]]
-) -> list[ComponentNotes]:
-    """The superproject itself: its commits say why the pins were moved."""
-    if old == new:
-        return []
-    component_change, came, went = _list_commits_between(store, old, new)
-    return [
-        ComponentNotes(
-            path=ROOT,
-            old_path=None,
-            component_change=component_change,
-            old=old,
-            new=new,
-            commits=came,
-            dropped_commits=went,
-            packages=tuple(by_path.get(ROOT, ())),
-        )
-    ]
-
-
-def _specs(
+def _describe_spec_folders(
     store: ObjectStore,
-    old: CommitId,
-    new: CommitId,
-    by_path: dict[str, list[PackageChange]],
-    ends: tuple[Manifest, Manifest],
+    ends: tuple[CommitId, CommitId],
+    package_changes: _PackageChanges,
+    manifests: tuple[Manifest, Manifest],
 ) -> list[ComponentNotes]:
     """Third-party packages built from a folder of specs: the superproject's commits that touched the folder."""
-    before, after = (
-        {one.origin.path: one.origin.commit for one in side.packages if isinstance(one.origin, SpecOrigin)}
-        for side in ends
-    )
-    told = []
+    before, after = (_list_spec_commits(manifest) for manifest in manifests)
+    components = []
     for path in sorted(before.keys() | after.keys()):
-        pins = before.get(path), after.get(path)
-        if pins[0] == pins[1] and path not in by_path:
+        old, new = before.get(path), after.get(path)
+        if old == new and path not in package_changes:
             continue
-        came, went = _commits(store.log(old, new, path)), _commits(store.log(new, old, path))
-        if pins[0] is None or pins[1] is None:
-            component_change = ComponentChange.ADDED if pins[0] is None else ComponentChange.REMOVED
-        elif pins[0] == pins[1]:
-            component_change = ComponentChange.SAME
+        commits = _list_commits_between(store, *ends, path)
+        if old is None or new is None:
+            change = ComponentChange.ADDED if old is None else ComponentChange.REMOVED
         else:
-            component_change = _change_between(came, went)
-        told.append(
+            change = ComponentChange.SAME if old == new else commits.change
+        components.append(
             ComponentNotes(
                 path=path,
                 old_path=None,
-                component_change=component_change,
-                old=pins[0],
-                new=pins[1],
-                commits=came,
-                dropped_commits=went,
-                packages=tuple(by_path.get(path, ())),
+                component_change=change,
+                old=old,
+                new=new,
+                commits=commits.added,
+                dropped_commits=commits.dropped,
+                packages=tuple(package_changes.get(path, ())),
             )
         )
-    return told
+    return components
+
+
+def _list_spec_commits(manifest: Manifest) -> dict[str, str]:
+    """The folders of specs that packages were built from, with the commit of each."""
+    origins = [package.origin for package in manifest.packages]
+    return {origin.path: origin.commit for origin in origins if isinstance(origin, SpecOrigin)}

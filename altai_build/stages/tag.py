@@ -1,4 +1,4 @@
-"""Tag what a release was made of: the superproject's commit and every component's pin, all or none of them."""
+"""Tag what a release was made from: the superproject's commit and every component's pin, all of them or none."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError, PublishError
 from altai_build.model.gitlink import CommitId
+from altai_build.model.quantity import format_count
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git import tags
 from altai_build.tools.git.command import GitError
@@ -19,14 +20,14 @@ from altai_build.tools.git.url import without_password
 from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.process import quote_command
 
-_MAX_PARALLEL_REMOTES = 8  # remotes that are asked side by side
+_MAX_PARALLEL_REMOTES = 8
 
 
 @dataclass(frozen=True)
 class TagTarget:
-    """One repository to be tagged; `title` is the component's path, `remote` where it is pushed to, if anywhere."""
+    """One repository to tag: the user's clone of the component `path`; `remote` is where the tag is pushed, if any."""
 
-    title: str
+    path: str
     git_dir: Path
     commit: CommitId
     remote: str | None
@@ -34,12 +35,28 @@ class TagTarget:
 
 @dataclass(frozen=True)
 class TagPlan:
-    """One tag in many repositories; `time` is that of the superproject's commit."""
+    """One tag in many repositories, dated `time` (seconds since the epoch), the time of the superproject's commit.
+
+    The superproject is the last target: its tag says that all the others exist.
+    """
 
     name: str
     message: str
     time: int
-    targets: tuple[TagTarget, ...]  # the superproject last: its tag says that all others are there
+    targets: tuple[TagTarget, ...]
+
+
+@dataclass(frozen=True)
+class _RemoteAnswer:
+    """What a remote said about the tag; `error` when it did not answer."""
+
+    target: TagTarget
+    has_tag: bool
+    error: str = ""
+
+    def __str__(self) -> str:
+        error = f": {self.error}" if self.error else ""
+        return f"  {self.target.path}: {without_password(self.target.remote or '')}{error}"
 
 
 def plan_tags(
@@ -53,47 +70,45 @@ def plan_tags(
     warn: Callable[[str], None],
     pushing: bool,
 ) -> TagPlan:
-    """Where the tag PROJECT-VERSION is to be made: the user's own clones.
+    """Where to make the tag PROJECT-VERSION: in the user's own clones.
 
-    Raises InputError naming each component without a clone here, and PublishFailed naming each repository, here or
-    remote, that has a tag of that name which is not this very release's. A remote that cannot be asked is told with
-    `warn`, and is an error where tags are to be pushed.
+    Raises InputError naming each component without a clone, and PublishError naming each clone or remote that has a
+    tag of that name already, unless an interrupted run of this release made it. A remote that does not answer is
+    reported with `warn`, and is an InputError when tags are to be pushed.
     """
     name = f"{project}-{version}"
-    targets = _list_tag_targets(superproject, submodules)
-    own = TagTarget(title=".", git_dir=superproject.common, commit=commit, remote=superproject.remote_url)
+    own = TagTarget(path=".", git_dir=superproject.common, commit=commit, remote=superproject.remote_url)
     plan = TagPlan(
         name=name,
         message=f"{project} {version}\n\nMade from the superproject's commit {commit}.",
-        time=superproject.open_store(commit).read_commit_info(commit).time,
-        targets=(*targets, own),
+        time=superproject.open_store(commit).read_commit_time(commit),
+        targets=(*_list_tag_targets(superproject, submodules), own),
     )
-    taken = [
-        f"  {place.title}: {place.git_dir}" for place in plan.targets if _is_conflicting_tag(place, plan)
-    ]
+    taken = [f"  {target.path}: {target.git_dir}" for target in plan.targets if _has_other_tag(target, plan)]
+    remotes = [target for target in plan.targets if target.remote is not None]
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        asked = [one for one in pool.map(lambda place: _check_remote(place, name), plan.targets) if one]
-    taken += [f"  {title}: {remote}" for title, remote, complaint in asked if not complaint]
+        answers = list(pool.map(lambda target: _ask_remote(target, name), remotes))
+    taken += [str(answer) for answer in answers if answer.has_tag]
     if taken:
         raise PublishError(
             f"the tag {name} exists already",
             why="\n".join(taken),
             todo="tags are never moved: choose another version, or release without --tag",
         )
-    deaf = [f"  {title}: {remote}: {complaint}" for title, remote, complaint in asked if complaint]
-    if deaf and pushing:
+    silent = [str(answer) for answer in answers if answer.error]
+    if silent and pushing:
         raise InputError(
-            f"{len(deaf)} remotes cannot be asked, and tags are to be pushed there",
-            why="\n".join(deaf),
-            todo="mend the connection, or release without --push-tags and push later",
+            f"{format_count(len(silent), 'remote')} did not answer, and tags are to be pushed there",
+            why="\n".join(silent),
+            todo="check the connection, or release without --push-tags and push later",
         )
-    for line in deaf:
-        warn(f"whether the tag {name} exists there could not be asked:{line}")
+    for line in silent:
+        warn(f"cannot check whether the tag {name} exists in{line}")
     return plan
 
 
-def _list_tag_targets(superproject: Superproject, submodules: Sequence[Submodule]) -> tuple[TagTarget, ...]:
-    found: dict[Path, TagTarget] = {}
+def _list_tag_targets(superproject: Superproject, submodules: Sequence[Submodule]) -> list[TagTarget]:
+    targets: dict[Path, TagTarget] = {}
     missing = []
     for submodule in submodules:
         path, commit = submodule.link.path, submodule.link.commit
@@ -101,88 +116,86 @@ def _list_tag_targets(superproject: Superproject, submodules: Sequence[Submodule
         if git_dir is None:
             missing.append(f"  {path}: {commit[:12]}")
             continue
-        before = found.get(git_dir)
-        if before is not None and before.commit != commit:
+        other = targets.get(git_dir)
+        if other is not None and other.commit != commit:
             raise InputError(
-                f"{before.title} and {path} pin two commits of one repository",
+                f"{other.path} and {path} pin two commits of one repository",
                 why=f"{git_dir}: one tag cannot name both",
-                todo="release without --tag, or pin the same commit",
+                todo="pin the same commit, or release without --tag",
             )
-        found[git_dir] = TagTarget(title=path, git_dir=git_dir, commit=commit, remote=submodule.url)
+        targets[git_dir] = TagTarget(path=path, git_dir=git_dir, commit=commit, remote=submodule.url)
     if missing:
         raise InputError(
-            f"{len(missing)} components have no clone here to be tagged",
+            f"no clone to tag for {format_count(len(missing), 'component')}",
             why="\n".join(missing),
             todo="run `git submodule update --init` in the superproject, or release without --tag",
         )
-    return tuple(sorted(found.values(), key=lambda place: place.title))
+    return sorted(targets.values(), key=lambda target: target.path)
 
 
 def _find_clone(superproject: Superproject, submodule: Submodule) -> Path | None:
-    """The user's own clone that has the pin; a mirror in the workspace is nobody's to tag."""
-    for place in superproject.list_local_clones(submodule):
-        git_dir = common_directory(place)
+    """The user's own clone that has the pinned commit; mirrors in the workspace are not tagged."""
+    for folder in superproject.list_local_clones(submodule):
+        git_dir = common_directory(folder)
         if git_dir not in (None, superproject.common) and tags.has_commit(git_dir, submodule.link.commit):
             return git_dir
     return None
 
 
-def _is_conflicting_tag(place: TagTarget, plan: TagPlan) -> bool:
-    """A tag of that name that is not what a run of this very release left when it was killed."""
-    text = tags.read_tag(place.git_dir, plan.name)
-    return text is not None and not _is_ours(text, place, plan)
+def _has_other_tag(target: TagTarget, plan: TagPlan) -> bool:
+    """True for a tag of that name that no interrupted run of this release made."""
+    tag = tags.read_tag(target.git_dir, plan.name)
+    if tag is None:
+        return False
+    head, _, message = tag.partition(b"\n\n")
+    is_ours = head.startswith(f"object {target.commit}\n".encode()) and message.startswith(
+        plan.message.encode()
+    )
+    return not is_ours
 
 
-def _is_ours(text: bytes, place: TagTarget, plan: TagPlan) -> bool:
-    head, _, rest = text.partition(b"\n\n")
-    return head.startswith(f"object {place.commit}\n".encode()) and rest.startswith(plan.message.encode())
-
-
-def _check_remote(place: TagTarget, name: str) -> tuple[str, str, str] | None:
-    """(place, remote, complaint) where the remote has the tag, or could not be asked; None where all is well."""
-    if place.remote is None:
-        return None
+def _ask_remote(target: TagTarget, name: str) -> _RemoteAnswer:
+    assert target.remote is not None
     try:
-        has = tags.remote_has_tag(place.git_dir, place.remote, name)
+        return _RemoteAnswer(target, tags.remote_has_tag(target.git_dir, target.remote, name))
     except AltaiError as error:
-        return place.title, without_password(place.remote), (error.why.splitlines() or [error.what])[-1]
-    return (place.title, without_password(place.remote), "") if has else None
+        return _RemoteAnswer(target, has_tag=False, error=(error.why.splitlines() or [error.what])[-1])
 
 
 @contextmanager
 def create_tags(plan: TagPlan, key: SigningKey, scratch: Path) -> Iterator[None]:
-    """The tags are there within the block and stay if it ends well; otherwise those made here are taken back.
+    """Make the tags, signed with `key`, for the block; those made here are removed again when the block raises.
 
-    They are signed with `key`. Raises PublishError when one cannot be made.
+    Raises PublishError when one cannot be made.
     """
     made: list[tuple[TagTarget, str]] = []
     try:
         _make_tags(plan, key, scratch, made)
         yield
     except BaseException:
-        for place, oid in made:
-            tags.delete_tag(place.git_dir, plan.name, oid)
+        for target, oid in made:
+            tags.delete_tag(target.git_dir, plan.name, oid)
         raise
 
 
 def _make_tags(plan: TagPlan, key: SigningKey, scratch: Path, made: list[tuple[TagTarget, str]]) -> None:
-    """Make the tags that are not there, and note each in `made` as soon as it is."""
-    for place in plan.targets:
-        if tags.read_tag(place.git_dir, plan.name) is not None:
+    """Make the tags that do not exist, and append each to `made` at once."""
+    for target in plan.targets:
+        if tags.read_tag(target.git_dir, plan.name) is not None:
             continue
-        text = tags.format_tag(plan.name, place.commit, key.public.uid, plan.time, plan.message)
+        text = tags.format_tag(plan.name, target.commit, key.public.uid, plan.time, plan.message)
         try:
-            oid = tags.write_tag(place.git_dir, plan.name, text + _signature(text, key, scratch))
+            oid = tags.write_tag(target.git_dir, plan.name, text + _sign(text, key, scratch))
         except GitError as error:
             raise PublishError(
-                f"the tag {plan.name} could not be made in {place.git_dir}",
+                f"cannot make the tag {plan.name} in {target.git_dir}",
                 why=error.why,
-                todo="mend what it names; nothing was published, and tags made before are taken back",
+                todo="correct what git names; nothing was published, and the tags made before are removed",
             ) from error
-        made.append((place, oid))
+        made.append((target, oid))
 
 
-def _signature(text: bytes, key: SigningKey, scratch: Path) -> bytes:
+def _sign(text: bytes, key: SigningKey, scratch: Path) -> bytes:
     with scratch_directory(scratch, "tag.") as folder:
         file = folder / "tag"
         file.write_bytes(text)
@@ -190,37 +203,34 @@ def _signature(text: bytes, key: SigningKey, scratch: Path) -> bytes:
 
 
 def push_tags(plan: TagPlan) -> tuple[str, ...]:
-    """Push the tag to every remote, the superproject's last. Raises PublishFailed with what is left to be done."""
+    """Push the tag to every remote, the superproject's last; returns the components' paths.
+
+    Raises PublishError with the commands that are left to run.
+    """
     pushed: list[str] = []
     failed: list[tuple[TagTarget, str]] = []
-    for place in plan.targets:
-        if place.remote is None:
+    for target in plan.targets:
+        if target.remote is None:
             continue
-        if failed and place is plan.targets[-1]:
-            failed.append((place, "left, because its tag says that all others are there"))
+        if failed and target is plan.targets[-1]:
+            failed.append((target, "not pushed, because its tag says that all the others exist"))
             continue
-        result = tags.push_tag(place.git_dir, place.remote, plan.name)
+        result = tags.push_tag(target.git_dir, target.remote, plan.name)
         if result.returncode:
-            failed.append((place, result.error_text))
+            failed.append((target, result.error_text))
         else:
-            pushed.append(place.title)
+            pushed.append(target.path)
     if failed:
-        commands = [
-            "  "
-            + quote_command(
-                [
-                    "git",
-                    f"--git-dir={place.git_dir}",
-                    "push",
-                    without_password(place.remote or ""),
-                    f"refs/tags/{plan.name}",
-                ]
-            )
-            for place, _ in failed
-        ]
+        commands = [_push_command(target, plan.name) for target, _ in failed]
         raise PublishError(
-            f"the release is published, and its tag {plan.name} could not be pushed to {len(failed)} remotes",
-            why="\n".join(f"  {place.title}: {complaint}" for place, complaint in failed),
-            todo="when they can be reached:\n" + "\n".join(commands),
+            f"the release is published, but its tag {plan.name} was not pushed to "
+            f"{format_count(len(failed), 'remote')}",
+            why="\n".join(f"  {target.path}: {error}" for target, error in failed),
+            todo="correct what the remotes say, then run:\n" + "\n".join(f"  {line}" for line in commands),
         )
     return tuple(pushed)
+
+
+def _push_command(target: TagTarget, name: str) -> str:
+    remote = without_password(target.remote or "")
+    return quote_command(["git", f"--git-dir={target.git_dir}", "push", remote, f"refs/tags/{name}"])

@@ -341,7 +341,7 @@ def test_a_shallow_superproject_will_do_for_its_components_but_not_for_itself(tm
         n: nevras[n] for n in ("focus", "nova")
     }
     assert answer.code == 3 and rows["altai-release"]["reason"] == (
-        f"{clone} is a shallow clone, and releases are numbered by counting its commits\n"
+        f"{clone} is a shallow clone\npackages are numbered by counting its commits\n"
         "What to do: run there: git fetch --unshallow"
     )
 

@@ -1,4 +1,4 @@
-"""Git objects read through private repositories that have no configuration but this tool's."""
+"""Git objects read through private repositories, so that only the commit decides what is read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.commit import Commit
 from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools import process
 from altai_build.tools.files import make_directory, write_atomically
@@ -33,44 +34,26 @@ class TreeEntry:
         return self.mode in ("100644", "100755")
 
 
-@dataclass(frozen=True)
-class CommitInfo:
-    """What a release records of a commit: id, committer time (seconds since the epoch, UTC), subject."""
-
-    commit: CommitId
-    time: int
-    subject: str
-
-
-@dataclass(frozen=True)
-class LogEntry:
-    """One commit of a stretch of history; `merge`: it has more than one parent."""
-
-    commit: CommitId
-    time: int  # committer time, seconds since the epoch
-    author: str
-    subject: str
-    merge: bool
-
-
 class ObjectStore:
-    """Read access to a repository's objects through a private repository of ours that borrows them.
+    """Read access to a repository's objects through a private repository that borrows them (git's alternates).
 
-    The borrowed repository's configuration, refs, hooks, grafts and attributes have no say: what is read depends on
-    the commit alone. Missing history is an error, never a shorter answer.
+    The configuration, references, hooks, grafts and attributes of the other repository have no effect: what is read
+    depends on the commit alone. Missing history is an error, never a shorter result.
     """
 
     def __init__(self, git_dir: Path, *, objects: Path, origin: str) -> None:
         self.git_dir = git_dir
-        self.objects = objects  # the common directory that was borrowed from
+        # The directory of the repository whose objects are borrowed.
+        self.objects = objects
+        # The name of that repository in errors.
         self.origin = origin
-        # By commit; a process for each question would be slow.
-        self._trees: dict[str, tuple[TreeEntry, ...]] = {}
-        self._commits: dict[str, CommitInfo] = {}
+        # Kept, because git takes a process for each.
+        self._trees: dict[CommitId, tuple[TreeEntry, ...]] = {}
+        self._commit_times: dict[CommitId, int] = {}
 
     @classmethod
     def open_borrowed(cls, common: Path, *, shadows: Path, origin: str, commit: CommitId) -> ObjectStore:
-        """A store over the objects below `common`; `commit` only tells the object format (SHA-1 or SHA-256)."""
+        """A store over the objects below `common`; the object format (SHA-1 or SHA-256) is that of `commit`."""
         name = hashlib.sha256(f"{common}:{len(commit)}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
         shadow = shadows / name
         sha256 = len(commit) == 64
@@ -101,12 +84,12 @@ class ObjectStore:
         return start_git(ISOLATED, words, git_dir=self.git_dir)
 
     def has_commit_object(self, commit: CommitId) -> bool:
-        """True when the commit is here (its trees may still be missing in a broken clone)."""
+        """True when the commit itself is here; a damaged clone may still lack its trees."""
         check = self.run(["cat-file", "-e", f"{require_commit(commit)}^{{commit}}"], ok=process.ANY_STATUS)
         return check.returncode == 0
 
     def has_all_objects(self, commit: CommitId) -> bool:
-        """True when every tree and blob of the commit is here, as it need not be in a partial clone."""
+        """True when every tree and blob of the commit is here; a partial clone may lack some."""
         listed = self.run(
             ["rev-list", "--objects", "--no-walk", "--missing=print", require_commit(commit)],
             ok=process.ANY_STATUS,
@@ -125,21 +108,21 @@ class ObjectStore:
         return True
 
     def read_tree(self, commit: CommitId) -> tuple[TreeEntry, ...]:
-        """Every leaf of the commit's tree, gitlinks included, in git's order. Raises InputError if it is not whole."""
+        """Every leaf of the commit's tree, gitlinks included, in git's order. Raises InputError if it is incomplete."""
         if not self.has_tree(commit):
             raise self._incomplete_error(commit)
         return self._trees[commit]
 
     def read_blobs(self, oids: Iterable[str], *, commit: CommitId | None = None) -> list[bytes]:
-        """The contents of blobs, in the order asked for. Raises InputError when one is missing.
+        """The contents of blobs, in the order of `oids`. Raises InputError when one is missing.
 
-        With `commit` that is looked up by the way, so that `info` of it costs nothing more.
+        With `commit` its time is read in the same process, so that `read_commit_time` starts none.
         """
         blobs = list(oids)
         if commit is None:
             return self._read_objects(blobs)
         raw, *contents = self._read_objects([require_commit(commit), *blobs])
-        self._commits[commit] = _parse_commit(commit, raw)
+        self._commit_times[commit] = _parse_commit_time(raw)
         return contents
 
     def _read_objects(self, wanted: Sequence[str]) -> list[bytes]:
@@ -158,12 +141,12 @@ class ObjectStore:
 
     def _incomplete_error(self, oid: str) -> InputError:
         return InputError(
-            f"the object {oid} is missing in {self.origin}, or what belongs to it",
-            todo="the clone is incomplete: run `git fsck` there and fetch again",
+            f"{self.origin} is incomplete: the object {oid} is missing, or one that it refers to",
+            todo="run `git fsck` there, then fetch again",
         )
 
     def count_commits(self, commit: CommitId, path: str | None = None) -> int:
-        """How many commits are reachable from `commit` (those that touch `path`, when given).
+        """How many commits are reachable from `commit`; with `path`, only those that touch it.
 
         Raises InputError where the history is cut off.
         """
@@ -179,7 +162,7 @@ class ObjectStore:
         return int(dropped), int(gained)
 
     def find_last_change(self, commit: CommitId, path: str) -> CommitId | None:
-        """The newest commit reachable from `commit` that touches `path`; None when none does. Raises as `count`."""
+        """The newest commit reachable from `commit` that touches `path`, or None. Raises as `count_commits`."""
         self._require_full_log()
         limit = ["--", f":(top,literal){path}"]
         found = self.run(["rev-list", "--max-count=1", require_commit(commit), *limit]).text.strip()
@@ -188,36 +171,37 @@ class ObjectStore:
     def _require_full_log(self) -> None:
         if is_shallow(self.objects):
             raise InputError(
-                f"{self.origin} is a shallow clone, and releases are numbered by counting its commits",
+                f"{self.origin} is a shallow clone",
+                why="packages are numbered by counting its commits",
                 todo="run there: git fetch --unshallow",
             )
 
-    def read_commit_info(self, commit: CommitId) -> CommitInfo:
-        """Time and subject of a commit, from the object itself: its parents need not be here."""
-        if commit not in self._commits:
+    def read_commit_time(self, commit: CommitId) -> int:
+        """The committer's time, in seconds since the epoch; read from the object itself, without its parents."""
+        if commit not in self._commit_times:
             self.read_blobs((), commit=commit)
-        return self._commits[commit]
+        return self._commit_times[commit]
 
-    def log(self, old: CommitId, new: CommitId, path: str | None = None) -> tuple[LogEntry, ...]:
-        """The commits that `new` contains and `old` does not, newest first (those that touch `path`, when given)."""
+    def list_commits(self, old: CommitId, new: CommitId, path: str | None = None) -> tuple[Commit, ...]:
+        """The commits that `new` contains and `old` does not, newest first; with `path`, only those that touch it."""
         span = [require_commit(new), f"^{require_commit(old)}"]
         limit = ["--", f":(top,literal){path}"] if path is not None else []
         form = "--format=%H%x00%ct%x00%an%x00%P%x00%s%x00"
         printed = self.run(["log", "--topo-order", "--encoding=UTF-8", form, *span, *limit])
         fields = printed.text.split("\0")[:-1]
         return tuple(
-            LogEntry(
-                commit=commit.lstrip("\n"),
+            Commit(
+                id=CommitId(commit.lstrip("\n")),
                 time=int(time),
                 author=author,
                 subject=subject,
-                merge=len(parents.split()) > 1,
+                is_merge=len(parents.split()) > 1,
             )
             for commit, time, author, parents, subject in zip(*(fields[n::5] for n in range(5)))
         )
 
     def expand_abbreviated_id(self, abbreviated: str) -> CommitId | None:
-        """The full id of the one commit here that begins so; None when there is none, or more than one."""
+        """The full id of the only commit with this abbreviated id; None when there is none, or more than one."""
         if not _ABBREVIATED_ID.fullmatch(abbreviated):
             return None
         found = self.run(
@@ -240,11 +224,10 @@ def _has_content_bytes(path: Path, content: bytes) -> bool:
         return False
 
 
-def _parse_commit(commit: CommitId, raw: bytes) -> CommitInfo:
-    header, _, message = raw.decode("utf-8", "surrogateescape").partition("\n\n")
-    (committer,) = [line for line in header.split("\n") if line.startswith("committer ")]
-    subject = " ".join(message.lstrip("\n").partition("\n\n")[0].split("\n")).strip()
-    return CommitInfo(commit=commit, time=int(committer.split()[-2]), subject=subject)
+def _parse_commit_time(raw: bytes) -> int:
+    header = raw.partition(b"\n\n")[0]
+    (committer,) = [line for line in header.split(b"\n") if line.startswith(b"committer ")]
+    return int(committer.split()[-2])
 
 
 def parse_tree(raw: bytes) -> tuple[TreeEntry, ...]:

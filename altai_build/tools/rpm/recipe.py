@@ -44,7 +44,7 @@ class SrpmRecipe:
     @property
     def time(self) -> int:
         """The time of the commit, in seconds since the epoch."""
-        return self.sourced.store.read_commit_info(self.sourced.component.commit).time
+        return self.sourced.store.read_commit_time(self.sourced.component.commit)
 
     def list_inputs(self) -> tuple[tuple[str, str], ...]:
         """Everything that the bytes depend on, by name."""

@@ -64,7 +64,7 @@ def test_the_commits_of_a_release_are_tagged(site: Site) -> None:
     commit = site.world.pin()
     without = site.call("release", "1.0.2", "--tag")
     assert without.code == 3
-    assert "2 components have no clone here to be tagged" in without.err
+    assert "no clone to tag for 2 components" in without.err
     clones = {path: site.world.super.path / path for path in site.world.components}
     for path, place in clones.items():
         shutil.copytree(site.world.components[path].path, place)

@@ -1,45 +1,36 @@
-"""Which components of a release are tagged."""
+"""Which components a release tags."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import pytest
-
-from altai_build.config import load_config
-from altai_build.errors import InputError
-from altai_build.pipeline.release.tagging import create_release_tags, plan_release_tags
+from altai_build.config import ComponentSettings, default_config
+from altai_build.pipeline.release.tagging import plan_release_tags
 from altai_build.pipeline.run import Run
+from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
-from tests.kit.superprojects import DEFINITION, World, make_files
+from tests.kit.git import Repo
+from tests.kit.superprojects import World
 
 
-def test_skipped_components_are_not_tagged_and_need_no_clone(tmp_path: Path) -> None:
+def test_skipped_components_are_not_tagged(tmp_path: Path) -> None:
     world = World(tmp_path)
-    for path in ("repos/focus", "repos/deep/docs", "repos/notes"):
-        world.component(path, make_files(path.rpartition("/")[2]))
-    skips = "components: {docs: {skip: no spec}, repos/notes: {skip: no spec}}\n"
-    definition = DEFINITION.replace(
-        "project: p\n", "project: p\nsuperproject: {path: ., components: [repos]}\n"
-    )
-    commit = world.pin({"repos.yaml": definition + skips})
-    world.super.git("reset", "--quiet", "--hard")
+    for name in ("focus", "nova", "keystone"):
+        world.component(f"repos/{name}", {"file": name})
+    commit = world.pin()
+    for path in world.components:
+        Repo(world.super.path / path).git("pull", "--quiet", str(world.components[path].path), "main")
+    skipped = {name: ComponentSettings(name=name, skip="not released") for name in ("nova", "repos/keystone")}
+    config = dataclasses.replace(default_config(world.super.path), components=skipped)
     run = Run(
-        config=load_config(world.super.path / "repos.yaml"),
+        config=config,
         workspace=Workspace(tmp_path / "workspace"),
         jobs=1,
         builder="auto",
+        reporter=ProgressReporter(quiet=True),
     )
-    with pytest.raises(InputError) as caught:
-        plan_release_tags(run, "1.0.2", commit, pushing=False)
-    assert "repos/focus" in str(caught.value)
-    assert "docs" not in str(caught.value) and "notes" not in str(caught.value)
-
-
-def test_without_a_plan_no_tag_is_made() -> None:
-    run: Any = SimpleNamespace()
-    key: Any = SimpleNamespace()
-    with create_release_tags(run, None, key):
-        pass
+    plan = plan_release_tags(run, "1.0", commit, pushing=False)
+    assert [target.path for target in plan.targets] == ["repos/focus", "."]
+    assert plan.name == f"{config.project}-1.0"
+    assert f"\n\nMade from the superproject's commit {commit}." in plan.message

@@ -78,7 +78,7 @@ def test_one_process_tells_a_commit_and_its_files(tmp_path: Path, monkeypatch: p
     oids = [entry.oid for entry in store.read_tree(commit)]
     assert store.read_blobs(oids, commit=commit) == [b"1\n", b"2\n"]
     monkeypatch.setattr(process, "run", None)  # nothing is run any more
-    assert store.read_commit_info(commit).time == int(repo.git("show", "--no-patch", "--format=%ct", commit))
+    assert store.read_commit_time(commit) == int(repo.git("show", "--no-patch", "--format=%ct", commit))
     assert store.has_tree(commit) and len(store.read_tree(commit)) == 2
 
 

@@ -1,0 +1,18 @@
+"""Commits of a component, as release notes show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from altai_build.model.gitlink import CommitId
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit; `time` is the committer's, in seconds since the epoch."""
+
+    id: CommitId
+    time: int
+    author: str
+    subject: str
+    is_merge: bool
