@@ -9,7 +9,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option, rev_option, wait_option
 from altai_build.cli.output import print_json, print_table
-from altai_build.model.quantity import format_size
+from altai_build.model.quantity import format_count, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def lock(
     from altai_build.pipeline.deps import make_lock
 
     if names and not update:
-        raise click.UsageError("NAMEs say what to update: add --update")
+        raise click.UsageError("NAME is only for --update: add --update")
     run = app.create_run(app.load_config())
     with run.workspace.lock(wait=wait):
         made = make_lock(run, rev, update=update, names=names, older=accept_older)
@@ -84,8 +84,8 @@ def lock(
     else:
         _print_changes(made.changes)
     run.reporter.info(
-        f"{made.path.name}: {len(made.lock.packages)} packages, {format_size(made.lock.size)}, "
-        + ("written; look at it and commit it" if made.rewritten else "unchanged")
+        f"{made.path.name}: {format_count(len(made.lock.packages), 'package')}, {format_size(made.lock.size)}, "
+        + ("written; review and commit it" if made.rewritten else "unchanged")
     )
 
 
@@ -110,11 +110,14 @@ def fetch(app: App, wait: float, as_json: bool) -> None:
         lock = read_required_lock(run)
         files = fetch_locked(run, lock.packages if lock is not None else ())
     if as_json:
-        print_json([{**_row(one), "path": str(path)} for one, path in files.items()])
+        print_json([{**_row(package), "path": str(path)} for package, path in files.items()])
     else:
         print_table(
             ("package", "repository", "bytes", "file"),
-            [(str(one.nevra), one.repository, str(one.size), str(path)) for one, path in files.items()],
+            [
+                (str(package.nevra), package.repository, str(package.size), str(path))
+                for package, path in files.items()
+            ],
         )
 
 
@@ -132,18 +135,26 @@ def list_(app: App, as_json: bool) -> None:
 
     run = app.create_run(app.load_config())
     found = read_lock(run)
-    revisions = {one.name: one.revision for one in found.repositories}
+    revisions = {repository.name: repository.revision for repository in found.repositories}
     if as_json:
-        print_json([{**_row(one), "revision": revisions[one.repository]} for one in found.packages])
+        print_json(
+            [{**_row(package), "revision": revisions[package.repository]} for package in found.packages]
+        )
         return
     print_table(
         ("package", "repository", "bytes", "license", "needed by"),
         [
-            (str(one.nevra), one.repository, str(one.size), one.license, ", ".join(one.needed_by_names))
-            for one in found.packages
+            (
+                str(package.nevra),
+                package.repository,
+                str(package.size),
+                package.license,
+                ", ".join(package.needed_by_names),
+            )
+            for package in found.packages
         ],
     )
-    run.reporter.info(f"{len(found.packages)} packages, {format_size(found.size)}")
+    run.reporter.info(f"{format_count(len(found.packages), 'package')}, {format_size(found.size)}")
 
 
 @deps.command()
@@ -168,12 +179,12 @@ def why(app: App, name: str, as_json: bool) -> None:
         return
     package = found.package
     for chain in found.chains:
-        for depth, link in enumerate(chain):
-            print(f"{'  ' * depth}{link.package} requires {link.requires}")
+        for depth, step in enumerate(chain):
+            print(f"{'  ' * depth}{step.package} requires {step.requires}")
         print(f"{'  ' * len(chain)}{package.nevra} from {package.repository}")
     over = f", over {', '.join(package.choice.over)}" if package.choice.over else ""
     print(f"choice: {package.choice.rule.value}{over}")
-    print(f"signed by {package.signer.fingerprint}, out of repodata of revision {found.revision}")
+    print(f"signed by {package.signer.fingerprint}; from repodata revision {found.revision}")
 
 
 @deps.command()
@@ -200,27 +211,32 @@ def outdated(app: App, rev: str, wait: float, as_json: bool) -> None:
         return
     _print_changes(changes)
     run.reporter.info(
-        "`altai-build deps lock --update [NAME]...` takes them" if changes else "the lock is up to date"
+        "run `altai-build deps lock --update [NAME]...` to accept them"
+        if changes
+        else "the lock is up to date"
     )
 
 
-def _row(one: LockedPackage) -> dict[str, object]:
+def _row(package: LockedPackage) -> dict[str, object]:
     return {
-        "name": one.nevra.name,
-        "nevra": str(one.nevra),
-        "repository": one.repository,
-        "location": one.location,
-        "sha256": one.sha256,
-        "size": one.size,
-        "license": one.license,
-        "signer": one.signer,
-        "needed_by": one.needed_by,
-        "choice": one.choice,
+        "name": package.nevra.name,
+        "nevra": str(package.nevra),
+        "repository": package.repository,
+        "location": package.location,
+        "sha256": package.sha256,
+        "size": package.size,
+        "license": package.license,
+        "signer": package.signer,
+        "needed_by": package.needed_by,
+        "choice": package.choice,
     }
 
 
 def _print_changes(changes: Sequence[LockChange]) -> None:
     print_table(
         ("change", "repository", "from", "to", "reason"),
-        [(one.kind, one.repository, one.old or "-", one.new or "-", one.reason) for one in changes],
+        [
+            (change.kind, change.repository, change.old or "-", change.new or "-", change.reason)
+            for change in changes
+        ],
     )

@@ -26,8 +26,9 @@ _FILE_HEADER = """\
 # The exact third-party packages of a release, where each comes from and why it is there.
 # Written by `altai-build deps lock`; commit it. Change repos.yaml (packages, prefer, exclude) rather than this.
 """
-_MAX_SIZE = 64 << 20  # bytes; some hundred packages are a few hundred kilobytes
-# Text that YAML reads as text without quotes; what only looks like it (yes, null, 1e3) begins otherwise or is listed.
+# Bytes. A lock of some hundred packages has a few hundred kilobytes.
+_MAX_SIZE = 64 << 20
+# Text that YAML reads as text without quotes. Values that only look like text begin otherwise, or are in _YAML_WORDS.
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+()~^-]*")
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 _TOP_KEYS = ("format", "target", "repositories", "from_base", "packages")
@@ -57,7 +58,7 @@ _PACKAGE = (
 
 
 def dump_lock(lock: Lock) -> str:
-    """The file's text: one block a package, everything sorted."""
+    """The text of the file: one block for each package, everything sorted."""
     lines = [
         _FILE_HEADER.rstrip(),
         f"format: {FORMAT}",
@@ -65,12 +66,12 @@ def dump_lock(lock: Lock) -> str:
         "repositories:",
     ]
     for repository in lock.repositories:
-        lines += _format_block(_repository_lines(repository))
+        lines += _format_block(_format_repository(repository))
     lines.append("from_base:" if lock.from_base else "from_base: []")
-    lines += [f"  - {_format_scalar(one)}" for one in sorted(lock.from_base)]
+    lines += [f"  - {_format_scalar(requirement)}" for requirement in sorted(lock.from_base)]
     lines.append("packages:" if lock.packages else "packages: []")
     for package in sorted(lock.packages, key=lambda package: package.sort_key):
-        lines += _format_block(_package_lines(package))
+        lines += _format_block(_format_package(package))
     return "\n".join(lines) + "\n"
 
 
@@ -79,43 +80,43 @@ def _format_block(lines: Iterator[str]) -> list[str]:
     return [f"  - {first}", *(f"    {line}" for line in rest)]
 
 
-def _repository_lines(one: LockedRepository) -> Iterator[str]:
-    yield f"name: {_format_scalar(one.name)}"
-    yield f"url: {_format_scalar(one.url)}"
-    yield f"key: {_format_scalar(one.key)}"
-    if not one.is_base:
-        yield f"packages: {'needed' if one.packages is None else _format_list(one.packages)}"
-    for key, values in (("prefer", one.prefer), ("exclude", one.exclude)):
+def _format_repository(repository: LockedRepository) -> Iterator[str]:
+    yield f"name: {_format_scalar(repository.name)}"
+    yield f"url: {_format_scalar(repository.url)}"
+    yield f"key: {_format_scalar(repository.key)}"
+    if not repository.is_base:
+        yield f"packages: {'needed' if repository.packages is None else _format_list(repository.packages)}"
+    for key, values in (("prefer", repository.prefer), ("exclude", repository.exclude)):
         if values:
             yield f"{key}: {_format_list(values)}"
-    if one.weak:
+    if repository.weak:
         yield "weak: true"
-    yield f"revision: {json.dumps(one.revision)}"
-    yield f"metadata: {json.dumps(one.metadata)}"
-    yield f"signed: {'true' if one.signed else 'false'}"
+    yield f"revision: {json.dumps(repository.revision)}"
+    yield f"metadata: {json.dumps(repository.metadata)}"
+    yield f"signed: {'true' if repository.signed else 'false'}"
 
 
-def _package_lines(one: LockedPackage) -> Iterator[str]:
-    yield f"nevra: {_format_scalar(str(one.nevra))}"
-    yield f"repository: {_format_scalar(one.repository)}"
-    yield f"location: {_format_scalar(one.location)}"
-    yield f"sha256: {json.dumps(one.sha256)}"
-    yield f"size: {one.size}"
-    yield f"license: {_format_scalar(one.license)}"
+def _format_package(package: LockedPackage) -> Iterator[str]:
+    yield f"nevra: {_format_scalar(str(package.nevra))}"
+    yield f"repository: {_format_scalar(package.repository)}"
+    yield f"location: {_format_scalar(package.location)}"
+    yield f"sha256: {json.dumps(package.sha256)}"
+    yield f"size: {package.size}"
+    yield f"license: {_format_scalar(package.license)}"
     yield (
-        f"signer: {{key_id: {json.dumps(one.signer.key_id)}, "
-        f"fingerprint: {json.dumps(one.signer.fingerprint)}}}"
+        f"signer: {{key_id: {json.dumps(package.signer.key_id)}, "
+        f"fingerprint: {json.dumps(package.signer.fingerprint)}}}"
     )
-    yield "needed_by:" if one.needed_by else "needed_by: []"
-    for need in sorted(one.needed_by):
+    yield "needed_by:" if package.needed_by else "needed_by: []"
+    for need in sorted(package.needed_by):
         weak = ", weak: true" if need.weak else ""
         yield f"  - {{package: {_format_scalar(need.package)}, requires: {json.dumps(need.requires)}{weak}}}"
-    alternatives = f", over: {_format_list(one.choice.over)}" if one.choice.over else ""
-    yield f"choice: {{rule: {one.choice.rule.value}{alternatives}}}"
+    alternatives = f", over: {_format_list(package.choice.over)}" if package.choice.over else ""
+    yield f"choice: {{rule: {package.choice.rule.value}{alternatives}}}"
 
 
 def _format_list(values: tuple[str, ...]) -> str:
-    return "[" + ", ".join(json.dumps(one) for one in values) + "]"
+    return "[" + ", ".join(json.dumps(value) for value in values) + "]"
 
 
 def _format_scalar(text: str) -> str:
@@ -124,12 +125,12 @@ def _format_scalar(text: str) -> str:
 
 
 def load_lock(path: Path) -> Lock:
-    """Read and check a lock. Raises InputError naming all errors of it, each with its place."""
+    """Read and check a lock. Raises InputError naming all of its errors, each with its place."""
     if not path.exists():
         raise InputError(
             f"there is no {path.name} in {path.parent}",
             why="a release takes third-party packages only from the lock",
-            todo="make it with `altai-build deps lock`, look at it and commit it",
+            todo="run `altai-build deps lock`, review the file and commit it",
         )
     errors = InputErrors()
     top = YamlNode(load_yaml(path, limit=_MAX_SIZE), "", errors).check_keys(_TOP_KEYS, needed=_TOP_KEYS)
@@ -137,26 +138,26 @@ def load_lock(path: Path) -> Lock:
         top.get_child("format").add_error(
             f"got {top.get_child('format').describe_value()}; this program reads format {FORMAT}"
         )
-    repositories = tuple(_repository(node) for node in top.get_child("repositories").read_list())
+    repositories = tuple(_read_repository(node) for node in top.get_child("repositories").read_list())
     lock = Lock(
         target=top.get_child("target").read_text(),
         repositories=repositories,
         from_base=tuple(sorted(top.get_child("from_base").read_texts())),
         packages=tuple(
             sorted(
-                (_package(node, repositories) for node in top.get_child("packages").read_list()),
+                (_read_package(node, repositories) for node in top.get_child("packages").read_list()),
                 key=lambda package: package.sort_key,
             )
         ),
     )
     _check_duplicates(lock, errors)
     errors.raise_if_any(
-        str(path), todo="make it again with `altai-build deps lock` (a merge may have left both sides in it)"
+        str(path), todo="run `altai-build deps lock` again (a merge may have left both sides in the file)"
     )
     return lock
 
 
-def _repository(node: YamlNode) -> LockedRepository:
+def _read_repository(node: YamlNode) -> LockedRepository:
     node = node.check_keys(_REPOSITORY, needed=("name", "url", "key", "revision", "metadata", "signed"))
     packages = node.get_child("packages")
     return LockedRepository(
@@ -173,11 +174,11 @@ def _repository(node: YamlNode) -> LockedRepository:
     )
 
 
-def _package(node: YamlNode, repositories: tuple[LockedRepository, ...]) -> LockedPackage:
+def _read_package(node: YamlNode, repositories: tuple[LockedRepository, ...]) -> LockedPackage:
     node = node.check_keys(_PACKAGE, needed=_PACKAGE)
-    nevra = parse_nevra(node.get_child("nevra").read_text(check=_nevra))
+    nevra = parse_nevra(node.get_child("nevra").read_text(check=_check_nevra))
     repository = node.get_child("repository").read_text()
-    known = [one.name for one in repositories if not one.is_base]
+    known = [other.name for other in repositories if not other.is_base]
     if repository and repository not in known:
         node.get_child("repository").add_error(
             f"got {repository!r}, which is not among the repositories above"
@@ -188,19 +189,19 @@ def _package(node: YamlNode, repositories: tuple[LockedRepository, ...]) -> Lock
     choice = node.get_child("choice")
     if choice.value is not None:
         choice = choice.check_keys(("rule", "over"), needed=("rule",))
-    rule = choice.get_child("rule").read_choice([one.value for one in ChoiceRule], ChoiceRule.ONLY.value)
+    rule = choice.get_child("rule").read_choice([rule.value for rule in ChoiceRule], ChoiceRule.ONLY.value)
     return LockedPackage(
         nevra=nevra or Nevra(name="", epoch=0, version="", release="", arch=""),
         repository=repository,
-        location=node.get_child("location").read_text(check=_location),
-        sha256=Sha256(node.get_child("sha256").read_text(check=_sha256)),
+        location=node.get_child("location").read_text(check=_check_location),
+        sha256=Sha256(node.get_child("sha256").read_text(check=_check_sha256)),
         size=node.get_child("size").read_integer(None, minimum=1, hint="a size is a number of bytes") or 0,
         license=_read_optional_text(node.get_child("license")),
         signer=Signer(
             key_id=signer.get_child("key_id").read_text(),
             fingerprint=signer.get_child("fingerprint").read_text(),
         ),
-        needed_by=tuple(sorted(_read_requirement(one) for one in node.get_child("needed_by").read_list())),
+        needed_by=tuple(sorted(_read_requirement(need) for need in node.get_child("needed_by").read_list())),
         choice=Choice(rule=ChoiceRule(rule), over=choice.get_child("over").read_texts()),
     )
 
@@ -218,14 +219,14 @@ def _read_optional_text(node: YamlNode) -> str:
     return "" if node.value == "" else node.read_text()
 
 
-def _nevra(value: str) -> str | None:
+def _check_nevra(value: str) -> str | None:
     nevra = parse_nevra(value)
     if nevra is None or not is_safe_name(nevra.filename):
         return "write name-[epoch:]version-release.arch"
     return None
 
 
-def _location(value: str) -> str | None:
+def _check_location(value: str) -> str | None:
     parts = value.split("/")
     if value.startswith("-") or any(part in ("", ".", "..") for part in parts) or "://" in value:
         return "a location is a path below the repository's URL"
@@ -234,19 +235,19 @@ def _location(value: str) -> str | None:
     return None
 
 
-def _sha256(value: str) -> str | None:
+def _check_sha256(value: str) -> str | None:
     return None if is_sha256(value) else "a SHA-256 has 64 hexadecimal digits"
 
 
 def _check_duplicates(lock: Lock, errors: InputErrors) -> None:
-    """A file in a release's folder, and a repository, can be there only once."""
+    """A file of a repository, and a repository, may be listed only once."""
     files: set[tuple[str, str]] = set()
     for index, package in enumerate(lock.packages):
         if (package.repository, package.file) in files:
             errors.add(f"packages[{index}]", f"{package.path} is listed twice")
         files.add((package.repository, package.file))
     names: set[str] = set()
-    for one in lock.repositories:
-        if one.name in names:
-            errors.add("repositories", f"{one.name} is listed twice")
-        names.add(one.name)
+    for repository in lock.repositories:
+        if repository.name in names:
+            errors.add("repositories", f"{repository.name} is listed twice")
+        names.add(repository.name)

@@ -1,4 +1,4 @@
-"""Third-party packages: lock what ours need, fetch what is locked, and see that a release has what it needs."""
+"""Third-party packages: lock what our packages require, fetch what is locked, and check the lock for a release."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from altai_build.model.checksum import SHA256, Checksum
 from altai_build.model.compat import list_unreadable_packages
 from altai_build.model.lock import LOCK_FILE_NAME, Lock, LockChange, LockedPackage
 from altai_build.model.package import LocalRpm, RpmHeader
+from altai_build.model.quantity import format_count
 from altai_build.model.release import MirrorOrigin
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
@@ -50,21 +51,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LockUpdate:
-    """A lock that was made, and how it differs from the one before."""
+    """A lock that was written, and how it differs from the lock before."""
 
     lock: Lock
     path: Path
     changes: tuple[LockChange, ...]
-    rewritten: bool  # the file has other bytes than before
+    # The file has other bytes than before.
+    rewritten: bool
+
+
+@dataclass(frozen=True)
+class _Resolution:
+    """A closure, and the repositories that it was computed from."""
+
+    upstreams: tuple[Upstream, ...]
+    metadata: tuple[RepositoryMetadata, ...]
+    closure: Closure
+    pool: PackagePool
 
 
 def lock_path(run: Run) -> Path:
-    """Where the lock lies: beside repos.yaml."""
+    """Where the lock is: beside repos.yaml."""
     return run.config.root / LOCK_FILE_NAME
 
 
 def read_lock(run: Run) -> Lock:
-    """The lock as it is. Raises InputError when it is missing or faulty."""
+    """The current lock. Raises InputError when it is missing or has errors."""
     return load_lock(lock_path(run))
 
 
@@ -72,15 +84,15 @@ def read_lock(run: Run) -> Lock:
 
 
 def our_packages(build_run: BuildRun) -> tuple[LocalRpm, ...]:
-    """The binary packages of all components and misc. Raises BuildFailed when one has none: its needs are unknown."""
+    """The binary packages of all components. Raises BuildError when one has none: its requirements are unknown."""
     bad = [row for row in build_run.rows if row.status in (ComponentStatus.FAILED, ComponentStatus.BLOCKED)]
     if bad:
         error = BuildError(
-            f"{len(bad)} components have no packages, so what they require is not known",
+            f"{format_count(len(bad), 'component')} without packages: what they require is unknown",
             why="\n".join(
                 f"  {row.component} {row.status.value}: {row.reason.splitlines()[0]}" for row in bad
             ),
-            todo="mend them first (`altai-build build` shows their logs)",
+            todo="fix them first; `altai-build build` shows their logs",
         )
         error.exit_code = build_run.exit_code
         raise error
@@ -89,24 +101,24 @@ def our_packages(build_run: BuildRun) -> tuple[LocalRpm, ...]:
 
 
 def read_required_lock(run: Run) -> Lock | None:
-    """The lock; None where repos.yaml mirrors nothing. Raises InputError when it is missing or faulty."""
-    return read_lock(run) if _mirrors_something(run) else None
+    """The lock; None if repos.yaml mirrors no repository. Raises InputError when it is missing or has errors."""
+    return read_lock(run) if run.config.find_repository(SourceKind.MIRROR) is not None else None
 
 
 def check_lock(run: Run, lock: Lock, ours: Sequence[LocalRpm]) -> dict[LockedPackage, Path]:
-    """The files of the lock, as `fetch_locked` brings them. Raises InputError unless it holds exactly what `ours` need.
+    """The files of the locked packages. Raises InputError unless the lock holds exactly what `ours` require.
 
-    Upstream is asked only for missing files.
+    Only missing files are downloaded.
     """
-    known = [one for one in lock.packages if one.repository in run.config.repositories]
+    known = [package for package in lock.packages if package.repository in run.config.repositories]
     files = fetch_locked(run, known)
     shipped = {
-        one: LocalRpm(path=path, header=read_header(path), sha256=one.sha256) for one, path in files.items()
+        package: LocalRpm(path=path, header=read_header(path), sha256=package.sha256)
+        for package, path in files.items()
     }
-    target = run.config.get_target()
     lines = find_lock_errors(
         lock,
-        target,
+        run.config.get_target(),
         list_upstreams(run.config),
         ours,
         shipped,
@@ -118,36 +130,36 @@ def check_lock(run: Run, lock: Lock, ours: Sequence[LocalRpm]) -> dict[LockedPac
 
 
 def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPackage, Path]:
-    """The files of locked packages, each of the locked size and SHA-256 and signed by its repository's own key.
+    """The files of locked packages, each verified by size, SHA-256 and the signature of the locked key.
 
-    Taken from what is kept, from earlier releases, or from upstream, in this order. Raises InputError naming all
-    that cannot be had.
+    Taken from the workspace, from earlier releases, or from upstream, in this order. Raises InputError naming all
+    packages that are unavailable or not genuine.
     """
     keys = run.config.keys
-    wanted = {
-        one: PackageRequest(
-            repository=one.repository,
-            location=one.location,
-            checksum=Checksum(SHA256, one.sha256),
-            size=one.size,
-            key_file=keys[run.config.repositories[one.repository].key].file,
+    requests = {
+        package: PackageRequest(
+            repository=package.repository,
+            location=package.location,
+            checksum=Checksum(SHA256, package.sha256),
+            size=package.size,
+            key_file=keys[run.config.repositories[package.repository].key].file,
         )
-        for one in packages
+        for package in packages
     }
-    fetched = _fetch_packages(run, list(wanted.values()), {})
+    fetched = _fetch_packages(run, list(requests.values()), {})
     wrong = [
-        f"  {one.path}: signed by {fetched[two].signer.fingerprint}, "
-        f"and locked as signed by {one.signer.fingerprint}"
-        for one, two in wanted.items()
-        if fetched[two].signer != one.signer
+        f"  {package.path}: signed by {fetched[request].signer.fingerprint}, "
+        f"locked with a signature by {package.signer.fingerprint}"
+        for package, request in requests.items()
+        if fetched[request].signer != package.signer
     ]
     if wrong:
         raise InputError(
-            f"{len(wrong)} packages are not signed as they were when they were locked",
+            f"{format_count(len(wrong), 'package')} not signed by the locked key",
             why="\n".join(wrong),
-            todo="if the key under `keys` in repos.yaml was replaced on purpose, run `altai-build deps lock`",
+            todo="if you replaced the key under `keys` in repos.yaml on purpose, run `altai-build deps lock`",
         )
-    return {one: fetched[two].path for one, two in wanted.items()}
+    return {package: fetched[request].path for package, request in requests.items()}
 
 
 def make_mirror_origin(run: Run, package: LockedPackage) -> MirrorOrigin:
@@ -161,71 +173,66 @@ def make_mirror_origin(run: Run, package: LockedPackage) -> MirrorOrigin:
     )
 
 
-def _mirrors_something(run: Run) -> bool:
-    return run.config.find_repository(SourceKind.MIRROR) is not None
-
-
-# ---- the verbs ---------------------------------------------------------------------------------------------------
+# ---- for the command line ----------------------------------------------------------------------------------------
 
 
 def make_lock(
     run: Run, revision: str, *, update: bool = False, names: Sequence[str] = (), older: bool = False
 ) -> LockUpdate:
-    """Build or reuse our packages, compute what they need, fetch and prove that, and write the lock.
+    """Build or reuse our packages, resolve what they require, fetch and verify that, and write the lock.
 
-    Locked versions stay where they do; with `update` those of `names` (all, when there are none) may move. `older`
-    accepts repodata that is older than the lock's. Raises InputError.
+    Locked versions stay if possible; `update` accepts newer versions of the packages `names` (of all when there are no
+    names). `older` accepts repodata that is older than the lock's. Raises InputError.
     """
     path = lock_path(run)
-    before = load_lock(path) if path.exists() else None
-    upstreams, metadata, closure, pool = _resolve(
-        run, revision, _packages_to_keep(before, update=update, names=names), known=None if older else before
+    previous = load_lock(path) if path.exists() else None
+    kept = _list_kept(previous, update=update, names=names)
+    resolution = _resolve(run, revision, kept, known=None if older else previous)
+    fetched = _fetch_closure(run, resolution)
+    headers = [read_header(file.path) for file in fetched.values()]
+    _reject_unreadable(run, headers)
+    from_base = find_base_requirements(resolution.closure, resolution.pool, headers)
+    lock = make_lock_content(
+        run.config.get_target(),
+        resolution.upstreams,
+        resolution.metadata,
+        from_base,
+        [_make_locked_package(package, file) for package, file in fetched.items()],
     )
-    fetched = _fetch_members(run, upstreams, metadata, closure)
-    headers = [read_header(one.path) for one in fetched.values()]
-    _refuse_unreadable(run, headers)
-    packages = [_make_locked_package(member, one) for member, one in fetched.items()]
-    from_base = find_base_requirements(closure, pool, headers)
-    lock = make_lock_content(run.config.get_target(), upstreams, metadata, from_base, packages)
     text = dump_lock(lock).encode()
     rewritten = not path.exists() or path.read_bytes() != text
     if rewritten:
         write_atomically(path, text)
-    changes = compare_packages(before.packages if before else (), closure.packages)
+    changes = compare_packages(previous.packages if previous else (), resolution.closure.packages)
     return LockUpdate(lock=lock, path=path, changes=changes, rewritten=rewritten)
 
 
 def find_updates(run: Run, revision: str) -> tuple[LockChange, ...]:
     """What `deps lock --update` would change. Raises InputError when there is no lock."""
     lock = read_lock(run)
-    _, _, closure, _ = _resolve(run, revision, (), known=lock)
-    return compare_packages(lock.packages, closure.packages)
+    resolution = _resolve(run, revision, (), known=lock)
+    return compare_packages(lock.packages, resolution.closure.packages)
 
 
-def _packages_to_keep(
-    before: Lock | None, *, update: bool, names: Sequence[str]
-) -> tuple[LockedPackage, ...]:
+def _list_kept(previous: Lock | None, *, update: bool, names: Sequence[str]) -> tuple[LockedPackage, ...]:
     """The locked packages whose versions are to stay. Raises InputError for names that are not locked."""
-    packages = before.packages if before else ()
-    unknown = sorted(set(names) - {one.nevra.name for one in packages})
+    packages = previous.packages if previous else ()
+    unknown = sorted(set(names) - {package.nevra.name for package in packages})
     if unknown:
         raise InputError(
-            f"not locked: {', '.join(unknown)}", todo="`altai-build deps list` shows what is locked"
+            f"not locked: {', '.join(unknown)}", todo="`altai-build deps list` shows the locked packages"
         )
     if not update:
         return packages
-    return tuple(one for one in packages if names and one.nevra.name not in names)
+    return tuple(package for package in packages if names and package.nevra.name not in names)
 
 
-def _resolve(
-    run: Run, revision: str, locked: Sequence[LockedPackage], *, known: Lock | None
-) -> tuple[tuple[Upstream, ...], tuple[RepositoryMetadata, ...], Closure, PackagePool]:
-    # Half of all there is to load; who lists a lock builds nothing.
+def _resolve(run: Run, revision: str, locked: Sequence[LockedPackage], *, known: Lock | None) -> _Resolution:
+    # Imported here: loading them takes as long as everything else, and other commands of `deps` build nothing.
     from altai_build.pipeline.build.plan import plan_build
     from altai_build.pipeline.build.run import build_all
 
     upstreams = list_upstreams(run.config)
-    target = run.config.get_target()
     ours = our_packages(build_all(run, plan_build(run, revision, (), None)))
     with run.reporter.run_step("repodata of the mirrors"):
         metadata = read_upstreams(
@@ -236,84 +243,85 @@ def _resolve(
             ours,
             upstreams,
             metadata,
-            arch=target.arch,
+            arch=run.config.get_target().arch,
             cache=run.workspace.cache / "solv",
             locked=locked,
         )
-    return upstreams, metadata, closure, pool
+    return _Resolution(upstreams=upstreams, metadata=metadata, closure=closure, pool=pool)
 
 
-def _fetch_members(
-    run: Run, upstreams: Sequence[Upstream], metadata: Sequence[RepositoryMetadata], closure: Closure
-) -> dict[ClosurePackage, FetchedPackage]:
-    """The members of a closure, fetched and proved."""
-    keys = {one.name: one.key.file for one in upstreams}
+def _fetch_closure(run: Run, resolution: _Resolution) -> dict[ClosurePackage, FetchedPackage]:
+    """The packages of a closure, fetched and verified."""
+    keys = {upstream.name: upstream.key.file for upstream in resolution.upstreams}
     urls = {
-        one.name: tuple(dict.fromkeys((state.url, *state.source.urls)))
-        for one, state in zip(upstreams, metadata)
+        upstream.name: tuple(dict.fromkeys((metadata.url, *metadata.source.urls)))
+        for upstream, metadata in zip(resolution.upstreams, resolution.metadata)
     }
-    wanted = {
-        one: PackageRequest(
-            repository=one.repository,
-            location=one.resolved.location,
-            checksum=one.resolved.checksum,
-            size=one.resolved.size,
-            key_file=keys[one.repository],
+    requests = {
+        package: PackageRequest(
+            repository=package.repository,
+            location=package.resolved.location,
+            checksum=package.resolved.checksum,
+            size=package.resolved.size,
+            key_file=keys[package.repository],
         )
-        for one in closure.packages
+        for package in resolution.closure.packages
     }
-    fetched = _fetch_packages(run, list(wanted.values()), urls)
-    return {one: fetched[two] for one, two in wanted.items()}
+    fetched = _fetch_packages(run, list(requests.values()), urls)
+    return {package: fetched[request] for package, request in requests.items()}
 
 
-def _refuse_unreadable(run: Run, headers: Sequence[RpmHeader]) -> None:
-    faults = list_unreadable_packages(run.config.get_target().compat, headers)
-    if faults:
+def _reject_unreadable(run: Run, headers: Sequence[RpmHeader]) -> None:
+    reasons = list_unreadable_packages(run.config.get_target().compat, headers)
+    if reasons:
         raise InputError(
-            "the target could not read some of the packages",
-            why="\n".join(faults),
+            "the rpm of the target cannot read some of the packages",
+            why="\n".join(reasons),
             todo="`exclude` them in repos.yaml, mirror a repository that is made for the target, or package "
             "them in specs/",
         )
 
 
-def _make_locked_package(member: ClosurePackage, fetched: FetchedPackage) -> LockedPackage:
+def _make_locked_package(package: ClosurePackage, fetched: FetchedPackage) -> LockedPackage:
     return LockedPackage(
-        nevra=member.resolved.nevra,
-        repository=member.repository,
-        location=member.resolved.location,
+        nevra=package.resolved.nevra,
+        repository=package.repository,
+        location=package.resolved.location,
         sha256=fetched.sha256,
-        size=member.resolved.size,
-        license=member.license,
+        size=package.resolved.size,
+        license=package.license,
         signer=fetched.signer,
-        needed_by=member.needed_by,
-        choice=member.choice,
+        needed_by=package.needed_by,
+        choice=package.choice,
     )
 
 
 def _fetch_packages(
-    run: Run, wanted: Sequence[PackageRequest], urls: Mapping[str, Sequence[str]]
+    run: Run, requests: Sequence[PackageRequest], urls: Mapping[str, Sequence[str]]
 ) -> dict[PackageRequest, FetchedPackage]:
     run.workspace.prepare()
     sources = PackageSources(
         package_store=PackageStore(run.workspace.packages),
         released=functools.cache(lambda: _find_released_files(run)),
         cache=run.workspace.cache / "packages",
-        urls=urls or _Urls(run),
+        urls=urls or _MirrorUrls(run),
     )
-    with run.reporter.track("third-party packages", len(wanted), counted="reused") as work:
-        fetched = fetch_packages(wanted, sources, jobs=run.jobs, work=work)
-    weak = sorted({(one.repository, word) for one, two in fetched.items() for word in two.weaknesses})
-    for repository, word in weak:
-        run.reporter.warn(f"{repository}: signatures with a {word}, which modern systems refuse")
+    with run.reporter.track("third-party packages", len(requests), counted="reused") as work:
+        fetched = fetch_packages(requests, sources, jobs=run.jobs, work=work)
+    weak = {
+        (request.repository, weakness) for request, file in fetched.items() for weakness in file.weaknesses
+    }
+    for repository, weakness in sorted(weak):
+        run.reporter.warn(f"{repository}: signatures with a {weakness}, which modern systems refuse")
     return fetched
 
 
-class _Urls(Mapping[str, Sequence[str]]):
-    """The URLs of the mirrored repositories; a list of mirrors is asked when it is first needed, if ever."""
+class _MirrorUrls(Mapping[str, Sequence[str]]):
+    """The URLs of the mirrored repositories; a mirror list is downloaded when it is first needed."""
 
     def __init__(self, run: Run) -> None:
-        self._upstreams = {one.name: one for one in list_upstreams(run.config) if one.policy is not None}
+        upstreams = list_upstreams(run.config)
+        self._upstreams = {upstream.name: upstream for upstream in upstreams if not upstream.is_base}
         self._known: dict[str, Sequence[str]] = {}
         self._lock = threading.Lock()
 
@@ -331,7 +339,7 @@ class _Urls(Mapping[str, Sequence[str]]):
 
 
 def _find_released_files(run: Run) -> dict[str, Path]:
-    """SHA-256 → file of the mirrored packages of earlier releases."""
+    """SHA-256 → file of the mirrored packages in earlier releases."""
     found: dict[str, Path] = {}
     releases = run.config.release.directory if run.config.release else None
     if releases is None:

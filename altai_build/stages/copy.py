@@ -1,4 +1,4 @@
-"""Bring a copy of a published release here as clients get it: over HTTP, file by file, and judge nothing of it."""
+"""Download a published release as clients do, over HTTP, file by file; nothing of it is verified here."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from altai_build.model.release import CHECKSUMS_NAME
 from altai_build.tools import download
 
 _MAX_FILES = 100_000
-_MAX_RELEASE_BYTES = 64 << 30  # bytes of a whole release; Altai's were some hundred MiB
-_MAX_LIST_BYTES = 64 << 20
+# Bytes of a whole release. Those of Altai had some hundred MiB.
+_MAX_RELEASE_SIZE = 64 << 30
+# Bytes of SHA256SUMS.
+_MAX_LIST_SIZE = 64 << 20
 
 
-def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_RELEASE_BYTES) -> None:
-    """The files that the release at `url` says it has, into `directory`; those the server lacks are missing there.
+def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_RELEASE_SIZE) -> None:
+    """Download the files that SHA256SUMS of the release at `url` lists; files that the server lacks are left out.
 
-    What is wrong with their bytes is for the rules to say. Raises InputError when no release is there, when it is
-    larger than `limit` bytes, or when the server fails.
+    Raises InputError when there is no release, when it is larger than `limit` bytes, or when the server fails.
     """
     sums = directory / CHECKSUMS_NAME
     try:
-        download.fetch_file(download.join_url(url, CHECKSUMS_NAME), sums, limit=_MAX_LIST_BYTES)
+        download.fetch_file(download.join_url(url, CHECKSUMS_NAME), sums, limit=_MAX_LIST_SIZE)
     except download.FileNotOnServer as error:
         raise InputError(
             f"there is no release at {url}",
             why=error.why,
-            todo="give the URL of the folder that holds SHA256SUMS",
+            todo=f"give the URL of the directory that holds {CHECKSUMS_NAME}",
         ) from error
     lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
     names = {line.partition("  ")[2] for line in lines} - {""}
@@ -37,20 +38,20 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
         raise InputError(f"{url} lists {len(names)} files", why=f"a release has at most {_MAX_FILES}")
     budget = _DownloadBudget(url, limit)
 
-    def bring(name: str) -> None:
-        place = directory / name
+    def fetch(name: str) -> None:
+        path = directory / name
         try:
-            download.fetch_file(download.join_url(url, name), place, limit=budget.remaining)
+            download.fetch_file(download.join_url(url, name), path, limit=budget.remaining)
         except download.FileNotOnServer:
             return
-        budget.spend(place.stat().st_size)
+        budget.spend(path.stat().st_size)
 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        list(pool.map(bring, sorted(names - {CHECKSUMS_NAME})))
+        list(pool.map(fetch, sorted(names - {CHECKSUMS_NAME})))
 
 
 class _DownloadBudget:
-    """How much may still be fetched, over all threads."""
+    """How many bytes may still be downloaded, by all threads together."""
 
     def __init__(self, url: str, limit: int) -> None:
         self._url, self._limit, self._spent = url, limit, 0
@@ -58,14 +59,14 @@ class _DownloadBudget:
 
     @property
     def remaining(self) -> int:
-        """Bytes that one more file may have."""
+        """The bytes that the next file may have."""
         return self._limit - self._spent
 
     def spend(self, size: int) -> None:
-        """Count a file that came. Raises InputError when that was too much."""
+        """Count the bytes of a downloaded file. Raises InputError when the limit is exceeded."""
         with self._lock:
             self._spent += size
             if self._spent > self._limit:
                 raise InputError(
-                    f"the release at {self._url} is too large", why=f"more than {self._limit} bytes came"
+                    f"the release at {self._url} is too large", why=f"it has more than {self._limit} bytes"
                 )

@@ -197,7 +197,7 @@ def explain_locked_package(lock: Lock, name: str) -> LockExplanation:
             why="the operating system provides it"
             if provided
             else "no package of the release requires it from a mirror",
-            todo=f"did you mean {' or '.join(near)}?"
+            todo=f"perhaps you meant {' or '.join(near)}"
             if near
             else "`altai-build deps list` shows the locked packages",
         )

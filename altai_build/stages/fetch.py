@@ -1,4 +1,4 @@
-"""Third-party packages brought here and proved: size, SHA-256, a signature by their repository's own key; then kept."""
+"""Third-party packages: downloaded, verified (size, SHA-256, signature by their repository's own key), and stored."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.checksum import Checksum, Sha256
 from altai_build.model.findings import SignatureCheck
+from altai_build.model.quantity import format_count, format_size
 from altai_build.model.release import Signer
 from altai_build.tools import download
 from altai_build.tools.files import link_or_copy, make_directory, remove_tree, sha256_file, sync_tree
@@ -21,12 +22,14 @@ from altai_build.tools.rpm.signatures import verify_signatures
 
 @dataclass(frozen=True)
 class PackageRequest:
-    """One package as a repository's metadata, or the lock, describes it; `key_file` holds its repository's key."""
+    """One package as its repository's metadata, or the lock, describes it."""
 
     repository: str
     location: str
     checksum: Checksum
-    size: int  # bytes
+    # Bytes.
+    size: int
+    # Of the repository.
     key_file: Path
 
     @property
@@ -34,137 +37,148 @@ class PackageRequest:
         """Its file name."""
         return self.location.rpartition("/")[2]
 
+    @property
+    def path(self) -> str:
+        """`repository/file`, as messages name it."""
+        return f"{self.repository}/{self.file}"
+
 
 @dataclass(frozen=True)
 class FetchedPackage:
-    """A proved package on the shelf."""
+    """A verified package in the store."""
 
     path: Path
     sha256: Sha256
     signer: Signer
-    weaknesses: tuple[str, ...]  # what a modern policy refuses in its signature
+    # What modern systems refuse in its signature.
+    weaknesses: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class PackageStore:
-    """Proved packages by their SHA-256, kept for good: upstream may stop having them."""
+    """Verified packages by their SHA-256. They are kept for good: upstream may delete them."""
 
     root: Path
 
-    def place(self, sha256: Sha256, file: str) -> Path:
-        """Where a package is kept, whether it is there or not."""
+    def get_path(self, sha256: Sha256, file: str) -> Path:
+        """Where a package is stored, whether it exists or not."""
         return self.root / sha256[:2] / sha256 / file
 
-    def put(self, path: Path, sha256: Sha256, *, share: bool) -> Path:
-        """Keep a package; with `share` under the same inode, which then nobody else may write to."""
-        place = self.place(sha256, path.name)
-        if place.is_file() and sha256_file(place) == sha256:
-            return place
-        remove_tree(place.parent)
-        fresh = place.parent.with_name(f".{sha256}.{os.getpid()}")
-        remove_tree(fresh)
-        make_directory(fresh)
-        if share:
-            link_or_copy(path, fresh / path.name)
+    def add(self, path: Path, sha256: Sha256, *, link: bool) -> Path:
+        """Store a package; with `link` by a hard link: the file must never be changed afterwards."""
+        stored = self.get_path(sha256, path.name)
+        if stored.is_file() and sha256_file(stored) == sha256:
+            return stored
+        remove_tree(stored.parent)
+        partial = stored.parent.with_name(f".{sha256}.{os.getpid()}")
+        remove_tree(partial)
+        make_directory(partial)
+        if link:
+            link_or_copy(path, partial / path.name)
         else:
-            shutil.copyfile(path, fresh / path.name)
-        sync_tree(fresh)
-        os.replace(fresh, place.parent)
-        return place
+            shutil.copyfile(path, partial / path.name)
+        sync_tree(partial)
+        os.replace(partial, stored.parent)
+        return stored
 
 
 @dataclass(frozen=True)
 class PackageSources:
-    """Where packages may be taken from, the nearest first.
-
-    `released` tells the packages of earlier releases by SHA-256; it is asked for what is not on the shelf.
-    """
+    """Where packages may be taken from: the store, earlier releases, then the repositories."""
 
     package_store: PackageStore
+    # SHA-256 → file of the packages in earlier releases; called only when the store lacks a package.
     released: Callable[[], Mapping[str, Path]]
     cache: Path
-    urls: Mapping[str, Sequence[str]]  # repository → its URLs, the best first
+    # Repository → its URLs, the best first.
+    urls: Mapping[str, Sequence[str]]
 
-    def find_local(self, wanted: PackageRequest) -> Path | None:
-        """The package with the right bytes on this machine, or None; a damaged one on the shelf is removed."""
-        digest = wanted.checksum.sha256
-        if digest is None:
+    def find_local(self, request: PackageRequest) -> Path | None:
+        """The package on this machine, verified by size and SHA-256; a damaged one in the store is deleted."""
+        sha256 = request.checksum.sha256
+        if sha256 is None:
             return None
-        kept = self.package_store.place(digest, wanted.file)
-        if _matches_checksum(kept, wanted):
-            return kept
-        if kept.exists():
-            remove_tree(kept.parent)
-        earlier = self.released().get(digest)
-        return earlier if earlier is not None and _matches_checksum(earlier, wanted) else None
+        stored = self.package_store.get_path(sha256, request.file)
+        if _matches(stored, request):
+            return stored
+        if stored.exists():
+            remove_tree(stored.parent)
+        released = self.released().get(sha256)
+        return released if released is not None and _matches(released, request) else None
 
 
-def _matches_checksum(path: Path, wanted: PackageRequest) -> bool:
+def _matches(path: Path, request: PackageRequest) -> bool:
     return (
-        path.is_file() and path.stat().st_size == wanted.size and sha256_file(path) == wanted.checksum.sha256
+        path.is_file()
+        and path.stat().st_size == request.size
+        and sha256_file(path) == request.checksum.sha256
     )
 
 
 def fetch_packages(
-    wanted: Sequence[PackageRequest], sources: PackageSources, *, jobs: int, work: TaskProgress
+    requests: Sequence[PackageRequest], sources: PackageSources, *, jobs: int, work: TaskProgress
 ) -> dict[PackageRequest, FetchedPackage]:
-    """Bring all packages onto the shelf. Raises InputError with every one that cannot be had or is not genuine.
+    """Get all packages into the store. Raises InputError with every one that is unavailable or not genuine.
 
-    Nothing is kept before its size, digest and signature are proved.
+    Nothing is stored before its size, checksum and signature are verified.
     """
-    found: dict[PackageRequest, Path] = {}
-    faults: dict[PackageRequest, str] = {}
+    files: dict[PackageRequest, Path] = {}
+    errors: dict[PackageRequest, str] = {}
 
-    def bring(one: PackageRequest) -> None:
-        work.start(one.file)
+    def fetch(request: PackageRequest) -> None:
+        work.start(request.file)
         try:
-            here = sources.find_local(one)
-            found[one] = here or _download(one, sources)
-            work.finish(one.file, "reused" if here else "ok", "" if here else f"{one.size} bytes")
+            local = sources.find_local(request)
+            files[request] = local or _download(request, sources)
+            work.finish(request.file, "reused" if local else "ok", "" if local else format_size(request.size))
         except InputError as error:
-            faults[one] = f"{error.what}: {error.why}" if error.why else error.what
-            work.finish(one.file, "failed", error.what)
+            errors[request] = f"{error.what}: {error.why}" if error.why else error.what
+            work.finish(request.file, "failed", error.what)
 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        list(pool.map(bring, dict.fromkeys(wanted)))
-    checks = _check_signatures(found)
-    for one, check in checks.items():
-        if problem := _rejection_reason(check):
-            faults[one] = problem
-    if faults:
+        list(pool.map(fetch, dict.fromkeys(requests)))
+    checks = _check_signatures(files)
+    for request, check in checks.items():
+        if reason := _get_rejection_reason(check):
+            errors[request] = reason
+    if errors:
         raise InputError(
-            f"{len(faults)} third-party packages cannot be used",
-            why="\n".join(f"  {one.repository}/{one.file}: {faults[one]}" for one in wanted if one in faults),
-            todo="wait for the mirror, or name another (url in repos.yaml); what is gone upstream for good is "
-            "replaced by `altai-build deps lock`; what is not signed by the right key must not be used",
+            f"{format_count(len(errors), 'third-party package')} cannot be used",
+            why="\n".join(
+                f"  {request.path}: {errors[request]}" for request in requests if request in errors
+            ),
+            todo="retry later, or use another mirror (url in repos.yaml); run `altai-build deps lock` to replace "
+            "packages that upstream deleted; do not use packages that are not signed by the right key",
         )
-    return {one: _store_package(one, found[one], check, sources) for one, check in checks.items()}
+    return {
+        request: _store_package(request, files[request], check, sources) for request, check in checks.items()
+    }
 
 
-def _download(wanted: PackageRequest, sources: PackageSources) -> Path:
-    digest = wanted.checksum.value
-    place = sources.cache / digest[:2] / digest / wanted.file
+def _download(request: PackageRequest, sources: PackageSources) -> Path:
+    digest = request.checksum.value
+    path = sources.cache / digest[:2] / digest / request.file
     complaints = []
-    for url in sources.urls.get(wanted.repository, ()):
+    for url in sources.urls.get(request.repository, ()):
         try:
             return download.fetch_file(
-                download.join_url(url, wanted.location), place, size=wanted.size, checksum=wanted.checksum
+                download.join_url(url, request.location), path, size=request.size, checksum=request.checksum
             )
         except InputError as error:
             complaints.append(f"{error.what}: {error.why}" if error.why else error.what)
     raise InputError("\n    ".join(complaints) or "its repository has no URL")
 
 
-def _check_signatures(found: Mapping[PackageRequest, Path]) -> dict[PackageRequest, SignatureCheck]:
-    """Each package judged by the key of its own repository and no other."""
+def _check_signatures(files: Mapping[PackageRequest, Path]) -> dict[PackageRequest, SignatureCheck]:
+    """Verify each package with the key of its own repository and no other."""
     checks: dict[PackageRequest, SignatureCheck] = {}
-    for key_file in {one.key_file for one in found}:
-        group = [one for one in found if one.key_file == key_file]
-        checks.update(zip(group, verify_signatures([found[one] for one in group], [key_file])))
+    for key_file in {request.key_file for request in files}:
+        group = [request for request in files if request.key_file == key_file]
+        checks.update(zip(group, verify_signatures([files[request] for request in group], [key_file])))
     return checks
 
 
-def _rejection_reason(check: SignatureCheck) -> str:
+def _get_rejection_reason(check: SignatureCheck) -> str:
     if not check.is_good:
         return f"not signed by its repository's key: {check.description}"
     if check.signed_after_expiry:
@@ -175,18 +189,18 @@ def _rejection_reason(check: SignatureCheck) -> str:
 
 
 def _store_package(
-    wanted: PackageRequest, path: Path, check: SignatureCheck, sources: PackageSources
+    request: PackageRequest, path: Path, check: SignatureCheck, sources: PackageSources
 ) -> FetchedPackage:
-    digest = wanted.checksum.sha256
-    # A package that the store has under this checksum was found there by it.
-    if digest is None or path != sources.package_store.place(digest, wanted.file):
-        digest = sha256_file(path)
-        # A file repository's packages came by hard link: its owner may rewrite them, and ours must not change then.
-        foreign = sources.cache in path.parents and path.stat().st_nlink > 1
-        path = sources.package_store.put(path, digest, share=not foreign)
+    sha256 = request.checksum.sha256
+    # A file that is in the store under its SHA-256 is there already.
+    if sha256 is None or path != sources.package_store.get_path(sha256, request.file):
+        sha256 = sha256_file(path)
+        # The packages of a file: repository are hard links. Its owner may rewrite them; ours must not change then.
+        is_foreign = sources.cache in path.parents and path.stat().st_nlink > 1
+        path = sources.package_store.add(path, sha256, link=not is_foreign)
     return FetchedPackage(
         path=path,
-        sha256=digest,
+        sha256=sha256,
         signer=Signer(
             key_id=check.signature.key_id if check.signature else "", fingerprint=check.fingerprint or ""
         ),

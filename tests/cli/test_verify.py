@@ -85,7 +85,7 @@ def test_a_url_without_a_release(site: Path, tmp_path: Path) -> None:
     assert answer.err.splitlines()[-3:] == [
         f"altai-build: there is no release at {url}/1.0.2",
         "the server answered 404 File not found",
-        "What to do: give the URL of the folder that holds SHA256SUMS",
+        "What to do: give the URL of the directory that holds SHA256SUMS",
     ]
 
 

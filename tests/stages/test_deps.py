@@ -70,7 +70,7 @@ def test_why_prints_the_chain_from_ours(site: LockSite) -> None:
     ("name", "why", "todo"),
     [
         ("base-lib", "the operating system provides it", "`altai-build deps list` shows the locked packages"),
-        ("erlng", "no package of the release requires it from a mirror", "did you mean erlang?"),
+        ("erlng", "no package of the release requires it from a mirror", "perhaps you meant erlang"),
     ],
 )
 def test_why_of_what_is_not_locked(site: LockSite, name: str, why: str, todo: str) -> None:

@@ -69,7 +69,7 @@ class Shop:
         with pytest.raises(InputError) as caught:
             self.fetch(*wanted, urls=urls)
         for one in wanted:
-            assert not self.package_store.place(Sha256(one.checksum.value), one.file).exists()
+            assert not self.package_store.get_path(Sha256(one.checksum.value), one.file).exists()
         return caught.value
 
     def asked(self, name: str) -> list[str]:

@@ -116,11 +116,11 @@ def _find_listed(
 
 
 def _suggest_names(pool: PackagePool, repository: str, name: str) -> str:
-    """` (did you mean …?)` with names of the repository that are similar; "" when there are none."""
+    """`; perhaps you meant …` with names of the repository that are similar; "" when there are none."""
     numbers = pool.find_by_name_pattern(repository, [f"{name[:3]}*"])
     names = sorted({pool.get_candidate(number).nevra.name for number in numbers})
     near = difflib.get_close_matches(name, names, n=2)
-    return f" (did you mean {' or '.join(near)}?)" if near else ""
+    return f"; perhaps you meant {' or '.join(near)}" if near else ""
 
 
 def _reject_unlisted(request: ClosureRequest, solution: Solution) -> None:
