@@ -113,7 +113,7 @@ def join_url(base: str, location: str) -> str:
     if location.startswith(("/", "-")) or ".." in location.split("/") or "://" in location:
         raise InputError(
             f"{base} lists the file {location!r}, which is outside the repository",
-            todo="the repository's metadata is wrong: tell the repository's owner",
+            todo="the repository's metadata is wrong: report it to the repository's owner",
         )
     return f"{base.rstrip('/')}/{location}"
 

@@ -97,7 +97,7 @@ def _decompress(path: Path, compression: Compression, destination: Path, limit: 
         raise InputError(
             f"cannot decompress {path.name}",
             why=complaint,
-            todo="the repository's metadata is damaged: try another mirror, or tell the repository's owner",
+            todo="the repository's metadata is damaged: try another mirror, or report it to the repository's owner",
         )
 
 
