@@ -98,14 +98,19 @@ def _read_lock(run: Run, commit: str) -> Lock | str:
         )
         if entry is None:
             return f"the superproject's commit has no {name}"
-        with scratch_directory(run.workspace.scratch, "lock") as scratch:
-            file = scratch / LOCK_FILE_NAME
-            file.write_bytes(store.read_blobs([entry.oid])[0])
-            return load_lock(file)
+        content = store.read_blobs([entry.oid])[0]
     except ValueError:
         return "repos.yaml is outside the superproject"
     except AltaiError as error:
         return error.what
+    with scratch_directory(run.workspace.scratch, "lock") as scratch:
+        file = scratch / LOCK_FILE_NAME
+        file.write_bytes(content)
+        try:
+            return load_lock(file)
+        except AltaiError as error:
+            reasons = "; ".join(line.strip() for line in error.why.splitlines())
+            return f"{name} in the superproject's commit is not valid: {reasons}"
 
 
 @dataclass(frozen=True)

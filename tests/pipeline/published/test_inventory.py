@@ -1,0 +1,72 @@
+"""Searches match names, NEVRAs, files and checksums; commits only where packages were built from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from altai_build.config import load_config
+from altai_build.errors import InputError
+from altai_build.model.inventory import MatchKind
+from altai_build.pipeline.published.inventory import find_matches, suggest_names
+from altai_build.pipeline.run import Run
+from altai_build.workspace import Workspace
+from tests.kit.configs import write_config
+from tests.kit.manifests import component, manifest, package, write_manifests
+from tests.kit.releases import Materials, make_materials
+
+FOCUS = package("focus-1:1.0-3.noarch", component("repos/focus", "c" * 40))
+
+
+@pytest.fixture(scope="module")
+def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
+    return make_materials(tmp_path_factory.mktemp("materials"))
+
+
+@pytest.fixture
+def run(materials: Materials, tmp_path: Path) -> Run:
+    config = load_config(write_config(tmp_path, materials))
+    return Run(config=config, workspace=Workspace(tmp_path / "workspace"), jobs=1, builder="auto")
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ("focus", MatchKind.NAME),
+        ("f?cus", MatchKind.NAME),
+        ("focus-1:1.0-3.noarch", MatchKind.NEVRA),
+        ("focus-1:1.0-3", MatchKind.NEVRA),
+        ("focus-1.0-3.noarch", MatchKind.NEVRA),
+        ("focus-1.0-3.noarch.rpm", MatchKind.FILE),
+        ("centos6/focus-1.0-3.noarch.rpm", MatchKind.FILE),
+        (FOCUS.sha256, MatchKind.SHA256),
+        (FOCUS.sha256.upper(), MatchKind.SHA256),
+    ],
+)
+def test_a_package_is_found_by_each_of_its_names(
+    run: Run, tmp_path: Path, query: str, kind: MatchKind
+) -> None:
+    write_manifests(tmp_path / "releases", manifest("1.0", [FOCUS]), manifest("1.1", [FOCUS]))
+    matches = find_matches(run, tmp_path / "releases", query)
+    assert [(match.release, match.how, match.package) for match in matches] == [
+        ("1.0", kind, FOCUS),
+        ("1.1", kind, FOCUS),
+    ]
+
+
+@pytest.mark.parametrize("query", ["Focus", "focus-1.0-4.noarch", "focus-1.0-3"])
+def test_other_queries_match_nothing(run: Run, tmp_path: Path, query: str) -> None:
+    write_manifests(tmp_path / "releases", manifest("1.0", [FOCUS]))
+    assert [match.how for match in find_matches(run, tmp_path / "releases", query)] == []
+
+
+def test_without_releases_a_search_is_an_error(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there are no releases"):
+        find_matches(run, tmp_path / "releases", "focus")
+
+
+def test_similar_names_are_suggested(tmp_path: Path) -> None:
+    write_manifests(tmp_path, manifest("1.0", [FOCUS, package("nova-1-1.noarch")]))
+    assert suggest_names(tmp_path, "focuss") == ["focus"]
+    assert suggest_names(tmp_path, "xyz") == []
