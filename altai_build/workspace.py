@@ -1,4 +1,4 @@
-"""Where a run keeps things: one directory, one lock; all but the signing keys and what upstream lost can be remade."""
+"""The workspace: one directory with one lock. Only signing keys and packages that upstream removed cannot be remade."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from altai_build.tools.files import file_lock, lock_descriptor, make_directory, 
 # The debug logs of runs, among the logs of failed builds, which are folders.
 RUN_LOG_PATTERN = "run-*.log"
 
-# Seconds after which nothing is under way any more in what a verb without the lock has made.
+# Seconds after which files in tmp/ are taken for leftovers: a verb that does not take the lock is done by then.
 UNLOCKED_SCRATCH_SECONDS = 3600.0
 
-
-_presence_locks: dict[Path, int] = {}  # workspace → descriptor of its file `present`, never closed
+# Workspace → descriptor of its file `present`; never closed, so that the lock on it ends with this process.
+_presence_locks: dict[Path, int] = {}
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Workspace:
 
     @property
     def git(self) -> Path:
-        """Private repositories that borrow objects, and mirrors of component remotes."""
+        """Git repositories that borrow objects of the user's clones, and mirrors of component remotes."""
         return self.root / "git"
 
     @property
@@ -58,7 +58,7 @@ class Workspace:
 
     @property
     def packages(self) -> Path:
-        """Third-party packages of locks, proved and kept by their SHA-256: upstream may stop having them."""
+        """Locked third-party packages, verified, by their SHA-256: upstream may remove them."""
         return self.root / "packages"
 
     @property
@@ -73,7 +73,7 @@ class Workspace:
 
     @property
     def specs(self) -> Path:
-        """What was read of specs."""
+        """What was read from specs."""
         return self.cache / "specs"
 
     @property
@@ -83,60 +83,65 @@ class Workspace:
 
     @property
     def gnupg(self) -> Path:
-        """The private key ring, which cannot be made again."""
+        """The keyring with the private keys, which cannot be made again."""
         return self.root / "gnupg"
 
     @property
     def scratch(self) -> Path:
-        """Work under way; empty between runs."""
+        """Temporary files; empty between runs."""
         return self.root / "tmp"
 
     @property
     def ledger(self) -> Path:
-        """Which inputs gave which artefacts."""
+        """Finished work: which inputs gave which artefacts."""
         return self.root / "ledger.jsonl"
 
     @property
     def outcomes(self) -> Path:
-        """What the last run made of each component."""
+        """What became of each component in the last run that built it."""
         return self.root / "outcomes.json"
 
     def failed_build_logs(self, component: str) -> Path:
         """The directory for the logs of a component's failed build; no two components share one."""
-        from urllib.parse import quote  # quick verbs keep no logs
+        # Loaded here: quick verbs do not need it.
+        from urllib.parse import quote
 
         name = quote(component, safe="")
         return self.logs / (f"%2E{name[1:]}" if name.startswith(".") else name)
 
     def list_leftovers(self) -> Iterator[Path]:
-        """What is under way, or was when a run was killed. Only who holds the workspace makes what is hidden in
-        builds/ and roots/; what is in tmp/ may be another verb's that needs no lock.
+        """Unfinished work: of this run, of runs that were killed, and in tmp/ also of verbs that do not take the lock.
+
+        Hidden entries in builds/ and roots/ belong to the run that holds the lock.
         """
         for folder in (self.builds, self.buildroots, self.buildroots / "base", self.buildroots / "layers"):
             yield from sorted(folder.glob(".*"))
         yield from sorted(self.scratch.glob("*"))
 
     def remove_leftovers(self) -> None:
-        """Remove what killed runs left; the caller holds the workspace and has not begun to work in it."""
+        """Remove what killed runs left. The caller holds the workspace and has not begun to work in it."""
         present = _presence_locks.get(self.root)
         try:
             alone = present is not None and lock_descriptor(present, blocking=False)
-            for place in self.list_leftovers():
-                ours = (
-                    alone or place.parent != self.scratch or place.name.startswith(f"{BUILD_SCRATCH_PREFIX}.")
-                )
-                if not ours and time.time() - place.lstat().st_mtime <= UNLOCKED_SCRATCH_SECONDS:
+            for path in self.list_leftovers():
+                if not alone and self._may_be_in_use(path):
                     continue
-                if place.is_dir() and not place.is_symlink():
-                    remove_tree(place)
+                if path.is_dir() and not path.is_symlink():
+                    remove_tree(path)
                 else:
-                    place.unlink()
+                    path.unlink()
         finally:
             if present is not None:
                 lock_descriptor(present, shared=True)
 
+    def _may_be_in_use(self, leftover: Path) -> bool:
+        """Whether a process that does not hold the lock may be working in a leftover."""
+        if leftover.parent != self.scratch or leftover.name.startswith(f"{BUILD_SCRATCH_PREFIX}."):
+            return False
+        return time.time() - leftover.lstat().st_mtime <= UNLOCKED_SCRATCH_SECONDS
+
     def prepare(self) -> None:
-        """Make the directory, and keep it out of git where it lies in a work tree."""
+        """Create the directory, and have git ignore it where it is in a work tree."""
         make_directory(self.root, mode=0o755)
         ignore = self.root / ".gitignore"
         if not ignore.exists():
@@ -144,21 +149,22 @@ class Workspace:
         self._announce_presence()
 
     def _announce_presence(self) -> None:
-        """Let those who sweep know that somebody may be at work in tmp/, until this process ends, however it does."""
+        """Tell `remove_leftovers` of other runs that tmp/ may be in use, until this process ends, however it ends."""
         if self.root in _presence_locks:
             return
         try:
             descriptor = os.open(self.root / "present", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError:  # somebody else's workspace, where nothing can be made
+        except OSError:  # another user's workspace, where this one cannot write
             return
         lock_descriptor(descriptor, shared=True)
         _presence_locks[self.root] = descriptor
 
     @contextmanager
     def lock(self, *, wait: float = 0.0) -> Iterator[None]:
-        """Hold the workspace alone for the block, waiting up to `wait` seconds.
+        """Hold the workspace's lock for the block, waiting for it up to `wait` seconds.
 
-        The kernel drops the lock with its holder, so a killed run leaves none behind. Raises Locked saying who has it.
+        The kernel drops the lock when its holder ends, so a killed run leaves none behind. Raises WorkspaceLockedError
+        naming the holder.
         """
         self.prepare()
         path = self.root / "lock"
@@ -178,22 +184,23 @@ class Workspace:
                     return
             if time.monotonic() >= deadline:
                 raise WorkspaceLockedError(
-                    f"another run holds the workspace {self.root}",
+                    f"another run holds the lock of the workspace {self.root}",
                     why=self._read_lock_holder(),
-                    todo="wait for it (--wait SECONDS does), or give this run its own --workspace",
+                    todo="wait for it with --wait SECONDS, or give this run its own --workspace",
                 )
             time.sleep(0.2)
 
     def _read_lock_holder(self) -> str:
         try:
-            who = json.loads((self.root / "lock.holder").read_text())
-            return f"process {who['pid']} of {who['user']} on {who['host']}, since {who['since']}: {who['command']}"
+            holder = json.loads((self.root / "lock.holder").read_text())
+            process = f"process {holder['pid']} of {holder['user']} on {holder['host']}"
+            return f"{process}, since {holder['since']}: {holder['command']}"
         except (OSError, ValueError, KeyError, TypeError):
-            return "it has not said who it is"
+            return "which process that is cannot be read from lock.holder"
 
 
 def default_workspace(root: Path) -> Path:
-    """`.altai-build` beside repos.yaml, and below the user's cache for a bare repository, which is git's alone."""
+    """`.altai-build` beside repos.yaml; for a bare repository, where only git writes, a folder of the user's cache."""
     if (root / "objects").is_dir() and (root / "HEAD").is_file():
         return Path("~/.cache/altai-build").expanduser() / root.name
     return root / ".altai-build"

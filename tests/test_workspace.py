@@ -1,4 +1,4 @@
-"""A workspace has one holder at a time; a second run says who it is, waits if asked, and a killed one holds nothing."""
+"""A workspace has one holder at a time; a second run names it, or waits for it; a killed run holds nothing."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def holder(root: Path, seconds: float = 60.0) -> Iterator[subprocess.Popen[bytes
             child.kill()
 
 
-def test_a_second_run_is_told_who_holds_it(tmp_path: Path) -> None:
+def test_a_second_run_names_the_holder(tmp_path: Path) -> None:
     with holder(tmp_path) as child:
         with pytest.raises(WorkspaceLockedError) as caught, Workspace(tmp_path).lock():
             pass
         assert caught.value.exit_code == 9
-        assert caught.value.what == f"another run holds the workspace {tmp_path}"
+        assert caught.value.what == f"another run holds the lock of the workspace {tmp_path}"
         assert f"process {child.pid} of " in caught.value.why and "altai-build" in caught.value.why
         assert "--wait" in caught.value.todo
 
@@ -99,7 +99,7 @@ def test_garbage_about_the_holder_is_no_obstacle(tmp_path: Path) -> None:
             (tmp_path / "lock.holder").write_text(text, encoding="latin-1")
             with pytest.raises(WorkspaceLockedError) as caught, Workspace(tmp_path).lock():
                 pass
-            assert caught.value.why == "it has not said who it is"
+            assert caught.value.why == "which process that is cannot be read from lock.holder"
 
 
 def test_a_workspace_stays_out_of_git(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_workspace_stays_out_of_git(tmp_path: Path) -> None:
     assert (tmp_path / "ws" / ".gitignore").read_text() == "*\n"
 
 
-def test_no_two_components_share_a_place_for_logs(tmp_path: Path) -> None:
+def test_no_two_components_share_a_folder_for_logs(tmp_path: Path) -> None:
     names = ["a/b", "a_b", "a%2Fb", "a b", "a", "..", ".a", "%2Ea"]
     places = {Workspace(tmp_path).failed_build_logs(name) for name in names}
     assert len(places) == len(names) and not any(place.name.startswith(".") for place in places)
@@ -131,7 +131,7 @@ def files(root: Path) -> set[str]:
     return found - {".gitignore", "present", "lock", "lock.holder"}
 
 
-def test_what_killed_runs_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
+def test_leftovers_of_killed_runs_are_removed_and_nothing_else(tmp_path: Path) -> None:
     left, kept, _ = fill(tmp_path)
     workspace = Workspace(tmp_path)
     with workspace.lock():
@@ -141,7 +141,7 @@ def test_what_killed_runs_left_is_swept_away_and_nothing_else(tmp_path: Path) ->
     assert left
 
 
-def test_what_a_verb_without_the_lock_works_on_stays(tmp_path: Path) -> None:
+def test_files_of_a_verb_without_the_lock_stay(tmp_path: Path) -> None:
     _, kept, fresh = fill(tmp_path)
     script = (
         "import sys, time; from pathlib import Path; from altai_build.workspace import Workspace\n"

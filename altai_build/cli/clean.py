@@ -1,4 +1,4 @@
-"""`clean`: the workspace kept small."""
+"""`clean`: remove files from the workspace that are not needed or can be made again."""
 
 from __future__ import annotations
 
@@ -13,31 +13,34 @@ from altai_build.cli.output import print_json, print_table
 from altai_build.model.quantity import format_size, parse_duration, parse_size
 
 
-def _age(value: str) -> float:
+def _parse_age(value: str) -> float:
     """Seconds out of 12h, 14d, 2w."""
-    return _parameter(parse_duration, value)
+    return _parse_parameter(parse_duration, value)
 
 
-def _size(value: str) -> float:
+def _parse_bytes(value: str) -> float:
     """Bytes out of 500M, 20G."""
-    return _parameter(parse_size, value)
+    return _parse_parameter(parse_size, value)
 
 
-def _parameter(read: Callable[[str], float], value: str) -> float:
+def _parse_parameter(parse: Callable[[str], float], value: str) -> float:
     try:
-        return read(value)
+        return parse(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
 
 @click.command()
 @click.option(
-    "--older-than", metavar="AGE", type=_age, help="Remove files not used for AGE, such as 12h, 14d or 2w."
+    "--older-than",
+    metavar="AGE",
+    type=_parse_age,
+    help="Remove files not used for AGE, such as 12h, 14d or 2w.",
 )
 @click.option(
     "--max-size",
     metavar="SIZE",
-    type=_size,
+    type=_parse_bytes,
     help="Remove the longest unused files until at most SIZE is left, such as 500M or 20G.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be removed; remove nothing.")
@@ -57,7 +60,7 @@ def clean(
     Example:
       altai-build clean --older-than 14d --max-size 20G
     """
-    from altai_build.stages.clean import list_workspace_items, plan_cleanup, prune_ledger, remove
+    from altai_build.stages.clean import clean_up, list_workspace_items, plan_cleanup, prune_ledger
 
     run = app.create_run(app.load_config(needed=False))
     with run.workspace.lock(wait=wait):
@@ -68,17 +71,17 @@ def clean(
             max_size=None if max_size is None else int(max_size),
         )
         if not dry_run:
-            remove(cleanup_plan)
+            clean_up(cleanup_plan)
             prune_ledger(run.workspace, run.ledger)
     rows = [
         {
-            "kind": one.item.kind,
-            "path": str(one.item.path),
-            "bytes": one.item.size,
-            "last_used": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one.item.used)),
-            "reason": one.reason,
+            "kind": removal.item.kind,
+            "path": str(removal.item.path),
+            "bytes": removal.item.size,
+            "last_used": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(removal.item.used)),
+            "reason": removal.reason,
         }
-        for one in cleanup_plan.removals
+        for removal in cleanup_plan.removals
     ]
     if as_json:
         print_json(
@@ -94,16 +97,15 @@ def clean(
         ("kind", "path", "size", "last used", "reason"),
         [
             (
-                one.item.kind,
-                str(one.item.path),
-                format_size(one.item.size),
-                time.strftime("%Y-%m-%d", time.gmtime(one.item.used)),
-                one.reason,
+                removal.item.kind,
+                str(removal.item.path),
+                format_size(removal.item.size),
+                time.strftime("%Y-%m-%d", time.gmtime(removal.item.used)),
+                removal.reason,
             )
-            for one in cleanup_plan.removals
+            for removal in cleanup_plan.removals
         ],
     )
     verb = "would free" if dry_run else "freed"
-    run.reporter.info(
-        f"{verb} {format_size(cleanup_plan.freed_bytes)}; {format_size(cleanup_plan.kept)} stay"
-    )
+    freed, kept = format_size(cleanup_plan.freed_bytes), format_size(cleanup_plan.kept)
+    run.reporter.info(f"{verb} {freed}; kept {kept}")

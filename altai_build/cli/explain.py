@@ -1,4 +1,4 @@
-"""`explain`: why a component was built or reused, key by key, and what would build it again."""
+"""`explain`: why a component was built or reused, input by input, and what would rebuild it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from altai_build.cli.output import print_json, print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from altai_build.pipeline.build.explain import BuildExplanation, InputChange
+    from altai_build.model.inputs import InputChange
+    from altai_build.pipeline.build.explain import BuildExplanation
 
-_LONGEST = 40  # characters of a value; digests are told by their beginning
+_LONGEST = 40  # characters of a value in the table; of digests the beginning is enough
 
 
 @click.command()
@@ -38,46 +39,58 @@ def explain(app: App, component: str, rev: str, dependants: str | None, as_json:
     """
     from altai_build.pipeline.build.explain import explain_component
 
-    told = explain_component(app.create_run(app.load_config(), dependants=dependants), rev, component)
+    run = app.create_run(app.load_config(), dependants=dependants)
+    explanation = explain_component(run, rev, component)
     if as_json:
-        print_json(_explanation_record(told))
-        return
-    print(f"{told.component} ({told.path}) at {told.commit[:12]}")
-    if told.last_run is not None:
-        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(told.last_run.time))
-        print(f"last run:  {told.last_run.status} on {when}: {told.last_run.reason}")
-        _print_inputs(told.last_changes)
+        print_json(_explanation_to_json(explanation))
     else:
-        print("last run:  none has come to it in this workspace")
-    print(f"next run:  {told.would}: {told.reason}")
+        _print_explanation(explanation)
+
+
+def _print_explanation(explanation: BuildExplanation) -> None:
+    from altai_build.model.inputs import BUILDROOT_PREFIX
+
+    print(f"{explanation.component} ({explanation.path}) at {explanation.commit[:12]}")
+    last_run = explanation.last_run
+    if last_run is not None:
+        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(last_run.time))
+        print(f"last run:  {last_run.status} on {when}: {last_run.reason}")
+        _print_changes(explanation.last_changes)
+    else:
+        print("last run:  none in this workspace")
+    print(f"next run:  {explanation.would}: {explanation.reason}")
     print("inputs:")
-    differ = [one for one in told.inputs if one.status != "same"]
-    for status in dict.fromkeys(one.status for one in told.inputs):
-        print(f"  {status}: {sum(one.status == status for one in told.inputs)}")
-    shown = differ or [one for one in told.inputs if not one.name.startswith("buildroot ")]
-    _print_inputs(shown)
-    print("built again by:")
-    for line in told.rebuilt_by:
-        print(f"  {line}")
+    statuses = [change.status for change in explanation.inputs]
+    for status in dict.fromkeys(statuses):
+        print(f"  {status}: {statuses.count(status)}")
+    changed = [change for change in explanation.inputs if change.status != "same"]
+    _print_changes(
+        changed or [change for change in explanation.inputs if not change.name.startswith(BUILDROOT_PREFIX)]
+    )
+    print("rebuilt by:")
+    for cause in explanation.rebuilt_by:
+        print(f"  {cause}")
 
 
-def _print_inputs(inputs: Sequence[InputChange]) -> None:
-    if inputs:
+def _print_changes(changes: Sequence[InputChange]) -> None:
+    if changes:
         print_table(
             ("status", "input", "then", "now"),
-            [(one.status, one.name, _short(one.then), _short(one.now)) for one in inputs],
+            [(change.status, change.name, _shorten(change.then), _shorten(change.now)) for change in changes],
         )
 
 
-def _short(value: str | None) -> str:
+def _shorten(value: str | None) -> str:
     if value is None:
         return "-"
     return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
 
 
-def _explanation_record(told: BuildExplanation) -> dict[str, object]:
-    tree = {name: getattr(told, name) for name in told.__dataclass_fields__}
-    build = told.last_build
-    # Its inputs stand below, each beside what it is now.
-    tree["last_build"] = build and {key: value for key, value in asdict(build).items() if key != "inputs"}
+def _explanation_to_json(explanation: BuildExplanation) -> dict[str, object]:
+    tree = dict(vars(explanation))
+    last_build = explanation.last_build
+    # The inputs of the last build are in `inputs`, each with its value now.
+    tree["last_build"] = last_build and {
+        key: value for key, value in asdict(last_build).items() if key != "inputs"
+    }
     return tree

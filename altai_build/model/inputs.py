@@ -1,65 +1,94 @@
-"""The inputs of a build by name: their key, what differs between two builds, and how that is told."""
+"""The inputs of a build by name: the build's key, what differs between two builds, and that in words."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from altai_build.model.fingerprint import RebuildPolicy, get_relevant_part, is_local_package
 
-BUILDROOT_PREFIX = "buildroot "  # before the name of a package
-
-SOURCE_PACKAGE = "source package"  # the name of its digest
+# Before the name of a package of the buildroot.
+BUILDROOT_PREFIX = "buildroot "
+# The name of the source package's digest.
+SOURCE_PACKAGE = "source package"
 
 BuildInputs = Sequence[tuple[str, str]]
 
+_LISTED_PACKAGES = 3  # of the buildroot, in a reason; of more only the number is told
+
+
+@dataclass(frozen=True)
+class InputChange:
+    """One input of two builds; the value is None in the build that does not have it."""
+
+    name: str
+    status: str  # same, changed, added, removed; ignored: it changed, and the rebuild policy ignores that
+    then: str | None
+    now: str | None
+
 
 def compute_build_key(inputs: BuildInputs, policy: RebuildPolicy) -> str:
-    """The digest of what a policy lets count; a build is stored under that of `rebuild`, which lets all count."""
-    return hashlib.sha256(
-        json.dumps([(name, get_relevant_part(value, policy)) for name, value in inputs]).encode()
-    ).hexdigest()
+    """The digest of everything that a policy compares; builds are stored under that of `rebuild`, which is all."""
+    relevant = [(name, get_relevant_part(value, policy)) for name, value in inputs]
+    return hashlib.sha256(json.dumps(relevant).encode()).hexdigest()
 
 
-def find_differences(before: BuildInputs, now: BuildInputs) -> list[tuple[str, str | None, str | None]]:
-    """(input, value then, value now) of each that counts and differs; None where there was or is none."""
+def compare_inputs(before: BuildInputs, now: BuildInputs, policy: RebuildPolicy) -> list[InputChange]:
+    """Every input of two builds, in the order of the later one."""
     old, new = dict(before), dict(now)
     return [
-        (name, old.get(name), new.get(name))
+        InputChange(
+            name=name,
+            status=_compare_values(old.get(name), new.get(name), policy),
+            then=old.get(name),
+            now=new.get(name),
+        )
         for name in dict.fromkeys((*new, *old))
-        if name not in old
-        or name not in new
-        or get_relevant_part(old[name], RebuildPolicy.REBUILD)
-        != get_relevant_part(new[name], RebuildPolicy.REBUILD)
     ]
+
+
+def _compare_values(then: str | None, now: str | None, policy: RebuildPolicy) -> str:
+    if then is None:
+        return "added"
+    if now is None:
+        return "removed"
+    if then == now:
+        return "same"
+    return "ignored" if get_relevant_part(then, policy) == get_relevant_part(now, policy) else "changed"
 
 
 def describe_differences(before: BuildInputs, now: BuildInputs) -> str:
-    """In words, what differs; "" when nothing that counts does."""
-    changed = find_differences(before, now)
-    roots = [name[len(BUILDROOT_PREFIX) :] for name, _, _ in changed if name.startswith(BUILDROOT_PREFIX)]
-    words = [f"{name} changed" for name, _, _ in changed if not name.startswith(BUILDROOT_PREFIX)]
-    if roots:
-        more = f" and {len(roots) - 3} more" if len(roots) > 3 else ""
-        words.append(f"its buildroot differs in {', '.join(roots[:3])}{more}")
-    return ", ".join(words)
+    """Which inputs differ, in words; "" when none does that could change the packages."""
+    changes = compare_inputs(before, now, RebuildPolicy.REBUILD)
+    names = [change.name for change in changes if change.status not in ("same", "ignored")]
+    packages = [name[len(BUILDROOT_PREFIX) :] for name in names if name.startswith(BUILDROOT_PREFIX)]
+    words = [f"{name} changed" for name in names if not name.startswith(BUILDROOT_PREFIX)]
+    if packages:
+        more = len(packages) - _LISTED_PACKAGES
+        listed = ", ".join(packages[:_LISTED_PACKAGES]) + (f" and {more} more" if more > 0 else "")
+        words.append(f"packages in its buildroot changed: {listed}")
+    return "; ".join(words)
+
+
+_UNCHANGED = {
+    RebuildPolicy.REBUILD: " with the same version, dependencies, scripts and files",
+    RebuildPolicy.HEADERS: " with the same provides and requires (dependants: headers)",
+    RebuildPolicy.NEVER: ", which is ignored (dependants: never)",
+}
 
 
 def describe_reuse(before: BuildInputs, now: BuildInputs, policy: RebuildPolicy) -> str:
-    """In words, what made a reuse right, and which rebuilt packages do not count."""
-    then, here = dict(before), dict(now)
-    other = [
+    """Why packages are reused, and which packages of the buildroot were rebuilt without a reason to rebuild these."""
+    old = dict(before)
+    rebuilt = [
         name[len(BUILDROOT_PREFIX) :]
-        for name in here
-        if is_local_package(here[name]) and then.get(name) != here[name]
+        for name, value in now
+        if is_local_package(value) and old.get(name) != value
     ]
-    reason = "source package, target, builder and buildroot are the same as when it was built"
-    if not other:
+    reason = "source package, target, builder and buildroot are unchanged"
+    if not rebuilt:
         return reason
-    seen = {
-        RebuildPolicy.REBUILD: "nothing that its build could see",
-        RebuildPolicy.HEADERS: "neither provides nor requires, which alone count (dependants: headers)",
-        RebuildPolicy.NEVER: "nothing that counts (dependants: never)",
-    }[policy]
-    return f"{reason}; {', '.join(other)} came from another commit, but {seen} changed there"
+    were = "was" if len(rebuilt) == 1 else "were"
+    return f"{reason}; {', '.join(rebuilt)} {were} rebuilt{_UNCHANGED[policy]}"

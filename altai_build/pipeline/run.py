@@ -15,12 +15,12 @@ from altai_build.workspace import Workspace
 
 
 def with_mock_dist(config: Config, workspace: Workspace) -> Config:
-    """The configuration with `dist` taken from the mock configuration of a target whose `macros` do not have it.
+    """The configuration with `dist` of the mock configuration for each target whose `macros` do not set it.
 
-    Else source packages would be named without the dist that binary packages get. A target whose mock configuration
-    is not on this machine stays as it is: `srpm` and `plan` do without, and a build will ask for it.
+    Otherwise source packages would be named without the dist that binary packages get. A target whose mock
+    configuration is not on this machine stays as it is: `srpm` and `plan` do without it, and a build refuses.
     """
-    lacking = [one for one in config.targets.values() if "dist" not in dict(one.macros)]
+    lacking = [target for target in config.targets.values() if "dist" not in dict(target.macros)]
     if not lacking:
         return config
     # Slow to load, and seldom needed here.
@@ -34,14 +34,14 @@ def with_mock_dist(config: Config, workspace: Workspace) -> Config:
             mock = read_config(target.mock_config, search=config.mock_config_directories, cache=cache)
         except (InputError, MissingToolError):
             continue
-        known = [(name, value) for name, value in mock.macros if name == "dist"]
-        targets[target.name] = replace(target, macros=(*target.macros, *known))
+        dist = [(name, value) for name, value in mock.macros if name == "dist"]
+        targets[target.name] = replace(target, macros=(*target.macros, *dist))
     return replace(config, targets=targets)
 
 
 @dataclass(frozen=True)
 class Run:
-    """The context that pipelines pass down; nothing in it changes during a run but the ledger's content."""
+    """The context that pipelines pass down. Only the content of the ledger changes during a run."""
 
     config: Config
     workspace: Workspace
@@ -49,7 +49,7 @@ class Run:
     builder: str  # auto, mock or chroot
     executor: str = "local"  # where builders run
     reporter: ProgressReporter = field(default_factory=ProgressReporter)
-    dependants: RebuildPolicy | None = None  # what the command line says in place of build.dependants
+    dependants: RebuildPolicy | None = None  # of the command line, overrides build.dependants
 
     @cached_property
     def superproject(self) -> Superproject:

@@ -1,37 +1,37 @@
-"""The workspace kept small: what was not used for long goes, and the least recently used until the rest is small."""
+"""Which files of a workspace can be removed, by age, by size and after killed runs, and removing them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from altai_build.ledger import Ledger
+from altai_build.ledger import Ledger, Record
 from altai_build.model.inputs import SOURCE_PACKAGE
 from altai_build.tools.files import remove_tree
 from altai_build.workspace import RUN_LOG_PATTERN, UNLOCKED_SCRATCH_SECONDS, Workspace
 
-# What stays whatever its age: the key ring, packages that upstream may have no more, the ledger, git's objects.
+# The kind of what killed runs left. Keys, locked packages, the ledger and git's objects are no items: they always stay.
 LEFTOVER = "leftover"
 
 
 @dataclass(frozen=True)
 class WorkspaceItem:
-    """Something that can be made or fetched again, and is removed as a whole."""
+    """A file or folder that can be made or fetched again, and is removed as a whole."""
 
     kind: str
     path: Path
     size: int  # bytes on the disk
     used: float  # when it was last used, in seconds since the epoch
-    linked: bool = (
-        False  # some of it is in a release: removing it would free nothing and lose the common inode
-    )
+    # A release has hard links to some of its files: removing it would free nothing, and the next release could no
+    # longer share them.
+    linked: bool = False
 
 
 @dataclass(frozen=True)
 class Removal:
-    """An item that goes, and why."""
+    """An item to remove, and why."""
 
     item: WorkspaceItem
     reason: str
@@ -39,142 +39,147 @@ class Removal:
 
 @dataclass(frozen=True)
 class CleanupPlan:
-    """What goes and what stays, decided before anything is removed."""
+    """What is removed, decided before anything is."""
 
     removals: tuple[Removal, ...]
-    kept: int  # bytes of what could be removed and is not
+    kept: int  # bytes of the items that stay
 
     @property
     def freed_bytes(self) -> int:
-        """Bytes that the removals give back."""
-        return sum(one.item.size for one in self.removals)
+        """Bytes that the removals free."""
+        return sum(removal.item.size for removal in self.removals)
 
 
 def plan_cleanup(
-    items: Sequence[WorkspaceItem],
+    items: Iterable[WorkspaceItem],
     *,
     now: float,
     older_than: float | None = None,
     max_size: int | None = None,
 ) -> CleanupPlan:
-    """Choose: leftovers of killed runs, then what is unused for `older_than` seconds, then the least recently used
-    until the rest has at most `max_size` bytes. What a release links to is never chosen.
+    """Choose leftovers of killed runs, then items not used for `older_than` seconds, then the least recently used ones
+    until the rest has at most `max_size` bytes. Items that a release links to are never chosen.
     """
-    removals = []
-    staying = []
-    for item in sorted(items, key=lambda one: (one.used, str(one.path))):
+    removals, kept = [], []
+    for item in sorted(items, key=lambda item: (item.used, str(item.path))):
         age = now - item.used
         if item.kind == LEFTOVER:
-            # A verb that needs no lock may be at work in there.
+            # Verbs that need no lock may be using it.
             if age > UNLOCKED_SCRATCH_SECONDS:
-                removals.append(Removal(item, "a run that ended early left it"))
+                removals.append(Removal(item, "left by a run that was killed"))
         elif older_than is not None and age > older_than and not item.linked:
             removals.append(Removal(item, f"not used for {age / 86400:.1f} days"))
         else:
-            staying.append(item)
-    size = sum(item.size for item in staying)
-    if max_size is not None:
-        for item in [one for one in staying if not one.linked]:
-            if size <= max_size:
-                break
-            removals.append(Removal(item, "the least recently used of more than was allowed"))
+            kept.append(item)
+    size = sum(item.size for item in kept)
+    for item in kept:
+        if max_size is not None and size > max_size and not item.linked:
+            removals.append(Removal(item, "least recently used, and the workspace exceeds --max-size"))
             size -= item.size
     return CleanupPlan(removals=tuple(removals), kept=size)
 
 
-def remove(cleanup_plan: CleanupPlan) -> None:
-    """Remove what was decided on; hold the workspace's lock meanwhile."""
+def clean_up(cleanup_plan: CleanupPlan) -> None:
+    """Remove what was decided on. The caller holds the workspace."""
     for removal in cleanup_plan.removals:
-        place = removal.item.path
-        # Under another name first: half a root, or half a build, must not be taken for a whole one after a crash.
-        gone = place.with_name(f".gone.{place.name}")
-        remove_tree(gone)
-        os.rename(place, gone)
-        if gone.is_dir():
-            remove_tree(gone)
+        path = removal.item.path
+        # Renamed first: after a crash, half of a buildroot or a build must not be taken for a whole one.
+        renamed = path.with_name(f".gone.{path.name}")
+        remove_tree(renamed)
+        os.rename(path, renamed)
+        if renamed.is_dir():
+            remove_tree(renamed)
         else:
-            gone.unlink()
+            renamed.unlink()
         for suffix in (".log", ".lock"):
-            place.with_name(f"{place.name}{suffix}").unlink(missing_ok=True)
+            path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 
 def prune_ledger(workspace: Workspace, ledger: Ledger) -> None:
-    """Drop the records of what is no longer there, but for the last of each component, which explain and measure."""
+    """Drop the records of removed builds and source packages.
+
+    The last record of each component stays, for `explain` and for expected build times, and so do the records of the
+    source packages that the remaining builds were made from.
+    """
     builds = [*ledger.all("build"), *ledger.all("requires")]
     kept = {
-        (one.kind, one.key)
+        (record.kind, record.key)
         for folder, records in ((workspace.builds, builds), (workspace.srpms, ledger.all("srpm")))
-        for one in records
-        if (folder / one.key).is_dir() or ledger.latest(one.kind, one.component) is one
+        for record in records
+        if (folder / record.key).is_dir() or ledger.latest(record.kind, record.component) is record
     }
     sources = {
         value
-        for one in builds
-        if (one.kind, one.key) in kept
-        for name, value in one.inputs
+        for record in builds
+        if (record.kind, record.key) in kept
+        for name, value in record.inputs
         if name == SOURCE_PACKAGE
     }
-    ledger.compact(
-        lambda one: (one.kind, one.key) in kept or any(made.sha256 in sources for made in one.artefacts)
-    )
+
+    def is_kept(record: Record) -> bool:
+        digests = {artefact.sha256 for artefact in record.artefacts}
+        return (record.kind, record.key) in kept or bool(digests & sources)
+
+    ledger.compact(is_kept)
 
 
-def list_workspace_items(workspace: Workspace) -> tuple[WorkspaceItem, ...]:
-    """Everything in a workspace that could be removed."""
-    return tuple(_items(workspace))
-
-
-def _items(workspace: Workspace) -> Iterator[WorkspaceItem]:
+def list_workspace_items(workspace: Workspace) -> Iterator[WorkspaceItem]:
+    """Everything in a workspace that can be removed."""
     for kind, folder in (
-        ("root", workspace.buildroots / "base"),
-        ("layer", workspace.buildroots / "layers"),
-        ("root of mock", workspace.buildroots / "mock"),
+        ("base buildroot", workspace.buildroots / "base"),
+        ("buildroot layer", workspace.buildroots / "layers"),
+        ("buildroot of mock", workspace.buildroots / "mock"),
     ):
-        for place in _children(folder):
-            if place.is_dir():
-                yield _item(kind, place)
+        for path in _list_visible(folder):
+            if path.is_dir():
+                yield _measure(kind, path)
     for kind, folder in (("build", workspace.builds), ("source package", workspace.srpms)):
-        for place in _children(folder):
-            yield _item(kind, place, shared=True)
-    for shelf in _children(workspace.signed):
-        for place in _children(shelf):
-            yield _item("signed package", place, shared=True)
-    for place in _children(workspace.logs):
-        is_run_log = place.match(RUN_LOG_PATTERN) and place.is_file()
-        yield _item("log of a run" if is_run_log else "log of a failed build", place)
-    for folder in _children(workspace.cache):
-        for place in _children(folder):
-            yield _item(f"downloaded {folder.name}", place)
-    for place in workspace.list_leftovers():
-        yield _item(LEFTOVER, place)
-    for place in sorted((workspace.root / "mock").glob("*")):
-        if place.name != "used":  # the next build has mock clean what is named there
-            yield _item(LEFTOVER, place)
+        for path in _list_visible(folder):
+            yield _measure(kind, path, shared=True)
+    for folder in _list_visible(workspace.signed):
+        for path in _list_visible(folder):
+            yield _measure("signed package", path, shared=True)
+    for path in _list_visible(workspace.logs):
+        is_run_log = path.match(RUN_LOG_PATTERN) and path.is_file()
+        yield _measure("log of a run" if is_run_log else "log of a failed build", path)
+    for folder in _list_visible(workspace.cache):
+        for path in _list_visible(folder):
+            yield _measure(f"cache/{folder.name}", path)
+    for path in workspace.list_leftovers():
+        yield _measure(LEFTOVER, path)
+    for path in sorted((workspace.root / "mock").glob("*")):
+        # The next build has mock clean the chroots that are named in it.
+        if path.name != "used":
+            yield _measure(LEFTOVER, path)
 
 
-def _children(folder: Path) -> list[Path]:
+def _list_visible(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(place for place in folder.iterdir() if not place.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _item(kind: str, place: Path, *, shared: bool = False) -> WorkspaceItem:
-    """Size and use of one item; a file counts once, however many names it has inside."""
+def _measure(kind: str, path: Path, *, shared: bool = False) -> WorkspaceItem:
+    """An item with its size and last use; a file with several names in it counts once.
+
+    `shared`: releases may have hard links to its files.
+    """
     seen: set[tuple[int, int]] = set()
     size, linked = 0, False
-    for status in _statuses(place):
+    for status in _list_statuses(path):
         if (status.st_dev, status.st_ino) not in seen:
             seen.add((status.st_dev, status.st_ino))
             size += status.st_blocks * 512
         linked = linked or (shared and status.st_nlink > 1)
-    return WorkspaceItem(kind=kind, path=place, size=size, used=place.lstat().st_mtime, linked=linked)
+    return WorkspaceItem(kind=kind, path=path, size=size, used=path.lstat().st_mtime, linked=linked)
 
 
-def _statuses(place: Path) -> Iterator[os.stat_result]:
-    if place.is_symlink() or not place.is_dir():
-        yield place.lstat()
+def _list_statuses(path: Path) -> Iterator[os.stat_result]:
+    """The status of a file, or of every file below a folder."""
+    if path.is_symlink() or not path.is_dir():
+        yield path.lstat()
         return
-    pending = [os.fspath(place)]
+    pending = [os.fspath(path)]
     while pending:
         with os.scandir(pending.pop()) as entries:
             for entry in entries:

@@ -35,7 +35,7 @@ def app() -> SimpleNamespace:
     """An App whose run does nothing."""
     run = SimpleNamespace(
         workspace=SimpleNamespace(lock=lambda wait: contextlib.nullcontext()),
-        story=SimpleNamespace(info=lambda text: click.echo(text, err=True)),
+        reporter=SimpleNamespace(info=lambda text: click.echo(text, err=True)),
     )
     return SimpleNamespace(load_config=lambda: None, create_run=lambda _config: run)
 

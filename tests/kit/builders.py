@@ -29,6 +29,7 @@ from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
+from tests.kit.cli import CliResult, altai_build
 from tests.kit.git import Entry
 from tests.kit.repositories import Package, make_repository
 from tests.kit.superprojects import DEFINITION, World, make_spec
@@ -44,6 +45,16 @@ gpgcheck=0
 name=base
 baseurl={url}
 '''
+"""
+
+
+# The command line with this builder in the registry.
+_MAIN = """\
+from altai_build.cli import main
+from altai_build.pipeline.build.toolchains import BUILDERS
+from tests.kit.builders import HostBuilder
+BUILDERS[HostBuilder.name] = HostBuilder
+main()
 """
 
 
@@ -149,6 +160,11 @@ class HostSite:
 
     def plan(self, *names: str, changed_since: str | None = None) -> BuildPlan:
         return plan_build(self.run, "HEAD", names, changed_since)
+
+    def call(self, *words: str) -> CliResult:
+        """One call of altai-build in a process of its own, with this builder."""
+        options = ["--workspace", str(self.run.workspace.root), "--builder", HostBuilder.name]
+        return altai_build(*options, *words, cwd=self.world.super.path, program=("-c", _MAIN))
 
     def build(self, *names: str, changed_since: str | None = None, fail_fast: bool = False) -> BuildRun:
         return build_all(self.run, self.plan(*names, changed_since=changed_since), fail_fast=fail_fast)

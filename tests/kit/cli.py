@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ("-m", "altai_build")
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,12 @@ class CliResult:
             raise AssertionError(f"no JSON ({error}), exit {self.code}: {self.out}\n{self.err}") from error
 
 
-def altai_build(*words: str | Path, cwd: Path, env: dict[str, str] | None = None) -> CliResult:
+def altai_build(
+    *words: str | Path, cwd: Path, env: dict[str, str] | None = None, program: tuple[str, ...] = PROGRAM
+) -> CliResult:
     """Run `altai-build` in `cwd` with this interpreter; nothing but the answer may be on standard output."""
     result = subprocess.run(
-        [sys.executable, "-m", "altai_build", *map(str, words)],
+        [sys.executable, *program, *map(str, words)],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
         stdin=subprocess.DEVNULL,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from altai_build.errors import InputError
 from altai_build.ledger import ComponentOutcome, Ledger, Record, read_outcomes
-from altai_build.model.fingerprint import RebuildPolicy, get_relevant_part, is_local_package
-from altai_build.model.inputs import BUILDROOT_PREFIX, SOURCE_PACKAGE, BuildInputs
+from altai_build.model.fingerprint import RebuildPolicy, is_local_package
+from altai_build.model.inputs import (
+    BUILDROOT_PREFIX,
+    SOURCE_PACKAGE,
+    BuildInputs,
+    InputChange,
+    compare_inputs,
+)
 from altai_build.model.package import LocalRpm
 from altai_build.pipeline.build.ordering import order_srpms
 from altai_build.pipeline.build.plan import plan_build
@@ -20,16 +26,6 @@ from altai_build.stages.build.environment import BuildEnvironment, ComponentBuil
 from altai_build.stages.build.lookup import BuildLookup, look_up_build
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.solver.resolve import Unsatisfiable
-
-
-@dataclass(frozen=True)
-class InputChange:
-    """One input of a component's packages: its value when they were last built, and its value now."""
-
-    name: str
-    status: str  # same, changed, added, removed; ignored: it changed, and the rebuild policy ignores that
-    then: str | None
-    now: str | None
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,7 @@ class _BuildExplainer:
             would, reason = _predict(lookup, last, pending)
             key = None if pending else lookup.resolved.key
             then = lookup.cached_record or last
-            inputs = _compare_inputs(
+            inputs = _compare_with_sources(
                 then.inputs if then else (), lookup.resolved.inputs, environment.policy, self.run.ledger
             )
         outcome = self.outcomes.get(name)
@@ -205,48 +201,25 @@ def _find_last_changes(
     after = ledger.find("build", outcome.key) if outcome else None
     if before is None or after is None:
         return ()
-    changes = _compare_inputs(before.inputs, after.inputs, policy, ledger)
+    changes = _compare_with_sources(before.inputs, after.inputs, policy, ledger)
     return tuple(change for change in changes if change.status != "same")
 
 
-def _compare_inputs(
+def _compare_with_sources(
     before: BuildInputs, now: BuildInputs, policy: RebuildPolicy, ledger: Ledger
 ) -> tuple[InputChange, ...]:
     """Every input of two builds; after the source package the inputs that it was made from."""
     changes = []
-    sources = {
-        record.artefacts[0].sha256: dict(record.inputs) for record in ledger.all("srpm") if record.artefacts
-    }
-    for change in _pair_inputs(dict(before), dict(now), policy):
+    sources = {record.artefacts[0].sha256: record.inputs for record in ledger.all("srpm") if record.artefacts}
+    for change in compare_inputs(before, now, policy):
         changes.append(change)
         if change.name == SOURCE_PACKAGE:
-            then, here = (sources.get(digest or "", {}) for digest in (change.then, change.now))
-            changes += _pair_inputs(then, here, policy, prefix=f"{SOURCE_PACKAGE}: ")
+            then, here = (sources.get(digest or "", ()) for digest in (change.then, change.now))
+            changes += [
+                replace(part, name=f"{SOURCE_PACKAGE}: {part.name}")
+                for part in compare_inputs(then, here, policy)
+            ]
     return tuple(changes)
-
-
-def _pair_inputs(
-    before: Mapping[str, str], now: Mapping[str, str], policy: RebuildPolicy, *, prefix: str = ""
-) -> list[InputChange]:
-    return [
-        InputChange(
-            name=f"{prefix}{name}",
-            status=_compare_values(before.get(name), now.get(name), policy),
-            then=before.get(name),
-            now=now.get(name),
-        )
-        for name in dict.fromkeys((*now, *before))
-    ]
-
-
-def _compare_values(then: str | None, now: str | None, policy: RebuildPolicy) -> str:
-    if then is None:
-        return "added"
-    if now is None:
-        return "removed"
-    if then == now:
-        return "same"
-    return "ignored" if get_relevant_part(then, policy) == get_relevant_part(now, policy) else "changed"
 
 
 _REBUILD_CAUSES = {

@@ -1,8 +1,8 @@
-"""The order of a plan's builds, and the first passes of components that need one another to be built."""
+"""The order of a plan's builds, and the bootstrap builds that break dependency cycles."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from altai_build.config import Bootstrap
@@ -19,80 +19,99 @@ from altai_build.tools.spec.reader import SpecText, read_specs
 
 @dataclass(frozen=True)
 class BuildOrder:
-    """The source packages of a plan, those of needed first passes among them, by name, in the order of their builds."""
+    """The source packages of a plan by name, with those of the bootstrap builds that are needed, and their order."""
 
     srpms: Mapping[str, tuple[ComponentSource, Srpm]]
     headers: Mapping[str, RpmHeader]
     order: Order
-    macros: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)  # of each first pass
-    unavailable: frozenset[str] = frozenset()  # components that should have a source package and have none
+    # Bootstrap build → its macros.
+    macros: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    # Components that should have a source package and have none.
+    unavailable: frozenset[str] = frozenset()
 
     def needs(self, name: str) -> list[str]:
-        """What must be there to build `name`; of a component that is built twice, the second pass where it may be."""
+        """Whose packages `name` is built with. Those of a bootstrap build only where the second build is not needed."""
         needed = self.order.needs.get(name, ())
-        return [one for one in needed if self.order.bootstrap_builds.get(one) not in needed]
+        return [other for other in needed if self.order.bootstrap_builds.get(other) not in needed]
 
 
-def static_order(run: Run, sourced: Sequence[ComponentSource]) -> Order:
+def static_order(run: Run, sources: Sequence[ComponentSource]) -> Order:
     """The order as far as the specs tell without being run."""
-    order = compute_order([make_static_node(run, one) for one in sourced])
+    components = [_read_spec_needs(run, source) for source in sources]
+    order = compute_order(components)
     if not order.cycles:
         return order
-    first = {
-        name: make_static_node(run, one, name)
-        for name, (one, _) in _find_bootstrap_builds(run, sourced, order).items()
+    bootstraps = {
+        name: _read_spec_needs(run, source, _bootstrap_name(name))
+        for name, (source, _) in _read_bootstraps(run, sources, order).items()
     }
-    return compute_order([make_static_node(run, one, first=first) for one in sourced]) if first else order
+    return _order_with_bootstraps(components, bootstraps)
 
 
 def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
-    """The order with the BuildRequires that rpm itself wrote into the source packages.
+    """The order by the BuildRequires that rpm itself wrote into the source packages.
 
-    What has no source package has its place in it too, so that nobody is built with something else in its stead.
+    Components without a source package have a place in it too, so that nothing is built with other packages that
+    provide the same.
     """
-    made = {sourced.component.name: (sourced, srpm) for sourced, srpm in srpm_batch.srpms}
-    headers = {name: read_header(srpm.path) for name, (_, srpm) in made.items()}
-    unavailable = _find_unavailable(run, srpm_batch)
-    nodes = [
-        _with_srpm_requires(make_static_node(run, sourced), headers[name])
-        for name, (sourced, _) in made.items()
+    srpms = {source.component.name: (source, srpm) for source, srpm in srpm_batch.srpms}
+    headers = {name: read_header(srpm.path) for name, (_, srpm) in srpms.items()}
+    unavailable = _list_unavailable(run, srpm_batch)
+    components = [
+        *(
+            _with_srpm_needs(_read_spec_needs(run, source), headers[name])
+            for name, (source, _) in srpms.items()
+        ),
+        *unavailable.values(),
     ]
-    nodes += unavailable.values()
-    order = compute_order(nodes)
-    if not order.cycles:
-        return BuildOrder(srpms=made, headers=headers, order=order, unavailable=frozenset(unavailable))
-    macros = {}
-    for name, (sourced, bootstrap) in _find_bootstrap_builds(
-        run, [one for one, _ in made.values()], order
-    ).items():
-        try:
-            srpm = srpm_batch.maker.make_srpm(sourced, bootstrap=bootstrap)
-        except AltaiError as error:
-            run.reporter.warn(f"the first pass of {sourced.component.name} is not possible: {error}")
-            continue
-        made[name] = (sourced, srpm)
-        headers[name] = read_header(srpm.path)
-        macros[name] = tuple(bootstrap.all_macros.items())
-    first = {
-        name: _with_srpm_requires(make_static_node(run, made[name][0], name), headers[name])
-        for name in macros
-    }
-    order = compute_order(
-        [replace(node, bootstrap_build=first.get(_bootstrap_name(node.name))) for node in nodes]
-    )
-    used = {name: one for name, one in made.items() if name not in macros or name in order.bootstrap_builds}
+    order = compute_order(components)
+    macros: dict[str, tuple[tuple[str, str], ...]] = {}
+    if order.cycles:
+        bootstraps = {}
+        for name, (source, srpm, bootstrap) in _make_bootstrap_srpms(run, srpm_batch, order).items():
+            bootstrap_name = _bootstrap_name(name)
+            header = read_header(srpm.path)
+            bootstraps[name] = _with_srpm_needs(_read_spec_needs(run, source, bootstrap_name), header)
+            srpms[bootstrap_name], headers[bootstrap_name] = (source, srpm), header
+            macros[bootstrap_name] = tuple(bootstrap.all_macros.items())
+        order = _order_with_bootstraps(components, bootstraps)
+        for bootstrap_name in macros.keys() - order.bootstrap_builds.keys():
+            del srpms[bootstrap_name]
     return BuildOrder(
-        srpms=used, headers=headers, order=order, macros=macros, unavailable=frozenset(unavailable)
+        srpms=srpms, headers=headers, order=order, macros=macros, unavailable=frozenset(unavailable)
     )
 
 
-def _find_unavailable(run: Run, srpm_batch: SrpmBatch) -> dict[str, OrderedComponent]:
-    """The components without a source package; of those that could not be read nothing is known but their names."""
-    made = {sourced.component.name for sourced, _ in srpm_batch.srpms}
+def _order_with_bootstraps(
+    components: Iterable[OrderedComponent], bootstraps: Mapping[str, OrderedComponent]
+) -> Order:
+    return compute_order(
+        [replace(component, bootstrap_build=bootstraps.get(component.name)) for component in components]
+    )
+
+
+def _make_bootstrap_srpms(
+    run: Run, srpm_batch: SrpmBatch, order: Order
+) -> dict[str, tuple[ComponentSource, Srpm, Bootstrap]]:
+    """Component → the source package of its bootstrap build; a warning where it cannot be made."""
+    made = {}
+    sources = [source for source, _ in srpm_batch.srpms]
+    for name, (source, bootstrap) in _read_bootstraps(run, sources, order).items():
+        try:
+            made[name] = (source, srpm_batch.maker.make_srpm(source, bootstrap=bootstrap), bootstrap)
+        except AltaiError as error:
+            run.reporter.warn(f"no source package for the bootstrap build of {name}: {error}")
+    return made
+
+
+def _list_unavailable(run: Run, srpm_batch: SrpmBatch) -> dict[str, OrderedComponent]:
+    """The components without a source package; only the names are known of those that could not be read."""
+    made = {source.component.name for source, _ in srpm_batch.srpms}
+    # They are not built, so they need nothing.
     found = {
-        one.component.name: replace(make_static_node(run, one), build_requires=())  # it will not be built
-        for one in srpm_batch.discovery.sourced
-        if one.component.name not in made
+        source.component.name: replace(_read_spec_needs(run, source), build_requires=())
+        for source in srpm_batch.discovery.sourced
+        if source.component.name not in made
     }
     for out in srpm_batch.discovery.without_srpm:
         if out.error is not None and out.name not in made:
@@ -105,48 +124,43 @@ def _find_unavailable(run: Run, srpm_batch: SrpmBatch) -> dict[str, OrderedCompo
     return found
 
 
-def make_static_node(
-    run: Run,
-    sourced: ComponentSource,
-    name: str | None = None,
-    *,
-    first: Mapping[str, OrderedComponent] | None = None,
-) -> OrderedComponent:
-    """A component (or its first pass, by that `name`) for the order, as far as its spec tells without being run."""
-    info = sourced.info
-    component = sourced.component.name
-    last = run.ledger.latest("build", name or component)
+def _read_spec_needs(run: Run, source: ComponentSource, name: str | None = None) -> OrderedComponent:
+    """A component (or its bootstrap build, by that `name`) as far as its spec tells without being run."""
+    info = source.info
+    name = name or source.component.name
+    last = run.ledger.latest("build", name)
     return OrderedComponent(
-        name=name or component,
+        name=name,
         provides=frozenset((*info.provides, info.name)),
         build_requires=info.build_requires,
         requires=info.requires,
         seconds=last.seconds if last else None,
-        bootstrap_build=(first or {}).get(_bootstrap_name(component)),
     )
 
 
-def _with_srpm_requires(node: OrderedComponent, header: RpmHeader) -> OrderedComponent:
-    return replace(node, build_requires=tuple(one.name for one in header.requires))
+def _with_srpm_needs(component: OrderedComponent, header: RpmHeader) -> OrderedComponent:
+    return replace(component, build_requires=tuple(dependency.name for dependency in header.requires))
 
 
-def _find_bootstrap_builds(
-    run: Run, sourced: Sequence[ComponentSource], order: Order
+def _read_bootstraps(
+    run: Run, sources: Iterable[ComponentSource], order: Order
 ) -> dict[str, tuple[ComponentSource, Bootstrap]]:
-    """What is declared for components that are in a circle, each with its spec read as the first pass sees it."""
-    circular = {name for cycle in order.cycles for name in cycle} | set(order.blocked_by_cycle)
+    """Component → its declared bootstrap, and its source with the spec as the bootstrap build sees it.
+
+    Only of components that are blocked by a cycle.
+    """
     found = {}
-    for one in sourced:
-        component = one.component
+    for source in sources:
+        component = source.component
         settings = run.config.components.get(component.name) or run.config.components.get(component.path)
-        if settings is None or settings.bootstrap is None or component.name not in circular:
+        if settings is None or settings.bootstrap is None or component.name not in order.blocked_by_cycle:
             continue
         macros, arch = run.config.get_target_macros(component.repository)
-        text = SpecText(place=component.spec_path, text=one.text)
         macros.update(settings.bootstrap.all_macros)
+        text = SpecText(place=component.spec_path, text=source.text)
         info = read_specs([text], macros, arch, cache=run.workspace.specs)[0]
         if not isinstance(info, AltaiError):
-            found[_bootstrap_name(component.name)] = (replace(one, info=info), settings.bootstrap)
+            found[component.name] = (replace(source, info=info), settings.bootstrap)
     return found
 
 

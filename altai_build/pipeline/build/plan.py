@@ -1,14 +1,13 @@
-"""Choose and order the components of a build."""
+"""Choose the components of a build, and order them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from altai_build.model.order import Order
 from altai_build.pipeline.build.ordering import static_order
 from altai_build.pipeline.build.selection import select_components
-from altai_build.pipeline.build.srpms import select_by_name
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover import Discovery, discover
 from altai_build.tools.spec.reader import SpecReader
@@ -16,41 +15,45 @@ from altai_build.tools.spec.reader import SpecReader
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """Which components are worked on, why each, and in which order."""
+    """Which components are built, why each, and in which order."""
 
-    discovery: Discovery  # the chosen part
+    discovery: Discovery  # of these components
     order: Order
     reasons: dict[str, str]  # component → why it is in the plan
 
     @property
     def commits(self) -> dict[str, str]:
-        """The commit of everything in the order, first passes included."""
-        known = {one.component.name: one.component.commit for one in self.discovery.sourced}
-        return {**known, **{first: known[one] for first, one in self.order.bootstrap_builds.items()}}
+        """The commit of everything in the order, bootstrap builds included."""
+        commits = {source.component.name: source.component.commit for source in self.discovery.sourced}
+        bootstrap_builds = self.order.bootstrap_builds
+        return {**commits, **{build: commits[name] for build, name in bootstrap_builds.items()}}
 
 
 def plan_build(run: Run, revision: str, names: Sequence[str], changed_since: str | None) -> BuildPlan:
-    """The named components, or those changed since a revision with all that depend on them, or all; in order.
+    """Plan the named components, or those changed since a revision with everything that depends on them, or all.
 
-    What a chosen component needs of the others is part of the plan too: its packages are reused or built.
+    The other components that these need are in the plan too: their packages are reused or built.
     """
     run.workspace.prepare()
     with SpecReader(cache=run.workspace.specs) as reader:
         whole = discover(run.superproject, run.config, revision, jobs=run.jobs, reader=reader)
-    everything = static_order(run, whole.sourced)
-    reasons = select_components(run, whole, everything, revision, names, changed_since)
+    whole_order = static_order(run, whole.sourced)
+    reasons = select_components(run, whole, whole_order, revision, names, changed_since)
     if names or changed_since:
-        kept = [one.component.name for one in whole.sourced if one.component.name in reasons]
-        out = {out.name for out in whole.without_srpm if out.name in reasons or out.path in names}
-        part = select_by_name(whole, [*kept, *sorted(out)]) if kept or out else _without_components(whole)
-        order = static_order(run, part.sourced)
+        discovery = _select(whole, reasons, names)
+        order = static_order(run, discovery.sourced)
     else:
-        part, order = whole, everything
-    reasons.update(
-        {first: f"{one} needs it for its second pass" for first, one in order.bootstrap_builds.items()}
+        discovery, order = whole, whole_order
+    for build, name in order.bootstrap_builds.items():
+        reasons[build] = f"{name} is in a build dependency cycle"
+    return BuildPlan(discovery=discovery, order=order, reasons=reasons)
+
+
+def _select(whole: Discovery, reasons: Container[str], names: Container[str]) -> Discovery:
+    """The components that there is a reason for, and those without a source package that were named."""
+    return Discovery(
+        commit=whole.commit,
+        time=whole.time,
+        sourced=tuple(source for source in whole.sourced if source.component.name in reasons),
+        without_srpm=tuple(out for out in whole.without_srpm if out.name in reasons or out.path in names),
     )
-    return BuildPlan(discovery=part, order=order, reasons=reasons)
-
-
-def _without_components(whole: Discovery) -> Discovery:
-    return Discovery(commit=whole.commit, time=whole.time, sourced=(), without_srpm=())
