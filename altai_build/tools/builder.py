@@ -10,6 +10,7 @@ from altai_build.model.build import BuilderSettings, BuildOutcome, BuildRequest,
 if TYPE_CHECKING:
     from altai_build.tools.chroot.resolver import Buildroot
     from altai_build.tools.mock.config import MockConfig
+    from altai_build.tools.mock.options import UnsupportedOption
 
 
 class Builder(Protocol):
@@ -40,6 +41,10 @@ class Builder(Protocol):
     @classmethod
     def inspect_host(cls, scratch: Path) -> HostSupport:
         """What `doctor` reports about it; `scratch` is for trials. Raises what `require_usable` raises."""
+
+    @classmethod
+    def find_unsupported(cls, config: MockConfig) -> tuple[UnsupportedOption, ...]:
+        """The options that the configuration sets and that this builder does not carry out."""
 
     def version(self) -> str:
         """What distinguishes its results from those of another version; part of every build key."""

@@ -27,6 +27,7 @@ from altai_build.pipeline.build.toolchains import BUILDERS
 from altai_build.pipeline.run import Run
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.mock.config import MockConfig
+from altai_build.tools.mock.options import UnsupportedOption
 from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
 from tests.kit.cli import CliResult, altai_build
@@ -82,6 +83,10 @@ class HostBuilder:
     @classmethod
     def inspect_host(cls, scratch: Path) -> HostSupport:
         return HostSupport(found="ready")
+
+    @classmethod
+    def find_unsupported(cls, config: MockConfig) -> tuple[UnsupportedOption, ...]:
+        return ()
 
     def version(self) -> str:
         return "1"

@@ -50,6 +50,8 @@ def open_build_environments(run: Run, sourced: Sequence[ComponentSource]) -> dic
                 policy=run.dependants or run.config.dependants,
                 limits=_limits(run.config.limits, config),
             )
+            for option in environments[target.name].builder.find_unsupported(config):
+                run.story.warn(f"mock configuration {config.name}: {option}")
     return environments
 
 
@@ -64,10 +66,12 @@ def open_build_environment(
 ) -> BuildEnvironment:
     """A build environment with the builder of this name, or `auto`.
 
-    Raises InputError for an unknown builder, MissingToolError when the builder cannot run on this machine.
+    Raises InputError for an unknown builder and for options of the mock configuration that the builder must not ignore,
+    MissingToolError when the builder cannot run on this machine.
     """
     chosen = find_builder(builder)
     chosen.require_usable()
+    _refuse_unsupported(chosen, config)
     settings = BuilderSettings(
         workspace=workspace.root,
         scratch=workspace.scratch,
@@ -103,6 +107,16 @@ def find_builder(name: str) -> type[Builder]:
     if name not in BUILDERS:
         raise InputError(f"unknown builder {name!r}", todo=f"use one of auto, {', '.join(BUILDERS)}")
     return BUILDERS[name]
+
+
+def _refuse_unsupported(builder: type[Builder], config: MockConfig) -> None:
+    refused = [option for option in builder.find_unsupported(config) if option.is_error]
+    if refused:
+        raise InputError(
+            f"the builder {builder.name} cannot build with the mock configuration {config.name}",
+            why="\n".join(f"  {option}" for option in refused),
+            todo="remove these options, or build with --builder mock",
+        )
 
 
 def _limits(limits: Limits, config: MockConfig) -> Limits:

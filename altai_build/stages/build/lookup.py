@@ -92,7 +92,8 @@ def _resolve_buildroot(
     A builder that resolves dependencies itself does that too: see `describe_unexpected_packages`.
     """
     build_conflicts = [f"!{conflict}" for conflict in build.header.conflicts]
-    static = [*_build_requires(build.header), *build_conflicts]
+    more = environment.definition.config.find_more_buildreqs(build.header.nevra)
+    static = [*_build_requires(build.header), *more, *build_conflicts]
     buildroot = environment.resolver.resolve_build_requires(static, build.local)
     resolved = _collect_inputs(build, environment, buildroot)
     dynamic = any(dependency.name == DYNAMIC_BUILDREQUIRES for dependency in build.header.requires)

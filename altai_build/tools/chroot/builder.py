@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import stat
 import time
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from altai_build.tools.chroot.resolver import Buildroot, host_rpm_version
 from altai_build.tools.chroot.roots import RootCache, RpmInstallFailed, require_root
 from altai_build.tools.files import link_or_copy, make_directory, move_out, scratch_directory
 from altai_build.tools.mock.config import MockConfig
+from altai_build.tools.mock.options import UnsupportedOption, default_options
 from altai_build.tools.sandbox.bubblewrap import (
     BUILD_DIR,
     BUILD_HOSTNAME,
@@ -45,6 +47,15 @@ _BUILDREQS_MISSING_STATUS = (
 )
 _BUILDREQS_SUFFIX = ".buildreqs.nosrc.rpm"
 _RPM_TOPDIR = f"{BUILD_DIR}/build"
+_FIXED_MACROS = {
+    "_topdir": _RPM_TOPDIR,
+    "_rpmfilename": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+    "_buildhost": BUILD_HOSTNAME,
+    "use_source_date_epoch_as_buildtime": "1",
+    "source_date_epoch_from_changelog": "0",
+    "clamp_mtime_to_source_date_epoch": "1",
+    "build_mtime_policy": "clamp_to_source_date_epoch",
+}
 _RPM_DIRECTORIES = ("BUILD", "BUILDROOT", "RPMS", "SOURCES", "SPECS", "SRPMS")
 
 
@@ -87,6 +98,23 @@ class ChrootBuilder:
             found="overlayfs does not work here: each build gets a copy of the whole root",
             todo="put the workspace on a file system that overlayfs supports (ext4, xfs, btrfs, tmpfs)",
         )
+
+    @classmethod
+    def find_unsupported(cls, config: MockConfig) -> tuple[UnsupportedOption, ...]:
+        """Options that only mock carries out, and values that this builder replaces by its own."""
+        found = list(config.unsupported)
+        machine = platform.machine()
+        if config.legal_host_arches and machine not in config.legal_host_arches:
+            found.append(UnsupportedOption(("legal_host_arches",), f"this machine is {machine}", True))
+        if dict(config.environment).get("HOME", BUILD_DIR) != BUILD_DIR:
+            found.append(
+                UnsupportedOption(("environment", "HOME"), f"the home of builds is {BUILD_DIR}", True)
+            )
+        for name, body in config.macros:
+            if _FIXED_MACROS.get(name, body) != body:
+                why = f"builds have {_FIXED_MACROS[name]!r}, so that packages are the same on every machine"
+                found.append(UnsupportedOption(("macros", f"%{name}"), why, False))
+        return tuple(found)
 
     @classmethod
     def require_usable(cls) -> None:
@@ -186,13 +214,7 @@ class ChrootBuilder:
             **dict(self.config.macros),
             **dict(self.macros),
             **dict(request.macros),
-            "_topdir": _RPM_TOPDIR,
-            "_rpmfilename": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
-            "_buildhost": BUILD_HOSTNAME,
-            "use_source_date_epoch_as_buildtime": "1",
-            "source_date_epoch_from_changelog": "0",
-            "clamp_mtime_to_source_date_epoch": "1",
-            "build_mtime_policy": "clamp_to_source_date_epoch",
+            **_FIXED_MACROS,
             "_smp_mflags": f"-j{request.jobs}",
             "_smp_build_ncpus": str(request.jobs),
         }
@@ -201,11 +223,13 @@ class ChrootBuilder:
     def _rpmbuild(self, request: BuildRequest) -> list[str]:
         # BuildRequires were resolved and installed; a root's older rpm may not read the database the host's wrote.
         return [
-            "rpmbuild",
+            self.config.rpmbuild_command,
             "-rr" if request.generate else "--rebuild",
             "--nodeps",
             "--target",
-            self.config.target_arch,
+            self.config.rpmbuild_arch,
+            *(() if self.config.run_check else ("--nocheck",)),
+            *self.config.rpmbuild_opts,
             f"{_RPM_TOPDIR}/SRPMS/{request.srpm.name}",
         ]
 
@@ -245,11 +269,17 @@ def _escape_line_breaks(value: str) -> str:
 
 
 def _environment(config: MockConfig, request: BuildRequest) -> Mapping[str, str]:
-    names = ("TERM", "SHELL", "PROMPT_COMMAND", "HOSTNAME", "PATH", "HOME")
-    chosen = {name: value for name, value in config.environment if name not in names}
+    """The variables of the configuration. For those of an interactive shell mock's defaults do not count."""
+    usual = default_options()["environment"]
+    interactive = ("TERM", "SHELL", "PROMPT_COMMAND", "HOSTNAME", "PATH", "HOME")
+    chosen = {
+        name: value
+        for name, value in config.environment
+        if name not in interactive or value != usual.get(name)
+    }
     return {
-        **chosen,
         "SHELL": "/bin/bash",
         "TERM": "dumb",
+        **chosen,
         "SOURCE_DATE_EPOCH": str(request.source_date_epoch),
     }

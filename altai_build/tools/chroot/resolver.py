@@ -41,6 +41,8 @@ class Buildroot:
     base: tuple[ResolvedPackage, ...]
     extra: tuple[ResolvedPackage, ...]
     nodocs: bool = False  # their documentation is left out
+    directories: tuple[str, ...] = ()  # paths of further directories (extra_chroot_dirs)
+    files: tuple[tuple[str, str], ...] = ()  # paths and texts of files, where no package has one
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -51,6 +53,8 @@ class Buildroot:
     def base_cache_key(self) -> str:
         """What the base directory is called after: everything that is in it, and how it came there."""
         how = [f"recipe {_ROOT_FORMAT_VERSION}", host_rpm_version(), "nodocs" if self.nodocs else ""]
+        how += [f"directory {path!r}" for path in self.directories]
+        how += [f"file {path!r} {text!r}" for path, text in self.files]
         return _hash_lines([*how, *(one.line for one in self.base)])
 
     @property
@@ -104,7 +108,13 @@ class BuildrootResolver:
     def base_buildroot(self) -> Buildroot:
         """The base as a buildroot of its own, which all others are more than."""
         nodocs = "nodocs" in dict(self.config.main).get("tsflags", "")
-        return Buildroot(base=self.base, extra=(), nodocs=nodocs)
+        return Buildroot(
+            base=self.base,
+            extra=(),
+            nodocs=nodocs,
+            directories=self.config.extra_chroot_dirs,
+            files=self.config.extra_files,
+        )
 
     def resolve_build_requires(
         self, build_requires: Sequence[str], local: Sequence[LocalRpm] = ()

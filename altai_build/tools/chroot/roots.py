@@ -28,6 +28,8 @@ from altai_build.tools.sandbox.limits import limit_command, make_resource_watch
 from altai_build.tools.sandbox.overlay import Overlay
 from altai_build.tools.solver.pool import ResolvedPackage
 
+_SCRIPT_TIMEOUT = 60.0  # seconds
+
 
 @dataclass(frozen=True)
 class RootCache:
@@ -50,6 +52,7 @@ class RootCache:
                 log = self.directory / "base" / f"{buildroot.base_cache_key}.log"
                 self._install_packages(root, buildroot.base, log, buildroot.nodocs)
                 set_up_base_root(root)
+                self._add_files(root, buildroot)
                 os.rename(root, place)
         return place
 
@@ -116,6 +119,25 @@ class RootCache:
                 stream.write(done.stderr)
         if done.returncode != 0:
             raise RpmInstallFailed(log, done.returncode)
+
+    def _add_files(self, root: Path, buildroot: Buildroot) -> None:
+        """Make directories and files of the configuration, with the root's own programs: links lead nowhere else."""
+        if not buildroot.directories and not buildroot.files:
+            return
+        with scratch_directory(self.directory, ".packages") as folder:
+            view = InstallSandbox(root=str(root), packages=folder)
+
+            def run(script: str, *arguments: str, input: bytes = b"") -> None:
+                words = ["chroot", InstallSandbox.ROOT, "/bin/sh", "-euc", script, "sh", *arguments]
+                process.run(
+                    [*limit_command(self.limits), *view.command(words)], input=input, timeout=_SCRIPT_TIMEOUT
+                )
+
+            if buildroot.directories:
+                run('mkdir -p -- "$@"', *(f"/{path.lstrip('/')}" for path in buildroot.directories))
+            for path, text in buildroot.files:
+                script = '[ -e "$1" ] || { mkdir -p -- "${1%/*}/"; cat >"$1"; }'
+                run(script, f"/{path.lstrip('/')}", input=text.encode("utf-8", "surrogateescape"))
 
     def _fetch_packages(self, packages: Sequence[ResolvedPackage]) -> list[Path]:
         """The files of the packages; signatures are checked against the keys of each one's repository."""

@@ -28,6 +28,7 @@ from altai_build.model.compat import Compat
 from altai_build.model.limits import Limits
 from altai_build.tools import files, process
 from altai_build.tools.mock.config import MockConfig
+from altai_build.tools.mock.options import UnsupportedOption
 from altai_build.tools.mock.result import (
     MOCK_OUTPUT,
     TERMINATED_STATUSES,
@@ -95,6 +96,11 @@ class MockBuilder:
         """mock's version. Raises MissingToolError as `require_usable` does."""
         cls.require_usable()
         return HostSupport(found=f"mock {_mock_version()}")
+
+    @classmethod
+    def find_unsupported(cls, config: MockConfig) -> tuple[UnsupportedOption, ...]:
+        """Nothing: mock carries out its own options."""
+        return ()
 
     @classmethod
     def require_usable(cls) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from altai_build.errors import InputError
+from altai_build.model.nevra import Nevra
 from altai_build.tools.mock.evaluate import EvaluatedOptions, evaluate
 from altai_build.tools.mock.options import (
     UnsupportedOption,
@@ -58,7 +59,8 @@ class MockConfig:
     rpmbuild_command: str
     rpmbuild_opts: tuple[str, ...]
     run_check: bool  # False: %check is left out
-    more_buildreqs: Mapping[str, tuple[str, ...]]  # NAME, NAME-VERSION or NAME-VERSION-RELEASE → requirements
+    # NAME, NAME-VERSION or NAME-VERSION-RELEASE of a source package, and what its build requires besides.
+    more_buildreqs: tuple[tuple[str, tuple[str, ...]], ...]
     extra_chroot_dirs: tuple[str, ...]
     extra_files: tuple[tuple[str, str], ...]  # path in the chroot and text
     main: tuple[tuple[str, str], ...]  # [main] of dnf.conf, sorted
@@ -66,6 +68,14 @@ class MockConfig:
     unsupported: tuple[UnsupportedOption, ...]  # options that the chroot builder does not carry out
     flat: str  # the same configuration as one file for mock: no includes, no site defaults
     digest: str  # SHA-256 over all that can influence a build; a comment or a description cannot
+
+    def find_more_buildreqs(self, source: Nevra) -> tuple[str, ...]:
+        """What more_buildreqs adds to the BuildRequires of a source package; as in mock the longest name counts."""
+        known = dict(self.more_buildreqs)
+        for name in (f"{source.name}-{source.version}-{source.release}", f"{source.name}-{source.version}"):
+            if name in known:
+                return known[name]
+        return known.get(source.name, ())
 
 
 def read_config(name: str, *, search: Sequence[Path], cache: Path | None = None) -> MockConfig:
@@ -170,10 +180,7 @@ def _build_config(path: Path, files: tuple[Path, ...], options: EvaluatedOptions
         rpmbuild_command=read.text("rpmbuild_command"),
         rpmbuild_opts=read.words("rpmbuild_opts"),
         run_check=bool(read.value("check")),
-        more_buildreqs={
-            name: (needs,) if isinstance(needs, str) else tuple(map(str, needs))
-            for name, needs in read.mapping("more_buildreqs").items()
-        },
+        more_buildreqs=tuple(sorted(read.more_buildreqs().items())),
         extra_chroot_dirs=read.words("extra_chroot_dirs"),
         extra_files=tuple(sorted((name, str(text)) for name, text in read.mapping("files").items())),
         main=main,
@@ -224,6 +231,15 @@ class _Reader:
                     f"{self.path}: config_opts[{name!r}] has an open quotation", why=value
                 ) from error
         return tuple(map(str, value)) if isinstance(value, list) else self._refuse(name, "a string or a list")
+
+    def more_buildreqs(self) -> dict[str, tuple[str, ...]]:
+        """By source package, one requirement as text or several as a list."""
+        found = {}
+        for name, needs in self.mapping("more_buildreqs").items():
+            if not isinstance(needs, (str, list)):
+                self._refuse("more_buildreqs", "strings or lists by name")
+            found[name] = (needs,) if isinstance(needs, str) else tuple(map(str, needs))
+        return found
 
     def seconds(self, name: str) -> int:
         """A time that mock takes as a number or as its digits."""

@@ -41,9 +41,17 @@ class Option:
 class UnsupportedOption:
     """An option that a configuration sets and that a builder does not carry out."""
 
-    name: str
+    keys: tuple[str, ...]  # config_opts[key][key]
     why: str
-    is_error: bool
+    is_error: bool  # packages may differ by it
+
+    @property
+    def name(self) -> str:
+        """As the configuration writes it: `config_opts['plugin_conf']['sign_enable']`."""
+        return "config_opts" + "".join(f"[{key!r}]" for key in self.keys)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.why}"
 
 
 UNSET: Any = object()
@@ -368,19 +376,29 @@ def find_unsupported(
     found = []
     for name in sorted(changed):
         option = OPTIONS.get(name)
+        if option is None and (near := _find_similar(name)):
+            found.append(UnsupportedOption((name,), f"mock has no such option; did you mean {near}?", False))
         if option is None or option.treatment not in (Treatment.WARNED, Treatment.REFUSED):
             continue
         if name in _PACKAGE_MANAGER_OPTIONS and not _belongs_to(name, package_manager):
             continue
-        found.append(UnsupportedOption(name, option.why, option.treatment is Treatment.REFUSED))
+        found.append(UnsupportedOption((name,), option.why, option.treatment is Treatment.REFUSED))
     for name in sorted(plugin_settings):
         plugin, _, kind = name.rpartition("_")
         if name in REFUSED_PLUGIN_SETTINGS:
-            found.append(UnsupportedOption(f"plugin_conf.{name}", REFUSED_PLUGIN_SETTINGS[name], True))
+            found.append(UnsupportedOption(("plugin_conf", name), REFUSED_PLUGIN_SETTINGS[name], True))
         elif kind == "enable" and plugin not in PLUGINS:
             why = "the chroot builder does not know this plugin"
-            found.append(UnsupportedOption(f"plugin_conf.{name}", why, True))
+            found.append(UnsupportedOption(("plugin_conf", name), why, True))
     return tuple(found)
+
+
+def _find_similar(name: str) -> str:
+    """The option that a misspelt one stands for; "" where it is a variable of the configuration's own."""
+    # Seldom needed.
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.9)), "")
 
 
 def _belongs_to(option: str, package_manager: str) -> bool:

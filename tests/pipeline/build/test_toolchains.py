@@ -25,6 +25,7 @@ from altai_build.pipeline.run import Run
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.mock.builder import MockBuilder
 from altai_build.tools.mock.config import MockConfig
+from altai_build.tools.mock.options import UnsupportedOption
 from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
 from tests.kit.cli import altai_build
@@ -73,6 +74,10 @@ class PrebuiltBuilder:
     @classmethod
     def inspect_host(cls, scratch: Path) -> HostSupport:
         return HostSupport(found="ready", todo="nothing" if scratch.is_file() else "")
+
+    @classmethod
+    def find_unsupported(cls, config: MockConfig) -> tuple[UnsupportedOption, ...]:
+        return tuple(option for option in config.unsupported if not option.is_error)
 
     def version(self) -> str:
         return "7"

@@ -180,7 +180,7 @@ config_opts['environment']['D'] = '{{ root }}'
     assert config.rpmbuild_opts == ("--with", "extra", "--define", "a b")
     assert (config.rpmbuild_arch, config.rpmbuild_command) == ("x86_64_v2", "/opt/rpmbuild")
     assert (config.rpmbuild_timeout, config.run_check) == (90, False)
-    assert config.more_buildreqs == {"nova-1.0": ("python3-six",), "glance": ("a", "b >= 2")}
+    assert config.more_buildreqs == (("glance", ("a", "b >= 2")), ("nova-1.0", ("python3-six",)))
     assert (config.extra_chroot_dirs, config.additional_packages) == (("/run/lock",), ("a", "c"))
     assert config.extra_files == (("etc/motd", "hello x86_64"),)
     assert dict(config.environment)["D"] == "small"

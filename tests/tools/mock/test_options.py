@@ -35,11 +35,12 @@ def test_defaults_are_those_that_mock_sets() -> None:
 
 def found(*changed: str, plugins: tuple[str, ...] = (), manager: str = "dnf") -> dict[str, bool]:
     """Unsupported options: whether each is an error."""
-    return {option.name: option.is_error for option in find_unsupported(changed, plugins, manager)}
+    return {".".join(option.keys): option.is_error for option in find_unsupported(changed, plugins, manager)}
 
 
 def test_what_the_chroot_builder_does_not_carry_out() -> None:
     assert found("rpmbuild_opts", "more_buildreqs", "root", "use_bootstrap", "a_variable_of_templates") == {}
+    assert found("rpmbuild_opt") == {"rpmbuild_opt": False}
     assert found("module_enable", "rpmbuild_networking") == {
         "module_enable": True,
         "rpmbuild_networking": False,

@@ -18,6 +18,9 @@ def test_only_plugins_that_change_packages_are_refused() -> None:
     assert find_unsupported(["plugin_conf"], quiet, "dnf") == ()
     loud = ("bind_mount_opts", "rpmautospec_enable", "unheard_of_enable")
     found = find_unsupported(["plugin_conf"], loud, "dnf")
-    assert [(option.name, option.is_error) for option in found] == [
-        (f"plugin_conf.{name}", True) for name in loud
+    assert [(option.keys, option.is_error) for option in found] == [
+        (("plugin_conf", name), True) for name in loud
     ]
+    assert str(found[0]) == (
+        "config_opts['plugin_conf']['bind_mount_opts']: it shows directories of the host to builds"
+    )
