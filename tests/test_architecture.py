@@ -90,7 +90,6 @@ WITHOUT_TEST_FILE = {
     "model/component.py",
     "model/upgrade.py",
     "pipeline/build/selection.py",
-    "pipeline/doctor.py",
     "pipeline/published/upgrade.py",
     "rules/upgrade.py",
     "stages/copy.py",

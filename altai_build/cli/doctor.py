@@ -34,7 +34,7 @@ def doctor(app: App, as_json: bool) -> int:
     except AltaiError as error:
         fault = error
     run = app.create_run(config or default_config(Path(app.directory)))
-    checks = check_system(config, fault, run.workspace)
+    checks = check_system(config, fault, run.workspace, run.builder)
     if as_json:
         print_json([{key: value for key, value in vars(one).items() if key != "exit_code"} for one in checks])
     else:

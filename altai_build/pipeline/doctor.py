@@ -10,9 +10,10 @@ from enum import Enum
 from functools import partial
 from pathlib import Path
 
-from altai_build.config import Config
-from altai_build.errors import AltaiError
-from altai_build.pipeline.build.toolchains import BUILDERS
+from altai_build.config import Config, Target
+from altai_build.errors import AltaiError, InputError
+from altai_build.model.quantity import format_size
+from altai_build.pipeline.build.toolchains import BUILDERS, find_builder
 from altai_build.tools import process
 from altai_build.tools.builder import Builder
 from altai_build.tools.files import make_directory
@@ -20,40 +21,42 @@ from altai_build.tools.mock.config import read_config
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.signing import check_signing_key
-from altai_build.tools.sandbox import bubblewrap as sandbox
+from altai_build.tools.sandbox import bubblewrap
 from altai_build.workspace import Workspace
 
 
 class CheckStatus(str, Enum):
-    """How a need is met."""
+    """The result of a check."""
 
     OK = "ok"
-    WARNING = "warning"  # something works less well, or only one builder is affected
+    # Something works less well, or not with every builder.
+    WARNING = "warning"
     MISSING = "missing"
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One need: its name, how it is met, what was found, what to do."""
+    """One check: its name, its result, what was found, what to do."""
 
     check: str
     status: CheckStatus
     found: str
     todo: str = ""
-    exit_code: int = 0  # of the error this would become
+    exit_code: int = 0  # of the error that a run would end with
 
 
 @dataclass(frozen=True)
 class _Program:
-    """A program, what it is for, and the packages that hold it."""
+    """A program, what it is for, and the packages that it is in."""
 
     name: str
     purpose: str
     debian: str
     redhat: str
-    version: tuple[str, ...] = ("--version",)
     needed: bool = True
 
+
+_USUAL_WORKSPACE = 5e9  # bytes
 
 PROGRAMS = (
     _Program("git", "reads the superproject and its components", "git", "git"),
@@ -62,25 +65,30 @@ PROGRAMS = (
     _Program("rpmkeys", "checks signatures", "rpm", "rpm"),
     _Program("gpg", "holds the signing keys", "gnupg", "gnupg2"),
     _Program("gpgv", "checks the signatures of metadata", "gpgv", "gnupg2"),
-    _Program("bwrap", "the sandbox in which specs are evaluated", "bubblewrap", "bubblewrap"),
-    _Program("unshare", "mounts of the chroot builder", "util-linux", "util-linux"),
-    _Program("mount", "overlays of the chroot builder", "mount", "util-linux", needed=False),
-    _Program("setarch", "32-bit targets on 64-bit machines", "util-linux", "util-linux", needed=False),
+    _Program("bwrap", "runs specs and mock configurations in a sandbox", "bubblewrap", "bubblewrap"),
+    _Program("unshare", "makes the namespaces of the chroot builder", "util-linux", "util-linux"),
+    _Program("mount", "mounts the overlays of the chroot builder", "mount", "util-linux", needed=False),
+    _Program(
+        "setarch", "builds for 32-bit targets on 64-bit machines", "util-linux", "util-linux", needed=False
+    ),
     _Program("zstd", "reads repodata and writes archives (.zst)", "zstd", "zstd", needed=False),
 )
 
 
 def check_system(
-    config: Config | None, fault: AltaiError | None, workspace: Workspace
+    config: Config | None, fault: AltaiError | None, workspace: Workspace, builder: str
 ) -> tuple[CheckResult, ...]:
-    """Every need, looked at one after another; none that is unmet hides the next."""
+    """Every check, in order; a failed one does not hide the next.
+
+    `fault` is why there is no configuration. Targets are checked for the `builder` of this name, or `auto`.
+    """
     checks: list[CheckResult] = [_check_python()]
     checks += [_check_program(program) for program in PROGRAMS]
     checks += [_check_libraries(), _check_sandbox(), *_check_builders(workspace), _check_workspace(workspace)]
     if fault is not None:
         checks.append(_from_error("configuration", fault))
     elif config is not None:
-        checks += list(_check_configuration(config, workspace))
+        checks += list(_check_configuration(config, workspace, builder))
     return tuple(checks)
 
 
@@ -95,12 +103,12 @@ def _check_program(program: _Program) -> CheckResult:
         return CheckResult(
             check=program.name,
             status=CheckStatus.MISSING if program.needed else CheckStatus.WARNING,
-            found=f"not installed; {program.purpose}",
+            found=f"not installed; it {program.purpose}",
             todo=f"apt-get install {program.debian}, or dnf install {program.redhat}",
             exit_code=4 if program.needed else 0,
         )
     try:
-        answer = process.run([path, *program.version], ok=process.ANY_STATUS, timeout=20)
+        answer = process.run([path, "--version"], ok=process.ANY_STATUS, timeout=20)
     except process.ProgramFailed as error:
         return _from_error(program.name, error)
     first = (answer.text or answer.error_text).strip().splitlines()
@@ -108,7 +116,10 @@ def _check_program(program: _Program) -> CheckResult:
 
 
 def _check_libraries() -> CheckResult:
-    needed = ("rpm", "createrepo_c", "solv", "norpm", "gnupg", "yaml", "requests", "jinja2", "rich")
+    needed = (
+        *("rpm", "createrepo_c", "solv", "norpm", "gnupg", "git", "yaml", "requests"),
+        *("jinja2", "templated_dictionary", "rich"),
+    )
     if not _can_import(*needed):
         missing = [name for name in needed if not _can_import(name)]
         return CheckResult(
@@ -127,16 +138,16 @@ def _can_import(*names: str) -> bool:
 
 
 def _check_sandbox() -> CheckResult:
-    complaint = sandbox.check()
-    if complaint:
+    error = bubblewrap.try_sandbox()
+    if error:
         return CheckResult(
             check="sandbox",
             status=CheckStatus.MISSING,
-            found=complaint.splitlines()[-1],
+            found=error.splitlines()[-1],
             todo="allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1), or run as root",
             exit_code=4,
         )
-    return CheckResult(check="sandbox", status=CheckStatus.OK, found="no network, no home, its own processes")
+    return CheckResult(check="sandbox", status=CheckStatus.OK, found="works: no network, no home directory")
 
 
 def _check_builders(workspace: Workspace) -> list[CheckResult]:
@@ -172,25 +183,27 @@ def _check_workspace(workspace: Workspace) -> CheckResult:
         workspace.prepare()
     except AltaiError as error:
         return _from_error("workspace", error)
-    room = os.statvfs(workspace.root)
-    free = room.f_bavail * room.f_frsize / 1e9
-    enough = free > 5
+    disk = os.statvfs(workspace.root)
+    free = disk.f_bavail * disk.f_frsize
+    enough = free >= _USUAL_WORKSPACE
     return CheckResult(
         check="workspace",
         status=CheckStatus.OK if enough else CheckStatus.WARNING,
-        found=f"{workspace.root}, {free:.0f} GB free",
-        todo="" if enough else "roots and packages of a real distribution take some GB: make room",
+        found=f"{workspace.root}, {format_size(free)} free",
+        todo=""
+        if enough
+        else f"free some space: buildroots and packages of a distribution take {format_size(_USUAL_WORKSPACE)}",
     )
 
 
-def _check_configuration(config: Config, workspace: Workspace) -> Iterator[CheckResult]:
+def _check_configuration(config: Config, workspace: Workspace, builder: str) -> Iterator[CheckResult]:
     yield CheckResult(
-        check="configuration", status=CheckStatus.OK, found=str(config.file or "defaults: no repos.yaml")
+        check="configuration", status=CheckStatus.OK, found=str(config.file or "no repos.yaml: defaults")
     )
     for target in config.targets.values():
-        yield _run_check(f"target {target.name}", partial(_mock_config, config, target.mock_config))
+        yield _check_target(config, target, workspace, builder)
     for key in config.keys.values():
-        yield _run_check(f"key {key.name}", partial(_key, key.file))
+        yield _run_check(f"key {key.name}", partial(_describe_key, key.file))
     targets = list(config.targets.values())
     signing = [key for key in config.keys.values() if key.is_signing_key and key.file.exists()]
     if signing and workspace.gnupg.is_dir():
@@ -201,35 +214,54 @@ def _check_configuration(config: Config, workspace: Workspace) -> Iterator[Check
                     public = home.find_key(read_public_keys(file))
                     for target in targets:
                         check_signing_key(public, target.compat)
-                    return "its secret half is here"
+                    return "the secret key is here"
 
                 yield _run_check(f"signing with {key.name}", usable)
     elif signing:
         yield CheckResult(
             check="signing",
             status=CheckStatus.WARNING,
-            found=f"{workspace.gnupg} does not exist: no secret key is here",
-            todo="`altai-build keys init`, or copy the key home of the machine that signs",
+            found=f"{workspace.gnupg} does not exist: there is no secret key",
+            todo="run `altai-build keys init`, or copy that directory from the machine that signs",
         )
 
 
-def _mock_config(config: Config, name: str) -> str:
-    return str(read_config(name, search=config.mock_config_directories).files[0])
-
-
-def _key(file: Path) -> str:
-    return ", ".join(f"{one.key_id} {one.uid}" for one in read_public_keys(file))
-
-
-def _run_check(check: str, look: Callable[[], str]) -> CheckResult:
+def _check_target(config: Config, target: Target, workspace: Workspace, builder: str) -> CheckResult:
+    """Whether the mock configuration can be read, and which of its options the builder does not carry out."""
+    check = f"target {target.name}"
     try:
-        return CheckResult(check=check, status=CheckStatus.OK, found=look())
+        mock = read_config(
+            target.mock_config, search=config.mock_config_directories, cache=workspace.mock_configs
+        )
+        chosen = find_builder(builder)
+    except AltaiError as error:
+        return _from_error(check, error)
+    unsupported = chosen.find_unsupported(mock)
+    if not unsupported:
+        return CheckResult(check=check, status=CheckStatus.OK, found=f"mock configuration {mock.name}")
+    refused = any(option.is_error for option in unsupported)
+    return CheckResult(
+        check=check,
+        status=CheckStatus.MISSING if refused else CheckStatus.WARNING,
+        found=f"not supported by the builder {chosen.name}: {'; '.join(map(str, unsupported))}",
+        todo="remove these options, or build with --builder mock",
+        exit_code=InputError.exit_code if refused else 0,
+    )
+
+
+def _describe_key(file: Path) -> str:
+    return ", ".join(f"{key.key_id} {key.uid}" for key in read_public_keys(file))
+
+
+def _run_check(check: str, find: Callable[[], str]) -> CheckResult:
+    try:
+        return CheckResult(check=check, status=CheckStatus.OK, found=find())
     except AltaiError as error:
         return _from_error(check, error)
 
 
 def _from_error(check: str, error: AltaiError) -> CheckResult:
-    why = f": {error.why}" if error.why else ""
+    why = f": {'; '.join(map(str.strip, error.why.splitlines()))}" if error.why else ""
     return CheckResult(
         check=check,
         status=CheckStatus.MISSING,

@@ -51,7 +51,7 @@ def open_build_environments(run: Run, sourced: Sequence[ComponentSource]) -> dic
                 limits=_limits(run.config.limits, config),
             )
             for option in environments[target.name].builder.find_unsupported(config):
-                run.story.warn(f"mock configuration {config.name}: {option}")
+                run.reporter.warn(f"mock configuration {config.name}: {option}")
     return environments
 
 

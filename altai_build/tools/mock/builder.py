@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grp
 import hashlib
 import itertools
 import os
@@ -28,7 +27,7 @@ from altai_build.model.compat import Compat
 from altai_build.model.limits import Limits
 from altai_build.tools import files, process
 from altai_build.tools.mock.config import MockConfig
-from altai_build.tools.mock.options import UnsupportedOption
+from altai_build.tools.mock.host import calling_user, mock_environment, read_mock_version, require_mock
 from altai_build.tools.mock.result import (
     MOCK_OUTPUT,
     TERMINATED_STATUSES,
@@ -38,6 +37,7 @@ from altai_build.tools.mock.result import (
     installed_packages,
     is_chroot_locked,
 )
+from altai_build.tools.mock.unsupported import UnsupportedOption
 from altai_build.tools.repo.repodata import write_repodata
 from altai_build.tools.sandbox.bubblewrap import BUILD_HOSTNAME
 from altai_build.tools.sandbox.limits import limit_command
@@ -45,11 +45,6 @@ from altai_build.tools.sandbox.overlay import can_mount_overlay
 
 TERMINATE_SCRIPT = Path(__file__).with_name("ending.sh")
 TERMINATION_GRACE = 60.0  # seconds for mock to end what runs in its chroot and to unmount it
-
-_MOCK_GROUP_HINT = (
-    "add the user that builds to the group mock (usermod --append --groups mock NAME) and log in again; as root use "
-    "sudo from such a user; or build with --builder chroot"
-)
 
 
 _chroots_in_use: set[str] = (
@@ -95,7 +90,7 @@ class MockBuilder:
     def inspect_host(cls, scratch: Path) -> HostSupport:
         """mock's version. Raises MissingToolError as `require_usable` does."""
         cls.require_usable()
-        return HostSupport(found=f"mock {_mock_version()}")
+        return HostSupport(found=f"mock {read_mock_version()}")
 
     @classmethod
     def find_unsupported(cls, config: MockConfig) -> tuple[UnsupportedOption, ...]:
@@ -104,25 +99,8 @@ class MockBuilder:
 
     @classmethod
     def require_usable(cls) -> None:
-        """Raise MissingToolError when mock is absent or will refuse to work for this user."""
-        if not cls.is_installed():
-            raise MissingToolError(
-                "mock is not installed",
-                todo="dnf install mock (Fedora, EPEL); on Debian and Ubuntu use --builder chroot",
-            )
-        if os.geteuid() == 0:
-            if not (os.environ.get("SUDO_UID") or os.environ.get("USERHELPER_UID")):
-                raise MissingToolError(
-                    "mock does not run for plain root",
-                    why="it drops to the user who called it, and neither SUDO_UID nor USERHELPER_UID names one",
-                    todo=_MOCK_GROUP_HINT,
-                )
-        elif _mock_group() not in os.getgroups():
-            raise MissingToolError(
-                "this user may not run mock",
-                why=f"{pwd.getpwuid(os.geteuid()).pw_name} is not in the group mock",
-                todo=_MOCK_GROUP_HINT,
-            )
+        """Raise MissingToolError when mock is absent or refuses to work for this user."""
+        require_mock()
 
     def version(self) -> str:
         """`mock 6.7`, and a digest of what the user's own mock configuration adds, for build keys.
@@ -130,14 +108,14 @@ class MockBuilder:
         mock reads ~/.config/mock.cfg and ~/.mock/user.cfg last of all and has no option against it.
         """
         self.require_usable()
-        home = Path(pwd.getpwuid(_calling_user()).pw_dir)
+        home = Path(pwd.getpwuid(calling_user()).pw_dir)
         own = [path for path in (home / ".mock/user.cfg", home / ".config/mock.cfg") if path.is_file()]
         digests = (f"{path.name}:{files.sha256_file(path)}" for path in own)
         return " ".join(["mock", self._version, *digests])
 
     @cached_property
     def _version(self) -> str:
-        return _mock_version()
+        return read_mock_version()
 
     @cached_property
     def supports_overlays(self) -> bool:
@@ -163,7 +141,7 @@ class MockBuilder:
             arguments = ["mock", "--configdir", str(used), "--root", config.stem]
             process.run(
                 [*arguments, "--uniqueext", used.name, "--clean"],
-                env=_environment(),
+                env=mock_environment(),
                 ok=process.ANY_END,
                 grace=TERMINATION_GRACE,
             )
@@ -293,11 +271,11 @@ class MockBuilder:
             files.remove_tree(result)  # mock adds to logs that are there
             files.make_directory(result)
             if os.geteuid() == 0:
-                os.chown(result, _calling_user(), -1)
+                os.chown(result, calling_user(), -1)
             with open(request.result_dir / MOCK_OUTPUT, "wb") as output:
                 status = process.run(
                     [*_terminate_with_parent_prefix(), *limit_command(self.limits), *arguments],
-                    env=_environment(),
+                    env=mock_environment(),
                     stdout=output,
                     merge_stderr=True,
                     ok=process.ANY_END,
@@ -365,37 +343,3 @@ def _terminate_with_parent_prefix() -> list[str]:
     Only as root: the setuid wrapper that others start mock by would not hear of it.
     """
     return ["setpriv", "--pdeathsig", "USR1", "bash", str(TERMINATE_SCRIPT)] if os.geteuid() == 0 else []
-
-
-def _mock_version() -> str:
-    return process.run(["mock", "--version"], env=_environment()).text.strip() or "unknown"
-
-
-def _environment() -> dict[str, str]:
-    """Who called sudo, and the proxies to fetch packages through; the rest of the environment stays out."""
-    wanted = (
-        "SUDO_UID",
-        "SUDO_GID",
-        "SUDO_USER",
-        "USERHELPER_UID",
-        "http_proxy",
-        "https_proxy",
-        "ftp_proxy",
-        "no_proxy",
-    )
-    return {name: os.environ[name] for name in wanted if name in os.environ}
-
-
-def _calling_user() -> int:
-    """The user that mock drops to."""
-    return int(os.environ.get("USERHELPER_UID") or os.environ.get("SUDO_UID") or os.getuid())
-
-
-def _mock_group() -> int:
-    """The number of the group mock."""
-    try:
-        return grp.getgrnam("mock").gr_gid
-    except KeyError as error:
-        raise MissingToolError(
-            "there is no group mock", why="mock's package makes it", todo="install mock from a package"
-        ) from error

@@ -6,12 +6,12 @@ out all of it; the chroot builder says here what it does not.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from altai_build.tools.mock.plugins import PLUGINS, REFUSED_PLUGIN_SETTINGS, SCM_OPTIONS, plugin_defaults
+from altai_build.tools.mock.plugins import PLUGINS, SCM_OPTIONS, plugin_defaults
 
 
 class Treatment(Enum):
@@ -35,23 +35,6 @@ class Option:
     treatment: Treatment
     why: str
     default: Any
-
-
-@dataclass(frozen=True)
-class UnsupportedOption:
-    """An option that a configuration sets and that a builder does not carry out."""
-
-    keys: tuple[str, ...]  # config_opts[key][key]
-    why: str
-    is_error: bool  # packages may differ by it
-
-    @property
-    def name(self) -> str:
-        """As the configuration writes it: `config_opts['plugin_conf']['sign_enable']`."""
-        return "config_opts" + "".join(f"[{key!r}]" for key in self.keys)
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.why}"
 
 
 UNSET: Any = object()
@@ -93,7 +76,7 @@ _PACKAGE_MANAGERS = {
     "microdnf_disable_plugins": UNSET,
     "microdnf_avoid_opts": {},
 }
-_PACKAGE_MANAGER_OPTIONS = {
+PACKAGE_MANAGER_OPTIONS = {
     "yum_common_opts": [],
     "yum_builddep_opts": [],
     "dnf4_common_opts": _ALLOW_ERASING,
@@ -288,7 +271,7 @@ OPTIONS: dict[str, Option] = {
     **_group(
         Treatment.REFUSED,
         "write it in [main] of dnf.conf: the chroot builder runs no package manager",
-        {**_PACKAGE_MANAGER_OPTIONS, "priorities.conf": "\n[main]\nenabled=0", "additional_packages": None},
+        {**PACKAGE_MANAGER_OPTIONS, "priorities.conf": "\n[main]\nenabled=0", "additional_packages": None},
     ),
     **_group(
         Treatment.REFUSED,
@@ -363,45 +346,3 @@ def default_options() -> dict[str, Any]:
 def without_effect(name: str) -> bool:
     """Whether no package differs by an option."""
     return name in OPTIONS and OPTIONS[name].treatment is Treatment.WITHOUT_EFFECT
-
-
-def find_unsupported(
-    changed: Collection[str], plugin_settings: Iterable[str], package_manager: str
-) -> tuple[UnsupportedOption, ...]:
-    """The options among the `changed` ones that the chroot builder does not carry out, sorted by name.
-
-    `changed` are names of options that differ from mock's defaults, `plugin_settings` the names below plugin_conf that
-    do. Options of package managers other than `package_manager` have no effect with mock either.
-    """
-    found = []
-    for name in sorted(changed):
-        option = OPTIONS.get(name)
-        if option is None and (near := _find_similar(name)):
-            found.append(UnsupportedOption((name,), f"mock has no such option; did you mean {near}?", False))
-        if option is None or option.treatment not in (Treatment.WARNED, Treatment.REFUSED):
-            continue
-        if name in _PACKAGE_MANAGER_OPTIONS and not _belongs_to(name, package_manager):
-            continue
-        found.append(UnsupportedOption((name,), option.why, option.treatment is Treatment.REFUSED))
-    for name in sorted(plugin_settings):
-        plugin, _, kind = name.rpartition("_")
-        if name in REFUSED_PLUGIN_SETTINGS:
-            found.append(UnsupportedOption(("plugin_conf", name), REFUSED_PLUGIN_SETTINGS[name], True))
-        elif kind == "enable" and plugin not in PLUGINS:
-            why = "the chroot builder does not know this plugin"
-            found.append(UnsupportedOption(("plugin_conf", name), why, True))
-    return tuple(found)
-
-
-def _find_similar(name: str) -> str:
-    """The option that a misspelt one stands for; "" where it is a variable of the configuration's own."""
-    # Seldom needed.
-    import difflib
-
-    return next(iter(difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.9)), "")
-
-
-def _belongs_to(option: str, package_manager: str) -> bool:
-    """Whether an option such as dnf4_common_opts is one of the configuration's package manager's."""
-    managers = ("dnf4", "dnf5") if package_manager == "dnf" else (package_manager,)
-    return option.partition("_")[0] in managers

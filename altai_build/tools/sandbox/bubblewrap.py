@@ -263,8 +263,8 @@ def require_bubblewrap() -> None:
         )
 
 
-def check() -> str:
-    """Start and leave a sandbox; "" when that works, else what the kernel or bwrap said."""
+def try_sandbox() -> str:
+    """Start a sandbox; returns "" when that works, else what the kernel or bwrap says."""
     if process.find_program("bwrap") is None:
         return "bwrap is not installed"
     around, user = (_DIE_WITH_PARENT, []) if os.geteuid() == 0 else ((), ["--unshare-user"])

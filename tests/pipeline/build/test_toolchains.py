@@ -25,7 +25,7 @@ from altai_build.pipeline.run import Run
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.mock.builder import MockBuilder
 from altai_build.tools.mock.config import MockConfig
-from altai_build.tools.mock.options import UnsupportedOption
+from altai_build.tools.mock.unsupported import UnsupportedOption
 from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
 from tests.kit.cli import altai_build

@@ -634,33 +634,3 @@ def test_the_version_counts_the_users_own_configuration(
     (home / ".config" / "mock.cfg").write_text("config_opts['rpmbuild_networking'] = True\n")
     digest = hashlib.sha256((home / ".config" / "mock.cfg").read_bytes()).hexdigest()
     assert builder.version() == f"mock 6.7 mock.cfg:{digest}"
-
-
-def test_plain_root_is_told_what_to_do(
-    stub: Stub, builder: MockBuilder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    for name in ("SUDO_UID", "USERHELPER_UID"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(MissingToolError, match="mock does not run for plain root") as caught:
-        builder.require_usable()
-    assert "usermod --append --groups mock NAME" in caught.value.todo
-
-
-def test_a_user_outside_the_group_is_told_what_to_do(
-    stub: Stub, builder: MockBuilder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    foreign = grp.struct_group(("mock", "x", 4_000_000, []))
-    monkeypatch.setattr(os, "geteuid", lambda: pwd.getpwall()[-1].pw_uid or 1)
-    monkeypatch.setattr(grp, "getgrnam", lambda name: foreign)
-    with pytest.raises(MissingToolError, match="this user may not run mock"):
-        builder.require_usable()
-
-
-def test_without_mock_the_builder_is_not_available(
-    builder: MockBuilder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(process, "find_program", lambda program: None)
-    assert not builder.is_installed()
-    with pytest.raises(MissingToolError, match="mock is not installed"):
-        builder.require_usable()

@@ -1,0 +1,128 @@
+"""What `doctor` finds: programs, builders, the workspace, and what the configuration asks of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from altai_build.config import Config, load_config
+from altai_build.errors import InputError, MissingToolError
+from altai_build.model.build import HostSupport
+from altai_build.pipeline import doctor
+from altai_build.pipeline.build.toolchains import BUILDERS
+from altai_build.pipeline.doctor import CheckResult, CheckStatus, check_system
+from altai_build.tools import process
+from altai_build.tools.chroot.builder import ChrootBuilder
+from altai_build.tools.mock.builder import MockBuilder
+from altai_build.workspace import Workspace
+from tests.kit.cli import altai_build
+from tests.kit.superprojects import DEFINITION
+
+MOCK_CONFIG = """\
+config_opts['root'] = 'm'
+config_opts['target_arch'] = 'x86_64'
+config_opts['chroot_setup_cmd'] = 'install bash'
+config_opts['dnf.conf'] = '[main]'
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "ws")
+
+
+def config(folder: Path, options: str = "") -> Config:
+    (folder / "mock-configs").mkdir()
+    (folder / "mock-configs" / "m.cfg").write_text(MOCK_CONFIG + options)
+    (folder / "repos.yaml").write_text(DEFINITION)
+    return load_config(folder / "repos.yaml")
+
+
+def checks(
+    workspace: Workspace, config: Config | None = None, builder: str = "chroot"
+) -> dict[str, CheckResult]:
+    return {check.check: check for check in check_system(config, None, workspace, builder)}
+
+
+def test_a_missing_program_is_named_with_its_package(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = process.find_program
+    monkeypatch.setattr(
+        process, "find_program", lambda name: None if name in ("rpmsign", "zstd") else real(name)
+    )
+    found = checks(workspace)
+    assert found["rpmsign"] == CheckResult(
+        check="rpmsign",
+        status=CheckStatus.MISSING,
+        found="not installed; it signs packages",
+        todo="apt-get install rpm, or dnf install rpm-sign",
+        exit_code=4,
+    )
+    assert (found["zstd"].status, found["zstd"].exit_code) == (CheckStatus.WARNING, 0)
+    assert found["git"].status is CheckStatus.OK and found["git"].found.startswith("git version ")
+
+
+def test_a_builder_that_cannot_run_is_missing_only_where_no_other_can(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(scratch: Path) -> HostSupport:
+        raise MissingToolError("it needs root", todo="run as root")
+
+    def work(scratch: Path) -> HostSupport:
+        assert scratch.is_dir()
+        return HostSupport(found="overlayfs works")
+
+    monkeypatch.setattr(MockBuilder, "inspect_host", refuse)
+    monkeypatch.setattr(ChrootBuilder, "inspect_host", work)
+    found = checks(workspace)
+    assert (found["builder mock"].status, found["builder mock"].exit_code) == (CheckStatus.WARNING, 0)
+    assert found["builder mock"].todo == "run as root"
+    assert found["builder chroot"].status is CheckStatus.OK
+    monkeypatch.setattr(ChrootBuilder, "inspect_host", refuse)
+    found = checks(workspace)
+    assert {name for name in BUILDERS if found[f"builder {name}"].status is CheckStatus.MISSING} == set(
+        BUILDERS
+    )
+    assert found["builder chroot"].exit_code == 4
+
+
+def test_a_target_is_checked_for_the_builder_that_a_run_would_use(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    options = "config_opts['module_enable'] = ['x:1']\nconfig_opts['rpmbuild_networking'] = True\n"
+    found = checks(workspace, config(tmp_path, options))["target t"]
+    assert (found.status, found.exit_code) == (CheckStatus.MISSING, InputError.exit_code)
+    assert found.found == (
+        "not supported by the builder chroot: config_opts['module_enable']: the chroot builder knows no modules; "
+        "config_opts['rpmbuild_networking']: builds of the chroot builder never reach the network"
+    )
+    assert found.todo == "remove these options, or build with --builder mock"
+    with_mock = checks(workspace, load_config(tmp_path / "repos.yaml"), "mock")["target t"]
+    assert (with_mock.status, with_mock.found) == (CheckStatus.OK, "mock configuration m")
+
+
+def test_an_option_that_builds_may_miss_is_a_warning(tmp_path: Path, workspace: Workspace) -> None:
+    found = checks(workspace, config(tmp_path, "config_opts['post_install'] = True\n"))["target t"]
+    assert (found.status, found.exit_code) == (CheckStatus.WARNING, 0)
+
+
+def test_a_mock_configuration_that_fails_names_its_line(tmp_path: Path, workspace: Workspace) -> None:
+    found = checks(workspace, config(tmp_path, "import nothing_here\n"))["target t"]
+    assert (found.status, found.exit_code) == (CheckStatus.MISSING, 3)
+    assert found.found.startswith(f"{tmp_path}/mock-configs/m.cfg:5: ModuleNotFoundError")
+
+
+def test_little_space_is_a_warning(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_USUAL_WORKSPACE", float("inf"))
+    assert checks(workspace)["workspace"].status is CheckStatus.WARNING
+
+
+def test_the_command_ends_with_the_code_of_the_first_failed_check(tmp_path: Path) -> None:
+    config(tmp_path, "config_opts['module_enable'] = ['x:1']\n")
+    answer = altai_build("--builder", "chroot", "doctor", "--json", cwd=tmp_path)
+    rows = {row["check"]: row for row in answer.json}
+    assert rows["target t"]["status"] == "missing"
+    failed = [row["check"] for row in answer.json if row["status"] == "missing"]
+    assert answer.code == (3 if failed[0] == "target t" else 4)
