@@ -76,7 +76,10 @@ def _document(verification: VerificationReport, steps: tuple[TraceStep, ...] | N
 
 
 def _describe_other(findings: tuple[Finding, ...]) -> str:
-    """The findings that do not fail a verification: `, with 2 warnings, 1 note`."""
-    counts = Counter(finding.severity.value for finding in findings)
-    described = ", ".join(format_count(count, severity) for severity, count in counts.items())
+    """The findings that do not fail a verification: `, with 2 warnings, 1 note, 1 waived finding`."""
+    counts = Counter(
+        "waived finding" if finding.waiver else finding.severity.value
+        for finding in sorted(findings, key=lambda finding: finding.waiver is not None)
+    )
+    described = ", ".join(format_count(count, kind) for kind, count in counts.items())
     return f", with {described}" if described else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import stat
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from altai_build.model.findings import Severity
 from altai_build.model.package import Dependency, FileEntry, RpmHeader
@@ -17,7 +17,7 @@ from altai_build.tools.rpm.header import ranges_overlap
 
 _GHOST = 1 << 6  # rpm's RPMFILE_GHOST: the package owns the file but does not contain it
 _MULTILIB = {"i386", "i486", "i586", "i686"}
-_UNCHECKED_FOLDERS = ("report/", "provenance/")
+_UNCHECKED_FOLDERS = ("report/", "provenance/")  # the rule `provenance` checks the second
 # Where packages install files (FHS 3.0). Of /usr, /usr/local belongs to the administrator.
 _STANDARD_FOLDERS = (
     "/bin",
@@ -37,28 +37,38 @@ _STANDARD_PREFIXES = tuple(f"{folder}/" for folder in _STANDARD_FOLDERS)
 
 def check_stray_files(rule: Rule, view: ReleaseView) -> RuleResult:
     """Every file in the folder is part of the release: clients may take any file that a mirror carries."""
-    expected = {MANIFEST_NAME, f"{MANIFEST_NAME}.asc", CHECKSUMS_NAME, f"{CHECKSUMS_NAME}.asc"}
-    expected |= {f"{KEY_FILE_PREFIX}{name}" for repository in view.repositories for name in repository.keys}
-    if view.manifest:
-        expected.add(f"{KEY_FILE_PREFIX}{view.manifest.signed_by}")
-    for name, repodata in view.repodata.items():
-        expected |= {f"{name}/{REPOMD}", f"{name}/{REPOMD}.asc"}
-        if not isinstance(repodata, str):
-            expected |= {f"{name}/{file.location}" for file in repodata.files}
+    expected = _list_expected_files(view)
     repositories = {repository.name for repository in view.repositories}
     strays = [
         name
         for name in view.files
-        if name not in expected
-        and not name.startswith(_UNCHECKED_FOLDERS)
-        # The rule `packages-listed` checks these.
-        and not (name.endswith(".rpm") and name.rpartition("/")[0] in repositories)
-        # The rule `repo-file` checks these.
-        and not (name.endswith(".repo") and "/" not in name)
+        if name not in expected and not _is_checked_by_another_rule(name, repositories)
     ]
     return RuleResult(
         len(view.files), [rule.finding(name, "the file is not part of the release") for name in strays]
     )
+
+
+def _list_expected_files(view: ReleaseView) -> set[str]:
+    """The files of a release, without packages, .repo file, report and provenance."""
+    expected = {MANIFEST_NAME, f"{MANIFEST_NAME}.asc", CHECKSUMS_NAME, f"{CHECKSUMS_NAME}.asc"}
+    key_names = {name for repository in view.repositories for name in repository.keys}
+    if view.manifest:
+        key_names.add(view.manifest.signed_by)
+    expected |= {f"{KEY_FILE_PREFIX}{name}" for name in key_names}
+    for name, repodata in view.repodata.items():
+        expected |= {f"{name}/{REPOMD}", f"{name}/{REPOMD}.asc"}
+        if not isinstance(repodata, str):
+            expected |= {f"{name}/{file.location}" for file in repodata.files}
+    return expected
+
+
+def _is_checked_by_another_rule(name: str, repositories: Collection[str]) -> bool:
+    if name.startswith(_UNCHECKED_FOLDERS):
+        return True
+    folder, _, file = name.rpartition("/")
+    # The rules `packages-listed` and `repo-file`.
+    return (file.endswith(".rpm") and folder in repositories) or (file.endswith(".repo") and not folder)
 
 
 def check_file_conflicts(rule: Rule, view: ReleaseView) -> RuleResult:

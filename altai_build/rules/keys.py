@@ -55,31 +55,41 @@ def read_release_keys(view: ReleaseView) -> dict[str, tuple[PublicKey, ...]]:
 
 def check_keys(rule: Rule, view: ReleaseView) -> RuleResult:
     """The release has the public keys that its manifest names, and they are those in the configuration."""
-    declared = {repository.key: set(repository.fingerprints) for repository in view.repositories}
-    for repository in view.repositories:
-        for name in repository.further_keys:
-            declared.setdefault(name, set())
-    if view.manifest:
-        declared.setdefault(view.manifest.signed_by, set())
+    declared = _list_declared_keys(view)
     findings: list[Finding] = []
-    trusted_keys = dict(view.trusted_keys)
     for name, fingerprints in declared.items():
         file = view.key_file(name)
         try:
-            held = _read_fingerprints(file)
-            trusted = _read_fingerprints(trusted_keys[name]) if name in trusted_keys else None
+            messages = _compare_key_file(file, fingerprints, view, name)
         except InputError as error:
-            findings.append(rule.finding(file.name, error.why))
-            continue
-        messages = []
-        if fingerprints and held != fingerprints:
-            messages.append(_describe_mismatch(held, fingerprints, "the manifest names"))
-        if trusted is not None and held != trusted:
-            messages.append(_describe_mismatch(held, trusted, "the configuration has"))
-        if trusted_keys and trusted is None:
-            messages.append("the configuration has no key of this name")
+            messages = [error.why]
         findings += [rule.finding(file.name, message) for message in messages]
     return RuleResult(len(declared), findings)
+
+
+def _list_declared_keys(view: ReleaseView) -> dict[str, set[str]]:
+    """Name of each key in the manifest → its fingerprints; none where the manifest names only the key."""
+    declared = {repository.key: set(repository.fingerprints) for repository in view.repositories}
+    further = [name for repository in view.repositories for name in repository.further_keys]
+    for name in [*further, *([view.manifest.signed_by] if view.manifest else [])]:
+        declared.setdefault(name, set())
+    return declared
+
+
+def _compare_key_file(file: Path, fingerprints: set[str], view: ReleaseView, name: str) -> list[str]:
+    """How a key file differs from manifest and configuration. Raises InputError when a key cannot be read."""
+    trusted_keys = dict(view.trusted_keys)
+    held = _read_fingerprints(file)
+    messages = []
+    if fingerprints and held != fingerprints:
+        messages.append(_describe_mismatch(held, fingerprints, "the manifest names"))
+    if name in trusted_keys:
+        trusted = _read_fingerprints(trusted_keys[name])
+        if held != trusted:
+            messages.append(_describe_mismatch(held, trusted, "the configuration has"))
+    elif trusted_keys:
+        messages.append("the configuration has no key of this name")
+    return messages
 
 
 def _read_fingerprints(file: Path) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+from collections.abc import Iterator, Mapping
 
 from altai_build.model.findings import Finding
 from altai_build.model.release import (
@@ -95,25 +96,35 @@ def check_repo_file(rule: Rule, view: ReleaseView) -> RuleResult:
     if len(files) != 1 or view.manifest is None:
         message = f"expected one .repo file, found {len(files)}"
         return RuleResult(1, [rule.finding(view.version, message)])
+    (name,) = files
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string((view.directory / files[0]).read_text(encoding="utf-8"))
+        parser.read_string((view.directory / name).read_text(encoding="utf-8"))
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
-        return RuleResult(1, [rule.finding(files[0], str(error))])
-    project = files[0].removesuffix(".repo")
+        return RuleResult(1, [rule.finding(name, str(error))])
+    project = name.removesuffix(".repo")
     wanted = {
         make_repo_section_name(project, repository.name): repository
         for repository in view.repositories
         if not repository.source
     }
-    messages = [f"the section [{name}] is missing" for name in wanted if name not in parser]
-    messages += [
-        f"[{name}] is not a repository of this release" for name in parser.sections() if name not in wanted
-    ]
+    findings = [rule.finding(name, message) for message in _check_sections(parser, wanted, view)]
+    return RuleResult(len(wanted), findings)
+
+
+def _check_sections(
+    parser: configparser.ConfigParser, wanted: Mapping[str, ReleasedRepository], view: ReleaseView
+) -> Iterator[str]:
+    """What is wrong with the sections of the .repo file; `wanted` are the repositories by the name of their section."""
+    for name in parser.sections():
+        if name not in wanted:
+            yield f"[{name}] is not a repository of this release"
     for name, repository in wanted.items():
-        if name in parser:
-            messages += [f"[{name}] {text}" for text in _check_section(parser[name], repository, view)]
-    return RuleResult(len(wanted), [rule.finding(files[0], message) for message in messages])
+        if name not in parser:
+            yield f"the section [{name}] is missing"
+            continue
+        for message in _check_section(parser[name], repository, view):
+            yield f"[{name}] {message}"
 
 
 def _check_section(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from altai_build.model.findings import Severity
@@ -41,29 +41,30 @@ def check_provenance(rule: Rule, view: ReleaseView) -> RuleResult:
         for name, check in checks.items()
         for message, severity in assess_signature(check)
     ]
-    messages = [*_check_bill_of_materials(view, manifest, SPDX_PATH, _read_spdx_digests)]
-    messages += _check_bill_of_materials(view, manifest, CYCLONEDX_PATH, _read_cyclonedx_digests)
+    findings += [rule.finding(name, text) for name, text in _check_documents(view, manifest, files)]
+    return RuleResult(len(files), findings)
+
+
+def _check_documents(
+    view: ReleaseView, manifest: Manifest, files: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """(file, message) of what the documents say wrongly or not at all."""
+    yield from _check_bill_of_materials(view, manifest, SPDX_PATH, _read_spdx_digests)
+    yield from _check_bill_of_materials(view, manifest, CYCLONEDX_PATH, _read_cyclonedx_digests)
     statements = set()
     for package in manifest.packages:
         if package.build_origin is not None:
             name = f"{STATEMENTS_FOLDER}/{package.path}.json"
             statements.add(name)
-            messages += [
-                (name, text) for text in _check_statement(view, manifest, name, package, package.build_origin)
-            ]
-    messages += [
-        (name, "the statement is about no package of the release")
-        for name in files
-        if name.startswith(f"{STATEMENTS_FOLDER}/") and name.removesuffix(".asc") not in statements
-    ]
-    messages += [
-        (name, "the SHA-256 of the file is not its name")
-        for name in files
-        if name.startswith(f"{BUILDROOTS_FOLDER}/")
-        and name != f"{BUILDROOTS_FOLDER}/{view.digests.get(name)}.txt"
-    ]
-    findings += [rule.finding(name, text) for name, text in messages]
-    return RuleResult(len(files), findings)
+            for text in _check_statement(view, manifest, name, package, package.build_origin):
+                yield name, text
+    for name in files:
+        is_statement = name.startswith(f"{STATEMENTS_FOLDER}/")
+        if is_statement and name.removesuffix(".asc") not in statements:
+            yield name, "the statement is about no package of the release"
+        is_buildroot = name.startswith(f"{BUILDROOTS_FOLDER}/")
+        if is_buildroot and name != f"{BUILDROOTS_FOLDER}/{view.digests.get(name)}.txt":
+            yield name, "the SHA-256 of the file is not its name"
 
 
 def _check_bill_of_materials(

@@ -96,7 +96,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         id="stray-files",
-        reason="a file that the release did not write may come from an attacker",
+        reason="a file that is not part of the release may come from an attacker",
         fix="find out where the file comes from; restore the release from another copy",
         check=files.check_stray_files,
         scope=RuleScope.BOTH,
@@ -127,13 +127,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         id="permissions",
-        reason="somebody must review setuid, world-writable and unusually placed files before they are installed",
+        reason="setuid, world-writable and unusually placed files need a review before they are installed",
         fix="review the file; if it is wanted, add a waiver to repos.yaml",
         check=files.check_permissions,
     ),
     Rule(
         id="provenance",
-        reason="others verify with it what each package was built from",
+        reason="auditors read in provenance/ what each package was built from",
         fix="restore the provenance folder from another copy of the release",
         check=provenance.check_provenance,
     ),

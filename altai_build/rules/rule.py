@@ -21,7 +21,7 @@ class RuleResult:
 class RuleScope(Enum):
     """Which part of a release a rule examines.
 
-    A release is verified before it has its checksums: its page shows those findings, and the checksums cover the page.
+    A release is verified before it has its checksums, because they cover the report, which shows the findings.
     """
 
     CONTENT = "content"

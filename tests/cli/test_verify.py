@@ -167,6 +167,7 @@ def test_waivers_and_the_horizon_come_from_the_configuration(site: Path, materia
     answer = verify(site, "1.0.2")
     assert answer.code == 0
     assert subjects(answer) == {("stray-files", "note", "notes.txt")}
+    assert answer.err.splitlines()[-1] == "release 1.0.2 passed verification, with 1 waived finding"
     write_config(site, materials, more=waiver.replace("2999", "2001"))
     answer = verify(site, "1.0.2")
     assert answer.code == 7

@@ -1,9 +1,13 @@
-"""A repos.yaml for the releases that tests/kit/releases.py makes."""
+"""A repos.yaml for the releases that tests/kit/releases.py makes, and a run with it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from altai_build.config import load_config
+from altai_build.pipeline.run import Run
+from altai_build.tools.progress import ProgressReporter
+from altai_build.workspace import Workspace
 from tests.kit.releases import Materials
 
 
@@ -27,3 +31,14 @@ release: {{directory: releases, baseurl: "https://repo.example.org/altai"}}
     place = folder / "repos.yaml"
     place.write_text(text)
     return place
+
+
+def make_run(folder: Path, materials: Materials, *, more: str = "") -> Run:
+    """A quiet run with the repos.yaml that this writes into FOLDER; its workspace is FOLDER/workspace."""
+    return Run(
+        config=load_config(write_config(folder, materials, more=more)),
+        workspace=Workspace(folder / "workspace"),
+        jobs=2,
+        builder="auto",
+        reporter=ProgressReporter(quiet=True),
+    )

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.config import load_config
 from altai_build.errors import InputError
 from altai_build.model.inventory import MatchKind
 from altai_build.pipeline.published.inventory import find_matches, suggest_names
 from altai_build.pipeline.run import Run
-from altai_build.workspace import Workspace
-from tests.kit.configs import write_config
+from tests.kit.configs import make_run
 from tests.kit.manifests import component, manifest, package, write_manifests
 from tests.kit.releases import Materials, make_materials
 
@@ -26,8 +24,7 @@ def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
 
 @pytest.fixture
 def run(materials: Materials, tmp_path: Path) -> Run:
-    config = load_config(write_config(tmp_path, materials))
-    return Run(config=config, workspace=Workspace(tmp_path / "workspace"), jobs=1, builder="auto")
+    return make_run(tmp_path, materials)
 
 
 @pytest.mark.parametrize(

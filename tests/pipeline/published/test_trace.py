@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.config import load_config
 from altai_build.config.lockfile import dump_lock
 from altai_build.model.checksum import Sha256
 from altai_build.model.lock import Choice, ChoiceRule, Lock, LockedPackage, LockedRepository
@@ -17,9 +16,7 @@ from altai_build.model.trace import TraceStatus, TraceStep, TraceStepKind
 from altai_build.pipeline.published.trace import trace_provenance
 from altai_build.pipeline.run import Run
 from altai_build.tools.files import sha256_file
-from altai_build.tools.progress import ProgressReporter
-from altai_build.workspace import Workspace
-from tests.kit.configs import write_config
+from tests.kit.configs import make_run
 from tests.kit.git import Repo
 from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
 
@@ -39,14 +36,7 @@ def superproject(tmp_path: Path) -> Repo:
 
 @pytest.fixture
 def run(materials: Materials, superproject: Repo) -> Run:
-    config = load_config(write_config(superproject.path, materials))
-    return Run(
-        config=config,
-        workspace=Workspace(superproject.path / "workspace"),
-        jobs=1,
-        builder="auto",
-        reporter=ProgressReporter(quiet=True),
-    )
+    return make_run(superproject.path, materials)
 
 
 def make(run: Run, materials: Materials, commit: str) -> Path:

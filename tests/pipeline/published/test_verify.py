@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.config import load_config
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Waiver
@@ -19,9 +18,7 @@ from altai_build.pipeline.published.verify import (
 )
 from altai_build.pipeline.run import Run
 from altai_build.rules.view import VerifyContext
-from altai_build.tools.progress import ProgressReporter
-from altai_build.workspace import Workspace
-from tests.kit.configs import write_config
+from tests.kit.configs import make_run
 from tests.kit.manifests import manifest, write_manifests
 from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
 from tests.kit.server import serving
@@ -30,16 +27,6 @@ from tests.kit.server import serving
 @pytest.fixture(scope="module")
 def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
     return make_materials(tmp_path_factory.mktemp("materials"))
-
-
-def make_run(folder: Path, materials: Materials, *, more: str = "") -> Run:
-    return Run(
-        config=load_config(write_config(folder, materials, more=more)),
-        workspace=Workspace(folder / "workspace"),
-        jobs=2,
-        builder="auto",
-        reporter=ProgressReporter(quiet=True),
-    )
 
 
 def test_the_context_is_what_the_configuration_and_earlier_releases_say(
