@@ -69,7 +69,6 @@ NOT_YET: frozenset[str] = frozenset(
         "altai_build/pipeline/doctor.py",
         "altai_build/pipeline/published/upgrade.py",
         "altai_build/rules/upgrade.py",
-        "altai_build/stages/tag.py",
         "altai_build/stages/upgrade.py",
         "altai_build/tools/files.py",
         "altai_build/tools/rpm/rpmbuild.py",
