@@ -71,7 +71,6 @@ NOT_YET: frozenset[str] = frozenset(
         "altai_build/rules/upgrade.py",
         "altai_build/stages/upgrade.py",
         "altai_build/tools/files.py",
-        "altai_build/tools/rpm/rpmbuild.py",
         "scripts/setup",
         "scripts/test",
         "scripts/testbed/functions",

@@ -344,7 +344,7 @@ def _read_batch(
     texts = [candidate.texts for candidate in pool.map(_read_texts, candidates)]
     macros, arch = config.get_target_macros(candidates[0].repository)
     batch = [
-        SpecText(place=get_spec_path(candidate.kind, candidate.path, spec.path), text=spec.text)
+        SpecText(path=get_spec_path(candidate.kind, candidate.path, spec.path), text=spec.text)
         for candidate, specs in zip(candidates, texts)
         for spec in specs
     ]

@@ -349,7 +349,7 @@ def test_the_commit_can_be_read_from_the_changelog(made: Made) -> None:
         ("no-source", "would lack sources: the spec has NoSource: or NoPatch:"),
         ("empty-release", "its Release: is empty"),
         ("broken", "rpm refuses broken.spec: line"),
-        ("broken", "What to do: mend repos/broken/broken.spec and commit it"),
+        ("broken", "What to do: fix repos/broken/broken.spec and commit it"),
         ("include-host", "rpm refuses include-host.spec: Unable to open"),
         ("no-version", "it has no Version: tag"),
         ("twin-1", "2 components produce the same package"),

@@ -29,7 +29,7 @@ def make_sourced(
     )
     text = files[spec]
     assert isinstance(text, str)
-    (info,) = read_specs([SpecText(place=spec, text=text)], macros or {}, "x86_64")
+    (info,) = read_specs([SpecText(path=spec, text=text)], macros or {}, "x86_64")
     assert not isinstance(info, InputError), info
     name = spec.rpartition("/")[2].removesuffix(".spec")
     path = spec.rpartition("/")[0] if kind is ComponentKind.SPEC else f"repos/{name}"

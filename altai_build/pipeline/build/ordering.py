@@ -157,7 +157,7 @@ def _read_bootstraps(
             continue
         macros, arch = run.config.get_target_macros(component.repository)
         macros.update(settings.bootstrap.all_macros)
-        text = SpecText(place=component.spec_path, text=source.text)
+        text = SpecText(path=component.spec_path, text=source.text)
         info = read_specs([text], macros, arch, cache=run.workspace.specs)[0]
         if not isinstance(info, AltaiError):
             found[component.name] = (replace(source, info=info), settings.bootstrap)

@@ -1,4 +1,4 @@
-"""rpmbuild and rpmspec on the host's side: a spec expanded, a source package packed, always in the sandbox."""
+"""rpmspec and rpmbuild -bs, always in the sandbox: a spec is expanded, a source package is made."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_HOSTNAME, HostSandbox
 from altai_build.tools.spec.reader import SpecText, encode_spec, read_specs
 
-# A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not hold up the others.
+# Seconds. A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not stop the others.
 EXPAND_TIMEOUT = 30.0
 SRPM_TIMEOUT = 600.0
-OUTPUT_SIZE_LIMIT = 64 << 20  # bytes; the longest real spec has a hundredth
+# Bytes. The output for the longest real spec has a hundredth.
+OUTPUT_SIZE_LIMIT = 64 << 20
 RPM_CONFIG_DIR = Path("/usr/lib/rpm")
-_DIST_MARKER = "ALTAIDIST"  # stands for dist where only rpm can tell where it goes
+# The value of dist in a second expansion, which shows where in Release: it is.
+_DIST_MARKER = "ALTAIDIST"
 _MACROS = {
     "_topdir": BUILD_DIR,
     "_sourcedir": f"{BUILD_DIR}/SOURCES",
@@ -31,42 +33,32 @@ _MACROS = {
     "_builddir": f"{BUILD_DIR}/BUILD",
     "_rpmdir": f"{BUILD_DIR}/RPMS",
     "_dbpath": f"{BUILD_DIR}/rpmdb",
-    "_tmppath": "/tmp",  # noqa: S108 - a tmpfs of the sandbox
+    # A tmpfs of the sandbox.
+    "_tmppath": "/tmp",  # noqa: S108
     "_buildhost": BUILD_HOSTNAME,
     "use_source_date_epoch_as_buildtime": "1",
     "source_date_epoch_from_changelog": "0",
     "clamp_mtime_to_source_date_epoch": "1",
     "_source_filedigest_algorithm": "8",
-    # Changelogs of old packages are not always UTF-8; refusing them is the target's business.
+    # Changelogs of old packages are not always UTF-8; the target's rpm decides whether to refuse them.
     "_invalid_encoding_terminates_build": "0",
     "vendor": "%{nil}",
     "packager": "%{nil}",
 }
 
 
-# Endings of files that a second compression would not make smaller.
+# Endings of files that are compressed already.
 _COMPRESSED_SUFFIXES = (
-    ".gz",
-    ".tgz",
-    ".bz2",
-    ".tbz2",
-    ".xz",
-    ".txz",
-    ".lzma",
-    ".zst",
-    ".zip",
-    ".jar",
-    ".whl",
-    ".gem",
-    ".png",
-)
-_SMALL_SIZE = 1 << 18  # bytes
+    ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".lzma", ".zst", ".zip", ".jar", ".whl", ".gem", ".png",
+)  # fmt: skip
+# Bytes. A source package with less that is not compressed yet gets an uncompressed payload.
+_SMALL_SIZE = 1 << 18
 
 
 def rpm_version_key() -> str:
-    """Which rpm packs the source packages, with a digest of its macros: other ones can give a spec other requirements.
+    """The version of rpmbuild and a digest of its macros, for the keys of source packages.
 
-    Part of the packages' keys. The sandbox shows rpm no macros but those below CONFIGURATION.
+    Other macros can give a spec other requirements. The sandbox has no macros but those below RPM_CONFIG_DIR.
     """
     digest = hashlib.sha256()
     for path in sorted(RPM_CONFIG_DIR.rglob("*")):
@@ -76,7 +68,7 @@ def rpm_version_key() -> str:
 
 
 def expand_spec(spec: Path, macros: Mapping[str, str], arch: str) -> process.ProcessResult:
-    """A spec file as rpm sees it after all macros, on standard output; what it writes is thrown away."""
+    """A spec file with all macros expanded by rpm, on standard output; files that the spec writes are discarded."""
     argv = ["rpmspec", "--parse", *_define_options(macros), f"--target={arch}", spec.name]
     with scratch_directory(spec.parent, ".home") as home:
         (home / spec.name).write_bytes(spec.read_bytes())
@@ -88,12 +80,12 @@ def evaluate_spec(
 ) -> SpecInfo:
     """The spec's content after rpm has expanded it, for tags that cannot be read statically.
 
-    Raises InputError for what rpm refuses or knows as little, BuildFailed where it came to no answer.
+    Raises InputError when rpm refuses the spec or a tag stays unknown, BuildError when rpm crashes or takes too long.
     """
     info = _expand_in_sandbox(sourced, macros, arch, scratch)
     if "release" not in sourced.info.unknown:
         return info
-    # Where dist comes in through a macro, a second expansion with another dist tells where in Release it is.
+    # Where dist comes from another macro, a second expansion with another dist shows where in Release: it is.
     try:
         marked = _expand_in_sandbox(sourced, {**macros, "dist": _DIST_MARKER}, arch, scratch)
     except AltaiError:
@@ -111,13 +103,13 @@ def _expand_in_sandbox(
         expanded = expand_spec(spec, macros, arch)
     if expanded.returncode != 0:
         raise spec_error(sourced, expanded)
-    place = sourced.component.spec_path
-    answer = read_specs([SpecText(place=place, text=expanded.text)], macros, arch)[0]
+    spec_path = sourced.component.spec_path
+    answer = read_specs([SpecText(path=spec_path, text=expanded.text)], macros, arch)[0]
     if isinstance(answer, AltaiError):
         raise answer
     if answer.version is None or answer.release is None:
         raise InputError(
-            f"{sourced.component.name}: {place} has a version or release that nobody knows",
+            f"{sourced.component.name}: {spec_path} has a version or release with an undefined macro",
             why=_unexpanded_tags(expanded.text),
             todo="define the macro in the spec, or in targets.NAME.macros of repos.yaml",
         )
@@ -125,40 +117,41 @@ def _expand_in_sandbox(
 
 
 def _unexpanded_tags(text: str) -> str:
-    """The tags of an expanded spec in which a macro is left."""
+    """The version and release lines of an expanded spec that still contain a macro."""
     lines = [line.strip() for line in text.splitlines()]
-    return "\n".join(one for one in lines if one.lower().startswith(("version", "release")) and "%" in one)
+    return "\n".join(
+        line for line in lines if line.lower().startswith(("version", "release")) and "%" in line
+    )
 
 
 def spec_error(sourced: ComponentSource, result: process.ProcessResult) -> AltaiError:
-    """rpm's own words about a spec, the first error line as the reason; else what happened to the program."""
-    where = sourced.component.spec_path
+    """The error for a failed rpm: its first error line about the spec, or how the program ended."""
+    spec_path = sourced.component.spec_path
     lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "error:" in line]
     if lines:
         first = lines[0].partition("error:")[2].strip()
         return InputError(
             f"{sourced.component.name}: rpm refuses {sourced.component.spec}: {first}",
             why=result.error_text,
-            todo=f"mend {where} and commit it",
+            todo=f"fix {spec_path} and commit it",
         )
     return BuildError(
         f"{sourced.component.name}: no source package was made: rpm {process.describe_exit(result.returncode)}",
         why=result.error_text,
-        todo=f"look for a %(...) that does not end in {where}, and for free memory and space",
+        todo=f"check {spec_path} for a %(...) that never ends; check free memory and space",
     )
 
 
 def build_srpm(
     top: Path, spec: str, macros: Mapping[str, str], arch: str, *, epoch: int
 ) -> process.ProcessResult:
-    """Make the source package of SPECS/`spec` below `top`, into SRPMS/ there; `epoch` is its build time, in seconds.
+    """Make the source package of SPECS/`spec` below `top` in SRPMS/; `epoch` is its build time (seconds since 1970).
 
-    SOURCES/ and SPECS/ are used up. The payload is gzip, which EL6 can read; it only wraps what is compressed already,
-    where there is little else. What the spec runs works in a folder of its own below `top`, and can reach
-    nothing else there.
+    SOURCES/ and SPECS/ are removed. The payload is gzip, which EL6 can read, without compression where nearly all
+    sources are compressed already. Programs that the spec runs can write to a folder of their own below `top` only.
     """
     with os.scandir(top / "SOURCES") as sources:
-        plain = sum(one.stat().st_size for one in sources if not one.name.endswith(_COMPRESSED_SUFFIXES))
+        plain = sum(file.stat().st_size for file in sources if not file.name.endswith(_COMPRESSED_SUFFIXES))
     payload = {"_source_payload": "w0.gzdio" if plain < _SMALL_SIZE else "w1.gzdio"}
     argv = [
         "rpmbuild",
@@ -173,12 +166,13 @@ def build_srpm(
             os.rename(top / name, home / name)
         view = HostSandbox(writable=home, environment={"SOURCE_DATE_EPOCH": str(epoch)})
         packed = _run_rpm(view.command(argv), timeout=SRPM_TIMEOUT)
-        move_out(home / "SRPMS", make_directory(top / "SRPMS"), "src.rpm")  # or nosrc.rpm
+        # Also matches nosrc.rpm.
+        move_out(home / "SRPMS", make_directory(top / "SRPMS"), "src.rpm")
     return packed
 
 
 def _run_rpm(argv: Sequence[str], *, timeout: float) -> process.ProcessResult:
-    """Run it; what it prints is kept in memory, and so has an end."""
+    """Run rpm with a limited output, which is kept in memory."""
     return process.run(argv, ok=process.ANY_END, timeout=timeout, limit=OUTPUT_SIZE_LIMIT)
 
 

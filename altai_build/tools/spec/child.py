@@ -1,6 +1,6 @@
 """The child process in which norpm reads specs, one after another: a spec is hostile text.
 
-`tools.spec.reader` starts it and talks to it; what this file imports, each start pays for.
+`tools.spec.reader` starts it and exchanges JSON lines with it. It imports little, because every start takes that time.
 """
 
 from __future__ import annotations
@@ -20,33 +20,39 @@ from typing import Any
 
 from altai_build.model.spec import SourceTag, SpecInfo, get_section_name, has_hidden_dist
 
-_RELEASE_MARKER = "\x01"  # stands for dist in the second reading
+# The value of dist when a spec is read the second time, to see where in Release: it is.
+_RELEASE_MARKER = "\x01"
 _TAG = re.compile(r"^\s*(?P<tag>[A-Za-z]+)(?P<number>\d*)(?:\([^)]*\))?\s*:\s*(?P<value>.*?)\s*$")
 _UNEXPANDED = re.compile(r"%[({A-Za-z_\[]")
 _UNEXPANDED_WHOLE = re.compile(r"\S*%(?:\([^)]*\)|\{[^}]*\}|\w+)\S*")
 _SETUP_MACROS = ("%setup", "%autosetup", "%{setup}", "%{autosetup}")
-_ENTERED_DIRECTORY = re.compile(r"cd '([^'/][^']*)'$")  # what rpm's own expansion of %setup ends with
+# The end of rpm's own expansion of %setup.
+_ENTERED_DIRECTORY = re.compile(r"cd '([^'/][^']*)'$")
 _WORD = re.compile(r"[A-Za-z0-9/_][^\s,<>=]*(?:\([^)\s]*\))*")
 
 
 def _run_child() -> None:
-    """Read the question on stdin, print an answer a line; limits are set before anything hostile is looked at."""
-    _system_macros(os.uname().machine)  # mostly the one that is asked for, read while nothing is asked yet
-    lines = iter(sys.stdin.buffer.readline, b"")  # each as soon as it comes
+    """Read the request on stdin and print one answer per line; limits are set before any spec is parsed."""
+    # Read while there is no request yet, which is mostly for this architecture.
+    _system_macros(os.uname().machine)
+    # Not `for line in stdin`, which waits for more than a line.
+    lines = iter(sys.stdin.buffer.readline, b"")
     first = next(lines, None)
     if first is None:
         return
-    question = json.loads(first)
-    resource.setrlimit(resource.RLIMIT_AS, (question["memory"], question["memory"]))
+    request = json.loads(first)
+    resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
     for text in map(json.loads, lines):
         used = resource.getrusage(resource.RUSAGE_SELF)
         resource.setrlimit(
             resource.RLIMIT_CPU,
-            (math.ceil(used.ru_utime + used.ru_stime + question["seconds"]), resource.RLIM_INFINITY),
+            (math.ceil(used.ru_utime + used.ru_stime + request["seconds"]), resource.RLIM_INFINITY),
         )
-        signal.setitimer(signal.ITIMER_REAL, question["seconds"] * 6)  # should it wait for something
-        print(json.dumps(_read_spec(text, question["macros"], question["arch"])), flush=True)  # noqa: T201
-        signal.setitimer(signal.ITIMER_REAL, 0)  # the next one may be long in coming
+        # For a spec that waits instead of computing.
+        signal.setitimer(signal.ITIMER_REAL, request["seconds"] * 6)
+        print(json.dumps(_read_spec(text, request["macros"], request["arch"])), flush=True)  # noqa: T201
+        # The next spec may arrive much later.
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _read_spec(text: str, macros: Mapping[str, str], arch: str) -> dict[str, Any]:
@@ -68,7 +74,7 @@ def _read_spec(text: str, macros: Mapping[str, str], arch: str) -> dict[str, Any
 
 
 class _SpecError(Exception):
-    """The text is not a spec, or a wrong one."""
+    """The spec has an error."""
 
     def __init__(self, message: str, todo: str) -> None:
         super().__init__(message)
@@ -76,7 +82,7 @@ class _SpecError(Exception):
 
 
 class _NotAnRpmSpec(Exception):
-    """The text is no RPM spec at all."""
+    """The text is not an RPM spec."""
 
 
 @functools.cache
@@ -85,13 +91,13 @@ def _system_macros(arch: str) -> Any:
 
     registry = system_macro_registry(arch)
     registry.known_norpm_hacks()
-    # Its body says nothing without rpm's own options; the line itself does.
+    # Its expansion needs rpm's own options; the line itself has what is read of it.
     registry.undefine("autosetup")
     return registry
 
 
 def _macro_registry(arch: str) -> Any:
-    """The system's macros, parsed once a child; each reading defines and undefines in its own copy."""
+    """A copy of the system's macros for one spec; the child parses them once."""
     registry = copy.copy(_system_macros(arch))
     registry.db = {}
     for name, macro in _system_macros(arch).db.items():
@@ -101,7 +107,7 @@ def _macro_registry(arch: str) -> Any:
 
 
 class _SpecParser:
-    """One expansion of a spec, its tags taken apart."""
+    """The tags of one expansion of a spec."""
 
     def __init__(self, text: str, macros: Mapping[str, str], arch: str) -> None:
         from norpm.exceptions import NorpmError
@@ -178,7 +184,7 @@ class _SpecParser:
                 self.prefix = self._expand(flag[2:].strip("\"'"))
 
     def info(self, text: str, marked_release: str | None) -> SpecInfo:
-        """What was read, with what could not be."""
+        """The content of the spec, with the tags that are unknown."""
         name = _none_if_unexpanded(self.tags.get("name", ""))
         if not self.tags.keys() & {"name", "version", "release"}:
             raise _NotAnRpmSpec
@@ -187,7 +193,8 @@ class _SpecParser:
             raise _SpecError(f"it has no {lacking}: tag", "an RPM spec has Name:, Version: and Release: tags")
         if name is None:
             raise _SpecError(
-                f"its name {self.tags['name']!r} is only known by running it", "write Name: as plain text"
+                f"its name {self.tags['name']!r} contains a macro that only rpmbuild can expand",
+                "write Name: as plain text",
             )
         version, release = (
             _none_if_unexpanded(self.tags["version"]),
@@ -203,7 +210,9 @@ class _SpecParser:
         unknown += [f"source{source.number}" for source in self.sources if source.value is None]
         unknown += [f"patch{patch.number}" for patch in self.patches if patch.value is None]
         main = [name] if _has_files(text) else []
-        packages = [one for one in [*main, *self.packages] if _none_if_unexpanded(one) is not None]
+        packages = [
+            package for package in [*main, *self.packages] if _none_if_unexpanded(package) is not None
+        ]
         return SpecInfo(
             name=name,
             epoch=_none_if_unexpanded(self.tags.get("epoch", "")) or None,
@@ -224,7 +233,7 @@ class _SpecParser:
 
 
 def _none_if_unexpanded(value: str) -> str | None:
-    """The value, or None when a macro is left in it that only rpmbuild could expand."""
+    """The value, or None when it contains a macro that only rpmbuild can expand."""
     return None if _UNEXPANDED.search(value) else value
 
 
@@ -239,14 +248,14 @@ def _dependency_names(value: str) -> list[str]:
 
 
 def _strip_group_brackets(word: str) -> str:
-    """A word of a rich dependency without the brackets that close groups, with those of its own: `perl(A::B)`."""
+    """A word of a rich dependency without brackets that close groups; `perl(A::B)` keeps its own."""
     while word.endswith(")") and word.count(")") > word.count("("):
         word = word[:-1]
     return word
 
 
 def _has_files(text: str) -> bool:
-    """True when the main package is made at all: it has a %files section without a package name."""
+    """True when the main package is built: there is a %files section without a package name."""
     for line in text.split("\n"):
         words = line.split()
         if words and words[0] == "%files":

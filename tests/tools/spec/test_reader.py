@@ -24,7 +24,7 @@ HEAD = "Name: focus\nVersion: 1.0\nRelease: 3%{?dist}\nSummary: x\nLicense: x\n"
 
 def answers(*texts: str, macros: Mapping[str, str] | None = None) -> list[SpecInfo | InputError]:
     return read_specs(
-        [SpecText(place=f"repos/{n}.spec", text=text) for n, text in enumerate(texts)], macros or {}, "x86_64"
+        [SpecText(path=f"repos/{n}.spec", text=text) for n, text in enumerate(texts)], macros or {}, "x86_64"
     )
 
 
@@ -194,7 +194,10 @@ def test_what_is_no_spec_of_rpm(text: str) -> None:
         ("Name: x\nRelease: 1\n", "it has no Version: tag"),
         ("Version: 1\n", "it has no Name: tag"),
         ("Release: 1\n", "it has no Name and Version: tag"),
-        ("Name: %(echo x)\nVersion: 1\nRelease: 1\n", "its name '%(echo x)' is only known by running it"),
+        (
+            "Name: %(echo x)\nVersion: 1\nRelease: 1\n",
+            "its name '%(echo x)' contains a macro that only rpmbuild can expand",
+        ),
         ("%define a() %{b}\n%define b() %{a}\nName: %a\nVersion: 1\n", "recursion"),
     ],
 )
@@ -242,7 +245,7 @@ def test_many_specs_are_read_by_one_child(started: list[process.ChildProcess]) -
 def test_the_child_gets_ready_where_nothing_is_kept_yet(
     tmp_path: Path, started: list[process.ChildProcess]
 ) -> None:
-    spec = SpecText(place="one.spec", text=HEAD)
+    spec = SpecText(path="one.spec", text=HEAD)
     with SpecReader(cache=tmp_path / "cache") as reader:
         assert len(started) == 1, "it waits for the question"
         (answer,) = reader.read([spec], {}, "x86_64")
@@ -254,7 +257,7 @@ def test_the_child_gets_ready_where_nothing_is_kept_yet(
 def test_what_is_given_ahead_is_read_once(tmp_path: Path, started: list[process.ChildProcess]) -> None:
     large = HEAD + "# " + "x" * 300_000 + "\n"  # more than a pipe holds
     texts = [HEAD, large, "no spec at all", HEAD.replace("focus", "other")]
-    specs = [SpecText(place=f"{number}.spec", text=text) for number, text in enumerate(texts)]
+    specs = [SpecText(path=f"{number}.spec", text=text) for number, text in enumerate(texts)]
     with SpecReader(cache=tmp_path / "cache") as reader:
         for text in (*texts[:3], *[large] * 9):
             reader.start_reading([text], {"dist": ".x"}, "x86_64")
@@ -275,7 +278,7 @@ def test_what_is_given_ahead_is_read_once(tmp_path: Path, started: list[process.
 
 def test_the_same_text_may_be_that_of_several_components(tmp_path: Path) -> None:
     text = HEAD + "Source0: a.tar.gz\n"
-    specs = [SpecText(place=place, text=text) for place in ("one.spec", "two.spec")]
+    specs = [SpecText(path=place, text=text) for place in ("one.spec", "two.spec")]
     with SpecReader(cache=tmp_path / "cache") as reader:
         reader.start_reading([text], {}, "x86_64")
         one, two = reader.read(specs, {}, "x86_64")
@@ -285,7 +288,7 @@ def test_the_same_text_may_be_that_of_several_components(tmp_path: Path) -> None
 def test_what_was_given_for_another_target_does_not_count(tmp_path: Path) -> None:
     with SpecReader(cache=tmp_path / "cache") as reader:
         reader.start_reading([HEAD], {"dist": ".x"}, "x86_64")
-        (answer,) = reader.read([SpecText(place="one.spec", text=HEAD)], {"dist": ".y"}, "x86_64")
+        (answer,) = reader.read([SpecText(path="one.spec", text=HEAD)], {"dist": ".y"}, "x86_64")
     assert isinstance(answer, SpecInfo) and answer.release == "3.y"
 
 
@@ -296,7 +299,7 @@ def test_a_bomb_given_ahead_harms_only_itself(tmp_path: Path, monkeypatch: pytes
     with SpecReader(cache=tmp_path / "cache") as reader:
         for text in texts:
             reader.start_reading([text], {}, "x86_64")
-        found = reader.read([SpecText(place=f"{n}.spec", text=t) for n, t in enumerate(texts)], {}, "x86_64")
+        found = reader.read([SpecText(path=f"{n}.spec", text=t) for n, t in enumerate(texts)], {}, "x86_64")
     assert [type(one) for one in found] == [SpecInfo, InputError, SpecInfo]
     assert str(found[1]).startswith("1.spec cannot be parsed")
 
@@ -309,9 +312,9 @@ def test_a_child_may_wait_longer_for_a_text_than_it_may_read_one(
         reader.start_reading([HEAD], {}, "x86_64")
         time.sleep(2.2)
         reader.start_reading([HEAD.replace("focus", "other")], {}, "x86_64")
-        early = reader._early
-        assert early is not None
-        assert len(early.read_answers({}, "x86_64")) == 2
+        prestarted = reader._prestarted
+        assert prestarted is not None
+        assert len(prestarted.read_answers({}, "x86_64")) == 2
 
 
 def test_a_child_that_nobody_asked_is_ended(tmp_path: Path, started: list[process.ChildProcess]) -> None:
