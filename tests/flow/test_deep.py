@@ -1,4 +1,4 @@
-"""The way back from published bytes to commits, and released packages made again: real releases of small components."""
+"""`verify --deep` and `rebuild` on real releases of small components."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ release: {baseurl: "http://127.0.0.1:1"}
 
 @pytest.fixture(scope="module")
 def site(testbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A superproject of three components, released as 1.0.0; `clock` is another one at each build."""
+    """A superproject of three components, released as 1.0.0; builds of `clock` differ each time."""
     place = tmp_path_factory.mktemp("deep") / "site"
     site = Site(world=World(place), testbed=testbed, workspace=place / "ws")
     site.definition.write_text(_REPOS)
@@ -49,7 +49,7 @@ def releases(site: Site) -> Path:
 
 @pytest.fixture
 def copy(site: Site, tmp_path: Path) -> Path:
-    """A copy of release 1.0.0 that may be spoilt."""
+    """A copy of release 1.0.0 that a test may change."""
     return Path(shutil.copytree(releases(site) / "1.0.0", tmp_path / "1.0.0"))
 
 
@@ -59,8 +59,8 @@ def deep(site: Site, named: str | Path, *, code: int = 0) -> Any:
     return answer.json
 
 
-def found(answer: Any) -> set[tuple[str, str, str]]:
-    """(severity, package, link) of what is not proved."""
+def unproved(answer: Any) -> set[tuple[str, str, str]]:
+    """(severity, package, step) of the steps that are not proved."""
     return {
         (one["severity"], Path(one["subject"]).name.partition("-")[0], one["message"].partition(":")[0])
         for one in answer["findings"]
@@ -69,7 +69,7 @@ def found(answer: Any) -> set[tuple[str, str, str]]:
 
 
 def change_manifest(site: Site, release: Path, old: str, new: str) -> None:
-    """As somebody who has the key could."""
+    """Change the manifest and sign it again."""
     path = release / "release.json"
     text = path.read_text()
     assert old in text
@@ -78,7 +78,7 @@ def change_manifest(site: Site, release: Path, old: str, new: str) -> None:
         key.sign_detached(path)
 
 
-def test_every_link_of_a_release_is_proved(site: Site) -> None:
+def test_every_step_of_a_release_is_proved(site: Site) -> None:
     answer = deep(site, "1.0.0")
     warned = [one for one in answer["findings"] if one["rule"] == "deep"]
     assert (answer["ok"], warned) == (True, [])
@@ -97,7 +97,7 @@ def test_a_manifest_that_names_another_commit_is_contradicted(site: Site, copy: 
     change_manifest(site, copy, commit, "0" * 40)
     answer = deep(site, copy, code=7)
     links = {("error", "floor", "header"), ("error", "floor", "gitlink")}
-    assert {one for one in found(answer) if one[0] == "error"} == links
+    assert {one for one in unproved(answer) if one[0] == "error"} == links
     messages = [one["message"] for one in answer["findings"] if one["rule"] == "deep"]
     assert f"header: the changelog names commit {commit}, the manifest {'0' * 40}" in messages
 
@@ -112,13 +112,13 @@ def test_a_source_package_that_the_commit_does_not_give_is_contradicted(
         key.sign_rpms([other.source])
     shutil.copy(other.source, source)
     answer = deep(site, copy, code=7)
-    assert {one for one in found(answer) if one[0] == "error"} == {
+    assert {one for one in unproved(answer) if one[0] == "error"} == {
         ("error", "roof", "source"),
         ("error", "roof", "header"),
     }
 
 
-def test_a_component_that_is_gone_leaves_its_links_unproved(site: Site) -> None:
+def test_without_the_component_its_steps_are_not_proved(site: Site) -> None:
     floor = site.world.components["repos/floor"].path
     mirrors = site.workspace / "git" / "mirrors"
     hidden = mirrors.rename(mirrors.with_name("hidden"))
@@ -129,10 +129,10 @@ def test_a_component_that_is_gone_leaves_its_links_unproved(site: Site) -> None:
         away.rename(floor)
         shutil.rmtree(mirrors, ignore_errors=True)
         hidden.rename(mirrors)
-    assert found(answer) == {("warning", "floor", link) for link in ("source", "commit", "gitlink")}
+    assert unproved(answer) == {("warning", "floor", link) for link in ("source", "commit", "gitlink")}
 
 
-def test_a_commit_that_no_branch_has_is_told(site: Site) -> None:
+def test_a_commit_on_no_branch_is_a_warning(site: Site) -> None:
     repo = site.world.super
     head, branch = repo.git("rev-parse", "HEAD"), repo.git("symbolic-ref", "HEAD")
     repo.git("update-ref", "-d", branch)
@@ -140,16 +140,16 @@ def test_a_commit_that_no_branch_has_is_told(site: Site) -> None:
         answer = deep(site, "1.0.0")
     finally:
         repo.git("update-ref", branch, head)
-    assert found(answer) == {("warning", "1.0.0", "superproject")}
+    assert unproved(answer) == {("warning", "1.0.0", "superproject")}
 
 
-def test_links_for_a_person(site: Site) -> None:
+def test_proved_steps_are_counted_on_stderr(site: Site) -> None:
     answer = site.call("verify", "--deep", "1.0.0")
     assert "signature: 6 of 6 proved" in answer.err.splitlines()
 
 
 def test_a_later_release_by_another_workspace_keeps_the_released_bytes(site: Site) -> None:
-    """Sources too: signed again they would be other bytes under the same name."""
+    """Source packages, too: a new signature would put different bytes under the same name."""
     other = Site(world=site.world, testbed=site.testbed, workspace=site.workspace.with_name("other"))
     other.definition.write_text(_REPOS)
     shutil.copytree(site.workspace / "gnupg", other.workspace / "gnupg")
@@ -163,10 +163,10 @@ def test_a_later_release_by_another_workspace_keeps_the_released_bytes(site: Sit
         assert (releases(site) / "1.0.1" / name).samefile(releases(site) / "1.0.0" / name), name
 
 
-# ---- made again ------------------------------------------------------------------------------------------------
+# ---- rebuild ------------------------------------------------------------------------------------------------
 
 
-def test_a_component_gives_the_same_packages_again(site: Site) -> None:
+def test_a_rebuild_gives_the_same_packages(site: Site) -> None:
     for name, buildroot in (("floor", "identical"), ("repos/roof", "unknown")):
         answer = site.call("rebuild", "--compare", name, "1.0.0", "--json")
         assert answer.code == 0, answer.err
@@ -178,7 +178,7 @@ def test_a_component_gives_the_same_packages_again(site: Site) -> None:
     assert list((site.workspace / "tmp").iterdir()) == []
 
 
-def test_a_build_that_is_another_each_time_is_different(site: Site, tmp_path: Path) -> None:
+def test_a_build_that_is_not_reproducible_is_different(site: Site, tmp_path: Path) -> None:
     answer = site.call("rebuild", "--compare", "-o", str(tmp_path / "kept"), "clock", "1.0.0", "--json")
     assert answer.code == 7
     (package,) = answer.json["packages"]
@@ -186,9 +186,7 @@ def test_a_build_that_is_another_each_time_is_different(site: Site, tmp_path: Pa
     assert [path.name for path in (tmp_path / "kept").iterdir()] == [f"{package['package']}.rpm"]
 
 
-def test_a_released_package_with_something_else_in_it_is_different(
-    site: Site, copy: Path, tmp_path: Path
-) -> None:
+def test_a_released_package_with_other_content_is_different(site: Site, copy: Path, tmp_path: Path) -> None:
     (released,) = (copy / "small").glob("floor-*.rpm")
     release = released.name.removeprefix("floor-1.0-").removesuffix(".noarch.rpm")
     shutil.copy(build_rpm(tmp_path / "other", "floor", "1.0", release).binary, released)
@@ -199,9 +197,7 @@ def test_a_released_package_with_something_else_in_it_is_different(
     )
 
 
-def test_a_dependency_whose_signature_is_wrong_is_not_built_with(
-    site: Site, copy: Path, tmp_path: Path
-) -> None:
+def test_a_dependency_with_a_bad_signature_is_refused(site: Site, copy: Path, tmp_path: Path) -> None:
     (floor,) = (copy / "small").glob("floor-*.rpm")
     release = floor.name.removeprefix("floor-1.0-").removesuffix(".noarch.rpm")
     shutil.copy(build_rpm(tmp_path / "other", "floor", "1.0", release).binary, floor)
@@ -210,7 +206,7 @@ def test_a_dependency_whose_signature_is_wrong_is_not_built_with(
     assert f"cannot build with {floor.name} of release 1.0.0\nunsigned" in answer.err
 
 
-def test_mistakes_are_told(site: Site) -> None:
+def test_mistakes_in_the_arguments_are_errors(site: Site) -> None:
     assert site.call("rebuild", "floor", "1.0.0").code == 2
     for words, text in (
         (("nosuch", "1.0.0"), "no such component: nosuch"),
@@ -221,8 +217,8 @@ def test_mistakes_are_told(site: Site) -> None:
         assert text in answer.err
 
 
-def test_what_cannot_be_built_any_more_leaves_its_log(site: Site, copy: Path) -> None:
-    """Its build needs a package of ours that this copy does not have."""
+def test_a_rebuild_that_fails_keeps_its_log(site: Site, copy: Path) -> None:
+    """The build needs a package of ours that this copy does not have."""
     document = json.loads((copy / "release.json").read_text())
     document["packages"] = [one for one in document["packages"] if one["name"] != "floor"]
     (copy / "release.json").write_text(json.dumps(document))

@@ -1,4 +1,4 @@
-"""`diff`: each package that differs is told once, for what it is."""
+"""Each package that differs is one change of the right kind."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ def compare(old: Sequence[ReleasedPackage], new: Sequence[ReleasedPackage]) -> R
     return compare_releases(manifest("1", old), manifest("2", new))
 
 
-def told(comparison: ReleaseDiff) -> list[tuple[str, str | None, str | None]]:
+def describe_changes(comparison: ReleaseDiff) -> list[tuple[str, str | None, str | None]]:
     return [
-        (one.kind.value, str(one.old.nevra) if one.old else None, str(one.new.nevra) if one.new else None)
-        for one in comparison.changes
+        (
+            change.kind.value,
+            str(change.old.nevra) if change.old else None,
+            str(change.new.nevra) if change.new else None,
+        )
+        for change in comparison.changes
     ]
 
 
@@ -41,15 +45,15 @@ def told(comparison: ReleaseDiff) -> list[tuple[str, str | None, str | None]]:
 )
 def test_versions_are_compared_as_rpm_does(old: str, new: str, kind: ChangeKind) -> None:
     before, after = package(old, component(FOCUS, A)), package(new, component(FOCUS, B))
-    assert told(compare([before], [after])) == [(kind.value, old, new)]
+    assert describe_changes(compare([before], [after])) == [(kind.value, old, new)]
 
 
 def test_a_package_built_again_from_the_same_commit_is_rebuilt() -> None:
     old = package("focus-1.0-1.noarch", component(FOCUS, A))
-    assert told(compare([old], [package("focus-1.0-1.1.noarch", component(FOCUS, A))])) == [
+    assert describe_changes(compare([old], [package("focus-1.0-1.1.noarch", component(FOCUS, A))])) == [
         ("rebuilt", "focus-1.0-1.noarch", "focus-1.0-1.1.noarch")
     ]
-    assert told(compare([old], [package("focus-1.0-1.1.noarch", component(FOCUS, B))])) == [
+    assert describe_changes(compare([old], [package("focus-1.0-1.1.noarch", component(FOCUS, B))])) == [
         ("upgraded", "focus-1.0-1.noarch", "focus-1.0-1.1.noarch")
     ]
     spec = package("bunch-1-1.noarch", third_party("specs/bunch", A))
@@ -57,9 +61,11 @@ def test_a_package_built_again_from_the_same_commit_is_rebuilt() -> None:
     assert compare([spec], [again]).changes_of_kind(ChangeKind.REBUILT)
 
 
-def test_the_same_name_of_other_bytes_is_rebuilt_even_from_a_mirror() -> None:
+def test_the_same_nevra_with_different_bytes_is_rebuilt_even_from_a_mirror() -> None:
     old, new = (package("erlang-14-2.noarch", content=text) for text in ("one", "two"))
-    assert told(compare([old], [new])) == [("rebuilt", "erlang-14-2.noarch", "erlang-14-2.noarch")]
+    assert describe_changes(compare([old], [new])) == [
+        ("rebuilt", "erlang-14-2.noarch", "erlang-14-2.noarch")
+    ]
 
 
 def test_added_removed_moved_and_unchanged() -> None:
@@ -68,7 +74,7 @@ def test_added_removed_moved_and_unchanged() -> None:
         [stays, package("gone-1-1.noarch"), package("wanders-1-1.noarch", repository="deps/epel")],
         [stays, package("new-1-1.noarch"), package("wanders-1-1.noarch", repository="deps/misc")],
     )
-    assert told(comparison) == [
+    assert describe_changes(comparison) == [
         ("added", None, "new-1-1.noarch"),
         ("removed", "gone-1-1.noarch", None),
         ("moved", "wanders-1-1.noarch", "wanders-1-1.noarch"),
@@ -87,17 +93,21 @@ def test_an_upgrade_may_move_and_grow_too() -> None:
     )
 
 
-def test_architectures_and_sources_are_compared_with_their_like() -> None:
+def test_packages_are_compared_by_architecture_and_sources_with_sources() -> None:
     names = ("lib-{}-1.i686", "lib-{}-1.x86_64", "lib-{}-1.src")
     comparison = compare(
-        [package(one.format(1)) for one in names], [package(one.format(2)) for one in reversed(names)]
+        [package(name.format(1)) for name in names], [package(name.format(2)) for name in reversed(names)]
     )
-    assert set(told(comparison)) == {("upgraded", one.format(1), one.format(2)) for one in names}
+    assert set(describe_changes(comparison)) == {
+        ("upgraded", name.format(1), name.format(2)) for name in names
+    }
 
 
-def test_of_two_versions_of_one_name_the_one_that_stays_is_no_change() -> None:
+def test_of_two_versions_the_one_in_both_releases_is_not_a_change() -> None:
     kernel = [package(f"kernel-{number}-1.x86_64") for number in (1, 2, 3)]
-    assert told(compare(kernel[:2], kernel[1:])) == [("upgraded", "kernel-1-1.x86_64", "kernel-3-1.x86_64")]
+    assert describe_changes(compare(kernel[:2], kernel[1:])) == [
+        ("upgraded", "kernel-1-1.x86_64", "kernel-3-1.x86_64")
+    ]
 
 
 def test_a_release_does_not_differ_from_itself() -> None:

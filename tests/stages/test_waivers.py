@@ -1,4 +1,4 @@
-"""A waived finding stays in the answer as a note; a waiver that is over, or names no rule, is a finding."""
+"""A waived finding stays in the report as a note; a waiver that expired or names no rule is a finding."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def verify(release: Path, *waivers: Waiver, day: str = "2027-03-31") -> Verifica
 
 def test_a_waived_finding_is_a_note_that_says_why(release: Path) -> None:
     assert not verify(release).is_ok
-    answer = verify(release, NOTES)
-    assert answer.is_ok
-    (finding,) = answer.to_json()["findings"]
+    report = verify(release, NOTES)
+    assert report.is_ok
+    (finding,) = report.to_json()["findings"]
     assert finding == {
         "rule": "stray-files",
         "severity": "note",
@@ -52,13 +52,13 @@ def test_a_waived_finding_is_a_note_that_says_why(release: Path) -> None:
     }
 
 
-def test_a_waiver_that_is_over_waives_nothing_and_is_told(release: Path) -> None:
-    answer = verify(release, NOTES, day="2027-04-01")
-    assert [(one.rule, one.severity, one.subject) for one in answer.findings] == [
+def test_an_expired_waiver_waives_nothing_and_is_a_warning(release: Path) -> None:
+    report = verify(release, NOTES, day="2027-04-01")
+    assert [(found.rule, found.severity, found.subject) for found in report.findings] == [
         ("stray-files", Severity.ERROR, "notes.txt"),
         ("waivers", Severity.WARNING, "stray-files: *.txt"),
     ]
-    assert "expired on 2027-03-31" in answer.findings[1].message
+    assert "expired on 2027-03-31" in report.findings[1].message
 
 
 def test_a_waiver_of_another_rule_or_subject_does_not_help(release: Path) -> None:
@@ -66,14 +66,14 @@ def test_a_waiver_of_another_rule_or_subject_does_not_help(release: Path) -> Non
         assert not verify(release, Waiver(**{**vars(NOTES), **other})).is_ok
 
 
-def test_a_waiver_whose_rule_is_misspelt_is_told(release: Path) -> None:
-    answer = verify(release, NOTES, Waiver(**{**vars(NOTES), "rule": "stray-file"}))
-    (told,) = (one for one in answer.findings if one.rule == "waivers")
-    assert (told.severity, told.subject) == (Severity.WARNING, "stray-file: *.txt")
-    assert told.message == "there is no rule 'stray-file'; perhaps you meant 'stray-files'"
+def test_a_waiver_whose_rule_is_misspelled_is_a_warning(release: Path) -> None:
+    report = verify(release, NOTES, Waiver(**{**vars(NOTES), "rule": "stray-file"}))
+    (warning,) = (finding for finding in report.findings if finding.rule == "waivers")
+    assert (warning.severity, warning.subject) == (Severity.WARNING, "stray-file: *.txt")
+    assert warning.message == "there is no rule 'stray-file'; perhaps you meant 'stray-files'"
 
 
 @pytest.mark.parametrize("rule", ["replaced", "left-over", "downgrade", "obsoletes-loop", "upstream", "deep"])
-def test_waivers_of_other_checks_are_not_told(release: Path, rule: str) -> None:
-    answer = verify(release, NOTES, Waiver(**{**vars(NOTES), "rule": rule}))
-    assert {one.rule for one in answer.findings} == {"stray-files"}
+def test_waivers_of_other_checks_are_no_findings(release: Path, rule: str) -> None:
+    report = verify(release, NOTES, Waiver(**{**vars(NOTES), "rule": rule}))
+    assert {found.rule for found in report.findings} == {"stray-files"}
