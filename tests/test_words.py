@@ -67,9 +67,6 @@ LEGITIMATE = {
 NOT_YET: frozenset[str] = frozenset(
     {
         "altai_build/pipeline/doctor.py",
-        "altai_build/pipeline/published/upgrade.py",
-        "altai_build/rules/upgrade.py",
-        "altai_build/stages/upgrade.py",
         "altai_build/tools/files.py",
         "scripts/setup",
         "scripts/test",

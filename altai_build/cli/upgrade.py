@@ -45,12 +45,12 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
     releases = releases_directory(run.config)
     *named, last = versions
     new = find_release(releases, last)
-    old = [find_release(releases, one) for one in named]
+    old = [find_release(releases, version) for version in named]
     if not named:
         old = list(list_releases_before(releases, load_manifest(new).version))
     report = check_upgrades(run, old, new, read_external_repositories(run))
     if not report.releases:
-        run.reporter.warn(f"no release goes before {report.release}: only the release itself was examined")
+        run.reporter.warn(f"no release is older than {report.release}: only the release itself was checked")
     if as_json:
         print_json(_document(report))
     else:
@@ -68,13 +68,13 @@ def _document(report: UpgradeReport) -> dict[str, object]:
                 "outcome": report.outcome(old),
                 "scenarios": [
                     {
-                        "start": one.kind,
-                        "name": one.name or None,
-                        "installed": one.installed,
-                        "outcome": one.outcome,
+                        "start": scenario.kind,
+                        "name": scenario.name or None,
+                        "installed": scenario.installed,
+                        "outcome": scenario.outcome,
                     }
-                    for one in report.scenarios
-                    if one.release == old
+                    for scenario in report.scenarios
+                    if scenario.release == old
                 ],
             }
             for old in report.releases
@@ -84,18 +84,16 @@ def _document(report: UpgradeReport) -> dict[str, object]:
 
 
 def _print_tables(report: UpgradeReport) -> None:
-    profiles = list(dict.fromkeys(one.name for one in report.scenarios if one.kind is ScenarioKind.PROFILE))
+    scenarios = report.scenarios
+    profiles = dict.fromkeys(scenario.name for scenario in scenarios if scenario.kind is ScenarioKind.PROFILE)
     headers = ("from", "to", "all packages", "each alone", *profiles, "outcome")
     rows = [
         (
             old,
             report.release,
-            _cell(_scenarios_from(report, old, ScenarioKind.ALL)),
-            _cell(_scenarios_from(report, old, ScenarioKind.SINGLE_PACKAGE)),
-            *(
-                _cell([one for one in _scenarios_from(report, old, ScenarioKind.PROFILE) if one.name == name])
-                for name in profiles
-            ),
+            _format_outcomes(_select(scenarios, old, ScenarioKind.ALL)),
+            _format_outcomes(_select(scenarios, old, ScenarioKind.SINGLE_PACKAGE)),
+            *(_format_outcomes(_select(scenarios, old, ScenarioKind.PROFILE, name)) for name in profiles),
             report.outcome(old).value,
         )
         for old in report.releases
@@ -107,13 +105,20 @@ def _print_tables(report: UpgradeReport) -> None:
         print_findings(report.findings)
 
 
-def _scenarios_from(report: UpgradeReport, old: str, kind: ScenarioKind) -> list[Scenario]:
-    return [one for one in report.scenarios if one.release == old and one.kind is kind]
+def _select(
+    scenarios: Sequence[Scenario], old: str, kind: ScenarioKind, name: str | None = None
+) -> list[Scenario]:
+    return [
+        scenario
+        for scenario in scenarios
+        if scenario.release == old and scenario.kind is kind and name in (None, scenario.name)
+    ]
 
 
-def _cell(scenarios: Sequence[Scenario]) -> str:
-    """One word for one scenario, counts by outcome for many."""
+def _format_outcomes(scenarios: Sequence[Scenario]) -> str:
+    """The outcome of one scenario, or the number of scenarios by outcome."""
     if len(scenarios) == 1 and scenarios[0].kind is not ScenarioKind.SINGLE_PACKAGE:
         return scenarios[0].outcome.value
-    counts = [(one, sum(scenario.outcome is one for scenario in scenarios)) for one in UpgradeOutcome]
+    outcomes = [scenario.outcome for scenario in scenarios]
+    counts = [(outcome, outcomes.count(outcome)) for outcome in UpgradeOutcome]
     return ", ".join(f"{count} {outcome.value}" for outcome, count in counts if count) or "-"

@@ -1,4 +1,4 @@
-"""The parts of repos.yaml that speak of upgrades: `profiles` and `allow_downgrades`."""
+"""The keys of repos.yaml for upgrades: `profiles` and `allow_downgrades`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _Check = Callable[[str], "str | None"]
 
 
 def read_profiles(node: YamlNode, name_check: _Check) -> tuple[Profile, ...]:
-    """`profiles`: names of packages that are installed together on one kind of machine."""
+    """`profiles`: the names of packages that are installed together on one kind of machine."""
     found = []
     for name, packages in node.read_mapping("profile"):
         if error := name_check(name):
             packages.add_error(error)
         names = packages.read_texts(check=name_check)
         if not names and isinstance(packages.value, list) and not packages.value:
-            packages.add_error("the list is empty; name the packages, or take the profile out")
+            packages.add_error("the list is empty; list the packages, or remove the profile")
         elif packages.value is None:
             packages.add_error("got nothing; write a list of package names")
         found.append(Profile(name=name, packages=tuple(dict.fromkeys(names))))
@@ -26,13 +26,13 @@ def read_profiles(node: YamlNode, name_check: _Check) -> tuple[Profile, ...]:
 
 
 def read_downgrades(node: YamlNode, name_check: _Check) -> tuple[AllowedDowngrade, ...]:
-    """`allow_downgrades`: packages that may be older than in an earlier release, each with the reason."""
+    """`allow_downgrades`: packages that may be older than in an earlier release, each with a reason."""
     keys = ("package", "reason")
     found: list[AllowedDowngrade] = []
     for child in node.read_list():
         entry = child.check_keys(keys, needed=keys)
         package = entry.get_child("package").read_text(check=name_check)
-        if package and package in (known.package for known in found):
+        if package and package in [allowed.package for allowed in found]:
             entry.get_child("package").add_error(f"{package!r} is listed twice")
         found.append(AllowedDowngrade(package=package, reason=entry.get_child("reason").read_text()))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""What an RPM says of itself, as typed records."""
+"""The header of an RPM as typed records."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from altai_build.model.openpgp import Signature
 
 @dataclass(frozen=True)
 class Dependency:
-    """One requirement or capability: a name, and a comparison with a version where one is given."""
+    """One requirement or capability: a name, and optionally a comparison with a version."""
 
     name: str
-    flags: str  # "", "<", "<=", "=", ">=" or ">"
+    # "", "<", "<=", "=", ">=" or ">".
+    flags: str
     evr: str
 
     def __str__(self) -> str:
@@ -24,7 +25,7 @@ class Dependency:
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One file of a package; `digest` is empty for what is not a regular file."""
+    """One file of a package; `digest` is empty for everything that is not a regular file."""
 
     path: str
     mode: int
@@ -32,7 +33,8 @@ class FileEntry:
     group: str
     size: int
     digest: str
-    flags: int  # rpm's RPMFILE_* bits
+    # rpm's RPMFILE_* bits.
+    flags: int
     link_target: str
 
 
@@ -42,12 +44,14 @@ class RpmHeader:
 
     nevra: Nevra
     is_source: bool
-    sourcerpm: str  # "" for a source package
+    # "" for a source package.
+    sourcerpm: str
     summary: str
     license: str
     vendor: str
     url: str
-    size: int  # bytes of the file on disk
+    # Bytes of the file on disk.
+    size: int
     installed_size: int
     build_time: datetime
     provides: tuple[Dependency, ...]
@@ -56,18 +60,22 @@ class RpmHeader:
     obsoletes: tuple[Dependency, ...]
     recommends: tuple[Dependency, ...]
     files: tuple[FileEntry, ...]
-    scripts: tuple[str, ...]  # scriptlets, triggers and file capabilities, each with its tag before it
-    changelog: str  # text of the newest entry
+    # Scriptlets, triggers and file capabilities, each with its tag in front.
+    scripts: tuple[str, ...]
+    # The text of the newest entry.
+    changelog: str
     payload_compressor: str
     file_digest_algorithm: str
-    header_digest: str  # SHA-256 of the header, or its SHA-1 in packages older than rpm 4.14
-    payload_digest: str  # "" in packages older than rpm 4.14
+    # The SHA-256 of the header; its SHA-1 in packages of rpm before 4.14.
+    header_digest: str
+    # "" in packages of rpm before 4.14.
+    payload_digest: str
     signature: Signature | None
 
 
 @dataclass(frozen=True)
 class LocalRpm:
-    """An RPM built in this run, as build dependencies may need it."""
+    """An RPM file on this machine: built in this run, or fetched."""
 
     path: Path
     header: RpmHeader

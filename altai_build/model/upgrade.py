@@ -1,4 +1,4 @@
-"""Upgrades from one release to another: where they start, where they must end, and what was found on the way."""
+"""Upgrades from one release to another: scenarios, their outcomes, and the settings in repos.yaml."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from altai_build.model.nevra import Nevra
 
 
 class Side(str, Enum):
-    """Which set of repositories a package is offered by."""
+    """Which set of repositories a package is in."""
 
-    OLD = "old"  # the earlier release
-    NEW = "new"  # the release that is checked
-    BASE = "base"  # the operating system
-    UPSTREAM = "later"  # upstream of what the release mirrors: a client may have it enabled too
+    # The earlier release.
+    OLD = "old"
+    # The release that is checked.
+    NEW = "new"
+    # The operating system.
+    BASE = "base"
+    # The upstreams of mirrored packages, which a client may have enabled too.
+    UPSTREAM = "upstream"
 
 
 @dataclass(frozen=True)
 class UpgradePackage:
-    """One package that an upgrade may start from or end with; `solver_id` is its number in the solver's pool."""
+    """One package before or after an upgrade; `solver_id` is its number in the solver's pool."""
 
     solver_id: int
     nevra: Nevra
@@ -38,34 +42,41 @@ class UpgradePackage:
 class ScenarioKind(str, Enum):
     """What is installed before the upgrade."""
 
-    ALL = "all"  # every package of the earlier release
-    SINGLE_PACKAGE = "alone"  # one package of it, with all that it requires
-    PROFILE = "profile"  # the packages that repos.yaml names together
+    # Every package of the earlier release.
+    ALL = "all"
+    # One of its packages, with all that it requires.
+    SINGLE_PACKAGE = "alone"
+    # The packages of a profile in repos.yaml.
+    PROFILE = "profile"
 
 
 class UpgradeOutcome(str, Enum):
-    """How an upgrade ends."""
+    """The result of an upgrade."""
 
-    OK = "ok"  # exactly at the new release's versions
-    DISTRO_SYNC = "distro-sync"  # the same, by `distro-sync`: a downgrade was declared
-    NOT_INSTALLABLE = "not installable"  # nobody can be there to start from
+    # `update` installs exactly the new release's versions.
+    OK = "ok"
+    # `distro-sync` does, because a downgrade was declared.
+    DISTRO_SYNC = "distro-sync"
+    # The packages cannot be installed from the earlier release.
+    NOT_INSTALLABLE = "not installable"
     FAILED = "failed"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One start and how the upgrade from there ended; `installed` counts the packages of the earlier release."""
+    """One upgrade and its outcome; `installed` counts the packages of the earlier release before it."""
 
     release: str
     kind: ScenarioKind
-    name: str  # of the package, or of the profile; "" for all
+    # Of the package, or of the profile; "" for all packages.
+    name: str
     installed: int
     outcome: UpgradeOutcome
 
 
 @dataclass(frozen=True)
 class UpgradeReport:
-    """The answer of `upgrade-check`; `releases` are the earlier ones, oldest first."""
+    """The result of `upgrade-check`; `releases` are the earlier ones, oldest first."""
 
     release: str
     releases: tuple[str, ...]
@@ -84,12 +95,12 @@ class UpgradeReport:
 
     def outcome(self, release: str) -> UpgradeOutcome:
         """The worst outcome of upgrades from one earlier release."""
-        reached = {one.outcome for one in self.scenarios if one.release == release}
+        outcomes = {scenario.outcome for scenario in self.scenarios if scenario.release == release}
         failed = any(error.upgrade_from == release for error in self.errors)
-        if failed or UpgradeOutcome.FAILED in reached:
+        if failed or UpgradeOutcome.FAILED in outcomes:
             return UpgradeOutcome.FAILED
-        worst = (UpgradeOutcome.DISTRO_SYNC, UpgradeOutcome.OK, UpgradeOutcome.NOT_INSTALLABLE)
-        return next((one for one in worst if one in reached), UpgradeOutcome.NOT_INSTALLABLE)
+        order = (UpgradeOutcome.DISTRO_SYNC, UpgradeOutcome.OK, UpgradeOutcome.NOT_INSTALLABLE)
+        return next((outcome for outcome in order if outcome in outcomes), UpgradeOutcome.NOT_INSTALLABLE)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where a machine must be after an upgrade, and what is wrong with it when it is elsewhere."""
+"""The rules of an upgrade: what a machine must have after it, and the findings where it has something else."""
 
 from __future__ import annotations
 
@@ -13,204 +13,220 @@ from altai_build.model.upgrade import AllowedDowngrade, Profile, Side, UpgradePa
 from altai_build.tools.rpm.header import compare_evr
 from altai_build.tools.solver.upgrades import UpgradeSolver
 
-CLIENT_SIDES = (Side.NEW, Side.BASE)  # the repositories of a client that is upgraded
+# The repositories of a client that is upgraded.
+CLIENT_SIDES = (Side.NEW, Side.BASE)
 
-# Rules that say a package is not at the new release's version; distro-sync must leave none of them.
+# The rules for packages that do not have the new release's version; after distro-sync none of them may apply.
 NOT_UPDATED_RULES = ("downgrade", "left-behind", "lost", "obsoleted")
+
+# How many of the solver's sentences a message quotes.
+_MAX_PROBLEMS = 3
 
 
 @dataclass(frozen=True)
 class UpgradePolicy:
-    """What repos.yaml says of upgrades."""
+    """The settings in repos.yaml for upgrades."""
 
     profiles: tuple[Profile, ...] = ()
     allowed: tuple[AllowedDowngrade, ...] = ()
 
-    def reason(self, name: str) -> str | None:
-        """Why a package may go down; None when it may not."""
-        return next((one.reason for one in self.allowed if one.package == name), None)
+    def find_downgrade_reason(self, name: str) -> str | None:
+        """Why a package may be downgraded; None when it may not."""
+        return next((allowed.reason for allowed in self.allowed if allowed.package == name), None)
 
 
 class UpgradeEvaluator:
-    """The comparison of machines before and after an upgrade between two releases of a pool."""
+    """Compares machines before and after an upgrade between two releases."""
 
     def __init__(
-        self, old: str, new: str, pool: UpgradeSolver, policy: UpgradePolicy, ours: frozenset[str]
+        self, old: str, new: str, solver: UpgradeSolver, policy: UpgradePolicy, own_names: frozenset[str]
     ) -> None:
-        """`ours` are the names that the new release builds itself: losing those to the system is an error."""
+        """`own_names` are the packages that the new release builds itself: base must not replace them."""
         self.old, self.new = old, new
-        self.pool, self.policy, self.ours = pool, policy, ours
-        self.before = group_by_name(pool.packages(Side.OLD))
-        self.after = group_by_name(pool.packages(Side.NEW))
-        self.where = ""  # the scenario under way, as problems name it
+        self.solver, self.policy, self.own_names = solver, policy, own_names
+        self.before = group_by_name(solver.packages(Side.OLD))
+        self.after = group_by_name(solver.packages(Side.NEW))
+        # The current scenario, as findings name it.
+        self.scenario = ""
 
     @functools.cached_property
     def base(self) -> dict[str, list[UpgradePackage]]:
-        """The system's packages by name: thousands, and seldom asked for."""
-        return group_by_name(self.pool.packages(Side.BASE))
-
-    # ---- ends --------------------------------------------------------------------------------------------------
+        """The packages of the operating system by name: thousands, and seldom needed."""
+        return group_by_name(self.solver.packages(Side.BASE))
 
     def compare_machines(self, machine: frozenset[int], end: frozenset[int]) -> Iterator[Finding]:
-        """Where the packages of the earlier release did not become those of the new one."""
-        left = group_by_name(self.pool.package(one) for one in end)
-        came = [self.pool.package(one) for one in sorted(end - machine)]
+        """The packages of the earlier release that were not updated to those of the new one."""
+        installed = group_by_name(self.solver.package(number) for number in end)
+        added = [self.solver.package(number) for number in sorted(end - machine)]
         for number in sorted(machine):
-            package = self.pool.package(number)
+            package = self.solver.package(number)
             if package.side is Side.OLD:
-                yield from self._compare_package(package, left.get(package.name, []), came, machine)
+                yield from self._compare_package(package, installed.get(package.name, []), added, machine)
 
     def _compare_package(
         self,
         package: UpgradePackage,
-        left: list[UpgradePackage],
-        came: list[UpgradePackage],
+        installed: list[UpgradePackage],
+        added: list[UpgradePackage],
         machine: frozenset[int],
     ) -> Iterator[Finding]:
         targets = self.after.get(package.name, [])
-        if not left:
-            yield from self._check_removed(package, bool(targets), came)
+        if not installed:
+            yield from self._check_removed(package, bool(targets), added)
         elif not targets:
-            yield from self._check_orphaned(package, left)
+            yield from self._check_orphaned(package, installed)
         else:
-            same_arch = [one for one in left if one.nevra.arch == package.nevra.arch]
-            for one in same_arch or left:
-                yield from self._check_updated(package, one, targets, machine)
+            same_arch = [other for other in installed if other.nevra.arch == package.nevra.arch]
+            for other in same_arch or installed:
+                yield from self._check_updated(package, other, targets, machine)
 
     def _check_removed(
-        self, package: UpgradePackage, wanted: bool, came: list[UpgradePackage]
+        self, package: UpgradePackage, is_released: bool, added: list[UpgradePackage]
     ) -> Iterator[Finding]:
-        """A package that is no longer there: fine if the new release has another one take its place."""
-        heirs = [one for one in came if self.pool.find_obsoleted(one.solver_id, {package.name: [package]})]
-        ours = [one for one in heirs if one.side is Side.NEW]
-        if ours and not wanted:
+        """A package that is no longer installed: right if a package of the new release replaces it."""
+        by_name = {package.name: [package]}
+        successors = [other for other in added if self.solver.find_obsoleted(other.solver_id, by_name)]
+        released = [successor for successor in successors if successor.side is Side.NEW]
+        if released and not is_released:
             return
-        if ours:
+        if released:
             message = (
-                f"{ours[0].nevra} of {self.new} obsoletes it, although {self.new} has {package.name} itself"
+                f"{released[0].nevra} of {self.new} obsoletes it, although {self.new} also contains "
+                f"{package.name}"
             )
-            fix = f"narrow the Obsoletes of {ours[0].name}, or leave {package.name} out of the release"
-            yield self.problem("obsoleted", Severity.ERROR, package.name, message, fix)
-        elif heirs:
-            message = f"{heirs[0].nevra} of {heirs[0].repository} obsoletes it"
-            severity = Severity.ERROR if wanted and package.name in self.ours else Severity.WARNING
-            fix = f"raise the epoch of {package.name} above what {heirs[0].name} obsoletes, or rename it"
-            yield self.problem("replaced", severity, package.name, message, fix)
+            fix = f"narrow the Obsoletes of {released[0].name}, or remove {package.name} from the release"
+            yield self.make_finding("obsoleted", Severity.ERROR, package.name, message, fix)
+        elif successors:
+            successor = successors[0]
+            is_own = is_released and package.name in self.own_names
+            yield self.make_finding(
+                "replaced",
+                Severity.ERROR if is_own else Severity.WARNING,
+                package.name,
+                f"{successor.nevra} of {successor.repository} obsoletes it",
+                f"raise the epoch of {package.name} above the version that {successor.name} obsoletes, "
+                "or rename the package",
+            )
         else:
-            message = f"{package.nevra} is removed, and nothing takes its place"
-            fix = "see what the new packages conflict with, and let them obsolete it instead"
-            yield self.problem("lost", Severity.ERROR, package.name, message, fix)
+            yield self.make_finding(
+                "lost",
+                Severity.ERROR,
+                package.name,
+                f"{package.nevra} is removed, and no package replaces it",
+                "find the new package that conflicts with it, and add an `Obsoletes:` to the package that replaces it",
+            )
 
-    def _check_orphaned(self, package: UpgradePackage, left: list[UpgradePackage]) -> Iterator[Finding]:
-        """A package that the new release has no longer; the system may have it."""
-        if any(one.nevra == package.nevra for one in left) and not self._is_in_base(package):
-            yield self.problem(
+    def _check_orphaned(self, package: UpgradePackage, installed: list[UpgradePackage]) -> Iterator[Finding]:
+        """A package that the new release does not contain any more; the operating system may have it."""
+        if any(other.nevra == package.nevra for other in installed) and not self._is_in_base(package):
+            yield self.make_finding(
                 "left-over",
                 Severity.WARNING,
                 package.name,
-                f"{package.nevra} stays installed; {self.new} has it no longer and nothing obsoletes it",
-                f"if it is to go, write `Obsoletes: {package.name} <= {package.nevra.evr}` in a package of {self.new}",
+                f"{package.nevra} stays installed: {self.new} does not contain it, and nothing obsoletes it",
+                f"to remove it, add `Obsoletes: {package.name} <= {package.nevra.evr}` to a package of {self.new}",
             )
 
     def _is_in_base(self, package: UpgradePackage) -> bool:
-        offered = self.base.get(package.name, [])
-        return any(compare_evr(one.nevra.evr, package.nevra.evr) >= 0 for one in offered)
+        versions = self.base.get(package.name, [])
+        return any(compare_evr(version.nevra.evr, package.nevra.evr) >= 0 for version in versions)
 
     def _check_updated(
         self,
         package: UpgradePackage,
-        left: UpgradePackage,
+        installed: UpgradePackage,
         targets: list[UpgradePackage],
         machine: frozenset[int],
     ) -> Iterator[Finding]:
-        """A package that the new release has too: it must be there in the new release's version."""
-        if any(one.nevra == left.nevra for one in targets):
-            yield from self._check_vendor_and_arch(
-                package, next(one for one in targets if one.nevra == left.nevra)
-            )
+        """A package that the new release contains too: the version of the new release must be installed."""
+        same = next((target for target in targets if target.nevra == installed.nevra), None)
+        if same is not None:
+            yield from self._check_vendor_and_arch(package, same)
             return
         target = find_upgrade_target(package, targets)
-        order = compare_evr(left.nevra.evr, target.nevra.evr)
-        if left.side is Side.BASE:
-            yield self._report_base_replacement(left, target)
+        order = compare_evr(installed.nevra.evr, target.nevra.evr)
+        if installed.side is Side.BASE:
+            yield self._report_base_replacement(installed, target)
         elif order > 0:
-            yield self.report_downgrade(left, target)
+            yield self.report_downgrade(installed, target)
         elif order == 0:
-            yield self.problem(
+            yield self.make_finding(
                 "arch-change",
                 Severity.WARNING,
-                left.name,
-                f"{left.nevra} stays; {self.new} has the same version for {target.nevra.arch}",
-                "raise the release of the package, so that it is an update",
+                installed.name,
+                f"{installed.nevra} stays installed: {self.new} has the same version for {target.nevra.arch}",
+                "raise the release number, so that the new package is an update",
             )
         else:
-            why = self.pool.explain_not_installable(machine, target.solver_id, CLIENT_SIDES)
-            reason = (
-                summarize_problems(why) if why else f"{target.nevra.arch} does not replace {left.nevra.arch}"
-            )
-            yield self.problem(
+            problems = self.solver.explain_not_installable(machine, target.solver_id, CLIENT_SIDES)
+            if problems:
+                reason = summarize_problems(problems)
+            else:
+                reason = f"{target.nevra.arch} does not replace {installed.nevra.arch}"
+            yield self.make_finding(
                 "left-behind",
                 Severity.ERROR,
-                left.name,
-                f"{left.nevra} stays, {target.nevra} cannot be installed: {reason}",
-                "mend the dependency it names; where an old package is in the way, obsolete it",
+                installed.name,
+                f"{installed.nevra} stays installed, {target.nevra} cannot be installed: {reason}",
+                "fix the dependency in the message; if an old package is in the way, obsolete it",
             )
 
-    def _report_base_replacement(self, left: UpgradePackage, target: UpgradePackage) -> Finding:
-        ours = left.name in self.ours
-        return self.problem(
+    def _report_base_replacement(self, installed: UpgradePackage, target: UpgradePackage) -> Finding:
+        is_own = installed.name in self.own_names
+        epoch = suggest_epoch([installed.nevra], target.nevra)
+        return self.make_finding(
             "replaced",
-            Severity.ERROR if ours else Severity.WARNING,
-            left.name,
-            f"{left.repository} offers {left.nevra}, which update prefers to {target.nevra}",
-            f"{suggest_epoch([left.nevra], target.nevra)}, or leave {left.name} to the system"
-            if ours
+            Severity.ERROR if is_own else Severity.WARNING,
+            installed.name,
+            f"{installed.repository} has {installed.nevra}, which update prefers to {target.nevra}",
+            f"{epoch}, or remove {installed.name} from the release"
+            if is_own
             else "lock the newer version (`altai-build deps lock --update`)",
         )
 
-    def report_downgrade(self, left: UpgradePackage, target: UpgradePackage) -> Finding:
-        """A package that is newer than the new release's: a note where repos.yaml allows it."""
-        reason = self.policy.reason(left.name)
-        message = f"{left.nevra} stays, {self.new} has the older {target.nevra.evr}"
+    def report_downgrade(self, installed: UpgradePackage, target: UpgradePackage) -> Finding:
+        """A package that is newer than the new release's: a note if repos.yaml allows the downgrade."""
+        reason = self.policy.find_downgrade_reason(installed.name)
+        message = f"{installed.nevra} stays installed: {self.new} has the older {target.nevra.evr}"
         if reason is not None:
-            return self.problem(
+            return self.make_finding(
                 "downgrade",
                 Severity.NOTE,
-                left.name,
+                installed.name,
                 f"{message}; allowed: {reason}",
-                "machines have to be taken there with distro-sync",
+                "run `distro-sync` on the machines: update does not install older versions",
             )
-        earlier = [one.nevra for one in self.before.get(left.name, [])]
-        return self.problem(
+        versions = [package.nevra for package in self.before.get(installed.name, [])]
+        return self.make_finding(
             "downgrade",
             Severity.ERROR,
-            left.name,
+            installed.name,
             message,
-            f"{suggest_epoch(earlier, target.nevra)}, release a higher version, or declare it in allow_downgrades",
+            f"{suggest_epoch(versions, target.nevra)}, release a higher version, or declare it in allow_downgrades",
         )
 
     def _check_vendor_and_arch(self, package: UpgradePackage, target: UpgradePackage) -> Iterator[Finding]:
-        """What else is different of a package that arrived."""
+        """What else changes for a package that was updated."""
         if package.vendor != target.vendor:
-            yield self.problem(
+            yield self.make_finding(
                 "vendor-change",
                 Severity.WARNING,
                 package.name,
-                f"its vendor was {package.vendor or 'not given'!r} and is {target.vendor or 'not given'!r}; "
-                "some package managers keep the old vendor's",
-                "build it with the same Vendor as before, if the change is not wanted",
+                f"the vendor changes from {package.vendor or 'none'!r} to {target.vendor or 'none'!r}; "
+                "some package managers keep packages of the old vendor",
+                "build it with the old Vendor, unless the change is wanted",
             )
         if package.nevra.arch != target.nevra.arch:
-            yield self.problem(
+            yield self.make_finding(
                 "arch-change",
                 Severity.NOTE,
                 package.name,
-                f"it was {package.nevra.arch} and is {target.nevra.arch}",
-                "nothing has to be done: update takes it",
+                f"the architecture changes from {package.nevra.arch} to {target.nevra.arch}",
+                "none: update installs it",
             )
 
-    def problem(self, rule: str, severity: Severity, subject: str, message: str, fix: str) -> Finding:
-        """A problem of upgrades from the earlier release, in the scenario under way."""
+    def make_finding(self, rule: str, severity: Severity, subject: str, message: str, fix: str) -> Finding:
+        """A finding about upgrades from the earlier release, in the current scenario."""
         return Finding(
             rule=rule,
             severity=severity,
@@ -218,57 +234,58 @@ class UpgradeEvaluator:
             subject=subject,
             message=message,
             fix=fix,
-            scenarios=(self.where,) if self.where else (),
+            scenarios=(self.scenario,) if self.scenario else (),
         )
 
 
 def group_by_name(packages: Iterable[UpgradePackage]) -> dict[str, list[UpgradePackage]]:
     """Packages by their names."""
-    found: dict[str, list[UpgradePackage]] = defaultdict(list)
-    for one in packages:
-        found[one.name].append(one)
-    return dict(found)
+    groups: dict[str, list[UpgradePackage]] = defaultdict(list)
+    for package in packages:
+        groups[package.name].append(package)
+    return dict(groups)
 
 
 def select_newest_per_arch(packages: Iterable[UpgradePackage]) -> list[UpgradePackage]:
-    """One package for each name and architecture, the newest: of two versions nobody installs the older."""
-    found: dict[tuple[str, str], list[UpgradePackage]] = defaultdict(list)
-    for one in packages:
-        found[one.name, one.nevra.arch].append(one)
-    return [find_newest(group) for _, group in sorted(found.items())]
+    """The newest package of each name and architecture: package managers install no older ones."""
+    groups: dict[tuple[str, str], list[UpgradePackage]] = defaultdict(list)
+    for package in packages:
+        groups[package.name, package.nevra.arch].append(package)
+    return [find_newest(group) for _, group in sorted(groups.items())]
 
 
 def get_newest_ids(packages: list[UpgradePackage]) -> list[int]:
-    """The newest of a name, for whichever architecture."""
+    """The newest of packages with the same name, for all architectures."""
     evr = find_newest(packages).nevra.evr
-    return [one.solver_id for one in packages if one.nevra.evr == evr]
+    return [package.solver_id for package in packages if package.nevra.evr == evr]
 
 
 def find_newest(packages: Sequence[UpgradePackage]) -> UpgradePackage:
-    """The package of the highest epoch, version and release."""
+    """The package with the highest epoch, version and release."""
     return max(packages, key=functools.cmp_to_key(_compare))
 
 
-def _compare(one: UpgradePackage, two: UpgradePackage) -> int:
-    return compare_evr(one.nevra.evr, two.nevra.evr)
+def _compare(package: UpgradePackage, other: UpgradePackage) -> int:
+    return compare_evr(package.nevra.evr, other.nevra.evr)
 
 
 def find_upgrade_target(package: UpgradePackage, targets: Sequence[UpgradePackage]) -> UpgradePackage:
-    """What a package should become: the newest for its own architecture, else the newest."""
-    same = [one for one in targets if one.nevra.arch == package.nevra.arch]
-    return find_newest(same or targets)
+    """The package that an update should install: the newest for the same architecture, else the newest."""
+    same_arch = [target for target in targets if target.nevra.arch == package.nevra.arch]
+    return find_newest(same_arch or targets)
 
 
-def suggest_epoch(earlier: Sequence[Nevra], target: Nevra) -> str:
-    """`Epoch: N` with the lowest N that makes the target newer than all of these."""
-    epoch = max(one.epoch for one in earlier)
+def suggest_epoch(versions: Sequence[Nevra], target: Nevra) -> str:
+    """`write Epoch: N`, with the lowest N that makes the target newer than all versions."""
+    epoch = max(version.epoch for version in versions)
     raised = f"{epoch}:{target.version}-{target.release}"
-    if any(compare_evr(one.evr, raised) >= 0 for one in earlier):
+    if any(compare_evr(version.evr, raised) >= 0 for version in versions):
         epoch += 1
     return f"write `Epoch: {epoch}` in the spec of {target.name}"
 
 
 def summarize_problems(problems: Sequence[str]) -> str:
-    """The first few of the solver's sentences: they tell one story, and its end is far away."""
-    shown = "; ".join(problems[:3])
-    return f"{shown}; and {len(problems) - 3} more" if len(problems) > 3 else shown
+    """The first few of the solver's sentences: the others follow from them."""
+    text = "; ".join(problems[:_MAX_PROBLEMS])
+    more = len(problems) - _MAX_PROBLEMS
+    return f"{text}; and {more} more" if more > 0 else text

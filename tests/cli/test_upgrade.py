@@ -162,7 +162,7 @@ def test_releases_of_another_target_are_not_compared(site: Site) -> None:
     document = site.document("2")
     assert told(document) == {("warning", "target", "1", "1")}
     assert document["releases"] == []
-    assert "no release goes before 2" in site.check("2").err
+    assert "no release is older than 2" in site.check("2").err
 
 
 def test_a_release_that_is_not_there_and_a_missing_argument(site: Site) -> None:

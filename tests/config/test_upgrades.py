@@ -53,7 +53,7 @@ def test_errors_of_profiles_and_downgrades_are_reported_together(tmp_path: Path)
         "allow_downgrades: [{package: a}, {package: b, reasons: x, reason: y}, {package: b, reason: z}]\n",
     )
     assert errors == [
-        "profiles.empty: the list is empty; name the packages, or take the profile out",
+        "profiles.empty: the list is empty; list the packages, or remove the profile",
         "profiles.none: got nothing; write a list of package names",
         "profiles.text: got 'nova'; write a list",
         "profiles.bad name: write letters, digits and _ . + -",

@@ -18,13 +18,17 @@ from tests.kit.repositories import Package, build_packages
     [
         (Package("plain"), "w9.gzdio", ""),
         (Package("packed"), "w2.xzdio", ""),
-        (Package("modern"), "w3.zstdio", "its payload is compressed with zstd, which rpm 4.8 cannot read"),
+        (Package("modern"), "w3.zstdio", "the payload is compressed with zstd, which rpm 4.8 cannot read"),
         (
             Package("rich", requires=["(a or b)"]),
             "w9.gzdio",
-            "it needs RichDependencies of rpm, which 4.8 does not have",
+            "the package requires the rpm feature RichDependencies, which rpm 4.8 does not have",
         ),
-        (Package("early", "1.0~rc1"), "w9.gzdio", "it needs TildeInVersions of rpm, which 4.8 does not have"),
+        (
+            Package("early", "1.0~rc1"),
+            "w9.gzdio",
+            "the package requires the rpm feature TildeInVersions, which rpm 4.8 does not have",
+        ),
     ],
     ids=lambda value: value.name if isinstance(value, Package) else "",
 )
@@ -52,7 +56,7 @@ def test_el6_knows_no_new_kinds_of_keys(tmp_path: Path, algorithm: str, fit: boo
         ()
         if fit
         else (
-            f"  keys.altai: {key.key_id} is a key of the kind {key.algorithm}, and rpm 4.8 knows RSA and DSA only",
+            f"  keys.altai: key {key.key_id} has the algorithm {key.algorithm}; rpm 4.8 supports only RSA and DSA",
         )
     )
     assert list_unsupported_keys(Compat.MODERN, [("altai", key)]) == ()

@@ -96,8 +96,8 @@ def test_without_the_system_one_warning_says_so(materials: Materials, tmp_path: 
     (finding,) = findings(release, "closure")
     assert (finding.subject, finding.severity) == ("1.0.2", Severity.WARNING)
     assert finding.message == (
-        "no repositories of the system are configured (targets.NAME.base in repos.yaml), and 2 packages need what "
-        "the release does not hold: centos6/one-1.0-1.noarch.rpm, centos6/two-1.0-1.noarch.rpm"
+        "no repositories of the operating system are configured (targets.NAME.base in repos.yaml); the release alone "
+        "does not meet the requirements of 2 packages: centos6/one-1.0-1.noarch.rpm, centos6/two-1.0-1.noarch.rpm"
     )
 
 
@@ -111,5 +111,5 @@ def test_a_system_that_cannot_be_reached_is_a_warning_with_the_reason(
     (finding,) = findings(release, "closure", VerifyContext(base=offline))
     assert finding.severity is Severity.WARNING
     assert finding.message.startswith(
-        "the repository os cannot be used; no route to host, and 1 packages need"
+        "the repository os cannot be used; no route to host; the release alone does not meet the requirements of 1"
     )

@@ -22,7 +22,7 @@ def test_payloads_and_metadata_that_only_newer_clients_know(materials: Materials
     release = make_release(tmp_path / "1.0.2", materials, plan)
     answer = findings(release, "readable", EL6)
     assert {(one.subject, one.message) for one in answer if one.subject.endswith(".rpm")} == {
-        (f"centos6/{new.name}", "its payload is compressed with zstd, which rpm 4.8 cannot read"),
+        (f"centos6/{new.name}", "the payload is compressed with zstd, which rpm 4.8 cannot read"),
     }
     assert {one.subject for one in answer} - {f"centos6/{new.name}"} == {
         f"{name}/repodata/repomd.xml" for name in ("centos6", "deps/epel", "deps/misc", "deps/misc-srpms")
@@ -50,9 +50,9 @@ def test_keys_that_only_newer_clients_know(tmp_path: Path) -> None:
         mirrored=mirrored,
     )
     release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
-    signed = "it is signed with EdDSA, which rpm 4.8 cannot check"
+    signed = "the signature algorithm is EdDSA, which rpm 4.8 cannot check"
     assert messages_by_subject(release, "readable", EL6) == {
-        "RPM-GPG-KEY-ours": f"{key.key_id} is a key of the kind EdDSA, and rpm 4.8 knows RSA and DSA only",
+        "RPM-GPG-KEY-ours": f"key {key.key_id} has the algorithm EdDSA; rpm 4.8 supports only RSA and DSA",
         f"centos6/{own.name}": signed,
         f"deps/misc/{third.binary.name}": signed,
         f"deps/misc-srpms/{third.source.name}": signed,

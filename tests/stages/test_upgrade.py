@@ -26,7 +26,7 @@ from altai_build.rules.upgrade import (
     UpgradePolicy,
     select_newest_per_arch,
 )
-from altai_build.stages.upgrade import check_single_release, check_upgrade, report
+from altai_build.stages.upgrade import check_single_release, check_upgrade, make_upgrade_report
 from altai_build.tools.repo.metadata import read_local_metadata
 from altai_build.tools.solver.upgrades import UpgradeSolver
 from tests.conftest import Require
@@ -60,9 +60,9 @@ class World:
     def check(self, policy: UpgradePolicy = NO_WISHES, *, ours: Sequence[str] | None = None) -> UpgradeReport:
         pool = self.pool()
         names = frozenset(one.name for one in pool.packages(Side.NEW)) if ours is None else frozenset(ours)
-        alone = list(check_single_release("2", pool, ours=names, later="later" in self.places))
-        judged = check_upgrade("1", "2", pool, policy, ours=names)
-        return report("2", [judged], alone, policy)
+        alone = list(check_single_release("2", pool, own_names=names, with_upstreams="later" in self.places))
+        judged = check_upgrade("1", "2", pool, policy, own_names=names)
+        return make_upgrade_report("2", [judged], alone, policy)
 
     def client(self, *names: str) -> dict[str, Path]:
         return {name: self.places[name] for name in names if name in self.places}
@@ -414,7 +414,7 @@ def test_what_a_later_update_from_upstream_would_replace_is_told(make: Make) -> 
     found = world.check(ours=["own", "same"])
     assert found.is_ok
     assert told(found.findings) == {("warning", "replaced", "own"), ("note", "replaced", "erlang")}
-    assert "a later update takes it" in found.findings[0].message
+    assert "a later update installs it" in found.findings[0].message
 
 
 def test_a_package_that_vanishes_is_never_passed_over(make: Make) -> None:
@@ -463,7 +463,7 @@ def test_releases_in_one_pool_are_judged_as_each_alone(tmp_path: Path) -> None:
     places = {"1.0": first, "1.1": second, "1.2": other}
     alone = {
         name: check_upgrade(
-            name, "2", World(tmp_path, {"old": place, "new": new}).pool(), NO_WISHES, ours=NOBODY
+            name, "2", World(tmp_path, {"old": place, "new": new}).pool(), NO_WISHES, own_names=NOBODY
         )
         for name, place in places.items()
     }
@@ -471,12 +471,12 @@ def test_releases_in_one_pool_are_judged_as_each_alone(tmp_path: Path) -> None:
     for name, place in places.items():
         pool.add_previous_release(read_local_metadata("old", place), name)
     pool.add(read_local_metadata("new", new), Side.NEW)
-    assert list(check_single_release("2", pool, ours=NOBODY, later=False)) == []
+    assert list(check_single_release("2", pool, own_names=NOBODY, with_upstreams=False)) == []
     made = {}
     for name in ("1.2", "1.0", "1.1"):
         before = pool.made
         pool.select_previous_release(name)
-        assert check_upgrade(name, "2", pool, NO_WISHES, ours=NOBODY) == alone[name]
+        assert check_upgrade(name, "2", pool, NO_WISHES, own_names=NOBODY) == alone[name]
         made[name] = pool.made - before
     assert told(alone["1.0"].findings) == {
         ("error", "left-behind", "lib"),

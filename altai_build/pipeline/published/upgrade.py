@@ -1,4 +1,4 @@
-"""upgrade-check: every earlier release, and the new one alone, against what clients have besides."""
+"""upgrade-check: upgrades from earlier releases to a release, with the repositories that clients also have enabled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from altai_build.model.upgrade import Side, UpgradeReport
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
 from altai_build.rules.upgrade import UpgradePolicy
-from altai_build.stages.upgrade import check_single_release, check_upgrade, report
+from altai_build.stages.upgrade import check_single_release, check_upgrade, make_upgrade_report
 from altai_build.stages.upstreams import read_upstreams
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
@@ -26,121 +26,125 @@ from altai_build.tools.repo.metadata import (
 from altai_build.tools.solver.upgrades import UpgradeSolver
 
 
-def check_upgrades(
-    run: Run, old: Sequence[Path], new: Path, external_repositories: ExternalRepositories
-) -> UpgradeReport:
-    """Whether machines with each of the releases `old` are led to exactly the release `new`; all are folders.
-
-    Raises InputError when a release cannot be read.
-    """
-    manifest = load_manifest(new)
-    target = run.config.targets.get(manifest.target)
-    if target is None:
-        raise InputError(
-            f"release {manifest.version} is for the target {manifest.target!r}, which repos.yaml does not have",
-            todo="add the target again, or check with the repos.yaml of that release",
-        )
-    policy = UpgradePolicy(profiles=run.config.profiles, allowed=run.config.allow_downgrades)
-    ours = frozenset(one.name for one in manifest.packages if not isinstance(one.origin, MirrorOrigin))
-    problems = list(external_repositories.findings)
-    earlier = [(load_manifest(place), place) for place in old]
-    problems += [_other_target(one, manifest) for one, _ in earlier if one.target != manifest.target]
-    earlier = [(one, place) for one, place in earlier if one.target == manifest.target]
-    pool = _make_pool(run, target.arch, earlier, (manifest, new), external_repositories)
-    problems += check_single_release(
-        manifest.version, pool, ours=ours, later=bool(external_repositories.later)
-    )
-    judged = []
-    for one, _ in earlier:
-        with run.reporter.run_step(f"upgrades from {one.version}"):
-            pool.select_previous_release(one.version)
-            judged.append(check_upgrade(one.version, manifest.version, pool, policy, ours=ours))
-    told = report(manifest.version, judged, problems, policy)
-    today = datetime.now(timezone.utc).date()
-    return replace(told, findings=waive(told.findings, run.config.waivers, today))
-
-
-def _make_pool(
-    run: Run,
-    arch: str,
-    earlier: Sequence[tuple[Manifest, Path]],
-    new: tuple[Manifest, Path],
-    external_repositories: ExternalRepositories,
-) -> UpgradeSolver:
-    """One pool for all earlier releases: the system's packages are read and looked through once."""
-    pool = UpgradeSolver(arch, cache=run.workspace.cache / "solv")
-    for manifest, place in earlier:
-        for metadata in _read_release_repositories(manifest, place):
-            pool.add_previous_release(metadata, manifest.version)
-    for side, found in (
-        (Side.NEW, _read_release_repositories(*new)),
-        (Side.BASE, external_repositories.base),
-        (Side.UPSTREAM, external_repositories.later),
-    ):
-        for metadata in found:
-            pool.add(metadata, side)
-    return pool
-
-
-def _read_release_repositories(manifest: Manifest, place: Path) -> Iterator[RepositoryMetadata]:
-    """The repositories that a release offers to clients."""
-    for repository in manifest.repositories:
-        if not repository.source:
-            yield read_local_metadata(repository.name, place / repository.name)
-
-
-# ---- what clients have besides -----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class ExternalRepositories:
-    """The system's repositories, the upstreams of what is mirrored, and what is wrong with them."""
+    """The repositories that clients have enabled besides the release's, and what is wrong with them."""
 
     base: tuple[RepositoryMetadata, ...]
-    later: tuple[RepositoryMetadata, ...]
+    # The repositories that the release mirrors packages from.
+    upstream: tuple[RepositoryMetadata, ...]
     findings: tuple[Finding, ...]
 
 
-def read_external_repositories(run: Run) -> ExternalRepositories:
-    """The metadata as it is now; the last state that was seen where a repository cannot be reached.
+@dataclass(frozen=True)
+class _PublishedRelease:
+    """The manifest of a release, and its directory."""
 
-    Raises InputError when nothing is known of the system.
+    manifest: Manifest
+    directory: Path
+
+    def read_repositories(self) -> Iterator[RepositoryMetadata]:
+        """The repositories that the release has for clients."""
+        for repository in self.manifest.repositories:
+            if not repository.source:
+                yield read_local_metadata(repository.name, self.directory / repository.name)
+
+
+def check_upgrades(run: Run, old: Sequence[Path], new: Path, external: ExternalRepositories) -> UpgradeReport:
+    """Check the upgrades from each of the releases `old` to the release `new`, all given by their directories.
+
+    Raises InputError when a release cannot be read.
+    """
+    release = _PublishedRelease(load_manifest(new), new)
+    manifest = release.manifest
+    target = run.config.targets.get(manifest.target)
+    if target is None:
+        raise InputError(
+            f"release {manifest.version} is for target {manifest.target!r}, which is not in repos.yaml",
+            todo="add the target, or use the repos.yaml of that release",
+        )
+    earlier = [_PublishedRelease(load_manifest(directory), directory) for directory in old]
+    others = [other for other in earlier if other.manifest.target != manifest.target]
+    earlier = [other for other in earlier if other.manifest.target == manifest.target]
+    findings = [*external.findings, *(_make_target_finding(other.manifest, manifest) for other in others)]
+    policy = UpgradePolicy(profiles=run.config.profiles, allowed=run.config.allow_downgrades)
+    own_names = frozenset(
+        package.name for package in manifest.packages if not isinstance(package.origin, MirrorOrigin)
+    )
+    solver = _make_solver(run, target.arch, earlier, release, external)
+    findings += check_single_release(
+        manifest.version, solver, own_names=own_names, with_upstreams=bool(external.upstream)
+    )
+    checks = []
+    for other in earlier:
+        version = other.manifest.version
+        with run.reporter.run_step(f"upgrades from {version}"):
+            solver.select_previous_release(version)
+            checks.append(check_upgrade(version, manifest.version, solver, policy, own_names=own_names))
+    report = make_upgrade_report(manifest.version, checks, findings, policy)
+    today = datetime.now(timezone.utc).date()
+    return replace(report, findings=waive(report.findings, run.config.waivers, today))
+
+
+def read_external_repositories(run: Run) -> ExternalRepositories:
+    """The current metadata; the cached metadata of a repository that is unreachable.
+
+    Raises InputError when there is no metadata of a repository of the operating system.
     """
     base: list[RepositoryMetadata] = []
-    later: list[RepositoryMetadata] = []
-    problems: list[Finding] = []
+    mirrored: list[RepositoryMetadata] = []
+    findings: list[Finding] = []
     run.workspace.prepare()
-    upstreams = list_upstreams(run.config)
-    for upstream in upstreams:
-        is_base = upstream.is_base
+    cache = run.workspace.cache / "metadata"
+    for upstream in list_upstreams(run.config):
+        metadata: RepositoryMetadata | None
         try:
-            metadata = read_upstreams([upstream], cache=run.workspace.cache / "metadata", known=None, jobs=1)[
-                0
-            ]
+            (metadata,) = read_upstreams([upstream], cache=cache, known=None, jobs=1)
         except InputError as error:
-            known = _last_seen(run, upstream)
-            if known is None and is_base:
+            metadata = _read_cached(upstream, cache)
+            if metadata is None and upstream.is_base:
                 raise
-            problems.append(_unreachable(upstream, error, known is not None))
-            if known is None:
-                continue
-            metadata = known
-        (base if is_base else later).append(metadata)
+            findings.append(_make_unreachable_finding(upstream, error, is_cached=metadata is not None))
+        if metadata is not None:
+            (base if upstream.is_base else mirrored).append(metadata)
     if not base:
-        problems.append(
+        findings.append(
             Finding(
                 rule="base",
                 severity=Severity.WARNING,
                 subject="base",
-                message="repos.yaml names no repository of the system: packages that need it are taken to be on no "
-                "machine, and their upgrades are not proved",
-                fix="list the system's repositories under `base` of the target",
+                message="repos.yaml has no repository of the operating system: packages that require it cannot be "
+                "installed, and their upgrades are not checked",
+                fix="list the repositories of the operating system under `base` of the target",
             )
         )
-    return ExternalRepositories(base=tuple(base), later=tuple(later), findings=tuple(problems))
+    return ExternalRepositories(base=tuple(base), upstream=tuple(mirrored), findings=tuple(findings))
 
 
-def _last_seen(run: Run, upstream: Upstream) -> RepositoryMetadata | None:
+def _make_solver(
+    run: Run,
+    arch: str,
+    earlier: Sequence[_PublishedRelease],
+    release: _PublishedRelease,
+    external: ExternalRepositories,
+) -> UpgradeSolver:
+    """One solver for all earlier releases, so that the packages of the operating system are loaded once."""
+    solver = UpgradeSolver(arch, cache=run.workspace.cache / "solv")
+    for other in earlier:
+        for metadata in other.read_repositories():
+            solver.add_previous_release(metadata, other.manifest.version)
+    for side, repositories in (
+        (Side.NEW, release.read_repositories()),
+        (Side.BASE, external.base),
+        (Side.UPSTREAM, external.upstream),
+    ):
+        for metadata in repositories:
+            solver.add(metadata, side)
+    return solver
+
+
+def _read_cached(upstream: Upstream, cache: Path) -> RepositoryMetadata | None:
+    """The metadata that was fetched last; None when there is none, or only a mirror list tells the URL."""
     if upstream.listing is not None:
         return None
     source = RepositorySource(
@@ -151,26 +155,26 @@ def _last_seen(run: Run, upstream: Upstream) -> RepositoryMetadata | None:
         keys=(upstream.key.file,),
         exclude=upstream.exclude,
     )
-    return read_cached_metadata(source, run.workspace.cache / "metadata")
+    return read_cached_metadata(source, cache)
 
 
-def _unreachable(upstream: Upstream, error: InputError, known: bool) -> Finding:
-    how = "what was seen of it last was used" if known else "what it would replace is not known"
+def _make_unreachable_finding(upstream: Upstream, error: InputError, *, is_cached: bool) -> Finding:
+    effect = "its cached metadata was used" if is_cached else "which packages it replaces is unknown"
     return Finding(
         rule="upstream",
         severity=Severity.WARNING,
         subject=upstream.name,
-        message=f"{error.what}; {how}",
-        fix="check again when it can be reached",
+        message=f"{error.what}; {effect}",
+        fix="check again when it is reachable",
     )
 
 
-def _other_target(earlier: Manifest, manifest: Manifest) -> Finding:
+def _make_target_finding(earlier: Manifest, manifest: Manifest) -> Finding:
     return Finding(
         rule="target",
         severity=Severity.WARNING,
         upgrade_from=earlier.version,
         subject=earlier.version,
-        message=f"it is for {earlier.target}, and {manifest.version} for {manifest.target}: not compared",
-        fix="machines of another target are installed anew",
+        message=f"it is for target {earlier.target}, {manifest.version} for target {manifest.target}: not compared",
+        fix="reinstall the machines to change their target",
     )
