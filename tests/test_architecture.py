@@ -89,7 +89,6 @@ WITHOUT_TEST_FILE = {
     "cli/doctor.py",
     "model/component.py",
     "model/upgrade.py",
-    "pipeline/build/selection.py",
     "pipeline/published/upgrade.py",
     "rules/upgrade.py",
     "stages/copy.py",
@@ -99,7 +98,6 @@ WITHOUT_TEST_FILE = {
     "tools/page.py",
     "tools/sandbox/overlay.py",
     "tools/solver/upgrades.py",
-    "tools/spec/child.py",
 }
 
 

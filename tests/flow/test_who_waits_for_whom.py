@@ -127,7 +127,7 @@ def test_who_was_built_with_what_is_gone_has_changed(site: Site) -> None:
     del site.world.components["repos/floor"], site.world.urls["repos/floor"]
     without = site.world.super.commit({"repos/floor": None})
     site.world.pin()
-    told = "it was built with floor, which is gone"
+    told = "was built with floor, which was removed"
     assert changed_since(site, with_all) == {"roof": told, "vane": told}
     assert changed_since(site, without) == {}
     answer = site.call("build", "--changed-since", without)
@@ -143,7 +143,7 @@ def test_who_needs_what_a_component_provides_no_more_has_changed(site: Site) -> 
     site.world.component("repos/floor", {"floor.spec": None, **plain("ground")})
     site.world.pin()
     found = changed_since(site, before)
-    assert found["roof"] == "it was built with floor, which changed" and set(found) == {"floor", "roof"}
+    assert found["roof"] == "was built with floor, which changed" and set(found) == {"floor", "roof"}
 
 
 def test_needs_that_the_last_build_found_are_part_of_a_plan(site: Site) -> None:

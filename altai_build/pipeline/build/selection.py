@@ -1,4 +1,4 @@
-"""Which components are worked on, and why each: those asked for, those that changed, and all that this leads to."""
+"""Select the components to build, with the reason for each: named, changed, or needed by or depending on those."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from altai_build.ledger import Ledger
 from altai_build.model.fingerprint import is_local_package
-from altai_build.model.gitlink import ChangeStatus, GitlinkChange
+from altai_build.model.gitlink import ChangeStatus
 from altai_build.model.inputs import BUILDROOT_PREFIX
 from altai_build.model.order import Order
 from altai_build.model.pin import PinDirection
@@ -17,8 +17,9 @@ from altai_build.pipeline.run import Run
 from altai_build.stages.discover import Discovery, discover
 from altai_build.tools.spec.reader import SpecReader
 
-# Why a component is in a plan that leaves none out.
+# The reason in a plan of all components.
 ALL_COMPONENTS_REASON = "all components are built"
+NAMED_REASON = "named in the command"
 
 
 def select_components(
@@ -29,138 +30,144 @@ def select_components(
     names: Sequence[str],
     changed_since: str | None,
 ) -> dict[str, str]:
-    """Component → why it is in the plan: of those named, of those changed since a revision with all that depend on
-    them, or of all; and of everything that these need.
+    """The selected components, and why each is selected.
+
+    Without `names` and `changed_since` all are. Else those named, those changed since a revision with all that depend
+    on them, and everything that these need.
     """
     if not names and changed_since is None:
-        return {one.component.name: ALL_COMPONENTS_REASON for one in whole.sourced}
+        return {source.component.name: ALL_COMPONENTS_REASON for source in whole.sourced}
     reasons: dict[str, str] = {}
     if names:
         chosen = select_by_name(whole, names)
-        reasons.update({one.component.name: "it was asked for" for one in chosen.sourced})
-        reasons.update({out.name: "it was asked for" for out in chosen.without_srpm})
-    needs = _needs(run.ledger, order)
+        reasons.update({source.component.name: NAMED_REASON for source in chosen.sourced})
+        reasons.update({component.name: NAMED_REASON for component in chosen.without_srpm})
+    needs = _compute_needs(run.ledger, order)
     if changed_since is not None:
-        changes = run.superproject.list_changed_gitlinks(
-            changed_since, revision, run.config.superproject.components
-        )
-        new = {change.path: change for change in changes if change.status is not ChangeStatus.REMOVED}
-        reasons.update(_changed_pins(run, whole, new, changed_since))
-        reasons.update(_changed_in_superproject(run, whole, changed_since))
-        _add_dependents(reasons, needs, "it is built with {}, which changed")
+        changed_paths = _list_changed_paths(run, changed_since, revision)
+        reasons.update(_select_changed_pins(run, whole, changed_paths, changed_since))
+        reasons.update(_select_changed_in_superproject(run, whole, changed_since))
+        _add_dependents(reasons, needs)
         _add_dependents_of_removed(run, reasons, needs, changed_since)
     _add_needs(reasons, needs)
     return reasons
 
 
-def _needs(ledger: Ledger, order: Order) -> dict[str, set[str]]:
-    """Component → those that it needs, directly or through others, first passes told as their components.
+def _compute_needs(ledger: Ledger, order: Order) -> dict[str, set[str]]:
+    """Component → those that it needs, directly or through others; bootstrap builds count as their components.
 
-    Specs do not tell all of them (python3dist(…), a file): what its last build had in its root counts too.
+    Specs do not name all of them (python3dist(…), a file), so packages in the buildroot of the last build count too.
     """
-    makers = {one.sha256: record.component for record in ledger.all("build") for one in record.artefacts}
-    firsts = order.bootstrap_builds
+    makers = {
+        artefact.sha256: record.component for record in ledger.all("build") for artefact in record.artefacts
+    }
+    components = order.bootstrap_builds
     needs = {}
-    for name in order.needs.keys() - firsts.keys():
+    for name in order.needs.keys() - components.keys():
         last = ledger.latest("build", name)
         values = [value for key, value in (last.inputs if last else ()) if key.startswith(BUILDROOT_PREFIX)]
         digests = [value.split(" ")[1].partition(":")[2] for value in values if is_local_package(value)]
-        found = {*order.needs[name], *(makers[one] for one in digests if one in makers)}
-        needs[name] = {firsts.get(one, one) for one in found}
-    return {name: _transitive_needs(name, needs) for name in needs}
+        direct = {*order.needs[name], *(makers[digest] for digest in digests if digest in makers)}
+        needs[name] = {components.get(needed, needed) for needed in direct}
+    return {name: _add_indirect_needs(name, needs) for name in needs}
 
 
-def _transitive_needs(name: str, needs: Mapping[str, Collection[str]]) -> set[str]:
-    """All that can be come to from a component along its needs, itself left out."""
+def _add_indirect_needs(name: str, needs: Mapping[str, Collection[str]]) -> set[str]:
+    """What a component needs directly or through others, without the component itself."""
     found: set[str] = set()
     pending = [name]
     while pending:
-        for one in needs.get(pending.pop(), ()):
-            if one not in found:
-                found.add(one)
-                pending.append(one)
+        new = set(needs.get(pending.pop(), ())) - found
+        found |= new
+        pending += new
     return found - {name}
 
 
-def _add_dependents(reasons: dict[str, str], needs: Mapping[str, Collection[str]], reason: str) -> None:
-    """Add who needs one of those that are chosen already."""
+def _add_dependents(reasons: dict[str, str], needs: Mapping[str, Collection[str]]) -> None:
+    """Add the components that need one of those selected so far."""
     changed = set(reasons)
     for name, needed in needs.items():
-        behind = sorted(changed.intersection(needed))
-        if behind:
-            reasons.setdefault(name, reason.format(behind[0]))
+        changed_needs = sorted(changed.intersection(needed))
+        if changed_needs:
+            reasons.setdefault(name, f"built with {changed_needs[0]}, which changed")
 
 
 def _add_dependents_of_removed(
     run: Run, reasons: dict[str, str], needs: Mapping[str, Collection[str]], since: str
 ) -> None:
-    """Add who needed at `since` what has changed or gone from then on: it may not provide that any more."""
+    """Add the components that needed at `since` one that was changed or removed, even if they do not need it now."""
     with SpecReader(cache=run.workspace.specs) as reader:
         before = discover(run.superproject, run.config, since, jobs=run.jobs, reader=reader)
-    order, chosen = static_order(run, before.sourced), set(reasons)
+    order, changed = static_order(run, before.sourced), set(reasons)
     for name, needed in order.needs.items():
         if name not in needs:
             continue
-        earlier = {order.bootstrap_builds.get(one, one) for one in needed} - {name}
-        changed, gone = sorted(earlier & chosen), sorted(earlier - needs.keys())
-        if changed or gone:
-            told = f"{changed[0]}, which changed" if changed else f"{gone[0]}, which is gone"
-            reasons.setdefault(name, f"it was built with {told}")
+        old_needs = {order.bootstrap_builds.get(other, other) for other in needed} - {name}
+        for other in sorted(old_needs & changed):
+            reasons.setdefault(name, f"was built with {other}, which changed")
+        for other in sorted(old_needs - needs.keys()):
+            reasons.setdefault(name, f"was built with {other}, which was removed")
 
 
 def _add_needs(reasons: dict[str, str], needs: Mapping[str, Iterable[str]]) -> None:
-    """Add what the chosen need, and what that needs."""
+    """Add what the selected components need, directly or through others."""
     pending = list(reasons)
     while pending:
         name = pending.pop(0)
         for needed in sorted(needs.get(name, ())):
             if needed not in reasons:
-                reasons[needed] = f"{name} needs it to build"
+                reasons[needed] = f"needed to build {name}"
                 pending.append(needed)
 
 
-def _changed_pins(
-    run: Run, whole: Discovery, changes: Mapping[str, GitlinkChange], since: str
+def _list_changed_paths(run: Run, since: str, revision: str) -> set[str]:
+    """The paths of the gitlinks that were added or modified."""
+    changes = run.superproject.list_changed_gitlinks(since, revision, run.config.superproject.components)
+    return {change.path for change in changes if change.status is not ChangeStatus.REMOVED}
+
+
+def _select_changed_pins(
+    run: Run, whole: Discovery, changed_paths: Collection[str], since: str
 ) -> dict[str, str]:
-    """Components whose pins came or moved, with a warning for those that did not simply move on."""
-    found = {}
+    """Components with a new or changed pin; warns where yum may not update to the new pin's packages."""
+    reasons = {}
     before = read_pins(run, since)
-    for one in whole.sourced:
-        component = one.component
-        if component.path not in changes:
+    for source in whole.sourced:
+        component = source.component
+        if component.path not in changed_paths:
             continue
-        was = before.get(component.path)
-        if was is None:
-            found[component.name] = f"its pin came since {since}"
+        old = before.get(component.path)
+        if old is None:
+            reasons[component.name] = f"its pin was added since {since}"
             continue
-        move = compare_pins(run, one, was.link.commit, url=was.url)
-        found[component.name] = move.describe(since)
-        if move.direction is not PinDirection.FORWARD:
-            run.reporter.warn(f"{component.name}: {found[component.name]}")
-    for out in whole.without_srpm:
-        if out.path in changes:
-            found[out.name] = f"its pin changed since {since}"
-    return found
+        change = compare_pins(run, source, old.link.commit, url=old.url)
+        reasons[component.name] = change.describe(since)
+        if change.direction is not PinDirection.FORWARD:
+            run.reporter.warn(f"{component.name}: {reasons[component.name]}")
+    for without_srpm in whole.without_srpm:
+        if without_srpm.path in changed_paths:
+            reasons[without_srpm.name] = f"its pin changed since {since}"
+    return reasons
 
 
-def _changed_in_superproject(run: Run, whole: Discovery, since: str) -> dict[str, str]:
-    """Components whose spec is in the superproject itself, when their files differ from those at `since`."""
+def _select_changed_in_superproject(run: Run, whole: Discovery, since: str) -> dict[str, str]:
+    """Components whose spec is in the superproject itself, if their files differ from those at `since`."""
     before = run.superproject.resolve_revision(since)
     store = run.superproject.open_store(before)
-    old = {entry.path: entry.oid for entry in store.read_tree(before) if entry.is_file}
-    found = {}
-    for one in whole.sourced:
-        component = one.component
-        if one.store.git_dir != store.git_dir:
+    old_files = {entry.path: entry.oid for entry in store.read_tree(before) if entry.is_file}
+    reasons = {}
+    for source in whole.sourced:
+        component = source.component
+        if source.store.git_dir != store.git_dir:
             continue
-        now = {entry.path: entry.oid for entry in one.tree if entry.is_file}
-        if component.path == ".":
-            differs = {p: o for p, o in now.items() if "/" not in p} != {
-                p: o for p, o in old.items() if "/" not in p
-            }
-        else:
-            inside = {p: o for p, o in old.items() if p.startswith(f"{component.path}/")}
-            differs = now != inside
-        if differs:
-            found[component.name] = f"its files in the superproject changed since {since}"
-    return found
+        files = {entry.path: entry.oid for entry in source.tree if entry.is_file}
+        if _files_of(component.path, files) != _files_of(component.path, old_files):
+            reasons[component.name] = f"its files in the superproject changed since {since}"
+    return reasons
+
+
+def _files_of(path: str, files: Mapping[str, str]) -> dict[str, str]:
+    """The files of a component in the superproject: below its path; for the root, those directly in it."""
+    if path == ".":
+        return {name: oid for name, oid in files.items() if "/" not in name}
+    return {name: oid for name, oid in files.items() if name.startswith(f"{path}/")}

@@ -21,7 +21,7 @@ from altai_build.workspace import Workspace
 
 # Of what is kept; part of its name.
 _FORMAT = "2"
-INPUTS_UNCHANGED = "nothing that made it has changed"
+INPUTS_UNCHANGED = "its inputs have not changed"
 
 
 @dataclass(frozen=True)

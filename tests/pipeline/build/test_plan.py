@@ -34,7 +34,7 @@ def test_all_components_are_planned_when_none_is_named(site: HostSite) -> None:
 
 def test_a_named_component_brings_what_it_needs(site: HostSite) -> None:
     assert names(site, "app") == ["app", "lib"]
-    assert site.plan("app").reasons["lib"] == "app needs it to build"
+    assert site.plan("app").reasons["lib"] == "needed to build app"
     assert site.plan("app").order.waves == (("lib",), ("app",))
     assert site.plan("app").discovery.without_srpm == ()
 
