@@ -88,16 +88,12 @@ LONG_MODULES: dict[str, tuple[int, str]] = {
 WITHOUT_TEST_FILE = {
     "cli/doctor.py",
     "model/component.py",
-    "model/upgrade.py",
     "pipeline/published/upgrade.py",
-    "rules/upgrade.py",
-    "stages/copy.py",
     "tools/chroot/builder.py",
     "tools/git/revisions.py",
     "tools/mock/result.py",
     "tools/page.py",
     "tools/sandbox/overlay.py",
-    "tools/solver/upgrades.py",
 }
 
 

@@ -44,6 +44,8 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
             download.fetch_file(download.join_url(url, name), path, limit=budget.remaining)
         except download.FileNotOnServer:
             return
+        except download.FileTooLarge as error:
+            raise budget.exceeded_error() from error
         budget.spend(path.stat().st_size)
 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
@@ -67,6 +69,10 @@ class _DownloadBudget:
         with self._lock:
             self._spent += size
             if self._spent > self._limit:
-                raise InputError(
-                    f"the release at {self._url} is too large", why=f"it has more than {self._limit} bytes"
-                )
+                raise self.exceeded_error()
+
+    def exceeded_error(self) -> InputError:
+        """The error for a release that has more bytes than allowed."""
+        return InputError(
+            f"the release at {self._url} is too large", why=f"it has more than {self._limit} bytes"
+        )

@@ -32,6 +32,10 @@ class FileNotOnServer(InputError):
     """The server says that it has no such file."""
 
 
+class FileTooLarge(InputError):
+    """A server sent more bytes than allowed."""
+
+
 class _TransientError(Exception):
     """A failure that another attempt may not meet."""
 
@@ -234,5 +238,5 @@ def _describe_mismatch(path: Path, size: int | None, checksum: Checksum | None) 
     return ""
 
 
-def _too_large_error(url: str, limit: int) -> InputError:
-    return InputError(f"{url} is larger than expected", why=f"the server sent more than {limit} bytes")
+def _too_large_error(url: str, limit: int) -> FileTooLarge:
+    return FileTooLarge(f"{url} is larger than expected", why=f"the server sent more than {limit} bytes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.findings import Finding
 from altai_build.model.upgrade import (
     AllowedDowngrade,
     Profile,
@@ -20,79 +20,27 @@ from altai_build.model.upgrade import (
     UpgradeReport,
 )
 from altai_build.rules.upgrade import (
-    CLIENT_SIDES,
     NOT_UPDATED_RULES,
-    UpgradeEvaluator,
     UpgradePolicy,
-    select_newest_per_arch,
 )
-from altai_build.stages.upgrade import check_single_release, check_upgrade, make_upgrade_report
+from altai_build.stages.upgrade import check_single_release, check_upgrade
 from altai_build.tools.repo.metadata import read_local_metadata
 from altai_build.tools.solver.upgrades import UpgradeSolver
 from tests.conftest import Require
 from tests.kit.machine import Machine
 from tests.kit.repositories import Package, index_repository, make_repository
+from tests.kit.upgrades import NO_POLICY, ReleasePair, make_pair, summarize
 
 P = Package
-NO_WISHES = UpgradePolicy()
 NOBODY: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class World:
-    """Two releases and a system, as repositories; `later` is what a client may have enabled besides."""
-
-    folder: Path
-    places: dict[str, Path]
-
-    def pool(self) -> UpgradeSolver:
-        pool = UpgradeSolver("x86_64", cache=self.folder / "cache")
-        for name, side in (
-            ("old", Side.OLD),
-            ("new", Side.NEW),
-            ("base", Side.BASE),
-            ("later", Side.UPSTREAM),
-        ):
-            if name in self.places:
-                pool.add(read_local_metadata(name, self.places[name]), side)
-        return pool
-
-    def check(self, policy: UpgradePolicy = NO_WISHES, *, ours: Sequence[str] | None = None) -> UpgradeReport:
-        pool = self.pool()
-        names = frozenset(one.name for one in pool.packages(Side.NEW)) if ours is None else frozenset(ours)
-        alone = list(check_single_release("2", pool, own_names=names, with_upstreams="later" in self.places))
-        judged = check_upgrade("1", "2", pool, policy, own_names=names)
-        return make_upgrade_report("2", [judged], alone, policy)
-
-    def client(self, *names: str) -> dict[str, Path]:
-        return {name: self.places[name] for name in names if name in self.places}
-
-    def predicted(self, *, distro_sync: bool = False) -> tuple[set[str], set[str]]:
-        """What a machine with all of the earlier release has before and after."""
-        pool = self.pool()
-        machine = pool.install(
-            [[one.solver_id] for one in select_newest_per_arch(pool.packages(Side.OLD))],
-            (Side.OLD, Side.BASE),
-        )
-        end = (pool.distro_sync if distro_sync else pool.update)(machine, CLIENT_SIDES)
-        before, after = ({str(pool.package(one).nevra) for one in many} for many in (machine, end))
-        return before, after
-
-
-Make = Callable[..., World]
+Make = Callable[..., ReleasePair]
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    def make_world(**repositories: Sequence[Package]) -> World:
-        places = {name: make_repository(tmp_path / name, packages) for name, packages in repositories.items()}
-        return World(folder=tmp_path, places=places)
-
-    return make_world
-
-
-def told(problems: Sequence[Finding]) -> set[tuple[str, str, str]]:
-    return {(one.severity.value, one.rule, one.subject) for one in problems}
+    return functools.partial(make_pair, tmp_path)
 
 
 def outcome(found: UpgradeReport, kind: ScenarioKind = ScenarioKind.ALL, name: str = "") -> UpgradeOutcome:
@@ -262,7 +210,7 @@ def test_the_check_ends_where_dnf_ends(name: str, make: Make, tmp_path: Path, ro
     machine.dnf(world.client("new", "base"), "upgrade")
     assert machine.installed() == after == set(case.end)
     found = world.check()
-    assert told(found.findings) == case.problems
+    assert summarize(found.findings) == case.problems
     failed = any(severity == "error" for severity, _, _ in case.problems)
     assert outcome(found) is (UpgradeOutcome.FAILED if failed else UpgradeOutcome.OK)
     assert found.is_ok is not failed
@@ -284,10 +232,10 @@ def test_the_epoch_that_is_named_cures_the_downgrade(
     assert problem.fix.startswith(f"write `Epoch: {epoch}` in the spec of a,")
     cured = Package("a", new.version, new.release, epoch=epoch)
     place = make_repository(tmp_path / "cured", [cured])
-    assert World(tmp_path, {"old": tmp_path / "old", "new": place}).check().findings == ()
+    assert ReleasePair(tmp_path, {"old": tmp_path / "old", "new": place}).check().findings == ()
     if epoch > 1:
         lower = make_repository(tmp_path / "lower", [Package("a", new.version, new.release, epoch=epoch - 1)])
-        assert not World(tmp_path, {"old": tmp_path / "old", "new": lower}).check().is_ok
+        assert not ReleasePair(tmp_path, {"old": tmp_path / "old", "new": lower}).check().is_ok
 
 
 def test_a_declared_downgrade_is_proved_by_distro_sync(make: Make, tmp_path: Path, root: None) -> None:
@@ -296,11 +244,11 @@ def test_a_declared_downgrade_is_proved_by_distro_sync(make: Make, tmp_path: Pat
     new = [P("lib", "1"), P("app", "2", requires=["lib = 1"])]
     world = make(old=old, new=new)
     undeclared = world.check()
-    assert told(undeclared.errors) == {("error", "downgrade", "lib"), ("error", "left-behind", "app")}
+    assert summarize(undeclared.errors) == {("error", "downgrade", "lib"), ("error", "left-behind", "app")}
     policy = UpgradePolicy(allowed=(AllowedDowngrade(package="lib", reason="2 loses data"),))
     declared = world.check(policy)
     assert declared.is_ok and declared.outcome("1") is UpgradeOutcome.DISTRO_SYNC
-    assert told(declared.findings) == {("note", "downgrade", "lib")}
+    assert summarize(declared.findings) == {("note", "downgrade", "lib")}
     assert "2 loses data" in declared.findings[0].message
     before, after = world.predicted(distro_sync=True)
     machine = Machine(tmp_path / "machine")
@@ -312,7 +260,7 @@ def test_a_declared_downgrade_is_proved_by_distro_sync(make: Make, tmp_path: Pat
 def test_a_declared_downgrade_that_distro_sync_cannot_make_is_an_error(make: Make) -> None:
     world = make(old=[P("lib", "2")], new=[P("lib", "1", requires=["nowhere"])])
     found = world.check(UpgradePolicy(allowed=(AllowedDowngrade(package="lib", reason="2 loses data"),)))
-    assert told(found.errors) == {("error", "distro-sync", "2")}
+    assert summarize(found.errors) == {("error", "distro-sync", "2")}
     assert "nothing provides nowhere needed by lib-1-1.noarch" in found.errors[0].message
     assert outcome(found) is UpgradeOutcome.FAILED
 
@@ -320,7 +268,7 @@ def test_a_declared_downgrade_that_distro_sync_cannot_make_is_an_error(make: Mak
 def test_a_permission_that_nothing_uses_is_told(make: Make) -> None:
     world = make(old=[P("a", "1")], new=[P("a", "2")])
     found = world.check(UpgradePolicy(allowed=(AllowedDowngrade(package="a", reason="once"),)))
-    assert told(found.findings) == {("warning", "allow-downgrades", "a")}
+    assert summarize(found.findings) == {("warning", "allow-downgrades", "a")}
 
 
 def test_each_package_alone_and_every_profile_is_a_start(make: Make) -> None:
@@ -350,7 +298,7 @@ def test_each_package_alone_and_every_profile_is_a_start(make: Make) -> None:
         (ScenarioKind.PROFILE, "later", 0, UpgradeOutcome.NOT_INSTALLABLE),
     ]
     assert outcome(found) is UpgradeOutcome.OK
-    assert told(found.findings) == {
+    assert summarize(found.findings) == {
         ("note", "not-together", "1"),
         ("warning", "profile", "nothing"),
         ("warning", "not-installable", "both"),
@@ -376,7 +324,7 @@ def test_a_problem_of_one_start_alone_is_found(make: Make) -> None:
 
 def test_versions_are_compared_where_nobody_can_have_installed_them(make: Make) -> None:
     found = make(old=[P("a", "2", requires=["nowhere"])], new=[P("a", "1")]).check()
-    assert told(found.findings) == {
+    assert summarize(found.findings) == {
         ("error", "downgrade", "a"),
         ("warning", "not-installable", "a-2-1.noarch"),
         ("note", "not-together", "1"),
@@ -402,36 +350,26 @@ def test_bounds_of_obsoletes_count_as_rpm_counts_them(make: Make) -> None:
 
 def test_an_obsoletes_without_a_release_means_all_releases(make: Make) -> None:
     faulty = make(old=[P("z")], new=[P("z"), P("a", "2", "7"), P("b", "1", obsoletes=["a <= 2"])])
-    assert ("error", "obsoleted", "a") in told(faulty.check().errors)
+    assert ("error", "obsoleted", "a") in summarize(faulty.check().errors)
 
 
 def test_what_a_later_update_from_upstream_would_replace_is_told(make: Make) -> None:
     world = make(
         old=[P("own", "1"), P("erlang", "1"), P("same", "1")],
         new=[P("own", "2"), P("erlang", "2"), P("same", "2")],
-        later=[P("own", "3"), P("erlang", "3"), P("same", "2"), P("other", "9")],
+        upstream=[P("own", "3"), P("erlang", "3"), P("same", "2"), P("other", "9")],
     )
     found = world.check(ours=["own", "same"])
     assert found.is_ok
-    assert told(found.findings) == {("warning", "replaced", "own"), ("note", "replaced", "erlang")}
+    assert summarize(found.findings) == {("warning", "replaced", "own"), ("note", "replaced", "erlang")}
     assert "a later update installs it" in found.findings[0].message
-
-
-def test_a_package_that_vanishes_is_never_passed_over(make: Make) -> None:
-    pool = make(old=[P("a", "1"), P("b", "1")], new=[P("a", "2")]).pool()
-    machine = frozenset(one.solver_id for one in pool.packages(Side.OLD))
-    evaluator = UpgradeEvaluator("1", "2", pool, UpgradePolicy(), frozenset())
-    assert told(list(evaluator.compare_machines(machine, frozenset()))) == {
-        ("error", "lost", "a"),
-        ("error", "lost", "b"),
-    }
 
 
 def test_the_release_before_may_need_what_clients_took_from_upstream(make: Make) -> None:
     world = make(
         old=[P("a", "1", requires=["pbr"])],
         new=[P("a", "2", requires=["pbr"]), P("pbr", "2")],
-        later=[P("pbr", "1")],
+        upstream=[P("pbr", "1")],
     )
     found = world.check()
     assert outcome(found) is UpgradeOutcome.OK
@@ -463,7 +401,11 @@ def test_releases_in_one_pool_are_judged_as_each_alone(tmp_path: Path) -> None:
     places = {"1.0": first, "1.1": second, "1.2": other}
     alone = {
         name: check_upgrade(
-            name, "2", World(tmp_path, {"old": place, "new": new}).pool(), NO_WISHES, own_names=NOBODY
+            name,
+            "2",
+            ReleasePair(tmp_path, {"old": place, "new": new}).make_solver(),
+            NO_POLICY,
+            own_names=NOBODY,
         )
         for name, place in places.items()
     }
@@ -476,13 +418,13 @@ def test_releases_in_one_pool_are_judged_as_each_alone(tmp_path: Path) -> None:
     for name in ("1.2", "1.0", "1.1"):
         before = pool.made
         pool.select_previous_release(name)
-        assert check_upgrade(name, "2", pool, NO_WISHES, own_names=NOBODY) == alone[name]
+        assert check_upgrade(name, "2", pool, NO_POLICY, own_names=NOBODY) == alone[name]
         made[name] = pool.made - before
-    assert told(alone["1.0"].findings) == {
+    assert summarize(alone["1.0"].findings) == {
         ("error", "left-behind", "lib"),
         ("warning", "left-over", "plugin"),
     }
-    assert told(alone["1.2"].findings) == {("warning", "left-over", "late")}
+    assert summarize(alone["1.2"].findings) == {("warning", "left-over", "late")}
     assert made["1.1"] < made["1.0"]
 
 
