@@ -135,10 +135,18 @@ def request_for(tmp_path: Path, packages: Path) -> Callable[..., BuildRequest]:
     return make
 
 
+def make_builder(config: MockConfig, workspace: Path, **settings: Any) -> MockBuilder:
+    return MockBuilder(config, directory=workspace / "mock", roots=workspace / "roots" / "mock", **settings)
+
+
 @pytest.fixture
 def builder(config: MockConfig, tmp_path: Path) -> MockBuilder:
     return MockBuilder(
-        config, workspace_dir=tmp_path / "workspace", macros=[("dist", ".el6")], lock_timeout=0
+        config,
+        directory=tmp_path / "workspace/mock",
+        roots=tmp_path / "workspace/roots/mock",
+        macros=[("dist", ".el6")],
+        lock_timeout=0,
     )
 
 
@@ -226,7 +234,9 @@ def test_mock_does_not_eat_the_callers_standard_input(
         import grp, os
         if os.geteuid():
             grp.getgrnam = lambda name: grp.getgrgid(os.getgid())
-        builder = MockBuilder(read_config("small", search=[place / "configs"]), workspace_dir=place / "workspace")
+        builder = MockBuilder(
+            read_config("small", search=[place / "configs"]),
+            directory=place / "workspace/mock", roots=place / "workspace/roots/mock")
         rows = 0
         for row in sys.stdin:
             rows += 1
@@ -374,7 +384,7 @@ def test_packages_of_this_run_are_a_repository_for_the_next(
             {"status": 0, "stage": "build"},
             FailureKind.BUILD,
             "build.log",
-            "no package was made: the spec has no %files for this architecture",
+            "mock made no package: the spec has no %files for this architecture",
         ),
     ],
 )  # fmt: skip
@@ -411,9 +421,9 @@ def test_an_unreadable_source_package(
     [
         (2, MissingToolError, "mock was started without the privileges it needs"),
         (3, InputError, "mock does not accept the configuration"),
-        (5, MissingToolError, "mock does not know one of the options it is given"),
+        (5, MissingToolError, "mock does not know one of its options"),
         (6, MissingToolError, "this machine cannot build for the architecture"),
-        (50, MissingToolError, "mock is not installed completely"),
+        (50, MissingToolError, "the installation of mock is incomplete"),
         (70, InputError, "mock cannot write its result directory"),
         (80, MissingToolError, "mock cannot make namespaces"),
         (120, MissingToolError, "mock lacks a plugin of its package manager"),
@@ -437,7 +447,7 @@ def test_a_chroot_whose_packages_are_not_told_is_an_error(
     stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest]
 ) -> None:
     stub.behave(installed="gpg-pubkey-1-1.(none) 1 0 installed\n")
-    with pytest.raises(MissingToolError, match="does not say which packages were in the chroot"):
+    with pytest.raises(MissingToolError, match="does not list the packages of the chroot"):
         builder.build(request_for())
 
 
@@ -445,7 +455,12 @@ def test_a_busy_chroot_is_waited_for(
     stub: Stub, config: MockConfig, request_for: Callable[..., BuildRequest], tmp_path: Path
 ) -> None:
     stub.behave(busy=2)
-    outcome = MockBuilder(config, workspace_dir=tmp_path / "workspace", lock_timeout=30).build(request_for())
+    outcome = MockBuilder(
+        config,
+        directory=tmp_path / "workspace/mock",
+        roots=tmp_path / "workspace/roots/mock",
+        lock_timeout=30,
+    ).build(request_for())
     assert outcome.failure is None
     assert len(stub.calls) == 3
     assert outcome.seconds >= 3
@@ -494,8 +509,11 @@ def test_builders_of_other_targets_have_chroots_of_their_own(
     stub.behave(seconds=0.5)
     (tmp_path / "configs" / "other.cfg").write_text(CONFIG + "config_opts['macros']['%x'] = 'y'\n")
     others = [config, read_config("other", search=[tmp_path / "configs"])]
-    workspace = builder.workspace.parent
-    builders = [builder, *(MockBuilder(one, workspace_dir=workspace, macros=[("x", "z")]) for one in others)]
+    workspace = builder.directory.parent
+    builders = [
+        builder,
+        *(make_builder(other, workspace, macros=[("x", "z")]) for other in others),
+    ]
     with ThreadPoolExecutor(3) as pool:
         work = [pool.submit(one.build, request_for(f"c{number}")) for number, one in enumerate(builders)]
         assert [one.result().failure for one in work] == [None] * 3
@@ -514,7 +532,9 @@ def test_the_limits_of_a_build_reach_mock(
     stub: Stub, config: MockConfig, request_for: Callable[..., BuildRequest], tmp_path: Path
 ) -> None:
     limits = Limits(seconds=90.0, file=5 << 20)
-    MockBuilder(config, workspace_dir=tmp_path / "workspace", limits=limits).build(request_for())
+    MockBuilder(
+        config, directory=tmp_path / "workspace/mock", roots=tmp_path / "workspace/roots/mock", limits=limits
+    ).build(request_for())
     assert "config_opts['rpmbuild_timeout'] = 90\n" in stub.calls[0]["config"]
     assert stub.calls[0]["limits"]["fsize"] == 5 << 20
 
@@ -588,7 +608,9 @@ def test_a_killed_run_takes_mock_along(
         from altai_build.tools.mock.builder import MockBuilder
         from altai_build.tools.mock.config import read_config
         place, srpm = Path(sys.argv[1]), Path(sys.argv[2])
-        builder = MockBuilder(read_config("small", search=[place / "configs"]), workspace_dir=place / "workspace")
+        builder = MockBuilder(
+            read_config("small", search=[place / "configs"]),
+            directory=place / "workspace/mock", roots=place / "workspace/roots/mock")
         (place / "result").mkdir()
         builder.build(
             BuildRequest(component="c", srpm=srpm, local_rpms=(), result_dir=place / "result", source_date_epoch=1)
