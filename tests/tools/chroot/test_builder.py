@@ -79,7 +79,7 @@ def test_of_the_environment_only_the_defaults_of_an_interactive_shell_are_left_o
         "LANG": "C.UTF-8",
         "SOURCE_DATE_EPOCH": "7",
     }
-    options = "config_opts['environment'].update({'PATH': '/opt/bin', 'TERM': 'xterm', 'SOURCE_DATE_EPOCH': '1', 'A': 'b'})"
+    options = "config_opts['environment'].update(PATH='/opt/bin', TERM='xterm', SOURCE_DATE_EPOCH='1', A='b')"
     changed = module._environment(read(tmp_path, options), request())
     assert changed == {**usual, "PATH": "/opt/bin", "TERM": "xterm", "A": "b"}
 
