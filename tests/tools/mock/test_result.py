@@ -140,7 +140,6 @@ def test_what_every_build_would_have_is_raised(
 def test_the_packages_of_a_chroot_are_listed_without_keys(tmp_path: Path) -> None:
     log = tmp_path / "installed_pkgs.log"
     assert installed_packages(log) == ()
-    log.write_text(
-        "make-1:4-1.x86_64 5 6 installed\ngpg-pubkey-1-1.(none) 1 0 installed\nbash-5-1.x86_64 7 8 installed\nodd\n"
-    )
+    rows = ("make-1:4-1.x86_64 5 6", "gpg-pubkey-1-1.(none) 1 0", "bash-5-1.x86_64 7 8")
+    log.write_text("".join(f"{row} installed\n" for row in rows) + "odd\n")
     assert installed_packages(log) == ("bash-5-1.x86_64 7:8", "make-1:4-1.x86_64 5:6")
