@@ -1,4 +1,4 @@
-"""The key build.limits of repos.yaml."""
+"""build.limits of repos.yaml."""
 
 from __future__ import annotations
 

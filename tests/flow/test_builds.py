@@ -1,4 +1,4 @@
-"""`build` makes packages in clean chroots: what a build sees, what a failure says and leaves alone, what is reused."""
+"""`build` in clean chroots: what a build can see, what a failure reports and blocks, what is reused."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ VIEW = r"""
 
 
 def failing(name: str, build: str, *, needs: tuple[str, ...] = ()) -> dict[str, Entry]:
-    tags = "\n".join(["BuildArch: noarch", *(f"BuildRequires: {one}" for one in needs)])
+    tags = "\n".join(["BuildArch: noarch", *(f"BuildRequires: {needed}" for needed in needs)])
     return {f"{name}.spec": make_spec(name, tags=tags, build=build), "README": "x\n"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all sites of this file, so that they share the base root."""
+    """One folder for all sites of this file, so that they share the base buildroot."""
     return tmp_path_factory.mktemp("builds")
 
 
@@ -62,7 +62,7 @@ def new_site(testbed: Path, folder: Path) -> Callable[[str], Site]:
 
 
 class Run:
-    """One build of components of every fate, and the same once more."""
+    """A build of components that succeed and fail in every way, and the same once more."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -115,7 +115,7 @@ def run(new_site: Callable[[str], Site]) -> Run:
             del os.environ["MY_SECRET"]
 
 
-def test_rows_of_the_promised_form(run: Run) -> None:
+def test_rows_have_the_promised_form(run: Run) -> None:
     keys = ["component", "commit", "status", "srpm", "rpms", "log", "seconds", "reason"]
     assert all(list(row) == keys for row in run.rows.values())
     assert {name: row["status"] for name, row in run.rows.items()} == {
@@ -159,24 +159,24 @@ def test_what_a_build_sees_of_the_machine(run: Run) -> None:
     assert seen[7].startswith("date=13") and seen[8] == "connect=no"
 
 
-def test_a_dependant_is_built_with_what_was_just_built(run: Run) -> None:
+def test_a_dependent_component_is_built_with_packages_of_this_run(run: Run) -> None:
     (rpm,) = run.rows["roof"]["rpms"]
     assert run.site.read(rpm, "usr/share/small/roof") == "roof: hello\nfloor: hello\n"
 
 
-def test_a_failure_names_its_log_and_the_line_that_tells_the_cause(run: Run) -> None:
+def test_a_failure_names_its_log_and_the_line_with_the_cause(run: Run) -> None:
     row = run.rows["broken"]
     assert row["reason"] == "x.c:3:1: error: no such thing"
     assert row["rpms"] == [] and "echo fine" in Path(row["log"]).read_text()
     assert f"broken: {row['reason']}" in run.first.err and row["log"] in run.first.err
 
 
-def test_what_waits_for_a_failure_is_blocked_and_says_by_whom(run: Run) -> None:
+def test_components_that_need_a_failed_one_are_blocked_and_name_it(run: Run) -> None:
     for name in ("behind", "far-behind"):
         assert run.rows[name]["reason"] == "needs broken, which failed"
 
 
-def test_requirements_that_nobody_provides_are_named_all(run: Run) -> None:
+def test_all_requirements_without_a_provider_are_named(run: Run) -> None:
     reason = run.rows["unmet"]["reason"]
     assert "nobody-has-this >= 5" in reason and "nor-this" in reason
 
@@ -185,21 +185,21 @@ def test_a_build_that_makes_no_package_has_failed(run: Run) -> None:
     assert run.rows["empty"]["reason"] == "rpmbuild succeeded but made no package"
 
 
-def test_two_components_that_make_one_package_are_both_named(run: Run) -> None:
+def test_components_that_produce_the_same_package_are_both_named(run: Run) -> None:
     reason = "half-1 and half-2 both produce common-1-1.noarch.rpm: give one of the packages another name or version"
     assert run.rows["half-1"]["reason"] == run.rows["half-2"]["reason"] == reason
 
 
-def test_the_second_run_builds_nothing_again(run: Run) -> None:
+def test_a_second_run_reuses_everything(run: Run) -> None:
     second = {row["component"]: row for row in run.second.json}
     for name in ("compiled", "view", "floor", "roof"):
         assert second[name]["status"] == "reused" and second[name]["rpms"] == run.rows[name]["rpms"]
     assert {name: row["status"] for name, row in second.items() if row["status"] == "built"} == {}
 
 
-def test_builds_leave_nothing_lying_about(run: Run) -> None:
+def test_builds_leave_no_temporary_files(run: Run) -> None:
     assert list((run.site.workspace / "tmp").iterdir()) == []
-    assert [one for one in (run.site.workspace / "builds").iterdir() if one.name.startswith(".")] == []
+    assert [path for path in (run.site.workspace / "builds").iterdir() if path.name.startswith(".")] == []
     assert str(run.site.workspace) not in Path("/proc/self/mountinfo").read_text()
 
 
@@ -225,10 +225,10 @@ def test_named_components_come_with_what_they_need(pair: Site, tmp_path: Path) -
     assert placed == {str(path) for path in (tmp_path / "out").iterdir()} and len(placed) == 2
 
 
-def test_the_plan_is_told_without_building(pair: Site) -> None:
+def test_a_plan_builds_nothing(pair: Site) -> None:
     answer = pair.call("plan", "--json")
     assert answer.code == 0
-    waves = [[one["component"] for one in wave] for wave in answer.json["waves"]]
+    waves = [[component["component"] for component in wave] for wave in answer.json["waves"]]
     assert waves == [["alone", "floor"], ["roof"]]
     assert answer.json["critical_path"] == ["floor", "roof"] and answer.json["cycles"] == []
     assert not (pair.workspace / "builds").exists()
@@ -239,7 +239,7 @@ def test_only_what_changed_and_what_depends_on_it(pair: Site) -> None:
     pair.world.component("repos/floor", {"README": "changed\n"})
     pair.world.pin()
     build_plan = pair.call("plan", "--changed-since", base, "--json").json
-    reasons = {one["component"]: one["reason"] for wave in build_plan["waves"] for one in wave}
+    reasons = {row["component"]: row["reason"] for wave in build_plan["waves"] for row in wave}
     assert set(reasons) == {"floor", "roof"}
     assert reasons["floor"].startswith("its pin moved from ") and reasons["floor"].endswith(f" since {base}")
     assert reasons["roof"] == "built with floor, which changed"
@@ -247,7 +247,7 @@ def test_only_what_changed_and_what_depends_on_it(pair: Site) -> None:
     assert (nothing.code, nothing.json) == (0, [])
 
 
-def test_pins_that_do_not_simply_move_on_are_told(pair: Site) -> None:
+def test_rewound_and_diverged_pins_are_reported(pair: Site) -> None:
     floor = pair.world.components["repos/floor"]
     old = floor.git("rev-parse", "HEAD")
     new = pair.world.component("repos/floor", {"README": "newer\n"})
@@ -256,15 +256,15 @@ def test_pins_that_do_not_simply_move_on_are_told(pair: Site) -> None:
 
     def reason() -> tuple[str, CliResult]:
         answer = pair.call("plan", "floor", "--changed-since", "HEAD^", "--json")
-        rows = {one["component"]: one["reason"] for wave in answer.json["waves"] for one in wave}
+        rows = {row["component"]: row["reason"] for wave in answer.json["waves"] for row in wave}
         return rows["floor"], answer
 
-    told, answer = reason()
-    assert told == (
+    message, answer = reason()
+    assert message == (
         f"its pin was rewound from {new[:7]} to {old[:7]} since HEAD^: its packages sort lower, "
         "and yum does not update to them"
     )
-    assert f"floor: {told}" in answer.err
+    assert f"floor: {message}" in answer.err
     aside = floor.commit({"README": "on another branch\n"}, branch="other", parents=[old])
     pair.world.pin(floor=new)
     pair.world.pin(floor=aside)
@@ -294,20 +294,20 @@ def test_fail_fast_starts_nothing_more(new_site: Callable[[str], Site]) -> None:
     assert answer.code == 5 and "--fail-fast" in rows["d"]["reason"]
 
 
-def test_independent_builds_run_side_by_side(new_site: Callable[[str], Site]) -> None:
+def test_independent_builds_run_at_the_same_time(new_site: Callable[[str], Site]) -> None:
     site = new_site("parallel")
     for name in ("a", "b"):
         site.world.component(f"repos/{name}", failing(name, "sleep 3"))
     site.world.pin()
     assert site.call("--jobs", "2", "build", "--json").code == 0
-    times = [json.loads(line) for line in (site.workspace / "ledger.jsonl").read_text().splitlines()]
-    assert min(one["seconds"] for one in times if one["kind"] == "build") >= 3
+    records = [json.loads(line) for line in (site.workspace / "ledger.jsonl").read_text().splitlines()]
+    assert min(record["seconds"] for record in records if record["kind"] == "build") >= 3
     logs = [Path(row["log"]) for row in site.call("build", "--json").json]
     starts = [log.stat().st_mtime for log in logs]
     assert abs(starts[0] - starts[1]) < 2.5
 
 
-def test_a_run_that_is_killed_is_started_again_without_doing_work_twice(
+def test_a_rerun_after_a_kill_does_no_work_twice(
     new_site: Callable[[str], Site],
 ) -> None:
     site = new_site("killed")
@@ -346,7 +346,7 @@ def test_a_run_that_is_killed_is_started_again_without_doing_work_twice(
     assert answer.code == 0, answer.err
     assert {row["component"]: row["status"] for row in answer.json} == {"floor": "reused", "slow": "built"}
     assert list((site.workspace / "tmp").iterdir()) == []
-    assert [one for one in (site.workspace / "builds").iterdir() if one.name.startswith(".")] == []
+    assert [path for path in (site.workspace / "builds").iterdir() if path.name.startswith(".")] == []
 
 
 def test_components_whose_names_look_alike_keep_logs_of_their_own(new_site: Callable[[str], Site]) -> None:
@@ -365,10 +365,10 @@ def ledger_components(site: Site, kind: str) -> set[str]:
     path = site.workspace / "ledger.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
     records = [json.loads(line) for line in lines]
-    return {one["component"] for one in records if one["kind"] == kind}
+    return {record["component"] for record in records if record["kind"] == kind}
 
 
-def test_spoiled_results_are_not_reused(pair: Site) -> None:
+def test_damaged_packages_are_not_reused(pair: Site) -> None:
     rows = pair.build("alone")
     (rpm,) = map(Path, rows["alone"]["rpms"])
     data = bytearray(rpm.read_bytes())
@@ -390,7 +390,7 @@ def test_spoiled_results_are_not_reused(pair: Site) -> None:
         (["bulid"], 2, "bulid"),
     ],
 )
-def test_wrong_words_have_their_exit_codes(
+def test_wrong_arguments_have_their_exit_codes(
     new_site: Callable[[str], Site], words: list[str], code: int, cause: str
 ) -> None:
     site = new_site("words")

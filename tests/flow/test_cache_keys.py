@@ -1,4 +1,4 @@
-"""Keys hold all that makes a result: what is missing in one would be a false hit some day."""
+"""Keys cover everything that determines a result: an input that is missing in one leads to a false cache hit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.kit.builds import Site, small_component
 from tests.kit.superprojects import World, make_spec
 
 
-def test_the_machines_part_in_a_result_is_in_its_key(testbed: Path, tmp_path: Path) -> None:
+def test_versions_of_the_host_s_programs_are_in_the_keys(testbed: Path, tmp_path: Path) -> None:
     site = Site(world=World(tmp_path / "one"), testbed=testbed, workspace=tmp_path / "one/ws")
     site.world.component("repos/small", small_component("small"))
     site.world.pin()
@@ -25,7 +25,7 @@ def test_the_machines_part_in_a_result_is_in_its_key(testbed: Path, tmp_path: Pa
     assert inputs["build"]["builder"].startswith("chroot ") and rpm in inputs["build"]["builder"]
 
 
-def test_a_root_without_documentation_is_another_root(testbed: Path, tmp_path: Path) -> None:
+def test_a_buildroot_without_documentation_is_another_buildroot(testbed: Path, tmp_path: Path) -> None:
     site = Site(world=World(tmp_path / "one"), testbed=testbed, workspace=tmp_path / "one/ws")
     spec = make_spec(
         "seen",

@@ -1,4 +1,4 @@
-"""What %generate_buildrequires asks for is in the root before the build begins, and counts as any other requirement."""
+"""What %generate_buildrequires asks for is installed before the build, and is an input like any other requirement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.kit.superprojects import World, make_spec
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all sites of this file, so that they share the base root."""
+    """One folder for all sites of this file, so that they share the base buildroot."""
     return tmp_path_factory.mktemp("generated")
 
 
@@ -26,7 +26,7 @@ def site(testbed: Path, folder: Path, request: pytest.FixtureRequest) -> Site:
 
 
 def asking(name: str, script: str, **settings: Any) -> dict[str, Entry]:
-    """A component whose spec finds out by a script what it needs."""
+    """A component whose spec has a script that prints its build requirements."""
     spec = make_spec(name, **settings).replace("%build\n", f"%generate_buildrequires\n{script}\n%build\n")
     return {f"{name}.spec": spec, "README": f"{name}\n"}
 
@@ -35,23 +35,23 @@ def rows(site: Site, *words: str) -> dict[str, tuple[str, str]]:
     return {row["component"]: (row["status"], row["reason"]) for row in site.call(*words, "--json").json}
 
 
-# What is there already makes it ask for more, as with packages that bring macros.
+# An installed package makes it ask for another one, as packages with macros do.
 TWO_ROUNDS = "echo python3-six\nif test -d /usr/share/doc/python3-six; then echo 'floor = 1.0'; fi"
 USES_BOTH = "python3 -c 'import six'\ncat /usr/share/small/floor"
 
 
-def test_rounds_go_on_until_nothing_more_is_asked_for(site: Site) -> None:
+def test_rounds_continue_until_nothing_more_is_asked_for(site: Site) -> None:
     site.world.component("repos/floor", small_component("floor"))
     site.world.component("repos/roof", asking("roof", TWO_ROUNDS, build=USES_BOTH))
     site.world.pin()
-    told = site.call("explain", "roof", "--json").json
-    assert told["would"] == "build"
+    explanation = site.call("explain", "roof", "--json").json
+    assert explanation["would"] == "build"
     assert {status for status, _ in rows(site, "build").values()} == {"built"}
     assert {status for status, _ in rows(site, "build").values()} == {"reused"}
-    told = site.call("explain", "roof", "--json").json
-    assert told["would"] == "reuse"
-    roots = {one["name"] for one in told["inputs"] if one["name"].startswith("buildroot ")}
-    assert "buildroot floor.noarch" in roots and any("python3-six" in one for one in roots)
+    explanation = site.call("explain", "roof", "--json").json
+    assert explanation["would"] == "reuse"
+    roots = {row["name"] for row in explanation["inputs"] if row["name"].startswith("buildroot ")}
+    assert "buildroot floor.noarch" in roots and any("python3-six" in root for root in roots)
     site.world.component("repos/floor", {"README": "other words\n"})
     site.world.pin()
     assert rows(site, "build")["roof"] == ("built", "packages in its buildroot changed: floor.noarch")
@@ -71,7 +71,7 @@ def test_rounds_go_on_until_nothing_more_is_asked_for(site: Site) -> None:
         ),
     ],
 )
-def test_what_cannot_be_asked_for_fails_its_build_alone(site: Site, script: str, reason: str) -> None:
+def test_a_failing_script_fails_only_its_own_build(site: Site, script: str, reason: str) -> None:
     site.world.component("repos/asking", asking("asking", script))
     site.world.component("repos/alone", small_component("alone"))
     site.world.pin()
@@ -79,7 +79,7 @@ def test_what_cannot_be_asked_for_fails_its_build_alone(site: Site, script: str,
     assert found["asking"] == ("failed", reason) and found["alone"][0] == "built"
 
 
-def test_what_was_asked_for_is_found_out_again_where_it_was_removed(site: Site) -> None:
+def test_a_removed_list_of_requirements_is_generated_again(site: Site) -> None:
     site.world.component(
         "repos/asking", asking("asking", "echo python3-six", build="python3 -c 'import six'")
     )
@@ -90,7 +90,7 @@ def test_what_was_asked_for_is_found_out_again_where_it_was_removed(site: Site) 
         if record["kind"] == "requires":
             for file in (site.workspace / "builds" / record["key"]).iterdir():
                 file.unlink()
-    told = site.call("explain", "asking", "--json").json
-    assert told["would"] == "unknown" and "%generate_buildrequires" in told["reason"]
+    explanation = site.call("explain", "asking", "--json").json
+    assert explanation["would"] == "unknown" and "%generate_buildrequires" in explanation["reason"]
     row = site.build()["asking"]
     assert (row["status"], row["rpms"]) == ("reused", first)

@@ -1,8 +1,8 @@
-"""Whatever a superproject has been through, what is built step by step is what is built from nothing.
+"""Builds after each step of a superproject's history give the same packages as one build in an empty workspace.
 
 Histories are drawn at random: versions, contents, build dependencies, moves, removals, returns, reverts, macros of the
-target and of the mock configuration, packages of the operating system, parts of the workspace that get lost. After
-each step the components are built in a workspace that keeps everything; at the end once more in one that has nothing.
+target and of the mock configuration, packages of the operating system, removed parts of the workspace. After
+each step the components are built in a workspace that is kept; at the end once more in an empty one.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from tests.kit.repositories import Package, make_repository
 from tests.kit.superprojects import World
 
 NAMES = ("ant", "bee", "cat")
-TWIN = "repos/twin/ant"  # a component whose path ends like another's
-Step = tuple[str, str, int]  # what, to whom, a number
+NAMESAKE = "repos/namesake/ant"  # a component whose path ends like another's
+Step = tuple[str, str, int]  # kind, component, a number
 PLAIN = ("version", "text", "notes", "needs", "move", "remove", "return", "revert")
-AROUND = ("flavour", "taste", "season", "twin", "lose")  # what concerns all components
+AROUND = ("flavour", "taste", "season", "namesake", "lose")  # what concerns all components
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class State:
 
 @dataclass
 class History:
-    """A superproject that steps are taken in; a step that would leave somebody without what he needs is left out."""
+    """A superproject that steps are taken in; a step that would remove a needed component is left out."""
 
     site: Site
     repos: dict[str, Repo] = field(default_factory=dict)
     pins: dict[str, State] = field(default_factory=dict)
     past: dict[str, list[State]] = field(default_factory=dict)
     paths: set[str] = field(default_factory=set)
-    twin: str = ""  # its commit, while it is pinned
+    namesake: str = ""  # its commit, while it is pinned
     around: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("flavour", "taste", "season"), 0))
     revision: int = 1
 
@@ -84,7 +84,7 @@ class History:
         elif what == "notes":
             self._commit(name, replace(here, notes=number))
         elif what == "needs":
-            needs = tuple(one for at, one in enumerate(below) if number & (1 << at))
+            needs = tuple(other for bit, other in enumerate(below) if number & (1 << bit))
             self._commit(name, replace(here, needs=needs))
         elif what == "move":
             self.pins[name] = replace(here, folder=f"repos/{number}")
@@ -92,7 +92,7 @@ class History:
             del self.pins[name]
         elif what == "revert":
             self.pins[name] = self.past[name][number % len(self.past[name])]
-        if all(one in self.pins for state in self.pins.values() for one in state.needs) and self.pins:
+        if all(needed in self.pins for state in self.pins.values() for needed in state.needs) and self.pins:
             return self.pin()
         self.pins = before
         return False
@@ -101,9 +101,11 @@ class History:
         if what == "lose":
             part = ("builds", "srpms", "cache", "tmp")[number]
             shutil.rmtree(self.site.workspace / part, ignore_errors=True)
-        elif what == "twin":
-            repo = self.repos.setdefault("twin", Repo(self.site.world.folder / "twin"))
-            self.twin = "" if self.twin else repo.commit(dict(small_component("lion", text=f"text {number}")))
+        elif what == "namesake":
+            repo = self.repos.setdefault("namesake", Repo(self.site.world.folder / "namesake"))
+            self.namesake = (
+                "" if self.namesake else repo.commit(dict(small_component("lion", text=f"text {number}")))
+            )
             return self.pin()
         else:
             self.around[what] = number
@@ -141,8 +143,8 @@ class History:
         """Commit the pins to the superproject."""
         now = {f"{state.folder}/{name}": state.commit for name, state in self.pins.items()}
         urls = {path: f"../{Path(path).name}" for path in now}
-        if self.twin:
-            now[TWIN], urls[TWIN] = self.twin, "../twin"
+        if self.namesake:
+            now[NAMESAKE], urls[NAMESAKE] = self.namesake, "../namesake"
         tree: dict[str, Entry] = dict.fromkeys(self.paths - set(now))
         tree.update({path: Pin(commit) for path, commit in now.items()})
         tree[".gitmodules"] = gitmodules(urls)
@@ -151,7 +153,7 @@ class History:
         return True
 
     def _commit(self, name: str, state: State) -> None:
-        inputs = " ".join(f"/usr/share/small/{one}" for one in state.needs)
+        inputs = " ".join(f"/usr/share/small/{needed}" for needed in state.needs)
         files = small_component(
             name,
             f"{state.version}.0",
@@ -160,7 +162,7 @@ class History:
             notes=f"notes {state.notes}",
             tags="BuildRequires: season",
             install=f"mkdir -p %{{buildroot}}/usr/share/small\n(cat README {inputs} /usr/share/seasons/word; "
-            # Asked for in the root, so that it is in no source package.
+            # Evaluated in the buildroot, so that it is in no source package.
             f"echo $(rpm --eval '%%{{flavour}}') %{{taste}}) > %{{buildroot}}/usr/share/small/{name}",
         )
         self.pins[name] = replace(state, commit=self.repos[name].commit(files, empty=True))
@@ -171,7 +173,7 @@ class History:
         state, around = self.pins[name], self.around
         return (
             f"{name}: text {state.text}\n"
-            + "".join(self.content(one) for one in state.needs)
+            + "".join(self.content(needed) for needed in state.needs)
             + f"{around['season']}\nf{around['flavour']} t{around['taste']}\n"
         )
 
@@ -187,7 +189,7 @@ def packages(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, set[tuple[str, 
 
 
 def check_content(history: History, rows: Mapping[str, Mapping[str, Any]]) -> None:
-    """Each package holds what the inputs of today give, whoever made it and when."""
+    """Each package holds what the current inputs give, whenever it was built."""
     by_commit = {row["commit"]: row for row in rows.values()}
     for name, state in history.pins.items():
         (rpm,) = by_commit[state.commit]["rpms"]
@@ -195,7 +197,7 @@ def check_content(history: History, rows: Mapping[str, Mapping[str, Any]]) -> No
 
 
 def inputs(workspace: Path, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
-    """Commit → what the ledger says that the build was made from that its packages came from."""
+    """Commit → the recorded inputs of the build that its packages came from."""
     records = [json.loads(line) for line in (workspace / "ledger.jsonl").read_text().splitlines()]
     known = {record["key"]: dict(record["inputs"]) for record in records if record["kind"] == "build"}
     outcomes = json.loads((workspace / "outcomes.json").read_text())
@@ -203,8 +205,8 @@ def inputs(workspace: Path, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     return {row["commit"]: known[keys[row["component"]]] for row in rows.values()}
 
 
-def that_count(found: Mapping[str, str], policy: str) -> dict[str, str]:
-    """The inputs that a policy lets count: of a package of ours one of the digests at its end, or none."""
+def get_relevant_inputs(found: Mapping[str, str], policy: str) -> dict[str, str]:
+    """The parts of the inputs that a policy compares: of a local package one of the digests at its end, or nothing."""
     kept = {}
     for name, value in found.items():
         words = value.split(" ")
@@ -225,14 +227,14 @@ EVERYTHING: list[Step] = [
     ("version", "bee", 1),
     ("taste", "", 1),
     ("season", "", 1),
-    ("twin", "", 0),
+    ("namesake", "", 0),
     ("season", "", 2),
     ("move", "bee", 2),
     ("revert", "ant", 0),
     ("taste", "", 0),
     ("lose", "", 0),
     ("flavour", "", 0),
-    ("twin", "", 0),
+    ("namesake", "", 0),
     ("remove", "cat", 0),
     ("text", "ant", 3),
     ("return", "cat", 0),
@@ -258,17 +260,17 @@ def walk(testbed: Path, folder: Path, steps: list[Step], *words: str) -> tuple[H
     history = History(site)
     history.begin()
     rows = site.build(*words)
-    for one in steps:
-        if history.take(one):
+    for step in steps:
+        if history.take(step):
             rows = site.build(*words)
-            note(f"{one}: { {name: row['status'] for name, row in rows.items()} }")
+            note(f"{step}: { {name: row['status'] for name, row in rows.items()} }")
             if not words:
                 check_content(history, rows)
     return history, rows
 
 
 def from_nothing(history: History) -> tuple[Site, dict[str, Any]]:
-    """The same, built in a workspace that has nothing."""
+    """The same components, built in an empty workspace."""
     site = history.site
     fresh = Site(world=site.world, testbed=site.testbed, workspace=site.world.folder / "fresh")
     history.define(fresh)
@@ -289,16 +291,18 @@ LONG = settings(
 @LONG
 @given(steps=st.lists(step((*PLAIN, "notes", *AROUND)), min_size=3, max_size=5))
 @example(steps=EVERYTHING)
-def test_step_by_step_is_the_same_as_from_nothing(testbed: Path, folder: Path, steps: list[Step]) -> None:
+def test_step_by_step_gives_the_packages_of_an_empty_workspace(
+    testbed: Path, folder: Path, steps: list[Step]
+) -> None:
     history, _ = walk(testbed, folder, steps)
     kept = history.site.build()
     assert {row["status"] for row in kept.values()} == {"reused"}
     fresh, built = from_nothing(history)
     assert packages(kept) == packages(built)
-    # What was reused was reused for the very inputs that its build has when nothing is there to be reused.
+    # Reused packages have the inputs that a build in an empty workspace has.
     now, new = inputs(history.site.workspace, kept), inputs(fresh.workspace, built)
-    assert {one: that_count(found, "rebuild") for one, found in now.items()} == {
-        one: that_count(found, "rebuild") for one, found in new.items()
+    assert {commit: get_relevant_inputs(found, "rebuild") for commit, found in now.items()} == {
+        commit: get_relevant_inputs(found, "rebuild") for commit, found in new.items()
     }
 
 
@@ -306,7 +310,7 @@ def test_step_by_step_is_the_same_as_from_nothing(testbed: Path, folder: Path, s
 @settings(LONG, max_examples=1)
 @given(steps=st.lists(step((*PLAIN, "season", "taste")), min_size=3, max_size=4))
 @example(steps=LAX)
-def test_a_laxer_policy_reuses_for_equal_inputs_too_and_leaves_nothing_behind(
+def test_other_policies_reuse_by_equal_inputs_and_do_not_affect_later_builds(
     testbed: Path, folder: Path, policy: str, steps: list[Step]
 ) -> None:
     history, rows = walk(testbed, folder, steps, "--dependants", policy)
@@ -316,6 +320,6 @@ def test_a_laxer_policy_reuses_for_equal_inputs_too_and_leaves_nothing_behind(
     fresh, built = from_nothing(history)
     assert packages(strict) == packages(built)
     new = inputs(fresh.workspace, built)
-    assert {one: that_count(found, policy) for one, found in now.items()} == {
-        one: that_count(found, policy) for one, found in new.items()
+    assert {commit: get_relevant_inputs(found, policy) for commit, found in now.items()} == {
+        commit: get_relevant_inputs(found, policy) for commit, found in new.items()
     }

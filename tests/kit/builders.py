@@ -25,6 +25,7 @@ from altai_build.pipeline.build.plan import BuildPlan, plan_build
 from altai_build.pipeline.build.run import BuildRun, build_all
 from altai_build.pipeline.build.toolchains import BUILDERS
 from altai_build.pipeline.run import Run
+from altai_build.tools.builder import Builder
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.mock.unsupported import UnsupportedOption
@@ -141,14 +142,22 @@ def noarch_component(name: str, *needs: str, tags: Sequence[str] = (), build: st
 
 @dataclass
 class HostSite:
-    """A superproject whose components HostBuilder builds, and the run that does so."""
+    """A superproject, and the run that builds its components without a chroot."""
 
     world: World
     run: Run
 
     @classmethod
-    def create(cls, folder: Path, monkeypatch: pytest.MonkeyPatch, *, more: str = "") -> HostSite:
-        monkeypatch.setitem(BUILDERS, HostBuilder.name, HostBuilder)
+    def create(
+        cls,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        more: str = "",
+        builder: type[Builder] = HostBuilder,
+    ) -> HostSite:
+        """A superproject without components; `more` is appended to its repos.yaml."""
+        monkeypatch.setitem(BUILDERS, builder.name, builder)
         world = World(folder)
         url = make_repository(folder / "base", [Package("bash"), Package("base-tool")]).as_uri()
         (world.super.path / "repos.yaml").write_text(DEFINITION + more)
@@ -158,7 +167,7 @@ class HostSite:
             config=load_config(world.super.path / "repos.yaml"),
             workspace=Workspace(folder / "ws"),
             jobs=2,
-            builder=HostBuilder.name,
+            builder=builder.name,
             reporter=ProgressReporter(quiet=True),
         )
         return cls(world=world, run=run)

@@ -1,4 +1,4 @@
-"""Superprojects of small components that are really built, in the testbed's root, each in a workspace of its own."""
+"""Superprojects of small components that are really built in the testbed's chroots, each in a workspace of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ release: {{baseurl: "http://127.0.0.1:1"}}
 
 @dataclass
 class Site:
-    """A superproject and the workspace that its builds happen in; base roots are shared by all sites of a folder."""
+    """A superproject and the workspace of its builds; all sites of a folder share the base buildroots."""
 
     world: World
     testbed: Path
@@ -79,17 +79,21 @@ def small_component(
     notes: str = "",
     install: str = "",
 ) -> Mapping[str, Entry]:
-    """A component whose package holds a file of what the files of its build dependencies hold and of its own text."""
-    inputs = " ".join(f"/usr/share/small/{one}" for one in needs)
+    """A component whose package has a file: the files of its build dependencies and its own text in one."""
+    inputs = " ".join(f"/usr/share/small/{needed}" for needed in needs)
     spec = make_spec(
         name,
         version,
         tags="\n".join(
-            ["BuildArch: noarch", *(f"BuildRequires: {one}" for one in needs), *([tags] if tags else [])]
+            [
+                "BuildArch: noarch",
+                *(f"BuildRequires: {needed}" for needed in needs),
+                *([tags] if tags else []),
+            ]
         ),
         install=install
         or f"mkdir -p %{{buildroot}}/usr/share/small && cat README {inputs} > %{{buildroot}}/usr/share/small/{name}",
         files=f"/usr/share/small/{name}",
     )
-    # What is in the repository and in no package: NOTES tells commits apart that make the same.
+    # NOTES is in no package: commits that differ only in it give the same package.
     return {f"{name}.spec": spec, "README": f"{name}: {text}\n", "NOTES": f"{notes}\n"}

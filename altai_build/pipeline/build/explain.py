@@ -80,16 +80,8 @@ class _BuildExplainer:
         self.pending = set(self.build_order.unavailable)
 
     def explain(self, name: str) -> BuildExplanation:
-        """The explanation of one component; the components that it needs are looked up first."""
-        order = self.build_order.order
-        if name in order.blocked_by_cycle:
-            raise InputError(
-                f"{name} is blocked by a build dependency cycle",
-                why="\n".join(order.describe_cycle(cycle) for cycle in order.cycles),
-                todo="declare a bootstrap build by components.NAME.bootstrap in repos.yaml",
-            )
-        names = [other for wave in order.waves for other in wave if other != name]
-        self._look_up_all([other for other in names if not order.needs.includes(other, name)])
+        """The explanation of one component; those that may provide what it needs are looked up first."""
+        self._look_up_others(name)
         sourced, _ = self.build_order.srpms[name]
         environment, last = self._environment(sourced), self._last_build(name)
         pending = [needed for needed in self.build_order.needs(name) if needed in self.pending]
@@ -127,18 +119,33 @@ class _BuildExplainer:
         outcome = self.outcomes.get(name)
         return self.cache.last_build(name, outcome.key if outcome else "")
 
-    def _look_up_all(self, names: Sequence[str]) -> None:
-        """Find what a run would do with components: those whose requirements are not met are tried again when all
-        others have been looked up, as a run does.
+    def _look_up_others(self, name: str) -> None:
+        """Find what a run would do with all components that do not need `name`.
+
+        As in a run, those whose requirements are not met are tried again when all others have been looked up.
         """
-        waiting = [name for name in names if name not in self.build_order.unavailable]
+        order = self.build_order.order
+        if name in order.blocked_by_cycle:
+            raise InputError(
+                f"{name} is blocked by a build dependency cycle",
+                why="\n".join(order.describe_cycle(cycle) for cycle in order.cycles),
+                todo="declare a bootstrap build by components.NAME.bootstrap in repos.yaml",
+            )
+        waiting = [
+            other
+            for wave in order.waves
+            for other in wave
+            if other != name
+            and other not in self.build_order.unavailable
+            and not order.needs.includes(other, name)
+        ]
         while waiting:
             unmet = []
-            for name in waiting:
+            for other in waiting:
                 try:
-                    self._look_up_needed(name)
+                    self._look_up_needed(other)
                 except Unsatisfiable:
-                    unmet.append(name)
+                    unmet.append(other)
             if len(unmet) == len(waiting):
                 self.pending.update(unmet)
                 return

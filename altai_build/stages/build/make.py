@@ -74,8 +74,11 @@ def run_builder(
                 buildroot=outcome.buildroot,
                 failure=outcome.failure,
             )
+        note = ""
         unexpected = describe_unexpected_packages(resolved.buildroot, outcome.buildroot)
         if unexpected:
+            note = f"{environment.builder.name} installed other packages than were resolved ({unexpected}); "
+            note += "this result is not cached"
             # A key that no look-up asks for: the packages were made from other inputs than those that were resolved.
             resolved = ResolvedBuild(
                 resolved.buildroot, (*resolved.inputs, (UNEXPECTED_PACKAGES, unexpected))
@@ -85,8 +88,7 @@ def run_builder(
         component=build.component,
         commit=build.commit,
         status=ComponentStatus.BUILT,
-        reason=unexpected
-        and f"{environment.builder.name} installed different packages ({unexpected}); this result is not cached",
+        reason=note,
         srpm=build.srpm,
         rpms=packages,
         log=cache.find_log(resolved.key),

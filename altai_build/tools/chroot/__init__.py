@@ -1,1 +1,1 @@
-"""The built-in builder: buildroots, and builds in them."""
+"""The embedded builder: buildroots and builds in them."""

@@ -14,14 +14,14 @@ OVERLAY = Path(__file__).with_name("overlay.sh")
 
 @dataclass(frozen=True)
 class Overlay:
-    """An overlay: a command with this `prefix` finds it mounted at `merged`."""
+    """An overlay about to be mounted: `prefix` goes before a command that then sees `merged`."""
 
     merged: Path
     prefix: tuple[str, ...]
 
     @classmethod
     def create(cls, directory: Path, lowers: Sequence[Path]) -> Overlay:
-        """Create the directories of an overlay over `lowers`, the topmost first, in an empty directory."""
+        """Lay out an overlay in a fresh directory over `lowers`, the topmost first."""
         for name in ("upper", "work", "merged"):
             (directory / name).mkdir()
         for index, lower in enumerate(lowers):
@@ -34,7 +34,7 @@ class Overlay:
 
 
 def can_mount_overlay(directory: Path) -> bool:
-    """Whether an overlay with its upper layer in `directory` can be mounted; makes one to find out."""
+    """True when overlayfs can be mounted with its upper layer in `directory`."""
     with scratch_directory(directory, ".probe") as scratch:
         lower = make_directory(scratch / "lower")
         overlay = Overlay.create(make_directory(scratch / "overlay"), [lower])

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import pytest
 
-from altai_build.config import load_config
 from altai_build.errors import InputError
 from altai_build.model.build import (
     BuilderSettings,
@@ -18,33 +17,16 @@ from altai_build.model.build import (
     FailureKind,
     HostSupport,
 )
-from altai_build.pipeline.build.plan import plan_build
-from altai_build.pipeline.build.run import BuildRun, build_all
-from altai_build.pipeline.build.toolchains import BUILDERS, find_builder
-from altai_build.pipeline.run import Run
+from altai_build.pipeline.build.toolchains import find_builder
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.mock.builder import MockBuilder
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.mock.unsupported import UnsupportedOption
-from altai_build.tools.progress import ProgressReporter
-from altai_build.workspace import Workspace
+from tests.kit.builders import HostSite
 from tests.kit.cli import altai_build
-from tests.kit.repositories import Package, make_repository
 from tests.kit.rpms import build_rpm
-from tests.kit.superprojects import DEFINITION, World, make_files, make_spec
+from tests.kit.superprojects import make_files, make_spec
 
-MOCK_CONFIG = """\
-config_opts['root'] = 'm'
-config_opts['target_arch'] = 'x86_64'
-config_opts['chroot_setup_cmd'] = 'install bash'
-config_opts['dnf.conf'] = '''
-[main]
-gpgcheck=0
-[base]
-name=base
-baseurl={url}
-'''
-"""
 # Makes rpmbuild require rpmlib(DynamicBuildRequires) of the source package.
 GENERATED = "%generate_buildrequires\necho 'not-in-any-repository'\n\n%prep"
 
@@ -100,46 +82,31 @@ class PrebuiltBuilder:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    world = World(tmp_path)
-    world.component("repos/one", make_files("one"))
-    world.component(
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostSite:
+    site = HostSite.create(tmp_path, monkeypatch, builder=PrebuiltBuilder)
+    site.world.component("repos/one", make_files("one"))
+    site.world.component(
         "repos/two", {**make_files("two"), "two.spec": make_spec("two").replace("%prep", GENERATED)}
     )
-    url = make_repository(tmp_path / "base", [Package("bash")]).as_uri()
-    world.pin()
-    (world.super.path / "repos.yaml").write_text(DEFINITION)
-    (world.super.path / "mock-configs").mkdir()
-    (world.super.path / "mock-configs/m.cfg").write_text(MOCK_CONFIG.format(url=url))
-    monkeypatch.setitem(BUILDERS, PrebuiltBuilder.name, PrebuiltBuilder)
+    site.world.pin()
     PrebuiltBuilder.packages = tmp_path / "prebuilt"
     PrebuiltBuilder.packages.mkdir()
     PrebuiltBuilder.built, PrebuiltBuilder.prepared = [], []
     for name in ("one", "two"):
         shutil.copy(build_rpm(tmp_path / f"rpm-{name}", name).binary, PrebuiltBuilder.packages)
-    return Run(
-        config=load_config(world.super.path / "repos.yaml"),
-        workspace=Workspace(tmp_path / "ws"),
-        jobs=1,
-        builder=PrebuiltBuilder.name,
-        reporter=ProgressReporter(quiet=True),
-    )
+    return site
 
 
-def build(run: Run) -> BuildRun:
-    return build_all(run, plan_build(run, "HEAD", (), None))
-
-
-def test_a_builder_of_the_registry_builds(run: Run) -> None:
-    made = build(run)
-    statuses = {name: result.status for name, result in made.results.items()}
-    assert statuses == {"one": ComponentStatus.BUILT, "two": ComponentStatus.BUILT}, made.rows
-    ((base,),) = [PrebuiltBuilder.prepared]
+def test_a_builder_of_the_registry_builds(site: HostSite) -> None:
+    build_run = site.build()
+    statuses = {name: result.status for name, result in build_run.results.items()}
+    assert statuses == {"one": ComponentStatus.BUILT, "two": ComponentStatus.BUILT}, build_run.rows
+    (base,) = PrebuiltBuilder.prepared
     assert [package.nevra.name for package in base.base] == ["bash"]
     # `two` is built once: a builder that resolves dependencies is not asked to generate BuildRequires first.
     assert sorted(PrebuiltBuilder.built) == [("one", base.lines[0]), ("two", base.lines[0])]
-    assert {result.status for result in build(run).results.values()} == {ComponentStatus.REUSED}
-    recorded = {dict(record.inputs)["builder"] for record in run.ledger.history("build", "one")}
+    assert {result.status for result in site.build().results.values()} == {ComponentStatus.REUSED}
+    recorded = {dict(record.inputs)["builder"] for record in site.run.ledger.history("build", "one")}
     assert recorded == {"prebuilt 7"}
 
 

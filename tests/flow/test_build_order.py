@@ -1,4 +1,4 @@
-"""What is built after what, where specs do not tell all or something is missing: real builds of small components."""
+"""The order of real builds where specs do not name all requirements, or components fail or have no source package."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.kit.superprojects import World, make_spec
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all sites of this file, so that they share the base root."""
+    """One folder for all sites of this file, so that they share the base buildroot."""
     return tmp_path_factory.mktemp("waiting")
 
 
@@ -27,7 +27,7 @@ def site(testbed: Path, folder: Path, request: pytest.FixtureRequest) -> Site:
 
 
 def outcome(site: Site, *words: str) -> dict[str, tuple[str, str]]:
-    """Component → status and reason of a build, whatever it exits with."""
+    """Component → status and reason of a build; any exit code."""
     return {row["component"]: (row["status"], row["reason"]) for row in site.call(*words, "--json").json}
 
 
@@ -36,18 +36,18 @@ def statuses(site: Site, *words: str) -> dict[str, str]:
 
 
 def plain(name: str, *needs: str, **settings: Any) -> dict[str, Entry]:
-    """A component that needs more than it uses."""
-    tags = "\n".join(["BuildArch: noarch", *(f"BuildRequires: {one}" for one in needs)])
+    """A component that requires packages which it does not use."""
+    tags = "\n".join(["BuildArch: noarch", *(f"BuildRequires: {needed}" for needed in needs)])
     return {f"{name}.spec": make_spec(name, tags=tags, **settings), "README": f"{name}\n"}
 
 
 def tool(name: str, *needs: str) -> dict[str, Entry]:
-    """A component that has a program called after it, which its spec names in %files alone."""
+    """A component with a program of its name, which its spec names in %files only."""
     install = f"install -D -m 755 README %{{buildroot}}/usr/bin/{name}-tool"
     return plain(name, *needs, install=install, files=f"/usr/bin/{name}-tool")
 
 
-def test_everybody_behind_a_failure_is_blocked_however_far(site: Site) -> None:
+def test_a_failure_blocks_indirect_dependents_too(site: Site) -> None:
     site.world.component("repos/a", plain("a", build="exit 1"))
     for name, needed in (("b", "a"), ("c", "b"), ("d", "c")):
         site.world.component(f"repos/{name}", plain(name, needed))
@@ -56,7 +56,7 @@ def test_everybody_behind_a_failure_is_blocked_however_far(site: Site) -> None:
 
 
 @pytest.mark.parametrize("jobs", ["1", "4"])
-def test_what_only_finished_packages_tell_is_found_link_by_link(site: Site, jobs: str) -> None:
+def test_providers_known_only_from_built_packages_are_found_step_by_step(site: Site, jobs: str) -> None:
     site.world.component("repos/a", plain("a", "/usr/bin/b-tool", "/usr/bin/c-tool"))
     site.world.component("repos/b", tool("b", "/usr/bin/c-tool"))
     site.world.component("repos/c", tool("c", "/usr/bin/d-tool"))
@@ -74,8 +74,8 @@ def test_what_only_finished_packages_tell_is_found_link_by_link(site: Site, jobs
     assert found["never"][1] == "nothing provides /usr/bin/e-tool"
 
 
-def test_nothing_is_built_with_a_stand_in_for_what_has_no_source_package(site: Site) -> None:
-    site.world.component("repos/make", plain("make", build="exit 1"))  # the base root provides one too
+def test_a_package_of_the_base_does_not_replace_a_component_without_source_package(site: Site) -> None:
+    site.world.component("repos/make", plain("make", build="exit 1"))  # the base buildroot provides one too
     site.world.component("repos/user", plain("user", "make"))
     site.world.component("repos/alone", plain("alone"))
     site.world.pin()
@@ -92,18 +92,18 @@ def test_nothing_is_built_with_a_stand_in_for_what_has_no_source_package(site: S
     assert outcome(site, "build")["user"] == ("blocked", "needs make, which has no source package")
 
 
-def test_a_component_that_cannot_be_read_is_not_hidden_by_one_of_its_name(site: Site) -> None:
+def test_an_unreadable_component_is_not_hidden_by_another_of_its_name(site: Site) -> None:
     site.world.component("repos/same", plain("same"))
-    lost = Repo(site.world.folder / "elsewhere")
-    lost.commit(dict(plain("other")))
-    site.world.components["repos/deep/same"] = lost
+    unreachable = Repo(site.world.folder / "elsewhere")
+    unreachable.commit(dict(plain("other")))
+    site.world.components["repos/deep/same"] = unreachable
     site.world.urls["repos/deep/same"] = "../nowhere"
     site.world.pin()
     answer = site.call("build", "--json")
     assert (answer.code, sorted(row["status"] for row in answer.json)) == (3, ["built", "failed"])
 
 
-def test_fail_fast_starts_nothing_when_something_has_failed_already(site: Site) -> None:
+def test_fail_fast_starts_nothing_after_a_dependency_cycle(site: Site) -> None:
     site.world.component("repos/a", plain("a", "b"))
     site.world.component("repos/b", plain("b", "a"))
     site.world.component("repos/free", plain("free"))
@@ -115,10 +115,10 @@ def test_fail_fast_starts_nothing_when_something_has_failed_already(site: Site) 
 def changed_since(site: Site, revision: str) -> dict[str, str]:
     """Component → why it is in the plan of what changed."""
     waves = site.call("plan", "--changed-since", revision, "--json").json["waves"]
-    return {one["component"]: one["reason"] for wave in waves for one in wave}
+    return {row["component"]: row["reason"] for wave in waves for row in wave}
 
 
-def test_who_was_built_with_what_is_gone_has_changed(site: Site) -> None:
+def test_components_that_needed_a_removed_one_are_rebuilt(site: Site) -> None:
     site.world.component("repos/floor", plain("floor"))
     site.world.component("repos/roof", plain("roof", "floor"))
     site.world.component("repos/vane", plain("vane", "roof"))
@@ -127,8 +127,8 @@ def test_who_was_built_with_what_is_gone_has_changed(site: Site) -> None:
     del site.world.components["repos/floor"], site.world.urls["repos/floor"]
     without = site.world.super.commit({"repos/floor": None})
     site.world.pin()
-    told = "was built with floor, which was removed"
-    assert changed_since(site, with_all) == {"roof": told, "vane": told}
+    reason = "was built with floor, which was removed"
+    assert changed_since(site, with_all) == {"roof": reason, "vane": reason}
     assert changed_since(site, without) == {}
     answer = site.call("build", "--changed-since", without)
     assert (answer.code, answer.out) == (0, "")
@@ -136,7 +136,7 @@ def test_who_was_built_with_what_is_gone_has_changed(site: Site) -> None:
     assert site.call("build", "--changed-since", with_all).code == 5
 
 
-def test_who_needs_what_a_component_provides_no_more_has_changed(site: Site) -> None:
+def test_components_that_need_a_dropped_capability_are_rebuilt(site: Site) -> None:
     site.world.component("repos/floor", plain("floor"))
     site.world.component("repos/roof", plain("roof", "floor"))
     before = site.world.pin()
@@ -146,13 +146,13 @@ def test_who_needs_what_a_component_provides_no_more_has_changed(site: Site) -> 
     assert found["roof"] == "was built with floor, which changed" and set(found) == {"floor", "roof"}
 
 
-def test_needs_that_the_last_build_found_are_part_of_a_plan(site: Site) -> None:
+def test_needs_found_by_the_last_build_are_part_of_a_plan(site: Site) -> None:
     site.world.component("repos/a", plain("a", "/usr/bin/b-tool"))
     site.world.component("repos/b", tool("b", "/usr/bin/c-tool"))
     site.world.component("repos/c", tool("c"))
     before = site.world.pin()
-    told = "nothing provides /usr/bin/b-tool; components outside this plan were not considered"
-    assert outcome(site, "build", "a") == {"a": ("failed", told)}
+    reason = "nothing provides /usr/bin/b-tool; components outside this plan were not considered"
+    assert outcome(site, "build", "a") == {"a": ("failed", reason)}
     site.build()
     assert statuses(site, "build", "a") == dict.fromkeys("abc", "reused")
     site.world.component("repos/c", {"README": "another\n"})
@@ -161,7 +161,7 @@ def test_needs_that_the_last_build_found_are_part_of_a_plan(site: Site) -> None:
 
 
 @pytest.mark.parametrize("site", ["components: {hen: {bootstrap: {with: [first]}}}"], indirect=True)
-def test_a_named_component_comes_with_the_first_pass_that_it_needs(site: Site) -> None:
+def test_a_named_component_brings_the_bootstrap_build_that_it_needs(site: Site) -> None:
     tags = "%bcond_with first\n%if %{without first}\nBuildRequires: egg\n%endif\nBuildArch: noarch"
     site.world.component("repos/hen", {"hen.spec": make_spec("hen", tags=tags), "README": "hen\n"})
     site.world.component("repos/egg", plain("egg", "hen"))
@@ -170,7 +170,7 @@ def test_a_named_component_comes_with_the_first_pass_that_it_needs(site: Site) -
     assert site.call("explain", "egg", "--json").json["would"] == "reuse"
 
 
-def test_what_a_spec_refuses_is_not_in_its_root(site: Site) -> None:
+def test_build_conflicts_are_not_in_the_buildroot(site: Site) -> None:
     for name, refused in (("fine", "wget"), ("never", "testbed-base")):
         spec = plain(name)[f"{name}.spec"]
         assert isinstance(spec, str)
