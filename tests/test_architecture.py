@@ -92,7 +92,6 @@ WITHOUT_TEST_FILE = {
     "tools/chroot/builder.py",
     "tools/git/revisions.py",
     "tools/mock/result.py",
-    "tools/page.py",
     "tools/sandbox/overlay.py",
 }
 
