@@ -1,4 +1,4 @@
-"""Components: the units that have a spec, and what became of their source packages."""
+"""Components: the units that have a spec."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ class ComponentKind(str, Enum):
     """Where a component's spec is."""
 
     SUBMODULE = "submodule"
-    ROOT = "root"  # the superproject's own spec
-    SPEC = "spec"  # a folder of specs/
+    # The superproject's own spec.
+    ROOT = "root"
+    # A folder of specs/.
+    SPEC = "spec"
 
 
 @dataclass(frozen=True)
@@ -22,27 +24,29 @@ class Component:
 
     name: str
     kind: ComponentKind
-    path: str  # in the superproject; "." for its root
-    commit: (
-        CommitId  # the pin; for a root or a folder of specs/, the superproject commit that last changed it
-    )
+    # In the superproject; "." for its root.
+    path: str
+    # The pin; for the root the superproject's commit, for a folder of specs/ the last commit that changed it.
+    commit: CommitId
     url: str | None
-    spec: str  # path of the spec file in the tree of `commit`
-    repository: str | None  # None where no repos.yaml says
+    # The path of the spec file in the tree of `commit`.
+    spec: str
+    # None without a repos.yaml.
+    repository: str | None
 
     @property
     def spec_path(self) -> str:
-        """The spec file as a person looks for it, seen from the superproject."""
+        """The path of the spec file from the superproject's root."""
         return get_spec_path(self.kind, self.path, self.spec)
 
 
 def get_spec_path(kind: ComponentKind, path: str, spec: str) -> str:
-    """A spec file seen from the superproject: only in a submodule does its path begin at the component."""
+    """The path of a spec file from the superproject's root; in a submodule, `spec` starts at the submodule."""
     return f"{path}/{spec}" if kind is ComponentKind.SUBMODULE else spec
 
 
 def make_unique_names(paths: list[tuple[str, str]]) -> list[str]:
-    """Names for (path, spec stem or ""): the path's last part, made longer only where two would be the same."""
+    """Names for (path, spec stem or ""): the last part of the path, or the whole path where names would be equal."""
     short = [_join(path.rpartition("/")[2], stem) for path, stem in paths]
     return [_join(path, stem) if short.count(name) > 1 else name for name, (path, stem) in zip(short, paths)]
 

@@ -40,15 +40,16 @@ class GitlinkChange:
 
 
 GITLINK_MODE = "160000"
-DEFAULT_FOLDERS: tuple[str, ...] = ("repos",)  # where the components are when repos.yaml does not say
+# Where the components are, unless repos.yaml names folders.
+DEFAULT_FOLDERS: tuple[str, ...] = ("repos",)
 
 
 def parse_raw_diff(raw: bytes) -> list[GitlinkChange]:
     """The gitlink rows of `git diff-tree -r -z --raw --no-renames` output, sorted by path.
 
-    A row is `:OLDMODE NEWMODE OLDSHA NEWSHA STATUS NUL PATH NUL` (git-diff-tree(1), RAW OUTPUT FORMAT). Whether a
-    gitlink came, went or moved on is told from the two modes alone, so that a link replaced by a file (status T)
-    is a removal. Raises ValueError when a row is not of that form.
+    A row is `:OLDMODE NEWMODE OLDSHA NEWSHA STATUS NUL PATH NUL` (git-diff-tree(1), RAW OUTPUT FORMAT). The status
+    comes from the two modes alone, so that a gitlink replaced by a file (git's status T) is removed. Raises ValueError
+    when a row does not have that form.
     """
     fields = raw.split(b"\0")
     if fields.pop() != b"" or len(fields) % 2:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 SOURCE_ARCHES = ("src", "nosrc")
 # The characters rpm accepts in a name, version or release (build/parsePreamble.c, ALLOWED_CHARS_*);
 # anything else in a value that is to become a file name is refused.
-MAX_NAME_LENGTH = 255  # bytes of a file name (NAME_MAX); the characters above have one each
+# Bytes of a file name (NAME_MAX); the allowed characters have one each.
+MAX_NAME_LENGTH = 255
 _SAFE = re.compile(r"[A-Za-z0-9_+~^.][A-Za-z0-9_+~^.%{}-]*")
 
 
@@ -24,7 +25,7 @@ class Nevra:
 
     @property
     def evr(self) -> str:
-        """`[epoch:]version-release`; an epoch of 0 is left out, as rpm and dnf print it."""
+        """`[epoch:]version-release`, without an epoch of 0, as rpm and dnf print it."""
         prefix = f"{self.epoch}:" if self.epoch else ""
         return f"{prefix}{self.version}-{self.release}"
 
@@ -35,7 +36,7 @@ class Nevra:
 
     @property
     def filename(self) -> str:
-        """The canonical file name (the epoch is never part of it)."""
+        """The canonical file name, which never contains the epoch."""
         return f"{self.name}-{self.version}-{self.release}.{self.arch}.rpm"
 
     def __str__(self) -> str:
@@ -59,8 +60,8 @@ def parse_nevra(text: str) -> Nevra | None:
 
 
 def is_safe_name(text: str) -> bool:
-    """True for a package or file name that can reach a command or a path: no leading `-`, no `/`, no `.` or `..`.
+    """True for a package or file name that is safe in commands and paths.
 
-    And not longer than a file's name can be.
+    No leading `-`, no `/`, no `..`, and not longer than a file name can be.
     """
     return bool(_SAFE.fullmatch(text)) and text != "." and ".." not in text and len(text) <= MAX_NAME_LENGTH

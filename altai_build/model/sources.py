@@ -17,7 +17,7 @@ class UrlOrigin:
 
 @dataclass(frozen=True)
 class PypiOrigin:
-    """The source archive of one version of a project on the Python package index, whichever mirror is configured."""
+    """The source archive of one version of a project, from the Python package index that pip is configured for."""
 
     project: str
     version: str
@@ -25,8 +25,9 @@ class PypiOrigin:
 
 @dataclass(frozen=True)
 class UpstreamSource:
-    """One source file; the digest decides, whoever delivers it."""
+    """One source file; its digest is checked, wherever it comes from."""
 
     file: str
     sha256: str
-    origin: Union[UrlOrigin, PypiOrigin]  # noqa: UP007 - Python 3.9 evaluates it
+    # Not `UrlOrigin | PypiOrigin`, which Python 3.9 cannot evaluate.
+    origin: Union[UrlOrigin, PypiOrigin]  # noqa: UP007

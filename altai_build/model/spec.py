@@ -1,4 +1,4 @@
-"""What a spec file says, read without running it, and how its Release and changelog are stamped."""
+"""The static content of a spec file, and changes of its Release: and %changelog."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 @dataclass(frozen=True)
 class SourceTag:
-    """One SourceN: or PatchN: tag; `value` is expanded, None when it cannot be known without running the spec."""
+    """One SourceN: or PatchN: tag; `value` is expanded, or None when only rpmbuild could expand it."""
 
     number: int
     raw: str
@@ -31,7 +31,7 @@ class SourceTag:
 
     @property
     def file(self) -> str | None:
-        """The base name rpmbuild looks for in its SOURCES folder (a `#/name` fragment renames, as in rpm)."""
+        """The file name that rpmbuild expects in SOURCES (a `#/name` fragment replaces it, as in rpm)."""
         if self.value is None:
             return None
         value = self.value.rpartition("#/")[2] if "#/" in self.value else self.value
@@ -39,56 +39,61 @@ class SourceTag:
 
     @property
     def is_url(self) -> bool:
-        """True for a source that names where it comes from, not only what it is called."""
+        """True for a URL, false for a file name."""
         return self.value is not None and "://" in self.value
 
 
 @dataclass(frozen=True)
 class SpecInfo:
-    """The static content of a spec; None and "unknown" mean that only running it would tell."""
+    """The static content of a spec; None stands for what only rpmbuild could expand."""
 
     name: str
     epoch: str | None
     version: str | None
     release: str | None
-    hidden_dist: str | None  # Release expanded but for %{?dist}, when dist comes in through another macro
+    # The expanded Release with a NUL character for dist, where dist comes from another macro.
+    hidden_dist: str | None
     sources: tuple[SourceTag, ...]
     patches: tuple[SourceTag, ...]
-    prefix: str | None  # the folder that %setup or %autosetup enters
-    packages: tuple[str, ...]  # binary package names
-    provides: tuple[str, ...]  # names provided, packages included
-    build_requires: tuple[str, ...]  # names (no versions) that building needs
-    requires: tuple[str, ...]  # names that any of its packages needs when installed
-    unknown: tuple[str, ...]  # which tags could not be read statically
+    # The folder that %setup or %autosetup enters.
+    prefix: str | None
+    # Names of binary packages.
+    packages: tuple[str, ...]
+    # Names that its packages provide, their own included.
+    provides: tuple[str, ...]
+    # Names without versions, as in `requires`.
+    build_requires: tuple[str, ...]
+    # Of all its packages.
+    requires: tuple[str, ...]
+    # The tags that cannot be read statically.
+    unknown: tuple[str, ...]
 
 
 def is_archive(name: str) -> bool:
-    """True for a file name that a source archive of a repository would have."""
+    """True for the file name of a source archive."""
     return name.endswith(ARCHIVE_SUFFIXES)
 
 
 def find_archive_source(info: SpecInfo) -> SourceTag | None:
-    """The source that is the repository itself: Source0 if it is an archive, else the first archive that is no URL."""
+    """The source that stands for the repository: Source0 if it is an archive, else the first archive without a URL."""
     first = next((source for source in info.sources if source.number == 0), None)
     if first is not None and first.file is not None and is_archive(first.file):
         return first
-    return next(
-        (one for one in info.sources if one.file is not None and is_archive(one.file) and not one.is_url),
-        None,
-    )
+    archives = (source for source in info.sources if source.file is not None and is_archive(source.file))
+    return next((source for source in archives if not source.is_url), None)
 
 
 def get_section_name(line: str) -> str | None:
-    """The section that a spec line begins (`description`, `files`…), or None."""
+    """The section that a spec line starts (`description`, `files`…), or None."""
     match = _SECTION.match(line)
     return match.group(1) if match else None
 
 
 def append_release_suffix(text: str, info: SpecInfo, template: str, *, count: int, commit: str) -> str:
-    """The spec with every Release: of its main preamble written by the stamp template `template`.
+    """The spec with every Release: of its main preamble replaced by `template` (`release.stamp` of repos.yaml).
 
-    The template's {release} is the spec's own value without dist; `%{?dist}` goes behind the stamp, added where it is
-    missing. Raises ValueError when there is no Release: line.
+    {release} in the template is the spec's own value without dist; `%{?dist}` follows the template's text, also where
+    the spec has none. Raises ValueError when there is no Release: line, or an empty one.
     """
     lines = text.split("\n")
     found = [index for index, line in enumerate(_preamble(lines)) if _RELEASE.match(line)]
@@ -108,20 +113,20 @@ def append_release_suffix(text: str, info: SpecInfo, template: str, *, count: in
             value = info.hidden_dist
         else:
             value += "\0"
-        own, _, behind = value.partition("\0")
-        stamped = template.format(release=own, count=count, commit=commit[:7]) + dist + behind
-        lines[index] = match.group("head") + stamped + match.group("tail")
+        own, _, suffix = value.partition("\0")
+        release = template.format(release=own, count=count, commit=commit[:7]) + dist + suffix
+        lines[index] = match.group("head") + release + match.group("tail")
     return "\n".join(lines)
 
 
 def has_hidden_dist(text: str) -> bool:
-    """True when a Release: may hold dist through another macro, so that its place is not plain from the line."""
+    """True when a Release: line may contain dist through another macro."""
     values = [match.group("value") for match in map(_RELEASE.match, text.split("\n")) if match]
     return any("%" in value and not _DIST.search(value) for value in values)
 
 
 def _preamble(lines: list[str]) -> list[str]:
-    """The lines before the first section; tags behind it belong to subpackages."""
+    """The lines before the first section; tags after it belong to subpackages."""
     for index, line in enumerate(lines):
         if get_section_name(line):
             return lines[:index]
@@ -129,7 +134,7 @@ def _preamble(lines: list[str]) -> list[str]:
 
 
 def add_changelog_entry(text: str, info: SpecInfo, *, time: int, author: str, lines: tuple[str, ...]) -> str:
-    """The spec with one more changelog entry on top, dated by the commit (never earlier than the entry below it).
+    """The spec with one more changelog entry, dated by the commit but never earlier than the entry after it.
 
     rpmbuild refuses a changelog whose dates ascend; `time` is in seconds since the epoch, UTC.
     """
@@ -141,7 +146,8 @@ def add_changelog_entry(text: str, info: SpecInfo, *, time: int, author: str, li
         try:
             day = max(day, datetime.date(int(newest.group(3)), month, int(newest.group(2))))
         except ValueError:
-            pass  # rpmbuild will report the impossible date itself
+            # rpmbuild reports the impossible date itself.
+            pass
     evr = "-".join(part for part in (info.version, info.release) if part)
     head = f"* {_DAYS[day.weekday()]} {_MONTHS[day.month - 1]} {day.day:02d} {day.year} {author}"
     entry = "\n".join([f"{head} - {evr}" if evr else head, *(f"- {line}" for line in lines), ""])

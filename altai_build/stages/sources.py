@@ -1,4 +1,4 @@
-"""The sources of third-party packages: what specs/NAME/sources.yaml lists, fetched once and proved by SHA-256."""
+"""The sources of third-party packages: listed in specs/NAME/sources.yaml, downloaded once, checked by SHA-256."""
 
 from __future__ import annotations
 
@@ -11,66 +11,68 @@ from altai_build.config.sources import read_sources
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.checksum import SHA256, Checksum
 from altai_build.model.component import ComponentKind
+from altai_build.model.quantity import format_count
 from altai_build.model.sources import SOURCES_FILE_NAME, PypiOrigin, UpstreamSource
 from altai_build.tools import download, pypi
 from altai_build.tools.git.superproject import ComponentSource
 
-_MAX_SOURCE_BYTES = 1 << 30  # bytes of one source file
+# Of one source file.
+_MAX_SOURCE_BYTES = 1 << 30
 
 
 def listed_sources(sourced: ComponentSource) -> tuple[UpstreamSource, ...]:
-    """What the sources.yaml beside a component's spec lists, as it is in the commit; nothing where there is none.
+    """The sources in the sources.yaml beside a component's spec, from the component's commit; none without that file.
 
-    Raises InputError naming all faults of the file.
+    Raises InputError naming all errors of the file.
     """
     if sourced.component.kind is not ComponentKind.SPEC:
         return ()
     path = posixpath.join(posixpath.dirname(sourced.component.spec), SOURCES_FILE_NAME)
-    entry = next((one for one in sourced.tree if one.is_file and one.path == path), None)
+    entry = next((entry for entry in sourced.tree if entry.is_file and entry.path == path), None)
     if entry is None:
         return ()
     return read_sources(sourced.store.read_blobs([entry.oid])[0], path)
 
 
 def fetch_sources(
-    sourced: Sequence[ComponentSource], cache: Path, *, jobs: int
+    sources: Sequence[ComponentSource], cache: Path, *, jobs: int
 ) -> dict[str, dict[str, Path] | AltaiError]:
-    """component → file → the proved bytes in `cache`, or what stands in the way of that component."""
-    answers: dict[str, dict[str, Path] | AltaiError] = {}
+    """Component → file name → the checked file in `cache`, or the error for that component."""
+    results: dict[str, dict[str, Path] | AltaiError] = {}
 
-    def fetch(one: ComponentSource) -> None:
+    def fetch(source: ComponentSource) -> None:
         try:
-            answers[one.component.name] = _fetch_all(listed_sources(one), cache)
+            results[source.component.name] = _fetch_all(listed_sources(source), cache)
         except AltaiError as error:
-            answers[one.component.name] = error
+            results[source.component.name] = error
 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        list(pool.map(fetch, (one for one in sourced if one.component.kind is ComponentKind.SPEC)))
-    return answers
+        list(pool.map(fetch, (source for source in sources if source.component.kind is ComponentKind.SPEC)))
+    return results
 
 
 def _fetch_all(sources: Sequence[UpstreamSource], cache: Path) -> dict[str, Path]:
-    """All sources of one component; raises InputError with every one that cannot be had."""
-    found, faults = {}, []
+    """All sources of one component. Raises InputError naming all that are not available."""
+    found, errors = {}, []
     for source in sources:
-        place = cache / source.sha256[:2] / source.sha256 / source.file
+        path = cache / source.sha256[:2] / source.sha256 / source.file
         try:
             if isinstance(source.origin, PypiOrigin):
-                pypi.fetch_sdist(source.origin.project, source.origin.version, source.sha256, place)
+                pypi.fetch_sdist(source.origin.project, source.origin.version, source.sha256, path)
             else:
                 download.fetch_file(
                     source.origin.url,
-                    place,
+                    path,
                     checksum=Checksum(SHA256, source.sha256),
                     limit=_MAX_SOURCE_BYTES,
                 )
-            found[source.file] = place
+            found[source.file] = path
         except InputError as error:
-            faults.append(f"  {source.file}: {error.what}\n    {error.why}")
-    if faults:
+            errors.append(f"  {source.file}: {error.what}\n    {error.why}")
+    if errors:
         raise InputError(
-            f"{len(faults)} source{'s' if len(faults) > 1 else ''} cannot be had",
-            why="\n".join(faults),
+            f"{format_count(len(errors), 'source')} {'is' if len(errors) == 1 else 'are'} not available",
+            why="\n".join(errors),
             todo=f"check {SOURCES_FILE_NAME}, the network, and whether upstream still has the file",
         )
     return found

@@ -136,7 +136,7 @@ def test_what_cannot_be_had_stops_its_own_package_only(site: str, tmp_path: Path
     found = fetch_sources(discovered(tmp_path, {"bad": bad, "good": good}), tmp_path / "cache", jobs=1)
     error = found["bad"]
     assert isinstance(error, InputError)
-    assert error.what == "3 sources cannot be had"
+    assert error.what == "3 sources are not available"
     assert "gone.png" in error.why and "404 Not Found" in error.why
     assert f"the package index has no source archive of nobody v1 with SHA-256 {DIGEST}" in error.why
     assert f"its sha256 is {DIGEST} instead of {'0' * 64}" in error.why

@@ -1,6 +1,6 @@
-"""What `srpm` answered before: source packages are a pure function of a commit, a definition and two programs.
+"""The cached results of `srpm`: source packages depend only on a commit, a configuration and two programs.
 
-Only what starts quickly is imported here; the whole of the tool takes longer to load than this takes to look.
+Imports only what loads quickly: the rest of the tool takes longer to load than the cache takes to answer.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from altai_build.tools import process
 from altai_build.tools.files import write_atomically
 from altai_build.workspace import Workspace
 
-# Of what is kept; part of its name.
+# Of the cache's files; part of their names.
 _FORMAT = "2"
 INPUTS_UNCHANGED = "its inputs have not changed"
 
 
 @dataclass(frozen=True)
 class SrpmCache:
-    """All that the source packages of a superproject commit depend on."""
+    """The cached results for a superproject commit; the fields are what they depend on."""
 
     superproject: Path
     commit: str
-    definition: Path | None  # repos.yaml
+    # repos.yaml.
+    definition: Path | None
     workspace: Workspace
 
     @property
-    def place(self) -> Path:
-        """Where the answer is kept."""
+    def path(self) -> Path:
+        """The file of these results."""
         definition = self.definition.read_bytes() if self.definition is not None else b""
         parts = [
             __version__,
@@ -57,12 +58,12 @@ class SrpmCache:
                 [result.component, result.commit, result.reason, _dump_srpm(result.srpm)]
                 for result in results
             ]
-            write_atomically(self.place, json.dumps(rows).encode())
+            write_atomically(self.path, json.dumps(rows).encode())
 
     def load_results(self) -> list[SrpmResult] | None:
         """The kept results, if every source package in them is still there; None when there are none."""
         try:
-            return [_parse_row(row) for row in json.loads(self.place.read_bytes())]
+            return [_parse_row(row) for row in json.loads(self.path.read_bytes())]
         except (OSError, ValueError, TypeError):
             return None
 
@@ -91,13 +92,13 @@ def _parse_row(row: list[object]) -> SrpmResult:
 
 
 def _file_state(path: str) -> list[int]:
-    """What changes with a file's bytes, unless somebody hides it: comparing digests would cost their reading."""
+    """What changes with a file's bytes; a digest would be exact, but takes reading the whole file."""
     status = os.stat(path)
     return [status.st_ino, status.st_mtime_ns, status.st_size]
 
 
 def _files(folder: Path) -> list[str]:
-    """Every file below a folder with its age and size, sorted."""
+    """Every file below a folder with its modification time and size, sorted."""
     found, pending = [], [os.fspath(folder)]
     while pending:
         with os.scandir(pending.pop()) as entries:
@@ -111,7 +112,7 @@ def _files(folder: Path) -> list[str]:
 
 
 def _program_state(name: str) -> str:
-    """Which file a program is, and its age: another version is another file."""
+    """Which file a program is, and its modification time: another version is another file."""
     for folder in process.child_environment()["PATH"].split(os.pathsep):
         try:
             status = os.stat(os.path.join(folder, name))

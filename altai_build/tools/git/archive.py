@@ -1,4 +1,4 @@
-"""Source archives: `git archive` of a commit, with its pinned submodules in place, compressed without a clock."""
+"""Source archives: `git archive` of a commit and its pinned submodules, compressed without time stamps."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from altai_build.tools import process
 from altai_build.tools.git.command import ISOLATED, git_version, make_git_error
 from altai_build.tools.git.objects import ObjectStore
 
-_CHUNK_SIZE = (
-    1 << 20
-)  # bytes that are compressed at once; also what a pipe can hold of what git writes meanwhile
-_GZIP_LEVEL = 5  # of 12: files as small as those of gzip -6
-_F_SETPIPE_SZ = 1031  # fcntl(2); Python has a name for it since 3.10
+# Bytes that are compressed at once; also the size of the pipe that git writes to meanwhile.
+_CHUNK_SIZE = 1 << 20
+# Of 12. Files are as small as those of gzip -6.
+_GZIP_LEVEL = 5
+# fcntl(2); Python has a name for it since 3.10.
+_F_SETPIPE_SZ = 1031
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ArchivePart:
 
 @cache
 def archiver_version() -> str:
-    """What makes the archives: other versions may lay out or compress the same files in other bytes."""
+    """The programs that make archives: other versions may give other bytes for the same files."""
     return f"{git_version()}, deflate {deflate.__version__}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
 
 
@@ -57,7 +58,8 @@ def write_archive(parts: Sequence[ArchivePart], *, prefix: str, output: Path) ->
         if name.endswith(".zip"):
             if len(parts) > 1:
                 raise InputError(
-                    f"{name} cannot hold nested submodules", todo="name Source0 with a .tar.gz ending"
+                    f"{name} cannot contain nested submodules",
+                    todo="give Source0 a name that ends in .tar.gz",
                 )
             _copy_archive(parts[0], prefix, "zip", raw)
         elif name.endswith(".tar.zst"):
@@ -82,10 +84,10 @@ def _compressor(name: str, raw: IO[bytes]) -> IO[bytes]:
 
 
 class _Gzip(io.RawIOBase):
-    """gzip by libdeflate, in less than half of zlib's time and on every processor in the same bytes.
+    """gzip by libdeflate, in less than half of zlib's time, with the same bytes on every processor.
 
-    It compresses whole pieces only, so a file is a row of gzip members (RFC 1952, 2.2), which every reader joins. Their
-    headers hold neither name nor time.
+    libdeflate compresses whole pieces only, so a file is a sequence of gzip members (RFC 1952, 2.2), which every reader
+    joins. Their headers contain neither name nor time.
     """
 
     def __init__(self, raw: IO[bytes]) -> None:
@@ -98,7 +100,8 @@ class _Gzip(io.RawIOBase):
 
     def write(self, data: object) -> int:
         view = memoryview(cast("bytes", data))
-        if not self._waiting and view.nbytes == _CHUNK_SIZE:  # as they come from git: nothing is copied
+        # Chunks of this size come from git; they need not be copied.
+        if not self._waiting and view.nbytes == _CHUNK_SIZE:
             self._write_compressed(view)
             return view.nbytes
         self._waiting += view
@@ -118,7 +121,7 @@ class _Gzip(io.RawIOBase):
 
 
 class _NonClosingStream(io.RawIOBase):
-    """A plain stream that is not closed with its wrapper, as the compressors do not close theirs."""
+    """A stream whose `close` leaves the file open, as that of the compressors does."""
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw = raw

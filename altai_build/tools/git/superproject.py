@@ -1,4 +1,4 @@
-"""The superproject: which components it pins and where their objects are."""
+"""The superproject: the components that it pins, and repositories that have their commits."""
 
 from __future__ import annotations
 
@@ -22,29 +22,32 @@ from altai_build.tools.process import ANY_STATUS
 
 @dataclass(frozen=True)
 class Submodule:
-    """A gitlink with what .gitmodules says of it; both may be missing there (a stale or absent entry)."""
+    """A gitlink with its name and URL from .gitmodules, which may lack either.
+
+    The URL is absolute: a relative one starts at the superproject's own remote.
+    """
 
     link: Gitlink
     name: str | None
-    url: str | None  # absolute: relative URLs are resolved against the superproject's own remote
+    url: str | None
 
 
 @dataclass(frozen=True)
 class ComponentSource:
-    """A component with what its source package is made from."""
+    """A component with what its source package is made from; `text` is the spec as committed."""
 
     component: Component
     info: SpecInfo
-    text: str  # the spec as committed
+    text: str
     store: ObjectStore
     tree: tuple[TreeEntry, ...]
 
 
 class Superproject(RepositoryHistory):
-    """A git repository read at given commits; its work tree and its submodules' are never looked at."""
+    """The superproject at given commits; its work tree and those of its submodules are never read."""
 
     def __init__(self, path: Path, *, state: Path) -> None:
-        """`path` is a work tree or a bare repository; `state` holds our private repositories and mirrors."""
+        """`path` is a work tree or a bare repository; `state` is the folder of private repositories and mirrors."""
         super().__init__(path)
         self.state = state
 
@@ -55,12 +58,12 @@ class Superproject(RepositoryHistory):
         return self._borrow_store(self.common, str(self.path), commit)
 
     def require_full_history(self) -> None:
-        """Raise InputError when the superproject's history is cut off, for counting would be wrong."""
+        """Raise InputError when the superproject is a shallow clone, whose commits cannot be counted."""
         if is_shallow(self.common):
             raise InputError(
                 f"the superproject {self.path} is a shallow clone",
-                why="releases are numbered by counting its commits",
-                todo="run: git fetch --unshallow",
+                why="packages are numbered by counting its commits",
+                todo="run there: git fetch --unshallow",
             )
 
     def list_uncommitted(self, paths: Sequence[Path]) -> list[str]:
@@ -114,15 +117,15 @@ class Superproject(RepositoryHistory):
     # ---- objects of the components ---------------------------------------------------------------------------
 
     def open_component_store(self, submodule: Submodule) -> ObjectStore:
-        """The objects of a component at its pin: from a local clone that has them whole, else fetched.
+        """The objects of a component at its pin: from a complete local repository, else fetched.
 
-        Looked at, in order: the superproject's modules/NAME, a repository at the gitlink's path, our mirror of its
-        URL. Raises InputError naming the commit and the remote when none has it.
+        In this order: modules/NAME of the superproject, a repository at the gitlink's path, the mirror of its URL.
+        Raises InputError naming the commit and the remote when none has the commit.
         """
         return self.find_local_store(submodule, (submodule.link.commit,)) or self._fetch_mirror(submodule)
 
     def find_local_store(self, submodule: Submodule, commits: Sequence[CommitId]) -> ObjectStore | None:
-        """The objects of a component in a repository of this machine that has all these commits; nothing is fetched."""
+        """The objects of a component in a local repository with all these commits; nothing is fetched."""
         places = self.list_local_clones(submodule)
         if submodule.url is not None:
             places.append(mirror_path(submodule.url, self.state / "mirrors"))
@@ -133,16 +136,16 @@ class Superproject(RepositoryHistory):
         return None
 
     def list_local_clones(self, submodule: Submodule) -> list[Path]:
-        """Where a user's clone of a component may be: modules/NAME of the superproject, the gitlink's path."""
+        """Where the user may have a clone of a component: modules/NAME of the superproject, the gitlink's path."""
         places = [self.path / submodule.link.path]
         if submodule.name and not _has_parent_reference(submodule.name):
             places.insert(0, self.common / "modules" / submodule.name)
         return places
 
     def open_store_with_both(self, old: Submodule, new: Submodule) -> ObjectStore:
-        """The objects of a component at two pins, in one repository; fetched where no clone has both.
+        """One store with the objects of a component at two pins; they are fetched when no clone has both.
 
-        Raises InputError where one of them is not to be had.
+        Raises InputError when one of them is not available.
         """
         commits = (new.link.commit, old.link.commit)
         local = self.find_local_store(new, commits) or self.find_local_store(old, commits)
@@ -156,8 +159,8 @@ class Superproject(RepositoryHistory):
     ) -> list[tuple[str, ObjectStore, CommitId]]:
         """(folder, objects, commit) of the submodules that a component pins itself, at every depth.
 
-        `url` is the component's own: relative URLs in its .gitmodules start there. Raises InputError when the pinned
-        content of one cannot be had.
+        `url` is the component's own: relative URLs in its .gitmodules start there. Raises InputError when the commit of
+        one is not available.
         """
         found: list[tuple[str, ObjectStore, CommitId]] = []
         links = [entry for entry in tree if entry.mode == GITLINK_MODE]
