@@ -12,9 +12,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from altai_build.errors import InputError
-from altai_build.model.checksum import Sha256
+
+if TYPE_CHECKING:
+    from altai_build.model.checksum import Sha256
 
 _SYNC_THREADS = 8  # threads that wait for the disk
 
@@ -190,7 +193,7 @@ def sha256_file(path: Path) -> Sha256:
         view = memoryview(bytearray(min(os.fstat(stream.fileno()).st_size + 1, 1 << 20)))
         for size in iter(lambda: stream.readinto(view), 0):
             digest.update(view[:size])
-    return Sha256(digest.hexdigest())
+    return cast("Sha256", digest.hexdigest())
 
 
 def link_or_copy(source: str | Path, destination: str | Path) -> None:

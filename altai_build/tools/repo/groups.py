@@ -8,7 +8,8 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.tools.repo.compression import decompressed
 
-_MAX_COMPS_SIZE = 64 << 20  # bytes; Fedora's has 2 MiB
+# Bytes. The comps file of Fedora has 2 MiB.
+_MAX_COMPS_SIZE = 64 << 20
 
 
 def read_group(comps: Path, name: str) -> tuple[str, ...]:

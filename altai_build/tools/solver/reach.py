@@ -48,9 +48,8 @@ def find_providers_in_use(
     if requirement.startswith("(") or len(providers) < 2:
         return providers
     candidates = [request.pool.get_candidate(number) for number in providers]
-    return [
-        min(candidates, key=lambda candidate: (request.rank(candidate), str(candidate.nevra))).id,
-    ]
+    best = min(candidates, key=lambda candidate: (request.rank(candidate), str(candidate.nevra)))
+    return [best.id]
 
 
 def _choose_packages(request: ClosureRequest, forbidden: Collection[int]) -> frozenset[int]:

@@ -44,9 +44,12 @@ class UpgradeSolver:
 
     def __init__(self, arch: str, *, cache: Path) -> None:
         self._pool = PackagePool(arch, cache=cache)
-        self._sides: dict[int, Side] = {}  # of the repositories that take part
-        self._previous_repositories: dict[int, str] = {}  # the repositories of earlier releases
-        self._previous_release = ""  # the one of these releases that takes part
+        # Repository → its side, for the repositories that take part.
+        self._sides: dict[int, Side] = {}
+        # Repository → the earlier release that it belongs to.
+        self._previous_repositories: dict[int, str] = {}
+        # The earlier release that takes part.
+        self._previous_release = ""
         self._enabled_sides: tuple[Side, ...] = ()
         self._disabled_lists: dict[frozenset[Side], list[int]] = {}
         self._packages: dict[int, UpgradePackage] = {}
@@ -54,7 +57,8 @@ class UpgradeSolver:
         # The result of each question: packages of the machine by their key, others by number.
         self._results_cache: dict[tuple[object, ...], frozenset[int | _PackageKey]] = {}
         self._system: solv.Repo | None = None
-        self._originals: dict[int, int] = {}  # a copy on the machine → the package of a repository
+        # Copy on the machine → the package of a repository.
+        self._originals: dict[int, int] = {}
 
     # ---- repositories ------------------------------------------------------------------------------------------
 
