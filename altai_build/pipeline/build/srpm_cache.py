@@ -97,20 +97,6 @@ def _file_state(path: str) -> list[int]:
     return [status.st_ino, status.st_mtime_ns, status.st_size]
 
 
-def _files(folder: Path) -> list[str]:
-    """Every file below a folder with its modification time and size, sorted."""
-    found, pending = [], [os.fspath(folder)]
-    while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    pending.append(entry.path)
-                else:
-                    status = entry.stat(follow_symlinks=False)
-                    found.append(f"{entry.path} {status.st_mtime_ns} {status.st_size}")
-    return sorted(found)
-
-
 def _program_state(name: str) -> str:
     """Which file a program is, and its modification time: another version is another file."""
     for folder in process.child_environment()["PATH"].split(os.pathsep):

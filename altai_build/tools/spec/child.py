@@ -185,30 +185,11 @@ class _SpecParser:
 
     def info(self, text: str, marked_release: str | None) -> SpecInfo:
         """The content of the spec, with the tags that are unknown."""
-        name = _none_if_unexpanded(self.tags.get("name", ""))
-        if not self.tags.keys() & {"name", "version", "release"}:
-            raise _NotAnRpmSpec
-        if not self.tags.get("name") or not self.tags.get("version"):
-            lacking = " and ".join(tag for tag in ("Name", "Version") if not self.tags.get(tag.lower()))
-            raise _SpecError(f"it has no {lacking}: tag", "an RPM spec has Name:, Version: and Release: tags")
-        if name is None:
-            raise _SpecError(
-                f"its name {self.tags['name']!r} contains a macro that only rpmbuild can expand",
-                "write Name: as plain text",
-            )
-        version, release = (
-            _none_if_unexpanded(self.tags["version"]),
-            _none_if_unexpanded(self.tags.get("release", "")),
-        )
+        name = self._require_name()
+        version = _none_if_unexpanded(self.tags["version"])
         marked = _none_if_unexpanded(marked_release or "")
-        prefix = self.prefix if self.prefix is not None else (f"{name}-{version}" if version else None)
-        unknown = [
-            tag
-            for tag in ("version", "release")
-            if self.tags.get(tag) and _none_if_unexpanded(self.tags[tag]) is None
-        ]
-        unknown += [f"source{source.number}" for source in self.sources if source.value is None]
-        unknown += [f"patch{patch.number}" for patch in self.patches if patch.value is None]
+        has_marker = marked is not None and _RELEASE_MARKER in marked
+        prefix = self.prefix if self.prefix is not None else f"{name}-{version}" if version else ""
         main = [name] if _has_files(text) else []
         packages = [
             package for package in [*main, *self.packages] if _none_if_unexpanded(package) is not None
@@ -217,19 +198,41 @@ class _SpecParser:
             name=name,
             epoch=_none_if_unexpanded(self.tags.get("epoch", "")) or None,
             version=version,
-            release=release,
-            hidden_dist=marked.replace(_RELEASE_MARKER, "\0", 1)
-            if marked and _RELEASE_MARKER in marked
-            else None,
+            release=_none_if_unexpanded(self.tags.get("release", "")),
+            hidden_dist=marked.replace(_RELEASE_MARKER, "\0", 1) if marked and has_marker else None,
             sources=tuple(self.sources),
             patches=tuple(self.patches),
-            prefix=_none_if_unexpanded(prefix or "") or None,
+            prefix=_none_if_unexpanded(prefix) or None,
             packages=tuple(packages),
             provides=tuple(dict.fromkeys([*packages, *self.provides])),
             build_requires=tuple(dict.fromkeys(self.build_requires)),
             requires=tuple(dict.fromkeys(self.requires)),
-            unknown=tuple(unknown),
+            unknown=tuple(self._list_unknown()),
         )
+
+    def _require_name(self) -> str:
+        """The package's name; raises _SpecError without the tags that every spec has."""
+        if not self.tags.keys() & {"name", "version", "release"}:
+            raise _NotAnRpmSpec
+        missing = [tag for tag in ("Name", "Version") if not self.tags.get(tag.lower())]
+        if missing:
+            raise _SpecError(
+                f"it has no {' and '.join(missing)}: tag",
+                "an RPM spec has Name:, Version: and Release: tags",
+            )
+        name = _none_if_unexpanded(self.tags["name"])
+        if name is None:
+            raise _SpecError(
+                f"its name {self.tags['name']!r} contains a macro that only rpmbuild can expand",
+                "write Name: as plain text",
+            )
+        return name
+
+    def _list_unknown(self) -> list[str]:
+        """The tags that only rpmbuild can expand."""
+        tags = [tag for tag in ("version", "release") if _none_if_unexpanded(self.tags.get(tag, "")) is None]
+        tags += [f"source{source.number}" for source in self.sources if source.value is None]
+        return tags + [f"patch{patch.number}" for patch in self.patches if patch.value is None]
 
 
 def _none_if_unexpanded(value: str) -> str | None:
