@@ -80,8 +80,8 @@ class Site:
     def locked(self) -> dict[str, set[str]]:
         """Repository → names of its locked packages."""
         found: dict[str, set[str]] = {}
-        for one in self.lock["packages"]:
-            found.setdefault(one["repository"], set()).add(one["nevra"].rsplit("-", 2)[0])
+        for package in self.lock["packages"]:
+            found.setdefault(package["repository"], set()).add(package["nevra"].rsplit("-", 2)[0])
         return found
 
     def component(self, requires: str) -> None:
@@ -137,7 +137,7 @@ def site(testbed: Path, tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
-def test_the_road_of_a_lock(site: Site) -> None:
+def test_a_lock_from_first_to_last_step(site: Site) -> None:
     """One site, for it takes builds: made, listed, explained, fetched, gone upstream, changed, refused."""
     made = site.answer("deps", "lock")
     assert made["rewritten"] and made["packages"] == len(site.lock["packages"])
@@ -159,9 +159,9 @@ def test_the_road_of_a_lock(site: Site) -> None:
         ["client", "python3-requests"]
     ]
     assert why["choice"] == {"rule": "only provider", "over": []}
-    told = site.call("deps", "why", "python3-idna").out.splitlines()
-    assert told[0].startswith("client requires python3-requests")
-    assert told[1].startswith("  python3-requests requires python3-idna")
+    lines = site.call("deps", "why", "python3-idna").out.splitlines()
+    assert lines[0].startswith("client requires python3-requests")
+    assert lines[1].startswith("  python3-requests requires python3-idna")
     assert "python3-idn is not locked" in site.refusal("deps", "why", "python3-idn")
     assert site.answer("deps", "outdated") == []
 
@@ -201,11 +201,13 @@ def release_needs_the_lock(site: Site) -> None:
     site.answer("release", "1.0")
     released = site.altai / "releases" / "1.0"
     manifest = json.loads((released / "release.json").read_text())
-    mirrored = {one["file"]: one for one in manifest["packages"] if one["origin"]["kind"] == "mirror"}
-    assert set(mirrored) == {one["location"] for one in site.lock["packages"]}
-    one = mirrored[next(name for name in mirrored if name.startswith("python3-requests"))]
-    assert one["origin"]["needed_by"] == ["client"]
-    assert one["origin"]["url"] == f"{site.url}/epel/{one['file']}"
+    mirrored = {
+        package["file"]: package for package in manifest["packages"] if package["origin"]["kind"] == "mirror"
+    }
+    assert set(mirrored) == {package["location"] for package in site.lock["packages"]}
+    requests = mirrored[next(name for name in mirrored if name.startswith("python3-requests"))]
+    assert requests["origin"]["needed_by"] == ["client"]
+    assert requests["origin"]["url"] == f"{site.url}/epel/{requests['file']}"
     shutil.rmtree(site.altai / ".altai-build" / "packages")
     shutil.rmtree(site.altai / ".altai-build" / "cache" / "packages")
     site.faults.missing.add(".rpm")  # an earlier release has what upstream lost
@@ -238,7 +240,9 @@ def test_newer_packages_come_only_when_asked_for(site: Site, tmp_path: Path) -> 
     site.component(f"{CLIENT}\nRequires: extra-lib")
 
     def versions() -> list[str]:
-        return [one["nevra"] for one in site.lock["packages"] if one["repository"] == "deps/extra"]
+        return [
+            package["nevra"] for package in site.lock["packages"] if package["repository"] == "deps/extra"
+        ]
 
     site.answer("deps", "lock")
     assert versions() == ["extra-lib-1.0-1.noarch", "extra-part-1.0-1.noarch"]
@@ -254,7 +258,7 @@ def test_newer_packages_come_only_when_asked_for(site: Site, tmp_path: Path) -> 
     assert (part["kind"], part["new"]) == ("upgraded", "extra-part-2.0-1.noarch")
     assert site.answer("deps", "lock")["changes"] == []
     assert versions() == ["extra-lib-1.0-1.noarch", "extra-part-1.0-1.noarch"]
-    kept = {one["nevra"]: one["choice"] for one in site.lock["packages"]}
+    kept = {package["nevra"]: package["choice"] for package in site.lock["packages"]}
     assert kept["extra-lib-1.0-1.noarch"] == {"rule": "kept", "over": ["extra-lib-1.1-1.noarch (deps/extra)"]}
     assert "not locked: extra-lob" in site.refusal("deps", "lock", "--update", "extra-lob")
     site.answer("deps", "lock", "--update", "extra-lib")
@@ -274,7 +278,7 @@ def test_names_without_update_are_a_usage_error(tmp_path: Path) -> None:
     assert "add --update" in refused.err
 
 
-def test_a_faulty_lock_is_told_by_every_verb(tmp_path: Path) -> None:
+def test_a_lock_with_errors_is_reported_by_every_verb(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     (tmp_path / "repos.yaml").write_text(REPOS.format(url="http://127.0.0.1:9", dist="x"))
     (tmp_path / "deps.lock.yaml").write_text("format: 1\npackages: nothing\n")

@@ -46,11 +46,13 @@ class Site:
         (self.folder / "repos.yaml").write_text(text)
 
     def release(self, version: str, own: Sequence[Package], mirrored: Sequence[Package] = ()) -> None:
-        def released(one: Package, repository: str) -> ReleasedPackage:
+        def released(tiny: Package, repository: str) -> ReleasedPackage:
             origin = component("repos/x", "c" * 40) if repository == "centos6" else MIRRORED
-            return package(one.nevra, origin, repository=repository)
+            return package(tiny.nevra, origin, repository=repository)
 
-        rows = [released(one, "centos6") for one in own] + [released(one, "deps/epel") for one in mirrored]
+        rows = [released(tiny, "centos6") for tiny in own] + [
+            released(tiny, "deps/epel") for tiny in mirrored
+        ]
         write_manifests(self.folder / "releases", manifest(version, rows))
         for repository, packages in (("centos6", own), ("deps/epel", mirrored)):
             if packages:
@@ -70,8 +72,11 @@ def site(tmp_path: Path, key: ThrowawayKey) -> Site:
     return Site(tmp_path, key)
 
 
-def told(document: Any) -> set[tuple[str, str, str | None, str]]:
-    return {(one["severity"], one["rule"], one["release"], one["subject"]) for one in document["findings"]}
+def summarize(document: Any) -> set[tuple[str | None, ...]]:
+    return {
+        (finding["severity"], finding["rule"], finding["release"], finding["subject"])
+        for finding in document["findings"]
+    }
 
 
 def test_every_earlier_release_is_checked_unless_some_are_named(site: Site) -> None:
@@ -79,7 +84,7 @@ def test_every_earlier_release_is_checked_unless_some_are_named(site: Site) -> N
         site.release(version, [P("a", version, requires=["sys"])])
     document = site.document("1.1.0")
     assert (document["release"], document["ok"], document["findings"]) == ("1.1.0", True, [])
-    assert [(one["release"], one["outcome"]) for one in document["releases"]] == [
+    assert [(release["release"], release["outcome"]) for release in document["releases"]] == [
         ("1.0.9", "ok"),
         ("1.0.10", "ok"),
     ]
@@ -87,16 +92,16 @@ def test_every_earlier_release_is_checked_unless_some_are_named(site: Site) -> N
         {"start": "all", "name": None, "installed": 1, "outcome": "ok"},
         {"start": "alone", "name": "a", "installed": 1, "outcome": "ok"},
     ]
-    assert [one["release"] for one in site.document("1.0.10")["releases"]] == ["1.0.9"]
+    assert [release["release"] for release in site.document("1.0.10")["releases"]] == ["1.0.9"]
     named = site.document("1.0.9", "1.1.0", code=0)
-    assert [one["release"] for one in named["releases"]] == ["1.0.9"]
+    assert [release["release"] for release in named["releases"]] == ["1.0.9"]
 
 
 def test_a_downgrade_fails_with_its_fix_and_may_be_declared_or_waived(site: Site) -> None:
     site.release("1", [P("a", "2"), P("b", "1")])
     site.release("2", [P("a", "1"), P("b", "2")])
     document = site.document("2", code=7)
-    assert told(document) == {("error", "downgrade", "1", "a")}
+    assert summarize(document) == {("error", "downgrade", "1", "a")}
     (finding,) = document["findings"]
     assert finding["fix"].startswith("write `Epoch: 1` in the spec of a")
     assert finding["scenarios"] == ["all", "alone a"]
@@ -107,11 +112,11 @@ def test_a_downgrade_fails_with_its_fix_and_may_be_declared_or_waived(site: Site
     assert "upgrades to 2 fail: 1 error\n" in answer.err
     site.configure("allow_downgrades: [{package: a, reason: 2 loses data}]")
     declared = site.document("2")
-    assert told(declared) == {("note", "downgrade", "1", "a")}
+    assert summarize(declared) == {("note", "downgrade", "1", "a")}
     assert declared["releases"][0]["outcome"] == "distro-sync"
     site.configure('waivers: [{rule: downgrade, subject: "a*", reason: nobody has it, expires: 2099-01-01}]')
     waived = site.document("2")
-    assert told(waived) == {("note", "downgrade", "1", "a")}
+    assert summarize(waived) == {("note", "downgrade", "1", "a")}
     assert "waived until 2099-01-01: nobody has it" in waived["findings"][0]["message"]
 
 
@@ -121,7 +126,9 @@ def test_profiles_have_their_column(site: Site) -> None:
     site.configure("profiles: {master: [a, sys], node: [b]}")
     assert site.check("2").out.splitlines() == ["1\t2\tok\t2 ok\tok\tok\tok"]
     starts = site.document("2")["releases"][0]["scenarios"]
-    assert [(one["name"], one["installed"]) for one in starts if one["start"] == "profile"] == [
+    assert [
+        (scenario["name"], scenario["installed"]) for scenario in starts if scenario["start"] == "profile"
+    ] == [
         ("master", 1),
         ("node", 1),
     ]
@@ -131,7 +138,7 @@ def test_what_upstream_and_the_system_would_replace(site: Site) -> None:
     site.release("1", [P("a", "1")], [P("erlang", "7")])
     site.release("2", [P("a", "2"), P("sys", "0.5")], [P("erlang", "8")])
     document = site.document("2", code=7)
-    assert told(document) == {("error", "replaced", None, "sys"), ("note", "replaced", None, "erlang")}
+    assert summarize(document) == {("error", "replaced", None, "sys"), ("note", "replaced", None, "erlang")}
 
 
 def test_a_system_that_cannot_be_reached_is_taken_as_it_was_seen_last(site: Site) -> None:
@@ -147,7 +154,7 @@ def test_a_system_that_cannot_be_reached_is_taken_as_it_was_seen_last(site: Site
     for name in ("base", "epel"):
         (site.folder / name).rename(site.folder / f"{name} is gone")
     document = site.document("2")
-    assert told(document) == {
+    assert summarize(document) == {
         ("warning", "upstream", None, "base/os"),
         ("warning", "upstream", None, "deps/epel"),
     }
@@ -160,7 +167,7 @@ def test_releases_of_another_target_are_not_compared(site: Site) -> None:
     place = site.folder / "releases" / "1" / "release.json"
     place.write_text(place.read_text().replace('"centos6",\n  "tool', '"centos5",\n  "tool'))
     document = site.document("2")
-    assert told(document) == {("warning", "target", "1", "1")}
+    assert summarize(document) == {("warning", "target", "1", "1")}
     assert document["releases"] == []
     assert "no release is older than 2" in site.check("2").err
 

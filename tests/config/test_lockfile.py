@@ -30,7 +30,7 @@ def repository(name: str) -> LockedRepository:
 
 
 def package(name: str, **changes: object) -> LockedPackage:
-    one = LockedPackage(
+    default = LockedPackage(
         nevra=Nevra(name=name, epoch=1, version="14", release="2.el6", arch="x86_64"),
         repository="deps/epel",
         location=f"Packages/{name}-14-2.el6.x86_64.rpm",
@@ -41,20 +41,20 @@ def package(name: str, **changes: object) -> LockedPackage:
         needed_by=(Requirement("nova", "erlang >= 14"), Requirement("rabbit", f"{name}(x)", weak=True)),
         choice=Choice(rule=ChoiceRule.BASE, over=("erlang-1-1.x86_64 (base/os)",)),
     )
-    return replace(one, **changes)  # type: ignore[arg-type]
+    return replace(default, **changes)  # type: ignore[arg-type]
 
 
 def lock(*packages: LockedPackage, **changes: object) -> Lock:
     mirror = replace(
         repository("deps/epel"), packages=("erlang", "yes"), prefer=("mta-*",), exclude=("x",), weak=True
     )
-    one = Lock(
+    default = Lock(
         target="centos6",
         repositories=(repository("base/os"), mirror),
         from_base=("/bin/sh", "libc.so.6()(64bit)", "null", "python(abi) = 2.6"),
         packages=tuple(sorted(packages, key=lambda package: package.sort_key)),
     )
-    return replace(one, **changes)  # type: ignore[arg-type]
+    return replace(default, **changes)  # type: ignore[arg-type]
 
 
 def read(folder: Path, text: str) -> Lock:
@@ -64,8 +64,8 @@ def read(folder: Path, text: str) -> Lock:
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    for one in (lock(), lock(package("erlang"), package("yes"), package("python3-x.y+z"))):
-        assert read(tmp_path, dump_lock(one)) == one
+    for written in (lock(), lock(package("erlang"), package("yes"), package("python3-x.y+z"))):
+        assert read(tmp_path, dump_lock(written)) == written
 
 
 TEXT = st.text(
@@ -80,17 +80,17 @@ def test_any_requirement_and_licence_survives(
 ) -> None:
     if any(0x7F <= ord(char) < 0xA0 for char in requires + needer + licence):
         return  # control characters are no text
-    one = lock(
+    written = lock(
         package("erlang", license=licence.strip(), needed_by=(Requirement(needer, requires),)),
         from_base=(requires,),
     )
-    assert read(tmp_path_factory.mktemp("lock"), dump_lock(one)) == one
+    assert read(tmp_path_factory.mktemp("lock"), dump_lock(written)) == written
 
 
 def test_equal_locks_are_equal_bytes_whatever_the_order() -> None:
-    one, two = package("a"), package("b")
-    backwards = replace(one, needed_by=tuple(reversed(one.needed_by)))
-    assert dump_lock(lock(one, two)) == dump_lock(replace(lock(), packages=(two, backwards)))
+    first, second = package("a"), package("b")
+    backwards = replace(first, needed_by=tuple(reversed(first.needed_by)))
+    assert dump_lock(lock(first, second)) == dump_lock(replace(lock(), packages=(second, backwards)))
 
 
 def test_two_branches_that_lock_different_packages_merge(tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_two_branches_that_lock_different_packages_merge(tmp_path: Path) -> None
     base = lock(*(package(name) for name in names))
     ours = lock(*(package(name) for name in (*names, "e")))
     theirs = lock(*(package(name) for name in names if name != "p"), package("m"))
-    for name, one in (("base", base), ("ours", ours), ("theirs", theirs)):
-        (tmp_path / name).write_text(dump_lock(one))
+    for name, side in (("base", base), ("ours", ours), ("theirs", theirs)):
+        (tmp_path / name).write_text(dump_lock(side))
     merged = subprocess.run(
         ["git", "merge-file", "--stdout", "ours", "base", "theirs"],
         cwd=tmp_path,
@@ -107,7 +107,7 @@ def test_two_branches_that_lock_different_packages_merge(tmp_path: Path) -> None
         check=False,
     )
     assert merged.returncode == 0, merged.stdout.decode()
-    assert {one.nevra.name for one in read(tmp_path, merged.stdout.decode()).packages} == {*"adegkm"}
+    assert {package.nevra.name for package in read(tmp_path, merged.stdout.decode()).packages} == {*"adegkm"}
 
 
 def test_a_missing_lock_says_how_to_make_one(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_missing_lock_says_how_to_make_one(tmp_path: Path) -> None:
     assert "`altai-build deps lock`" in caught.value.todo
 
 
-def test_conflict_markers_are_told_as_what_they_are(tmp_path: Path) -> None:
+def test_conflict_markers_are_reported_as_such(tmp_path: Path) -> None:
     text = dump_lock(lock(package("a"))).replace("packages:\n", "<<<<<<< ours\npackages:\n")
     with pytest.raises(InputError, match="is not valid YAML"):
         read(tmp_path, text)

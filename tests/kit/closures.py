@@ -83,7 +83,9 @@ class Mirrors:
             )
             pool.add_repository(fetch_metadata(source, cached / "metadata"))
         paths = (
-            build_packages(self.folder / "ours" / "-".join(one.name for one in ours), ours) if ours else []
+            build_packages(self.folder / "ours" / "-".join(package.name for package in ours), ours)
+            if ours
+            else []
         )
         numbers = [pool.add_local(path, read_header(path)) for path in paths]
         offers = [
@@ -104,11 +106,14 @@ def make_mirrors(folder: Path) -> Mirrors:
 
 
 def shipped(closure: Closure) -> set[str]:
-    return {f"{one.repository}/{str(one.resolved.nevra).removesuffix('.noarch')}" for one in closure.packages}
+    return {
+        f"{package.repository}/{str(package.resolved.nevra).removesuffix('.noarch')}"
+        for package in closure.packages
+    }
 
 
 def find_package(closure: Closure, name: str) -> ClosurePackage:
-    (found,) = [one for one in closure.packages if one.resolved.nevra.name == name]
+    (found,) = [package for package in closure.packages if package.resolved.nevra.name == name]
     return found
 
 

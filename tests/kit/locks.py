@@ -69,20 +69,20 @@ class LockSite:
         cache = self.folder / "cache"
         metadata = read_upstreams(upstreams, cache=cache / "metadata", known=known, jobs=2)
         closure, pool = resolve_closure(ours, upstreams, metadata, arch="x86_64", cache=cache / "solv")
-        files = [self.file(one.repository, one.resolved.location) for one in closure.packages]
+        files = [self.file(package.repository, package.resolved.location) for package in closure.packages]
         packages = [
             LockedPackage(
-                nevra=one.resolved.nevra,
-                repository=one.repository,
-                location=one.resolved.location,
+                nevra=package.resolved.nevra,
+                repository=package.repository,
+                location=package.resolved.location,
                 sha256=sha256_file(file),
-                size=one.resolved.size,
-                license=one.license,
+                size=package.resolved.size,
+                license=package.license,
                 signer=Signer(key_id="1", fingerprint="1"),
-                needed_by=one.needed_by,
-                choice=one.choice,
+                needed_by=package.needed_by,
+                choice=package.choice,
             )
-            for one, file in zip(closure.packages, files)
+            for package, file in zip(closure.packages, files)
         ]
         from_base = find_base_requirements(closure, pool, [read_header(file) for file in files])
         return (
@@ -95,7 +95,9 @@ class LockSite:
         return self.resolve(config, ours)[2]
 
     def errors(self, lock: Lock, config: Config, ours: list[LocalRpm]) -> list[str]:
-        shipped = {one: read_local(self.file(one.repository, one.location)) for one in lock.packages}
+        shipped = {
+            package: read_local(self.file(package.repository, package.location)) for package in lock.packages
+        }
         lines = find_lock_errors(
             lock,
             config.get_target(),

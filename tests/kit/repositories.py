@@ -50,14 +50,17 @@ def build_packages(folder: Path, packages: Sequence[Package], *, payload: str = 
     for package in packages:
         for group in rounds:
             same_header = (package.arch, package.vendor) == (group[0].arch, group[0].vendor)
-            if same_header and package.name not in {one.name for one in group}:
+            if same_header and package.name not in {other.name for other in group}:
                 group.append(package)
                 break
         else:
             rounds.append([package])
     for group in rounds:
         _rpmbuild(folder, group, payload)
-    return [folder / f"{one.name}-{one.version}-{one.release}.{one.arch}.rpm" for one in packages]
+    return [
+        folder / f"{package.name}-{package.version}-{package.release}.{package.arch}.rpm"
+        for package in packages
+    ]
 
 
 def _rpmbuild(folder: Path, packages: Sequence[Package], payload: str) -> None:
@@ -66,23 +69,31 @@ def _rpmbuild(folder: Path, packages: Sequence[Package], payload: str) -> None:
     lines += ["%description", "Kit."]
     install, files = ["mkdir -p %{buildroot}"], []
     with tempfile.TemporaryDirectory(prefix="kit.") as top:
-        for number, one in enumerate(packages):
-            lines += [f"%package -n {one.name}", f"Summary: {one.name}", f"Version: {one.version}"]
-            lines += [f"Release: {one.release}", f"Epoch: {one.epoch}", f"License: Licence of {one.name}"]
+        for number, package in enumerate(packages):
+            lines += [
+                f"%package -n {package.name}",
+                f"Summary: {package.name}",
+                f"Version: {package.version}",
+            ]
+            lines += [
+                f"Release: {package.release}",
+                f"Epoch: {package.epoch}",
+                f"License: Licence of {package.name}",
+            ]
             for tag in ("requires", "provides", "recommends", "conflicts", "obsoletes"):
-                lines += [f"{tag.title()}: {value}" for value in getattr(one, tag)]
-            lines += [f"%description -n {one.name}", one.name]
-            contents = {f"/usr/share/{one.name}/text": f"{one.nevra}\n", **one.files}
-            files.append(f"%files -n {one.name}")
+                lines += [f"{tag.title()}: {value}" for value in getattr(package, tag)]
+            lines += [f"%description -n {package.name}", package.name]
+            contents = {f"/usr/share/{package.name}/text": f"{package.nevra}\n", **package.files}
+            files.append(f"%files -n {package.name}")
             for place, (path, text) in enumerate(contents.items()):
                 Path(top, f"{number}.{place}").write_text(text)
                 install.append(f"install -D -m 644 {top}/{number}.{place} %{{buildroot}}{path}")
                 files.append(path)
-            if one.weight:
+            if package.weight:
                 install.append(
-                    f"head -c {one.weight} /dev/urandom >%{{buildroot}}/usr/share/{one.name}/weight"
+                    f"head -c {package.weight} /dev/urandom >%{{buildroot}}/usr/share/{package.name}/weight"
                 )
-                files.append(f"/usr/share/{one.name}/weight")
+                files.append(f"/usr/share/{package.name}/weight")
         spec = Path(top, "kit.spec")
         spec.write_text("\n".join([*lines, "%install", *install, *files, ""]))
         macros = {"_topdir": top, "_rpmdir": folder, "_binary_payload": payload, "_dbpath": f"{top}/db"}

@@ -1,4 +1,4 @@
-"""What EL6 can read, on packages that rpmbuild really wrote, and what rpmbuild is told to write for it."""
+"""What EL6 can read, on packages that rpmbuild really wrote, and what rpmbuild is configured to write for it."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_real_packages_of_el6_are_readable(shared: Path) -> None:
 @pytest.mark.parametrize(("algorithm", "fit"), [("rsa2048", True), ("ed25519", False)])
 def test_el6_knows_no_new_kinds_of_keys(tmp_path: Path, algorithm: str, fit: bool) -> None:
     (key,) = read_public_keys(make_key(tmp_path, algorithm=algorithm).public)
-    told = list_unsupported_keys(Compat.EL6, [("altai", key)])
-    assert told == (
+    lines = list_unsupported_keys(Compat.EL6, [("altai", key)])
+    assert lines == (
         ()
         if fit
         else (
@@ -62,7 +62,7 @@ def test_el6_knows_no_new_kinds_of_keys(tmp_path: Path, algorithm: str, fit: boo
     assert list_unsupported_keys(Compat.MODERN, [("altai", key)]) == ()
 
 
-def test_rpmbuild_is_told_to_write_what_el6_can_read() -> None:
+def test_rpmbuild_gets_macros_to_write_what_el6_can_read() -> None:
     macros = dict(build_macros(Compat.EL6))
     assert macros["_binary_payload"] == macros["_source_payload"] == "w9.gzdio"
     assert macros["_binary_filedigest_algorithm"] == "8"

@@ -57,7 +57,7 @@ def test_a_chain_leads_from_ours_down() -> None:
     )
 
 
-def test_the_shortest_of_several_ways_is_told() -> None:
+def test_the_shortest_of_several_chains_is_shown() -> None:
     found = lock(
         locked("deep", ("middle", "deep"), ("nova", "deep >= 0")),
         locked("middle", ("nova", "middle")),
@@ -65,7 +65,7 @@ def test_the_shortest_of_several_ways_is_told() -> None:
     assert find_dependency_chains(found, "deep") == ((DependencyStep("nova", "deep >= 0"),),)
 
 
-def test_a_circle_does_not_trap() -> None:
+def test_a_dependency_cycle_is_not_followed_twice() -> None:
     found = lock(locked("a", ("b", "a")), locked("b", ("a", "b"), (CONFIG_FILE_NAME, "b")))
     assert find_dependency_chains(found, "a") == (
         (DependencyStep(CONFIG_FILE_NAME, "b"), DependencyStep("b", "a")),
@@ -73,7 +73,7 @@ def test_a_circle_does_not_trap() -> None:
     assert find_dependency_chains(lock(locked("a", ("b", "a")), locked("b", ("a", "b"))), "a") == ()
 
 
-def test_a_package_knows_its_file_and_who_needs_it() -> None:
+def test_a_package_has_its_file_and_the_names_of_its_requirers() -> None:
     one = locked("erlang", ("rabbit", "erlang"), ("nova", "erlang"), ("nova", "erlang >= 1"))
     assert one.file == "erlang-1.0-1.noarch.rpm"
     assert one.needed_by_names == ("nova", "rabbit")

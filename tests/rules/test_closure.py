@@ -62,7 +62,7 @@ def test_metadata_of_every_compression_is_read(
     }
 
 
-def test_what_nobody_has_is_told_for_each_package(
+def test_missing_requirements_are_reported_for_each_package(
     materials: Materials, base: RepositoryMetadata, tmp_path: Path
 ) -> None:
     release = release_with(

@@ -17,17 +17,17 @@ from tests.kit.repositories import Package
 def test_a_lock_says_how_another_answer_differs(site: LockSite) -> None:
     config = site.config()
     lock = site.lock(config, site.ours(NOVA, Package("old", requires=["mta"])))
-    renamed = {one.nevra.name: one for one in lock.packages}
+    renamed = {package.nevra.name: package for package in lock.packages}
     older = replace(renamed["erlang"], nevra=replace(renamed["erlang"].nevra, version="13"))
     newer = replace(renamed["erlang-crypto"], nevra=replace(renamed["erlang-crypto"].nevra, epoch=1))
     other = replace(renamed["mta"], sha256=Sha256("0" * 64))
     ours = site.ours(NOVA, Package("new", requires=["leaf", "mta"]))
     closure = site.resolve(config, ours)[0]
-    told = [
-        (one.kind, one.name, one.old, one.new, one.reason)
-        for one in compare_packages([older, newer, other], closure.packages)
+    changes = [
+        (change.kind, change.name, change.old, change.new, change.reason)
+        for change in compare_packages([older, newer, other], closure.packages)
     ]
-    assert told == [
+    assert changes == [
         ("upgraded", "erlang", "erlang-13-1.noarch", "erlang-14-1.noarch", "only provider; needed by nova"),
         (
             "downgraded",
@@ -47,7 +47,7 @@ def test_a_lock_says_how_another_answer_differs(site: LockSite) -> None:
     ]
     moved = replace(renamed["erlang"], repository="deps/updates")
     (change,) = compare_packages(
-        [moved], [one for one in closure.packages if one.resolved.nevra.name == "erlang"]
+        [moved], [package for package in closure.packages if package.resolved.nevra.name == "erlang"]
     )
     assert (change.kind, change.repository) == ("moved", "deps/epel")
     (gone,) = compare_packages([renamed["mta"]], [])

@@ -65,11 +65,11 @@ class Shop:
             return fetch_packages(wanted, sources, jobs=2, work=work)
 
     def refusal(self, *wanted: PackageRequest, urls: tuple[str, ...] = ()) -> InputError:
-        """The error of a fetch that must not succeed; the shelf holds nothing of what was refused."""
+        """The error of a fetch that must not succeed; the store holds nothing of what was refused."""
         with pytest.raises(InputError) as caught:
             self.fetch(*wanted, urls=urls)
-        for one in wanted:
-            assert not self.package_store.get_path(Sha256(one.checksum.value), one.file).exists()
+        for request in wanted:
+            assert not self.package_store.get_path(Sha256(request.checksum.value), request.file).exists()
         return caught.value
 
     def asked(self, name: str) -> list[str]:
@@ -96,18 +96,18 @@ def shop(
 
 
 def test_packages_come_with_their_signer_and_stay(shop: Shop) -> None:
-    wanted = [shop.wanted(one.name) for one in PACKAGES]
+    wanted = [shop.wanted(package.name) for package in PACKAGES]
     fetched = shop.fetch(*wanted)
-    for one in wanted:
-        assert sha256_file(fetched[one].path) == one.checksum.sha256 == fetched[one].sha256
-        assert fetched[one].signer.fingerprint == shop.key.fingerprint
-        assert shop.key.fingerprint.endswith(fetched[one].signer.key_id)
+    for request in wanted:
+        assert sha256_file(fetched[request].path) == request.checksum.sha256 == fetched[request].sha256
+        assert fetched[request].signer.fingerprint == shop.key.fingerprint
+        assert shop.key.fingerprint.endswith(fetched[request].signer.key_id)
     shop.faults.missing.add(".rpm")  # gone upstream
     assert shop.fetch(*wanted) == fetched
     assert len([path for path, _ in shop.faults.asked if path.endswith(".rpm")]) == len(PACKAGES)
 
 
-def test_a_damaged_package_on_the_shelf_is_fetched_again(shop: Shop) -> None:
+def test_a_damaged_package_in_the_store_is_fetched_again(shop: Shop) -> None:
     wanted = shop.wanted("mta")
     place = shop.fetch(wanted)[wanted].path
     place.unlink()
@@ -147,7 +147,7 @@ def test_what_passes_is_tried_again(shop: Shop) -> None:
     assert shop.asked("erlang") == ["", "", ""]
 
 
-def test_a_server_that_dies_mid_file_is_gone_on_with(shop: Shop) -> None:
+def test_a_download_that_breaks_off_is_resumed(shop: Shop) -> None:
     wanted = shop.wanted("erlang")
     shop.faults.dying[wanted.file] = 2
     fetched = shop.fetch(wanted)[wanted]
@@ -159,7 +159,7 @@ def test_a_server_that_dies_mid_file_is_gone_on_with(shop: Shop) -> None:
     assert wanted.size // 3 < starts[0] < starts[1] < wanted.size
 
 
-def test_half_a_file_of_a_run_that_is_no_more_is_gone_on_with(shop: Shop) -> None:
+def test_the_partial_file_of_a_run_that_has_ended_is_resumed(shop: Shop) -> None:
     wanted = shop.wanted("erlang")
     digest = wanted.checksum.value
     place = shop.machine / "cache" / digest[:2] / digest
@@ -206,7 +206,7 @@ def test_another_mirror_is_asked_when_one_does_not_have_it(shop: Shop, tmp_path:
         assert shop.fetch(wanted, urls=(other, shop.url))[wanted].sha256 == wanted.checksum.value
 
 
-def test_everything_that_cannot_be_had_is_told_at_once(shop: Shop) -> None:
+def test_all_unavailable_packages_are_reported_at_once(shop: Shop) -> None:
     shop.faults.missing |= {"mta-1.0-1.noarch.rpm", "leaf-1.0-1.noarch.rpm"}
     erlang = shop.wanted("erlang")
     error = shop.refusal(shop.wanted("mta"), shop.wanted("leaf"))
@@ -220,7 +220,7 @@ def test_everything_that_cannot_be_had_is_told_at_once(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "expected"),
     [
         (lambda data: data[:-10], "bytes instead of"),
         (lambda data: data + b"more", "is larger than expected"),
@@ -228,10 +228,10 @@ def test_everything_that_cannot_be_had_is_told_at_once(shop: Shop) -> None:
     ],
     ids=["truncated", "longer", "other bytes"],
 )
-def test_other_bytes_are_refused(shop: Shop, spoil: object, told: str) -> None:
+def test_other_bytes_are_refused(shop: Shop, spoil: object, expected: str) -> None:
     wanted = shop.wanted("leaf")
     shop.faults.replaced[wanted.file] = spoil((shop.mirror / wanted.file).read_bytes())  # type: ignore[operator]
-    assert told in shop.refusal(wanted).why
+    assert expected in shop.refusal(wanted).why
 
 
 def test_an_unsigned_package_with_the_right_checksum_is_refused(shop: Shop, tmp_path: Path) -> None:

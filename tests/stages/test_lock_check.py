@@ -12,9 +12,9 @@ from tests.kit.repositories import Package
 def test_a_fresh_lock_is_right(site: LockSite) -> None:
     config, ours = site.config(), site.ours(NOVA, Package("glance", requires=["mta", "nova"]))
     lock = site.lock(config, ours)
-    assert [one.nevra.name for one in lock.packages] == ["erlang", "erlang-crypto", "mta"]
+    assert [package.nevra.name for package in lock.packages] == ["erlang", "erlang-crypto", "mta"]
     assert lock.from_base == ("base-lib", "python(abi) = 2.6")
-    assert [(one.name, one.signed) for one in lock.repositories] == [
+    assert [(repository.name, repository.signed) for repository in lock.repositories] == [
         ("base/os", True),
         ("deps/updates", True),
         ("deps/epel", True),
@@ -28,7 +28,7 @@ def test_a_new_version_of_ours_with_the_same_needs_changes_nothing(site: LockSit
     assert site.errors(lock, config, site.ours(replace(NOVA, version="9.9"))) == []
 
 
-def test_a_requirement_that_nothing_meets_is_told(site: LockSite) -> None:
+def test_a_requirement_that_nothing_meets_is_reported(site: LockSite) -> None:
     config = site.config()
     lock = site.lock(config, site.ours(NOVA))
     more = replace(NOVA, requires=["erlang", "base-lib", "leaf", "base-lib >= 1.1"])
@@ -38,7 +38,7 @@ def test_a_requirement_that_nothing_meets_is_told(site: LockSite) -> None:
     ]
 
 
-def test_a_package_that_nothing_needs_any_more_is_told(site: LockSite) -> None:
+def test_a_package_that_nothing_needs_any_more_is_reported(site: LockSite) -> None:
     config = site.config()
     lock = site.lock(config, site.ours(NOVA))
     assert site.errors(lock, config, site.ours(replace(NOVA, requires=["base-lib"]))) == [
@@ -47,7 +47,7 @@ def test_a_package_that_nothing_needs_any_more_is_told(site: LockSite) -> None:
     ]
 
 
-def test_another_reason_is_told(site: LockSite) -> None:
+def test_another_reason_is_reported(site: LockSite) -> None:
     config = site.config()
     lock = site.lock(config, site.ours(NOVA))
     changed = site.ours(replace(NOVA, requires=["erlang >= 2", "base-lib"]))
@@ -57,7 +57,7 @@ def test_another_reason_is_told(site: LockSite) -> None:
     ]
 
 
-def test_a_changed_definition_is_told(site: LockSite) -> None:
+def test_a_changed_definition_is_reported(site: LockSite) -> None:
     ours = site.ours(NOVA)
     lock = site.lock(site.config(), ours)
     changed = site.config(settings=", prefer: [mta], exclude: [x], weak: true", name="changed")
@@ -79,7 +79,7 @@ def test_weak_and_listed_packages_are_no_faults(site: LockSite) -> None:
     config = site.config(settings=", weak: true", name="weak")
     ours = site.ours(Package("our", requires=["leaf"]))
     lock = site.lock(config, ours)
-    assert [one.nevra.name for one in lock.packages] == ["leaf", "nice"]
+    assert [package.nevra.name for package in lock.packages] == ["leaf", "nice"]
     assert site.errors(lock, config, ours) == []
     path = site.folder / "listed.yaml"
     text = REPOS.format(root=site.folder.as_uri(), settings="").replace(
@@ -88,7 +88,7 @@ def test_weak_and_listed_packages_are_no_faults(site: LockSite) -> None:
     path.write_text(text)
     config = load_config(path)
     lock = site.lock(config, ours)
-    assert [one.nevra.name for one in lock.packages] == ["erlang", "erlang-crypto", "leaf"]
+    assert [package.nevra.name for package in lock.packages] == ["erlang", "erlang-crypto", "leaf"]
     assert site.errors(lock, config, ours) == []
 
 
@@ -96,7 +96,7 @@ def test_rich_requirements_are_locked_and_checked(site: LockSite) -> None:
     config = site.config()
     ours = site.ours(Package("our", requires=["(rich-a or rich-b)", "(gone if not-there)"]))
     lock = site.lock(config, ours)
-    assert [one.nevra.name for one in lock.packages] == ["rich-a"]
+    assert [package.nevra.name for package in lock.packages] == ["rich-a"]
     assert site.errors(lock, config, ours) == []
 
 

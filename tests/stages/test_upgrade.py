@@ -44,8 +44,8 @@ def make(tmp_path: Path) -> Make:
 
 
 def outcome(found: UpgradeReport, kind: ScenarioKind = ScenarioKind.ALL, name: str = "") -> UpgradeOutcome:
-    (one,) = (one for one in found.scenarios if (one.kind, one.name) == (kind, name))
-    return one.outcome
+    (scenario,) = (scenario for scenario in found.scenarios if (scenario.kind, scenario.name) == (kind, name))
+    return scenario.outcome
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Case:
     old: Sequence[Package]
     new: Sequence[Package]
     end: Sequence[str]
-    problems: frozenset[tuple[str, str, str]] = frozenset()
+    findings: frozenset[tuple[str, str, str]] = frozenset()
     base: Sequence[Package] = ()
 
 
@@ -70,7 +70,7 @@ CASES = {
     "downgrade of the release alone": Case(
         [P("a", "1", "2")], [P("a", "1", "1")], ["a-1-2.noarch"], frozenset({("error", "downgrade", "a")})
     ),
-    "downgrade cured by the epoch": Case([P("a", "2")], [P("a", "1", epoch=1)], ["a-1:1-1.noarch"]),
+    "downgrade fixed by the epoch": Case([P("a", "2")], [P("a", "1", epoch=1)], ["a-1:1-1.noarch"]),
     "epoch dropped": Case(
         [P("a", "1", epoch=1)], [P("a", "2")], ["a-1:1-1.noarch"], frozenset({("error", "downgrade", "a")})
     ),
@@ -210,8 +210,8 @@ def test_the_check_ends_where_dnf_ends(name: str, make: Make, tmp_path: Path, ro
     machine.dnf(world.client("new", "base"), "upgrade")
     assert machine.installed() == after == set(case.end)
     found = world.check()
-    assert summarize(found.findings) == case.problems
-    failed = any(severity == "error" for severity, _, _ in case.problems)
+    assert summarize(found.findings) == case.findings
+    failed = any(severity == "error" for severity, _, _ in case.findings)
     assert outcome(found) is (UpgradeOutcome.FAILED if failed else UpgradeOutcome.OK)
     assert found.is_ok is not failed
 
@@ -225,13 +225,13 @@ def test_the_check_ends_where_dnf_ends(name: str, make: Make, tmp_path: Path, ro
         (P("a", "3", "2", epoch=4), P("a", "3", "1", epoch=4), 5),
     ],
 )
-def test_the_epoch_that_is_named_cures_the_downgrade(
+def test_the_suggested_epoch_fixes_the_downgrade(
     old: Package, new: Package, epoch: int, make: Make, tmp_path: Path
 ) -> None:
-    (problem,) = make(old=[old], new=[new]).check().errors
-    assert problem.fix.startswith(f"write `Epoch: {epoch}` in the spec of a,")
-    cured = Package("a", new.version, new.release, epoch=epoch)
-    place = make_repository(tmp_path / "cured", [cured])
+    (finding,) = make(old=[old], new=[new]).check().errors
+    assert finding.fix.startswith(f"write `Epoch: {epoch}` in the spec of a,")
+    fixed = Package("a", new.version, new.release, epoch=epoch)
+    place = make_repository(tmp_path / "fixed", [fixed])
     assert ReleasePair(tmp_path, {"old": tmp_path / "old", "new": place}).check().findings == ()
     if epoch > 1:
         lower = make_repository(tmp_path / "lower", [Package("a", new.version, new.release, epoch=epoch - 1)])
@@ -265,7 +265,7 @@ def test_a_declared_downgrade_that_distro_sync_cannot_make_is_an_error(make: Mak
     assert outcome(found) is UpgradeOutcome.FAILED
 
 
-def test_a_permission_that_nothing_uses_is_told(make: Make) -> None:
+def test_a_permission_that_nothing_uses_is_reported(make: Make) -> None:
     world = make(old=[P("a", "1")], new=[P("a", "2")])
     found = world.check(UpgradePolicy(allowed=(AllowedDowngrade(package="a", reason="once"),)))
     assert summarize(found.findings) == {("warning", "allow-downgrades", "a")}
@@ -285,9 +285,9 @@ def test_each_package_alone_and_every_profile_is_a_start(make: Make) -> None:
     )
     found = world.check(UpgradePolicy(profiles=profiles))
     assert [
-        (one.kind, one.name, one.installed, one.outcome)
-        for one in found.scenarios
-        if one.kind is not ScenarioKind.ALL
+        (scenario.kind, scenario.name, scenario.installed, scenario.outcome)
+        for scenario in found.scenarios
+        if scenario.kind is not ScenarioKind.ALL
     ] == [
         (ScenarioKind.SINGLE_PACKAGE, "a", 1, UpgradeOutcome.OK),
         (ScenarioKind.SINGLE_PACKAGE, "b", 1, UpgradeOutcome.OK),
@@ -316,13 +316,13 @@ def test_a_problem_of_one_start_alone_is_found(make: Make) -> None:
         ],
     )
     found = world.check()
-    (problem,) = found.errors
-    assert (problem.rule, problem.subject, problem.scenarios) == ("left-behind", "a", ("alone a",))
+    (finding,) = found.errors
+    assert (finding.rule, finding.subject, finding.scenarios) == ("left-behind", "a", ("alone a",))
     assert outcome(found) is UpgradeOutcome.OK
-    assert "alto-1-1.noarch" in problem.message
+    assert "alto-1-1.noarch" in finding.message
 
 
-def test_versions_are_compared_where_nobody_can_have_installed_them(make: Make) -> None:
+def test_versions_of_packages_that_cannot_be_installed_are_compared(make: Make) -> None:
     found = make(old=[P("a", "2", requires=["nowhere"])], new=[P("a", "1")]).check()
     assert summarize(found.findings) == {
         ("error", "downgrade", "a"),
@@ -332,12 +332,12 @@ def test_versions_are_compared_where_nobody_can_have_installed_them(make: Make) 
     assert outcome(found, ScenarioKind.SINGLE_PACKAGE, "a") is UpgradeOutcome.NOT_INSTALLABLE
 
 
-def test_obsoletes_that_go_round_are_found(make: Make) -> None:
+def test_a_cycle_of_obsoletes_is_found(make: Make) -> None:
     world = make(
         old=[P("a", "1")],
         new=[P("a", "2", obsoletes=["b"]), P("b", "2", obsoletes=["c"]), P("c", "2", obsoletes=["a"])],
     )
-    loops = [one for one in world.check().errors if one.rule == "obsoletes-loop"]
+    loops = [finding for finding in world.check().errors if finding.rule == "obsoletes-loop"]
     (loop,) = loops
     assert all(f"{name}-2-1.noarch" in loop.message for name in "abc")
 
@@ -353,7 +353,7 @@ def test_an_obsoletes_without_a_release_means_all_releases(make: Make) -> None:
     assert ("error", "obsoleted", "a") in summarize(faulty.check().errors)
 
 
-def test_what_a_later_update_from_upstream_would_replace_is_told(make: Make) -> None:
+def test_what_a_later_update_from_upstream_would_replace_is_reported(make: Make) -> None:
     world = make(
         old=[P("own", "1"), P("erlang", "1"), P("same", "1")],
         new=[P("own", "2"), P("erlang", "2"), P("same", "2")],
@@ -436,12 +436,12 @@ def invent(chance: random.Random) -> tuple[list[Package], list[Package], list[Pa
     names = ["a", "b", "c", "d", "e"]
 
     def some(kind: str, others: list[str], versions: list[str]) -> list[str]:
-        told = []
+        bounds = []
         for other in others:
             if chance.random() < {"requires": 0.3, "obsoletes": 0.12, "conflicts": 0.08}[kind]:
                 sign = chance.choice([" < ", " <= ", " = ", " >= ", ""])
-                told.append(f"{other}{sign}{chance.choice(versions) if sign else ''}")
-        return told
+                bounds.append(f"{other}{sign}{chance.choice(versions) if sign else ''}")
+        return bounds
 
     def release(names: list[str], versions: list[str]) -> list[Package]:
         return [
@@ -451,9 +451,9 @@ def invent(chance: random.Random) -> tuple[list[Package], list[Package], list[Pa
                 chance.choice("12"),
                 epoch=chance.choice([0, 0, 0, 1]),
                 arch=chance.choice(["noarch", "noarch", "x86_64"]),
-                requires=some("requires", [one for one in names if one != name], ["1", "2"]),
-                obsoletes=some("obsoletes", [one for one in "abcde" if one != name], ["1", "2"]),
-                conflicts=some("conflicts", [one for one in names if one != name], ["1", "2"]),
+                requires=some("requires", [other for other in names if other != name], ["1", "2"]),
+                obsoletes=some("obsoletes", [other for other in "abcde" if other != name], ["1", "2"]),
+                conflicts=some("conflicts", [other for other in names if other != name], ["1", "2"]),
             )
             for name in names
         ]
@@ -484,12 +484,12 @@ def test_invented_worlds_end_where_dnf_ends(number: int, make: Make, tmp_path: P
     machine.dnf(world.client("new", "base"), "upgrade")
     assert machine.installed() == after, f"seed {seed}: {old} {new} {base}"
     found = world.check()
-    for one in sorted(after - {one.nevra for one in new}):
-        name = one.rpartition("-")[0].rpartition("-")[0]
-        if name in {one.name for one in old} & {one.name for one in new}:
-            told_of = [problem.subject for problem in found.findings if "all" in problem.scenarios]
-            assert name in told_of, f"seed {seed}: {old} {new} {base}"
-    for problem in found.findings:
-        if "all" in problem.scenarios and problem.rule in NOT_UPDATED_RULES:
-            arrived = {one.nevra for one in new if one.name == problem.subject} & after
+    for nevra in sorted(after - {package.nevra for package in new}):
+        name = nevra.rpartition("-")[0].rpartition("-")[0]
+        if name in {package.name for package in old} & {package.name for package in new}:
+            reported = [finding.subject for finding in found.findings if "all" in finding.scenarios]
+            assert name in reported, f"seed {seed}: {old} {new} {base}"
+    for finding in found.findings:
+        if "all" in finding.scenarios and finding.rule in NOT_UPDATED_RULES:
+            arrived = {package.nevra for package in new if package.name == finding.subject} & after
             assert not arrived, f"seed {seed}: {old} {new} {base}"

@@ -129,7 +129,7 @@ def refused(mirror: Mirror, cache: Path, **changes: object) -> str:
     return caught.value.why
 
 
-def test_every_url_that_failed_is_told(mirror: Mirror, tmp_path: Path) -> None:
+def test_every_url_that_failed_is_reported(mirror: Mirror, tmp_path: Path) -> None:
     why = refused(mirror, tmp_path, urls=("http://127.0.0.1:9/a", "http://127.0.0.1:9/b"))
     assert "127.0.0.1:9/a" in why and "127.0.0.1:9/b" in why
     assert refused(mirror, tmp_path, urls=()) == "it has no URL"
@@ -168,12 +168,12 @@ def test_a_part_with_other_bytes_never_gets_its_name(mirror: Mirror, tmp_path: P
         path.write_bytes(content)
         why = refused(mirror, tmp_path / "cache")
         assert path.name in why
-        assert not [one for one in (tmp_path / "cache").rglob(f"*-{kind}*") if one.name[0] != "."]
+        assert not [path for path in (tmp_path / "cache").rglob(f"*-{kind}*") if path.name[0] != "."]
     path.write_bytes(data)
     assert mirror.fetch(tmp_path / "cache")
 
 
-def test_passing_faults_are_tried_again(mirror: Mirror, tmp_path: Path) -> None:
+def test_transient_failures_are_retried(mirror: Mirror, tmp_path: Path) -> None:
     primary = part(mirror.folder, "primary").name
     mirror.faults.broken[REPOMD] = 2
     mirror.faults.dying[primary] = 2
@@ -194,7 +194,7 @@ def test_locations_that_lead_out_of_the_repository(mirror: Mirror, tmp_path: Pat
     repomd = mirror.folder / REPOMD
     repomd.write_text(repomd.read_text().replace(name, location))
     refused(mirror, tmp_path / "cache", check_metadata=False)
-    assert not [one for one in (tmp_path / "cache").rglob("*primary*") if one.is_file()]
+    assert not [path for path in (tmp_path / "cache").rglob("*primary*") if path.is_file()]
 
 
 def test_a_checksum_that_is_a_path_names_no_file_outside_the_cache(tmp_path: Path) -> None:

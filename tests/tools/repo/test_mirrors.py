@@ -135,7 +135,7 @@ def test_a_mirror_with_a_listed_state_is_taken(upstream: Upstream, state: str) -
     assert metadata.url == f"{upstream.url}/epel"
 
 
-def test_a_stale_metalink_is_told(upstream: Upstream) -> None:
+def test_a_stale_metalink_is_reported(upstream: Upstream) -> None:
     mirrors = upstream.metalink(f"{upstream.url}/epel")
     why = upstream.refusal(urls=mirrors.urls, repomd_checksums=mirrors.repomd_checksums)
     assert why == (
@@ -175,7 +175,7 @@ def test_repodata_older_than_the_lock_is_refused(upstream: Upstream) -> None:
     )
 
 
-def test_a_mirror_that_lags_behind_is_passed_over(upstream: Upstream) -> None:
+def test_a_mirror_that_is_out_of_date_is_skipped(upstream: Upstream) -> None:
     shutil.copytree(upstream.folder / "epel", upstream.folder / "fresh")
     index_repository(upstream.folder / "fresh", upstream.key, revision=REVISION + 5)
     urls = (f"{upstream.url}/epel", f"{upstream.url}/fresh")
@@ -188,14 +188,14 @@ def test_revisions_that_are_no_times_are_not_compared(upstream: Upstream) -> Non
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "expected"),
     [(lambda data: data[:-20], "bytes instead of"), (lambda data: b"x" * len(data), "its sha256 is")],
     ids=["truncated", "other bytes"],
 )
-def test_damaged_primary_metadata_is_refused(upstream: Upstream, spoil: object, told: str) -> None:
+def test_damaged_primary_metadata_is_refused(upstream: Upstream, spoil: object, expected: str) -> None:
     (primary,) = (upstream.folder / "epel/repodata").glob("*-primary.xml.gz")
     upstream.faults.replaced["-primary.xml.gz"] = spoil(primary.read_bytes())  # type: ignore[operator]
-    assert told in upstream.refusal()
+    assert expected in upstream.refusal()
 
 
 def test_only_what_changed_is_fetched_again(upstream: Upstream) -> None:

@@ -65,7 +65,7 @@ def test_what_was_written_is_read_back(
         assert (package.sha256, package.size) == (sha256_file(path), path.stat().st_size)
         assert package.sourcerpm == package.location.replace(".noarch.", ".src.")
         assert not package.is_source
-    assert sorted(os.listdir(repository)) == sorted([*(one.binary.name for one in built), "repodata"])
+    assert sorted(os.listdir(repository)) == sorted([*(rpms.binary.name for rpms in built), "repodata"])
 
 
 def test_the_same_packages_give_the_same_bytes(repository: Path, tmp_path: Path) -> None:
@@ -228,8 +228,8 @@ def test_another_package_under_the_name_size_and_time_of_a_known_one_is_not_take
     assert other.stat().st_size == before.st_size
     os.rename(other, following / other.name)
     write_repodata(following, epoch=EPOCH, compat=Compat.EL6, reuse_from=repository)
-    told = {package.location: package.sha256 for package in read_repodata(following).packages}
-    assert told == {path.name: sha256_file(path) for path in following.glob("*.rpm")}
+    indexed = {package.location: package.sha256 for package in read_repodata(following).packages}
+    assert indexed == {path.name: sha256_file(path) for path in following.glob("*.rpm")}
 
 
 @pytest.mark.parametrize(

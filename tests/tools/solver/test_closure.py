@@ -29,7 +29,7 @@ def test_a_list_is_closed_over_and_is_all_that_is_taken(mirrors: Mirrors) -> Non
     assert error.why == "  our requires leaf: leaf-1.0-1.noarch is in epel, but not in its `packages`"
 
 
-def test_unknown_names_on_a_list_are_told_all_at_once(mirrors: Mirrors) -> None:
+def test_unknown_names_on_a_list_are_reported_all_at_once(mirrors: Mirrors) -> None:
     error = refusal(lambda: mirrors.close(packages=["erlng", "nothing-like-it", "leaf"]))
     assert error.why.splitlines() == [
         "  repositories.epel.packages: erlng; perhaps you meant erlang",
@@ -37,7 +37,7 @@ def test_unknown_names_on_a_list_are_told_all_at_once(mirrors: Mirrors) -> None:
     ]
 
 
-def test_a_conflict_is_told_in_the_solver_s_words(mirrors: Mirrors) -> None:
+def test_a_conflict_is_reported_in_the_solver_s_words(mirrors: Mirrors) -> None:
     error = refusal(lambda: mirrors.close(Package("our", requires=["left", "right"])))
     assert "left-1.0-1.noarch conflicts with right" in error.why
 

@@ -15,7 +15,7 @@ def test_what_is_excluded_is_not_taken_and_said_to_be_excluded(mirrors: Mirrors)
     )
 
 
-def test_all_unmet_requirements_are_told_with_their_chains(mirrors: Mirrors) -> None:
+def test_all_unmet_requirements_are_reported_with_their_chains(mirrors: Mirrors) -> None:
     error = refusal(
         lambda: mirrors.close(
             Package("our-a", requires=["dead-end", "base-lib >= 9", "leaf"]),

@@ -29,7 +29,7 @@ def test_what_our_own_packages_provide_is_not_shipped(mirrors: Mirrors) -> None:
     assert (shipped(closure), closure.from_base) == (set(), ())
 
 
-def test_a_package_needs_nobody_for_what_it_provides_itself(mirrors: Mirrors) -> None:
+def test_a_package_may_require_what_it_provides_itself(mirrors: Mirrors) -> None:
     closure = mirrors.close(Package("our", requires=["selfish"]))
     assert find_package(closure, "selfish").needed_by == (Requirement("our", "selfish"),)
 

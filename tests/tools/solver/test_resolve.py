@@ -50,13 +50,15 @@ def updates(tmp_path_factory: pytest.TempPathFactory) -> RepositoryMetadata:
 
 def pool_of(cache: Path, *repositories: RepositoryMetadata) -> PackagePool:
     made = PackagePool("x86_64", cache=cache)
-    for one in repositories:
-        made.add_repository(one)
+    for repository in repositories:
+        made.add_repository(repository)
     return made
 
 
 def names(made: PackagePool, *requirements: str) -> set[str]:
-    return {f"{one.nevra.name}-{one.nevra.evr}" for one in resolve_requirements(made, requirements)}
+    return {
+        f"{package.nevra.name}-{package.nevra.evr}" for package in resolve_requirements(made, requirements)
+    }
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_what_is_chosen(
         ),
     ],
 )
-def test_what_cannot_be_met_is_told(
+def test_what_cannot_be_met_is_reported(
     base: RepositoryMetadata, tmp_path: Path, requirements: list[str], problems: list[str]
 ) -> None:
     with pytest.raises(Unsatisfiable) as caught:
@@ -115,16 +117,16 @@ def test_what_cannot_be_met_is_told(
         assert problem in caught.value.problems
 
 
-def test_a_chain_that_breaks_is_told_to_its_end(base: RepositoryMetadata, tmp_path: Path) -> None:
+def test_a_broken_chain_is_reported_to_its_end(base: RepositoryMetadata, tmp_path: Path) -> None:
     with pytest.raises(Unsatisfiable) as caught:
         resolve_requirements(pool_of(tmp_path, base), ["deep"])
-    told = "\n".join(caught.value.problems)
+    text = "\n".join(caught.value.problems)
     assert (
-        "nothing provides nobody-has-this >= 3 needed by torn-1.0-1.noarch" in told and "deep-1.0-1" in told
+        "nothing provides nobody-has-this >= 3 needed by torn-1.0-1.noarch" in text and "deep-1.0-1" in text
     )
 
 
-def test_a_version_that_is_too_old_is_told_with_the_versions_there_are(
+def test_a_version_that_is_too_old_is_reported_with_the_versions_there_are(
     base: RepositoryMetadata, tmp_path: Path
 ) -> None:
     with pytest.raises(Unsatisfiable) as caught:
@@ -183,7 +185,7 @@ def test_what_was_just_built_is_preferred_and_its_needs_are_met(
     made = pool_of(tmp_path / "cache", base)
     made.add_local(rpm, read_header(rpm))
     for requirement in ("tool", "virtual >= 3", "/usr/bin/new"):
-        chosen = {one.nevra.name: one for one in resolve_requirements(made, [requirement])}
+        chosen = {package.nevra.name: package for package in resolve_requirements(made, [requirement])}
         assert set(chosen) == {"tool", "vim"}
         assert chosen["tool"].metadata is None and chosen["tool"].location == str(rpm)
         assert chosen["vim"].metadata is base
@@ -193,8 +195,8 @@ def test_the_base_is_kept_as_it_is(
     base: RepositoryMetadata, updates: RepositoryMetadata, tmp_path: Path
 ) -> None:
     made = pool_of(tmp_path, base, updates)
-    fixed = [one.nevra for one in resolve_requirements(pool_of(tmp_path, base), ["tool < 2"])]
-    assert {str(one.nevra) for one in resolve_requirements(made, ["extra"], base=fixed)} == {
+    fixed = [package.nevra for package in resolve_requirements(pool_of(tmp_path, base), ["tool < 2"])]
+    assert {str(package.nevra) for package in resolve_requirements(made, ["extra"], base=fixed)} == {
         "extra-1.0-1.noarch",
         "tool-1.0-1.noarch",
     }
@@ -205,7 +207,10 @@ def test_the_base_is_kept_as_it_is(
 def test_answers_carry_what_is_needed_to_fetch_and_to_name_them(
     base: RepositoryMetadata, tmp_path: Path
 ) -> None:
-    (one,) = resolve_requirements(pool_of(tmp_path, base), ["vim"])
-    path = Path(base.url.removeprefix("file://")) / one.location
-    assert (one.size, one.checksum.algorithm) == (path.stat().st_size, "sha256")
-    assert one.line == f"vim-1.0-1.noarch sha256:{one.checksum.value}" and len(one.checksum.value) == 64
+    (package,) = resolve_requirements(pool_of(tmp_path, base), ["vim"])
+    path = Path(base.url.removeprefix("file://")) / package.location
+    assert (package.size, package.checksum.algorithm) == (path.stat().st_size, "sha256")
+    assert (
+        package.line == f"vim-1.0-1.noarch sha256:{package.checksum.value}"
+        and len(package.checksum.value) == 64
+    )
