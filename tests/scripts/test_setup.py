@@ -1,4 +1,4 @@
-"""scripts/setup makes what is missing, mends what is broken, and does nothing where nothing is to be done."""
+"""scripts/setup installs what is missing, repairs what is broken, and does nothing where nothing is missing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLAIN_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 @pytest.fixture
 def checkout() -> Iterator[Path]:
-    """What scripts/setup reads of a checkout, with the few locked packages that it needs itself."""
+    """The files of a checkout that scripts/setup reads, with the few locked packages that it needs itself."""
     place = Path(tempfile.mkdtemp(prefix="altai-setup."))
     shutil.copytree(
         ROOT / "altai_build", place / "first" / "altai_build", ignore=shutil.ignore_patterns("__pycache__")
@@ -90,10 +90,10 @@ def test_two_at_once_over_a_half_made_one_then_again_then_moved_and_broken(check
         )
         for _ in range(2)
     ]
-    told = [one.communicate(timeout=300)[1] for one in pair]
-    assert [one.returncode for one in pair] == [0, 0], told
-    assert sorted("making .venv" in text for text in told) == [False, True]
-    assert sorted("waiting for another scripts/setup" in text for text in told) == [False, True]
+    messages = [one.communicate(timeout=300)[1] for one in pair]
+    assert [one.returncode for one in pair] == [0, 0], messages
+    assert sorted("making .venv" in text for text in messages) == [False, True]
+    assert sorted("waiting for another scripts/setup" in text for text in messages) == [False, True]
     assert_works(checkout)
 
     source = checkout / "altai_build" / "errors.py"
@@ -127,7 +127,7 @@ def test_without_root_it_names_what_is_missing_and_the_command(
     require(os.geteuid() == 0, "becoming another user needs root")
     subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", checkout.parent], check=True)
     (checkout / "dpkg").mkdir()  # in this data base of dpkg nothing is installed
-    told = subprocess.run(
+    messages = subprocess.run(
         [checkout / "scripts" / "setup"],
         user=NOBODY,
         group=NOBODY,
@@ -137,8 +137,8 @@ def test_without_root_it_names_what_is_missing_and_the_command(
         text=True,
         check=False,
     )
-    assert told.returncode == 4
-    lines = told.stderr.splitlines()
+    assert messages.returncode == 4
+    lines = messages.stderr.splitlines()
     packages = lines[0].removeprefix("setup: installing ")
     assert {"rpm", "python3-rpm", "dnf", "bubblewrap", "gpg-agent"} <= set(packages.split())
     assert lines[1:] == [
@@ -158,7 +158,7 @@ exit 1
 
 
 def run_on(system: Mapping[str, str], checkout: Path) -> tuple[int, str, list[str]]:
-    """Run scripts/setup where /etc/os-release tells of another system, dnf is a stub and rpm's data base is empty."""
+    """Run scripts/setup where /etc/os-release names another system, dnf is a stub and rpm's database is empty."""
     outside = checkout.parent
     (outside / "os-release").write_text("".join(f'{key}="{value}"\n' for key, value in system.items()))
     (outside / "bin").mkdir()
@@ -173,7 +173,7 @@ def run_on(system: Mapping[str, str], checkout: Path) -> tuple[int, str, list[st
         str(outside / "os-release"),
         "/etc/os-release",
     ]
-    told = subprocess.run(
+    messages = subprocess.run(
         [*pretending, str(checkout / "scripts" / "setup")],
         env={"PATH": f"{outside}/bin:{PLAIN_PATH}", "HOME": str(outside), "DNF_LOG": str(outside / "log")},
         stdin=subprocess.DEVNULL,
@@ -183,7 +183,7 @@ def run_on(system: Mapping[str, str], checkout: Path) -> tuple[int, str, list[st
         check=False,
     )
     log = outside / "log"
-    return told.returncode, told.stderr, log.read_text().splitlines() if log.exists() else []
+    return messages.returncode, messages.stderr, log.read_text().splitlines() if log.exists() else []
 
 
 def test_fedora_gets_its_packages_from_dnf(checkout: Path, debian: None) -> None:
@@ -203,13 +203,13 @@ def test_enterprise_linux_gets_epel_first_and_no_shfmt(checkout: Path, debian: N
     assert "shfmt" not in calls[1].split()
 
 
-def test_another_system_is_told_what_is_needed(checkout: Path) -> None:
-    (checkout / "requirements.lock").unlink()  # it goes on, to the first thing that fails
-    status, told, calls = run_on({"ID": "arch"}, checkout)
+def test_an_unsupported_distribution_gets_the_list_of_packages(checkout: Path) -> None:
+    (checkout / "requirements.lock").unlink()
+    status, messages, calls = run_on({"ID": "arch"}, checkout)
     assert status != 0
     assert calls == []
-    assert "this system (arch) is neither Debian's nor Red Hat's kin" in told
-    assert "python3-rpm              rpm bindings" in told
+    assert "unsupported distribution (arch): install these packages yourself" in messages
+    assert "python3-rpm              rpm bindings" in messages
 
 
 def test_wrong_usage(checkout: Path) -> None:

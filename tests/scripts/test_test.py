@@ -1,4 +1,4 @@
-"""scripts/test runs the checks and the tests that it is asked for, and judges coverage of full runs only."""
+"""scripts/test runs the checks and the tests that it is asked for, and checks the coverage of full runs only."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-def test_without_arguments_everything_runs_and_coverage_is_judged(checkout: Checkout) -> None:
+def test_without_arguments_everything_runs_and_coverage_is_checked(checkout: Checkout) -> None:
     done = checkout.test()
     assert (done.returncode, done.stderr) == (0, "")
     assert checkout.programs[: len(STATIC) + 1] == ["setup", *STATIC]
@@ -87,14 +87,14 @@ def test_without_arguments_everything_runs_and_coverage_is_judged(checkout: Chec
         "coverage combine --quiet",
         "coverage report --format=total --fail-under=0",
     ]
-    assert "coverage is 80 %, the floor is 80 %\n" in done.stdout
+    assert "coverage is 80 %, the minimum is 80 %\n" in done.stdout
 
 
 def test_coverage_below_the_floor_fails_and_shows_the_lines(checkout: Checkout) -> None:
     done = checkout.test(total="79")
     assert done.returncode == 1
     assert checkout.calls[-1] == "coverage report --fail-under=0 --show-missing --skip-covered --sort=cover"
-    assert done.stderr.splitlines()[-1] == "test: failed besides the tests: coverage"
+    assert done.stderr.splitlines()[-1] == "test: failed checks: coverage"
 
 
 def test_coverage_far_above_the_floor_asks_for_a_higher_floor(checkout: Checkout) -> None:
@@ -109,7 +109,7 @@ def test_coverage_that_is_unknown_does_not_pass(checkout: Checkout, total: str, 
     assert checkout.test(total=total).returncode != 0
 
 
-def test_failed_tests_fail_and_coverage_is_not_judged(checkout: Checkout) -> None:
+def test_failed_tests_fail_and_coverage_is_not_checked(checkout: Checkout) -> None:
     done = checkout.test(failing="coverage run")
     assert done.returncode == 1
     assert checkout.programs[-1] == "coverage"
@@ -147,7 +147,7 @@ def test_tests_run_after_a_failed_check(checkout: Checkout) -> None:
     done = checkout.test("tests/a.py", failing="vulture")
     assert done.returncode == 1
     assert checkout.calls[-1] == "python -m pytest tests/a.py"
-    assert done.stderr == "test: failed besides the tests: vulture\n"
+    assert done.stderr == "test: failed checks: vulture\n"
 
 
 def test_nothing_runs_where_setup_fails(checkout: Checkout) -> None:
