@@ -1,4 +1,4 @@
-"""build.limits of repos.yaml."""
+"""The key build.limits of repos.yaml."""
 
 from __future__ import annotations
 

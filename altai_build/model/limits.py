@@ -1,4 +1,4 @@
-"""What one build may use of the machine, so that one that does not end or does not mean well takes nothing down."""
+"""What one build may use of the machine, so that an endless or hostile one does no harm."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of a build, wide enough for the largest known packages; None: as much as it likes."""
+    """The limits of a build, enough for the largest known packages; None: no limit."""
 
-    seconds: float | None = 24 * 3600.0  # what Fedora's build system allows
-    processes: int | None = 8192  # and threads, of all builds at once: the kernel counts them by user
-    memory: int | None = None  # bytes of data of one process; sanitizers reserve more than any machine has
-    file: int | None = 32 << 30  # bytes of one file
-    log: int | None = 1 << 30  # bytes of what it prints
-    free: int | None = (
-        2 << 30
-    )  # bytes: with less left on the disk, a build that holds more than that is stopped
+    # As in Fedora's build system.
+    seconds: float | None = 24 * 3600.0
+    # And threads, of all builds together: the kernel counts them by user.
+    processes: int | None = 8192
+    # Bytes of data of one process; without a default, because sanitizers reserve more than any machine has.
+    memory: int | None = None
+    # Bytes of one file.
+    file: int | None = 32 << 30
+    # Bytes of what a build prints.
+    log: int | None = 1 << 30
+    # Bytes: with less left on the disk, a build that uses more than that is stopped.
+    free: int | None = 2 << 30

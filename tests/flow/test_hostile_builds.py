@@ -97,4 +97,15 @@ def test_a_scriptlet_that_never_ends_fails_who_needs_its_package(testbed: Path, 
     site.world.pin()
     rows = {row["component"]: row for row in site.call("build", "--json").json}
     assert {name: row["status"] for name, row in rows.items()} == {"evil": "built", "user": "failed"}
+    assert rows["user"]["reason"] == "stopped after 3 seconds"
     assert "stopped after 3 seconds" in Path(rows["user"]["log"]).read_text()
+
+
+@pytest.mark.parametrize("signal", ["KILL", "TERM"])
+def test_the_reason_of_a_killed_rpmbuild_is_its_signal(testbed: Path, folder: Path, signal: str) -> None:
+    """As when memory runs out; the last line of the log is not the cause."""
+    site = make_site(
+        testbed, folder / f"killed-{signal}", evil=f"echo the last line; kill -{signal} $PPID; sleep 9"
+    )
+    (row,) = site.call("build", "--json").json
+    assert (row["status"], row["reason"]) == ("failed", f"rpmbuild was killed by SIG{signal}")

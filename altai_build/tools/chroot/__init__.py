@@ -1,1 +1,1 @@
-"""The embedded builder: buildroots and builds in them."""
+"""The built-in builder: buildroots, and builds in them."""

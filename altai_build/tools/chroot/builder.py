@@ -1,4 +1,4 @@
-"""The embedded builder: an overlay on a shared base root, rpmbuild inside as an unprivileged user without network."""
+"""The built-in builder: rpmbuild in an overlay on a shared buildroot, as an unprivileged user without network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from altai_build.model.limits import Limits
 from altai_build.tools import process
 from altai_build.tools.buildlog import first_error_line
 from altai_build.tools.chroot.resolver import Buildroot, host_rpm_version
-from altai_build.tools.chroot.roots import RootCache, RpmInstallFailed, require_root
+from altai_build.tools.chroot.roots import RootCache, RpmInstallFailed, describe_signal, require_root
 from altai_build.tools.files import link_or_copy, make_directory, move_out, scratch_directory
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.mock.options import default_options
@@ -40,12 +40,11 @@ from altai_build.tools.sandbox.bubblewrap import (
 from altai_build.tools.sandbox.limits import limit_command, make_resource_watch
 from altai_build.tools.sandbox.overlay import Overlay, can_mount_overlay
 
-# Part of every build key: raise it when the same inputs would give other packages than before.
+# Part of every build key: raise it when the same inputs result in other packages than before.
 BUILD_FORMAT_VERSION = "2"
 BUILD_LOG = "build.log"
-_BUILDREQS_MISSING_STATUS = (
-    11  # rpmbuild's exit status when it has listed what a spec generates (rpmbuild(8): -rr)
-)
+# rpmbuild's exit status when it has listed the BuildRequires that a spec generates (rpmbuild(8): -rr).
+_BUILDREQS_MISSING_STATUS = 11
 _BUILDREQS_SUFFIX = ".buildreqs.nosrc.rpm"
 _RPM_TOPDIR = f"{BUILD_DIR}/build"
 _FIXED_MACROS = {
@@ -127,7 +126,7 @@ class ChrootBuilder:
                 raise process.program_missing_error(program)
 
     def version(self) -> str:
-        """What tells results of one way of building from those of another; the host's rpm installs the buildroots."""
+        """The format of builds and the version of the host's rpm, which installs the buildroots."""
         return f"chroot {BUILD_FORMAT_VERSION}, {host_rpm_version()}"
 
     @cached_property
@@ -136,21 +135,21 @@ class ChrootBuilder:
         return can_mount_overlay(self.scratch)
 
     def prepare(self, base: Buildroot) -> None:
-        """Install the base root now, so that builds that start together do not wait for one another."""
+        """Install the base buildroot, so that builds that start together do not wait for one another."""
         self.roots.ensure_base(base)
 
     def build(self, request: BuildRequest, buildroot: Buildroot) -> BuildOutcome:
-        """Rebuild the SRPM in a fresh buildroot. A failed build is a result; InputError is raised for the rest."""
+        """Rebuild the SRPM in a fresh buildroot. A failed build is an outcome; other errors raise InputError."""
         started = time.monotonic()
         log = request.result_dir / BUILD_LOG
         with scratch_directory(self.scratch, BUILD_SCRATCH_PREFIX) as scratch, ExitStack() as stack:
             try:
                 root, prefix = self._mount_root(buildroot, scratch, stack)
             except RpmInstallFailed as error:
-                link_or_copy(error.log, request.result_dir / "root.log")
-                return self._make_result(
-                    request, FailureKind.DEPENDENCIES, request.result_dir / "root.log", started, buildroot
-                )
+                log = request.result_dir / "root.log"
+                link_or_copy(error.log, log)
+                kind = FailureKind.BUILDROOT if error.stopped else FailureKind.DEPENDENCIES
+                return self._make_result(request, kind, log, started, buildroot, error.stopped)
             build_dir = make_directory(scratch / "builddir")
             self._prepare_build_dir(build_dir, request)
             view = BuildrootSandbox(
@@ -168,14 +167,16 @@ class ChrootBuilder:
                 )
                 stream.write(done.stderr)
             if done.returncode not in ((0, _BUILDREQS_MISSING_STATUS) if request.generate else (0,)):
-                # Why it was stopped, which what it started may have gone on to print over for a moment.
-                return self._make_result(request, FailureKind.BUILD, log, started, buildroot, done.error_text)
-            if stat.S_ISDIR((build_dir / "build").lstat().st_mode):  # and no link to anywhere
+                # Why it was stopped: in the log later output of its children may follow that line.
+                why = done.error_text if done.stderr else describe_signal("rpmbuild", done.returncode)
+                return self._make_result(request, FailureKind.BUILD, log, started, buildroot, why)
+            # The build could have replaced it by a link.
+            if stat.S_ISDIR((build_dir / "build").lstat().st_mode):
                 self._collect_results(build_dir / "build", request)
         return self._make_result(request, None, log, started, buildroot)
 
     def _collect_results(self, top: Path, request: BuildRequest) -> None:
-        """Bring the results out; the list of build requirements gets the name that its header says."""
+        """Move the results out; the list of BuildRequires gets the file name of a source package."""
         if not request.generate:
             move_out(top / "RPMS", request.result_dir, ".rpm")
             return
@@ -185,7 +186,7 @@ class ChrootBuilder:
     def _mount_root(
         self, buildroot: Buildroot, scratch: Path, stack: ExitStack
     ) -> tuple[str, tuple[str, ...]]:
-        """Where the build's root will be, and the command prefix that brings it about."""
+        """The path of the build's root, and the command prefix that mounts it."""
         if not self.supports_overlays:
             place = scratch / "root"
             self.roots.copy_root(buildroot, place)
@@ -200,12 +201,12 @@ class ChrootBuilder:
         return str(overlay.merged), overlay.prefix
 
     def _prepare_build_dir(self, build_dir: Path, request: BuildRequest) -> None:
-        """The build user's home: the SRPM, rpm's folders, the macros."""
+        """Fill the build user's home: the SRPM, rpm's directories, the macros."""
         macros = build_dir / ".rpmmacros"
         macros.write_text(self._write_macro_file(request), encoding="utf-8")
         folders = [make_directory(build_dir / "build" / name) for name in _RPM_DIRECTORIES]
         source = build_dir / "build" / "SRPMS" / request.srpm.name
-        # A copy, not a link: the build user will own it, and the one in the workspace must not change hands.
+        # A copy, not a link: the build user owns it, and the file in the workspace must keep its owner.
         source.write_bytes(request.srpm.read_bytes())
         for path in (build_dir, build_dir / "build", *folders, macros, source):
             os.chown(path, BUILD_UID, BUILD_UID)
@@ -222,7 +223,7 @@ class ChrootBuilder:
         return "".join(f"%{name} {_escape_line_breaks(value)}\n" for name, value in macros.items())
 
     def _rpmbuild(self, request: BuildRequest) -> list[str]:
-        # BuildRequires were resolved and installed; a root's older rpm may not read the database the host's wrote.
+        # --nodeps, because an older rpm in the buildroot cannot always read the database that the host's rpm wrote.
         return [
             self.config.rpmbuild_command,
             "-rr" if request.generate else "--rebuild",
@@ -252,7 +253,7 @@ class ChrootBuilder:
         rpms = tuple(sorted(request.result_dir.glob("*.rpm"))) if failure is None else ()
         reason = (why or first_error_line(log, failure)) if failure is not None else ""
         if failure is None and not rpms:
-            made = "list of build requirements" if request.generate else "package"
+            made = "list of BuildRequires" if request.generate else "package"
             failure, reason = FailureKind.BUILD, f"rpmbuild succeeded but made no {made}"
         return BuildOutcome(
             failure=failure,
@@ -265,7 +266,7 @@ class ChrootBuilder:
 
 
 def _escape_line_breaks(value: str) -> str:
-    """A macro's body in a macro file, where a line break needs a backslash."""
+    """The body of a macro for a macro file: line breaks need a backslash."""
     return value.replace("\n", "\\\n")
 
 

@@ -27,44 +27,42 @@ if TYPE_CHECKING:
     from altai_build.tools.repo.dnfconf import RepoSection
 
 
-# Part of every root's key: raise it when the same packages would give another root than before.
+# Part of every buildroot's key: raise it when the same packages result in another buildroot than before.
 _ROOT_FORMAT_VERSION = "1"
-
-
 _INSTALL_VERBS = ("install", "groupinstall", "group", "update", "upgrade")
 
 
 @dataclass(frozen=True)
 class Buildroot:
-    """The exact packages of one buildroot: the base, which all builds share, and what this build needs besides."""
+    """The exact packages of one buildroot: the base, which all builds share, and what this build needs in addition."""
 
     base: tuple[ResolvedPackage, ...]
     extra: tuple[ResolvedPackage, ...]
-    nodocs: bool = False  # their documentation is left out
+    nodocs: bool = False  # rpm leaves their documentation out
     directories: tuple[str, ...] = ()  # paths of further directories (extra_chroot_dirs)
     files: tuple[tuple[str, str], ...] = ()  # paths and texts of files, where no package has one
 
     @property
     def lines(self) -> tuple[str, ...]:
         """`NEVRA algorithm:digest` of every package, sorted."""
-        return tuple(sorted(one.line for one in (*self.base, *self.extra)))
+        return tuple(sorted(package.line for package in (*self.base, *self.extra)))
 
     @property
     def base_cache_key(self) -> str:
-        """What the base directory is called after: everything that is in it, and how it came there."""
+        """The name of the base directory: a digest of everything in it, and of how it was installed."""
         how = [f"recipe {_ROOT_FORMAT_VERSION}", host_rpm_version(), "nodocs" if self.nodocs else ""]
         how += [f"directory {path!r}" for path in self.directories]
         how += [f"file {path!r} {text!r}" for path, text in self.files]
-        return _hash_lines([*how, *(one.line for one in self.base)])
+        return _hash_lines([*how, *(package.line for package in self.base)])
 
     @property
     def extra_cache_key(self) -> str:
-        """The same for the layer upon it."""
-        return _hash_lines([self.base_cache_key, *(one.line for one in self.extra)])
+        """The same for the layer over it."""
+        return _hash_lines([self.base_cache_key, *(package.line for package in self.extra)])
 
 
 class BuildrootResolver:
-    """Answers which packages a build would see, from the repositories of a mock configuration."""
+    """Finds the packages that a build installs, in the repositories of a mock configuration."""
 
     def __init__(self, config: MockConfig, *, cache: Path) -> None:
         self.config = config
@@ -87,7 +85,7 @@ class BuildrootResolver:
         if not found:
             raise InputError(
                 f"the mock configuration {self.config.name} has no enabled repository",
-                todo="a buildroot is installed from its dnf.conf or yum.conf: add one there",
+                todo="add one to config_opts['dnf.conf']",
             )
         return tuple(found)
 
@@ -99,14 +97,14 @@ class BuildrootResolver:
             return resolve_requirements(pool, self._setup_package_names())
         except Unsatisfiable as error:
             raise InputError(
-                f"the base of {self.config.name} cannot be installed",
+                f"cannot install the base buildroot of {self.config.name}",
                 why="\n".join(error.problems),
                 todo="check chroot_setup_cmd and the repositories of the mock configuration",
             ) from error
 
     @property
     def base_buildroot(self) -> Buildroot:
-        """The base as a buildroot of its own, which all others are more than."""
+        """The base as a buildroot; every other buildroot adds packages to it."""
         nodocs = "nodocs" in dict(self.config.main).get("tsflags", "")
         return Buildroot(
             base=self.base,
@@ -119,17 +117,18 @@ class BuildrootResolver:
     def resolve_build_requires(
         self, build_requires: Sequence[str], local: Sequence[LocalRpm] = ()
     ) -> Buildroot:
-        """The buildroot for BuildRequires, and BuildConflicts after a `!`. Raises Unsatisfiable when there is none."""
+        """The buildroot for BuildRequires, and for BuildConflicts after a `!`. Raises Unsatisfiable."""
         base = self.base
         try:
             chosen = resolve_requirements(
-                self._make_pool(local), build_requires, base=[one.nevra for one in base]
+                self._make_pool(local), build_requires, base=[package.nevra for package in base]
             )
         except Unsatisfiable as error:
-            refused = [f"BuildConflicts: {one[1:]}" for one in build_requires if one.startswith("!")]
-            raise Unsatisfiable([*error.problems, *refused]) from error
-        have = {one.nevra for one in base}
-        extra = tuple(one for one in chosen if one.nevra not in have)
+            conflicts = [text[1:] for text in build_requires if text.startswith("!")]
+            notes = [f"BuildConflicts: {conflict}" for conflict in conflicts]
+            raise Unsatisfiable([*error.problems, *notes]) from error
+        in_base = {package.nevra for package in base}
+        extra = tuple(package for package in chosen if package.nevra not in in_base)
         return replace(self.base_buildroot, extra=extra)
 
     def _make_pool(self, local: Sequence[LocalRpm]) -> PackagePool:
@@ -145,12 +144,13 @@ class BuildrootResolver:
         if verb not in _INSTALL_VERBS:
             raise InputError(
                 f"chroot_setup_cmd of {self.config.name} begins with {verb!r}",
-                todo=f"the chroot builder knows {', '.join(_INSTALL_VERBS)}",
+                todo=f"begin it with one of {', '.join(_INSTALL_VERBS)}",
             )
         names = []
         for word in (*words, *self.config.additional_packages):
+            # Options of the package manager, and the second word of `group install`.
             if word.startswith("-") or word == "install":
-                continue  # options of the package manager
+                continue
             if word.startswith("@") or verb in ("groupinstall", "group"):
                 names += self._group_members(word.lstrip("@"))
             else:
@@ -172,12 +172,16 @@ class BuildrootResolver:
 
 
 def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:
-    """A repository of a dnf.conf for fetching: mirror lists are asked, keys brought here."""
+    """A repository of a dnf.conf, for fetching: reads its mirror list and downloads its keys."""
     mirrors = Mirrors(urls=section.baseurls)
     if not mirrors.urls and (section.mirrorlist or section.metalink):
         mirrors = read_mirrors(section.mirrorlist or section.metalink)
     if not mirrors.urls:
-        raise InputError(f"the repository {section.id} has neither baseurl nor a mirror list that answers")
+        raise InputError(
+            f"the repository {section.id} has no URL",
+            why="it sets neither baseurl nor a mirrorlist or metalink that lists one",
+            todo="set baseurl in config_opts['dnf.conf']",
+        )
     keys = []
     for url in section.gpgkeys if section.gpgcheck or section.repo_gpgcheck else ():
         if url.startswith("file:"):
@@ -200,7 +204,7 @@ def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:
 
 @cache
 def host_rpm_version() -> str:
-    """The host's rpm, which installs the roots, and its version."""
+    """The version of the host's rpm, which installs buildroots."""
     return process.read_program_version("rpm")
 
 

@@ -1,4 +1,4 @@
-"""Buildroots: which packages a build sees, and directories that hold exactly those."""
+"""Directories with installed buildroots, shared by all builds that need the same packages."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _SCRIPT_TIMEOUT = 60.0  # seconds
 
 @dataclass(frozen=True)
 class RootCache:
-    """Directories with installed buildroots, each under the key of what it holds; never written to once named."""
+    """Installed buildroots, each in a directory named by the key of its content; never changed afterwards."""
 
     directory: Path
     packages: Path  # the cache of downloaded RPMs
-    limits: Limits = field(default_factory=Limits)  # scriptlets are no better than builds
+    limits: Limits = field(default_factory=Limits)  # of scriptlets, as of builds
 
     def ensure_base(self, buildroot: Buildroot) -> Path:
-        """The base root, made when it is not there. The log of its making lies beside it."""
+        """The base buildroot, installed if it is not there. The log of the installation is beside it."""
         self._restrict_access()
         place = self.directory / "base" / buildroot.base_cache_key
         with file_lock(self.directory / "base" / f"{buildroot.base_cache_key}.lock"):
@@ -57,7 +57,7 @@ class RootCache:
         return place
 
     def ensure_layer(self, buildroot: Buildroot) -> Path | None:
-        """The layer with what a build needs beyond the base, made when it is not there; None when that is nothing."""
+        """The overlay layer with the packages of `extra`, installed if it is not there; None without any."""
         if not buildroot.extra:
             return None
         base = self.ensure_base(buildroot)
@@ -74,7 +74,7 @@ class RootCache:
         return place
 
     def copy_root(self, buildroot: Buildroot, destination: Path) -> None:
-        """A private copy of the whole buildroot, for file systems that overlayfs will not lie on."""
+        """Make a private copy of the whole buildroot, for file systems that overlayfs does not support."""
         base = self.ensure_base(buildroot)
         process.run(
             ["cp", "--archive", "--reflink=auto", "--no-target-directory", str(base), str(destination)]
@@ -84,7 +84,7 @@ class RootCache:
             self._install_packages(destination, buildroot.extra, log, buildroot.nodocs)
 
     def _restrict_access(self) -> None:
-        """Keep other users of this machine out: the roots hold programs that are root's by their mode (setuid)."""
+        """Keep other users of this machine out: buildroots contain setuid programs."""
         make_directory(self.directory, mode=0o700).chmod(0o700)
 
     def _install_packages(
@@ -95,7 +95,7 @@ class RootCache:
         nodocs: bool,
         prefix: Sequence[str] = (),
     ) -> None:
-        """Install exactly these packages with the host's rpm; every one was verified before."""
+        """Install exactly these packages with the host's rpm; all of them are verified first."""
         paths = self._fetch_packages(packages)
         with scratch_directory(self.directory, ".packages") as folder:
             names = []
@@ -118,7 +118,8 @@ class RootCache:
                 )
                 stream.write(done.stderr)
         if done.returncode != 0:
-            raise RpmInstallFailed(log, done.returncode)
+            stopped = done.error_text if done.stderr else describe_signal("rpm", done.returncode)
+            raise RpmInstallFailed(log, done.returncode, stopped)
 
     def _add_files(self, root: Path, buildroot: Buildroot) -> None:
         """Make directories and files of the configuration, with the root's own programs: links lead nowhere else."""
@@ -140,7 +141,7 @@ class RootCache:
                 run(script, f"/{path.lstrip('/')}", input=text.encode("utf-8", "surrogateescape"))
 
     def _fetch_packages(self, packages: Sequence[ResolvedPackage]) -> list[Path]:
-        """The files of the packages; signatures are checked against the keys of each one's repository."""
+        """The files of the packages; signatures are checked against the keys of their repositories."""
         paths: list[Path] = []
         by_source: dict[RepositorySource, list[Path]] = {}
         for one in packages:
@@ -157,45 +158,61 @@ class RootCache:
                 raise InputError(
                     f"{len(bad)} packages of the repository {source.name} are not signed by its key",
                     why="\n".join(f"  {check.path.name}: {check.description}" for check in bad),
-                    todo="do not build with this mirror until its owner has explained it",
+                    todo="do not build with this mirror until its owner explains it",
                 )
         return paths
 
 
 class RpmInstallFailed(InputError):
-    """rpm would not install what the solver chose; the log says why."""
+    """rpm did not install the packages that the solver chose; the log says why.
 
-    def __init__(self, log: Path, returncode: int) -> None:
+    `stopped` says which limit or signal ended rpm; "" when it ended by itself.
+    """
+
+    def __init__(self, log: Path, returncode: int, stopped: str) -> None:
+        ending = stopped or f"rpm {process.describe_exit(returncode)}"
         super().__init__(
-            "the buildroot could not be installed",
-            why="\n".join([f"rpm {process.describe_exit(returncode)}:", *_log_tail(log)]),
+            "cannot install the buildroot",
+            why="\n".join([f"{ending}:", *_log_tail(log)]),
             todo=f"read {log}",
         )
         self.log = log
+        self.stopped = stopped
+
+
+def describe_signal(program: str, returncode: int) -> str:
+    """`rpm was killed by SIGKILL`; "" for an exit status of the program's own.
+
+    In a sandbox the status may be that of bubblewrap: 128 and the number of the signal.
+    """
+    status = 128 - returncode if returncode > 128 else returncode
+    return f"{program} {process.describe_exit(status)}" if status < 0 else ""
 
 
 def _log_tail(log: Path) -> list[str]:
-    """The end of a log, where rpm says what it will not do."""
+    """The end of a log, where rpm says why it failed."""
     return log.read_text(encoding="utf-8", errors="replace").splitlines()[-4:]
 
 
 def require_root() -> None:
-    """Raise ToolMissing for a user who may not mount: the chroot builder needs that."""
+    """Raise MissingToolError for users other than root: the chroot builder mounts file systems."""
     if os.geteuid() != 0:
         raise MissingToolError(
             "the chroot builder needs root",
-            why="it mounts overlays and installs packages into roots",
+            why="it mounts overlays and installs packages into buildroots",
             todo="run altai-build as root, or use mock (--builder mock) as a member of its group",
         )
 
 
 def set_up_base_root(root: Path) -> None:
-    """What builds expect of any root: the build user, the build directory, a host table.
+    """Add what every build expects: the build user, the build directory, /etc/hosts.
 
-    Raises InputError where /etc is a link: followed from here, it would lead to the host's.
+    Raises InputError where /etc is a symbolic link: from here, it leads to a directory of the host.
     """
     if (root / "etc").is_symlink():
-        raise InputError("the base root's /etc is a symbolic link", todo="see which of its packages owns it")
+        raise InputError(
+            "the base buildroot's /etc is a symbolic link", todo="remove the package that contains it"
+        )
     _append_account(root / "etc/passwd", f"{BUILD_USER}:x:{BUILD_UID}:{BUILD_UID}::{BUILD_DIR}:/bin/bash\n")
     _append_account(root / "etc/group", f"{BUILD_USER}:x:{BUILD_UID}:\n")
     make_directory(root / BUILD_DIR.lstrip("/"))
@@ -205,10 +222,10 @@ def set_up_base_root(root: Path) -> None:
 
 
 def _append_account(path: Path, line: str) -> None:
-    """Add an account; through no link that a package may have planted."""
+    """Add an account, but not through a symbolic link of a package."""
     if path.is_symlink():
         path.unlink()
     before = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
     if line not in before:
-        joint = "" if not before or before.endswith("\n") else "\n"
-        write_atomically(path, (before + joint + line).encode("utf-8", "surrogateescape"))
+        separator = "" if not before or before.endswith("\n") else "\n"
+        write_atomically(path, (before + separator + line).encode("utf-8", "surrogateescape"))

@@ -44,12 +44,11 @@ from altai_build.tools.sandbox.limits import limit_command
 from altai_build.tools.sandbox.overlay import can_mount_overlay
 
 TERMINATE_SCRIPT = Path(__file__).with_name("ending.sh")
-TERMINATION_GRACE = 60.0  # seconds for mock to end what runs in its chroot and to unmount it
+# Seconds for mock to end the processes in its chroot and to unmount it.
+TERMINATION_GRACE = 60.0
 
-
-_chroots_in_use: set[str] = (
-    set()
-)  # names of chroots at work; targets may share a configuration, each with a builder of its own
+# Names of chroots in use. Several builders may have one configuration: targets can share it.
+_chroots_in_use: set[str] = set()
 _chroots_in_use_lock = threading.Lock()
 
 
@@ -63,27 +62,37 @@ class MockBuilder:
         self,
         config: MockConfig,
         *,
-        workspace_dir: Path,
+        directory: Path,
+        roots: Path,
         macros: Sequence[tuple[str, str]] = (),
         limits: Limits | None = None,
         lock_timeout: float = 300.0,
     ) -> None:
-        """`macros` (the target's own) win over those of the configuration; `lock_timeout` is in seconds."""
+        """A builder that works below `directory` and keeps chroots below `roots`.
+
+        `macros` (the target's) override those of the configuration; `lock_timeout` is in seconds.
+        """
         self.config = config
         self.limits = limits or Limits()
-        self.workspace = workspace_dir / "mock"
+        self.directory = directory
         self.macros = tuple(macros)
         self.lock_timeout = lock_timeout
-        self._layers = workspace_dir / "roots" / "mock"
+        self._layers = roots
 
     @classmethod
     def open(cls, config: MockConfig, settings: BuilderSettings) -> MockBuilder:
         """A builder with the settings of a run."""
-        return cls(config, workspace_dir=settings.workspace, macros=settings.macros, limits=settings.limits)
+        return cls(
+            config,
+            directory=settings.workspace / "mock",
+            roots=settings.roots / "mock",
+            macros=settings.macros,
+            limits=settings.limits,
+        )
 
     @classmethod
     def is_installed(cls) -> bool:
-        """Whether there is a mock on PATH; says nothing about the right to use it."""
+        """Whether mock is on PATH; this user may still lack the right to use it."""
         return process.find_program("mock") is not None
 
     @classmethod
@@ -103,9 +112,9 @@ class MockBuilder:
         require_mock()
 
     def version(self) -> str:
-        """`mock 6.7`, and a digest of what the user's own mock configuration adds, for build keys.
+        """`mock 6.7`, with digests of the user's own mock configuration.
 
-        mock reads ~/.config/mock.cfg and ~/.mock/user.cfg last of all and has no option against it.
+        mock always reads ~/.config/mock.cfg and ~/.mock/user.cfg, after all other files.
         """
         self.require_usable()
         home = Path(pwd.getpwuid(calling_user()).pw_dir)
@@ -119,23 +128,20 @@ class MockBuilder:
 
     @cached_property
     def supports_overlays(self) -> bool:
-        """Whether chroots can be layers on one base instead of copies of it: as root, where overlayfs is to be had.
-
-        mock's plugin also calls modprobe, loaded or not.
-        """
+        """Whether mock's overlayfs plugin works: as root, on a file system that supports it, and with modprobe."""
         return (
             os.geteuid() == 0
             and process.find_program("modprobe") is not None
-            and can_mount_overlay(self.workspace)
+            and can_mount_overlay(self.directory)
         )
 
     def prepare(self, base: object = None) -> None:
         """Let mock clean the chroots of interrupted runs; no other run is at work in this workspace."""
-        for left in sorted((self.workspace / "used").glob("*")):
+        for left in sorted((self.directory / "used").glob("*")):
             self._clean_interrupted(left)
 
     def _clean_interrupted(self, used: Path) -> None:
-        """Clean a chroot in which mock was ended before it could do so; its configuration was kept for that."""
+        """Clean the chroot of a mock that was killed; `used` has the configuration that it ran with."""
         self._remove_stale_mount_markers(used.name)
         for config in used.glob("*.cfg"):
             arguments = ["mock", "--configdir", str(used), "--root", config.stem]
@@ -148,46 +154,51 @@ class MockBuilder:
         files.remove_tree(used)
 
     def _remove_stale_mount_markers(self, unique: str) -> None:
-        """The overlay plugin believes a file and not the kernel about what is mounted, and fails each build after one
-        that could not remove it. What was mounted was so in the mount namespace of a mock that is no more.
+        """Remove the files by which the overlayfs plugin knows what is mounted.
+
+        A killed mock leaves them, and then every build fails. Its mounts ended with its mount namespace.
         """
         for flag in (self._layers / unique / "layers").glob("*/.root-mounted"):
             flag.unlink(missing_ok=True)
 
     def build(self, request: BuildRequest, buildroot: object = None) -> BuildOutcome:
-        """Build one SRPM in a chroot for which mock chooses the packages itself.
+        """Build one SRPM in a chroot; mock chooses the packages of the chroot.
 
-        RPMs and logs are put into the request's result directory. A failure that the package, its dependencies or a
-        locked chroot can cause is an outcome. Raises MissingToolError or InputError for faults of the machine and of
-        the configuration, which every other build would meet too.
+        RPMs and logs are moved to the request's result directory. A failure of the package, of its dependencies or of
+        a locked chroot is an outcome. Raises MissingToolError or InputError for errors of the machine and of the
+        configuration, which every other build would have too.
         """
         self.require_usable()
         started = time.monotonic()
         with self._reserve_chroot_name() as unique:
-            for left in self.workspace.glob(f"{unique}.*"):  # by a run that was killed
-                files.remove_tree(left)
-            with files.scratch_directory(self.workspace, unique) as scratch:
-                os.chmod(scratch, 0o755)  # noqa: S103 - mock reads and writes in it as the user that it drops to
+            # Of killed runs.
+            for leftover in self.directory.glob(f"{unique}.*"):
+                files.remove_tree(leftover)
+            with files.scratch_directory(self.directory, unique) as scratch:
+                # mock reads and writes in it as the calling user.
+                os.chmod(scratch, 0o755)  # noqa: S103
                 arguments = self._arguments(request, scratch, unique)
-                used = self.workspace / "used" / unique
-                if used.is_dir():  # mock was ended, by the kernel for want of memory, say
+                used = self.directory / "used" / unique
+                # An earlier mock was killed, for example when memory ran out.
+                if used.is_dir():
                     self._clean_interrupted(used)
                 self._remove_stale_mount_markers(unique)
                 shutil.copytree(scratch / "config", used, dirs_exist_ok=True)
                 status = self._run_with_lock_retry(request, arguments, scratch / "result")
+                # mock has cleaned the chroot.
                 if status >= 0 and status not in TERMINATED_STATUSES:
-                    files.remove_tree(used)  # mock has cleaned the chroot
+                    files.remove_tree(used)
                 _take_results(scratch / "result", request.result_dir)
         return self._make_result(request, status, time.monotonic() - started)
 
     @contextmanager
     def _reserve_chroot_name(self) -> Iterator[str]:
-        """The name of a chroot that no other build has: one for each build that runs at the same time.
+        """A chroot name (--uniqueext) that no running build has.
 
-        So there are never more chroots than builds, and what a run that was killed left in one is cleaned by the
-        next, which gives the same names. Other configurations have other names, for they may be at work too.
+        Names are numbered, so there are never more chroots than parallel builds, and the next run uses the names of a
+        killed one again and cleans its chroots. Every configuration has names of its own.
         """
-        digest = hashlib.sha256(os.fsencode(self.workspace) + self.config.digest.encode()).hexdigest()
+        digest = hashlib.sha256(os.fsencode(self.directory) + self.config.digest.encode()).hexdigest()
         with _chroots_in_use_lock:
             numbered = (f"altai-{digest[:10]}-{number}" for number in itertools.count())
             unique = next(name for name in numbered if name not in _chroots_in_use)
@@ -199,7 +210,7 @@ class MockBuilder:
                 _chroots_in_use.discard(unique)
 
     def _arguments(self, request: BuildRequest, scratch: Path, unique: str) -> list[str]:
-        """mock's command line; what it names is made in the scratch directory."""
+        """mock's command line; the files that it names are written to the scratch directory."""
         arguments = [
             "mock",
             "--configdir", str(self._write_config(request, scratch / "config", unique)),
@@ -217,7 +228,7 @@ class MockBuilder:
         return [*arguments, "--rebuild", str(request.srpm)]
 
     def _all_macros(self, request: BuildRequest) -> Mapping[str, str]:
-        """What makes the packages the same wherever they are built, and the target's own macros."""
+        """Macros that make packages the same on every machine, and the target's macros."""
         return {
             "_buildhost": BUILD_HOSTNAME,
             "use_source_date_epoch_as_buildtime": "1",
@@ -229,28 +240,29 @@ class MockBuilder:
         }
 
     def _write_config(self, request: BuildRequest, directory: Path, unique: str) -> Path:
-        """A configuration directory that holds what was read, and counted into the build key, and nothing else.
+        """A configuration directory with exactly the configuration that is part of the build key.
 
-        The chroot's name carries the digest, because mock keeps one cached chroot per name, and the file the age of
-        what it was made from, because mock throws the cached chroot away when a configuration is younger.
+        The chroot's name contains the digest, because mock keeps one cached chroot for each name. The file gets the
+        modification time of the original files, because mock removes a cached chroot that is older.
         """
         name = f"{self.config.root}-{self.config.digest[:12]}"
         text = (
             self.config.flat
             + f"config_opts['root'] = {name!r}\n"
             + f"config_opts['environment']['SOURCE_DATE_EPOCH'] = {str(request.source_date_epoch)!r}\n"
-            # Where the host has dnf and the target asks for yum, mock would wait for a key to be pressed.
+            # Else mock waits for a key where the host has dnf and the configuration says yum.
             + "config_opts['dnf_warning'] = False\n"
             + f"config_opts['rpmbuild_timeout'] = {int(self.limits.seconds or 0)}\n"
-            # Without this it does not say what was in the chroot.
+            # So that mock lists the packages of the chroot.
             + "config_opts['plugin_conf']['package_state_enable'] = True\n"
             + "config_opts['plugin_conf']['package_state_opts']['installed_pkgs'] = True\n"
         )
         if self.supports_overlays:
-            # Of its own for each chroot: the overlay plugin lets one at a time into a directory, and fails the others;
-            # the one that caches packages lets one at a time into a cache, and has the others wait.
+            # A directory for each chroot: of builds that share one, the overlayfs plugin fails all but the first, and
+            # the yum_cache plugin makes them wait.
             own = files.make_directory(self._layers / unique)
-            os.utime(own)  # `clean` removes what is not used
+            # `clean` removes directories by the time of their last use.
+            os.utime(own)
             options = {"base_dir": str(own / "layers"), "touch_rpmdb": False, "trace_hooks": False}
             text += (
                 f"config_opts['cache_topdir'] = {str(own / 'cache')!r}\n"
@@ -265,10 +277,11 @@ class MockBuilder:
         return directory
 
     def _run_with_lock_retry(self, request: BuildRequest, arguments: Sequence[str], result: Path) -> int:
-        """Run mock, again and again while another process holds the chroot, and return its exit status."""
+        """Run mock, repeatedly while another process holds the chroot, and return its exit status."""
         deadline, pause = time.monotonic() + self.lock_timeout, 1.0
         while True:
-            files.remove_tree(result)  # mock adds to logs that are there
+            # mock appends to existing logs.
+            files.remove_tree(result)
             files.make_directory(result)
             if os.geteuid() == 0:
                 os.chown(result, calling_user(), -1)
@@ -287,23 +300,23 @@ class MockBuilder:
             pause = min(pause * 2, 15.0)
 
     def _make_result(self, request: BuildRequest, status: int, seconds: float) -> BuildOutcome:
-        """What the exit status and the files in the result directory say together."""
+        """The outcome that exit status and result directory show."""
         directory = request.result_dir
         failure = classify_exit(request, status, self.config)
         rpms = tuple(sorted(directory.glob("*.rpm"))) if failure is None else ()
         buildroot = installed_packages(directory / "installed_pkgs.log")
         if failure is None and not buildroot:
             raise MissingToolError(
-                "mock does not say which packages were in the chroot",
+                "mock does not list the packages of the chroot",
                 why=f"installed_pkgs.log of {request.component} is missing or empty",
-                todo="the host's rpm must look for databases in /var/lib/rpm: "
+                todo="let the host's rpm look for databases in /var/lib/rpm: "
                 "echo '%_dbpath /var/lib/rpm' > /etc/rpm/macros.dbpath",
             )
         reason = "" if failure is None else find_failure_reason(directory, failure, status)
         if failure is None and not rpms:
             failure, reason = (
                 FailureKind.BUILD,
-                "no package was made: the spec has no %files for this architecture",
+                "mock made no package: the spec has no %files for this architecture",
             )
         return BuildOutcome(
             failure=failure,
@@ -316,30 +329,30 @@ class MockBuilder:
 
 
 def _take_results(source: Path, destination: Path) -> None:
-    """Move packages and logs out of mock's result directory; the SRPM is ours already, mock's copy has other bytes."""
+    """Move packages and logs out of mock's result directory, but not mock's copy of the SRPM, which has other bytes."""
     for path in sorted(source.iterdir()):
         if path.is_symlink() or not path.is_file() or path.name.endswith((".src.rpm", ".nosrc.rpm")):
             continue
         target = destination / path.name
         shutil.move(os.fspath(path), target)
+        # From now on only this program can change it.
         if os.geteuid() == 0:
-            os.chown(target, 0, 0)  # from here on no one but this program changes it
+            os.chown(target, 0, 0)
 
 
 def _local_repository(request: BuildRequest, directory: Path) -> Path:
-    """A repository of the RPMs made earlier in this run; mock itself adds it with gpgcheck=0, they are unsigned yet."""
+    """A repository of the RPMs that this run made before, not signed yet: mock adds it with gpgcheck=0."""
     files.make_directory(directory)
     for rpm in request.local_rpms:
         files.link_or_copy(rpm, directory / rpm.name)
-    write_repodata(
-        directory, epoch=request.source_date_epoch, compat=Compat.EL6
-    )  # gzip: any yum or dnf reads it
+    # Every yum and dnf can read gzip.
+    write_repodata(directory, epoch=request.source_date_epoch, compat=Compat.EL6)
     return directory
 
 
 def _terminate_with_parent_prefix() -> list[str]:
-    """What to put before mock so that it is told to end, and cleans up, when this program is killed.
+    """A prefix for mock that sends it SIGTERM, on which it cleans up, when this program is killed.
 
-    Only as root: the setuid wrapper that others start mock by would not hear of it.
+    Only for root: the signal does not reach the setuid wrapper that starts mock for other users.
     """
     return ["setpriv", "--pdeathsig", "USR1", "bash", str(TERMINATE_SCRIPT)] if os.geteuid() == 0 else []

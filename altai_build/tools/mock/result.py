@@ -1,4 +1,4 @@
-"""What mock's exit status and the files in its result directory say together."""
+"""The outcome of a build by mock, from its exit status and the files in its result directory."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from altai_build.tools.buildlog import first_error_line
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.rpm.header import read_header
 
-MOCK_OUTPUT = "mock.log"  # in the result directory, beside mock's own build.log, root.log and state.log
+# In the result directory, beside mock's own build.log, root.log and state.log.
+MOCK_OUTPUT = "mock.log"
 
-_TIMEOUT_STATUS = 11  # rpmbuild ran longer than it may
-# mockbuild/exception.py lists these. What is not here, and 1, mock hands on from rpmbuild or from itself: see judge.
+# rpmbuild ran longer than rpmbuild_timeout.
+_TIMEOUT_STATUS = 11
+# Listed in mockbuild/exception.py. Other statuses, and 1, are rpmbuild's or mock's own: see `classify_exit`.
 _FAILURES = {
     10: FailureKind.BUILD,
     _TIMEOUT_STATUS: FailureKind.BUILD,
@@ -30,12 +32,13 @@ _FAILURES = {
     90: FailureKind.BUILDROOT,  # bootstrap
     110: FailureKind.BUILDROOT,
 }
-TERMINATED_STATUSES = (129, 141, 143)  # SIGHUP, SIGPIPE and SIGTERM, on which mock cleans up and leaves
+# mock cleans up and exits on SIGHUP, SIGPIPE and SIGTERM.
+TERMINATED_STATUSES = (129, 141, 143)
 
 
 @dataclass(frozen=True)
 class _HostFault:
-    """What no package is guilty of and every other build would meet too."""
+    """An error that every other build would have too."""
 
     what: str
     todo: str
@@ -45,24 +48,24 @@ class _HostFault:
 _HOST_FAULTS = {
     2: _HostFault(
         "mock was started without the privileges it needs",
-        "install mock with its setuid wrapper (the package)",
+        "install mock from its package, which has the setuid wrapper",
     ),
     3: _HostFault(
         "mock does not accept the configuration",
-        "let `mock --debug-config --root FILE` show what it reads",
+        "run `mock --debug-config --root FILE` to see what it reads",
         InputError,
     ),
-    5: _HostFault(
-        "mock does not know one of the options it is given", "update mock; version 2.0 or later is needed"
-    ),
+    5: _HostFault("mock does not know one of its options", "update mock: version 2.0 or later is needed"),
     6: _HostFault(
         "this machine cannot build for the architecture",
         "install qemu-user-static, or build on that hardware",
     ),
-    50: _HostFault("mock is not installed completely", "reinstall it: /etc/mock/logging.ini belongs to it"),
+    50: _HostFault(
+        "the installation of mock is incomplete", "reinstall it: /etc/mock/logging.ini is missing"
+    ),
     70: _HostFault(
         "mock cannot write its result directory",
-        "give a workspace (--workspace) that the user who runs mock can enter and write",
+        "choose a --workspace that the user who runs mock can enter and write",
         InputError,
     ),
     80: _HostFault(
@@ -73,16 +76,16 @@ _HOST_FAULTS = {
 
 
 def is_chroot_locked(status: int) -> bool:
-    """Whether mock has found the chroot taken."""
+    """Whether another process holds the chroot."""
     return _FAILURES.get(status) is FailureKind.BUSY
 
 
 def classify_exit(request: BuildRequest, status: int, config: MockConfig) -> FailureKind | None:
-    """Which part failed, from mock's exit status.
+    """Which part failed, from mock's exit status; None when nothing did. Raises an error of the machine.
 
-    mock hands on rpmbuild's own status, mostly 1, and uses 1 for faults of its own: then the files it has left tell
-    them apart. The list of installed packages is written just before rpmbuild starts, the logs when the chroot is
-    made, and neither when the SRPM cannot be read.
+    mock exits with rpmbuild's own status, mostly 1, and with 1 for its own errors: then the files in the result
+    directory tell them apart. mock lists the installed packages just before rpmbuild starts, and writes its logs when
+    it makes the chroot.
     """
     if status == 0:
         return None
@@ -105,7 +108,7 @@ def classify_exit(request: BuildRequest, status: int, config: MockConfig) -> Fai
 
 
 def _is_source_package(path: Path) -> bool:
-    """Whether a file's header can be read and is that of a source package."""
+    """Whether a file has the header of a source package."""
     try:
         return read_header(path).is_source
     except InputError:
@@ -113,7 +116,7 @@ def _is_source_package(path: Path) -> bool:
 
 
 def find_failure_reason(directory: Path, failure: FailureKind, status: int) -> str:
-    """The line to show for a failure; build.log tells of rpmbuild, mock's own output of everything else."""
+    """The line to show for a failure: of build.log for rpmbuild, else of mock's output."""
     if failure is FailureKind.BUSY:
         return "another process holds the chroot"
     if status == _TIMEOUT_STATUS and (expired := _timeout_seconds(directory / MOCK_OUTPUT)):
@@ -126,7 +129,7 @@ def find_failure_reason(directory: Path, failure: FailureKind, status: int) -> s
 
 
 def _timeout_seconds(output: Path) -> str:
-    """The seconds after which mock has stopped rpmbuild; "" when it has not."""
+    """The seconds after which mock stopped rpmbuild; "" when it did not."""
     found = re.findall(
         r"^ERROR: Timeout\((\d+)\) expired for command:", output.read_text("utf-8", "replace"), re.M
     )
@@ -134,7 +137,7 @@ def _timeout_seconds(output: Path) -> str:
 
 
 def choose_log(directory: Path, failure: FailureKind | None) -> Path | None:
-    """The log to read first."""
+    """The log that shows the failure."""
     logs = {
         None: ("build.log",),
         FailureKind.BUILD: ("build.log",),
@@ -147,8 +150,8 @@ def choose_log(directory: Path, failure: FailureKind | None) -> Path | None:
 def installed_packages(path: Path) -> tuple[str, ...]:
     """The packages of the chroot as "NEVRA BUILDTIME:SIZE", sorted.
 
-    mock prints `%{nevra} %{buildtime} %{size} installed`; build time and size stand for the header's digest, which
-    it does not tell. Keys that are imported into the database are no packages.
+    mock prints `%{nevra} %{buildtime} %{size} installed`: build time and size stand for the header's digest. Keys in
+    the rpm database are left out.
     """
     if not path.is_file():
         return ()

@@ -1,4 +1,4 @@
-"""Where hostile code runs: bubblewrap with no network, no home, no keys, its own processes and host name."""
+"""Sandboxes for foreign code: bubblewrap without network, home or keys, with its own processes and host name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from altai_build.errors import MissingToolError
 from altai_build.tools import process
 from altai_build.tools.files import chown_tree, make_directory
 
-# The names that get into packages; fixed, so that the same inputs give the same bytes on every machine.
+# These names are in packages: they are fixed, so that the same inputs result in the same bytes on every machine.
 BUILD_HOSTNAME = "altai-build.localdomain"
 BUILD_USER = "mockbuild"
 BUILD_UID = 1000
@@ -22,30 +22,27 @@ _GROUPS = f"root:x:0:\n{BUILD_USER}:x:{BUILD_UID}:\n"
 
 @dataclass(frozen=True)
 class HostSandbox:
-    """The host seen read-only, with one writable directory at BUILD_DIR: for reading specs and making SRPMs."""
+    """The host's programs, read-only, and one writable directory at BUILD_DIR: for expanding specs and making SRPMs."""
 
     writable: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """The command that runs `argv` in here as the unprivileged build user, to whom the directory is given.
+        """The command that runs `argv` in the sandbox as the unprivileged build user, who then owns the directory.
 
-        Seen are /usr and what it needs to start programs; not seen are /home, /root, /etc, /var and every socket. The
-        command is the first of its processes: when it has ended, so has everything that it started.
+        Visible are /usr and what programs need to start; /home, /root, /etc, /var and all sockets are not. The command
+        is the first process of its namespace: when it ends, the kernel ends everything that it started.
         """
         require_bubblewrap()
         accounts, groups = self._account_files()
         words = ["bwrap", *_UNSHARE_OPTIONS, "--as-pid-1"]
-        words += [
-            "--dir",
-            "/etc",
-            "--dir",
-            "/var",
-        ]  # what bubblewrap makes on the way to a mount only root may enter
+        # Directories that bubblewrap makes on the way to a mount only root may enter.
+        words += ["--dir", "/etc", "--dir", "/var"]
         words += _host_program_options()
         words += ["--ro-bind", str(accounts), "/etc/passwd", "--ro-bind", str(groups), "/etc/group"]
         words += [*_proc_options("/proc"), "--dev", "/dev"]
-        for place in ("/tmp", "/var/tmp"):  # noqa: S108 - of the sandbox; a tmpfs would be root's alone
+        # Not a tmpfs, which belongs to root.
+        for place in ("/tmp", "/var/tmp"):  # noqa: S108 - of the sandbox
             own = make_directory(self.writable / f".{place.strip('/').replace('/', '.')}")
             words += ["--bind", str(own), place]
         words += ["--bind", str(self.writable), BUILD_DIR, "--chdir", BUILD_DIR]
@@ -53,7 +50,7 @@ class HostSandbox:
             words += ["--setenv", name, value]
         if os.geteuid() == 0:
             chown_tree(self.writable, BUILD_UID)
-            # bubblewrap enters it before it becomes that user.
+            # bubblewrap enters the directory before it becomes that user.
             self.writable.chmod(0o711)
         return _as_build_user(words, argv)
 
@@ -66,14 +63,14 @@ class HostSandbox:
 
 @dataclass(frozen=True)
 class EvaluationSandbox:
-    """The host's programs and some files, all read-only, for a program that only computes: it can write nowhere."""
+    """The host's programs and some files, all read-only: for a program that only computes."""
 
     visible: Mapping[str, str]  # file or directory of the host → where it is seen
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """The command that runs `argv` in here as the unprivileged build user."""
+        """The command that runs `argv` in the sandbox as the unprivileged build user."""
         require_bubblewrap()
-        # Not as the first of its processes: to that one the kernel does not send the signals of its limits.
+        # Not as the first process of the namespace: it would ignore the signals of its limits.
         words = ["bwrap", *_UNSHARE_OPTIONS, *_host_program_options()]
         words += [*_proc_options("/proc"), "--dev", "/dev"]
         folders = {str(folder) for place in self.visible.values() for folder in PurePath(place).parents}
@@ -100,23 +97,23 @@ def _as_build_user(words: Sequence[str], argv: Sequence[str]) -> list[str]:
 
 
 def _host_program_options() -> list[str]:
-    """Options that show the host's programs, read-only, and nothing else of it."""
+    """Options that make the host's programs visible, read-only, and nothing else of it."""
     words = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-        place = Path("/", name)
-        if place.is_symlink():
-            words += ["--symlink", os.readlink(place), str(place)]
-        elif place.is_dir():
-            words += ["--ro-bind", str(place), str(place)]
-    for seen in ("/etc/alternatives", "/etc/ld.so.cache"):
-        words += ["--ro-bind-try", seen, seen]
+        folder = Path("/", name)
+        if folder.is_symlink():
+            words += ["--symlink", os.readlink(folder), str(folder)]
+        elif folder.is_dir():
+            words += ["--ro-bind", str(folder), str(folder)]
+    for place in ("/etc/alternatives", "/etc/ld.so.cache"):
+        words += ["--ro-bind-try", place, place]
     return words
 
 
 def _proc_options(place: str) -> list[str]:
-    """Options that show the processes of the sandbox; what the kernel is set by from there cannot be written.
+    """Options that mount a /proc with the processes of the sandbox, and make the kernel's settings in it read-only.
 
-    It would obey a process that is root by its number alone, without any capability.
+    Otherwise a process with the user id of root could change them without any capability.
     """
     words = ["--proc", place]
     for name in ("sys", "sysrq-trigger", "fs", "acpi", "scsi", "mtrr"):
@@ -126,11 +123,11 @@ def _proc_options(place: str) -> list[str]:
 
 
 def _capability_options(*capabilities: str) -> list[str]:
-    """Options that leave root no other privileges than these (capabilities(7)): not to mount, not to reach devices."""
+    """Options that take all privileges but these from root (capabilities(7))."""
     return ["--cap-drop", "ALL", *(word for name in capabilities for word in ("--cap-add", f"CAP_{name}"))]
 
 
-# Its own processes, network (none), System V objects and host name; ends with its parent; no inherited environment.
+# Own processes, no network, own System V objects and host name; ends with its parent; no inherited environment.
 _UNSHARE_OPTIONS = (
     "--unshare-pid",
     "--unshare-net",
@@ -145,16 +142,16 @@ _UNSHARE_OPTIONS = (
 )
 
 
-# Ends with its parent, however that ends, and its whole process namespace with it: bubblewrap's --die-with-parent does
-# not reach a process that has become another user, for bubblewrap itself has no CAP_KILL by then. It gets a /proc of
-# that namespace, for it looks its own child up there.
+# Ends with its parent, however that ends, and its whole process namespace with it. bubblewrap's --die-with-parent does
+# not end a process that became another user, because bubblewrap has dropped CAP_KILL by then. bubblewrap looks up its
+# child in /proc, so it needs one of that namespace.
 _DIE_WITH_PARENT = (
     *("setpriv", "--pdeathsig", "KILL"),
     *("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
 )
 
-# What packages need of root to be installed; the same that containers have proved enough for decades of them. Device
-# nodes can be made and not opened: bubblewrap mounts without them.
+# What the installation of packages needs; the same capabilities as in containers. Device nodes can be made but not
+# opened: bubblewrap mounts everything with nodev.
 _INSTALL_CAPABILITIES = (
     "CHOWN",
     "DAC_OVERRIDE",
@@ -172,19 +169,19 @@ _INSTALL_CAPABILITIES = (
 
 @dataclass(frozen=True)
 class InstallSandbox:
-    """The host's programs with a root to install into and packages to install, as root: scriptlets run in here.
+    """The host's programs, a buildroot and packages to install into it, as root: scriptlets run in this sandbox.
 
-    Those of packages that were built a moment ago are no better than any other build's commands.
+    Scriptlets of packages that this run built are as little trusted as builds.
     """
 
-    root: str  # where the root is on the host
+    root: str  # the buildroot's path on the host
     packages: Path
 
     ROOT = "/target"
     PACKAGES = "/packages"
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """The command that runs `argv` in here; the root is at ROOT, the packages at PACKAGES."""
+        """The command that runs `argv` in the sandbox; the buildroot is at ROOT, the packages are at PACKAGES."""
         require_bubblewrap()
         words = [
             "bwrap",
@@ -222,14 +219,14 @@ class BuildrootSandbox:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """The command that runs `argv` in here.
+        """The command that runs `argv` in the sandbox.
 
-        bwrap starts as root so that the buildroot keeps its real owners; chroot(1) of the buildroot's own coreutils
-        then becomes the build user, and bwrap has already set no_new_privs, so nothing leads back. That chroot(1) may
-        be a package's of this very run: it has no more privileges than it needs.
+        bwrap starts as root, so that the files of the buildroot keep their owners; chroot(1) of the buildroot's own
+        coreutils then becomes the build user. It cannot become root again, because bwrap sets no_new_privs. That
+        chroot(1) may be of a package that this run built: it has only the privileges that it needs.
 
-        unshare(1) waits until the kernel has ended the last process in there. bwrap alone goes when the command does,
-        and what the command left in the background could for some milliseconds still write to the results.
+        unshare(1) waits until the kernel has ended the last process of the namespace. bwrap alone ends with the
+        command, and a background process could still write to the results for some milliseconds.
         """
         require_bubblewrap()
         words = [*_DIE_WITH_PARENT, "bwrap", *_UNSHARE_OPTIONS]
@@ -267,7 +264,7 @@ def try_sandbox() -> str:
     """Start a sandbox; returns "" when that works, else what the kernel or bwrap says."""
     if process.find_program("bwrap") is None:
         return "bwrap is not installed"
-    around, user = (_DIE_WITH_PARENT, []) if os.geteuid() == 0 else ((), ["--unshare-user"])
-    probe = [*around, "bwrap", *_UNSHARE_OPTIONS, *user, "--ro-bind", "/", "/", "--", "/bin/true"]
-    tried = process.run(probe, ok=process.ANY_END)
-    return "" if tried.returncode == 0 else tried.error_text
+    prefix, user = (_DIE_WITH_PARENT, []) if os.geteuid() == 0 else ((), ["--unshare-user"])
+    probe = [*prefix, "bwrap", *_UNSHARE_OPTIONS, *user, "--ro-bind", "/", "/", "--", "/bin/true"]
+    result = process.run(probe, ok=process.ANY_END)
+    return "" if result.returncode == 0 else result.error_text or process.describe_exit(result.returncode)

@@ -14,14 +14,14 @@ OVERLAY = Path(__file__).with_name("overlay.sh")
 
 @dataclass(frozen=True)
 class Overlay:
-    """An overlay about to be mounted: `prefix` goes before a command that then sees `merged`."""
+    """An overlay: a command with this `prefix` finds it mounted at `merged`."""
 
     merged: Path
     prefix: tuple[str, ...]
 
     @classmethod
     def create(cls, directory: Path, lowers: Sequence[Path]) -> Overlay:
-        """Lay out an overlay in a fresh directory over `lowers`, the topmost first."""
+        """Create the directories of an overlay over `lowers`, the topmost first, in an empty directory."""
         for name in ("upper", "work", "merged"):
             (directory / name).mkdir()
         for index, lower in enumerate(lowers):
@@ -34,7 +34,7 @@ class Overlay:
 
 
 def can_mount_overlay(directory: Path) -> bool:
-    """True when overlayfs can be mounted with its upper layer in `directory`."""
+    """Whether an overlay with its upper layer in `directory` can be mounted; makes one to find out."""
     with scratch_directory(directory, ".probe") as scratch:
         lower = make_directory(scratch / "lower")
         overlay = Overlay.create(make_directory(scratch / "overlay"), [lower])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.model.nevra import Nevra
 from altai_build.tools.mock.config import MockConfig, available_configs, read_config
 
 MINIMAL = """\
@@ -333,3 +335,14 @@ def test_all_configurations_of_this_project_can_be_read() -> None:
         config = read_config(name, search=[place])
         assert config.repositories, name
         assert config.chroot_setup_cmd[0] in ("install", "groupinstall"), name
+
+
+def test_more_buildreqs_are_found_by_the_longest_name(read: Callable[[str], MockConfig]) -> None:
+    config = read(
+        "config_opts['more_buildreqs'] = {'c': 'one', 'c-1': ['two'], 'c-1-2': ['three', 'four'], 'd': 'five'}",
+    )
+    source = Nevra(name="c", epoch=0, version="1", release="2", arch="src")
+    assert config.find_more_buildreqs(source) == ("three", "four")
+    assert config.find_more_buildreqs(replace(source, release="9")) == ("two",)
+    assert config.find_more_buildreqs(replace(source, version="9")) == ("one",)
+    assert config.find_more_buildreqs(replace(source, name="e")) == ()
