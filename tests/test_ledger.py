@@ -214,5 +214,5 @@ def test_a_killed_writer_leaves_a_readable_ledger(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot write in"):
+    with pytest.raises(InputError, match="cannot write to"):
         Ledger(tmp_path / "file" / "ledger.jsonl").append(record("one"))

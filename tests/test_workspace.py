@@ -162,5 +162,5 @@ def test_files_of_a_verb_without_the_lock_stay(tmp_path: Path) -> None:
 
 def test_an_unwritable_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot write in"), Workspace(tmp_path / "file" / "ws").lock():
+    with pytest.raises(InputError, match="cannot write to"), Workspace(tmp_path / "file" / "ws").lock():
         pass

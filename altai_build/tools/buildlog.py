@@ -1,4 +1,4 @@
-"""The one line of a long log that says what went wrong."""
+"""The line of a build log that says why the build failed."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from pathlib import Path
 
 from altai_build.model.build import FailureKind
 
-HEAD_SIZE = 1 << 20  # bytes read from the start of a log, and
-TAIL_SIZE = 4 << 20  # from its end: the failing part of a build is there
-LINE_LIMIT = 300  # characters of the answer
+# Bytes that are read from the start of a log, and from its end, where the failing part of a build is.
+HEAD_SIZE = 1 << 20
+TAIL_SIZE = 4 << 20
+# Characters of a reason.
+LINE_LIMIT = 300
 
 # Colours, cursor movements and window titles (ECMA-48), which test runners and compilers print.
 _ESCAPE_SEQUENCES = re.compile(r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-# Where in mock a line of root.log was written, which of its lines tell only what mock does, and the beginning of its
-# own messages on the terminal.
+# In root.log: the place in mock's source that a line is from, and lines that only say what mock does. On the terminal:
+# the beginning of mock's own messages.
 _MOCK_LOCATION = re.compile(r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s+\w+\.py:\d+:\s*")
 _MOCK_NOISE = re.compile(
     r"^(?:Executing command: |Child return code was: |child environment: |kill orphans )"
 )
 _MOCK_LEVEL = re.compile(r"^(?:ERROR|CRITICAL): ")
 
-# Each pattern is tried on the whole text before the next: a cause is a better answer than its echo.
+# Each pattern is tried on the whole text before the next: a cause is a better reason than its consequences.
 _DEPENDENCY_CAUSES = (
     re.compile(r"No matching package to install: "),
     re.compile(r"\bnothing provides\b"),
@@ -71,9 +73,9 @@ _NOT_A_CAUSE = re.compile(
 def first_error_line(log_path: Path, failure: FailureKind | None, *, also: Sequence[Path] = ()) -> str:
     """The first line of a log that names the cause of a failure, cleaned for display.
 
-    `failure` says which part failed: for missing dependencies and build roots the package manager's words are looked
-    for first, otherwise the compiler's and rpmbuild's. `also` are further logs, for when the first names no cause.
-    When nothing is recognised, the last line that is not empty; "" only when the logs are missing or empty.
+    `failure` says which part failed: for missing dependencies and buildroots, messages of the package manager are
+    looked for first, otherwise those of compilers and rpmbuild. `also` are logs to read when the first names no cause.
+    Without a known message the result is the last line that is not empty; "" only when the logs are missing or empty.
     """
     logs = [lines for lines in map(_read_lines, (log_path, *also)) if lines]
     searches = [_build_cause, _dependency_cause]
@@ -85,38 +87,38 @@ def first_error_line(log_path: Path, failure: FailureKind | None, *, also: Seque
 
 
 def _dependency_cause(lines: list[str]) -> str:
-    """What the package manager could not find, fetch or fit together."""
+    """The package manager's message about a package that is missing, not available or in conflict."""
     return _first_match(lines, _DEPENDENCY_CAUSES)
 
 
 def _build_cause(lines: list[str]) -> str:
-    """What stopped the build: looked for in what the last command printed, then in the last section.
+    """The message that stopped the build: in the output of the last command, else in the last section.
 
-    Earlier commands and sections were passed, whatever they printed.
+    Earlier commands and sections succeeded, whatever they printed.
     """
     section = lines[_failing_section(lines) :]
     ends = [number for number, line in enumerate(section) if _BAD_EXIT.match(line)]
     if not ends:
         return _find_cause(section)
-    # mock reads the two outputs of rpmbuild by turns: what went to standard output may stand earlier than it happened,
-    # and in the middle of a line.
+    # mock reads rpmbuild's stdout and stderr in turns: a line of stdout may stand too early, or within another line.
     script = [line for line in section[: ends[0]] if not _SCRIPT_END.match(line)]
     commands = [number for number, line in enumerate(script) if _COMMAND.match(line)]
     printed = script[commands[-1] + 1 :] if commands else script
     found = _find_cause(printed) or _last_line(printed) or _find_cause(script)
     if found or not commands:
         return found or section[ends[0]]
-    return f"{_COMMAND.sub('', script[commands[-1]])}: failed without a word ({_failed_section(section[ends[0]])})"
+    command = _COMMAND.sub("", script[commands[-1]])
+    return f"{command}: failed without a message ({_failed_section(section[ends[0]])})"
 
 
 def _failed_section(bad_exit: str) -> str:
-    """The section that rpmbuild says has failed: %build."""
+    """The section that failed according to rpmbuild: %build."""
     match = _BAD_EXIT.match(bad_exit)
     return match[1] if match else ""
 
 
 def _find_cause(lines: list[str]) -> str:
-    """A cause, else the exception that ended a Python program, else what make says of it."""
+    """A cause, else the exception that ended a Python program, else make's message."""
     lines = [line for line in lines if not _NOT_A_CAUSE.search(line) and not _COMMAND.match(line)]
     return (
         _append_detail(lines, _first_match(lines, _BUILD_CAUSES))
@@ -126,7 +128,7 @@ def _find_cause(lines: list[str]) -> str:
 
 
 def _failing_section(lines: list[str]) -> int:
-    """Where rpmbuild's last section begins: a script, or the reading of %files after them."""
+    """The line where rpmbuild's last section begins: a script, or the processing of %files after them."""
     start = 0
     for number, line in enumerate(lines):
         if _SECTION.match(line) and not (
@@ -137,19 +139,19 @@ def _failing_section(lines: list[str]) -> int:
 
 
 def _first_match(lines: Sequence[str], patterns: Sequence[re.Pattern[str]]) -> str:
-    """The first line for the first pattern that has one."""
+    """The first line that matches the first pattern that any line matches."""
     return next((line for pattern in patterns for line in lines if pattern.search(line)), "")
 
 
 def _append_detail(lines: list[str], line: str) -> str:
-    """A line that ends in a colon says what kind of error it is; the next one says which."""
+    """The line, with the next one where it ends in a colon: that says which error it is."""
     if line.endswith(":") and line in lines[:-1]:
         return f"{line} {lines[lines.index(line) + 1].strip()}"
     return line
 
 
 def _last_exception(lines: list[str]) -> str:
-    """The last line of the last Python traceback: the exception that nobody caught."""
+    """The last line of the last Python traceback: the uncaught exception."""
     if _TRACEBACK not in (line.strip() for line in lines):
         return ""
     start = max(number for number, line in enumerate(lines) if line.strip() == _TRACEBACK)
@@ -163,19 +165,20 @@ def _last_line(lines: list[str]) -> str:
 
 
 def _read_lines(path: Path) -> list[str]:
-    """The lines of a log that are not empty, without colours; of a huge one its head and its tail."""
+    """The lines of a log that are not empty, without colours; of a large log the start and the end."""
     try:
         with open(path, "rb") as stream:
             data = stream.read(HEAD_SIZE)
             size = os.fstat(stream.fileno()).st_size
             if size > HEAD_SIZE + TAIL_SIZE:
                 stream.seek(size - TAIL_SIZE)
-                stream.readline()  # the rest of a line cut in two
+                # The rest of a line that was cut in two.
+                stream.readline()
             data += stream.read(TAIL_SIZE)
     except OSError:
         return []
     text = _ESCAPE_SEQUENCES.sub("", data.decode("utf-8", "replace"))
-    # A progress bar overwrites its line: what stands after the last carriage return is what a person saw.
+    # A progress bar overwrites its line: what a person saw is the text after the last carriage return.
     shown = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     cleaned = (_MOCK_LOCATION.sub("", _CONTROL_CHARACTERS.sub("", line)).rstrip() for line in shown)
     return [line for line in cleaned if line.strip() and not _MOCK_NOISE.match(line)]

@@ -1,4 +1,4 @@
-"""Files made whole or not at all: beside, fsync, rename; hard links; SHA-256 at disk speed."""
+"""Files that are written whole or not at all; hard links, locks, trees, SHA-256."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from altai_build.errors import InputError
 if TYPE_CHECKING:
     from altai_build.model.checksum import Sha256
 
-_SYNC_THREADS = 8  # threads that wait for the disk
+# Threads that wait for the disk.
+_SYNC_THREADS = 8
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
-    """Replace `path` by `data` so that a reader, or a crash, sees the old bytes or the new ones.
+    """Replace the content of `path`: a reader finds the old bytes or the new ones, also after a crash.
 
-    Without `durable` a power cut may leave anything there: for what its reader can tell to be damaged, and make again.
-    Raises InputError when the place cannot be written.
+    Without `durable` the file may hold anything after a power cut: for caches whose readers notice damage. Raises
+    InputError when the directory cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,9 +50,9 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, durable: boo
 
 
 def link_if_identical_else_write(path: Path, data: bytes, earlier: Path | None, *, mode: int = 0o644) -> None:
-    """Write `data`, as the same inode as the file `earlier` where that holds these very bytes; not durable by itself.
+    """Write `data`, or link the file `earlier` if it has the same bytes and mode. Does not fsync.
 
-    Raises InputError when the place cannot be written.
+    Raises InputError when the directory cannot be written.
     """
     if earlier is not None and _is_identical(earlier, data, mode):
         make_directory(path.parent)
@@ -61,7 +62,7 @@ def link_if_identical_else_write(path: Path, data: bytes, earlier: Path | None, 
 
 
 def _is_identical(path: Path, data: bytes, mode: int) -> bool:
-    """True for a regular file of these bytes and permissions."""
+    """Whether `path` is a regular file with these bytes and permissions."""
     try:
         status = path.lstat()
         return (status.st_mode, status.st_size) == (
@@ -73,16 +74,17 @@ def _is_identical(path: Path, data: bytes, mode: int) -> bool:
 
 
 def sync_directory(path: Path) -> None:
-    """Make the renames done in a directory survive a power cut (fsync(2): the entry needs its own)."""
+    """fsync a directory, so that renames in it survive a power cut."""
     _sync(path)
 
 
 def sync_tree(path: Path) -> None:
     """fsync every file and directory below `path`, before the rename that publishes it.
 
-    They are waited for side by side: what waits together a file system writes down in one go.
+    Several threads wait at the same time, because a file system writes all that is waited for in one go.
     """
-    from concurrent.futures import ThreadPoolExecutor  # slow to load for verbs that write nothing
+    # Imported late: commands that write nothing start faster.
+    from concurrent.futures import ThreadPoolExecutor
 
     entries = [
         Path(folder, name)
@@ -103,7 +105,7 @@ def _sync(path: Path) -> None:
 
 
 def make_directory(path: Path, *, mode: int = 0o755) -> Path:
-    """Make a directory and its parents; raises InputError when that is not allowed."""
+    """Create a directory and its parents if they do not exist; raises InputError when that fails."""
     try:
         path.mkdir(parents=True, exist_ok=True, mode=mode)
     except OSError as error:
@@ -113,7 +115,7 @@ def make_directory(path: Path, *, mode: int = 0o755) -> Path:
 
 @contextmanager
 def scratch_directory(parent: Path, prefix: str) -> Iterator[Path]:
-    """A fresh private directory under `parent`, removed with all it holds at the end."""
+    """A new private directory below `parent`, removed with its content at the end."""
     make_directory(parent)
     try:
         path = Path(tempfile.mkdtemp(prefix=f"{prefix}.", dir=parent))
@@ -126,14 +128,15 @@ def scratch_directory(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a tree, read-only directories included (sources of real packages hold them)."""
+    """Remove a tree, also with read-only directories, which sources of packages contain."""
     if not os.path.lexists(path):
         return
 
     def unlock(function: object, name: str, info: tuple[object, BaseException, object]) -> None:
         if isinstance(info[1], FileNotFoundError):
-            return  # somebody else removes it too, or what wrote there has just been killed
-        # Only directories are opened: a file may be a hard link, and its mode is that of its other names too.
+            # Removed by another process, or by one that was just killed.
+            return
+        # Only directories get another mode: that of a file would change for its other hard links too.
         with suppress(FileNotFoundError):
             if Path(name) != path:
                 os.chmod(os.path.dirname(name), 0o700)
@@ -141,7 +144,8 @@ def remove_tree(path: Path) -> None:
                 os.unlink(name)
             elif function is os.rmdir:
                 os.rmdir(name)
-            else:  # it could not be entered
+            else:
+                # A directory that could not be opened.
                 os.chmod(name, 0o700)
                 remove_tree(Path(name))
 
@@ -149,7 +153,7 @@ def remove_tree(path: Path) -> None:
 
 
 def chown_tree(path: Path, owner: int) -> None:
-    """Make a user (and the group of the same number) the owner of a tree that nobody else works in."""
+    """Change owner and group of a tree to the user of this number; no other process may work in it."""
     os.lchown(path, owner, owner)
     for folder, folders, names in os.walk(path):
         for name in (*folders, *names):
@@ -157,13 +161,12 @@ def chown_tree(path: Path, owner: int) -> None:
 
 
 def move_out(source: Path, destination: Path, ending: str) -> list[Path]:
-    """Move the files whose names end in `ending` out of a tree that a stranger wrote; returns their new places, sorted.
+    """Move the files whose names end in `ending` out of an untrusted tree; returns their new paths, sorted.
 
-    Regular files only, and through no link: neither one in the tree nor one in the place of the tree can bring in
-    what lies elsewhere. They become ours and readable, whatever the stranger made of their owner and mode. Of two of
-    one name the later takes the earlier's place. No process of the stranger's may be alive any more.
+    Only regular files are moved, and no symbolic link is followed, in the tree or in its place. The files get this
+    process's owner and mode 0644. Of two files with one name the last is kept. No untrusted process may still run.
     """
-    taken = set()
+    moved = set()
     if stat.S_ISDIR(_lstat_mode(source)):
         for folder, folders, names in os.walk(source):
             folders.sort()
@@ -174,12 +177,12 @@ def move_out(source: Path, destination: Path, ending: str) -> list[Path]:
                     os.replace(path, target)
                     os.chown(target, os.geteuid(), os.getegid())
                     target.chmod(0o644)
-                    taken.add(target)
-    return sorted(taken)
+                    moved.add(target)
+    return sorted(moved)
 
 
 def _lstat_mode(path: Path) -> int:
-    """The kind and permissions of what is called `path` itself; 0 for nothing."""
+    """The type and permissions of `path`, without following links; 0 when it does not exist."""
     try:
         return path.lstat().st_mode
     except OSError:
@@ -187,7 +190,7 @@ def _lstat_mode(path: Path) -> int:
 
 
 def sha256_file(path: Path) -> Sha256:
-    """The SHA-256 of a file's bytes in hexadecimal; hashlib goes through OpenSSL and its CPU instructions."""
+    """The SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with open(path, "rb", buffering=0) as stream:
         view = memoryview(bytearray(min(os.fstat(stream.fileno()).st_size + 1, 1 << 20)))
@@ -197,9 +200,9 @@ def sha256_file(path: Path) -> Sha256:
 
 
 def link_or_copy(source: str | Path, destination: str | Path) -> None:
-    """The same inode under a second name; a copy (made whole) where links are not to be had.
+    """Hard-link a file, or copy it atomically where the file system has no hard links.
 
-    Places may be text: for thousands of files, making paths of them takes as long as linking.
+    Paths may be text: for thousands of files, creating Path objects takes as long as linking.
     """
     try:
         os.link(source, destination)
@@ -212,9 +215,9 @@ def link_or_copy(source: str | Path, destination: str | Path) -> None:
 
 
 def copy_into(source: Path, folder: Path) -> Path:
-    """Give a file its name in another folder too, whole, in the place of what had it; returns the new place.
+    """Link or copy a file into a folder, atomically, replacing a file of the same name; returns the new path.
 
-    Runs side by side may do this to one folder. Raises InputError where the place cannot be written.
+    Parallel runs may use the same folder. Raises InputError when the folder cannot be written.
     """
     place = folder / source.name
     partial = folder / f".{source.name}.{os.getpid()}.part"
@@ -222,7 +225,8 @@ def copy_into(source: Path, folder: Path) -> Path:
         partial.unlink(missing_ok=True)
         link_or_copy(source, partial)
         os.replace(partial, place)
-        partial.unlink(missing_ok=True)  # rename(2) does nothing when both names are one inode already
+        # rename(2) does nothing when both names are the same inode.
+        partial.unlink(missing_ok=True)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise cannot_write_error(place, error) from error
@@ -257,9 +261,10 @@ def file_lock(path: Path, *, blocking: bool = True) -> Iterator[bool]:
 
 
 def cannot_write_error(path: Path, error: OSError) -> InputError:
-    """The error for a place that cannot be written."""
+    """The error for a path that cannot be written."""
     return InputError(
-        f"cannot write in {path}",
+        f"cannot write to {path}",
         why=error.strerror or str(error),
-        todo="give a writable place (--workspace, -o, or release.directory), or mend its permissions or free space",
+        todo="free some space, correct the permissions or choose another directory (--workspace, -o, "
+        "release.directory)",
     )

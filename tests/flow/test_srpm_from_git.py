@@ -363,7 +363,7 @@ def test_an_unwritable_workspace_or_output(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for words in (("--workspace", f"{tmp_path}/file/ws", "srpm"), ("srpm", "-o", f"{tmp_path}/file")):
         answer = altai_build("-C", world.super.path, *words, cwd=tmp_path)
-        assert answer.code == 3 and f"cannot write in {tmp_path}/file" in answer.err
+        assert answer.code == 3 and f"cannot write to {tmp_path}/file" in answer.err
 
 
 def test_an_output_is_replaced_and_what_is_in_its_way_is_told(tmp_path: Path) -> None:
@@ -377,7 +377,7 @@ def test_an_output_is_replaced_and_what_is_in_its_way_is_told(tmp_path: Path) ->
     made.unlink()
     made.mkdir()
     answer = srpm(world, "focus", "-o", out)
-    assert (answer.code, answer.out) == (3, "") and f"cannot write in {made}" in answer.err
+    assert (answer.code, answer.out) == (3, "") and f"cannot write to {made}" in answer.err
 
 
 def test_an_unknown_revision(tmp_path: Path) -> None:

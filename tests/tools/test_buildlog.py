@@ -142,7 +142,7 @@ sh -c 'kill -9 $$'
 echo 'x.c:1: warning: error: harmless'
 false
 """,
-        "false: failed without a word (%build)",
+        "false: failed without a message (%build)",
     ),
     "own words": (
         r"""

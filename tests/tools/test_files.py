@@ -168,9 +168,9 @@ def test_a_place_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path, ope
         lambda: write_atomically(tmp_path / "file" / "below", b""),
         lambda: make_directory(tmp_path / "file" / "below"),
     ):
-        with pytest.raises(InputError, match="cannot write in"):
+        with pytest.raises(InputError, match="cannot write to"):
             attempt()
-    with pytest.raises(InputError, match="cannot write in"), file_lock(tmp_path):
+    with pytest.raises(InputError, match="cannot write to"), file_lock(tmp_path):
         pass
     closed = open_place / "closed"
     closed.mkdir(mode=0o555)
@@ -182,7 +182,7 @@ def test_a_place_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path, ope
             lambda: file_lock(closed / "lock").__enter__(),
             lambda: scratch_directory(closed, "x").__enter__(),
         ):
-            with pytest.raises(InputError, match=f"cannot write in {closed}"):
+            with pytest.raises(InputError, match=f"cannot write to {closed}"):
                 attempt()
 
     as_ordinary_user(work)
