@@ -20,7 +20,7 @@ import click
 from altai_build import __version__
 from altai_build.cli.streams import install_safe_streams
 from altai_build.errors import AltaiError, InputError, UsageError, escape_control_characters
-from altai_build.tools import process, processors
+from altai_build.tools import commands, process, processors
 
 if TYPE_CHECKING:
     from altai_build.cli.runlog import RunLog
@@ -245,7 +245,7 @@ def _report_bug(error: Exception, logs: list[RunLog]) -> str:
     descriptor, path = tempfile.mkstemp(prefix="altai-build-bug.", suffix=".txt")
     with os.fdopen(descriptor, "w", errors="backslashreplace") as stream:
         stream.write(f"altai-build {__version__}, Python {sys.version}\n{time.ctime()}\n")
-        stream.write(f"$ {process.quote_command(('altai-build', *sys.argv[1:]))}\n")
+        stream.write(f"$ {commands.quote_command(('altai-build', *sys.argv[1:]))}\n")
         stream.write(f"The debug log of the run: {log or 'none'}\n\n{text}")
     print(
         f"altai-build: this is a bug: {type(error).__name__}: {escape_control_characters(str(error))}\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from altai_build import __version__
 from altai_build.errors import escape_control_characters
-from altai_build.tools import process
+from altai_build.tools import commands, process
 from altai_build.workspace import RUN_LOG_PATTERN, Workspace
 
 # when a log is opened, all but the newest so many are deleted
@@ -39,7 +39,7 @@ class RunLog:
         self._lock = threading.RLock()
         self.record(f"altai-build {__version__}, Python {sys.version.split()[0]}, process {os.getpid()}")
         self.record(f"{time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())}, in {os.getcwd()}")
-        self.record(f"$ {process.quote_command(('altai-build', *argv))}")
+        self.record(f"$ {commands.quote_command(('altai-build', *argv))}")
         process.on_command(self.record)
         process.on_command_end(self._record_end)
 
@@ -67,7 +67,7 @@ class RunLog:
         command = end.command
         if len(command) > 2 * _COMMAND_ENDS:
             command = f"{command[:_COMMAND_ENDS]}…{command[-_COMMAND_ENDS:]}"
-        self.record(f"{process.describe_exit(end.returncode)} after {end.seconds:.3f} s: {command}")
+        self.record(f"{commands.describe_exit(end.returncode)} after {end.seconds:.3f} s: {command}")
 
     def _write_pending(self, workspace: Workspace) -> None:
         try:

@@ -14,7 +14,7 @@ from altai_build.config import Config, Target
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.quantity import format_size
 from altai_build.pipeline.build.toolchains import BUILDERS, find_builder
-from altai_build.tools import process
+from altai_build.tools import commands, process
 from altai_build.tools.builder import Builder
 from altai_build.tools.files import make_directory
 from altai_build.tools.mock.config import read_config
@@ -98,7 +98,7 @@ def _check_python() -> CheckResult:
 
 
 def _check_program(program: _Program) -> CheckResult:
-    path = process.find_program(program.name)
+    path = commands.find_program(program.name)
     if path is None:
         return CheckResult(
             check=program.name,

@@ -11,6 +11,7 @@ from pathlib import Path
 from altai_build.errors import AltaiError, InputError, PublishError
 from altai_build.model.gitlink import CommitId
 from altai_build.model.quantity import format_count
+from altai_build.tools.commands import quote_command
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git import tags
 from altai_build.tools.git.command import GitError
@@ -18,7 +19,6 @@ from altai_build.tools.git.layout import common_directory
 from altai_build.tools.git.superproject import Submodule, Superproject
 from altai_build.tools.git.url import without_password
 from altai_build.tools.openpgp.signing import SigningKey
-from altai_build.tools.process import quote_command
 
 _MAX_PARALLEL_REMOTES = 8
 

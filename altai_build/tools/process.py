@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import select
 import selectors
 import signal
@@ -17,14 +16,13 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
 from altai_build.errors import AltaiError, InputError, MissingToolError
+from altai_build.tools.commands import child_environment, describe_exit, program_missing_error, quote_command
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ChildProcess = subprocess.Popen[bytes]
 
-# What a child inherits of its parent's environment. Everything else is named by the call that needs it.
-INHERITED_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
 # For `ok`: every exit status is an answer, but a child that was killed by a signal has given none.
 ANY_STATUS = range(256)
 # For `ok`: the caller looks at signals too.
@@ -38,8 +36,6 @@ _stopping = threading.Event()
 _listeners: list[Callable[[str], None]] = []
 _end_listeners: list[Callable[[CommandEnd], None]] = []
 _WATCH_INTERVAL = 1.0  # seconds
-# createrepo and rpm tools may be there.
-_SBIN_PATH = ":/usr/local/sbin:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True)
@@ -96,32 +92,6 @@ class ProgramFailed(AltaiError):
         )
 
 
-def describe_exit(returncode: int) -> str:
-    """`exited with 1` or `was killed by SIGKILL`."""
-    if returncode >= 0:
-        return f"exited with {returncode}"
-    try:
-        return f"was killed by {signal.Signals(-returncode).name}"
-    except ValueError:
-        return f"was killed by signal {-returncode}"
-
-
-def quote_command(argv: Sequence[str]) -> str:
-    """The command as a person can paste it into a shell; without the passwords in its URLs, for it goes into logs."""
-    # Imported late: quick verbs have nothing to quote.
-    import shlex
-
-    return " ".join(shlex.quote(re.sub(r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@", "", word)) for word in argv)
-
-
-def find_program(program: str) -> str | None:
-    """The path of a program on PATH or in an sbin directory, or None."""
-    # Imported late: its compression modules would slow down every quick verb.
-    import shutil
-
-    return shutil.which(program, path=os.environ.get("PATH", os.defpath) + _SBIN_PATH)
-
-
 def on_command(listener: Callable[[str], None]) -> None:
     """Call the listener with every command, quoted so that it can be pasted, before it runs; from any thread."""
     _listeners.append(listener)
@@ -130,16 +100,6 @@ def on_command(listener: Callable[[str], None]) -> None:
 def on_command_end(listener: Callable[[CommandEnd], None]) -> None:
     """Call the listener after each child has ended, however it did; from any thread."""
     _end_listeners.append(listener)
-
-
-def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The child's environment: the allow-list, a fixed locale, and what the call adds."""
-    env = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
-    env["PATH"] = os.environ.get("PATH", os.defpath) + _SBIN_PATH
-    env["LC_ALL"] = "C.UTF-8"
-    env["TZ"] = "UTC"
-    env.update(extra or {})
-    return env
 
 
 def _notify_listeners(line: str) -> None:
@@ -429,12 +389,3 @@ def read_program_version(program: str) -> str:
             todo="install it again; `altai-build doctor` checks all programs",
         )
     return result.text.strip()
-
-
-def program_missing_error(program: str) -> MissingToolError:
-    """The error for a program that is not installed."""
-    return MissingToolError(
-        f"the program {program} is not installed",
-        why="it is neither on PATH nor in an sbin directory",
-        todo="install it; `altai-build doctor` lists all missing programs and their packages",
-    )

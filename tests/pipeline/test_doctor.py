@@ -12,11 +12,10 @@ from altai_build.model.build import HostSupport
 from altai_build.pipeline import doctor
 from altai_build.pipeline.build.toolchains import BUILDERS
 from altai_build.pipeline.doctor import CheckResult, CheckStatus, check_system
-from altai_build.tools import process
+from altai_build.tools import commands
 from altai_build.tools.chroot.builder import ChrootBuilder
 from altai_build.tools.mock.builder import MockBuilder
 from altai_build.workspace import Workspace
-from tests.kit.cli import altai_build
 from tests.kit.superprojects import DEFINITION
 
 MOCK_CONFIG = """\
@@ -48,9 +47,9 @@ def checks(
 def test_a_missing_program_is_named_with_its_package(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = process.find_program
+    real = commands.find_program
     monkeypatch.setattr(
-        process, "find_program", lambda name: None if name in ("rpmsign", "zstd") else real(name)
+        commands, "find_program", lambda name: None if name in ("rpmsign", "zstd") else real(name)
     )
     found = checks(workspace)
     assert found["rpmsign"] == CheckResult(
@@ -117,12 +116,3 @@ def test_a_mock_configuration_that_fails_names_its_line(tmp_path: Path, workspac
 def test_little_space_is_a_warning(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_USUAL_WORKSPACE", float("inf"))
     assert checks(workspace)["workspace"].status is CheckStatus.WARNING
-
-
-def test_the_command_ends_with_the_code_of_the_first_failed_check(tmp_path: Path) -> None:
-    config(tmp_path, "config_opts['module_enable'] = ['x:1']\n")
-    answer = altai_build("--builder", "chroot", "doctor", "--json", cwd=tmp_path)
-    rows = {row["check"]: row for row in answer.json}
-    assert rows["target t"]["status"] == "missing"
-    failed = [row["check"] for row in answer.json if row["status"] == "missing"]
-    assert answer.code == (3 if failed[0] == "target t" else 4)

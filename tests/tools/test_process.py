@@ -17,7 +17,7 @@ import pytest
 
 from altai_build.errors import BuildError, InputError, MissingToolError
 from altai_build.tools import process
-from altai_build.tools.process import ProgramFailed, describe_exit, run, start_child
+from altai_build.tools.process import ProgramFailed, run, start_child
 from tests.kit.processes import is_running, wait_until_gone
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,15 +113,6 @@ def test_exit_status_and_signal_are_told_apart() -> None:
         run(["sh", "-c", "kill -TERM $$"])
     assert killed.value.result.returncode == -signal.SIGTERM
     assert killed.value.what == "sh was killed by SIGTERM"
-
-
-def test_describe_exit() -> None:
-    assert [describe_exit(code) for code in (0, 139, -11, -99)] == [
-        "exited with 0",
-        "exited with 139",
-        "was killed by SIGSEGV",
-        "was killed by signal 99",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -240,14 +231,6 @@ def test_missing_working_directory_is_not_taken_for_a_missing_program(tmp_path: 
         run(["true"], cwd=tmp_path / "gone")
 
 
-def test_programs_in_sbin_are_found_without_it_on_path(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert process.find_program("ldconfig") in ("/usr/sbin/ldconfig", "/sbin/ldconfig")
-    assert process.find_program("no-such-program") is None
-
-
 def test_nul_byte_in_an_argument() -> None:
     with pytest.raises(InputError, match="NUL byte"):
         run(["echo", "a\0b"])
@@ -321,11 +304,6 @@ def test_a_child_with_a_limit_gets_its_input() -> None:
     assert process.run(["true"], input=data, limit=1 << 20).stdout == b""
     endless = process.run(["sh", "-c", "exec 1>&- 2>&-; sleep 60"], ok=process.ANY_END, limit=99, timeout=0.3)
     assert endless.error_text == "stopped after 0.3 seconds"
-
-
-def test_a_command_is_told_without_the_password_in_its_url() -> None:
-    words = ["git", "fetch", "https://user:pass@word@host/x.git", "ssh://git@host/a@b.git", "a@b", "x://"]
-    assert process.quote_command(words) == "git fetch https://host/x.git ssh://host/a@b.git a@b x://"
 
 
 def test_a_child_whose_output_goes_to_a_file_is_stopped_too(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from altai_build import __version__
 from altai_build.model.gitlink import CommitId
 from altai_build.model.srpm import SRPM_RECIPE_VERSION, Srpm, SrpmResult
-from altai_build.tools import process
+from altai_build.tools import commands
 from altai_build.tools.files import write_atomically
 from altai_build.workspace import Workspace
 
@@ -99,7 +99,7 @@ def _file_state(path: str) -> list[int]:
 
 def _program_state(name: str) -> str:
     """Which file a program is, and its modification time: another version is another file."""
-    for folder in process.child_environment()["PATH"].split(os.pathsep):
+    for folder in commands.child_environment()["PATH"].split(os.pathsep):
         try:
             status = os.stat(os.path.join(folder, name))
         except OSError:

@@ -22,7 +22,7 @@ from altai_build.model.build import (
     HostSupport,
 )
 from altai_build.model.limits import Limits
-from altai_build.tools import process
+from altai_build.tools import commands, process
 from altai_build.tools.buildlog import first_error_line
 from altai_build.tools.chroot.resolver import Buildroot, host_rpm_version
 from altai_build.tools.chroot.roots import RootCache, RpmInstallFailed, describe_signal, require_root
@@ -122,8 +122,8 @@ class ChrootBuilder:
         require_root()
         require_bubblewrap()
         for program in ("rpm", "unshare", "mount", "prlimit"):
-            if process.find_program(program) is None:
-                raise process.program_missing_error(program)
+            if commands.find_program(program) is None:
+                raise commands.program_missing_error(program)
 
     def version(self) -> str:
         """The format of builds and the version of the host's rpm, which installs the buildroots."""

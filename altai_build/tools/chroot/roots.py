@@ -9,7 +9,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError, MissingToolError
 from altai_build.model.limits import Limits
-from altai_build.tools import process
+from altai_build.tools import commands, process
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.files import (
     file_lock,
@@ -170,7 +170,7 @@ class RpmInstallFailed(InputError):
     """
 
     def __init__(self, log: Path, returncode: int, stopped: str) -> None:
-        ending = stopped or f"rpm {process.describe_exit(returncode)}"
+        ending = stopped or f"rpm {commands.describe_exit(returncode)}"
         super().__init__(
             "cannot install the buildroot",
             why="\n".join([f"{ending}:", *_log_tail(log)]),
@@ -186,7 +186,7 @@ def describe_signal(program: str, returncode: int) -> str:
     In a sandbox the status may be that of bubblewrap: 128 and the number of the signal.
     """
     status = 128 - returncode if returncode > 128 else returncode
-    return f"{program} {process.describe_exit(status)}" if status < 0 else ""
+    return f"{program} {commands.describe_exit(status)}" if status < 0 else ""
 
 
 def _log_tail(log: Path) -> list[str]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.tools import process
+from altai_build.tools import commands, process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,7 +107,7 @@ class GitError(InputError):
 
     def __init__(self, result: process.ProcessResult, what: str, todo: str) -> None:
         self.result = result
-        super().__init__(what, why=f"$ {process.quote_command(result.argv)}\n{result.error_text}", todo=todo)
+        super().__init__(what, why=f"$ {commands.quote_command(result.argv)}\n{result.error_text}", todo=todo)
 
 
 def run_git(
@@ -153,7 +153,7 @@ def make_git_error(
     todo = profile.todo.format(place=place)
     if "dubious ownership" in result.error_text:
         todo = "trust the repository as git says above, or run as the user who owns it"
-    return GitError(result, f"git {subcommand} {process.describe_exit(result.returncode)} in {place}", todo)
+    return GitError(result, f"git {subcommand} {commands.describe_exit(result.returncode)} in {place}", todo)
 
 
 def git_version() -> str:
@@ -174,5 +174,5 @@ def _command(
     if git_dir is not None:
         env["GIT_DIR"] = os.fspath(git_dir)
     # Found here, because a profile's PATH may lead nowhere.
-    program = (process.find_program("git") or "git") if "PATH" in env else "git"
+    program = (commands.find_program("git") or "git") if "PATH" in env else "git"
     return [program, *words, *arguments], env

@@ -25,7 +25,7 @@ from altai_build.model.build import (
 )
 from altai_build.model.compat import Compat
 from altai_build.model.limits import Limits
-from altai_build.tools import files, process
+from altai_build.tools import commands, files, process
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.mock.host import calling_user, mock_environment, read_mock_version, require_mock
 from altai_build.tools.mock.result import (
@@ -93,7 +93,7 @@ class MockBuilder:
     @classmethod
     def is_installed(cls) -> bool:
         """Whether mock is on PATH; this user may still lack the right to use it."""
-        return process.find_program("mock") is not None
+        return commands.find_program("mock") is not None
 
     @classmethod
     def inspect_host(cls, scratch: Path) -> HostSupport:
@@ -131,7 +131,7 @@ class MockBuilder:
         """Whether mock's overlayfs plugin works: as root, on a file system that supports it, and with modprobe."""
         return (
             os.geteuid() == 0
-            and process.find_program("modprobe") is not None
+            and commands.find_program("modprobe") is not None
             and can_mount_overlay(self.directory)
         )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from altai_build.errors import InputError, MissingToolError
-from altai_build.tools import process
+from altai_build.tools import commands, process
 from altai_build.tools.files import write_atomically
 from altai_build.tools.mock.options import ALIASES, default_options
 from altai_build.tools.mock.sources import ConfigSources
@@ -183,7 +183,7 @@ def _no_answer_error(sources: ConfigSources, result: process.ProcessResult) -> E
         )
     status = result.returncode
     # bubblewrap exits with 128 and the signal that ended its child.
-    ending = process.describe_exit(128 - status if status > 128 else status)
+    ending = commands.describe_exit(128 - status if status > 128 else status)
     return InputError(
         f"{sources.start[-1]} cannot be evaluated: it {ending}",
         why=result.error_text,

@@ -7,12 +7,12 @@ import os
 import pwd
 
 from altai_build.errors import MissingToolError
-from altai_build.tools import process
+from altai_build.tools import commands, process
 
 
 def require_mock() -> None:
     """Raise MissingToolError when mock is absent or refuses to work for this user."""
-    if process.find_program("mock") is None:
+    if commands.find_program("mock") is None:
         raise MissingToolError(
             "mock is not installed",
             todo="dnf install mock (Fedora, EPEL); on Debian and Ubuntu use --builder chroot",

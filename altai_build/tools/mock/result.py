@@ -8,7 +8,7 @@ from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError, MissingToolError
 from altai_build.model.build import BuildRequest, FailureKind
-from altai_build.tools import process
+from altai_build.tools import commands
 from altai_build.tools.buildlog import first_error_line
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.rpm.header import read_header
@@ -122,10 +122,10 @@ def find_failure_reason(directory: Path, failure: FailureKind, status: int) -> s
     if status == _TIMEOUT_STATUS and (expired := _timeout_seconds(directory / MOCK_OUTPUT)):
         return f"stopped after {expired} seconds"
     if status < 0 or status in TERMINATED_STATUSES:
-        return f"mock {process.describe_exit(min(status, 128 - status))}"
+        return f"mock {commands.describe_exit(min(status, 128 - status))}"
     logs = ("build.log", MOCK_OUTPUT) if failure is FailureKind.BUILD else (MOCK_OUTPUT, "root.log")
     line = first_error_line(directory / logs[0], failure, also=[directory / logs[1]])
-    return line or f"mock {process.describe_exit(status)}"
+    return line or f"mock {commands.describe_exit(status)}"
 
 
 def _timeout_seconds(output: Path) -> str:

@@ -11,7 +11,7 @@ import gnupg
 
 from altai_build.errors import InputError, SigningError
 from altai_build.model.openpgp import KeyFingerprint, PublicKey, parse_keys
-from altai_build.tools import process
+from altai_build.tools import commands
 from altai_build.tools.files import file_lock, make_directory, write_atomically
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.session import PRIVATE_KEYS_DIR, GpgSession, open_session
@@ -47,7 +47,7 @@ class Keyring:
         self._library = gnupg.GPG(
             gpgbinary=session.gpg,
             gnupghome=str(session.directory),
-            env=process.child_environment(session.environment),
+            env=commands.child_environment(session.environment),
             encoding="utf-8",
         )
 

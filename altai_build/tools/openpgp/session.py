@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.model.openpgp import KeyFingerprint
-from altai_build.tools import process
+from altai_build.tools import commands, process
 from altai_build.tools.files import lock_descriptor, remove_tree
 from altai_build.tools.openpgp.agent import end_agent
 
@@ -64,9 +64,9 @@ def open_session(home: Path, agent_conf: str) -> Iterator[GpgSession]:
     two runs that share a home the first to end would end the other's agent. `agent_conf` is the text of
     gpg-agent.conf. Raises MissingToolError without gpg.
     """
-    gpg = process.find_program("gpg")
+    gpg = commands.find_program("gpg")
     if gpg is None:
-        raise process.program_missing_error("gpg")
+        raise commands.program_missing_error("gpg")
     _end_abandoned_agents()
     directory = Path(tempfile.mkdtemp(prefix=_SESSION_PREFIX, dir=_short_temporary_directory()))
     lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from altai_build.errors import AltaiError, BuildError, InputError
 from altai_build.model.spec import SpecInfo
-from altai_build.tools import process
+from altai_build.tools import commands, process
 from altai_build.tools.files import make_directory, move_out, scratch_directory, sha256_file
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_HOSTNAME, HostSandbox
@@ -136,7 +136,7 @@ def spec_error(sourced: ComponentSource, result: process.ProcessResult) -> Altai
             todo=f"fix {spec_path} and commit it",
         )
     return BuildError(
-        f"{sourced.component.name}: no source package was made: rpm {process.describe_exit(result.returncode)}",
+        f"{sourced.component.name}: no source package was made: rpm {commands.describe_exit(result.returncode)}",
         why=result.error_text,
         todo=f"check {spec_path} for a %(...) that never ends; check free memory and space",
     )

@@ -31,7 +31,7 @@ from altai_build.model.findings import (
     is_signed_after_expiry,
 )
 from altai_build.model.openpgp import KeyId, PublicKey, Signature, parse_signature
-from altai_build.tools import process, processors
+from altai_build.tools import commands, process, processors
 from altai_build.tools.files import remove_tree
 from altai_build.tools.openpgp.keyfile import read_public_keys
 
@@ -230,7 +230,9 @@ def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> l
     if result.returncode < 0 or reports is None:
         if len(paths) == 1:
             return [
-                _CheckReport(lines=(), error_text=f"rpmkeys {process.describe_exit(result.returncode)} on it")
+                _CheckReport(
+                    lines=(), error_text=f"rpmkeys {commands.describe_exit(result.returncode)} on it"
+                )
             ]
         return [report for path in paths for report in _check_batch([path], ring, options)]
     passed = all(line.result == "OK" for report in reports for line in report.lines)

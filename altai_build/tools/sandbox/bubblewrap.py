@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from altai_build.errors import MissingToolError
-from altai_build.tools import process
+from altai_build.tools import commands, process
 from altai_build.tools.files import chown_tree, make_directory
 
 # These names are in packages: they are fixed, so that the same inputs result in the same bytes on every machine.
@@ -252,7 +252,7 @@ _FIXED_ENVIRONMENT = {
 
 def require_bubblewrap() -> None:
     """Raise MissingToolError when there is no bubblewrap: without it nothing foreign is run."""
-    if process.find_program("bwrap") is None:
+    if commands.find_program("bwrap") is None:
         raise MissingToolError(
             "bubblewrap (bwrap) is not installed",
             why="specs and mock configurations are programs: they are only ever run in a sandbox",
@@ -262,9 +262,9 @@ def require_bubblewrap() -> None:
 
 def try_sandbox() -> str:
     """Start a sandbox; returns "" when that works, else what the kernel or bwrap says."""
-    if process.find_program("bwrap") is None:
+    if commands.find_program("bwrap") is None:
         return "bwrap is not installed"
     prefix, user = (_DIE_WITH_PARENT, []) if os.geteuid() == 0 else ((), ["--unshare-user"])
     probe = [*prefix, "bwrap", *_UNSHARE_OPTIONS, *user, "--ro-bind", "/", "/", "--", "/bin/true"]
     result = process.run(probe, ok=process.ANY_END)
-    return "" if result.returncode == 0 else result.error_text or process.describe_exit(result.returncode)
+    return "" if result.returncode == 0 else result.error_text or commands.describe_exit(result.returncode)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from altai_build.model.limits import Limits
 from altai_build.model.quantity import format_size
-from altai_build.tools import process
+from altai_build.tools import commands
 
 
 def limit_command(limits: Limits) -> list[str]:
@@ -30,7 +30,7 @@ def limit_command(limits: Limits) -> list[str]:
             given = limit if highest == resource.RLIM_INFINITY else min(limit, highest)
             words.append(f"--{name}={given}:{given}")
     # Everybody may raise the value; choom(1) is in util-linux since 2018.
-    return [*(("choom", "--adjust", "1000", "--") if process.find_program("choom") else ()), *words]
+    return [*(("choom", "--adjust", "1000", "--") if commands.find_program("choom") else ()), *words]
 
 
 def make_resource_watch(limits: Limits, log: Path, places: Sequence[Path]) -> Callable[[], str]:

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from altai_build.errors import InputError
 from altai_build.model.spec import SourceTag, SpecInfo
-from altai_build.tools import process
+from altai_build.tools import commands, process
 from altai_build.tools.files import write_atomically
 
 # CPU time for one spec; a real one takes milliseconds, one with an endless macro never ends.
@@ -198,7 +198,7 @@ def _read_batch(
     with _start_child() as child:
         result = process.wait_for_child(child, input="".join(f"{line}\n" for line in question).encode())
     last = result.error_text.rpartition("\n")[2]
-    return _parse_answers(result.stdout), process.describe_exit(result.returncode) + (
+    return _parse_answers(result.stdout), commands.describe_exit(result.returncode) + (
         f": {last}" if last else ""
     )
 

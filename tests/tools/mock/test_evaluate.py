@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from altai_build.errors import InputError, MissingToolError
-from altai_build.tools import process
+from altai_build.tools import commands, process
 from altai_build.tools.mock import evaluate as module
 from altai_build.tools.mock.evaluate import EvaluatedOptions
 from tests.kit.mock_configs import evaluate_text
@@ -66,7 +66,7 @@ def test_the_same_texts_are_run_once(run: Run, tmp_path: Path, monkeypatch: pyte
 
 
 def test_without_bubblewrap_the_error_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "find_program", lambda program: None)
+    monkeypatch.setattr(commands, "find_program", lambda program: None)
     with pytest.raises(MissingToolError, match=r"bubblewrap \(bwrap\) is not installed") as caught:
         run("")
     assert "mock configurations are programs" in caught.value.why

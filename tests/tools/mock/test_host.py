@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import MissingToolError
-from altai_build.tools import process
+from altai_build.tools import commands, process
 from altai_build.tools.mock.host import calling_user, mock_environment, read_mock_version, require_mock
 
 
@@ -48,7 +48,7 @@ def test_a_user_outside_the_group_learns_what_to_do(monkeypatch: pytest.MonkeyPa
 
 
 def test_without_mock_the_error_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "find_program", lambda program: None)
+    monkeypatch.setattr(commands, "find_program", lambda program: None)
     with pytest.raises(MissingToolError, match="mock is not installed") as caught:
         require_mock()
     assert "dnf install mock" in caught.value.todo

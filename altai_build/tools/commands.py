@@ -1,0 +1,60 @@
+"""Commands: where programs are found, the environment they get, and how they are shown to people."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Mapping, Sequence
+
+from altai_build.errors import MissingToolError
+
+# What a child inherits of its parent's environment. Everything else is named by the call that needs it.
+INHERITED_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
+# createrepo and rpm tools may be there.
+_SBIN_PATH = ":/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def find_program(program: str) -> str | None:
+    """The path of a program on PATH or in an sbin directory, or None."""
+    # Imported late: its compression modules would slow down every quick verb.
+    import shutil
+
+    return shutil.which(program, path=os.environ.get("PATH", os.defpath) + _SBIN_PATH)
+
+
+def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The child's environment: the allow-list, a fixed locale, and what the call adds."""
+    env = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
+    env["PATH"] = os.environ.get("PATH", os.defpath) + _SBIN_PATH
+    env["LC_ALL"] = "C.UTF-8"
+    env["TZ"] = "UTC"
+    env.update(extra or {})
+    return env
+
+
+def program_missing_error(program: str) -> MissingToolError:
+    """The error for a program that is not installed."""
+    return MissingToolError(
+        f"the program {program} is not installed",
+        why="it is neither on PATH nor in an sbin directory",
+        todo="install it; `altai-build doctor` lists all missing programs and their packages",
+    )
+
+
+def describe_exit(returncode: int) -> str:
+    """`exited with 1` or `was killed by SIGKILL`."""
+    if returncode >= 0:
+        return f"exited with {returncode}"
+    try:
+        return f"was killed by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"was killed by signal {-returncode}"
+
+
+def quote_command(argv: Sequence[str]) -> str:
+    """The command as a person can paste it into a shell; without the passwords in its URLs, for it goes into logs."""
+    # Imported late: quick verbs have nothing to quote.
+    import shlex
+
+    return " ".join(shlex.quote(re.sub(r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@", "", word)) for word in argv)

@@ -1,0 +1,42 @@
+"""Where programs are found, and how commands and their ends are shown."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from altai_build.tools import commands
+from altai_build.tools.commands import describe_exit
+
+
+def test_describe_exit() -> None:
+    assert [describe_exit(code) for code in (0, 139, -11, -99)] == [
+        "exited with 0",
+        "exited with 139",
+        "was killed by SIGSEGV",
+        "was killed by signal 99",
+    ]
+
+
+def test_programs_in_sbin_are_found_without_it_on_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert commands.find_program("ldconfig") in ("/usr/sbin/ldconfig", "/sbin/ldconfig")
+    assert commands.find_program("no-such-program") is None
+
+
+def test_a_command_is_shown_without_the_password_in_its_url() -> None:
+    words = ["git", "fetch", "https://user:pass@word@host/x.git", "ssh://git@host/a@b.git", "a@b", "x://"]
+    assert commands.quote_command(words) == "git fetch https://host/x.git ssh://host/a@b.git a@b x://"
+
+
+def test_the_environment_of_a_child_is_an_allow_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_TOKEN", "secret")
+    monkeypatch.setenv("LC_ALL", "xx_XX")
+    environment = commands.child_environment({"A": "b"})
+    assert set(environment) <= {"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LC_ALL", "TZ", "A"}
+    assert (environment["LC_ALL"], environment["TZ"], environment["A"]) == ("C.UTF-8", "UTC", "b")
+    assert environment["PATH"] == os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin"
