@@ -101,14 +101,14 @@ def test_two_revisions_of_any_kind(repo: Repo) -> None:
     assert changed(repo, "HEAD", "HEAD") == []
 
 
-def test_the_first_commit_of_all_is_compared_with_nothing(repo: Repo) -> None:
+def test_a_root_commit_is_compared_with_the_empty_tree(repo: Repo) -> None:
     assert changed(repo) == [
         ("repos/altai/focus", "added", None, A),
         ("repos/openstack/nova", "added", None, A),
     ]
 
 
-def test_a_merge_is_compared_with_the_branch_it_came_into(repo: Repo) -> None:
+def test_a_merge_is_compared_with_its_first_parent(repo: Repo) -> None:
     base = repo.git("rev-parse", "HEAD")
     one = repo.commit({"repos/one": Pin(B)}, branch="one", parents=[base])
     two = repo.commit({"repos/two": Pin(C)}, branch="two", parents=[base])
@@ -119,7 +119,7 @@ def test_a_merge_is_compared_with_the_branch_it_came_into(repo: Repo) -> None:
     assert changed(repo) == [("repos/one", "added", None, B), ("repos/two", "added", None, C)]
 
 
-def test_settings_that_would_hide_a_change_have_no_say(repo: Repo) -> None:
+def test_settings_that_would_hide_a_change_have_no_effect(repo: Repo) -> None:
     hiding = '[submodule "focus"]\n\tpath = repos/altai/focus\n\turl = ../focus\n\tignore = all\n'
     repo.commit({".gitmodules": hiding})
     repo.git("checkout", "--quiet", "--force", "main")
@@ -162,7 +162,7 @@ def test_a_repository_with_sha256(tmp_path: Path) -> None:
     assert changed(repo) == [("repos/a", "modified", "a" * 64, "b" * 64)]
 
 
-def test_a_missing_parent_of_a_shallow_clone_is_not_taken_for_a_first_commit(
+def test_a_shallow_clone_without_the_parent_is_not_taken_for_a_root_commit(
     repo: Repo, tmp_path: Path
 ) -> None:
     first = repo.git("rev-parse", "HEAD")
@@ -178,7 +178,7 @@ def test_a_missing_parent_of_a_shallow_clone_is_not_taken_for_a_first_commit(
     assert answer.code == 3 and "`git fetch --unshallow origin`" in answer.err
 
 
-def test_an_unknown_revision_is_told_with_names_that_are_near(repo: Repo) -> None:
+def test_an_unknown_revision_is_reported_with_similar_names(repo: Repo) -> None:
     repo.git("tag", "v1.0.1")
     answer = altai_build("-C", repo.path, "changed", "v1.0.2", cwd=repo.path)
     assert (answer.code, answer.out) == (3, "")
@@ -208,7 +208,9 @@ def test_an_unknown_revision_is_told_with_names_that_are_near(repo: Repo) -> Non
     ],
 )
 @pytest.mark.parametrize("place", [0, 1])
-def test_what_is_no_commit_is_refused(repo: Repo, revision: str, cause: str, place: int) -> None:
+def test_revisions_that_are_not_one_commit_are_refused(
+    repo: Repo, revision: str, cause: str, place: int
+) -> None:
     repo.commit({"repos/altai/focus": Pin(B)})
     ends = ["HEAD", "HEAD"]
     ends[place] = revision
@@ -261,7 +263,7 @@ def test_a_damaged_clone_is_an_input_error_with_the_next_step(repo: Repo, part: 
     assert "Traceback" not in answer.err
 
 
-def test_a_damaged_superproject_is_no_answer_from_the_repository_around_it(repo: Repo) -> None:
+def test_a_damaged_superproject_is_not_replaced_by_the_repository_around_it(repo: Repo) -> None:
     inner = Repo(repo.path / "inner")
     inner.commit(FIRST)
     damage(inner, "HEAD")
@@ -291,7 +293,7 @@ def test_no_repository(tmp_path: Path, folder: str, cause: str) -> None:
     assert answer.code == 3 and cause in answer.err and "-C DIR" in answer.err
 
 
-def test_the_folders_of_repos_yaml_are_looked_at(repo: Repo) -> None:
+def test_only_gitlinks_in_the_folders_of_repos_yaml_are_listed(repo: Repo) -> None:
     repo.commit({"repos/altai/focus": Pin(B), "elsewhere": Pin(B), "deep/er/x": Pin(B), "deep/erx": Pin(B)})
     config = "project: altai\ntargets: {}\nkeys: {}\nrepositories: {}\nrelease: {baseurl: 'https://example.org/altai'}\n"
     for folders, expected in (
@@ -303,9 +305,7 @@ def test_the_folders_of_repos_yaml_are_looked_at(repo: Repo) -> None:
         assert [row[0] for row in changed(repo)] == expected
 
 
-def test_relative_paths_start_where_c_leads_and_a_definition_outside_serves_any_clone(
-    repo: Repo, tmp_path: Path
-) -> None:
+def test_relative_paths_start_at_the_directory_of_c(repo: Repo, tmp_path: Path) -> None:
     first = repo.commit({"repos/a": Pin("1" * 40)})
     repo.commit({"repos/a": Pin("2" * 40)})
     outside = tmp_path / "definition.yaml"
@@ -319,7 +319,7 @@ def test_relative_paths_start_where_c_leads_and_a_definition_outside_serves_any_
     assert [row["path"] for row in answer.json] == ["repos/a"]
 
 
-def test_the_table_for_people(repo: Repo, tmp_path: Path) -> None:
+def test_the_table(repo: Repo, tmp_path: Path) -> None:
     repo.commit({"repos/altai/focus": Pin(B), "repos/line\n\x1b[31m": Pin(C), "repos/é": Pin(C)})
     expected = f"modified\trepos/altai/focus\t{A[:12]}\t{B[:12]}\n"
     expected += f"added\trepos/line\\n\\x1b[31m\t-\t{C[:12]}\nadded\trepos/é\t-\t{C[:12]}\n"
@@ -327,7 +327,7 @@ def test_the_table_for_people(repo: Repo, tmp_path: Path) -> None:
     assert (answer.code, answer.out, answer.err) == (0, expected, "")
 
 
-def test_names_that_are_no_text_or_not_of_the_locale(repo: Repo, tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_or_not_in_the_locale(repo: Repo, tmp_path: Path) -> None:
     repo.commit({"repos/\udcff": Pin(B), "repos/é": Pin(C)})
     for env in ({}, {"PYTHONIOENCODING": "ascii"}):
         assert [
@@ -340,7 +340,7 @@ def test_names_that_are_no_text_or_not_of_the_locale(repo: Repo, tmp_path: Path)
         assert altai_build("-C", repo.path, "changed", cwd=tmp_path, env=env).code == 0
 
 
-def test_a_reader_that_goes_away_is_no_error(repo: Repo) -> None:
+def test_a_closed_pipe_is_not_an_error(repo: Repo) -> None:
     repo.commit({f"repos/{number}": Pin(B) for number in range(3000)})
     script = f"'{sys.executable}' -m altai_build changed | head -n 1; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(
@@ -354,7 +354,7 @@ def test_a_reader_that_goes_away_is_no_error(repo: Repo) -> None:
     assert result.stdout == f"added\trepos/0\t-\t{B[:12]}\n".encode()
 
 
-def test_nothing_is_loaded_that_the_answer_does_not_need(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_unneeded_module_is_loaded(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # coverage loads modules of its own
     repo.commit({"repos/altai/focus": Pin(B)})
     (repo.path / "repos.yaml").write_text(

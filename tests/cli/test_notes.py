@@ -42,7 +42,7 @@ class Site:
         """Path → what `notes 1 2 --json` tells of that component."""
         answer = self.call("notes", "1", "2", "--json")
         assert answer.code == 0, answer.err
-        return {one["path"]: one for one in answer.json["components"]}
+        return {component["path"]: component for component in answer.json["components"]}
 
 
 @pytest.fixture
@@ -51,10 +51,10 @@ def site(tmp_path: Path) -> Site:
 
 
 def subjects(commits: list[Mapping[str, Any]]) -> list[str]:
-    return [one["subject"] for one in commits]
+    return [commit["subject"] for commit in commits]
 
 
-def test_every_move_of_a_pin_is_named(site: Site) -> None:
+def test_every_change_of_a_pin_is_named(site: Site) -> None:
     world = site.world
     names = ("updated", "rewound", "diverged", "removed", "same", "renamed")
     first = {name: world.component(f"repos/altai/{name}", {"file": name}) for name in names}
@@ -76,12 +76,12 @@ def test_every_move_of_a_pin_is_named(site: Site) -> None:
     tree["repos/openstack/renamed"] = Pin(first["renamed"])
     urls = {**world.urls, "repos/openstack/renamed": world.urls["repos/altai/renamed"]}
     new = world.super.commit({**tree, ".gitmodules": gitmodules(urls)}, message="Pin all")
-    updated = [component("repos/altai/updated", one) for one in (first["updated"], new_pins["updated"])]
+    updated = [component("repos/altai/updated", commit) for commit in (first["updated"], new_pins["updated"])]
     same = component("repos/altai/same", first["same"])
     site.release("1", old, package("u-1-1.noarch", updated[0]), package("s-1-1.noarch", same))
     site.release("2", new, package("u-2-1.noarch", updated[1]), package("s-1-1.1.noarch", same))
-    told = site.notes()
-    assert {path: one["status"] for path, one in told.items()} == {
+    notes = site.notes()
+    assert {path: component["status"] for path, component in notes.items()} == {
         ".": "updated",
         "repos/altai/updated": "updated",
         "repos/altai/rewound": "rewound",
@@ -91,8 +91,8 @@ def test_every_move_of_a_pin_is_named(site: Site) -> None:
         "repos/altai/same": "same pin",
         "repos/openstack/renamed": "relocated",
     }
-    assert subjects(told["repos/altai/updated"]["commits"]) == ["Mend the thing"]
-    assert told["repos/altai/updated"]["packages"] == [
+    assert subjects(notes["repos/altai/updated"]["commits"]) == ["Mend the thing"]
+    assert notes["repos/altai/updated"]["packages"] == [
         {
             "change": "upgraded",
             "name": "u",
@@ -101,13 +101,13 @@ def test_every_move_of_a_pin_is_named(site: Site) -> None:
             "repository": "centos6",
         }
     ]
-    assert subjects(told["repos/altai/rewound"]["undone"]) == ["Too early"]
-    assert told["repos/altai/rewound"]["commits"] == []
-    assert subjects(told["repos/altai/diverged"]["commits"]) == ["On the main line"]
-    assert subjects(told["repos/altai/diverged"]["undone"]) == ["On a side branch"]
-    assert told["repos/altai/same"]["packages"][0]["change"] == "rebuilt"
-    assert told["repos/openstack/renamed"]["old_path"] == "repos/altai/renamed"
-    assert subjects(told["."]["commits"]) == ["Pin all"]
+    assert subjects(notes["repos/altai/rewound"]["undone"]) == ["Too early"]
+    assert notes["repos/altai/rewound"]["commits"] == []
+    assert subjects(notes["repos/altai/diverged"]["commits"]) == ["On the main line"]
+    assert subjects(notes["repos/altai/diverged"]["undone"]) == ["On a side branch"]
+    assert notes["repos/altai/same"]["packages"][0]["change"] == "rebuilt"
+    assert notes["repos/openstack/renamed"]["old_path"] == "repos/altai/renamed"
+    assert subjects(notes["."]["commits"]) == ["Pin all"]
     text = site.call("notes", "1", "2").out
     assert (
         f"repos/altai/rewound: rewound from {ahead[:7]} to the earlier commit {first['rewound'][:7]}" in text
@@ -127,10 +127,10 @@ def test_commits_of_a_folder_of_specs_are_the_superprojects_that_touched_it(site
         "2", new, package("bunch-2-1.noarch", third_party("specs/bunch", new)), package("erlang-2-1.noarch")
     )
     answer = site.call("notes", "1", "2", "--json").json
-    told = {one["path"]: one for one in answer["components"]}
-    assert subjects(told["specs/bunch"]["commits"]) == ["bunch 2"]
-    assert subjects(told["."]["commits"]) == ["bunch 2", "Say more"]
-    assert [one["new"] for one in answer["third_party"]] == ["erlang-2-1.noarch"]
+    notes = {component["path"]: component for component in answer["components"]}
+    assert subjects(notes["specs/bunch"]["commits"]) == ["bunch 2"]
+    assert subjects(notes["."]["commits"]) == ["bunch 2", "Say more"]
+    assert [change["new"] for change in answer["third_party"]] == ["erlang-2-1.noarch"]
 
 
 def test_a_pin_of_another_repository_has_no_history_in_common(site: Site) -> None:
@@ -142,9 +142,9 @@ def test_a_pin_of_another_repository_has_no_history_in_common(site: Site) -> Non
     new = site.world.pin()
     site.release("1", old)
     site.release("2", new)
-    told = site.notes()["repos/focus"]
-    assert (told["status"], told["commits"]) == ("unknown", [])
-    assert f"commit {told['old']}" in told["problem"]
+    notes = site.notes()["repos/focus"]
+    assert (notes["status"], notes["commits"]) == ("unknown", [])
+    assert f"commit {notes['old']}" in notes["problem"]
     warned = site.call("notes", "1", "2")
     assert warned.code == 0
     assert "warning: repos/focus: cannot list its commits" in warned.err
@@ -170,7 +170,7 @@ def test_nothing_in_a_commit_becomes_markup(site: Site) -> None:
     assert r"\x1b[31m" in text and "\x1b" not in text
 
 
-def test_merges_are_told_only_where_nothing_else_is(site: Site) -> None:
+def test_merges_are_listed_only_without_other_commits(site: Site) -> None:
     first = site.world.component("repos/focus", {"file": "1"})
     repo = site.world.components["repos/focus"]
     old = site.world.pin()
@@ -179,7 +179,7 @@ def test_merges_are_told_only_where_nothing_else_is(site: Site) -> None:
     new = site.world.pin()
     site.release("1", old)
     site.release("2", new)
-    assert {(one["subject"], one["merge"]) for one in site.notes()["repos/focus"]["commits"]} == {
+    assert {(commit["subject"], commit["merge"]) for commit in site.notes()["repos/focus"]["commits"]} == {
         ("Side work", False),
         ("Merge side", True),
     }

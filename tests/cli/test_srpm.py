@@ -182,7 +182,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(answer=answer, rows=rows, output=folder / "out", canary=canary)
 
 
-def test_every_component_has_one_row_of_the_promised_form(made: Made) -> None:
+def test_every_component_has_one_row_with_all_keys(made: Made) -> None:
     rows = made.answer.json
     assert (
         len(rows) == len(made.rows) == len(kinds(made.canary)) + 2
@@ -195,7 +195,7 @@ def test_every_component_has_one_row_of_the_promised_form(made: Made) -> None:
     assert produced == {str(path) for path in made.output.iterdir()}
 
 
-def test_no_spec_has_run_on_the_host(made: Made) -> None:
+def test_no_spec_runs_on_the_host(made: Made) -> None:
     assert not made.canary.exists()
     assert read_header(made.srpm("runs-version")).nevra.version == "1000"
     assert read_header(made.srpm("runs-lua")).nevra.version == "2.5"
@@ -234,17 +234,17 @@ def test_every_format_of_archive_holds_the_commit(made: Made, name: str) -> None
 
 
 @pytest.mark.parametrize("place", ["in-rpm", "in-packaging", "in-redhat", "in-SPECS", "named"])
-def test_the_first_place_with_a_spec_wins(made: Made, place: str) -> None:
+def test_the_first_folder_with_a_spec_is_used(made: Made, place: str) -> None:
     assert read_header(made.srpm(place)).nevra.name == place
     assert "no1" not in str(made.answer.json)
 
 
-def test_several_specs_of_one_place_are_built_each(made: Made) -> None:
+def test_each_spec_of_a_folder_is_a_component(made: Made) -> None:
     assert [name for name in made.rows if name.startswith("two")] == ["two/a", "two/b"]
     assert {read_header(made.srpm(name)).nevra.name for name in ("two/a", "two/b")} == {"two-a", "two-b"}
 
 
-def test_a_file_that_is_no_spec_of_rpm_is_passed_over(made: Made) -> None:
+def test_files_that_are_not_rpm_specs_are_ignored(made: Made) -> None:
     assert read_header(made.srpm("foreign-first")).nevra.name == "real"
 
 
@@ -256,12 +256,12 @@ def test_a_file_that_is_no_spec_of_rpm_is_passed_over(made: Made) -> None:
         ("left-out", "skipped in repos.yaml: nobody wants it"),
     ],
 )
-def test_what_is_skipped_says_why(made: Made, component: str, reason: str) -> None:
+def test_skipped_components_have_a_reason(made: Made, component: str, reason: str) -> None:
     row = made.rows[component]
     assert (row["status"], row["srpm"], row["nevra"], row["reason"]) == ("skipped", None, None, reason)
 
 
-def test_sources_come_from_their_places(made: Made) -> None:
+def test_sources_are_found_in_all_folders(made: Made) -> None:
     files = unpack(made.srpm("sources"))
     del files["sources.spec"], files["sources-1.0.tar.gz"]
     assert files == {
@@ -294,7 +294,7 @@ def test_the_folder_in_the_archive_is_the_one_that_setup_enters(
     assert {path.partition("/")[0] for path in made.content(component)} == {folder}
 
 
-def test_attributes_of_the_commit_hold_and_show_no_branch(made: Made) -> None:
+def test_attributes_of_the_commit_apply_and_show_no_branch(made: Made) -> None:
     content = made.content("attributes")
     assert "attributes-1.0/hidden" not in content
     assert content["attributes-1.0/subst"] == ""
@@ -357,14 +357,16 @@ def test_the_commit_can_be_read_from_the_changelog(made: Made) -> None:
         ("twin-1", "repos/twin-2/twin.spec at "),
     ],
 )
-def test_what_fails_says_why_and_does_not_hinder_the_others(made: Made, component: str, reason: str) -> None:
+def test_failed_components_have_a_reason_and_do_not_stop_the_others(
+    made: Made, component: str, reason: str
+) -> None:
     row = made.rows[component]
     assert (row["status"], row["srpm"], row["nevra"]) == ("failed", None, None)
     assert reason in row["reason"]
     assert row["reason"].splitlines()[0] in made.answer.err
 
 
-def test_a_superproject_without_components_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+def test_a_superproject_without_components_is_reported(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "super")
     repo.commit({"README": "nothing is pinned here\n"})
     answer = altai_build("-C", repo.path, "srpm", "--json", cwd=tmp_path)

@@ -88,8 +88,8 @@ def test_the_same_commits_give_the_same_bytes_wherever_they_are(tmp_path: Path) 
     subprocess.run(
         ["bash", "-c", 'umask 0077; exec "$@"', "-", *words], env=env, check=True, stdin=subprocess.DEVNULL
     )
-    one, two = digests(tmp_path / "first"), digests(tmp_path / "second")
-    assert len(one) == 3 and one == two
+    here, there = digests(tmp_path / "first"), digests(tmp_path / "second")
+    assert len(here) == 3 and here == there
 
 
 def test_another_user_makes_the_same_bytes(tmp_path: Path, require: Any) -> None:
@@ -109,7 +109,7 @@ def test_another_user_makes_the_same_bytes(tmp_path: Path, require: Any) -> None
     assert digests(tmp_path / "first") == digests(tmp_path / "second")
 
 
-def test_work_trees_have_no_say(tmp_path: Path) -> None:
+def test_work_trees_have_no_effect(tmp_path: Path) -> None:
     world = make_world(tmp_path)
     assert srpm(world, "-o", tmp_path / "clean").code == 0
     shutil.rmtree(world.super.path / ".altai-build")
@@ -151,7 +151,7 @@ def test_the_superprojects_own_archive_holds_its_files_and_not_its_pins(tmp_path
     }
 
 
-def test_what_was_made_is_not_made_again_until_something_changes(tmp_path: Path) -> None:
+def test_a_source_package_is_reused_until_an_input_changes(tmp_path: Path) -> None:
     world = make_world(tmp_path)
     first = srpm(world).json
     second = srpm(world).json
@@ -206,7 +206,7 @@ def test_components_are_named_by_name_or_path(tmp_path: Path, names: list[str]) 
     assert only_row(srpm(make_world(tmp_path), *names))["component"] == "focus"
 
 
-def test_unknown_components_are_told_all_at_once(tmp_path: Path) -> None:
+def test_all_unknown_components_are_named(tmp_path: Path) -> None:
     answer = srpm(make_world(tmp_path), "focsu", "nova", "zzz")
     assert (answer.code, answer.out) == (3, "")
     assert "no such component: focsu, zzz" in answer.err and "focsu: perhaps focus" in answer.err
@@ -239,7 +239,7 @@ def test_a_commit_that_no_branch_has_is_fetched_by_its_id(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("fault", ["commit", "remote", "entry"])
-def test_what_cannot_be_had_is_named_and_the_others_are_made(tmp_path: Path, fault: str) -> None:
+def test_unavailable_commits_are_named_and_other_components_are_made(tmp_path: Path, fault: str) -> None:
     world = make_world(tmp_path)
     gone = "d" * 40
     commit = world.components["repos/altai/focus"].git("rev-parse", "HEAD")
@@ -283,7 +283,7 @@ def test_only_plain_protocols_are_fetched_from(tmp_path: Path, url: str) -> None
     assert not canary.exists()
 
 
-def test_a_superproject_from_elsewhere_cannot_name_folders_of_this_machine(tmp_path: Path) -> None:
+def test_a_remote_superproject_cannot_name_local_folders(tmp_path: Path) -> None:
     world = make_world(tmp_path)
     world.super.git("remote", "add", "origin", "https://user:secret@example.org/altai/super.git")
     world.urls["repos/altai/focus"] = str(tmp_path / "focus")
@@ -293,7 +293,7 @@ def test_a_superproject_from_elsewhere_cannot_name_folders_of_this_machine(tmp_p
     assert "secret" not in row["reason"]
 
 
-def test_a_clone_of_the_superproject_has_its_components_local(tmp_path: Path) -> None:
+def test_components_come_from_the_clones_of_the_superproject(tmp_path: Path) -> None:
     world = make_world(tmp_path)
     clone = tmp_path / "elsewhere" / "clone"
     argv = ["git", "-c", "protocol.file.allow=always", "clone", "--quiet", "--recurse-submodules"]
@@ -310,7 +310,7 @@ def test_a_clone_of_the_superproject_has_its_components_local(tmp_path: Path) ->
     assert [row["nevra"] for row in again.json] == [row["nevra"] for row in answer.json]
 
 
-def test_history_that_is_cut_off_is_fetched_and_never_miscounted(tmp_path: Path) -> None:
+def test_missing_history_is_fetched_and_never_miscounted(tmp_path: Path) -> None:
     world = make_world(tmp_path)
     for number in range(3):
         world.component("repos/altai/focus", {"README": str(number)})
@@ -326,7 +326,7 @@ def test_history_that_is_cut_off_is_fetched_and_never_miscounted(tmp_path: Path)
     assert only_row(srpm(world, "focus"))["nevra"] == whole
 
 
-def test_a_shallow_superproject_will_do_for_its_components_but_not_for_itself(tmp_path: Path) -> None:
+def test_a_shallow_superproject_serves_its_components_but_not_its_own_spec(tmp_path: Path) -> None:
     world = make_world(tmp_path / "w")
     nevras = {row["component"]: row["nevra"] for row in srpm(world).json}
     world.super.commit({"README": "second"})
@@ -366,7 +366,7 @@ def test_an_unwritable_workspace_or_output(tmp_path: Path) -> None:
         assert answer.code == 3 and f"cannot write to {tmp_path}/file" in answer.err
 
 
-def test_an_output_is_replaced_and_what_is_in_its_way_is_told(tmp_path: Path) -> None:
+def test_an_output_is_replaced_and_an_obstacle_is_named(tmp_path: Path) -> None:
     world, out = make_world(tmp_path / "w"), tmp_path / "out"
     (made,) = map(Path, [only_row(srpm(world, "focus", "-o", out))["srpm"]])
     good = made.read_bytes()
@@ -385,7 +385,7 @@ def test_an_unknown_revision(tmp_path: Path) -> None:
     assert (answer.code, answer.out) == (3, "") and "has no commit 'v9'" in answer.err
 
 
-def test_a_kept_package_whose_bytes_have_changed_is_made_again(tmp_path: Path) -> None:
+def test_a_stored_package_with_other_bytes_is_made_again(tmp_path: Path) -> None:
     world = make_world(tmp_path / "one")
     rows = {row["component"]: row for row in srpm(world).json}
     made = Path(rows["focus"]["srpm"])
@@ -398,7 +398,7 @@ def test_a_kept_package_whose_bytes_have_changed_is_made_again(tmp_path: Path) -
     assert {row["status"] for row in srpm(world).json} == {"reused"}
 
 
-def test_runs_side_by_side_and_runs_that_are_killed_leave_the_same_packages(tmp_path: Path) -> None:
+def test_parallel_and_killed_runs_leave_the_same_packages(tmp_path: Path) -> None:
     world = World(tmp_path / "w")
     for number in range(6):
         world.component(f"repos/c{number}", make_files(f"c{number}"))

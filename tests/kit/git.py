@@ -92,7 +92,7 @@ class Repo:
             known = self._known(ref)
             lines += [f"from {known}".encode()] if known else []
         else:
-            lines += [f"{'merge' if n else 'from'} {one}".encode() for n, one in enumerate(parents)]
+            lines += [f"{'merge' if n else 'from'} {parent}".encode() for n, parent in enumerate(parents)]
         if empty:
             lines.append(b"deleteall")
         for path, entry in changes.items():
@@ -150,7 +150,5 @@ def _quoted(path: str) -> bytes:
     """A path as git-fast-import(1) wants it when it holds anything unusual."""
     raw = path.encode("utf-8", "surrogateescape")
     return (
-        b'"'
-        + b"".join(b"\\%03o" % one if one < 33 or one in b'"\\' or one > 126 else bytes([one]) for one in raw)
-        + b'"'
+        b'"' + b"".join(b"\\%03o" % c if c < 33 or c in b'"\\' or c > 126 else bytes([c]) for c in raw) + b'"'
     )

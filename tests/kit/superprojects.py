@@ -86,9 +86,10 @@ def unpack(srpm: Path, *, whole: bool = False) -> dict[str, bytes]:
             ["rpm2archive", "--nocompression", "-"], stdin=package, capture_output=True, check=True
         )
     with tarfile.open(fileobj=io.BytesIO(made.stdout)) as tar:
-        files = [one for one in tar if one.isreg()]
+        files = [member for member in tar if member.isreg()]
         return {
-            one.name.lstrip("./") if whole else one.name.rpartition("/")[2]: _bytes(tar, one) for one in files
+            member.name.lstrip("./") if whole else member.name.rpartition("/")[2]: _bytes(tar, member)
+            for member in files
         }
 
 
@@ -97,8 +98,12 @@ def members(archive: bytes) -> dict[str, str]:
     if archive.startswith(b"\x28\xb5\x2f\xfd"):
         archive = subprocess.run(["zstd", "-d"], input=archive, capture_output=True, check=True).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        links = {one.name: f"→ {one.linkname}" for one in tar if one.issym()}
-        files = {one.name: _bytes(tar, one).decode("utf-8", "surrogateescape") for one in tar if one.isreg()}
+        links = {member.name: f"→ {member.linkname}" for member in tar if member.issym()}
+        files = {
+            member.name: _bytes(tar, member).decode("utf-8", "surrogateescape")
+            for member in tar
+            if member.isreg()
+        }
     return {**files, **links}
 
 

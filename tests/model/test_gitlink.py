@@ -74,7 +74,7 @@ def test_every_row_is_accounted_for(table: list[tuple[str, str, bytes]]) -> None
         b":160000 160000 \xff \xff M\0path\0",
     ],
 )
-def test_what_is_no_table_of_git_is_refused(raw: bytes) -> None:
+def test_other_output_of_git_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError):
         parse_raw_diff(raw)
 

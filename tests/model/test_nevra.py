@@ -39,19 +39,19 @@ def test_the_file_name_never_holds_the_epoch() -> None:
     assert nova(2).filename == nova(0).filename == "openstack-nova-api-2012.2-1.42.gabc.el6.noarch.rpm"
 
 
-def test_source_packages_are_told_by_their_architecture() -> None:
+def test_source_packages_have_the_architecture_src() -> None:
     arches = ("src", "nosrc", "noarch", "x86_64")
     assert [replace(nova(0), arch=arch).is_source for arch in arches] == [True, True, False, False]
 
 
 @given(NEVRAS)
-def test_what_is_printed_is_read_back(nevra: Nevra) -> None:
+def test_printed_names_are_parsed_back(nevra: Nevra) -> None:
     assert parse_nevra(str(nevra)) == nevra
     assert parse_nevra(f"{nevra}.rpm") == nevra
 
 
 @given(NEVRAS)
-def test_a_file_name_is_read_back_without_its_epoch(nevra: Nevra) -> None:
+def test_file_names_are_parsed_without_epoch(nevra: Nevra) -> None:
     read = parse_nevra(nevra.filename)
     assert read is not None
     assert (read.name, read.epoch, read.evr) == (nevra.name, 0, f"{nevra.version}-{nevra.release}")
@@ -78,12 +78,12 @@ def test_a_file_name_is_read_back_without_its_epoch(nevra: Nevra) -> None:
         "nova-٣:1-1.x86_64",
     ],
 )
-def test_what_is_no_nevra_is_none(text: str) -> None:
+def test_other_text_is_not_a_nevra(text: str) -> None:
     assert parse_nevra(text) is None
 
 
 @given(st.text(alphabet="a1-.:²٣ \n\0", max_size=30))
-def test_any_text_is_read_or_refused(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     read = parse_nevra(text)
     assert read is None or all((read.name, read.version, read.release, read.arch))
 
@@ -113,5 +113,5 @@ def test_safe_names(text: str) -> None:
         "a" * 256,
     ],
 )
-def test_names_that_may_reach_no_command_and_no_path(text: str) -> None:
+def test_unsafe_names(text: str) -> None:
     assert not is_safe_name(text)

@@ -68,12 +68,12 @@ def test_release_lines(line: str, expected: str) -> None:
     assert stamped(text) == text.replace(line, expected, 1)
 
 
-def test_dist_that_comes_in_through_a_macro_goes_behind_the_stamp() -> None:
+def test_dist_from_a_macro_follows_the_release_suffix() -> None:
     assert stamped("Release: %{rel}\n", hidden_dist="3\0") == "Release: 3.7.g0123456%{?dist}\n"
     assert stamped("Release: %{rel}\n", hidden_dist="3\0.1") == "Release: 3.7.g0123456%{?dist}.1\n"
 
 
-def test_every_release_of_the_main_preamble_is_stamped_and_none_behind_it() -> None:
+def test_every_release_of_the_main_preamble_is_replaced_and_no_other() -> None:
     text = "%if 1\nRelease: 1\n%else\nRelease: 2%{?dist}\n%endif\n%package x\nRelease: 9\n"
     expected = text.replace("Release: 1", "Release: 1.7.g0123456%{?dist}")
     assert stamped(text) == expected.replace("Release: 2%", "Release: 2.7.g0123456%")
@@ -82,12 +82,12 @@ def test_every_release_of_the_main_preamble_is_stamped_and_none_behind_it() -> N
 @pytest.mark.parametrize(
     "text", ["", "Name: x\n", "%description\nRelease: 1\n", "#Release: 1\n", "Releases: 1\n"]
 )
-def test_without_a_release_there_is_nothing_to_stamp(text: str) -> None:
+def test_a_spec_without_release_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no Release: tag"):
         stamped(text)
 
 
-def test_an_empty_release_is_none() -> None:
+def test_an_empty_release_is_refused() -> None:
     with pytest.raises(ValueError, match="its Release: is empty"):
         stamped("Release:  \n")
 
@@ -130,7 +130,7 @@ def test_percent_signs_are_no_macros() -> None:
     assert "1.0%%x-3" in changelog("", version="1.0%x")
 
 
-def test_the_version_is_left_out_where_it_is_not_known() -> None:
+def test_an_unknown_version_is_left_out() -> None:
     assert changelog("", version=None, release=None).splitlines()[-3].endswith("A <a@example.org>")
 
 
@@ -142,7 +142,7 @@ def test_the_day_is_that_of_the_commit_in_english_whatever_the_locale(time: int)
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\r", exclude_categories=[]), max_size=300))
-def test_stamping_loses_nothing(rest: str) -> None:
+def test_all_other_lines_stay(rest: str) -> None:
     text = f"Name: x\nRelease: 1\n%description\n{rest}"
     assert stamped(text).replace(".7.g0123456%{?dist}", "", 1) == text
     grown = changelog(text)
@@ -167,7 +167,7 @@ def source(number: int, value: str | None) -> SourceTag:
         ([], None),
     ],
 )
-def test_which_source_is_the_repository_itself(values: list[str | None], chosen: int | None) -> None:
+def test_the_source_that_stands_for_the_repository(values: list[str | None], chosen: int | None) -> None:
     tags = tuple(source(number, value) for number, value in enumerate(values))
     assert find_archive_source(info(sources=tags)) == (None if chosen is None else tags[chosen])
 

@@ -1,4 +1,4 @@
-"""Third-party packages in a folder of specs: each a component whose commit is the last one that touched it."""
+"""Third-party packages in a folder of specs: each is a component at the last commit that touched it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_each_folder_with_a_spec_is_a_component(world: World) -> None:
     assert head in read_header(Path(got["erlang"]["srpm"])).changelog
 
 
-def test_only_commits_that_touch_it_count(world: World) -> None:
+def test_only_commits_that_touch_the_folder_count(world: World) -> None:
     first = rows(world)
     world.super.commit({"unrelated": "x"})
     world.super.commit({"specs/bunch/bunch.conf": "changed\n"})
@@ -78,14 +78,14 @@ def test_only_commits_that_touch_it_count(world: World) -> None:
     assert second["bunch"]["nevra"] == f"bunch-1.0-1.2.g{head[:7]}.el6.src"
 
 
-def test_a_source_that_is_neither_there_nor_said_where_from_is_told(world: World) -> None:
+def test_a_source_without_file_and_origin_is_named(world: World) -> None:
     world.super.commit({"specs/erlang/erlang.spec": make_spec("erlang"), "specs/erlang/erlang.conf": None})
     row = rows(world)["erlang"]
     assert row["status"] == "failed" and "Source0: erlang-1.0.tar.gz" in row["reason"]
     assert "sources.yaml" in row["reason"]
 
 
-def test_sources_yaml_with_faults_is_told_with_all_of_them(world: World) -> None:
+def test_all_errors_of_sources_yaml_are_named(world: World) -> None:
     wrong = "sources:\n- {file: ../x, sha256: abc, from: 'ftp://example.org/x'}\n- {fiel: y}\n"
     world.super.commit({"specs/erlang/sources.yaml": wrong})
     got = rows(world)
@@ -102,9 +102,7 @@ def test_a_folder_outside_the_superproject_is_refused(world: World) -> None:
     assert "repositories.deps/misc.path is not in the superproject" in answer.err
 
 
-def test_a_definition_kept_elsewhere_means_the_folder_of_the_clone_it_is_used_on(
-    world: World, tmp_path: Path
-) -> None:
+def test_a_configuration_outside_the_clone_uses_the_clones_folder(world: World, tmp_path: Path) -> None:
     place = tmp_path / "elsewhere"
     place.mkdir()
     (world.super.path / "repos.yaml").rename(place / "repos.yaml")

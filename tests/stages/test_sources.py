@@ -1,4 +1,4 @@
-"""Sources of third-party packages: over TLS and from a package index, proved by SHA-256, faults of one kept to it."""
+"""Sources of third-party packages: downloaded, checked by SHA-256; an error affects only its own package."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_both_origins_are_fetched_and_kept(site: str, tmp_path: Path) -> None:
     assert fetch_sources(sourced, tmp_path / "cache", jobs=2) == found
 
 
-def test_what_cannot_be_had_stops_its_own_package_only(site: str, tmp_path: Path) -> None:
+def test_an_unavailable_source_affects_only_its_own_package(site: str, tmp_path: Path) -> None:
     bad = (
         "sources:\n"
         + entry("gone.png", f'"{site}/gone.png"')
@@ -143,7 +143,7 @@ def test_what_cannot_be_had_stops_its_own_package_only(site: str, tmp_path: Path
     assert isinstance(found["good"], dict)
 
 
-def test_a_faulty_list_is_the_fault_of_its_package(site: str, tmp_path: Path) -> None:
+def test_errors_in_sources_yaml_affect_only_its_own_package(site: str, tmp_path: Path) -> None:
     sourced = discovered(tmp_path, {"thing": "sources: {}\n"})
     with pytest.raises(InputError, match=r"specs/thing/sources\.yaml has 1 error"):
         listed_sources(sourced[0])
@@ -156,4 +156,4 @@ def test_the_list_is_read_from_the_commit(site: str, tmp_path: Path) -> None:
     in_work_tree = tmp_path / "super" / "specs" / "thing"
     in_work_tree.mkdir(parents=True)
     (in_work_tree / "sources.yaml").write_text("sources: []\n")
-    assert [one.file for one in listed_sources(sourced)] == ["logo.png"]
+    assert [source.file for source in listed_sources(sourced)] == ["logo.png"]

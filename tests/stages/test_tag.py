@@ -146,7 +146,7 @@ def test_a_tag_that_exists_anywhere_refuses_all(site: Site, path: str, where: st
     assert line.startswith(f"  {path}: ")
 
 
-def test_what_a_killed_run_of_the_same_release_left_is_taken_up(site: Site, signer: SigningKey) -> None:
+def test_tags_of_a_killed_run_of_the_same_release_are_used(site: Site, signer: SigningKey) -> None:
     make(site, signer, site.plan())
     kept = Repo(site.clones["repos/altai/focus"]).git("rev-parse", f"refs/tags/{TAG}")
     for path in (".", "repos/altai/nova"):
@@ -156,7 +156,7 @@ def test_what_a_killed_run_of_the_same_release_left_is_taken_up(site: Site, sign
     assert Repo(site.clones["repos/altai/focus"]).git("rev-parse", f"refs/tags/{TAG}") == kept
 
 
-def test_tags_are_taken_back_when_publication_fails(site: Site, signer: SigningKey) -> None:
+def test_tags_are_removed_when_publication_fails(site: Site, signer: SigningKey) -> None:
     with (
         pytest.raises(PublishError, match="no space"),
         create_tags(site.plan(), signer, site.folder / "scratch"),
@@ -190,7 +190,7 @@ def test_a_component_without_a_clone_is_named(site: Site) -> None:
     assert caught.value.why.startswith("  repos/altai/nova: ")
 
 
-def test_a_remote_that_cannot_be_asked_warns_and_stops_a_push(site: Site) -> None:
+def test_a_remote_that_does_not_answer_is_a_warning_or_stops_a_push(site: Site) -> None:
     gone = site.world.components["repos/altai/keystone"].path
     gone.rename(gone.with_name("elsewhere"))
     assert site.plan().name == TAG
@@ -200,7 +200,7 @@ def test_a_remote_that_cannot_be_asked_warns_and_stops_a_push(site: Site) -> Non
         site.plan(pushing=True)
 
 
-def test_a_push_that_fails_tells_what_is_left(site: Site, signer: SigningKey) -> None:
+def test_a_failed_push_names_the_commands_that_are_left(site: Site, signer: SigningKey) -> None:
     """The superproject's tag stays back: it says that all others are there."""
     plan = site.plan(pushing=True)
     make(site, signer, plan)

@@ -37,7 +37,7 @@ def statuses(rows: dict[str, Any]) -> dict[str, str]:
     return {name: row["status"] for name, row in rows.items()}
 
 
-def test_nothing_runs_but_git_once(world: World) -> None:
+def test_only_git_runs_and_only_once(world: World) -> None:
     first, _ = srpm(world)
     second, run = srpm(world)
     assert statuses(second) == {"one": "reused", "two": "reused", "bare": "skipped"}
@@ -46,7 +46,7 @@ def test_nothing_runs_but_git_once(world: World) -> None:
     assert run == ["git"]
 
 
-def test_a_package_that_is_gone_or_cut_short_is_made_again(world: World) -> None:
+def test_a_missing_or_truncated_package_is_made_again(world: World) -> None:
     rows, _ = srpm(world)
     path = Path(rows["one"]["srpm"])
     data = path.read_bytes()
@@ -57,7 +57,7 @@ def test_a_package_that_is_gone_or_cut_short_is_made_again(world: World) -> None
         assert path.read_bytes() == data
 
 
-def test_another_commit_or_definition_is_another_question(world: World) -> None:
+def test_another_commit_or_configuration_has_its_own_results(world: World) -> None:
     rows, _ = srpm(world)
     world.component("repos/one", {"README": "more"})
     world.pin()
@@ -70,7 +70,7 @@ def test_another_commit_or_definition_is_another_question(world: World) -> None:
     assert rows["two"]["nevra"].endswith(".x.src")
 
 
-def test_a_failure_is_looked_at_anew(world: World) -> None:
+def test_failures_are_not_cached(world: World) -> None:
     world.component(
         "repos/three", {"three.spec": "Name: three\nVersion: 1\nSource0: gone.patch\n%description\nx\n"}
     )
@@ -87,7 +87,7 @@ def test_specs_are_read_once(world: World) -> None:
     assert "python" not in " ".join(srpm(world, "one")[1])
 
 
-def test_a_named_component_is_made_without_a_look_at_the_others(world: World) -> None:
+def test_a_named_component_is_made_without_reading_the_others(world: World) -> None:
     _, run = srpm(world, "one")
     assert run.count("rpmbuild") == 1  # which version it is
     whole = srpm(world)[1]
@@ -100,7 +100,7 @@ def test_a_named_component_is_made_without_a_look_at_the_others(world: World) ->
     assert statuses(rows) == {"one": "built"}
 
 
-def test_components_of_one_name_are_told_apart_by_path(world: World) -> None:
+def test_components_of_one_name_are_distinguished_by_path(world: World) -> None:
     world.components["more/one"] = Repo(world.folder / "other")
     world.urls["more/one"] = "../other"
     world.component("more/one", make_files("three"))
@@ -110,7 +110,7 @@ def test_components_of_one_name_are_told_apart_by_path(world: World) -> None:
     assert set(srpm(world)[0]) == {"repos/one", "more/one", "two", "bare"}
 
 
-def test_a_packages_name_will_do_where_no_component_is_called_that(world: World) -> None:
+def test_a_packages_name_selects_its_component(world: World) -> None:
     world.component(
         "repos/three", {"three.spec": make_files("one-package")["one-package.spec"], "README": ""}
     )

@@ -1,4 +1,4 @@
-"""The line on which source packages are made: nothing is lost on it, whatever happens to one of them."""
+"""Source packages made at the same time: each has a result, whatever happens to the others."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def outcomes(srpm_batch: SrpmBatch) -> dict[str, ComponentStatus]:
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_a_refused_spec_does_not_stop_the_line(world: World, jobs: int) -> None:
+def test_a_refused_spec_does_not_stop_the_others(world: World, jobs: int) -> None:
     wrong = make_spec("c3").replace("%prep", "%if\n%prep")
     world.component("repos/c3", {"c3.spec": wrong})
     world.component("repos/c5", {"c5.spec": make_spec("c5", source="gone.patch")})
@@ -62,7 +62,7 @@ def test_a_refused_spec_does_not_stop_the_line(world: World, jobs: int) -> None:
 
 
 @pytest.mark.parametrize("station", ["prepare", "run_rpmbuild", "store_packages"])
-def test_a_fault_of_the_machine_ends_the_line_and_leaves_no_scratch(
+def test_an_error_of_the_machine_ends_the_run_and_leaves_no_scratch_files(
     world: World, station: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -75,7 +75,9 @@ def test_a_fault_of_the_machine_ends_the_line_and_leaves_no_scratch(
     assert list(at_work.workspace.scratch.iterdir()) == []
 
 
-def test_damaged_ones_are_named_and_the_others_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_packages_are_named_and_the_others_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     original = SrpmMaker.run_rpmbuild
 
     def pack(self: SrpmMaker, prepared: PreparedSrpm) -> PackedSrpm:
@@ -94,7 +96,7 @@ def test_damaged_ones_are_named_and_the_others_kept(world: World, monkeypatch: p
     assert at_work.ledger.latest("srpm", "c7") is None
 
 
-def test_the_line_and_a_single_package_make_the_same_bytes(world: World) -> None:
+def test_many_packages_and_one_have_the_same_bytes(world: World) -> None:
     srpm_batch = make(run(world, 2))
     alone = run(world, 1)
     (sourced, srpm), *_ = srpm_batch.srpms

@@ -20,7 +20,7 @@ from tests.kit.git import Repo
 LARGE = 3_500_000  # bytes: several of the pieces that are compressed at once
 
 
-def test_git_and_the_compressors_are_told() -> None:
+def test_the_versions_of_git_and_the_compressors_are_in_the_key() -> None:
     git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     assert archiver_version() == f"{git}, deflate {deflate.__version__}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
 
@@ -45,11 +45,11 @@ def test_every_format_holds_what_git_archives(part: ArchivePart, tmp_path: Path,
     write_archive([part], prefix="p-1/", output=output)
     unpack = {"zst": ["zstd", "-dc"], "xz": ["xz", "-dc"], "bz2": ["bzip2", "-dc"]}.get(ending[4:])
     unpack = ["cat"] if ending == "tar" else unpack or ["gzip", "-dc"]
-    told = subprocess.run([*unpack, str(output)], capture_output=True, check=True).stdout
-    assert told == plain_tar(part)
+    unpacked = subprocess.run([*unpack, str(output)], capture_output=True, check=True).stdout
+    assert unpacked == plain_tar(part)
 
 
-def test_gzip_is_the_same_bytes_whatever_the_clock_and_the_name(part: ArchivePart, tmp_path: Path) -> None:
+def test_gzip_bytes_depend_on_neither_time_nor_name(part: ArchivePart, tmp_path: Path) -> None:
     first, second = tmp_path / "a.tar.gz", tmp_path / "b.tgz"
     write_archive([part], prefix="p-1/", output=first)
     write_archive([part], prefix="p-1/", output=second)
@@ -67,7 +67,7 @@ def test_python_and_tar_read_all_pieces(part: ArchivePart, tmp_path: Path) -> No
     output = tmp_path / "p-1.tar.gz"
     write_archive([part], prefix="p-1/", output=output)
     with tarfile.open(output) as tar:
-        assert {one.name for one in tar if one.isfile()} == {"p-1/large.txt", "p-1/small.txt"}
+        assert {member.name for member in tar if member.isfile()} == {"p-1/large.txt", "p-1/small.txt"}
         large = tar.extractfile("p-1/large.txt")
         assert large is not None and len(large.read()) == LARGE
     listed = subprocess.run(["tar", "-tzf", str(output)], capture_output=True, text=True, check=True).stdout
@@ -79,7 +79,7 @@ def test_nested_content_is_joined_before_it_is_compressed(part: ArchivePart, tmp
     inner = ArchivePart(store=part.store, commit=part.commit, folder="vendor/inner")
     write_archive([part, inner], prefix="p-1/", output=output)
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(output.read_bytes()))) as tar:
-        files = {one.name for one in tar if one.isfile()}
+        files = {member.name for member in tar if member.isfile()}
     assert files == {
         f"p-1/{folder}{name}.txt" for folder in ("", "vendor/inner/") for name in ("large", "small")
     }

@@ -35,7 +35,7 @@ def test_a_git_file_may_name_a_relative_directory(repo: Repo, tmp_path: Path) ->
     assert git_directory(tmp_path / "elsewhere") == str(repo.path / ".git")
 
 
-def test_what_is_no_repository(repo: Repo, tmp_path: Path) -> None:
+def test_other_folders_are_not_repositories(repo: Repo, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / ".git").write_text("text\n")

@@ -29,14 +29,14 @@ def test_a_commit_is_fetched_with_its_whole_history_and_only_once(origin: Repo, 
     assert fetch_mirror(url, mirrors=tmp_path / "mirrors", commit=commit) == mirror
 
 
-def test_a_commit_that_no_ref_names_is_asked_for_by_its_id(origin: Repo, tmp_path: Path) -> None:
+def test_a_commit_without_a_ref_is_requested_by_its_id(origin: Repo, tmp_path: Path) -> None:
     commit = CommitId(origin.git("rev-parse", "main"))
     origin.git("update-ref", "refs/heads/main", f"{commit}^")
     origin.git("config", "uploadpack.allowAnySHA1InWant", "true")
     assert fetch_mirror(str(origin.path), mirrors=tmp_path / "mirrors", commit=commit).is_dir()
 
 
-def test_from_a_server_that_gives_nothing_by_id_all_refs_are_fetched(origin: Repo, tmp_path: Path) -> None:
+def test_all_refs_are_fetched_from_a_server_that_gives_nothing_by_id(origin: Repo, tmp_path: Path) -> None:
     older = CommitId(origin.git("rev-parse", "main^"))
     origin.git("config", "uploadpack.allowTipSHA1InWant", "false")
     origin.git("config", "protocol.version", "0")

@@ -22,11 +22,11 @@ def archived(repo: Repo, commit: CommitId, shadows: Path) -> dict[str, str]:
     with store.start_archive(commit, "p/", "tar") as child:
         archive = process.wait_for_child(child).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        found = {one.name: tar.extractfile(one) for one in tar if one.isreg()}
+        found = {member.name: tar.extractfile(member) for member in tar if member.isreg()}
     return {name: stream.read().decode() for name, stream in found.items() if stream is not None}
 
 
-def test_the_attributes_of_the_user_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attributes_of_the_user_have_no_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repo = Repo(tmp_path / "repo")
     commit = repo.commit({"notes.txt": "kept\n"})
     (tmp_path / "home/.config/git").mkdir(parents=True)
@@ -35,7 +35,7 @@ def test_the_attributes_of_the_user_do_not_count(tmp_path: Path, monkeypatch: py
     assert archived(repo, commit, tmp_path / "shadows") == {"p/notes.txt": "kept\n"}
 
 
-def test_what_an_archived_file_says_of_its_commit_is_the_same_in_a_clone_of_any_size(
+def test_export_subst_gives_the_same_text_in_every_clone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repo = Repo(tmp_path / "repo")
@@ -69,7 +69,7 @@ def test_a_gitmodules_file_does_not_include_files_of_this_machine(tmp_path: Path
     assert read_gitmodules(store, commit) == {"a": ("a", "../a")}
 
 
-def test_one_process_tells_a_commit_and_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_process_reads_a_commit_and_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repo = Repo(tmp_path / "repo")
     commit = repo.commit({"a": "1\n", "b": "2\n"})
     store = ObjectStore.open_borrowed(
@@ -82,7 +82,7 @@ def test_one_process_tells_a_commit_and_its_files(tmp_path: Path, monkeypatch: p
     assert store.has_tree(commit) and len(store.read_tree(commit)) == 2
 
 
-def test_a_clone_that_lacks_a_folder_of_the_commit_does_not_have_it(tmp_path: Path) -> None:
+def test_a_clone_without_a_folder_of_the_commit_is_incomplete(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "repo")
     commit = repo.commit({"folder/file": "1\n"})
     tree = repo.git("rev-parse", f"{commit}:folder")

@@ -15,7 +15,7 @@ from tests.kit.git import Pin, Repo
 A, B = CommitId("a" * 40), CommitId("b" * 40)
 
 
-def test_a_git_that_is_killed_has_not_said_that_there_are_no_submodules(
+def test_a_killed_git_is_not_taken_for_an_answer(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = repo.commit({".gitmodules": '[submodule "a"]\n\tpath = a\n\turl = https://127.0.0.1:9/a\n'})
@@ -75,7 +75,8 @@ def test_submodules_are_the_gitlinks_below_the_folders(repo: Repo, tmp_path: Pat
 
     def found(*folders: str) -> list[tuple[str, str | None, str | None]]:
         return [
-            (one.link.path, one.name, one.url) for one in superproject.read_submodules(commit, tree, folders)
+            (submodule.link.path, submodule.name, submodule.url)
+            for submodule in superproject.read_submodules(commit, tree, folders)
         ]
 
     assert found("repos") == [("repos/a", "x", "https://example.org/a"), ("repos/b", None, None)]
@@ -85,7 +86,7 @@ def test_submodules_are_the_gitlinks_below_the_folders(repo: Repo, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["../../elsewhere", "/etc", "-x", "a/../../b"])
-def test_a_submodules_name_leads_nowhere_else(repo: Repo, tmp_path: Path, name: str) -> None:
+def test_a_submodules_name_cannot_leave_the_modules_folder(repo: Repo, tmp_path: Path, name: str) -> None:
     other = Repo(repo.path / ".git" / "elsewhere", bare=True)
     commit = other.commit({"README": "planted"})
     repo.commit(

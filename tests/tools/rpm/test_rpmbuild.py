@@ -1,4 +1,4 @@
-"""Which rpm makes source packages is told with what it reads its macros from."""
+"""The key of rpm covers its macros; sources are compressed once."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from altai_build.tools.rpm import rpmbuild
 from tests.kit.superprojects import unpack
 
 
-def test_other_macros_are_another_rpm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_macros_change_the_key_of_rpm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert rpmbuild.RPM_CONFIG_DIR.is_dir()
     monkeypatch.setattr(rpmbuild, "RPM_CONFIG_DIR", tmp_path)
     (tmp_path / "macros.d").mkdir()
-    told = [rpmbuild.rpm_version_key()]
+    keys = [rpmbuild.rpm_version_key()]
     (tmp_path / "macros.d/macros.python").write_text("%python3 python3")
-    told += [rpmbuild.rpm_version_key(), rpmbuild.rpm_version_key()]
+    keys += [rpmbuild.rpm_version_key(), rpmbuild.rpm_version_key()]
     (tmp_path / "macros.d/macros.python").write_text("%python3 python4")
-    told.append(rpmbuild.rpm_version_key())
-    assert (told[1] == told[2], len(set(told))) == (True, 3)
-    assert all(one.startswith("RPM version ") for one in told)
+    keys.append(rpmbuild.rpm_version_key())
+    assert (keys[1] == keys[2], len(set(keys))) == (True, 3)
+    assert all(key.startswith("RPM version ") for key in keys)
 
 
 @pytest.mark.parametrize(
     ("source", "flags"),
     [("small-1.tar", "0"), ("large-1.tar", "1"), ("large-1.tar.gz", "0"), ("large-1.zip", "0")],
 )
-def test_what_is_compressed_already_is_only_wrapped(tmp_path: Path, source: str, flags: str) -> None:
+def test_compressed_sources_are_not_compressed_again(tmp_path: Path, source: str, flags: str) -> None:
     (tmp_path / "SOURCES").mkdir()
     (tmp_path / "SPECS").mkdir()
     size = 1_000_000 if source.startswith("large") else 1000

@@ -74,7 +74,7 @@ def test_packages_and_what_they_provide_and_need() -> None:
     assert info.requires == ("a", "b", "c", "d")
 
 
-def test_a_main_package_without_files_is_not_made() -> None:
+def test_a_main_package_without_files_is_not_built() -> None:
     assert read(
         HEAD + "%description\n%package libs\nSummary: x\n%description libs\n%files libs\n"
     ).packages == ("focus-libs",)
@@ -149,12 +149,12 @@ def test_the_folder_that_setup_enters(prep: str, prefix: str | None) -> None:
         ("release", "Name: x\nVersion: 1\nRelease: %{?dist}%(id -u)\n"),
     ],
 )
-def test_what_only_running_would_tell_is_unknown(tag: str, text: str) -> None:
+def test_what_only_rpmbuild_can_expand_is_unknown(tag: str, text: str) -> None:
     info = read(text)
     assert info.unknown == (tag,) and getattr(info, tag) is None
 
 
-def test_nothing_runs(tmp_path: Path) -> None:
+def test_no_program_runs(tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     shell, lua = f"%(touch {canary}; echo 1)", f'%{{lua: os.execute("touch {canary}")}}'
     texts = [
@@ -182,7 +182,7 @@ def test_nothing_runs(tmp_path: Path) -> None:
         "%description\nName: x\n",
     ],
 )
-def test_what_is_no_spec_of_rpm(text: str) -> None:
+def test_files_that_are_not_rpm_specs(text: str) -> None:
     (answer,) = answers(text)
     assert isinstance(answer, NotASpec)
     assert str(answer) == "repos/0.spec is not an RPM spec\nit has none of the tags Name:, Version:, Release:"
@@ -201,7 +201,7 @@ def test_what_is_no_spec_of_rpm(text: str) -> None:
         ("%define a() %{b}\n%define b() %{a}\nName: %a\nVersion: 1\n", "recursion"),
     ],
 )
-def test_wrong_specs_say_what_is_wrong(text: str, why: str) -> None:
+def test_errors_in_specs_are_described(text: str, why: str) -> None:
     (answer,) = answers(text)
     assert isinstance(answer, InputError) and not isinstance(answer, NotASpec)
     assert answer.what == "repos/0.spec cannot be parsed" and why in answer.why and answer.todo
@@ -210,7 +210,7 @@ def test_wrong_specs_say_what_is_wrong(text: str, why: str) -> None:
 BOMB = "".join(f"%define {chr(n)} {('%' + chr(n + 1)) * 10}\n" for n in range(97, 121)) + "%define y boom\n"
 
 
-def test_a_bomb_harms_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_macro_affects_only_its_own_spec(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = f"{BOMB}Name: %a\nVersion: 1\nRelease: 1\n"
     monkeypatch.setattr(reader_module, "SPEC_CPU_SECONDS", 1)
     first, second, third, fourth, fifth = answers(HEAD, bomb, HEAD, bomb, HEAD)
@@ -237,12 +237,12 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[process.ChildProcess]:
 
 
 def test_many_specs_are_read_by_one_child(started: list[process.ChildProcess]) -> None:
-    assert len([one for one in answers(*[HEAD] * 300) if isinstance(one, SpecInfo)]) == 300
+    assert len([answer for answer in answers(*[HEAD] * 300) if isinstance(answer, SpecInfo)]) == 300
     assert len(started) == 1
     assert read_specs([], {}, "x86_64") == [] and len(started) == 1
 
 
-def test_the_child_gets_ready_where_nothing_is_kept_yet(
+def test_a_child_is_prestarted_only_without_a_cache(
     tmp_path: Path, started: list[process.ChildProcess]
 ) -> None:
     spec = SpecText(path="one.spec", text=HEAD)
@@ -254,7 +254,7 @@ def test_the_child_gets_ready_where_nothing_is_kept_yet(
         assert reader.read([spec], {}, "x86_64") == [answer] and len(started) == 1
 
 
-def test_what_is_given_ahead_is_read_once(tmp_path: Path, started: list[process.ChildProcess]) -> None:
+def test_specs_given_in_advance_are_read_once(tmp_path: Path, started: list[process.ChildProcess]) -> None:
     large = HEAD + "# " + "x" * 300_000 + "\n"  # more than a pipe holds
     texts = [HEAD, large, "no spec at all", HEAD.replace("focus", "other")]
     specs = [SpecText(path=f"{number}.spec", text=text) for number, text in enumerate(texts)]
@@ -264,7 +264,7 @@ def test_what_is_given_ahead_is_read_once(tmp_path: Path, started: list[process.
         found = reader.read(specs, {"dist": ".x"}, "x86_64")
     assert len(started) == 1, "what was not given ahead is given to the same child"
     assert found == read_specs(specs, {"dist": ".x"}, "x86_64") or isinstance(found[2], NotASpec)
-    assert [one.name if isinstance(one, SpecInfo) else None for one in found] == [
+    assert [info.name if isinstance(info, SpecInfo) else None for info in found] == [
         "focus",
         "focus",
         None,
@@ -276,23 +276,25 @@ def test_what_is_given_ahead_is_read_once(tmp_path: Path, started: list[process.
         assert reader.read(specs[:2], {"dist": ".x"}, "x86_64") == found[:2] and len(started) == before
 
 
-def test_the_same_text_may_be_that_of_several_components(tmp_path: Path) -> None:
+def test_several_components_may_have_the_same_text(tmp_path: Path) -> None:
     text = HEAD + "Source0: a.tar.gz\n"
-    specs = [SpecText(path=place, text=text) for place in ("one.spec", "two.spec")]
+    specs = [SpecText(path=path, text=text) for path in ("one.spec", "two.spec")]
     with SpecReader(cache=tmp_path / "cache") as reader:
         reader.start_reading([text], {}, "x86_64")
-        one, two = reader.read(specs, {}, "x86_64")
-    assert isinstance(one, SpecInfo) and one == two and one.sources[0].file == "a.tar.gz"
+        first, second = reader.read(specs, {}, "x86_64")
+    assert isinstance(first, SpecInfo) and first == second and first.sources[0].file == "a.tar.gz"
 
 
-def test_what_was_given_for_another_target_does_not_count(tmp_path: Path) -> None:
+def test_specs_given_for_another_target_are_read_again(tmp_path: Path) -> None:
     with SpecReader(cache=tmp_path / "cache") as reader:
         reader.start_reading([HEAD], {"dist": ".x"}, "x86_64")
         (answer,) = reader.read([SpecText(path="one.spec", text=HEAD)], {"dist": ".y"}, "x86_64")
     assert isinstance(answer, SpecInfo) and answer.release == "3.y"
 
 
-def test_a_bomb_given_ahead_harms_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_macro_given_in_advance_affects_only_its_own_spec(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bomb = f"{BOMB}Name: %a\nVersion: 1\nRelease: 1\n"
     monkeypatch.setattr(reader_module, "SPEC_CPU_SECONDS", 1)
     texts = [HEAD, bomb, HEAD.replace("focus", "other")]
@@ -300,7 +302,7 @@ def test_a_bomb_given_ahead_harms_only_itself(tmp_path: Path, monkeypatch: pytes
         for text in texts:
             reader.start_reading([text], {}, "x86_64")
         found = reader.read([SpecText(path=f"{n}.spec", text=t) for n, t in enumerate(texts)], {}, "x86_64")
-    assert [type(one) for one in found] == [SpecInfo, InputError, SpecInfo]
+    assert [type(result) for result in found] == [SpecInfo, InputError, SpecInfo]
     assert str(found[1]).startswith("1.spec cannot be parsed")
 
 
@@ -317,13 +319,13 @@ def test_a_child_may_wait_longer_for_a_text_than_it_may_read_one(
         assert len(prestarted.read_answers({}, "x86_64")) == 2
 
 
-def test_a_child_that_nobody_asked_is_ended(tmp_path: Path, started: list[process.ChildProcess]) -> None:
+def test_an_unused_child_is_killed(tmp_path: Path, started: list[process.ChildProcess]) -> None:
     with SpecReader(cache=tmp_path / "cache"):
         pass
     assert [child.returncode for child in started] == [-signal.SIGKILL]
 
 
-def test_a_users_own_macros_have_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_macros_of_the_user_have_no_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".rpmmacros").write_text("%dist .evil\n%version 6\n%name evil\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert read(HEAD).release == "3"
@@ -356,6 +358,6 @@ def test_any_bytes_survive_as_text(data: bytes) -> None:
     )
 )
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
-def test_any_text_is_read_or_refused(lines: list[str]) -> None:
+def test_any_text_is_parsed_or_refused(lines: list[str]) -> None:
     (answer,) = answers("\n".join(lines))
     assert isinstance(answer, (SpecInfo, InputError))
