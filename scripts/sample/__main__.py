@@ -30,6 +30,8 @@ def main() -> int:
             _fetch(arguments.cache)
         elif arguments.step == "components":
             _write_components(arguments.cache, arguments.out)
+        elif arguments.step == "work-tree":
+            _make_work_tree(arguments.folder, arguments.url)
         elif arguments.step == "superproject":
             _write_superproject(arguments.out, arguments.testbed, arguments.baseurl)
         else:
@@ -49,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     steps.choices["superproject"].add_argument("--testbed", type=Path, required=True)
     steps.choices["superproject"].add_argument("--baseurl", required=True)
     steps.add_parser("history").add_argument("--file", type=Path, required=True)
+    steps.add_parser("work-tree").add_argument("--folder", type=Path, required=True)
+    steps.choices["work-tree"].add_argument("--url", required=True)
     for name in ("components", "superproject", "history"):
         steps.choices[name].add_argument(
             "--out", type=Path, required=True, help="folder of streams and marks"
@@ -62,7 +66,7 @@ def _all_sdists() -> tuple[Sdist, ...]:
 
 
 def _fetch(cache: Path) -> None:
-    # Imported here: with a full cache, the standard library is enough.
+    # Imported here: with a full cache it is not needed.
     from altai_build.errors import AltaiError
     from altai_build.tools.pypi import fetch_sdist
 
@@ -86,6 +90,14 @@ def _write_components(cache: Path, out: Path) -> None:
     for component in COMPONENTS:
         with (out / f"{component.name}.stream").open("wb") as stream:
             streams.component_stream(stream, component, archives, HERE / "packaging")
+
+
+def _make_work_tree(folder: Path, url: str) -> None:
+    # Imported here: the other steps do not need GitPython, whose import is slow.
+    from worktree import make_work_tree
+
+    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+    make_work_tree(folder, history["release-1.0.0"], url)
 
 
 def _write_superproject(out: Path, testbed: Path, baseurl: str) -> None:
