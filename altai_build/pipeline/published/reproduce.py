@@ -138,7 +138,7 @@ def _build(run: Run, directory: Path, manifest: Manifest, source: ComponentSourc
     If dependencies are missing (the spec tells them only during the build), build again with all packages of ours.
     """
     (environment,) = open_build_environments(run, [source]).values()
-    with run.reporter.run_step(f"base root of {environment.target.name} ({environment.builder.name})"):
+    with run.reporter.run_step(f"base buildroot of {environment.target.name} ({environment.builder.name})"):
         environment.builder.prepare(environment.resolver.base_buildroot)
     name = source.component.name
     record = _find_record(manifest, name)
