@@ -63,7 +63,7 @@ class _LazyGroup(click.Group):
         return command
 
 
-def _check_builder(ctx: click.Context, param: click.Parameter, name: str) -> str:
+def _check_builder(ctx: click.Context, _param: click.Parameter, name: str) -> str:
     """The name of a builder that there is."""
     if name != "auto":
         # Slow to load, and seldom needed.
