@@ -130,6 +130,12 @@ class App:
             self.logs.append(RunLog(sys.argv[1:], echo=echo))
         return self.logs[0]
 
+    def warn(self, text: str) -> None:
+        """Print a warning on stderr, for verbs that need no run."""
+        from altai_build.tools.progress import ProgressReporter
+
+        ProgressReporter(quiet=self.quiet).warn(text)
+
     def create_run(self, config: Config, *, dependants: str | None = None) -> Run:
         """The context of a run with this configuration; `dependants` overrides its rebuild policy."""
         # modules stay loaded: exempt them from garbage collection, and start it for the work that follows

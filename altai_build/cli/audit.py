@@ -62,12 +62,12 @@ def audit(
       altai-build audit 1.0.2 --origin mirror --csv > third-party.csv
     """
     from altai_build.pipeline.published.inventory import list_packages
-    from altai_build.pipeline.published.releases import find_release, releases_directory
+    from altai_build.pipeline.published.releases import find_release, open_releases
 
     if as_csv and (as_json or only_totals):
         raise UsageError("--csv cannot be combined with --json or --totals", todo="give one of them")
     run = app.create_run(app.load_config())
-    listed = list_packages(run, find_release(releases_directory(run.config), version))
+    listed = list_packages(run, find_release(open_releases(run.config, run.reporter.warn), version))
     _refuse_unknown(listed, repository, origin)
     package_filter = PackageFilter(repository=repository, origin=origin, name=name)
     entries = [entry for entry in listed if package_filter.is_match(entry)]

@@ -32,9 +32,9 @@ def diff(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
       altai-build diff 1.0.1 1.0.2 --markdown
     """
     from altai_build.pipeline.published.changes import compare_published
-    from altai_build.pipeline.published.releases import releases_directory
+    from altai_build.pipeline.published.releases import open_releases
 
-    comparison = compare_published(releases_directory(app.load_config()), old, new)
+    comparison = compare_published(open_releases(app.load_config(), app.warn), old, new)
     if as_json:
         print_json(_diff_document(comparison))
     elif markdown:

@@ -34,11 +34,11 @@ def notes(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
       altai-build notes 1.0.1 1.0.2 --markdown > ChangeLog-1.0.2.md
     """
     from altai_build.pipeline.published.changes import make_notes
-    from altai_build.pipeline.published.releases import releases_directory
+    from altai_build.pipeline.published.releases import open_releases
 
     config = app.load_config()
     run = app.create_run(config)
-    release_notes = make_notes(run, releases_directory(config), old, new)
+    release_notes = make_notes(run, open_releases(config, run.reporter.warn), old, new)
     for component in release_notes.components:
         if component.problem:
             run.reporter.warn(f"{component.path}: cannot list its commits: {component.problem}")

@@ -13,6 +13,7 @@ from altai_build.cli.output import print_json, print_table
 from altai_build.cli.plan import list_skipped_rows, list_wave_rows, order_to_json
 from altai_build.errors import UsageError
 from altai_build.model.findings import finding_to_json
+from altai_build.model.gitlink import require_commit
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.quantity import format_count, format_size
 
@@ -58,7 +59,8 @@ def release(
       altai-build release 1.0.2
     """
     from altai_build.pipeline.release.plan import plan_release
-    from altai_build.pipeline.release.run import make_release
+    from altai_build.pipeline.release.run import make_release, read_finished_release, recover_releases
+    from altai_build.pipeline.release.tagging import plan_release_tags
     from altai_build.stages.tag import push_tags as push
     from altai_build.tools.openpgp.passphrase import choose_passphrase_source
 
@@ -69,13 +71,20 @@ def release(
         _print_plan(plan_release(run, version, rev, tag=tag, push=push_tags), as_json)
         return
     with run.workspace.lock(wait=wait):
-        plan = plan_release(run, version, rev, tag=tag, push=push_tags)
-        prompt = _ask_passphrase if sys.stdin.isatty() else None
-        result = make_release(run, plan, choose_passphrase_source(prompt))
+        recovery = recover_releases(run)
+        result = read_finished_release(run, version, rev) if version in recovery.finished else None
+        if result is not None:
+            commit = require_commit(result.manifest.superproject.commit)
+            tags = plan_release_tags(run, version, commit, pushing=push_tags) if push_tags else None
+        else:
+            plan = plan_release(run, version, rev, tag=tag, push=push_tags)
+            prompt = _ask_passphrase if sys.stdin.isatty() else None
+            result = make_release(run, plan, choose_passphrase_source(prompt))
+            tags = plan.tags
     _print_result(run, result, as_json)
-    if plan.tags is not None and push_tags:
-        pushed = push(plan.tags)
-        run.reporter.info(f"pushed the tag {plan.tags.name} to {format_count(len(pushed), 'remote')}")
+    if tags is not None and push_tags:
+        pushed = push(tags)
+        run.reporter.info(f"pushed the tag {tags.name} to {format_count(len(pushed), 'remote')}")
 
 
 def _ask_passphrase(key: PublicKey) -> str:
@@ -141,6 +150,7 @@ def _plan_to_json(plan: ReleasePlan) -> dict[str, object]:
         "release": plan.version,
         "commit": plan.commit,
         "previous": plan.previous_version,
+        "sorts_below": plan.newer_version,
         "target": plan.target.name,
         "tag": plan.tags.name if plan.tags else None,
         **order_to_json(plan.build_plan, plan.reasons),

@@ -21,10 +21,10 @@ def releases(app: App, as_json: bool) -> None:
     Example:
       altai-build releases --json
     """
-    from altai_build.pipeline.published.releases import load_manifest, releases_directory
+    from altai_build.pipeline.published.releases import load_manifest, open_releases
     from altai_build.stages.publish import list_releases
 
-    directory = releases_directory(app.load_config())
+    directory = open_releases(app.load_config(), app.warn)
     manifests = [load_manifest(directory / name) for name in list_releases(directory)]
     latest = directory / LATEST_LINK
     newest = latest.readlink().name if latest.is_symlink() else None

@@ -34,12 +34,12 @@ def report(app: App, version: str, output: Path | None, as_json: bool) -> None:
       altai-build report 1.0.2
       altai-build report 1.0.2 -o /tmp/report.html
     """
-    from altai_build.pipeline.published.releases import find_release, load_manifest, releases_directory
+    from altai_build.pipeline.published.releases import find_release, load_manifest, open_releases
     from altai_build.pipeline.published.verify import verify_published
     from altai_build.stages.report import REPORT_PATH, write_report
 
     config = app.load_config()
-    releases = releases_directory(config)
+    releases = open_releases(config, app.warn)
     directory = find_release(releases, version)
     manifest = load_manifest(directory)
     page = directory / REPORT_PATH

@@ -34,7 +34,7 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
         find_release,
         list_releases_before,
         load_manifest,
-        releases_directory,
+        open_releases,
     )
     from altai_build.pipeline.published.upgrade import (
         check_upgrades,
@@ -42,7 +42,7 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
     )
 
     run = app.create_run(app.load_config())
-    releases = releases_directory(run.config)
+    releases = open_releases(run.config, run.reporter.warn)
     *named, last = versions
     new = find_release(releases, last)
     old = [find_release(releases, version) for version in named]

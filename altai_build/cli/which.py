@@ -32,10 +32,10 @@ def which(app: App, thing: str, as_json: bool) -> None:
       altai-build which 6f2c1e0
     """
     from altai_build.pipeline.published.inventory import find_matches, suggest_names
-    from altai_build.pipeline.published.releases import releases_directory
+    from altai_build.pipeline.published.releases import open_releases
 
     run = app.create_run(app.load_config())
-    releases = releases_directory(run.config)
+    releases = open_releases(run.config, run.reporter.warn)
     matches = find_matches(run, releases, thing)
     if as_json:
         print_json([_match_record(match) for match in matches])

@@ -76,7 +76,7 @@ def plan_tags(
     tag of that name already, unless an interrupted run of this release made it. A remote that does not answer is
     reported with `warn`, and is an InputError when tags are to be pushed.
     """
-    name = f"{project}-{version}"
+    name = make_tag_name(project, version)
     own = TagTarget(path=".", git_dir=superproject.common, commit=commit, remote=superproject.remote_url)
     plan = TagPlan(
         name=name,
@@ -105,6 +105,14 @@ def plan_tags(
     for line in silent:
         warn(f"cannot check whether the tag {name} exists in{line}")
     return plan
+
+
+def make_tag_name(project: str, version: str) -> str:
+    """PROJECT-VERSION, with other characters for the two that git refuses in names (git-check-ref-format(1)).
+
+    Two releases never get one name: a version that is the same as an earlier one is refused.
+    """
+    return f"{project}-{version.replace('~', '-').replace('^', '+')}"
 
 
 def _list_tag_targets(superproject: Superproject, submodules: Sequence[Submodule]) -> list[TagTarget]:
@@ -163,17 +171,20 @@ def _ask_remote(target: TagTarget, name: str) -> _RemoteAnswer:
 
 
 @contextmanager
-def create_tags(plan: TagPlan, key: SigningKey, scratch: Path) -> Iterator[None]:
-    """Make the tags, signed with `key`, for the block; those made here are removed again when the block raises.
+def create_tags(
+    plan: TagPlan, key: SigningKey, scratch: Path, *, is_published: Callable[[], bool]
+) -> Iterator[None]:
+    """Make the tags, signed with `key`, for the block.
 
-    Raises PublishError when one cannot be made.
+    When the block raises, those made here are removed again, unless the release is published all the same. Raises
+    PublishError when a tag cannot be made.
     """
     made: list[tuple[TagTarget, str]] = []
     try:
         _make_tags(plan, key, scratch, made)
         yield
     except BaseException:
-        for target, oid in made:
+        for target, oid in made if not is_published() else ():
             tags.delete_tag(target.git_dir, plan.name, oid)
         raise
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -21,6 +20,19 @@ if TYPE_CHECKING:
 
 # Threads that wait for the disk.
 _SYNC_THREADS = 8
+
+
+class CannotWriteError(InputError):
+    """A path cannot be written."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"cannot write to {path}",
+            why=why,
+            todo="free some space, correct the permissions or choose another directory (--workspace, -o, "
+            "release.directory)",
+        )
+        self.path = path
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
@@ -200,18 +212,23 @@ def sha256_file(path: Path) -> Sha256:
 
 
 def link_or_copy(source: str | Path, destination: str | Path) -> None:
-    """Hard-link a file, or copy it atomically where the file system has no hard links.
+    """Hard-link a file, or copy it atomically where no link can be made, for whatever reason.
 
-    Paths may be text: for thousands of files, creating Path objects takes as long as linking.
+    Paths may be text: for thousands of files, creating Path objects takes as long as linking. Raises FileExistsError
+    when `destination` exists, OSError when no copy can be made either.
     """
     try:
         os.link(source, destination)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
-            raise
+    except FileExistsError:
+        raise
+    except OSError:
         partial = Path(destination).with_name(f".{os.path.basename(destination)}.part")
-        shutil.copy2(source, partial)
-        os.replace(partial, destination)
+        try:
+            shutil.copy2(source, partial)
+            os.replace(partial, destination)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
 
 
 def copy_into(source: Path, folder: Path) -> Path:
@@ -260,11 +277,6 @@ def file_lock(path: Path, *, blocking: bool = True) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def cannot_write_error(path: Path, error: OSError) -> InputError:
+def cannot_write_error(path: Path, error: OSError) -> CannotWriteError:
     """The error for a path that cannot be written."""
-    return InputError(
-        f"cannot write to {path}",
-        why=error.strerror or str(error),
-        todo="free some space, correct the permissions or choose another directory (--workspace, -o, "
-        "release.directory)",
-    )
+    return CannotWriteError(path, error.strerror or str(error))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
+from altai_build.config import load_config
+from altai_build.pipeline.published.releases import open_releases
 from tests.kit.cli import altai_build
 from tests.kit.manifests import manifest, package, write_manifests
 
@@ -60,3 +64,39 @@ def test_a_damaged_manifest_is_an_error_with_its_place(site: Path) -> None:
     answer = altai_build("releases", cwd=site)
     assert answer.code == 3
     assert f"{path} is not a release manifest\nversion: is missing" in answer.err
+
+
+def test_an_interrupted_publication_is_finished_before_the_releases_are_read(site: Path) -> None:
+    releases = site / "releases"
+    write_manifests(releases, manifest("1.0.9", []), manifest("1.0.10", []))
+    for words in (
+        ("releases",),
+        ("diff", "1.0.9", "latest"),
+        ("audit", "latest"),
+        ("which", "a"),
+        ("verify", "latest"),
+    ):
+        (releases / "latest").unlink(missing_ok=True)
+        (releases / "latest").symlink_to("1.0.9")
+        (releases / ".latest.1.0.10.next").symlink_to("1.0.10")
+        answer = altai_build(*words, cwd=site)
+        assert "finished the interrupted publication of release 1.0.10" in answer.err, words
+        assert (releases / "latest").readlink().name == "1.0.10"
+
+
+def test_a_publication_that_cannot_be_finished_is_reported(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_manifests(site / "releases", manifest("1.0.9", []), manifest("1.0.10", []))
+    (site / "releases" / "latest").symlink_to("1.0.9")
+    (site / "releases" / ".latest.1.0.10.next").symlink_to("1.0.10")
+
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    messages: list[str] = []
+    releases = open_releases(load_config(site / "repos.yaml"), messages.append)
+    assert (releases / "latest").readlink().name == "1.0.9"
+    (message,) = messages
+    assert "was interrupted and cannot be finished" in message and "(Permission denied)" in message

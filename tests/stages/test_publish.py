@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import resource
 import subprocess
@@ -12,11 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.errors import PublishError
-from altai_build.stages.publish import list_releases, publish, recover, staging
+from altai_build.errors import InputError, PublishError
+from altai_build.stages.publish import (
+    Recovery,
+    UnfinishedPublicationError,
+    compare_releases,
+    finish_publications,
+    list_releases,
+    publish,
+    recover,
+    staging,
+)
 from tests.conftest import Require
 
 ROOT = Path(__file__).resolve().parents[2]
+NOTHING = Recovery(finished=(), removed=())
 
 
 def make(releases: Path, version: str) -> Path:
@@ -24,7 +36,7 @@ def make(releases: Path, version: str) -> Path:
         (folder / "release.json").write_text(version)
         (folder / "centos6").mkdir()
         (folder / "centos6" / "a.rpm").write_text(version)
-        return publish(folder, releases, version)
+        return publish(folder, releases, version, judged_against=list_releases(releases))
 
 
 def names(releases: Path) -> list[str]:
@@ -58,14 +70,14 @@ def test_a_published_version_is_refused_and_does_not_change(tmp_path: Path) -> N
         (folder / "release.json").write_text("late")
         make(tmp_path, "1.0.2")
         with pytest.raises(PublishError, match=r"release 1\.0\.0 exists"):
-            publish(folder, tmp_path, "1.0.0")
+            publish(folder, tmp_path, "1.0.0", judged_against=("1.0.0", "1.0.2"))
     assert (tmp_path / "1.0.0" / "release.json").stat().st_ino == inode
     assert names(tmp_path) == ["1.0.0", "1.0.2", "latest"]
 
 
-@pytest.mark.parametrize("version", ["", "../x", "a/b", ".hidden", "-x", "latest", "a\nb"])
-def test_an_unsafe_version_is_refused(tmp_path: Path, version: str) -> None:
-    with pytest.raises(PublishError, match="is not a safe name for a release"), staging(tmp_path, version):
+@pytest.mark.parametrize("version", ["", "../x", "a/b", ".hidden", "-x", "latest", "a\nb", "1.0-foo"])
+def test_a_version_that_has_no_place_among_others_is_refused(tmp_path: Path, version: str) -> None:
+    with pytest.raises(InputError, match="is not a version for a release"), staging(tmp_path, version):
         raise AssertionError("never reached")
     assert names(tmp_path) == []
 
@@ -90,9 +102,9 @@ def test_a_failed_rename_changes_no_published_release(
         with monkeypatch.context() as patch:
             patch.setattr(os, "rename", full)
             with pytest.raises(PublishError, match="could not be published") as caught:
-                publish(folder, tmp_path, "1.0.1")
+                publish(folder, tmp_path, "1.0.1", judged_against=("1.0.0",))
     assert "No space left on device" in caught.value.why
-    assert recover(tmp_path) == ()
+    assert recover(tmp_path) == NOTHING
     assert names(tmp_path) == ["1.0.0", "latest"]
     assert os.readlink(tmp_path / "latest") == "1.0.0"
 
@@ -113,7 +125,7 @@ def deadly(*words, **more):
 setattr(os, where, deadly)
 with publish.staging(releases, "1.0.1") as folder:
     (folder / "release.json").write_text("1.0.1")
-    publish.publish(folder, releases, "1.0.1")
+    publish.publish(folder, releases, "1.0.1", judged_against=("1.0.0",))
 """
 
 
@@ -145,7 +157,7 @@ def test_a_kill_at_any_point_shows_the_old_or_new_state_and_the_next_run_finishe
             make(releases, "1.0.1")
         assert names(releases) == ["1.0.0", "1.0.1", "latest"]
         assert os.readlink(releases / "latest") == "1.0.1"
-        assert recover(releases) == ()
+        assert recover(releases) == NOTHING
     assert deaths == calls
 
 
@@ -176,11 +188,11 @@ def another_run(releases: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def test_only_staging_folders_of_ended_processes_are_removed(tmp_path: Path) -> None:
     with another_run(tmp_path) as (child, name):
-        assert recover(tmp_path) == ()
+        assert recover(tmp_path) == NOTHING
         assert names(tmp_path) == [name]
         child.kill()
         child.wait()
-        assert recover(tmp_path) == (f"removed {name}, left behind by a killed run",)
+        assert recover(tmp_path) == Recovery(finished=(), removed=(name,))
     assert names(tmp_path) == []
 
 
@@ -191,9 +203,9 @@ def test_recover_leaves_other_files_alone(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / ".1.0.1.staging-x").symlink_to("elsewhere")
     before = names(tmp_path)
-    assert recover(tmp_path) == ()
+    assert recover(tmp_path) == NOTHING
     assert names(tmp_path) == before
-    assert recover(tmp_path / "gone") == ()
+    assert recover(tmp_path / "gone") == NOTHING
     assert list_releases(tmp_path) == ("1.0.0",)
     assert list_releases(tmp_path / "gone") == ()
 
@@ -229,3 +241,107 @@ def test_a_read_only_folder_is_reported(tmp_path: Path, require: Require) -> Non
         check=True,
     )
     assert result.stdout.endswith(": Read-only file system\n")
+
+
+def test_versions_are_ordered_as_a_person_means_them(tmp_path: Path) -> None:
+    for version in ("1.0.0", "v1.0.1", "2.0-rc1"):
+        make(tmp_path, version)
+    assert os.readlink(tmp_path / "latest") == "2.0-rc1"
+    make(tmp_path, "2.0")
+    assert os.readlink(tmp_path / "latest") == "2.0"
+    make(tmp_path, "2.0.1~beta2")
+    assert list_releases(tmp_path) == ("1.0.0", "v1.0.1", "2.0-rc1", "2.0", "2.0.1~beta2")
+
+
+@pytest.mark.parametrize("version", ["2.00", "2.0.0", "v2", "2.0-final"])
+def test_another_spelling_of_a_published_version_is_refused(tmp_path: Path, version: str) -> None:
+    make(tmp_path, "2.0")
+    with pytest.raises(PublishError, match=r"release 2\.0 exists, and .* is the same version"):
+        make(tmp_path, version)
+
+
+def test_folders_that_other_programs_made_have_an_order_too(tmp_path: Path) -> None:
+    for name in ("2.0", "2.00", "2.0-foo", "1.9"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "release.json").write_text("{}")
+    assert list_releases(tmp_path) == ("1.9", "2.0", "2.00", "2.0-foo")
+    assert compare_releases("2.0", "2.00") < 0 < compare_releases("2.00", "2.0")
+
+
+def test_a_damaged_release_is_still_listed(tmp_path: Path) -> None:
+    make(tmp_path, "1.0.0")
+    (tmp_path / "1.0.0" / "SHA256SUMS").write_text("")
+    (tmp_path / "1.0.0" / "release.json").unlink()
+    assert list_releases(tmp_path) == ("1.0.0",)
+
+
+@pytest.mark.parametrize("changed", ["published", "removed"])
+def test_a_release_is_refused_when_others_than_it_was_compared_with_are_published(
+    tmp_path: Path, changed: str
+) -> None:
+    make(tmp_path, "1.0.1")
+    before = list_releases(tmp_path)
+    if changed == "published":
+        make(tmp_path, "1.0.2")
+    else:
+        (tmp_path / "1.0.1").rename(tmp_path / "elsewhere")
+        (tmp_path / "elsewhere" / "release.json").unlink()
+    with staging(tmp_path, "1.0.3") as folder:
+        (folder / "release.json").write_text("1.0.3")
+        with pytest.raises(PublishError, match="the published releases changed while it was made") as caught:
+            publish(folder, tmp_path, "1.0.3", judged_against=before)
+    assert caught.value.why in ("1.0.2 was published", "1.0.1 was removed")
+    assert "1.0.3" not in list_releases(tmp_path)
+
+
+@pytest.mark.parametrize(("where", "call"), [("fsync", 4), ("fsync", 5), ("replace", 1)])
+def test_an_error_after_the_release_is_in_place_says_so_and_is_repaired_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, call: int
+) -> None:
+    make(tmp_path, "1.0.0")
+    calls = 0
+    real = getattr(os, where)
+
+    def failing(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(*arguments)
+
+    with staging(tmp_path, "1.0.1") as folder:
+        (folder / "release.json").write_text("1.0.1")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, where, failing)
+            with pytest.raises(UnfinishedPublicationError, match=r"release 1\.0\.1 is published") as caught:
+                publish(folder, tmp_path, "1.0.1", judged_against=("1.0.0",))
+    assert "not changed" not in str(caught.value)
+    assert (tmp_path / "1.0.1").is_dir()
+    finish_publications(tmp_path)
+    assert os.readlink(tmp_path / "latest") == "1.0.1"
+    assert names(tmp_path) == ["1.0.0", "1.0.1", "latest"]
+
+
+def test_a_publication_under_way_is_left_to_its_process(tmp_path: Path) -> None:
+    make(tmp_path, "1.0.0")
+    (tmp_path / ".latest.1.0.0.next").symlink_to("1.0.0")
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert finish_publications(tmp_path) == ()
+    os.close(descriptor)
+    assert finish_publications(tmp_path) == ("1.0.0",)
+    assert finish_publications(tmp_path / "gone") == ()
+
+
+def test_an_earlier_interrupted_publication_does_not_win_over_a_later_one(tmp_path: Path) -> None:
+    make(tmp_path, "1.0.9")
+    (tmp_path / ".latest.1.0.9.next").symlink_to("1.0.9")
+    make(tmp_path, "1.0.10")
+    assert os.readlink(tmp_path / "latest") == "1.0.10"
+    assert names(tmp_path) == ["1.0.10", "1.0.9", "latest"]
+
+
+def test_a_folder_of_releases_that_cannot_be_made_is_a_refused_publication(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PublishError, match=r"release 1\.0\.0 could not be published"):
+        make(tmp_path / "file" / "releases", "1.0.0")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError, PublishError
-from altai_build.stages.tag import TagPlan, create_tags, plan_tags, push_tags
+from altai_build.stages.tag import TagPlan, create_tags, make_tag_name, plan_tags, push_tags
 from altai_build.tools.git.superproject import Superproject
 from altai_build.tools.openpgp.signing import SigningKey
 from tests.kit.git import Pin, Repo, gitmodules
@@ -94,7 +94,7 @@ def signer(key: ThrowawayKey) -> Iterator[SigningKey]:
 
 
 def make(site: Site, signer: SigningKey, plan: TagPlan) -> None:
-    with create_tags(plan, signer, site.folder / "scratch"):
+    with create_tags(plan, signer, site.folder / "scratch", is_published=lambda: False):
         pass
 
 
@@ -159,7 +159,7 @@ def test_tags_of_a_killed_run_of_the_same_release_are_used(site: Site, signer: S
 def test_tags_are_removed_when_publication_fails(site: Site, signer: SigningKey) -> None:
     with (
         pytest.raises(PublishError, match="no space"),
-        create_tags(site.plan(), signer, site.folder / "scratch"),
+        create_tags(site.plan(), signer, site.folder / "scratch", is_published=lambda: False),
     ):
         assert site.everywhere() == site.pins()
         raise PublishError("no space")
@@ -241,3 +241,19 @@ def test_two_pins_of_one_repository_cannot_both_be_tagged(tmp_path: Path) -> Non
     site.commit = commit
     with pytest.raises(InputError, match="pin two commits of one repository"):
         site.plan()
+
+
+def test_tags_stay_when_the_release_is_published_in_spite_of_an_error(site: Site, signer: SigningKey) -> None:
+    with (
+        pytest.raises(PublishError, match="no link"),
+        create_tags(site.plan(), signer, site.folder / "scratch", is_published=lambda: True),
+    ):
+        raise PublishError("no link")
+    assert site.everywhere() == site.pins()
+
+
+def test_a_tag_has_a_name_that_git_accepts() -> None:
+    assert make_tag_name("altai", "1.0.2") == "altai-1.0.2"
+    name = make_tag_name("altai", "2.0~rc1^fix2+git3")
+    assert name == "altai-2.0-rc1+fix2+git3"
+    subprocess.run(["git", "check-ref-format", f"refs/tags/{name}"], check=True)

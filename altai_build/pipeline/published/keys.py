@@ -9,7 +9,7 @@ from pathlib import Path
 from altai_build.config import Key
 from altai_build.model.openpgp import KeyFingerprint, PublicKey
 from altai_build.model.release import KEY_FILE_PREFIX, Manifest
-from altai_build.pipeline.published.releases import load_manifest, releases_directory
+from altai_build.pipeline.published.releases import load_manifest, open_releases
 from altai_build.pipeline.run import Run
 from altai_build.stages.publish import list_releases
 from altai_build.tools.openpgp.keyfile import read_public_keys
@@ -67,7 +67,7 @@ class _ReleaseKeys:
 
 def list_key_usage(run: Run) -> tuple[ListedKey, ...]:
     """The keys of repos.yaml in its order, then those that only releases contain."""
-    directory = releases_directory(run.config)
+    directory = open_releases(run.config, run.reporter.warn)
     releases = [_ReleaseKeys.read(directory / version) for version in list_releases(directory)]
     secret = _read_secret_fingerprints(run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,9 @@ from altai_build.config import Config
 from altai_build.errors import InputError
 from altai_build.model.manifest import manifest_from_json
 from altai_build.model.nevra import Nevra
-from altai_build.model.release import MANIFEST_NAME, Manifest
-from altai_build.stages.publish import list_releases
-from altai_build.tools.rpm.header import compare_versions, read_header
+from altai_build.model.release import LATEST_LINK, MANIFEST_NAME, Manifest
+from altai_build.stages.publish import compare_releases, finish_publications, list_releases
+from altai_build.tools.rpm.header import read_header
 
 if TYPE_CHECKING:
     from altai_build.model.build import BuildResult
@@ -29,13 +30,30 @@ def list_releases_before(releases: Path, version: str) -> tuple[Path, ...]:
     return tuple(
         releases / published
         for published in list_releases(releases)
-        if compare_versions(published, version) < 0
+        if compare_releases(published, version) < 0
     )
 
 
 def releases_directory(config: Config) -> Path:
     """The folder with the published releases."""
     return config.get_release_settings().directory
+
+
+def open_releases(config: Config, warn: Callable[[str], None]) -> Path:
+    """The folder with the published releases; publications that were interrupted are finished first.
+
+    A user who cannot write there is told with `warn` that `latest` may be behind.
+    """
+    directory = releases_directory(config)
+    try:
+        for version in finish_publications(directory):
+            warn(f"finished the interrupted publication of release {version}")
+    except OSError as error:
+        warn(
+            f"the publication of a release was interrupted and cannot be finished in {directory} "
+            f"({error.strerror}): {LATEST_LINK} may point to an earlier release"
+        )
+    return directory
 
 
 def find_release(releases: Path, named: str) -> Path:

@@ -10,7 +10,12 @@ from altai_build.config import Config
 from altai_build.config.upstreams import list_upstreams
 from altai_build.errors import InputError
 from altai_build.model.findings import VerificationReport
-from altai_build.pipeline.published.releases import find_release, list_releases_before, releases_directory
+from altai_build.pipeline.published.releases import (
+    find_release,
+    list_releases_before,
+    open_releases,
+    releases_directory,
+)
 from altai_build.pipeline.run import Run
 from altai_build.rules.view import ReleaseView, VerifyContext
 from altai_build.stages.copy import download_release
@@ -62,16 +67,18 @@ def is_url(named: str) -> bool:
 
 def find_release_directory(run: Run, named: str) -> Path:
     """The folder of a release, even one that has no readable manifest. Raises InputError when there is none."""
-    folder = Path(named) if "/" in named else releases_directory(run.config) / named
+    if "/" not in named:
+        releases = open_releases(run.config, run.reporter.warn)
+        folder = releases / named
+        return folder.resolve() if folder.is_dir() else find_release(releases, named)
+    folder = Path(named)
     if folder.is_dir():
         return folder.resolve()
-    if "/" in named:
-        raise InputError(
-            f"there is no release in {named}",
-            why="it is not a folder",
-            todo="give the path of a release's folder",
-        )
-    return find_release(releases_directory(run.config), named)
+    raise InputError(
+        f"there is no release in {named}",
+        why="it is not a folder",
+        todo="give the path of a release's folder",
+    )
 
 
 def trusted_keys(config: Config) -> list[tuple[str, Path]]:

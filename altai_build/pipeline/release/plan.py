@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.config import Target
-from altai_build.errors import InputError, PublishError
+from altai_build.errors import InputError
 from altai_build.model.gitlink import require_commit
 from altai_build.model.lock import Lock
-from altai_build.model.nevra import is_safe_name
 from altai_build.model.pin import PinDirection
 from altai_build.model.release import ComponentOrigin, Manifest, SpecOrigin
 from altai_build.pipeline.build.pins import compare_pins
@@ -18,6 +17,7 @@ from altai_build.pipeline.deps import lock_path, read_required_lock
 from altai_build.pipeline.published.releases import find_previous_manifest
 from altai_build.pipeline.release.tagging import plan_release_tags
 from altai_build.pipeline.run import Run
+from altai_build.stages.publish import check_version, compare_releases, list_releases
 from altai_build.stages.tag import TagPlan
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.mock.config import list_config_files
@@ -37,6 +37,7 @@ class ReleasePlan:
     version: str
     commit: str
     previous: Manifest | None
+    published: tuple[str, ...]  # the versions of all published releases, lowest first
     target: Target
     build_plan: BuildPlan
     lock: Lock | None  # of third-party packages
@@ -49,6 +50,12 @@ class ReleasePlan:
         return self.previous.version if self.previous else None
 
     @property
+    def newer_version(self) -> str | None:
+        """The highest published version, if this release is older than it: `latest` stays there."""
+        highest = self.published[-1] if self.published else None
+        return highest if highest is not None and compare_releases(highest, self.version) > 0 else None
+
+    @property
     def reasons(self) -> dict[str, str]:
         """Component → how its commit compares with the previous release; for a bootstrap build why it is needed."""
         return {**self.build_plan.reasons, **self.change_status}
@@ -59,18 +66,12 @@ def plan_release(
 ) -> ReleasePlan:
     """Decide what a release contains, and with `tag` what to tag (and with `push` where to push the tags).
 
-    Raises PublishError for a version or a tag that exists, InputError for uncommitted files of the definition and for
-    a lock that is missing or faulty.
+    Raises PublishError for a version or a tag that exists, InputError for a version that cannot be ordered, for
+    uncommitted files of the definition and for a lock that is missing or faulty.
     """
     releases = run.config.get_release_settings().directory
-    if not is_safe_name(version) or version.startswith("."):
-        raise InputError(f"{version!r} is not a version", todo="use digits, letters and dots, as in 1.0.2")
-    if (releases / version).exists():
-        raise PublishError(
-            f"release {version} exists",
-            why=f"{releases / version} is published, and a published release never changes",
-            todo="choose the next version",
-        )
+    published = list_releases(releases)
+    check_version(version, published, releases)
     run.superproject.require_full_history()
     _refuse_uncommitted(run)
     # The lock is read before the builds, so that a fault in it is reported at once.
@@ -78,10 +79,11 @@ def plan_release(
     build_plan = plan_build(run, revision, (), None)
     previous = find_previous_manifest(releases, version)
     commit = build_plan.discovery.commit
-    return ReleasePlan(
+    release_plan = ReleasePlan(
         version=version,
         commit=commit,
         previous=previous,
+        published=published,
         target=run.config.get_target(),
         build_plan=build_plan,
         lock=lock,
@@ -91,6 +93,13 @@ def plan_release(
         },
         tags=plan_release_tags(run, version, commit, pushing=push) if tag else None,
     )
+    newer = release_plan.newer_version
+    if newer is not None:
+        run.reporter.warn(
+            f"{version} sorts below {newer}: `latest` stays at {newer}, and upgrades from {version} to {newer} are not "
+            f"checked (run `altai-build upgrade-check {version} {newer}` after the release)"
+        )
+    return release_plan
 
 
 def _refuse_uncommitted(run: Run) -> None:

@@ -12,9 +12,9 @@ from altai_build.model.release import Manifest
 from altai_build.model.upgrade import UpgradeReport
 from altai_build.pipeline.build.run import BuildRun, build_all
 from altai_build.pipeline.deps import check_lock, our_packages
-from altai_build.pipeline.published.releases import PublishedReleases, list_releases_before
+from altai_build.pipeline.published.releases import PublishedReleases, list_releases_before, load_manifest
 from altai_build.pipeline.published.upgrade import check_upgrades, read_external_repositories
-from altai_build.pipeline.published.verify import verify_staged
+from altai_build.pipeline.published.verify import verify_published, verify_staged
 from altai_build.pipeline.release.contents import collect_contents, write_logs
 from altai_build.pipeline.release.placements import place_packages, refuse_unreadable
 from altai_build.pipeline.release.plan import ReleasePlan
@@ -23,7 +23,7 @@ from altai_build.pipeline.release.tagging import create_release_tags
 from altai_build.pipeline.run import Run
 from altai_build.stages.compose import ReleaseContents, compose, sign_checksums
 from altai_build.stages.provenance import load_libraries, write_provenance
-from altai_build.stages.publish import publish, recover, staging
+from altai_build.stages.publish import Recovery, publish, recover, staging
 from altai_build.stages.report import write_report
 from altai_build.stages.verify import verify_checksums
 from altai_build.tools.openpgp.passphrase import Passphrase
@@ -40,6 +40,32 @@ class ReleaseResult:
     upgrades: UpgradeReport
 
 
+def recover_releases(run: Run) -> Recovery:
+    """Finish or remove what killed runs left in the folder of releases, and report it. Raises PublishError."""
+    recovery = recover(run.config.get_release_settings().directory)
+    for version in recovery.finished:
+        run.reporter.info(f"finished the interrupted publication of release {version}")
+    for name in recovery.removed:
+        run.reporter.info(f"removed {name}, left behind by a killed run")
+    return recovery
+
+
+def read_finished_release(run: Run, version: str, revision: str) -> ReleaseResult | None:
+    """The release whose interrupted publication was finished, checked again; None if it is of another commit."""
+    releases = run.config.get_release_settings().directory
+    directory = releases / version
+    manifest = load_manifest(directory)
+    if manifest.superproject.commit != run.superproject.resolve_revision(revision):
+        return None
+    previous = list_releases_before(releases, version)
+    return ReleaseResult(
+        directory=directory,
+        manifest=manifest,
+        verification=verify_published(run, directory),
+        upgrades=check_upgrades(run, previous, directory, read_external_repositories(run)),
+    )
+
+
 def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> ReleaseResult:
     """Build, sign, verify and publish a release; on failure all published releases stay as they were.
 
@@ -47,8 +73,6 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
     """
     releases = run.config.get_release_settings().directory
     previous = releases / plan.previous_version if plan.previous_version else None
-    for message in recover(releases):
-        run.reporter.info(message)
     with (
         unlock_signing_keys(run, plan.target, passphrase) as keys,
         # One thread for work in this process, while the main thread waits for other programs.
@@ -96,8 +120,8 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
                 sign_checksums(directory, key, manifest)
                 verification = verify_checksums(staged)
             _refuse_to_publish(verification.findings, plan.version)
-            with create_release_tags(run, plan.tags, key):
-                published = publish(directory, releases, plan.version)
+            with create_release_tags(run, plan.tags, key, staged=directory):
+                published = publish(directory, releases, plan.version, judged_against=plan.published)
     return ReleaseResult(directory=published, manifest=manifest, verification=verification, upgrades=upgrades)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from altai_build.model.gitlink import CommitId
 from altai_build.pipeline.run import Run
@@ -38,10 +39,13 @@ def plan_release_tags(run: Run, version: str, commit: CommitId, *, pushing: bool
 
 
 @contextmanager
-def create_release_tags(run: Run, plan: TagPlan | None, key: SigningKey) -> Iterator[None]:
-    """Make the planned tags, if any, for the block; they are removed again when the block raises."""
+def create_release_tags(run: Run, plan: TagPlan | None, key: SigningKey, *, staged: Path) -> Iterator[None]:
+    """Make the planned tags, if any, for the block, which publishes the folder `staged`.
+
+    They are removed again when the block raises while the folder is still there: publication moves it away.
+    """
     if plan is None:
         yield
         return
-    with create_tags(plan, key, run.workspace.scratch):
+    with create_tags(plan, key, run.workspace.scratch, is_published=lambda: not staged.exists()):
         yield

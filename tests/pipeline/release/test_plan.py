@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from altai_build.model.release import ComponentOrigin
 from tests.kit.cli import CliResult, altai_build
+from tests.kit.manifests import manifest, write_manifests
 from tests.kit.release_worlds import commit_definition, make_world
 from tests.kit.releases import Materials, make_materials, make_release, make_release_contents, with_repository
 from tests.kit.superprojects import World, make_files
@@ -32,6 +34,12 @@ def release_with(folder: Path, materials: Materials, commit: str, url: str) -> N
 
 def plan(world: World, version: str = "1.0.3") -> CliResult:
     return altai_build("-C", world.super.path, "release", version, "--dry-run", cwd=world.folder)
+
+
+def plan_as_json(world: World, version: str) -> Any:
+    answer = altai_build("-C", world.super.path, "release", version, "--dry-run", "--json", cwd=world.folder)
+    assert answer.code == 0, answer.err
+    return answer.json
 
 
 @pytest.mark.parametrize(
@@ -78,9 +86,9 @@ def test_a_component_that_the_previous_release_lacks_is_new(tmp_path: Path, mate
 
 def test_a_version_that_is_no_name_or_exists_is_refused(tmp_path: Path) -> None:
     world = make_world(tmp_path)
-    for version in ("../1", ".hidden"):
+    for version in ("../1", ".hidden", "nightly", "1.0-foo"):
         refused = plan(world, version)
-        assert (refused.code, f"{version!r} is not a version" in refused.err) == (3, True)
+        assert (refused.code, f"{version!r} is not a version for a release" in refused.err) == (3, True)
     (tmp_path / "releases" / "1.0.3").mkdir(parents=True)
     refused = plan(world)
     assert (refused.code, "release 1.0.3 exists" in refused.err) == (8, True)
@@ -92,3 +100,25 @@ def test_a_definition_that_is_not_committed_is_refused(tmp_path: Path) -> None:
     refused = plan(world)
     assert refused.code == 3
     assert "the release definition is not committed\n  k\n" in refused.err
+
+
+def test_a_release_follows_its_candidate(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    write_manifests(tmp_path / "releases", manifest("1.0.9", []), manifest("2.0-rc1", []))
+    answer = plan_as_json(world, "2.0")
+    assert (answer["previous"], answer["sorts_below"]) == ("2.0-rc1", None)
+    refused = plan(world, "2.0-RC1")
+    assert (refused.code, "release 2.0-rc1 exists, and 2.0-RC1 is the same version" in refused.err) == (
+        8,
+        True,
+    )
+
+
+def test_a_release_of_an_older_series_is_told_what_it_sorts_below(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    write_manifests(tmp_path / "releases", manifest("1.0.9", []), manifest("2.0", []))
+    answer = plan(world, "1.0.10")
+    assert answer.code == 0
+    assert "1.0.10 sorts below 2.0: `latest` stays at 2.0" in answer.err
+    structured = plan_as_json(world, "1.0.10")
+    assert (structured["previous"], structured["sorts_below"]) == ("1.0.9", "2.0")

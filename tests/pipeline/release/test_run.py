@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from altai_build.config import load_config
+from altai_build.errors import PublishError
+from altai_build.pipeline.release.plan import plan_release
+from altai_build.pipeline.release.run import make_release
+from altai_build.pipeline.run import Run
+from altai_build.tools.openpgp.passphrase import choose_passphrase_source
+from altai_build.tools.progress import ProgressReporter
+from altai_build.workspace import Workspace
 from tests.kit.builds import Site, small_component
 from tests.kit.cli import CliResult
 from tests.kit.git import Repo
@@ -92,3 +102,42 @@ def test_an_existing_tag_is_refused_before_the_first_build(site: Site) -> None:
     assert "the tag small-1.0.3 exists already" in refused.err
     assert "built" not in refused.err and "reused" not in refused.err
     assert not (releases(site) / "1.0.3").exists()
+
+
+def test_a_release_that_another_run_overtook_is_refused_and_succeeds_when_repeated(site: Site) -> None:
+    """Two workspaces release into one folder: the later of the two was compared with an outdated set of releases."""
+    workspace = Workspace(site.workspace.with_name("other-ws"))
+    shutil.copytree(site.workspace / "gnupg", workspace.gnupg)
+    config = load_config(site.definition)
+    superproject = replace(config.superproject, folder=str(site.world.super.path))
+    run = Run(
+        config=replace(config, superproject=superproject),
+        workspace=workspace,
+        jobs=2,
+        builder="chroot",
+        reporter=ProgressReporter(quiet=True),
+    )
+    os.symlink(site.workspace / "roots", workspace.root / "roots")
+    plan = plan_release(run, "1.1.1", "HEAD")
+    released(site.call("release", "1.1.0", "--json"))
+    with pytest.raises(PublishError, match="the published releases changed") as caught:
+        make_release(run, plan, choose_passphrase_source(None))
+    assert caught.value.why == "1.1.0 was published"
+    assert not (releases(site) / "1.1.1").exists()
+    made = released(site.call("release", "1.1.1", "--json"))
+    assert (made["previous"], made["ok"]) == ("1.1.0", True)
+
+
+def test_a_release_that_was_killed_before_its_last_step_is_finished_by_the_same_command(site: Site) -> None:
+    folder = releases(site)
+    released(site.call("release", "1.2.0", "--json"))
+    released(site.call("release", "1.2.1", "--json"))
+    (folder / "latest").unlink()
+    (folder / "latest").symlink_to("1.2.0")
+    (folder / ".latest.1.2.1.next").symlink_to("1.2.1")
+    again = site.call("release", "1.2.1", "--json")
+    assert "finished the interrupted publication of release 1.2.1" in again.err
+    assert (released(again)["release"], again.json["previous"]) == ("1.2.1", "1.2.0")
+    assert (folder / "latest").readlink().name == "1.2.1"
+    refused = site.call("release", "1.2.1")
+    assert (refused.code, "release 1.2.1 exists" in refused.err) == (8, True)
