@@ -123,12 +123,12 @@ def _find_config_file(name: str, search: Sequence[Path]) -> Path:
         or any(ord(letter) < 32 for letter in name)
     ):
         raise InputError(
-            f"{name!r} is no name of a mock configuration",
-            why="a name of the kind almalinux-9-x86_64 is wanted: no leading '-', no '..', no control characters",
-            todo="write the file's name without .cfg",
+            f"{name!r} is not a valid name of a mock configuration",
+            why="a name has no leading '-', no '..' and no control characters",
+            todo="write the name of the file without .cfg, as in almalinux-9-x86_64",
         )
     if given.is_absolute() and given.suffix != ".cfg":
-        raise InputError(f"{name} is no mock configuration", why="a path is taken only when it ends in .cfg")
+        raise InputError(f"{name} is not a mock configuration", why="a path must end in .cfg")
     file = name if given.suffix == ".cfg" else f"{name}.cfg"
     places = [place / file for place in search]  # an absolute name replaces the directory
     found = next((place for place in places or [given] if place.is_file()), None)
@@ -138,7 +138,7 @@ def _find_config_file(name: str, search: Sequence[Path]) -> Path:
     raise InputError(
         f"there is no mock configuration {name}",
         why="looked at " + ", ".join(map(str, dict.fromkeys(places or [given]))),
-        todo=f"perhaps {' or '.join(near)} is meant"
+        todo=f"perhaps you meant {' or '.join(near)}"
         if near
         else "write it beside repos.yaml, in mock-configs/",
     )
@@ -147,7 +147,9 @@ def _find_config_file(name: str, search: Sequence[Path]) -> Path:
 def _build_config(path: Path, files: tuple[Path, ...], options: EvaluatedOptions) -> MockConfig:
     """Put the evaluated options into the words of MockConfig."""
     if "root" not in options.values:
-        raise InputError(f"{path} sets no config_opts['root']", why="mock needs a name for the build root")
+        raise InputError(
+            f"{path} does not set config_opts['root']", why="mock needs a name for the buildroot"
+        )
     read = _Reader(path, options)
     text = read.text("dnf.conf")
     main, repositories = dnfconf.parse_dnf_config(

@@ -240,7 +240,7 @@ def test_a_missing_configuration_says_where_and_what_is_near(
         read_config("centos6-x86_64", search=[place, tmp_path / "etc"])
     assert caught.value.what == "there is no mock configuration centos6-x86_64"
     assert caught.value.why == f"looked at {place}/centos6-x86_64.cfg, {tmp_path}/etc/centos6-x86_64.cfg"
-    assert caught.value.todo == "perhaps centos-6-x86_64 is meant"
+    assert caught.value.todo == "perhaps you meant centos-6-x86_64"
     assert available_configs([place]) == ("centos-6-x86_64",)
 
 
@@ -253,7 +253,7 @@ def test_a_configuration_by_its_path(configs: Callable[..., Path], tmp_path: Pat
 @pytest.mark.parametrize(
     ("statement", "complaint"),
     [
-        ("del config_opts['root']", "sets no config_opts['root']"),
+        ("del config_opts['root']", "does not set config_opts['root']"),
         ("config_opts['root'] = 5", "config_opts['root'] must be a string"),
         ("config_opts['macros']['%a b'] = 'x'", "config_opts['macros']['%a b'] = 'x' is no macro"),
         ("config_opts['macros']['%a'] = ''", "config_opts['macros']['%a'] = '' is no macro"),
