@@ -427,3 +427,14 @@ def test_tests_are_skipped_only_by_require_and_shared() -> None:
                 if re.fullmatch(r"pytest\.(skip|importorskip|mark\.skip|mark\.skipif)", name):
                     wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {name}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_dependencies_of_the_solver_are_read_in_one_place() -> None:
+    """`lookup_deparray` alone leaves out the requirements of scriptlets; `pool.list_dependencies` does not."""
+    callers = {
+        module.file
+        for module in modules().values()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and node.attr == "lookup_deparray"
+    }
+    assert callers == {"tools/solver/pool.py"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,11 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.lock import MirrorPolicy
 from altai_build.model.nevra import parse_nevra
-from altai_build.tools.repo.metadata import RepositorySource, fetch_metadata
+from altai_build.tools.repo.metadata import RepositorySource, fetch_metadata, read_local_metadata
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.solver.closure import Closure, ClosurePackage, compute_closure
 from altai_build.tools.solver.pool import PackagePool
+from tests.kit.repodata import describe_repository
 from tests.kit.repositories import Package, build_packages, make_repository
 
 BASE = (
@@ -103,6 +104,33 @@ def make_mirrors(folder: Path) -> Mirrors:
     for name, packages in (("base", BASE), ("updates", UPDATES), ("epel", EPEL)):
         make_repository(folder / name, packages)
     return Mirrors(folder)
+
+
+def close_over(
+    folder: Path,
+    *ours: Package,
+    base: Sequence[Package] = (),
+    mirror: Sequence[Package] = (),
+    prefer: Sequence[str] = (),
+    locked: Sequence[str] = (),
+) -> Closure:
+    """The closure of packages of ours over a base and one mirror, `epel`, of which there is the metadata alone."""
+    pool = PackagePool("x86_64", cache=folder / "solv")
+    for name, packages in (("base", base), ("epel", mirror)):
+        described = describe_repository(folder / name, packages)
+        metadata = read_local_metadata(name, described)
+        source = replace(metadata.source, priority=0 if name == "base" else 1)
+        pool.add_repository(replace(metadata, source=source))
+    paths = build_packages(folder / "ours", ours)
+    numbers = [pool.add_local(path, read_header(path)) for path in paths]
+    before = [nevra for text in locked if (nevra := parse_nevra(text)) is not None]
+    return compute_closure(
+        pool,
+        numbers,
+        ["base"],
+        [MirrorPolicy("epel", None, tuple(prefer))],
+        locked=[("epel", nevra) for nevra in before],
+    )
 
 
 def shipped(closure: Closure) -> set[str]:

@@ -36,6 +36,7 @@ class Package:
     weight: int = 0  # bytes of payload that do not compress
     arch: str = "noarch"
     vendor: str = "Example"
+    preamble: Sequence[str] = ()  # further lines, such as `Requires(post): helper`
 
     @property
     def nevra(self) -> str:
@@ -82,7 +83,7 @@ def _rpmbuild(folder: Path, packages: Sequence[Package], payload: str) -> None:
             ]
             for tag in ("requires", "provides", "recommends", "conflicts", "obsoletes"):
                 lines += [f"{tag.title()}: {value}" for value in getattr(package, tag)]
-            lines += [f"%description -n {package.name}", package.name]
+            lines += [*package.preamble, f"%description -n {package.name}", package.name]
             contents = {f"/usr/share/{package.name}/text": f"{package.nevra}\n", **package.files}
             files.append(f"%files -n {package.name}")
             for place, (path, text) in enumerate(contents.items()):

@@ -30,6 +30,9 @@ _COMPARISONS = {
     "<=": solv.REL_LT | solv.REL_EQ,
     ">=": solv.REL_GT | solv.REL_EQ,
 }
+# lookup_deparray: return the markers too, with all dependencies on both sides of them.
+_WITH_MARKERS = 0
+_DEPENDENCY_MARKERS = (solv.SOLVABLE_PREREQMARKER, solv.SOLVABLE_FILEMARKER)
 _RICH_OPERATORS = {"and", "or", "if", "else", "unless", "with", "without"}
 
 
@@ -252,8 +255,8 @@ class PackagePool:
                 id=number,
                 nevra=get_nevra(solvable),
                 repository="" if number in self._local else self._metadata[solvable.repo.id].source.name,
-                requires=_list_dependencies(solvable, solv.SOLVABLE_REQUIRES),
-                recommends=_list_dependencies(solvable, solv.SOLVABLE_RECOMMENDS),
+                requires=_format_dependencies(solvable, solv.SOLVABLE_REQUIRES),
+                recommends=_format_dependencies(solvable, solv.SOLVABLE_RECOMMENDS),
                 license=solvable.lookup_str(solv.SOLVABLE_LICENSE) or "",
             )
             self._candidates[number] = candidate
@@ -342,10 +345,20 @@ def _list_rich_names(requirement: str) -> list[str]:
     return names
 
 
-def _list_dependencies(solvable: solv.XSolvable, kind: int) -> tuple[str, ...]:
-    """The dependencies of a kind as a spec would write them, sorted; without rpm's features and libsolv's markers."""
-    texts = {str(dep) for dep in solvable.lookup_deparray(kind)}
-    return tuple(sorted(text for text in texts if not text.startswith(("rpmlib(", "solvable:"))))
+def list_dependencies(solvable: solv.XSolvable, kind: int) -> list[solv.Dep]:
+    """All dependencies of a kind (`solv.SOLVABLE_REQUIRES`, …), those of scriptlets and on files included.
+
+    libsolv keeps them in one array with markers in it: behind one are the requirements of scriptlets (`Requires(post)`,
+    `pre="1"` in primary), behind another the files of a package. Without an argument it returns only what is in front.
+    """
+    dependencies = solvable.lookup_deparray(kind, _WITH_MARKERS)
+    return [dep for dep in dependencies if dep.id not in _DEPENDENCY_MARKERS]
+
+
+def _format_dependencies(solvable: solv.XSolvable, kind: int) -> tuple[str, ...]:
+    """The dependencies of a kind as a spec would write them, sorted; without rpm's features."""
+    texts = {str(dep) for dep in list_dependencies(solvable, kind)}
+    return tuple(sorted(text for text in texts if not text.startswith("rpmlib(")))
 
 
 def _is_excluded(name: str, metadata: RepositoryMetadata) -> bool:

@@ -15,7 +15,7 @@ import solv
 from altai_build.model.upgrade import Side, UpgradePackage
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.rpm.header import compare_evr
-from altai_build.tools.solver.pool import PackagePool, get_nevra
+from altai_build.tools.solver.pool import PackagePool, get_nevra, list_dependencies
 from altai_build.tools.solver.resolve import Unsatisfiable, describe_problems
 
 _FLAGS = (
@@ -31,9 +31,6 @@ _COPIED_DEPENDENCIES = (
     solv.SOLVABLE_CONFLICTS,
     solv.SOLVABLE_OBSOLETES,
 )
-# lookup_deparray: return the markers too, with all dependencies on both sides of them.
-_WITH_MARKERS = 0
-_DEPENDENCY_MARKERS = (solv.SOLVABLE_PREREQMARKER, solv.SOLVABLE_FILEMARKER)
 
 # NEVRA and checksum: a package that several releases hold is the same package in each.
 _PackageKey = tuple[str, str]
@@ -114,7 +111,7 @@ class UpgradeSolver:
     def find_obsoleted(self, number: int, among: Mapping[str, Sequence[UpgradePackage]]) -> frozenset[int]:
         """Those of the packages `among` (by name) that a package obsoletes; what they provide does not count."""
         solvable = self._pool.libsolv.id2solvable(number)
-        obsoletes = [str(dep).split() for dep in solvable.lookup_deparray(solv.SOLVABLE_OBSOLETES)]
+        obsoletes = [str(dep).split() for dep in list_dependencies(solvable, solv.SOLVABLE_OBSOLETES)]
         return frozenset(
             package.solver_id
             for name, *bound in obsoletes
@@ -239,7 +236,7 @@ class UpgradeSolver:
             for repo, _ in self._pool.repositories
             if self._sides.get(repo.id, Side.OLD) in (Side.OLD, Side.NEW)
             for solvable in repo.solvables
-            for dep in solvable.lookup_deparray(solv.SOLVABLE_REQUIRES)
+            for dep in list_dependencies(solvable, solv.SOLVABLE_REQUIRES)
         )
 
     def _enable_sides(self, sides: Sequence[Side]) -> None:
@@ -293,9 +290,8 @@ def _copy_solvable(original: solv.XSolvable, copy: solv.XSolvable) -> None:
     copy.nameid, copy.evrid, copy.archid = original.nameid, original.evrid, original.archid
     copy.vendorid = original.vendorid
     for kind in _COPIED_DEPENDENCIES:
-        for dep in original.lookup_deparray(kind, _WITH_MARKERS):
-            if dep.id not in _DEPENDENCY_MARKERS:
-                copy.add_deparray(kind, dep)
+        for dep in list_dependencies(original, kind):
+            copy.add_deparray(kind, dep)
 
 
 def _is_in_range(evr: str, bound: Sequence[str]) -> bool:

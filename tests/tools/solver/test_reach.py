@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from altai_build.model.lock import Requirement
-from tests.kit.closures import Mirrors, find_package, shipped
+from tests.kit.closures import Mirrors, close_over, find_package, shipped
 from tests.kit.repositories import Package
 
 
@@ -40,3 +42,20 @@ def test_packages_of_ours_that_exclude_one_another_are_both_served(mirrors: Mirr
         Package("our-b", requires=["right"]),
     )
     assert shipped(closure) == {"epel/left-1.0-1", "epel/right-1.0-1"}
+
+
+def test_what_scriptlets_require_is_shipped(tmp_path: Path) -> None:
+    """Repodata marks these requirements (`pre="1"`); libsolv keeps them, and what follows, apart from others."""
+    mirror = (
+        Package("foo", requires=["lib"], preamble=["Requires(post): helper", "Requires(pre): /bin/early"]),
+        Package("lib", preamble=["Requires(preun): deep-helper"]),
+        Package("helper"),
+        Package("deep-helper"),
+        Package("early", files={"/bin/early": ""}),
+    )
+    closure = close_over(tmp_path, Package("our", requires=["foo"]), mirror=mirror)
+    assert shipped(closure) == {
+        f"epel/{name}-1.0-1" for name in ("foo", "lib", "helper", "deep-helper", "early")
+    }
+    assert find_package(closure, "helper").needed_by == (Requirement("foo", "helper"),)
+    assert find_package(closure, "early").needed_by == (Requirement("foo", "/bin/early"),)

@@ -102,3 +102,12 @@ def test_only_the_selected_earlier_release_takes_part(tmp_path: Path) -> None:
         assert {package.name for package in packages} == {"a", f"only-{version}"}
         machine = solver.install([[package.solver_id] for package in packages], OLD_SIDES)
         assert nevras(solver, solver.update(machine, CLIENT)) == {"a-3-1", f"only-{version}-1.0-1"}
+
+
+def test_a_file_that_a_scriptlet_requires_is_found_in_the_file_lists(tmp_path: Path) -> None:
+    new = P("a", "2", preamble=["Requires(post): /opt/odd/tool"])
+    solver = make_solver(
+        tmp_path, old=[P("a", "1")], new=[new], base=[P("tool", files={"/opt/odd/tool": ""})]
+    )
+    machine = solver.install([[find(solver, Side.OLD, "a")]], OLD_SIDES)
+    assert nevras(solver, solver.update(machine, CLIENT)) == {"a-2-1", "tool-1.0-1"}

@@ -1,0 +1,96 @@
+"""Repodata without packages: what a mirror says of packages, true or not, at the price of a text file."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from tests.kit.repositories import REVISION, Package
+
+_FLAGS = {"=": "EQ", "<": "LT", ">": "GT", "<=": "LE", ">=": "GE"}
+_NAMESPACES = 'xmlns="http://linux.duke.edu/metadata/common" xmlns:rpm="http://linux.duke.edu/metadata/rpm"'
+
+
+def describe_repository(
+    folder: Path, packages: Sequence[Package], *, modules: str = "", primary: bytes | None = None
+) -> Path:
+    """A repository of metadata alone; `modules` is the text of its modules.yaml, `primary` overrides the whole file."""
+    parts = {"primary": primary if primary is not None else describe_packages(packages).encode()}
+    if modules:
+        parts["modules"] = modules.encode()
+    (folder / "repodata").mkdir(parents=True, exist_ok=True)
+    rows = []
+    for kind, plain in parts.items():
+        data = gzip.compress(plain, mtime=0)
+        digest = hashlib.sha256(data).hexdigest()
+        suffix = "yaml" if kind == "modules" else "xml"
+        name = f"repodata/{digest}-{kind}.{suffix}.gz"
+        (folder / name).write_bytes(data)
+        rows.append(
+            f'<data type="{kind}"><checksum type="sha256">{digest}</checksum><location href="{name}"/>'
+            f"<size>{len(data)}</size><open-size>{len(plain)}</open-size></data>"
+        )
+    (folder / "repodata/repomd.xml").write_text(
+        '<?xml version="1.0" encoding="UTF-8"?>\n<repomd xmlns="http://linux.duke.edu/metadata/repo">'
+        f"<revision>{REVISION}</revision>{''.join(rows)}</repomd>\n"
+    )
+    return folder
+
+
+def describe_packages(packages: Sequence[Package]) -> str:
+    """The text of a primary.xml."""
+    rows = "".join(map(describe_package, packages))
+    head = f'<metadata {_NAMESPACES} packages="{len(packages)}">'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{head}{rows}</metadata>\n'
+
+
+def describe_package(package: Package) -> str:
+    """One <package> of a primary.xml."""
+    own = f"{package.name} = {package.epoch}:{package.version}-{package.release}"
+    lists = {
+        "provides": [own, *package.provides],
+        "requires": [*package.requires, *_scriptlet_requirements(package)],
+        "conflicts": package.conflicts,
+        "obsoletes": package.obsoletes,
+        "recommends": package.recommends,
+    }
+    digest = hashlib.sha256(package.nevra.encode()).hexdigest()
+    name = f"{package.name}-{package.version}-{package.release}.{package.arch}.rpm"
+    dependencies = "".join(
+        f"<rpm:{kind}>{''.join(map(_entry, entries))}</rpm:{kind}>"
+        for kind, entries in lists.items()
+        if entries
+    )
+    files = "".join(f"<file>{path}</file>" for path in package.files)
+    return (
+        f'<package type="rpm"><name>{package.name}</name><arch>{package.arch}</arch>'
+        f'<version epoch="{package.epoch}" ver="{package.version}" rel="{package.release}"/>'
+        f'<checksum type="sha256" pkgid="YES">{digest}</checksum><summary/><description/>'
+        f'<size package="{1000 + package.weight}" installed="1" archive="1"/><location href={quoteattr(name)}/>'
+        f"<format><rpm:license>MIT</rpm:license><rpm:vendor>{package.vendor}</rpm:vendor>"
+        f"{dependencies}{files}</format></package>\n"
+    )
+
+
+def _scriptlet_requirements(package: Package) -> list[str]:
+    found = (re.fullmatch(r"Requires\(\w+\): (.*)", line) for line in package.preamble)
+    return [f"pre {match[1]}" for match in found if match]
+
+
+def _entry(text: str) -> str:
+    before = ' pre="1"' if text.startswith("pre ") else ""
+    text = text.removeprefix("pre ")
+    name, *bound = [text] if text.startswith("(") else text.split()
+    if not bound:
+        return f"<rpm:entry name={quoteattr(name)}{before}/>"
+    epoch, _, evr = bound[1].rpartition(":")
+    version, _, release = evr.partition("-")
+    rel = f" rel={quoteattr(release)}" if release else ""
+    return (
+        f'<rpm:entry name={quoteattr(name)} flags="{_FLAGS[bound[0]]}" epoch="{epoch or 0}" '
+        f"ver={quoteattr(version)}{rel}{before}/>"
+    )
