@@ -52,6 +52,13 @@ class InputError(AltaiError):
     exit_code = 3
 
 
+class DistrustedError(InputError):
+    """A signature is wrong, missing where one is needed, or its key is missing or unusable.
+
+    What it should vouch for is there and must not be used: that is never the same as out of reach.
+    """
+
+
 class MissingToolError(AltaiError):
     """A needed program, library or privilege is missing."""
 

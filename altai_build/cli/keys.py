@@ -14,9 +14,9 @@ from altai_build.cli.options import json_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.config import Config, Key
 from altai_build.errors import InputError, SigningError
-from altai_build.model.findings import get_expiry_day
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.quantity import format_count
+from altai_build.model.signature import get_expiry_day
 
 if TYPE_CHECKING:
     from altai_build.pipeline.published.keys import KeyUse, ListedKey

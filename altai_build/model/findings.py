@@ -1,96 +1,19 @@
-"""Results of checks: signature checks, findings and their waivers, the report of a verification."""
+"""Results of checks: findings and their waivers, the report of a verification."""
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from altai_build.errors import VerificationError
-from altai_build.model.openpgp import KeyFingerprint, PublicKey, Signature
 from altai_build.model.quantity import format_count
-
-# RHEL 9's crypto policy and sequoia refuse these, rpm 4.18 accepts them.
-_WEAK_HASHES = ("MD5", "SHA1", "RIPEMD160")
-_MINIMUM_KEY_BITS = {"RSA": 2048, "DSA": 2048}
 
 WAIVERS_RULE = "waivers"  # the rule of findings about waivers themselves
 _MAX_LISTED_ERRORS = 40
-
-
-class SignatureStatus(str, Enum):
-    """The result of checking one signed file, as for a client that has the repository's key."""
-
-    GOOD = "good signature"
-    UNSIGNED = "unsigned"
-    PARTLY_SIGNED = (
-        "payload not signed"  # only the header is signed, and it contains no digest of the payload
-    )
-    UNKNOWN_KEY = "unknown key"
-    KEY_UNSUITABLE = "key unsuitable"  # the key file contains the key, but rpm refuses to import it
-    V6_ONLY = "v6-only signature"  # rpm before 6 sees no signature
-    UNREADABLE_ALGORITHM = (
-        "unreadable algorithm"  # rpm 4 says BAD to algorithms it cannot parse, such as ECDSA
-    )
-    BAD_SIGNATURE = "bad signature"
-    BAD_DIGEST = "bad digest"
-    DAMAGED = "damaged"
-
-
-@dataclass(frozen=True)
-class SignatureCheck:
-    """The check of one file, with the evidence; `fingerprint` is that of the primary key, if the key is known."""
-
-    path: Path
-    status: SignatureStatus
-    signature: Signature | None
-    fingerprint: KeyFingerprint | None
-    weaknesses: tuple[str, ...]  # what a modern policy refuses although the signature is good
-    key_expired_on: date | None  # set when the key has expired by now
-    signed_after_expiry: bool
-    detail: str  # the output of the program that checked
-
-    @property
-    def description(self) -> str:
-        """The status with key id and details: `unknown key (key 0123456789ABCDEF): …`."""
-        key = f" (key {self.signature.key_id})" if self.signature and self.signature.key_id else ""
-        return f"{self.status.value}{key}: {self.detail}".rstrip(": ")
-
-    @property
-    def is_good(self) -> bool:
-        """True only if every signature and digest was checked and is correct."""
-        return self.status is SignatureStatus.GOOD
-
-
-def find_weaknesses(signatures: Sequence[Signature], key: PublicKey | None) -> tuple[str, ...]:
-    """What a modern policy refuses in these signatures and the key behind them."""
-    found = []
-    if key is not None and key.bits < _MINIMUM_KEY_BITS.get(key.algorithm, 0):
-        found.append(f"{key.algorithm}-{key.bits} key")
-    if key is not None and key.revoked:
-        found.append("revoked key")
-    for name in sorted({signature.hash_algorithm for signature in signatures}):
-        if name in _WEAK_HASHES:
-            found.append(f"{name} signature hash")
-    return tuple(found)
-
-
-def get_expiry_day(key: PublicKey | None, now: datetime) -> date | None:
-    """The day on which the key expired; None if it has not expired by `now`."""
-    if key is None or key.expires is None or key.expires > now:
-        return None
-    return key.expires.date()
-
-
-def is_signed_after_expiry(signature: Signature | None, key: PublicKey | None, now: datetime) -> bool:
-    """True when the key has expired by `now`, and had expired already when it made the signature."""
-    if get_expiry_day(key, now) is None or signature is None or signature.created is None:
-        return False
-    return get_expiry_day(key, signature.created) is not None
 
 
 class Severity(str, Enum):

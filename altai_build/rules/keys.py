@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Finding, Severity
 from altai_build.model.openpgp import PublicKey
+from altai_build.model.quantity import format_count
 from altai_build.model.release import KEY_FILE_PREFIX
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.openpgp.keyfile import read_public_keys
+from altai_build.tools.rpm.signatures import can_import_keys
+
+_FORM_FIX = "write the file with `gpg --export --armor`, or release again"
 
 
 def check_key_expiry(rule: Rule, view: ReleaseView) -> RuleResult:
@@ -29,16 +33,22 @@ def check_key_expiry(rule: Rule, view: ReleaseView) -> RuleResult:
     for file, keys in keys_by_file.items():
         is_strict = file == metadata_key_file and view.context.compat is not Compat.EL6
         for key in keys:
-            if key.expires is None or key.expires > horizon:
+            end = key.signing_ends
+            if end is None or end > horizon:
                 continue
-            severity = Severity.ERROR if is_strict and key.expires <= now else Severity.WARNING
-            expiry = _describe_expiry(key.expires.date(), view.context.today)
+            severity = Severity.ERROR if is_strict and end <= now else Severity.WARNING
+            expiry = _describe_expiry(end, now)
             findings.append(rule.finding(file, f"key {key.key_id} ({key.uid}) {expiry}", severity))
     return RuleResult(len(keys_by_file), findings)
 
 
-def _describe_expiry(day: date, today: date) -> str:
-    return f"expired on {day}" if day <= today else f"expires on {day}, in {(day - today).days} days"
+def _describe_expiry(end: datetime, now: datetime) -> str:
+    if end <= now:
+        return f"expired on {end:%Y-%m-%d}"
+    days = (end.date() - now.date()).days
+    if days == 0:
+        return f"expires today, at {end:%H:%M} UTC"
+    return f"expires on {end:%Y-%m-%d}, in {format_count(days, 'day')}"
 
 
 def read_release_keys(view: ReleaseView) -> dict[str, tuple[PublicKey, ...]]:
@@ -63,6 +73,11 @@ def check_keys(rule: Rule, view: ReleaseView) -> RuleResult:
             messages = _compare_key_file(file, fingerprints, view, name)
         except InputError as error:
             messages = [error.why]
+        else:
+            if not can_import_keys(file):
+                severity = Severity.ERROR if view.context.compat is Compat.EL6 else Severity.WARNING
+                message = "`rpm --import` refuses the file in this form; dnf reads it"
+                findings.append(rule.finding(file.name, message, severity, fix=_FORM_FIX))
         findings += [rule.finding(file.name, message) for message in messages]
     return RuleResult(len(declared), findings)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 from collections.abc import Iterator, Mapping
 
-from altai_build.model.findings import Finding
+from altai_build.model.findings import Finding, Severity
 from altai_build.model.release import (
     CHECKSUMS_NAME,
     KEY_FILE_PREFIX,
@@ -18,6 +18,10 @@ from altai_build.rules.view import ReleaseView, assess_signature
 from altai_build.tools.repo.repodata import REPOMD
 
 _SWITCHES = ("gpgcheck", "repo_gpgcheck")
+_FALSE = ("0", "no", "false", "off")
+_WITHOUT_SKIPPING_OFF = (
+    "does not set skip_if_unavailable=0: where dnf.conf sets it to True, dnf passes over a refused signature"
+)
 
 
 def check_manifest(rule: Rule, view: ReleaseView) -> RuleResult:
@@ -109,6 +113,12 @@ def check_repo_file(rule: Rule, view: ReleaseView) -> RuleResult:
         if not repository.source
     }
     findings = [rule.finding(name, message) for message in _check_sections(parser, wanted, view)]
+    findings += [
+        # Releases of earlier versions do not have it.
+        rule.finding(name, f"[{section}] {_WITHOUT_SKIPPING_OFF}", Severity.WARNING)
+        for section in parser.sections()
+        if "skip_if_unavailable" not in parser[section]
+    ]
     return RuleResult(len(wanted), findings)
 
 
@@ -133,6 +143,8 @@ def _check_section(
     """What is wrong with one section of the .repo file."""
     version = view.manifest.version if view.manifest else ""
     messages = [f"does not set {switch}=1" for switch in _SWITCHES if section.get(switch) != "1"]
+    if section.get("skip_if_unavailable", "0").lower() not in _FALSE:
+        messages.append("does not set skip_if_unavailable=0")
     path = f"/{version}/{repository.name}"
     if not section.get("baseurl", "").rstrip("/").endswith(path):
         messages.append(f"has a baseurl that does not end in {path}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from altai_build.model.findings import Finding, Severity
 from altai_build.model.quantity import format_count
 from altai_build.model.release import ReleasedPackage
+from altai_build.model.signature import KEY_STATUSES, SignatureCheck
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView, assess_signature
 from altai_build.tools.repo.repodata import Repodata, list_package_files
@@ -82,8 +83,12 @@ def check_package_signatures(rule: Rule, view: ReleaseView) -> RuleResult:
             continue
         examined += len(checks)
         common: Counter[tuple[str, Severity]] = Counter()
+        refused: dict[str, list[SignatureCheck]] = defaultdict(list)
         for check in checks:
             subject = f"{repository.name}/{check.path.name}"
+            if check.status in KEY_STATUSES:
+                refused[check.summary].append(check)
+                continue
             if not check.is_good:
                 findings += [
                     rule.finding(subject, message, severity) for message, severity in assess_signature(check)
@@ -94,12 +99,22 @@ def check_package_signatures(rule: Rule, view: ReleaseView) -> RuleResult:
             if signer and signer.fingerprint != check.fingerprint:
                 message = f"signed by {check.fingerprint}; the manifest names {signer.fingerprint}"
                 findings.append(rule.finding(subject, message))
+        findings += [rule.finding(*_fold(repository.name, same)) for same in refused.values()]
         # The same about many packages is one finding.
         for (message, severity), count in common.items():
             findings.append(
                 rule.finding(repository.name, f"{message} ({format_count(count, 'package')})", severity)
             )
     return RuleResult(examined, findings)
+
+
+def _fold(repository: str, checks: Sequence[SignatureCheck]) -> tuple[str, str]:
+    """(subject, message) of one finding about packages whose key does not vouch for them."""
+    first, *others = checks
+    if not others:
+        return f"{repository}/{first.path.name}", first.description
+    example = f"{first.path.name}: {first.detail}".rstrip(": ")
+    return repository, f"{first.summary} ({format_count(len(checks), 'package')}, such as {example})"
 
 
 def check_duplicates(rule: Rule, view: ReleaseView) -> RuleResult:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
-from altai_build.model.findings import Severity, SignatureCheck, Waiver
+from altai_build.model.findings import Severity, Waiver
 from altai_build.model.manifest import manifest_from_json
 from altai_build.model.package import RpmHeader
 from altai_build.model.release import (
@@ -23,6 +23,7 @@ from altai_build.model.release import (
     Manifest,
     ReleasedRepository,
 )
+from altai_build.model.signature import SignatureCheck
 from altai_build.tools import processors
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
@@ -225,13 +226,8 @@ def assess_signature(check: SignatureCheck | str) -> list[tuple[str, Severity]]:
         return [(check, Severity.ERROR)]
     if not check.is_good:
         return [(check.description, Severity.ERROR)]
-    messages = []
-    for weakness in check.weaknesses:
-        severity = Severity.ERROR if weakness.startswith("revoked") else Severity.WARNING
-        messages.append((f"signed with a {weakness}", severity))
-    if check.signed_after_expiry:
-        messages.append((f"signed after the key expired on {check.key_expired_on}", Severity.ERROR))
-    elif check.key_expired_on:
+    messages = [(f"signed with a {weakness}", Severity.WARNING) for weakness in check.weaknesses]
+    if check.key_expired_on:
         messages.append(
             (f"the key expired on {check.key_expired_on}; newer versions of dnf refuse it", Severity.WARNING)
         )

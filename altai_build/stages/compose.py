@@ -30,7 +30,7 @@ from altai_build.model.release import (
 )
 from altai_build.tools import processors
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_atomically
-from altai_build.tools.openpgp.keyfile import read_public_keys
+from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_keys
 from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.repo.repodata import REPOMD, IndexedPackage, read_repodata, write_repodata
 from altai_build.tools.rpm.signatures import read_signatures
@@ -102,7 +102,7 @@ def compose(directory: Path, contents: ReleaseContents, key: SigningKey) -> Mani
     with ThreadPoolExecutor(processors.available()) as pool:
         packages = [package for listed in pool.map(fill, contents.repositories) for package in listed]
     for name in _list_published_keys(contents):
-        public_key = contents.get_key_file(name).read_bytes()
+        public_key = read_rewritten_keys(contents.get_key_file(name))
         write_atomically(directory / f"{KEY_FILE_PREFIX}{name}", public_key, durable=False)
     write_atomically(
         directory / f"{contents.project}.repo", format_repo_file(contents).encode(), durable=False
@@ -171,6 +171,8 @@ def format_repo_file(contents: ReleaseContents) -> str:
             "enabled=1",
             "gpgcheck=1",
             "repo_gpgcheck=1",
+            # Where dnf.conf says True (Debian's does), dnf would pass over a refused signature, and succeed.
+            "skip_if_unavailable=0",
             "gpgkey=" + "\n       ".join(f"{root}/{KEY_FILE_PREFIX}{name}" for name in keys),
         ]
         sections.append("\n".join(lines) + "\n")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.checksum import Checksum, Sha256
-from altai_build.model.findings import SignatureCheck
 from altai_build.model.quantity import format_count, format_size
 from altai_build.model.release import Signer
+from altai_build.model.signature import SignatureCheck
 from altai_build.tools import download
 from altai_build.tools.files import link_or_copy, make_directory, remove_tree, sha256_file, sync_tree
 from altai_build.tools.progress import TaskProgress
@@ -139,8 +139,8 @@ def fetch_packages(
         list(pool.map(fetch, dict.fromkeys(requests)))
     checks = _check_signatures(files)
     for request, check in checks.items():
-        if reason := _get_rejection_reason(check):
-            errors[request] = reason
+        if not check.is_good:
+            errors[request] = f"not signed by its repository's key: {check.description}"
     if errors:
         raise InputError(
             f"{format_count(len(errors), 'third-party package')} cannot be used",
@@ -176,16 +176,6 @@ def _check_signatures(files: Mapping[PackageRequest, Path]) -> dict[PackageReque
         group = [request for request in files if request.key_file == key_file]
         checks.update(zip(group, verify_signatures([files[request] for request in group], [key_file])))
     return checks
-
-
-def _get_rejection_reason(check: SignatureCheck) -> str:
-    if not check.is_good:
-        return f"not signed by its repository's key: {check.description}"
-    if check.signed_after_expiry:
-        return f"its repository's key had expired (on {check.key_expired_on}) when it signed"
-    if "revoked key" in check.weaknesses:
-        return "its repository's key is revoked"
-    return ""
 
 
 def _store_package(

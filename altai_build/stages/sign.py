@@ -10,8 +10,8 @@ from pathlib import Path
 
 from altai_build.errors import SigningError
 from altai_build.model.compat import Compat
-from altai_build.model.findings import SignatureCheck
 from altai_build.model.quantity import format_count
+from altai_build.model.signature import SignatureCheck
 from altai_build.tools.files import (
     make_directory,
     remove_tree,

@@ -1,10 +1,9 @@
-"""Findings: waived, refused and written in one way; signatures with what is weak about them."""
+"""Findings: waived, refused and written in one way."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timezone
-from pathlib import Path
+from datetime import date
 
 import pytest
 
@@ -12,12 +11,9 @@ from altai_build.errors import VerificationError
 from altai_build.model.findings import (
     Finding,
     Severity,
-    SignatureCheck,
-    SignatureStatus,
     VerificationReport,
     Waiver,
     finding_to_json,
-    get_expiry_day,
     refuse_errors,
     waive,
 )
@@ -103,24 +99,3 @@ def test_of_very_many_errors_the_first_are_listed() -> None:
         refuse_errors([FINDING] * 45, "x", todo="")
     lines = caught.value.why.splitlines()
     assert (lines[-1], len(lines)) == ("  and 5 more", 81)
-
-
-def test_a_check_is_described_by_status_and_details() -> None:
-    check = SignatureCheck(
-        path=Path("a.rpm"),
-        status=SignatureStatus.UNSIGNED,
-        signature=None,
-        fingerprint=None,
-        weaknesses=(),
-        key_expired_on=None,
-        signed_after_expiry=False,
-        detail="",
-    )
-    assert (check.description, check.is_good) == ("unsigned", False)
-    damaged = replace(check, status=SignatureStatus.DAMAGED, detail="not an RPM")
-    assert damaged.description == "damaged: not an RPM"
-    assert replace(check, status=SignatureStatus.GOOD).is_good
-
-
-def test_a_key_that_is_not_known_has_not_expired() -> None:
-    assert get_expiry_day(None, datetime.now(timezone.utc)) is None

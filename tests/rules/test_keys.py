@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import pytest
+
+from altai_build.model.armor import dearmor
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Severity
 from altai_build.rules.view import VerifyContext
 from altai_build.stages.verify import verify_release
-from tests.kit.findings import findings, messages_by_subject
+from tests.kit.findings import findings, list_errors, messages_by_subject
 from tests.kit.keys import make_key
 from tests.kit.releases import Materials, make_release, make_release_contents
 
@@ -63,6 +66,38 @@ def test_keys_are_compared_with_those_of_the_configuration(materials: Materials,
         f"the configuration has {materials.theirs.fingerprint}",
         "RPM-GPG-KEY-epel6": "the configuration has no key of this name",
     }
+
+
+@pytest.mark.parametrize("form", ["binary", "blanks"])
+@pytest.mark.parametrize("compat", list(Compat))
+def test_a_key_file_that_only_dnf_reads_is_a_finding(
+    materials: Materials, tmp_path: Path, form: str, compat: Compat
+) -> None:
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+    text = (release / "RPM-GPG-KEY-epel6").read_bytes()
+    (release / "RPM-GPG-KEY-epel6").write_bytes(
+        dearmor(text) if form == "binary" else text.replace(b"\n", b" \n")
+    )
+    (finding,) = findings(release, "keys", VerifyContext(compat=compat))
+    assert finding.severity is (Severity.ERROR if compat is Compat.EL6 else Severity.WARNING)
+    assert finding.message == "`rpm --import` refuses the file in this form; dnf reads it"
+    assert "package-signatures" not in {rule for rule, _ in list_errors(verify_release(release))}
+
+
+def test_a_key_expires_at_its_hour(materials: Materials, tmp_path: Path) -> None:
+    noon = datetime(2027, 1, 1, 12, tzinfo=timezone.utc)
+    seconds = int((noon - datetime(2026, 1, 1, tzinfo=timezone.utc)).total_seconds())
+    brief = make_key(tmp_path, "brief", born="20260101", expires=f"seconds={seconds}")
+    plan = make_release_contents(replace(materials, theirs=brief))
+    release = make_release(tmp_path / "1.0.2", materials, plan)
+    for hours, told in (
+        (-25, "expires on 2027-01-01, in 1 day"),
+        (-1, "expires today, at 12:00 UTC"),
+        (0, "expired on 2027-01-01"),
+    ):
+        context = VerifyContext(now=noon + timedelta(hours=hours))
+        (finding,) = findings(release, "key-expiry", context)
+        assert finding.message.endswith(told)
 
 
 def test_a_file_without_a_key_is_a_finding(materials: Materials, tmp_path: Path) -> None:

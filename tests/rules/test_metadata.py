@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from altai_build.model.findings import Severity
 from altai_build.stages.verify import verify_release
 from tests.kit.findings import list_errors
 from tests.kit.releases import Materials, sign_again
@@ -41,6 +42,7 @@ def test_a_file_missing_from_the_checksums(release: Path) -> None:
     ("old", "new", "message"),
     [
         ("gpgcheck=1", "gpgcheck=0", "does not set gpgcheck=1"),
+        ("skip_if_unavailable=0", "skip_if_unavailable=True", "does not set skip_if_unavailable=0"),
         ("[altai-deps-epel]", "[altai-other]", "the section [altai-deps-epel] is missing"),
         ("/1.0.2/deps/epel/", "/1.0.1/deps/epel/", "has a baseurl that does not end in /1.0.2/deps/epel"),
         (
@@ -62,6 +64,17 @@ def test_a_repo_file_that_would_mislead_clients(
     report = verify_release(release)
     assert {rule for rule, _ in list_errors(report)} == {"repo-file"}
     assert any(message in one.message for one in report.findings)
+
+
+def test_a_repo_file_of_an_earlier_version_lets_clients_pass_over_a_refused_signature(
+    release: Path, materials: Materials
+) -> None:
+    repo = release / "altai.repo"
+    repo.write_text(repo.read_text().replace("skip_if_unavailable=0\n", "", 1))
+    sign_again(release, materials)
+    (finding,) = verify_release(release).findings
+    assert (finding.rule, finding.severity) == ("repo-file", Severity.WARNING)
+    assert finding.message.startswith("[altai-centos6] does not set skip_if_unavailable=0: ")
 
 
 def test_no_repo_file_or_two(release: Path, materials: Materials) -> None:

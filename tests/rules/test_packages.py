@@ -12,6 +12,7 @@ from altai_build.model.findings import Severity
 from altai_build.stages.compose import Placement
 from altai_build.stages.verify import verify_release
 from altai_build.tools.repo.repodata import write_repodata
+from altai_build.tools.rpm.signatures import read_signatures
 from tests.kit.findings import list_errors
 from tests.kit.keys import make_key, signing_key
 from tests.kit.releases import (
@@ -95,12 +96,15 @@ def test_an_expired_key_is_one_warning_for_a_repository(tmp_path: Path, material
         tmp_path / "1.0.2", materials, with_repository(plan, "deps/epel", packages=placements)
     )
     report = verify_release(release)
+    signed = read_signatures(rpms[0])[0].created
+    expired = f"signed {signed:%Y-%m-%d %H:%M:%S} UTC, expired 2020-12-31 00:00:00 UTC"
     assert [(one.rule, one.subject, one.severity, one.message) for one in report.findings] == [
         (
             "package-signatures",
             "deps/epel",
             Severity.ERROR,
-            "signed after the key expired on 2020-12-31 (2 packages)",
+            f"signed after the key expired (key {old.fingerprint[-16:]}) "
+            f"(2 packages, such as {rpms[0].name}: {expired})",
         ),
         (
             "key-expiry",

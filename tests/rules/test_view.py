@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.findings import Severity, SignatureCheck, SignatureStatus
+from altai_build.model.findings import Severity
+from altai_build.model.signature import SignatureCheck, SignatureStatus
 from altai_build.rules.view import ReleaseView, VerifyContext, assess_signature
 from altai_build.tools.files import sha256_file
 from tests.kit.rpms import flip_last_byte
@@ -86,7 +87,6 @@ def make_check(
     *,
     weaknesses: tuple[str, ...] = (),
     expired: date | None = None,
-    after_expiry: bool = False,
 ) -> SignatureCheck:
     return SignatureCheck(
         path=Path("x.rpm"),
@@ -95,7 +95,6 @@ def make_check(
         fingerprint=None,
         weaknesses=weaknesses,
         key_expired_on=expired,
-        signed_after_expiry=after_expiry,
         detail="",
     )
 
@@ -110,15 +109,13 @@ DAY = date(2020, 12, 31)
         ("no such file", [("no such file", Severity.ERROR)]),
         (make_check(SignatureStatus.UNSIGNED), [("unsigned", Severity.ERROR)]),
         (
-            make_check(weaknesses=("revoked key", "SHA1 signature hash")),
-            [
-                ("signed with a revoked key", Severity.ERROR),
-                ("signed with a SHA1 signature hash", Severity.WARNING),
-            ],
+            make_check(weaknesses=("SHA1 signature hash",)),
+            [("signed with a SHA1 signature hash", Severity.WARNING)],
         ),
+        (make_check(SignatureStatus.REVOKED_KEY), [("signed with a revoked key", Severity.ERROR)]),
         (
-            make_check(expired=DAY, after_expiry=True),
-            [("signed after the key expired on 2020-12-31", Severity.ERROR)],
+            make_check(SignatureStatus.EXPIRED_KEY, expired=DAY),
+            [("signed after the key expired", Severity.ERROR)],
         ),
         (
             make_check(expired=DAY),

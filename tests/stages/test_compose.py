@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.model.armor import dearmor
 from altai_build.model.manifest import manifest_from_json, manifest_to_json
 from altai_build.model.release import MirrorOrigin
 from altai_build.stages.compose import Placement, compose, format_repo_file, sign_checksums
+from altai_build.stages.verify import verify_release
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.repo.repodata import read_repodata
@@ -133,10 +135,28 @@ def test_the_repo_file_offers_binary_repositories_with_both_keys(materials: Mate
         "enabled": "1",
         "gpgcheck": "1",
         "repo_gpgcheck": "1",
+        "skip_if_unavailable": "0",
         "gpgkey": "https://repo.example.org/altai/1.0.2/RPM-GPG-KEY-epel6\n"
         "https://repo.example.org/altai/1.0.2/RPM-GPG-KEY-ours",
     }
     assert parser["altai-centos6"]["gpgkey"] == "https://repo.example.org/altai/1.0.2/RPM-GPG-KEY-ours"
+
+
+def test_a_key_file_of_any_form_is_published_in_the_form_that_rpm_imports(
+    materials: Materials, tmp_path: Path
+) -> None:
+    binary, blanks = tmp_path / "binary", tmp_path / "blanks"
+    binary.write_bytes(dearmor(materials.ours.public.read_bytes()))
+    blanks.write_bytes(materials.theirs.public.read_bytes().replace(b"\n", b" \n"))
+    forms = replace(
+        materials,
+        ours=replace(materials.ours, public=binary),
+        theirs=replace(materials.theirs, public=blanks),
+    )
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(forms))
+    assert (release / "RPM-GPG-KEY-ours").read_bytes() == materials.ours.public.read_bytes()
+    assert (release / "RPM-GPG-KEY-epel6").read_bytes() == materials.theirs.public.read_bytes()
+    assert verify_release(release, trusted_keys=[("ours", binary), ("epel6", blanks)]).findings == ()
 
 
 def test_equal_contents_give_equal_files_except_signatures(materials: Materials, tmp_path: Path) -> None:

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from altai_build.errors import InputError
-from altai_build.model.openpgp import PublicKey, parse_keys
+from altai_build.model.armor import dearmor
+from altai_build.model.key_packets import parse_keys, rewrite_keys
+from altai_build.model.openpgp import PublicKey
+
+_MAX_KEY_FILE = 4 << 20  # bytes; keys with many certifications have some hundred thousand
+
+T = TypeVar("T")
 
 
 def read_public_keys(path: Path) -> tuple[PublicKey, ...]:
     """The keys in a public key file; raises InputError when it is unreadable or holds none."""
+    return _read(path, parse_keys)
+
+
+def read_key_packets(path: Path) -> bytes:
+    """The content of a public key file without ASCII armor, which gpgv cannot read. Raises InputError."""
+    return _read(path, dearmor)
+
+
+def read_rewritten_keys(path: Path) -> bytes:
+    """The keys in a public key file in the form that every client reads, rpm too. Raises InputError."""
+    return _read(path, rewrite_keys)
+
+
+def _read(path: Path, parse: Callable[[bytes], T]) -> T:
     try:
-        return parse_keys(path.read_bytes())
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is not a regular file")
+        if status.st_size > _MAX_KEY_FILE:
+            raise ValueError(f"it is larger than {_MAX_KEY_FILE} bytes")
+        return parse(path.read_bytes())
     except (OSError, ValueError) as error:
         raise InputError(
             f"cannot use the key file {path}",

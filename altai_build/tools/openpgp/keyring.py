@@ -10,7 +10,8 @@ from pathlib import Path
 import gnupg
 
 from altai_build.errors import InputError, SigningError
-from altai_build.model.openpgp import KeyFingerprint, PublicKey, parse_keys
+from altai_build.model.key_packets import parse_keys
+from altai_build.model.openpgp import KeyFingerprint, PublicKey
 from altai_build.tools import commands
 from altai_build.tools.files import file_lock, make_directory, write_atomically
 from altai_build.tools.openpgp.keyfile import read_public_keys

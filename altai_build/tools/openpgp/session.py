@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from altai_build.errors import SigningError
 from altai_build.model.openpgp import KeyFingerprint
 from altai_build.tools import commands, process
 from altai_build.tools.files import lock_descriptor, remove_tree
@@ -43,13 +44,34 @@ class GpgSession:
         """Run gpg in this session without any question to the user. Raises ProgramFailed when gpg fails."""
         return process.run(self._gpg_command(options), env=self.environment)
 
-    def can_sign(self, fingerprint: KeyFingerprint) -> bool:
-        """True when the secret key is here and needs no passphrase: only a signature tells."""
-        command = self._gpg_command(
-            ["--pinentry-mode", "error", "--local-user", fingerprint, "--output", "-", "--detach-sign"]
-        )
-        return (
-            process.run([*command, os.devnull], env=self.environment, ok=process.ANY_STATUS).returncode == 0
+    def is_locked(self, fingerprint: KeyFingerprint) -> bool:
+        """True when the secret key needs a passphrase: only a signature tells.
+
+        Raises SigningError when gpg cannot sign with the key for another reason: it is not here, or not valid.
+        """
+        # gpg removes the file of an unfinished --output, even a device: so it goes to a pipe.
+        options = [
+            "--pinentry-mode",
+            "error",
+            "--local-user",
+            fingerprint,
+            "--output",
+            "-",
+            "--status-fd",
+            "2",
+        ]
+        command = self._gpg_command([*options, "--detach-sign", os.devnull])
+        result = process.run(command, env=self.environment, ok=process.ANY_STATUS)
+        if result.returncode == 0:
+            return False
+        # doc/DETAILS of GnuPG: gpg has chosen a key that it has and that is valid.
+        if b"[GNUPG:] BEGIN_SIGNING" in result.stderr:
+            return True
+        lines = result.error_text.splitlines()
+        raise SigningError(
+            f"gpg cannot sign with the key {fingerprint}",
+            why="\n".join(line for line in lines if not line.startswith("[GNUPG:]")),
+            todo="`altai-build keys list` shows whether the key is here and when it expires",
         )
 
     def _gpg_command(self, options: Sequence[str]) -> list[str]:

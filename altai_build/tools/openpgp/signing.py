@@ -14,7 +14,7 @@ from pathlib import Path
 
 from altai_build.errors import SigningError
 from altai_build.model.compat import Compat
-from altai_build.model.openpgp import PublicKey
+from altai_build.model.openpgp import KeyPart, PublicKey
 from altai_build.tools import process, processors
 from altai_build.tools.files import link_if_identical_else_write, write_atomically
 from altai_build.tools.openpgp.agent import AgentError, connect_agent
@@ -31,22 +31,37 @@ _MIN_BATCH, _MAX_BATCH = 4, 500
 
 def check_signing_key(key: PublicKey, compat: Compat, *, now: datetime | None = None) -> None:
     """Raise SigningError, with the reason, for a key whose signatures the target's clients would refuse."""
-    moment = now or datetime.now(timezone.utc)
     name = f"the signing key {key.key_id} ({key.uid})"
+    part = _find_signing_part(key, name, now or datetime.now(timezone.utc))
+    if compat is Compat.EL6 and part.algorithm not in ("RSA", "DSA"):
+        raise SigningError(
+            f"{name} signs with {part.algorithm}, which the target's rpm cannot read",
+            why="rpm 4.8 of Enterprise Linux 6 reads RSA and DSA signatures only",
+            todo="sign this target with an RSA key: `altai-build keys init --algorithm rsa4096`",
+        )
+
+
+def _find_signing_part(key: PublicKey, name: str, now: datetime) -> KeyPart:
+    """What gpg signs with: the newest valid subkey for signing, else the primary key. Raises SigningError."""
     if key.revoked:
         raise SigningError(f"{name} is revoked", todo="make another key with `altai-build keys init`")
-    if key.expires is not None and key.expires <= moment:
+    if key.expires is not None and key.expires <= now:
         raise SigningError(
             f"{name} expired on {key.expires:%Y-%m-%d}",
             why="clients refuse signatures by an expired key",
             todo="extend it (`gpg --quick-set-expire`) and export the public key file again, or make another key",
         )
-    if compat is Compat.EL6 and key.algorithm not in ("RSA", "DSA"):
-        raise SigningError(
-            f"{name} is a key of the kind {key.algorithm}, which the target's rpm cannot read",
-            why="rpm 4.8 of Enterprise Linux 6 reads RSA and DSA signatures only",
-            todo="sign this target with an RSA key: `altai-build keys init --algorithm rsa4096`",
-        )
+    for part in key.signing_parts:
+        if part.expires is None or part.expires > now:
+            return part
+    ends = [f"its subkey {part.key_id} expired on {part.expires:%Y-%m-%d}" for part in key.signing_parts]
+    ends += [f"its subkey {part.key_id} is revoked" for part in key.parts if part.can_sign and part.revoked]
+    raise SigningError(
+        f"{name} has no valid subkey for signing",
+        why="\n".join(ends) or "neither the key nor any of its subkeys is for signing",
+        todo="extend the subkey (`gpg --quick-set-expire KEY 2y SUBKEY`) or add one (`gpg --quick-add-key KEY rsa4096 "
+        "sign`), and export the public key file again",
+    )
 
 
 @dataclass(frozen=True)
@@ -116,11 +131,7 @@ class SigningKey:
             return
         signature = previous.with_name(f"{previous.name}.asc")
         check = verify_detached(path, signature, [self.file])
-        if (
-            check.is_good
-            and check.fingerprint == self.public.fingerprint
-            and not (check.weaknesses or check.signed_after_expiry)
-        ):
+        if check.is_good and check.fingerprint == self.public.fingerprint and not check.weaknesses:
             link_if_identical_else_write(
                 path.with_name(f"{path.name}.asc"), signature.read_bytes(), signature
             )
@@ -139,9 +150,10 @@ class SigningKey:
 def unlock(keyring: Keyring, key: PublicKey, file: Path, passphrase: Passphrase) -> Iterator[SigningKey]:
     """Unlock a key of the keyring until the block ends; `passphrase` is called only if the key is locked.
 
-    `file` is the public key file that clients get. Raises SigningError for a wrong passphrase.
+    `file` is the public key file that clients get. Raises SigningError for a wrong passphrase and for
+    a key that gpg cannot use.
     """
-    if keyring.session.can_sign(key.fingerprint):
+    if not keyring.session.is_locked(key.fingerprint):
         yield SigningKey(public=key, file=file, session=keyring.session)
         return
     secret = passphrase(key).encode()

@@ -8,17 +8,22 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from altai_build.errors import InputError
-from altai_build.model.findings import (
+from altai_build.model.openpgp import PublicKey, Signature, split_signatures
+from altai_build.model.signature import (
     SignatureCheck,
     SignatureStatus,
+    find_key,
+    find_key_part,
     find_weaknesses,
     get_expiry_day,
-    is_signed_after_expiry,
+    judge_signature,
 )
-from altai_build.model.openpgp import Signature, dearmor, parse_signature
 from altai_build.tools import process
-from altai_build.tools.openpgp.keyfile import read_public_keys
+from altai_build.tools.openpgp.keyfile import read_key_packets, read_public_keys
+
+_MAX_SIGNATURE_FILE = 1 << 20  # bytes
+# Of one file, by keys that are given. Each costs a process.
+_MAX_SIGNATURES = 16
 
 
 def verify_detached(
@@ -26,33 +31,55 @@ def verify_detached(
 ) -> SignatureCheck:
     """Check the signature of `path` in `signature_file`, as a client that trusts exactly these keys.
 
-    A missing signature file is UNSIGNED. As with packages, the check says that a key has expired, but its status does
-    not depend on that. Raises InputError for an unreadable key file.
+    Of several signatures one good one is enough, as for librepo. A missing signature file is UNSIGNED. Raises
+    InputError for an unreadable key file.
     """
     moment = now or datetime.now(timezone.utc)
     keys = tuple(key for file in key_files for key in read_public_keys(file))
-    signature: Signature | None = None
     if not signature_file.exists():
-        status, detail = SignatureStatus.UNSIGNED, f"there is no {signature_file.name}"
-    else:
-        try:
-            data, armored = path.read_bytes(), signature_file.read_bytes()
-            signature = parse_signature(dearmor(armored))
-        except (OSError, ValueError) as error:
-            status, detail = SignatureStatus.DAMAGED, str(error)
-        else:
-            status, detail = _run_gpgv(data, armored, tuple(_read_binary_keys(file) for file in key_files))
-    key = next((key for key in keys if signature and key.covers(signature.key_id)), None)
-    if status is SignatureStatus.UNKNOWN_KEY and key is not None:
-        status = SignatureStatus.KEY_UNSUITABLE
+        return _make_check(
+            path, None, keys, moment, SignatureStatus.UNSIGNED, f"there is no {signature_file.name}"
+        )
+    try:
+        data = path.read_bytes()
+        if signature_file.stat().st_size > _MAX_SIGNATURE_FILE:
+            raise ValueError(f"{signature_file.name} is larger than {_MAX_SIGNATURE_FILE} bytes")
+        signatures = split_signatures(signature_file.read_bytes())
+    except (OSError, ValueError) as error:
+        return _make_check(path, None, keys, moment, SignatureStatus.DAMAGED, str(error))
+    known = [found for found in signatures if find_key(keys, found[0]) is not None]
+    checks = []
+    for signature, packet in known[:_MAX_SIGNATURES]:
+        status, detail = _run_gpgv(data, packet, tuple(read_key_packets(file) for file in key_files))
+        part = find_key_part(keys, signature)
+        if status is SignatureStatus.GOOD and part is not None:
+            status, detail = judge_signature(signature, part, moment)
+        checks.append(_make_check(path, signature, keys, moment, status, detail))
+        if checks[-1].is_good:
+            return checks[-1]
+    if checks:
+        return checks[0]
+    ids = ", ".join(signature.key_id or "no key id" for signature, _ in signatures[:_MAX_SIGNATURES])
+    detail = f"it is signed with {ids}" if len(signatures) > 1 else ""
+    return _make_check(path, signatures[0][0], keys, moment, SignatureStatus.UNKNOWN_KEY, detail)
+
+
+def _make_check(
+    path: Path,
+    signature: Signature | None,
+    keys: Sequence[PublicKey],
+    now: datetime,
+    status: SignatureStatus,
+    detail: str,
+) -> SignatureCheck:
+    key, part = find_key(keys, signature), find_key_part(keys, signature)
     return SignatureCheck(
         path=path,
         status=status,
         signature=signature,
         fingerprint=key.fingerprint if key else None,
-        weaknesses=find_weaknesses([signature], key) if signature else (),
-        key_expired_on=get_expiry_day(key, moment),
-        signed_after_expiry=is_signed_after_expiry(signature, key, moment),
+        weaknesses=find_weaknesses([signature], part) if signature else (),
+        key_expired_on=get_expiry_day(part, now),
         detail=detail,
     )
 
@@ -66,7 +93,8 @@ def _run_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> tuple[S
     """
     with tempfile.TemporaryDirectory(prefix="altai-gpgv.") as home:
         Path(home, "signature").write_bytes(signature)
-        command = ["gpgv", "--homedir", home, "--status-fd", "1"]
+        # The times are judged by `judge_signature`.
+        command = ["gpgv", "--homedir", home, "--ignore-time-conflict", "--status-fd", "1"]
         for number, key in enumerate(keys):
             ring = Path(home, f"{number}.gpg")
             ring.write_bytes(key)
@@ -76,17 +104,9 @@ def _run_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> tuple[S
     if "BADSIG" in words:
         status = SignatureStatus.BAD_SIGNATURE
     elif "NO_PUBKEY" in words:
-        status = SignatureStatus.UNKNOWN_KEY
-    elif "VALIDSIG" in words and not words & {"ERRSIG", "EXPSIG", "FAILURE"}:
+        status = SignatureStatus.KEY_UNSUITABLE
+    elif "VALIDSIG" in words and not words & {"ERRSIG", "FAILURE"}:
         status = SignatureStatus.GOOD
     else:
         status = SignatureStatus.BAD_SIGNATURE
     return status, "" if status is SignatureStatus.GOOD else result.error_text
-
-
-def _read_binary_keys(file: Path) -> bytes:
-    """The content of a key file without ASCII armor, which gpgv cannot read."""
-    try:
-        return dearmor(file.read_bytes())
-    except ValueError as error:
-        raise InputError(f"cannot use the key file {file}", why=str(error)) from error

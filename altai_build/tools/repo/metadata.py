@@ -8,10 +8,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from altai_build.errors import InputError
+from altai_build.errors import DistrustedError, InputError
 from altai_build.model.checksum import Checksum
 from altai_build.tools import download
 from altai_build.tools.files import make_directory, scratch_directory
+from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.repo.repodata import REPOMD, MetadataFile, read_repomd
 
@@ -67,19 +68,45 @@ def fetch_metadata(source: RepositorySource, cache: Path, *, not_before: str = "
 
     With `check_metadata` repomd.xml must be signed by one of the repository's keys. Metadata older than the revision
     `not_before` is refused: the mirror is out of date, or somebody replays old metadata. Raises InputError naming each
-    URL that was tried.
+    URL that was tried: DistrustedError where one of them answered with a signature that is wrong or missing, and
+    where a key file is unusable.
     """
+    _check_key_files(source)
     directory = make_directory(_cache_directory(source, cache))
-    complaints = []
+    errors: list[InputError] = []
     for url in source.urls:
         try:
             return _fetch_from_url(source, url, directory, not_before)
         except InputError as error:
-            complaints.append(f"{error.what}: {error.why}" if error.why else error.what)
+            errors.append(error)
+    why = "\n".join(f"{error.what}: {error.why}" if error.why else error.what for error in errors)
+    if any(isinstance(error, DistrustedError) for error in errors):
+        raise _make_distrusted_error(source, why)
     raise InputError(
         f"the repository {source.name} cannot be used",
-        why="\n".join(complaints) or "it has no URL",
+        why=why or "it has no URL",
         todo="check its URL in repos.yaml, or in the target's mock configuration",
+    )
+
+
+def _check_key_files(source: RepositorySource) -> None:
+    """Raise DistrustedError for a key file that cannot be used, whatever the repository's servers answer."""
+    if not (source.check_metadata or source.check_if_signed):
+        return
+    for file in source.keys:
+        try:
+            read_public_keys(file)
+        except InputError as error:
+            raise _make_distrusted_error(source, f"{error.what}: {error.why}") from error
+
+
+def _make_distrusted_error(source: RepositorySource, why: str) -> DistrustedError:
+    keys = ", ".join(str(file) for file in source.keys) or "none"
+    return DistrustedError(
+        f"the repository {source.name} is not trusted",
+        why=why,
+        todo=f"compare its key file ({keys}) with the key that its owner publishes; "
+        "do not use it until its owner has explained the difference",
     )
 
 
@@ -181,7 +208,10 @@ def _check_metalink(source: RepositorySource, url: str, repomd: Path) -> None:
 
 
 def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
-    """True when repomd.xml has a valid signature, False when it has none and needs none. Raises InputError."""
+    """True when repomd.xml has a valid signature, False when it has none and needs none.
+
+    Raises DistrustedError for a signature that is wrong or missing, InputError when the server fails.
+    """
     if not (source.check_metadata or source.check_if_signed):
         return False
     signature = repomd.with_name("repomd.xml.asc")
@@ -189,7 +219,7 @@ def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
         download.fetch_file(download.join_url(url, f"{REPOMD}.asc"), signature, limit=_MAX_SIGNATURE_SIZE)
     except download.FileNotOnServer as error:
         if source.check_metadata:
-            raise InputError(
+            raise DistrustedError(
                 f"the metadata at {url} is not signed",
                 why=f"there is no {REPOMD}.asc, and a signature is required "
                 "(by repo_gpgcheck, or because the metadata was signed when packages were locked)",
@@ -197,11 +227,7 @@ def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
         return False
     check = verify_detached(repomd, signature, source.keys)
     if not check.is_good:
-        raise InputError(
-            f"the metadata of {source.name} is not signed by its key",
-            why=check.description,
-            todo="do not use this mirror until its owner has explained this",
-        )
+        raise DistrustedError(f"the metadata at {url} is not signed by its key", why=check.description)
     return True
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from altai_build.errors import InputError
-from altai_build.model.checksum import STRONG_ALGORITHMS, Checksum, find_strongest, make_checksum
+from altai_build.model.checksum import HEX_DIGITS, Checksum, find_strongest, make_checksum
 from altai_build.tools import download
 
 _REPOMD = "/repodata/repomd.xml"
@@ -42,8 +43,7 @@ def read_mirrors(url: str) -> Mirrors:
 def _parse_metalink(text: str, url: str) -> Mirrors:
     try:
         tree = ElementTree.fromstring(text)  # noqa: S314 - expat 2.4.1 and later bound entity expansion
-        verifications = [node for node in tree.iter() if _local_name(node) == "verification"]
-        checksums = [_find_checksum(node) for node in verifications]
+        checksums = _find_checksums(tree)
     except (ElementTree.ParseError, ValueError) as error:
         raise InputError(f"cannot read the metalink {url}", why=str(error)) from error
     locations = [(node.text or "").strip() for node in tree.iter() if _local_name(node) == "url"]
@@ -53,7 +53,7 @@ def _parse_metalink(text: str, url: str) -> Mirrors:
             for location in locations
             if location.endswith(_REPOMD) and location.startswith("http")
         ),
-        repomd_checksums=tuple(checksum for checksum in checksums if checksum is not None),
+        repomd_checksums=checksums,
     )
 
 
@@ -62,10 +62,31 @@ def _local_name(node: ElementTree.Element) -> str:
     return node.tag.rpartition("}")[2]
 
 
-def _find_checksum(verification: ElementTree.Element) -> Checksum | None:
-    """The strongest checksum in a <verification>. Raises ValueError for text that is not a checksum."""
-    return find_strongest(
-        make_checksum(node.get("type", ""), node.text or "")
-        for node in verification
-        if _local_name(node) == "hash" and node.get("type", "").lower() in STRONG_ALGORITHMS
-    )
+def _find_checksums(metalink: ElementTree.Element) -> tuple[Checksum, ...]:
+    """The strongest checksum of each <verification>; a metalink without any compares nothing, as for librepo.
+
+    Raises ValueError for text that is not a checksum, and for a metalink whose checksums are all of unknown kinds.
+    """
+    verifications = [
+        [node for node in verification if _local_name(node) == "hash"]
+        for verification in metalink.iter()
+        if _local_name(verification) == "verification"
+    ]
+    strongest = [_find_strongest(hashes) for hashes in verifications]
+    known = tuple(checksum for checksum in strongest if checksum is not None)
+    if not known and any(verifications):
+        kinds = sorted({node.get("type", "") for hashes in verifications for node in hashes})
+        raise ValueError(f"its checksums are of unknown kinds: {', '.join(map(repr, kinds))}")
+    return known
+
+
+def _find_strongest(hashes: Sequence[ElementTree.Element]) -> Checksum | None:
+    """The strongest checksum that can be compared; None when there is none.
+
+    MD5 is better than nothing: it was made for this very file, by whoever also names the mirrors.
+    """
+    named = [
+        (node.get("type", "").lower().replace("-", "").replace("_", ""), node.text or "") for node in hashes
+    ]
+    checksums = [make_checksum(name, text) for name, text in named if name in HEX_DIGITS or name == "sha"]
+    return find_strongest(checksums) or next(iter(checksums), None)

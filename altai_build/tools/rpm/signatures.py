@@ -23,17 +23,19 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.model.findings import (
+from altai_build.model.openpgp import KeyId, PublicKey, Signature, parse_signature
+from altai_build.model.signature import (
     SignatureCheck,
     SignatureStatus,
+    find_key,
+    find_key_part,
     find_weaknesses,
     get_expiry_day,
-    is_signed_after_expiry,
+    judge_signature,
 )
-from altai_build.model.openpgp import KeyId, PublicKey, Signature, parse_signature
 from altai_build.tools import commands, process, processors
 from altai_build.tools.files import remove_tree
-from altai_build.tools.openpgp.keyfile import read_public_keys
+from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_keys
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +45,7 @@ _HEADER_MAGIC = b"\x8e\xad\xe8\x01"
 _MAX_HEADER_SIZE = 64 << 20  # rpm's own limit (lib/header.c, HEADER_DATA_MAX is 256 MiB for the main header)
 # Tags of the signature header (lib/rpmtag.h); header signatures first, they are what every rpm since 4.0 checks.
 _SIGNATURE_TAGS = {268: "RSAHEADER", 267: "DSAHEADER", 1002: "SIGPGP", 1005: "SIGGPG", 278: "OPENPGP"}
+_GOOD = SignatureStatus.GOOD
 _TYPE_BIN, _TYPE_STRING_ARRAY = 7, 8
 _RPM4_ALGORITHMS = ("RSA", "DSA", "EdDSA")
 _CHECK_LINE = re.compile(
@@ -167,21 +170,39 @@ def find_damaged_packages(paths: Sequence[Path]) -> tuple[tuple[Path, str], ...]
 def _temporary_keyring(key_files: Sequence[Path]) -> Iterator[Path]:
     """A temporary keyring with the keys of these files that rpm imports.
 
-    A key that rpm refuses to import shows in the results as KEY_UNSUITABLE. rpm's `fs` keyring is a folder of key
+    rpm gets them in the form that it reads, as a release publishes them. A key that it refuses to import nevertheless
+    shows in the results as KEY_UNSUITABLE. rpm's `fs` keyring is a folder of key
     files: it takes 3 ms where a database takes 10, and opens no rpmdb.
     """
     home = Path(tempfile.mkdtemp(prefix="altai-ring."))
     try:
         (home / "keys").mkdir()
-        for file in key_files:
-            process.run(
-                [*_rpmkeys(home), "--import", str(file.absolute())],
-                env={"HOME": str(home)},
-                ok=process.ANY_STATUS,
-            )
+        for number, file in enumerate(key_files):
+            rewritten = home / f"{number}.asc"
+            rewritten.write_bytes(read_rewritten_keys(file))
+            _import_keys(rewritten, home)
         yield home
     finally:
         remove_tree(home)
+
+
+def can_import_keys(file: Path) -> bool:
+    """False when `rpm --import` refuses a key file only because of its form: binary, or blanks at the ends of lines.
+
+    A key that rpm refuses in every form is a matter of the key. Raises InputError for an unreadable key file.
+    """
+    rewritten = read_rewritten_keys(file)
+    if file.read_bytes() == rewritten:
+        return True
+    with _temporary_keyring(()) as home:
+        (home / "rewritten").write_bytes(rewritten)
+        return _import_keys(file, home) or not _import_keys(home / "rewritten", home)
+
+
+def _import_keys(file: Path, home: Path) -> bool:
+    """Import the keys of a file into the temporary keyring; False when rpm refuses some."""
+    command = [*_rpmkeys(home), "--import", str(file.absolute())]
+    return process.run(command, env={"HOME": str(home)}, ok=process.ANY_STATUS).returncode == 0
 
 
 def _rpmkeys(home: Path) -> list[str]:
@@ -293,17 +314,31 @@ def _check_signatures(
         report = _CheckReport(lines=(), error_text=report.error_text or signatures.why)
         signatures = ()
     signature = signatures[0] if signatures else None
-    key = next((key for key in keys if signature and key.covers(signature.key_id)), None)
+    key, part = find_key(keys, signature), find_key_part(keys, signature)
+    status = _determine_status(report, signatures, key)
+    detail = "; ".join(line.text for line in report.lines if line.result != "OK") or report.error_text
+    if status is SignatureStatus.GOOD:
+        status, detail = _judge_signatures(signatures, keys, now)
     return SignatureCheck(
         path=path,
-        status=_determine_status(report, signatures, key),
+        status=status,
         signature=signature,
         fingerprint=key.fingerprint if key else None,
-        weaknesses=find_weaknesses(signatures, key),
-        key_expired_on=get_expiry_day(key, now),
-        signed_after_expiry=is_signed_after_expiry(signature, key, now),
-        detail="; ".join(line.text for line in report.lines if line.result != "OK") or report.error_text,
+        weaknesses=find_weaknesses(signatures, part),
+        key_expired_on=get_expiry_day(part, now),
+        detail=detail,
     )
+
+
+def _judge_signatures(
+    signatures: Sequence[Signature], keys: Sequence[PublicKey], now: datetime
+) -> tuple[SignatureStatus, str]:
+    """The judgement on the signatures that rpm found correct: all must be good, as clients check different ones."""
+    parts = [(signature, find_key_part(keys, signature)) for signature in signatures]
+    judged = [judge_signature(signature, part, now) for signature, part in parts if part is not None]
+    if not judged:
+        return SignatureStatus.UNKNOWN_KEY, "no signature names one of the keys"
+    return next((judgement for judgement in judged if judgement[0] is not _GOOD), judged[0])
 
 
 def _determine_status(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.openpgp.keyfile import read_public_keys
+from altai_build.model.armor import dearmor
+from altai_build.tools.openpgp.keyfile import read_key_packets, read_public_keys, read_rewritten_keys
 from tests.kit.keys import make_key
 
 
@@ -19,6 +21,29 @@ def test_an_unusable_key_file_is_an_error_with_its_name(tmp_path: Path) -> None:
             read_public_keys(path)
     with pytest.raises(InputError, match="gone"):
         read_public_keys(tmp_path / "gone")
+
+
+def test_only_regular_files_of_a_sane_size_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with open(tmp_path / "huge", "wb") as stream:
+        stream.truncate(1 << 40)
+    for name, why in (
+        ("pipe", "not a regular file"),
+        ("folder", "not a regular file"),
+        ("huge", "larger than"),
+    ):
+        with pytest.raises(InputError) as caught:
+            read_public_keys(tmp_path / name)
+        assert why in caught.value.why, name
+
+
+def test_every_form_of_a_key_file_is_rewritten_to_one(tmp_path: Path) -> None:
+    key = make_key(tmp_path, "one")
+    binary = tmp_path / "binary"
+    binary.write_bytes(dearmor(key.public.read_bytes()))
+    assert read_key_packets(key.public) == read_key_packets(binary) == binary.read_bytes()
+    assert read_rewritten_keys(binary) == read_rewritten_keys(key.public) == key.public.read_bytes()
 
 
 def test_a_key_file_tells_whether_its_key_is_revoked(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError, SigningError
-from altai_build.model.findings import SignatureStatus
 from altai_build.model.openpgp import PublicKey
+from altai_build.model.signature import SignatureStatus
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.signing import unlock

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import pytest
 
 from altai_build.errors import SigningError
 from altai_build.model.compat import Compat
-from altai_build.model.findings import SignatureStatus
 from altai_build.model.openpgp import PublicKey
+from altai_build.model.signature import SignatureStatus
 from altai_build.tools import process, processors
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring
@@ -24,6 +25,7 @@ from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.rpm.signatures import read_signatures, verify_signatures
 from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.rpms import build_rpm
+from tests.kit.timed_keys import timed_keyring
 
 
 def test_packages_are_signed_in_place_and_their_other_names_are_not(
@@ -157,6 +159,47 @@ def test_keys_whose_signatures_would_be_refused_are_refused(tmp_path: Path, plai
     revoked = read_public_keys(make_key(tmp_path, "revoked", revoked=True).public)[0]
     with pytest.raises(SigningError, match="is revoked"):
         check_signing_key(revoked, Compat.MODERN)
+
+
+def test_a_key_whose_subkey_for_signing_has_ended_is_not_called_locked(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.write_text("text\n")
+    with timed_keyring(tmp_path / "made") as made:
+        key = made.make("one", "20200101", usage="cert")
+        made.add_subkey(key, "20200101", expires="1y")
+        (public,) = read_public_keys(made.export(tmp_path / "public", key))
+        secret = made.export_secret(tmp_path / "secret", key)
+    with pytest.raises(SigningError) as caught:
+        check_signing_key(public, Compat.MODERN)
+    subkey = public.subkeys[0].key_id
+    assert (
+        caught.value.what == f"the signing key {public.key_id} ({public.uid}) has no valid subkey for signing"
+    )
+    assert caught.value.why == f"its subkey {subkey} expired on 2020-12-31"
+    before = datetime(2020, 6, 1, tzinfo=timezone.utc)
+    check_signing_key(public, Compat.MODERN, now=before)
+
+    def never(_key: PublicKey) -> str:
+        raise AssertionError("no passphrase helps an expired key")
+
+    with open_keyring(tmp_path / "keys") as keyring:
+        keyring.import_secret_key(secret)
+        with (
+            pytest.raises(SigningError, match="gpg cannot sign with the key") as refused,
+            unlock(keyring, public, tmp_path / "public", never),
+        ):
+            pass
+    assert "Unusable secret key" in refused.value.why
+
+
+def test_the_algorithm_of_the_subkey_that_signs_counts(tmp_path: Path) -> None:
+    with timed_keyring(tmp_path / "made") as made:
+        key = made.make("one", "20200101", algorithm="rsa2048", usage="cert")
+        made.add_subkey(key, "20200101")
+        (public,) = read_public_keys(made.export(tmp_path / "public", key))
+    check_signing_key(public, Compat.MODERN)
+    with pytest.raises(SigningError, match="signs with EdDSA, which the target's rpm cannot read"):
+        check_signing_key(public, Compat.EL6)
 
 
 def test_a_signature_is_reused_only_for_the_same_file_and_the_same_key(

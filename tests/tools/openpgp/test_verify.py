@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from altai_build.model.findings import SignatureStatus
+from altai_build.model.armor import dearmor
+from altai_build.model.signature import SignatureStatus
 from altai_build.tools import process
 from altai_build.tools.openpgp.verify import verify_detached
 from tests.kit.keys import ThrowawayKey, signing_key
+from tests.kit.timed_keys import timed_keyring
 
 
 def test_detached_signatures_are_judged_by_the_keys_given(
@@ -49,4 +52,81 @@ def test_gpgv_is_asked_once_about_the_same_bytes_and_again_about_others(
     data.write_text("asked again\n")
     assert verify_detached(data, signature, [plain.public]).status is SignatureStatus.BAD_SIGNATURE
     assert verify_detached(copy, signature, [plain.public]).is_good
-    assert len(commands) == 3
+    assert len(commands) == 2
+
+
+def test_one_good_signature_of_several_is_enough(
+    tmp_path: Path, plain: ThrowawayKey, locked: ThrowawayKey
+) -> None:
+    """As for librepo: a repository that replaces its key is signed with both."""
+    data = tmp_path / "data"
+    data.write_text("signed twice\n")
+    with signing_key(plain) as first, signing_key(locked) as second:
+        ours, theirs = (key.sign_detached(data).read_bytes() for key in (first, second))
+    signature = tmp_path / "data.asc"
+    for both in (ours + theirs, theirs + ours, dearmor(ours) + dearmor(theirs)):
+        signature.write_bytes(both)
+        check = verify_detached(data, signature, [plain.public])
+        assert (check.status, check.fingerprint) == (SignatureStatus.GOOD, plain.fingerprint)
+    other = tmp_path / "other"
+    other.write_text("other\n")
+    assert verify_detached(other, signature, [plain.public]).status is SignatureStatus.BAD_SIGNATURE
+    signature.write_bytes(theirs + theirs)
+    unknown = verify_detached(data, signature, [plain.public])
+    ids = f"{locked.fingerprint[-16:]}, {locked.fingerprint[-16:]}"
+    assert unknown.description == f"unknown key (key {locked.fingerprint[-16:]}): it is signed with {ids}"
+
+
+def test_a_good_signature_counts_beside_one_that_is_not(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.write_text("text\n")
+    with timed_keyring(tmp_path) as keyring:
+        key = keyring.make("one", "20200101")
+        signatures = [keyring.sign(data, key, day).read_bytes() for day in ("20450101", "20210101")]
+        public = keyring.export(tmp_path / "public", key)
+    signature = tmp_path / "both.asc"
+    signature.write_bytes(b"".join(signatures))
+    assert verify_detached(data, signature, [public]).is_good
+    signature.write_bytes(signatures[0] * 2)
+    assert verify_detached(data, signature, [public]).status is SignatureStatus.WRONG_TIME
+
+
+def test_the_state_of_the_subkey_counts(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.write_text("text\n")
+    with timed_keyring(tmp_path) as keyring:
+        key = keyring.make("one", "20200101", usage="cert")
+        signature = keyring.sign(data, keyring.add_subkey(key, "20200101"), "20210101")
+        public = keyring.export(tmp_path / "public", key)
+        assert verify_detached(data, signature, [public]).is_good
+        keyring.revoke_subkey(key)
+        keyring.export(public, key)
+    assert verify_detached(data, signature, [public]).status is SignatureStatus.REVOKED_KEY
+
+
+def test_a_signature_that_says_when_it_expires_is_good_until_then(
+    tmp_path: Path, plain: ThrowawayKey
+) -> None:
+    data = tmp_path / "data"
+    data.write_text("text\n")
+    with signing_key(plain) as key:
+        options = ["--default-sig-expire", "1d", "--local-user", plain.fingerprint, "--output", "-"]
+        made = key.session.run_gpg(*options, "--detach-sign", str(data))
+    signature = tmp_path / "data.sig"
+    signature.write_bytes(made.stdout)
+    assert verify_detached(data, signature, [plain.public]).is_good
+    tomorrow = datetime.now(timezone.utc) + timedelta(days=1, hours=1)
+    expired = verify_detached(data, signature, [plain.public], now=tomorrow)
+    assert expired.status is SignatureStatus.EXPIRED_SIGNATURE
+
+
+def test_a_huge_signature_file_is_not_read(tmp_path: Path, plain: ThrowawayKey) -> None:
+    data, signature = tmp_path / "data", tmp_path / "data.asc"
+    data.write_text("text\n")
+    with open(signature, "wb") as stream:
+        stream.truncate(1 << 40)
+    check = verify_detached(data, signature, [plain.public])
+    assert (check.status, check.detail) == (
+        SignatureStatus.DAMAGED,
+        "data.asc is larger than 1048576 bytes",
+    )

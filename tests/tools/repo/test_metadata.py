@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.errors import InputError
+from altai_build.errors import DistrustedError, InputError
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
     RepositorySource,
@@ -122,10 +122,12 @@ def test_the_first_url_that_works_is_taken(mirror: Mirror, tmp_path: Path) -> No
     assert mirror.fetch(tmp_path / "cache", urls=urls).url == good
 
 
-def refused(mirror: Mirror, cache: Path, **changes: object) -> str:
+def refused(mirror: Mirror, cache: Path, *, distrusted: bool = False, **changes: object) -> str:
     with pytest.raises(InputError) as caught:
         mirror.fetch(cache, **changes)
-    assert caught.value.what == "the repository base cannot be used" and caught.value.todo
+    what = "the repository base is not trusted" if distrusted else "the repository base cannot be used"
+    assert caught.value.what == what and caught.value.todo
+    assert isinstance(caught.value, DistrustedError) is distrusted
     return caught.value.why
 
 
@@ -142,22 +144,45 @@ def test_a_missing_repomd(mirror: Mirror, tmp_path: Path) -> None:
 
 def test_an_unsigned_repository_where_a_signature_is_demanded(mirror: Mirror, tmp_path: Path) -> None:
     mirror.faults.missing.add(f"{REPOMD}.asc")
-    assert "repomd.xml.asc" in refused(mirror, tmp_path)
+    assert "repomd.xml.asc" in refused(mirror, tmp_path, distrusted=True)
     assert mirror.fetch(tmp_path, check_metadata=False)
 
 
 def test_a_signature_by_somebody_else(
     mirror: Mirror, tmp_path: Path, keys: tuple[ThrowawayKey, ThrowawayKey]
 ) -> None:
-    assert "not signed by its key" in refused(mirror, tmp_path, keys=(keys[1].public,))
+    assert "not signed by its key" in refused(mirror, tmp_path, distrusted=True, keys=(keys[1].public,))
     index_repository(mirror.folder, keys[1])
-    assert "not signed by its key" in refused(mirror, tmp_path)
+    assert "not signed by its key" in refused(mirror, tmp_path, distrusted=True)
 
 
 def test_metadata_changed_after_signing(mirror: Mirror, tmp_path: Path) -> None:
     data = (mirror.folder / REPOMD).read_bytes()
     mirror.faults.replaced[REPOMD] = data.replace(b"primary", b"primarx", 1)
-    assert "not signed by its key" in refused(mirror, tmp_path)
+    assert "not signed by its key" in refused(mirror, tmp_path, distrusted=True)
+
+
+def test_a_key_file_that_is_gone_or_garbled_is_distrusted_whatever_the_server_answers(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    garbled = tmp_path / "garbled"
+    garbled.write_bytes(mirror.key.public.read_bytes().replace(b"A", b"B"))
+    mirror.faults.missing.add(f"{REPOMD}.asc")
+    for file in (garbled, tmp_path / "gone"):
+        changes = {"keys": (file,), "check_metadata": False, "check_if_signed": True}
+        assert f"cannot use the key file {file}" in refused(mirror, tmp_path, distrusted=True, **changes)
+        refused(mirror, tmp_path, distrusted=True, urls=("http://127.0.0.1:9/nobody",), **changes)
+
+
+def test_one_mirror_that_is_not_trusted_does_not_spoil_another(mirror: Mirror, tmp_path: Path) -> None:
+    good = mirror.source.urls[0]
+    shutil.copytree(mirror.folder, mirror.folder / "evil")
+    repomd = mirror.folder / "evil" / REPOMD
+    repomd.write_bytes(repomd.read_bytes().replace(b"primary", b"primarx", 1))
+    urls = (f"{good}/evil", "http://127.0.0.1:9/nobody")
+    assert mirror.fetch(tmp_path / "cache", urls=(*urls, good)).url == good
+    why = refused(mirror, tmp_path / "cache", distrusted=True, urls=urls)
+    assert "evil is not signed by its key: bad signature" in why and "127.0.0.1:9" in why
 
 
 @pytest.mark.parametrize("kind", ["primary", "filelists"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.errors import InputError
+from altai_build.errors import DistrustedError, InputError
 from altai_build.model.checksum import Checksum
 from altai_build.tools import download
 from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
@@ -71,7 +71,9 @@ class Upstream:
     def refusal(self, not_before: str = "", **changes: object) -> str:
         with pytest.raises(InputError) as caught:
             self.read(not_before, **changes)
-        assert caught.value.what == "the repository deps/epel cannot be used"
+        distrusted = isinstance(caught.value, DistrustedError)
+        state = "is not trusted" if distrusted else "cannot be used"
+        assert caught.value.what == f"the repository deps/epel {state}"
         return caught.value.why
 
     def write(self, name: str, text: str) -> str:
@@ -120,6 +122,47 @@ def test_a_metalink_names_mirrors_and_states(upstream: Upstream) -> None:
     found = upstream.metalink("http://a.example/e", "https://b.example/e", newest="A" * 64, before="b" * 64)
     assert found.urls == ("http://a.example/e", "https://b.example/e")
     assert found.repomd_checksums == (Checksum("sha256", "a" * 64), Checksum("sha256", "b" * 64))
+
+
+def metalink_with(upstream: Upstream, *hashes: tuple[str, str]) -> str:
+    """The URL of a metalink that gives these checksums of repomd.xml."""
+    listed = "".join(f'<hash type="{kind}">{value}</hash>' for kind, value in hashes)
+    return upstream.write(
+        "metalink",
+        '<metalink xmlns="http://www.metalinker.org/"><files><file name="repomd.xml">'
+        f"<verification>{listed}</verification><resources>"
+        f"<url>{upstream.url}/epel/repodata/repomd.xml</url></resources></file></files></metalink>",
+    )
+
+
+@pytest.mark.parametrize("kind", ["md5", "sha", "SHA1", "sha-256", "SHA_512", "sha224"])
+def test_whatever_checksum_a_metalink_has_is_compared(upstream: Upstream, kind: str) -> None:
+    name = {"sha": "sha1", "SHA1": "sha1", "sha-256": "sha256", "SHA_512": "sha512"}.get(kind, kind)
+    data = (upstream.folder / "epel/repodata/repomd.xml").read_bytes()
+    right = hashlib.new(name, data).hexdigest()
+    mirrors = read_mirrors(metalink_with(upstream, (kind, right)))
+    assert upstream.read(urls=mirrors.urls, repomd_checksums=mirrors.repomd_checksums).signed
+    wrong = read_mirrors(metalink_with(upstream, (kind, "0" * len(right))))
+    why = upstream.refusal(urls=wrong.urls, repomd_checksums=wrong.repomd_checksums)
+    assert "does not match the metalink" in why
+
+
+def test_the_strongest_checksum_of_a_metalink_counts(upstream: Upstream) -> None:
+    url = metalink_with(upstream, ("md5", "1" * 32), ("whirlpool", "2" * 128), ("sha256", "3" * 64))
+    assert read_mirrors(url).repomd_checksums == (Checksum("sha256", "3" * 64),)
+
+
+@pytest.mark.parametrize("hashes", [[("whirlpool", "0" * 128)], [("", "0" * 64)], [("sha3-256", "0" * 64)]])
+def test_checksums_of_unknown_kinds_are_not_no_checksums(
+    upstream: Upstream, hashes: list[tuple[str, str]]
+) -> None:
+    with pytest.raises(InputError, match="cannot read the metalink") as caught:
+        read_mirrors(metalink_with(upstream, *hashes))
+    assert caught.value.why == f"its checksums are of unknown kinds: {hashes[0][0]!r}"
+
+
+def test_a_metalink_without_checksums_compares_nothing(upstream: Upstream) -> None:
+    assert read_mirrors(metalink_with(upstream)).repomd_checksums == ()
 
 
 def test_a_damaged_metalink_is_an_error(upstream: Upstream) -> None:

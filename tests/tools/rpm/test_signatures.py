@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from altai_build.errors import InputError
-from altai_build.model.findings import SignatureStatus
+from altai_build.model.armor import dearmor
+from altai_build.model.signature import SignatureStatus
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.rpm.signatures import (
     find_damaged_packages,
@@ -184,10 +185,25 @@ def test_expiry_is_told_and_a_signature_made_after_it(tmp_path: Path) -> None:
     with signing_key(key) as signer:
         signer.sign_rpms([rpm])
     check = verify_signature(rpm, [key.public])
-    assert check.is_good  # rpm does not look at expiry
-    assert (check.key_expired_on, check.signed_after_expiry) == (date(2020, 12, 31), True)
+    assert check.status is SignatureStatus.EXPIRED_KEY  # rpm itself does not look
+    assert check.key_expired_on == date(2020, 12, 31)
     before = verify_signature(rpm, [key.public], now=datetime(2020, 6, 1, tzinfo=timezone.utc))
-    assert (before.key_expired_on, before.signed_after_expiry) == (None, False)
+    assert (before.status, before.key_expired_on) == (SignatureStatus.WRONG_TIME, None)
+
+
+def test_a_binary_key_file_and_blanks_at_line_ends_are_no_other_key(made: Signed, tmp_path: Path) -> None:
+    text = made.key.public.read_bytes()
+    forms = {
+        "binary": dearmor(text),
+        "blanks": text.replace(b"\n", b" \t\n"),
+        "crlf": text.replace(b"\n", b" \r\n"),
+        "without a checksum": b"".join(line for line in text.splitlines(keepends=True) if line[:1] != b"="),
+        "indented": b"".join(b"  " + line for line in text.splitlines(keepends=True)),
+    }
+    for name, data in forms.items():
+        file = tmp_path / name
+        file.write_bytes(data)
+        assert verify_signature(made.signed, [file]).is_good, name
 
 
 def test_find_damaged_tells_good_from_changed_and_cut(made: Signed, tmp_path: Path) -> None:
