@@ -227,8 +227,8 @@ def test_site_defaults_come_first_and_count(configs: Callable[..., Path]) -> Non
     "name",
     ["", "-rm", "../case", "sub/../../case", "a\nb", "a\0b", "/etc/mock/case", "/etc/passwd", "/etc/-a.cfg"],
 )
-def test_names_that_are_no_names(configs: Callable[..., Path], name: str) -> None:
-    with pytest.raises(InputError, match=r"no (name of a )?mock configuration"):
+def test_invalid_names_are_refused(configs: Callable[..., Path], name: str) -> None:
+    with pytest.raises(InputError, match=r"is not a (valid name of a )?mock configuration"):
         read_config(name, search=[configs(case=MINIMAL)])
 
 
