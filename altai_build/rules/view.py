@@ -31,6 +31,7 @@ from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.repo.repodata import Repodata, list_package_files, read_repodata
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.signatures import verify_signatures
+from altai_build.tools.tree import walk_tree
 
 
 @dataclass(frozen=True)
@@ -94,24 +95,22 @@ class ReleaseView:
         return view
 
     @cached_property
+    def tree(self) -> dict[str, os.stat_result]:
+        """The status of every file, link and folder, by its path in the release."""
+        return {entry.path: entry.stat() for entry in walk_tree(self.directory.resolve())}
+
+    @cached_property
     def files(self) -> tuple[str, ...]:
         """Every file and link, relative to the release."""
-        return tuple(
-            sorted(
-                Path(folder, name).relative_to(self.directory).as_posix()
-                for folder, folders, names in os.walk(self.directory)
-                for name in [*names, *(link for link in folders if Path(folder, link).is_symlink())]
-            )
-        )
+        return tuple(sorted(path for path, status in self.tree.items() if not stat.S_ISDIR(status.st_mode)))
 
     @cached_property
     def file_stats(self) -> dict[str, tuple[int, ...]]:
         """Regular file → inode, size and times: they change with every write."""
-        all_stats = {name: (self.directory / name).lstat() for name in self.files}
         return {
-            name: (stats.st_ino, stats.st_size, stats.st_mtime_ns, stats.st_ctime_ns)
-            for name, stats in all_stats.items()
-            if stat.S_ISREG(stats.st_mode)
+            name: (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            for name, status in self.tree.items()
+            if stat.S_ISREG(status.st_mode)
         }
 
     @cached_property

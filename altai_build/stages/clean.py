@@ -10,6 +10,7 @@ from pathlib import Path
 from altai_build.ledger import Ledger, Record
 from altai_build.model.inputs import SOURCE_PACKAGE
 from altai_build.tools.files import remove_tree
+from altai_build.tools.tree import walk_tree
 from altai_build.workspace import RUN_LOG_PATTERN, UNLOCKED_SCRATCH_SECONDS, Workspace
 
 # The kind of what killed runs left. Keys, locked packages, the ledger and git's objects are no items: they always stay.
@@ -179,11 +180,6 @@ def _list_statuses(path: Path) -> Iterator[os.stat_result]:
     if path.is_symlink() or not path.is_dir():
         yield path.lstat()
         return
-    pending = [os.fspath(path)]
-    while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
-                else:
-                    yield entry.stat(follow_symlinks=False)
+    for entry in walk_tree(path):
+        if not entry.is_folder:
+            yield entry.stat()

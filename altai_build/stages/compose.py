@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_k
 from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.repo.repodata import REPOMD, IndexedPackage, read_repodata, write_repodata
 from altai_build.tools.rpm.signatures import read_signatures
+from altai_build.tools.tree import walk_tree
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,7 @@ def sign_checksums(directory: Path, key: SigningKey, manifest: Manifest | None =
     """
     for name in (CHECKSUMS_NAME, f"{CHECKSUMS_NAME}.asc"):
         (directory / name).unlink(missing_ok=True)
-    files = sorted(
-        Path(folder, name).relative_to(directory).as_posix()
-        for folder, _, names in os.walk(directory)
-        for name in names
-    )
+    files = sorted(entry.path for entry in walk_tree(directory) if not entry.is_folder)
     known = {package.path: package.sha256 for package in manifest.packages} if manifest else {}
 
     def compute_digest(path: str) -> str:

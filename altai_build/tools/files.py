@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from altai_build.errors import InputError
+from altai_build.tools.tree import walk_tree
 
 if TYPE_CHECKING:
     from altai_build.model.checksum import Sha256
@@ -98,12 +99,10 @@ def sync_tree(path: Path) -> None:
     # Imported late: commands that write nothing start faster.
     from concurrent.futures import ThreadPoolExecutor
 
-    entries = [
-        Path(folder, name)
-        for folder, _, names in os.walk(path)
-        for name in (*names, "")
-        if not name or stat.S_ISREG(_lstat_mode(Path(folder, name)))
-    ]
+    entries = [path]
+    for entry in walk_tree(path):
+        if entry.is_folder or stat.S_ISREG(entry.stat().st_mode):
+            entries.append(path / entry.path)
     with ThreadPoolExecutor(_SYNC_THREADS) as pool:
         list(pool.map(_sync, entries))
 
@@ -140,36 +139,31 @@ def scratch_directory(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a tree, also with read-only directories, which sources of packages contain."""
-    if not os.path.lexists(path):
-        return
+    """Remove a file or a tree, also with read-only directories, which sources of packages contain.
 
-    def unlock(function: object, name: str, info: tuple[object, BaseException, object]) -> None:
-        if isinstance(info[1], FileNotFoundError):
-            # Removed by another process, or by one that was just killed.
+    Another process may remove it at the same time. Raises OSError for what cannot be removed.
+    """
+    try:
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            path.unlink()
             return
-        # Only directories get another mode: that of a file would change for its other hard links too.
-        with suppress(FileNotFoundError):
-            if Path(name) != path:
-                os.chmod(os.path.dirname(name), 0o700)
-            if function is os.unlink:
-                os.unlink(name)
-            elif function is os.rmdir:
-                os.rmdir(name)
-            else:
-                # A directory that could not be opened.
-                os.chmod(name, 0o700)
-                remove_tree(Path(name))
-
-    shutil.rmtree(path, onerror=unlock)
+        for entry in walk_tree(path, removing=True):
+            with suppress(FileNotFoundError):
+                if entry.is_folder:
+                    os.rmdir(entry.name, dir_fd=entry.folder)
+                else:
+                    os.unlink(entry.name, dir_fd=entry.folder)
+        path.rmdir()
+    except FileNotFoundError:
+        # It does not exist, or another process has removed it.
+        return
 
 
 def chown_tree(path: Path, owner: int) -> None:
     """Change owner and group of a tree to the user of this number; no other process may work in it."""
     os.lchown(path, owner, owner)
-    for folder, folders, names in os.walk(path):
-        for name in (*folders, *names):
-            os.lchown(os.path.join(folder, name), owner, owner)
+    for entry in walk_tree(path):
+        os.chown(entry.name, owner, owner, dir_fd=entry.folder, follow_symlinks=False)
 
 
 def move_out(source: Path, destination: Path, ending: str) -> list[Path]:
@@ -177,28 +171,26 @@ def move_out(source: Path, destination: Path, ending: str) -> list[Path]:
 
     Only regular files are moved, and no symbolic link is followed, in the tree or in its place. The files get this
     process's owner and mode 0644. Of two files with one name the last is kept. No untrusted process may still run.
+    Raises OSError for what cannot be read or moved.
     """
     moved = set()
-    if stat.S_ISDIR(_lstat_mode(source)):
-        for folder, folders, names in os.walk(source):
-            folders.sort()
-            for name in sorted(names):
-                path = Path(folder, name)
-                if name.endswith(ending) and stat.S_ISREG(_lstat_mode(path)):
-                    target = destination / name
-                    os.replace(path, target)
-                    os.chown(target, os.geteuid(), os.getegid())
-                    target.chmod(0o644)
-                    moved.add(target)
+    if _is_real_directory(source):
+        for entry in walk_tree(source):
+            if entry.name.endswith(ending) and stat.S_ISREG(entry.stat().st_mode):
+                target = destination / entry.name
+                os.replace(entry.name, target, src_dir_fd=entry.folder)
+                os.chown(target, os.geteuid(), os.getegid())
+                target.chmod(0o644)
+                moved.add(target)
     return sorted(moved)
 
 
-def _lstat_mode(path: Path) -> int:
-    """The type and permissions of `path`, without following links; 0 when it does not exist."""
+def _is_real_directory(path: Path) -> bool:
+    """True for a directory, False for anything else and for nothing; raises OSError when that is unknown."""
     try:
-        return path.lstat().st_mode
-    except OSError:
-        return 0
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def sha256_file(path: Path) -> Sha256:

@@ -16,6 +16,7 @@ from altai_build.tools.files import make_directory, move_out, scratch_directory,
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_HOSTNAME, HostSandbox
 from altai_build.tools.spec.reader import SpecText, encode_spec, read_specs
+from altai_build.tools.tree import walk_tree
 
 # Seconds. A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not stop the others.
 EXPAND_TIMEOUT = 30.0
@@ -61,9 +62,10 @@ def rpm_version_key() -> str:
     Other macros can give a spec other requirements. The sandbox has no macros but those below RPM_CONFIG_DIR.
     """
     digest = hashlib.sha256()
-    for path in sorted(RPM_CONFIG_DIR.rglob("*")):
+    for name in sorted(entry.path for entry in walk_tree(RPM_CONFIG_DIR.resolve())):
+        path = RPM_CONFIG_DIR / name
         if path.is_file():
-            digest.update(f"{path.relative_to(RPM_CONFIG_DIR)}\0{sha256_file(path)}\n".encode())
+            digest.update(f"{name}\0{sha256_file(path)}\n".encode())
     return f"{process.read_program_version('rpmbuild')} {digest.hexdigest()[:16]}"
 
 

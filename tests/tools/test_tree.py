@@ -1,0 +1,154 @@
+"""Trees are walked at any depth, through no link, and an error of the disk is never taken for an empty directory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from altai_build.tools.files import chown_tree, move_out, remove_tree, sync_tree
+from altai_build.tools.tree import walk_tree
+from tests.conftest import Require
+
+DEPTH = 1_500
+
+
+def make_deep(folder: Path) -> Path:
+    """A tree with a file at a depth and a path length that neither recursion nor a path can reach."""
+    top = folder / "deep"
+    script = "import os\nfor _ in range(%d):\n    os.mkdir('folder'); os.chdir('folder')\nopen('x.rpm', 'w').close()\n"
+    top.mkdir()
+    subprocess.run([sys.executable, "-c", script % DEPTH], cwd=top, check=True)
+    return top
+
+
+def test_every_entry_is_listed_and_directories_follow_what_they_contain(tmp_path: Path) -> None:
+    for name in ("b/two", "b/one", "a/x/y", "c"):
+        path = tmp_path / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_text("")
+    (tmp_path / "tree" / "link").symlink_to(tmp_path / "outside")
+    entries = [(entry.path, entry.is_folder) for entry in walk_tree(tmp_path / "tree")]
+    assert entries == [
+        ("c", False),
+        ("link", False),
+        ("a/x/y", False),
+        ("a/x", True),
+        ("a", True),
+        ("b/one", False),
+        ("b/two", False),
+        ("b", True),
+    ]
+    sizes = {
+        entry.path: entry.stat().st_size for entry in walk_tree(tmp_path / "tree") if not entry.is_folder
+    }
+    assert sizes["a/x/y"] == 5
+
+
+def test_a_deep_tree_is_walked_changed_and_removed(tmp_path: Path) -> None:
+    top = make_deep(tmp_path)
+    assert sum(1 for _ in walk_tree(top)) == DEPTH + 1
+    chown_tree(top, os.getuid())
+    (tmp_path / "out").mkdir()
+    assert move_out(top, tmp_path / "out", ".rpm") == [tmp_path / "out" / "x.rpm"]
+    remove_tree(top)
+    assert not top.exists()
+
+
+@pytest.mark.parametrize("where", ["scandir", "open", "stat"])
+def test_an_error_of_the_disk_is_raised_by_every_function(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    inner = tmp_path / "tree" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "x.rpm").write_text("")
+    real = getattr(os, where)
+    inode = inner.stat().st_ino
+
+    def fail(name: object, *arguments: object, **options: object) -> object:
+        is_inner = isinstance(name, int) and os.fstat(name).st_ino == inode
+        if is_inner or name in ("inner", "x.rpm"):
+            raise OSError(errno.EIO, "Input/output error", name if isinstance(name, str) else None)
+        return real(name, *arguments, **options)
+
+    calls: list[Callable[[], object]] = [
+        lambda: [entry.stat() for entry in walk_tree(tmp_path / "tree")],
+        lambda: sync_tree(tmp_path / "tree"),
+        lambda: move_out(tmp_path / "tree", tmp_path, ".rpm"),
+    ]
+    if where != "stat":
+        calls += [lambda: remove_tree(tmp_path / "tree"), lambda: chown_tree(tmp_path / "tree", os.getuid())]
+    for call in calls:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, where, fail)
+            with pytest.raises(OSError, match="Input/output error"):
+                call()
+
+
+def test_a_directory_that_cannot_be_opened_ends_the_removal_with_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tree" / "closed").mkdir(parents=True)
+    real = os.open
+
+    def fail(name: object, *arguments: object, **options: object) -> object:
+        if name == "closed":
+            raise OSError(errno.EACCES, "Permission denied", "closed")
+        return real(name, *arguments, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", fail)
+        with pytest.raises(PermissionError) as caught:
+            remove_tree(tmp_path / "tree")
+    assert caught.value.filename == str(tmp_path / "tree" / "closed")
+
+
+def test_directories_without_permissions_are_removed_by_their_owner(tmp_path: Path, require: Require) -> None:
+    require(os.geteuid() == 0, "becoming another user needs root")
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents:
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    tree = tmp_path / "home" / "tree"
+    (tree / "a" / "b").mkdir(parents=True)
+    (tree / "a" / "b" / "file").write_text("")
+    chown_tree(tmp_path / "home", 65534)
+    (tree / "a" / "b").chmod(0o000)
+    (tree / "a").chmod(0o500)
+    code = f"import pathlib, altai_build.tools.files as f; f.remove_tree(pathlib.Path({str(tree)!r}))"
+    subprocess.run(
+        [sys.executable, "-c", f"import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n{code}"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        check=True,
+    )
+    assert not tree.exists()
+
+
+def test_a_link_in_the_place_of_a_tree_is_removed_alone(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    remove_tree(tmp_path / "link")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
+        (tmp_path / "link").symlink_to(tmp_path / "kept")
+        list(walk_tree(tmp_path / "link"))
+
+
+def test_a_directory_that_is_moved_during_the_walk_leads_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "tree" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "tree" / "a" / "b" / "file").write_text("")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").write_text("")
+    with pytest.raises(OSError, match="a directory was moved during the walk"):
+        for entry in walk_tree(tmp_path / "tree"):
+            if entry.path == "a/b/file":
+                (tmp_path / "tree" / "a" / "b").rename(tmp_path / "other" / "b")
+    assert (tmp_path / "other" / "file").exists()
