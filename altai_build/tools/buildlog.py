@@ -179,6 +179,6 @@ def _read_lines(path: Path) -> list[str]:
         return []
     text = _ESCAPE_SEQUENCES.sub("", data.decode("utf-8", "replace"))
     # A progress bar overwrites its line: what a person saw is the text after the last carriage return.
-    shown = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    cleaned = (_MOCK_LOCATION.sub("", _CONTROL_CHARACTERS.sub("", line)).rstrip() for line in shown)
+    visible = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    cleaned = (_MOCK_LOCATION.sub("", _CONTROL_CHARACTERS.sub("", line)).rstrip() for line in visible)
     return [line for line in cleaned if line.strip() and not _MOCK_NOISE.match(line)]

@@ -1,11 +1,10 @@
-"""Starts every other program: no stdin, a minimal environment, failures told apart, every command reported."""
+"""Starts every other program: no stdin, a minimal environment, each kind of failure recognised, commands logged."""
 
 from __future__ import annotations
 
 import errno
 import os
 import select
-import selectors
 import signal
 import subprocess
 import threading
@@ -17,15 +16,16 @@ from typing import IO, TYPE_CHECKING, cast
 
 from altai_build.errors import AltaiError, InputError, MissingToolError
 from altai_build.tools.commands import child_environment, describe_exit, program_missing_error, quote_command
+from altai_build.tools.pipes import Pipes, seconds_left
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ChildProcess = subprocess.Popen[bytes]
 
-# For `ok`: every exit status is an answer, but a child that was killed by a signal has given none.
+# For `ok`: every exit status is a result, but the end by a signal is not.
 ANY_STATUS = range(256)
-# For `ok`: the caller looks at signals too.
+# For `ok`: the caller handles signals too.
 ANY_END = range(-signal.NSIG, 256)
 
 # Children at work, with the grace period of each.
@@ -73,8 +73,8 @@ class ProcessResult:
 class ProgramFailed(AltaiError):
     """A child ended in a way that its caller does not expect.
 
-    Nobody knows why: it is no failed build and no bug of ours. Most often the machine lacks space or memory, so the
-    exit code is that of unusable input, as for an OSError. Where a failure has a known meaning, the caller says so.
+    It is neither a failed build nor a bug. Most often the machine lacks space or memory, so the exit code is that of
+    unusable input, as for an OSError. Where a failure has a known meaning, the caller raises another error.
     """
 
     exit_code = InputError.exit_code
@@ -131,7 +131,7 @@ def run(
     `watch`, called every second (not with a `limit`), returns a reason; the reason ends its standard error. `grace` as
     for `start_child`.
 
-    `ok` holds the endings that are an answer: exit statuses, ANY_STATUS or ANY_END. Every other raises ProgramFailed.
+    `ok` contains the accepted endings: exit statuses, ANY_STATUS or ANY_END. Every other one raises ProgramFailed.
     Also raises MissingToolError when there is no such program, InputError for an argument with a NUL byte,
     KeyboardInterrupt in a thread of a run that `stop_children` stopped.
     """
@@ -213,58 +213,24 @@ def _communicate_within(
     child: ChildProcess, input: bytes | None, timeout: float | None, limit: int, grace: float
 ) -> tuple[bytes, bytes]:
     """Give a child its input and read what it prints; it is killed when that is too much or takes too long."""
-    captured: dict[IO[bytes], bytearray] = {}
     deadline = None if timeout is None else time.monotonic() + timeout
-    why = ""
-    with selectors.DefaultSelector() as selector:
-        for stream in (child.stdout, child.stderr):
-            if stream is not None:
-                captured[stream] = bytearray()
-                selector.register(stream, selectors.EVENT_READ)
-        if child.stdin is not None:
-            os.set_blocking(child.stdin.fileno(), False)
-            selector.register(child.stdin, selectors.EVENT_WRITE)
-        unsent = memoryview(input or b"")
-        while selector.get_map() and not why:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                why = f"stopped after {timeout:g} seconds"
-            for key, _ in selector.select(left):
-                stream = cast("IO[bytes]", key.fileobj)
-                if stream is child.stdin:
-                    unsent = _send(stream, unsent)
-                    if not unsent:
-                        selector.unregister(stream)
-                        stream.close()
-                    continue
-                piece = os.read(stream.fileno(), 1 << 16)
-                captured[stream] += piece
-                if not piece:
-                    selector.unregister(stream)
-            if sum(map(len, captured.values())) > limit:
-                why = f"stopped: it printed more than {limit} bytes"
-    if not why:
-        # Its pipes are closed, but it may still run.
+    with Pipes(child.stdin, child.stdout, child.stderr, input or b"") as pipes:
+        why = ""
         try:
-            child.wait(None if deadline is None else max(deadline - time.monotonic(), 0.0))
-        except subprocess.TimeoutExpired:
+            while pipes.transfer(deadline):
+                if pipes.size > limit:
+                    why = f"stopped: it printed more than {limit} bytes"
+                    break
+            else:
+                # Its pipes are closed, but it may still run.
+                child.wait(seconds_left(deadline))
+        except (TimeoutError, subprocess.TimeoutExpired):
             why = f"stopped after {timeout:g} seconds"
-    if why:
-        _terminate({child: grace})
-    child.wait()
-    out = bytes(captured[child.stdout]) if child.stdout else b""
-    err = bytes(captured[child.stderr]) if child.stderr else b""
+        if why:
+            _terminate({child: grace})
+        child.wait()
+        out, err = pipes.read(child.stdout), pipes.read(child.stderr)
     return out, err + (f"\n{why}".encode() if why else b"")
-
-
-def _send(stream: IO[bytes], data: memoryview) -> memoryview:
-    """Write what a pipe takes; returns the rest, which is nothing when the reader is gone."""
-    try:
-        return data[os.write(stream.fileno(), data) :]
-    except BlockingIOError:
-        return data
-    except BrokenPipeError:
-        return data[:0]
 
 
 @contextmanager

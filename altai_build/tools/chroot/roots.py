@@ -144,14 +144,16 @@ class RootCache:
         """The files of the packages; signatures are checked against the keys of their repositories."""
         paths: list[Path] = []
         by_source: dict[RepositorySource, list[Path]] = {}
-        for one in packages:
-            if one.metadata is None:
-                paths.append(Path(one.location))
+        for package in packages:
+            if package.metadata is None:
+                paths.append(Path(package.location))
                 continue
-            path = fetch_package(one.metadata, one.location, one.checksum, one.size, self.packages)
+            path = fetch_package(
+                package.metadata, package.location, package.checksum, package.size, self.packages
+            )
             paths.append(path)
-            if one.metadata.source.check_packages:
-                by_source.setdefault(one.metadata.source, []).append(path)
+            if package.metadata.source.check_packages:
+                by_source.setdefault(package.metadata.source, []).append(path)
         for source, files in by_source.items():
             bad = [check for check in verify_signatures(files, source.keys) if not check.is_good]
             if bad:

@@ -107,7 +107,7 @@ class _Evaluation:
                 macros[f"%{name}"] = macros.pop(name)
 
     def result(self) -> dict[str, Any]:
-        """All that is asked of the configuration."""
+        """The options of the configuration, for `EvaluatedOptions`."""
         for name in self.given:
             self.options.pop(name, None)
         for name in ("macros", "plugin_conf", "repo_arch_map"):
@@ -193,7 +193,7 @@ def _require_data(value: Any, place: str) -> None:
 
 
 def _assignments(place: str, value: Mapping[Any, Any], default: Mapping[Any, Any]) -> Iterator[str]:
-    """The assignments that lead from mock's defaults to these options, one by one."""
+    """The assignments that lead from mock's defaults to these options."""
     for key in value:
         spot = f"{place}[{key!r}]"
         usual = default.get(key)
@@ -244,7 +244,7 @@ def _limit() -> None:
         (resource.RLIMIT_NPROC, 0, 0),
         (resource.RLIMIT_FSIZE, 0, 0),
         (resource.RLIMIT_CORE, 0, 0),
-        # At the soft limit comes SIGXCPU, which tells the reason; at the hard one SIGKILL, which does not.
+        # The soft limit sends SIGXCPU, which names the reason; the hard limit sends SIGKILL.
         (resource.RLIMIT_CPU, CPU_LIMIT, CPU_LIMIT + 1),
         (resource.RLIMIT_AS, MEMORY_LIMIT, MEMORY_LIMIT),
     ):
@@ -252,12 +252,12 @@ def _limit() -> None:
 
 
 def main() -> None:
-    """Evaluate the request on standard input; the answer goes to standard output, what the files print to stderr."""
+    """Evaluate the request on stdin; the response goes to stdout, what the files print goes to stderr."""
     request = json.load(sys.stdin)
     sys.path[:0] = request["libraries"]
     warnings.simplefilter("ignore")
     evaluation = _Evaluation(request)
-    answer = os.dup(1)
+    response = os.dup(1)
     os.dup2(2, 1)
     _limit()
     try:
@@ -266,7 +266,7 @@ def main() -> None:
         document = json.dumps(evaluation.result())
     except BaseException as error:
         document = json.dumps({"error": _describe(error, evaluation)})
-    with os.fdopen(answer, "w", encoding="utf-8") as stream:
+    with os.fdopen(response, "w", encoding="utf-8") as stream:
         stream.write(document)
     # Whatever the configuration has left to run at the end is not run.
     os._exit(0)

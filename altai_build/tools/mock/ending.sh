@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs a command and asks it to end (SIGTERM) when SIGUSR1 comes; the caller has that sent when it is gone itself.
+# Runs a command and sends it SIGTERM on SIGUSR1, which the kernel sends when the caller ends.
 # usage: setpriv --pdeathsig USR1 bash ending.sh COMMAND [ARGUMENT…]
 # For commands that become another user on their way: the kernel forgets their own parent-death signal then (prctl(2)).
 set -uo pipefail

@@ -1,4 +1,4 @@
-"""Mock configurations evaluated as mock does, in a sandboxed child process; results are kept."""
+"""Mock configurations evaluated as mock does, in a sandboxed child process; results are cached."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TIMEOUT = 60.0  # seconds; the child's own limit of processor time is shorter
 OUTPUT_LIMIT = 16 << 20  # bytes
 # What the child imports of this Python's libraries.
 _LIBRARIES = ("templated_dictionary", "jinja2", "markupsafe")
-# Raise it when the child's answer to the same request would be another than before.
+# Raise it when the child's response to the same request becomes another than before.
 _FORMAT_VERSION = 1
 
 
@@ -42,7 +42,7 @@ class EvaluatedOptions:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> EvaluatedOptions:
-        """Out of the child's answer. Raises ValueError: a hostile configuration may have written anything."""
+        """Read the child's response. Raises ValueError: a hostile configuration may have written anything."""
         values, errors, flat = document.get("values"), document.get("errors"), document.get("flat")
         changed, plugins = document.get("changed"), document.get("plugin_settings")
         if (
@@ -53,7 +53,7 @@ class EvaluatedOptions:
             or not isinstance(plugins, list)
             or not all(isinstance(word, str) for word in (*errors.values(), *changed, *plugins))
         ):
-            raise ValueError("not an answer of tools/mock/child.py")
+            raise ValueError("not a response of tools/mock/child.py")
         return cls(values, errors, frozenset(changed), frozenset(plugins), flat)
 
 
@@ -82,8 +82,8 @@ def evaluate(
         "libraries": ["/libraries"],
     }
     data = json.dumps(request).encode()
-    kept = cache / f"{_cache_key(data, libraries)}.json" if cache is not None else None
-    earlier = _read_kept(kept) if kept is not None else None
+    cached = cache / f"{_cache_key(data, libraries)}.json" if cache is not None else None
+    earlier = _read_cached(cached) if cached is not None else None
     if earlier is not None:
         return EvaluatedOptions.from_json(earlier)
     document = _run_child(sources, data, libraries)
@@ -91,11 +91,11 @@ def evaluate(
         options = EvaluatedOptions.from_json(document)
     except ValueError as error:
         raise InputError(f"{sources.start[-1]} cannot be evaluated", why=str(error)) from error
-    if kept is not None:
+    if cached is not None:
         text = json.dumps(document).encode()
         # A workspace that cannot be written is no reason to fail: the next run evaluates it again.
         with suppress(InputError, OSError):
-            write_atomically(kept, _digest(text).encode() + b"\n" + text, durable=False)
+            write_atomically(cached, _digest(text).encode() + b"\n" + text, durable=False)
     return options
 
 
@@ -130,8 +130,8 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _read_kept(path: Path) -> dict[str, Any] | None:
-    """A kept answer; None when there is none, or it is damaged."""
+def _read_cached(path: Path) -> dict[str, Any] | None:
+    """A cached response; None when there is none, or it is damaged."""
     try:
         digest, _, text = path.read_bytes().partition(b"\n")
         os.utime(path)
@@ -164,17 +164,17 @@ def _run_child(sources: ConfigSources, request: bytes, libraries: Mapping[str, P
     try:
         document = json.loads(result.stdout)
         if result.returncode != 0 or not isinstance(document, dict):
-            raise ValueError("no answer")
+            raise ValueError("no response")
     except (ValueError, RecursionError) as error:
-        raise _no_answer_error(sources, result) from error
+        raise _no_response_error(sources, result) from error
     failure = document.get("error")
     if failure is not None:
         raise _failure(sources, failure)
     return document
 
 
-def _no_answer_error(sources: ConfigSources, result: process.ProcessResult) -> Exception:
-    """The error for a child that did not answer: the sandbox did not start, or a limit ended it."""
+def _no_response_error(sources: ConfigSources, result: process.ProcessResult) -> Exception:
+    """The error for a child without a response: the sandbox did not start, or a limit ended it."""
     if result.error_text.startswith(("bwrap:", "setpriv:", "unshare:")):
         return MissingToolError(
             "mock configurations cannot be evaluated: the sandbox does not start",
