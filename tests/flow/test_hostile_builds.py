@@ -1,4 +1,4 @@
-"""Builds that do not mean well: what they leave where results are looked for does not lead out of their own."""
+"""Hostile builds: what they leave in place of their results reaches no file of the host and no other build."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.kit.superprojects import World, make_spec
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all sites of this file, so that they share the base root."""
+    """One folder for all sites of this file, so that they share the base buildroot."""
     return tmp_path_factory.mktemp("hostile")
 
 
@@ -27,7 +27,7 @@ def make_site(testbed: Path, place: Path, more: str = "", **scripts: str) -> Sit
 
 
 @pytest.mark.parametrize("link", ["/builddir/build/RPMS", "/builddir/build"])
-def test_a_link_in_the_place_of_the_results_brings_in_nothing(
+def test_a_link_in_place_of_the_results_adds_no_files(
     testbed: Path, folder: Path, tmp_path: Path, link: str
 ) -> None:
     (tmp_path / "RPMS").mkdir()
@@ -48,19 +48,20 @@ def test_a_link_in_the_place_of_the_results_brings_in_nothing(
         ("cd /builddir/build/RPMS; cp *.rpm 'a\tb-1-1.noarch.rpm'", "a\\tb-1-1.noarch.rpm"),
     ],
 )
-def test_a_result_that_is_not_what_its_name_says_fails_its_build_alone(
+def test_a_result_with_a_wrong_name_fails_its_build_alone(
     testbed: Path, folder: Path, script: str, name: str
 ) -> None:
     site = make_site(testbed, folder / name.replace("\\", ""), evil=script, good="true")
     answer = site.call("build", "--json")
     rows = {row["component"]: row for row in answer.json}
-    assert {one: row["status"] for one, row in rows.items()} == {"evil": "failed", "good": "built"}
+    assert {component: row["status"] for component, row in rows.items()} == {
+        "evil": "failed",
+        "good": "built",
+    }
     assert (answer.code, name in rows["evil"]["reason"]) == (5, True)
 
 
-def test_a_build_that_never_ends_is_stopped_where_the_configuration_says_when(
-    testbed: Path, folder: Path
-) -> None:
+def test_rpmbuild_timeout_of_the_mock_configuration_stops_a_build(testbed: Path, folder: Path) -> None:
     site = make_site(testbed, folder / "endless", evil="sleep 86399", good="true")
     with open(site.definition.parent / "mock-configs/testbed-x86_64.cfg", "a", encoding="utf-8") as config:
         config.write("config_opts['rpmbuild_timeout'] = 5\n")
@@ -79,7 +80,7 @@ def test_a_build_that_never_ends_is_stopped_where_the_configuration_says_when(
         ("processes: 100", "for i in $(seq 200); do sleep 5 & done; wait", "fork: "),
     ],
 )
-def test_a_build_stays_within_the_limits_of_the_definition(
+def test_build_limits_of_repos_yaml_stop_a_build(
     testbed: Path, folder: Path, limit: str, script: str, reason: str
 ) -> None:
     place = folder / limit.partition(":")[0]
@@ -89,7 +90,7 @@ def test_a_build_stays_within_the_limits_of_the_definition(
     assert reason in rows["evil"]["reason"]
 
 
-def test_a_scriptlet_that_never_ends_fails_who_needs_its_package(testbed: Path, folder: Path) -> None:
+def test_an_endless_scriptlet_fails_the_builds_that_install_its_package(testbed: Path, folder: Path) -> None:
     site = make_site(testbed, folder / "scriptlet", "build: {limits: {time: 0.05m}}", evil="true")
     spec = make_spec("evil").replace("%files\n", "%post\nsleep 86399\n%files\n")
     site.world.component("repos/evil", {"evil.spec": spec})

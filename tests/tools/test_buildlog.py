@@ -1,4 +1,4 @@
-"""The line that says what went wrong, from logs that rpmbuild really writes."""
+"""The line with the cause of a failure, from real logs of rpmbuild."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def test_the_cause_of_a_failed_chroot(log: Callable[[str], Path], text: str, exp
     assert first_error_line(log(text), FailureKind.DEPENDENCIES) == expected
 
 
-def test_a_heading_goes_with_what_it_announces(log: Callable[[str], Path]) -> None:
+def test_a_line_that_ends_in_a_colon_is_shown_with_the_next(log: Callable[[str], Path]) -> None:
     text = "error: Failed build dependencies:\n\terlang >= 3 is needed by case-1-1.noarch\n"
     expected = "error: Failed build dependencies: erlang >= 3 is needed by case-1-1.noarch"
     assert first_error_line(log(text), FailureKind.BUILD) == expected
@@ -287,7 +287,7 @@ def test_without_a_log_there_is_no_line(tmp_path: Path) -> None:
     assert first_error_line(tmp_path / "nothing.log", None) == ""
 
 
-def test_a_huge_log_is_read_at_its_ends(tmp_path: Path) -> None:
+def test_only_the_start_and_the_end_of_a_huge_log_are_read(tmp_path: Path) -> None:
     path = tmp_path / "build.log"
     with open(path, "wb") as stream:
         stream.write(b"Executing(%build): /bin/sh -e x\n")

@@ -1,4 +1,4 @@
-"""Files are made whole or not at all; trees are removed whatever they hold; links share the inode."""
+"""Files are written whole or not at all; any tree can be removed; links share the inode."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_write_atomically_leaves_nothing_behind_when_it_fails(tmp_path: Path) ->
     assert [entry.name for entry in tmp_path.iterdir()] == ["name"]
 
 
-def test_what_an_earlier_file_holds_is_linked_and_nothing_else_is(tmp_path: Path) -> None:
+def test_only_an_identical_earlier_file_is_linked(tmp_path: Path) -> None:
     earlier = tmp_path / "earlier"
     write_atomically(earlier, b"bytes")
     link_if_identical_else_write(tmp_path / "new" / "same", b"bytes", earlier)
@@ -162,7 +162,7 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
         assert path.read_bytes() in (b"a" * 3_000_000, b"b" * 3_000_000)
 
 
-def test_a_place_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path, open_place: Path) -> None:
+def test_a_path_that_cannot_be_written_is_an_input_error(tmp_path: Path, open_place: Path) -> None:
     (tmp_path / "file").touch()
     for attempt in (
         lambda: write_atomically(tmp_path / "file" / "below", b""),
@@ -204,7 +204,7 @@ def test_sync_tree_syncs_every_file_and_directory(tmp_path: Path, monkeypatch: p
     assert synced == {path.stat().st_ino for path in (tree, *tree.rglob("*"))}
 
 
-def test_sync_tree_passes_what_is_no_plain_file(tmp_path: Path) -> None:
+def test_sync_tree_skips_what_is_no_regular_file(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").write_text("x")
     (tmp_path / "dangling").symlink_to("nowhere")
@@ -237,7 +237,7 @@ def test_remove_tree_does_not_follow_links(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", [0o555, 0o111, 0o333, 0o000])
-def test_remove_tree_opens_closed_directories_and_touches_no_other_name(
+def test_remove_tree_removes_read_only_directories_and_keeps_hard_links(
     open_place: Path, closed: int
 ) -> None:
     """Real source trees hold read-only directories; files in them may be hard links of released ones."""
@@ -280,7 +280,9 @@ def test_link_shares_the_inode(tmp_path: Path) -> None:
         link_or_copy(tmp_path / "one", tmp_path / "two")
 
 
-def test_copy_where_a_link_cannot_reach(tmp_path: Path, require: Callable[[bool, str], None]) -> None:
+def test_a_copy_where_hard_links_are_not_possible(
+    tmp_path: Path, require: Callable[[bool, str], None]
+) -> None:
     require(
         os.path.isdir("/dev/shm") and os.stat("/dev/shm").st_dev != tmp_path.stat().st_dev,
         "there is no second file system at /dev/shm",
@@ -319,7 +321,7 @@ def test_lock_keeps_another_process_out_until_its_holder_ends(tmp_path: Path) ->
         assert held is True
 
 
-def test_a_waiting_lock_is_given_when_it_comes_free(tmp_path: Path) -> None:
+def test_a_lock_is_waited_for(tmp_path: Path) -> None:
     order: list[str] = []
     inside = threading.Event()
 
@@ -339,7 +341,7 @@ def test_a_waiting_lock_is_given_when_it_comes_free(tmp_path: Path) -> None:
     assert order == ["holder leaves", "waiter enters"]
 
 
-def test_files_are_taken_from_a_tree_and_through_no_link(tmp_path: Path) -> None:
+def test_files_are_moved_out_of_a_tree_but_not_through_links(tmp_path: Path) -> None:
     ours, tree, out = tmp_path / "ours", tmp_path / "tree", tmp_path / "out"
     for folder in (ours, tree / "deep", out):
         folder.mkdir(parents=True)
@@ -359,7 +361,7 @@ def test_files_are_taken_from_a_tree_and_through_no_link(tmp_path: Path) -> None
     assert (ours / "ours.rpm").read_text() == "ours"
 
 
-def test_two_may_remove_one_tree(tmp_path: Path) -> None:
+def test_two_processes_can_remove_the_same_tree(tmp_path: Path) -> None:
     for folder in range(20):
         (tmp_path / f"tree/{folder}").mkdir(parents=True)
         for name in range(100):

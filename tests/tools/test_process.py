@@ -1,4 +1,4 @@
-"""The one door to other programs: what a child gets, and what is told of how it ended."""
+"""Starting other programs: what a child gets, and what is known about its end."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def run_with_table(program: str) -> str:
     return result.stdout.decode()
 
 
-def test_children_that_drain_stdin_do_not_eat_the_callers_table() -> None:
-    """The hungry process: ssh, mock, rpm or gpg in a loop swallowed the rows that were still to come."""
+def test_children_that_read_stdin_do_not_read_the_callers() -> None:
+    """In a loop over stdin, a program such as ssh, mock, rpm or gpg would read the remaining rows."""
     output = run_with_table(
         """
         import sys
@@ -52,7 +52,7 @@ def test_children_that_drain_stdin_do_not_eat_the_callers_table() -> None:
     assert output.split() == [f"{number:04}" for number in range(ROWS)]
 
 
-def test_children_of_several_threads_do_not_eat_the_callers_table() -> None:
+def test_children_of_several_threads_do_not_read_the_callers_stdin() -> None:
     output = run_with_table(
         """
         import sys
@@ -101,7 +101,7 @@ def test_child_leads_a_session_of_its_own() -> None:
     assert run([sys.executable, "-c", program]).text == "True\n"
 
 
-def test_exit_status_and_signal_are_told_apart() -> None:
+def test_exit_status_and_signal_have_different_errors() -> None:
     with pytest.raises(ProgramFailed) as left:
         run(["sh", "-c", "echo 'no space' >&2; exit 7"])
     assert left.value.result.returncode == 7
@@ -126,8 +126,8 @@ def test_allowed_statuses(ok: Container[int], fails: bool) -> None:
         assert run(["false"], ok=ok).returncode == 1
 
 
-def test_a_signal_is_no_answer_unless_the_caller_says_so() -> None:
-    """What the kernel's out-of-memory killer ends has not said no."""
+def test_a_signal_is_a_result_only_where_the_caller_says_so() -> None:
+    """A child that the kernel killed for lack of memory has not failed."""
     for ok in ((0, 1, 137), process.ANY_STATUS):
         with pytest.raises(ProgramFailed, match="sh was killed by SIGKILL") as failed:
             run(["sh", "-c", "kill -KILL $$"], ok=ok)
@@ -153,12 +153,12 @@ def test_the_command_in_an_error_can_be_pasted(tmp_path: Path) -> None:
     assert pasted.stdout.decode() == f"{awkward}\n"
 
 
-def test_a_complaint_is_the_end_of_stderr() -> None:
+def test_the_error_text_is_the_end_of_stderr() -> None:
     result = run(["sh", "-c", "seq 1 1000 >&2"])
     assert result.error_text.split() == [str(number) for number in range(989, 1001)]
 
 
-def test_timeout_ends_the_child_with_all_it_started() -> None:
+def test_timeout_ends_the_child_and_everything_it_started() -> None:
     begin = time.monotonic()
     with pytest.raises(ProgramFailed) as stopped:
         run(["sh", "-c", "sleep 600 & echo $!; wait"], timeout=0.5)
@@ -226,7 +226,7 @@ def test_file_that_cannot_be_executed(tmp_path: Path) -> None:
         run([str(plain)])
 
 
-def test_missing_working_directory_is_not_taken_for_a_missing_program(tmp_path: Path) -> None:
+def test_a_missing_working_directory_is_not_a_missing_program(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="gone"):
         run(["true"], cwd=tmp_path / "gone")
 
@@ -258,11 +258,11 @@ def test_working_directory(tmp_path: Path) -> None:
     assert run(["pwd", "-P"], cwd=tmp_path).text == f"{tmp_path.resolve()}\n"
 
 
-def test_every_command_is_told_as_it_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(process, "_listeners", [told.append])
+def test_listeners_get_every_command_as_it_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(process, "_listeners", [lines.append])
     run(["echo", "two words"])
-    assert told == ["$ echo 'two words'"]
+    assert lines == ["$ echo 'two words'"]
 
 
 def test_how_every_command_ended_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,14 +282,14 @@ def test_how_every_command_ended_is_reported(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("stream", ["1", "2"])
-def test_a_child_that_prints_without_end_is_stopped_before_it_fills_the_memory(stream: str) -> None:
+def test_endless_output_is_stopped_before_it_fills_the_memory(stream: str) -> None:
     result = process.run(["sh", "-c", f"exec cat /dev/zero >&{stream}"], ok=process.ANY_END, limit=1 << 20)
     assert result.returncode == -signal.SIGKILL
     assert 1 << 20 < len(result.stdout) + len(result.stderr) < 2 << 20
     assert result.error_text.endswith("stopped: it printed more than 1048576 bytes")
 
 
-def test_a_child_within_its_limit_is_heard_to_the_end_and_its_time_is_kept() -> None:
+def test_a_child_within_its_limit_runs_to_its_end_or_its_timeout() -> None:
     words = ["sh", "-c", "echo out; echo err >&2; exec 1>&- 2>&-; sleep 0.2; exit 3"]
     result = process.run(words, ok=process.ANY_END, limit=1 << 20, timeout=30)
     assert (result.returncode, result.stdout, result.stderr) == (3, b"out\n", b"err\n")
@@ -314,9 +314,7 @@ def test_a_child_whose_output_goes_to_a_file_is_stopped_too(tmp_path: Path) -> N
     assert (result.returncode, result.error_text) == (-signal.SIGKILL, "stopped after 0.2 seconds")
 
 
-def test_the_end_of_a_child_with_a_time_limit_is_not_asked_for_again_and_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_with_a_timeout_is_not_polled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def sleep(seconds: float) -> None:
         raise AssertionError(f"slept {seconds} s before the next look")
 
@@ -334,7 +332,7 @@ def test_the_end_of_a_child_with_a_time_limit_is_not_asked_for_again_and_again(
     assert asked == []
 
 
-def test_a_child_without_pipes_is_stopped_when_its_time_is_over_or_its_watch_says_so(tmp_path: Path) -> None:
+def test_timeout_and_watch_stop_a_child_without_pipes(tmp_path: Path) -> None:
     with open(tmp_path / "log", "wb") as log:
         ends = [
             process.run(["sleep", "60"], stdout=log, merge_stderr=True, ok=process.ANY_END, timeout=0.3),
@@ -346,5 +344,5 @@ def test_a_child_without_pipes_is_stopped_when_its_time_is_over_or_its_watch_say
                 watch=lambda: "stopped: enough",
             ),
         ]
-    assert [one.returncode for one in ends] == [-9, -9]
-    assert [one.error_text for one in ends] == ["stopped after 0.3 seconds", "stopped: enough"]
+    assert [end.returncode for end in ends] == [-9, -9]
+    assert [end.error_text for end in ends] == ["stopped after 0.3 seconds", "stopped: enough"]

@@ -61,7 +61,7 @@ def test_one_line_for_each_finished_item(capsys: pytest.CaptureFixture[str]) -> 
     ]
 
 
-def test_a_step_tells_how_long_it_took(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_step_ends_with_its_time(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressReporter().run_step("base root"):
         pass
     assert capsys.readouterr().err == "base root …\nbase root: done in 0.0 s\n"
@@ -96,7 +96,7 @@ def test_the_live_display_shows_any_name(
     assert "[/x]\\x1b[2J" in capsys.readouterr().err
 
 
-def test_many_threads_tell_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_threads_print_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressReporter().track("packages", 400) as work:
 
         def run(number: int) -> None:

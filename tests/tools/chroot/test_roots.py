@@ -1,4 +1,4 @@
-"""Roots as they stand on the host's disk: closed to other users, and finished through no link that leads out."""
+"""Buildroots on the host's disk: other users cannot enter them, and no link in them leads to the host's files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.kit.builds import Site, small_component
 from tests.kit.superprojects import World
 
 
-def test_other_users_cannot_reach_the_programs_in_a_root(testbed: Path, tmp_path: Path) -> None:
+def test_other_users_cannot_run_the_programs_of_a_buildroot(testbed: Path, tmp_path: Path) -> None:
     site = Site(world=World(tmp_path / "one"), testbed=testbed, workspace=tmp_path / "one/ws")
     site.world.component("repos/small", small_component("small"))
     site.world.pin()
@@ -22,7 +22,7 @@ def test_other_users_cannot_reach_the_programs_in_a_root(testbed: Path, tmp_path
     assert roots.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_root_whose_etc_leads_out_is_not_finished(tmp_path: Path) -> None:
+def test_a_buildroot_whose_etc_is_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "host").mkdir()
     (tmp_path / "root").mkdir()
     (tmp_path / "root/etc").symlink_to(tmp_path / "host")

@@ -1,4 +1,4 @@
-"""mock as a builder: how it is called, what its exit status and files mean; a stub on PATH records and replays."""
+"""mock as a builder: how it is called and what a build returns; a stub on PATH stands in for it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Empty.
 
 
 class Stub:
-    """The stand-in for mock: what it shall do next, and what it was asked."""
+    """The stub of mock: what it does next, and how it was called."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -74,7 +74,7 @@ class Stub:
 
 @pytest.fixture
 def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stub:
-    """The stub as the mock of PATH, for a user that mock would work for."""
+    """The stub on PATH, for a user for whom mock works."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "mock").symlink_to(STUB)
     place = tmp_path / "home" / "mock-stub"
@@ -193,7 +193,7 @@ def test_how_mock_is_called(
     assert [path.name for path in (tmp_path / "workspace" / "mock").rglob("*")] == ["used"]
 
 
-def test_what_mock_gets_of_the_environment(
+def test_the_environment_of_mock(
     stub: Stub,
     builder: MockBuilder,
     request_for: Callable[..., BuildRequest],
@@ -219,10 +219,10 @@ def test_what_mock_gets_of_the_environment(
     assert environment.get("SUDO_UID") == ("65534" if os.geteuid() == 0 else None)
 
 
-def test_mock_does_not_eat_the_callers_standard_input(
+def test_mock_does_not_read_the_callers_standard_input(
     config: MockConfig, stub: Stub, tmp_path: Path, packages: Path
 ) -> None:
-    """The hungry process: a build in a loop over standard input must leave the other rows alone."""
+    """A build in a loop over standard input must not read the next rows."""
     stub.behave(stage="nothing", status=30)
     program = """
         import sys
@@ -325,7 +325,7 @@ def test_a_chroot_whose_packages_are_not_listed_is_an_error(
         builder.build(request_for())
 
 
-def test_a_busy_chroot_is_waited_for(
+def test_a_locked_chroot_is_waited_for(
     stub: Stub, config: MockConfig, request_for: Callable[..., BuildRequest], tmp_path: Path
 ) -> None:
     stub.behave(busy=2)
@@ -340,7 +340,7 @@ def test_a_busy_chroot_is_waited_for(
     assert outcome.seconds >= 3
 
 
-def test_what_a_killed_run_left_is_removed(
+def test_leftovers_of_a_killed_run_are_removed(
     stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest], tmp_path: Path
 ) -> None:
     builder.build(request_for())
@@ -379,7 +379,7 @@ def test_builders_of_other_targets_have_chroots_of_their_own(
     config: MockConfig,
     tmp_path: Path,
 ) -> None:
-    """Targets may differ in their macros alone, or in their whole configuration; both are at work at once."""
+    """Targets that differ in macros only, or in the configuration, build at the same time."""
     stub.behave(seconds=0.5)
     (tmp_path / "configs" / "other.cfg").write_text(CONFIG + "config_opts['macros']['%x'] = 'y'\n")
     others = [config, read_config("other", search=[tmp_path / "configs"])]
@@ -389,12 +389,14 @@ def test_builders_of_other_targets_have_chroots_of_their_own(
         *(make_builder(other, workspace, macros=[("x", "z")]) for other in others),
     ]
     with ThreadPoolExecutor(3) as pool:
-        work = [pool.submit(one.build, request_for(f"c{number}")) for number, one in enumerate(builders)]
-        assert [one.result().failure for one in work] == [None] * 3
+        builds = [
+            pool.submit(builder.build, request_for(f"c{number}")) for number, builder in enumerate(builders)
+        ]
+        assert [build.result().failure for build in builds] == [None] * 3
     assert len({stub.option("--uniqueext", number) for number in range(3)}) == 3
 
 
-def test_mock_is_asked_for_its_version_once(stub: Stub, builder: MockBuilder, tmp_path: Path) -> None:
+def test_the_version_of_mock_is_read_once(stub: Stub, builder: MockBuilder, tmp_path: Path) -> None:
     assert builder.version() == "mock 6.7"
     (tmp_path / "bin" / "mock").unlink()
     (tmp_path / "bin" / "mock").write_text("#!/bin/sh\necho 6.8\n")
@@ -421,7 +423,7 @@ def wait_for(path: Path) -> str:
     return path.read_text()
 
 
-def test_an_interrupted_build_lets_mock_end_what_runs_in_the_chroot(
+def test_an_interrupted_build_lets_mock_end_the_processes_of_the_chroot(
     stub: Stub, builder: MockBuilder, request_for: Callable[..., BuildRequest], tmp_path: Path
 ) -> None:
     stub.behave(seconds=600)
@@ -469,11 +471,9 @@ def test_a_chroot_that_mock_could_not_clean_is_cleaned_before_it_is_used_again(
     assert "--rebuild" in stub.calls[-1]["argv"] and not flag.exists()
 
 
-def test_a_killed_run_takes_mock_along(
-    stub: Stub, config: MockConfig, tmp_path: Path, packages: Path
-) -> None:
+def test_mock_ends_with_a_killed_run(stub: Stub, config: MockConfig, tmp_path: Path, packages: Path) -> None:
     if os.geteuid():
-        return  # the setuid wrapper of other users' mock cannot be told
+        return  # the signal does not reach the setuid wrapper of other users' mock
     stub.behave(seconds=600)
     program = """
         import sys
@@ -499,7 +499,7 @@ def test_a_killed_run_takes_mock_along(
     assert wait_for(stub.place / "ended").split()[1] == str(signal.SIGTERM.value)
 
 
-def test_chroots_that_are_layers_share_neither_layers_nor_caches(
+def test_overlay_chroots_share_neither_layers_nor_caches(
     stub: Stub,
     builder: MockBuilder,
     request_for: Callable[..., BuildRequest],
@@ -519,7 +519,7 @@ def test_chroots_that_are_layers_share_neither_layers_nor_caches(
         )
 
 
-def test_the_version_counts_the_users_own_configuration(
+def test_the_version_contains_the_users_own_configuration(
     stub: Stub, builder: MockBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "caller"

@@ -109,7 +109,7 @@ def centos6(configs: Callable[..., Path]) -> MockConfig:
     return read_config("centos-6-x86_64", search=[place])
 
 
-def test_a_configuration_of_the_kind_that_mock_ships(centos6: MockConfig) -> None:
+def test_a_configuration_like_those_of_mock(centos6: MockConfig) -> None:
     assert centos6.name == "centos-6-x86_64"
     assert [path.name for path in centos6.files] == ["centos-6-x86_64.cfg", "centos-6.tpl"]
     assert (centos6.root, centos6.target_arch, centos6.legal_host_arches) == (
@@ -125,7 +125,7 @@ def test_a_configuration_of_the_kind_that_mock_ships(centos6: MockConfig) -> Non
     assert centos6.main == (("exclude", "kernel*"), ("gpgcheck", "1"), ("reposdir", "/dev/null"))
 
 
-def test_the_repositories_with_variables_defaults_and_what_main_says(centos6: MockConfig) -> None:
+def test_repositories_with_variables_and_the_defaults_of_main(centos6: MockConfig) -> None:
     system, extras = centos6.repositories
     assert (system.id, system.name) == ("os", "CentOS-6")
     assert system.baseurls == (
@@ -152,7 +152,7 @@ def test_the_repositories_with_variables_defaults_and_what_main_says(centos6: Mo
     ("arch", "expected"),
     [("i686", "i386"), ("x86_64", "x86_64"), ("armv7hl", "armhfp"), ("aarch64", "aarch64")],
 )
-def test_basearch_is_what_dnf_calls_the_architecture(
+def test_basearch_is_dnfs_name_of_the_architecture(
     read: Callable[[str], MockConfig], arch: str, expected: str
 ) -> None:
     config = read(
@@ -189,7 +189,7 @@ config_opts['environment']['D'] = '{{ root }}'
     assert config.unsupported == ()
 
 
-def test_includes_nest_are_read_once_and_share_names(configs: Callable[..., Path]) -> None:
+def test_includes_nest_run_once_and_share_names(configs: Callable[..., Path]) -> None:
     place = configs(
         case=MINIMAL + "include('one.cfg')\ninclude('two.cfg')\nconfig_opts['macros']['%n'] = number\n",
         one="number = '1'\n",
@@ -212,7 +212,7 @@ def test_includes_are_looked_up_in_all_directories_then_beside_the_file(tmp_path
     assert config.macros == (("dist", "system"), ("rhel", "7"))
 
 
-def test_site_defaults_come_first_and_count(configs: Callable[..., Path]) -> None:
+def test_site_defaults_run_first_and_change_the_digest(configs: Callable[..., Path]) -> None:
     plain = read_config("case", search=[configs(case=MINIMAL)])
     place = configs(
         **{"site-defaults": "config_opts['macros']['%vendor'] = 'Us'\nconfig_opts['root'] = 'x'\n"}
@@ -232,7 +232,7 @@ def test_invalid_names_are_refused(configs: Callable[..., Path], name: str) -> N
         read_config(name, search=[configs(case=MINIMAL)])
 
 
-def test_a_missing_configuration_says_where_and_what_is_near(
+def test_the_error_for_a_missing_configuration_names_similar_ones(
     configs: Callable[..., Path], tmp_path: Path
 ) -> None:
     place = configs(**{"centos-6-x86_64": MINIMAL, "site-defaults": ""})
@@ -251,7 +251,7 @@ def test_a_configuration_by_its_path(configs: Callable[..., Path], tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("statement", "complaint"),
+    ("statement", "message"),
     [
         ("del config_opts['root']", "does not set config_opts['root']"),
         ("config_opts['root'] = 5", "config_opts['root'] must be a string"),
@@ -271,8 +271,8 @@ def test_a_configuration_by_its_path(configs: Callable[..., Path], tmp_path: Pat
         ("config_opts['environment'] = None", "config_opts['environment'] must be a dictionary"),
     ],
 )
-def test_unusable_values(read: Callable[[str], MockConfig], statement: str, complaint: str) -> None:
-    assert complaint in refusal(read, statement).what
+def test_unusable_values(read: Callable[[str], MockConfig], statement: str, message: str) -> None:
+    assert message in refusal(read, statement).what
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_unusable_values(read: Callable[[str], MockConfig], statement: str, comp
         "config_opts['cleanup_on_success'] = False",
     ],
 )
-def test_the_digest_does_not_see_what_cannot_influence_a_build(
+def test_options_that_change_no_package_do_not_change_the_digest(
     read: Callable[[str], MockConfig], change: str
 ) -> None:
     assert read(change).digest == read("").digest
@@ -308,7 +308,7 @@ def test_the_digest_does_not_see_what_cannot_influence_a_build(
         "config_opts['dnf.conf'] += '[a]\\nbaseurl=https://x/\\n'",
     ],
 )
-def test_the_digest_sees_all_else(read: Callable[[str], MockConfig], change: str) -> None:
+def test_all_other_options_change_the_digest(read: Callable[[str], MockConfig], change: str) -> None:
     assert read(change).digest != read("").digest
 
 
@@ -321,7 +321,7 @@ def test_the_flat_form_means_the_same(centos6: MockConfig, tmp_path: Path) -> No
     assert "include(" not in centos6.flat
 
 
-def test_the_flat_form_takes_away_defaults_too(read: Callable[[str], MockConfig]) -> None:
+def test_the_flat_form_removes_defaults_too(read: Callable[[str], MockConfig]) -> None:
     flat = read("del config_opts['environment']['PS1']\nconfig_opts['macros'] = {'%a': '1'}\n").flat
     assert "config_opts['environment'].pop('PS1', None)\n" in flat
     assert "config_opts['macros'].pop('%_topdir', None)\n" in flat

@@ -1,4 +1,4 @@
-"""What hostile commands can do in each view: nothing to the kernel, to devices, to other processes, or later."""
+"""Hostile commands in each sandbox: they reach no kernel setting, device or other process, and do not outlive it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Shell = Callable[[str], process.ProcessResult]
 
 @pytest.fixture(params=["host", "install", "root"])
 def shell(request: pytest.FixtureRequest, tmp_path: Path, require: Require) -> Shell:
-    """Runs a script in one of the views and returns what became of it."""
+    """Runs a script in a sandbox and returns the result."""
     place = tmp_path / "place"
     place.mkdir()
     packages = tmp_path / "packages"
@@ -79,7 +79,7 @@ def test_no_network_and_the_processes_are_its_own(shell: Shell) -> None:
     assert shell("cat /proc/1/environ; env").text.count("pytest") == 0
 
 
-def test_what_a_command_leaves_running_ends_with_it(shell: Shell, tmp_path: Path) -> None:
+def test_background_processes_end_with_the_command(shell: Shell, tmp_path: Path) -> None:
     where = "d=/builddir; test -d /target && d=/target; "
     shell(f"{where} (setsid sh -c 'while :; do echo x >> $0/log; done' $d &) ; sleep 0.1")
     log = tmp_path / "place/log"
@@ -91,7 +91,7 @@ def test_what_a_command_leaves_running_ends_with_it(shell: Shell, tmp_path: Path
 @pytest.mark.parametrize(
     "view", ["HostSandbox(writable=place)", "BuildrootSandbox(root='/', build_dir=place)"]
 )
-def test_all_ends_when_the_one_who_began_it_is_killed(view: str, tmp_path: Path, require: Require) -> None:
+def test_everything_ends_when_the_caller_is_killed(view: str, tmp_path: Path, require: Require) -> None:
     require(os.geteuid() == 0 or view.startswith("Host"), "the views of the chroot builder need root")
     program = (
         "import sys; from pathlib import Path; from altai_build.tools import process; "
@@ -117,26 +117,26 @@ def _descendants(pid: int) -> list[int]:
         for task in Path(f"/proc/{pid}/task").glob("*/children")
         for child in task.read_text().split()
     ]
-    return [*children, *(one for child in children for one in _descendants(child))]
+    return [*children, *(grandchild for child in children for grandchild in _descendants(child))]
 
 
-def test_shared_memory_is_for_the_build_user_too(tmp_path: Path, require: Require) -> None:
+def test_the_build_user_can_use_shared_memory(tmp_path: Path, require: Require) -> None:
     require(os.geteuid() == 0, "the views of the chroot builder need root")
     view = BuildrootSandbox(root="/", build_dir=tmp_path)
     process.run(view.command(["sh", "-c", "echo x > /dev/shm/semaphore"]))
     assert not Path("/dev/shm/semaphore").exists()
 
 
-def test_root_of_the_host_is_nobody_in_the_view_of_specs(tmp_path: Path) -> None:
-    told = process.run(
+def test_files_of_the_hosts_root_belong_to_nobody_for_specs(tmp_path: Path) -> None:
+    answer = process.run(
         HostSandbox(writable=tmp_path).command(["sh", "-c", "touch mine /tmp/a /var/tmp/b; id -un"])
     )
-    assert told.text == "mockbuild\n"
+    assert answer.text == "mockbuild\n"
     expected = BUILD_UID if os.geteuid() == 0 else os.geteuid()
     assert (tmp_path / "mine").stat().st_uid == expected
 
 
-def test_a_view_opens_where_the_process_numbers_are_few(tmp_path: Path, require: Require) -> None:
+def test_a_sandbox_starts_where_process_ids_are_scarce(tmp_path: Path, require: Require) -> None:
     require(os.geteuid() == 0, "process namespaces need root")
     place = tmp_path / "place"
     place.mkdir()

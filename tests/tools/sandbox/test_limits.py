@@ -1,4 +1,4 @@
-"""Limits are in force for a command and all that it starts; who fills a disk is told from who only sits on it."""
+"""Limits apply to a command and everything it starts; of several builds, the one that fills the disk is stopped."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def small_disk(tmp_path: Path, require: Require) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def test_the_one_that_fills_the_disk_is_stopped(small_disk: Path) -> None:
+def test_a_build_that_fills_the_disk_is_stopped_and_others_are_not(small_disk: Path) -> None:
     hog, other = small_disk / "hog", small_disk / "other"
     for place in (hog, other):
         (place / "deep").mkdir(parents=True)
@@ -79,7 +79,7 @@ def test_the_one_that_fills_the_disk_is_stopped(small_disk: Path) -> None:
     assert make_resource_watch(WIDE, log, [hog])() == ""
 
 
-def test_who_prints_without_end_is_stopped(tmp_path: Path) -> None:
+def test_endless_output_is_stopped(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with open(log, "wb") as stream:
         done = process.run(

@@ -26,6 +26,6 @@ def test_a_command_sees_the_layers_and_writes_above_them(require: Require, tmp_p
     assert list(overlay.merged.iterdir()) == []
 
 
-def test_the_trial_leaves_nothing(tmp_path: Path) -> None:
+def test_the_probe_leaves_no_files(tmp_path: Path) -> None:
     can_mount_overlay(tmp_path / "new")
     assert list((tmp_path / "new").iterdir()) == []
