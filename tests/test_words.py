@@ -63,13 +63,6 @@ LEGITIMATE = {
     "loses guests": "an example of a reason that a user writes",
 }
 
-# Files whose texts are still to be rewritten. This list only shrinks.
-NOT_YET: frozenset[str] = frozenset(
-    {
-        "scripts/testbed/functions",
-    }
-)
-
 # Files with texts for users, as patterns in which * matches / too.
 CODE = ("altai_build/*.py", "scripts/sample/*.py", "scripts/testbed/*.py", "benchmarks/*.py")
 MARKUP = ("altai_build/*.html", "docs/*.svg")
@@ -198,15 +191,8 @@ def test_texts_for_users_have_no_private_words() -> None:
     paths = user_files()
     names = {path.relative_to(ROOT).as_posix() for path in paths}
     assert {"README.md", "repos.yaml", "scripts/demo", "altai_build/cli/deps.py", "docs/verify.md"} <= names
-    assert names >= NOT_YET
-    found = [line for path in paths for line in find_private_words(path)]
-    wrong = [line for line in found if line.partition(":")[0] not in NOT_YET]
+    wrong = [line for path in paths for line in find_private_words(path)]
     assert not wrong, "\n".join(wrong)
-
-
-def test_files_without_private_words_are_no_exceptions() -> None:
-    clean = sorted(name for name in NOT_YET if not find_private_words(ROOT / name))
-    assert not clean, f"remove from NOT_YET: {', '.join(clean)}"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 OPERATORS = {"<<": "<", "<=": "<=", "=": "=", ">=": ">=", ">>": ">"}
 CLAUSE = re.compile(r"^(?P<name>[^\s:(\[]+)(?::\w+)?\s*(?:\((?P<operator>[<>=]+)\s*(?P<version>[^)]+)\))?")
-# What a build root holds besides testbed-base: rpm's Python generator needs the first, specs the others.
+# Packages of a buildroot besides testbed-base: rpm's Python generator needs the first, specs the others.
 BUILD_TOOLS = {"python3-packaging", "python3-pip", "python3-setuptools", "python3-wheel"}
 UNWANTED = ("usr/share/lintian/", "usr/share/doc-base/", "usr/share/bug/", "usr/share/locale/")
 
@@ -36,7 +36,7 @@ class Version:
 
     @staticmethod
     def parse(text: str) -> Version:
-        """Takes Debian's [epoch:]upstream[-revision]; RPM's version and release may not hold a hyphen."""
+        """Parse Debian's [epoch:]upstream[-revision]; RPM's version and release must not contain a hyphen."""
         epoch, colon, rest = text.partition(":")
         if not colon:
             epoch, rest = "", text
@@ -77,7 +77,7 @@ def dependency(match: re.Match[str]) -> str:
 
 
 def requires(control: dict[str, str], known: set[str]) -> list[str]:
-    """What the package depends on; of alternatives, the first that the testbed has."""
+    """The dependencies of the package; of alternatives, the first that the testbed has."""
     wanted = []
     for alternatives in clauses(control.get("Pre-Depends", "") + "," + control.get("Depends", "")):
         chosen = next((match for match in alternatives if match["name"] in known), None)
@@ -95,7 +95,7 @@ def rpm_names() -> dict[str, list[str]]:
 
 
 def provides(name: str, version: str, virtual: str) -> list[str]:
-    """The names under which others may ask for a Debian package, without its own."""
+    """The other names by which packages may require a Debian package."""
     evr = Version.parse(version)
     own = [f"{other} = {evr}" for other in rpm_names().get(name, [])]
     return own + [dependency(alternatives[0]) for alternatives in clauses(virtual)]
@@ -131,8 +131,8 @@ def pkgconfig_provides(root: Path, paths: Iterable[str]) -> list[str]:
     return sorted(result)
 
 
-def licence(root: Path, name: str) -> str:
-    """The licences that the package's copyright file names, in its own words."""
+def read_license(root: Path, name: str) -> str:
+    """The licenses in the copyright file of the package."""
     file = root / "usr/share/doc" / name / "copyright"
     text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
     found = dict.fromkeys(re.findall(r"^License: *(\S.*?)\s*$", text, flags=re.MULTILINE))
@@ -145,7 +145,7 @@ def quote(text: str) -> str:
 
 
 def file_line(root: Path, path: str) -> str:
-    """One line of %files for a path relative to the root; in quotes rpm takes it as it stands first."""
+    """One line of %files for a path relative to the root; rpm looks for a quoted path as it is first."""
     mode = os.lstat(root / path).st_mode
     literal = quote(f"/{path}")
     if stat.S_ISDIR(mode):
@@ -171,7 +171,7 @@ def lines_of(file: Path) -> list[str]:
 
 
 def known_names(work: Path) -> set[str]:
-    """Everything that a package of the testbed may depend on by name."""
+    """All names that packages of the testbed may depend on."""
     names = set()
     for line in lines_of(work / "runtime.packages"):
         name, _, virtual = line.split("\t")
@@ -184,7 +184,7 @@ def known_names(work: Path) -> set[str]:
 
 
 def single_spec(work: Path, name: str, repository: str) -> str:
-    """The spec of one Debian package; where it is released once more, its release is higher."""
+    """The spec of one Debian package; where it is released again, its release is higher."""
     root = work / "unpacked" / name
     control = paragraph((root / "DEBIAN/control").read_text(encoding="utf-8"))
     version = Version.parse(control["Version"])
@@ -215,7 +215,7 @@ def single_spec(work: Path, name: str, repository: str) -> str:
             f"Version: {version.version}",
             f"Release: {version.release}{'.1' if again else ''}%{{dist}}",
             f"Summary: {quote(summary.rstrip('.'))}",
-            f"License: {quote(licence(root, name))}",
+            f"License: {quote(read_license(root, name))}",
             *([f"URL: {quote(control['Homepage'])}"] if "Homepage" in control else []),
             *(["BuildArch: noarch"] if control["Architecture"] == "all" else []),
             *(f"Provides: {offer}" for offer in dict.fromkeys(offered)),
@@ -230,7 +230,7 @@ def single_spec(work: Path, name: str, repository: str) -> str:
 
 
 def own_names(packages: Iterable[str]) -> list[str]:
-    """Provides for Debian packages that an RPM holds; each line is name, version and virtual names."""
+    """Provides for the Debian packages in an RPM; each line is name, version and virtual names."""
     result = set()
     for line in packages:
         name, version, virtual = line.split("\t")
@@ -239,12 +239,12 @@ def own_names(packages: Iterable[str]) -> list[str]:
 
 
 def short_paths(paths: Iterable[str]) -> list[str]:
-    """/bin/x and /sbin/x for programs that are found there because /bin and /sbin are links."""
+    """/bin/x and /sbin/x for programs that are there because /bin and /sbin are links."""
     return sorted(f"/{path[4:]}" for path in paths if re.fullmatch(r"usr/s?bin/[^/\s]+", path))
 
 
 def root_specs(work: Path) -> dict[str, str]:
-    """The specs of the two RPMs that hold the root: what programs run on, and what builds need besides."""
+    """The specs of the two RPMs of the root: the runtime, and what builds need besides."""
     root = work / "root"
     singles = set(lines_of(work / "singles.paths"))
     before = set(lines_of(work / "runtime.paths"))
@@ -309,7 +309,7 @@ def root_specs(work: Path) -> dict[str, str]:
 
 
 def main(arguments: list[str]) -> None:
-    """Does what the command line asks; see the module's own words."""
+    """Run the command line; see the docstring of the module."""
     if len(arguments) == 4 and arguments[0] == "single":
         print(single_spec(Path(arguments[1]), arguments[2], arguments[3]))
     elif len(arguments) == 2 and arguments[0] == "root":

@@ -149,7 +149,7 @@ def test_an_interrupted_run_leaves_no_files(require: Callable[[bool, str], None]
         (("--sweet", "bookworm"), "unknown option --sweet"),
         (("--suite",), "--suite needs a name"),
         (("--suite", "no such/suite"), "not the name of a suite: 'no such/suite'"),
-        (("one", "two"), "one directory, please: got one and two"),
+        (("one", "two"), "more than one directory: one and two"),
     ],
 )
 def test_a_wrong_command_line_is_refused(arguments: tuple[str, ...], message: str) -> None:
