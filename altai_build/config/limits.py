@@ -37,9 +37,9 @@ def _quantity(
 ) -> float | None:
     def check(text: str) -> str | None:
         try:
-            return None if text == NONE or read(text) > 0 else f"write more than nothing, or {NONE}"
+            return None if text == NONE or read(text) > 0 else f"write a value above 0, or {NONE}"
         except ValueError:
-            return f"write a quantity as {example}, or {NONE}"
+            return f"write a value such as {example}, or {NONE}"
 
     text = node.read_text(check=check)
     return default if not text else None if text == NONE else read(text)
@@ -48,4 +48,4 @@ def _quantity(
 def _count(node: YamlNode, default: int | None) -> int | None:
     if node.value == NONE:
         return None
-    return node.read_integer(default, minimum=1, hint=f"write a number from 1 on, or {NONE}")
+    return node.read_integer(default, minimum=1, hint=f"write a number of at least 1, or {NONE}")

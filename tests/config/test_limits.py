@@ -32,13 +32,13 @@ def test_none_is_no_limit() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("time", "soon", "write a quantity as 12h, or none"),
-        ("time", "0h", "write more than nothing, or none"),
+        ("time", "soon", "write a value such as 12h, or none"),
+        ("time", "0h", "write a value above 0, or none"),
         ("time", 5, "write text"),
-        ("memory", "16X", "write a quantity as 20G, or none"),
-        ("processes", 0, "write a number from 1 on, or none"),
-        ("processes", "many", "write a number from 1 on, or none"),
-        ("processes", True, "write a number from 1 on, or none"),
+        ("memory", "16X", "write a value such as 20G, or none"),
+        ("processes", 0, "write a number of at least 1, or none"),
+        ("processes", "many", "write a number of at least 1, or none"),
+        ("processes", True, "write a number of at least 1, or none"),
         ("cores", 4, "unknown key 'cores'"),
     ],
 )
