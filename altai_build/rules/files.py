@@ -71,6 +71,33 @@ def _is_checked_by_another_rule(name: str, repositories: Collection[str]) -> boo
     return (file.endswith(".rpm") and folder in repositories) or (file.endswith(".repo") and not folder)
 
 
+def check_modes(rule: Rule, view: ReleaseView) -> RuleResult:
+    """Every account can read every file and open every folder, and not every account can change them."""
+    statuses = {"": view.directory.stat(), **view.tree}
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for path, status in statuses.items():
+        folder, _, name = path.rpartition("/")
+        for message in _describe_mode(status.st_mode):
+            found[path if stat.S_ISDIR(status.st_mode) else folder, message].append(name)
+    findings = []
+    for (folder, message), names in sorted(found.items()):
+        files = "" if names == [folder.rpartition("/")[2]] else f": {_summarize_paths(names)}"
+        findings.append(rule.finding(folder or view.version, message + files))
+    return RuleResult(len(view.tree), findings)
+
+
+def _describe_mode(mode: int) -> Iterator[str]:
+    """What is wrong with the mode of a file or folder; links have none."""
+    if stat.S_ISLNK(mode):
+        return
+    kind, needed = ("folder", 0o555) if stat.S_ISDIR(mode) else ("file", 0o444)
+    shown = f"{stat.S_IMODE(mode):04o}"
+    if mode & needed != needed:
+        yield f"a web server cannot read a {kind} with mode {shown}"
+    if mode & stat.S_IWOTH:
+        yield f"every account can change a {kind} with mode {shown}"
+
+
 def check_file_conflicts(rule: Rule, view: ReleaseView) -> RuleResult:
     """No two packages that can be installed together have different files at one path: rpm refuses the second."""
     owners: dict[str, list[tuple[str, FileEntry]]] = defaultdict(list)

@@ -53,6 +53,13 @@ RULES: tuple[Rule, ...] = (
         scope=RuleScope.BOTH,
     ),
     Rule(
+        id="modes",
+        reason="a web server serves only what it can read, and only the owner may change a release",
+        fix="run `chmod -R u=rwX,go=rX` on the folder of the release",
+        check=files.check_modes,
+        scope=RuleScope.BOTH,
+    ),
+    Rule(
         id="repodata",
         reason="yum and dnf see only what the metadata lists",
         fix="restore the repodata folder from another copy of the release",

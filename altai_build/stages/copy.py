@@ -9,6 +9,7 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.release import CHECKSUMS_NAME
 from altai_build.tools import download
+from altai_build.tools.files import make_tree_public
 
 _MAX_FILES = 100_000
 # Bytes of a whole release. Those of Altai had some hundred MiB.
@@ -50,6 +51,8 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         list(pool.map(fetch, sorted(names - {CHECKSUMS_NAME})))
+    # The server could read what it sent.
+    make_tree_public(directory)
 
 
 class _DownloadBudget:

@@ -21,6 +21,7 @@ from altai_build.errors import InputError, PublishError
 from altai_build.model.release import CHECKSUMS_NAME, LATEST_LINK, MANIFEST_NAME
 from altai_build.model.version import UnorderedVersion, to_rpm_version
 from altai_build.tools.files import (
+    PUBLIC_DIRECTORY_MODE,
     CannotWriteError,
     lock_descriptor,
     make_directory,
@@ -55,12 +56,12 @@ def staging(releases: Path, version: str) -> Iterator[Path]:
     Raises InputError and PublishError as `check_version` does, and PublishError when the block cannot write to disk.
     """
     with _publish_errors(releases, version):
-        make_directory(releases)
+        _make_public_directory(releases)
         with _locked(releases):
             check_version(version, list_releases(releases), releases)
             folder = Path(tempfile.mkdtemp(prefix=f".{version}.staging-", dir=releases))
         # mkdtemp makes a private folder, but web servers must read this one.
-        folder.chmod(0o755)
+        folder.chmod(PUBLIC_DIRECTORY_MODE)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         # The lock belongs to the inode: it survives the rename, and the kernel drops it when the process ends.
         lock_descriptor(descriptor)
@@ -183,6 +184,14 @@ def check_version(version: str, published: Sequence[str], releases: Path) -> Non
                 why="neither would be an update of the other",
                 todo="choose the next version",
             )
+
+
+def _make_public_directory(path: Path) -> None:
+    """Create the folder of all releases, and its parents, with modes that do not depend on the umask."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    make_directory(path)
+    for folder in missing:
+        folder.chmod(PUBLIC_DIRECTORY_MODE)
 
 
 def _get_sort_form(version: str) -> str:

@@ -19,6 +19,8 @@ from altai_build.tools.tree import walk_tree
 if TYPE_CHECKING:
     from altai_build.model.checksum import Sha256
 
+PUBLIC_FILE_MODE = 0o644
+PUBLIC_DIRECTORY_MODE = 0o755
 # Threads that wait for the disk.
 _SYNC_THREADS = 8
 
@@ -157,6 +159,32 @@ def remove_tree(path: Path) -> None:
     except FileNotFoundError:
         # It does not exist, or another process has removed it.
         return
+
+
+def make_tree_public(top: Path) -> None:
+    """Give a tree the modes that everybody can read, whatever the umask was: 0755 for directories, 0644 for files.
+
+    A file with other hard links is replaced by a copy, because its mode is that of its other names too.
+    """
+    _set_directory_mode(top, top.stat().st_mode)
+    for entry in walk_tree(top):
+        mode = (status := entry.stat()).st_mode
+        path = top / entry.path
+        if entry.is_folder:
+            _set_directory_mode(path, mode)
+        elif stat.S_ISREG(mode) and stat.S_IMODE(mode) != PUBLIC_FILE_MODE:
+            if status.st_nlink > 1:
+                copy = path.with_name(f".{path.name}.part")
+                shutil.copy2(path, copy)
+                os.replace(copy, path)
+            path.chmod(PUBLIC_FILE_MODE)
+
+
+def _set_directory_mode(path: Path, mode: int) -> None:
+    # The set-group-ID bit comes from the parent directory and lets a group of people share it.
+    wanted = PUBLIC_DIRECTORY_MODE | mode & stat.S_ISGID
+    if stat.S_IMODE(mode) != wanted:
+        path.chmod(wanted)
 
 
 def chown_tree(path: Path, owner: int) -> None:

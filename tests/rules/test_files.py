@@ -165,3 +165,19 @@ def test_risky_files_are_reported_once(materials: Materials, tmp_path: Path) -> 
     assert messages_by_subject(later, "permissions", VerifyContext(previous_releases=(release,))) == {
         f"centos6/{new.name}": "/usr/bin/more2 is setuid root; new since 1.0.1"
     }
+
+
+def test_files_that_a_web_server_cannot_read_or_everybody_can_change(release: Path) -> None:
+    assert messages_by_subject(release, "modes") == {}
+    (release / "deps" / "epel").chmod(0o700)
+    for name in ("release.json", "SHA256SUMS"):
+        (release / name).chmod(0o600)
+    (release / "deps" / "epel" / "repodata" / "repomd.xml").chmod(0o666)
+    assert messages_by_subject(release, "modes") == {
+        "1.0.2": "a web server cannot read a file with mode 0600: SHA256SUMS, release.json",
+        "deps/epel": "a web server cannot read a folder with mode 0700",
+        "deps/epel/repodata": "every account can change a file with mode 0666: repomd.xml",
+    }
+    release.chmod(0o711)
+    messages = [finding.message for finding in findings(release, "modes") if finding.subject == "1.0.2"]
+    assert "a web server cannot read a folder with mode 0711" in messages

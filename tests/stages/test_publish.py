@@ -345,3 +345,16 @@ def test_a_folder_of_releases_that_cannot_be_made_is_a_refused_publication(tmp_p
     (tmp_path / "file").write_text("")
     with pytest.raises(PublishError, match=r"release 1\.0\.0 could not be published"):
         make(tmp_path / "file" / "releases", "1.0.0")
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o000])
+def test_the_folders_of_releases_are_public_whatever_the_umask_is(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with staging(tmp_path / "site" / "releases", "1.0.0") as folder:
+            pass
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "site", tmp_path / "site" / "releases"):
+        assert path.stat().st_mode & 0o7777 == 0o755
+    assert not folder.exists()

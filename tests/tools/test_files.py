@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import multiprocessing
 import os
@@ -25,6 +26,7 @@ from altai_build.tools.files import (
     link_if_identical_else_write,
     link_or_copy,
     make_directory,
+    make_tree_public,
     move_out,
     remove_tree,
     scratch_directory,
@@ -32,6 +34,7 @@ from altai_build.tools.files import (
     sync_tree,
     write_atomically,
 )
+from altai_build.tools.tree import walk_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -380,3 +383,62 @@ def test_two_processes_can_remove_the_same_tree(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert (faults, (tmp_path / "tree").exists()) == ([], False)
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o000])
+def test_a_public_tree_has_the_same_modes_whatever_the_umask_is(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        (tmp_path / "tree" / "inner").mkdir(parents=True)
+        (tmp_path / "tree" / "inner" / "own").write_text("own")
+        (tmp_path / "earlier").write_text("earlier")
+    finally:
+        os.umask(before)
+    (tmp_path / "tree" / "inner" / "script").write_text("")
+    (tmp_path / "tree" / "inner" / "script").chmod(0o4755)
+    (tmp_path / "tree" / "inner" / "link").symlink_to("own")
+    (tmp_path / "tree" / "inner").chmod(0o2700)
+    os.link(tmp_path / "earlier", tmp_path / "tree" / "linked")
+    mode = (tmp_path / "earlier").stat().st_mode
+    make_tree_public(tmp_path / "tree")
+    modes = {entry.path: entry.stat().st_mode & 0o7777 for entry in walk_tree(tmp_path / "tree")}
+    assert modes == {
+        "linked": 0o644,
+        "inner": 0o2755,
+        "inner/own": 0o644,
+        "inner/script": 0o644,
+        "inner/link": 0o777,
+    }
+    assert (tmp_path / "tree").stat().st_mode & 0o7777 == 0o755
+    assert (tmp_path / "tree" / "linked").read_text() == "earlier"
+    # A published file keeps its mode: it is replaced here by a copy.
+    assert (tmp_path / "earlier").stat().st_mode == mode
+
+
+def test_files_of_a_public_tree_that_have_the_right_mode_stay_hard_links(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "earlier").write_text("earlier")
+    (tmp_path / "earlier").chmod(0o644)
+    os.link(tmp_path / "earlier", tmp_path / "tree" / "linked")
+    make_tree_public(tmp_path / "tree")
+    assert (tmp_path / "earlier").stat().st_ino == (tmp_path / "tree" / "linked").stat().st_ino
+
+
+def test_a_file_is_copied_whatever_keeps_it_from_being_linked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source").write_text("bytes")
+    for number in (errno.ENOSYS, errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.EACCES):
+
+        def refuse(*_names: object, number: int = number) -> None:
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "link", refuse)
+            link_or_copy(tmp_path / "source", tmp_path / f"copy{number}")
+        assert (tmp_path / f"copy{number}").read_text() == "bytes"
+    with pytest.raises(FileExistsError):
+        link_or_copy(tmp_path / "source", tmp_path / f"copy{errno.EXDEV}")
+    with pytest.raises(FileNotFoundError):
+        link_or_copy(tmp_path / "gone", tmp_path / "copy")
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

@@ -26,6 +26,7 @@ from altai_build.stages.provenance import load_libraries, write_provenance
 from altai_build.stages.publish import Recovery, publish, recover, staging
 from altai_build.stages.report import write_report
 from altai_build.stages.verify import verify_checksums
+from altai_build.tools.files import make_tree_public
 from altai_build.tools.openpgp.passphrase import Passphrase
 from altai_build.tools.openpgp.signing import SigningKey
 
@@ -103,6 +104,7 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
                     key=key,
                     previous=previous,
                 )
+            make_tree_public(directory)
             with run.reporter.run_step("verification"):
                 staged = verify_staged(run, directory, plan.version)
             _refuse_to_publish(staged.verification.findings, plan.version)
@@ -118,6 +120,7 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
                     previous=plan.previous,
                 )
                 sign_checksums(directory, key, manifest)
+                make_tree_public(directory)
                 verification = verify_checksums(staged)
             _refuse_to_publish(verification.findings, plan.version)
             with create_release_tags(run, plan.tags, key, staged=directory):

@@ -18,6 +18,7 @@ from altai_build.pipeline.release.run import make_release
 from altai_build.pipeline.run import Run
 from altai_build.tools.openpgp.passphrase import choose_passphrase_source
 from altai_build.tools.progress import ProgressReporter
+from altai_build.tools.tree import walk_tree
 from altai_build.workspace import Workspace
 from tests.kit.builds import Site, small_component
 from tests.kit.cli import CliResult
@@ -130,7 +131,13 @@ def test_a_release_that_another_run_overtook_is_refused_and_succeeds_when_repeat
 
 def test_a_release_that_was_killed_before_its_last_step_is_finished_by_the_same_command(site: Site) -> None:
     folder = releases(site)
-    released(site.call("release", "1.2.0", "--json"))
+    umask = os.umask(0)
+    try:
+        released(site.call("release", "1.2.0", "--json"))
+    finally:
+        os.umask(umask)
+    modes = {entry.stat().st_mode & 0o7777 for entry in walk_tree(folder / "1.2.0")}
+    assert modes == {0o644, 0o755}
     released(site.call("release", "1.2.1", "--json"))
     (folder / "latest").unlink()
     (folder / "latest").symlink_to("1.2.0")
