@@ -72,7 +72,7 @@ def walk_tree(top: str | os.PathLike[str], *, removing: bool = False) -> Iterato
             descriptor = parent
             if _get_identity(descriptor) != levels[-1][0]:
                 raise OSError(
-                    errno.ESTALE, "a directory was moved during the walk", os.path.join(top, *parents)
+                    errno.ESTALE, "a directory was moved while it was read", os.path.join(top, *parents)
                 )
             yield TreeEntry(descriptor, parents.pop(), True, parents)
     finally:
