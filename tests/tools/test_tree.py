@@ -142,12 +142,12 @@ def test_a_link_in_the_place_of_a_tree_is_removed_alone(tmp_path: Path) -> None:
         list(walk_tree(tmp_path / "link"))
 
 
-def test_a_directory_that_is_moved_during_the_walk_leads_nowhere_else(tmp_path: Path) -> None:
+def test_a_directory_that_is_moved_while_it_is_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tree" / "a" / "b").mkdir(parents=True)
     (tmp_path / "tree" / "a" / "b" / "file").write_text("")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_text("")
-    with pytest.raises(OSError, match="a directory was moved during the walk"):
+    with pytest.raises(OSError, match="a directory was moved while it was read"):
         for entry in walk_tree(tmp_path / "tree"):
             if entry.path == "a/b/file":
                 (tmp_path / "tree" / "a" / "b").rename(tmp_path / "other" / "b")
