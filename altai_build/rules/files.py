@@ -12,7 +12,7 @@ from altai_build.model.package import Dependency, FileEntry, RpmHeader
 from altai_build.model.release import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
-from altai_build.tools.repo.repodata import REPOMD
+from altai_build.tools.repo.repomd import REPOMD
 from altai_build.tools.rpm.header import ranges_overlap
 
 _GHOST = 1 << 6  # rpm's RPMFILE_GHOST: the package owns the file but does not contain it

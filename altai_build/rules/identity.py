@@ -10,7 +10,8 @@ from altai_build.errors import InputError
 from altai_build.model.findings import Finding
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
-from altai_build.tools.repo.repodata import REPOMD, read_repodata
+from altai_build.tools.repo.repodata import read_repodata
+from altai_build.tools.repo.repomd import REPOMD
 
 
 def check_unchanged_packages(rule: Rule, view: ReleaseView) -> RuleResult:

@@ -15,7 +15,7 @@ from altai_build.model.release import (
 )
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView, assess_signature
-from altai_build.tools.repo.repodata import REPOMD
+from altai_build.tools.repo.repomd import REPOMD
 
 _SWITCHES = ("gpgcheck", "repo_gpgcheck")
 _FALSE = ("0", "no", "false", "off")

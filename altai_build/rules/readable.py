@@ -6,7 +6,7 @@ from altai_build.model.compat import Compat, get_unreadable_reasons, get_unsuppo
 from altai_build.rules.keys import read_release_keys
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
-from altai_build.tools.repo.repodata import REPOMD
+from altai_build.tools.repo.repomd import REPOMD
 
 _METADATA = ("primary", "filelists", "other", "group")
 _EL6_METADATA = (".xml", ".gz", ".bz2", ".xz")  # yum on el6

@@ -31,7 +31,8 @@ from altai_build.tools import processors
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_atomically
 from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_keys
 from altai_build.tools.openpgp.signing import SigningKey
-from altai_build.tools.repo.repodata import REPOMD, IndexedPackage, read_repodata, write_repodata
+from altai_build.tools.repo.repodata import IndexedPackage, read_repodata, write_repodata
+from altai_build.tools.repo.repomd import REPOMD
 from altai_build.tools.rpm.signatures import read_signatures
 from altai_build.tools.tree import walk_tree
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -15,28 +15,34 @@ _FLAGS = {"=": "EQ", "<": "LT", ">": "GT", "<=": "LE", ">=": "GE"}
 _NAMESPACES = 'xmlns="http://linux.duke.edu/metadata/common" xmlns:rpm="http://linux.duke.edu/metadata/rpm"'
 
 
-def describe_repository(
-    folder: Path, packages: Sequence[Package], *, modules: str = "", primary: bytes | None = None
+def describe_repository(folder: Path, packages: Sequence[Package], **parts: bytes) -> Path:
+    """A repository of metadata alone.
+
+    `parts` are the contents of further files, such as `modules`, or of primary itself in the place of the true one.
+    """
+    plain = {"primary": describe_packages(packages).encode(), **parts}
+    return index_metadata(
+        folder, {kind: (data, gzip.compress(data, mtime=0)) for kind, data in plain.items()}
+    )
+
+
+def index_metadata(
+    folder: Path, parts: Mapping[str, tuple[bytes, bytes]], revision: int = REVISION, *, ending: str = ".gz"
 ) -> Path:
-    """A repository of metadata alone; `modules` is the text of its modules.yaml, `primary` overrides the whole file."""
-    parts = {"primary": primary if primary is not None else describe_packages(packages).encode()}
-    if modules:
-        parts["modules"] = modules.encode()
+    """Write files of metadata, each given plain and compressed, and the repomd.xml that lists them."""
     (folder / "repodata").mkdir(parents=True, exist_ok=True)
     rows = []
-    for kind, plain in parts.items():
-        data = gzip.compress(plain, mtime=0)
-        digest = hashlib.sha256(data).hexdigest()
-        suffix = "yaml" if kind == "modules" else "xml"
-        name = f"repodata/{digest}-{kind}.{suffix}.gz"
-        (folder / name).write_bytes(data)
+    for kind, (plain, packed) in parts.items():
+        digest = hashlib.sha256(packed).hexdigest()
+        name = f"repodata/{digest}-{kind}.{'yaml' if kind == 'modules' else 'xml'}{ending}"
+        (folder / name).write_bytes(packed)
         rows.append(
             f'<data type="{kind}"><checksum type="sha256">{digest}</checksum><location href="{name}"/>'
-            f"<size>{len(data)}</size><open-size>{len(plain)}</open-size></data>"
+            f"<size>{len(packed)}</size><open-size>{len(plain)}</open-size></data>"
         )
     (folder / "repodata/repomd.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8"?>\n<repomd xmlns="http://linux.duke.edu/metadata/repo">'
-        f"<revision>{REVISION}</revision>{''.join(rows)}</repomd>\n"
+        f"<revision>{revision}</revision>{''.join(rows)}</repomd>\n"
     )
     return folder
 

@@ -94,7 +94,7 @@ class BuildrootResolver:
         """The packages that chroot_setup_cmd installs, with all they require."""
         pool = self._make_pool(())
         try:
-            return resolve_requirements(pool, self._setup_package_names())
+            return resolve_requirements(pool, self._list_setup_requirements(pool))
         except Unsatisfiable as error:
             raise InputError(
                 f"cannot install the base buildroot of {self.config.name}",
@@ -139,7 +139,7 @@ class BuildrootResolver:
             pool.add_local(rpm.path, rpm.header, digest=rpm.sha256)
         return pool
 
-    def _setup_package_names(self) -> list[str]:
+    def _list_setup_requirements(self, pool: PackagePool) -> list[str]:
         verb, *words = self.config.chroot_setup_cmd
         if verb not in _INSTALL_VERBS:
             raise InputError(
@@ -152,23 +152,33 @@ class BuildrootResolver:
             if word.startswith("-") or word == "install":
                 continue
             if word.startswith("@") or verb in ("groupinstall", "group"):
-                names += self._group_members(word.lstrip("@"))
+                names += self._list_group_requirements(pool, word.lstrip("@"))
             else:
                 names.append(word)
         return names
 
-    def _group_members(self, name: str) -> list[str]:
-        """The mandatory and default packages of a group, from comps."""
-        found: list[str] = []
-        for metadata in self.metadata:
-            if metadata.groups is not None:
-                found += read_group(metadata.groups, name)
-        if not found:
+    def _list_group_requirements(self, pool: PackagePool, name: str) -> list[str]:
+        """What installing a group means: as in dnf, packages that no repository has are left out."""
+        groups = [
+            read_group(metadata.groups, name) for metadata in self.metadata if metadata.groups is not None
+        ]
+        members = [member for group in groups if group is not None for member in group]
+        if not members:
             raise InputError(
-                f"no repository of {self.config.name} has a group {name!r}",
+                f"no repository of {self.config.name} has a group {name!r} with packages",
                 todo="name packages in chroot_setup_cmd instead",
             )
-        return list(dict.fromkeys(found))
+        found = [member for member in members if pool.find_by_name(member.name)]
+        if not found:
+            raise InputError(
+                f"no repository of {self.config.name} has a package of the group {name!r}",
+                why=f"its packages: {', '.join(member.name for member in members)}",
+                todo="check the repositories of the mock configuration",
+            )
+        requirements = [
+            f"({member.name} if {member.condition})" if member.condition else member.name for member in found
+        ]
+        return list(dict.fromkeys(requirements))
 
 
 def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:

@@ -13,7 +13,11 @@ from altai_build.errors import InputError
 from altai_build.tools import process
 
 # Bytes. The largest metadata of public distributions (file lists of Fedora) is below 2 GiB.
-MAX_METADATA_SIZE = 8 << 30
+MAX_METADATA_SIZE = 4 << 30
+# What a compressed file may hold is bounded by its own size too. The metadata of public distributions holds less than
+# 40 times its compressed size; zstd can make 30,000 times as much of a hostile file.
+_MAX_RATIO = 100
+_FREE_SIZE = 64 << 20
 _CHUNK_SIZE = 1 << 20
 
 
@@ -54,19 +58,38 @@ def detect_compression(path: Path) -> Compression:
 
 
 @contextmanager
-def decompressed(path: Path, *, limit: int = MAX_METADATA_SIZE) -> Iterator[Path]:
+def decompressed(path: Path, *, size: int | None = None, limit: int = MAX_METADATA_SIZE) -> Iterator[Path]:
     """A metadata file without its compression: the file itself if it has none, else a temporary copy.
 
-    Raises InputError when it is damaged, holds more than `limit` bytes, or has a compression that is not supported.
+    Raises InputError when it is damaged, does not hold exactly `size` bytes (None: unknown), holds more than `limit`
+    bytes or far more than its own size explains, or has a compression that is not supported.
     """
     compression = detect_compression(path)
     if compression is Compression.NONE:
+        _check_size(path, path.stat().st_size, size)
         yield path
         return
+    limit = min(limit, _FREE_SIZE + _MAX_RATIO * path.stat().st_size)
     with tempfile.TemporaryDirectory(prefix="altai-metadata.") as scratch:
         plain = Path(scratch, "metadata.xml")
-        _decompress(path, compression, plain, limit)
+        _decompress(path, compression, plain, limit if size is None else min(limit, size))
+        _check_size(path, plain.stat().st_size, size)
         yield plain
+
+
+def _check_size(path: Path, found: int, expected: int | None) -> None:
+    if expected is not None and found != expected:
+        raise _damaged_error(
+            path, f"it holds {found} bytes, and repomd.xml gives its open-size as {expected}"
+        )
+
+
+def _damaged_error(path: Path, why: str) -> InputError:
+    return InputError(
+        f"cannot decompress {path.name}",
+        why=why,
+        todo="the repository's metadata is damaged: try another mirror, or report it to the repository's owner",
+    )
 
 
 def _decompress(path: Path, compression: Compression, destination: Path, limit: int) -> None:
@@ -94,11 +117,7 @@ def _decompress(path: Path, compression: Compression, destination: Path, limit: 
             ) from error
         complaint = str(error)
     if complaint:
-        raise InputError(
-            f"cannot decompress {path.name}",
-            why=complaint,
-            todo="the repository's metadata is damaged: try another mirror, or report it to the repository's owner",
-        )
+        raise _damaged_error(path, complaint)
 
 
 @contextmanager

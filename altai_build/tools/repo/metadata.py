@@ -14,11 +14,13 @@ from altai_build.tools import download
 from altai_build.tools.files import make_directory, scratch_directory
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.verify import verify_detached
-from altai_build.tools.repo.repodata import REPOMD, MetadataFile, read_repomd
+from altai_build.tools.repo.repomd import MAX_REPOMD_SIZE, REPOMD, MetadataFile, read_repomd
+from altai_build.tools.repo.stored import StoredFile
 
 # Bytes.
-_MAX_REPOMD_SIZE = 16 << 20
 _MAX_SIGNATURE_SIZE = 1 << 20
+# Of one compressed file, where repomd.xml does not give its size.
+_MAX_METADATA_SIZE = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,18 @@ class RepositoryMetadata:
     # The URL that answered. Package locations are below it.
     url: str
     revision: str
-    primary: Path
-    filelists: Path | None
-    groups: Path | None
+    primary: StoredFile
+    # None: the repository has none.
+    filelists: StoredFile | None
+    groups: StoredFile | None
     # repomd.xml had a valid signature.
     signed: bool = False
 
     @property
     def digest(self) -> str:
-        """What distinguishes two states: the checksum of the primary metadata, which is in its file name here."""
-        return self.primary.name.split("-", 1)[0]
+        """What distinguishes two states: the checksum of the primary metadata; "" where repomd.xml gives none."""
+        checksum = self.primary.entry.checksum
+        return checksum.value if checksum is not None else ""
 
 
 def fetch_metadata(source: RepositorySource, cache: Path, *, not_before: str = "") -> RepositoryMetadata:
@@ -119,26 +123,25 @@ def read_cached_metadata(source: RepositorySource, cache: Path) -> RepositoryMet
         make_directory(scratch / "repodata")
         shutil.copyfile(directory / "repomd.xml", scratch / REPOMD)
         repomd = read_repomd(scratch)
-    cached = {
-        file.kind: _cached_path(file, file.checksum, directory)
+    found = {
+        file.kind: StoredFile(path, file, _locate(source.urls[0], file))
         for file in repomd.files
-        if file.checksum is not None
+        if file.checksum is not None and (path := _cached_path(file, file.checksum, directory)).is_file()
     }
-    primary, filelists = cached.get("primary"), cached.get("filelists")
-    if primary is None or not primary.is_file():
+    if "primary" not in found:
         return None
     return RepositoryMetadata(
         source=source,
         url=source.urls[0],
         revision=repomd.revision,
-        primary=primary,
-        filelists=filelists if filelists is not None and filelists.is_file() else None,
+        primary=found["primary"],
+        filelists=found.get("filelists"),
         groups=None,
     )
 
 
 def read_local_metadata(name: str, directory: Path) -> RepositoryMetadata:
-    """The metadata of a repository in a directory, not verified. Raises InputError when there is none."""
+    """The metadata of a repository in a directory, not verified yet. Raises InputError when there is none."""
     repomd = read_repomd(directory)
     primary, filelists = repomd.find("primary"), repomd.find("filelists")
     if primary is None:
@@ -148,8 +151,8 @@ def read_local_metadata(name: str, directory: Path) -> RepositoryMetadata:
         source=RepositorySource(name=name, urls=(url,), check_packages=False, check_metadata=False, keys=()),
         url=url,
         revision=repomd.revision,
-        primary=directory / primary.location,
-        filelists=directory / filelists.location if filelists is not None else None,
+        primary=StoredFile(directory / primary.location, primary),
+        filelists=StoredFile(directory / filelists.location, filelists) if filelists is not None else None,
         groups=None,
     )
 
@@ -171,7 +174,7 @@ def _fetch_from_url(
 ) -> RepositoryMetadata:
     with scratch_directory(directory, ".new") as scratch:
         path = make_directory(scratch / "repodata") / "repomd.xml"
-        download.fetch_file(download.join_url(url, REPOMD), path, limit=_MAX_REPOMD_SIZE)
+        download.fetch_file(download.join_url(url, REPOMD), path, limit=MAX_REPOMD_SIZE)
         _check_metalink(source, url, path)
         signed = _check_signature(source, url, path)
         repomd = read_repomd(scratch)
@@ -237,16 +240,20 @@ def _is_older(revision: str, known: str) -> bool:
     return are_numbers and int(revision) < int(known)
 
 
-def _fetch_metadata_file(url: str, file: MetadataFile, directory: Path) -> Path:
+def _fetch_metadata_file(url: str, file: MetadataFile, directory: Path) -> StoredFile:
+    """One file of the metadata; what was cached is used, and compared with its checksum when it is read."""
     if file.checksum is None:
         raise InputError(f"the metadata at {url} gives no checksum for its {file.kind} file")
     path = _cached_path(file, file.checksum, directory)
-    # The file got its name, which contains the checksum, after it was verified. Reading it again would take time.
-    if path.is_file() and path.stat().st_size == file.size:
-        return path
-    return download.fetch_file(
-        download.join_url(url, file.location), path, size=file.size, checksum=file.checksum
-    )
+    file_url = _locate(url, file)
+    if not (path.is_file() and path.stat().st_size == file.size):
+        download.fetch_file(file_url, path, size=file.size, checksum=file.checksum, limit=_MAX_METADATA_SIZE)
+    return StoredFile(path, file, file_url)
+
+
+def _locate(url: str, file: MetadataFile) -> str:
+    """The URL of a file of the metadata. Raises InputError for a location outside the repository."""
+    return download.join_url(file.base or url, file.location)
 
 
 def _cache_directory(source: RepositorySource, cache: Path) -> Path:

@@ -5,58 +5,31 @@ The library is imported only where packages are listed: loading it takes much lo
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import sys
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.model.checksum import Checksum, make_checksum
 from altai_build.model.compat import Compat
 from altai_build.model.nevra import SOURCE_ARCHES, Nevra
 from altai_build.model.quantity import format_count
 from altai_build.tools import process, processors
-from altai_build.tools.files import link_or_copy, remove_tree, scratch_directory
+from altai_build.tools.files import link_or_copy, remove_tree, scratch_directory, sha256_file
+from altai_build.tools.regular import open_regular_file
+from altai_build.tools.repo.repomd import REPODATA, REPOMD, MetadataFile, read_repomd
+from altai_build.tools.repo.stored import StoredFile, read_declared_count
 from altai_build.tools.rpm.signatures import find_damaged_packages
 
 if TYPE_CHECKING:
     import createrepo_c
 
-REPODATA = "repodata"
-REPOMD = "repodata/repomd.xml"
 # yum on EL6 reads gz, bz2 and xz, and is slow with xz.
 _COMPRESSION = {Compat.EL6: "gz", Compat.MODERN: "zstd"}
-
-
-@dataclass(frozen=True)
-class MetadataFile:
-    """One file that repomd.xml lists: its kind (`primary`, `filelists`, …), location and checksum."""
-
-    kind: str
-    # Relative to the repository's directory.
-    location: str
-    # None: repomd.xml gives none.
-    checksum: Checksum | None
-    # Bytes; None: repomd.xml gives none.
-    size: int | None
-
-
-@dataclass(frozen=True)
-class Repomd:
-    """The content of repomd.xml; files sorted by kind."""
-
-    revision: str
-    files: tuple[MetadataFile, ...]
-
-    def find(self, kind: str) -> MetadataFile | None:
-        """The file of a kind; None when repomd.xml lists none."""
-        return next((file for file in self.files if file.kind == kind), None)
 
 
 @dataclass(frozen=True)
@@ -212,37 +185,15 @@ def read_repodata(directory: Path) -> Repodata:
     primary = repomd.find("primary")
     if primary is not None and not problems:
         try:
-            packages = _read_packages(directory / primary.location)
+            packages = _read_packages(directory, primary)
         except ValueError as error:
             problems.append(f"{Path(primary.location).name} cannot be read: {error}")
     return Repodata(revision=repomd.revision, files=repomd.files, packages=packages, problems=tuple(problems))
 
 
-def read_repomd(directory: Path) -> Repomd:
-    """The content of a repository's repomd.xml, nothing verified. Raises InputError when it cannot be read."""
-    try:
-        root = ElementTree.parse(directory / REPOMD).getroot()  # noqa: S314 - expat 2.4.1 and later bound expansion
-        if root.tag.rpartition("}")[2] != "repomd":
-            raise ValueError(f"it is a {root.tag} document")
-        files = [_parse_data(data) for data in root.iterfind("{*}data")]
-    except (OSError, ElementTree.ParseError, ValueError) as error:
-        raise InputError(
-            f"{directory} is not a yum repository",
-            why=f"{REPOMD} cannot be read: {error}",
-            todo="check the path; a release's repositories are its subdirectories",
-        ) from error
-    return Repomd(
-        revision=root.findtext("{*}revision", ""),
-        files=tuple(sorted(files, key=lambda file: file.kind)),
-    )
-
-
 def find_owners(directory: Path, path: str) -> tuple[str, ...]:
     """The locations of the packages in a repository that hold the file `path`. Raises InputError."""
-    import createrepo_c
-
     repomd = read_repomd(directory)
-    kinds = {file.kind: str(directory / file.location) for file in repomd.files}
     # Package id → location.
     locations: dict[str, str] = {}
     owners: list[str] = []
@@ -255,65 +206,99 @@ def find_owners(directory: Path, path: str) -> tuple[str, ...]:
             owners.append(locations[package.pkgId])
 
     try:
-        createrepo_c.xml_parse_primary(kinds["primary"], pkgcb=add_location, do_files=False)
-        createrepo_c.xml_parse_filelists(kinds["filelists"], pkgcb=add_owner)
-    except (KeyError, OSError, createrepo_c.CreaterepoCError) as error:
+        for kind, callback in (("primary", add_location), ("filelists", add_owner)):
+            file = repomd.find(kind)
+            if file is None:
+                raise ValueError(f"{REPOMD} lists no {kind} file")
+            _parse_packages(directory, file, callback)
+    except (KeyError, ValueError) as error:
         raise InputError(f"cannot read the file lists of {directory}", why=str(error)) from error
     return tuple(owners)
-
-
-def _parse_data(data: ElementTree.Element) -> MetadataFile:
-    """One <data> of repomd.xml. Raises ValueError for a size or checksum that is not one."""
-    location, checksum, size = data.find("{*}location"), data.find("{*}checksum"), data.findtext("{*}size")
-    return MetadataFile(
-        kind=data.get("type", ""),
-        location="" if location is None else location.get("href", ""),
-        checksum=None if checksum is None else make_checksum(checksum.get("type", ""), checksum.text or ""),
-        size=None if size is None else int(size),
-    )
 
 
 def _check_file(directory: Path, file: MetadataFile) -> list[str]:
     """What is wrong with one metadata file: missing, outside repodata, of another size or with another checksum."""
     if Path(file.location).parent != Path(REPODATA):
         return [f"{REPOMD} lists a file outside {REPODATA}/: {file.location}"]
-    try:
-        data = (directory / file.location).read_bytes()
-    except OSError as error:
-        return [f"{file.location} cannot be read: {error.strerror}"]
     expected = file.checksum.sha256 if file.checksum is not None else None
     if expected is None:
         return [f"{REPOMD} gives no SHA-256 for {file.location}"]
-    if hashlib.sha256(data).hexdigest() != expected:
+    try:
+        with open_regular_file(directory / file.location) as stream:
+            size = os.fstat(stream.fileno()).st_size
+        found = sha256_file(directory / file.location)
+    except OSError as error:
+        return [f"{file.location} cannot be read: {error.strerror}"]
+    if found != expected:
         return [f"the SHA-256 of {file.location} differs from the one in {REPOMD}"]
-    if len(data) != file.size:
-        return [f"{file.location} has {len(data)} bytes, and {REPOMD} gives its size as {file.size}"]
+    if size != file.size:
+        return [f"{file.location} has {size} bytes, and {REPOMD} gives its size as {file.size}"]
     return []
 
 
-def _read_packages(primary: Path) -> tuple[IndexedPackage, ...]:
-    """The packages in a primary.xml of any compression, in its order. Raises ValueError when it cannot be read."""
+def _parse_packages(
+    directory: Path, file: MetadataFile, callback: Callable[[createrepo_c.Package], None]
+) -> None:
+    """Call back with every package in a file of metadata, in its order. Raises ValueError when it cannot be read whole.
+
+    createrepo_c decompresses too, but takes what it gets of a truncated zstd file for the whole, reads wrong numbers as
+    0, and does not compare the number of packages with the one that the file announces.
+    """
     import createrepo_c
 
-    packages: list[createrepo_c.Package] = []
+    root, parse = {
+        "primary": ("metadata", createrepo_c.xml_parse_primary),
+        "filelists": ("filelists", createrepo_c.xml_parse_filelists),
+    }[file.kind]
+    options = {"do_files": False} if file.kind == "primary" else {}
+    warnings: list[str] = []
+    count = 0
+
+    def add(package: createrepo_c.Package) -> None:
+        nonlocal count
+        count += 1
+        callback(package)
+
+    def warn(kind: int, message: str) -> bool:
+        if kind != createrepo_c.XML_WARNING_UNKNOWNTAG:
+            warnings.append(message)
+        return True
+
     try:
-        createrepo_c.xml_parse_primary(str(primary), pkgcb=packages.append, do_files=False)
+        with StoredFile(directory / file.location, file).open_plain() as plain:
+            announced = read_declared_count(plain, root)
+            parse(str(plain), pkgcb=add, warningcb=warn, **options)
+    except InputError as error:
+        raise ValueError(f"{error.what}: {error.why}") from error
     except createrepo_c.CreaterepoCError as error:
         raise ValueError(str(error)) from error
-    return tuple(
-        IndexedPackage(
-            nevra=Nevra(
-                name=package.name,
-                epoch=int(package.epoch or 0),
-                version=package.version,
-                release=package.release,
-                arch=package.arch,
-            ),
-            location=package.location_href,
-            sha256=package.pkgId if package.checksum_type == "sha256" else "",
-            size=package.size_package,
-            sourcerpm=package.rpm_sourcerpm or "",
-            is_source=package.arch in SOURCE_ARCHES,
+    if warnings:
+        raise ValueError(warnings[0])
+    if announced is not None and announced != count:
+        raise ValueError(f"it announces {announced} packages and lists {count}")
+
+
+def _read_packages(directory: Path, primary: MetadataFile) -> tuple[IndexedPackage, ...]:
+    """The packages in the primary metadata, in its order. Raises ValueError when it cannot be read."""
+    packages: list[createrepo_c.Package] = []
+    _parse_packages(directory, primary, packages.append)
+    return tuple(_make_indexed_package(package) for package in packages)
+
+
+def _make_indexed_package(package: createrepo_c.Package) -> IndexedPackage:
+    """One package of the primary metadata. Raises ValueError when it has no identity."""
+    epoch = package.epoch or "0"
+    identity = (package.name, package.version, package.release, package.arch)
+    if not all(identity) or not (epoch.isascii() and epoch.isdigit()):
+        raise ValueError(
+            f"{package.location_href!r} has no valid name, epoch, version, release or architecture"
         )
-        for package in packages
+    name, version, release, arch = identity
+    return IndexedPackage(
+        nevra=Nevra(name=name, epoch=int(epoch), version=version, release=release, arch=arch),
+        location=package.location_href or "",
+        sha256=package.pkgId if package.checksum_type == "sha256" else "",
+        size=package.size_package,
+        sourcerpm=package.rpm_sourcerpm or "",
+        is_source=arch in SOURCE_ARCHES,
     )

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-import os
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +13,11 @@ from altai_build.errors import InputError
 from altai_build.model.checksum import SHA256, Checksum, make_checksum
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import Dependency, RpmHeader
-from altai_build.tools.files import make_directory, sha256_file
-from altai_build.tools.repo.compression import Compression, decompressed, detect_compression
+from altai_build.tools.files import sha256_file
 from altai_build.tools.repo.metadata import RepositoryMetadata
+from altai_build.tools.repo.stored import StoredFile, read_declared_count
+from altai_build.tools.solver.cache import read_cache, write_cache
 
-# Part of a cache file's name. libsolv itself refuses files of another version of its format.
-_SOLV_FORMAT = "1"
 _COMPARISONS = {
     "=": solv.REL_EQ,
     "==": solv.REL_EQ,
@@ -95,7 +91,7 @@ class PackagePool:
         repo = self.libsolv.add_repo(metadata.source.name)
         # In libsolv the higher number wins, in dnf the lower.
         repo.priority = 99 - metadata.source.priority
-        self._load(repo, metadata.primary, "primary")
+        self._load(repo, metadata.primary)
         self._metadata[repo.id] = metadata
         self.repositories.append((repo, metadata))
         self.is_ready = False
@@ -151,37 +147,40 @@ class PackagePool:
         self.has_filelists = True
         for repo, metadata in self.repositories:
             if metadata.filelists is not None:
-                self._load(repo, metadata.filelists, "filelists")
+                self._load(repo, metadata.filelists)
         self.is_ready = False
         self.prepare()
         return True
 
-    def _load(self, repo: solv.Repo, path: Path, part: str) -> None:
-        cached = self._cache / f"{path.name}-{part}.{_SOLV_FORMAT}.solv"
-        is_filelists = part == "filelists"
+    def _load(self, repo: solv.Repo, file: StoredFile) -> None:
+        """Read a file of metadata, whole or not at all. Raises InputError."""
+        is_filelists = file.entry.kind == "filelists"
         extend = solv.Repo.REPO_EXTEND_SOLVABLES | solv.Repo.REPO_LOCALPOOL if is_filelists else 0
-        if cached.is_file():
-            stream = solv.xfopen(str(cached))
-            loaded = repo.add_solv(stream, extend)
-            stream.close()
-            if loaded:
-                return
-        with _convert_for_libsolv(path) as plain:
+        cached = self._find_cache(file)
+        if cached is not None and not is_filelists and read_cache(repo, cached):
+            return
+        root, kind = ("filelists", "FL") if is_filelists else ("metadata", None)
+        with file.open_plain() as plain:
+            try:
+                announced = read_declared_count(plain, root)
+            except ValueError as error:
+                raise file.parse_error(str(error)) from error
             stream = solv.xfopen(str(plain))
-            if stream is None:
-                raise InputError(f"cannot read {path}", why="libsolv cannot open it")
-            repo.add_rpmmd(stream, "FL" if is_filelists else None, extend)
+            complete = repo.add_rpmmd(stream, kind, extend)
             stream.close()
-        if not is_filelists:
-            self._write_solv_cache(repo, cached)
+        if not complete:
+            raise file.parse_error(" ".join(self.libsolv.errstr.split()))
+        if announced is not None and announced != repo.nsolvables:
+            raise file.parse_error(
+                f"it announces {announced} packages, and the repository has {repo.nsolvables}"
+            )
+        if cached is not None and not is_filelists:
+            write_cache(repo, cached)
 
-    def _write_solv_cache(self, repo: solv.Repo, cached: Path) -> None:
-        make_directory(cached.parent)
-        partial = cached.with_name(f".{cached.name}.{os.getpid()}.{threading.get_ident()}")
-        stream = solv.xfopen(str(partial), "w")
-        repo.write(stream)
-        stream.close()
-        os.replace(partial, cached)
+    def _find_cache(self, file: StoredFile) -> Path | None:
+        """Where libsolv's form of a file is cached; None for a file without a checksum."""
+        checksum = file.entry.checksum
+        return self._cache / f"{checksum.value}-{file.entry.kind}.solv" if checksum is not None else None
 
     def _disable_excluded(self) -> None:
         """Make the packages that a repository's exclude= or includepkgs= leaves out unavailable."""
@@ -308,23 +307,17 @@ class PackagePool:
 
 
 def get_nevra(solvable: solv.XSolvable) -> Nevra:
-    """The identity of a package of a pool."""
+    """The identity of a package of a pool. Raises InputError when its repository gives it none that is valid."""
     epoch, _, rest = solvable.evr.rpartition(":")
     version, _, release = rest.rpartition("-")
-    return Nevra(
-        name=solvable.name, epoch=int(epoch or 0), version=version, release=release, arch=solvable.arch
-    )
-
-
-@contextmanager
-def _convert_for_libsolv(path: Path) -> Iterator[Path]:
-    """The metadata file as libsolv's build on the package index can read it: gzip or plain, as its suffix says."""
-    compression = detect_compression(path)
-    if compression is Compression.GZIP and path.suffix == Compression.GZIP.value:
-        yield path
-        return
-    with decompressed(path) as plain:
-        yield plain
+    epoch = epoch or "0"
+    if not (solvable.name and solvable.arch and epoch.isascii() and epoch.isdigit() and len(epoch) < 11):
+        raise InputError(
+            f"the version {solvable.evr!r} of {solvable.name or 'a package'} in {solvable.repo.name} is not valid",
+            why="an epoch is a number",
+            todo="`exclude` the package in repos.yaml, or report it to the owner of the repository",
+        )
+    return Nevra(name=solvable.name, epoch=int(epoch), version=version, release=release, arch=solvable.arch)
 
 
 def _list_rich_names(requirement: str) -> list[str]:

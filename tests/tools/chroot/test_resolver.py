@@ -26,6 +26,9 @@ baseurl={url}
 COMPS = """<?xml version="1.0"?>
 <comps><group><id>build</id><name>Build</name><packagelist>
 <packagereq type="mandatory">gcc</packagereq><packagereq type="optional">vim</packagereq>
+<packagereq type="mandatory">not-in-any-repository</packagereq>
+<packagereq type="conditional" requires="gcc">gdb</packagereq>
+<packagereq type="conditional" requires="vim">vim-extra</packagereq>
 </packagelist></group></comps>
 """
 
@@ -33,7 +36,16 @@ COMPS = """<?xml version="1.0"?>
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packages")
-    build_packages(folder, [Package("gcc", requires=["libc"]), Package("libc"), Package("vim")])
+    build_packages(
+        folder,
+        [
+            Package("gcc", requires=["libc"]),
+            Package("libc"),
+            Package("vim"),
+            Package("gdb"),
+            Package("vim-extra"),
+        ],
+    )
     (folder / "comps.xml").write_text(COMPS)
     return folder
 
@@ -42,7 +54,10 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_group_is_installed_whatever_compression_its_repository_has(
     packages: Path, tmp_path: Path, compression: str
 ) -> None:
-    """createrepo_c 1.0 and later writes comps.xml.zst and nothing else by default."""
+    """createrepo_c 1.0 and later writes comps.xml.zst and nothing else by default.
+
+    As in dnf, a package that no repository has is left out, and a conditional one is installed with its condition.
+    """
     subprocess.run(
         [
             createrepo_program(),
@@ -61,4 +76,4 @@ def test_a_group_is_installed_whatever_compression_its_repository_has(
     )
     (tmp_path / "small.cfg").write_text(CONFIG.format(url=tmp_path.as_uri()))
     resolver = BuildrootResolver(read_config("small", search=[tmp_path]), cache=tmp_path / "cache")
-    assert [package.nevra.name for package in resolver.base] == ["gcc", "libc"]
+    assert [package.nevra.name for package in resolver.base] == ["gcc", "gdb", "libc"]

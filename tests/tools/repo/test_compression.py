@@ -76,6 +76,25 @@ def test_output_beyond_the_limit_is_refused(tmp_path: Path, suffix: str) -> None
     assert refusal(packed, limit=1 << 20) == f"it holds more than {1 << 20} bytes"
 
 
+def test_a_small_file_does_not_fill_the_disk(tmp_path: Path) -> None:
+    """Without a size from repomd.xml, far more bytes than metadata of that compressed size has are refused."""
+    zeros = subprocess.run(
+        "head -c 500M /dev/zero | zstd --stdout", shell=True, stdout=subprocess.PIPE, check=True
+    ).stdout
+    assert len(zeros) < 100_000
+    assert refusal(write(tmp_path / "primary.xml.zst", zeros)).startswith("it holds more than ")
+
+
+@pytest.mark.parametrize("suffix", ["", *COMPRESSORS])
+def test_another_size_than_expected_is_refused(tmp_path: Path, suffix: str) -> None:
+    packed = write(tmp_path / f"primary.xml{suffix}", COMPRESSORS.get(suffix, bytes)(CONTENT))
+    with decompressed(packed, size=len(CONTENT)) as plain:
+        assert plain.read_bytes() == CONTENT
+    for size in (len(CONTENT) - 1, len(CONTENT) + 1):
+        with pytest.raises(InputError, match="cannot decompress"), decompressed(packed, size=size):
+            pass
+
+
 @pytest.mark.parametrize("suffix", COMPRESSORS)
 def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str) -> None:
     assert refusal(write(tmp_path / f"primary.xml{suffix}", COMPRESSORS[suffix](CONTENT)[:-1000]))

@@ -8,43 +8,58 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.repo.groups import read_group
+from altai_build.tools.repo.groups import GroupMember, read_group
+from altai_build.tools.repo.repomd import MetadataFile
+from altai_build.tools.repo.stored import StoredFile
 
 COMPS = """<?xml version="1.0"?>
 <comps>
   <group><id>core</id><name>Core</name><name xml:lang="de">Kern</name><packagelist>
     <packagereq type="mandatory">bash</packagereq><packagereq>rpm</packagereq>
-    <packagereq type="default">dnf</packagereq><packagereq type="optional">vim</packagereq></packagelist></group>
+    <packagereq type="default">dnf</packagereq><packagereq type="optional">vim</packagereq>
+    <packagereq type="conditional" requires="kde">kde-vim</packagereq></packagelist></group>
   <group><id>build</id><name>Buildsystem building group</name><packagelist>
-    <packagereq type="mandatory">gcc</packagereq><packagereq type="mandatory">make</packagereq></packagelist></group>
+    <packagereq type="mandatory">gcc</packagereq><packagereq type="mandatory"> make
+    </packagereq></packagelist></group>
+  <group><id>empty</id><name>Empty</name><packagelist/></group>
 </comps>
 """
 
 
+def store(path: Path, data: bytes) -> StoredFile:
+    path.write_bytes(data)
+    return StoredFile(path, MetadataFile(kind="group", location=path.name, checksum=None, size=len(data)))
+
+
 @pytest.fixture
-def comps(tmp_path: Path) -> Path:
-    path = tmp_path / "comps.xml.gz"
-    path.write_bytes(gzip.compress(COMPS.encode()))
-    return path
+def comps(tmp_path: Path) -> StoredFile:
+    return store(tmp_path / "comps.xml.gz", gzip.compress(COMPS.encode()))
 
 
 @pytest.mark.parametrize("name", ["build", "Buildsystem building group"])
-def test_a_group_is_found_by_id_and_by_name(comps: Path, name: str) -> None:
-    assert read_group(comps, name) == ("gcc", "make")
+def test_a_group_is_found_by_id_and_by_name(comps: StoredFile, name: str) -> None:
+    assert read_group(comps, name) == (GroupMember("gcc"), GroupMember("make"))
 
 
-def test_optional_packages_are_left_out(comps: Path) -> None:
-    assert read_group(comps, "core") == ("bash", "rpm", "dnf")
+def test_optional_packages_are_left_out_and_conditional_ones_have_their_condition(comps: StoredFile) -> None:
+    assert read_group(comps, "core") == (
+        GroupMember("bash"),
+        GroupMember("rpm"),
+        GroupMember("dnf"),
+        GroupMember("kde-vim", condition="kde"),
+    )
 
 
-@pytest.mark.parametrize("name", ["Kern", "Build", ""])
-def test_there_is_nothing_under_other_names(comps: Path, name: str) -> None:
-    assert read_group(comps, name) == ()
+def test_an_empty_group_is_not_a_missing_one(comps: StoredFile) -> None:
+    assert read_group(comps, "empty") == ()
+    for name in ("Kern", "Build", ""):
+        assert read_group(comps, name) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"<comps><group>", b"no XML"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"<comps><group>", b"no XML", b"<other/>", b'<?xml version="1.0" encoding="klingon"?><comps/>'],
+)
 def test_a_file_that_is_no_comps_file_is_an_error(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "comps.xml"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match="cannot read the package groups in comps"):
-        read_group(path, "build")
+    with pytest.raises(InputError, match="cannot read the group metadata"):
+        read_group(store(tmp_path / "comps.xml", content), "build")

@@ -79,8 +79,10 @@ def part(folder: Path, kind: str) -> Path:
 def test_what_is_fetched(mirror: Mirror, tmp_path: Path) -> None:
     got = mirror.fetch(tmp_path / "cache")
     assert (got.url, got.revision) == (mirror.source.urls[0], str(REVISION))
-    assert got.primary.read_bytes() == part(mirror.folder, "primary").read_bytes()
-    assert got.filelists is not None and b"/usr/share/two/text" in gzip.decompress(got.filelists.read_bytes())
+    assert got.primary.path.read_bytes() == part(mirror.folder, "primary").read_bytes()
+    assert got.filelists is not None and b"/usr/share/two/text" in gzip.decompress(
+        got.filelists.path.read_bytes()
+    )
     assert got.digest in part(mirror.folder, "primary").name
 
 
@@ -92,6 +94,17 @@ def test_what_has_not_changed_is_not_fetched_again(mirror: Mirror, tmp_path: Pat
     assert read_cached_metadata(mirror.source, tmp_path / "cache") == replace(
         first, groups=None, signed=False
     )
+
+
+def test_a_cached_file_that_was_damaged_since_is_fetched_again(mirror: Mirror, tmp_path: Path) -> None:
+    """Its size is right: one bit of the disk has flipped."""
+    primary = mirror.fetch(tmp_path / "cache").primary
+    good = primary.path.read_bytes()
+    primary.path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    again = mirror.fetch(tmp_path / "cache").primary
+    with again.open_plain() as plain:
+        assert plain.read_bytes() == gzip.decompress(good)
+    assert primary.path.read_bytes() == good
 
 
 def test_a_new_state_is_seen(mirror: Mirror, tmp_path: Path) -> None:
@@ -111,7 +124,7 @@ def test_an_older_state_than_one_seen_is_refused(mirror: Mirror, tmp_path: Path)
 def test_a_file_url(mirror: Mirror, tmp_path: Path) -> None:
     folder = mirror.folder.rename(tmp_path / "with space and %41")
     got = mirror.fetch(tmp_path / "cache", urls=(folder.as_uri(),))
-    assert got.primary.read_bytes() == part(folder, "primary").read_bytes()
+    assert got.primary.path.read_bytes() == part(folder, "primary").read_bytes()
     with pytest.raises(InputError, match="the repository base cannot be used"):
         mirror.fetch(tmp_path / "cache", urls=(f"file://{tmp_path}/nowhere",))
 
@@ -202,7 +215,7 @@ def test_transient_failures_are_retried(mirror: Mirror, tmp_path: Path) -> None:
     primary = part(mirror.folder, "primary").name
     mirror.faults.broken[REPOMD] = 2
     mirror.faults.dying[primary] = 2
-    assert mirror.fetch(tmp_path / "cache").primary.is_file()
+    assert mirror.fetch(tmp_path / "cache").primary.path.is_file()
     assert sum(path.endswith(primary) for path, _ in mirror.faults.asked) == 3
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from altai_build.model.compat import Compat
 from altai_build.model.nevra import Nevra
 from altai_build.tools.files import sha256_file
 from altai_build.tools.repo import repodata
-from altai_build.tools.repo.repodata import read_repodata, write_repodata
+from altai_build.tools.repo.repodata import find_owners, read_repodata, write_repodata
 from altai_build.tools.rpm.signatures import find_damaged_packages
+from tests.kit.repodata import describe_packages, index_metadata
+from tests.kit.repositories import Package
 from tests.kit.rpms import BuiltRpms, build_rpm, flip_last_byte
 
 EPOCH = 1362052800
@@ -273,6 +276,60 @@ def test_metadata_that_is_no_xml_is_a_fault(repository: Path) -> None:
     text = text.replace(f"<size>{primary.stat().st_size}<", f"<size>{broken.stat().st_size}<")
     repomd.write_text(text)
     assert any("cannot be read" in fault for fault in read_repodata(repository).problems)
+
+
+THREE = [Package("a"), Package("b", files={"/usr/bin/b": ""}), Package("c")]
+TEXT = describe_packages(THREE).encode()
+
+
+def problems_of(folder: Path, text: bytes, *, program: str = "gzip", cut: int = 0) -> list[str]:
+    """What is wrong with a repository whose primary metadata is this text, compressed and cut short."""
+    packed = subprocess.run([program, "--stdout", "-"], input=text, stdout=subprocess.PIPE, check=True).stdout
+    parts = {"primary": (text, packed[: len(packed) - cut]), "filelists": (b"x", b"x"), "other": (b"x", b"x")}
+    index_metadata(folder, parts)
+    read = read_repodata(folder)
+    assert bool(read.packages) != any("cannot be read" in problem for problem in read.problems)
+    return [problem for problem in read.problems if "cannot be read" in problem]
+
+
+@pytest.mark.parametrize("program", ["gzip", "xz", "zstd", "bzip2"])
+def test_primary_metadata_that_is_cut_short_is_a_problem(tmp_path: Path, program: str) -> None:
+    """createrepo_c takes what it gets of a truncated zstd file for the whole."""
+    assert problems_of(tmp_path / "whole", TEXT, program=program) == []
+    assert problems_of(tmp_path / "cut", TEXT, program=program, cut=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (TEXT.replace(b'packages="3"', b'packages="4"'), "it announces 4 packages and lists 3"),
+        (TEXT.replace(b"<name>c", b"<name>c\x01"), "invalid Char value"),
+        (TEXT.replace(b'package="1000"', b'package="much"'), "to integer failed"),
+        (
+            TEXT.replace(b'epoch="0" ver="1.0" rel="1"/>', b'epoch="x" ver="1.0" rel="1"/>'),
+            "no valid name, epoch",
+        ),
+        (TEXT.replace(b"<arch>noarch</arch>", b""), "no valid name, epoch"),
+        (TEXT.replace(b"metadata", b"filelists"), "it is a filelists document, not metadata"),
+    ],
+)
+def test_primary_metadata_that_is_not_read_whole_is_a_problem(tmp_path: Path, text: bytes, why: str) -> None:
+    (problem,) = problems_of(tmp_path, text)
+    assert why in problem
+
+
+def test_file_lists_that_are_not_read_whole_have_no_owners(repository: Path) -> None:
+    write_repodata(repository, epoch=EPOCH, compat=Compat.EL6)
+    (one,) = find_owners(repository, "/usr/share/one/greeting")
+    assert one.startswith("one-")
+    assert find_owners(repository, "/usr/share/none") == ()
+    filelists = next(file for file in read_repodata(repository).files if file.kind == "filelists")
+    path = repository / filelists.location
+    path.write_bytes(
+        gzip.compress(gzip.decompress(path.read_bytes()).replace(b'packages="3"', b'packages="4"'))
+    )
+    with pytest.raises(InputError, match="cannot read the file lists"):
+        find_owners(repository, "/usr/share/one/greeting")
 
 
 def test_a_folder_without_metadata_is_no_repository(tmp_path: Path) -> None:

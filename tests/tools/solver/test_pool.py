@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.tools.repo.metadata import RepositoryMetadata, read_local_metadata
 from altai_build.tools.solver.pool import PackagePool
+from tests.kit.repodata import describe_packages, describe_repository, index_metadata
 from tests.kit.repositories import Package, make_repository
 
 PACKAGES = [
@@ -99,10 +101,86 @@ def test_a_damaged_cache_is_read_again_from_the_metadata(
         assert names(pool, pool.find_providers("gcc < 13")) == [GCC_12]
 
 
-def test_metadata_that_libsolv_cannot_read_is_an_error(
-    repository: RepositoryMetadata, tmp_path: Path
-) -> None:
-    broken = tmp_path / "broken-primary.xml.xz"
-    broken.write_bytes(b"\xfd7zXZ\0 and nothing more")
-    with pytest.raises(InputError, match="cannot decompress broken-primary"):
-        load(replace(repository, primary=broken), tmp_path)
+THREE = [Package("a", requires=["one"]), Package("b", files={"/usr/bin/b": ""}), Package("c")]
+TEXT = describe_packages(THREE).encode()
+FILELISTS = (
+    b'<filelists packages="%d" xmlns="http://linux.duke.edu/metadata/filelists">'
+    b'<package pkgid="1" name="x" arch="noarch"><version ver="1" rel="1"/><file>/x</file></package></filelists>'
+)
+
+
+def load_text(folder: Path, **parts: bytes) -> PackagePool:
+    pool = load(
+        read_local_metadata("mirror", describe_repository(folder / "mirror", THREE, **parts)), folder / "solv"
+    )
+    pool.load_filelists()
+    return pool
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (TEXT.replace(b"<name>c", b"<name>c\x01"), "invalid Char value 1"),
+        (TEXT[: TEXT.index(b"<name>c")], "line"),
+        (TEXT.replace(b'packages="3"', b'packages="4"'), "it announces 4 packages, and the repository has 3"),
+        (TEXT.replace(b"metadata", b"filelists"), "it is a filelists document, not metadata"),
+        (TEXT.replace(b"UTF-8", b"klingon"), "unknown encoding"),
+        (TEXT + b"<more/>", "Extra content at the end of the document"),
+        (b"", "no element found"),
+        (b"<html>not found</html>", "it is a html document, not metadata"),
+    ],
+)
+def test_metadata_that_is_not_read_to_its_end_is_an_error(tmp_path: Path, text: bytes, why: str) -> None:
+    """libsolv takes what it could read for all there is, and dnf refuses such a repository."""
+    for _ in range(2):
+        with pytest.raises(InputError, match="cannot read the primary metadata") as caught:
+            load_text(tmp_path, primary=text)
+        assert why in caught.value.why
+    assert not list(tmp_path.glob("solv/*"))
+
+
+@pytest.mark.parametrize("text", [FILELISTS % 1, FILELISTS % 3 + b"<", b"<filelists>", TEXT])
+def test_file_lists_that_are_not_read_to_their_end_are_an_error(tmp_path: Path, text: bytes) -> None:
+    assert load_text(tmp_path, filelists=FILELISTS % 3).has_filelists
+    with pytest.raises(InputError, match="cannot read the filelists metadata"):
+        load_text(tmp_path, filelists=text)
+
+
+@pytest.mark.parametrize("program", ["xz", "zstd", "bzip2"])
+def test_metadata_may_have_another_compression_than_its_name_says(tmp_path: Path, program: str) -> None:
+    packed = subprocess.run([program, "--stdout", "-"], input=TEXT, stdout=subprocess.PIPE, check=True).stdout
+    mirror = index_metadata(tmp_path / "mirror", {"primary": (TEXT, packed)})
+    pool = load(read_local_metadata("mirror", mirror), tmp_path / "solv")
+    assert names(pool, pool.find_by_name_pattern("mirror", ["*"])) == [package.nevra for package in THREE]
+    cut = index_metadata(tmp_path / "cut", {"primary": (TEXT, packed[:-1])})
+    with pytest.raises(InputError, match="cannot decompress"):
+        load(read_local_metadata("mirror", cut), tmp_path / "solv")
+
+
+def test_metadata_that_is_larger_than_announced_is_not_decompressed(tmp_path: Path) -> None:
+    text = TEXT.replace(b"</metadata>", b" " * 100_000_000 + b"</metadata>")
+    packed = subprocess.run(["zstd", "--stdout", "-"], input=text, stdout=subprocess.PIPE, check=True).stdout
+    assert len(packed) < 100_000
+    for plain in (TEXT, text):
+        mirror = index_metadata(tmp_path / "mirror", {"primary": (plain, packed)})
+        with pytest.raises(InputError, match="cannot decompress") as caught:
+            load(read_local_metadata("mirror", mirror), tmp_path / "solv")
+        assert "it holds more than" in caught.value.why
+
+
+def test_damaged_metadata_of_a_repository_in_a_directory_is_an_error(tmp_path: Path) -> None:
+    mirror = describe_repository(tmp_path / "mirror", THREE)
+    metadata = read_local_metadata("mirror", mirror)
+    data = bytearray(metadata.primary.path.read_bytes())
+    data[len(data) // 2] ^= 1
+    metadata.primary.path.write_bytes(data)
+    with pytest.raises(InputError, match="is missing or damaged"):
+        load(metadata, tmp_path / "solv")
+
+
+def test_a_package_without_a_valid_epoch_is_an_error_that_names_it(tmp_path: Path) -> None:
+    pool = load_text(
+        tmp_path, primary=TEXT.replace(b'epoch="0" ver="1.0" rel="1"/>', b'epoch="x" ver="1.0" rel="1"/>')
+    )
+    with pytest.raises(InputError, match=r"the version 'x:1.0-1' of a in mirror is not valid"):
+        pool.get_candidate(pool.find_by_name("a")[0])

@@ -1,0 +1,30 @@
+"""Files that others wrote, opened only when they are regular: a FIFO would block, a device would never end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import IO
+
+
+def open_regular_file(path: str | Path) -> IO[bytes]:
+    """Open a file for reading. Raises OSError, also for what is not a regular file, without waiting for it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular_file(path: str | Path, *, limit: int) -> bytes:
+    """The bytes of a regular file. Raises OSError, also when it is larger than `limit` bytes."""
+    with open_regular_file(path) as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit} bytes", str(path))
+    return data

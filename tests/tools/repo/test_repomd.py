@@ -1,0 +1,82 @@
+"""repomd.xml as createrepo and others write it, and what cannot be one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.model.checksum import Checksum
+from altai_build.tools.repo.repomd import MetadataFile, Repomd, read_repomd
+
+TEXT = """<?xml version="1.0" encoding="UTF-8"?>
+<repomd xmlns="http://linux.duke.edu/metadata/repo"><revision> 17 </revision>
+<data type="primary"><checksum type="sha">{digest}</checksum><open-checksum type="sha256">x</open-checksum>
+<location xml:base="http://mirror.example/" href="repodata/p.xml.gz"/><size>12</size><open-size>34</open-size></data>
+<data type="group"/></repomd>
+"""
+
+
+def read(folder: Path, text: str | bytes) -> Repomd:
+    (folder / "repodata").mkdir(exist_ok=True)
+    data = text.encode() if isinstance(text, str) else text
+    (folder / "repodata/repomd.xml").write_bytes(data)
+    return read_repomd(folder)
+
+
+def test_files_are_read_with_all_that_is_said_of_them(tmp_path: Path) -> None:
+    repomd = read(tmp_path, TEXT.format(digest="a" * 40))
+    assert repomd.revision == "17"
+    assert repomd.find("primary") == MetadataFile(
+        kind="primary",
+        location="repodata/p.xml.gz",
+        checksum=Checksum("sha1", "a" * 40),
+        size=12,
+        open_size=34,
+        base="http://mirror.example/",
+    )
+    assert repomd.find("group") == MetadataFile(kind="group", location="", checksum=None, size=None)
+    assert repomd.find("filelists") is None
+
+
+def test_a_size_of_nothing_is_unknown(tmp_path: Path) -> None:
+    primary = read(tmp_path, TEXT.format(digest="a" * 40).replace("34", "0").replace("12", "")).find(
+        "primary"
+    )
+    assert primary is not None and (primary.size, primary.open_size) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT.format(digest="a" * 39),
+        TEXT.format(digest="a" * 40).replace("12", "many"),
+        TEXT.format(digest="a" * 40).replace("12", "-12"),
+        TEXT.format(digest="a" * 40).replace("12", "9" * 5000),
+        TEXT.format(digest="a" * 40).replace("UTF-8", "klingon"),
+        TEXT.format(digest="a" * 40).replace("repomd", "metalink"),
+        b"\x00" * 100,
+        b"<a>" * 10_000,
+        b"",
+    ],
+)
+def test_what_is_no_repomd_is_an_error(tmp_path: Path, text: str | bytes) -> None:
+    with pytest.raises(InputError, match="is not a yum repository") as caught:
+        read(tmp_path, text)
+    assert "repodata/repomd.xml cannot be read: " in caught.value.why
+
+
+def test_only_a_regular_file_of_a_sensible_size_is_read(tmp_path: Path) -> None:
+    (tmp_path / "repodata").mkdir()
+    place = tmp_path / "repodata/repomd.xml"
+    os.mkfifo(place)
+    with pytest.raises(InputError, match="is not a yum repository"):
+        read_repomd(tmp_path)
+    place.unlink()
+    with open(place, "wb") as stream:
+        stream.truncate(1 << 40)
+    with pytest.raises(InputError) as caught:
+        read_repomd(tmp_path)
+    assert "larger than" in caught.value.why
