@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from altai_build.errors import AltaiError, InputError, MissingToolError
 from altai_build.tools.commands import child_environment, describe_exit, program_missing_error, quote_command
@@ -38,13 +38,16 @@ _end_listeners: list[Callable[[CommandEnd], None]] = []
 _WATCH_INTERVAL = 1.0  # seconds
 
 
-@dataclass(frozen=True)
-class CommandEnd:
-    """How a command ended, for logs."""
+# A tuple, because a dataclass takes longer to define, and `changed` imports this module.
+class CommandEnd(NamedTuple):
+    """How a command ended, for logs: `returncode` is negative if a signal killed it.
 
-    command: str  # quoted, without the passwords in its URLs
+    `command` is quoted, without the passwords in its URLs.
+    """
+
+    command: str
     seconds: float
-    returncode: int  # negative: killed by that signal
+    returncode: int
 
 
 @dataclass(frozen=True)

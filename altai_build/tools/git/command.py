@@ -19,8 +19,7 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from altai_build.errors import InputError
 from altai_build.tools import commands, process
@@ -52,8 +51,8 @@ _PROTECTED_ENVIRONMENT = {
 _NO_QUESTIONS = {"GIT_ASKPASS": ""}
 
 
-@dataclass(frozen=True)
-class GitProfile:
+# A tuple, because a dataclass takes longer to define, and `changed` imports this module.
+class GitProfile(NamedTuple):
     """Settings (`-c`) and environment of a git process, and what a person does when it fails.
 
     `inherited` names variables that it gets from this process besides those that every child gets.
