@@ -132,7 +132,25 @@ class _Check:
                 "none: as many as possible were installed",
             )
             machine = self.solver.install(groups, _OLD_SIDES_WITH_UPSTREAMS, weak=True)
-        self._check_scenario(ScenarioKind.ALL, "", machine)
+        if any(self.solver.package(number).side is Side.OLD for number in machine):
+            self._check_scenario(ScenarioKind.ALL, "", machine)
+        else:
+            self._add_scenario(ScenarioKind.ALL, "", machine, UpgradeOutcome.NOT_INSTALLABLE)
+            self._add_nothing_installable(has_packages=bool(groups))
+
+    def _add_nothing_installable(self, *, has_packages: bool) -> None:
+        """Nothing was examined, which proves nothing; without a known operating system that is only to be expected."""
+        is_expected = not has_packages or not self.solver.packages(Side.BASE)
+        self._add_finding(
+            "nothing-installable",
+            Severity.WARNING if is_expected else Severity.ERROR,
+            self.evaluator.old,
+            "none of its packages can be installed, so that no upgrade from it was checked"
+            if has_packages
+            else "it has no packages, so that no upgrade from it was checked",
+            "check that `base` of the target lists the operating system that it was made for; "
+            "if no machine has this release, accept the finding with a waiver",
+        )
 
     def _install_single(self, group: list[int]) -> frozenset[int] | None:
         """A machine with one package and what it requires; None, and a finding, when it cannot be installed."""

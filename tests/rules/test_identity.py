@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from altai_build.model.findings import Severity
 from altai_build.rules import identity
 from altai_build.rules.view import VerifyContext
 from altai_build.tools.repo.repodata import Repodata, read_repodata
-from tests.kit.findings import messages_by_subject
+from tests.kit.findings import findings, messages_by_subject
 from tests.kit.releases import (
     Materials,
     make_release,
@@ -47,8 +49,12 @@ def test_an_earlier_release_whose_metadata_is_damaged_is_not_passed_over(
     (primary,) = (first / "centos6" / "repodata").glob("*primary*")
     primary.write_bytes(b"")
     second = make_release(tmp_path / "1.0.1", materials, make_release_contents(materials, "1.0.1"))
-    (message,) = messages_by_subject(second, "same-bytes", VerifyContext(previous_releases=(first,))).values()
-    assert message.startswith(f"cannot compare with this release: the SHA-256 of repodata/{primary.name}")
+    (finding,) = findings(second, "same-bytes", VerifyContext(previous_releases=(first,)))
+    assert finding.message.startswith(
+        "compared with release.json only: the metadata of centos6 cannot be used: "
+    )
+    assert f"the SHA-256 of repodata/{primary.name} differs" in finding.message
+    assert (finding.subject, finding.severity) == ("1.0.0", Severity.WARNING)
 
 
 def test_metadata_that_releases_share_is_read_once_and_counts_for_each(
@@ -77,9 +83,47 @@ def test_metadata_that_releases_share_is_read_once_and_counts_for_each(
     ]
 
 
-def test_an_earlier_release_that_cannot_be_read(materials: Materials, tmp_path: Path) -> None:
+def release_with_another_focus(folder: Path, materials: Materials, version: str) -> Path:
+    """A release in which focus has the name of the usual one, and other bytes."""
+    other = build_rpm(folder / f"other-{version}", "focus", "1.0", "3.el6", summary="Another").binary
+    sign(materials, other)
+    contents = with_packages(make_release_contents(materials, version), "centos6", other)
+    packages = contents.repositories[0].packages[1:]
+    return make_release(folder / version, materials, with_repository(contents, "centos6", packages=packages))
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_other_bytes_are_found_where_the_metadata_of_the_earlier_release_is_not_readable(
+    materials: Materials, tmp_path: Path, damage: str
+) -> None:
     first = make_release(tmp_path / "1.0.0", materials, make_release_contents(materials, "1.0.0"))
-    (first / "centos6" / "repodata" / "repomd.xml").write_text("<repomd")
-    second = make_release(tmp_path / "1.0.1", materials, make_release_contents(materials, "1.0.1"))
-    answer = messages_by_subject(second, "same-bytes", VerifyContext(previous_releases=(first,)))
-    assert answer["1.0.0"].startswith("cannot compare with this release: repodata/repomd.xml cannot be read")
+    second = release_with_another_focus(tmp_path, materials, "1.0.1")
+    if damage == "gone":
+        shutil.rmtree(first / "centos6" / "repodata")
+    else:
+        (first / "centos6" / "repodata" / "repomd.xml").write_text("<repomd")
+    found = findings(second, "same-bytes", VerifyContext(previous_releases=(first,)))
+    assert [(finding.subject, finding.severity) for finding in found] == [
+        ("1.0.0", Severity.WARNING),
+        ("centos6/focus-1.0-3.el6.noarch.rpm", Severity.ERROR),
+    ]
+    assert "repodata/repomd.xml cannot be read" in found[0].message
+
+
+def test_an_earlier_release_of_which_nothing_tells_the_packages_is_an_error(
+    materials: Materials, tmp_path: Path
+) -> None:
+    first = make_release(tmp_path / "1.0.0", materials, make_release_contents(materials, "1.0.0"))
+    (first / "release.json").write_text("{")
+    second = release_with_another_focus(tmp_path, materials, "1.0.1")
+    found = findings(second, "same-bytes", VerifyContext(previous_releases=(first,)))
+    assert [(finding.subject, finding.severity) for finding in found] == [
+        ("1.0.0", Severity.ERROR),
+        ("centos6/focus-1.0-3.el6.noarch.rpm", Severity.ERROR),
+    ]
+    assert "(rule same-bytes, subject 1.0.0)" in found[0].fix
+    (first / "centos6" / "repodata" / "repomd.xml").unlink()
+    (finding,) = findings(second, "same-bytes", VerifyContext(previous_releases=(first,)))
+    assert finding.message.startswith(
+        "compared with its metadata only: release.json cannot be read: not JSON"
+    )

@@ -328,8 +328,22 @@ def test_versions_of_packages_that_cannot_be_installed_are_compared(make: Make) 
         ("error", "downgrade", "a"),
         ("warning", "not-installable", "a-2-1.noarch"),
         ("note", "not-together", "1"),
+        ("warning", "nothing-installable", "1"),
     }
     assert outcome(found, ScenarioKind.SINGLE_PACKAGE, "a") is UpgradeOutcome.NOT_INSTALLABLE
+
+
+def test_a_release_of_which_nothing_can_be_installed_is_no_proof(make: Make) -> None:
+    found = make(old=[P("a", requires=["nowhere"])], new=[P("a", "2")], base=[P("sys")]).check()
+    assert ("error", "nothing-installable", "1") in summarize(found.findings)
+    assert outcome(found) is UpgradeOutcome.NOT_INSTALLABLE
+    assert (found.outcome("1"), found.is_ok) == (UpgradeOutcome.FAILED, False)
+
+
+def test_a_release_without_packages_is_no_proof(make: Make) -> None:
+    found = make(old=[], new=[P("a")], base=[P("sys")]).check()
+    assert summarize(found.findings) == {("warning", "nothing-installable", "1")}
+    assert (found.outcome("1"), found.is_ok) == (UpgradeOutcome.NOT_INSTALLABLE, True)
 
 
 def test_a_cycle_of_obsoletes_is_found(make: Make) -> None:

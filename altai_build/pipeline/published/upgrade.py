@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from altai_build.config.upstreams import Upstream, list_upstreams
 from altai_build.errors import InputError
+from altai_build.model.compat import Compat
 from altai_build.model.findings import Finding, Severity, waive
 from altai_build.model.release import Manifest, MirrorOrigin
 from altai_build.model.upgrade import Side, UpgradeReport
@@ -17,12 +18,14 @@ from altai_build.pipeline.run import Run
 from altai_build.rules.upgrade import UpgradePolicy
 from altai_build.stages.upgrade import check_single_release, check_upgrade, make_upgrade_report
 from altai_build.stages.upstreams import read_upstreams
+from altai_build.tools.files import make_directory, scratch_directory
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
     RepositorySource,
     read_cached_metadata,
     read_local_metadata,
 )
+from altai_build.tools.repo.repodata import find_damaged_metadata, write_repodata
 from altai_build.tools.solver.upgrades import UpgradeSolver
 
 
@@ -43,17 +46,18 @@ class _PublishedRelease:
     manifest: Manifest
     directory: Path
 
-    def read_repositories(self) -> Iterator[RepositoryMetadata]:
-        """The repositories that the release has for clients."""
+    @property
+    def repositories(self) -> Iterator[tuple[str, Path]]:
+        """(name, directory) of each repository that the release has for clients."""
         for repository in self.manifest.repositories:
             if not repository.source:
-                yield read_local_metadata(repository.name, self.directory / repository.name)
+                yield repository.name, self.directory / repository.name
 
 
 def check_upgrades(run: Run, old: Sequence[Path], new: Path, external: ExternalRepositories) -> UpgradeReport:
     """Check the upgrades from each of the releases `old` to the release `new`, all given by their directories.
 
-    Raises InputError when a release cannot be read.
+    An earlier release that cannot be read is a finding. Raises InputError when the new one cannot be read.
     """
     release = _PublishedRelease(load_manifest(new), new)
     manifest = release.manifest
@@ -63,24 +67,38 @@ def check_upgrades(run: Run, old: Sequence[Path], new: Path, external: ExternalR
             f"release {manifest.version} is for target {manifest.target!r}, which is not in repos.yaml",
             todo="add the target, or use the repos.yaml of that release",
         )
-    earlier = [_PublishedRelease(load_manifest(directory), directory) for directory in old]
-    others = [other for other in earlier if other.manifest.target != manifest.target]
-    earlier = [other for other in earlier if other.manifest.target == manifest.target]
-    findings = [*external.findings, *(_make_target_finding(other.manifest, manifest) for other in others)]
+    findings = list(external.findings)
+    earlier = []
+    for directory in old:
+        try:
+            other = _PublishedRelease(load_manifest(directory), directory)
+        except InputError as error:
+            findings.append(_make_unreadable_finding(directory, f"{error.what}: {error.why}"))
+            continue
+        if other.manifest.target == manifest.target:
+            earlier.append(other)
+        else:
+            findings.append(_make_target_finding(other.manifest, manifest))
     policy = UpgradePolicy(profiles=run.config.profiles, allowed=run.config.allow_downgrades)
     own_names = frozenset(
         package.name for package in manifest.packages if not isinstance(package.origin, MirrorOrigin)
     )
-    solver = _make_solver(run, target.arch, earlier, release, external)
-    findings += check_single_release(
-        manifest.version, solver, own_names=own_names, with_upstreams=bool(external.upstream)
-    )
     checks = []
-    for other in earlier:
-        version = other.manifest.version
-        with run.reporter.run_step(f"upgrades from {version}"):
-            solver.select_previous_release(version)
-            checks.append(check_upgrade(version, manifest.version, solver, policy, own_names=own_names))
+    with scratch_directory(run.workspace.scratch, "upgrades") as scratch:
+        reader = _EarlierReleaseReader(scratch, findings)
+        readable = {
+            other.manifest.version: repositories
+            for other in earlier
+            if (repositories := reader.read(other)) is not None
+        }
+        solver = _make_solver(run, target.arch, readable, release, external)
+        findings += check_single_release(
+            manifest.version, solver, own_names=own_names, with_upstreams=bool(external.upstream)
+        )
+        for version in readable:
+            with run.reporter.run_step(f"upgrades from {version}"):
+                solver.select_previous_release(version)
+                checks.append(check_upgrade(version, manifest.version, solver, policy, own_names=own_names))
     report = make_upgrade_report(manifest.version, checks, findings, policy)
     today = datetime.now(timezone.utc).date()
     return replace(report, findings=waive(report.findings, run.config.waivers, today))
@@ -124,23 +142,81 @@ def read_external_repositories(run: Run) -> ExternalRepositories:
 def _make_solver(
     run: Run,
     arch: str,
-    earlier: Sequence[_PublishedRelease],
+    earlier: Mapping[str, Sequence[RepositoryMetadata]],
     release: _PublishedRelease,
     external: ExternalRepositories,
 ) -> UpgradeSolver:
     """One solver for all earlier releases, so that the packages of the operating system are loaded once."""
     solver = UpgradeSolver(arch, cache=run.workspace.cache / "solv")
-    for other in earlier:
-        for metadata in other.read_repositories():
-            solver.add_previous_release(metadata, other.manifest.version)
+    for version, repositories in earlier.items():
+        for metadata in repositories:
+            solver.add_previous_release(metadata, version)
     for side, repositories in (
-        (Side.NEW, release.read_repositories()),
+        (Side.NEW, [read_local_metadata(*repository) for repository in release.repositories]),
         (Side.BASE, external.base),
         (Side.UPSTREAM, external.upstream),
     ):
         for metadata in repositories:
             solver.add(metadata, side)
     return solver
+
+
+@dataclass(frozen=True)
+class _EarlierReleaseReader:
+    """Reads the metadata of earlier releases; what of it is damaged is made again from the packages."""
+
+    scratch: Path
+    findings: list[Finding]
+
+    def read(self, release: _PublishedRelease) -> tuple[RepositoryMetadata, ...] | None:
+        """The repositories for clients; None, and a finding, when they are unknown."""
+        try:
+            return tuple(
+                read_local_metadata(name, self._find_metadata(release, name, directory))
+                for name, directory in release.repositories
+            )
+        except (InputError, OSError) as error:
+            why = error.why if isinstance(error, InputError) else str(error)
+            self.findings.append(_make_unreadable_finding(release.directory, why))
+            return None
+
+    def _find_metadata(self, release: _PublishedRelease, name: str, directory: Path) -> Path:
+        """The directory with the metadata of a repository. Raises InputError when it cannot be made again."""
+        problems = find_damaged_metadata(directory)
+        if not problems:
+            return directory
+        files = [package.file for package in release.manifest.packages if package.repository == name]
+        missing = [file for file in files if not (directory / file).is_file()]
+        if missing:
+            why = f"{problems[0]}; the packages are not complete either, {missing[0]} is missing"
+            raise InputError(f"{directory} is damaged", why=why)
+        copy = make_directory(self.scratch / release.manifest.version / name)
+        for file in files:
+            (copy / file).symlink_to(directory.resolve() / file)
+        write_repodata(copy, epoch=0, compat=Compat.MODERN)
+        self.findings.append(
+            Finding(
+                rule="metadata",
+                severity=Severity.WARNING,
+                upgrade_from=release.manifest.version,
+                subject=f"{release.directory.name}/{name}",
+                message=f"its metadata cannot be used ({problems[0]}): it was made again from the packages",
+                fix="restore the repodata folder from another copy of the release",
+            )
+        )
+        return copy
+
+
+def _make_unreadable_finding(directory: Path, why: str) -> Finding:
+    return Finding(
+        rule="unreadable",
+        severity=Severity.ERROR,
+        upgrade_from=directory.name,
+        subject=directory.name,
+        message=f"upgrades from it were not checked, because it cannot be read: {why}",
+        fix=f"restore {directory} from another copy, or accept this with a waiver (rule unreadable, subject "
+        f"{directory.name})",
+    )
 
 
 def _read_cached(upstream: Upstream, cache: Path) -> RepositoryMetadata | None:

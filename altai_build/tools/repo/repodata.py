@@ -191,6 +191,15 @@ def read_repodata(directory: Path) -> Repodata:
     return Repodata(revision=repomd.revision, files=repomd.files, packages=packages, problems=tuple(problems))
 
 
+def find_damaged_metadata(directory: Path) -> tuple[str, ...]:
+    """What is wrong with the metadata files of a repository, by their checksums; nothing is parsed but repomd.xml."""
+    try:
+        repomd = read_repomd(directory)
+    except InputError as error:
+        return (error.why,)
+    return tuple(problem for file in repomd.files for problem in _check_file(directory, file))
+
+
 def find_owners(directory: Path, path: str) -> tuple[str, ...]:
     """The locations of the packages in a repository that hold the file `path`. Raises InputError."""
     repomd = read_repomd(directory)

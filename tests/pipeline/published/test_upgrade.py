@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from altai_build.config import load_config
 from altai_build.errors import InputError
+from altai_build.model.findings import Waiver
 from altai_build.model.upgrade import UpgradeOutcome
 from altai_build.pipeline.published.upgrade import (
     ExternalRepositories,
@@ -125,3 +129,37 @@ def test_a_release_of_an_unknown_target_is_refused(tmp_path: Path, key: Throwawa
     with pytest.raises(InputError) as caught:
         check_upgrades(make_run(tmp_path, key), [], release(tmp_path, "1", target="centos5"), NO_REPOSITORIES)
     assert caught.value.what == "release 1 is for target 'centos5', which is not in repos.yaml"
+
+
+def test_damaged_metadata_of_an_earlier_release_is_made_again_from_its_packages(
+    tmp_path: Path, key: ThrowawayKey
+) -> None:
+    run = make_run(tmp_path, key)
+    old, new = release(tmp_path, "3"), release(tmp_path, "2")
+    shutil.rmtree(old / "centos6" / "repodata")
+    report = check_upgrades(run, [old], new, NO_REPOSITORIES)
+    assert summarize(report.findings) == {("error", "downgrade", "a"), ("warning", "metadata", "3/centos6")}
+    (primary,) = (new / "centos6" / "repodata").glob("*-primary.xml.gz")
+    primary.write_bytes(b"")
+    report = check_upgrades(run, [new], release(tmp_path, "4"), NO_REPOSITORIES)
+    assert summarize(report.findings) == {("warning", "metadata", "2/centos6")}
+    assert report.outcome("2") is UpgradeOutcome.OK
+
+
+def test_an_earlier_release_that_cannot_be_read_is_a_finding_that_can_be_waived(
+    tmp_path: Path, key: ThrowawayKey
+) -> None:
+    run = make_run(tmp_path, key)
+    good, gone, torn = (release(tmp_path, version) for version in ("1", "2", "3"))
+    shutil.rmtree(gone / "centos6")
+    (torn / "release.json").unlink()
+    new = release(tmp_path, "4")
+    report = check_upgrades(run, [good, gone, torn], new, NO_REPOSITORIES)
+    assert summarize(report.findings) == {("error", "unreadable", "2"), ("error", "unreadable", "3")}
+    assert report.releases == ("1",)
+    waivers = tuple(
+        Waiver(rule="unreadable", subject=subject, reason="no machine has it", expires=date(2999, 1, 1))
+        for subject in ("2", "3")
+    )
+    waiving = replace(run, config=replace(run.config, waivers=waivers))
+    assert check_upgrades(waiving, [good, gone, torn], new, NO_REPOSITORIES).is_ok
