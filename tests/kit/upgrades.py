@@ -9,7 +9,8 @@ from pathlib import Path
 from altai_build.model.findings import Finding
 from altai_build.model.upgrade import Side, UpgradeReport
 from altai_build.rules.upgrade import CLIENT_SIDES, UpgradePolicy, select_newest_per_arch
-from altai_build.stages.upgrade import check_single_release, check_upgrade, make_upgrade_report
+from altai_build.stages.replacements import check_single_release
+from altai_build.stages.upgrade import check_upgrade, make_upgrade_report
 from altai_build.tools.repo.metadata import read_local_metadata
 from altai_build.tools.solver.upgrades import UpgradeSolver
 from tests.kit.repositories import Package, make_repository

@@ -23,7 +23,8 @@ from altai_build.rules.upgrade import (
     NOT_UPDATED_RULES,
     UpgradePolicy,
 )
-from altai_build.stages.upgrade import check_single_release, check_upgrade
+from altai_build.stages.replacements import check_single_release
+from altai_build.stages.upgrade import check_upgrade
 from altai_build.tools.repo.metadata import read_local_metadata
 from altai_build.tools.solver.upgrades import UpgradeSolver
 from tests.conftest import Require
@@ -344,39 +345,6 @@ def test_a_release_without_packages_is_no_proof(make: Make) -> None:
     found = make(old=[], new=[P("a")], base=[P("sys")]).check()
     assert summarize(found.findings) == {("warning", "nothing-installable", "1")}
     assert (found.outcome("1"), found.is_ok) == (UpgradeOutcome.NOT_INSTALLABLE, True)
-
-
-def test_a_cycle_of_obsoletes_is_found(make: Make) -> None:
-    world = make(
-        old=[P("a", "1")],
-        new=[P("a", "2", obsoletes=["b"]), P("b", "2", obsoletes=["c"]), P("c", "2", obsoletes=["a"])],
-    )
-    loops = [finding for finding in world.check().errors if finding.rule == "obsoletes-loop"]
-    (loop,) = loops
-    assert all(f"{name}-2-1.noarch" in loop.message for name in "abc")
-
-
-def test_bounds_of_obsoletes_count_as_rpm_counts_them(make: Make) -> None:
-    """What lies above an upper bound is not obsoleted."""
-    new = [P("a", "2"), P("b", "1", obsoletes=["a < 2"]), P("c", obsoletes=["a < 2-1"])]
-    assert make(old=[P("a", "1")], new=new).check().findings == ()
-
-
-def test_an_obsoletes_without_a_release_means_all_releases(make: Make) -> None:
-    faulty = make(old=[P("z")], new=[P("z"), P("a", "2", "7"), P("b", "1", obsoletes=["a <= 2"])])
-    assert ("error", "obsoleted", "a") in summarize(faulty.check().errors)
-
-
-def test_what_a_later_update_from_upstream_would_replace_is_reported(make: Make) -> None:
-    world = make(
-        old=[P("own", "1"), P("erlang", "1"), P("same", "1")],
-        new=[P("own", "2"), P("erlang", "2"), P("same", "2")],
-        upstream=[P("own", "3"), P("erlang", "3"), P("same", "2"), P("other", "9")],
-    )
-    found = world.check(ours=["own", "same"])
-    assert found.is_ok
-    assert summarize(found.findings) == {("warning", "replaced", "own"), ("note", "replaced", "erlang")}
-    assert "a later update installs it" in found.findings[0].message
 
 
 def test_the_release_before_may_need_what_clients_took_from_upstream(make: Make) -> None:

@@ -16,7 +16,8 @@ from altai_build.model.upgrade import Side, UpgradeReport
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
 from altai_build.rules.upgrade import UpgradePolicy
-from altai_build.stages.upgrade import check_single_release, check_upgrade, make_upgrade_report
+from altai_build.stages.replacements import check_single_release
+from altai_build.stages.upgrade import check_upgrade, make_upgrade_report
 from altai_build.stages.upstreams import read_upstreams
 from altai_build.tools.files import make_directory, scratch_directory
 from altai_build.tools.repo.metadata import (
