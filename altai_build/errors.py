@@ -52,6 +52,10 @@ class InputError(AltaiError):
     exit_code = 3
 
 
+class UnreachableError(InputError):
+    """No server answered; another attempt may succeed. What a server did answer, even an error, is something else."""
+
+
 class DistrustedError(InputError):
     """A signature is wrong, missing where one is needed, or its key is missing or unusable.
 

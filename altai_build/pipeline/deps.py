@@ -233,11 +233,13 @@ def _resolve(run: Run, revision: str, locked: Sequence[LockedPackage], *, known:
     from altai_build.pipeline.build.run import build_all
 
     upstreams = list_upstreams(run.config)
-    ours = our_packages(build_all(run, plan_build(run, revision, (), None)))
+    run.workspace.prepare()
     with run.reporter.run_step("repodata of the mirrors"):
+        # Before the builds: whether a mirror answers, and can be trusted, does not depend on them.
         metadata = read_upstreams(
             upstreams, cache=run.workspace.cache / "metadata", known=known, jobs=run.jobs
         )
+    ours = our_packages(build_all(run, plan_build(run, revision, (), None)))
     with run.reporter.run_step("resolution"):
         closure, pool = resolve_closure(
             ours,

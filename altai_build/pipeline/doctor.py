@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
 
 from altai_build.config import Config, Target
-from altai_build.errors import AltaiError, InputError
+from altai_build.config.lockfile import load_lock
+from altai_build.config.upstreams import Upstream, list_upstreams
+from altai_build.errors import AltaiError, InputError, UnreachableError
+from altai_build.model.lock import LOCK_FILE_NAME, Lock
 from altai_build.model.quantity import format_size
 from altai_build.pipeline.build.toolchains import BUILDERS, find_builder
+from altai_build.stages.upstreams import probe_upstream, refuse_other_signers
 from altai_build.tools import commands, process
 from altai_build.tools.builder import Builder
 from altai_build.tools.files import make_directory
@@ -204,6 +209,9 @@ def _check_configuration(config: Config, workspace: Workspace, builder: str) -> 
         yield _check_target(config, target, workspace, builder)
     for key in config.keys.values():
         yield _run_check(f"key {key.name}", partial(_describe_key, key.file))
+    lock, errors = _read_lock(config)
+    yield from errors
+    yield from _check_repositories(config, workspace, lock)
     targets = list(config.targets.values())
     signing = [key for key in config.keys.values() if key.is_signing_key and key.file.exists()]
     if signing and workspace.gnupg.is_dir():
@@ -224,6 +232,40 @@ def _check_configuration(config: Config, workspace: Workspace, builder: str) -> 
             found=f"{workspace.gnupg} does not exist: there is no secret key",
             todo="run `altai-build keys init`, or copy that directory from the machine that signs",
         )
+
+
+def _read_lock(config: Config) -> tuple[Lock | None, list[CheckResult]]:
+    """The lock beside repos.yaml, or None; and the failed check of one that cannot be read."""
+    path = config.root / LOCK_FILE_NAME
+    try:
+        return (load_lock(path) if path.exists() else None), []
+    except AltaiError as error:
+        return None, [_from_error("lock", error)]
+
+
+def _check_repositories(config: Config, workspace: Workspace, lock: Lock | None) -> list[CheckResult]:
+    """Each repository that is not ours: whether it answers, with metadata that its key signed."""
+    try:
+        upstreams = list_upstreams(config)
+    except AltaiError as error:
+        return [_from_error("repositories", error)]
+    with ThreadPoolExecutor(max(1, len(upstreams))) as pool:
+        return list(pool.map(lambda upstream: _check_repository(upstream, workspace, lock), upstreams))
+
+
+def _check_repository(upstream: Upstream, workspace: Workspace, lock: Lock | None) -> CheckResult:
+    check = f"repository {upstream.name}"
+    try:
+        refuse_other_signers(upstream, lock)
+        url, signed = probe_upstream(upstream, cache=make_directory(workspace.scratch), known=lock)
+    except UnreachableError as error:
+        return replace(_from_error(check, error), status=CheckStatus.WARNING, exit_code=0)
+    except AltaiError as error:
+        return _from_error(check, error)
+    state = (
+        f"its metadata is signed by the key {upstream.key.name}" if signed else "its metadata is not signed"
+    )
+    return CheckResult(check=check, status=CheckStatus.OK, found=f"{url}: {state}")
 
 
 def _check_target(config: Config, target: Target, workspace: Workspace, builder: str) -> CheckResult:

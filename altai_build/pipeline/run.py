@@ -9,6 +9,7 @@ from altai_build.config import Config
 from altai_build.errors import InputError, MissingToolError
 from altai_build.ledger import Ledger
 from altai_build.model.fingerprint import RebuildPolicy
+from altai_build.model.lock import LOCK_FILE_NAME, Lock
 from altai_build.tools.git.superproject import Superproject
 from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
@@ -55,6 +56,14 @@ class Run:
     def superproject(self) -> Superproject:
         """The superproject that the configuration names."""
         return Superproject(self.config.superproject.path, state=self.workspace.git)
+
+    @cached_property
+    def known_lock(self) -> Lock | None:
+        """The lock beside repos.yaml; None when there is none. Raises InputError for one that cannot be read."""
+        from altai_build.config.lockfile import load_lock  # few runs need it
+
+        path = self.config.root / LOCK_FILE_NAME
+        return load_lock(path) if path.exists() else None
 
     @cached_property
     def ledger(self) -> Ledger:

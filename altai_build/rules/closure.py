@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from altai_build.errors import InputError
+from altai_build.errors import DistrustedError, InputError
 from altai_build.model.findings import Severity
 from altai_build.model.quantity import format_count
 from altai_build.rules.rule import Rule, RuleResult
@@ -28,6 +28,7 @@ def check_closure(rule: Rule, view: ReleaseView) -> RuleResult:
     """Every package of the release can be installed from the release and the operating system's repositories.
 
     If these are unknown or unavailable, requirements that the release does not meet are one warning, not many errors.
+    Repositories that are there and not trusted are an error.
     """
     released = {repository.name for repository in view.repositories if not repository.source}
     repodata = {
@@ -35,7 +36,11 @@ def check_closure(rule: Rule, view: ReleaseView) -> RuleResult:
         for name, found in view.repodata.items()
         if name in released and not isinstance(found, str) and not found.problems
     }
-    base, unavailable = _get_base_repositories(view)
+    try:
+        base, unavailable = _get_base_repositories(view)
+    except DistrustedError as error:
+        message = "; ".join([error.what, *error.why.splitlines()])
+        return RuleResult(1, [rule.finding(view.version, message, fix=error.todo)])
     with tempfile.TemporaryDirectory(prefix="altai-solv.") as scratch:
         pool = PackagePool(view.context.arch, cache=view.context.cache or Path(scratch))
         for name in repodata:
@@ -53,11 +58,13 @@ def check_closure(rule: Rule, view: ReleaseView) -> RuleResult:
 
 
 def _get_base_repositories(view: ReleaseView) -> tuple[Sequence[RepositoryMetadata], str]:
-    """The operating system's repositories, or why they are unavailable."""
+    """The operating system's repositories, or why they are unavailable. Raises DistrustedError."""
     if view.context.base is None:
         return (), _NO_BASE_REPOSITORIES
     try:
         found = view.context.base()
+    except DistrustedError:
+        raise
     except InputError as error:
         return (), "; ".join(line for line in (error.what, *error.why.splitlines()) if line)
     return found, "" if found else _NO_BASE_REPOSITORIES

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import HEX_DIGITS, SHA256, Checksum
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file
 
@@ -47,11 +47,13 @@ def fetch_file(
     size: int | None = None,
     checksum: Checksum | None = None,
     limit: int = 8 << 30,
+    attempts: int = MAX_ATTEMPTS,
 ) -> Path:
     """Download a file; it gets its final name when its size (bytes) and checksum are right.
 
     An existing file with the right checksum is kept. A partial download is resumed (HTTP ranges), and transient
-    failures are retried with growing pauses. Raises InputError, also for more than `limit` bytes.
+    failures are retried with growing pauses, `attempts` in all. Raises UnreachableError when they persist, InputError
+    for what the server sends, also for more than `limit` bytes.
     """
     if checksum is not None and destination.is_file() and has_checksum(destination, checksum):
         return destination
@@ -61,31 +63,34 @@ def fetch_file(
     partial = _partial_path(destination)
     if checksum is not None:
         _adopt_abandoned(destination, partial)
-    complaint = ""
-    for attempt in range(MAX_ATTEMPTS):
+    complaint, is_transient = "", False
+    for attempt in range(attempts):
         if attempt:
             time.sleep(min(8.0, RETRY_DELAY * 2**attempt) * (0.5 + random.random() / 2))  # noqa: S311 - no secret
         try:
             _download(url, partial, min(limit, size) if size else limit)
         except _TransientError as error:
-            complaint = str(error)
+            complaint, is_transient = str(error), True
             continue
-        complaint = _describe_mismatch(partial, size, checksum)
+        complaint, is_transient = _describe_mismatch(partial, size, checksum), False
         if not complaint:
             os.replace(partial, destination)
             return destination
         partial.unlink(missing_ok=True)
     if checksum is None:
         partial.unlink(missing_ok=True)
-    raise InputError(
+    raise (UnreachableError if is_transient else InputError)(
         f"cannot download {url}",
-        why=f"{complaint} ({MAX_ATTEMPTS} attempts)",
+        why=f"{complaint} ({attempts} attempts)" if attempts > 1 else complaint,
         todo="check the network and the URL, then rerun the command; finished downloads are kept",
     )
 
 
 def read_url(url: str, *, limit: int = 1 << 20) -> str:
-    """A small text (a mirror list, a key). Raises InputError, also for more than `limit` bytes from a server."""
+    """A small text (a mirror list, a key).
+
+    Raises UnreachableError when no server answers, InputError for what it answers, also for more than `limit` bytes.
+    """
     if url.startswith("file:"):
         try:
             return path_from_file_url(url).read_text(encoding="utf-8", errors="replace")[:limit]
@@ -102,8 +107,10 @@ def read_url(url: str, *, limit: int = 1 << 20) -> str:
                 text += piece
                 if len(text) > limit:
                     raise _too_large_error(url, limit)
-    except requests.RequestException as error:
+    except requests.HTTPError as error:
         raise InputError(f"cannot download {url}", why=str(error)) from error
+    except requests.RequestException as error:
+        raise UnreachableError(f"cannot download {url}", why=str(error)) from error
     return text.decode("utf-8", "replace")
 
 

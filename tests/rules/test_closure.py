@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.errors import InputError
+from altai_build.errors import DistrustedError, InputError
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Severity
 from altai_build.rules.view import VerifyContext
@@ -99,6 +99,18 @@ def test_without_the_system_one_warning_says_so(materials: Materials, tmp_path: 
         "no repositories of the operating system are configured (targets.NAME.base in repos.yaml); the release alone "
         "does not meet the requirements of 2 packages: centos6/one-1.0-1.noarch.rpm, centos6/two-1.0-1.noarch.rpm"
     )
+
+
+def test_a_system_that_is_not_trusted_is_an_error_whatever_the_release_needs(
+    materials: Materials, tmp_path: Path
+) -> None:
+    def distrusted() -> tuple[RepositoryMetadata, ...]:
+        raise DistrustedError("the repository os is not trusted", why="no key\nno signature", todo="ask")
+
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+    (finding,) = findings(release, "closure", VerifyContext(base=distrusted))
+    assert (finding.subject, finding.severity, finding.fix) == ("1.0.2", Severity.ERROR, "ask")
+    assert finding.message == "the repository os is not trusted; no key; no signature"
 
 
 def test_a_system_that_cannot_be_reached_is_a_warning_with_the_reason(

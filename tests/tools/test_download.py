@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import Checksum
 from altai_build.tools import download
 from altai_build.tools.download import (
@@ -77,6 +77,20 @@ def test_a_missing_file_is_told_from_a_failing_server(url: str, faults: ServerFa
         fetch_file(url, tmp_path / "name")
     assert not isinstance(caught.value, FileNotOnServer)
     assert len(faults.asked) == 1 + download.MAX_ATTEMPTS
+
+
+def test_no_answer_is_told_from_a_wrong_answer(url: str, faults: ServerFaults, tmp_path: Path) -> None:
+    faults.broken["file"] = 99
+    for where in (url, "http://127.0.0.1:9/file"):
+        with pytest.raises(UnreachableError) as caught:
+            fetch_file(where, tmp_path / "got", attempts=1)
+        assert "attempts" not in caught.value.why
+    with pytest.raises(UnreachableError):
+        read_url("http://127.0.0.1:9/file")
+    faults.broken.clear()
+    with pytest.raises(InputError) as wrong:
+        fetch_file(url, tmp_path / "got", checksum=WRONG)
+    assert not isinstance(wrong.value, UnreachableError)
 
 
 def test_more_bytes_than_allowed_are_refused(url: str, tmp_path: Path) -> None:

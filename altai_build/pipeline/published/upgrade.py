@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from altai_build.config.upstreams import Upstream, list_upstreams
-from altai_build.errors import InputError
+from altai_build.errors import DistrustedError, InputError
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Finding, Severity, waive
 from altai_build.model.release import Manifest, MirrorOrigin
@@ -108,7 +108,8 @@ def check_upgrades(run: Run, old: Sequence[Path], new: Path, external: ExternalR
 def read_external_repositories(run: Run) -> ExternalRepositories:
     """The current metadata; the cached metadata of a repository that is unreachable.
 
-    Raises InputError when there is no metadata of a repository of the operating system.
+    Raises InputError when there is no metadata of a repository of the operating system, and DistrustedError when it is
+    not signed by the repository's key.
     """
     base: list[RepositoryMetadata] = []
     mirrored: list[RepositoryMetadata] = []
@@ -118,7 +119,14 @@ def read_external_repositories(run: Run) -> ExternalRepositories:
     for upstream in list_upstreams(run.config):
         metadata: RepositoryMetadata | None
         try:
-            (metadata,) = read_upstreams([upstream], cache=cache, known=None, jobs=1)
+            (metadata,) = read_upstreams(
+                [upstream], cache=cache, known=run.known_lock, jobs=1, accept_older=True
+            )
+        except DistrustedError as error:
+            if upstream.is_base:
+                raise
+            metadata = None
+            findings.append(_make_distrust_finding(upstream, error))
         except InputError as error:
             metadata = _read_cached(upstream, cache)
             if metadata is None and upstream.is_base:
@@ -243,6 +251,16 @@ def _make_unreachable_finding(upstream: Upstream, error: InputError, *, is_cache
         subject=upstream.name,
         message=f"{error.what}; {effect}",
         fix="check again when it is reachable",
+    )
+
+
+def _make_distrust_finding(upstream: Upstream, error: DistrustedError) -> Finding:
+    return Finding(
+        rule="upstream",
+        severity=Severity.ERROR,
+        subject=upstream.name,
+        message="; ".join([error.what, *error.why.splitlines()]),
+        fix=error.todo,
     )
 
 

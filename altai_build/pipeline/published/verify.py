@@ -112,4 +112,5 @@ def _read_base_repositories(run: Run) -> Sequence[RepositoryMetadata]:
     """The repositories of the target's operating system as they are today. Raises InputError without access."""
     run.workspace.prepare()
     base = [upstream for upstream in list_upstreams(run.config) if upstream.is_base]
-    return read_upstreams(base, cache=run.workspace.cache / "metadata", known=None, jobs=run.jobs)
+    cache = run.workspace.cache / "metadata"
+    return read_upstreams(base, cache=cache, known=run.known_lock, jobs=run.jobs, accept_older=True)

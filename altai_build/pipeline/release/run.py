@@ -74,6 +74,9 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
     """
     releases = run.config.get_release_settings().directory
     previous = releases / plan.previous_version if plan.previous_version else None
+    with run.reporter.run_step("metadata of other repositories"):
+        # Before the builds: whether it can be trusted does not depend on them.
+        external_repositories = read_external_repositories(run)
     with (
         unlock_signing_keys(run, plan.target, passphrase) as keys,
         # One thread for work in this process, while the main thread waits for other programs.
@@ -90,7 +93,7 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
                 run,
                 list_releases_before(releases, plan.version),
                 directory,
-                read_external_repositories(run),
+                external_repositories,
             )
             with run.reporter.run_step("provenance"):
                 libraries.result()

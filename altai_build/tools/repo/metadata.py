@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from altai_build.errors import DistrustedError, InputError
+from altai_build.errors import DistrustedError, InputError, UnreachableError
 from altai_build.model.checksum import Checksum
 from altai_build.tools import download
 from altai_build.tools.files import make_directory, scratch_directory
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.verify import verify_detached
-from altai_build.tools.repo.repomd import MAX_REPOMD_SIZE, REPOMD, MetadataFile, read_repomd
+from altai_build.tools.repo.repomd import MAX_REPOMD_SIZE, REPOMD, MetadataFile, Repomd, read_repomd
 from altai_build.tools.repo.stored import StoredFile
+
+T = TypeVar("T")
 
 # Bytes.
 _MAX_SIGNATURE_SIZE = 1 << 20
@@ -73,27 +77,47 @@ def fetch_metadata(source: RepositorySource, cache: Path, *, not_before: str = "
     With `check_metadata` repomd.xml must be signed by one of the repository's keys. Metadata older than the revision
     `not_before` is refused: the mirror is out of date, or somebody replays old metadata. Raises InputError naming each
     URL that was tried: DistrustedError where one of them answered with a signature that is wrong or missing, and
-    where a key file is unusable.
+    where a key file is unusable; UnreachableError where none answered.
     """
-    _check_key_files(source)
     directory = make_directory(_cache_directory(source, cache))
+    return _try_urls(source, lambda url: _fetch_from_url(source, url, directory, not_before))
+
+
+def probe_metadata(source: RepositorySource, cache: Path) -> tuple[str, bool]:
+    """(URL that answered, True when its repomd.xml is signed): verified like `fetch_metadata` does, and nothing kept.
+
+    Each URL is tried once. Raises InputError like `fetch_metadata`.
+    """
+
+    def probe(url: str) -> tuple[str, bool]:
+        with scratch_directory(cache, ".probe") as scratch:
+            _, signed = _fetch_repomd(source, url, scratch, attempts=1)
+        return url, signed
+
+    return _try_urls(source, probe)
+
+
+def _try_urls(source: RepositorySource, fetch: Callable[[str], T]) -> T:
+    """What the first URL that works gives. Raises one error about all URLs: distrust counts more than the rest."""
+    check_key_files(source)
     errors: list[InputError] = []
     for url in source.urls:
         try:
-            return _fetch_from_url(source, url, directory, not_before)
+            return fetch(url)
         except InputError as error:
             errors.append(error)
     why = "\n".join(f"{error.what}: {error.why}" if error.why else error.what for error in errors)
     if any(isinstance(error, DistrustedError) for error in errors):
         raise _make_distrusted_error(source, why)
-    raise InputError(
+    unreachable = bool(errors) and all(isinstance(error, UnreachableError) for error in errors)
+    raise (UnreachableError if unreachable else InputError)(
         f"the repository {source.name} cannot be used",
         why=why or "it has no URL",
         todo="check its URL in repos.yaml, or in the target's mock configuration",
     )
 
 
-def _check_key_files(source: RepositorySource) -> None:
+def check_key_files(source: RepositorySource) -> None:
     """Raise DistrustedError for a key file that cannot be used, whatever the repository's servers answer."""
     if not (source.check_metadata or source.check_if_signed):
         return
@@ -173,18 +197,14 @@ def _fetch_from_url(
     source: RepositorySource, url: str, directory: Path, not_before: str
 ) -> RepositoryMetadata:
     with scratch_directory(directory, ".new") as scratch:
-        path = make_directory(scratch / "repodata") / "repomd.xml"
-        download.fetch_file(download.join_url(url, REPOMD), path, limit=MAX_REPOMD_SIZE)
-        _check_metalink(source, url, path)
-        signed = _check_signature(source, url, path)
-        repomd = read_repomd(scratch)
+        repomd, signed = _fetch_repomd(source, url, scratch)
         if _is_older(repomd.revision, not_before):
             raise InputError(
                 f"the metadata at {url} is older than what was used before for {source.name}",
                 why=f"its revision is {repomd.revision}, and {not_before} was used before",
             )
         partial = directory / f".repomd.{os.getpid()}"
-        shutil.copyfile(path, partial)
+        shutil.copyfile(scratch / REPOMD, partial)
         os.replace(partial, directory / "repomd.xml")
     primary, filelists, groups = (repomd.find(kind) for kind in ("primary", "filelists", "group"))
     if primary is None:
@@ -198,6 +218,17 @@ def _fetch_from_url(
         groups=_fetch_metadata_file(url, groups, directory) if groups is not None else None,
         signed=signed,
     )
+
+
+def _fetch_repomd(
+    source: RepositorySource, url: str, scratch: Path, *, attempts: int = download.MAX_ATTEMPTS
+) -> tuple[Repomd, bool]:
+    """(repomd.xml, True when it is signed), fetched into `scratch` and verified."""
+    path = make_directory(scratch / "repodata") / "repomd.xml"
+    download.fetch_file(download.join_url(url, REPOMD), path, limit=MAX_REPOMD_SIZE, attempts=attempts)
+    _check_metalink(source, url, path)
+    signed = _check_signature(source, url, path)
+    return read_repomd(scratch), signed
 
 
 def _check_metalink(source: RepositorySource, url: str, repomd: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.config import load_config
-from altai_build.errors import InputError
+from altai_build.errors import DistrustedError, InputError
 from altai_build.model.findings import Waiver
 from altai_build.model.upgrade import UpgradeOutcome
 from altai_build.pipeline.published.upgrade import (
@@ -92,6 +92,25 @@ def test_an_upstream_without_metadata_is_a_warning_and_base_an_error(
     unknown = make_run(tmp_path, key, base='{{name: os, url: "{folder}/other", key: os}}')
     with pytest.raises(InputError, match="the repository base/os cannot be used"):
         read_external_repositories(unknown)
+
+
+def test_a_repository_that_is_not_trusted_is_not_replaced_by_what_is_cached(
+    tmp_path: Path, key: ThrowawayKey
+) -> None:
+    for name in ("base", "epel"):
+        make_repository(tmp_path / name, [Package("some")], key)
+    assert read_external_repositories(make_run(tmp_path, key)).findings == ()
+    repomd = tmp_path / "epel/repodata/repomd.xml"
+    repomd.write_bytes(repomd.read_bytes() + b"\n")
+    external = read_external_repositories(make_run(tmp_path, key))
+    assert (names(external), summarize(external.findings)) == (
+        (["base/os"], []),
+        {("error", "upstream", "deps/epel")},
+    )
+    assert "is not signed by its key: bad signature" in external.findings[0].message
+    other = make_key(tmp_path / "other", "other")
+    with pytest.raises(DistrustedError, match="the repository base/os is not trusted"):
+        read_external_repositories(make_run(tmp_path, other))
 
 
 def test_an_operating_system_without_repositories_is_a_warning(tmp_path: Path, key: ThrowawayKey) -> None:
