@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @selection_options
 @json_option
 @click.pass_obj
-def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: str, as_json: bool) -> None:
+def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: str, as_json: bool) -> int:
     """Show what would be built, in which order and why.
 
     Nothing is built. Components of one wave do not depend on each other. Dependencies are read from the specs without
@@ -38,10 +38,12 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
     build_plan = plan_build(run, rev, components, changed_since)
     if as_json:
         print_json(_plan_to_json(build_plan, app.jobs))
-        return
+        return get_exit_code(build_plan)
     rows = [*list_wave_rows(build_plan, build_plan.reasons), *list_skipped_rows(build_plan)]
     print_table(("wave", "component", "commit", "needs", "reason"), rows)
     order = build_plan.order
+    for unreadable in build_plan.discovery.unreadable:
+        run.reporter.warn(f"{unreadable.name}: {unreadable.error}")
     for cycle in order.cycles:
         run.reporter.warn(f"build dependency cycle: {order.describe_cycle(cycle)}")
     if not rows:
@@ -52,17 +54,30 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
             f"everything with {app.jobs} jobs: about {order.estimate_duration(app.jobs):.0f} s, less what is reused "
             f"(from earlier builds; {DEFAULT_BUILD_SECONDS:.0f} s is assumed for a component that was never built)"
         )
+    return get_exit_code(build_plan)
+
+
+def get_exit_code(build_plan: BuildPlan) -> int:
+    """That of the errors of components that cannot be read; 0 when there is none."""
+    errors = (component.error for component in build_plan.discovery.unreadable)
+    return max((error.exit_code for error in errors if error is not None), default=0)
 
 
 def list_wave_rows(build_plan: BuildPlan, reasons: Mapping[str, str]) -> list[tuple[str, ...]]:
-    """Table rows (wave, component, commit, needs, reason); components blocked by a cycle come last."""
+    """Table rows (wave, component, commit, needs, reason); blocked components come last."""
     order, commits = build_plan.order, build_plan.commits
     placed = [
         (str(number), name, reasons.get(name, ""))
         for number, wave in enumerate(order.waves, start=1)
         for name in wave
+        if name not in build_plan.blocked
     ]
-    blocked = [("-", name, order.describe_blocked(name)) for name in order.blocked_by_cycle]
+    blocked = [("-", name, f"blocked: {reason}") for name, reason in build_plan.blocked.items()]
+    blocked += [
+        ("-", name, order.describe_blocked(name))
+        for name in order.blocked_by_cycle
+        if name not in build_plan.blocked
+    ]
     return [
         (number, name, commits[name][:12], ", ".join(order.needs[name]) or "-", reason)
         for number, name, reason in (*placed, *blocked)
@@ -72,13 +87,19 @@ def list_wave_rows(build_plan: BuildPlan, reasons: Mapping[str, str]) -> list[tu
 def list_skipped_rows(build_plan: BuildPlan) -> list[tuple[str, ...]]:
     """The same for components without a source package."""
     return [
-        ("-", skipped.name, skipped.commit[:12], "-", f"skipped: {skipped.reason}")
+        (
+            "-",
+            skipped.name,
+            skipped.commit[:12],
+            "-",
+            f"{'skipped' if skipped.error is None else 'failed'}: {skipped.reason}",
+        )
         for skipped in build_plan.discovery.without_srpm
     ]
 
 
 def order_to_json(build_plan: BuildPlan, reasons: Mapping[str, str]) -> dict[str, object]:
-    """Waves, cycles and skipped components, as `plan --json` and `release --dry-run --json` print them."""
+    """Waves, cycles, skipped and failed components, as `plan --json` and `release --dry-run --json` print them."""
     order, commits = build_plan.order, build_plan.commits
 
     def component(name: str, reason: str) -> dict[str, object]:
@@ -90,12 +111,27 @@ def order_to_json(build_plan: BuildPlan, reasons: Mapping[str, str]) -> dict[str
         }
 
     return {
-        "waves": [[component(name, reasons.get(name, "")) for name in wave] for wave in order.waves],
+        "waves": [
+            [component(name, reasons.get(name, "")) for name in wave if name not in build_plan.blocked]
+            for wave in order.waves
+        ],
         "cycles": order.cycles,
-        "blocked": [component(name, order.describe_blocked(name)) for name in order.blocked_by_cycle],
+        "blocked": [
+            *(component(name, reason) for name, reason in build_plan.blocked.items()),
+            *(
+                component(name, order.describe_blocked(name))
+                for name in order.blocked_by_cycle
+                if name not in build_plan.blocked
+            ),
+        ],
         "skipped": [
-            {"component": skipped.name, "commit": skipped.commit, "reason": skipped.reason}
-            for skipped in build_plan.discovery.without_srpm
+            {"component": out.name, "commit": out.commit, "reason": out.reason}
+            for out in build_plan.discovery.without_srpm
+            if out.error is None
+        ],
+        "failed": [
+            {"component": out.name, "commit": out.commit, "reason": str(out.error)}
+            for out in build_plan.discovery.unreadable
         ],
     }
 

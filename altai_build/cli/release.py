@@ -10,7 +10,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import dependants_option, json_option, rev_option, wait_option
 from altai_build.cli.output import print_json, print_table
-from altai_build.cli.plan import list_skipped_rows, list_wave_rows, order_to_json
+from altai_build.cli.plan import get_exit_code, list_skipped_rows, list_wave_rows, order_to_json
 from altai_build.errors import UsageError
 from altai_build.model.findings import finding_to_json
 from altai_build.model.gitlink import require_commit
@@ -43,7 +43,7 @@ def release(
     dependants: str | None,
     wait: float,
     as_json: bool,
-) -> None:
+) -> int:
     """Build, sign, verify and publish release VERSION.
 
     Everything comes from the superproject commit: pinned components, specs, repos.yaml. Packages that have not changed
@@ -68,8 +68,9 @@ def release(
         raise UsageError("--push-tags needs --tag", todo="add --tag, which makes the tags to push")
     run = app.create_run(app.load_config(), dependants=dependants)
     if dry_run:
-        _print_plan(plan_release(run, version, rev, tag=tag, push=push_tags), as_json)
-        return
+        plan = plan_release(run, version, rev, tag=tag, push=push_tags)
+        _print_plan(plan, as_json)
+        return get_exit_code(plan.build_plan)
     with run.workspace.lock(wait=wait):
         recovery = recover_releases(run)
         result = read_finished_release(run, version, rev) if version in recovery.finished else None
@@ -85,6 +86,7 @@ def release(
     if tags is not None and push_tags:
         pushed = push(tags)
         run.reporter.info(f"pushed the tag {tags.name} to {format_count(len(pushed), 'remote')}")
+    return 0
 
 
 def _ask_passphrase(key: PublicKey) -> str:

@@ -16,23 +16,26 @@ from altai_build.errors import AltaiError, InputError
 from altai_build.model.component import Component, ComponentKind, get_spec_path, make_unique_names
 from altai_build.model.gitlink import CommitId
 from altai_build.model.spec import SpecInfo
+from altai_build.model.unreadable import read_declared_names
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.spec_files import SPEC_FOLDERS, follow_links, list_specs
 from altai_build.tools.git.superproject import ComponentSource, Submodule, Superproject
 from altai_build.tools.spec.reader import NotASpec, SpecReader, SpecText, decode_spec
-
-# Where a component's specs are; the first of these folders that has any is used.
-SPEC_FOLDERS = ("", "rpm", "packaging", "redhat", "SPECS")
 
 
 @dataclass(frozen=True)
 class ComponentWithoutSrpm:
-    """A component that has no source package: because of an `error`, or for a `reason` that is none."""
+    """A component that has no source package: because of an `error`, or for a `reason` that is none.
+
+    After an error nobody knows what its packages provide; `provides` is what its spec tells nevertheless.
+    """
 
     name: str
     path: str
     commit: CommitId
     reason: str
     error: AltaiError | None = None
+    provides: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ class Discovery:
     time: int
     sourced: tuple[ComponentSource, ...]
     without_srpm: tuple[ComponentWithoutSrpm, ...]
+
+    @property
+    def unreadable(self) -> tuple[ComponentWithoutSrpm, ...]:
+        """The components that should have a source package."""
+        return tuple(component for component in self.without_srpm if component.error is not None)
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,8 @@ class _Candidate:
     later: tuple[tuple[str, ...], ...] = ()
     # The texts of `specs`, once they are read.
     texts: tuple[_SpecText, ...] = ()
+    # Why there can be no source package, whatever its specs say.
+    error: AltaiError | None = None
 
 
 _Found = Union[_Candidate, ComponentWithoutSrpm]
@@ -134,7 +144,7 @@ class _ComponentFinder:
 
     def find_in_root(self) -> Iterator[_Found]:
         """The superproject's own specs, where `superproject.root` says so."""
-        specs = _list_specs(self._tree, "")
+        specs = list_specs(self._tree, "")
         if self._config.superproject.root and any(
             self._is_wanted(spec.removesuffix(".spec")) for spec in specs
         ):
@@ -174,7 +184,7 @@ class _ComponentFinder:
         except AltaiError as error:
             return skip(error.what, error)
         levels = (
-            [settings.specs] if settings and settings.specs else [_list_specs(tree, f) for f in SPEC_FOLDERS]
+            [settings.specs] if settings and settings.specs else [list_specs(tree, f) for f in SPEC_FOLDERS]
         )
         first, *later = [tuple(level) for level in levels if level] or [()]
         if not first:
@@ -210,16 +220,14 @@ class _ComponentFinder:
         below = [entry.path[len(root) + 1 :] for entry in self._tree if entry.path.startswith(f"{root}/")]
         for name in sorted({inner.partition("/")[0] for inner in below}):
             folder = f"{root}/{name}"
-            specs = _list_specs(self._tree, folder)
+            specs = list_specs(self._tree, folder)
             if not specs or not self._is_wanted(name):
                 continue
+            fault = None
             try:
                 changed = self.store.find_last_change(self._commit, folder) or self._commit
             except AltaiError as error:
-                yield ComponentWithoutSrpm(
-                    name=name, path=folder, commit=self._commit, reason=error.what, error=error
-                )
-                continue
+                changed, fault = self._commit, error
             yield _Candidate(
                 kind=ComponentKind.SPEC,
                 path=folder,
@@ -229,16 +237,8 @@ class _ComponentFinder:
                 store=self.store,
                 tree=tuple(entry for entry in self._tree if entry.path.startswith(f"{folder}/")),
                 specs=specs,
+                error=fault,
             )
-
-
-def _list_specs(tree: Sequence[TreeEntry], folder: str) -> tuple[str, ...]:
-    """The spec files directly in a folder."""
-    return tuple(
-        entry.path
-        for entry in tree
-        if entry.path.endswith(".spec") and entry.is_file and posixpath.dirname(entry.path) == folder
-    )
 
 
 def _last_part(path: str) -> str:
@@ -269,10 +269,13 @@ def _read_specs(
     pending = [item for item in found if isinstance(item, _Candidate)]
     chosen: list[tuple[_Candidate, _Reading]] = []
     while pending:
-        batches = _read_batch(config, pending, reader, pool)
+        pending = list(pool.map(_read_texts, pending))
+        batches = _read_batch(config, pending, reader)
         deeper = []
         for candidate, readings in zip(pending, batches):
-            specs = [reading for reading in readings if not isinstance(reading[1], NotASpec)]
+            specs = [
+                reading for reading in readings if candidate.error or not isinstance(reading[1], NotASpec)
+            ]
             if specs:
                 chosen += [(candidate, reading) for reading in specs]
             elif candidate.later:
@@ -287,9 +290,11 @@ def _read_specs(
         pending = deeper
     sourced = []
     for name, (candidate, (spec, result)) in zip(_name_components(chosen), chosen):
-        if isinstance(result, AltaiError):
-            without_srpm.append(_without_srpm(candidate, name, _summarize(result), result))
-        else:
+        error = candidate.error or (result if isinstance(result, AltaiError) else None)
+        if error is not None:
+            failed = _without_srpm(candidate, name, _summarize(error), error)
+            without_srpm.append(dataclasses.replace(failed, provides=_find_provides(spec, result)))
+        elif not isinstance(result, AltaiError):
             sourced.append(_make_source(candidate, name, spec, result))
     order = {item.path: index for index, item in enumerate(found)}
     sourced.sort(key=lambda source: (order.get(source.component.path, 0), source.component.name))
@@ -318,6 +323,12 @@ def _without_srpm(
     )
 
 
+def _find_provides(spec: _SpecText, result: SpecInfo | AltaiError) -> frozenset[str]:
+    """What a spec provides, as far as it tells that."""
+    known = () if isinstance(result, AltaiError) else (result.name, *result.provides)
+    return read_declared_names(spec.text).union(known)
+
+
 def _make_source(candidate: _Candidate, name: str, spec: _SpecText, info: SpecInfo) -> ComponentSource:
     component = Component(
         name=name,
@@ -337,32 +348,37 @@ def _summarize(error: AltaiError) -> str:
     return f"{error.what}: {error.why.splitlines()[0]}" if error.why else error.what
 
 
-def _read_batch(
-    config: Config, candidates: Sequence[_Candidate], reader: SpecReader, pool: Executor
-) -> list[list[_Reading]]:
+def _read_batch(config: Config, candidates: Sequence[_Candidate], reader: SpecReader) -> list[list[_Reading]]:
     """What each candidate's specs say, or what is wrong with them."""
-    texts = [candidate.texts for candidate in pool.map(_read_texts, candidates)]
     macros, arch = config.get_target_macros(candidates[0].repository)
     batch = [
         SpecText(path=get_spec_path(candidate.kind, candidate.path, spec.path), text=spec.text)
-        for candidate, specs in zip(candidates, texts)
-        for spec in specs
+        for candidate in candidates
+        for spec in candidate.texts
     ]
     results = iter(reader.read(batch, macros, arch))
-    return [[(spec, next(results)) for spec in specs] for specs in texts]
+    return [[(spec, next(results)) for spec in candidate.texts] for candidate in candidates]
 
 
 def _read_texts(candidate: _Candidate) -> _Candidate:
-    """The candidate with the texts of its specs. Raises InputError for a spec that does not exist."""
+    """The candidate with the texts of its specs; with an error where one does not exist.
+
+    A spec that is a symbolic link has the text of the file that it leads to in the same commit.
+    """
     if candidate.texts:
         return candidate
-    oids = {entry.path: entry.oid for entry in candidate.tree if entry.is_file}
-    missing = [spec for spec in candidate.specs if spec not in oids]
+    entries = {entry.path: entry for entry in candidate.tree if entry.is_file or entry.is_link}
+    missing = [spec for spec in candidate.specs if spec not in entries]
     if missing:
         raise InputError(
             f"{candidate.path} has no file {missing[0]} at {candidate.commit[:12]}",
             todo=f"correct components.{_last_part(candidate.path)}.specs in repos.yaml",
         )
-    blobs = candidate.store.read_blobs((oids[spec] for spec in candidate.specs), commit=candidate.commit)
-    texts = (_SpecText(path=spec, text=decode_spec(blob)) for spec, blob in zip(candidate.specs, blobs))
-    return dataclasses.replace(candidate, texts=tuple(texts))
+    try:
+        files = [follow_links(candidate.store, candidate.commit, entries, spec) for spec in candidate.specs]
+    except InputError as error:
+        texts = tuple(_SpecText(path=spec, text="") for spec in candidate.specs)
+        return dataclasses.replace(candidate, texts=texts, error=error)
+    blobs = candidate.store.read_blobs((entry.oid for entry in files), commit=candidate.commit)
+    texts = tuple(_SpecText(path=spec, text=decode_spec(blob)) for spec, blob in zip(candidate.specs, blobs))
+    return dataclasses.replace(candidate, texts=texts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from altai_build.config import Bootstrap
@@ -10,8 +10,10 @@ from altai_build.errors import AltaiError
 from altai_build.model.order import Order, OrderedComponent, compute_order
 from altai_build.model.package import RpmHeader
 from altai_build.model.srpm import Srpm
+from altai_build.model.unreadable import find_possible_provides
 from altai_build.pipeline.build.srpms import SrpmBatch
 from altai_build.pipeline.run import Run
+from altai_build.stages.discover import ComponentWithoutSrpm
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.spec.reader import SpecText, read_specs
@@ -35,9 +37,15 @@ class BuildOrder:
         return [other for other in needed if self.order.bootstrap_builds.get(other) not in needed]
 
 
-def static_order(run: Run, sources: Sequence[ComponentSource]) -> Order:
-    """The order as far as the specs tell without being run."""
+def static_order(
+    run: Run, sources: Sequence[ComponentSource], unreadable: Sequence[ComponentWithoutSrpm] = ()
+) -> Order:
+    """The order as far as the specs tell without being run.
+
+    Components that cannot be read have a place in it, for those that may need them.
+    """
     components = [_read_spec_needs(run, source) for source in sources]
+    components += _place_unreadable(run, unreadable, components)
     order = compute_order(components)
     if not order.cycles:
         return order
@@ -56,14 +64,11 @@ def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
     """
     srpms = {source.component.name: (source, srpm) for source, srpm in srpm_batch.srpms}
     headers = {name: read_header(srpm.path) for name, (_, srpm) in srpms.items()}
-    unavailable = _list_unavailable(run, srpm_batch)
-    components = [
-        *(
-            _with_srpm_needs(_read_spec_needs(run, source), headers[name])
-            for name, (source, _) in srpms.items()
-        ),
-        *unavailable.values(),
+    made = [
+        _with_srpm_needs(_read_spec_needs(run, source), headers[name]) for name, (source, _) in srpms.items()
     ]
+    unavailable = _list_unavailable(run, srpm_batch, made)
+    components = [*made, *unavailable]
     order = compute_order(components)
     macros: dict[str, tuple[tuple[str, str], ...]] = {}
     if order.cycles:
@@ -78,7 +83,11 @@ def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
         for bootstrap_name in macros.keys() - order.bootstrap_builds.keys():
             del srpms[bootstrap_name]
     return BuildOrder(
-        srpms=srpms, headers=headers, order=order, macros=macros, unavailable=frozenset(unavailable)
+        srpms=srpms,
+        headers=headers,
+        order=order,
+        macros=macros,
+        unavailable=frozenset(one.name for one in unavailable),
     )
 
 
@@ -104,24 +113,51 @@ def _make_bootstrap_srpms(
     return made
 
 
-def _list_unavailable(run: Run, srpm_batch: SrpmBatch) -> dict[str, OrderedComponent]:
-    """The components without a source package; only the names are known of those that could not be read."""
-    made = {source.component.name for source, _ in srpm_batch.srpms}
-    # They are not built, so they need nothing.
-    found = {
-        source.component.name: replace(_read_spec_needs(run, source), build_requires=())
+def _list_unavailable(
+    run: Run, srpm_batch: SrpmBatch, made: Sequence[OrderedComponent]
+) -> list[OrderedComponent]:
+    """The components without a source package. They are not built, so they need nothing."""
+    names = {component.name for component in made}
+    found = [
+        replace(_read_spec_needs(run, source), build_requires=())
         for source in srpm_batch.discovery.sourced
-        if source.component.name not in made
+        if source.component.name not in names
+    ]
+    return [*found, *_place_unreadable(run, srpm_batch.discovery.unreadable, [*made, *found])]
+
+
+def _place_unreadable(
+    run: Run, unreadable: Sequence[ComponentWithoutSrpm], readable: Sequence[OrderedComponent]
+) -> list[OrderedComponent]:
+    """Components that cannot be read, with all that they may provide.
+
+    Their packages may have the names that their last build gave, that their specs tell, and that packages of a project
+    have as a rule. What else provides the same is never taken for them.
+    """
+    if not unreadable:
+        return []
+    requirements = {
+        name for component in readable for name in (*component.build_requires, *component.requires)
     }
-    for out in srpm_batch.discovery.without_srpm:
-        if out.error is not None and out.name not in made:
-            found.setdefault(
-                out.name,
-                OrderedComponent(
-                    name=out.name, provides=frozenset([out.name]), build_requires=(), requires=()
-                ),
-            )
-    return found
+    taken = {component.name for component in readable}
+    found: dict[str, OrderedComponent] = {}
+    for component in unreadable:
+        name = get_unreadable_name(component, taken)
+        last = run.ledger.latest("build", component.name)
+        built = [artefact.file.rsplit("-", 2)[0] for artefact in (last.artefacts if last else ())]
+        names = {component.name, *component.provides, *built}
+        provides = names | find_possible_provides(names, requirements)
+        if name in found:
+            provides |= found[name].provides
+        found[name] = OrderedComponent(
+            name=name, provides=frozenset(provides), build_requires=(), requires=()
+        )
+    return list(found.values())
+
+
+def get_unreadable_name(component: ComponentWithoutSrpm, taken: Container[str]) -> str:
+    """The name of a component that cannot be read; its path where another component has its name."""
+    return component.path if component.name in taken else component.name
 
 
 def _read_spec_needs(run: Run, source: ComponentSource, name: str | None = None) -> OrderedComponent:

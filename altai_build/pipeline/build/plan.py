@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from altai_build.model.order import Order
-from altai_build.pipeline.build.ordering import static_order
+from altai_build.pipeline.build.ordering import get_unreadable_name, static_order
 from altai_build.pipeline.build.selection import select_components
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover import Discovery, discover
@@ -20,6 +20,8 @@ class BuildPlan:
     discovery: Discovery  # of these components
     order: Order
     reasons: dict[str, str]  # component → why it is in the plan
+    # Component → why it cannot be built, for those that may need a component that cannot be read.
+    blocked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def commits(self) -> dict[str, str]:
@@ -37,16 +39,28 @@ def plan_build(run: Run, revision: str, names: Sequence[str], changed_since: str
     run.workspace.prepare()
     with SpecReader(cache=run.workspace.specs) as reader:
         whole = discover(run.superproject, run.config, revision, jobs=run.jobs, reader=reader)
-    whole_order = static_order(run, whole.sourced)
+    whole_order = static_order(run, whole.sourced, whole.unreadable)
     reasons = select_components(run, whole, whole_order, revision, names, changed_since)
-    if names or changed_since:
-        discovery = _select(whole, reasons, names)
-        order = static_order(run, discovery.sourced)
-    else:
-        discovery, order = whole, whole_order
+    discovery = _select(whole, reasons, names) if names or changed_since else whole
+    is_whole = discovery is whole and not whole.unreadable
+    order = whole_order if is_whole else static_order(run, discovery.sourced)
     for build, name in order.bootstrap_builds.items():
         reasons[build] = f"{name} is in a build dependency cycle"
-    return BuildPlan(discovery=discovery, order=order, reasons=reasons)
+    blocked = _find_blocked(whole, discovery, whole_order)
+    return BuildPlan(discovery=discovery, order=order, reasons=reasons, blocked=blocked)
+
+
+def _find_blocked(whole: Discovery, discovery: Discovery, whole_order: Order) -> dict[str, str]:
+    """The components that may need one that cannot be read; that one's packages are never replaced by others."""
+    taken = {source.component.name for source in whole.sourced}
+    unreadable = sorted({get_unreadable_name(one, taken) for one in whole.unreadable})
+    names = [source.component.name for source in discovery.sourced]
+    return {
+        name: f"needs {needed}, which cannot be read"
+        for needed in reversed(unreadable)
+        for name in names
+        if whole_order.needs.includes(name, needed)
+    }
 
 
 def _select(whole: Discovery, reasons: Container[str], names: Container[str]) -> Discovery:
@@ -55,5 +69,9 @@ def _select(whole: Discovery, reasons: Container[str], names: Container[str]) ->
         commit=whole.commit,
         time=whole.time,
         sourced=tuple(source for source in whole.sourced if source.component.name in reasons),
-        without_srpm=tuple(out for out in whole.without_srpm if out.name in reasons or out.path in names),
+        without_srpm=tuple(
+            out
+            for out in whole.without_srpm
+            if out.name in reasons or out.path in reasons or out.path in names
+        ),
     )

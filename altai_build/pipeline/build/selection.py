@@ -98,7 +98,7 @@ def _add_dependents_of_removed(
     """Add the components that needed at `since` one that was changed or removed, even if they do not need it now."""
     with SpecReader(cache=run.workspace.specs) as reader:
         before = discover(run.superproject, run.config, since, jobs=run.jobs, reader=reader)
-    order, changed = static_order(run, before.sourced), set(reasons)
+    order, changed = static_order(run, before.sourced, before.unreadable), set(reasons)
     for name, needed in order.needs.items():
         if name not in needs:
             continue
@@ -163,6 +163,11 @@ def _select_changed_in_superproject(run: Run, whole: Discovery, since: str) -> d
         files = {entry.path: entry.oid for entry in source.tree if entry.is_file}
         if _files_of(component.path, files) != _files_of(component.path, old_files):
             reasons[component.name] = f"its files in the superproject changed since {since}"
+    new_files = {entry.path: entry.oid for entry in store.read_tree(whole.commit) if entry.is_file}
+    for without_srpm in whole.without_srpm:
+        path = without_srpm.path
+        if _files_of(path, new_files) != _files_of(path, old_files):
+            reasons[without_srpm.name] = f"its files in the superproject changed since {since}"
     return reasons
 
 

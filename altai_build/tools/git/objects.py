@@ -33,6 +33,11 @@ class TreeEntry:
         """A regular file (a symbolic link is not: it could point anywhere)."""
         return self.mode in ("100644", "100755")
 
+    @property
+    def is_link(self) -> bool:
+        """A symbolic link; its blob is the target."""
+        return self.mode == "120000"
+
 
 class ObjectStore:
     """Read access to a repository's objects through a private repository that borrows them (git's alternates).

@@ -1,0 +1,46 @@
+"""Which files of a commit are specs, and which file a spec is that is a symbolic link."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+
+from altai_build.errors import InputError
+from altai_build.model.gitlink import CommitId
+from altai_build.tools.git.objects import ObjectStore, TreeEntry
+
+# Where a component's specs are; the first of these folders that has any is used.
+SPEC_FOLDERS = ("", "rpm", "packaging", "redhat", "SPECS")
+# Of symbolic links that lead to each other; Linux follows as many.
+_MAX_LINKS = 40
+
+
+def list_specs(tree: Sequence[TreeEntry], folder: str) -> tuple[str, ...]:
+    """The spec files directly in a folder, and the symbolic links of such names."""
+    return tuple(
+        entry.path
+        for entry in tree
+        if entry.path.endswith(".spec")
+        and (entry.is_file or entry.is_link)
+        and posixpath.dirname(entry.path) == folder
+    )
+
+
+def follow_links(
+    store: ObjectStore, commit: CommitId, entries: Mapping[str, TreeEntry], spec: str
+) -> TreeEntry:
+    """The file that a spec is or leads to. Raises InputError for a link that leads to no file of the commit."""
+    entry = entries[spec]
+    for _ in range(_MAX_LINKS):
+        if entry.is_file:
+            return entry
+        (blob,) = store.read_blobs([entry.oid], commit=commit)
+        target = blob.decode("utf-8", "surrogateescape")
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), target))
+        if path not in entries:
+            break
+        entry = entries[path]
+    raise InputError(
+        f"{spec} is a symbolic link that leads to no file of the commit {commit[:12]}",
+        todo="commit the spec itself, or name another one in components.NAME.specs in repos.yaml",
+    )
