@@ -143,7 +143,8 @@ def scratch_directory(parent: Path, prefix: str) -> Iterator[Path]:
 def remove_tree(path: Path) -> None:
     """Remove a file or a tree, also with read-only directories, which sources of packages contain.
 
-    Another process may remove it at the same time. Raises OSError for what cannot be removed.
+    Another process may remove it at the same time. Raises OSError for what cannot be removed, and for a mount point,
+    on which nothing is touched.
     """
     try:
         if not stat.S_ISDIR(path.lstat().st_mode):
@@ -166,8 +167,7 @@ def make_tree_public(top: Path) -> None:
 
     A file with other hard links is replaced by a copy, because its mode is that of its other names too.
     """
-    _set_directory_mode(top, top.stat().st_mode)
-    for entry in walk_tree(top):
+    for entry in walk_tree(top, changing=True):
         mode = (status := entry.stat()).st_mode
         path = top / entry.path
         if entry.is_folder:
@@ -178,6 +178,7 @@ def make_tree_public(top: Path) -> None:
                 shutil.copy2(path, copy)
                 os.replace(copy, path)
             path.chmod(PUBLIC_FILE_MODE)
+    _set_directory_mode(top, top.stat().st_mode)
 
 
 def _set_directory_mode(path: Path, mode: int) -> None:
@@ -189,9 +190,9 @@ def _set_directory_mode(path: Path, mode: int) -> None:
 
 def chown_tree(path: Path, owner: int) -> None:
     """Change owner and group of a tree to the user of this number; no other process may work in it."""
-    os.lchown(path, owner, owner)
-    for entry in walk_tree(path):
+    for entry in walk_tree(path, changing=True):
         os.chown(entry.name, owner, owner, dir_fd=entry.folder, follow_symlinks=False)
+    os.lchown(path, owner, owner)
 
 
 def move_out(source: Path, destination: Path, ending: str) -> list[Path]:
@@ -203,7 +204,7 @@ def move_out(source: Path, destination: Path, ending: str) -> list[Path]:
     """
     moved = set()
     if _is_real_directory(source):
-        for entry in walk_tree(source):
+        for entry in walk_tree(source, changing=True):
             if entry.name.endswith(ending) and stat.S_ISREG(entry.stat().st_mode):
                 target = destination / entry.name
                 os.replace(entry.name, target, src_dir_fd=entry.folder)

@@ -35,14 +35,18 @@ class TreeEntry:
         return os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
 
 
-def walk_tree(top: str | os.PathLike[str], *, removing: bool = False) -> Iterator[TreeEntry]:
+def walk_tree(
+    top: str | os.PathLike[str], *, changing: bool = False, removing: bool = False
+) -> Iterator[TreeEntry]:
     """Every entry below `top`, sorted within its directory; each directory after what it contains.
 
-    With `removing` directories become accessible before they are opened, and what vanishes meanwhile is left out.
-    Raises OSError, with the full path, for anything that cannot be read or is moved during the walk.
+    With `changing` no mount point is entered, be it `top` itself or below it: what is mounted there, such as the
+    host's /dev, is not the tree's. With `removing`, which includes that, directories become accessible before they are
+    opened, and what vanishes meanwhile is left out. Raises OSError, with the full path, for a mount point (EBUSY) and
+    for anything that cannot be read or is moved during the walk.
     """
     parents: list[str] = []
-    descriptor = _open_folder(os.fspath(top), None, parents, removing)
+    descriptor = _open_folder(os.fspath(top), None, parents, changing or removing, removing)
     # For each directory on the way: its identity, and its subdirectories that were not visited yet.
     levels: list[tuple[tuple[int, int], list[str]]] = []
     try:
@@ -53,7 +57,8 @@ def walk_tree(top: str | os.PathLike[str], *, removing: bool = False) -> Iterato
             if folders:
                 name = folders.pop()
                 try:
-                    child = _open_folder(name, descriptor, [os.fspath(top), *parents], removing)
+                    above = [os.fspath(top), *parents]
+                    child = _open_folder(name, descriptor, above, changing or removing, removing)
                 except FileNotFoundError:
                     if not removing:
                         raise
@@ -89,27 +94,69 @@ def _list_entries(descriptor: int, parents: list[str]) -> Generator[TreeEntry, N
     return [name for name, is_folder in reversed(listed) if is_folder]
 
 
-def _open_folder(name: str, parent: int | None, parents: list[str], removing: bool) -> int:
+def _open_folder(name: str, parent: int | None, parents: list[str], changing: bool, removing: bool) -> int:
     try:
-        if removing:
-            _make_accessible(name, parent)
-        return os.open(name, _FOLDER_FLAGS, dir_fd=parent)
+        if not changing:
+            return os.open(name, _FOLDER_FLAGS, dir_fd=parent)
+        handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            _refuse_mount_point(handle, name, parent)
+            if removing:
+                _make_accessible(handle)
+            # Not by name: what is opened is what was checked.
+            return os.open(".", _FOLDER_FLAGS, dir_fd=handle)
+        finally:
+            os.close(handle)
     except OSError as error:
         error.filename = os.path.join(*parents, name)
         raise
 
 
-def _make_accessible(name: str, parent: int | None) -> None:
+def _refuse_mount_point(folder: int, name: str, parent: int | None) -> None:
+    """Raise OSError (EBUSY) when another file system, or another part of one, is mounted on this directory.
+
+    Mounts are compared, not devices: a bind mount has the device of its origin, and a subvolume of btrfs has a device
+    of its own but is no mount.
+    """
+    if parent is not None:
+        above = _read_mount_id(parent)
+    else:
+        # Its own ".." can only be opened with the permission to enter it.
+        base = os.path.basename(name)
+        outer = os.path.join(name, "..") if base in ("", ".", "..") else os.path.dirname(name) or "."
+        handle = os.open(outer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            above = _read_mount_id(handle)
+        finally:
+            os.close(handle)
+    if _read_mount_id(folder) != above:
+        raise OSError(errno.EBUSY, "a file system is mounted here (unmount it first)")
+
+
+def _read_mount_id(folder: int) -> bytes:
+    """The number of the mount that a descriptor belongs to (proc(5): /proc/PID/fdinfo)."""
+    try:
+        descriptor = os.open(f"/proc/self/fdinfo/{folder}", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        # Not an entry that has vanished.
+        raise OSError(errno.ENOSYS, "/proc is not mounted: mount points cannot be recognised") from error
+    try:
+        text = os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)
+    for line in text.splitlines():
+        if line.startswith(b"mnt_id:"):
+            return line
+    raise OSError(errno.ENOSYS, "the kernel does not tell mount points in /proc/self/fdinfo")
+
+
+def _make_accessible(handle: int) -> None:
     """Let the owner list a directory and remove its entries.
 
     The mode is changed through a descriptor, so that a link in the place of the directory is not followed.
     """
-    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-    try:
-        if os.fstat(handle).st_mode & stat.S_IRWXU != stat.S_IRWXU:
-            os.chmod(f"/proc/self/fd/{handle}", stat.S_IRWXU)
-    finally:
-        os.close(handle)
+    if os.fstat(handle).st_mode & stat.S_IRWXU != stat.S_IRWXU:
+        os.chmod(f"/proc/self/fd/{handle}", stat.S_IRWXU)
 
 
 def _get_identity(descriptor: int) -> tuple[int, int]:

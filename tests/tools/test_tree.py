@@ -152,3 +152,71 @@ def test_a_directory_that_is_moved_while_it_is_read_is_an_error(tmp_path: Path) 
             if entry.path == "a/b/file":
                 (tmp_path / "tree" / "a" / "b").rename(tmp_path / "other" / "b")
     assert (tmp_path / "other" / "file").exists()
+
+
+@pytest.mark.parametrize("mount", ["mount -t tmpfs none", "mount --bind ../kept"])
+@pytest.mark.parametrize("call", ["remove_tree(top)", "chown_tree(top, 65534)", "make_tree_public(top)"])
+@pytest.mark.parametrize("at", ["tree/a/dev", "tree"])
+def test_what_is_mounted_in_a_tree_is_never_touched(
+    tmp_path: Path, require: Require, mount: str, call: str, at: str
+) -> None:
+    """A bind mount has the same device as the tree, a tmpfs has another one."""
+    require(os.geteuid() == 0, "mounting needs root")
+    tmp_path.chmod(0o755)
+    for name in ("tree/a/dev", "kept", "work"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "kept" / "null").write_text("")
+    code = f"from pathlib import Path; from altai_build.tools.files import *; top = Path('../tree'); {call}"
+    script = (
+        f"cd {tmp_path}/work && {mount} ../{at} && mkdir -p ../{at}/sub && touch ../{at}/null\n"
+        f"chmod 600 ../{at}/null && chmod 700 ../{at}\n"
+        f"'{sys.executable}' -c \"{code}\"\nstat -c '%u %a %n' ../{at} ../{at}/null ../{at}/sub"
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "bash", "-c", script],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    left = [line.split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in left] == ["0", "0", "0"], done.stderr
+    assert [line[1] for line in left[:2]] == ["700", "600"]
+    assert f"[Errno 16] a file system is mounted here (unmount it first): '../{at}'" in done.stderr
+
+
+def test_a_subvolume_is_no_mount_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Directories of one mount may have different devices, as the subvolumes of btrfs have."""
+    (tmp_path / "tree" / "subvolume" / "a").mkdir(parents=True)
+    real = os.fstat
+    inode = (tmp_path / "tree" / "subvolume").stat().st_ino
+
+    def fstat(descriptor: int) -> os.stat_result:
+        status = real(descriptor)
+        return (
+            os.stat_result((*status[:2], status.st_dev + 1, *status[3:10]))
+            if status.st_ino == inode
+            else status
+        )
+
+    monkeypatch.setattr(os, "fstat", fstat)
+    remove_tree(tmp_path / "tree")
+    assert not (tmp_path / "tree").exists()
+
+
+def test_without_proc_nothing_is_removed_and_the_tree_is_not_taken_for_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tree" / "a").mkdir(parents=True)
+    real = os.open
+
+    def no_proc(path: object, *arguments: object, **options: object) -> object:
+        if isinstance(path, str) and path.startswith("/proc/"):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+        return real(path, *arguments, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", no_proc)
+        with pytest.raises(OSError, match="/proc is not mounted"):
+            remove_tree(tmp_path / "tree")
+    assert (tmp_path / "tree" / "a").is_dir()
