@@ -123,6 +123,7 @@ def run(
     limit: int | None = None,
     watch: Callable[[], str] | None = None,
     grace: float = 0.0,
+    umask: int = -1,
 ) -> ProcessResult:
     """Run a program to its end and return what it printed.
 
@@ -131,18 +132,25 @@ def run(
     errors follow it.
 
     A child is killed when it has run `timeout` seconds, has printed more than `limit` bytes into memory, or when
-    `watch`, called every second (not with a `limit`), returns a reason; the reason ends its standard error. `grace` as
-    for `start_child`.
+    `watch`, called every second, returns a reason; the reason ends its standard error. `grace` and
+    `umask` as for `start_child`.
 
     `ok` contains the accepted endings: exit statuses, ANY_STATUS or ANY_END. Every other one raises ProgramFailed.
     Also raises MissingToolError when there is no such program, InputError for an argument with a NUL byte,
     KeyboardInterrupt in a thread of a run that `stop_children` stopped.
     """
     with start_child(
-        argv, env=env, cwd=cwd, input=input, stdout=stdout, merge_stderr=merge_stderr, grace=grace
+        argv,
+        env=env,
+        cwd=cwd,
+        input=input,
+        stdout=stdout,
+        merge_stderr=merge_stderr,
+        grace=grace,
+        umask=umask,
     ) as child:
         if limit is not None:
-            out, err = _communicate_within(child, input, timeout, limit, grace)
+            out, err = _communicate_within(child, input, timeout, limit, watch, grace)
             result = _make_result(child, out, err)
         else:
             result = wait_for_child(child, input=input, timeout=timeout, watch=watch, grace=grace)
@@ -213,22 +221,33 @@ def _make_result(child: ChildProcess, out: bytes | None, err: bytes | None) -> P
 
 
 def _communicate_within(
-    child: ChildProcess, input: bytes | None, timeout: float | None, limit: int, grace: float
+    child: ChildProcess,
+    input: bytes | None,
+    timeout: float | None,
+    limit: int,
+    watch: Callable[[], str] | None,
+    grace: float,
 ) -> tuple[bytes, bytes]:
     """Give a child its input and read what it prints; it is killed when that is too much or takes too long."""
     deadline = None if timeout is None else time.monotonic() + timeout
+    next_look = None if watch is None else time.monotonic() + _WATCH_INTERVAL
     with Pipes(child.stdin, child.stdout, child.stderr, input or b"") as pipes:
         why = ""
-        try:
-            while pipes.transfer(deadline):
-                if pipes.size > limit:
-                    why = f"stopped: it printed more than {limit} bytes"
+        while not why:
+            until = min((moment for moment in (deadline, next_look) if moment is not None), default=None)
+            try:
+                if not pipes.transfer(until):
+                    # Its pipes are closed, but it may still run.
+                    child.wait(seconds_left(until))
                     break
-            else:
-                # Its pipes are closed, but it may still run.
-                child.wait(seconds_left(deadline))
-        except (TimeoutError, subprocess.TimeoutExpired):
-            why = f"stopped after {timeout:g} seconds"
+            except (TimeoutError, subprocess.TimeoutExpired):
+                if deadline is not None and time.monotonic() >= deadline:
+                    why = f"stopped after {timeout:g} seconds"
+            if not why and pipes.size > limit:
+                why = f"stopped: it printed more than {limit} bytes"
+            if not why and watch is not None and next_look is not None and time.monotonic() >= next_look:
+                why = watch()
+                next_look = time.monotonic() + _WATCH_INTERVAL
         if why:
             _terminate({child: grace})
         child.wait()
@@ -246,11 +265,12 @@ def start_child(
     stdout: IO[bytes] | None = None,
     merge_stderr: bool = False,
     grace: float = 0.0,
+    umask: int = -1,
 ) -> Iterator[ChildProcess]:
     """A running child whose standard output can be read while it works; killed if the block is left early.
 
     With `grace` it gets SIGTERM, and SIGKILL only after so many seconds: for programs that must clean up, as mock,
-    whose children lead sessions of their own.
+    whose children lead sessions of their own. Without a `umask` it has that of this process.
     """
     if any("\0" in word for word in argv):
         raise InputError("a name holds a NUL byte and cannot be given to a program", why=quote_command(argv))
@@ -266,6 +286,7 @@ def start_child(
             stderr=subprocess.STDOUT if merge_stderr else subprocess.PIPE,
             env=child_environment(env),
             cwd=cwd,
+            umask=umask,
             # Ctrl-C reaches the parent alone, which then ends its children in order.
             start_new_session=True,
         )

@@ -22,7 +22,7 @@ from altai_build.model.build import (
     HostSupport,
 )
 from altai_build.model.limits import Limits
-from altai_build.tools import commands, process
+from altai_build.tools import commands
 from altai_build.tools.buildlog import first_error_line
 from altai_build.tools.chroot.resolver import Buildroot, host_rpm_version
 from altai_build.tools.chroot.roots import RootCache, RpmInstallFailed, describe_signal, require_root
@@ -37,7 +37,7 @@ from altai_build.tools.sandbox.bubblewrap import (
     BuildrootSandbox,
     require_bubblewrap,
 )
-from altai_build.tools.sandbox.limits import limit_command, make_resource_watch
+from altai_build.tools.sandbox.limits import run_with_log
 from altai_build.tools.sandbox.overlay import Overlay, can_mount_overlay
 
 # Part of every build key: raise it when the same inputs result in other packages than before.
@@ -156,16 +156,12 @@ class ChrootBuilder:
                 root=root, build_dir=build_dir, environment=_environment(self.config, request)
             )
             argv = self._rpmbuild(request)
-            with open(log, "wb") as stream:
-                done = process.run(
-                    [*limit_command(self.limits), *self._setarch_prefix(), *prefix, *view.command(argv)],
-                    stdout=stream,
-                    merge_stderr=True,
-                    ok=process.ANY_END,
-                    timeout=self.limits.seconds,
-                    watch=make_resource_watch(self.limits, log, [scratch, request.result_dir]),
-                )
-                stream.write(done.stderr)
+            done = run_with_log(
+                [*self._setarch_prefix(), *prefix, *view.command(argv)],
+                self.limits,
+                log,
+                [scratch, request.result_dir],
+            )
             if done.returncode not in ((0, _BUILDREQS_MISSING_STATUS) if request.generate else (0,)):
                 # Why it was stopped: in the log later output of its children may follow that line.
                 why = done.error_text if done.stderr else describe_signal("rpmbuild", done.returncode)
@@ -208,6 +204,9 @@ class ChrootBuilder:
         source = build_dir / "build" / "SRPMS" / request.srpm.name
         # A copy, not a link: the build user owns it, and the file in the workspace must keep its owner.
         source.write_bytes(request.srpm.read_bytes())
+        for path in (build_dir, build_dir / "build", *folders):
+            # bubblewrap enters the first before it becomes that user.
+            path.chmod(0o755)
         for path in (build_dir, build_dir / "build", *folders, macros, source):
             os.chown(path, BUILD_UID, BUILD_UID)
 

@@ -24,7 +24,7 @@ from altai_build.tools.repo.metadata import (
 )
 from altai_build.tools.rpm.signatures import verify_signatures
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_UID, BUILD_USER, InstallSandbox
-from altai_build.tools.sandbox.limits import limit_command, make_resource_watch
+from altai_build.tools.sandbox.limits import SANDBOX_UMASK, limit_command, run_with_log
 from altai_build.tools.sandbox.overlay import Overlay
 from altai_build.tools.solver.pool import ResolvedPackage
 
@@ -49,6 +49,8 @@ class RootCache:
                 return place
             with scratch_directory(self.directory / "base", ".new") as scratch:
                 root = make_directory(scratch / "root")
+                # The build user must enter it, whatever the umask is.
+                root.chmod(0o755)
                 log = self.directory / "base" / f"{buildroot.base_cache_key}.log"
                 self._install_packages(root, buildroot.base, log, buildroot.nodocs)
                 set_up_base_root(root)
@@ -107,16 +109,7 @@ class RootCache:
             argv += ["--nosignature", "--install", "--verbose"]
             if nodocs:
                 argv.append("--excludedocs")
-            with open(log, "wb") as stream:
-                done = process.run(
-                    [*limit_command(self.limits), *prefix, *view.command([*argv, *names])],
-                    stdout=stream,
-                    merge_stderr=True,
-                    ok=process.ANY_END,
-                    timeout=self.limits.seconds,
-                    watch=make_resource_watch(self.limits, log, [root.parent]),
-                )
-                stream.write(done.stderr)
+            done = run_with_log([*prefix, *view.command([*argv, *names])], self.limits, log, [root.parent])
         if done.returncode != 0:
             stopped = done.error_text if done.stderr else describe_signal("rpm", done.returncode)
             raise RpmInstallFailed(log, done.returncode, stopped)
@@ -131,7 +124,10 @@ class RootCache:
             def run(script: str, *arguments: str, input: bytes = b"") -> None:
                 words = ["chroot", InstallSandbox.ROOT, "/bin/sh", "-euc", script, "sh", *arguments]
                 process.run(
-                    [*limit_command(self.limits), *view.command(words)], input=input, timeout=_SCRIPT_TIMEOUT
+                    [*limit_command(self.limits), *view.command(words)],
+                    input=input,
+                    timeout=_SCRIPT_TIMEOUT,
+                    umask=SANDBOX_UMASK,
                 )
 
             if buildroot.directories:

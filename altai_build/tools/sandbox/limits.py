@@ -1,4 +1,4 @@
-"""Limits of a build: setrlimit(2) for the kernel's, and a watch over log and disk. No cgroups, no privileges."""
+"""Limits of foreign code: setrlimit(2) for the kernel's, and a watch over log and disk. No cgroups, no privileges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from pathlib import Path
 
 from altai_build.model.limits import Limits
 from altai_build.model.quantity import format_size
-from altai_build.tools import commands
+from altai_build.tools import commands, process
+
+# Of whatever runs in a sandbox, so that modes in buildroots and packages do not depend on the user's.
+SANDBOX_UMASK = 0o022
 
 
 def limit_command(limits: Limits) -> list[str]:
@@ -31,6 +34,27 @@ def limit_command(limits: Limits) -> list[str]:
             words.append(f"--{name}={given}:{given}")
     # Everybody may raise the value; choom(1) is in util-linux since 2018.
     return [*(("choom", "--adjust", "1000", "--") if commands.find_program("choom") else ()), *words]
+
+
+def run_with_log(
+    argv: Sequence[str], limits: Limits, log: Path, places: Sequence[Path]
+) -> process.ProcessResult:
+    """Run foreign code that prints to a log and writes to `places`, within its limits.
+
+    The log ends with the reason when a limit ended the code; that is also the result's standard error.
+    """
+    with open(log, "wb") as stream:
+        done = process.run(
+            [*limit_command(limits), *argv],
+            stdout=stream,
+            merge_stderr=True,
+            ok=process.ANY_END,
+            timeout=limits.seconds,
+            watch=make_resource_watch(limits, log, places),
+            umask=SANDBOX_UMASK,
+        )
+        stream.write(done.stderr)
+    return done
 
 
 def make_resource_watch(limits: Limits, log: Path, places: Sequence[Path]) -> Callable[[], str]:

@@ -24,6 +24,8 @@ class Overlay:
         """Create the directories of an overlay over `lowers`, the topmost first, in an empty directory."""
         for name in ("upper", "work", "merged"):
             (directory / name).mkdir()
+        # Its mode is that of the root of the overlay, which the build user must enter, whatever the umask is.
+        (directory / "upper").chmod(0o755)
         for index, lower in enumerate(lowers):
             (directory / f"lower{index}").symlink_to(lower)
         names = ":".join(f"lower{index}" for index in range(len(lowers)))
