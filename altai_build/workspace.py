@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,8 +160,8 @@ class Workspace:
         _presence_locks[self.root] = descriptor
 
     @contextmanager
-    def lock(self, *, wait: float = 0.0) -> Iterator[None]:
-        """Hold the workspace's lock for the block, waiting for it up to `wait` seconds.
+    def lock(self, *, wait: float = 0.0, announce: Callable[[str], None] | None = None) -> Iterator[None]:
+        """Hold the workspace's lock for the block, waiting for it up to `wait` seconds; `announce` is told for whom.
 
         The kernel drops the lock when its holder ends, so a killed run leaves none behind. Raises WorkspaceLockedError
         naming the holder.
@@ -188,6 +188,12 @@ class Workspace:
                     why=self._read_lock_holder(),
                     todo="wait for it with --wait SECONDS, or give this run its own --workspace",
                 )
+            if announce is not None:
+                announce(
+                    f"waiting up to {wait:.0f} s for another run, which holds the lock of the workspace: "
+                    f"{self._read_lock_holder()}"
+                )
+                announce = None
             time.sleep(0.2)
 
     def _read_lock_holder(self) -> str:

@@ -48,10 +48,13 @@ def test_a_second_run_names_the_holder(tmp_path: Path) -> None:
 
 
 def test_waiting_ends_when_the_holder_does(tmp_path: Path) -> None:
-    with holder(tmp_path, seconds=0.6):
+    said: list[str] = []
+    with holder(tmp_path, seconds=0.6) as child:
         started = time.monotonic()
-        with Workspace(tmp_path).lock(wait=30):
+        with Workspace(tmp_path).lock(wait=30, announce=said.append):
             assert time.monotonic() - started < 10
+    assert len(said) == 1 and said[0].startswith("waiting up to 30 s for another run")
+    assert f"process {child.pid} of " in said[0]
 
 
 def test_waiting_ends_when_its_time_is_over(tmp_path: Path) -> None:

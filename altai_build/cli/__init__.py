@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build import __version__
+from altai_build.cli.failures import print_error, print_failure
+from altai_build.cli.global_options import accept_global_options, add_global_options
 from altai_build.cli.streams import install_safe_streams
 from altai_build.errors import AltaiError, InputError, UsageError, escape_control_characters
 from altai_build.tools import commands, process, processors
@@ -60,18 +62,20 @@ class _LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"altai_build.cli.{VERBS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        accept_global_options(command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            # Only a wrong verb needs it.
+            import difflib
 
-def _check_builder(ctx: click.Context, _param: click.Parameter, name: str) -> str:
-    """The name of a builder that there is."""
-    if name != "auto":
-        # Slow to load, and seldom needed.
-        from altai_build.pipeline.build.toolchains import BUILDERS
-
-        if name not in BUILDERS:
-            raise click.BadParameter(f"{name!r} is not one of auto, {', '.join(BUILDERS)}")
-    return name
+            similar = difflib.get_close_matches(args[0], VERBS, n=2)
+            hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
 
 
 @click.command(
@@ -79,42 +83,20 @@ def _check_builder(ctx: click.Context, _param: click.Parameter, name: str) -> st
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="""Example: altai-build release 1.0.2 --dry-run
 
-    Results go to stdout, progress to stderr. `altai-build COMMAND --help` explains a command.
+    Results go to stdout, progress to stderr. `altai-build COMMAND --help` explains a command. The options above may
+    stand before or after the command. With --json a failure prints {"error": {"code", "what", "why", "todo"}} on
+    stdout.
 
     Exit codes: 0 success; 2 wrong usage; 3 error in the configuration or an input; 4 a needed program is missing;
     5 a build failed; 6 a signing error; 7 verification findings; 8 publishing was refused or failed; 9 another run
     has locked the workspace; 70 a bug in altai-build; 130 interrupted.""",
 )
 @click.version_option(__version__, prog_name="altai-build")
-@click.option(
-    "-C", "directory", metavar="DIR", default=".", help="Run in DIR (the superproject) instead of here."
-)
-@click.option("--config", metavar="FILE", help="The release definition; default: repos.yaml in DIR.")
-@click.option(
-    "--workspace",
-    metavar="DIR",
-    help="Where builds, caches, keys and logs are; default: .altai-build beside the config.",
-)
-@click.option(
-    "--jobs",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Run N jobs in parallel; default: the number of CPUs.",
-)
-@click.option(
-    "--builder",
-    metavar="NAME",
-    default="auto",
-    callback=_check_builder,
-    help="What builds packages in clean chroots: mock, chroot (built in), or auto (mock if it is installed).",
-)
-@click.option("-v", "verbose", is_flag=True, help="Print each command before it runs.")
-@click.option("--debug", is_flag=True, help="Print the debug log: every command, decision and time.")
-@click.option("-q", "quiet", is_flag=True, help="Print only warnings and errors.")
+@add_global_options
 @click.pass_context
 def cli(
     ctx: click.Context,
-    directory: str,
+    directory: str | None,
     config: str | None,
     workspace: str | None,
     jobs: int | None,
@@ -129,7 +111,7 @@ def cli(
     if verbose and not debug:
         process.on_command(lambda command: print(command, file=sys.stderr))
     processors.limit_to(jobs)
-    change_directory(directory)
+    change_directory(directory or ".")
     ctx.obj = App(
         directory=os.getcwd(),
         config_file=config or None,
@@ -171,24 +153,39 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
         return request.exit_code, ""
     except click.ClickException as error:
         error.show()
+        command = (
+            error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "altai-build"
+        )
+        todo = f"see `{command} --help`"
+        print_failure(UsageError.exit_code, error.format_message(), todo=todo)
         return UsageError.exit_code, error.format_message()
     except AltaiError as error:
         message = escape_control_characters(str(error))
         print(f"altai-build: {message}", file=sys.stderr)
+        print_error(error)
         process.kill_all_children()
         return error.exit_code, message
     except (KeyboardInterrupt, click.Abort):
         process.kill_all_children()
         message = "interrupted; published releases are unchanged. Rerun the command to resume."
         print(f"altai-build: {message}", file=sys.stderr)
+        print_failure(
+            _INTERRUPTED, "interrupted; published releases are unchanged", todo="rerun the command to resume"
+        )
         return _INTERRUPTED, message
     except Exception as error:
         process.kill_all_children()
         if isinstance(error, OSError) and (error.errno in _MACHINE_ERRORS or _NO_TEMPORARY in str(error)):
-            message = escape_control_characters(_describe_os_error(error))
+            described = _describe_os_error(error)
+            message = escape_control_characters(str(described))
             print(f"altai-build: {message}", file=sys.stderr)
+            print_error(described)
             return InputError.exit_code, message
-        return AltaiError.exit_code, _report_bug(error, logs)
+        text = _report_bug(error, logs)
+        print_failure(
+            AltaiError.exit_code, f"this is a bug: {type(error).__name__}: {error}", todo=_SEND_REPORT
+        )
+        return AltaiError.exit_code, text
     return code if isinstance(code, int) else 0, ""
 
 
@@ -204,19 +201,18 @@ _MACHINE_ERRORS = (
     errno.EIO,
     errno.EFBIG,
 )
+_SEND_REPORT = "send the crash report that stderr names to the developers"
 # Python's message when no temporary folder is writable
 _NO_TEMPORARY = "No usable temporary directory"
 
 
-def _describe_os_error(error: OSError) -> str:
-    """The message for an error of the machine, with the file where Python knows it."""
+def _describe_os_error(error: OSError) -> InputError:
+    """The error for one of the machine, with the file where Python knows it."""
     file = error.filename2 or error.filename
-    return str(
-        InputError(
-            f"{error.strerror}: {os.fsdecode(file)}" if file is not None else str(error.strerror),
-            todo="free disk space or fix the permissions there, or name another --workspace DIR; "
-            "published releases are unchanged",
-        )
+    return InputError(
+        f"{error.strerror}: {os.fsdecode(file)}" if file is not None else str(error.strerror),
+        todo="free disk space or fix the permissions there, or name another --workspace DIR; "
+        "published releases are unchanged",
     )
 
 

@@ -58,7 +58,7 @@ def build(
     from altai_build.tools.files import make_directory
 
     run = app.create_run(app.load_config(), dependants=dependants)
-    with run.workspace.lock(wait=wait):
+    with run.lock(wait=wait):
         build_run = build_all(run, plan_build(run, rev, components, changed_since), fail_fast=not keep_going)
         rows = list(build_run.rows)
         if output is not None:

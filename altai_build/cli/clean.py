@@ -63,7 +63,7 @@ def clean(
     from altai_build.stages.clean import clean_up, list_workspace_items, plan_cleanup, prune_ledger
 
     run = app.create_run(app.load_config(needed=False))
-    with run.workspace.lock(wait=wait):
+    with run.lock(wait=wait):
         cleanup_plan = plan_cleanup(
             list_workspace_items(run.workspace),
             now=time.time(),

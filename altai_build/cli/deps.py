@@ -69,7 +69,7 @@ def lock(
     if names and not update:
         raise click.UsageError("NAME is only for --update: add --update")
     run = app.create_run(app.load_config())
-    with run.workspace.lock(wait=wait):
+    with run.lock(wait=wait):
         made = make_lock(run, rev, update=update, names=names, older=accept_older)
     if as_json:
         print_json(
@@ -106,7 +106,7 @@ def fetch(app: App, wait: float, as_json: bool) -> None:
     from altai_build.pipeline.deps import fetch_locked, read_required_lock
 
     run = app.create_run(app.load_config())
-    with run.workspace.lock(wait=wait):
+    with run.lock(wait=wait):
         lock = read_required_lock(run)
         files = fetch_locked(run, lock.packages if lock is not None else ())
     if as_json:
@@ -204,7 +204,7 @@ def outdated(app: App, rev: str, wait: float, as_json: bool) -> None:
     from altai_build.pipeline.deps import find_updates
 
     run = app.create_run(app.load_config())
-    with run.workspace.lock(wait=wait):
+    with run.lock(wait=wait):
         changes = find_updates(run, rev)
     if as_json:
         print_json(changes)

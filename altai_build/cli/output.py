@@ -10,13 +10,30 @@ from typing import Any
 
 from altai_build.errors import escape_control_characters
 
+# Of the objects that verbs print; raised when a key is removed or gets another meaning.
+SCHEMA_VERSION = 1
+
+_printed: list[bool] = []
+
+
+def is_json_printed() -> bool:
+    """True when this process has printed a JSON document: there is never a second one."""
+    return bool(_printed)
+
 
 def print_json(result: Any) -> None:
-    """Print one JSON document on stdout; records become objects, enum members their values."""
+    """Print one JSON document on stdout; records become objects, enum members their values.
+
+    An object says which version of its form it has.
+    """
     unicode = sys.stdout.encoding.lower() in ("utf-8", "utf8")
     import json
 
-    json.dump(_to_json(result), sys.stdout, indent=2, ensure_ascii=not unicode, default=str)
+    document = _to_json(result)
+    if isinstance(document, dict):
+        document = {"schema_version": SCHEMA_VERSION, **document}
+    _printed.append(True)
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=not unicode, default=str)
     sys.stdout.write("\n")
 
 
@@ -43,15 +60,48 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         )
         return
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for header in headers:
-        table.add_column(header, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(escape_control_characters(cell, keep="")) for cell in row))
-    Console().print(table)
+    console = Console()
+    shown = [[escape_control_characters(cell, keep="") for cell in row] for row in rows]
+    header, *lines = _lay_out(headers, shown, console.width)
+    console.print(Text(header, style="bold"), soft_wrap=True)
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
+
+
+# A column of sentences is not made narrower than this.
+_NARROWEST = 24
+
+
+def _lay_out(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """The lines of a table, the headers' first.
+
+    A cell is broken between words only: names and paths are copied whole, even where a line is then wider than `width`.
+    """
+    import textwrap
+
+    from rich.cells import cell_len
+
+    columns = list(zip(headers, *rows))
+    widths = [max(map(cell_len, column)) for column in columns]
+    words = [max(map(cell_len, " ".join(column).split()), default=0) for column in columns]
+    least = [max(word, min(size, _NARROWEST)) for word, size in zip(words, widths)]
+    # The widest columns give up what does not fit.
+    for index in sorted(range(len(widths)), key=widths.__getitem__, reverse=True):
+        excess = sum(widths) + 2 * (len(widths) - 1) - width
+        widths[index] = max(least[index], widths[index] - max(0, excess))
+    lines = []
+    for row in (headers, *rows):
+        cells = [
+            textwrap.wrap(cell, max(1, size), break_long_words=False, break_on_hyphens=False)
+            for cell, size in zip(row, widths)
+        ]
+        for number in range(max(map(len, cells), default=1) or 1):
+            parts = [cell[number] if number < len(cell) else "" for cell in cells]
+            padded = [part + " " * (size - cell_len(part)) for part, size in zip(parts, widths)]
+            lines.append("  ".join(padded).rstrip())
+    return lines
 
 
 NO_COMPONENTS = (

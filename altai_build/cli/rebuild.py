@@ -43,7 +43,7 @@ def rebuild(
             "the new packages would be neither compared nor kept", todo="give --compare, -o DIR, or both"
         )
     run = app.create_run(app.load_config())
-    with run.workspace.lock(wait=wait):
+    with run.lock(wait=wait):
         result = reproduce(run, component, version, output=output)
     if as_json:
         print_json(_record(result))

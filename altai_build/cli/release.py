@@ -71,7 +71,7 @@ def release(
         plan = plan_release(run, version, rev, tag=tag, push=push_tags)
         _print_plan(plan, as_json)
         return get_exit_code(plan.build_plan)
-    with run.workspace.lock(wait=wait):
+    with run.lock(wait=wait):
         recovery = recover_releases(run)
         result = read_finished_release(run, version, rev) if version in recovery.finished else None
         if result is not None:

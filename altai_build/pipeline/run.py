@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -51,6 +52,10 @@ class Run:
     executor: str = "local"  # where builders run
     reporter: ProgressReporter = field(default_factory=ProgressReporter)
     dependants: RebuildPolicy | None = None  # of the command line, overrides build.dependants
+
+    def lock(self, *, wait: float = 0.0) -> AbstractContextManager[None]:
+        """Hold the workspace's lock for a block; prints for whom it waits."""
+        return self.workspace.lock(wait=wait, announce=self.reporter.warn)
 
     @cached_property
     def superproject(self) -> Superproject:

@@ -28,6 +28,12 @@ _STATUS_STYLES = {
 }
 
 
+def _may_animate() -> bool:
+    """True on a terminal that a person looks at: not into a pipe or file, whatever colors are asked for, nor in CI."""
+    is_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    return sys.stderr.isatty() and not is_ci and os.environ.get("TERM") != "dumb"
+
+
 def _open_console() -> Console | None:
     """The console of a terminal; None for other output, which does not need rich (importing it takes 20 ms)."""
     if not sys.stderr.isatty() and "FORCE_COLOR" not in os.environ:
@@ -94,7 +100,7 @@ class TaskProgress:
         self._running: dict[str, float] = {}
         self._lock = threading.Lock()
         self._bar: Progress | None = None
-        if reporter.console is not None and reporter.console.is_terminal and not reporter.quiet:
+        if reporter.console is not None and _may_animate() and not reporter.quiet:
             self._bar = _make_progress_bar(reporter.console)
 
     def __enter__(self) -> TaskProgress:

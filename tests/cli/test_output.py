@@ -35,6 +35,7 @@ def test_json_of_records_enums_and_bytes_that_are_not_utf_8(capsys: pytest.Captu
     print_json({"rows": (Row("n\udcfc", Status.BUILT),), "ü": None})
     out = capsys.readouterr().out
     assert json.loads(out) == {
+        "schema_version": 1,
         "rows": [{"name": "n\\xfc", "status": "built", "exit_code": 0}],
         "ü": None,
     }
@@ -82,3 +83,16 @@ def test_no_rows_are_an_empty_list_and_a_reason(capsys: pytest.CaptureFixture[st
     out, err = capsys.readouterr()
     assert json.loads(out) == []
     assert err == f"altai-build: {NO_COMPONENTS}\naltai-build: nothing has changed\n"
+
+
+def test_names_are_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "40")
+    name = "python-a-component-with-a-long-name-0.1.2-3.el6.noarch"
+    print_table(
+        ("component", "reason"), [(name, "it has changed since the last run, and more was built with it")]
+    )
+    shown = terminal.getvalue()
+    assert name in shown
+    assert {"changed", "since", "was", "built", "with"} <= set(shown.split())

@@ -34,7 +34,7 @@ def report_with(similarity: Similarity, difference: str) -> ReproductionReport:
 def app() -> SimpleNamespace:
     """An App whose run does nothing."""
     run = SimpleNamespace(
-        workspace=SimpleNamespace(lock=lambda wait: contextlib.nullcontext()),
+        lock=lambda wait: contextlib.nullcontext(),
         reporter=SimpleNamespace(info=lambda text: click.echo(text, err=True)),
     )
     return SimpleNamespace(load_config=lambda: None, create_run=lambda _config: run)
@@ -51,6 +51,7 @@ def test_packages_that_are_the_same_pass(monkeypatch: pytest.MonkeyPatch, app: S
     monkeypatch.setattr(reproduce, "reproduce", lambda *_args, **_options: report)
     result = CliRunner().invoke(rebuild, ["--compare", "--json", "nova", "1.0.2"], obj=app)
     assert json.loads(result.stdout) == {
+        "schema_version": 1,
         "component": "nova",
         "release": "1.0.2",
         "commit": "c" * 40,

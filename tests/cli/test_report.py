@@ -32,6 +32,7 @@ def test_the_path_of_the_released_report_is_printed(site: Path) -> None:
     for named in ("1.0.2", "latest"):
         assert altai_build("report", named, cwd=site).out == f"{page}\n"
     assert altai_build("report", "1.0.2", "--json", cwd=site).json == {
+        "schema_version": 1,
         "release": "1.0.2",
         "report": str(page),
         "written": False,

@@ -52,7 +52,7 @@ def subjects(answer: CliResult) -> set[tuple[str, str, str]]:
 
 def test_a_sound_release_by_version_folder_and_url(site: Path, tmp_path: Path) -> None:
     (site / "releases" / "latest").symlink_to("1.0.2")
-    sound = {"release": "1.0.2", "ok": True, "findings": []}
+    sound = {"schema_version": 1, "release": "1.0.2", "ok": True, "findings": []}
     with serving(site / "releases") as url:
         for named in ("1.0.2", "latest", site / "releases" / "1.0.2", f"{url}/1.0.2", f"{url}/1.0.2/"):
             answer = verify(site, named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -133,3 +134,37 @@ def test_a_log_gets_everything_also_what_quiet_and_counted_leave_out(
         "packages: 1 reused",
     ]
     assert capsys.readouterr().err == "warning: two\n"
+
+
+@pytest.mark.parametrize(
+    ("on_terminal", "variables", "animates"),
+    [
+        (True, {}, True),
+        (True, {"CI": "1"}, False),
+        (True, {"CI": "false"}, True),
+        (True, {"TERM": "dumb"}, False),
+        (False, {"FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_only_a_terminal_that_a_person_looks_at_is_animated(
+    on_terminal: bool, variables: dict[str, str], animates: bool
+) -> None:
+    """By a process with a terminal or a pipe as stderr: a bar hides the cursor."""
+    program = (
+        "from altai_build.tools.progress import ProgressReporter as P\n"
+        "with P().track('c', 1) as work: work.start('d'); work.finish('d', 'built')"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "FORCE_COLOR")}
+    reading, writing = os.openpty() if on_terminal else os.pipe()
+    subprocess.run(
+        [sys.executable, "-c", program],
+        stdin=subprocess.DEVNULL,
+        stderr=writing,
+        env={**environment, "TERM": "xterm", **variables},
+        check=True,
+    )
+    shown = os.read(reading, 100_000)
+    os.close(reading)
+    os.close(writing)
+    assert b"built" in shown
+    assert (b"\x1b[?25l" in shown) == animates

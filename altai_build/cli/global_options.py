@@ -1,0 +1,130 @@
+"""The options of every verb, which may stand before and after the verb; after it they count more."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from altai_build.tools import process, processors
+
+if TYPE_CHECKING:
+    from altai_build.cli.app import App
+
+
+def _check_builder(ctx: click.Context, _param: click.Parameter, name: str) -> str:
+    """The name of a builder that there is."""
+    if name != "auto":
+        # Slow to load, and seldom needed.
+        from altai_build.pipeline.build.toolchains import BUILDERS
+
+        if name not in BUILDERS:
+            raise click.BadParameter(f"{name!r} is not one of auto, {', '.join(BUILDERS)}")
+    return name
+
+
+# Each with its declarations; relative paths in the others start at the directory, so it comes first.
+_DECLARATIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (
+        ("-C", "--directory", "directory"),
+        {
+            "metavar": "DIR",
+            "help": "Run in DIR (the superproject) instead of here; relative paths in other options start there.",
+        },
+    ),
+    (("--config",), {"metavar": "FILE", "help": "The release definition; default: repos.yaml in DIR."}),
+    (
+        ("--workspace",),
+        {
+            "metavar": "DIR",
+            "help": "Where builds, caches, keys and logs are; default: .altai-build beside the config.",
+        },
+    ),
+    (
+        ("-j", "--jobs"),
+        {
+            "metavar": "N",
+            "type": click.IntRange(min=1),
+            "help": "Run N jobs in parallel; default: the number of CPUs.",
+        },
+    ),
+    (
+        ("--builder",),
+        {
+            "metavar": "NAME",
+            "default": "auto",
+            "callback": _check_builder,
+            "help": "What builds packages in clean chroots: mock, chroot (built in), or auto (mock if it is "
+            "installed).",
+        },
+    ),
+    (("-v", "--verbose"), {"is_flag": True, "help": "Print each command before it runs."}),
+    (("--debug",), {"is_flag": True, "help": "Print the debug log: every command, decision and time."}),
+    (("-q", "--quiet"), {"is_flag": True, "help": "Print only warnings and errors."}),
+)
+
+
+def add_global_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator: the options as parameters of the whole program."""
+    for names, settings in reversed(_DECLARATIONS):
+        command = click.option(*names, **settings)(command)
+    return command
+
+
+def accept_global_options(command: click.Command) -> None:
+    """Let a verb, and the verbs below it, take the options too; their help lists only their own."""
+    taken = {name for parameter in command.params for name in parameter.opts}
+    for names, settings in _DECLARATIONS:
+        if taken.isdisjoint(names):
+            option = click.Option(names, **settings, hidden=True, expose_value=False, is_eager=True)
+            option.callback = _override(option.callback)
+            command.params.append(option)
+    if isinstance(command, click.Group):
+        # Each of them looks at what it has already.
+        for below in command.commands.values():
+            accept_global_options(below)
+
+
+def _override(check: Callable[..., Any] | None) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """The callback of an option after the verb: it changes what was said before the verb."""
+
+    def change(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        name = parameter.name or ""
+        if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE or ctx.obj is None:
+            return value
+        if check is not None:
+            value = check(ctx, parameter, value)
+        ctx.obj = apply_global_option(ctx.obj, name, value)
+        return value
+
+    return change
+
+
+def apply_global_option(app: App, name: str, value: Any) -> App:
+    """The application with one option; where the process itself must change, that happens here."""
+    from altai_build.cli.app import change_directory
+
+    if name == "directory":
+        change_directory(value)
+        return replace(app, directory=os.getcwd())
+    if name == "jobs":
+        processors.limit_to(value)
+        return replace(app, jobs=processors.available())
+    if name == "verbose":
+        process.on_command(lambda command: print(command, file=sys.stderr))
+    elif name == "debug":
+        app.open_log(echo=True)
+    elif name == "config":
+        return replace(app, config_file=value or None)
+    elif name == "workspace":
+        return replace(app, workspace_dir=value or None)
+    elif name == "builder":
+        return replace(app, builder=value)
+    elif name == "quiet":
+        return replace(app, quiet=True)
+    return app
