@@ -122,7 +122,9 @@ class SrpmMaker:
         started = time.monotonic()
         recipe, component, top = prepared.recipe, prepared.component, prepared.top
         spec = posixpath.basename(component.spec)
-        result = rpmbuild.build_srpm(top, spec, recipe.macros, recipe.arch, epoch=recipe.time)
+        result = rpmbuild.build_srpm(
+            top, spec, recipe.macros, recipe.arch, self.config.limits, epoch=recipe.time
+        )
         if result.returncode != 0:
             raise rpmbuild.spec_error(recipe.sourced, result)
         packages = sorted((top / "SRPMS").glob("*.src.rpm"))
@@ -168,7 +170,9 @@ class SrpmMaker:
         template = f"{self.config.stamp}.{rebuild_count}" if rebuild_count else self.config.stamp
         info = sourced.info
         if info.unknown:
-            info = rpmbuild.evaluate_spec(sourced, macros, arch, scratch=self.workspace.scratch)
+            info = rpmbuild.evaluate_spec(
+                sourced, macros, arch, self.config.limits, scratch=self.workspace.scratch
+            )
         files = collect_source_files(
             sourced,
             info,

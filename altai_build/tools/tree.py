@@ -147,7 +147,7 @@ def _read_mount_id(folder: int) -> bytes:
     for line in text.splitlines():
         if line.startswith(b"mnt_id:"):
             return line
-    raise OSError(errno.ENOSYS, "the kernel does not tell mount points in /proc/self/fdinfo")
+    raise OSError(errno.ENOSYS, "the kernel does not show mount points in /proc/self/fdinfo")
 
 
 def _make_accessible(handle: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from altai_build.model.limits import Limits
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.header import read_header
 from tests.kit.cli import CliResult, altai_build
@@ -206,7 +207,7 @@ def test_no_spec_runs_on_the_host(made: Made) -> None:
 def test_what_a_spec_sees_in_the_sandbox(made: Made, tmp_path: Path) -> None:
     (tmp_path / "sees.spec").write_bytes(unpack(made.srpm("sees"))["sees.spec"])
     # Provides of a source package are not kept; the sandbox's view is asked of the same tool directly.
-    text = rpmbuild.expand_spec(tmp_path / "sees.spec", {}, "x86_64").text
+    text = rpmbuild.expand_spec(tmp_path / "sees.spec", {}, "x86_64", Limits()).text
     provided = [line.split()[1] for line in text.splitlines() if line.startswith("Provides:")]
     assert provided == ["net-1", "home-0", "env-0", "host-altai-build.localdomain", "shadow-hidden"]
     assert (
@@ -217,7 +218,7 @@ def test_what_a_spec_sees_in_the_sandbox(made: Made, tmp_path: Path) -> None:
 def test_a_spec_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpmbuild, "EXPAND_TIMEOUT", 0.5)
     (tmp_path / "x.spec").write_text(make_spec("x", version="%(sleep 1000; echo 1)"))
-    result = rpmbuild.expand_spec(tmp_path / "x.spec", {}, "x86_64")
+    result = rpmbuild.expand_spec(tmp_path / "x.spec", {}, "x86_64", Limits())
     assert result.returncode < 0 and result.error_text.endswith("stopped after 0.5 seconds")
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from altai_build.errors import AltaiError, BuildError, InputError
+from altai_build.model.limits import Limits
 from altai_build.model.spec import SpecInfo
 from altai_build.tools import commands, process
 from altai_build.tools.files import make_directory, move_out, scratch_directory, sha256_file
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_HOSTNAME, HostSandbox
+from altai_build.tools.sandbox.limits import run_with_output
 from altai_build.tools.spec.reader import SpecText, encode_spec, read_specs
 from altai_build.tools.tree import walk_tree
 
@@ -23,6 +25,8 @@ EXPAND_TIMEOUT = 30.0
 SRPM_TIMEOUT = 600.0
 # Bytes. The output for the longest real spec has a hundredth.
 OUTPUT_SIZE_LIMIT = 64 << 20
+# Bytes of data of one process. rpm needs a tenth for the largest real specs.
+MEMORY_LIMIT = 2 << 30
 RPM_CONFIG_DIR = Path("/usr/lib/rpm")
 # The value of dist in a second expansion, which shows where in Release: it is.
 _DIST_MARKER = "ALTAIDIST"
@@ -69,27 +73,27 @@ def rpm_version_key() -> str:
     return f"{process.read_program_version('rpmbuild')} {digest.hexdigest()[:16]}"
 
 
-def expand_spec(spec: Path, macros: Mapping[str, str], arch: str) -> process.ProcessResult:
+def expand_spec(spec: Path, macros: Mapping[str, str], arch: str, limits: Limits) -> process.ProcessResult:
     """A spec file with all macros expanded by rpm, on standard output; files that the spec writes are discarded."""
     argv = ["rpmspec", "--parse", *_define_options(macros), f"--target={arch}", spec.name]
     with scratch_directory(spec.parent, ".home") as home:
         (home / spec.name).write_bytes(spec.read_bytes())
-        return _run_rpm(HostSandbox(writable=home).command(argv), timeout=EXPAND_TIMEOUT)
+        return run_with_output(HostSandbox(writable=home), argv, _bound_limits(limits, EXPAND_TIMEOUT))
 
 
 def evaluate_spec(
-    sourced: ComponentSource, macros: Mapping[str, str], arch: str, *, scratch: Path
+    sourced: ComponentSource, macros: Mapping[str, str], arch: str, limits: Limits, *, scratch: Path
 ) -> SpecInfo:
     """The spec's content after rpm has expanded it, for tags that cannot be read statically.
 
     Raises InputError when rpm refuses the spec or a tag stays unknown, BuildError when rpm crashes or takes too long.
     """
-    info = _expand_in_sandbox(sourced, macros, arch, scratch)
+    info = _expand_in_sandbox(sourced, macros, arch, limits, scratch)
     if "release" not in sourced.info.unknown:
         return info
     # Where dist comes from another macro, a second expansion with another dist shows where in Release: it is.
     try:
-        marked = _expand_in_sandbox(sourced, {**macros, "dist": _DIST_MARKER}, arch, scratch)
+        marked = _expand_in_sandbox(sourced, {**macros, "dist": _DIST_MARKER}, arch, limits, scratch)
     except AltaiError:
         return info
     hidden = marked.release if marked.release and _DIST_MARKER in marked.release else None
@@ -97,12 +101,12 @@ def evaluate_spec(
 
 
 def _expand_in_sandbox(
-    sourced: ComponentSource, macros: Mapping[str, str], arch: str, scratch: Path
+    sourced: ComponentSource, macros: Mapping[str, str], arch: str, limits: Limits, scratch: Path
 ) -> SpecInfo:
     with scratch_directory(scratch, "spec") as folder:
         spec = folder / posixpath.basename(sourced.component.spec)
         spec.write_bytes(encode_spec(sourced.text))
-        expanded = expand_spec(spec, macros, arch)
+        expanded = expand_spec(spec, macros, arch, limits)
     if expanded.returncode != 0:
         raise spec_error(sourced, expanded)
     spec_path = sourced.component.spec_path
@@ -130,7 +134,8 @@ def spec_error(sourced: ComponentSource, result: process.ProcessResult) -> Altai
     """The error for a failed rpm: its first error line about the spec, or how the program ended."""
     spec_path = sourced.component.spec_path
     lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "error:" in line]
-    if lines:
+    # A killed rpm did not refuse anything, whatever it had complained about.
+    if lines and result.returncode >= 0:
         first = lines[0].partition("error:")[2].strip()
         return InputError(
             f"{sourced.component.name}: rpm refuses {sourced.component.spec}: {first}",
@@ -140,12 +145,13 @@ def spec_error(sourced: ComponentSource, result: process.ProcessResult) -> Altai
     return BuildError(
         f"{sourced.component.name}: no source package was made: rpm {commands.describe_exit(result.returncode)}",
         why=result.error_text,
-        todo=f"check {spec_path} for a %(...) that never ends; check free memory and space",
+        todo=f"check {spec_path} for a %(...) that never ends or uses more than build.limits allows; "
+        "check free memory and space",
     )
 
 
 def build_srpm(
-    top: Path, spec: str, macros: Mapping[str, str], arch: str, *, epoch: int
+    top: Path, spec: str, macros: Mapping[str, str], arch: str, limits: Limits, *, epoch: int
 ) -> process.ProcessResult:
     """Make the source package of SPECS/`spec` below `top` in SRPMS/; `epoch` is its build time (seconds since 1970).
 
@@ -167,15 +173,20 @@ def build_srpm(
         for name in ("SOURCES", "SPECS"):
             os.rename(top / name, home / name)
         view = HostSandbox(writable=home, environment={"SOURCE_DATE_EPOCH": str(epoch)})
-        packed = _run_rpm(view.command(argv), timeout=SRPM_TIMEOUT)
+        packed = run_with_output(view, argv, _bound_limits(limits, SRPM_TIMEOUT))
         # Also matches nosrc.rpm.
         move_out(home / "SRPMS", make_directory(top / "SRPMS"), "src.rpm")
     return packed
 
 
-def _run_rpm(argv: Sequence[str], *, timeout: float) -> process.ProcessResult:
-    """Run rpm with a limited output, which is kept in memory."""
-    return process.run(argv, ok=process.ANY_END, timeout=timeout, limit=OUTPUT_SIZE_LIMIT)
+def _bound_limits(limits: Limits, seconds: float) -> Limits:
+    """The limits of builds, and where they allow more than rpm needs for a spec or a source package, less."""
+    return replace(
+        limits,
+        seconds=min(limits.seconds or seconds, seconds),
+        memory=min(limits.memory or MEMORY_LIMIT, MEMORY_LIMIT),
+        log=min(limits.log or OUTPUT_SIZE_LIMIT, OUTPUT_SIZE_LIMIT),
+    )
 
 
 def _define_options(macros: Mapping[str, str]) -> list[str]:

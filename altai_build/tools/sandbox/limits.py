@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import shutil
 from collections.abc import Callable, Sequence
@@ -11,9 +10,11 @@ from pathlib import Path
 from altai_build.model.limits import Limits
 from altai_build.model.quantity import format_size
 from altai_build.tools import commands, process
+from altai_build.tools.sandbox.bubblewrap import HostSandbox
 
 # Of whatever runs in a sandbox, so that modes in buildroots and packages do not depend on the user's.
 SANDBOX_UMASK = 0o022
+_COUNT_TIMEOUT = 30.0  # seconds
 
 
 def limit_command(limits: Limits) -> list[str]:
@@ -34,6 +35,21 @@ def limit_command(limits: Limits) -> list[str]:
             words.append(f"--{name}={given}:{given}")
     # Everybody may raise the value; choom(1) is in util-linux since 2018.
     return [*(("choom", "--adjust", "1000", "--") if commands.find_program("choom") else ()), *words]
+
+
+def run_with_output(sandbox: HostSandbox, argv: Sequence[str], limits: Limits) -> process.ProcessResult:
+    """Run foreign code in a sandbox with the host's programs, within its limits; what it prints is in the result.
+
+    The limits are laid on inside, where the kernel does not count the other processes of the user who calls.
+    """
+    return process.run(
+        sandbox.command([*limit_command(limits), *argv]),
+        ok=process.ANY_END,
+        timeout=limits.seconds,
+        limit=limits.log,
+        watch=make_resource_watch(limits, None, [sandbox.writable]),
+        umask=SANDBOX_UMASK,
+    )
 
 
 def run_with_log(
@@ -57,37 +73,35 @@ def run_with_log(
     return done
 
 
-def make_resource_watch(limits: Limits, log: Path, places: Sequence[Path]) -> Callable[[], str]:
+def make_resource_watch(limits: Limits, log: Path | None, places: Sequence[Path]) -> Callable[[], str]:
     """A `watch` for `process.run`: returns a reason to stop a build, or "".
 
-    The build prints to `log` and writes to `places`, all of one file system. While that has space, a call takes two
-    system calls. With less than `limits.free` left, the build is stopped only if it uses more than that itself.
+    The build prints to `log`, if that is given, and writes to `places`, all of one file system. While that has space,
+    a call takes two system calls. With less than `limits.free` left, the build is stopped only if it uses more than
+    that itself.
     """
 
     def find_excess() -> str:
-        if limits.log is not None and log.stat().st_size > limits.log:
+        if log is not None and limits.log is not None and log.stat().st_size > limits.log:
             return f"stopped: it printed more than build.limits.log allows ({format_size(limits.log)})"
         if limits.free is None or (free := shutil.disk_usage(places[0]).free) >= limits.free:
             return ""
-        used = sum(map(_used_bytes, places))
-        if used <= limits.free:
+        used = _used_bytes(places)
+        if used is not None and used <= limits.free:
             return ""
+        uses = "more than can be counted" if used is None else format_size(used)
         return (
-            f"stopped: it fills the disk: it uses {format_size(used)} and leaves {format_size(free)} free, "
+            f"stopped: it fills the disk: it uses {uses} and leaves {format_size(free)} free, "
             f"less than build.limits.free ({format_size(limits.free)})"
         )
 
     return find_excess
 
 
-def _used_bytes(place: Path) -> int:
-    """Bytes on the disk below a directory that a build is writing to."""
-    total = 0
-    for folder, _, names in os.walk(place):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
-            except OSError:
-                # Removed meanwhile.
-                continue
-    return total
+def _used_bytes(places: Sequence[Path]) -> int | None:
+    """Bytes on the disk below directories that a build is writing to, of any depth; None when it takes too long."""
+    argv = ["du", "--summarize", "--total", "--block-size=1", "--one-file-system", "--", *map(str, places)]
+    # It complains about what is removed meanwhile.
+    done = process.run(argv, ok=process.ANY_END, timeout=_COUNT_TIMEOUT)
+    words = done.text.splitlines()[-1:]
+    return int(words[0].split()[0]) if words and done.returncode >= 0 else None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from altai_build.model.limits import Limits
 from altai_build.tools import process
 from altai_build.tools.rpm import rpmbuild
+from tests.conftest import Require
 from tests.kit.superprojects import unpack
 
 
@@ -36,9 +40,60 @@ def test_compressed_sources_are_not_compressed_again(tmp_path: Path, source: str
     (tmp_path / "SPECS/a.spec").write_text(
         f"Name: a\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\nSource0: {source}\n%description\nx\n"
     )
-    made = rpmbuild.build_srpm(tmp_path, "a.spec", {}, "x86_64", epoch=1_300_000_000)
+    made = rpmbuild.build_srpm(tmp_path, "a.spec", {}, "x86_64", Limits(), epoch=1_300_000_000)
     assert made.returncode == 0, made.error_text
     (srpm,) = (tmp_path / "SRPMS").iterdir()
     asked = ["rpm", "-qp", "--nosignature", "--qf", "%{PAYLOADCOMPRESSOR} %{PAYLOADFLAGS}", str(srpm)]
     assert process.run(asked).text == f"gzip {flags}"
     assert unpack(srpm)[source] == bytes(size)
+
+
+def make_source(folder: Path, version: str) -> Path:
+    """A folder with a spec whose version is computed."""
+    for name in ("SOURCES", "SPECS"):
+        (folder / name).mkdir(parents=True)
+    text = "Name: a\nVersion: %s\nRelease: 1\nSummary: x\nLicense: x\n%%description\nx\n"
+    (folder / "SPECS/a.spec").write_text(text % version)
+    return folder
+
+
+def run_both(folder: Path, version: str, limits: Limits) -> list[process.ProcessResult]:
+    """An expansion and a source package of one spec; both run what it contains."""
+    top = make_source(folder, version)
+    expanded = rpmbuild.expand_spec(top / "SPECS/a.spec", {}, "x86_64", limits)
+    return [expanded, rpmbuild.build_srpm(top, "a.spec", {}, "x86_64", limits, epoch=1_300_000_000)]
+
+
+def test_specs_and_source_packages_have_the_limits_of_builds(tmp_path: Path) -> None:
+    limits = Limits(processes=500, memory=100 << 20, file=1 << 20)
+    shown = "_".join(f"$(ulimit -{letter})" for letter in "udfc")
+    version = f"%(bash -c 'echo {shown}_$(cat /proc/self/oom_score_adj)')"
+    expanded, packed = run_both(tmp_path, version, limits)
+    wanted = f"500_{100 << 10}_{1 << 10}_0_1000"
+    assert f"Version: {wanted}\n" in expanded.text
+    assert packed.returncode == 0, packed.error_text
+    assert [path.name for path in (tmp_path / "SRPMS").iterdir()] == [f"a-{wanted}-1.src.rpm"]
+
+
+def test_a_spec_that_takes_too_long_prints_too_much_or_needs_too_much_memory_is_stopped(
+    tmp_path: Path,
+) -> None:
+    slow = run_both(tmp_path / "slow", "%(sleep 60; echo 1)", Limits(seconds=0.5))
+    assert [result.error_text for result in slow] == ["stopped after 0.5 seconds"] * 2
+    loud = run_both(tmp_path / "loud", "%(yes >&2)", Limits(log=1 << 20))
+    assert all(result.error_text.endswith("stopped: it printed more than 1048576 bytes") for result in loud)
+    endless = run_both(tmp_path / "endless", "%(tr '\\\\0' x </dev/zero)", Limits(memory=100 << 20))
+    assert all(result.returncode != 0 for result in endless)
+
+
+def test_a_spec_that_fills_the_disk_is_stopped(tmp_path: Path, require: Require) -> None:
+    require(os.geteuid() == 0, "mounting a small disk needs root")
+    place = tmp_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", place], check=True)
+    try:
+        version = "%(mkdir -p a/b; head -c 20000000 /dev/zero >a/b/c; sleep 60; echo 1)"
+        for result in run_both(place / "top", version, Limits(free=14 << 20)):
+            assert "stopped: it fills the disk: it uses 20." in result.error_text
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)

@@ -13,6 +13,7 @@ import pytest
 
 from altai_build.model.limits import Limits
 from altai_build.tools import process
+from altai_build.tools.sandbox import limits as limits_module
 from altai_build.tools.sandbox.limits import limit_command, make_resource_watch
 from tests.conftest import ROOT, Require
 
@@ -91,4 +92,19 @@ def test_endless_output_is_stopped(tmp_path: Path) -> None:
     assert (
         done.returncode < 0
         and done.error_text == "stopped: it printed more than build.limits.log allows (1.0 MB)"
+    )
+
+
+def test_a_very_deep_tree_is_counted(small_disk: Path) -> None:
+    script = "import os\nfor _ in range(1500):\n    os.mkdir('f'); os.chdir('f')\nopen('x', 'wb').write(bytes(9437184))"
+    subprocess.run([sys.executable, "-c", script], cwd=small_disk, check=True)
+    assert "it uses 9." in make_resource_watch(Limits(free=8 << 20), None, [small_disk])()
+
+
+def test_a_tree_that_cannot_be_counted_in_time_is_no_empty_one(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits_module, "_COUNT_TIMEOUT", 0.0)
+    assert (
+        "it uses more than can be counted" in make_resource_watch(Limits(free=1 << 30), None, [small_disk])()
     )
