@@ -12,6 +12,7 @@ from altai_build.model.order import Order
 from altai_build.model.pin import PinDirection
 from altai_build.pipeline.build.ordering import static_order
 from altai_build.pipeline.build.pins import compare_pins, read_pins
+from altai_build.pipeline.build.settings import select_changed_settings
 from altai_build.pipeline.build.srpms import select_by_name
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover import Discovery, discover
@@ -44,6 +45,7 @@ def select_components(
         reasons.update({component.name: NAMED_REASON for component in chosen.without_srpm})
     needs = _compute_needs(run.ledger, order)
     if changed_since is not None:
+        reasons.update(select_changed_settings(run, whole, changed_since))
         changed_paths = _list_changed_paths(run, changed_since, revision)
         reasons.update(_select_changed_pins(run, whole, changed_paths, changed_since))
         reasons.update(_select_changed_in_superproject(run, whole, changed_since))

@@ -1,0 +1,157 @@
+"""Components whose settings differ from those at an earlier commit: in repos.yaml and in mock configurations."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from altai_build.config import Config, load_config
+from altai_build.errors import AltaiError
+from altai_build.pipeline.run import Run, with_mock_dist
+from altai_build.stages.discover import Discovery
+from altai_build.tools.files import scratch_directory
+from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.mock.config import read_config
+
+# Where one commit has something and the other has not.
+_ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The superproject's files at two commits, by path; `since` is the earlier one as it was named."""
+
+    run: Run
+    whole: Discovery
+    since: str
+    store: ObjectStore
+    before: Mapping[str, TreeEntry]
+    after: Mapping[str, TreeEntry]
+
+    def describe_change(self, file: Path) -> str:
+        """How a file differs from that at the earlier commit; "" where it does not, or nobody knows."""
+        path = self.find_inner_path(file)
+        if path is None or (path not in self.before and path not in self.after):
+            self.run.reporter.info(
+                f"whether {file} has changed since {self.since} is not known: no commit has it"
+            )
+            return ""
+        entry = self.before.get(path)
+        if entry is None:
+            return f"{path} was added since {self.since}"
+        changed = self.store.read_blobs([entry.oid]) != [file.read_bytes()]
+        return f"{path} changed since {self.since}" if changed else ""
+
+    def find_inner_path(self, file: Path) -> str | None:
+        """The path of a file in the superproject; None for one elsewhere."""
+        root, real = self.run.superproject.path.resolve(), file.resolve()
+        return real.relative_to(root).as_posix() if root in real.parents else None
+
+    def select_all(self, reason: str) -> dict[str, str]:
+        """Every component, for one reason."""
+        return {source.component.name: reason for source in self.whole.sourced}
+
+
+def select_changed_settings(run: Run, whole: Discovery, since: str) -> dict[str, str]:
+    """The components whose builds have other settings than at `since`, and which of them.
+
+    These are the inputs that `explain` shows besides a component's own commit and its build environment's packages.
+    """
+    before = run.superproject.resolve_revision(since)
+    store = run.superproject.open_store(before)
+    old, new = (
+        {entry.path: entry for entry in store.read_tree(commit) if entry.is_file}
+        for commit in (before, whole.commit)
+    )
+    comparison = _Comparison(run=run, whole=whole, since=since, store=store, before=old, after=new)
+    return {**_compare_mock_configs(comparison), **_compare_definitions(comparison)}
+
+
+def _compare_definitions(comparison: _Comparison) -> dict[str, str]:
+    """Components that repos.yaml says something else about; all of them where it cannot be compared."""
+    run, since, file = comparison.run, comparison.since, comparison.run.config.file
+    change = comparison.describe_change(file) if file is not None else ""
+    path = comparison.find_inner_path(file) if file is not None else None
+    if file is None or path is None or not change:
+        return {}
+    entry = comparison.before.get(path)
+    if entry is None:
+        return comparison.select_all(change)
+    (content,) = comparison.store.read_blobs([entry.oid])
+    try:
+        with scratch_directory(run.workspace.scratch, "settings") as folder:
+            (folder / file.name).write_bytes(content)
+            old = with_mock_dist(
+                replace(load_config(folder / file.name), root=run.config.root), run.workspace
+            )
+    except AltaiError as error:
+        return comparison.select_all(f"{path} at {since} cannot be read: {error.what}")
+    reasons = {}
+    for source in comparison.whole.sourced:
+        then, now = _list_settings(old, source), _list_settings(run.config, source)
+        changed = [name for name in {**now, **then} if then.get(name, _ABSENT) != now.get(name, _ABSENT)]
+        if changed:
+            reasons[source.component.name] = f"{changed[0]} in {path} changed since {since}"
+    return reasons
+
+
+def _list_settings(config: Config, source: ComponentSource) -> dict[str, object]:
+    """What repos.yaml says about the packages of a component, by name."""
+    component = source.component
+    own = config.components.get(component.name) or config.components.get(component.path)
+    found: dict[str, object] = {"release.stamp": config.release and config.release.stamp}
+    if own is not None:
+        found[f"components.{own.name}"] = (own.sources, own.specs, own.repository, own.bootstrap)
+        if own.sources:
+            found["release.baseurl"] = config.release and config.release.baseurl
+    repository = config.repositories.get(component.repository or "")
+    if repository is not None:
+        target = config.targets[repository.target]
+        found[f"targets.{target.name}.macros"] = sorted(target.build_macros)
+        found[f"targets.{target.name}.arch"] = target.arch
+        found[f"targets.{target.name}.mock_config"] = target.mock_config
+    return found
+
+
+def _compare_mock_configs(comparison: _Comparison) -> dict[str, str]:
+    """Components of targets whose mock configuration, or a file that it includes, has changed."""
+    config = comparison.run.config
+    changes: dict[str, str] = {}
+    reasons = {}
+    for source in comparison.whole.sourced:
+        repository = config.repositories.get(source.component.repository or "")
+        if repository is None:
+            continue
+        name = config.targets[repository.target].mock_config
+        if name not in changes:
+            changes[name] = _describe_mock_change(comparison, name)
+        if changes[name]:
+            reasons[source.component.name] = changes[name]
+    return reasons
+
+
+def _describe_mock_change(comparison: _Comparison, name: str) -> str:
+    """Which file of a mock configuration has changed; "" for none. A warning where that is not known."""
+    run, since = comparison.run, comparison.since
+    folders = run.config.mock_config_directories
+    try:
+        files = read_config(name, search=folders, cache=run.workspace.mock_configs).files
+    except AltaiError as error:
+        run.reporter.warn(
+            f"whether the mock configuration {name} has changed since {since} is not known: {error.what}"
+        )
+        return ""
+    change = next(filter(None, map(comparison.describe_change, files)), "")
+    if change:
+        return change
+    folder = comparison.find_inner_path(folders[0] / "x")
+    beside = None if folder is None else posixpath.dirname(folder)
+    removed = [
+        path
+        for path in comparison.before
+        if beside is not None and posixpath.dirname(path) == beside and path not in comparison.after
+    ]
+    return f"{removed[0]} was removed since {since}" if removed else ""
