@@ -290,6 +290,10 @@ def _read_specs(
         pending = deeper
     sourced = []
     for name, (candidate, (spec, result)) in zip(_name_components(chosen), chosen):
+        settings = config.components.get(name)
+        if settings and settings.skip:
+            without_srpm.append(_without_srpm(candidate, name, f"skipped in repos.yaml: {settings.skip}"))
+            continue
         error = candidate.error or (result if isinstance(result, AltaiError) else None)
         if error is not None:
             failed = _without_srpm(candidate, name, _summarize(error), error)

@@ -208,7 +208,7 @@ def test_components_are_named_by_name_or_path(tmp_path: Path, names: list[str]) 
 
 def test_all_unknown_components_are_named(tmp_path: Path) -> None:
     answer = srpm(make_world(tmp_path), "focsu", "nova", "zzz")
-    assert (answer.code, answer.out) == (3, "")
+    assert (answer.code, answer.json["error"]["code"]) == (3, 3)
     assert "no such component: focsu, zzz" in answer.err and "focsu: perhaps focus" in answer.err
 
 
@@ -377,12 +377,12 @@ def test_an_output_is_replaced_and_an_obstacle_is_named(tmp_path: Path) -> None:
     made.unlink()
     made.mkdir()
     answer = srpm(world, "focus", "-o", out)
-    assert (answer.code, answer.out) == (3, "") and f"cannot write to {made}" in answer.err
+    assert (answer.code, answer.json["error"]["code"]) == (3, 3) and f"cannot write to {made}" in answer.err
 
 
 def test_an_unknown_revision(tmp_path: Path) -> None:
     answer = srpm(make_world(tmp_path), "--rev", "v9")
-    assert (answer.code, answer.out) == (3, "") and "has no commit 'v9'" in answer.err
+    assert (answer.code, answer.json["error"]["code"]) == (3, 3) and "has no commit 'v9'" in answer.err
 
 
 def test_a_stored_package_with_other_bytes_is_made_again(tmp_path: Path) -> None:

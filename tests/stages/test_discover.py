@@ -98,7 +98,7 @@ def test_all_errors_of_sources_yaml_are_named(world: World) -> None:
 def test_a_folder_outside_the_superproject_is_refused(world: World) -> None:
     (world.super.path / "repos.yaml").write_text(CONFIG.replace("PATH", "../elsewhere"))
     answer = srpm(world)
-    assert (answer.code, answer.out) == (3, "")
+    assert (answer.code, answer.json["error"]["code"]) == (3, 3)
     assert "repositories.deps/misc.path is not in the superproject" in answer.err
 
 

@@ -54,7 +54,9 @@ def _discover_named(run: Run, revision: str, names: Sequence[str], reader: SpecR
             return select_by_name(discover_some(only=names), names)
         except InputError:
             pass
-    return select_by_name(discover_some(), names)
+    whole = discover_some()
+    warn_of_unknown_settings(run, whole)
+    return select_by_name(whole, names)
 
 
 def make_discovered_srpms(run: Run, discovery: Discovery, *, version: str | None = None) -> SrpmBatch:
@@ -194,6 +196,23 @@ def _find_duplicate_packages(
         if len(duplicates) > 1
         for source in duplicates
     }
+
+
+def warn_of_unknown_settings(run: Run, discovery: Discovery) -> None:
+    """Warn of each entry of `components` in repos.yaml that is of no component; `discovery` is of all.
+
+    It is no error, because the definition may be used with an earlier commit, which has not all components.
+    """
+    found = [(source.component.name, source.component.path) for source in discovery.sourced]
+    found += [(component.name, component.path) for component in discovery.without_srpm]
+    known = {alias for name, path in found for alias in (name, path, path.rpartition("/")[2])}
+    for name in run.config.components:
+        if name not in known:
+            similar = difflib.get_close_matches(name, known, n=2)
+            run.reporter.warn(
+                f"components.{name} in repos.yaml is ignored: no component has this name or path"
+                + (f"; perhaps {' or '.join(similar)}" if similar else "")
+            )
 
 
 def select_by_name(discovery: Discovery, names: Sequence[str]) -> Discovery:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.config import Target
-from altai_build.errors import InputError
+from altai_build.errors import InputError, SigningError
 from altai_build.model.gitlink import require_commit
 from altai_build.model.lock import Lock
 from altai_build.model.pin import PinDirection
@@ -21,6 +21,7 @@ from altai_build.stages.publish import check_version, compare_releases, list_rel
 from altai_build.stages.tag import TagPlan
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.mock.config import list_config_files
+from altai_build.tools.openpgp.keyfile import read_public_keys
 
 _PIN_CHANGE_TEXTS = {
     PinDirection.FORWARD: "changed: {version} has {old}",
@@ -76,8 +77,10 @@ def plan_release(
     _refuse_uncommitted(run)
     # The lock is read before the builds, so that a fault in it is reported at once.
     lock = read_required_lock(run)
-    build_plan = plan_build(run, revision, (), None)
     previous = find_previous_manifest(releases, version)
+    if previous is not None:
+        _refuse_other_keys(run, previous)
+    build_plan = plan_build(run, revision, (), None)
     commit = build_plan.discovery.commit
     release_plan = ReleasePlan(
         version=version,
@@ -110,6 +113,36 @@ def _refuse_uncommitted(run: Run) -> None:
             "the release definition is not committed",
             why="\n".join(f"  {name}" for name in dirty),
             todo="commit these files (or undo the changes), then release",
+        )
+
+
+def _refuse_other_keys(run: Run, previous: Manifest) -> None:
+    """Raise SigningError where a repository's key has no relation to the one that signed it in the previous release.
+
+    Clients of that release would trust no package of this one.
+    """
+    signers = {package.repository: package.signer for package in previous.packages}
+    wrong = []
+    for repository in run.config.repositories.values():
+        signer = signers.get(repository.name)
+        if signer is None or not run.config.keys[repository.key].is_signing_key:
+            continue
+        names = (repository.key, *run.config.get_related_keys(repository.key))
+        try:
+            known = {
+                key.fingerprint for name in names for key in read_public_keys(run.config.keys[name].file)
+            }
+        except InputError:
+            # Reported with its file when the key is unlocked, which is before the first build too.
+            continue
+        if signer.fingerprint not in known:
+            wrong.append(f"  {repository.name}: signed by {signer.fingerprint}, now key {repository.key}")
+    if wrong:
+        raise SigningError(
+            f"packages of release {previous.version} were signed by another key, and no key replaces that one",
+            why="\n".join(wrong),
+            todo="declare the earlier key in `keys` too, and write `replaces: NAME` of it at the new key; or sign with "
+            "the earlier key",
         )
 
 

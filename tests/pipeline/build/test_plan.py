@@ -65,3 +65,32 @@ def test_a_bootstrap_build_has_the_commit_of_its_component(
     plan = site.plan()
     assert plan.commits["a (bootstrap)"] == plan.commits["a"] == commit
     assert plan.reasons["a (bootstrap)"] == "a is in a build dependency cycle"
+
+
+def test_settings_of_no_component_are_named_with_what_they_may_mean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = HostSite.create(
+        tmp_path,
+        monkeypatch,
+        more="components: {dcopt: {skip: x}, repos/other: {skip: later}, zzz: {skip: x}}\n",
+    )
+    site.world.component("repos/docopt", noarch_component("docopt"))
+    site.world.component("repos/other", noarch_component("other"))
+    site.world.pin()
+    assert names(site) == ["docopt"]
+    assert [line for line in capsys.readouterr().err.splitlines() if "components." in line] == [
+        "warning: components.dcopt in repos.yaml is ignored: no component has this name or path; perhaps docopt",
+        "warning: components.zzz in repos.yaml is ignored: no component has this name or path",
+    ]
+
+
+def test_each_name_that_is_shown_can_be_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = HostSite.create(tmp_path, monkeypatch, more="components: {two/x: {skip: not now}}\n")
+    both = {**noarch_component("x"), **noarch_component("y")}
+    site.world.component("repos/two", both)
+    site.world.pin()
+    assert names(site) == ["two/y"]
+    assert [(out.name, out.reason) for out in site.plan().discovery.without_srpm] == [
+        ("two/x", "skipped in repos.yaml: not now")
+    ]

@@ -122,3 +122,26 @@ def test_a_release_of_an_older_series_is_told_what_it_sorts_below(tmp_path: Path
     assert "1.0.10 sorts below 2.0: `latest` stays at 2.0" in answer.err
     structured = plan_as_json(world, "1.0.10")
     assert (structured["previous"], structured["sorts_below"]) == ("1.0.9", "2.0")
+
+
+def test_another_signing_key_without_replaces_is_refused_before_anything_is_built(
+    tmp_path: Path, materials: Materials
+) -> None:
+    world = make_world(tmp_path)
+    commit = world.components["repos/altai/focus"].git("rev-parse", "HEAD")
+    release_with(tmp_path / "releases", materials, commit, str(tmp_path / "focus"))
+    keys = {"k": materials.theirs.public.read_text(), "old": materials.ours.public.read_text()}
+    definition = (world.super.path / "repos.yaml").read_text()
+    world.super.commit(keys)
+    world.super.git("reset", "--quiet", "--hard")
+    refused = plan(world)
+    assert refused.code == 6
+    assert "packages of release 1.0.2 were signed by another key" in refused.err
+    assert "write `replaces: NAME`" in refused.err and materials.ours.fingerprint in refused.err
+    replacing = definition.replace(
+        "keys: {k: {file: k, signs: true}}",
+        "keys: {k: {file: k, signs: true, replaces: old}, old: {file: old}}",
+    )
+    world.super.commit({"repos.yaml": replacing})
+    world.super.git("reset", "--quiet", "--hard")
+    assert plan(world).code == 0
