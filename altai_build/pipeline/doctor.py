@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.signing import check_signing_key
 from altai_build.tools.sandbox import bubblewrap
+from altai_build.tools.sandbox.seccomp import is_known_machine
 from altai_build.workspace import Workspace
 
 
@@ -151,6 +153,13 @@ def _check_sandbox() -> CheckResult:
             found=error.splitlines()[-1],
             todo="allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1), or run as root",
             exit_code=4,
+        )
+    if not is_known_machine(platform.machine()):
+        return CheckResult(
+            check="sandbox",
+            status=CheckStatus.WARNING,
+            found=f"works, but without a filter of system calls: there is none for {platform.machine()}",
+            todo="build only what you trust here: the kernel's keyrings are shared with builds",
         )
     return CheckResult(check="sandbox", status=CheckStatus.OK, found="works: no network, no home directory")
 

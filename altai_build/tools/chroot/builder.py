@@ -153,7 +153,10 @@ class ChrootBuilder:
             build_dir = make_directory(scratch / "builddir")
             self._prepare_build_dir(build_dir, request)
             view = BuildrootSandbox(
-                root=root, build_dir=build_dir, environment=_environment(self.config, request)
+                root=root,
+                build_dir=build_dir,
+                environment=_environment(self.config, request),
+                is_32_bit=self._is_32_bit,
             )
             argv = self._rpmbuild(request)
             done = run_with_log(
@@ -236,9 +239,11 @@ class ChrootBuilder:
 
     def _setarch_prefix(self) -> list[str]:
         """A 32-bit target on a 64-bit kernel must see a 32-bit machine, or configure scripts are misled."""
-        if self.config.target_arch in ("i386", "i486", "i586", "i686", "athlon"):
-            return ["setarch", "i686"]
-        return []
+        return ["setarch", "i686"] if self._is_32_bit else []
+
+    @property
+    def _is_32_bit(self) -> bool:
+        return self.config.target_arch in ("i386", "i486", "i586", "i686", "athlon")
 
     def _make_result(
         self,

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from altai_build.errors import MissingToolError
 from altai_build.tools import commands, process
 from altai_build.tools.files import chown_tree, make_directory
+from altai_build.tools.sandbox.seccomp import filter_command
 
 # These names are in packages: they are fixed, so that the same inputs result in the same bytes on every machine.
 BUILD_HOSTNAME = "altai-build.localdomain"
@@ -90,10 +91,23 @@ def _as_build_user(words: Sequence[str], argv: Sequence[str]) -> list[str]:
     In a user namespace the build user would still be the host's root to the kernel, which asks no more before it lets
     /proc/sys be written or files of root be read (user_namespaces(7)): root becomes another user for good.
     """
+    prefix, options = filter_command()
+    words = [*words, *options]
     if os.geteuid() != 0:
-        return [*words, "--unshare-user", "--uid", str(BUILD_UID), "--gid", str(BUILD_UID), "--", *argv]
+        return [
+            *prefix,
+            *words,
+            "--unshare-user",
+            "--uid",
+            str(BUILD_UID),
+            "--gid",
+            str(BUILD_UID),
+            "--",
+            *argv,
+        ]
     become = ["setpriv", f"--reuid={BUILD_UID}", f"--regid={BUILD_UID}", "--clear-groups", "--"]
-    return [*_DIE_WITH_PARENT, *words, *_capability_options("SETUID", "SETGID"), "--", *become, *argv]
+    words += _capability_options("SETUID", "SETGID")
+    return [*prefix, *_DIE_WITH_PARENT, *words, "--", *become, *argv]
 
 
 def _host_program_options() -> list[str]:
@@ -119,6 +133,10 @@ def _proc_options(place: str) -> list[str]:
     for name in ("sys", "sysrq-trigger", "fs", "acpi", "scsi", "mtrr"):
         if os.path.exists(f"/proc/{name}"):
             words += ["--ro-bind", f"/proc/{name}", f"{place}/{name}"]
+    # The names of keys of every user: keyrings are in no namespace.
+    for name in ("keys", "key-users"):
+        if os.path.exists(f"/proc/{name}"):
+            words += ["--ro-bind", "/dev/null", f"{place}/{name}"]
     return words
 
 
@@ -183,8 +201,11 @@ class InstallSandbox:
     def command(self, argv: Sequence[str]) -> list[str]:
         """The command that runs `argv` in the sandbox; the buildroot is at ROOT, the packages are at PACKAGES."""
         require_bubblewrap()
+        prefix, options = filter_command()
         words = [
+            *prefix,
             "bwrap",
+            *options,
             *_UNSHARE_OPTIONS,
             "--as-pid-1",
             *_capability_options(*_INSTALL_CAPABILITIES),
@@ -217,6 +238,8 @@ class BuildrootSandbox:
     root: str
     build_dir: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    # Of a 32-bit target: its programs may need socketcall(2).
+    is_32_bit: bool = False
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """The command that runs `argv` in the sandbox.
@@ -229,7 +252,8 @@ class BuildrootSandbox:
         command, and a background process could still write to the results for some milliseconds.
         """
         require_bubblewrap()
-        words = [*_DIE_WITH_PARENT, "bwrap", *_UNSHARE_OPTIONS]
+        prefix, options = filter_command(socketcall=self.is_32_bit)
+        words = [*prefix, *_DIE_WITH_PARENT, "bwrap", *options, *_UNSHARE_OPTIONS]
         words += _capability_options("SETUID", "SETGID", "SYS_CHROOT")
         words += ["--bind", self.root, "/", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
         words += _proc_options("/proc")
@@ -265,6 +289,19 @@ def try_sandbox() -> str:
     if commands.find_program("bwrap") is None:
         return "bwrap is not installed"
     prefix, user = (_DIE_WITH_PARENT, []) if os.geteuid() == 0 else ((), ["--unshare-user"])
-    probe = [*prefix, "bwrap", *_UNSHARE_OPTIONS, *user, "--ro-bind", "/", "/", "--", "/bin/true"]
+    opening, options = filter_command()
+    probe = [
+        *opening,
+        *prefix,
+        "bwrap",
+        *options,
+        *_UNSHARE_OPTIONS,
+        *user,
+        "--ro-bind",
+        "/",
+        "/",
+        "--",
+        "/bin/true",
+    ]
     result = process.run(probe, ok=process.ANY_END)
     return "" if result.returncode == 0 else result.error_text or commands.describe_exit(result.returncode)

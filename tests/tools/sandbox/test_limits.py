@@ -104,7 +104,12 @@ def test_a_very_deep_tree_is_counted(small_disk: Path) -> None:
 def test_a_tree_that_cannot_be_counted_in_time_is_no_empty_one(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits_module, "_COUNT_TIMEOUT", 0.0)
+    slow = small_disk / "bin" / "du"
+    slow.parent.mkdir()
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", str(slow.parent), prepend=":")
+    monkeypatch.setattr(limits_module, "_COUNT_TIMEOUT", 0.2)
     assert (
         "it uses more than can be counted" in make_resource_watch(Limits(free=1 << 30), None, [small_disk])()
     )
