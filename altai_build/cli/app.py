@@ -162,6 +162,8 @@ def change_directory(directory: str) -> None:
     """Change to the directory of -C: relative paths in other options and arguments start there."""
     try:
         os.chdir(directory)
+        # Fails in a directory that was removed.
+        os.getcwd()
     except OSError as error:
         raise InputError(
             f"cannot change to the directory {directory}",

@@ -13,7 +13,7 @@ from altai_build.config import SourceKind
 from altai_build.config.lockfile import dump_lock, load_lock
 from altai_build.config.upstreams import Upstream, list_upstreams
 from altai_build.errors import BuildError, InputError
-from altai_build.model.build import ComponentStatus
+from altai_build.model.build import BuildResult, ComponentStatus
 from altai_build.model.checksum import SHA256, Checksum
 from altai_build.model.compat import list_unreadable_packages
 from altai_build.model.lock import LOCK_FILE_NAME, Lock, LockChange, LockedPackage
@@ -89,15 +89,19 @@ def our_packages(build_run: BuildRun) -> tuple[LocalRpm, ...]:
     if bad:
         error = BuildError(
             f"{format_count(len(bad), 'component')} without packages: what they require is unknown",
-            why="\n".join(
-                f"  {row.component} {row.status.value}: {row.reason.splitlines()[0]}" for row in bad
-            ),
-            todo="fix them first; `altai-build build` shows their logs",
+            why="\n".join(map(_describe_failure, bad)),
+            todo="fix them first",
         )
         error.exit_code = build_run.exit_code
         raise error
     # Packages of bootstrap builds are replaced by those of the second build, and never leave the workspace.
     return tuple(rpm for row in sorted(build_run.rows, key=lambda row: row.component) for rpm in row.rpms)
+
+
+def _describe_failure(row: BuildResult) -> str:
+    """Why a component has no packages, and its log."""
+    reason = row.reason.replace("\n", "\n    ") if row.status is ComponentStatus.FAILED else row.reason
+    return f"  {row.component} {row.status.value}: {reason}" + (f"\n    log: {row.log}" if row.log else "")
 
 
 def read_required_lock(run: Run) -> Lock | None:

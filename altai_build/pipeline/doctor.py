@@ -23,6 +23,7 @@ from altai_build.stages.upstreams import probe_upstream, refuse_other_signers
 from altai_build.tools import commands, process
 from altai_build.tools.builder import Builder
 from altai_build.tools.files import make_directory
+from altai_build.tools.git.layout import git_directory
 from altai_build.tools.mock.config import read_config
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring
@@ -151,7 +152,9 @@ def _check_sandbox() -> CheckResult:
             check="sandbox",
             status=CheckStatus.MISSING,
             found=error.splitlines()[-1],
-            todo="allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1), or run as root",
+            todo="install bubblewrap (see bwrap above)"
+            if commands.find_program("bwrap") is None
+            else "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1), or run as root",
             exit_code=4,
         )
     if not is_known_machine(platform.machine()):
@@ -211,9 +214,7 @@ def _check_workspace(workspace: Workspace) -> CheckResult:
 
 
 def _check_configuration(config: Config, workspace: Workspace, builder: str) -> Iterator[CheckResult]:
-    yield CheckResult(
-        check="configuration", status=CheckStatus.OK, found=str(config.file or "no repos.yaml: defaults")
-    )
+    yield _check_definition(config)
     for target in config.targets.values():
         yield _check_target(config, target, workspace, builder)
     for key in config.keys.values():
@@ -224,16 +225,16 @@ def _check_configuration(config: Config, workspace: Workspace, builder: str) -> 
     targets = list(config.targets.values())
     signing = [key for key in config.keys.values() if key.is_signing_key and key.file.exists()]
     if signing and workspace.gnupg.is_dir():
-        with open_keyring(workspace.gnupg) as home:
-            for key in signing:
+        for key in signing:
 
-                def usable(file: Path = key.file) -> str:
+            def usable(file: Path = key.file) -> str:
+                with open_keyring(workspace.gnupg) as home:
                     public = home.find_key(read_public_keys(file))
-                    for target in targets:
-                        check_signing_key(public, target.compat)
-                    return "the secret key is here"
+                for target in targets:
+                    check_signing_key(public, target.compat)
+                return "the secret key is here"
 
-                yield _run_check(f"signing with {key.name}", usable)
+            yield _run_check(f"signing with {key.name}", usable)
     elif signing:
         yield CheckResult(
             check="signing",
@@ -275,6 +276,21 @@ def _check_repository(upstream: Upstream, workspace: Workspace, lock: Lock | Non
         f"its metadata is signed by the key {upstream.key.name}" if signed else "its metadata is not signed"
     )
     return CheckResult(check=check, status=CheckStatus.OK, found=f"{url}: {state}")
+
+
+def _check_definition(config: Config) -> CheckResult:
+    """Whether there is a definition of releases, or at least a superproject."""
+    if config.file is not None:
+        return CheckResult(check="configuration", status=CheckStatus.OK, found=str(config.file))
+    folder = config.superproject.folder
+    todo = "name the superproject with -C DIR, or write repos.yaml (docs/repos-yaml.md)"
+    if git_directory(folder) is None:
+        found = f"{folder} has no repos.yaml and is not a git repository"
+        return CheckResult(
+            check="configuration", status=CheckStatus.MISSING, found=found, todo=todo, exit_code=3
+        )
+    found = f"{folder} has no repos.yaml: only `changed` and `srpm` work"
+    return CheckResult(check="configuration", status=CheckStatus.WARNING, found=found, todo=todo)
 
 
 def _check_target(config: Config, target: Target, workspace: Workspace, builder: str) -> CheckResult:

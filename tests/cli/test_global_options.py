@@ -82,3 +82,12 @@ def test_a_mistyped_verb_is_suggested(world: World) -> None:
     answer = altai_build("chnaged", cwd=world.super.path)
     assert answer.code == 2 and "Did you mean changed?" in answer.err
     assert "Did you mean" not in altai_build("xyzzy", cwd=world.super.path).err
+
+
+def test_a_directory_that_was_removed_is_no_bug(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); "
+        "sys.argv[1:] = ['changed']; from altai_build.cli import main; main()"
+    )
+    answer = altai_build(cwd=tmp_path, program=("-c", program))
+    assert answer.code == 3 and "cannot change to the directory ." in answer.err

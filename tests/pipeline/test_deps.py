@@ -6,6 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
+from altai_build.errors import BuildError
 from altai_build.model.build import BuildResult, ComponentStatus
 from altai_build.model.gitlink import CommitId
 from altai_build.model.order import OrderedComponent, compute_order
@@ -45,3 +48,29 @@ def test_packages_of_a_bootstrap_build_are_not_released() -> None:
     )
     assert set(built) == {"hen", "egg", "hen (bootstrap)"}
     assert {rpm.path.name for rpm in our_packages(build_run)} == {"hen", "egg"}
+
+
+def test_components_without_packages_are_told_with_their_whole_reason_and_log() -> None:
+    nothing: Any = cast(Any, None)
+    failed = BuildResult(
+        component="hen",
+        commit="",
+        status=ComponentStatus.FAILED,
+        reason="nothing provides:\nfirst\nsecond",
+        log=Path("/ws/build.log"),
+    )
+    discovery = Discovery(commit=CommitId(""), time=0, sourced=(), without_srpm=())
+    build_run = BuildRun(
+        build_plan=BuildPlan(discovery=discovery, order=compute_order([]), reasons={}),
+        srpm_batch=nothing,
+        results={"hen": failed},
+        rows=(failed,),
+    )
+    with pytest.raises(BuildError) as caught:
+        our_packages(build_run)
+    assert caught.value.why.splitlines() == [
+        "  hen failed: nothing provides:",
+        "    first",
+        "    second",
+        "    log: /ws/build.log",
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.config import Config, load_config
+from altai_build.config import Config, default_config, load_config
 from altai_build.errors import InputError, MissingToolError
 from altai_build.model.build import HostSupport
 from altai_build.pipeline import doctor
@@ -16,7 +16,8 @@ from altai_build.tools import commands
 from altai_build.tools.chroot.builder import ChrootBuilder
 from altai_build.tools.mock.builder import MockBuilder
 from altai_build.workspace import Workspace
-from tests.kit.superprojects import DEFINITION
+from tests.kit.keys import make_key
+from tests.kit.superprojects import DEFINITION, World
 
 MOCK_CONFIG = """\
 config_opts['root'] = 'm'
@@ -116,3 +117,33 @@ def test_a_mock_configuration_that_fails_names_its_line(tmp_path: Path, workspac
 def test_little_space_is_a_warning(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_USUAL_WORKSPACE", float("inf"))
     assert checks(workspace)["workspace"].status is CheckStatus.WARNING
+
+
+def test_without_gpg_the_other_checks_are_made(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = config(tmp_path)
+    (tmp_path / "k").write_bytes(make_key(tmp_path / "keys").public.read_bytes())
+    workspace.gnupg.mkdir(parents=True)
+    real = commands.find_program
+    monkeypatch.setattr(commands, "find_program", lambda name: None if name == "gpg" else real(name))
+    found = checks(workspace, loaded)
+    assert (found["gpg"].status, found["signing with k"].status) == (CheckStatus.MISSING, CheckStatus.MISSING)
+    assert found["signing with k"].exit_code == 4 and found["target t"].status is CheckStatus.OK
+
+
+def test_a_folder_without_definition_and_superproject_is_not_ok(tmp_path: Path, workspace: Workspace) -> None:
+    (tmp_path / "here").mkdir()
+    found = checks(workspace, default_config(tmp_path / "here"))["configuration"]
+    assert (found.status, found.exit_code) == (CheckStatus.MISSING, 3)
+    World(tmp_path).super.commit({"a": "b"})
+    found = checks(workspace, default_config(tmp_path / "super"))["configuration"]
+    assert (found.status, found.exit_code) == (CheckStatus.WARNING, 0)
+
+
+def test_a_missing_bubblewrap_is_not_blamed_on_the_kernel(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = commands.find_program
+    monkeypatch.setattr(commands, "find_program", lambda name: None if name == "bwrap" else real(name))
+    assert checks(workspace)["sandbox"].todo == "install bubblewrap (see bwrap above)"

@@ -49,7 +49,7 @@ class HostSandbox:
         words += ["--bind", str(self.writable), BUILD_DIR, "--chdir", BUILD_DIR]
         for name, value in {**_FIXED_ENVIRONMENT, **self.environment}.items():
             words += ["--setenv", name, value]
-        if os.geteuid() == 0:
+        if may_become_build_user():
             chown_tree(self.writable, BUILD_UID)
             # bubblewrap enters the directory before it becomes that user.
             self.writable.chmod(0o711)
@@ -93,7 +93,7 @@ def _as_build_user(words: Sequence[str], argv: Sequence[str]) -> list[str]:
     """
     prefix, options = filter_command()
     words = [*words, *options]
-    if os.geteuid() != 0:
+    if not may_become_build_user():
         return [
             *prefix,
             *words,
@@ -284,11 +284,23 @@ def require_bubblewrap() -> None:
         )
 
 
+def may_become_build_user() -> bool:
+    """True for a root that can give files to the build user; that of `unshare --map-root-user` knows no other user."""
+    if os.geteuid() != 0:
+        return False
+    try:
+        rows = [tuple(map(int, line.split())) for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    except (OSError, ValueError):
+        # Without /proc the kernel's own answer to chown decides.
+        return True
+    return any(first <= BUILD_UID < first + count for first, _, count in rows)
+
+
 def try_sandbox() -> str:
     """Start a sandbox; returns "" when that works, else what the kernel or bwrap says."""
     if commands.find_program("bwrap") is None:
         return "bwrap is not installed"
-    prefix, user = (_DIE_WITH_PARENT, []) if os.geteuid() == 0 else ((), ["--unshare-user"])
+    prefix, user = (_DIE_WITH_PARENT, []) if may_become_build_user() else ((), ["--unshare-user"])
     opening, options = filter_command()
     probe = [
         *opening,

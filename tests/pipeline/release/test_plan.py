@@ -140,7 +140,7 @@ def test_another_signing_key_without_replaces_is_refused_before_anything_is_buil
     assert "write `replaces: NAME`" in refused.err and materials.ours.fingerprint in refused.err
     replacing = definition.replace(
         "keys: {k: {file: k, signs: true}}",
-        "keys: {k: {file: k, signs: true, replaces: old}, old: {file: old}}",
+        "keys: {k: {file: k, signs: true, replaces: old}, old: {file: old, signs: true}}",
     )
     world.super.commit({"repos.yaml": replacing})
     world.super.git("reset", "--quiet", "--hard")

@@ -94,13 +94,13 @@ def test_background_processes_end_with_the_command(shell: Shell, tmp_path: Path)
 def test_everything_ends_when_the_caller_is_killed(view: str, tmp_path: Path, require: Require) -> None:
     require(os.geteuid() == 0 or view.startswith("Host"), "the views of the chroot builder need root")
     program = (
-        "import sys; from pathlib import Path; from altai_build.tools import process; "
+        "import tempfile; from pathlib import Path; from altai_build.tools import process; "
         "from altai_build.tools.sandbox.bubblewrap import *; place = Path(sys.argv[1]); "
         f"process.run({view}.command(['sh', '-c', 'touch /builddir/begun; exec sleep 86399']))"
     )
     tmp_path.chmod(0o777)
     with subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(ROOT)}
     ) as parent:
         deadline = time.monotonic() + 30
         while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
@@ -143,3 +143,28 @@ def test_a_sandbox_starts_where_process_ids_are_scarce(tmp_path: Path, require: 
     # As in a container: number 2 is used up and gone before the view is opened, whose own second process has it.
     crowd = ["unshare", "--pid", "--fork", "--", "sh", "-c", '/bin/true; exec "$@"', "sh"]
     assert process.run([*crowd, *HostSandbox(writable=place).command(["echo", "open"])]).text == "open\n"
+
+
+def test_a_root_that_knows_no_other_user_makes_the_sandbox_as_an_ordinary_user_does(
+    require: Require,
+) -> None:
+    require(os.geteuid() == 0, "becoming another user needs root")
+    program = (
+        "import tempfile; from pathlib import Path; from altai_build.tools.sandbox import bubblewrap as b; "
+        "from altai_build.tools import process\n"
+        "assert not b.may_become_build_user()\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    process.run(b.HostSandbox(writable=Path(folder)).command(['/bin/true']))"
+    )
+    unshare = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "unshare", "-Urm"]
+    root = str(Path(__file__).resolve().parents[3])
+    done = subprocess.run(
+        [*unshare, sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": root},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    require("unshare failed" not in done.stderr, "this machine has no unprivileged user namespaces")
+    assert done.returncode == 0, done.stderr
