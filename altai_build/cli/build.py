@@ -53,13 +53,16 @@ def build(
       altai-build build
       altai-build build nova --rev v1.0.2 -o /tmp/rpms
     """
-    from altai_build.pipeline.build.plan import plan_build
+    from altai_build.pipeline.build.plan import plan_build, warn_of_work_trees
     from altai_build.pipeline.build.run import build_all
     from altai_build.tools.files import make_directory
 
     run = app.create_run(app.load_config(), dependants=dependants)
     with run.lock(wait=wait):
-        build_run = build_all(run, plan_build(run, rev, components, changed_since), fail_fast=not keep_going)
+        build_plan = plan_build(run, rev, components, changed_since)
+        if rev == "HEAD":
+            warn_of_work_trees(run, build_plan)
+        build_run = build_all(run, build_plan, fail_fast=not keep_going)
         rows = list(build_run.rows)
         if output is not None:
             make_directory(output)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from altai_build.errors import AltaiError
+from altai_build.model.component import ComponentKind
 from altai_build.model.order import Order
 from altai_build.pipeline.build.ordering import get_unreadable_name, static_order
 from altai_build.pipeline.build.selection import select_components
 from altai_build.pipeline.build.srpms import warn_of_unknown_settings
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover import Discovery, discover
+from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.worktree import describe_difference
 from altai_build.tools.spec.reader import SpecReader
 
 
@@ -77,3 +82,24 @@ def _select(whole: Discovery, reasons: Container[str], names: Container[str]) ->
             if out.name in reasons or out.path in reasons or out.path in names
         ),
     )
+
+
+def warn_of_work_trees(run: Run, build_plan: BuildPlan) -> None:
+    """Warn of components whose work trees differ from their pins: what was edited there is not built."""
+
+    def find(source: ComponentSource) -> str:
+        component = source.component
+        if component.kind is not ComponentKind.SUBMODULE:
+            return ""
+        try:
+            return describe_difference(run.superproject.path / component.path, component.commit)
+        except AltaiError as error:
+            return f"cannot be compared with its pin: {error.what}"
+
+    sources = build_plan.discovery.sourced
+    with ThreadPoolExecutor(max(1, run.jobs)) as pool:
+        for source, difference in zip(sources, pool.map(find, sources)):
+            if difference:
+                run.reporter.warn(
+                    f"{source.component.name}: the work tree {difference}; only the pinned commit is built"
+                )
