@@ -12,6 +12,8 @@ from altai_build.model.build import FailureKind
 # Bytes that are read from the start of a log, and from its end, where the failing part of a build is.
 HEAD_SIZE = 1 << 20
 TAIL_SIZE = 4 << 20
+# Bytes of a log in a release: a hundred times as long as the log of a usual package.
+KEPT_SIZE = 64 << 20
 # Characters of a reason.
 LINE_LIMIT = 300
 
@@ -84,6 +86,27 @@ def first_error_line(log_path: Path, failure: FailureKind | None, *, also: Seque
     causes = (search(lines) for lines in logs for search in searches)
     found = next((line for line in causes if line), _last_line(logs[0]) if logs else "")
     return _MOCK_LEVEL.sub("", found.strip()).removeprefix("- ")[:LINE_LIMIT]
+
+
+def read_ends(path: Path, head_size: int, tail_size: int) -> tuple[bytes, int, bytes]:
+    """The start of a log, the number of bytes left out, and the end: from the start of a line on, unless that is long.
+
+    What was printed decides how long a log is: none is read whole into memory. Raises OSError.
+    """
+    with open(path, "rb") as stream:
+        head = stream.read(head_size)
+        left_out = max(os.fstat(stream.fileno()).st_size - head_size - tail_size, 0)
+        if left_out:
+            stream.seek(left_out, os.SEEK_CUR)
+            # The rest of a line that was cut in two.
+            left_out += len(stream.readline(min(tail_size, 4096)))
+        return head, left_out, stream.read(tail_size)
+
+
+def read_for_keeping(path: Path) -> bytes:
+    """A log as it is kept in releases: of one longer than KEPT_SIZE the start and the end. Raises OSError."""
+    head, left_out, tail = read_ends(path, KEPT_SIZE // 4, KEPT_SIZE - KEPT_SIZE // 4)
+    return b"%s\n[%d bytes are left out here]\n%s" % (head, left_out, tail) if left_out else head + tail
 
 
 def _dependency_cause(lines: list[str]) -> str:
@@ -167,16 +190,10 @@ def _last_line(lines: list[str]) -> str:
 def _read_lines(path: Path) -> list[str]:
     """The lines of a log that are not empty, without colours; of a large log the start and the end."""
     try:
-        with open(path, "rb") as stream:
-            data = stream.read(HEAD_SIZE)
-            size = os.fstat(stream.fileno()).st_size
-            if size > HEAD_SIZE + TAIL_SIZE:
-                stream.seek(size - TAIL_SIZE)
-                # The rest of a line that was cut in two.
-                stream.readline()
-            data += stream.read(TAIL_SIZE)
+        head, _, tail = read_ends(path, HEAD_SIZE, TAIL_SIZE)
     except OSError:
         return []
+    data = head + tail
     text = _ESCAPE_SEQUENCES.sub("", data.decode("utf-8", "replace"))
     # A progress bar overwrites its line: what a person saw is the text after the last carriage return.
     visible = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from altai_build.model.build import FailureKind
+from altai_build.tools import buildlog
 from altai_build.tools.buildlog import HEAD_SIZE, LINE_LIMIT, TAIL_SIZE, first_error_line
-from tests.conftest import Require
+from tests.conftest import ROOT, Require
 
 PREAMBLE = """\
 Name: case
@@ -299,3 +301,36 @@ def test_only_the_start_and_the_end_of_a_huge_log_are_read(tmp_path: Path) -> No
     line = first_error_line(path, FailureKind.BUILD)
     assert line == "a.c:1:2: error: " + "y" * (LINE_LIMIT - len("a.c:1:2: error: "))
     assert time.monotonic() - started < 10
+
+
+def test_a_long_log_is_kept_and_read_by_its_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buildlog, "KEPT_SIZE", 40)
+    log = tmp_path / "log"
+    log.write_bytes(b"0123456789" * 4)
+    assert buildlog.read_for_keeping(log) == b"0123456789" * 4
+    log.write_bytes(b"the first\n" + b"middle\n" * 100 + b"the last line\n")
+    head, tail = b"the first\n", b"middle\nmiddle\nthe last line\n"
+    left_out = log.stat().st_size - len(head) - len(tail)
+    assert (
+        buildlog.read_for_keeping(log) == head + f"\n[{left_out} bytes are left out here]\n".encode() + tail
+    )
+
+
+def test_a_huge_log_needs_little_memory(tmp_path: Path) -> None:
+    """Sparse files stand for what a scriptlet or a build has printed."""
+    for name in ("one", "two"):
+        with open(tmp_path / name, "wb") as stream:
+            stream.truncate(8 << 30)
+            stream.seek(0, 2)
+            stream.write(b"\nerror: the cause\n")
+    script = (
+        "import resource; from pathlib import Path; resource.setrlimit(resource.RLIMIT_DATA, (600 << 20, 600 << 20))\n"
+        "from altai_build.tools.buildlog import read_for_keeping\n"
+        "from altai_build.tools.chroot.roots import RpmInstallFailed\n"
+        f"print(len(read_for_keeping(Path({str(tmp_path / 'one')!r}))) < 70_000_000)\n"
+        f"print('error: the cause' in str(RpmInstallFailed(Path({str(tmp_path / 'two')!r}), 1, '')))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "True\nTrue\n", done.stderr

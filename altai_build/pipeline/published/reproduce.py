@@ -28,6 +28,7 @@ from altai_build.stages.build.run import build_or_reuse
 from altai_build.stages.discover import discover
 from altai_build.stages.provenance import compute_buildroot_digest
 from altai_build.stages.srpm import SrpmMaker
+from altai_build.tools.buildlog import read_for_keeping
 from altai_build.tools.files import link_or_copy, make_directory, scratch_directory, write_atomically
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm.header import compare_packages, read_header
@@ -176,7 +177,7 @@ def _make_build_error(
     if result.log is not None:
         folder = run.workspace.failed_build_logs(f"{source.component.name} of {manifest.version}")
         log = make_directory(folder) / result.log.name
-        write_atomically(log, result.log.read_bytes())
+        write_atomically(log, read_for_keeping(result.log))
         why = f"{why}\nthe log: {log}"
     return BuildError(
         f"{source.component.name} of release {manifest.version} does not build any more",

@@ -16,6 +16,7 @@ from altai_build.pipeline.release.plan import ReleasePlan
 from altai_build.pipeline.run import Run
 from altai_build.stages.compose import KeyFile, Placement, ReleaseContents, RepositoryContents
 from altai_build.stages.provenance import compute_buildroot_digest
+from altai_build.tools.buildlog import read_for_keeping
 from altai_build.tools.files import link_if_identical_else_write, sha256_file
 from altai_build.tools.git.url import without_password
 
@@ -120,7 +121,7 @@ def write_logs(directory: Path, build_run: BuildRun, previous: Path | None) -> N
         if row.log and row.status in (ComponentStatus.BUILT, ComponentStatus.REUSED):
             path = _log_path(row.component)
             released = previous / path if previous is not None else None
-            compressed = _compress_log(row.log.read_bytes(), released)
+            compressed = _compress_log(read_for_keeping(row.log), released)
             link_if_identical_else_write(directory / path, compressed, released)
 
 
@@ -134,8 +135,10 @@ def _compress_log(log: bytes, released: Path | None) -> bytes:
     if released is not None:
         try:
             compressed = released.read_bytes()
-            if gzip.decompress(compressed) == log:
+            # Not more of it than can be equal.
+            unpacked = zlib.decompressobj(wbits=31)
+            if unpacked.decompress(compressed, len(log) + 1) == log and unpacked.eof:
                 return compressed
-        except (OSError, EOFError, zlib.error):
+        except (OSError, zlib.error):
             pass  # the previous release has no such log, or a damaged one
     return gzip.compress(log, mtime=0)

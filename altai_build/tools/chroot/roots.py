@@ -10,6 +10,7 @@ from pathlib import Path
 from altai_build.errors import InputError, MissingToolError
 from altai_build.model.limits import Limits
 from altai_build.tools import commands, process
+from altai_build.tools.buildlog import read_ends
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.files import (
     file_lock,
@@ -29,6 +30,7 @@ from altai_build.tools.sandbox.overlay import Overlay
 from altai_build.tools.solver.pool import ResolvedPackage
 
 _SCRIPT_TIMEOUT = 60.0  # seconds
+_LOG_TAIL_SIZE = 1 << 14  # bytes
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,8 @@ def describe_signal(program: str, returncode: int) -> str:
 
 def _log_tail(log: Path) -> list[str]:
     """The end of a log, where rpm says why it failed."""
-    return log.read_text(encoding="utf-8", errors="replace").splitlines()[-4:]
+    tail = read_ends(log, 0, _LOG_TAIL_SIZE)[2]
+    return tail.decode("utf-8", "replace").splitlines()[-4:]
 
 
 def require_root() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from altai_build.errors import AltaiError, InputError, MissingToolError
 from altai_build.model.build import BuildRequest, FailureKind
 from altai_build.tools import commands
-from altai_build.tools.buildlog import first_error_line
+from altai_build.tools.buildlog import TAIL_SIZE, first_error_line, read_ends
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.rpm.header import read_header
 
@@ -130,9 +130,8 @@ def find_failure_reason(directory: Path, failure: FailureKind, status: int) -> s
 
 def _timeout_seconds(output: Path) -> str:
     """The seconds after which mock stopped rpmbuild; "" when it did not."""
-    found = re.findall(
-        r"^ERROR: Timeout\((\d+)\) expired for command:", output.read_text("utf-8", "replace"), re.M
-    )
+    printed = read_ends(output, 0, TAIL_SIZE)[2].decode("utf-8", "replace")
+    found = re.findall(r"^ERROR: Timeout\((\d+)\) expired for command:", printed, re.M)
     return found[-1] if found else ""
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
+import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from altai_build.model.limits import Limits
@@ -57,7 +60,8 @@ def run_with_log(
 ) -> process.ProcessResult:
     """Run foreign code that prints to a log and writes to `places`, within its limits.
 
-    The log ends with the reason when a limit ended the code; that is also the result's standard error.
+    The log ends with the reason when a limit ended the code; that is also the result's standard error. Code that has
+    printed too much and ended before it was noticed has exceeded the limit too: the log is cut there.
     """
     with open(log, "wb") as stream:
         done = process.run(
@@ -69,8 +73,17 @@ def run_with_log(
             watch=make_resource_watch(limits, log, places),
             umask=SANDBOX_UMASK,
         )
+        if limits.log is not None and os.fstat(stream.fileno()).st_size > limits.log:
+            stream.truncate(limits.log)
+            why = f"\n{_describe_log_excess(limits.log)}".encode()
+            done = replace(done, returncode=done.returncode or -signal.SIGKILL, stderr=done.stderr or why)
+        stream.seek(0, os.SEEK_END)
         stream.write(done.stderr)
     return done
+
+
+def _describe_log_excess(limit: int) -> str:
+    return f"stopped: it printed more than build.limits.log allows ({format_size(limit)})"
 
 
 def make_resource_watch(limits: Limits, log: Path | None, places: Sequence[Path]) -> Callable[[], str]:
@@ -83,7 +96,7 @@ def make_resource_watch(limits: Limits, log: Path | None, places: Sequence[Path]
 
     def find_excess() -> str:
         if log is not None and limits.log is not None and log.stat().st_size > limits.log:
-            return f"stopped: it printed more than build.limits.log allows ({format_size(limits.log)})"
+            return _describe_log_excess(limits.log)
         if limits.free is None or (free := shutil.disk_usage(places[0]).free) >= limits.free:
             return ""
         used = _used_bytes(places)

@@ -14,7 +14,7 @@ import pytest
 from altai_build.model.limits import Limits
 from altai_build.tools import process
 from altai_build.tools.sandbox import limits as limits_module
-from altai_build.tools.sandbox.limits import limit_command, make_resource_watch
+from altai_build.tools.sandbox.limits import limit_command, make_resource_watch, run_with_log
 from tests.conftest import ROOT, Require
 
 WIDE = Limits(seconds=None, processes=None, memory=None, file=None, log=None, free=None)
@@ -113,3 +113,16 @@ def test_a_tree_that_cannot_be_counted_in_time_is_no_empty_one(
     assert (
         "it uses more than can be counted" in make_resource_watch(Limits(free=1 << 30), None, [small_disk])()
     )
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_too_much_output_of_a_command_that_ends_at_once_is_an_excess(tmp_path: Path, status: int) -> None:
+    """It has ended before the watch looks for the first time."""
+    log = tmp_path / "log"
+    script = f"head -c 3000000 /dev/zero; echo the end; exit {status}"
+    done = run_with_log(["sh", "-c", script], Limits(log=1 << 20), log, [tmp_path])
+    why = "stopped: it printed more than build.limits.log allows (1.0 MB)"
+    assert (done.returncode != 0, done.error_text) == (True, why)
+    assert log.read_bytes() == bytes(1 << 20) + f"\n{why}".encode()
+    assert run_with_log(["echo", "all"], Limits(log=1 << 20), log, [tmp_path]).returncode == 0
+    assert log.read_text() == "all\n"
