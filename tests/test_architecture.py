@@ -38,7 +38,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 ANY_FILE = ("*",)
 FOREIGN: dict[str, tuple[str, ...]] = {
     "subprocess": ("tools/process.py",),
-    "norpm": ("tools/spec/child.py",),
     "rpm": ("tools/rpm/header.py",),
     "gnupg": ("tools/openpgp/keyring.py",),
     "createrepo_c": ("tools/repo/repodata.py",),

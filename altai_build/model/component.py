@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from altai_build.errors import AltaiError
 from altai_build.model.gitlink import CommitId
 
 
@@ -38,6 +39,21 @@ class Component:
     def spec_path(self) -> str:
         """The path of the spec file from the superproject's root."""
         return get_spec_path(self.kind, self.path, self.spec)
+
+
+@dataclass(frozen=True)
+class ComponentWithoutSrpm:
+    """A component that has no source package: because of an `error`, or for a `reason` that is none.
+
+    After an error nobody knows what its packages provide; `provides` is what its spec tells nevertheless.
+    """
+
+    name: str
+    path: str
+    commit: CommitId
+    reason: str
+    error: AltaiError | None = None
+    provides: frozenset[str] = frozenset()
 
 
 def get_spec_path(kind: ComponentKind, path: str, spec: str) -> str:

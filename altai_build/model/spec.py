@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar", ".zip")
 _SECTION = re.compile(
-    r"^%(description|package|prep|build|install|check|clean|pre|post|preun|postun|pretrans|posttrans|trigger\w*"
-    r"|file\w*|files|changelog|generate_buildrequires|conf|verifyscript|sepolicy|sourcelist|patchlist)\b"
+    r"%(package|prep|generate_buildrequires|conf|build|install|check|clean|preun|postun|pretrans|posttrans|pre|post"
+    r"|files|changelog|description|triggerpostun|triggerprein|triggerun|triggerin|trigger|verifyscript|sepolicy"
+    r"|filetriggerin|filetriggerun|filetriggerpostun|filetrigger|transfiletriggerin|transfiletriggerun"
+    r"|transfiletriggerpostun|transfiletrigger|end|patchlist|sourcelist)(?=\s|$)",
+    re.IGNORECASE | re.ASCII,
 )
 _RELEASE = re.compile(r"^(?P<head>\s*Release\s*:[ \t]*)(?P<value>.*?)(?P<tail>[ \t\r]*)$", re.IGNORECASE)
 _DIST = re.compile(r"%\{\??dist\}|%\??dist\b")
-_CHANGELOG = re.compile(r"^%changelog\b.*$", re.MULTILINE)
+_CHANGELOG = re.compile(r"^%changelog(?=\s|$).*$", re.MULTILINE | re.IGNORECASE)
 _ENTRY = re.compile(
     r"^\*\s+[A-Za-z]{3}\s+([A-Za-z]{3})\s+(\d{1,2})\s+(?:\d\d:\S+\s+\S+\s+)?(\d{4})\b", re.MULTILINE
 )
@@ -23,50 +26,51 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 @dataclass(frozen=True)
 class SourceTag:
-    """One SourceN: or PatchN: tag; `value` is expanded, or None when only rpmbuild could expand it."""
+    """One SourceN: or PatchN: tag, its macros expanded."""
 
     number: int
-    raw: str
-    value: str | None
+    value: str
 
     @property
-    def file(self) -> str | None:
-        """The file name that rpmbuild expects in SOURCES (a `#/name` fragment replaces it, as in rpm)."""
-        if self.value is None:
-            return None
-        value = self.value.rpartition("#/")[2] if "#/" in self.value else self.value
-        return value.rpartition("/")[2]
+    def file(self) -> str:
+        """The name of the file in SOURCES/: what is behind the last slash, and behind a `=` after that."""
+        name = self.value.rpartition("/")[2]
+        return name.rpartition("=")[2] if "/" in self.value else name
 
     @property
     def is_url(self) -> bool:
-        """True for a URL, false for a file name."""
-        return self.value is not None and "://" in self.value
+        """True for a source that names where it comes from, not only what it is called."""
+        return "://" in self.value
 
 
 @dataclass(frozen=True)
 class SpecInfo:
-    """The static content of a spec; None stands for what only rpmbuild could expand."""
+    """What a spec says for one target; dependencies are names without versions."""
 
     name: str
-    epoch: str | None
-    version: str | None
-    release: str | None
-    # The expanded Release with a NUL character for dist, where dist comes from another macro.
+    epoch: str | None  # None: it has none
+    version: str
+    release: str
+    # Release expanded but for dist, which NUL stands for, when dist comes in through another macro.
     hidden_dist: str | None
     sources: tuple[SourceTag, ...]
     patches: tuple[SourceTag, ...]
-    # The folder that %setup or %autosetup enters.
-    prefix: str | None
-    # Names of binary packages.
+    # The folder in the archive of Source0 that %setup enters; empty where %setup makes the folder itself.
+    prefix: str
+    # The binary packages that it makes.
     packages: tuple[str, ...]
-    # Names that its packages provide, their own included.
+    # What they provide, their own names included.
     provides: tuple[str, ...]
-    # Names without versions, as in `requires`.
     build_requires: tuple[str, ...]
-    # Of all its packages.
+    # What any of its packages needs when it is installed.
     requires: tuple[str, ...]
-    # The tags that cannot be read statically.
-    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class UnknownSpec:
+    """A spec whose content only rpm knows, and the first construct for which that is so."""
+
+    reason: str
 
 
 def is_archive(name: str) -> bool:
@@ -77,16 +81,15 @@ def is_archive(name: str) -> bool:
 def find_archive_source(info: SpecInfo) -> SourceTag | None:
     """The source that stands for the repository: Source0 if it is an archive, else the first archive without a URL."""
     first = next((source for source in info.sources if source.number == 0), None)
-    if first is not None and first.file is not None and is_archive(first.file):
+    if first is not None and is_archive(first.file):
         return first
-    archives = (source for source in info.sources if source.file is not None and is_archive(source.file))
-    return next((source for source in archives if not source.is_url), None)
+    return next((one for one in info.sources if is_archive(one.file) and not one.is_url), None)
 
 
 def get_section_name(line: str) -> str | None:
     """The section that a spec line starts (`description`, `files`…), or None."""
     match = _SECTION.match(line)
-    return match.group(1) if match else None
+    return match.group(1).lower() if match else None
 
 
 def append_release_suffix(text: str, info: SpecInfo, template: str, *, count: int, commit: str) -> str:
@@ -146,11 +149,10 @@ def add_changelog_entry(text: str, info: SpecInfo, *, time: int, author: str, li
         try:
             day = max(day, datetime.date(int(newest.group(3)), month, int(newest.group(2))))
         except ValueError:
-            # rpmbuild reports the impossible date itself.
-            pass
-    evr = "-".join(part for part in (info.version, info.release) if part)
-    head = f"* {_DAYS[day.weekday()]} {_MONTHS[day.month - 1]} {day.day:02d} {day.year} {author}"
-    entry = "\n".join([f"{head} - {evr}" if evr else head, *(f"- {line}" for line in lines), ""])
+            pass  # rpmbuild will report the impossible date itself
+    date = f"{_DAYS[day.weekday()]} {_MONTHS[day.month - 1]} {day.day:02d} {day.year}"
+    head = f"* {date} {author} - {info.version}-{info.release}"
+    entry = "\n".join([head, *(f"- {line}" for line in lines), ""])
     entry = entry.replace("%", "%%")
     if match is None:
         return f"{text.rstrip()}\n\n%changelog\n{entry}"

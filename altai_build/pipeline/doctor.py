@@ -125,7 +125,7 @@ def _check_program(program: _Program) -> CheckResult:
 
 def _check_libraries() -> CheckResult:
     needed = (
-        *("rpm", "createrepo_c", "solv", "norpm", "gnupg", "git", "yaml", "requests"),
+        *("rpm", "createrepo_c", "solv", "gnupg", "git", "yaml", "requests"),
         *("jinja2", "templated_dictionary", "rich"),
     )
     if not _can_import(*needed):

@@ -169,10 +169,6 @@ class SrpmMaker:
         macros.update(bootstrap.all_macros if bootstrap else {})
         template = f"{self.config.stamp}.{rebuild_count}" if rebuild_count else self.config.stamp
         info = sourced.info
-        if info.unknown:
-            info = rpmbuild.evaluate_spec(
-                sourced, macros, arch, self.config.limits, scratch=self.workspace.scratch
-            )
         files = collect_source_files(
             sourced,
             info,
@@ -198,7 +194,7 @@ class SrpmMaker:
             return {}
         values = {
             "baseurl": self.config.release.baseurl,
-            "version": self.version or info.version or "",
+            "version": self.version or info.version,
             "project": self.config.project,
             "gpgkeys": self._list_key_urls(sourced, info),
         }

@@ -16,7 +16,7 @@ from altai_build.model.package import LocalRpm
 from altai_build.pipeline.build.plan import BuildPlan
 from altai_build.pipeline.build.run import BuildRun
 from altai_build.pipeline.deps import our_packages
-from altai_build.stages.discover import Discovery
+from altai_build.stages.discover.components import Discovery
 
 
 def node(name: str, needed: str) -> OrderedComponent:

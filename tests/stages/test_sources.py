@@ -14,10 +14,11 @@ import pytest
 
 from altai_build.config import load_config
 from altai_build.errors import InputError
-from altai_build.stages.discover import discover
+from altai_build.stages.discover.components import discover
 from altai_build.stages.sources import fetch_sources, listed_sources
 from altai_build.tools import download, pypi
 from altai_build.tools.git.superproject import ComponentSource, Superproject
+from altai_build.workspace import Workspace
 from tests.kit.git import Repo
 from tests.kit.superprojects import make_spec
 
@@ -102,7 +103,7 @@ def discovered(folder: Path, packages: Mapping[str, str | None]) -> list[Compone
     (repo.path / "repos.yaml").write_text(REPOS)
     config = load_config(repo.path / "repos.yaml")
     superproject = Superproject(repo.path, state=folder / "state")
-    return list(discover(superproject, config, "HEAD", jobs=2).sourced)
+    return list(discover(superproject, config, Workspace(folder / "workspace"), "HEAD", jobs=2).sourced)
 
 
 def entry(file: str, origin: str, sha256: str = DIGEST) -> str:

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field, replace
 
 from altai_build.config import Bootstrap
 from altai_build.errors import AltaiError
+from altai_build.model.component import ComponentWithoutSrpm
+from altai_build.model.dependency import list_dependency_names
 from altai_build.model.order import Order, OrderedComponent, compute_order
 from altai_build.model.package import RpmHeader
 from altai_build.model.srpm import Srpm
 from altai_build.model.unreadable import find_possible_provides
 from altai_build.pipeline.build.srpms import SrpmBatch
 from altai_build.pipeline.run import Run
-from altai_build.stages.discover import ComponentWithoutSrpm
 from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.rpm.evaluate import SpecEvaluator
 from altai_build.tools.rpm.header import read_header
-from altai_build.tools.spec.reader import SpecText, read_specs
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,13 @@ def _read_spec_needs(run: Run, source: ComponentSource, name: str | None = None)
 
 
 def _with_srpm_needs(component: OrderedComponent, header: RpmHeader) -> OrderedComponent:
-    return replace(component, build_requires=tuple(dependency.name for dependency in header.requires))
+    names = [name for dependency in header.requires for name in _split_rich_dependency(dependency.name)]
+    return replace(component, build_requires=tuple(names))
+
+
+def _split_rich_dependency(name: str) -> list[str]:
+    """The names in a rich dependency, which rpm keeps as one; any other name by itself."""
+    return list_dependency_names(name) if name.startswith("(") else [name]
 
 
 def _read_bootstraps(
@@ -185,6 +192,7 @@ def _read_bootstraps(
 
     Only of components that are blocked by a cycle.
     """
+    evaluator = SpecEvaluator(run.config.limits, scratch=run.workspace.scratch, cache=run.workspace.specs)
     found = {}
     for source in sources:
         component = source.component
@@ -193,10 +201,12 @@ def _read_bootstraps(
             continue
         macros, arch = run.config.get_target_macros(component.repository)
         macros.update(settings.bootstrap.all_macros)
-        text = SpecText(path=component.spec_path, text=source.text)
-        info = read_specs([text], macros, arch, cache=run.workspace.specs)[0]
-        if not isinstance(info, AltaiError):
-            found[component.name] = (replace(source, info=info), settings.bootstrap)
+        try:
+            info = evaluator.read(source, macros, arch)
+        except AltaiError as error:
+            run.reporter.warn(f"the bootstrap build of {component.name} is not possible: {error}")
+            continue
+        found[component.name] = (replace(source, info=info), settings.bootstrap)
     return found
 
 

@@ -13,7 +13,7 @@ from altai_build.pipeline.build.ordering import get_unreadable_name, static_orde
 from altai_build.pipeline.build.selection import select_components
 from altai_build.pipeline.build.srpms import warn_of_unknown_settings
 from altai_build.pipeline.run import Run
-from altai_build.stages.discover import Discovery, discover
+from altai_build.stages.discover.components import Discovery, discover
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.git.worktree import describe_difference
 from altai_build.tools.spec.reader import SpecReader
@@ -44,7 +44,7 @@ def plan_build(run: Run, revision: str, names: Sequence[str], changed_since: str
     """
     run.workspace.prepare()
     with SpecReader(cache=run.workspace.specs) as reader:
-        whole = discover(run.superproject, run.config, revision, jobs=run.jobs, reader=reader)
+        whole = discover(run.superproject, run.config, run.workspace, revision, jobs=run.jobs, reader=reader)
     warn_of_unknown_settings(run, whole)
     whole_order = static_order(run, whole.sourced, whole.unreadable)
     reasons = select_components(run, whole, whole_order, revision, names, changed_since)

@@ -15,7 +15,7 @@ from altai_build.pipeline.build.pins import compare_pins, read_pins
 from altai_build.pipeline.build.settings import select_changed_settings
 from altai_build.pipeline.build.srpms import select_by_name
 from altai_build.pipeline.run import Run
-from altai_build.stages.discover import Discovery, discover
+from altai_build.stages.discover.components import Discovery, discover
 from altai_build.tools.spec.reader import SpecReader
 
 # The reason in a plan of all components.
@@ -99,7 +99,7 @@ def _add_dependents_of_removed(
 ) -> None:
     """Add the components that needed at `since` one that was changed or removed, even if they do not need it now."""
     with SpecReader(cache=run.workspace.specs) as reader:
-        before = discover(run.superproject, run.config, since, jobs=run.jobs, reader=reader)
+        before = discover(run.superproject, run.config, run.workspace, since, jobs=run.jobs, reader=reader)
     order, changed = static_order(run, before.sourced, before.unreadable), set(reasons)
     for name, needed in order.needs.items():
         if name not in needs:

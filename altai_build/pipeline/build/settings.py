@@ -10,7 +10,7 @@ from pathlib import Path
 from altai_build.config import Config, load_config
 from altai_build.errors import AltaiError
 from altai_build.pipeline.run import Run, with_mock_dist
-from altai_build.stages.discover import Discovery
+from altai_build.stages.discover.components import Discovery
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 from altai_build.tools.git.superproject import ComponentSource

@@ -13,10 +13,11 @@ from functools import partial
 
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.build import ComponentStatus
+from altai_build.model.component import ComponentWithoutSrpm
 from altai_build.model.srpm import Srpm, SrpmResult
 from altai_build.pipeline.build.srpm_cache import INPUTS_UNCHANGED
 from altai_build.pipeline.run import Run
-from altai_build.stages.discover import ComponentWithoutSrpm, Discovery, discover
+from altai_build.stages.discover.components import Discovery, discover
 from altai_build.stages.sources import fetch_sources
 from altai_build.stages.srpm import PackedSrpm, PreparedSrpm, SrpmMaker
 from altai_build.tools.files import scratch_directory
@@ -48,7 +49,9 @@ def make_srpms(run: Run, revision: str, names: Sequence[str], reader: SpecReader
 
 def _discover_named(run: Run, revision: str, names: Sequence[str], reader: SpecReader) -> Discovery:
     """The named components; the specs of the others are read only if a name may be that of a package."""
-    discover_some = partial(discover, run.superproject, run.config, revision, jobs=run.jobs, reader=reader)
+    discover_some = partial(
+        discover, run.superproject, run.config, run.workspace, revision, jobs=run.jobs, reader=reader
+    )
     if names:
         try:
             return select_by_name(discover_some(only=names), names)

@@ -25,7 +25,7 @@ from altai_build.stages.build.cache import BuildCache
 from altai_build.stages.build.environment import ComponentBuild
 from altai_build.stages.build.jobs import run_job, run_steps
 from altai_build.stages.build.run import build_or_reuse
-from altai_build.stages.discover import discover
+from altai_build.stages.discover.components import discover
 from altai_build.stages.provenance import compute_buildroot_digest
 from altai_build.stages.srpm import SrpmMaker
 from altai_build.tools.buildlog import read_for_keeping
@@ -80,7 +80,9 @@ def _make_srpm(
     run: Run, manifest: Manifest, component: str
 ) -> tuple[ComponentSource, Srpm, tuple[ReleasedPackage, ...]]:
     """The component at its pinned commit, its released packages, and the source package they were built from."""
-    discovery = discover(run.superproject, run.config, manifest.superproject.commit, jobs=run.jobs)
+    discovery = discover(
+        run.superproject, run.config, run.workspace, manifest.superproject.commit, jobs=run.jobs
+    )
     srpm_batch = make_discovered_srpms(run, select_by_name(discovery, [component]), version=manifest.version)
     for result in srpm_batch.results:
         if result.srpm is None:

@@ -21,7 +21,7 @@ from altai_build.pipeline.published.reproduce import clean_workspace, make_srpm_
 from altai_build.pipeline.published.verify import open_view
 from altai_build.pipeline.run import Run
 from altai_build.rules.view import ReleaseView
-from altai_build.stages.discover import Discovery, discover
+from altai_build.stages.discover.components import Discovery, discover
 from altai_build.stages.verify import verify_view
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.superproject import ComponentSource
@@ -63,7 +63,9 @@ def _trace_release(run: Run, view: ReleaseView, manifest: Manifest) -> Iterator[
         discovery: Discovery | str
         srpm_batch: SrpmBatch | None = None
         try:
-            discovery = discover(clean_run.superproject, clean_run.config, commit, jobs=clean_run.jobs)
+            discovery = discover(
+                clean_run.superproject, clean_run.config, clean_run.workspace, commit, jobs=clean_run.jobs
+            )
             srpm_batch = make_discovered_srpms(clean_run, discovery, version=manifest.version)
         except AltaiError as error:
             discovery = error.what

@@ -130,6 +130,17 @@ class ObjectStore:
         self._commit_times[commit] = _parse_commit_time(raw)
         return contents
 
+    def read_blob_sizes(self, oids: Sequence[str]) -> list[int]:
+        """The sizes of blobs in bytes, in the order of `oids`. Raises InputError when one is missing."""
+        if not oids:
+            return []
+        asked = "".join(f"{oid}\n" for oid in oids).encode()
+        lines = self.run(["cat-file", "--batch-check=%(objectsize)"], input=asked).text.splitlines()
+        for oid, line in zip(oids, lines):
+            if not line.isdigit():
+                raise self._incomplete_error(oid)
+        return [int(line) for line in lines]
+
     def _read_objects(self, wanted: Sequence[str]) -> list[bytes]:
         if not wanted:
             return []

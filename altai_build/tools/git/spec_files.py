@@ -26,10 +26,21 @@ def list_specs(tree: Sequence[TreeEntry], folder: str) -> tuple[str, ...]:
     )
 
 
-def follow_links(
+def read_spec_files(
+    store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntry], specs: Sequence[str]
+) -> list[bytes]:
+    """The contents of specs; a symbolic link has that of the file that it leads to in the same commit.
+
+    Raises InputError for a link that leads to no file of the commit.
+    """
+    entries = {entry.path: entry for entry in tree if entry.is_file or entry.is_link}
+    files = [_follow_links(store, commit, entries, spec) for spec in specs]
+    return store.read_blobs((entry.oid for entry in files), commit=commit)
+
+
+def _follow_links(
     store: ObjectStore, commit: CommitId, entries: Mapping[str, TreeEntry], spec: str
 ) -> TreeEntry:
-    """The file that a spec is or leads to. Raises InputError for a link that leads to no file of the commit."""
     entry = entries[spec]
     for _ in range(_MAX_LINKS):
         if entry.is_file:

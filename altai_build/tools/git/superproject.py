@@ -33,14 +33,20 @@ class Submodule:
 
 
 @dataclass(frozen=True)
-class ComponentSource:
-    """A component with what its source package is made from; `text` is the spec as committed."""
+class ComponentSpec:
+    """A component with its spec, before that is read; `text` is the spec as committed."""
 
     component: Component
-    info: SpecInfo
     text: str
     store: ObjectStore
     tree: tuple[TreeEntry, ...]
+
+
+@dataclass(frozen=True)
+class ComponentSource(ComponentSpec):
+    """A component with what its source package is made from."""
+
+    info: SpecInfo
 
 
 class Superproject(RepositoryHistory):

@@ -111,7 +111,7 @@ def write_source_tree(recipe: SrpmRecipe, top: Path) -> None:
     for file in recipe.files:
         path = sources / file.name
         if file.is_archive:
-            write_archive(recipe.archive_parts, prefix=f"{_get_prefix(recipe)}/", output=path)
+            write_archive(recipe.archive_parts, prefix=_get_prefix(recipe), output=path)
         elif file.content is not None:
             path.write_bytes(file.content)
         elif file.blob is not None:
@@ -126,12 +126,14 @@ def write_source_tree(recipe: SrpmRecipe, top: Path) -> None:
 
 
 def _get_prefix(recipe: SrpmRecipe) -> str:
-    """The folder in the archive, which %setup enters."""
-    prefix = recipe.info.prefix
-    if prefix and all(is_safe_name(part) for part in prefix.strip("/").split("/")):
-        return prefix
+    """What the paths in the archive begin with: the folder that %setup enters, if it does not make it itself."""
+    folder = recipe.info.prefix
+    if not folder:
+        return ""
+    if is_safe_name(folder):
+        return f"{folder}/"
     raise InputError(
-        f"{recipe.sourced.component.name}: the top folder of its archive is not known",
-        why=f"%setup names {prefix!r}" if prefix else "neither %setup -n nor Version: is plain text",
-        todo="write %setup -n or Version: as plain text",
+        f"{recipe.sourced.component.name}: its archive cannot have the top folder {folder!r}",
+        why="%setup enters it",
+        todo="name another folder by %setup -n",
     )

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from altai_build.errors import AltaiError, BuildError, InputError
 from altai_build.model.limits import Limits
-from altai_build.model.spec import SpecInfo
 from altai_build.tools import commands, process
 from altai_build.tools.files import make_directory, move_out, scratch_directory, sha256_file
-from altai_build.tools.git.superproject import ComponentSource
-from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_HOSTNAME, HostSandbox
+from altai_build.tools.git.superproject import ComponentSpec
+from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, HostSandbox
 from altai_build.tools.sandbox.limits import run_with_output
-from altai_build.tools.spec.reader import SpecText, encode_spec, read_specs
+from altai_build.tools.spec.macrofiles import RPM_CONFIG_DIR
+from altai_build.tools.spec.reader import RPM_MACROS
 from altai_build.tools.tree import walk_tree
 
 # Seconds. A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not stop the others.
@@ -27,31 +27,6 @@ SRPM_TIMEOUT = 600.0
 OUTPUT_SIZE_LIMIT = 64 << 20
 # Bytes of data of one process. rpm needs a tenth for the largest real specs.
 MEMORY_LIMIT = 2 << 30
-RPM_CONFIG_DIR = Path("/usr/lib/rpm")
-# The value of dist in a second expansion, which shows where in Release: it is.
-_DIST_MARKER = "ALTAIDIST"
-_MACROS = {
-    "_topdir": BUILD_DIR,
-    "_sourcedir": f"{BUILD_DIR}/SOURCES",
-    "_specdir": f"{BUILD_DIR}/SPECS",
-    "_srcrpmdir": f"{BUILD_DIR}/SRPMS",
-    "_builddir": f"{BUILD_DIR}/BUILD",
-    "_rpmdir": f"{BUILD_DIR}/RPMS",
-    "_dbpath": f"{BUILD_DIR}/rpmdb",
-    # A tmpfs of the sandbox.
-    "_tmppath": "/tmp",  # noqa: S108
-    "_buildhost": BUILD_HOSTNAME,
-    "use_source_date_epoch_as_buildtime": "1",
-    "source_date_epoch_from_changelog": "0",
-    "clamp_mtime_to_source_date_epoch": "1",
-    "_source_filedigest_algorithm": "8",
-    # Changelogs of old packages are not always UTF-8; the target's rpm decides whether to refuse them.
-    "_invalid_encoding_terminates_build": "0",
-    "vendor": "%{nil}",
-    "packager": "%{nil}",
-}
-
-
 # Endings of files that are compressed already.
 _COMPRESSED_SUFFIXES = (
     ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".lzma", ".zst", ".zip", ".jar", ".whl", ".gem", ".png",
@@ -73,77 +48,41 @@ def rpm_version_key() -> str:
     return f"{process.read_program_version('rpmbuild')} {digest.hexdigest()[:16]}"
 
 
-def expand_spec(spec: Path, macros: Mapping[str, str], arch: str, limits: Limits) -> process.ProcessResult:
-    """A spec file with all macros expanded by rpm, on standard output; files that the spec writes are discarded."""
-    argv = ["rpmspec", "--parse", *_define_options(macros), f"--target={arch}", spec.name]
-    with scratch_directory(spec.parent, ".home") as home:
-        (home / spec.name).write_bytes(spec.read_bytes())
+def expand_spec(
+    spec: str,
+    files: Mapping[str, bytes],
+    macros: Mapping[str, str],
+    arch: str,
+    limits: Limits,
+    *,
+    scratch: Path,
+) -> process.ProcessResult:
+    """A spec with all macros expanded by rpm, on standard output; files that the spec writes are discarded.
+
+    `files` are those in SPECS/ and SOURCES/ by their paths; `spec` is one of them.
+    """
+    argv = ["rpmspec", "--parse", f"--target={arch}", *_define_options({**RPM_MACROS, **macros}), spec]
+    with scratch_directory(scratch, "spec") as home:
+        for path, content in files.items():
+            make_directory((home / path).parent)
+            (home / path).write_bytes(content)
         return run_with_output(HostSandbox(writable=home), argv, _bound_limits(limits, EXPAND_TIMEOUT))
 
 
-def evaluate_spec(
-    sourced: ComponentSource, macros: Mapping[str, str], arch: str, limits: Limits, *, scratch: Path
-) -> SpecInfo:
-    """The spec's content after rpm has expanded it, for tags that cannot be read statically.
-
-    Raises InputError when rpm refuses the spec or a tag stays unknown, BuildError when rpm crashes or takes too long.
-    """
-    info = _expand_in_sandbox(sourced, macros, arch, limits, scratch)
-    if "release" not in sourced.info.unknown:
-        return info
-    # Where dist comes from another macro, a second expansion with another dist shows where in Release: it is.
-    try:
-        marked = _expand_in_sandbox(sourced, {**macros, "dist": _DIST_MARKER}, arch, limits, scratch)
-    except AltaiError:
-        return info
-    hidden = marked.release if marked.release and _DIST_MARKER in marked.release else None
-    return replace(info, hidden_dist=hidden.replace(_DIST_MARKER, "\0", 1) if hidden else None)
-
-
-def _expand_in_sandbox(
-    sourced: ComponentSource, macros: Mapping[str, str], arch: str, limits: Limits, scratch: Path
-) -> SpecInfo:
-    with scratch_directory(scratch, "spec") as folder:
-        spec = folder / posixpath.basename(sourced.component.spec)
-        spec.write_bytes(encode_spec(sourced.text))
-        expanded = expand_spec(spec, macros, arch, limits)
-    if expanded.returncode != 0:
-        raise spec_error(sourced, expanded)
-    spec_path = sourced.component.spec_path
-    answer = read_specs([SpecText(path=spec_path, text=expanded.text)], macros, arch)[0]
-    if isinstance(answer, AltaiError):
-        raise answer
-    if answer.version is None or answer.release is None:
-        raise InputError(
-            f"{sourced.component.name}: {spec_path} has a version or release with an undefined macro",
-            why=_unexpanded_tags(expanded.text),
-            todo="define the macro in the spec, or in targets.NAME.macros of repos.yaml",
-        )
-    return answer
-
-
-def _unexpanded_tags(text: str) -> str:
-    """The version and release lines of an expanded spec that still contain a macro."""
-    lines = [line.strip() for line in text.splitlines()]
-    return "\n".join(
-        line for line in lines if line.lower().startswith(("version", "release")) and "%" in line
-    )
-
-
-def spec_error(sourced: ComponentSource, result: process.ProcessResult) -> AltaiError:
+def spec_error(source: ComponentSpec, result: process.ProcessResult) -> AltaiError:
     """The error for a failed rpm: its first error line about the spec, or how the program ended."""
-    spec_path = sourced.component.spec_path
+    spec_path = source.component.spec_path
     lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "error:" in line]
     # A killed rpm did not refuse anything, whatever it had complained about.
     if lines and result.returncode >= 0:
         first = lines[0].partition("error:")[2].strip()
         return InputError(
-            f"{sourced.component.name}: rpm refuses {sourced.component.spec}: {first}",
+            f"{source.component.name}: rpm refuses {source.component.spec}: {first}",
             why=result.error_text,
             todo=f"fix {spec_path} and commit it",
         )
     return BuildError(
-        f"{sourced.component.name}: no source package was made: rpm {commands.describe_exit(result.returncode)}",
+        f"{source.component.name}: no source package was made: rpm {commands.describe_exit(result.returncode)}",
         why=result.error_text,
         todo=f"check {spec_path} for a %(...) that never ends or uses more than build.limits allows; "
         "check free memory and space",
@@ -166,7 +105,7 @@ def build_srpm(
         "-bs",
         "--nodeps",
         f"--target={arch}",
-        *_define_options({**_MACROS, **payload, **macros}),
+        *_define_options({**RPM_MACROS, **payload, **macros}),
     ]
     argv.append(posixpath.join(BUILD_DIR, "SPECS", spec))
     with scratch_directory(top, ".home") as home:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.component import ComponentKind
+from altai_build.model.component import Component, ComponentKind
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.spec import SourceTag, SpecInfo, find_archive_source
 from altai_build.tools.files import sha256_file
-from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.superproject import ComponentSource, ComponentSpec
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _SYMLINK = "120000"
@@ -50,8 +50,8 @@ def collect_source_files(
     files: dict[str, SourceFile] = {}
     missing = []
     for label, tag in _label_sources(info):
-        if tag.file is None or not is_safe_name(tag.file):
-            missing.append(f"{label}: {tag.raw!r} is not a plain file name")
+        if not is_safe_name(tag.file):
+            missing.append(f"{label}: {tag.value!r} is not a plain file name")
             continue
         if tag.file in files:
             continue
@@ -109,19 +109,37 @@ def _find_file(
     return pointer or "is neither in the repository nor generated"
 
 
-def _find_paths(sourced: ComponentSource, name: str) -> list[str]:
-    """The first of beside the spec, a SOURCES folder beside or above it, the root; else all files of that name."""
-    spec_dir = posixpath.dirname(sourced.component.spec)
+def list_source_folders(component: Component) -> tuple[str, ...]:
+    """Where the files of a component's spec are, the first that has one wins: beside it, SOURCES folders, the root."""
+    spec_dir = posixpath.dirname(component.spec)
     above = posixpath.dirname(spec_dir)
+    return spec_dir, posixpath.join(spec_dir, "SOURCES"), posixpath.join(above, "SOURCES"), ""
+
+
+def list_files_beside(source: ComponentSpec) -> dict[str, str]:
+    """Name → object id of the files in the folders in which the sources of a spec are looked for."""
+    found: dict[str, str] = {}
+    for folder in list_source_folders(source.component):
+        for entry in source.tree:
+            name = posixpath.basename(entry.path)
+            if posixpath.dirname(entry.path) == folder and name not in found and is_safe_name(name):
+                oid = entry.oid if entry.is_file else _resolve_symlinks(source, entry.path)
+                if oid is not None:
+                    found[name] = oid
+    return found
+
+
+def _find_paths(sourced: ComponentSource, name: str) -> list[str]:
+    """The file in the first folder that has it; else all files of that name."""
     paths = {entry.path for entry in sourced.tree}
-    for folder in (spec_dir, posixpath.join(spec_dir, "SOURCES"), posixpath.join(above, "SOURCES"), ""):
+    for folder in list_source_folders(sourced.component):
         path = posixpath.join(folder, name)
         if path in paths:
             return [path]
     return [entry.path for entry in sourced.tree if posixpath.basename(entry.path) == name]
 
 
-def _resolve_symlinks(sourced: ComponentSource, path: str) -> str | None:
+def _resolve_symlinks(sourced: ComponentSpec, path: str) -> str | None:
     """The blob at a path, through symbolic links that stay in the tree; None where they lead to no file."""
     by_path = {entry.path: entry for entry in sourced.tree}
     for _ in range(_MAX_SYMLINKS):

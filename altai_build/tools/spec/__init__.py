@@ -1,1 +1,1 @@
-"""Spec files, read without running them (norpm) and by rpm in a sandbox."""
+"""Spec files: what they say, read without running them, and by rpm's rules."""

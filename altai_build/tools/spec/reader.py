@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import importlib.util
 import json
 import os
 import sys
@@ -13,19 +12,45 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Union
 
 from altai_build.errors import InputError
-from altai_build.model.spec import SourceTag, SpecInfo
+from altai_build.model.spec import SourceTag, SpecInfo, UnknownSpec
 from altai_build.tools import commands, process
 from altai_build.tools.files import write_atomically
+from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_HOSTNAME
+from altai_build.tools.spec.macrofiles import list_macro_files
 
 # CPU time for one spec; a real one takes milliseconds, one with an endless macro never ends.
 SPEC_CPU_SECONDS = 5
 # Bytes of address space.
 SPEC_MEMORY_LIMIT = 2 << 30
-_CACHE_FORMAT = 1
-_CHILD_SCRIPT = Path(__file__).with_name("child.py")
+_CACHE_FORMAT = 2
+
+# The macros that rpm is given when it makes a source package, besides the target's.
+RPM_MACROS = {
+    "_topdir": BUILD_DIR,
+    "_sourcedir": f"{BUILD_DIR}/SOURCES",
+    "_specdir": f"{BUILD_DIR}/SPECS",
+    "_srcrpmdir": f"{BUILD_DIR}/SRPMS",
+    "_builddir": f"{BUILD_DIR}/BUILD",
+    "_rpmdir": f"{BUILD_DIR}/RPMS",
+    "_dbpath": f"{BUILD_DIR}/rpmdb",
+    # A tmpfs of the sandbox.
+    "_tmppath": "/tmp",  # noqa: S108
+    "_buildhost": BUILD_HOSTNAME,
+    "use_source_date_epoch_as_buildtime": "1",
+    "source_date_epoch_from_changelog": "0",
+    "clamp_mtime_to_source_date_epoch": "1",
+    "_source_filedigest_algorithm": "8",
+    # Changelogs of old packages are not always UTF-8; the target's rpm decides whether to refuse them.
+    "_invalid_encoding_terminates_build": "0",
+    "vendor": "%{nil}",
+    "packager": "%{nil}",
+}
+
+# What was read of a spec: its content, that only rpm knows it, or what is wrong with it.
+SpecResult = Union[SpecInfo, UnknownSpec, InputError]
 
 
 class NotASpec(InputError):
@@ -52,10 +77,16 @@ def encode_spec(text: str) -> bytes:
 
 def read_specs(
     specs: Sequence[SpecText], macros: Mapping[str, str], arch: str, *, cache: Path | None = None
-) -> list[SpecInfo | InputError]:
+) -> list[SpecResult]:
     """`SpecReader.read` for one batch of specs."""
     with SpecReader(cache=cache) as reader:
         return reader.read(specs, macros, arch)
+
+
+def read_expanded_spec(spec: SpecText, arch: str) -> SpecResult:
+    """What a spec says whose macros rpm has expanded (`rpmspec --parse`)."""
+    answers, exit_text = _read_batch([spec.text], {}, arch, is_expanded=True)
+    return _convert_answer(spec, answers[0]) if answers else _child_failure(spec, exit_text)
 
 
 class SpecReader:
@@ -83,9 +114,7 @@ class SpecReader:
         if self._prestarted is not None:
             self._prestarted.send_texts(texts, macros, arch)
 
-    def read(
-        self, specs: Sequence[SpecText], macros: Mapping[str, str], arch: str
-    ) -> list[SpecInfo | InputError]:
+    def read(self, specs: Sequence[SpecText], macros: Mapping[str, str], arch: str) -> list[SpecResult]:
         """The static content of each spec, or what is wrong with it, in the order given.
 
         `macros` are the target's. One child reads all specs, one after another; the spec at which it dies or runs out
@@ -108,7 +137,7 @@ class SpecReader:
         )
         for path, old, result in zip(paths, cached, results):
             # Errors are not cached.
-            if path and old is None and isinstance(result, SpecInfo):
+            if path and old is None and not isinstance(result, InputError):
                 write_atomically(path, json.dumps(dataclasses.asdict(result)).encode(), durable=False)
         return results
 
@@ -118,20 +147,20 @@ class SpecReader:
         """The cache file of each spec."""
         if self._cache is None:
             return [None] * len(specs)
-        common = json.dumps([_CACHE_FORMAT, _reader_versions(), sorted(macros.items()), arch])
+        common = json.dumps([_CACHE_FORMAT, _reader_versions(arch), sorted(macros.items()), arch])
         texts = [f"{common}\n{spec.text}".encode("utf-8", "surrogateescape") for spec in specs]
         return [self._cache / hashlib.sha256(text).hexdigest() for text in texts]
 
 
 def _read_missing(
-    known: Sequence[SpecInfo | InputError | None],
+    known: Sequence[SpecResult | None],
     specs: Sequence[SpecText],
     macros: Mapping[str, str],
     arch: str,
-) -> list[SpecInfo | InputError]:
+) -> list[SpecResult]:
     """All results: the specs without a known one are read now."""
     missing = [spec for spec, answer in zip(specs, known) if answer is None]
-    fresh: list[SpecInfo | InputError] = []
+    fresh: list[SpecResult] = []
     while len(fresh) < len(missing):
         waiting = missing[len(fresh) :]
         answers, exit_text = _read_batch([spec.text for spec in waiting], macros, arch)
@@ -150,7 +179,7 @@ class _PrestartedChild:
         # A file in memory: a pipe would fill up while the child is given more specs.
         self._output = output
         self._lock = threading.Lock()
-        self._format_header: tuple[dict[str, str], str] | None = None
+        self._target: tuple[dict[str, str], str] | None = None
         # Used as an ordered set.
         self._given: dict[str, None] = {}
 
@@ -165,10 +194,10 @@ class _PrestartedChild:
         """Have the child read these texts, all of one target; that it died shows when its answers are read."""
         with self._lock:
             lines = []
-            if self._format_header is None:
-                self._format_header = (dict(macros), arch)
+            if self._target is None:
+                self._target = (dict(macros), arch)
                 lines.append(_format_header(macros, arch))
-            if self._format_header == (dict(macros), arch):
+            if self._target == (dict(macros), arch):
                 fresh = dict.fromkeys(text for text in texts if text not in self._given)
                 lines += map(json.dumps, fresh)
                 self._given.update(fresh)
@@ -187,14 +216,14 @@ class _PrestartedChild:
         process.wait_for_child(self._child)
         self._output.seek(0)
         found = dict(zip(self._given, _parse_answers(self._output.read())))
-        return found if self._format_header == (dict(macros), arch) else {}
+        return found if self._target == (dict(macros), arch) else {}
 
 
 def _read_batch(
-    texts: Sequence[str], macros: Mapping[str, str], arch: str
+    texts: Sequence[str], macros: Mapping[str, str], arch: str, *, is_expanded: bool = False
 ) -> tuple[list[dict[str, Any]], str]:
     """The answers of one child, up to where it died, and how it ended."""
-    question = [_format_header(macros, arch), *map(json.dumps, texts)]
+    question = [_format_header(macros, arch, is_expanded=is_expanded), *map(json.dumps, texts)]
     with _start_child() as child:
         result = process.wait_for_child(child, input="".join(f"{line}\n" for line in question).encode())
     last = result.error_text.rpartition("\n")[2]
@@ -203,10 +232,16 @@ def _read_batch(
     )
 
 
-def _format_header(macros: Mapping[str, str], arch: str) -> str:
+def _format_header(macros: Mapping[str, str], arch: str, *, is_expanded: bool = False) -> str:
     """The first line of a child's input; each line after it is a spec."""
     return json.dumps(
-        {"macros": dict(macros), "arch": arch, "seconds": SPEC_CPU_SECONDS, "memory": SPEC_MEMORY_LIMIT}
+        {
+            "macros": {**RPM_MACROS, **macros},
+            "arch": arch,
+            "is_expanded": is_expanded,
+            "seconds": SPEC_CPU_SECONDS,
+            "memory": SPEC_MEMORY_LIMIT,
+        }
     )
 
 
@@ -227,14 +262,12 @@ def _start_child(output: IO[bytes] | None = None) -> AbstractContextManager[proc
     """A child that waits for input; it answers into the file `output`, if given."""
     return process.start_child(
         [sys.executable, "-I", "-m", "altai_build.tools.spec.child"],
-        # norpm reads ~/.rpmmacros; a file of the user must not change what a spec says.
-        env={"HOME": "/nonexistent"},
         input=b"",
         stdout=output,
     )
 
 
-def _read_cached(spec: SpecText, path: Path) -> SpecInfo | InputError | None:
+def _read_cached(spec: SpecText, path: Path) -> SpecResult | None:
     try:
         return _convert_answer(spec, json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError, KeyError):
@@ -242,36 +275,32 @@ def _read_cached(spec: SpecText, path: Path) -> SpecInfo | InputError | None:
 
 
 @functools.cache
-def _reader_versions() -> list[object]:
-    """What a result depends on besides the spec's text: norpm, and the macros of this machine's rpm."""
-    norpm = importlib.util.find_spec("norpm")
-    paths = [
-        norpm.origin if norpm else None,
-        __file__,
-        str(_CHILD_SCRIPT),
-        "/usr/lib/rpm/macros",
-        "/usr/lib/rpm/macros.d",
-        "/etc/rpm",
-    ]
+def _reader_versions(arch: str) -> list[object]:
+    """What a result depends on besides the spec's text: this reader, and the macros of this machine's rpm."""
+    own = sorted(Path(__file__).parent.glob("*.py"))
     found: list[object] = []
-    for path in paths:
-        try:
-            status = os.stat(path or "")
-            found.append([path, status.st_mtime_ns, status.st_size])
-        except OSError:
-            found.append([path])
+    for path in (*own, *list_macro_files(arch)):
+        status = path.stat()
+        found.append([str(path), status.st_mtime_ns, status.st_size])
     return found
 
 
-def _convert_answer(spec: SpecText, answer: dict[str, Any]) -> SpecInfo | InputError:
+def _convert_answer(spec: SpecText, answer: dict[str, Any]) -> SpecResult:
     if answer.get("foreign"):
         return NotASpec(
             f"{spec.path} is not an RPM spec", why="it has none of the tags Name:, Version:, Release:"
         )
     if "error" in answer:
         return InputError(f"{spec.path} cannot be parsed", why=answer["error"], todo=answer["todo"])
-    tags = {key: tuple(SourceTag(**tag) for tag in answer[key]) for key in ("sources", "patches")}
-    fields: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in answer.items()
+    if "reason" in answer:
+        return UnknownSpec(reason=answer["reason"])
+    return load_spec_info(answer)
+
+
+def load_spec_info(fields: dict[str, Any]) -> SpecInfo:
+    """The record of which `dataclasses.asdict` made these fields, and JSON after that."""
+    tags = {key: tuple(SourceTag(**tag) for tag in fields[key]) for key in ("sources", "patches")}
+    others: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
     }
-    return SpecInfo(**{**fields, **tags})
+    return SpecInfo(**{**others, **tags})

@@ -11,7 +11,7 @@ from altai_build.model.gitlink import CommitId
 from altai_build.model.pin import PinChange, PinDirection
 from altai_build.pipeline.build.pins import compare_pins, read_pins
 from altai_build.pipeline.run import Run
-from altai_build.stages.discover import discover
+from altai_build.stages.discover.components import discover
 from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
 from tests.kit.superprojects import World, make_files
@@ -37,7 +37,7 @@ def make_run(world: World) -> Run:
 
 def compare(world: World, since: str = "HEAD^") -> PinChange:
     run = make_run(world)
-    (sourced,) = discover(run.superproject, run.config, "HEAD", jobs=2).sourced
+    (sourced,) = discover(run.superproject, run.config, run.workspace, "HEAD", jobs=2).sourced
     before = read_pins(run, since)["repos/one"]
     return compare_pins(run, sourced, before.link.commit, url=before.url)
 

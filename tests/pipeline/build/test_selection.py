@@ -12,7 +12,7 @@ from altai_build.ledger import Artefact, Record
 from altai_build.pipeline.build.ordering import static_order
 from altai_build.pipeline.build.selection import ALL_COMPONENTS_REASON, select_components
 from altai_build.pipeline.run import Run
-from altai_build.stages.discover import discover
+from altai_build.stages.discover.components import discover
 from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
 from tests.kit.superprojects import DEFINITION, World, make_files
@@ -60,7 +60,7 @@ def make_run(world: World) -> Run:
 
 
 def select(run: Run, *names: str, since: str | None = None) -> dict[str, str]:
-    whole = discover(run.superproject, run.config, "HEAD", jobs=2)
+    whole = discover(run.superproject, run.config, run.workspace, "HEAD", jobs=2)
     return select_components(run, whole, static_order(run, whole.sourced), "HEAD", names, since)
 
 

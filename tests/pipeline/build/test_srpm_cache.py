@@ -72,7 +72,8 @@ def test_another_commit_or_configuration_has_its_own_results(world: World) -> No
 
 def test_failures_are_not_cached(world: World) -> None:
     world.component(
-        "repos/three", {"three.spec": "Name: three\nVersion: 1\nSource0: gone.patch\n%description\nx\n"}
+        "repos/three",
+        {"three.spec": "Name: three\nVersion: 1\nRelease: 1\nSource0: gone.patch\n%description\nx\n"},
     )
     world.pin()
     for _ in range(2):

@@ -81,8 +81,9 @@ def test_the_spec_has_the_commit_in_release_and_changelog(tmp_path: Path) -> Non
 
 
 def test_a_spec_without_a_release_line(tmp_path: Path) -> None:
-    text = "Name: x\nVersion: 1.0\n%description\nx\n%prep\n%setup\n"
-    recipe = make_recipe(tmp_path, text)
+    recipe = make_recipe(tmp_path)
+    text = recipe.sourced.text.replace("Release: ", "%{nil}Release: ")
+    recipe = dataclasses.replace(recipe, sourced=dataclasses.replace(recipe.sourced, text=text))
     with pytest.raises(InputError) as caught:
         recipe.make_spec()
     assert str(caught.value) == (
@@ -91,9 +92,29 @@ def test_a_spec_without_a_release_line(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("prefix", ["..", "a/../b", "-x"])
+@pytest.mark.parametrize(
+    ("setup", "top"),
+    [
+        ("%setup -q -n x-1.0/src", "x-1.0/"),
+        ("%setup -qn other", "other/"),
+        ("%autosetup -p1 -vn other", "other/"),
+        ("%setup -q -c -n work", ""),
+        ("%setup -qc\nmv %{name}-%{version} python2", "x-1.0/"),
+        ("%setup -q -n .", ""),
+        ("%setup -q -n a/../b", "b/"),
+    ],
+)
+def test_the_archive_has_the_folder_that_setup_enters(tmp_path: Path, setup: str, top: str) -> None:
+    recipe = make_recipe(tmp_path, make_spec("x", prep=setup))
+    (tmp_path / "top").mkdir()
+    write_source_tree(recipe, tmp_path / "top")
+    archive = (tmp_path / "top/SOURCES/x-1.0.tar.gz").read_bytes()
+    assert set(members(archive)) == {f"{top}README", f"{top}x.spec"}
+
+
+@pytest.mark.parametrize("prefix", ["..", "a/../../b", "-x"])
 def test_an_archive_never_leads_out_of_its_folder(tmp_path: Path, prefix: str) -> None:
     recipe = make_recipe(tmp_path, make_spec("x", prep=f"%setup -q -n {prefix}"))
     (tmp_path / "top").mkdir()
-    with pytest.raises(InputError, match="top folder of its archive is not known"):
+    with pytest.raises(InputError, match="its archive cannot have the top folder"):
         write_source_tree(recipe, tmp_path / "top")

@@ -11,12 +11,13 @@ import pytest
 from altai_build.model.limits import Limits
 from altai_build.tools import process
 from altai_build.tools.rpm import rpmbuild
+from altai_build.tools.spec import macrofiles
 from tests.conftest import Require
 from tests.kit.superprojects import unpack
 
 
 def test_other_macros_change_the_key_of_rpm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert rpmbuild.RPM_CONFIG_DIR.is_dir()
+    assert macrofiles.RPM_CONFIG_DIR.is_dir()
     monkeypatch.setattr(rpmbuild, "RPM_CONFIG_DIR", tmp_path)
     (tmp_path / "macros.d").mkdir()
     keys = [rpmbuild.rpm_version_key()]
@@ -60,7 +61,8 @@ def make_source(folder: Path, version: str) -> Path:
 def run_both(folder: Path, version: str, limits: Limits) -> list[process.ProcessResult]:
     """An expansion and a source package of one spec; both run what it contains."""
     top = make_source(folder, version)
-    expanded = rpmbuild.expand_spec(top / "SPECS/a.spec", {}, "x86_64", limits)
+    files = {"SPECS/a.spec": (top / "SPECS/a.spec").read_bytes()}
+    expanded = rpmbuild.expand_spec("SPECS/a.spec", files, {}, "x86_64", limits, scratch=folder / "scratch")
     return [expanded, rpmbuild.build_srpm(top, "a.spec", {}, "x86_64", limits, epoch=1_300_000_000)]
 
 

@@ -18,7 +18,13 @@ SPEC = (
 
 
 def talk(*texts: str, seconds: float = 5, memory: int = 2 << 30) -> subprocess.CompletedProcess[bytes]:
-    header = {"macros": {"dist": ".el6"}, "arch": "x86_64", "seconds": seconds, "memory": memory}
+    header = {
+        "macros": {"dist": ".el6"},
+        "arch": "x86_64",
+        "is_expanded": False,
+        "seconds": seconds,
+        "memory": memory,
+    }
     lines = "".join(f"{json.dumps(line)}\n" for line in (header, *texts))
     return subprocess.run(
         [sys.executable, "-I", "-m", child.__name__],
@@ -49,6 +55,11 @@ def test_an_error_is_an_answer_with_what_to_do() -> None:
         "error": "it has no Version: tag",
         "todo": "an RPM spec has Name:, Version: and Release: tags",
     }
+
+
+def test_what_only_rpm_can_tell_is_an_answer_with_the_construct() -> None:
+    (answer,) = answers(SPEC.replace("Version: 1.0", "Version: %(cat VERSION)"))
+    assert answer == {"reason": "line 2: Version: %(cat VERSION)"}
 
 
 def test_macros_of_one_spec_are_unknown_to_the_next() -> None:

@@ -1,0 +1,1 @@
+"""A superproject commit → its components, each with its spec."""

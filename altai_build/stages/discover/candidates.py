@@ -1,0 +1,204 @@
+"""Where a superproject commit has specs: in its root, in pinned repositories, in folders of specs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union
+
+from altai_build.config import Config, Repository, SourceKind
+from altai_build.errors import AltaiError, InputError
+from altai_build.model.component import ComponentKind, ComponentWithoutSrpm
+from altai_build.model.gitlink import CommitId
+from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.spec_files import SPEC_FOLDERS, list_specs, read_spec_files
+from altai_build.tools.git.superproject import Submodule, Superproject
+from altai_build.tools.spec.reader import decode_spec
+
+
+@dataclass(frozen=True)
+class SpecFile:
+    """A spec file of a component: its path in the component's tree, and its text."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class SpecCandidate:
+    """A repository or folder whose specs are to be read."""
+
+    kind: ComponentKind
+    path: str
+    commit: CommitId
+    url: str | None
+    repository: str | None
+    store: ObjectStore
+    tree: tuple[TreeEntry, ...]
+    # Paths of spec files, all in one of SPEC_FOLDERS.
+    specs: tuple[str, ...]
+    # Those in the folders after it, for when none of `specs` is an RPM spec.
+    later: tuple[tuple[str, ...], ...] = ()
+    # The texts of `specs`, once they are read.
+    texts: tuple[SpecFile, ...] = ()
+    # Why there can be no source package, whatever its specs say.
+    error: AltaiError | None = None
+
+
+Found = Union[SpecCandidate, ComponentWithoutSrpm]
+
+
+class CandidateFinder:
+    """The components of one superproject commit, before their specs are read."""
+
+    def __init__(
+        self, superproject: Superproject, config: Config, commit: CommitId, only: Collection[str]
+    ) -> None:
+        self._superproject = superproject
+        self._config = config
+        self._commit = commit
+        self.last_parts = {last_part(name) for name in only}
+        self.store = superproject.open_store(commit)
+        self._tree = self.store.read_tree(commit)
+
+    def _is_wanted(self, path: str) -> bool:
+        return not self.last_parts or last_part(path) in self.last_parts
+
+    def find_in_root(self) -> Iterator[Found]:
+        """The superproject's own specs, where `superproject.root` says so."""
+        specs = list_specs(self._tree, "")
+        if self._config.superproject.root and any(
+            self._is_wanted(spec.removesuffix(".spec")) for spec in specs
+        ):
+            yield SpecCandidate(
+                kind=ComponentKind.ROOT,
+                path=".",
+                commit=self._commit,
+                url=self._superproject.remote_url,
+                repository=find_repository_name(self._config, SourceKind.SUPERPROJECT),
+                store=self.store,
+                tree=self._tree,
+                specs=specs,
+            )
+
+    def list_submodules(self) -> list[Submodule]:
+        """The pinned repositories."""
+        folders = self._config.superproject.components
+        submodules = self._superproject.read_submodules(self._commit, self._tree, folders)
+        return [submodule for submodule in submodules if self._is_wanted(submodule.link.path)]
+
+    def find_in_submodule(self, submodule: Submodule) -> Found:
+        """The specs of a pinned repository."""
+        link = submodule.link
+        name = last_part(link.path)
+        settings = self._config.components.get(name) or self._config.components.get(link.path)
+
+        def skip(reason: str, error: AltaiError | None = None) -> ComponentWithoutSrpm:
+            return ComponentWithoutSrpm(
+                name=name, path=link.path, commit=link.commit, reason=reason, error=error
+            )
+
+        if settings and settings.skip:
+            return skip(f"skipped in repos.yaml: {settings.skip}")
+        try:
+            store = self._superproject.open_component_store(submodule)
+            tree = store.read_tree(link.commit)
+        except AltaiError as error:
+            return skip(error.what, error)
+        levels = (
+            [settings.specs] if settings and settings.specs else [list_specs(tree, f) for f in SPEC_FOLDERS]
+        )
+        first, *later = [tuple(level) for level in levels if level] or [()]
+        if not first:
+            folders = ", ".join(f"{folder}/" if folder else "its root" for folder in SPEC_FOLDERS)
+            return skip(f"no spec file in {folders}")
+        own_repository = settings.repository if settings else None
+        return SpecCandidate(
+            kind=ComponentKind.SUBMODULE,
+            path=link.path,
+            commit=link.commit,
+            url=submodule.url,
+            repository=own_repository or find_repository_name(self._config, SourceKind.SUPERPROJECT),
+            store=store,
+            tree=tree,
+            specs=first,
+            later=tuple(later),
+        )
+
+    def find_in_spec_folders(self) -> Iterator[Found]:
+        """The folders of each `source: specs` repository, as they are in the superproject's commit."""
+        for repository in self._config.repositories.values():
+            if repository.source is SourceKind.SPECS and repository.path is not None:
+                yield from self._find_in_spec_repository(repository, repository.path)
+
+    def _find_in_spec_repository(self, repository: Repository, path: Path) -> Iterator[Found]:
+        root = _relative_path(self._superproject.path, path)
+        if root is None:
+            raise InputError(
+                f"repositories.{repository.name}.path is not in the superproject",
+                why=f"{path} is not below {self._superproject.path}",
+                todo="move the folder into the superproject: a release is made from its commit",
+            )
+        below = [entry.path[len(root) + 1 :] for entry in self._tree if entry.path.startswith(f"{root}/")]
+        for name in sorted({inner.partition("/")[0] for inner in below}):
+            folder = f"{root}/{name}"
+            specs = list_specs(self._tree, folder)
+            if not specs or not self._is_wanted(name):
+                continue
+            fault = None
+            try:
+                changed = self.store.find_last_change(self._commit, folder) or self._commit
+            except AltaiError as error:
+                changed, fault = self._commit, error
+            yield SpecCandidate(
+                kind=ComponentKind.SPEC,
+                path=folder,
+                commit=changed,
+                url=self._superproject.remote_url,
+                repository=repository.name,
+                store=self.store,
+                tree=tuple(entry for entry in self._tree if entry.path.startswith(f"{folder}/")),
+                specs=specs,
+                error=fault,
+            )
+
+
+def last_part(path: str) -> str:
+    """The name of the folder at a path."""
+    return path.rpartition("/")[2]
+
+
+def find_repository_name(config: Config, source: SourceKind) -> str | None:
+    """The repository of the release that has this source, if there is one."""
+    repository = config.find_repository(source)
+    return repository.name if repository else None
+
+
+def _relative_path(root: Path, path: Path) -> str | None:
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        return None
+
+
+def read_texts(candidate: SpecCandidate) -> SpecCandidate:
+    """The candidate with the texts of its specs; with an error where a symbolic link leads to none."""
+    if candidate.texts:
+        return candidate
+    missing = set(candidate.specs) - {
+        entry.path for entry in candidate.tree if entry.is_file or entry.is_link
+    }
+    if missing:
+        raise InputError(
+            f"{candidate.path} has no file {min(missing)} at {candidate.commit[:12]}",
+            todo=f"correct components.{last_part(candidate.path)}.specs in repos.yaml",
+        )
+    try:
+        blobs = read_spec_files(candidate.store, candidate.commit, candidate.tree, candidate.specs)
+    except InputError as error:
+        texts = tuple(SpecFile(path=spec, text="") for spec in candidate.specs)
+        return dataclasses.replace(candidate, texts=texts, error=error)
+    texts = tuple(SpecFile(path=spec, text=decode_spec(blob)) for spec, blob in zip(candidate.specs, blobs))
+    return dataclasses.replace(candidate, texts=texts)

@@ -1,0 +1,115 @@
+"""Lines of a spec taken apart: tags, and the options of %setup and %files (rpm's build/parsePreamble.c)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import NamedTuple
+
+# What rpm takes for white space.
+SPACE = " \t\n\r\f\v"
+# Tags that define the macro of their name.
+MACRO_TAGS = frozenset({
+    "name", "version", "release", "epoch", "summary", "license", "sourcelicense", "distribution", "disturl", "vendor",
+    "group", "packager", "url", "vcs", "prefixes", "prefix", "disttag", "bugurl", "translationurl", "upstreamreleases",
+    "removepathpostfixes", "modularitylabel",
+})  # fmt: skip
+_OTHER_TAGS = frozenset({
+    "source", "patch", "nosource", "nopatch", "excludearch", "exclusivearch", "excludeos", "exclusiveos", "icon",
+    "provides", "requires", "recommends", "suggests", "supplements", "enhances", "prereq", "conflicts", "obsoletes",
+    "buildroot", "buildarchitectures", "buildarch", "buildconflicts", "buildprereq", "buildrequires", "autoreqprov",
+    "autoreq", "autoprov", "docdir", "orderwithrequires",
+})  # fmt: skip
+# The longest first: of tags that begin alike, rpm takes that one.
+_TAG = re.compile(
+    rf"({'|'.join(sorted(MACRO_TAGS | _OTHER_TAGS, key=len, reverse=True))})\s*", re.IGNORECASE | re.ASCII
+)
+_NUMBER = re.compile(r"[0-9]*")
+_WITH_QUALIFIER = frozenset({"summary", "group", "requires", "prereq", "orderwithrequires"})
+_QUALIFIER = re.compile(r"\(\s*([^\s)]*)\s*\)\s*(?=:)", re.ASCII)
+_QUALIFIERS = frozenset(
+    {"interp", "meta", "preun", "pre", "postun", "post", "rpmlib", "verify", "pretrans", "posttrans"}
+)
+_LEGAL = {
+    "name": re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*"),
+    "version": re.compile(r"[A-Za-z0-9._+~^]+"),
+    "release": re.compile(r"[A-Za-z0-9._+~^]+"),
+    "epoch": re.compile(r"[0-9]+"),
+}
+
+
+class Tag(NamedTuple):
+    """A line `Tag: value`; the name is in lower case."""
+
+    name: str
+    # Of Source and Patch: None for the next one.
+    number: int | None
+    value: str
+
+
+def parse_tag(line: str) -> Tag:
+    """The tag of a line in a preamble. Raises ValueError for what is none to rpm."""
+    found = _TAG.match(line)
+    if found is None:
+        raise ValueError("unknown tag")
+    name, at = found.group(1).lower(), found.end()
+    if name in _WITH_QUALIFIER and line[at : at + 1] == "(":
+        bracket = _QUALIFIER.match(line, at)
+        if bracket is None:
+            raise ValueError("unknown tag")
+        qualifiers = set(filter(None, bracket.group(1).split(",")))
+        if name not in ("summary", "group") and not qualifiers <= _QUALIFIERS:
+            raise ValueError("unknown qualifier")
+        at = bracket.end()
+    is_numbered = name in ("source", "patch")
+    if not is_numbered and line[at : at + 1] != ":":
+        raise ValueError("unknown tag")
+    head, colon, value = line.partition(":")
+    value = value.strip(SPACE)
+    if not colon or not value:
+        raise ValueError("empty tag")
+    number = re.split("[ \t]", head[len(name) :])[0] if is_numbered else ""
+    if not _NUMBER.fullmatch(number):
+        raise ValueError("bad number")
+    return Tag(name=name, number=int(number) if number else None, value=value)
+
+
+def is_legal(tag: str, value: str) -> bool:
+    """Whether rpm takes a value for a Name, Epoch, Version or Release."""
+    return _LEGAL[tag].fullmatch(value) is not None and ".." not in value
+
+
+def strip_comment(line: str) -> str:
+    """A line of a preamble without the blanks at its end; empty for a comment."""
+    line = line.rstrip(SPACE)
+    return "" if line.lstrip(SPACE).startswith("#") else line
+
+
+def parse_options(
+    line: str, *, with_value: str, without_value: str
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """The options of a line, letter and value, and its other words without the first, as popt(3) tells them apart.
+
+    Raises ValueError for an unknown option or a quote that is not closed.
+    """
+    options: list[tuple[str, str]] = []
+    others: list[str] = []
+    words = shlex.split(line)[1:] if re.search(r"[\\'\"]", line) else line.split()[1:]
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            return options, others + words
+        if len(word) < 2 or word[0] != "-":
+            others.append(word)
+            continue
+        cluster = word[1:]
+        while cluster:
+            letter, cluster = cluster[0], cluster[1:]
+            if letter in without_value:
+                options.append((letter, ""))
+            elif letter in with_value and (cluster or words):
+                options.append((letter, cluster.removeprefix("=") if cluster else words.pop(0)))
+                cluster = ""
+            else:
+                raise ValueError(f"unknown option -{letter}")
+    return options, others

@@ -1,0 +1,17 @@
+"""How the static reader of specs says that it does not know."""
+
+from __future__ import annotations
+
+# Stands in an expanded text for what only rpm knows. rpm's own strings end at this character, so no spec has it.
+UNKNOWN = "\0"
+
+
+class OnlyRpmKnows(Exception):
+    """What follows in a spec depends on something that only rpm knows, or rpm refuses the spec.
+
+    The message names the construct.
+    """
+
+
+class EndlessMacro(Exception):
+    """A macro expands without end: rpm refuses it, or would be at it for ever."""

@@ -1,0 +1,132 @@
+"""Specs that only rpm can read are read by rpm in the sandbox, which sees the files beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.model.limits import Limits
+from altai_build.model.spec import SpecInfo
+from altai_build.tools.git.superproject import ComponentSpec
+from altai_build.tools.rpm import rpmbuild
+from altai_build.tools.rpm.evaluate import SpecEvaluator
+from tests.kit.git import Entry, Symlink
+from tests.kit.sourced import make_component_spec
+from tests.kit.superprojects import make_spec
+
+
+def make(
+    folder: Path, text: str, files: Mapping[str, Entry] | None = None, spec: str = "x.spec"
+) -> ComponentSpec:
+    return make_component_spec(folder, {spec: text, **(files or {})}, spec)
+
+
+def evaluator(folder: Path) -> SpecEvaluator:
+    return SpecEvaluator(Limits(), scratch=folder / "scratch", cache=folder / "cache")
+
+
+def evaluate(folder: Path, text: str, files: Mapping[str, Entry] | None = None, **macros: str) -> SpecInfo:
+    return evaluator(folder).evaluate(make(folder, text, files), macros, "x86_64")
+
+
+def test_rpm_reads_what_it_expands(tmp_path: Path) -> None:
+    text = make_spec(
+        "x", version="%(echo 2).5", prep="%setup -q -n v%(echo 1)", tags="Epoch: %{lua: print(3)}"
+    )
+    text += "%package -n %(echo y)\nSummary: y\nProvides: z = %(echo 4)\n%description -n y\ny\n%files -n y\n"
+    info = evaluate(tmp_path, text.replace("%description\n", "BuildRequires: lib%{?_isa}\n%description\n", 1))
+    assert (info.name, info.epoch, info.version, info.prefix) == ("x", "3", "2.5", "v1")
+    assert info.packages == ("x", "y") and info.build_requires == ("lib(x86-64)",)
+    assert info.provides == ("x", "y", "x(x86-64)", "y(x86-64)", "z")
+    assert [source.value for source in info.sources] == ["x-2.5.tar.gz"]
+
+
+FROM_FILES = (
+    "%define ver %(cat %{_sourcedir}/VERSION)\n%include %{_sourcedir}/v.inc\n%{load:%{SOURCE3}}\n"
+    + make_spec("x", version="%{ver}.%{minor}%{patch}").replace(
+        "%prep", "%prep\n%(test -e %{SOURCE9} && echo bad)"
+    )
+).replace("Source0:", "Source3: m.macros\nSource9: none\nSource0:")
+
+
+@pytest.mark.parametrize("folder", ["", "SPECS/", "rpm/"])
+def test_rpm_sees_the_files_beside_the_spec(tmp_path: Path, folder: str) -> None:
+    sources = {"": "", "SPECS/": "SOURCES/", "rpm/": "rpm/SOURCES/"}[folder]
+    files: dict[str, Entry] = {
+        f"{sources}VERSION": "7\n",
+        f"{sources}v.inc": "%global minor 1\n",
+        f"{sources}real": "%patch 4\n",
+        f"{sources}m.macros": Symlink("real"),
+        "other/VERSION": "8\n",
+    }
+    text = FROM_FILES.replace("%{load:%{SOURCE3}}\n", "").replace(
+        "Source9: none", "Source9: none\n%{load:%{SOURCE3}}"
+    )
+    head, version, rest = text.partition("Version: ")
+    source = make(
+        tmp_path, head + "%{load:%{_sourcedir}/m.macros}\n" + version + rest, files, f"{folder}x.spec"
+    )
+    info = evaluator(tmp_path).read(source, {}, "x86_64")
+    assert info.version == "7.14" and info.sources[-1].file == "x-7.14.tar.gz"
+
+
+def test_name_version_and_release_from_an_included_file(tmp_path: Path) -> None:
+    text = "%include %{_sourcedir}/head.inc\nSummary: x\nLicense: x\n%description\nx\n%files\n"
+    files: dict[str, Entry] = {"head.inc": "Name: x\nVersion: 1\nRelease: 2%{?dist}\n"}
+    info = evaluator(tmp_path).read(make(tmp_path, text, files), {"dist": ".el9"}, "x86_64")
+    assert (info.name, info.version, info.release, info.packages) == ("x", "1", "2.el9", ("x",))
+
+
+def test_large_files_are_not_shown(tmp_path: Path) -> None:
+    files = {"big": "x" * (1 << 21)}
+    text = make_spec("x", version="%(test -e %{_sourcedir}/big && echo 2 || echo 1)")
+    assert evaluate(tmp_path, text, files).version == "1"
+
+
+def test_where_a_macro_hides_dist(tmp_path: Path) -> None:
+    text = "%define rel %(echo 3)%{?dist}\n" + make_spec("x", release="%{rel}.1")
+    info = evaluate(tmp_path, text, dist=".el6")
+    assert (info.release, info.hidden_dist) == ("3.el6.1", "3\0.1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        (
+            {"version": "%(echo '%{a}')"},
+            "x: repos/x/x.spec has an undefined macro in its name, version or release",
+        ),
+        ({"tags": "%py_provides x"}, "x: rpm refuses x.spec: line 7: Unknown tag: %py_provides x"),
+        (
+            {"tags": "%include /none"},
+            "x: rpm refuses x.spec: Unable to open /none: No such file or directory",
+        ),
+    ],
+)
+def test_what_rpm_refuses(tmp_path: Path, changes: dict[str, str], what: str) -> None:
+    with pytest.raises(InputError) as caught:
+        evaluate(tmp_path, make_spec("x", **changes))
+    assert caught.value.what == what
+
+
+def test_what_rpm_said_is_kept_by_what_it_depends_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = make_spec("x", version="%(cat %{_sourcedir}/V)")
+    first = make(tmp_path / "1", text, {"V": "1"})
+    assert evaluator(tmp_path).evaluate(first, {}, "x86_64").version == "1"
+    assert evaluator(tmp_path).evaluate(make(tmp_path / "2", text, {"V": "2"}), {}, "x86_64").version == "2"
+    monkeypatch.setattr(rpmbuild, "expand_spec", None)
+    assert evaluator(tmp_path).evaluate(first, {}, "x86_64").version == "1"
+    with pytest.raises(TypeError):
+        evaluator(tmp_path).evaluate(first, {"dist": ".x"}, "x86_64")
+    with pytest.raises(TypeError):
+        evaluator(tmp_path).evaluate(first, {}, "i686")
+
+
+def test_what_can_be_read_statically_is_not_evaluated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rpmbuild, "expand_spec", None)
+    assert evaluator(tmp_path).read(make(tmp_path, make_spec("x")), {}, "x86_64").version == "1.0"

@@ -1,0 +1,64 @@
+"""Tags and options are taken apart as rpm and popt(3) do it."""
+
+from __future__ import annotations
+
+import pytest
+
+from altai_build.tools.spec.tags import Tag, is_legal, parse_options, parse_tag, strip_comment
+
+
+@pytest.mark.parametrize(
+    ("line", "tag"),
+    [
+        ("Name: x", Tag("name", None, "x")),
+        ("NAME :\tx \r", Tag("name", None, "x")),
+        ("Source: a:b", Tag("source", None, "a:b")),
+        ("source07 : a", Tag("source", 7, "a")),
+        ("Patch 3: a", Tag("patch", None, "a")),
+        ("SourceLicense: x", Tag("sourcelicense", None, "x")),
+        ("Requires( pre,post ): x", Tag("requires", None, "x")),
+        ("Summary(de): x", Tag("summary", None, "x")),
+        ("BuildArchitectures: noarch", Tag("buildarchitectures", None, "noarch")),
+        ("AutoReqProv: no", Tag("autoreqprov", None, "no")),
+    ],
+)
+def test_tags(line: str, tag: Tag) -> None:
+    assert parse_tag(line) == tag
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("Names: x", " Name: x", "Name", "Name:", "Name: \t", "Provides(x): y", "Sourcex: y", "Source: "),
+        *("Requires(pre, post): x", "Requires(none): x", "Requires(pre: x", "x", ""),
+    ],
+)
+def test_what_is_no_tag(line: str) -> None:
+    with pytest.raises(ValueError):
+        parse_tag(line)
+
+
+def test_values_that_rpm_takes() -> None:
+    taken = [("name", "a-b_c.d+1"), ("version", "1.0~rc1^2"), ("release", "1.el6"), ("epoch", "07")]
+    refused = [
+        ("name", "-a"),
+        ("name", "a b"),
+        ("name", "a..b"),
+        ("version", "1-2"),
+        ("epoch", "-1"),
+        ("name", ""),
+    ]
+    assert all(is_legal(*one) for one in taken) and not any(is_legal(*one) for one in refused)
+
+
+def test_comments() -> None:
+    assert [strip_comment(line) for line in ("a # b \t", "  # a", "#", " ")] == ["a # b", "", "", ""]
+
+
+def test_options() -> None:
+    options, words = parse_options("%x -qn 'a b' -m=c d -nz -- -e", with_value="nm", without_value="q")
+    assert options == [("q", ""), ("n", "a b"), ("m", "c"), ("n", "z")] and words == ["d", "-e"]
+    assert parse_options("%x", with_value="", without_value="") == ([], [])
+    for wrong in ("%x -z", "%x -n", "%x 'a"):
+        with pytest.raises(ValueError):
+            parse_options(wrong, with_value="n", without_value="q")
