@@ -110,7 +110,10 @@ def parse_yaml(data: bytes, file: str) -> Any:
     # PyYAML does not catch the errors of the types it makes: an impossible date, a number with too many digits.
     except (yaml.YAMLError, ValueError, AttributeError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(
-            f"{file} is not valid YAML", why=str(error), todo="correct the line that the message names"
+            f"{file} is not valid YAML",
+            # PyYAML does not know the file's name.
+            why=str(error).replace('"<byte string>"', f'"{file}"'),
+            todo="correct the line that the message names",
         ) from error
 
 

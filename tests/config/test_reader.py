@@ -180,3 +180,11 @@ def test_the_errors_below_a_value_that_is_no_mapping_are_not_repeated() -> None:
     node = YamlNode(5, "release", errors).check_keys(("baseurl",), needed=("baseurl",))
     assert node.get_child("baseurl").read_flag(False) is False
     assert errors.lines == ["  release: got 5; write a mapping with the keys baseurl"]
+
+
+def test_a_syntax_error_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "repos.yaml"
+    file.write_text("a: [1\nb: 2\n")
+    with pytest.raises(InputError) as caught:
+        load_yaml(file)
+    assert f'in "{file}", line 2' in caught.value.why and "byte string" not in caught.value.why
