@@ -66,7 +66,8 @@ def build_packages(folder: Path, packages: Sequence[Package], *, payload: str = 
 
 def _rpmbuild(folder: Path, packages: Sequence[Package], payload: str) -> None:
     lines = ["Name: kit", "Version: 1", "Release: 1", "Summary: Kit", "License: MIT"]
-    lines += [f"BuildArch: {packages[0].arch}", f"Vendor: {packages[0].vendor}"]
+    lines += ["BuildArch: noarch"] if packages[0].arch == "noarch" else []
+    lines += [f"Vendor: {packages[0].vendor}"]
     lines += ["%description", "Kit."]
     install, files = ["mkdir -p %{buildroot}"], []
     with tempfile.TemporaryDirectory(prefix="kit.") as top:
@@ -100,8 +101,10 @@ def _rpmbuild(folder: Path, packages: Sequence[Package], payload: str) -> None:
         macros = {"_topdir": top, "_rpmdir": folder, "_binary_payload": payload, "_dbpath": f"{top}/db"}
         macros["_build_name_fmt"] = "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"
         options = [word for key, value in macros.items() for word in ("--define", f"{key} {value}")]
+        # Also for architectures that the host cannot run.
+        target = [] if packages[0].arch == "noarch" else [f"--target={packages[0].arch}"]
         made = subprocess.run(
-            ["rpmbuild", "-bb", "--nodeps", *options, str(spec)],
+            ["rpmbuild", "-bb", "--nodeps", *target, *options, str(spec)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -60,6 +60,12 @@ class Case:
     base: Sequence[Package] = ()
 
 
+def multilib(name: str, version: str, arch: str) -> Package:
+    """A package that can be installed beside the same one of another architecture: what both have is the same."""
+    files = {f"/usr/share/{name}/text": f"{version}\n", f"/usr/lib/{arch}/{name}": arch}
+    return P(name, version, arch=arch, files=files, provides=[f"{name}-{arch}"])
+
+
 CASES = {
     "update": Case([P("a"), P("b")], [P("a", "2"), P("b")], ["a-2-1.noarch", "b-1.0-1.noarch"]),
     "a package comes in": Case(
@@ -179,6 +185,21 @@ CASES = {
             P("app", "2", requires=["/opt/data/x"]),
         ],
         ["a-2-1.noarch", "a-data-2-1.noarch", "app-2-1.noarch"],
+    ),
+    "two architectures of one name": Case(
+        [multilib("a", "1", "i686"), multilib("a", "1", "x86_64")],
+        [multilib("a", "2", "i686"), multilib("a", "2", "x86_64")],
+        ["a-2-1.i686", "a-2-1.x86_64"],
+    ),
+    "one of two architectures is dropped": Case(
+        [multilib("a", "1", "i686"), multilib("a", "1", "x86_64")],
+        [multilib("a", "2", "x86_64")],
+        ["a-2-1.x86_64"],
+    ),
+    "a package needs the other architecture of another": Case(
+        [multilib("a", "1", "i686"), multilib("a", "1", "x86_64"), P("b", "1", requires=["a-i686"])],
+        [multilib("a", "2", "i686"), multilib("a", "2", "x86_64"), P("b", "2", requires=["a-i686"])],
+        ["a-2-1.i686", "a-2-1.x86_64", "b-2-1.noarch"],
     ),
     "another vendor": Case(
         [P("a", "1", vendor="Fedora")],

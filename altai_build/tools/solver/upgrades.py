@@ -41,6 +41,8 @@ class UpgradeSolver:
 
     def __init__(self, arch: str, *, cache: Path) -> None:
         self._pool = PackagePool(arch, cache=cache)
+        # As on clients, packages of one name for two architectures (i686 and x86_64) can be installed together.
+        self._pool.libsolv.set_flag(solv.Pool.POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1)
         # Repository → its side, for the repositories that take part.
         self._sides: dict[int, Side] = {}
         # Repository → the earlier release that it belongs to.
@@ -168,9 +170,9 @@ class UpgradeSolver:
     def _install(self, wanted: Sequence[Sequence[int]], sides: Sequence[Side], weak: bool) -> frozenset[int]:
         self._clear_installed()
         self._enable_sides(sides)
-        flags = (
-            solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE_ONE_OF | (solv.Job.SOLVER_WEAK if weak else 0)
-        )
+        # Each package is named with its architecture, as by `dnf install NAME.ARCH`.
+        flags = solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE_ONE_OF | solv.Job.SOLVER_SETARCH
+        flags |= solv.Job.SOLVER_WEAK if weak else 0
         towhatprovides = self._pool.libsolv.towhatprovides
         return self._solve_jobs([self._make_job(flags, towhatprovides(list(group))) for group in wanted])
 
