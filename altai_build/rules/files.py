@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import stat
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from altai_build.model.findings import Severity
-from altai_build.model.package import Dependency, FileEntry, RpmHeader
+from altai_build.model.package import FileEntry
 from altai_build.model.release import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME
+from altai_build.rules.file_conflicts import summarize_paths
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.repo.repomd import REPOMD
-from altai_build.tools.rpm.header import ranges_overlap
 
-_GHOST = 1 << 6  # rpm's RPMFILE_GHOST: the package owns the file but does not contain it
-_MULTILIB = {"i386", "i486", "i586", "i686"}
 _UNCHECKED_FOLDERS = ("report/", "provenance/")  # the rule `provenance` checks the second
 # Where packages install files (FHS 3.0). Of /usr, /usr/local belongs to the administrator.
 _STANDARD_FOLDERS = (
@@ -81,7 +78,7 @@ def check_modes(rule: Rule, view: ReleaseView) -> RuleResult:
             found[path if stat.S_ISDIR(status.st_mode) else folder, message].append(name)
     findings = []
     for (folder, message), names in sorted(found.items()):
-        files = "" if names == [folder.rpartition("/")[2]] else f": {_summarize_paths(names)}"
+        files = "" if names == [folder.rpartition("/")[2]] else f": {summarize_paths(names)}"
         findings.append(rule.finding(folder or view.version, message + files))
     return RuleResult(len(view.tree), findings)
 
@@ -96,67 +93,6 @@ def _describe_mode(mode: int) -> Iterator[str]:
         yield f"a web server cannot read a {kind} with mode {shown}"
     if mode & stat.S_IWOTH:
         yield f"every account can change a {kind} with mode {shown}"
-
-
-def check_file_conflicts(rule: Rule, view: ReleaseView) -> RuleResult:
-    """No two packages that can be installed together have different files at one path: rpm refuses the second."""
-    owners: dict[str, list[tuple[str, FileEntry]]] = defaultdict(list)
-    for subject, header in view.binary_headers.items():
-        for entry in header.files:
-            owners[entry.path].append((subject, entry))
-    conflicts: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for path, owned in owners.items():
-        for (subject, entry), (other_subject, other_entry) in itertools.combinations(owned, 2):
-            if _are_different(entry, other_entry):
-                first, second = sorted((subject, other_subject))
-                conflicts[first, second].append(path)
-    findings = [
-        rule.finding(
-            first, f"the package conflicts with {second}: different files at {_summarize_paths(paths)}"
-        )
-        for (first, second), paths in sorted(conflicts.items())
-        if not _are_mutually_exclusive(view.binary_headers[first], view.binary_headers[second])
-    ]
-    return RuleResult(len(view.binary_headers), findings)
-
-
-def _are_different(first: FileEntry, second: FileEntry) -> bool:
-    """As rpm compares (lib/rpmfi.c, rpmfilesCompare): mode, then size, owner and content of files and links."""
-    if (first.flags | second.flags) & _GHOST:
-        return False
-    if first.mode != second.mode:
-        return True
-    if stat.S_ISDIR(first.mode):
-        return False
-    attributes = (first.size, first.owner, first.group, first.link_target)
-    if attributes != (second.size, second.owner, second.group, second.link_target):
-        return True
-    # Digests of different length are of different algorithms: they cannot be compared.
-    return first.digest != second.digest and len(first.digest) == len(second.digest)
-
-
-def _are_mutually_exclusive(first: RpmHeader, second: RpmHeader) -> bool:
-    """True for packages that dependencies keep apart, and for those whose files rpm itself reconciles."""
-    if first.nevra.name == second.nevra.name:
-        # rpm resolves conflicts between two architectures of a package by the ELF class of the files.
-        is_multilib = bool({first.nevra.arch, second.nevra.arch} & _MULTILIB)
-        return first.nevra.evr != second.nevra.evr or is_multilib
-    return _excludes(first, second) or _excludes(second, first)
-
-
-def _excludes(package: RpmHeader, other: RpmHeader) -> bool:
-    """True if the package obsoletes or conflicts with the other."""
-    identity = Dependency(name=other.nevra.name, flags="=", evr=other.nevra.evr)
-    return any(ranges_overlap(obsoleted, identity) for obsoleted in package.obsoletes) or any(
-        ranges_overlap(conflict, provided)
-        for conflict in package.conflicts
-        for provided in (identity, *other.provides)
-    )
-
-
-def _summarize_paths(paths: list[str]) -> str:
-    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-    return ", ".join(sorted(paths)[:3]) + more
 
 
 def check_permissions(rule: Rule, view: ReleaseView) -> RuleResult:

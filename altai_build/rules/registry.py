@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from altai_build.rules import (
     closure,
+    file_conflicts,
     files,
     identity,
     keys,
@@ -130,7 +131,7 @@ RULES: tuple[Rule, ...] = (
         id="file-conflicts",
         reason="rpm refuses to install two packages with different files at one path",
         fix="move one of the files, or declare Conflicts: or Obsoletes: if the packages exclude each other",
-        check=files.check_file_conflicts,
+        check=file_conflicts.check_file_conflicts,
     ),
     Rule(
         id="permissions",

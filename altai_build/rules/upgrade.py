@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from altai_build.errors import InputError
 from altai_build.model.findings import Finding, Severity
 from altai_build.model.nevra import Nevra
 from altai_build.model.upgrade import AllowedDowngrade, Profile, Side, UpgradePackage
+from altai_build.rules.file_conflicts import find_conflicts, summarize_paths
 from altai_build.tools.rpm.header import compare_evr
 from altai_build.tools.solver.upgrades import UpgradeSolver
 
@@ -62,6 +64,47 @@ class UpgradeEvaluator:
             package = self.solver.package(number)
             if package.side is Side.OLD:
                 yield from self._compare_package(package, installed.get(package.name, []), added, machine)
+
+    def find_file_conflicts(self, machine: frozenset[int], end: frozenset[int]) -> Iterator[Finding]:
+        """Packages of the earlier release that stay, and new ones with other files at their paths: rpm refuses them."""
+        staying = [number for number in machine & end if self._is_only_in_old(number)]
+        added = [number for number in end - machine if self.solver.package(number).side is Side.NEW]
+        if not staying or not added:
+            return
+        try:
+            old, new = (self.solver.read_file_lists(side) for side in (Side.OLD, Side.NEW))
+            conflicts = find_conflicts(
+                {number: new[number] for number in added},
+                {number: old[number] for number in staying},
+                self.solver.read_header,
+                self.solver.read_header,
+            )
+        except InputError as error:
+            yield self.make_finding(
+                "file-conflict",
+                Severity.ERROR,
+                self.old,
+                f"the files of packages that stay installed were not compared with new ones: {error.what}: {error.why}",
+                "restore the release from another copy, or accept this with a waiver",
+            )
+            return
+        for (new_number, old_number), paths in sorted(conflicts.items()):
+            package, stays = self.solver.package(new_number), self.solver.package(old_number)
+            yield self.make_finding(
+                "file-conflict",
+                Severity.ERROR,
+                package.name,
+                f"rpm refuses the update, because {package.nevra} and {stays.nevra}, which stays installed, have "
+                f"different files at {summarize_paths(paths)}",
+                f"write `Obsoletes: {stays.name} <= {stays.nevra.evr}` in the spec of {package.name}, "
+                "or move the files",
+            )
+
+    def _is_only_in_old(self, number: int) -> bool:
+        """True for a package of the earlier release that the new one does not contain in this version."""
+        package = self.solver.package(number)
+        targets = self.after.get(package.name, [])
+        return package.side is Side.OLD and all(target.nevra != package.nevra for target in targets)
 
     def _compare_package(
         self,

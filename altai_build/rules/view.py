@@ -48,6 +48,8 @@ class VerifyContext:
     horizon_days: int = 90  # a key that expires earlier is a finding
     waivers: tuple[Waiver, ...] = ()
     cache: Path | None = None  # the solver's cache; None: no cache
+    # Downloaded packages of the operating system; None: a temporary directory.
+    packages: Path | None = None
     now: datetime | None = None
 
     @property

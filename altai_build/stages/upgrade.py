@@ -215,7 +215,10 @@ class _Check:
             self.findings.append(self._make_refusal(kind="update", error=error))
             self._add_scenario(kind, name, machine, UpgradeOutcome.FAILED)
             return
-        findings = list(self.evaluator.compare_machines(machine, end))
+        findings = [
+            *self.evaluator.compare_machines(machine, end),
+            *self.evaluator.find_file_conflicts(machine, end),
+        ]
         if kind is not ScenarioKind.SINGLE_PACKAGE:
             findings += self._check_second_update(end)
         outcome = UpgradeOutcome.OK
@@ -256,7 +259,8 @@ class _Check:
             for finding in self.evaluator.compare_machines(machine, end)
             if finding.rule in NOT_UPDATED_RULES and finding.subject not in undeclared
         ]
-        return [*kept, *failed], UpgradeOutcome.DISTRO_SYNC
+        conflicts = self.evaluator.find_file_conflicts(machine, end)
+        return [*kept, *failed, *conflicts], UpgradeOutcome.DISTRO_SYNC
 
     def _make_refusal(self, *, kind: str, error: Unsatisfiable) -> Finding:
         """The finding when the package manager would change nothing at all."""

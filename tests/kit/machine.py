@@ -18,8 +18,8 @@ class Machine:
             place.mkdir(parents=True)
         (folder / "home" / ".rpmmacros").write_text("%_dbpath /var/lib/rpm\n")
 
-    def dnf(self, repositories: Mapping[str, Path], *words: str) -> str:
-        """Run dnf with these repositories enabled and return what it said; a failure is a failed test."""
+    def dnf(self, repositories: Mapping[str, Path], *words: str, fails: bool = False) -> str:
+        """Run dnf with these repositories enabled and return what it said; it must succeed, or fail."""
         sections = [
             f"[{name}]\nname={name}\nbaseurl=file://{place}\ngpgcheck=0\n"
             for name, place in repositories.items()
@@ -35,7 +35,7 @@ class Machine:
         }
         options = [f"--installroot={self.root}", "--noplugins", "--assumeyes", "--releasever=1"]
         options += [f"--setopt={name}={value}" for name, value in settings.items()]
-        return self._run(["dnf", *options, *words])
+        return self._run(["dnf", *options, *words], fails=fails)
 
     def installed(self) -> set[str]:
         """The NEVRAs of all packages in the root."""
@@ -43,7 +43,7 @@ class Machine:
         listed = self._run(["rpm", "--root", str(self.root), "-qa", "--qf", form])
         return {line.replace("-0:", "-") for line in listed.splitlines()}
 
-    def _run(self, argv: list[str]) -> str:
+    def _run(self, argv: list[str], *, fails: bool = False) -> str:
         result = subprocess.run(
             argv,
             env={"PATH": os.environ["PATH"], "HOME": str(self._folder / "home"), "LC_ALL": "C.UTF-8"},
@@ -53,5 +53,5 @@ class Machine:
             check=False,
         )
         said = result.stdout.decode("utf-8", "replace")
-        assert result.returncode == 0, said
+        assert (result.returncode != 0) is fails, said
         return said

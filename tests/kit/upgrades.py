@@ -26,7 +26,7 @@ class ReleasePair:
     places: dict[str, Path]
 
     def make_solver(self) -> UpgradeSolver:
-        solver = UpgradeSolver("x86_64", cache=self.folder / "cache")
+        solver = UpgradeSolver("x86_64", cache=self.folder / "cache", packages=self.folder / "packages")
         for name, side in (
             ("old", Side.OLD),
             ("new", Side.NEW),

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
-
-import pytest
 
 from altai_build.model.findings import Severity
 from altai_build.rules.view import VerifyContext
@@ -39,99 +36,6 @@ def test_a_file_that_is_not_part_of_the_release(materials: Materials, tmp_path: 
         "RPM-GPG-KEY-other",
         "centos6/sub/x.rpm",
     }
-
-
-def rpm_installs(folder: Path, *rpms: Path) -> bool:
-    """Whether the real rpm puts these packages into one root."""
-    root = folder / "root"
-    root.mkdir()
-    words = [
-        "rpm",
-        "--root",
-        str(root),
-        "--dbpath",
-        "/db",
-        "--install",
-        "--nodeps",
-        "--noscripts",
-        *map(str, rpms),
-    ]
-    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "conflicts_in_rpm"),
-    [
-        ({"files": {"/opt/x": "one\n"}}, {"files": {"/opt/x": "other\n"}}, True),
-        ({"files": {"/opt/x": "same\n"}}, {"files": {"/opt/x": "same\n"}}, False),
-        (
-            {"files": {"/opt/x": "same\n"}},
-            {"files": {"/opt/x": "same\n"}, "attributes": {"/opt/x": "%attr(755, root, root)"}},
-            True,
-        ),
-        ({"files": {"/opt/x": "file\n"}}, {"files": {}, "attributes": {"/opt/x": "%dir"}}, True),
-        (
-            {"files": {}, "attributes": {"/opt/x": "%dir"}},
-            {"files": {}, "attributes": {"/opt/x": "%dir"}},
-            False,
-        ),
-        (
-            {"files": {}, "attributes": {"/opt/x": "%dir"}},
-            {"files": {}, "attributes": {"/opt/x": "%dir %attr(700, root, root)"}},
-            True,
-        ),
-        (
-            {"files": {"/opt/x": "one\n"}},
-            {"files": {"/opt/x": "2\n"}, "attributes": {"/opt/x": "%ghost"}},
-            False,
-        ),
-    ],
-)
-def test_conflicts_are_those_of_rpm(
-    materials: Materials,
-    tmp_path: Path,
-    one: dict[str, object],
-    other: dict[str, object],
-    conflicts_in_rpm: bool,
-) -> None:
-    rpms = [
-        build_rpm(tmp_path / name, name, **settings).binary  # type: ignore[arg-type]
-        for name, settings in (("first", one), ("second", other))
-    ]
-    release = release_with(tmp_path, materials, *rpms)
-    assert rpm_installs(tmp_path, *rpms) is not conflicts_in_rpm
-    answer = messages_by_subject(release, "file-conflicts")
-    message = f"the package conflicts with centos6/{rpms[1].name}: different files at /opt/x"
-    assert answer == ({f"centos6/{rpms[0].name}": message} if conflicts_in_rpm else {})
-
-
-@pytest.mark.parametrize(
-    "dependency",
-    [
-        {"conflicts": ["first"]},
-        {"conflicts": ["first < 2"]},
-        {"conflicts": ["thing"]},
-        {"obsoletes": ["first < 2"]},
-    ],
-)
-def test_packages_that_exclude_one_another_have_no_conflict(
-    materials: Materials, tmp_path: Path, dependency: dict[str, list[str]]
-) -> None:
-    first = build_rpm(tmp_path / "1", "first", files={"/opt/x": "one\n"}, provides=["thing"]).binary
-    second = build_rpm(tmp_path / "2", "second", files={"/opt/x": "two\n"}, **dependency).binary  # type: ignore[arg-type]
-    assert messages_by_subject(release_with(tmp_path, materials, first, second), "file-conflicts") == {}
-
-
-def test_an_exclusion_of_other_versions_does_not_help(materials: Materials, tmp_path: Path) -> None:
-    first = build_rpm(tmp_path / "1", "first", "2.0", files={"/opt/x": "one\n"}).binary
-    second = build_rpm(
-        tmp_path / "2",
-        "second",
-        files={"/opt/x": "two\n"},
-        conflicts=["first < 2"],
-        obsoletes=["first < 1.9"],
-    ).binary
-    assert len(messages_by_subject(release_with(tmp_path, materials, first, second), "file-conflicts")) == 1
 
 
 RISKY = {

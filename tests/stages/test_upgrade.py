@@ -194,7 +194,8 @@ CASES = {
     "one of two architectures is dropped": Case(
         [multilib("a", "1", "i686"), multilib("a", "1", "x86_64")],
         [multilib("a", "2", "x86_64")],
-        ["a-2-1.x86_64"],
+        ["a-1-1.i686", "a-1-1.x86_64"],
+        frozenset({("error", "left-behind", "a")}),
     ),
     "a package needs the other architecture of another": Case(
         [multilib("a", "1", "i686"), multilib("a", "1", "x86_64"), P("b", "1", requires=["a-i686"])],
@@ -236,6 +237,50 @@ def test_the_check_ends_where_dnf_ends(name: str, make: Make, tmp_path: Path, ro
     failed = any(severity == "error" for severity, _, _ in case.findings)
     assert outcome(found) is (UpgradeOutcome.FAILED if failed else UpgradeOutcome.OK)
     assert found.is_ok is not failed
+
+
+STAYS = P("a", "1", files={"/opt/bin/x": "old\n"})
+FILE_CONFLICTS = {
+    "a file of a package that stays": (
+        Case([STAYS], [P("b", files={"/opt/bin/x": "new\n"}), P("c")], ["b-1.0-1.noarch", "c-1.0-1.noarch"]),
+        True,
+    ),
+    "the same file": (Case([STAYS], [P("b", files={"/opt/bin/x": "old\n"})], ["b-1.0-1.noarch"]), False),
+    "the package that stays is obsoleted": (
+        Case([STAYS], [P("b", files={"/opt/bin/x": "new\n"}, obsoletes=["a <= 1"])], []),
+        False,
+    ),
+    "the package is updated too": (
+        Case([STAYS], [P("a", "2"), P("b", files={"/opt/bin/x": "new\n"})], ["b-1.0-1.noarch"]),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILE_CONFLICTS)
+def test_an_update_that_rpm_refuses_for_its_files_is_an_error(
+    name: str, make: Make, tmp_path: Path, root: None
+) -> None:
+    """Something that every machine has brings the new packages in."""
+    case, is_refused = FILE_CONFLICTS[name]
+    wanted = [package.rpartition("-")[0].rpartition("-")[0] for package in case.end]
+    world = make(
+        old=[*case.old, P("meta", "1")], new=[*case.new, P("meta", "2", requires=wanted)], base=case.base
+    )
+    before, after = world.predicted()
+    machine = Machine(tmp_path / "machine")
+    machine.dnf(world.client("old", "base"), "install", *sorted(before))
+    said = machine.dnf(world.client("new", "base"), "upgrade", fails=is_refused)
+    assert ("conflicts with file from package a-0:1-1.noarch" in said) is is_refused
+    assert machine.installed() == (before if is_refused else after)
+    found = world.check()
+    errors = {(finding.rule, finding.subject) for finding in found.errors}
+    assert errors == ({("file-conflict", "b")} if is_refused else set())
+    assert outcome(found) is (UpgradeOutcome.FAILED if is_refused else UpgradeOutcome.OK)
+    if is_refused:
+        (finding,) = found.errors
+        assert "different files at /opt/bin/x" in finding.message
+        assert "write `Obsoletes: a <= 1-1` in the spec of b" in finding.fix
 
 
 @pytest.mark.parametrize(
@@ -412,7 +457,7 @@ def test_releases_in_one_pool_are_judged_as_each_alone(tmp_path: Path) -> None:
         )
         for name, place in places.items()
     }
-    pool = Counted("x86_64", cache=tmp_path / "cache")
+    pool = Counted("x86_64", cache=tmp_path / "cache", packages=tmp_path / "packages")
     for name, place in places.items():
         pool.add_previous_release(read_local_metadata("old", place), name)
     pool.add(read_local_metadata("new", new), Side.NEW)

@@ -11,7 +11,7 @@ from altai_build.config.upstreams import Upstream, list_upstreams
 from altai_build.errors import DistrustedError, InputError
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Finding, Severity, waive
-from altai_build.model.release import Manifest, MirrorOrigin
+from altai_build.model.release import KEY_FILE_PREFIX, Manifest, MirrorOrigin
 from altai_build.model.upgrade import Side, UpgradeReport
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
@@ -53,6 +53,13 @@ class _PublishedRelease:
         for repository in self.manifest.repositories:
             if not repository.source:
                 yield repository.name, self.directory / repository.name
+
+    def read_metadata(self, name: str, directory: Path) -> RepositoryMetadata:
+        """The metadata of a repository in `directory`, whose packages are signed by the keys in the release."""
+        (repository,) = (repository for repository in self.manifest.repositories if repository.name == name)
+        keys = tuple(self.directory / f"{KEY_FILE_PREFIX}{key}" for key in repository.keys)
+        metadata = read_local_metadata(name, directory)
+        return replace(metadata, source=replace(metadata.source, check_packages=True, keys=keys))
 
 
 def check_upgrades(run: Run, old: Sequence[Path], new: Path, external: ExternalRepositories) -> UpgradeReport:
@@ -156,12 +163,14 @@ def _make_solver(
     external: ExternalRepositories,
 ) -> UpgradeSolver:
     """One solver for all earlier releases, so that the packages of the operating system are loaded once."""
-    solver = UpgradeSolver(arch, cache=run.workspace.cache / "solv")
+    solver = UpgradeSolver(
+        arch, cache=run.workspace.cache / "solv", packages=run.workspace.cache / "packages"
+    )
     for version, repositories in earlier.items():
         for metadata in repositories:
             solver.add_previous_release(metadata, version)
     for side, repositories in (
-        (Side.NEW, [read_local_metadata(*repository) for repository in release.repositories]),
+        (Side.NEW, [release.read_metadata(*repository) for repository in release.repositories]),
         (Side.BASE, external.base),
         (Side.UPSTREAM, external.upstream),
     ):
@@ -181,7 +190,7 @@ class _EarlierReleaseReader:
         """The repositories for clients; None, and a finding, when they are unknown."""
         try:
             return tuple(
-                read_local_metadata(name, self._find_metadata(release, name, directory))
+                release.read_metadata(name, self._find_metadata(release, name, directory))
                 for name, directory in release.repositories
             )
         except (InputError, OSError) as error:

@@ -105,6 +105,7 @@ def make_verify_context(run: Run, version: str) -> VerifyContext:
         horizon_days=config.verify.expiry_horizon_days,
         waivers=config.waivers,
         cache=run.workspace.cache / "solv",
+        packages=run.workspace.cache / "packages",
     )
 
 

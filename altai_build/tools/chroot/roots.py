@@ -19,14 +19,10 @@ from altai_build.tools.files import (
     scratch_directory,
     write_atomically,
 )
-from altai_build.tools.repo.metadata import (
-    RepositorySource,
-    fetch_package,
-)
-from altai_build.tools.rpm.signatures import verify_signatures
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_UID, BUILD_USER, InstallSandbox
 from altai_build.tools.sandbox.limits import SANDBOX_UMASK, limit_command, run_with_log
 from altai_build.tools.sandbox.overlay import Overlay
+from altai_build.tools.solver.packages import fetch_resolved_packages
 from altai_build.tools.solver.pool import ResolvedPackage
 
 _SCRIPT_TIMEOUT = 60.0  # seconds
@@ -100,7 +96,7 @@ class RootCache:
         prefix: Sequence[str] = (),
     ) -> None:
         """Install exactly these packages with the host's rpm; all of them are verified first."""
-        paths = self._fetch_packages(packages)
+        paths = fetch_resolved_packages(packages, self.packages)
         with scratch_directory(self.directory, ".packages") as folder:
             names = []
             for path in paths:
@@ -137,30 +133,6 @@ class RootCache:
             for path, text in buildroot.files:
                 script = '[ -e "$1" ] || { mkdir -p -- "${1%/*}/"; cat >"$1"; }'
                 run(script, f"/{path.lstrip('/')}", input=text.encode("utf-8", "surrogateescape"))
-
-    def _fetch_packages(self, packages: Sequence[ResolvedPackage]) -> list[Path]:
-        """The files of the packages; signatures are checked against the keys of their repositories."""
-        paths: list[Path] = []
-        by_source: dict[RepositorySource, list[Path]] = {}
-        for package in packages:
-            if package.metadata is None:
-                paths.append(Path(package.location))
-                continue
-            path = fetch_package(
-                package.metadata, package.location, package.checksum, package.size, self.packages
-            )
-            paths.append(path)
-            if package.metadata.source.check_packages:
-                by_source.setdefault(package.metadata.source, []).append(path)
-        for source, files in by_source.items():
-            bad = [check for check in verify_signatures(files, source.keys) if not check.is_good]
-            if bad:
-                raise InputError(
-                    f"{len(bad)} packages of the repository {source.name} are not signed by its key",
-                    why="\n".join(f"  {check.path.name}: {check.description}" for check in bad),
-                    todo="do not build with this mirror until its owner explains it",
-                )
-        return paths
 
 
 class RpmInstallFailed(InputError):

@@ -219,7 +219,7 @@ def find_owners(directory: Path, path: str) -> tuple[str, ...]:
             file = repomd.find(kind)
             if file is None:
                 raise ValueError(f"{REPOMD} lists no {kind} file")
-            _parse_packages(directory, file, callback)
+            parse_packages(StoredFile(directory / file.location, file), callback)
     except (KeyError, ValueError) as error:
         raise InputError(f"cannot read the file lists of {directory}", why=str(error)) from error
     return tuple(owners)
@@ -245,9 +245,7 @@ def _check_file(directory: Path, file: MetadataFile) -> list[str]:
     return []
 
 
-def _parse_packages(
-    directory: Path, file: MetadataFile, callback: Callable[[createrepo_c.Package], None]
-) -> None:
+def parse_packages(file: StoredFile, callback: Callable[[createrepo_c.Package], None]) -> None:
     """Call back with every package in a file of metadata, in its order. Raises ValueError when it cannot be read whole.
 
     createrepo_c decompresses too, but takes what it gets of a truncated zstd file for the whole, reads wrong numbers as
@@ -258,8 +256,8 @@ def _parse_packages(
     root, parse = {
         "primary": ("metadata", createrepo_c.xml_parse_primary),
         "filelists": ("filelists", createrepo_c.xml_parse_filelists),
-    }[file.kind]
-    options = {"do_files": False} if file.kind == "primary" else {}
+    }[file.entry.kind]
+    options = {"do_files": False} if file.entry.kind == "primary" else {}
     warnings: list[str] = []
     count = 0
 
@@ -274,7 +272,7 @@ def _parse_packages(
         return True
 
     try:
-        with StoredFile(directory / file.location, file).open_plain() as plain:
+        with file.open_plain() as plain:
             announced = read_declared_count(plain, root)
             parse(str(plain), pkgcb=add, warningcb=warn, **options)
     except InputError as error:
@@ -290,7 +288,7 @@ def _parse_packages(
 def _read_packages(directory: Path, primary: MetadataFile) -> tuple[IndexedPackage, ...]:
     """The packages in the primary metadata, in its order. Raises ValueError when it cannot be read."""
     packages: list[createrepo_c.Package] = []
-    _parse_packages(directory, primary, packages.append)
+    parse_packages(StoredFile(directory / primary.location, primary), packages.append)
     return tuple(_make_indexed_package(package) for package in packages)
 
 

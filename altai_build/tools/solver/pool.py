@@ -245,6 +245,10 @@ class PackagePool:
         excluded = (self.libsolv.id2solvable(number) for number in self._excluded)
         return tuple(solvable.id for solvable in excluded if solvable.matchesdep(solv.SOLVABLE_PROVIDES, dep))
 
+    def get_nevra(self, number: int) -> Nevra:
+        """The identity of a package of the pool."""
+        return get_nevra(self.libsolv.id2solvable(number))
+
     def get_candidate(self, number: int) -> Candidate:
         """What is known of a package of the pool."""
         candidate = self._candidates.get(number)

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import solv
 
+from altai_build.model.package import RpmHeader
 from altai_build.model.upgrade import Side, UpgradePackage
 from altai_build.tools.repo.metadata import RepositoryMetadata
-from altai_build.tools.rpm.header import compare_evr
+from altai_build.tools.rpm.header import compare_evr, read_header
+from altai_build.tools.solver.packages import fetch_resolved_packages, read_file_lists
 from altai_build.tools.solver.pool import PackagePool, get_nevra, list_dependencies
 from altai_build.tools.solver.resolve import Unsatisfiable, describe_problems
 
@@ -39,7 +41,8 @@ _PackageKey = tuple[str, str]
 class UpgradeSolver:
     """Releases and the operating system's repositories in one pool, and machines that have some of their packages."""
 
-    def __init__(self, arch: str, *, cache: Path) -> None:
+    def __init__(self, arch: str, *, cache: Path, packages: Path) -> None:
+        """`cache` is the directory of libsolv's own files, `packages` that of downloaded packages."""
         self._pool = PackagePool(arch, cache=cache)
         # As on clients, packages of one name for two architectures (i686 and x86_64) can be installed together.
         self._pool.libsolv.set_flag(solv.Pool.POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1)
@@ -52,6 +55,9 @@ class UpgradeSolver:
         self._enabled_sides: tuple[Side, ...] = ()
         self._disabled_lists: dict[frozenset[Side], list[int]] = {}
         self._packages: dict[int, UpgradePackage] = {}
+        self._downloads = packages
+        self._file_lists: dict[int, frozenset[str]] = {}
+        self._headers: dict[int, RpmHeader] = {}
         self._package_keys: dict[int, _PackageKey] = {}
         # The result of each question: packages of the machine by their key, others by number.
         self._results_cache: dict[tuple[object, ...], frozenset[int | _PackageKey]] = {}
@@ -121,6 +127,21 @@ class UpgradeSolver:
             for package in among.get(name, ())
             if _is_in_range(package.nevra.evr, bound)
         )
+
+    def read_file_lists(self, side: Side) -> dict[int, frozenset[str]]:
+        """The files and directories of all packages of one side, without ghost files. Raises InputError."""
+        numbers = [package.solver_id for package in self.packages(side)]
+        self._file_lists.update(
+            read_file_lists(self._pool, [number for number in numbers if number not in self._file_lists])
+        )
+        return {number: self._file_lists[number] for number in numbers}
+
+    def read_header(self, number: int) -> RpmHeader:
+        """The header of a package, which is fetched and verified first. Raises InputError."""
+        if number not in self._headers:
+            (path,) = fetch_resolved_packages([self._pool.get_resolved(number)], self._downloads)
+            self._headers[number] = read_header(path)
+        return self._headers[number]
 
     def _package_key(self, number: int) -> _PackageKey:
         """What tells a package from all others, in whichever repository it is."""

@@ -182,3 +182,24 @@ def test_an_earlier_release_that_cannot_be_read_is_a_finding_that_can_be_waived(
     )
     waiving = replace(run, config=replace(run.config, waivers=waivers))
     assert check_upgrades(waiving, [good, gone, torn], new, NO_REPOSITORIES).is_ok
+
+
+def test_files_are_compared_only_of_packages_that_the_key_in_their_release_signed(
+    tmp_path: Path, key: ThrowawayKey
+) -> None:
+    run = make_run(tmp_path, key)
+    stays, comes = Package("a", files={"/opt/x": "old"}), Package("b", files={"/opt/x": "new"})
+    old, new = [Package("meta", "1"), stays], [Package("meta", "2", requires=["b"]), comes]
+    for version, tiny in (("1", old), ("2", new)):
+        packages = [package(one.nevra, component("repos/a", "c" * 40)) for one in tiny]
+        write_manifests(tmp_path, manifest(version, packages))
+        make_repository(tmp_path / version / "centos6", tiny, key)
+        shutil.copy(key.public, tmp_path / version / "RPM-GPG-KEY-altai")
+    (finding,) = check_upgrades(run, [tmp_path / "1"], tmp_path / "2", NO_REPOSITORIES).errors
+    assert (finding.rule, finding.subject) == ("file-conflict", "b")
+    other = make_key(tmp_path / "other", "other")
+    shutil.copy(other.public, tmp_path / "1" / "RPM-GPG-KEY-altai")
+    run = replace(run, workspace=Workspace(tmp_path / "workspace2"))
+    (found,) = check_upgrades(run, [tmp_path / "1"], tmp_path / "2", NO_REPOSITORIES).findings[:1]
+    assert (found.rule, found.severity.value, found.subject) == ("file-conflict", "error", "1")
+    assert "the key of the repository centos6 did not sign 1 package from it" in found.message

@@ -18,7 +18,7 @@ OLD_SIDES, CLIENT = (Side.OLD, Side.BASE), (Side.NEW, Side.BASE)
 
 
 def make_solver(folder: Path, **repositories: Sequence[Package]) -> UpgradeSolver:
-    solver = UpgradeSolver("x86_64", cache=folder / "cache")
+    solver = UpgradeSolver("x86_64", cache=folder / "cache", packages=folder / "packages")
     for name, packages in repositories.items():
         solver.add(read_local_metadata(name, make_repository(folder / name, packages)), Side(name))
     return solver
