@@ -13,7 +13,7 @@ from altai_build.cli.options import json_option, markdown_option
 from altai_build.cli.output import print_json
 from altai_build.cli.packages import package_label, repository_label, version_label
 from altai_build.errors import escape_control_characters
-from altai_build.model.commit import Commit
+from altai_build.model.commit import Commit, without_merges
 from altai_build.model.history import ComponentChange, ComponentNotes, PackageChange, ReleaseNotes
 
 
@@ -138,12 +138,6 @@ def _component_label(component: ComponentNotes) -> str:
     return "superproject" if component.path == "." else component.path
 
 
-def _without_merges(commits: tuple[Commit, ...]) -> list[Commit]:
-    """Merges add nothing to the commits that they merge; they are kept where there is nothing else."""
-    plain = [commit for commit in commits if not commit.is_merge]
-    return plain or list(commits)
-
-
 def _package_line(change: PackageChange) -> str:
     old, new = version_label(change.old, change.new), version_label(change.new, change.old)
     if change.old is None or change.new is None:
@@ -163,7 +157,7 @@ def _notes_text(release_notes: ReleaseNotes) -> Iterator[str]:
             yield f"{_one_line(_component_label(component))}: {_one_line(_headline(component))}"
             yield from (f"    {_package_line(change)}" for change in component.packages)
             for marker, commits in (("", component.commits), ("dropped: ", component.dropped_commits)):
-                for commit in _without_merges(commits):
+                for commit in without_merges(commits):
                     yield f"  * {marker}{_one_line(commit.subject)} ({commit.id[:7]})"
     if release_notes.third_party:
         yield from ("", "Third-party packages", "--------------------")
@@ -186,11 +180,11 @@ def _notes_markdown(release_notes: ReleaseNotes) -> Iterator[str]:
             changes = [f"- {code(_package_line(change))}" for change in component.packages]
             commits = [
                 f"- {escape(commit.subject)} ({commit.id[:7]}, {escape(commit.author)})"
-                for commit in _without_merges(component.commits)
+                for commit in without_merges(component.commits)
             ]
             dropped_commits = [
                 f"- dropped: {escape(commit.subject)} ({commit.id[:7]})"
-                for commit in _without_merges(component.dropped_commits)
+                for commit in without_merges(component.dropped_commits)
             ]
             for lines in (changes, [*commits, *dropped_commits]):
                 yield from ("", *lines) if lines else ()

@@ -16,3 +16,9 @@ class Commit:
     author: str
     subject: str
     is_merge: bool
+
+
+def without_merges(commits: tuple[Commit, ...]) -> list[Commit]:
+    """Merges add nothing to the commits that they merge; they are kept where there is nothing else."""
+    plain = [commit for commit in commits if not commit.is_merge]
+    return plain or list(commits)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from altai_build.model.fingerprint import RebuildPolicy, get_relevant_part, is_local_package
+from altai_build.model.fingerprint import RebuildPolicy, get_relevant_part
 
 # Before the name of a package of the buildroot.
 BUILDROOT_PREFIX = "buildroot "
@@ -15,8 +15,6 @@ BUILDROOT_PREFIX = "buildroot "
 SOURCE_PACKAGE = "source package"
 
 BuildInputs = Sequence[tuple[str, str]]
-
-_LISTED_PACKAGES = 3  # of the buildroot, in a reason; of more only the number is told
 
 
 @dataclass(frozen=True)
@@ -57,38 +55,3 @@ def _compare_values(then: str | None, now: str | None, policy: RebuildPolicy) ->
     if then == now:
         return "same"
     return "ignored" if get_relevant_part(then, policy) == get_relevant_part(now, policy) else "changed"
-
-
-def describe_differences(before: BuildInputs, now: BuildInputs) -> str:
-    """Which inputs differ, in words; "" when none does that could change the packages."""
-    changes = compare_inputs(before, now, RebuildPolicy.REBUILD)
-    names = [change.name for change in changes if change.status not in ("same", "ignored")]
-    packages = [name[len(BUILDROOT_PREFIX) :] for name in names if name.startswith(BUILDROOT_PREFIX)]
-    words = [f"{name} changed" for name in names if not name.startswith(BUILDROOT_PREFIX)]
-    if packages:
-        more = len(packages) - _LISTED_PACKAGES
-        listed = ", ".join(packages[:_LISTED_PACKAGES]) + (f" and {more} more" if more > 0 else "")
-        words.append(f"packages in its buildroot changed: {listed}")
-    return "; ".join(words)
-
-
-_UNCHANGED = {
-    RebuildPolicy.REBUILD: " with the same version, dependencies, scripts and files",
-    RebuildPolicy.HEADERS: " with the same provides and requires (dependants: headers)",
-    RebuildPolicy.NEVER: ", which is ignored (dependants: never)",
-}
-
-
-def describe_reuse(before: BuildInputs, now: BuildInputs, policy: RebuildPolicy) -> str:
-    """Why packages are reused, and which packages of the buildroot were rebuilt without a reason to rebuild these."""
-    old = dict(before)
-    rebuilt = [
-        name[len(BUILDROOT_PREFIX) :]
-        for name, value in now
-        if is_local_package(value) and old.get(name) != value
-    ]
-    reason = "source package, target, builder and buildroot are unchanged"
-    if not rebuilt:
-        return reason
-    were = "was" if len(rebuilt) == 1 else "were"
-    return f"{reason}; {', '.join(rebuilt)} {were} rebuilt{_UNCHANGED[policy]}"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError, PublishError
 from altai_build.model.release import CHECKSUMS_NAME, LATEST_LINK, MANIFEST_NAME
-from altai_build.model.version import UnorderedVersion, to_rpm_version
+from altai_build.model.release_version import UnorderedVersion, to_rpm_version
 from altai_build.tools.files import (
     PUBLIC_DIRECTORY_MODE,
     CannotWriteError,

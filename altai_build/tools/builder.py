@@ -10,7 +10,7 @@ from altai_build.model.build import BuilderSettings, BuildOutcome, BuildRequest,
 if TYPE_CHECKING:
     from altai_build.tools.chroot.resolver import Buildroot
     from altai_build.tools.mock.config import MockConfig
-    from altai_build.tools.mock.unsupported import UnsupportedOption
+    from altai_build.tools.mock.option_check import UnsupportedOption
 
 
 class Builder(Protocol):

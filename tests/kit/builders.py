@@ -28,7 +28,7 @@ from altai_build.pipeline.run import Run
 from altai_build.tools.builder import Builder
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.mock.config import MockConfig
-from altai_build.tools.mock.unsupported import UnsupportedOption
+from altai_build.tools.mock.option_check import UnsupportedOption
 from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
 from tests.kit.cli import CliResult, altai_build

@@ -28,8 +28,8 @@ from altai_build.tools.chroot.resolver import Buildroot, host_rpm_version
 from altai_build.tools.chroot.roots import RootCache, RpmInstallFailed, describe_signal, require_root
 from altai_build.tools.files import link_or_copy, make_directory, move_out, scratch_directory
 from altai_build.tools.mock.config import MockConfig
+from altai_build.tools.mock.option_check import UnsupportedOption
 from altai_build.tools.mock.options import default_options
-from altai_build.tools.mock.unsupported import UnsupportedOption
 from altai_build.tools.sandbox.bubblewrap import (
     BUILD_DIR,
     BUILD_HOSTNAME,

@@ -28,6 +28,7 @@ from altai_build.model.limits import Limits
 from altai_build.tools import commands, files, process
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.mock.host import calling_user, mock_environment, read_mock_version, require_mock
+from altai_build.tools.mock.option_check import UnsupportedOption
 from altai_build.tools.mock.result import (
     MOCK_OUTPUT,
     TERMINATED_STATUSES,
@@ -37,7 +38,6 @@ from altai_build.tools.mock.result import (
     installed_packages,
     is_chroot_locked,
 )
-from altai_build.tools.mock.unsupported import UnsupportedOption
 from altai_build.tools.repo.repodata import write_repodata
 from altai_build.tools.sandbox.bubblewrap import BUILD_HOSTNAME
 from altai_build.tools.sandbox.limits import limit_command

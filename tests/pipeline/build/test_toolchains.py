@@ -21,7 +21,7 @@ from altai_build.pipeline.build.toolchains import find_builder
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.mock.builder import MockBuilder
 from altai_build.tools.mock.config import MockConfig
-from altai_build.tools.mock.unsupported import UnsupportedOption
+from altai_build.tools.mock.option_check import UnsupportedOption
 from tests.kit.builders import HostSite
 from tests.kit.cli import altai_build
 from tests.kit.rpms import build_rpm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from altai_build.tools.mock.unsupported import find_unsupported
+from altai_build.tools.mock.option_check import find_unsupported
 
 
 def found(*changed: str, plugins: tuple[str, ...] = (), manager: str = "dnf") -> dict[str, bool]:
