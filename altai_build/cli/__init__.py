@@ -8,7 +8,6 @@ import gc
 # importing modules makes no garbage; App.create_run enables the collector when the work begins
 gc.disable()
 
-import errno
 import importlib
 import os
 import signal
@@ -174,13 +173,17 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
         )
         return _INTERRUPTED, message
     except Exception as error:
+        import traceback
+
         process.kill_all_children()
-        if isinstance(error, OSError) and (error.errno in _MACHINE_ERRORS or _NO_TEMPORARY in str(error)):
+        # What the kernel refuses is the machine's: no list of its errors is complete.
+        if isinstance(error, OSError) and error.errno is not None:
             described = _describe_os_error(error)
             message = escape_control_characters(str(described))
             print(f"altai-build: {message}", file=sys.stderr)
             print_error(described)
-            return InputError.exit_code, message
+            # Where it happened is for the debug log.
+            return InputError.exit_code, f"{message}\n{traceback.format_exc()}"
         text = _report_bug(error, logs)
         print_failure(
             AltaiError.exit_code, f"this is a bug: {type(error).__name__}: {error}", todo=_SEND_REPORT
@@ -189,21 +192,7 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
     return code if isinstance(code, int) else 0, ""
 
 
-# Errors of the machine that may occur at any point of a run: disk full, no permission, too many open files, I/O error.
-_MACHINE_ERRORS = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.EIO,
-    errno.EFBIG,
-)
 _SEND_REPORT = "send the crash report that stderr names to the developers"
-# Python's message when no temporary folder is writable
-_NO_TEMPORARY = "No usable temporary directory"
 
 
 def _describe_os_error(error: OSError) -> InputError:

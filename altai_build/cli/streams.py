@@ -21,8 +21,9 @@ class _SafeOutput(io.FileIO):
             return super().write(data) or 0  # type: ignore[arg-type]
         except BrokenPipeError:
             return memoryview(data).nbytes  # type: ignore[arg-type]
-        except OSError:
+        except OSError as error:
             self._failed = True
+            error.filename = "standard output" if self.fileno() == 1 else "standard error"
             raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import click
 import pytest
 
 from altai_build import __version__
+from altai_build import cli as cli_module
 from altai_build.cli import VERBS, cli
 from tests.kit.cli import ROOT, altai_build
 from tests.kit.superprojects import World, make_files
@@ -182,3 +184,36 @@ def test_verbs_that_need_a_definition_say_so(world: World, tmp_path: Path, verb:
     result = altai_build("-C", world.super.path, *verb.split(), cwd=tmp_path)
     assert (result.code, result.out) == (3, "")
     assert f"there is no repos.yaml in {world.super.path}" in result.err and "--config" in result.err
+
+
+def test_a_workspace_whose_name_is_too_long_is_an_error_and_no_bug(world: World) -> None:
+    answer = altai_build("--workspace", "w" * 300, "srpm", cwd=world.super.path)
+    assert (answer.code, "File name too long" in answer.err) == (3, True), answer.err
+
+
+def test_a_standard_output_that_cannot_be_written_is_an_error_and_no_bug(world: World) -> None:
+    with open(os.devnull, "rb") as unwritable:
+        done = subprocess.run(
+            [sys.executable, "-m", "altai_build", "--help"],
+            cwd=world.super.path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=unwritable,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, "Bad file descriptor: standard output" in done.stderr) == (3, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ENOLCK, errno.EXDEV, errno.ESTALE, errno.EMLINK, errno.EBUSY, errno.EINVAL]
+)
+def test_whatever_the_kernel_refuses_is_no_bug(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(number, os.strerror(number), "/some/file")
+
+    monkeypatch.setattr(cli_module.cli, "main", refuse)
+    code, message = cli_module._run([])
+    assert (code, message.splitlines()[0]) == (3, f"{os.strerror(number)}: /some/file")
+    assert "Traceback" in message

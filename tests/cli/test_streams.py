@@ -55,7 +55,7 @@ def test_closed_streams_are_dev_null(run: Run, closed: str) -> None:
 def test_a_result_that_cannot_be_written_is_an_error_and_no_bug(run: Run) -> None:
     result = run("$ALTAI changed > /dev/full; echo $?")
     assert result.stdout == "3\n"
-    assert result.stderr.splitlines()[0] == "altai-build: No space left on device"
+    assert result.stderr.splitlines()[0] == "altai-build: No space left on device: standard output"
     assert len(result.stderr.splitlines()) == 2
 
 
