@@ -111,11 +111,11 @@ def resolve_with_altai_build(folder: Path) -> int:
     from altai_build.config.upstreams import Upstream
     from altai_build.model.lock import MirrorPolicy
     from altai_build.model.package import LocalRpm
-    from altai_build.stages.deps import resolve_closure
+    from altai_build.stages.deps import ClosureResolver
     from altai_build.stages.upstreams import read_upstreams
     from altai_build.tools.rpm.header import read_header
 
-    key = Key(name="none", file=folder / "none", is_signing_key=False)
+    key = Key(name="none", file=folder / "none.pub", is_signing_key=False)
     upstreams = [
         Upstream("base/os", (folder / "base").as_uri(), None, key, None, ()),
         Upstream("mirror", (folder / "mirror").as_uri(), None, key, MirrorPolicy("mirror", None), ()),
@@ -124,8 +124,8 @@ def resolve_with_altai_build(folder: Path) -> int:
     metadata = read_upstreams(upstreams, cache=cache / "metadata", known=None, jobs=2)
     (path,) = (folder / "ours").glob("*.rpm")
     ours = LocalRpm(path=path, header=read_header(path), sha256="0" * 64)
-    closure, _ = resolve_closure([ours], upstreams, metadata, arch="x86_64", cache=cache / "solv")
-    return len(closure.packages)
+    resolver = ClosureResolver([ours], upstreams, metadata, arch="x86_64", cache=cache / "solv")
+    return len(resolver.resolve().packages)
 
 
 def resolve_with_libsolv(folder: Path) -> int:
@@ -166,8 +166,10 @@ def resolve_with_libsolv(folder: Path) -> int:
 
 def write_requirements(folder: Path, wanted: Sequence[str]) -> None:
     """Our package, as an RPM for us and as words for the others."""
+    from tests.kit.keys import make_key
     from tests.kit.repositories import Package, build_packages
 
+    make_key(folder, "none")
     build_packages(folder / "ours", [Package("our", requires=wanted)])
     (folder / "wanted").write_text(" ".join(wanted))
     (folder / "dnf.repo").write_text(

@@ -429,11 +429,11 @@ def test_tests_are_skipped_only_by_require_and_shared() -> None:
 
 
 def test_dependencies_of_the_solver_are_read_in_one_place() -> None:
-    """`lookup_deparray` alone leaves out the requirements of scriptlets; `pool.list_dependencies` does not."""
+    """`lookup_deparray` alone leaves out the requirements of scriptlets; `list_dependencies` does not."""
     callers = {
         module.file
         for module in modules().values()
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Attribute) and node.attr == "lookup_deparray"
     }
-    assert callers == {"tools/solver/pool.py"}
+    assert callers == {"tools/solver/dependencies.py"}

@@ -64,7 +64,7 @@ def lock(
       altai-build deps lock
       altai-build deps lock --update python3-urllib3
     """
-    from altai_build.pipeline.deps import make_lock
+    from altai_build.pipeline.lock import make_lock
 
     if names and not update:
         raise click.UsageError("NAME is only for --update: add --update")
@@ -110,13 +110,13 @@ def fetch(app: App, wait: float, as_json: bool) -> None:
         lock = read_required_lock(run)
         files = fetch_locked(run, lock.packages if lock is not None else ())
     if as_json:
-        print_json([{**_row(package), "path": str(path)} for package, path in files.items()])
+        print_json([{**_row(package), "path": str(file.path)} for package, file in files.items()])
     else:
         print_table(
             ("package", "repository", "bytes", "file"),
             [
-                (str(package.nevra), package.repository, str(package.size), str(path))
-                for package, path in files.items()
+                (str(package.nevra), package.repository, str(package.size), str(file.path))
+                for package, file in files.items()
             ],
         )
 
@@ -201,7 +201,7 @@ def outdated(app: App, rev: str, wait: float, as_json: bool) -> None:
     Example:
       altai-build deps outdated
     """
-    from altai_build.pipeline.deps import find_updates
+    from altai_build.pipeline.lock import find_updates
 
     run = app.create_run(app.load_config())
     with run.lock(wait=wait):

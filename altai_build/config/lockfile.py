@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from altai_build.config.reader import InputErrors, YamlNode, load_yaml
+from altai_build.config.reader import InputErrors, YamlNode, parse_yaml, read_limited
 from altai_build.errors import InputError
 from altai_build.model.checksum import Sha256, is_sha256
 from altai_build.model.lock import (
     FORMAT,
+    LOCK_FILE_NAME,
     Choice,
     ChoiceRule,
     Lock,
@@ -57,6 +58,24 @@ _PACKAGE = (
 )
 
 
+def encode_lock(lock: Lock) -> bytes:
+    """The bytes of the file, which were read again. Raises InputError when they do not say the same as the lock.
+
+    What other repositories wrote may be more than a lock, or a release, can hold.
+    """
+    data = dump_lock(lock).encode("utf-8", "surrogateescape")
+    try:
+        if parse_lock(data, LOCK_FILE_NAME) != lock:
+            raise InputError("it would not be the same lock when it is read again")
+    except InputError as error:
+        raise InputError(
+            "some of the packages cannot be locked",
+            why=error.why or error.what,
+            todo="`exclude` them in repos.yaml, and report them to the owner of their repository",
+        ) from error
+    return data
+
+
 def dump_lock(lock: Lock) -> str:
     """The text of the file: one block for each package, everything sorted."""
     lines = [
@@ -91,8 +110,8 @@ def _format_repository(repository: LockedRepository) -> Iterator[str]:
             yield f"{key}: {_format_list(values)}"
     if repository.weak:
         yield "weak: true"
-    yield f"revision: {json.dumps(repository.revision)}"
-    yield f"metadata: {json.dumps(repository.metadata)}"
+    yield f"revision: {_quote(repository.revision)}"
+    yield f"metadata: {_quote(repository.metadata)}"
     yield f"signed: {'true' if repository.signed else 'false'}"
 
 
@@ -100,28 +119,36 @@ def _format_package(package: LockedPackage) -> Iterator[str]:
     yield f"nevra: {_format_scalar(str(package.nevra))}"
     yield f"repository: {_format_scalar(package.repository)}"
     yield f"location: {_format_scalar(package.location)}"
-    yield f"sha256: {json.dumps(package.sha256)}"
+    yield f"sha256: {_quote(package.sha256)}"
     yield f"size: {package.size}"
     yield f"license: {_format_scalar(package.license)}"
     yield (
-        f"signer: {{key_id: {json.dumps(package.signer.key_id)}, "
-        f"fingerprint: {json.dumps(package.signer.fingerprint)}}}"
+        f"signer: {{key_id: {_quote(package.signer.key_id)}, "
+        f"fingerprint: {_quote(package.signer.fingerprint)}}}"
     )
     yield "needed_by:" if package.needed_by else "needed_by: []"
     for need in sorted(package.needed_by):
         weak = ", weak: true" if need.weak else ""
-        yield f"  - {{package: {_format_scalar(need.package)}, requires: {json.dumps(need.requires)}{weak}}}"
+        yield f"  - {{package: {_format_scalar(need.package)}, requires: {_quote(need.requires)}{weak}}}"
     alternatives = f", over: {_format_list(package.choice.over)}" if package.choice.over else ""
     yield f"choice: {{rule: {package.choice.rule.value}{alternatives}}}"
 
 
 def _format_list(values: tuple[str, ...]) -> str:
-    return "[" + ", ".join(json.dumps(value) for value in values) + "]"
+    return "[" + ", ".join(_quote(value) for value in values) + "]"
+
+
+def _quote(text: str) -> str:
+    """Text in double quotes; as in JSON, but without surrogates, which YAML does not join to one character."""
+    if text.isascii():
+        return json.dumps(text)
+    escaped = "".join(f"\\U{ord(char):08x}" if char > "\uffff" else json.dumps(char)[1:-1] for char in text)
+    return f'"{escaped}"'
 
 
 def _format_scalar(text: str) -> str:
     plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS
-    return text if plain else json.dumps(text)
+    return text if plain else _quote(text)
 
 
 def load_lock(path: Path) -> Lock:
@@ -132,8 +159,13 @@ def load_lock(path: Path) -> Lock:
             why="a release takes third-party packages only from the lock",
             todo="run `altai-build deps lock`, review the file and commit it",
         )
+    return parse_lock(read_limited(path, limit=_MAX_SIZE), str(path))
+
+
+def parse_lock(data: bytes, file: str) -> Lock:
+    """The content of a lock whose name is `file`. Raises InputError naming all of its errors, each with its place."""
     errors = InputErrors()
-    top = YamlNode(load_yaml(path, limit=_MAX_SIZE), "", errors).check_keys(_TOP_KEYS, needed=_TOP_KEYS)
+    top = YamlNode(parse_yaml(data, file), "", errors).check_keys(_TOP_KEYS, needed=_TOP_KEYS)
     if top.get_child("format").value != FORMAT:
         top.get_child("format").add_error(
             f"got {top.get_child('format').describe_value()}; this program reads format {FORMAT}"
@@ -152,7 +184,7 @@ def load_lock(path: Path) -> Lock:
     )
     _check_duplicates(lock, errors)
     errors.raise_if_any(
-        str(path), todo="run `altai-build deps lock` again (a merge may have left both sides in the file)"
+        file, todo="run `altai-build deps lock` again (a merge may have left both sides in the file)"
     )
     return lock
 
@@ -227,11 +259,11 @@ def _check_nevra(value: str) -> str | None:
 
 
 def _check_location(value: str) -> str | None:
-    parts = value.split("/")
-    if value.startswith("-") or any(part in ("", ".", "..") for part in parts) or "://" in value:
-        return "a location is a path below the repository's URL"
-    if not is_safe_name(parts[-1]) or not parts[-1].endswith(".rpm"):
-        return "a package's file name ends in .rpm"
+    """A path as metadata may have it; the file gets another name here."""
+    if value.startswith(("http://", "https://")):
+        return None
+    if any(part in ("", ".", "..") for part in value.split("/")) or "://" in value:
+        return "a location is a path below the repository's URL, or a URL with http or https"
     return None
 
 

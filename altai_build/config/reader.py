@@ -199,6 +199,9 @@ class YamlNode:
         if not isinstance(self.value, str) or not self.value.strip():
             self.add_error(f"got {self.describe_value()}; write text, in quotes if it looks like a number")
             return default
+        if any("\ud800" <= char <= "\udfff" for char in self.value):
+            self.add_error(f"got {self.describe_value()}; bytes that are not UTF-8 are not allowed")
+            return default
         if any(ord(char) < 32 or ord(char) == 127 for char in self.value):
             self.add_error(f"got {self.describe_value()}; line breaks and control characters are not allowed")
             return default

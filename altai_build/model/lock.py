@@ -133,7 +133,7 @@ class LockedPackage:
 
     nevra: Nevra
     repository: str
-    # Below the repository's URL.
+    # Below the repository's URL, or a URL itself.
     location: str
     sha256: Sha256
     # Bytes.
@@ -145,8 +145,8 @@ class LockedPackage:
 
     @property
     def file(self) -> str:
-        """Its file name in a release."""
-        return self.location.rpartition("/")[2]
+        """Its file name in a release: the canonical one, whatever name its repository gives the file."""
+        return self.nevra.filename
 
     @property
     def path(self) -> str:

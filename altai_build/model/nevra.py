@@ -62,6 +62,6 @@ def parse_nevra(text: str) -> Nevra | None:
 def is_safe_name(text: str) -> bool:
     """True for a package or file name that is safe in commands and paths.
 
-    No leading `-`, no `/`, no `..`, and not longer than a file name can be.
+    No leading `-`, no `/`, neither `.` nor `..`, and not longer than a file name can be.
     """
-    return bool(_SAFE.fullmatch(text)) and text != "." and ".." not in text and len(text) <= MAX_NAME_LENGTH
+    return bool(_SAFE.fullmatch(text)) and text not in (".", "..") and len(text) <= MAX_NAME_LENGTH

@@ -1,33 +1,25 @@
-"""Third-party packages: lock what our packages require, fetch what is locked, and check the lock for a release."""
+"""Third-party packages: fetch what is locked, and check the lock for a release."""
 
 from __future__ import annotations
 
 import functools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.config import SourceKind
-from altai_build.config.lockfile import dump_lock, load_lock
-from altai_build.config.upstreams import Upstream, list_upstreams
+from altai_build.config.lockfile import load_lock
+from altai_build.config.upstreams import list_upstreams
 from altai_build.errors import BuildError, InputError
 from altai_build.model.build import BuildResult, ComponentStatus
 from altai_build.model.checksum import SHA256, Checksum
-from altai_build.model.compat import list_unreadable_packages
-from altai_build.model.lock import LOCK_FILE_NAME, Lock, LockChange, LockedPackage
-from altai_build.model.package import LocalRpm, RpmHeader
+from altai_build.model.lock import LOCK_FILE_NAME, Lock, LockedPackage
+from altai_build.model.package import LocalRpm
 from altai_build.model.quantity import format_count
-from altai_build.model.release import MirrorOrigin
+from altai_build.model.release import MirrorOrigin, ReleasedPackage
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
-from altai_build.stages.deps import (
-    compare_packages,
-    find_base_requirements,
-    make_lock_content,
-    resolve_closure,
-)
 from altai_build.stages.fetch import (
     FetchedPackage,
     PackageRequest,
@@ -37,37 +29,11 @@ from altai_build.stages.fetch import (
 )
 from altai_build.stages.lock_check import find_lock_errors, make_stale_lock_error
 from altai_build.stages.publish import list_releases
-from altai_build.stages.upstreams import find_mirrors, read_upstreams
-from altai_build.tools.download import join_url
-from altai_build.tools.files import write_atomically
-from altai_build.tools.repo.metadata import RepositoryMetadata
-from altai_build.tools.rpm.header import read_header
-from altai_build.tools.solver.closure import Closure, ClosurePackage
-from altai_build.tools.solver.pool import PackagePool
+from altai_build.stages.upstreams import find_mirrors
+from altai_build.tools.url import join_url
 
 if TYPE_CHECKING:
     from altai_build.pipeline.build.run import BuildRun
-
-
-@dataclass(frozen=True)
-class LockUpdate:
-    """A lock that was written, and how it differs from the lock before."""
-
-    lock: Lock
-    path: Path
-    changes: tuple[LockChange, ...]
-    # The file has other bytes than before.
-    rewritten: bool
-
-
-@dataclass(frozen=True)
-class _Resolution:
-    """A closure, and the repositories that it was computed from."""
-
-    upstreams: tuple[Upstream, ...]
-    metadata: tuple[RepositoryMetadata, ...]
-    closure: Closure
-    pool: PackagePool
 
 
 def lock_path(run: Run) -> Path:
@@ -117,8 +83,8 @@ def check_lock(run: Run, lock: Lock, ours: Sequence[LocalRpm]) -> dict[LockedPac
     known = [package for package in lock.packages if package.repository in run.config.repositories]
     files = fetch_locked(run, known)
     shipped = {
-        package: LocalRpm(path=path, header=read_header(path), sha256=package.sha256)
-        for package, path in files.items()
+        package: LocalRpm(path=file.path, header=file.header, sha256=package.sha256)
+        for package, file in files.items()
     }
     lines = find_lock_errors(
         lock,
@@ -130,11 +96,11 @@ def check_lock(run: Run, lock: Lock, ours: Sequence[LocalRpm]) -> dict[LockedPac
     )
     if lines:
         raise make_stale_lock_error(lines, lock_path(run))
-    return files
+    return {package: file.path for package, file in files.items()}
 
 
-def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPackage, Path]:
-    """The files of locked packages, each verified by size, SHA-256 and the signature of the locked key.
+def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPackage, FetchedPackage]:
+    """Locked packages, each verified by size, SHA-256 and the signature of the locked key.
 
     Taken from the workspace, from earlier releases, or from upstream, in this order. Raises InputError naming all
     packages that are unavailable or not genuine.
@@ -143,6 +109,7 @@ def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPack
     requests = {
         package: PackageRequest(
             repository=package.repository,
+            nevra=package.nevra,
             location=package.location,
             checksum=Checksum(SHA256, package.sha256),
             size=package.size,
@@ -150,7 +117,7 @@ def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPack
         )
         for package in packages
     }
-    fetched = _fetch_packages(run, list(requests.values()), {})
+    fetched = fetch_all(run, list(requests.values()), make_package_sources(run))
     wrong = [
         f"  {package.path}: signed by {fetched[request].signer.fingerprint}, "
         f"locked with a signature by {package.signer.fingerprint}"
@@ -163,7 +130,7 @@ def fetch_locked(run: Run, packages: Sequence[LockedPackage]) -> dict[LockedPack
             why="\n".join(wrong),
             todo="if you replaced the key under `keys` in repos.yaml on purpose, run `altai-build deps lock`",
         )
-    return {package: fetched[request].path for package, request in requests.items()}
+    return {package: fetched[request] for package, request in requests.items()}
 
 
 def make_mirror_origin(run: Run, package: LockedPackage) -> MirrorOrigin:
@@ -177,141 +144,26 @@ def make_mirror_origin(run: Run, package: LockedPackage) -> MirrorOrigin:
     )
 
 
-# ---- for the command line ----------------------------------------------------------------------------------------
+# ---- fetching --------------------------------------------------------------------------------------------------
 
 
-def make_lock(
-    run: Run, revision: str, *, update: bool = False, names: Sequence[str] = (), older: bool = False
-) -> LockUpdate:
-    """Build or reuse our packages, resolve what they require, fetch and verify that, and write the lock.
-
-    Locked versions stay if possible; `update` accepts newer versions of the packages `names` (of all when there are no
-    names). `older` accepts repodata that is older than the lock's. Raises InputError.
-    """
-    path = lock_path(run)
-    previous = load_lock(path) if path.exists() else None
-    kept = _list_kept(previous, update=update, names=names)
-    resolution = _resolve(run, revision, kept, known=None if older else previous)
-    fetched = _fetch_closure(run, resolution)
-    headers = [read_header(file.path) for file in fetched.values()]
-    _reject_unreadable(run, headers)
-    from_base = find_base_requirements(resolution.closure, resolution.pool, headers)
-    lock = make_lock_content(
-        run.config.get_target(),
-        resolution.upstreams,
-        resolution.metadata,
-        from_base,
-        [_make_locked_package(package, file) for package, file in fetched.items()],
-    )
-    text = dump_lock(lock).encode()
-    rewritten = not path.exists() or path.read_bytes() != text
-    if rewritten:
-        write_atomically(path, text)
-    changes = compare_packages(previous.packages if previous else (), resolution.closure.packages)
-    return LockUpdate(lock=lock, path=path, changes=changes, rewritten=rewritten)
-
-
-def find_updates(run: Run, revision: str) -> tuple[LockChange, ...]:
-    """What `deps lock --update` would change. Raises InputError when there is no lock."""
-    lock = read_lock(run)
-    resolution = _resolve(run, revision, (), known=lock)
-    return compare_packages(lock.packages, resolution.closure.packages)
-
-
-def _list_kept(previous: Lock | None, *, update: bool, names: Sequence[str]) -> tuple[LockedPackage, ...]:
-    """The locked packages whose versions are to stay. Raises InputError for names that are not locked."""
-    packages = previous.packages if previous else ()
-    unknown = sorted(set(names) - {package.nevra.name for package in packages})
-    if unknown:
-        raise InputError(
-            f"not locked: {', '.join(unknown)}", todo="`altai-build deps list` shows the locked packages"
-        )
-    if not update:
-        return packages
-    return tuple(package for package in packages if names and package.nevra.name not in names)
-
-
-def _resolve(run: Run, revision: str, locked: Sequence[LockedPackage], *, known: Lock | None) -> _Resolution:
-    # Imported here: loading them takes as long as everything else, and other commands of `deps` build nothing.
-    from altai_build.pipeline.build.plan import plan_build
-    from altai_build.pipeline.build.run import build_all
-
-    upstreams = list_upstreams(run.config)
-    run.workspace.prepare()
-    with run.reporter.run_step("repodata of the mirrors"):
-        # Before the builds: whether a mirror answers, and can be trusted, does not depend on them.
-        metadata = read_upstreams(
-            upstreams, cache=run.workspace.cache / "metadata", known=known, jobs=run.jobs
-        )
-    ours = our_packages(build_all(run, plan_build(run, revision, (), None)))
-    with run.reporter.run_step("resolution"):
-        closure, pool = resolve_closure(
-            ours,
-            upstreams,
-            metadata,
-            arch=run.config.get_target().arch,
-            cache=run.workspace.cache / "solv",
-            locked=locked,
-        )
-    return _Resolution(upstreams=upstreams, metadata=metadata, closure=closure, pool=pool)
-
-
-def _fetch_closure(run: Run, resolution: _Resolution) -> dict[ClosurePackage, FetchedPackage]:
-    """The packages of a closure, fetched and verified."""
-    keys = {upstream.name: upstream.key.file for upstream in resolution.upstreams}
-    urls = {
-        upstream.name: tuple(dict.fromkeys((metadata.url, *metadata.source.urls)))
-        for upstream, metadata in zip(resolution.upstreams, resolution.metadata)
-    }
-    requests = {
-        package: PackageRequest(
-            repository=package.repository,
-            location=package.resolved.location,
-            checksum=package.resolved.checksum,
-            size=package.resolved.size,
-            key_file=keys[package.repository],
-        )
-        for package in resolution.closure.packages
-    }
-    fetched = _fetch_packages(run, list(requests.values()), urls)
-    return {package: fetched[request] for package, request in requests.items()}
-
-
-def _reject_unreadable(run: Run, headers: Sequence[RpmHeader]) -> None:
-    reasons = list_unreadable_packages(run.config.get_target().compat, headers)
-    if reasons:
-        raise InputError(
-            "the rpm of the target cannot read some of the packages",
-            why="\n".join(reasons),
-            todo="`exclude` them in repos.yaml, mirror a repository that is made for the target, or package "
-            "them in specs/",
-        )
-
-
-def _make_locked_package(package: ClosurePackage, fetched: FetchedPackage) -> LockedPackage:
-    return LockedPackage(
-        nevra=package.resolved.nevra,
-        repository=package.repository,
-        location=package.resolved.location,
-        sha256=fetched.sha256,
-        size=package.resolved.size,
-        license=package.license,
-        signer=fetched.signer,
-        needed_by=package.needed_by,
-        choice=package.choice,
-    )
-
-
-def _fetch_packages(
-    run: Run, requests: Sequence[PackageRequest], urls: Mapping[str, Sequence[str]]
-) -> dict[PackageRequest, FetchedPackage]:
-    run.workspace.prepare()
-    sources = PackageSources(
+def make_package_sources(run: Run, urls: Mapping[str, Sequence[str]] | None = None) -> PackageSources:
+    """Where packages come from: the workspace, earlier releases, then `urls`, by default those in repos.yaml."""
+    return PackageSources(
         package_store=PackageStore(run.workspace.packages),
-        released=functools.cache(lambda: _find_released_files(run)),
+        released=functools.cache(
+            lambda: {package.sha256: path for package, path in list_released_mirrored(run)}
+        ),
         cache=run.workspace.cache / "packages",
-        urls=urls or _MirrorUrls(run),
+        urls=_MirrorUrls(run) if urls is None else urls,
     )
+
+
+def fetch_all(
+    run: Run, requests: Sequence[PackageRequest], sources: PackageSources
+) -> dict[PackageRequest, FetchedPackage]:
+    """Fetch and verify packages. Raises InputError naming all that are unavailable or not genuine."""
+    run.workspace.prepare()
     with run.reporter.track("third-party packages", len(requests), counted="reused") as work:
         fetched = fetch_packages(requests, sources, jobs=run.jobs, work=work)
     weak = {
@@ -344,14 +196,14 @@ class _MirrorUrls(Mapping[str, Sequence[str]]):
         return len(self._upstreams)
 
 
-def _find_released_files(run: Run) -> dict[str, Path]:
-    """SHA-256 → file of the mirrored packages in earlier releases."""
-    found: dict[str, Path] = {}
+def list_released_mirrored(run: Run) -> list[tuple[ReleasedPackage, Path]]:
+    """The mirrored packages in earlier releases, and their files, the oldest release first."""
     releases = run.config.release.directory if run.config.release else None
     if releases is None:
-        return found
-    for name in list_releases(releases):
-        for package in load_manifest(releases / name).packages:
-            if isinstance(package.origin, MirrorOrigin):
-                found[package.sha256] = releases / name / package.path
-    return found
+        return []
+    return [
+        (package, releases / name / package.path)
+        for name in list_releases(releases)
+        for package in load_manifest(releases / name).packages
+        if isinstance(package.origin, MirrorOrigin)
+    ]

@@ -10,6 +10,7 @@ from altai_build.errors import InputError
 from altai_build.model.release import CHECKSUMS_NAME
 from altai_build.tools import download
 from altai_build.tools.files import make_tree_public
+from altai_build.tools.url import join_url
 
 _MAX_FILES = 100_000
 # Bytes of a whole release. Those of Altai had some hundred MiB.
@@ -25,7 +26,7 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
     """
     sums = directory / CHECKSUMS_NAME
     try:
-        download.fetch_file(download.join_url(url, CHECKSUMS_NAME), sums, limit=_MAX_LIST_SIZE)
+        download.fetch_file(join_url(url, CHECKSUMS_NAME), sums, limit=_MAX_LIST_SIZE)
     except download.FileNotOnServer as error:
         raise InputError(
             f"there is no release at {url}",
@@ -42,7 +43,7 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
     def fetch(name: str) -> None:
         path = directory / name
         try:
-            download.fetch_file(download.join_url(url, name), path, limit=budget.remaining)
+            download.fetch_file(join_url(url, name), path, limit=budget.remaining)
         except download.FileNotOnServer:
             return
         except download.FileTooLarge as error:

@@ -25,34 +25,57 @@ from altai_build.model.package import LocalRpm, RpmHeader
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.rpm.header import compare_evr
 from altai_build.tools.solver.closure import Closure, ClosurePackage, compute_closure
+from altai_build.tools.solver.comparison import find_differences
 from altai_build.tools.solver.pool import PackagePool
 
 
-def resolve_closure(
-    ours: Sequence[LocalRpm],
-    upstreams: Sequence[Upstream],
-    metadata: Sequence[RepositoryMetadata],
-    *,
-    arch: str,
-    cache: Path,
-    locked: Iterable[LockedPackage] = (),
-) -> tuple[Closure, PackagePool]:
-    """The closure of `ours` over the upstreams, and the pool it was computed from.
+class ClosureResolver:
+    """The question which packages `ours` need of the upstreams; its answer changes when headers correct metadata.
 
-    Versions that are `locked` stay as long as they satisfy. Raises InputError.
+    Versions that are `locked` stay as long as they satisfy.
     """
-    pool = PackagePool(arch, cache=cache)
-    for state in metadata:
-        pool.add_repository(state)
-    numbers = [pool.add_local(rpm.path, rpm.header, digest=rpm.sha256) for rpm in ours]
-    closure = compute_closure(
-        pool,
-        numbers,
-        [upstream.name for upstream in upstreams if upstream.is_base],
-        [upstream.policy for upstream in upstreams if upstream.policy is not None],
-        locked=[(package.repository, package.nevra) for package in locked],
-    )
-    return closure, pool
+
+    def __init__(
+        self,
+        ours: Sequence[LocalRpm],
+        upstreams: Sequence[Upstream],
+        metadata: Sequence[RepositoryMetadata],
+        *,
+        arch: str,
+        cache: Path,
+        locked: Iterable[LockedPackage] = (),
+    ) -> None:
+        self.upstreams = tuple(upstreams)
+        self.metadata = tuple(metadata)
+        self.pool = PackagePool(arch, cache=cache)
+        for state in metadata:
+            self.pool.add_repository(state)
+        self._ours = [self.pool.add_local(rpm.path, rpm.header, digest=rpm.sha256) for rpm in ours]
+        self._locked = [(package.repository, package.nevra) for package in locked]
+        # Packages whose metadata was compared with their headers.
+        self._compared: set[tuple[str, Nevra]] = set()
+
+    def resolve(self) -> Closure:
+        """The closure, as far as metadata is known to be true. Raises InputError."""
+        return compute_closure(
+            self.pool,
+            self._ours,
+            [upstream.name for upstream in self.upstreams if upstream.is_base],
+            [upstream.policy for upstream in self.upstreams if upstream.policy is not None],
+            locked=self._locked,
+        )
+
+    def correct(self, package: ClosurePackage, header: RpmHeader) -> tuple[str, ...]:
+        """Use a package's header from now on if its metadata differs; returns the differences, each only once."""
+        identity = (package.repository, header.nevra)
+        if identity in self._compared:
+            return ()
+        self._compared.add(identity)
+        files = {need.requires for need in package.needed_by if need.requires.startswith("/")}
+        differences = find_differences(self.pool, package.id, header, files)
+        if differences:
+            self.pool.correct(package.id, header)
+        return differences
 
 
 def find_base_requirements(

@@ -11,13 +11,17 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.checksum import Checksum, Sha256
+from altai_build.model.nevra import Nevra
+from altai_build.model.package import RpmHeader
 from altai_build.model.quantity import format_count, format_size
 from altai_build.model.release import Signer
 from altai_build.model.signature import SignatureCheck
 from altai_build.tools import download
 from altai_build.tools.files import link_or_copy, make_directory, remove_tree, sha256_file, sync_tree
 from altai_build.tools.progress import TaskProgress
+from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.signatures import verify_signatures
+from altai_build.tools.url import join_url
 
 
 @dataclass(frozen=True)
@@ -25,17 +29,18 @@ class PackageRequest:
     """One package as its repository's metadata, or the lock, describes it."""
 
     repository: str
+    nevra: Nevra
     location: str
     checksum: Checksum
-    # Bytes.
-    size: int
+    # Bytes; None: unknown.
+    size: int | None
     # Of the repository.
     key_file: Path
 
     @property
     def file(self) -> str:
-        """Its file name."""
-        return self.location.rpartition("/")[2]
+        """Its canonical file name."""
+        return self.nevra.filename
 
     @property
     def path(self) -> str:
@@ -48,6 +53,7 @@ class FetchedPackage:
     """A verified package in the store."""
 
     path: Path
+    header: RpmHeader
     sha256: Sha256
     signer: Signer
     # What modern systems refuse in its signature.
@@ -64,9 +70,9 @@ class PackageStore:
         """Where a package is stored, whether it exists or not."""
         return self.root / sha256[:2] / sha256 / file
 
-    def add(self, path: Path, sha256: Sha256, *, link: bool) -> Path:
-        """Store a package; with `link` by a hard link: the file must never be changed afterwards."""
-        stored = self.get_path(sha256, path.name)
+    def add(self, path: Path, sha256: Sha256, file: str, *, link: bool) -> Path:
+        """Store a package as `file`; with `link` by a hard link: its bytes must never be changed afterwards."""
+        stored = self.get_path(sha256, file)
         if stored.is_file() and sha256_file(stored) == sha256:
             return stored
         remove_tree(stored.parent)
@@ -74,9 +80,9 @@ class PackageStore:
         remove_tree(partial)
         make_directory(partial)
         if link:
-            link_or_copy(path, partial / path.name)
+            link_or_copy(path, partial / file)
         else:
-            shutil.copyfile(path, partial / path.name)
+            shutil.copyfile(path, partial / file)
         sync_tree(partial)
         os.replace(partial, stored.parent)
         return stored
@@ -110,7 +116,7 @@ class PackageSources:
 def _matches(path: Path, request: PackageRequest) -> bool:
     return (
         path.is_file()
-        and path.stat().st_size == request.size
+        and request.size in (None, path.stat().st_size)
         and sha256_file(path) == request.checksum.sha256
     )
 
@@ -120,7 +126,8 @@ def fetch_packages(
 ) -> dict[PackageRequest, FetchedPackage]:
     """Get all packages into the store. Raises InputError with every one that is unavailable or not genuine.
 
-    Nothing is stored before its size, checksum and signature are verified.
+    Nothing is stored before its size, checksum and signature are verified, and its header says that it is the package
+    that was asked for: a repository with unsigned metadata can give any package any name.
     """
     files: dict[PackageRequest, Path] = {}
     errors: dict[PackageRequest, str] = {}
@@ -129,8 +136,9 @@ def fetch_packages(
         work.start(request.file)
         try:
             local = sources.find_local(request)
-            files[request] = local or _download(request, sources)
-            work.finish(request.file, "reused" if local else "ok", "" if local else format_size(request.size))
+            path = files[request] = local or _download(request, sources)
+            detail = "" if local else format_size(path.stat().st_size)
+            work.finish(request.file, "reused" if local else "ok", detail)
         except InputError as error:
             errors[request] = f"{error.what}: {error.why}" if error.why else error.what
             work.finish(request.file, "failed", error.what)
@@ -138,9 +146,12 @@ def fetch_packages(
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         list(pool.map(fetch, dict.fromkeys(requests)))
     checks = _check_signatures(files)
+    headers: dict[PackageRequest, RpmHeader] = {}
     for request, check in checks.items():
-        if not check.is_good:
-            errors[request] = f"not signed by its repository's key: {check.description}"
+        try:
+            headers[request] = _read_genuine_header(request, files[request], check)
+        except InputError as error:
+            errors[request] = error.what
     if errors:
         raise InputError(
             f"{format_count(len(errors), 'third-party package')} cannot be used",
@@ -151,8 +162,30 @@ def fetch_packages(
             "packages that upstream deleted; do not use packages that are not signed by the right key",
         )
     return {
-        request: _store_package(request, files[request], check, sources) for request, check in checks.items()
+        request: _store_package(request, files[request], headers[request], check, sources)
+        for request, check in checks.items()
     }
+
+
+def is_genuine(request: PackageRequest, path: Path) -> bool:
+    """True when a file is the package that was asked for, signed by its repository's key."""
+    try:
+        _read_genuine_header(request, path, _check_signatures({request: path})[request])
+    except InputError:
+        return False
+    return True
+
+
+def _read_genuine_header(request: PackageRequest, path: Path, check: SignatureCheck) -> RpmHeader:
+    """The header of the package that was asked for. Raises InputError for another one, or a wrong signature."""
+    if not check.is_good:
+        raise InputError(f"not signed by its repository's key: {check.description}")
+    header = read_header(path)
+    if header.nevra != request.nevra:
+        raise InputError(
+            f"it is {header.nevra}, although its repository lists it as {request.nevra}: the metadata is false"
+        )
+    return header
 
 
 def _download(request: PackageRequest, sources: PackageSources) -> Path:
@@ -162,7 +195,7 @@ def _download(request: PackageRequest, sources: PackageSources) -> Path:
     for url in sources.urls.get(request.repository, ()):
         try:
             return download.fetch_file(
-                download.join_url(url, request.location), path, size=request.size, checksum=request.checksum
+                join_url(url, request.location), path, size=request.size, checksum=request.checksum
             )
         except InputError as error:
             complaints.append(f"{error.what}: {error.why}" if error.why else error.what)
@@ -179,7 +212,7 @@ def _check_signatures(files: Mapping[PackageRequest, Path]) -> dict[PackageReque
 
 
 def _store_package(
-    request: PackageRequest, path: Path, check: SignatureCheck, sources: PackageSources
+    request: PackageRequest, path: Path, header: RpmHeader, check: SignatureCheck, sources: PackageSources
 ) -> FetchedPackage:
     sha256 = request.checksum.sha256
     # A file that is in the store under its SHA-256 is there already.
@@ -187,9 +220,10 @@ def _store_package(
         sha256 = sha256_file(path)
         # The packages of a file: repository are hard links. Its owner may rewrite them; ours must not change then.
         is_foreign = sources.cache in path.parents and path.stat().st_nlink > 1
-        path = sources.package_store.add(path, sha256, link=not is_foreign)
+        path = sources.package_store.add(path, sha256, request.file, link=not is_foreign)
     return FetchedPackage(
         path=path,
+        header=header,
         sha256=sha256,
         signer=Signer(
             key_id=check.signature.key_id if check.signature else "", fingerprint=check.fingerprint or ""

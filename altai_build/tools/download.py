@@ -10,11 +10,11 @@ import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import HEX_DIGITS, SHA256, Checksum
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file
+from altai_build.tools.url import path_from_file_url
 
 MAX_ATTEMPTS = 4
 # Seconds before the second attempt, doubled for each attempt that follows.
@@ -112,21 +112,6 @@ def read_url(url: str, *, limit: int = 1 << 20) -> str:
     except requests.RequestException as error:
         raise UnreachableError(f"cannot download {url}", why=str(error)) from error
     return text.decode("utf-8", "replace")
-
-
-def path_from_file_url(url: str) -> Path:
-    """The path that a file URL names."""
-    return Path(unquote(urlsplit(url).path))
-
-
-def join_url(base: str, location: str) -> str:
-    """The URL of a location below a base URL. Raises InputError for a location outside it."""
-    if location.startswith(("/", "-")) or ".." in location.split("/") or "://" in location:
-        raise InputError(
-            f"{base} lists the file {location!r}, which is outside the repository",
-            todo="the repository's metadata is wrong: report it to the repository's owner",
-        )
-    return f"{base.rstrip('/')}/{location}"
 
 
 def has_checksum(path: Path, checksum: Checksum) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from altai_build.config.lockfile import dump_lock, load_lock
+from altai_build.config.lockfile import dump_lock, encode_lock, load_lock, parse_lock
 from altai_build.errors import InputError
 from altai_build.model.checksum import Sha256
 from altai_build.model.lock import Choice, ChoiceRule, Lock, LockedPackage, LockedRepository, Requirement
@@ -87,6 +87,60 @@ def test_any_requirement_and_licence_survives(
     assert read(tmp_path_factory.mktemp("lock"), dump_lock(written)) == written
 
 
+NAMES = st.text(st.characters(exclude_categories=["C"], exclude_characters="/"), min_size=1).filter(
+    lambda name: name.strip() and name not in (".", "..")
+)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=3), NAMES, st.integers(min_value=1))
+@settings(max_examples=150, deadline=None)
+def test_a_package_of_any_file_name_and_licence_can_be_locked(
+    parts: list[str], licence: str, size: int
+) -> None:
+    """Real mirrors have blanks, commas, colons, `..` and other scripts in names; a release has canonical names."""
+    made = lock(package("erlang", location="/".join(parts), license=licence, size=size))
+    assert parse_lock(encode_lock(made), "x") == made
+    assert made.packages[0].file == "erlang-14-2.el6.x86_64.rpm"
+
+
+EVIL = st.text(max_size=6) | st.sampled_from(["", "..", "a\nb", "\ud800", "a: b", "x" * 300, "null"])
+
+
+@given(EVIL, EVIL, EVIL, EVIL, EVIL, st.integers(-1, 3))
+@settings(max_examples=200, deadline=None)
+def test_whatever_is_written_is_read_again_or_refused(
+    version: str, release: str, requires: str, licence: str, location: str, size: int
+) -> None:
+    nevra = Nevra(name="erlang", epoch=0, version=version, release=release, arch="noarch")
+    needed_by = (Requirement("nova", requires),)
+    made = lock(
+        package("erlang", nevra=nevra, needed_by=needed_by, license=licence, location=location, size=size)
+    )
+    try:
+        data = encode_lock(made)
+    except InputError as error:
+        assert error.what == "some of the packages cannot be locked" and error.why and error.todo
+    else:
+        assert parse_lock(data, "x") == made
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        (
+            {"nevra": Nevra(name="a", epoch=0, version="1", release="", arch="noarch")},
+            "packages[0].nevra: got 'a-1-",
+        ),
+        ({"size": 0}, "packages[0].size: got 0; a size is a number of bytes"),
+        ({"needed_by": (Requirement("our", "a\tb"),)}, "control characters are not allowed"),
+    ],
+)
+def test_a_package_that_cannot_be_read_again_is_not_locked(changes: dict[str, object], why: str) -> None:
+    with pytest.raises(InputError, match="some of the packages cannot be locked") as caught:
+        encode_lock(lock(package("a", **changes)))
+    assert why in caught.value.why and "`exclude`" in caught.value.todo
+
+
 def test_equal_locks_are_equal_bytes_whatever_the_order() -> None:
     first, second = package("a"), package("b")
     backwards = replace(first, needed_by=tuple(reversed(first.needed_by)))
@@ -144,7 +198,8 @@ def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
         "  packages[0].choice.rule: got 'newst'; perhaps you meant 'newest'",
         "  packages[0].sha256: got 'deadbeef'; a SHA-256 has 64 hexadecimal digits",
         "  packages[0].size: got -1; a size is a number of bytes",
-        "  packages[1].location: got '../b-14-2.el6.x86_64.rpm'; a location is a path below the repository's URL",
+        "  packages[1].location: got '../b-14-2.el6.x86_64.rpm'; a location is a path below the repository's URL, or "
+        "a URL with http or https",
     ]
     assert "deps lock" in caught.value.todo
 

@@ -11,7 +11,7 @@ from altai_build.config.upstreams import list_upstreams
 from altai_build.model.lock import Lock, LockedPackage
 from altai_build.model.package import LocalRpm
 from altai_build.model.release import Signer
-from altai_build.stages.deps import find_base_requirements, make_lock_content, resolve_closure
+from altai_build.stages.deps import ClosureResolver, find_base_requirements, make_lock_content
 from altai_build.stages.lock_check import find_lock_errors
 from altai_build.stages.upstreams import read_upstreams
 from altai_build.tools.files import sha256_file
@@ -68,7 +68,8 @@ class LockSite:
         upstreams = list_upstreams(config)
         cache = self.folder / "cache"
         metadata = read_upstreams(upstreams, cache=cache / "metadata", known=known, jobs=2)
-        closure, pool = resolve_closure(ours, upstreams, metadata, arch="x86_64", cache=cache / "solv")
+        resolver = ClosureResolver(ours, upstreams, metadata, arch="x86_64", cache=cache / "solv")
+        closure, pool = resolver.resolve(), resolver.pool
         files = [self.file(package.repository, package.resolved.location) for package in closure.packages]
         packages = [
             LockedPackage(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -45,6 +46,17 @@ def index_metadata(
         f"<revision>{revision}</revision>{''.join(rows)}</repomd>\n"
     )
     return folder
+
+
+def edit_primary(folder: Path, *replacements: tuple[str, str]) -> None:
+    """Make the primary metadata of a repository say something else of its packages; it is not signed any more."""
+    (path,) = (folder / "repodata").glob("*-primary.xml.gz")
+    text = gzip.decompress(path.read_bytes()).decode()
+    shutil.rmtree(folder / "repodata")
+    for old, new in replacements:
+        assert old in text, old
+        text = text.replace(old, new)
+    index_metadata(folder, {"primary": (text.encode(), gzip.compress(text.encode(), mtime=0))})
 
 
 def describe_packages(packages: Sequence[Package]) -> str:

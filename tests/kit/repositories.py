@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +171,7 @@ def faulty_server(directory: Path, faults: ServerFaults) -> Iterator[str]:
         def do_GET(self) -> None:
             self.close_connection = True
             faults.asked.append((self.path, self.headers.get("Range", "")))
-            path = directory / self.path.split("?")[0].lstrip("/")
+            path = directory / urllib.parse.unquote(self.path.split("?")[0]).lstrip("/")
             if faults.find(faults.missing, self.path) or not (path.is_file() or self._replacement()):
                 self.send_error(404)
                 return

@@ -11,6 +11,7 @@ import pytest
 
 from altai_build.errors import InputError
 from altai_build.model.checksum import SHA256, Checksum, Sha256
+from altai_build.model.nevra import parse_nevra
 from altai_build.stages.fetch import (
     FetchedPackage,
     PackageRequest,
@@ -21,6 +22,7 @@ from altai_build.stages.fetch import (
 from altai_build.tools import download
 from altai_build.tools.files import sha256_file
 from altai_build.tools.progress import ProgressReporter
+from altai_build.tools.rpm.header import read_header
 from tests.kit.keys import ThrowawayKey, make_key
 from tests.kit.repositories import Package, ServerFaults, build_packages, faulty_server, make_repository
 
@@ -46,6 +48,7 @@ class Shop:
         path = next(self.mirror.glob(f"{name}-*.rpm"))
         return PackageRequest(
             repository="deps/epel",
+            nevra=read_header(path).nevra,
             location=path.name,
             checksum=Checksum(SHA256, sha256_file(path)),
             size=path.stat().st_size,
@@ -110,8 +113,9 @@ def test_packages_come_with_their_signer_and_stay(shop: Shop) -> None:
 def test_a_damaged_package_in_the_store_is_fetched_again(shop: Shop) -> None:
     wanted = shop.wanted("mta")
     place = shop.fetch(wanted)[wanted].path
+    place_size = place.stat().st_size
     place.unlink()
-    place.write_bytes(b"\0" * wanted.size)
+    place.write_bytes(b"\0" * place_size)
     for left in (shop.machine / "cache").rglob("*.rpm"):
         left.unlink()
     assert sha256_file(shop.fetch(wanted)[wanted].path) == wanted.checksum.value
@@ -156,7 +160,8 @@ def test_a_download_that_breaks_off_is_resumed(shop: Shop) -> None:
     assert first == ""
     starts = [int(span.removeprefix("bytes=").rstrip("-")) for span in rest]
     assert starts == sorted(starts)
-    assert wanted.size // 3 < starts[0] < starts[1] < wanted.size
+    size = fetched.path.stat().st_size
+    assert size // 3 < starts[0] < starts[1] < size
 
 
 def test_the_partial_file_of_a_run_that_has_ended_is_resumed(shop: Shop) -> None:
@@ -269,6 +274,36 @@ def test_one_bad_package_does_not_hide_another(shop: Shop, tmp_path: Path) -> No
     assert "mta-1.0-1.noarch.rpm: " in why
 
 
+def test_a_package_that_is_another_than_its_repository_says_is_refused(shop: Shop) -> None:
+    """Its checksum and its signature are right: who can write unsigned metadata can give any package any name."""
+    wanted = shop.wanted("leaf")
+    for false in (
+        replace(wanted.nevra, version="99.0"),
+        replace(wanted.nevra, name="erlang"),
+        replace(wanted.nevra, arch="x86_64"),
+        replace(wanted.nevra, epoch=1),
+    ):
+        error = shop.refusal(replace(wanted, nevra=false))
+        assert error.why == (
+            f"  deps/epel/{false.filename}: it is leaf-1.0-1.noarch, although its repository lists it as {false}: "
+            "the metadata is false"
+        )
+
+
+def test_a_package_gets_its_canonical_name_whatever_its_repository_calls_it(shop: Shop) -> None:
+    wanted = shop.wanted("leaf")
+    odd = "-odd: name, (1) é%20#.rpm"
+    (shop.mirror / odd).write_bytes((shop.mirror / wanted.location).read_bytes())
+    fetched = shop.fetch(replace(wanted, location=odd))
+    assert [file.path.name for file in fetched.values()] == ["leaf-1.0-1.noarch.rpm"]
+
+
+def test_a_package_of_unknown_size_is_fetched(shop: Shop) -> None:
+    wanted = replace(shop.wanted("leaf"), size=None)
+    for _ in range(2):
+        assert shop.fetch(wanted)[wanted].sha256 == wanted.checksum.value
+
+
 def test_a_location_outside_the_repository_is_refused(shop: Shop) -> None:
     wanted = replace(shop.wanted("leaf"), location="../../etc/leaf-1.0-1.noarch.rpm")
     assert "outside the repository" in shop.refusal(wanted).why
@@ -295,8 +330,11 @@ def real(shop: Shop, shared: Path, package: str, key: str) -> PackageRequest:
     """A package of the real world, served under its own name, and the key that is declared for it."""
     path = shared / "rpms" / package
     shop.faults.replaced[path.name] = path.read_bytes()
+    nevra = parse_nevra(path.name.rpartition("--")[2])
+    assert nevra is not None
     return PackageRequest(
         repository="deps/epel",
+        nevra=nevra,
         location=f"Packages/e/{path.name}",
         checksum=Checksum(SHA256, sha256_file(path)),
         size=path.stat().st_size,

@@ -21,6 +21,7 @@ from altai_build.tools.repo.metadata import (
 from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
 from altai_build.tools.solver.pool import PackagePool, ResolvedPackage
 from altai_build.tools.solver.resolve import Unsatisfiable, resolve_requirements
+from altai_build.tools.url import path_from_file_url
 
 if TYPE_CHECKING:
     from altai_build.tools.mock.config import MockConfig
@@ -195,7 +196,7 @@ def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:
     keys = []
     for url in section.gpgkeys if section.gpgcheck or section.repo_gpgcheck else ():
         if url.startswith("file:"):
-            keys.append(download.path_from_file_url(url))
+            keys.append(path_from_file_url(url))
         else:
             place = cache / "keys" / hashlib.sha256(url.encode()).hexdigest()[:24]
             keys.append(place if place.is_file() else download.fetch_file(url, place, limit=1 << 20))

@@ -18,6 +18,7 @@ from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.repo.repomd import MAX_REPOMD_SIZE, REPOMD, MetadataFile, Repomd, read_repomd
 from altai_build.tools.repo.stored import StoredFile
+from altai_build.tools.url import join_url
 
 T = TypeVar("T")
 
@@ -187,9 +188,7 @@ def fetch_package(
     """One package of a repository (`size` in bytes), from the cache or the repository. Raises InputError."""
     path = cache / checksum.value[:2] / checksum.value / Path(location).name
     if not (path.is_file() and path.stat().st_size == size):
-        download.fetch_file(
-            download.join_url(metadata.url, location), path, size=size or None, checksum=checksum
-        )
+        download.fetch_file(join_url(metadata.url, location), path, size=size or None, checksum=checksum)
     return path
 
 
@@ -225,7 +224,7 @@ def _fetch_repomd(
 ) -> tuple[Repomd, bool]:
     """(repomd.xml, True when it is signed), fetched into `scratch` and verified."""
     path = make_directory(scratch / "repodata") / "repomd.xml"
-    download.fetch_file(download.join_url(url, REPOMD), path, limit=MAX_REPOMD_SIZE, attempts=attempts)
+    download.fetch_file(join_url(url, REPOMD), path, limit=MAX_REPOMD_SIZE, attempts=attempts)
     _check_metalink(source, url, path)
     signed = _check_signature(source, url, path)
     return read_repomd(scratch), signed
@@ -250,7 +249,7 @@ def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
         return False
     signature = repomd.with_name("repomd.xml.asc")
     try:
-        download.fetch_file(download.join_url(url, f"{REPOMD}.asc"), signature, limit=_MAX_SIGNATURE_SIZE)
+        download.fetch_file(join_url(url, f"{REPOMD}.asc"), signature, limit=_MAX_SIGNATURE_SIZE)
     except download.FileNotOnServer as error:
         if source.check_metadata:
             raise DistrustedError(
@@ -284,7 +283,7 @@ def _fetch_metadata_file(url: str, file: MetadataFile, directory: Path) -> Store
 
 def _locate(url: str, file: MetadataFile) -> str:
     """The URL of a file of the metadata. Raises InputError for a location outside the repository."""
-    return download.join_url(file.base or url, file.location)
+    return join_url(file.base or url, file.location)
 
 
 def _cache_directory(source: RepositorySource, cache: Path) -> Path:

@@ -59,7 +59,7 @@ def read_repomd(directory: Path) -> Repomd:
             todo="check the path; a release's repositories are its subdirectories",
         ) from error
     return Repomd(
-        revision=root.findtext("{*}revision", "").strip(),
+        revision=" ".join(root.findtext("{*}revision", "").split()),
         files=tuple(sorted(files, key=lambda file: file.kind)),
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from altai_build.errors import InputError
 from altai_build.model.lock import Choice, MirrorPolicy, Requirement
 from altai_build.model.nevra import Nevra
+from altai_build.model.quantity import format_count
 from altai_build.tools.solver.diagnosis import describe_unmet_requirements
 from altai_build.tools.solver.minimize import keep_locked_versions, minimize
 from altai_build.tools.solver.pool import PackagePool, ResolvedPackage
@@ -20,8 +21,9 @@ from altai_build.tools.solver.resolve import Unsatisfiable
 
 @dataclass(frozen=True)
 class ClosurePackage:
-    """One package of the closure."""
+    """One package of the closure; `id` is its number in the pool."""
 
+    id: int
     resolved: ResolvedPackage
     repository: str
     license: str
@@ -81,6 +83,7 @@ def compute_closure(
 def _make_package(pool: PackagePool, number: int, explainer: ChoiceExplainer) -> ClosurePackage:
     candidate = pool.get_candidate(number)
     return ClosurePackage(
+        id=number,
         resolved=pool.get_resolved(number),
         repository=candidate.repository,
         license=candidate.license,
@@ -167,7 +170,7 @@ def _unsatisfiable_error(request: ClosureRequest, error: Unsatisfiable) -> Input
     roots = [*request.ours, *(number for versions in request.listed.values() for number in versions)]
     lines = describe_unmet_requirements(request, roots)
     if lines:
-        what = f"{len(lines)} requirements of the release cannot be met"
+        what = f"{format_count(len(lines), 'requirement')} of the release cannot be met"
     else:
         what = "the packages of the release cannot be installed together with what they require"
     return InputError(

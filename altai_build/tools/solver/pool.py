@@ -12,24 +12,19 @@ import solv
 from altai_build.errors import InputError
 from altai_build.model.checksum import SHA256, Checksum, make_checksum
 from altai_build.model.nevra import Nevra
-from altai_build.model.package import Dependency, RpmHeader
+from altai_build.model.package import RpmHeader
 from altai_build.tools.files import sha256_file
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.repo.stored import StoredFile, read_declared_count
 from altai_build.tools.solver.cache import read_cache, write_cache
-
-_COMPARISONS = {
-    "=": solv.REL_EQ,
-    "==": solv.REL_EQ,
-    "<": solv.REL_LT,
-    ">": solv.REL_GT,
-    "<=": solv.REL_LT | solv.REL_EQ,
-    ">=": solv.REL_GT | solv.REL_EQ,
-}
-# lookup_deparray: return the markers too, with all dependencies on both sides of them.
-_WITH_MARKERS = 0
-_DEPENDENCY_MARKERS = (solv.SOLVABLE_PREREQMARKER, solv.SOLVABLE_FILEMARKER)
-_RICH_OPERATORS = {"and", "or", "if", "else", "unless", "with", "without"}
+from altai_build.tools.solver.dependencies import (
+    copy_header,
+    format_dependencies,
+    get_nevra,
+    make_dep,
+    read_requirement,
+)
+from altai_build.tools.solver.rich import list_condition_atoms, list_needed_atoms
 
 
 @dataclass(frozen=True)
@@ -83,6 +78,8 @@ class PackagePool:
         self._local: dict[int, ResolvedPackage] = {}
         self._candidates: dict[int, Candidate] = {}
         self._excluded: tuple[int, ...] = ()
+        # Package with the dependencies of its header → the package as its repository describes it.
+        self._corrected: dict[int, int] = {}
 
     # ---- loading ---------------------------------------------------------------------------------------------
 
@@ -102,22 +99,7 @@ class PackagePool:
         repo = self.libsolv.add_repo(f"local {path.name}")
         repo.priority = 100
         solvable = repo.add_solvable()
-        solvable.name, solvable.arch = header.nevra.name, header.nevra.arch
-        evr = header.nevra.evr
-        solvable.evr = evr if ":" in evr else f"0:{evr}"
-        solvable.add_provides(self._self_provides(solvable))
-        for kind, dependencies in (("provides", header.provides), ("requires", header.requires)):
-            for dependency in dependencies:
-                if not dependency.name.startswith("rpmlib("):
-                    getattr(solvable, f"add_{kind}")(self._convert_dependency(dependency))
-        for dependency in header.conflicts:
-            solvable.add_conflicts(self._convert_dependency(dependency))
-        for dependency in header.obsoletes:
-            solvable.add_obsoletes(self._convert_dependency(dependency))
-        for dependency in header.recommends:
-            solvable.add_recommends(self._convert_dependency(dependency))
-        for file in header.files:
-            solvable.add_provides(self.libsolv.Dep(file.path))
+        copy_header(header, solvable)
         self._local[solvable.id] = ResolvedPackage(
             nevra=header.nevra,
             metadata=None,
@@ -125,6 +107,15 @@ class PackagePool:
             checksum=Checksum(SHA256, digest or sha256_file(path)),
             size=path.stat().st_size,
         )
+        self.is_ready = False
+        return int(solvable.id)
+
+    def correct(self, number: int, header: RpmHeader) -> int:
+        """Replace what a repository says of a package's dependencies by its header. Returns its new number."""
+        original = self._corrected.get(number, number)
+        solvable = self.libsolv.id2solvable(original).repo.add_solvable()
+        copy_header(header, solvable)
+        self._corrected[solvable.id] = original
         self.is_ready = False
         return int(solvable.id)
 
@@ -183,7 +174,7 @@ class PackagePool:
         return self._cache / f"{checksum.value}-{file.entry.kind}.solv" if checksum is not None else None
 
     def _disable_excluded(self) -> None:
-        """Make the packages that a repository's exclude= or includepkgs= leaves out unavailable."""
+        """Make unavailable what a repository's exclude= or includepkgs= leaves out, and what was corrected."""
         excluded = [
             solvable.id
             for repo, metadata in self.repositories
@@ -192,8 +183,11 @@ class PackagePool:
             if _is_excluded(solvable.name, metadata)
         ]
         self._excluded = tuple(excluded)
-        if excluded:
-            self.libsolv.set_disabled_list(excluded)
+        disabled = [*excluded, *self._corrected.values()]
+        if disabled:
+            # Only setting an empty list makes libsolv's map grow, and packages may have been added since the last one.
+            self.libsolv.set_disabled_list([])
+            self.libsolv.set_disabled_list(disabled)
             self.libsolv.createwhatprovides()
 
     # ---- lookup ----------------------------------------------------------------------------------------------
@@ -205,11 +199,12 @@ class PackagePool:
     def find_providers(self, requirement: str) -> tuple[int, ...]:
         """The packages that provide a requirement; of a rich one, those that provide any name in it."""
         self.prepare()
-        if requirement.startswith("("):
-            names = _list_rich_names(requirement)
-            return tuple(sorted({provider for name in names for provider in self.find_providers(name)}))
+        node = read_requirement(requirement)
+        atoms = {atom.text for atom in (*list_needed_atoms(node), *list_condition_atoms(node))}
+        if atoms != {requirement}:
+            return tuple(sorted({provider for atom in atoms for provider in self.find_providers(atom)}))
         providers = [
-            solvable.id for solvable in self.libsolv.whatprovides(self.parse_requirement(requirement))
+            solvable.id for solvable in self.libsolv.whatprovides(make_dep(self.libsolv, requirement))
         ]
         if not providers and requirement.startswith("/"):
             providers = [solvable.id for solvable in self.find_file_owners(requirement).solvables()]
@@ -241,7 +236,7 @@ class PackagePool:
     def find_excluded(self, requirement: str) -> tuple[int, ...]:
         """The packages that would provide a requirement if their repository's `exclude` did not leave them out."""
         self.prepare()
-        dep = self.parse_requirement(requirement)
+        dep = make_dep(self.libsolv, requirement)
         excluded = (self.libsolv.id2solvable(number) for number in self._excluded)
         return tuple(solvable.id for solvable in excluded if solvable.matchesdep(solv.SOLVABLE_PROVIDES, dep))
 
@@ -254,13 +249,14 @@ class PackagePool:
         candidate = self._candidates.get(number)
         if candidate is None:
             solvable = self.libsolv.id2solvable(number)
+            original = self.libsolv.id2solvable(self._corrected.get(number, number))
             candidate = Candidate(
                 id=number,
                 nevra=get_nevra(solvable),
                 repository="" if number in self._local else self._metadata[solvable.repo.id].source.name,
-                requires=_format_dependencies(solvable, solv.SOLVABLE_REQUIRES),
-                recommends=_format_dependencies(solvable, solv.SOLVABLE_RECOMMENDS),
-                license=solvable.lookup_str(solv.SOLVABLE_LICENSE) or "",
+                requires=format_dependencies(solvable, solv.SOLVABLE_REQUIRES),
+                recommends=format_dependencies(solvable, solv.SOLVABLE_RECOMMENDS),
+                license=original.lookup_str(solv.SOLVABLE_LICENSE) or "",
             )
             self._candidates[number] = candidate
         return candidate
@@ -269,7 +265,7 @@ class PackagePool:
         """Where a package of the pool is, its size and checksum. Raises InputError when its repository gives none."""
         if number in self._local:
             return self._local[number]
-        solvable = self.libsolv.id2solvable(number)
+        solvable = self.libsolv.id2solvable(self._corrected.get(number, number))
         checksum = solvable.lookup_checksum(solv.SOLVABLE_CHECKSUM)
         if checksum is None:
             raise InputError(
@@ -283,79 +279,6 @@ class PackagePool:
             checksum=make_checksum(checksum.typestr(), checksum.hex()),
             size=solvable.lookup_num(solv.SOLVABLE_DOWNLOADSIZE),
         )
-
-    # ---- dependencies ----------------------------------------------------------------------------------------
-
-    def parse_requirement(self, requirement: str) -> solv.Dep:
-        """A requirement as a spec writes it (`name`, `name >= 1.2`, a file, a rich dependency), for libsolv."""
-        text = requirement.strip()
-        if text.startswith("("):
-            return self.libsolv.parserpmrichdep(text)
-        words = text.split()
-        dep = self.libsolv.Dep(words[0])
-        if len(words) == 3:
-            dep = dep.Rel(_COMPARISONS[words[1]], self.libsolv.Dep(words[2]))
-        return dep
-
-    def _convert_dependency(self, dependency: Dependency) -> solv.Dep:
-        if dependency.name.startswith("("):
-            return self.libsolv.parserpmrichdep(dependency.name)
-        dep = self.libsolv.Dep(dependency.name)
-        comparison = _COMPARISONS.get(dependency.flags)
-        if not comparison or not dependency.evr:
-            return dep
-        return dep.Rel(comparison, self.libsolv.Dep(dependency.evr))
-
-    def _self_provides(self, solvable: solv.XSolvable) -> solv.Dep:
-        return self.libsolv.Dep(solvable.name).Rel(solv.REL_EQ, self.libsolv.Dep(solvable.evr))
-
-
-def get_nevra(solvable: solv.XSolvable) -> Nevra:
-    """The identity of a package of a pool. Raises InputError when its repository gives it none that is valid."""
-    epoch, _, rest = solvable.evr.rpartition(":")
-    version, _, release = rest.rpartition("-")
-    epoch = epoch or "0"
-    if not (solvable.name and solvable.arch and epoch.isascii() and epoch.isdigit() and len(epoch) < 11):
-        raise InputError(
-            f"the version {solvable.evr!r} of {solvable.name or 'a package'} in {solvable.repo.name} is not valid",
-            why="an epoch is a number",
-            todo="`exclude` the package in repos.yaml, or report it to the owner of the repository",
-        )
-    return Nevra(name=solvable.name, epoch=int(epoch), version=version, release=release, arch=solvable.arch)
-
-
-def _list_rich_names(requirement: str) -> list[str]:
-    """The names in a rich dependency, without versions: `(a >= 1 or pkg(b))` gives `a` and `pkg(b)`."""
-    names = []
-    is_version = False
-    for word in requirement.split():
-        bare = word.lstrip("(")
-        while bare.count(")") > bare.count("("):
-            bare = bare[: bare.rindex(")")] + bare[bare.rindex(")") + 1 :]
-        if bare in _COMPARISONS:
-            # The next word is a version.
-            is_version = True
-        elif is_version:
-            is_version = False
-        elif bare and bare not in _RICH_OPERATORS:
-            names.append(bare)
-    return names
-
-
-def list_dependencies(solvable: solv.XSolvable, kind: int) -> list[solv.Dep]:
-    """All dependencies of a kind (`solv.SOLVABLE_REQUIRES`, …), those of scriptlets and on files included.
-
-    libsolv keeps them in one array with markers in it: behind one are the requirements of scriptlets (`Requires(post)`,
-    `pre="1"` in primary), behind another the files of a package. Without an argument it returns only what is in front.
-    """
-    dependencies = solvable.lookup_deparray(kind, _WITH_MARKERS)
-    return [dep for dep in dependencies if dep.id not in _DEPENDENCY_MARKERS]
-
-
-def _format_dependencies(solvable: solv.XSolvable, kind: int) -> tuple[str, ...]:
-    """The dependencies of a kind as a spec would write them, sorted; without rpm's features."""
-    texts = {str(dep) for dep in list_dependencies(solvable, kind)}
-    return tuple(sorted(text for text in texts if not text.startswith("rpmlib(")))
 
 
 def _is_excluded(name: str, metadata: RepositoryMetadata) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import solv
 
 from altai_build.model.nevra import Nevra
-from altai_build.tools.solver.pool import PackagePool, ResolvedPackage, get_nevra
+from altai_build.tools.solver.dependencies import get_nevra, make_dep
+from altai_build.tools.solver.pool import PackagePool, ResolvedPackage
 
 
 class Unsatisfiable(Exception):
@@ -97,7 +98,7 @@ def _make_jobs(
     install = solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE_PROVIDES
     erase = solv.Job.SOLVER_ERASE | solv.Job.SOLVER_SOLVABLE_PROVIDES
     for requirement in requirements:
-        dep = pool.parse_requirement(requirement.lstrip("!"))
+        dep = make_dep(pool.libsolv, requirement.lstrip("!"))
         if requirement.startswith("!"):
             jobs.append(pool.libsolv.Job(erase, dep.id))
         elif requirement.startswith("(") or pool.libsolv.whatprovides(dep):

@@ -56,7 +56,7 @@ GCC_12, GCC_13, SIX = "gcc-12-1.noarch", "gcc-1:13-1.noarch", "six-1.0-1.noarch"
         ("/bin/sh", ["mta-a-1.0-1.noarch"]),
         ("/opt/odd/vim", ["mta-a-1.0-1.noarch"]),
         ("python3dist(six)", [SIX]),
-        ("(gcc < 13 if python3dist(six) >= 1)", [GCC_12, GCC_13, SIX]),
+        ("(gcc < 13 if python3dist(six) >= 1)", [GCC_12, SIX]),
         ("nobody", []),
         ("/no/such/file", []),
         ("gcc >= 2:1", []),
