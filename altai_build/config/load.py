@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from altai_build.config.checks import read_verify, read_waivers
 from altai_build.config.key_rotation import check_replaced_keys
 from altai_build.config.limits import read_limits
+from altai_build.config.names import check_baseurl, check_repository_name, check_repository_names
 from altai_build.config.reader import InputErrors, YamlNode, load_yaml
 from altai_build.config.schema import (
     DEFAULT_STAMP,
@@ -96,7 +97,7 @@ def load_config(path: Path) -> Config:
     limits = read_limits(build.get_child("limits"))
     profiles = read_profiles(top.get_child("profiles"), _check_plain_name)
     downgrades = read_downgrades(top.get_child("allow_downgrades"), _check_plain_name)
-    _check_references(top, targets, keys, repositories, components)
+    _check_references(top, project, targets, keys, repositories, components)
     errors.raise_if_any(str(path), todo="fix them all; docs/repos-yaml.md explains each key")
     return Config(
         project=project,
@@ -213,8 +214,8 @@ _REPOSITORY_REQUIRED_KEYS = {
 
 
 def _read_repository(name: str, node: YamlNode, root: Path) -> Repository:
-    if error := check_inner_path(name):
-        node.add_error(f"the repository's name is its directory in the release: {error}")
+    if error := check_repository_name(name):
+        node.add_error(f"the repository's name is its folder in the release: {error}")
     kind = SourceKind(
         node.get_child("source").read_choice(
             [kind.value for kind in SourceKind], SourceKind.SUPERPROJECT.value
@@ -235,7 +236,7 @@ def _read_repository(name: str, node: YamlNode, root: Path) -> Repository:
         target=node.get_child("target").read_text(),
         key=node.get_child("key").read_text(),
         path=root / path if path else None,
-        source_rpms=node.get_child("source_rpms").read_text(check=check_inner_path) or None,
+        source_rpms=node.get_child("source_rpms").read_text(check=check_repository_name) or None,
         url=url or None,
         listing=listing,
         packages=wanted,
@@ -288,13 +289,14 @@ def _read_release(node: YamlNode, root: Path) -> ReleaseSettings:
         node = node.check_keys(("directory", "baseurl", "stamp"), needed=("baseurl",))
     return ReleaseSettings(
         directory=root / node.get_child("directory").read_text("releases"),
-        baseurl=node.get_child("baseurl").read_text(check=_check_url).rstrip("/"),
+        baseurl=node.get_child("baseurl").read_text(check=_check_baseurl).rstrip("/"),
         stamp=node.get_child("stamp").read_text(DEFAULT_STAMP, check=_check_stamp_template),
     )
 
 
 def _check_references(
     top: YamlNode,
+    project: str,
     targets: dict[str, Target],
     keys: dict[str, Key],
     repositories: dict[str, Repository],
@@ -314,10 +316,8 @@ def _check_references(
             node.get_child("key").add_error(
                 f"got {repository.key!r}, which does not sign; name a key with signs: true"
             )
-        if repository.source_rpms and repository.source_rpms in repositories:
-            node.get_child("source_rpms").add_error(
-                f"{repository.source_rpms!r} is already the name of another repository"
-            )
+    source_names = {name: repository.source_rpms for name, repository in repositories.items()}
+    check_repository_names(top.get_child("repositories"), project, source_names)
     for name, component in components.items():
         if component.repository:
             node = top.get_child("components").get_child(name).get_child("repository")
@@ -363,6 +363,10 @@ def _check_url(value: str) -> str | None:
     if parts.username or parts.password:
         return "a password in a URL would be published; keep it in ~/.netrc"
     return None
+
+
+def _check_baseurl(value: str) -> str | None:
+    return _check_url(value) or check_baseurl(value)
 
 
 def _get_template_fields(template: str) -> list[str] | None:

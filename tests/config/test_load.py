@@ -187,7 +187,8 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         (
             "repositories|deps/misc|source_rpms",
             "centos6",
-            "repositories.deps/misc.source_rpms: 'centos6' is already the name of another repository",
+            "repositories.deps/misc.source_rpms: 'centos6' is already the folder of the repository centos6; "
+            "each has a folder of its own",
         ),
         (
             "repositories|deps/epel|packages",
@@ -203,7 +204,8 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         (
             "repositories|/abs",
             {"source": "superproject", "target": "centos6", "key": "altai"},
-            f"repositories./abs: the repository's name is its directory in the release: {INSIDE}",
+            "repositories./abs: the repository's name is its folder in the release: write letters, digits and _ . + - "
+            "(and / between folders), as in deps/epel",
         ),
         (
             "components|altai-release|sources|../x",
