@@ -10,7 +10,7 @@ from dataclasses import asdict
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option
+from altai_build.cli.options import json_option, key_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.packages import origin_label, origin_record
 from altai_build.errors import InputError, UsageError
@@ -23,6 +23,7 @@ from altai_build.model.inventory import (
 )
 from altai_build.model.quantity import format_count, format_size
 from altai_build.model.release import ORIGIN_KINDS
+from altai_build.model.trust import ManifestTrust
 
 _HEADERS = ("package", "repository", "size", "signer", "source package", "origin", "needed by")
 
@@ -40,6 +41,7 @@ _HEADERS = ("package", "repository", "size", "signer", "source package", "origin
     "--totals", "only_totals", is_flag=True, help="Print only the totals by repository and by signer."
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print the result as CSV.")
+@key_option
 @json_option
 @click.pass_obj
 def audit(
@@ -50,6 +52,7 @@ def audit(
     name: str | None,
     only_totals: bool,
     as_csv: bool,
+    keys: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """List every package of release VERSION and its origin.
@@ -62,12 +65,15 @@ def audit(
       altai-build audit 1.0.2 --origin mirror --csv > third-party.csv
     """
     from altai_build.pipeline.published.inventory import list_packages
+    from altai_build.pipeline.published.reading import open_reader
     from altai_build.pipeline.published.releases import find_release, open_releases
 
     if as_csv and (as_json or only_totals):
         raise UsageError("--csv cannot be combined with --json or --totals", todo="give one of them")
     run = app.create_run(app.load_config())
-    listed = list_packages(run, find_release(open_releases(run.config, run.reporter.warn), version))
+    directory = find_release(open_releases(run.config, run.reporter.warn), version)
+    release = open_reader(run.config, keys, run.reporter.warn).read(directory)
+    listed = list_packages(run, release)
     _refuse_unknown(listed, repository, origin)
     package_filter = PackageFilter(repository=repository, origin=origin, name=name)
     entries = [entry for entry in listed if package_filter.is_match(entry)]
@@ -75,7 +81,7 @@ def audit(
     if only_totals:
         _print_totals(by_repository, by_signer, as_json)
     elif as_json:
-        print_json([_record(entry) for entry in entries])
+        print_json([_record(entry, release.trust) for entry in entries])
     elif as_csv:
         _print_csv(entries)
     else:
@@ -104,7 +110,7 @@ def _refuse_unknown(entries: Sequence[InventoryEntry], repository: str | None, o
         )
 
 
-def _record(entry: InventoryEntry) -> dict[str, object]:
+def _record(entry: InventoryEntry, trust: ManifestTrust) -> dict[str, object]:
     package = entry.package
     return {
         "nevra": str(package.nevra),
@@ -112,6 +118,7 @@ def _record(entry: InventoryEntry) -> dict[str, object]:
         "signer": {**asdict(package.signer), "name": entry.signer_name},
         "origin": origin_record(package.origin),
         "needed_by": entry.needed_by,
+        "trust": trust.level,
     }
 
 

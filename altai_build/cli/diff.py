@@ -8,9 +8,9 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.markdown import code, document, escape, section, table
-from altai_build.cli.options import json_option, markdown_option
+from altai_build.cli.options import json_option, key_option, markdown_option
 from altai_build.cli.output import print_json, print_table
-from altai_build.cli.packages import package_label, repository_label, version_label
+from altai_build.cli.packages import package_label, repository_label, trust_of_pair, version_label
 from altai_build.model.history import ChangeKind, PackageChange, ReleaseDiff
 from altai_build.model.quantity import format_size_change
 
@@ -18,10 +18,11 @@ from altai_build.model.quantity import format_size_change
 @click.command()
 @click.argument("old")
 @click.argument("new")
+@key_option
 @markdown_option
 @json_option
 @click.pass_obj
-def diff(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
+def diff(app: App, old: str, new: str, keys: tuple[str, ...], markdown: bool, as_json: bool) -> None:
     """List the packages that differ between OLD and NEW.
 
     OLD and NEW are releases. Each package is added, removed, upgraded, downgraded, rebuilt (same version and sources,
@@ -32,11 +33,16 @@ def diff(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
       altai-build diff 1.0.1 1.0.2 --markdown
     """
     from altai_build.pipeline.published.changes import compare_published
-    from altai_build.pipeline.published.releases import open_releases
+    from altai_build.pipeline.published.reading import open_reader
+    from altai_build.pipeline.published.releases import find_release, open_releases
 
-    comparison = compare_published(open_releases(app.load_config(), app.warn), old, new)
+    config = app.load_config()
+    releases = open_releases(config, app.warn)
+    reader = open_reader(config, keys, app.warn)
+    pair = reader.read_all(find_release(releases, named) for named in (old, new))
+    comparison = compare_published(*pair)
     if as_json:
-        print_json(_diff_document(comparison))
+        print_json({**_diff_document(comparison), "trust": trust_of_pair(*pair)})
     elif markdown:
         print(document(_diff_markdown(comparison)))
     else:

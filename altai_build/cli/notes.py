@@ -9,9 +9,9 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.markdown import code, document, escape, section
-from altai_build.cli.options import json_option, markdown_option
+from altai_build.cli.options import json_option, key_option, markdown_option
 from altai_build.cli.output import print_json
-from altai_build.cli.packages import package_label, repository_label, version_label
+from altai_build.cli.packages import package_label, repository_label, trust_of_pair, version_label
 from altai_build.errors import escape_control_characters
 from altai_build.model.commit import Commit, without_merges
 from altai_build.model.history import ComponentChange, ComponentNotes, PackageChange, ReleaseNotes
@@ -20,10 +20,11 @@ from altai_build.model.history import ComponentChange, ComponentNotes, PackageCh
 @click.command()
 @click.argument("old")
 @click.argument("new")
+@key_option
 @markdown_option
 @json_option
 @click.pass_obj
-def notes(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
+def notes(app: App, old: str, new: str, keys: tuple[str, ...], markdown: bool, as_json: bool) -> None:
     """Write release notes: the commits from OLD to NEW.
 
     OLD and NEW are releases. For each component the notes list its commits and changed packages, and whether it was
@@ -34,16 +35,20 @@ def notes(app: App, old: str, new: str, markdown: bool, as_json: bool) -> None:
       altai-build notes 1.0.1 1.0.2 --markdown > ChangeLog-1.0.2.md
     """
     from altai_build.pipeline.published.changes import make_notes
-    from altai_build.pipeline.published.releases import open_releases
+    from altai_build.pipeline.published.reading import open_reader
+    from altai_build.pipeline.published.releases import find_release, open_releases
 
     config = app.load_config()
     run = app.create_run(config)
-    release_notes = make_notes(run, open_releases(config, run.reporter.warn), old, new)
+    releases = open_releases(config, run.reporter.warn)
+    reader = open_reader(config, keys, run.reporter.warn)
+    pair = reader.read_all(find_release(releases, named) for named in (old, new))
+    release_notes = make_notes(run, *pair)
     for component in release_notes.components:
         if component.problem:
             run.reporter.warn(f"{component.path}: cannot list its commits: {component.problem}")
     if as_json:
-        print_json(_notes_document(release_notes))
+        print_json({**_notes_document(release_notes), "trust": trust_of_pair(*pair)})
     else:
         print(document(_notes_markdown(release_notes) if markdown else _notes_text(release_notes)))
 

@@ -8,6 +8,14 @@ import click
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
+key_option = click.option(
+    "--key",
+    "keys",
+    metavar="FILE",
+    multiple=True,
+    help="Trust only what the public key in FILE signed; may be repeated. Default: the signing keys in repos.yaml.",
+)
+
 markdown_option = click.option("--markdown", is_flag=True, help="Print the result as Markdown.")
 
 rev_option = click.option(

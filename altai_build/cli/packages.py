@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from altai_build.model.history import PackageChange
 from altai_build.model.release import MirrorOrigin, Origin, ReleasedPackage
+
+if TYPE_CHECKING:
+    from altai_build.pipeline.published.reading import CheckedManifest
 
 
 def origin_record(origin: Origin) -> dict[str, object]:
@@ -36,3 +40,8 @@ def repository_label(change: PackageChange) -> str:
     if change.is_moved and change.old and change.new:
         return f"{change.old.repository} → {change.new.repository}"
     return change.package.repository
+
+
+def trust_of_pair(old: CheckedManifest, new: CheckedManifest) -> dict[str, object]:
+    """How far each of two compared releases may be believed, as `--json` has it."""
+    return {"old": old.trust.level, "new": new.trust.level}

@@ -5,31 +5,44 @@ from __future__ import annotations
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option
+from altai_build.cli.options import json_option, key_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.model.quantity import format_size
 from altai_build.model.release import LATEST_LINK, Manifest
 
 
 @click.command()
+@key_option
 @json_option
 @click.pass_obj
-def releases(app: App, as_json: bool) -> None:
+def releases(app: App, keys: tuple[str, ...], as_json: bool) -> None:
     """List the published releases, oldest first.
 
     \b
     Example:
       altai-build releases --json
     """
-    from altai_build.pipeline.published.releases import load_manifest, open_releases
+    from altai_build.pipeline.published.reading import open_reader
+    from altai_build.pipeline.published.releases import open_releases
     from altai_build.stages.publish import list_releases
 
-    directory = open_releases(app.load_config(), app.warn)
-    manifests = [load_manifest(directory / name) for name in list_releases(directory)]
+    config = app.load_config()
+    directory = open_releases(config, app.warn)
+    read = open_reader(config, keys, app.warn).read_all(directory / name for name in list_releases(directory))
+    manifests = [release.manifest for release in read]
     latest = directory / LATEST_LINK
     newest = latest.readlink().name if latest.is_symlink() else None
     if as_json:
-        print_json([{**_summary(manifest), "latest": manifest.version == newest} for manifest in manifests])
+        print_json(
+            [
+                {
+                    **_summary(release.manifest),
+                    "latest": release.manifest.version == newest,
+                    "trust": release.trust.level,
+                }
+                for release in read
+            ]
+        )
         return
     print_table(
         ("release", "created", "commit", "follows", "packages", "size", "latest"),

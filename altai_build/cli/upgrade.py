@@ -30,12 +30,8 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
       altai-build upgrade-check 1.0.2
       altai-build upgrade-check 1.0.0 1.0.1 1.0.2 --json
     """
-    from altai_build.pipeline.published.releases import (
-        find_release,
-        list_releases_before,
-        load_manifest,
-        open_releases,
-    )
+    from altai_build.pipeline.published.reading import open_reader
+    from altai_build.pipeline.published.releases import find_release, list_releases_before, open_releases
     from altai_build.pipeline.published.upgrade import (
         check_upgrades,
         read_external_repositories,
@@ -46,8 +42,10 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
     *named, last = versions
     new = find_release(releases, last)
     old = [find_release(releases, version) for version in named]
+    reader = open_reader(run.config, (), run.reporter.warn)
     if not named:
-        old = list(list_releases_before(releases, load_manifest(new).version))
+        old = list(list_releases_before(releases, reader.read(new).manifest.version))
+    reader.read_all([new, *old])  # for its warnings
     report = check_upgrades(run, old, new, read_external_repositories(run))
     if not report.releases:
         run.reporter.warn(f"no release is older than {report.release}: only the release itself was checked")

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import click
 
 from altai_build.cli.app import App
 from altai_build.cli.findings import SEE_FIXES, print_findings
-from altai_build.cli.options import json_option
+from altai_build.cli.options import json_option, key_option
 from altai_build.cli.output import print_json
 from altai_build.model.findings import Finding, VerificationReport, refuse_errors
 from altai_build.model.quantity import format_count
+from altai_build.model.release import LATEST_LINK
 from altai_build.model.trace import TraceStep, count_proved_steps
+from altai_build.model.trust import TrustLevel
 
 
 @click.command()
 @click.argument("version")
 @click.option("--deep", is_flag=True, help="Also trace each package to the superproject's commit.")
+@key_option
 @json_option
 @click.pass_obj
-def verify(app: App, version: str, deep: bool, as_json: bool) -> int:
+def verify(app: App, version: str, deep: bool, keys: tuple[str, ...], as_json: bool) -> int:
     """Verify release VERSION as a client would see it.
 
     VERSION may also be `latest`, the path of a release's folder, or its URL. Only what a client can read is used. A
-    path or URL needs no repos.yaml; without it, the release is only checked against the keys that it contains.
+    path or URL needs no repos.yaml. Without it, and without --key, the release is only checked against the keys that
+    it contains: whoever made it can have made them.
 
     --deep also traces each package from its signature to its header, its source package (which is made again), the
     component's commit, the gitlink and the superproject's commit. Each step that cannot be proved is a finding.
@@ -32,20 +37,25 @@ def verify(app: App, version: str, deep: bool, as_json: bool) -> int:
     \b
     Examples:
       altai-build verify 1.0.2
-      altai-build verify https://repo.example.org/altai/1.0.2
+      altai-build verify https://repo.example.org/altai/1.0.2 --key RPM-GPG-KEY-altai
     """
     from altai_build.pipeline.published.trace import trace_provenance
     from altai_build.pipeline.published.verify import is_url, open_release, verify_published
+    from altai_build.tools.openpgp.keyfile import read_public_keys
 
     alone = not deep and (is_url(version) or "/" in version)
     run = app.create_run(app.load_config(needed=not alone))
+    signers = [Path(key) for key in keys]
+    for signer in signers:
+        read_public_keys(signer)
+    asked = "" if alone or "/" in version or version == LATEST_LINK else version
     steps: tuple[TraceStep, ...] = ()
     with open_release(run, version) as directory:
         if deep:
-            answer = trace_provenance(run, directory)
+            answer = trace_provenance(run, directory, signers=signers, version=asked)
             verification, steps = answer.verification, answer.steps
         else:
-            verification = verify_published(run, directory)
+            verification = verify_published(run, directory, signers=signers, version=asked)
     if as_json:
         print_json(_document(verification, steps if deep else None))
     else:
@@ -58,8 +68,14 @@ def verify(app: App, version: str, deep: bool, as_json: bool) -> int:
         todo=SEE_FIXES,
         listed=False,
     )
+    own_keys = verification.trust is TrustLevel.OWN_KEYS
+    if own_keys:
+        run.reporter.warn(
+            "no key is pinned: name the key file that you have from elsewhere with --key FILE, or use repos.yaml"
+        )
     run.reporter.info(
         f"release {verification.release} passed verification{_describe_other(verification.findings)}"
+        + (", but agrees only with the keys it brought" if own_keys else "")
     )
     return 0
 

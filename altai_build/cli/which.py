@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option
+from altai_build.cli.options import json_option, key_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.packages import origin_label, origin_record
 from altai_build.errors import InputError
@@ -16,9 +16,10 @@ from altai_build.model.inventory import PackageMatch
 
 @click.command()
 @click.argument("thing", metavar="NAME|NEVRA|FILE|SHA256|COMMIT")
+@key_option
 @json_option
 @click.pass_obj
-def which(app: App, thing: str, as_json: bool) -> None:
+def which(app: App, thing: str, keys: tuple[str, ...], as_json: bool) -> None:
     """Find the releases that hold a package, file or commit.
 
     NAME may be a pattern. FILE is the file name of an RPM, the path of an RPM on this machine (its bytes are compared),
@@ -32,20 +33,23 @@ def which(app: App, thing: str, as_json: bool) -> None:
       altai-build which 6f2c1e0
     """
     from altai_build.pipeline.published.inventory import find_matches, suggest_names
+    from altai_build.pipeline.published.reading import open_reader
     from altai_build.pipeline.published.releases import open_releases
 
     run = app.create_run(app.load_config())
     releases = open_releases(run.config, run.reporter.warn)
-    matches = find_matches(run, releases, thing)
+    reader = open_reader(run.config, keys, run.reporter.warn)
+    matches = find_matches(run, reader, releases, thing)
     if as_json:
-        print_json([_match_record(match) for match in matches])
+        levels = reader.levels
+        print_json([{**_match_record(match), "trust": levels[match.release]} for match in matches])
     else:
         print_table(
             ("release", "found by", "package", "repository", "SHA-256", "origin", "note"),
             [_match_cells(match) for match in matches],
         )
     if not matches:
-        similar = suggest_names(releases, thing)
+        similar = suggest_names(reader, releases, thing)
         raise InputError(
             f"no release has {thing}",
             why=f"similar names: {', '.join(similar)}" if similar else "",

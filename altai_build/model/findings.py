@@ -11,6 +11,7 @@ from typing import Any
 
 from altai_build.errors import VerificationError
 from altai_build.model.quantity import format_count
+from altai_build.model.trust import TrustLevel
 
 WAIVERS_RULE = "waivers"  # the rule of findings about waivers themselves
 _MAX_LISTED_ERRORS = 40
@@ -116,10 +117,11 @@ def refuse_errors(findings: Iterable[Finding], what: str, *, todo: str, listed: 
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """What the verification of one release found."""
+    """What the verification of one release found, and who vouches for its manifest."""
 
     release: str
     findings: tuple[Finding, ...]
+    trust: TrustLevel = TrustLevel.UNVERIFIED
 
     @property
     def is_ok(self) -> bool:
@@ -127,9 +129,10 @@ class VerificationReport:
         return not select_errors(self.findings)
 
     def to_json(self) -> dict[str, Any]:
-        """The contract's form: {release, ok, findings: [{rule, severity, subject, message, …}]}."""
+        """The contract's form: {release, ok, trust, findings: [{rule, severity, subject, message, …}]}."""
         return {
             "release": self.release,
             "ok": self.is_ok,
+            "trust": self.trust.value,
             "findings": [finding_to_json(finding) for finding in self.findings],
         }

@@ -31,6 +31,14 @@ class UnorderedVersion(ValueError):
     """A version of which nobody can say whether it is older or newer than others; the message says why."""
 
 
+def is_version(text: str) -> bool:
+    """True for a text that may be the version of a release."""
+    try:
+        return bool(to_rpm_version(text))
+    except UnorderedVersion:
+        return False
+
+
 def to_rpm_version(version: str) -> str:
     """The version in the form that rpm orders as a person means it: `v2.0-RC1` is `2~rc1`, and `2.0.0` is `2`.
 

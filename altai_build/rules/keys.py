@@ -98,7 +98,11 @@ def _compare_key_file(file: Path, fingerprints: set[str], view: ReleaseView, nam
     messages = []
     if fingerprints and held != fingerprints:
         messages.append(_describe_mismatch(held, fingerprints, "the manifest names"))
-    if name in trusted_keys:
+    if view.context.signers:
+        pinned = {one for signer in view.context.signers for one in _read_fingerprints(signer)}
+        if view.manifest and name == view.manifest.signed_by and not held <= pinned:
+            messages.append(_describe_mismatch(held, pinned, "--key names"))
+    elif name in trusted_keys:
         trusted = _read_fingerprints(trusted_keys[name])
         if held != trusted:
             messages.append(_describe_mismatch(held, trusted, "the configuration has"))

@@ -9,10 +9,12 @@ from altai_build.model.findings import Finding, Severity
 from altai_build.model.release import (
     CHECKSUMS_NAME,
     KEY_FILE_PREFIX,
+    LATEST_LINK,
     MANIFEST_NAME,
     ReleasedRepository,
     make_repo_section_name,
 )
+from altai_build.model.release_version import is_version
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView, assess_signature
 from altai_build.tools.repo.repomd import REPOMD
@@ -29,12 +31,14 @@ def check_manifest(rule: Rule, view: ReleaseView) -> RuleResult:
     manifest = view.manifest_or_error
     if isinstance(manifest, str):
         return RuleResult(1, [rule.finding(MANIFEST_NAME, manifest)])
-    name = view.directory.name
+    name = view.context.version or view.directory.name
     # A staged release has a hidden name.
-    if not name.startswith(".") and manifest.version != name:
-        message = f"the manifest is for release {manifest.version}, the folder is {name}"
-        return RuleResult(1, [rule.finding(MANIFEST_NAME, message)])
-    return RuleResult(1, [])
+    if name in (manifest.version, LATEST_LINK) or name.startswith("."):
+        return RuleResult(1, [])
+    # A folder that is named like another release would pass for that one.
+    severity = Severity.ERROR if view.context.version or is_version(name) else Severity.WARNING
+    message = f"the manifest is for release {manifest.version}, the folder is {name}"
+    return RuleResult(1, [rule.finding(MANIFEST_NAME, message, severity)])
 
 
 def check_metadata_signatures(rule: Rule, view: ReleaseView) -> RuleResult:

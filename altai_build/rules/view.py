@@ -24,6 +24,7 @@ from altai_build.model.release import (
     ReleasedRepository,
 )
 from altai_build.model.signature import SignatureCheck
+from altai_build.model.trust import TrustLevel
 from altai_build.tools import processors
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
@@ -47,6 +48,10 @@ class VerifyContext:
     source_repositories: tuple[tuple[str, str], ...] = ()
     horizon_days: int = 90  # a key that expires earlier is a finding
     waivers: tuple[Waiver, ...] = ()
+    # The key files, given for this verification, one of which must have signed the release; none: as configured.
+    signers: tuple[Path, ...] = ()
+    # The version that the user asked for by name; "": whatever version the release has.
+    version: str = ""
     cache: Path | None = None  # the solver's cache; None: no cache
     # Downloaded packages of the operating system; None: a temporary directory.
     packages: Path | None = None
@@ -126,16 +131,17 @@ class ReleaseView:
             return dict(zip(listed, pool.map(lambda name: sha256_file(self.directory / name), listed)))
 
     def check_detached_signatures(self, names: Sequence[str]) -> dict[str, SignatureCheck | str]:
-        """File → the check of its signature by the release's own key, or why there is no check."""
+        """File → the check of its signature by the key of the metadata, or why there is no check."""
 
         def check(name: str) -> None:
             path = self.directory / name
             try:
-                self._signature_checks[name] = verify_detached(path, path.with_name(f"{path.name}.asc"), keys)
+                signature = path.with_name(f"{path.name}.asc")
+                check = verify_detached(path, signature, self._signer_files, now=self.context.now)
+                self._signature_checks[name] = check
             except InputError as error:
                 self._signature_checks[name] = error.why
 
-        keys = [self.key_file(self.manifest.signed_by)] if self.manifest else []
         with ThreadPoolExecutor(max_workers=processors.available()) as pool:
             list(pool.map(check, (name for name in names if name not in self._signature_checks)))
         return {name: self._signature_checks[name] for name in names}
@@ -184,7 +190,8 @@ class ReleaseView:
             folder = self.directory / repository.name
             try:
                 paths = [folder / name for name in list_package_files(folder)]
-                return verify_signatures(paths, [self.key_file(name) for name in repository.keys])
+                keys = [self.find_trusted_key(name) for name in repository.keys]
+                return verify_signatures(paths, keys, now=self.context.now)
             except (InputError, OSError) as error:
                 return getattr(error, "why", "") or str(error)
 
@@ -216,6 +223,30 @@ class ReleaseView:
     def key_file(self, name: str) -> Path:
         """The public key file of a key."""
         return self.directory / f"{KEY_FILE_PREFIX}{name}"
+
+    def find_trusted_key(self, name: str) -> Path:
+        """The file of a key that signatures are checked with: the configured one, else that of the release.
+
+        The rule `keys` sees to it that both hold the same keys. What the configuration says of a key, that it was
+        revoked for example, may be newer.
+        """
+        return dict(self.trusted_keys).get(name) or self.key_file(name)
+
+    @property
+    def _signer_files(self) -> list[Path]:
+        """The key files one of which must have signed the metadata."""
+        if self.context.signers:
+            return list(self.context.signers)
+        return [self.find_trusted_key(self.manifest.signed_by)] if self.manifest else []
+
+    @property
+    def trust(self) -> TrustLevel:
+        """Who vouches for the manifest."""
+        check = self.check_detached_signatures([MANIFEST_NAME])[MANIFEST_NAME] if self.manifest else ""
+        if self.manifest is None or isinstance(check, str) or not check.is_good:
+            return TrustLevel.UNVERIFIED
+        is_pinned = bool(self.context.signers) or self.manifest.signed_by in dict(self.trusted_keys)
+        return TrustLevel.PINNED if is_pinned else TrustLevel.OWN_KEYS
 
 
 def assess_signature(check: SignatureCheck | str) -> list[tuple[str, Severity]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altai_build.errors import InputError
@@ -74,7 +74,7 @@ def verify_checksums(staged: StagedVerification) -> VerificationReport:
         return verify_release(before.directory, trusted_keys=before.trusted_keys, context=before.context)
     report = _apply_rules(view, [rule for rule in RULES if rule.scope is not RuleScope.CONTENT])
     findings = dict.fromkeys((*staged.verification.findings, *report.findings))
-    return VerificationReport(release=report.release, findings=tuple(findings))
+    return replace(report, findings=tuple(findings))
 
 
 def _apply_rules(view: ReleaseView, rules: Sequence[Rule]) -> VerificationReport:
@@ -85,6 +85,7 @@ def _apply_rules(view: ReleaseView, rules: Sequence[Rule]) -> VerificationReport
     return VerificationReport(
         release=view.version,
         findings=(*waive(findings, context.waivers, context.today), *_find_expired_waivers(context)),
+        trust=view.trust,
     )
 
 

@@ -48,6 +48,7 @@ def test_releases_are_listed_in_the_order_of_rpm(site: Path) -> None:
         "target": "centos6",
         "packages": 2,
         "size": 2_500_500,
+        "trust": "unverified",
         "latest": True,
     }
 

@@ -36,6 +36,7 @@ def test_the_path_of_the_released_report_is_printed(site: Path) -> None:
         "release": "1.0.2",
         "report": str(page),
         "written": False,
+        "trust": "pinned",
     }
 
 

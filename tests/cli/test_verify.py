@@ -52,7 +52,7 @@ def subjects(answer: CliResult) -> set[tuple[str, str, str]]:
 
 def test_a_sound_release_by_version_folder_and_url(site: Path, tmp_path: Path) -> None:
     (site / "releases" / "latest").symlink_to("1.0.2")
-    sound = {"schema_version": 1, "release": "1.0.2", "ok": True, "findings": []}
+    sound = {"schema_version": 1, "release": "1.0.2", "ok": True, "trust": "pinned", "findings": []}
     with serving(site / "releases") as url:
         for named in ("1.0.2", "latest", site / "releases" / "1.0.2", f"{url}/1.0.2", f"{url}/1.0.2/"):
             answer = verify(site, named)
@@ -61,7 +61,8 @@ def test_a_sound_release_by_version_folder_and_url(site: Path, tmp_path: Path) -
         elsewhere.mkdir()
         answer = altai_build("--workspace", tmp_path / "ws", "verify", f"{url}/1.0.2", cwd=elsewhere)
         assert (answer.code, answer.out) == (0, "")
-        assert answer.err.splitlines()[-1] == "release 1.0.2 passed verification"
+        end = "release 1.0.2 passed verification, but agrees only with the keys it brought"
+        assert answer.err.splitlines()[-1] == end
     assert list((site / ".altai-build" / "tmp").iterdir()) == []
 
 
@@ -153,7 +154,7 @@ def test_the_system_of_the_configuration_is_asked(site: Path, materials: Materia
     shutil.rmtree(base)
     answer = verify(site, "1.0.3")
     assert answer.code == 0
-    assert subjects(answer) == {("closure", "warning", "1.0.3")}
+    assert subjects(answer) == {("closure", "warning", "1.0.3"), ("file-conflicts", "warning", "1.0.3")}
     assert "the repository base/os cannot be used" in answer.json["findings"][0]["message"]
 
 

@@ -300,7 +300,12 @@ def test_the_manifest_lists_every_package_there_is(site: Site, first: Any, secon
 def test_both_releases_verify_without_a_finding(site: Site, first: Any, second: Any) -> None:
     for version in ("1.0.0", "1.0.1", "latest"):
         named = "1.0.1" if version == "latest" else version
-        assert site.answer("verify", version) == {"release": named, "ok": True, "findings": []}
+        assert site.answer("verify", version) == {
+            "release": named,
+            "ok": True,
+            "trust": "pinned",
+            "findings": [],
+        }
 
 
 def test_the_later_release_is_the_latest_and_follows_the_earlier(site: Site, first: Any, second: Any) -> None:

@@ -74,6 +74,7 @@ def test_a_report_is_ok_without_errors() -> None:
     assert report.to_json() == {
         "release": "1.0.2",
         "ok": False,
+        "trust": "unverified",
         "findings": [finding_to_json(warning), finding_to_json(FINDING)],
     }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.model.trust import TrustLevel
 from altai_build.rules import view
 from altai_build.rules.registry import RULES
 from altai_build.stages.verify import verify_before_checksums, verify_checksums, verify_release
@@ -50,11 +51,11 @@ def trusted(materials: Materials) -> list[tuple[str, Path]]:
 
 
 def test_a_intact_release_has_no_findings(release: Path, materials: Materials) -> None:
-    for keys in ([], trusted(materials)):
+    for keys, trust in (([], "own keys"), (trusted(materials), "pinned")):
         report = verify_release(release, trusted_keys=keys)
         assert report.findings == ()
         assert report.is_ok
-    assert report.to_json() == {"release": "1.0.2", "ok": True, "findings": []}
+        assert report.to_json() == {"release": "1.0.2", "ok": True, "trust": trust, "findings": []}
 
 
 def test_an_empty_folder_fails_every_rule(tmp_path: Path) -> None:
@@ -216,8 +217,11 @@ def test_files_read_before_the_checksums_are_not_read_again(
 
 def test_a_key_that_was_swapped(release: Path, materials: Materials) -> None:
     swap_key(release)
+    """Against the configured key all signatures are good; without it nothing fits the release's own key."""
     rules = {rule for rule, _ in list_errors(verify_release(release, trusted_keys=trusted(materials)))}
-    assert rules == {"keys", "checksums", "metadata-signatures", "package-signatures", "provenance"}
+    assert rules == {"keys", "checksums"}
+    alone = {rule for rule, _ in list_errors(verify_release(release))}
+    assert alone >= {"keys", "checksums", "metadata-signatures", "package-signatures", "provenance"}
 
 
 def test_a_release_that_agrees_with_itself_but_not_with_the_configuration(
@@ -228,6 +232,12 @@ def test_a_release_that_agrees_with_itself_but_not_with_the_configuration(
     release = make_release(tmp_path / "1.0.2", strangers, make_release_contents(strangers))
     assert verify_release(release).is_ok
     report = verify_release(release, trusted_keys=trusted(materials))
-    assert list_errors(report) == {("keys", "RPM-GPG-KEY-ours"), ("keys", "RPM-GPG-KEY-epel6")}
+    assert list_errors(report) >= {
+        ("keys", "RPM-GPG-KEY-ours"),
+        ("keys", "RPM-GPG-KEY-epel6"),
+        ("metadata-signatures", "release.json"),
+        ("metadata-signatures", "SHA256SUMS"),
+    }
+    assert report.trust is TrustLevel.UNVERIFIED
     unknown = verify_release(release, trusted_keys=[("altai", materials.ours.public)])
     assert {one.message for one in unknown.findings} == {"the configuration has no key of this name"}

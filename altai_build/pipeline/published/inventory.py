@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from altai_build.errors import InputError
@@ -20,7 +20,7 @@ from altai_build.model.release import (
     MirrorOrigin,
     ReleasedPackage,
 )
-from altai_build.pipeline.published.releases import load_manifest
+from altai_build.pipeline.published.reading import CheckedManifest, ManifestReader
 from altai_build.pipeline.run import Run
 from altai_build.stages.publish import list_releases
 from altai_build.tools.files import sha256_file
@@ -33,12 +33,12 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
-def list_packages(run: Run, directory: Path) -> tuple[InventoryEntry, ...]:
-    """Every package of the release in `directory`, with the name of its signer and the packages that need it.
+def list_packages(run: Run, release: CheckedManifest) -> tuple[InventoryEntry, ...]:
+    """Every package of a release, with the name of its signer and the packages that need it.
 
-    Raises InputError when the release cannot be read.
+    Raises InputError when its keys or metadata cannot be read.
     """
-    manifest = load_manifest(directory)
+    directory, manifest = release.directory, release.manifest
     names = _read_signer_names(directory)
     dependents = _find_dependents(run, directory, manifest)
     return tuple(
@@ -76,7 +76,7 @@ def _find_dependents(run: Run, directory: Path, manifest: Manifest) -> dict[str,
     return dependents
 
 
-def find_matches(run: Run, releases: Path, query: str) -> tuple[PackageMatch, ...]:
+def find_matches(run: Run, reader: ManifestReader, releases: Path, query: str) -> tuple[PackageMatch, ...]:
     """The packages and releases that a name (or pattern), NEVRA, file, SHA-256 or commit refers to, oldest first.
 
     A file is the file name of an RPM, the path of an RPM on this machine (its bytes are compared), or the absolute path
@@ -91,7 +91,8 @@ def find_matches(run: Run, releases: Path, query: str) -> tuple[PackageMatch, ..
             why=f"{releases} contains no release",
             todo="publish one with `altai-build release VERSION`",
         )
-    manifests = [load_manifest(releases / version) for version in versions]
+    read = reader.read_all(releases / version for version in versions)
+    manifests = [release.manifest for release in read]
     local_rpm = _find_local_rpm(query)
     digest = sha256_file(local_rpm) if local_rpm is not None else query.lower()
     matches = [
@@ -101,19 +102,16 @@ def find_matches(run: Run, releases: Path, query: str) -> tuple[PackageMatch, ..
         if (match := _match_package(manifest, package, query, digest, local_rpm)) is not None
     ]
     if local_rpm is None and query.startswith("/"):
-        matches += _find_owners(releases, manifests, query)
+        matches += _find_owners(read, query)
     if _COMMIT.fullmatch(query.lower()) and not matches:
         matches += _CommitSearch(run, manifests).find_matches(query.lower())
     return tuple(matches)
 
 
-def suggest_names(releases: Path, query: str) -> list[str]:
+def suggest_names(reader: ManifestReader, releases: Path, query: str) -> list[str]:
     """Names of released packages that are similar to the query."""
-    names = {
-        package.name
-        for version in list_releases(releases)
-        for package in load_manifest(releases / version).packages
-    }
+    read = reader.read_all(releases / version for version in list_releases(releases))
+    names = {package.name for release in read for package in release.manifest.packages}
     return difflib.get_close_matches(query, sorted(names), n=3, cutoff=0.6)
 
 
@@ -145,12 +143,13 @@ def _match_package(
     return None
 
 
-def _find_owners(releases: Path, manifests: list[Manifest], path: str) -> Iterator[PackageMatch]:
+def _find_owners(releases: Sequence[CheckedManifest], path: str) -> Iterator[PackageMatch]:
     """The packages that install a file."""
-    for manifest in manifests:
+    for release in releases:
+        manifest = release.manifest
         packages = {(package.repository, package.file): package for package in manifest.packages}
         for repository in manifest.repositories:
-            for location in find_owners(releases / manifest.version / repository.name, path):
+            for location in find_owners(release.directory / repository.name, path):
                 package = packages.get((repository.name, location))
                 if package is not None:
                     yield PackageMatch(

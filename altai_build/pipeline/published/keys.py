@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 from altai_build.config import Key
 from altai_build.model.openpgp import KeyFingerprint, PublicKey
 from altai_build.model.release import KEY_FILE_PREFIX, Manifest
-from altai_build.pipeline.published.releases import load_manifest, open_releases
+from altai_build.pipeline.published.reading import CheckedManifest, open_reader
+from altai_build.pipeline.published.releases import open_releases
 from altai_build.pipeline.run import Run
 from altai_build.stages.publish import list_releases
 from altai_build.tools.openpgp.keyfile import read_public_keys
@@ -45,8 +45,8 @@ class _ReleaseKeys:
     signed_packages: Counter[KeyFingerprint]
 
     @classmethod
-    def read(cls, directory: Path) -> _ReleaseKeys:
-        manifest = load_manifest(directory)
+    def read(cls, release: CheckedManifest) -> _ReleaseKeys:
+        directory, manifest = release.directory, release.manifest
         keys = {
             key.fingerprint: (file.name.removeprefix(KEY_FILE_PREFIX), key)
             for file in sorted(directory.glob(f"{KEY_FILE_PREFIX}*"))
@@ -68,7 +68,9 @@ class _ReleaseKeys:
 def list_key_usage(run: Run) -> tuple[ListedKey, ...]:
     """The keys of repos.yaml in its order, then those that only releases contain."""
     directory = open_releases(run.config, run.reporter.warn)
-    releases = [_ReleaseKeys.read(directory / version) for version in list_releases(directory)]
+    reader = open_reader(run.config, (), run.reporter.warn)
+    read = reader.read_all(directory / version for version in list_releases(directory))
+    releases = [_ReleaseKeys.read(release) for release in read]
     secret = _read_secret_fingerprints(run)
 
     def list_key(name: str, key: Key | None, public: PublicKey) -> ListedKey:

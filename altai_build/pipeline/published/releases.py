@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from altai_build.model.build import BuildResult
 
 
-def find_previous_manifest(releases: Path, version: str) -> Manifest | None:
-    """The manifest of the previous release: the highest one below a version."""
-    before = list_releases_before(releases, version)
-    return load_manifest(before[-1]) if before else None
-
-
 def list_releases_before(releases: Path, version: str) -> tuple[Path, ...]:
     """The folders of the published releases below a version, lowest first."""
     return tuple(

@@ -18,7 +18,7 @@ from altai_build.model.srpm import Srpm
 from altai_build.pipeline.build.schedule import MAX_REBUILDS
 from altai_build.pipeline.build.srpms import make_discovered_srpms, select_by_name
 from altai_build.pipeline.build.toolchains import open_build_environments
-from altai_build.pipeline.published.releases import load_manifest
+from altai_build.pipeline.published.reading import open_reader
 from altai_build.pipeline.published.verify import find_release_directory, trusted_keys
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import BuildCache
@@ -59,7 +59,7 @@ def reproduce(run: Run, component: str, release: str, *, output: Path | None = N
     build fails.
     """
     directory = find_release_directory(run, release)
-    manifest = load_manifest(directory)
+    manifest = open_reader(run.config, (), run.reporter.warn).read(directory).manifest
     with clean_workspace(run) as clean_run:
         source, srpm, released = _make_srpm(clean_run, manifest, component)
         result = _build(clean_run, directory, manifest, source, srpm)

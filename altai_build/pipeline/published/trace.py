@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altai_build.config.lockfile import load_lock
@@ -41,16 +41,16 @@ class ProvenanceTrace:
     steps: tuple[TraceStep, ...]
 
 
-def trace_provenance(run: Run, directory: Path) -> ProvenanceTrace:
-    """Verify the release in a folder, and trace each of its packages to the superproject's commit."""
-    view = open_view(run, directory)
+def trace_provenance(
+    run: Run, directory: Path, *, signers: Sequence[Path] = (), version: str = ""
+) -> ProvenanceTrace:
+    """Verify the release in a folder like `verify_published`, and trace each package to the superproject's commit."""
+    view = open_view(run, directory, signers=signers, version=version)
     verification = verify_view(view)
     steps = tuple(_trace_release(run, view, view.manifest)) if view.manifest is not None else ()
     findings = waive(list_trace_findings(steps), view.context.waivers, view.context.today)
     return ProvenanceTrace(
-        verification=VerificationReport(
-            release=verification.release, findings=(*verification.findings, *findings)
-        ),
+        verification=replace(verification, findings=(*verification.findings, *findings)),
         steps=steps,
     )
 

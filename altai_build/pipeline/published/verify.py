@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from altai_build.config import Config
 from altai_build.config.upstreams import list_upstreams
 from altai_build.errors import InputError
 from altai_build.model.findings import VerificationReport
+from altai_build.model.nevra import is_safe_name
+from altai_build.model.release import LATEST_LINK
 from altai_build.pipeline.published.releases import (
     find_release,
     list_releases_before,
+    load_manifest,
     open_releases,
     releases_directory,
 )
@@ -34,23 +39,35 @@ def open_release(run: Run, named: str) -> Iterator[Path]:
     if not is_url(named):
         yield find_release_directory(run, named)
         return
-    version = named.rstrip("/").rpartition("/")[2]
+    name = urlsplit(named).path.rstrip("/").rpartition("/")[2]
     run.workspace.prepare()
     with scratch_directory(run.workspace.scratch, "copy") as scratch:
-        directory = scratch / version
+        # A server's root and `latest` name no version.
+        directory = scratch / (name if is_safe_name(name) else LATEST_LINK)
         with run.reporter.run_step(f"download of {named}"):
             download_release(named, directory, jobs=run.jobs)
         yield directory
 
 
-def open_view(run: Run, directory: Path) -> ReleaseView:
-    """The release in a folder that has its version as name, with what the configuration knows."""
-    return ReleaseView(directory, trusted_keys(run.config), make_verify_context(run, directory.name))
+def open_view(run: Run, directory: Path, *, signers: Sequence[Path] = (), version: str = "") -> ReleaseView:
+    """The release in a folder, with what the configuration knows.
+
+    `signers` are the key files one of which must have signed it, in place of the configured keys. `version` is what it
+    must be; by default what its folder is called.
+    """
+    try:
+        actual = load_manifest(directory).version
+    except InputError:
+        actual = directory.name  # the rule `manifest` reports it
+    context = replace(make_verify_context(run, actual), signers=tuple(signers), version=version)
+    return ReleaseView(directory, () if signers else trusted_keys(run.config), context)
 
 
-def verify_published(run: Run, directory: Path) -> VerificationReport:
-    """All findings about the release in a folder that has its version as name."""
-    return verify_view(open_view(run, directory))
+def verify_published(
+    run: Run, directory: Path, *, signers: Sequence[Path] = (), version: str = ""
+) -> VerificationReport:
+    """All findings about the release in a folder; arguments as for `open_view`."""
+    return verify_view(open_view(run, directory, signers=signers, version=version))
 
 
 def verify_staged(run: Run, directory: Path, version: str) -> StagedVerification:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.config import Target
-from altai_build.errors import InputError, SigningError
+from altai_build.errors import InputError
 from altai_build.model.gitlink import require_commit
 from altai_build.model.lock import Lock
 from altai_build.model.pin import PinDirection
@@ -14,14 +14,15 @@ from altai_build.model.release import ComponentOrigin, Manifest, SpecOrigin
 from altai_build.pipeline.build.pins import compare_pins
 from altai_build.pipeline.build.plan import BuildPlan, plan_build
 from altai_build.pipeline.deps import lock_path, read_required_lock
-from altai_build.pipeline.published.releases import find_previous_manifest
+from altai_build.pipeline.published.reading import open_reader
+from altai_build.pipeline.published.releases import list_releases_before
+from altai_build.pipeline.release.key_change import refuse_undeclared_key_change
 from altai_build.pipeline.release.tagging import plan_release_tags
 from altai_build.pipeline.run import Run
 from altai_build.stages.publish import check_version, compare_releases, list_releases
 from altai_build.stages.tag import TagPlan
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.mock.config import list_config_files
-from altai_build.tools.openpgp.keyfile import read_public_keys
 
 _PIN_CHANGE_TEXTS = {
     PinDirection.FORWARD: "changed: {version} has {old}",
@@ -68,7 +69,8 @@ def plan_release(
     """Decide what a release contains, and with `tag` what to tag (and with `push` where to push the tags).
 
     Raises PublishError for a version or a tag that exists, InputError for a version that cannot be ordered, for
-    uncommitted files of the definition and for a lock that is missing or faulty.
+    uncommitted files of the definition and for a lock that is missing or faulty, SigningError for a key that does not
+    replace the previous one.
     """
     releases = run.config.get_release_settings().directory
     published = list_releases(releases)
@@ -77,9 +79,10 @@ def plan_release(
     _refuse_uncommitted(run)
     # The lock is read before the builds, so that a fault in it is reported at once.
     lock = read_required_lock(run)
-    previous = find_previous_manifest(releases, version)
-    if previous is not None:
-        _refuse_other_keys(run, previous)
+    earlier = list_releases_before(releases, version)
+    reader = open_reader(run.config, (), run.reporter.warn)
+    previous = reader.read(earlier[-1]).manifest if earlier else None
+    refuse_undeclared_key_change(run, previous)
     build_plan = plan_build(run, revision, (), None)
     commit = build_plan.discovery.commit
     release_plan = ReleasePlan(
@@ -113,36 +116,6 @@ def _refuse_uncommitted(run: Run) -> None:
             "the release definition is not committed",
             why="\n".join(f"  {name}" for name in dirty),
             todo="commit these files (or undo the changes), then release",
-        )
-
-
-def _refuse_other_keys(run: Run, previous: Manifest) -> None:
-    """Raise SigningError where a repository's key has no relation to the one that signed it in the previous release.
-
-    Clients of that release would trust no package of this one.
-    """
-    signers = {package.repository: package.signer for package in previous.packages}
-    wrong = []
-    for repository in run.config.repositories.values():
-        signer = signers.get(repository.name)
-        if signer is None or not run.config.keys[repository.key].is_signing_key:
-            continue
-        names = (repository.key, *run.config.get_related_keys(repository.key))
-        try:
-            known = {
-                key.fingerprint for name in names for key in read_public_keys(run.config.keys[name].file)
-            }
-        except InputError:
-            # Reported with its file when the key is unlocked, which is before the first build too.
-            continue
-        if signer.fingerprint not in known:
-            wrong.append(f"  {repository.name}: signed by {signer.fingerprint}, now key {repository.key}")
-    if wrong:
-        raise SigningError(
-            f"packages of release {previous.version} were signed by another key, and no key replaces that one",
-            why="\n".join(wrong),
-            todo="declare the earlier key in `keys` too, and write `replaces: NAME` of it at the new key; or sign with "
-            "the earlier key",
         )
 
 

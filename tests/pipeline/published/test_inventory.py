@@ -9,6 +9,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.inventory import MatchKind
 from altai_build.pipeline.published.inventory import find_matches, suggest_names
+from altai_build.pipeline.published.reading import ManifestReader
 from altai_build.pipeline.run import Run
 from tests.kit.configs import make_run
 from tests.kit.manifests import component, manifest, package, write_manifests
@@ -27,6 +28,11 @@ def run(materials: Materials, tmp_path: Path) -> Run:
     return make_run(tmp_path, materials)
 
 
+@pytest.fixture
+def reader() -> ManifestReader:
+    return ManifestReader((), lambda text: None)
+
+
 @pytest.mark.parametrize(
     ("query", "kind"),
     [
@@ -42,10 +48,10 @@ def run(materials: Materials, tmp_path: Path) -> Run:
     ],
 )
 def test_a_package_is_found_by_each_of_its_names(
-    run: Run, tmp_path: Path, query: str, kind: MatchKind
+    run: Run, reader: ManifestReader, tmp_path: Path, query: str, kind: MatchKind
 ) -> None:
     write_manifests(tmp_path / "releases", manifest("1.0", [FOCUS]), manifest("1.1", [FOCUS]))
-    matches = find_matches(run, tmp_path / "releases", query)
+    matches = find_matches(run, reader, tmp_path / "releases", query)
     assert [(match.release, match.how, match.package) for match in matches] == [
         ("1.0", kind, FOCUS),
         ("1.1", kind, FOCUS),
@@ -53,17 +59,17 @@ def test_a_package_is_found_by_each_of_its_names(
 
 
 @pytest.mark.parametrize("query", ["Focus", "focus-1.0-4.noarch", "focus-1.0-3"])
-def test_other_queries_match_nothing(run: Run, tmp_path: Path, query: str) -> None:
+def test_other_queries_match_nothing(run: Run, reader: ManifestReader, tmp_path: Path, query: str) -> None:
     write_manifests(tmp_path / "releases", manifest("1.0", [FOCUS]))
-    assert [match.how for match in find_matches(run, tmp_path / "releases", query)] == []
+    assert [match.how for match in find_matches(run, reader, tmp_path / "releases", query)] == []
 
 
-def test_without_releases_a_search_is_an_error(run: Run, tmp_path: Path) -> None:
+def test_without_releases_a_search_is_an_error(run: Run, reader: ManifestReader, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there are no releases"):
-        find_matches(run, tmp_path / "releases", "focus")
+        find_matches(run, reader, tmp_path / "releases", "focus")
 
 
-def test_similar_names_are_suggested(tmp_path: Path) -> None:
+def test_similar_names_are_suggested(reader: ManifestReader, tmp_path: Path) -> None:
     write_manifests(tmp_path, manifest("1.0", [FOCUS, package("nova-1-1.noarch")]))
-    assert suggest_names(tmp_path, "focuss") == ["focus"]
-    assert suggest_names(tmp_path, "xyz") == []
+    assert suggest_names(reader, tmp_path, "focuss") == ["focus"]
+    assert suggest_names(reader, tmp_path, "xyz") == []

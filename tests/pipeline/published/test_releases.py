@@ -12,7 +12,6 @@ from altai_build.model.nevra import Nevra, parse_nevra
 from altai_build.model.package import LocalRpm
 from altai_build.pipeline.published.releases import (
     PublishedReleases,
-    find_previous_manifest,
     find_release,
     list_releases_before,
     load_manifest,
@@ -46,9 +45,8 @@ def test_a_wrong_name_is_an_error_with_a_suggestion(releases: Path) -> None:
 
 def test_earlier_releases_are_those_below_a_version_by_the_order_of_rpm(releases: Path) -> None:
     assert [folder.name for folder in list_releases_before(releases, "1.1.0")] == ["1.0.9", "1.0.10"]
-    previous = find_previous_manifest(releases, "1.0.11")
-    assert previous is not None and previous.version == "1.0.10"
-    assert find_previous_manifest(releases, "1.0") is None
+    assert [folder.name for folder in list_releases_before(releases, "1.0.11")] == ["1.0.9", "1.0.10"]
+    assert list_releases_before(releases, "1.0") == ()
     assert list_releases_before(releases / "none", "1.0") == ()
 
 

@@ -1,0 +1,117 @@
+"""Read manifests of published releases, each with the check of its signature: what is printed of it needs no verify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from altai_build.config import Config
+from altai_build.errors import InputError
+from altai_build.model.release import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME, Manifest
+from altai_build.model.signature import SignatureCheck
+from altai_build.model.trust import ManifestTrust, TrustLevel
+from altai_build.pipeline.published.releases import load_manifest
+from altai_build.tools import processors
+from altai_build.tools.files import sha256_file
+from altai_build.tools.openpgp.verify import verify_detached
+
+_NOTHING_PINNED = "repos.yaml and --key name no key to compare them with"
+
+
+@dataclass(frozen=True)
+class CheckedManifest:
+    """The manifest of the release in a folder, and who vouches for it."""
+
+    directory: Path
+    manifest: Manifest
+    trust: ManifestTrust
+
+
+class ManifestReader:
+    """Reads each manifest once, checks its signature once, and warns once of one that no pinned key signed."""
+
+    def __init__(self, pinned_keys: Sequence[Path], warn: Callable[[str], None]) -> None:
+        self._pinned_keys = tuple(pinned_keys)
+        self._warn = warn
+        self._read: dict[Path, CheckedManifest] = {}
+
+    def read(self, directory: Path) -> CheckedManifest:
+        """The manifest of the release in a folder. Raises InputError when it cannot be read."""
+        return self.read_all([directory])[0]
+
+    def read_all(self, directories: Iterable[Path]) -> tuple[CheckedManifest, ...]:
+        """The manifests of the releases in folders, in their order. Raises InputError for one that is unreadable."""
+        wanted = list(directories)
+        unread = [directory for directory in dict.fromkeys(wanted) if directory not in self._read]
+        with ThreadPoolExecutor(processors.available()) as pool:
+            for checked in pool.map(self._check, unread):
+                self._read[checked.directory] = checked
+                if checked.trust.warning:
+                    self._warn(f"release {checked.manifest.version}: {checked.trust.warning}")
+        return tuple(self._read[directory] for directory in wanted)
+
+    def warn_of_changed_file(self, release: CheckedManifest, name: str) -> None:
+        """Warn when a file of a release is not the one that its signed checksums list."""
+        trust = check_signature(release.directory, CHECKSUMS_NAME, release.manifest, self._pinned_keys)
+        if trust.level is TrustLevel.UNVERIFIED:
+            self._warn(f"release {release.manifest.version}: {name} is unverified; {trust.detail}")
+        elif _find_digest(release.directory / CHECKSUMS_NAME, name) != sha256_file(release.directory / name):
+            self._warn(
+                f"release {release.manifest.version}: {name} is unverified; {CHECKSUMS_NAME} lists another file"
+            )
+
+    @property
+    def levels(self) -> dict[str, TrustLevel]:
+        """The version of each release that was read, and how far it may be believed."""
+        return {checked.manifest.version: checked.trust.level for checked in self._read.values()}
+
+    def _check(self, directory: Path) -> CheckedManifest:
+        manifest = load_manifest(directory)
+        trust = check_signature(directory, MANIFEST_NAME, manifest, self._pinned_keys)
+        return CheckedManifest(directory=directory, manifest=manifest, trust=trust)
+
+
+def open_reader(config: Config, keys: Sequence[str], warn: Callable[[str], None]) -> ManifestReader:
+    """A reader that trusts the key files `keys`, or else the signing keys of the configuration."""
+    configured = [key.file for key in config.keys.values() if key.is_signing_key]
+    return ManifestReader([Path(key) for key in keys] or configured, warn)
+
+
+def check_signature(
+    directory: Path, name: str, manifest: Manifest, pinned_keys: Sequence[Path]
+) -> ManifestTrust:
+    """Who vouches for a signed file of a release: a pinned key, only a key that came with it, or nobody."""
+    path = directory / name
+    checks = [_verify(path, file) for file in pinned_keys]
+    if any(isinstance(check, SignatureCheck) and check.is_good for check in checks):
+        return ManifestTrust(TrustLevel.PINNED)
+    own = _verify(path, directory / f"{KEY_FILE_PREFIX}{manifest.signed_by}")
+    if isinstance(own, str):
+        return ManifestTrust(TrustLevel.UNVERIFIED, own)
+    if not own.is_good:
+        return ManifestTrust(TrustLevel.UNVERIFIED, own.description)
+    errors = [check for check in checks if isinstance(check, str)]
+    if not pinned_keys:
+        errors = [_NOTHING_PINNED]
+    return ManifestTrust(
+        TrustLevel.OWN_KEYS, "; ".join(errors) or f"no pinned key signed it, but {own.fingerprint}"
+    )
+
+
+def _verify(path: Path, key_file: Path) -> SignatureCheck | str:
+    """The check of a file's signature by the keys in a file, or why there is none."""
+    try:
+        return verify_detached(path, path.with_name(f"{path.name}.asc"), [key_file])
+    except InputError as error:
+        return f"{error.what}: {error.why}"
+
+
+def _find_digest(sums: Path, name: str) -> str:
+    """The SHA-256 that SHA256SUMS gives for a file; "" when it gives none."""
+    try:
+        lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line[:64] for line in lines if line[64:] == f"  {name}"), "")
