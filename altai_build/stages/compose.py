@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,9 @@ class Placement:
 
     path: Path
     origin: Origin
+    # The file of an earlier release that has the same bytes, and their SHA-256: linked where `path` cannot be.
+    released: Path | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,7 @@ def _fill_repository(
 def _link_packages(directory: Path, repository: RepositoryContents) -> Path:
     """Make hard links to the packages; raises InputError for an unsafe name and for two packages with one name."""
     folder = make_directory(directory / repository.name)
+    names: set[str] = set()
     for placement in repository.packages:
         name = placement.path.name
         if not is_safe_name(name) or not name.endswith(".rpm"):
@@ -208,15 +213,36 @@ def _link_packages(directory: Path, repository: RepositoryContents) -> Path:
                 f"{name!r} is not a safe name for a package file",
                 todo="rename it NAME-VERSION-RELEASE.ARCH.rpm",
             )
-        try:
-            link_or_copy(str(placement.path), f"{folder}/{name}")
-        except FileExistsError as error:
+        if name in names:
             raise InputError(
                 f"two packages have the name {repository.name}/{name}",
                 why=f"one of them is {placement.path}",
                 todo="find the components that build it (`altai-build plan`) and skip one of them",
-            ) from error
+            )
+        names.add(name)
+        _link_package(placement, f"{folder}/{name}")
     return folder
+
+
+def _link_package(placement: Placement, destination: str) -> None:
+    """Give the package a name in the release: as a link, to an earlier release if the workspace cannot be linked to."""
+    try:
+        os.link(placement.path, destination)
+        return
+    except OSError:
+        # For example a workspace on another file system.
+        source = placement.path
+    if placement.released is not None and _has_digest(placement.released, placement.sha256):
+        source = placement.released
+    link_or_copy(source, destination)
+
+
+def _has_digest(path: Path, sha256: str) -> bool:
+    """True when the file has these bytes; False when it has others, or cannot be read."""
+    try:
+        return sha256_file(path) == sha256
+    except OSError:
+        return False
 
 
 def _describe_package(

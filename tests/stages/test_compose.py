@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import errno
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ from altai_build.errors import InputError
 from altai_build.model.armor import dearmor
 from altai_build.model.manifest import manifest_from_json, manifest_to_json
 from altai_build.model.release import MirrorOrigin
-from altai_build.stages.compose import Placement, compose, format_repo_file, sign_checksums
+from altai_build.stages.compose import Placement, ReleaseContents, compose, format_repo_file, sign_checksums
 from altai_build.stages.verify import verify_release
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
@@ -245,3 +246,38 @@ def test_a_repository_without_packages_has_metadata(materials: Materials, tmp_pa
     contents = with_repository(make_release_contents(materials), "deps/epel", packages=())
     release = make_release(tmp_path / "1.0.2", materials, contents)
     assert read_repodata(release / "deps/epel").packages == ()
+
+
+def mirrored_contents(materials: Materials, version: str, released: Path | None) -> ReleaseContents:
+    """The contents of a release whose mirrored package may be linked to the one in an earlier release."""
+    contents = make_release_contents(materials, version)
+    (placed,) = next(
+        repository for repository in contents.repositories if repository.name == "deps/epel"
+    ).packages
+    placed = replace(placed, released=released, sha256=sha256_file(materials.mirrored))
+    return with_repository(contents, "deps/epel", packages=(placed,))
+
+
+def test_releases_share_mirrored_packages_when_the_workspace_is_on_another_file_system(
+    materials: Materials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.link
+
+    def link(source: object, destination: object) -> None:
+        if not str(source).startswith(str(tmp_path)):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        real(source, destination)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "link", link)
+    name = f"deps/epel/{materials.mirrored.name}"
+    first = make_release(tmp_path / "1.0.0", materials, mirrored_contents(materials, "1.0.0", None))
+    second = make_release(tmp_path / "1.0.1", materials, mirrored_contents(materials, "1.0.1", first / name))
+    assert not os.path.samefile(first / name, materials.mirrored)
+    assert os.path.samefile(first / name, second / name)
+    (first / name).write_bytes(b"damaged")
+    third = make_release(tmp_path / "1.0.2", materials, mirrored_contents(materials, "1.0.2", first / name))
+    fourth = make_release(
+        tmp_path / "1.0.3", materials, mirrored_contents(materials, "1.0.3", tmp_path / "gone")
+    )
+    for release in (third, fourth):
+        assert sha256_file(release / name) == sha256_file(materials.mirrored)

@@ -90,19 +90,22 @@ class PublishedReleases:
 
     files: dict[str, Path]  # NEVRA → the released file
     files_by_build: dict[tuple[str, str], Path]  # (NEVRA, build key) → the released file
+    files_by_digest: dict[str, Path]  # SHA-256 in the manifest → the released file
 
     @classmethod
     def load(cls, releases: Path) -> PublishedReleases:
         """Read the manifests of all published releases; the file of a later release replaces one of the same NEVRA."""
         files: dict[str, Path] = {}
         files_by_build: dict[tuple[str, str], Path] = {}
+        files_by_digest: dict[str, Path] = {}
         for version in list_releases(releases):
             for package in load_manifest(releases / version).packages:
                 path = releases / version / package.path
                 files[str(package.nevra)] = path
+                files_by_digest[package.sha256] = path
                 if package.build_origin is not None:
                     files_by_build[str(package.nevra), package.build_origin.build_key] = path
-        return cls(files=files, files_by_build=files_by_build)
+        return cls(files=files, files_by_build=files_by_build, files_by_digest=files_by_digest)
 
     def has_no_name_conflict(self, built: BuildResult) -> bool:
         """True if no release has different bytes under the NEVRA of one of these packages.

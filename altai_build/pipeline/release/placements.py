@@ -80,7 +80,12 @@ def place_packages(
             Placement(path=copy.path, origin=package.origin) for copy, package in zip(signed, packages)
         )
     for locked, path in mirrored.items():
-        placement = Placement(path=path, origin=make_mirror_origin(run, locked))
+        placement = Placement(
+            path=path,
+            origin=make_mirror_origin(run, locked),
+            released=published.files_by_digest.get(locked.sha256),
+            sha256=locked.sha256,
+        )
         placements.setdefault(locked.repository, []).append(placement)
     return placements
 

@@ -64,7 +64,7 @@ def place(tmp_path: Path, build_run: Any, released: Sequence[Path]) -> dict[str,
         workspace=SimpleNamespace(signed=tmp_path / "signed"),
     )
     files = {str(read_header(path).nevra): path for path in released}
-    published = PublishedReleases(files=files, files_by_build={})
+    published = PublishedReleases(files=files, files_by_build={}, files_by_digest={})
     keys: Any = {"ours": "the key"}
     found = place_packages(run, build_run, {}, keys, published, TARGET)
     origins = {placement.origin for placed in found.values() for placement in placed}
@@ -116,3 +116,28 @@ def test_packages_that_the_target_cannot_read_are_refused(tmp_path: Path) -> Non
     with pytest.raises(InputError, match="rpm on centos6 cannot read some of the packages") as caught:
         refuse_unreadable(TARGET, [good, bad])
     assert bad.header.nevra.name in caught.value.why and "zstd" in caught.value.why
+
+
+class Locked:
+    """What matters here of a package in the lock."""
+
+    repository = "deps/epel"
+
+    def __init__(self, sha256: str) -> None:
+        self.sha256 = sha256
+
+
+def test_a_mirrored_package_names_the_released_file_with_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placements, "make_mirror_origin", lambda _run, locked: locked.sha256)
+    run: Any = SimpleNamespace(config=SimpleNamespace(repositories={}))
+    build_run: Any = SimpleNamespace(srpm_batch=SimpleNamespace(srpms=[]), results={})
+    released = tmp_path / "released.rpm"
+    published = PublishedReleases(files={}, files_by_build={}, files_by_digest={"a" * 64: released})
+    mirrored: Any = {Locked(digest * 64): tmp_path / "fetched.rpm" for digest in "ab"}
+    found = place_packages(run, build_run, mirrored, {}, published, TARGET)
+    assert [(placed.released, placed.sha256) for placed in found["deps/epel"]] == [
+        (released, "a" * 64),
+        (None, "b" * 64),
+    ]
