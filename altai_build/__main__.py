@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from altai_build.cli import main
+from altai_build.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -23,7 +23,7 @@ TESTBED = Path("/var/cache/altai-build/testbed")
 CPUS = os.cpu_count() or 1
 PYTHON = sys.executable
 # Like the installed console script; `python -m` searches for the package first.
-OURS = (PYTHON, "-c", "from altai_build.cli import main; main()")
+OURS = (PYTHON, "-c", "from altai_build.cli.main import main; main()")
 HELLO = (PYTHON, "-c", "import click\n@click.command()\ndef main(): click.echo('hello')\nmain()")
 AUTHOR = {
     f"GIT_{who}_{what}": value

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.cli import VERBS
+from altai_build.cli.main import VERBS
 from altai_build.config import load_config
 
 ROOT = Path(__file__).resolve().parents[1]

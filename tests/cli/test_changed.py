@@ -361,7 +361,7 @@ def test_no_unneeded_module_is_loaded(repo: Repo, monkeypatch: pytest.MonkeyPatc
         "superproject: {path: ., components: [repos], root: true}\nproject: x\n"
     )
     program = (
-        "import sys; from altai_build.cli import cli; cli.main(['changed'], standalone_mode=False); "
+        "import sys; from altai_build.cli.main import cli; cli.main(['changed'], standalone_mode=False); "
         "print(*sorted(sys.modules))"
     )
     shown = subprocess.run(

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from altai_build.cli import VERBS, cli
 from altai_build.cli.global_options import accept_global_options
+from altai_build.cli.main import VERBS, cli
 from tests.kit.cli import altai_build
 from tests.kit.superprojects import World, make_files
 
@@ -87,7 +87,7 @@ def test_a_mistyped_verb_is_suggested(world: World) -> None:
 def test_a_directory_that_was_removed_is_no_bug(tmp_path: Path) -> None:
     program = (
         "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); "
-        "sys.argv[1:] = ['changed']; from altai_build.cli import main; main()"
+        "sys.argv[1:] = ['changed']; from altai_build.cli.main import main; main()"
     )
     answer = altai_build(cwd=tmp_path, program=("-c", program))
     assert answer.code == 3 and "cannot change to the directory ." in answer.err

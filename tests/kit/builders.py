@@ -52,7 +52,7 @@ baseurl={url}
 
 # The command line with this builder in the registry.
 _MAIN = """\
-from altai_build.cli import main
+from altai_build.cli.main import main
 from altai_build.pipeline.build.toolchains import BUILDERS
 from tests.kit.builders import HostBuilder
 BUILDERS[HostBuilder.name] = HostBuilder

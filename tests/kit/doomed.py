@@ -27,7 +27,7 @@ def main() -> None:
     """Take the appointment off the command line, and be altai-build from there on."""
     pattern, awaited, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     del sys.argv[1:4]
-    from altai_build.cli import main as altai_build
+    from altai_build.cli.main import main as altai_build
     from altai_build.tools.progress import ProgressReporter
 
     print_line = ProgressReporter.print_line

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from click.testing import CliRunner
 
-from altai_build.cli import cli
+from altai_build.cli.main import cli
 from altai_build.tools import processors
 
 

@@ -17,8 +17,8 @@ import click
 import pytest
 
 from altai_build import __version__
-from altai_build import cli as cli_module
-from altai_build.cli import VERBS, cli
+from altai_build.cli import main as cli_module
+from altai_build.cli.main import VERBS, cli
 from tests.kit.cli import ROOT, altai_build
 from tests.kit.superprojects import World, make_files
 
@@ -133,7 +133,7 @@ def running(words: str) -> list[str]:
 
 def test_a_bug_leaves_a_report_and_no_traceback(world: World, tmp_path: Path) -> None:
     script = (
-        "import sys; from altai_build.tools.git import revisions; from altai_build import cli\n"
+        "import sys; from altai_build.tools.git import revisions; from altai_build.cli import main as cli\n"
         "def broken(*a, **k): raise RuntimeError('planted')\n"
         "revisions.RepositoryHistory.list_changed_gitlinks = broken\n"
         "sys.argv = ['altai-build', 'changed']; cli.main()\n"

@@ -1,0 +1,242 @@
+"""The command line: parse, call, print; the only module that exits."""
+
+from __future__ import annotations
+
+# ruff: noqa: E402
+import gc
+
+# importing modules makes no garbage; App.create_run enables the collector when the work begins
+gc.disable()
+
+import importlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from altai_build import __version__
+from altai_build.cli.failures import print_error, print_failure
+from altai_build.cli.global_options import accept_global_options, add_global_options
+from altai_build.cli.streams import install_safe_streams
+from altai_build.errors import AltaiError, InputError, UsageError, escape_control_characters
+from altai_build.tools import commands, process, processors
+
+if TYPE_CHECKING:
+    from altai_build.cli.runlog import RunLog
+
+# verb → its module, which is imported when the verb is called, so that a quick verb starts quickly
+VERBS = {
+    "audit": "audit",
+    "build": "build",
+    "changed": "changed",
+    "clean": "clean",
+    "deps": "deps",
+    "diff": "diff",
+    "doctor": "doctor",
+    "explain": "explain",
+    "keys": "keys",
+    "notes": "notes",
+    "plan": "plan",
+    "rebuild": "rebuild",
+    "release": "release",
+    "releases": "releases",
+    "report": "report",
+    "srpm": "srpm",
+    "upgrade-check": "upgrade",
+    "verify": "verify",
+    "which": "which",
+}
+
+
+class _LazyGroup(click.Group):
+    """A command group that imports the module of a verb on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"altai_build.cli.{VERBS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        accept_global_options(command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            # Only a wrong verb needs it.
+            import difflib
+
+            similar = difflib.get_close_matches(args[0], VERBS, n=2)
+            hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.command(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="""Example: altai-build release 1.0.2 --dry-run
+
+    Results go to stdout, progress to stderr. `altai-build COMMAND --help` explains a command. The options above may
+    stand before or after the command. With --json a failure prints {"error": {"code", "what", "why", "todo"}} on
+    stdout.
+
+    Exit codes: 0 success; 2 wrong usage; 3 error in the configuration or an input; 4 a needed program is missing;
+    5 a build failed; 6 a signing error; 7 verification findings; 8 publishing was refused or failed; 9 another run
+    has locked the workspace; 70 a bug in altai-build; 130 interrupted.""",
+)
+@click.version_option(__version__, prog_name="altai-build")
+@add_global_options
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    directory: str | None,
+    config: str | None,
+    workspace: str | None,
+    jobs: int | None,
+    builder: str,
+    verbose: bool,
+    debug: bool,
+    quiet: bool,
+) -> None:
+    """Build a signed, verified yum release from a git superproject."""
+    from altai_build.cli.app import App, change_directory
+
+    if verbose and not debug:
+        process.on_command(lambda command: print(command, file=sys.stderr))
+    processors.limit_to(jobs)
+    change_directory(directory or ".")
+    ctx.obj = App(
+        directory=os.getcwd(),
+        config_file=config or None,
+        workspace_dir=workspace or None,
+        jobs=processors.available(),
+        builder=builder,
+        quiet=quiet,
+        logs=ctx.obj if ctx.obj is not None else [],
+    )
+    if debug:
+        ctx.obj.open_log(echo=True)
+
+
+def main() -> None:
+    """Run the command line and exit with its code; every exit of the program is here."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    # nohup and & ignore SIGINT: leave that as it is
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+    install_safe_streams()
+    logs: list[RunLog] = []
+    code, message = _run(logs)
+    for log in logs:
+        log.close(code, message)
+    if code in (0, _INTERRUPTED):
+        _exit_now(code)
+    sys.exit(code)
+
+
+_INTERRUPTED = 130
+
+
+def _run(logs: list[RunLog]) -> tuple[int, str]:
+    """Run the command line and print its errors; returns the exit code, and the error for the debug log."""
+    try:
+        code = cli.main(prog_name="altai-build", standalone_mode=False, obj=logs)
+        sys.stdout.flush()
+    except click.exceptions.Exit as request:
+        return request.exit_code, ""
+    except click.ClickException as error:
+        error.show()
+        command = (
+            error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "altai-build"
+        )
+        todo = f"see `{command} --help`"
+        print_failure(UsageError.exit_code, error.format_message(), todo=todo)
+        return UsageError.exit_code, error.format_message()
+    except AltaiError as error:
+        message = escape_control_characters(str(error))
+        print(f"altai-build: {message}", file=sys.stderr)
+        print_error(error)
+        process.kill_all_children()
+        return error.exit_code, message
+    except (KeyboardInterrupt, click.Abort):
+        process.kill_all_children()
+        message = "interrupted; published releases are unchanged. Rerun the command to resume."
+        print(f"altai-build: {message}", file=sys.stderr)
+        print_failure(
+            _INTERRUPTED, "interrupted; published releases are unchanged", todo="rerun the command to resume"
+        )
+        return _INTERRUPTED, message
+    except Exception as error:
+        import traceback
+
+        process.kill_all_children()
+        # What the kernel refuses is the machine's: no list of its errors is complete.
+        if isinstance(error, OSError) and error.errno is not None:
+            described = _describe_os_error(error)
+            message = escape_control_characters(str(described))
+            print(f"altai-build: {message}", file=sys.stderr)
+            print_error(described)
+            # Where it happened is for the debug log.
+            return InputError.exit_code, f"{message}\n{traceback.format_exc()}"
+        text = _report_bug(error, logs)
+        print_failure(
+            AltaiError.exit_code, f"this is a bug: {type(error).__name__}: {error}", todo=_SEND_REPORT
+        )
+        return AltaiError.exit_code, text
+    return code if isinstance(code, int) else 0, ""
+
+
+_SEND_REPORT = "send the crash report that stderr names to the developers"
+
+
+def _describe_os_error(error: OSError) -> InputError:
+    """The error for one of the machine, with the file where Python knows it."""
+    file = error.filename2 or error.filename
+    return InputError(
+        f"{error.strerror}: {os.fsdecode(file)}" if file is not None else str(error.strerror),
+        todo="free disk space or fix the permissions there, or name another --workspace DIR; "
+        "published releases are unchanged",
+    )
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    """Stop all children, so that the threads that wait for them end; a second signal exits at once."""
+    if not process.stop_children():
+        os._exit(130)
+    raise KeyboardInterrupt
+
+
+def _exit_now(code: int) -> None:
+    """Exit at once: the kernel frees memory faster, and threads whose children were killed have nothing to do."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _report_bug(error: Exception, logs: list[RunLog]) -> str:
+    """Write a crash report with the traceback and the command line, and print where it is; returns the traceback."""
+    import tempfile
+    import time
+    import traceback
+
+    text = traceback.format_exc()
+    log = next((log.path for log in logs if log.path is not None), None)
+    descriptor, path = tempfile.mkstemp(prefix="altai-build-bug.", suffix=".txt")
+    with os.fdopen(descriptor, "w", errors="backslashreplace") as stream:
+        stream.write(f"altai-build {__version__}, Python {sys.version}\n{time.ctime()}\n")
+        stream.write(f"$ {commands.quote_command(('altai-build', *sys.argv[1:]))}\n")
+        stream.write(f"The debug log of the run: {log or 'none'}\n\n{text}")
+    print(
+        f"altai-build: this is a bug: {type(error).__name__}: {escape_control_characters(str(error))}\n"
+        f"The crash report is {path}"
+        + (f", the debug log of the run is {log}; please send both" if log else "; please send it")
+        + " to the developers.",
+        file=sys.stderr,
+    )
+    return text
