@@ -66,7 +66,7 @@ def test_a_failed_run_ends_with_its_error(world: World, tmp_path: Path) -> None:
 def test_a_crash_report_names_the_log_of_the_run(world: World, tmp_path: Path) -> None:
     (world.super.path / ".altai-build").mkdir()
     script = (
-        "from altai_build.pipeline.build import srpms; from altai_build.cli.main import main as cli\n"
+        "from altai_build.pipeline.build import srpms; from altai_build.cli import main as cli\n"
         "def broken(*a, **k): raise RuntimeError('planted')\n"
         "srpms.make_srpms = broken; cli.main()\n"
     )
