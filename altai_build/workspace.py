@@ -21,6 +21,9 @@ RUN_LOG_PATTERN = "run-*.log"
 # Seconds after which files in tmp/ are taken for leftovers: a verb that does not take the lock is done by then.
 UNLOCKED_SCRATCH_SECONDS = 3600.0
 
+# Before the name of what is being removed.
+GONE_PREFIX = ".gone."
+
 # Workspace → descriptor of its file `present`; never closed, so that the lock on it ends with this process.
 _presence_locks: dict[Path, int] = {}
 
@@ -126,10 +129,9 @@ class Workspace:
             for path in self.list_leftovers():
                 if not alone and self._may_be_in_use(path):
                     continue
-                if path.is_dir() and not path.is_symlink():
-                    remove_tree(path)
-                else:
-                    path.unlink()
+                if path.name.startswith(GONE_PREFIX):
+                    remove_tree(path.with_name(path.name[len(GONE_PREFIX) :]))
+                remove_tree(path)
         finally:
             if present is not None:
                 lock_descriptor(present, shared=True)

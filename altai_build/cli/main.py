@@ -176,9 +176,8 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
         import traceback
 
         process.kill_all_children()
-        # What the kernel refuses is the machine's: no list of its errors is complete.
-        if isinstance(error, OSError) and error.errno is not None:
-            described = _describe_os_error(error)
+        described = _describe_machine_error(error)
+        if described is not None:
             message = escape_control_characters(str(described))
             print(f"altai-build: {message}", file=sys.stderr)
             print_error(described)
@@ -195,14 +194,34 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
 _SEND_REPORT = "send the crash report that stderr names to the developers"
 
 
-def _describe_os_error(error: OSError) -> InputError:
-    """The error for one of the machine, with the file where Python knows it."""
+def _describe_machine_error(error: Exception) -> InputError | None:
+    """The error for something that the machine refuses, with the file where Python knows it; None for a bug.
+
+    What the kernel refuses is the machine's: no list of its errors is complete.
+    """
+    if isinstance(error, MemoryError):
+        return InputError(
+            "the machine has no memory left", todo="free memory, or use fewer --jobs, and rerun"
+        )
+    if isinstance(error, BlockingIOError) or _NO_THREAD in str(error):
+        return InputError(
+            "the machine starts no more processes or threads",
+            why=str(error),
+            todo="raise the limit (ulimit -u, or pids.max of the container), or use fewer --jobs, and rerun",
+        )
+    if not isinstance(error, OSError):
+        return None
     file = error.filename2 or error.filename
+    reason = error.strerror or str(error) or type(error).__name__
     return InputError(
-        f"{error.strerror}: {os.fsdecode(file)}" if file is not None else str(error.strerror),
+        f"{reason}: {os.fsdecode(file)}" if file is not None else reason,
         todo="free disk space or fix the permissions there, or name another --workspace DIR; "
         "published releases are unchanged",
     )
+
+
+# Python's text of a RuntimeError that has no type of its own.
+_NO_THREAD = "can't start new thread"
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
@@ -227,11 +246,18 @@ def _report_bug(error: Exception, logs: list[RunLog]) -> str:
 
     text = traceback.format_exc()
     log = next((log.path for log in logs if log.path is not None), None)
-    descriptor, path = tempfile.mkstemp(prefix="altai-build-bug.", suffix=".txt")
-    with os.fdopen(descriptor, "w", errors="backslashreplace") as stream:
-        stream.write(f"altai-build {__version__}, Python {sys.version}\n{time.ctime()}\n")
-        stream.write(f"$ {commands.quote_command(('altai-build', *sys.argv[1:]))}\n")
-        stream.write(f"The debug log of the run: {log or 'none'}\n\n{text}")
+    report = (
+        f"altai-build {__version__}, Python {sys.version}\n{time.ctime()}\n"
+        f"$ {commands.quote_command(('altai-build', *sys.argv[1:]))}\n"
+        f"The debug log of the run: {log or 'none'}\n\n{text}"
+    )
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="altai-build-bug.", suffix=".txt")
+        with os.fdopen(descriptor, "w", errors="backslashreplace") as stream:
+            stream.write(report)
+    except OSError as failure:
+        print(f"altai-build: the crash report cannot be written: {failure}", file=sys.stderr)
+        path = f"here:\n{escape_control_characters(report)}"
     print(
         f"altai-build: this is a bug: {type(error).__name__}: {escape_control_characters(str(error))}\n"
         f"The crash report is {path}"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from altai_build.ledger import Ledger, Record
 from altai_build.model.inputs import SOURCE_PACKAGE
-from altai_build.tools.files import remove_tree
+from altai_build.tools.files import remove_tree, sync_directory
 from altai_build.tools.tree import walk_tree
-from altai_build.workspace import RUN_LOG_PATTERN, UNLOCKED_SCRATCH_SECONDS, Workspace
+from altai_build.workspace import GONE_PREFIX, RUN_LOG_PATTERN, UNLOCKED_SCRATCH_SECONDS, Workspace
 
 # The kind of what killed runs left. Keys, locked packages, the ledger and git's objects are no items: they always stay.
 LEFTOVER = "leftover"
@@ -84,16 +84,24 @@ def clean_up(cleanup_plan: CleanupPlan) -> None:
     """Remove what was decided on. The caller holds the workspace."""
     for removal in cleanup_plan.removals:
         path = removal.item.path
-        # Renamed first: after a crash, half of a buildroot or a build must not be taken for a whole one.
-        renamed = path.with_name(f".gone.{path.name}")
-        remove_tree(renamed)
-        os.rename(path, renamed)
-        if renamed.is_dir():
-            remove_tree(renamed)
-        else:
-            renamed.unlink()
+        _remove(path)
         for suffix in (".log", ".lock"):
             path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder so that half of it is never taken for the whole, should the removal be interrupted."""
+    gone = path.with_name(f"{GONE_PREFIX}{path.name}")
+    remove_tree(gone)
+    try:
+        os.rename(path, gone)
+    except OSError:
+        # Folders in a lower layer of overlayfs, as in an image of a container, cannot be renamed. The next run that
+        # finds the file removes the folder.
+        gone.touch()
+        sync_directory(path.parent)
+        remove_tree(path)
+    remove_tree(gone)
 
 
 def prune_ledger(workspace: Workspace, ledger: Ledger) -> None:

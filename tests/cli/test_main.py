@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -207,7 +208,7 @@ def test_a_standard_output_that_cannot_be_written_is_an_error_and_no_bug(world: 
 
 
 @pytest.mark.parametrize(
-    "number", [errno.ENOLCK, errno.EXDEV, errno.ESTALE, errno.EMLINK, errno.EBUSY, errno.EINVAL]
+    "number", [errno.ENOLCK, errno.EXDEV, errno.ESTALE, errno.EMLINK, errno.EBUSY, errno.EINVAL, 133]
 )
 def test_whatever_the_kernel_refuses_is_no_bug(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     def refuse(**_: object) -> None:
@@ -217,3 +218,44 @@ def test_whatever_the_kernel_refuses_is_no_bug(monkeypatch: pytest.MonkeyPatch, 
     code, message = cli_module._run([])
     assert (code, message.splitlines()[0]) == (3, f"{os.strerror(number)}: /some/file")
     assert "Traceback" in message
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)),
+            "the machine starts no more processes or threads",
+        ),
+        (RuntimeError("can't start new thread"), "the machine starts no more processes or threads"),
+        (MemoryError(), "the machine has no memory left"),
+        (shutil.Error("no errno"), "no errno"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_a_machine_at_its_limits_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli_module.cli, "main", fail)
+    code, described = cli_module._run([])
+    assert (code, described.splitlines()[0]) == (3, message)
+
+
+def test_a_bug_is_reported_even_where_no_file_can_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        raise ValueError("planted")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cli_module.cli, "main", fail)
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    assert cli_module._run([])[0] == 70
+    said = capsys.readouterr().err
+    assert "the crash report cannot be written: [Errno 28] No space left on device" in said
+    assert "this is a bug: ValueError: planted" in said and "in fail" in said

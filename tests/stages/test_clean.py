@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from altai_build.ledger import Artefact, Ledger, Record
 from altai_build.model.inputs import SOURCE_PACKAGE
-from altai_build.stages.clean import WorkspaceItem, clean_up, list_workspace_items, plan_cleanup, prune_ledger
+from altai_build.stages import clean
+from altai_build.stages.clean import (
+    CleanupPlan,
+    Removal,
+    WorkspaceItem,
+    clean_up,
+    list_workspace_items,
+    plan_cleanup,
+    prune_ledger,
+)
+from altai_build.tools.files import remove_tree
 from altai_build.workspace import Workspace
+from tests.conftest import Require
 from tests.kit.cli import altai_build
 from tests.kit.git import Repo
 
@@ -139,3 +157,61 @@ def test_records_of_what_is_gone_are_dropped_but_for_the_last_of_each_component(
     prune_ledger(workspace, ledger)
     kept = {one.key for kind in ("srpm", "requires", "build") for one in Ledger(workspace.ledger).all(kind)}
     assert kept == {"s1", "s2", "r2", "b1", "b2", "kept", "last"}
+
+
+def test_folders_of_a_lower_layer_of_overlayfs_are_removed(tmp_path: Path, require: Require) -> None:
+    require(os.geteuid() == 0, "mounting needs root")
+    lower = tmp_path / "lower"
+    fill(Workspace(lower / "workspace"), tmp_path / "releases")
+    for name in ("upper", "work", "merged"):
+        (tmp_path / name).mkdir()
+    mount = f"lowerdir={lower},upperdir={tmp_path}/upper,workdir={tmp_path}/work"
+    script = (
+        f"mount -t overlay -o {mount} none {tmp_path}/merged && exec {sys.executable} -m altai_build -C {tmp_path} "
+        f"--workspace {tmp_path}/merged/workspace clean --older-than 0d --json"
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "bash", "-c", script],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    require("unknown filesystem type" not in done.stderr, "this kernel has no overlayfs")
+    assert done.returncode == 0, done.stderr
+    removed = {Path(row["path"]).name for row in json.loads(done.stdout)["removed"]}
+    assert {"k1", "k2", "k3", "k4", "k5"} <= removed
+    assert (lower / "workspace" / "builds" / "k3").is_dir()
+    whiteout = (tmp_path / "upper" / "workspace" / "builds" / "k3").lstat()
+    assert stat.S_ISCHR(whiteout.st_mode)
+
+
+def test_a_removal_in_place_that_was_interrupted_is_finished_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.prepare()
+    folder = workspace.builds / "key"
+    folder.mkdir(parents=True)
+    (folder / "a.rpm").write_text("")
+    (folder / "b.rpm").write_text("")
+
+    def refuse(*_names: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    def stop(path: Path) -> None:
+        if path == folder:
+            (folder / "a.rpm").unlink()
+            raise KeyboardInterrupt
+        remove_tree(path)
+
+    removal = Removal(WorkspaceItem(kind="build", path=folder, size=0, used=0.0), "old")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refuse)
+        patch.setattr(clean, "remove_tree", stop)
+        with pytest.raises(KeyboardInterrupt):
+            clean_up(CleanupPlan(removals=(removal,), kept=0))
+    assert [path.name for path in folder.iterdir()] == ["b.rpm"]
+    workspace.remove_leftovers()
+    assert list(workspace.builds.iterdir()) == []

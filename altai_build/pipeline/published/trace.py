@@ -192,7 +192,7 @@ class _PackageTracer:
         if not candidates:
             component = source.component.name
             results = (result for result in self.srpm_batch.results if result.component == component)
-            reason = next((result.reason.splitlines()[0] for result in results), "nothing was made")
+            reason = next((result.reason.partition("\n")[0] for result in results), "nothing was made")
             return TraceStatus.UNPROVED, f"the source package cannot be made again: {reason}"
         name = package.file if header.is_source else header.sourcerpm
         try:
