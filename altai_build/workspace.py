@@ -104,6 +104,11 @@ class Workspace:
         """What became of each component in the last run that built it."""
         return self.root / "outcomes.json"
 
+    @property
+    def revealed_needs(self) -> Path:
+        """Needs of components that their specs do not declare and earlier builds revealed."""
+        return self.root / "needs.json"
+
     def failed_build_logs(self, component: str) -> Path:
         """The directory for the logs of a component's failed build; no two components share one."""
         # Loaded here: quick verbs do not need it.

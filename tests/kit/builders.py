@@ -154,12 +154,13 @@ class HostSite:
         monkeypatch: pytest.MonkeyPatch,
         *,
         more: str = "",
+        base: Sequence[Package] = (),
         builder: type[Builder] = HostBuilder,
     ) -> HostSite:
-        """A superproject without components; `more` is appended to its repos.yaml."""
+        """A superproject without components; `more` is appended to its repos.yaml, `base` to the base repository."""
         monkeypatch.setitem(BUILDERS, builder.name, builder)
         world = World(folder)
-        url = make_repository(folder / "base", [Package("bash"), Package("base-tool")]).as_uri()
+        url = make_repository(folder / "base", [Package("bash"), Package("base-tool"), *base]).as_uri()
         (world.super.path / "repos.yaml").write_text(DEFINITION + more)
         (world.super.path / "mock-configs").mkdir()
         (world.super.path / "mock-configs/m.cfg").write_text(_MOCK_CONFIG.format(url=url))

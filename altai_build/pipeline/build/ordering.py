@@ -13,6 +13,7 @@ from altai_build.model.order import Order, OrderedComponent, compute_order
 from altai_build.model.package import RpmHeader
 from altai_build.model.srpm import Srpm
 from altai_build.model.unreadable import find_possible_provides
+from altai_build.pipeline.build.revealed import RevealedNeed, add_revealed_needs, read_revealed_needs
 from altai_build.pipeline.build.srpms import SrpmBatch
 from altai_build.pipeline.run import Run
 from altai_build.tools.git.superproject import ComponentSource
@@ -31,6 +32,9 @@ class BuildOrder:
     macros: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     # Components that should have a source package and have none.
     unavailable: frozenset[str] = frozenset()
+    # What the order was computed from.
+    components: tuple[OrderedComponent, ...] = ()
+    bootstraps: Mapping[str, OrderedComponent] = field(default_factory=dict)
 
     def needs(self, name: str) -> list[str]:
         """Whose packages `name` is built with. Those of a bootstrap build only where the second build is not needed."""
@@ -47,6 +51,7 @@ def static_order(
     """
     components = [_read_spec_needs(run, source) for source in sources]
     components += _place_unreadable(run, unreadable, components)
+    components, _ = add_revealed_needs(components, read_revealed_needs(run.workspace.revealed_needs))
     order = compute_order(components)
     if not order.cycles:
         return order
@@ -69,11 +74,12 @@ def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
         _with_srpm_needs(_read_spec_needs(run, source), headers[name]) for name, (source, _) in srpms.items()
     ]
     unavailable = _list_unavailable(run, srpm_batch, made)
-    components = [*made, *unavailable]
+    revealed = read_revealed_needs(run.workspace.revealed_needs)
+    components, _ = add_revealed_needs([*made, *unavailable], revealed)
     order = compute_order(components)
+    bootstraps: dict[str, OrderedComponent] = {}
     macros: dict[str, tuple[tuple[str, str], ...]] = {}
     if order.cycles:
-        bootstraps = {}
         for name, (source, srpm, bootstrap) in _make_bootstrap_srpms(run, srpm_batch, order).items():
             bootstrap_name = _bootstrap_name(name)
             header = read_header(srpm.path)
@@ -89,7 +95,18 @@ def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
         order=order,
         macros=macros,
         unavailable=frozenset(one.name for one in unavailable),
+        components=tuple(components),
+        bootstraps=bootstraps,
     )
+
+
+def order_with_revealed_needs(
+    build_order: BuildOrder, needs: Iterable[RevealedNeed]
+) -> tuple[BuildOrder, list[RevealedNeed]]:
+    """The order with needs that builds have revealed, and the needs that would make components need one another."""
+    components, left_out = add_revealed_needs(build_order.components, needs)
+    order = _order_with_bootstraps(components, build_order.bootstraps)
+    return replace(build_order, order=order, components=tuple(components)), left_out
 
 
 def _order_with_bootstraps(

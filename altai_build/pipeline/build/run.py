@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from altai_build.ledger import read_outcomes
 from altai_build.model.build import BuildResult, ComponentStatus
-from altai_build.pipeline.build.ordering import order_srpms
+from altai_build.pipeline.build.ordering import BuildOrder, order_srpms, order_with_revealed_needs
 from altai_build.pipeline.build.plan import BuildPlan
 from altai_build.pipeline.build.results import (
     describe_selection,
@@ -17,10 +18,17 @@ from altai_build.pipeline.build.results import (
     list_rows,
     record_outcomes,
 )
+from altai_build.pipeline.build.revealed import (
+    NeedsWatch,
+    RevealedNeed,
+    read_revealed_needs,
+    write_revealed_needs,
+)
 from altai_build.pipeline.build.schedule import Schedule
 from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms
-from altai_build.pipeline.build.toolchains import open_build_environments, open_executor
+from altai_build.pipeline.build.toolchains import component_target, open_build_environments, open_executor
 from altai_build.pipeline.run import Run
+from altai_build.stages.build.environment import BuildEnvironment
 
 
 @dataclass(frozen=True)
@@ -64,17 +72,22 @@ def build_all(
             with run.reporter.run_step(f"base buildroot of {name} ({environment.builder.name})"):
                 executor.prepare(name, environment.resolver.base_buildroot)
         with run.reporter.track("packages", total) as progress:
-            results = Schedule(
-                run=run,
-                build_order=build_order,
-                environments=environments,
-                maker=srpm_batch.maker,
-                executor=executor,
-                progress=progress,
-                fail_fast=fail_fast,
-                has_no_name_conflict=has_no_name_conflict,
-                last_keys=last_keys,
-            ).build_all()
+            build_order, results = _build_in_order(
+                run,
+                build_order,
+                partial(
+                    Schedule,
+                    run=run,
+                    environments=environments,
+                    maker=srpm_batch.maker,
+                    executor=executor,
+                    progress=progress,
+                    fail_fast=fail_fast,
+                    has_no_name_conflict=has_no_name_conflict,
+                    last_keys=last_keys,
+                ),
+                _list_base_packages(run, srpm_batch, environments),
+            )
     bootstrap_builds = build_order.order.bootstrap_builds
     results = fail_duplicate_packages(results, bootstrap_builds)
     results = fail_with_bootstrap_builds(results, bootstrap_builds)
@@ -86,3 +99,48 @@ def build_all(
         results=results,
         rows=tuple(list_rows(srpm_batch.results, results)),
     )
+
+
+def _list_base_packages(
+    run: Run, srpm_batch: SrpmBatch, environments: Mapping[str, BuildEnvironment]
+) -> dict[str, frozenset[str]]:
+    """Component → the names of the packages in the base of its buildroot."""
+    names = {
+        target: frozenset(package.nevra.name for package in environment.resolver.base)
+        for target, environment in environments.items()
+    }
+    return {
+        source.component.name: names[component_target(run.config, source).name]
+        for source, _ in srpm_batch.srpms
+    }
+
+
+def _build_in_order(
+    run: Run,
+    build_order: BuildOrder,
+    make_schedule: Callable[..., Schedule],
+    base_packages: Mapping[str, frozenset[str]],
+) -> tuple[BuildOrder, Mapping[str, BuildResult]]:
+    """Build everything; where builds reveal that others lacked packages, again by an order with these needs.
+
+    What is not affected is not built again. Returns the order in the end, and what became of the components.
+    """
+    known = set(read_revealed_needs(run.workspace.revealed_needs))
+    ignored: frozenset[RevealedNeed] = frozenset()
+    previous: Schedule | None = None
+    while True:
+        watch = NeedsWatch(build_order.components, base_packages)
+        schedule = make_schedule(build_order=build_order, watch=watch, previous=previous, ignored=ignored)
+        results = schedule.build_all()
+        known |= schedule.revealed
+        if not schedule.overtaken:
+            write_revealed_needs(run.workspace.revealed_needs, known & schedule.found, results)
+            return build_order, results
+        build_order, left_out = order_with_revealed_needs(build_order, sorted(schedule.revealed))
+        for need in left_out:
+            run.reporter.warn(
+                f"{need.component} is built without {need.capability} of {need.needed}, "
+                f"which needs {need.component} to be built"
+            )
+        ignored |= frozenset(left_out)
+        previous = schedule

@@ -10,6 +10,7 @@ from altai_build.errors import BuildError
 from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
 from altai_build.pipeline.build.executor import Executor, JobHandle
 from altai_build.pipeline.build.ordering import BuildOrder
+from altai_build.pipeline.build.revealed import NeedsWatch, RevealedNeed
 from altai_build.pipeline.build.toolchains import component_target
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import BuildCache
@@ -32,6 +33,9 @@ class Schedule:
     whose requirements are not met are deferred until everything else is built, and tried again with all packages of the
     run; and again, as long as such a round brings new packages. So a build has the same packages in every run, however
     many builds ran at the same time.
+
+    A finished build may reveal that another one, which is built already, needs its packages (`overtaken`). Nothing that
+    depends on such a component is started any more; the next schedule has the order right.
     """
 
     run: Run
@@ -43,7 +47,15 @@ class Schedule:
     fail_fast: bool
     has_no_name_conflict: Callable[[BuildResult], bool]
     last_keys: Mapping[str, str]  # component → the key of the build that its packages came from last
+    watch: NeedsWatch
+    # The schedule by an order that lacked needs; what became of components holds where their inputs are the same.
+    previous: Schedule | None = None
     results: dict[str, BuildResult] = field(default_factory=dict)
+    # Needs by which components would need one another: what was there before serves as well.
+    ignored: frozenset[RevealedNeed] = frozenset()
+    # What finished builds reveal, and what of that the order lacks.
+    found: set[RevealedNeed] = field(default_factory=set)
+    revealed: set[RevealedNeed] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._cache = BuildCache(self.run.workspace, self.run.ledger)
@@ -54,12 +66,24 @@ class Schedule:
         self._unmet: dict[str, BuildResult] = {}  # deferred component → the failure for want of packages
         # Deferred component → the components whose packages it was tried with besides those that its spec names.
         self._tried_with: dict[str, frozenset[str]] = {}
+        # Component → the builds whose packages it was given: component and key.
+        self._given: dict[str, tuple[tuple[str, str], ...]] = {}
+
+    @property
+    def overtaken(self) -> set[str]:
+        """Components that were built without packages that they need, as builds revealed afterwards."""
+        return {
+            need.component
+            for need in self.revealed
+            if need.component in self._given
+            and need.needed not in {name for name, _ in self._given[need.component]}
+        }
 
     def build_all(self) -> dict[str, BuildResult]:
         """Build everything that can be built; returns what became of each component that has a source package."""
         try:
             self._settle_cycles()
-            while self._start_builds() or self._retry_deferred():
+            while self._start_builds() or (not self.overtaken and self._retry_deferred()):
                 for handle, job_result in self.executor.wait() if self._running else ():
                     self._advance(*self._running.pop(handle), job_result)
         except BaseException:
@@ -84,8 +108,21 @@ class Schedule:
             if not self._ready or len(self._running) >= self.executor.slots:
                 return bool(self._running)
             _, name = heapq.heappop(self._ready)
+            needs = self.build_order.order.needs
+            if any(needs.includes(name, other) for other in self.overtaken):
+                continue
             if self._is_stopped():
                 self._settle(name, self._unbuilt(name, ComponentStatus.BLOCKED, self._find_blocker(name)))
+                continue
+            self._given[name] = given = tuple(
+                (other, self.results[other].key) for other in self._list_given(name)
+            )
+            if (
+                self.previous is not None
+                and self.previous._given.get(name) == given
+                and name in self.previous.results
+            ):
+                self._settle(name, self.previous.results[name], is_new=False)
             else:
                 self.progress.start(name)
                 self._advance(name, self._build(name), None)
@@ -119,9 +156,7 @@ class Schedule:
     def _build(self, name: str) -> Steps[BuildResult]:
         """One component's build, repeated as the commit's next rebuild where an earlier release has its names."""
         sourced, srpm = self.build_order.srpms[name]
-        tried_with = self._tried_with.get(name)
-        needed = self.build_order.needs(name) if tried_with is None else sorted(tried_with)
-        local = tuple(rpm for other in needed for rpm in self.results[other].rpms)
+        local = tuple(rpm for other, _ in self._given[name] for rpm in self.results[other].rpms)
         environment = self.environments[component_target(self.run.config, sourced).name]
         for number in range(MAX_REBUILDS):
             if number:
@@ -150,6 +185,13 @@ class Schedule:
             todo="look for timestamps, random numbers or the order of files in its build",
         )
 
+    def _list_given(self, name: str) -> list[str]:
+        """Whose packages a component is built with."""
+        if name in self._tried_with:
+            return sorted(self._tried_with[name])
+        revealed = {need.needed for need in self.revealed if need.component == name}
+        return [*self.build_order.needs(name), *sorted(revealed & self.results.keys())]
+
     def _advance(self, name: str, steps: Steps[BuildResult], job_result: JobResult | None) -> None:
         """Go on with a build until it asks for a job or ends; `job_result` is that of the job it asked for."""
         try:
@@ -159,19 +201,36 @@ class Schedule:
             if result.failure is FailureKind.DEPENDENCIES and result.log is None:
                 self._unmet[name] = result
             else:
-                self._settle(name, result)
+                # What the previous schedule built is no older build that is reused.
+                earlier = self.previous.results.get(name) if self.previous else None
+                is_same = earlier is not None and earlier.key == result.key and bool(earlier.rpms)
+                self._settle(name, earlier if earlier is not None and is_same else result)
         else:
             self._running[self.executor.submit(job)] = (name, steps)
 
-    def _settle(self, name: str, result: BuildResult) -> None:
+    def _settle(self, name: str, result: BuildResult, *, is_new: bool = True) -> None:
         """A component's last word; those that need it are ready, or blocked."""
         if result.status is ComponentStatus.FAILED:
             self._unusable[name] = "failed"
-        self._record(name, result)
+        self._record(name, result, is_new=is_new)
+        self._note_revealed_needs(name, result)
         self._sequence.done(name)
 
-    def _record(self, name: str, result: BuildResult) -> None:
+    def _note_revealed_needs(self, name: str, result: BuildResult) -> None:
+        needs = self.build_order.order.needs
+        if name not in self.build_order.order.bootstrap_builds:
+            found = self.watch.add(result)
+            self.found.update(found)
+            self.revealed.update(
+                need
+                for need in found
+                if need not in self.ignored and not needs.includes(need.component, need.needed)
+            )
+
+    def _record(self, name: str, result: BuildResult, *, is_new: bool = True) -> None:
         self.results[name] = result
+        if not is_new:
+            return
         detail = result.reason
         if result.status is ComponentStatus.BUILT:
             detail = f"{len(result.rpms)} package{'' if len(result.rpms) == 1 else 's'}: {detail}"

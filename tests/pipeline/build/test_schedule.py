@@ -16,6 +16,7 @@ from altai_build.model.order import OrderedComponent, compute_order
 from altai_build.pipeline.build import schedule
 from altai_build.pipeline.build.executor import JobHandle
 from altai_build.pipeline.build.ordering import BuildOrder
+from altai_build.pipeline.build.revealed import NeedsWatch, RevealedNeed
 from altai_build.pipeline.build.schedule import MAX_REBUILDS, Schedule
 
 BUILT, REUSED = ComponentStatus.BUILT, ComponentStatus.REUSED
@@ -24,7 +25,8 @@ Play = Callable[[Any], BuildResult]  # a component's build → what becomes of i
 
 
 def result(build: Any, status: ComponentStatus, reason: str = "", **more: Any) -> BuildResult:
-    rpm: Any = SimpleNamespace(path=Path(f"{build.component}.rpm"))
+    header = SimpleNamespace(nevra=SimpleNamespace(name=build.component), provides=(), files=())
+    rpm: Any = SimpleNamespace(path=Path(f"{build.component}.rpm"), header=header)
     rpms = (rpm,) if status in (BUILT, REUSED) else ()
     return BuildResult(build.component, build.commit, status, reason, rpms=rpms, **more)
 
@@ -86,6 +88,7 @@ class Stage:
     rebuilds: list[int]
     local: dict[str, list[str]]
     run: Callable[..., dict[str, BuildResult]]
+    schedules: list[Schedule]
 
     def statuses(self, *args: Any, **more: Any) -> dict[str, ComponentStatus]:
         return {name: row.status for name, row in self.run(*args, **more).items()}
@@ -95,6 +98,7 @@ class Stage:
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     executor, closed, rebuilds = StubExecutor(), [], []
     local: dict[str, list[str]] = {}
+    schedules: list[Schedule] = []
 
     def run(
         needs: Mapping[str, Sequence[str]],
@@ -105,6 +109,8 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
         seconds: Mapping[str, float] | None = None,
         fail_fast: bool = False,
         has_no_name_conflict: Callable[[BuildResult], bool] = lambda result: True,
+        watch: NeedsWatch | None = None,
+        previous: Schedule | None = None,
     ) -> dict[str, BuildResult]:
         def build_or_reuse(build: Any, environment: Any, cache: Any) -> Any:
             local[build.component] = [rpm.path.stem for rpm in build.local]
@@ -139,7 +145,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
         anything.finish = anything.start = lambda *words: None
         anything.make_srpm = make_srpm
         arguments: Any = {"executor": executor, "progress": anything, "maker": anything, "run": anything}
-        return Schedule(
+        made = Schedule(
             **arguments,
             build_order=BuildOrder(
                 srpms=component,
@@ -148,12 +154,18 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
                 unavailable=frozenset(unavailable),
             ),
             environments={"t": arguments["run"]},
+            watch=watch or NeedsWatch((), {}),
+            previous=previous,
             fail_fast=fail_fast,
             has_no_name_conflict=has_no_name_conflict,
             last_keys={},
-        ).build_all()
+        )
+        schedules.append(made)
+        return made.build_all()
 
-    return Stage(executor=executor, closed=closed, rebuilds=rebuilds, local=local, run=run)
+    return Stage(
+        executor=executor, closed=closed, rebuilds=rebuilds, local=local, run=run, schedules=schedules
+    )
 
 
 def test_the_longest_remaining_chain_starts_first(stage: Stage) -> None:
@@ -252,3 +264,39 @@ def test_an_error_cancels_everything_that_runs(stage: Stage) -> None:
         stage.run({"a": [], "b": [], "c": []})
     assert stage.executor.cancelled
     assert sorted(stage.closed) == ["a", "b"]
+
+
+def watch(requires: Mapping[str, str]) -> NeedsWatch:
+    """A watch for components whose builds require one capability each."""
+    components = [OrderedComponent(name, frozenset(), (one,), ()) for name, one in requires.items()]
+    return NeedsWatch(components, {})
+
+
+def test_a_build_that_lacked_a_package_stops_what_depends_on_it(stage: Stage) -> None:
+    seconds = {"user": 9.0, "later": 1.0, "six": 5.0, "alone": 1.0}
+    needs = {"user": [], "later": ["user"], "six": [], "alone": []}
+    rows = stage.run(needs, seconds=seconds, watch=watch({"user": "six"}))
+    (schedule,) = stage.schedules
+    assert schedule.overtaken == {"user"} and schedule.revealed == {RevealedNeed("user", "six", "six")}
+    assert stage.local["user"] == [] and set(rows) == {"user", "six", "alone"}
+
+
+def test_a_build_that_starts_later_gets_what_was_revealed(stage: Stage) -> None:
+    rows = stage.run({"user": [], "six": []}, seconds={"six": 9.0}, watch=watch({"user": "six"}))
+    assert stage.local["user"] == ["six"] and set(rows) == {"user", "six"}
+    assert not stage.schedules[0].overtaken and stage.schedules[0].revealed
+
+
+def test_only_what_is_affected_is_built_again(stage: Stage) -> None:
+    seconds = {"user": 9.0, "six": 5.0}
+    stage.run(
+        {"user": [], "later": ["user"], "six": [], "alone": []}, seconds=seconds, watch=watch({"user": "six"})
+    )
+    stage.executor.started.clear()
+    needs = {"user": ["six"], "later": ["user"], "six": [], "alone": []}
+    statuses = stage.statuses(
+        needs, seconds=seconds, watch=watch({"user": "six"}), previous=stage.schedules[0]
+    )
+    assert stage.executor.started == ["user", "later"]
+    assert stage.local["user"] == ["six"] and set(statuses.values()) == {BUILT}
+    assert not stage.schedules[1].revealed
