@@ -31,16 +31,25 @@ class ChoiceRule(str, Enum):
     PREFERRED = "preferred"
     # Base has a version that is not enough.
     BASE = "base does not satisfy"
+    # Some of the others would be better by the rules below, but do not satisfy all requirements, or cannot be installed
+    # with the rest.
+    FITS = "others do not satisfy"
     # The others are in repositories that come later.
     ORDER = "repository order"
+    # The others are for another architecture, as i686 for x86_64.
+    NATIVE = "native architecture"
     # The others are older versions.
     NEWEST = "newest"
+    # It obsoletes the others: it is their new name.
+    RENAMED = "obsoletes the others"
     # It was locked before and still satisfies; `deps lock --update` takes a newer one.
     KEPT = "kept"
     # With the others more packages, or more bytes, would be shipped.
     SMALLEST = "smallest"
     # Nothing else distinguishes it from the others.
     NAME = "first by name"
+    # The solver, which is dnf's, prefers it, for example because another package recommends it.
+    SOLVER = "preferred by the solver"
 
 
 @dataclass(frozen=True)

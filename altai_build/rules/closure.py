@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from altai_build.errors import DistrustedError, InputError
@@ -12,8 +12,10 @@ from altai_build.model.quantity import format_count
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.repo.metadata import RepositoryMetadata, read_local_metadata
+from altai_build.tools.solver.dependencies import read_requirement
 from altai_build.tools.solver.pool import PackagePool
 from altai_build.tools.solver.resolve import Unsatisfiable, select_packages
+from altai_build.tools.solver.rich import list_demands
 
 # Before the names of the release's repositories: those of the operating system may have the same names.
 _RELEASE_PREFIX = "release/"
@@ -47,7 +49,12 @@ def check_closure(rule: Rule, view: ReleaseView) -> RuleResult:
             pool.add_repository(read_local_metadata(f"{_RELEASE_PREFIX}{name}", view.directory / name))
         for metadata in base:
             pool.add_repository(metadata)
-        unmet = {**_find_unlisted_requirements(view, pool), **_find_uninstallable(pool, sorted(repodata))}
+        numbers = _list_packages(pool, sorted(repodata))
+        unmet = {
+            **_find_conditional_gaps(pool, numbers),
+            **_find_unlisted_requirements(view, pool),
+            **_find_uninstallable(pool, numbers),
+        }
     if unavailable and unmet:
         some = ", ".join(sorted(unmet)[:_MAX_REPORTED])
         count = format_count(len(unmet), "package")
@@ -70,13 +77,35 @@ def _get_base_repositories(view: ReleaseView) -> tuple[Sequence[RepositoryMetada
     return found, "" if found else _NO_BASE_REPOSITORIES
 
 
-def _find_uninstallable(pool: PackagePool, repositories: Sequence[str]) -> dict[str, str]:
-    """`repository/file` → why it cannot be installed. All packages are tried at once first, which is fast."""
-    numbers = {
+def _list_packages(pool: PackagePool, repositories: Sequence[str]) -> dict[str, int]:
+    """`repository/file` → number in the pool of each package of the release."""
+    return {
         f"{name}/{pool.get_resolved(number).location}": number
         for name in repositories
         for number in pool.find_by_name_pattern(f"{_RELEASE_PREFIX}{name}", ["*"])
     }
+
+
+def _find_conditional_gaps(pool: PackagePool, numbers: Mapping[str, int]) -> dict[str, str]:
+    """`repository/file` → what it lacks on machines where the condition of a rich requirement holds.
+
+    Without `b` on the machine, `(a if b)` is met where there is no `a`; a machine with `b` refuses the package.
+    """
+    found = {}
+    for subject, number in numbers.items():
+        for requirement in pool.get_candidate(number).requires:
+            node = read_requirement(requirement)
+            for demand in map(str, list_demands(node, pool.has_provider)):
+                try:
+                    select_packages(pool, [(number,)], require=[demand])
+                except Unsatisfiable as error:
+                    why = "; ".join(error.problems[:_MAX_REPORTED])
+                    found[subject] = f"it requires {requirement}, and {demand} cannot be installed: {why}"
+    return found
+
+
+def _find_uninstallable(pool: PackagePool, numbers: Mapping[str, int]) -> dict[str, str]:
+    """`repository/file` → why it cannot be installed. All packages are tried at once first, which is fast."""
     try:
         select_packages(pool, [(number,) for number in numbers.values()])
         return {}

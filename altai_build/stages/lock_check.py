@@ -11,7 +11,9 @@ from altai_build.config.upstreams import Upstream
 from altai_build.errors import InputError
 from altai_build.model.lock import BASE_SUFFIX, CONFIG_FILE_NAME, Lock, LockedPackage, Requirement
 from altai_build.model.package import LocalRpm
+from altai_build.tools.solver.dependencies import read_requirement
 from altai_build.tools.solver.pool import Candidate, PackagePool
+from altai_build.tools.solver.rich import is_met
 
 
 def find_lock_errors(
@@ -126,16 +128,32 @@ class _RequirementWalk:
         text = requirement.requires
         is_rich = text.startswith("(")
         providers = self.pool.find_providers(text)
-        if requirer.id in providers or (not is_rich and self.own.intersection(providers)):
+        if not is_rich and (requirer.id in providers or self.own.intersection(providers)):
             return []
         locked = sorted(self.locked.keys() & set(providers), key=self._get_preference)
         if requirement.weak:
             locked = [number for number in locked if self.locked[number].repository in self.weak]
-        elif text in self.from_base:
-            locked = locked if is_rich else []
-        elif not locked:
+            return locked if is_rich else locked[:1]
+        if text in self.from_base:
+            return []
+        if is_rich:
+            return self._find_rich_providers(text, locked)
+        return locked[:1] or None
+
+    def _find_rich_providers(self, text: str, locked: list[int]) -> list[int] | None:
+        node = read_requirement(text)
+        if not is_met(node, self._is_provided, self._is_provided):
             return None
-        return locked if is_rich else locked[:1]
+        is_met_without = is_met(node, self._is_provided_without_lock, self._is_provided)
+        return [] if is_met_without else locked
+
+    def _is_provided(self, atom: str) -> bool:
+        return self._is_provided_without_lock(atom) or bool(
+            self.locked.keys() & self.pool.find_providers(atom)
+        )
+
+    def _is_provided_without_lock(self, atom: str) -> bool:
+        return atom in self.from_base or bool(self.own.intersection(self.pool.find_providers(atom)))
 
     def _get_preference(self, number: int) -> tuple[int, str]:
         package = self.locked[number]

@@ -49,6 +49,19 @@ def test_what_is_in_the_release_or_in_the_system_is_there(
     assert findings(release, "closure", VerifyContext(base=lambda: (base,), cache=tmp_path / "solv")) == []
 
 
+def test_what_a_machine_with_a_package_of_the_system_needs_must_be_there(
+    materials: Materials, base: RepositoryMetadata, tmp_path: Path
+) -> None:
+    """The package alone can be installed; where bash is, it cannot."""
+    release = release_with(tmp_path, materials, wants=["(plugin if bash)", "(plugin if nothing-has-this)"])
+    messages = messages_by_subject(release, "closure", VerifyContext(base=lambda: (base,)))
+    assert messages == {
+        "centos6/wants-1.0-1.noarch.rpm": "it requires (plugin if bash), and plugin cannot be installed: "
+        "nothing provides requested plugin"
+    }
+    assert findings(release, "closure", VerifyContext(base=lambda: ())) == []
+
+
 def test_metadata_of_every_compression_is_read(
     materials: Materials, base: RepositoryMetadata, tmp_path: Path
 ) -> None:

@@ -100,6 +100,21 @@ def test_rich_requirements_are_locked_and_checked(site: LockSite) -> None:
     assert site.errors(lock, config, ours) == []
 
 
+def test_what_machines_with_a_package_of_base_need_is_locked_and_checked(site: LockSite) -> None:
+    config = site.config()
+    ours = site.ours(
+        Package("our", requires=["(rich-a if base-lib)", "(leaf and base-lib)", "(leaf or base-lib)"])
+    )
+    lock = site.lock(config, ours)
+    assert [package.nevra.name for package in lock.packages] == ["leaf", "rich-a"]
+    assert lock.from_base == ("(leaf or base-lib)", "base-lib")
+    assert site.errors(lock, config, ours) == []
+    shorter = replace(lock, packages=tuple(p for p in lock.packages if p.nevra.name != "rich-a"))
+    assert site.errors(shorter, config, ours) == [
+        "our requires (rich-a if base-lib), and no locked package provides it"
+    ]
+
+
 def test_the_definition_of_base_is_part_of_the_lock(site: LockSite) -> None:
     ours = site.ours(NOVA)
     lock = site.lock(site.config(), ours)

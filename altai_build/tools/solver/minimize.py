@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+from collections import defaultdict
 from collections.abc import Iterator
 
 from altai_build.model.lock import CONFIG_FILE_NAME
+from altai_build.tools.rpm.header import compare_evr
+from altai_build.tools.solver.pool import Candidate
 from altai_build.tools.solver.reach import Solution, solve
 from altai_build.tools.solver.request import ClosureRequest
 from altai_build.tools.solver.resolve import Unsatisfiable
 
-# Other providers that are tried; each costs one run of the solver.
+# Each trial of another provider costs one run of the solver, and more where many packages are left out of it.
 _MAX_TRIALS = 200
+_MAX_LEFT_OUT = 200_000
+_BY_VERSION = functools.cmp_to_key(compare_evr)
 
 
 def minimize(request: ClosureRequest, solution: Solution) -> tuple[Solution, frozenset[int]]:
@@ -18,7 +24,7 @@ def minimize(request: ClosureRequest, solution: Solution) -> tuple[Solution, fro
 
     Also the packages that were taken because another provider would have shipped more.
     """
-    tried: set[frozenset[int]] = set()
+    tried = _Trials()
     smallest: set[int] = set()
     while (better := _find_smaller(request, solution, tried, smallest)) is not None:
         solution = better
@@ -33,10 +39,11 @@ def keep_locked_versions(request: ClosureRequest, solution: Solution) -> tuple[S
     kept: set[int] = set()
     for number in _sort_needed(request, solution) if request.locked else []:
         candidate = request.pool.get_candidate(number)
+        same_name = map(request.pool.get_candidate, request.pool.find_by_name(candidate.nevra.name))
         versions = {
-            other
-            for other in request.pool.find_by_name(candidate.nevra.name)
-            if request.pool.get_candidate(other).repository == candidate.repository
+            other.id
+            for other in same_name
+            if (other.repository, other.is_native) == (candidate.repository, candidate.is_native)
         }
         locked = {
             other
@@ -56,37 +63,72 @@ def keep_locked_versions(request: ClosureRequest, solution: Solution) -> tuple[S
 
 
 def _find_smaller(
-    request: ClosureRequest, solution: Solution, tried: set[frozenset[int]], smallest: set[int]
+    request: ClosureRequest, solution: Solution, tried: _Trials, smallest: set[int]
 ) -> Solution | None:
     """The first smaller solution that another provider gives; None when no trial is left."""
     size = _measure(request, solution)
-    for number, alternative, forbidden in _list_trials(request, solution):
-        if forbidden in tried or len(tried) >= _MAX_TRIALS:
-            continue
-        tried.add(forbidden)
-        try:
-            other = solve(request, forbidden)
-        except Unsatisfiable:
-            continue
-        other_size = _measure(request, other)
-        if other_size < size:
-            smallest.add(alternative)
-            return other
-        if other_size > size:
-            smallest.add(number)
+    for number, versions, providers in _list_trials(request, solution):
+        for alternative in versions:
+            if tried.is_exhausted:
+                return None
+            forbidden = solution.forbidden | (providers | {number}) - {alternative}
+            if not tried.add(forbidden):
+                break
+            try:
+                other = solve(request, forbidden)
+            except Unsatisfiable:
+                # An older version may do.
+                continue
+            other_size = _measure(request, other)
+            if other_size < size:
+                smallest.add(alternative)
+                return other
+            if other_size > size:
+                smallest.add(number)
+            break
     return None
 
 
-def _list_trials(request: ClosureRequest, solution: Solution) -> Iterator[tuple[int, int, frozenset[int]]]:
-    """(package, alternative, packages to forbid) of each exchange that could make the solution smaller."""
+class _Trials:
+    """The packages that were left out of the choice so far; there is an end to trying."""
+
+    def __init__(self) -> None:
+        self._tried: set[frozenset[int]] = set()
+        self._left_out = 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """True when no further trial is worth its time."""
+        return len(self._tried) >= _MAX_TRIALS or self._left_out >= _MAX_LEFT_OUT
+
+    def add(self, forbidden: frozenset[int]) -> bool:
+        """Count a trial; False when it was made before."""
+        if forbidden in self._tried:
+            return False
+        self._tried.add(forbidden)
+        self._left_out += len(forbidden)
+        return True
+
+
+def _list_trials(
+    request: ClosureRequest, solution: Solution
+) -> Iterator[tuple[int, list[int], frozenset[int]]]:
+    """The exchanges that could make the solution smaller.
+
+    Each is a package, the versions of an alternative to it, the newest first, and all packages that would do.
+    """
     for number in _sort_needed(request, solution):
-        alternatives = _find_alternatives(request, solution, number)
-        for alternative in sorted(alternatives):
-            yield number, alternative, solution.forbidden | (alternatives | {number}) - {alternative}
+        providers = _find_rivals(request, solution, number)
+        alternatives: dict[str, list[Candidate]] = defaultdict(list)
+        for other in _select_equals(request, request.pool.get_candidate(number), providers):
+            alternatives[other.nevra.name].append(other)
+        for _, versions in sorted(alternatives.items()):
+            versions.sort(key=lambda other: _BY_VERSION(other.nevra.evr), reverse=True)
+            yield number, [other.id for other in versions], providers
 
 
-def _find_alternatives(request: ClosureRequest, solution: Solution, number: int) -> frozenset[int]:
-    """Packages of other names in the same repository that meet a requirement of a package that nobody preferred."""
+def _find_rivals(request: ClosureRequest, solution: Solution, number: int) -> frozenset[int]:
+    """The packages of the same repository that meet a requirement of a package that nobody preferred."""
     candidate = request.pool.get_candidate(number)
     requirements = solution.needed.requirements[number]
     if number in request.preferred or any(need.package == CONFIG_FILE_NAME for need in requirements):
@@ -98,11 +140,20 @@ def _find_alternatives(request: ClosureRequest, solution: Solution, number: int)
         for provider in request.pool.find_providers(need.requires)
     }
     others = (request.pool.get_candidate(provider) for provider in providers - solution.chosen)
-    return frozenset(
-        other.id
-        for other in others
-        if other.repository == candidate.repository and other.nevra.name != candidate.nevra.name
-    )
+    return frozenset(other.id for other in others if other.repository == candidate.repository)
+
+
+def _select_equals(
+    request: ClosureRequest, candidate: Candidate, rivals: frozenset[int]
+) -> Iterator[Candidate]:
+    """Those of other names that dnf would not rank below a package.
+
+    It takes the native architecture first, and not what another package obsoletes that meets the requirement too.
+    """
+    obsoleted = request.pool.find_obsoleted({candidate.id, *rivals})
+    for other in map(request.pool.get_candidate, rivals - obsoleted):
+        if other.nevra.name != candidate.nevra.name and other.is_native >= candidate.is_native:
+            yield other
 
 
 def _measure(request: ClosureRequest, solution: Solution) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from altai_build.model.checksum import SHA256, Checksum, make_checksum
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import RpmHeader
 from altai_build.tools.files import sha256_file
+from altai_build.tools.repo.dnfconf import get_base_arch
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.repo.stored import StoredFile, read_declared_count
 from altai_build.tools.solver.cache import read_cache, write_cache
@@ -21,10 +23,11 @@ from altai_build.tools.solver.dependencies import (
     copy_header,
     format_dependencies,
     get_nevra,
+    list_dependencies,
     make_dep,
     read_requirement,
 )
-from altai_build.tools.solver.rich import list_condition_atoms, list_needed_atoms
+from altai_build.tools.solver.rich import list_needed_atoms
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Candidate:
     requires: tuple[str, ...]
     recommends: tuple[str, ...]
     license: str
+    # False for an architecture that is installed beside the machine's own, as i686 on x86_64.
+    is_native: bool
 
     @property
     def label(self) -> str:
@@ -70,6 +75,7 @@ class PackagePool:
         self.libsolv = solv.Pool()
         self.libsolv.setdisttype(solv.Pool.DISTTYPE_RPM)
         self.libsolv.setarch(arch)
+        self._base_arch = get_base_arch(arch)
         self.repositories: list[tuple[solv.Repo, RepositoryMetadata]] = []
         self.has_filelists = False
         self.is_ready = False
@@ -197,10 +203,9 @@ class PackagePool:
         return bool(self.find_providers(requirement))
 
     def find_providers(self, requirement: str) -> tuple[int, ...]:
-        """The packages that provide a requirement; of a rich one, those that provide any name in it."""
+        """The packages that provide a requirement; of a rich one, what it needs, but not its conditions."""
         self.prepare()
-        node = read_requirement(requirement)
-        atoms = {atom.text for atom in (*list_needed_atoms(node), *list_condition_atoms(node))}
+        atoms = {atom.text for atom in list_needed_atoms(read_requirement(requirement))}
         if atoms != {requirement}:
             return tuple(sorted({provider for atom in atoms for provider in self.find_providers(atom)}))
         providers = [
@@ -244,6 +249,19 @@ class PackagePool:
         """The identity of a package of the pool."""
         return get_nevra(self.libsolv.id2solvable(number))
 
+    def find_obsoleted(self, numbers: Collection[int]) -> frozenset[int]:
+        """Those of some packages that others of them obsolete; what they provide does not count."""
+        by_name: dict[str, list[int]] = defaultdict(list)
+        for number in numbers:
+            by_name[self.libsolv.id2solvable(number).name].append(number)
+        return frozenset(
+            other
+            for number in numbers
+            for dep in list_dependencies(self.libsolv.id2solvable(number), solv.SOLVABLE_OBSOLETES)
+            for other in by_name.get(str(dep).split()[0], ())
+            if other != number and self.libsolv.id2solvable(other).matchesdep(solv.SOLVABLE_NAME, dep)
+        )
+
     def get_candidate(self, number: int) -> Candidate:
         """What is known of a package of the pool."""
         candidate = self._candidates.get(number)
@@ -257,6 +275,7 @@ class PackagePool:
                 requires=format_dependencies(solvable, solv.SOLVABLE_REQUIRES),
                 recommends=format_dependencies(solvable, solv.SOLVABLE_RECOMMENDS),
                 license=original.lookup_str(solv.SOLVABLE_LICENSE) or "",
+                is_native=solvable.arch == "noarch" or get_base_arch(solvable.arch) == self._base_arch,
             )
             self._candidates[number] = candidate
         return candidate

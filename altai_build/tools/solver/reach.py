@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from altai_build.model.lock import BASE_SUFFIX, CONFIG_FILE_NAME, Requirement
+from altai_build.tools.solver.dependencies import read_requirement
 from altai_build.tools.solver.pool import Candidate
-from altai_build.tools.solver.request import BASE_RANK, ClosureRequest
+from altai_build.tools.solver.request import BASE_RANK, OWN_RANK, ClosureRequest
 from altai_build.tools.solver.resolve import Unsatisfiable, select_packages
+from altai_build.tools.solver.rich import is_met, list_condition_atoms, list_demands, list_needed_atoms
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,10 @@ class NeededPackages:
     # Package → the requirements that it is there for.
     requirements: dict[int, set[Requirement]] = field(default_factory=dict)
     from_base: set[str] = field(default_factory=set)
+
+    def add(self, number: int, requirement: Requirement) -> None:
+        """Record that a package has to be shipped."""
+        self.requirements.setdefault(number, set()).add(requirement)
 
 
 @dataclass(frozen=True)
@@ -35,21 +41,7 @@ def solve(request: ClosureRequest, forbidden: frozenset[int]) -> Solution:
     return Solution(chosen=chosen, needed=_find_needed(request, chosen), forbidden=forbidden)
 
 
-def find_providers_in_use(
-    request: ClosureRequest, requirer: int, requirement: str, chosen: frozenset[int]
-) -> list[int]:
-    """The most preferred chosen package that meets a requirement; of a rich one all that take part.
-
-    None when the package `requirer` provides it itself.
-    """
-    providers = [number for number in request.pool.find_providers(requirement) if number in chosen]
-    if requirer in providers:
-        return []
-    if requirement.startswith("(") or len(providers) < 2:
-        return providers
-    candidates = [request.pool.get_candidate(number) for number in providers]
-    best = min(candidates, key=lambda candidate: (request.rank(candidate), str(candidate.nevra)))
-    return [best.id]
+# ---- the choice --------------------------------------------------------------------------------------------------
 
 
 def _choose_packages(request: ClosureRequest, forbidden: Collection[int]) -> frozenset[int]:
@@ -67,67 +59,153 @@ def _choose_packages(request: ClosureRequest, forbidden: Collection[int]) -> fro
 def _select(
     request: ClosureRequest, roots: Sequence[tuple[int, ...]], forbidden: Collection[int]
 ) -> frozenset[int]:
-    return select_packages(
-        request.pool, roots, favor=request.preferred, forbid=forbidden, weak=request.takes_recommended
-    )
+    """A choice that can be installed on every machine that base allows, whatever of base is installed there."""
+    demands: set[str] = set()
+    while True:
+        chosen = select_packages(
+            request.pool,
+            roots,
+            favor=request.preferred,
+            forbid=forbidden,
+            require=sorted(demands),
+            weak=request.takes_recommended,
+        )
+        more = {demand for number in chosen for demand in _list_demands(request, number, chosen)}
+        if more <= demands:
+            return chosen
+        demands |= more
+
+
+def _list_demands(request: ClosureRequest, number: int, chosen: frozenset[int]) -> Iterator[str]:
+    """What a package to ship needs on some machine only: `a`, for `(a if b)` where base has `b`."""
+    candidate = request.pool.get_candidate(number)
+    if request.rank(candidate) == BASE_RANK:
+        return
+
+    def is_possible(atom: str) -> bool:
+        return any(
+            provider in chosen or request.rank_of(provider) == BASE_RANK
+            for provider in request.pool.find_providers(atom)
+        )
+
+    for requirement in candidate.requires:
+        if requirement.startswith("("):
+            yield from map(str, list_demands(read_requirement(requirement), is_possible))
+
+
+# ---- what of it is needed ----------------------------------------------------------------------------------------
+
+
+def find_providers_in_use(
+    request: ClosureRequest, requirer: int, requirement: str, chosen: frozenset[int]
+) -> list[int]:
+    """The most preferred chosen package that meets a requirement; of a rich one all that take part.
+
+    None when the package `requirer` provides it itself.
+    """
+    providers = [number for number in request.pool.find_providers(requirement) if number in chosen]
+    if requirement.startswith("("):
+        return providers
+    if requirer in providers:
+        return []
+    if len(providers) < 2:
+        return providers
+    candidates = [request.pool.get_candidate(number) for number in providers]
+    best = min(candidates, key=lambda candidate: (request.rank(candidate), str(candidate.nevra)))
+    return [best.id]
 
 
 def _find_needed(request: ClosureRequest, chosen: frozenset[int]) -> NeededPackages:
-    needed = _collect_needed(request, chosen, through_base=False)
+    needed = _NeedCollector(request, chosen, through_base=False).collect()
     shipped = {number for number in chosen if request.rank_of(number) > BASE_RANK}
+    if shipped <= needed.requirements.keys():
+        return needed
     # Seldom, a package of base requires what only an update provides.
-    return (
-        needed
-        if shipped <= needed.requirements.keys()
-        else _collect_needed(request, chosen, through_base=True)
-    )
+    return _NeedCollector(request, chosen, through_base=True).collect()
 
 
-def _collect_needed(request: ClosureRequest, chosen: frozenset[int], *, through_base: bool) -> NeededPackages:
-    """Follow the requirements from the roots; `through_base`: those of base's packages too."""
-    needed = NeededPackages()
-    pending = list(request.ours)
-    for (_, name), versions in request.listed.items():
-        for number in sorted(chosen.intersection(versions)):
-            _add_requirement(needed, number, Requirement(package=CONFIG_FILE_NAME, requires=name))
-            pending.append(number)
-    seen = set(pending)
-    while pending:
-        requirer = request.pool.get_candidate(pending.pop())
-        for requirement, is_weak in request.list_dependencies(requirer):
-            for number in find_providers_in_use(request, requirer.id, requirement, chosen):
-                provider = request.pool.get_candidate(number)
-                if is_weak and not _takes_recommended(request, provider):
-                    continue
-                _record(request, needed, requirer, requirement, is_weak, provider)
-                if number not in seen and (through_base or request.rank(provider) != BASE_RANK):
-                    seen.add(number)
-                    pending.append(number)
-            if requirement.startswith("(") and not is_weak and request.rank(requirer) != BASE_RANK:
-                # A rich requirement was met, perhaps by the absence of something.
-                needed.from_base.add(requirement)
-    return needed
+class _NeedCollector:
+    """Follows the requirements from the roots; `through_base`: those of base's packages too."""
 
+    def __init__(self, request: ClosureRequest, chosen: frozenset[int], *, through_base: bool) -> None:
+        self._request = request
+        self._chosen = chosen
+        self._through_base = through_base
+        self._needed = NeededPackages()
 
-def _takes_recommended(request: ClosureRequest, provider: Candidate) -> bool:
-    return request.rank(provider) > BASE_RANK and request.policies[provider.repository].weak
+    def collect(self) -> NeededPackages:
+        """What is needed of the choice."""
+        pending = list(self._request.ours)
+        for (_, name), versions in self._request.listed.items():
+            for number in sorted(self._chosen.intersection(versions)):
+                self._needed.add(number, Requirement(package=CONFIG_FILE_NAME, requires=name))
+                pending.append(number)
+        seen = set(pending)
+        while pending:
+            requirer = self._request.pool.get_candidate(pending.pop())
+            for requirement, is_weak in self._request.list_dependencies(requirer):
+                for number in self._record(requirer, requirement, is_weak):
+                    is_followed = self._through_base or self._request.rank_of(number) != BASE_RANK
+                    if number not in seen and is_followed:
+                        seen.add(number)
+                        pending.append(number)
+        return self._needed
 
+    def _record(self, requirer: Candidate, requirement: str, is_weak: bool) -> list[int]:
+        """Record who meets a requirement; returns them."""
+        providers = find_providers_in_use(self._request, requirer.id, requirement, self._chosen)
+        if requirement.startswith("(") and not is_weak:
+            providers = self._record_rich(requirer, requirement, providers)
+        in_use = []
+        for provider in map(self._request.pool.get_candidate, providers):
+            rank = self._request.rank(provider)
+            if is_weak and (rank <= BASE_RANK or not self._request.policies[provider.repository].weak):
+                continue
+            in_use.append(provider.id)
+            is_of_base = self._request.rank(requirer) == BASE_RANK
+            if rank == BASE_RANK and not is_of_base and not requirement.startswith("("):
+                self._needed.from_base.add(requirement)
+            if rank > BASE_RANK:
+                name = requirer.nevra.name + (BASE_SUFFIX if is_of_base else "")
+                self._needed.add(provider.id, Requirement(package=name, requires=requirement, weak=is_weak))
+        return in_use
 
-def _record(
-    request: ClosureRequest,
-    needed: NeededPackages,
-    requirer: Candidate,
-    requirement: str,
-    is_weak: bool,
-    provider: Candidate,
-) -> None:
-    is_of_base = request.rank(requirer) == BASE_RANK
-    if request.rank(provider) == BASE_RANK and not is_of_base:
-        needed.from_base.add(requirement)
-    if request.rank(provider) > BASE_RANK:
-        name = requirer.nevra.name + (BASE_SUFFIX if is_of_base else "")
-        _add_requirement(needed, provider.id, Requirement(package=name, requires=requirement, weak=is_weak))
+    def _record_rich(self, requirer: Candidate, requirement: str, providers: list[int]) -> list[int]:
+        """Record what base does for a rich requirement; returns the packages that take part in meeting it.
 
+        Where base (with our packages) meets it alone, mirrors do not take part. Otherwise those parts of it that base
+        provides are recorded, and the conditions that hold where a package of base is installed.
+        """
+        node = read_requirement(requirement)
+        has_base = self._request.rank(requirer) == BASE_RANK
 
-def _add_requirement(needed: NeededPackages, number: int, requirement: Requirement) -> None:
-    needed.requirements.setdefault(number, set()).add(requirement)
+        def is_here(atom: str) -> bool:
+            return self._is_provided(atom, max_rank=None) or self._is_in_base(atom)
+
+        if is_met(node, lambda atom: self._is_provided(atom, max_rank=BASE_RANK), is_here):
+            is_own = is_met(node, lambda atom: self._is_provided(atom, max_rank=OWN_RANK), is_here)
+            if not is_own and not has_base:
+                self._needed.from_base.add(requirement)
+            providers = [number for number in providers if self._request.rank_of(number) <= BASE_RANK]
+        elif not has_base:
+            parts = (atom.text for atom in list_needed_atoms(node))
+            self._needed.from_base.update(part for part in parts if self._is_only_in_base(part))
+        if not has_base:
+            conditions = (atom.text for atom in list_condition_atoms(node))
+            self._needed.from_base.update(part for part in conditions if self._is_in_base(part))
+        return providers
+
+    def _is_provided(self, atom: str, *, max_rank: int | None) -> bool:
+        """Whether a chosen package, of a repository up to some rank, provides it."""
+        return any(
+            number in self._chosen and (max_rank is None or self._request.rank_of(number) <= max_rank)
+            for number in self._request.pool.find_providers(atom)
+        )
+
+    def _is_in_base(self, atom: str) -> bool:
+        providers = self._request.pool.find_providers(atom)
+        return any(self._request.rank_of(number) == BASE_RANK for number in providers)
+
+    def _is_only_in_base(self, atom: str) -> bool:
+        chosen = [number for number in self._request.pool.find_providers(atom) if number in self._chosen]
+        return bool(chosen) and all(self._request.rank_of(number) == BASE_RANK for number in chosen)

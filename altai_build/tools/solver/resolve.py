@@ -52,19 +52,22 @@ def select_packages(
     *,
     favor: Iterable[int] = (),
     forbid: Iterable[int] = (),
+    require: Iterable[str] = (),
     weak: bool = False,
 ) -> frozenset[int]:
     """A set of packages that holds one of each root and all that they require. Raises Unsatisfiable.
 
     Repositories are used in their order of preference. `favor` settles which of equal providers is taken, `forbid`
-    leaves packages out, `weak` adds recommended packages.
+    leaves packages out, `require` names further requirements to meet, `weak` adds recommended packages.
     """
-    groups, favored, forbidden = list(roots), list(favor), list(forbid)
+    groups, favored, forbidden, required = list(roots), list(favor), list(forbid), list(require)
     flags = () if weak else (solv.Solver.SOLVER_FLAG_IGNORE_RECOMMENDED,)
     pool.prepare()
-    solver, problems = _solve(pool, _make_selection_jobs(pool, groups, favored, forbidden), flags)
+    solver, problems = _solve(pool, _make_selection_jobs(pool, groups, favored, forbidden, required), flags)
     if problems and pool.load_filelists():
-        solver, problems = _solve(pool, _make_selection_jobs(pool, groups, favored, forbidden), flags)
+        solver, problems = _solve(
+            pool, _make_selection_jobs(pool, groups, favored, forbidden, required), flags
+        )
     if problems:
         raise Unsatisfiable(describe_problems(problems))
     return frozenset(solvable.id for solvable in solver.transaction().newsolvables())
@@ -124,12 +127,16 @@ def _make_file_jobs(pool: PackagePool, path: str) -> list[solv.Job]:
 
 
 def _make_selection_jobs(
-    pool: PackagePool, roots: list[Sequence[int]], favor: list[int], forbid: list[int]
+    pool: PackagePool, roots: list[Sequence[int]], favor: list[int], forbid: list[int], require: list[str]
 ) -> list[solv.Job]:
     job, kind = pool.libsolv.Job, solv.Job
     jobs = [
         job(kind.SOLVER_INSTALL | kind.SOLVER_SOLVABLE_ONE_OF, pool.libsolv.towhatprovides(list(root)))
         for root in roots
+    ]
+    jobs += [
+        job(kind.SOLVER_INSTALL | kind.SOLVER_SOLVABLE_PROVIDES, make_dep(pool.libsolv, requirement).id)
+        for requirement in require
     ]
     jobs += [job(kind.SOLVER_FAVOR | kind.SOLVER_SOLVABLE, number) for number in favor]
     jobs += [job(kind.SOLVER_LOCK | kind.SOLVER_SOLVABLE, number) for number in forbid]

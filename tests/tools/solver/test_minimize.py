@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from altai_build.model.lock import ChoiceRule
-from tests.kit.closures import Mirrors, find_package, shipped
+from tests.kit.closures import Mirrors, close_over, find_package, shipped
 from tests.kit.repositories import Package
 
 
@@ -26,3 +30,50 @@ def test_of_several_providers_the_one_that_ships_least_is_taken(mirrors: Mirrors
 
 def test_of_equally_many_packages_the_fewer_bytes_win(mirrors: Mirrors) -> None:
     assert shipped(mirrors.close(Package("our", requires=["twin"]))) == {"epel/twin-b-1.0-1"}
+
+
+WEB = Package("our", requires=["webserver"])
+
+
+def test_a_smaller_package_for_another_architecture_is_not_taken(tmp_path: Path) -> None:
+    """As dnf: native packages first, always."""
+    native = Package("web-x", provides=["webserver"], requires=["lib"], weight=9000, arch="x86_64")
+    foreign = Package("web-a", provides=["webserver"], arch="i686")
+    closure = close_over(tmp_path, WEB, mirror=[foreign, native, Package("lib")])
+    assert shipped(closure) == {"epel/web-x-1.0-1.x86_64", "epel/lib-1.0-1"}
+    choice = find_package(closure, "web-x").choice
+    assert (choice.rule, choice.over) == (ChoiceRule.NATIVE, ("web-a-1.0-1.i686 (epel)",))
+
+
+def test_a_package_for_another_architecture_is_taken_where_there_is_no_other(tmp_path: Path) -> None:
+    closure = close_over(tmp_path, WEB, mirror=[Package("web-a", provides=["webserver"], arch="i686")])
+    assert shipped(closure) == {"epel/web-a-1.0-1.i686"}
+
+
+def test_a_locked_package_for_another_architecture_does_not_stay(tmp_path: Path) -> None:
+    both = [Package("web", provides=["webserver"], arch=arch) for arch in ("i686", "x86_64")]
+    closure = close_over(tmp_path, WEB, mirror=both, locked=["web-1.0-1.i686"])
+    assert shipped(closure) == {"epel/web-1.0-1.x86_64"}
+
+
+def test_the_old_name_of_a_package_is_not_taken_however_small_it_is(tmp_path: Path) -> None:
+    old = Package("apache", provides=["webserver"])
+    new = Package(
+        "httpd", "2", provides=["webserver"], obsoletes=["apache < 2"], requires=["lib"], weight=900
+    )
+    closure = close_over(tmp_path, WEB, mirror=[old, new, Package("lib")])
+    assert shipped(closure) == {"epel/httpd-2-1", "epel/lib-1.0-1"}
+    choice = find_package(closure, "httpd").choice
+    assert (choice.rule, choice.over) == (ChoiceRule.RENAMED, ("apache-1.0-1.noarch (epel)",))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_older_version_is_not_taken_because_it_is_smaller(tmp_path: Path, order: int) -> None:
+    """Neither of the package, nor of an alternative to it."""
+    versions = [
+        Package("web-a", "1", provides=["webserver"]),
+        Package("web-a", "2", provides=["webserver"], weight=500),
+        Package("web-b", "1", provides=["webserver"]),
+        Package("web-b", "2", provides=["webserver"], weight=400),
+    ]
+    assert shipped(close_over(tmp_path, WEB, mirror=versions[::order])) == {"epel/web-b-2-1"}

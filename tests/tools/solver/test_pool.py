@@ -56,7 +56,8 @@ GCC_12, GCC_13, SIX = "gcc-12-1.noarch", "gcc-1:13-1.noarch", "six-1.0-1.noarch"
         ("/bin/sh", ["mta-a-1.0-1.noarch"]),
         ("/opt/odd/vim", ["mta-a-1.0-1.noarch"]),
         ("python3dist(six)", [SIX]),
-        ("(gcc < 13 if python3dist(six) >= 1)", [GCC_12, SIX]),
+        ("(gcc < 13 if python3dist(six) >= 1)", [GCC_12]),
+        ("(gcc < 13 or python3dist(six))", [GCC_12, SIX]),
         ("nobody", []),
         ("/no/such/file", []),
         ("gcc >= 2:1", []),
@@ -88,6 +89,31 @@ def test_an_excluded_package_provides_nothing_and_can_be_named(
     assert not pool.has_provider("mta")
     assert names(pool, pool.find_excluded("mta")) == ["mta-a-1.0-1.noarch"]
     assert pool.find_excluded("gcc") == ()
+
+
+def test_what_others_of_a_set_obsolete_is_found(tmp_path: Path) -> None:
+    packages = [
+        Package("old", "1"),
+        Package("old", "2"),
+        Package("other", provides=["old = 1"]),
+        Package("new", obsoletes=["old < 2", "new"]),
+    ]
+    pool = load(
+        read_local_metadata("mirror", describe_repository(tmp_path / "mirror", packages)), tmp_path / "solv"
+    )
+    numbers = pool.find_by_name_pattern("mirror", ["*"])
+    assert names(pool, tuple(pool.find_obsoleted(numbers))) == ["old-1-1.noarch"]
+    assert pool.find_obsoleted(numbers[:3]) == frozenset()
+
+
+def test_native_packages_are_told_from_those_of_another_architecture(tmp_path: Path) -> None:
+    packages = [Package("a", arch=arch) for arch in ("noarch", "x86_64", "i686", "i386")]
+    mirror = describe_repository(tmp_path / "mirror", packages)
+    for arch, native in (("x86_64", ["noarch", "x86_64"]), ("i686", ["i386", "i686", "noarch"])):
+        pool = PackagePool(arch, cache=tmp_path / "solv")
+        pool.add_repository(read_local_metadata("mirror", mirror))
+        candidates = map(pool.get_candidate, pool.find_by_name_pattern("mirror", ["*"]))
+        assert sorted(package.nevra.arch for package in candidates if package.is_native) == native
 
 
 def test_a_damaged_cache_is_read_again_from_the_metadata(

@@ -59,3 +59,55 @@ def test_what_scriptlets_require_is_shipped(tmp_path: Path) -> None:
     }
     assert find_package(closure, "helper").needed_by == (Requirement("foo", "helper"),)
     assert find_package(closure, "early").needed_by == (Requirement("foo", "/bin/early"),)
+
+
+CONDITIONAL = (
+    Package("foo", requires=["(plugin if desktop)", "(other if nothing-has-this)"]),
+    Package("plugin", requires=["plugin-lib"]),
+    Package("plugin-lib"),
+    Package("other"),
+)
+
+
+def test_what_only_machines_with_a_package_of_base_need_is_shipped(tmp_path: Path) -> None:
+    """The release must be installable where the desktop is."""
+    closure = close_over(
+        tmp_path, Package("our", requires=["foo"]), base=[Package("desktop")], mirror=CONDITIONAL
+    )
+    assert shipped(closure) == {"epel/foo-1.0-1", "epel/plugin-1.0-1", "epel/plugin-lib-1.0-1"}
+    assert find_package(closure, "plugin").needed_by == (Requirement("foo", "(plugin if desktop)"),)
+    assert closure.from_base == ("desktop",)
+
+
+def test_what_a_condition_needs_that_no_machine_can_meet_is_not_shipped(tmp_path: Path) -> None:
+    assert shipped(close_over(tmp_path, Package("our", requires=["foo"]), mirror=CONDITIONAL)) == {
+        "epel/foo-1.0-1"
+    }
+
+
+def test_conditions_of_our_own_packages_count_too(tmp_path: Path) -> None:
+    ours = Package("our", requires=["(plugin if (desktop and shell))", "(foo if (desktop and gone))"])
+    closure = close_over(tmp_path, ours, base=[Package("desktop"), Package("shell")], mirror=CONDITIONAL)
+    assert shipped(closure) == {"epel/plugin-1.0-1", "epel/plugin-lib-1.0-1"}
+    assert closure.from_base == ("desktop", "shell")
+
+
+def test_a_rich_requirement_is_from_base_only_where_base_alone_meets_it(tmp_path: Path) -> None:
+    base = [Package("in-base"), Package("also-in-base")]
+    mirror = [Package("in-mirror")]
+    ours = Package(
+        "our",
+        requires=[
+            "(in-base or in-mirror)",
+            "(in-base and in-mirror)",
+            "(in-mirror or nobody)",
+            "(in-base and also-in-base)",
+            "(nobody if nobody-else)",
+        ],
+    )
+    closure = close_over(tmp_path, ours, base=base, mirror=mirror)
+    assert closure.from_base == ("(in-base and also-in-base)", "(in-base or in-mirror)", "in-base")
+    assert find_package(closure, "in-mirror").needed_by == (
+        Requirement("our", "(in-base and in-mirror)"),
+        Requirement("our", "(in-mirror or nobody)"),
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from altai_build.model.lock import ChoiceRule, Requirement
-from tests.kit.closures import Mirrors, find_package, shipped
+from pathlib import Path
+
+from altai_build.model.lock import Choice, ChoiceRule, Requirement
+from tests.kit.closures import Mirrors, close_over, find_package, shipped
 from tests.kit.repositories import Package
 
 
@@ -44,3 +46,45 @@ def test_prefer_decides_between_providers(mirrors: Mirrors) -> None:
         "epel/twin-a-1.0-1",
     }
     assert find_package(closure, "mta-big").choice.rule is ChoiceRule.PREFERRED
+
+
+def test_a_newer_version_that_cannot_be_used_is_no_older_one(tmp_path: Path) -> None:
+    lib = [
+        Package("lib", "1"),
+        Package("lib", "2", requires=["gone"]),
+        Package("lib", "3", conflicts=["foo"]),
+    ]
+    mirror = [Package("foo", requires=["lib"]), *lib]
+    closure = close_over(tmp_path, Package("our", requires=["foo"]), mirror=mirror)
+    assert find_package(closure, "lib").choice == Choice(
+        rule=ChoiceRule.FITS, over=("lib-2-1.noarch (epel)", "lib-3-1.noarch (epel)")
+    )
+
+
+def test_a_package_of_base_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    base = [Package("base-web", provides=["webserver"], conflicts=["our"])]
+    mirror = [Package("web", provides=["webserver"])]
+    closure = close_over(tmp_path, Package("our", requires=["webserver"]), base=base, mirror=mirror)
+    assert find_package(closure, "web").choice == Choice(
+        rule=ChoiceRule.FITS, over=("base-web-1.0-1.noarch (base)",)
+    )
+
+
+def test_the_rule_that_leaves_no_other_is_the_reason(tmp_path: Path) -> None:
+    """One other is older, one is larger: the size decided."""
+    mirror = [
+        Package("web-a", "1", provides=["webserver"], weight=50),
+        Package("web-a", "2", provides=["webserver"], weight=50),
+        Package("web-b", provides=["webserver"], weight=900),
+    ]
+    closure = close_over(tmp_path, Package("our", requires=["webserver"]), mirror=mirror)
+    assert shipped(closure) == {"epel/web-a-2-1"}
+    assert find_package(closure, "web-a").choice == Choice(
+        rule=ChoiceRule.SMALLEST, over=("web-a-1-1.noarch (epel)", "web-b-1.0-1.noarch (epel)")
+    )
+
+
+def test_of_equals_the_first_by_name_is_taken(tmp_path: Path) -> None:
+    mirror = [Package(name, provides=["webserver"]) for name in ("web-c", "web-a", "web-b")]
+    closure = close_over(tmp_path, Package("our", requires=["webserver"]), mirror=mirror)
+    assert find_package(closure, "web-a").choice.rule is ChoiceRule.NAME

@@ -20,6 +20,7 @@ def candidate(name: str, repository: str) -> Candidate:
         requires=("libc", "(a if b)"),
         recommends=("docs",),
         license="MIT",
+        is_native=True,
     )
 
 
