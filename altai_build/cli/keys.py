@@ -16,9 +16,10 @@ from altai_build.config import Config, Key
 from altai_build.errors import InputError, SigningError
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.quantity import format_count
-from altai_build.model.signature import get_expiry_day
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from altai_build.pipeline.published.keys import KeyUse, ListedKey
 
 
@@ -77,33 +78,36 @@ def init(
       altai-build keys init altai --email release@example.com --expires 5y
     """
     from altai_build.pipeline.published.keys import ListedKey
-    from altai_build.tools.openpgp.keyfile import read_public_keys
-    from altai_build.tools.openpgp.keyring import open_keyring
+    from altai_build.tools.openpgp.creation import create_key, finish_creation, lock_creation
+    from altai_build.tools.openpgp.keyring import KeyRequest
 
     config = app.load_config()
     key = _find_signing_key(config, name)
     run = app.create_run(config)
-    if key.file.exists():
-        present = ", ".join(public.fingerprint for public in read_public_keys(key.file))
-        raise SigningError(
-            f"the key {key.name} exists",
-            why=f"{key.file} holds {present}; keys are never overwritten",
-            todo="list it with `altai-build keys list`; for another key add another name to repos.yaml",
-        )
-    passphrase = None if no_passphrase else _get_new_passphrase()
     run.workspace.prepare()
-    with open_keyring(run.workspace.gnupg) as keyring:
-        public = keyring.make_key(
-            name=f"{config.project} release signing key",
-            email=email or f"release@{config.project}.localdomain",
-            algorithm=algorithm,
-            passphrase=passphrase,
-            expires=expires,
-        )
-        keyring.export_public_key(public, key.file)
-    run.reporter.info(f"The secret key is in {run.workspace.gnupg}: back it up, it cannot be recreated.")
-    if passphrase is None:
-        run.reporter.warn("the secret key has no passphrase: anyone who can read the workspace can sign")
+    home = run.workspace.gnupg
+    with lock_creation(home, run.reporter):
+        public = finish_creation(home)
+        if public is not None:
+            run.reporter.warn(
+                f"an interrupted `keys init` had made the key {public.key_id}: it is complete now, with the passphrase "
+                "that was given then, if any"
+            )
+        if public is None or public.fingerprint not in _read_fingerprints(key.file):
+            _refuse_existing(key)
+            request = KeyRequest(
+                name=f"{config.project} release signing key",
+                email=email or f"release@{config.project}.localdomain",
+                algorithm=algorithm,
+                passphrase=None if no_passphrase else _get_new_passphrase(),
+                expires=expires,
+            )
+            public = create_key(home, key.file, request)
+            if request.passphrase is None:
+                run.reporter.warn(
+                    "the secret key has no passphrase: anyone who can read the workspace can sign"
+                )
+    run.reporter.info(f"The secret key is in {home}: back it up, it cannot be recreated.")
     made = ListedKey(name=key.name, key=key, public=public, secret=True, uses=())
     if as_json:
         print_json(_key_to_json(made))
@@ -133,6 +137,22 @@ def list_(app: App, as_json: bool) -> None:
         print_json([_key_to_json(key) for key in listed])
     else:
         _print_keys(listed)
+
+
+def _read_fingerprints(file: Path) -> set[str]:
+    from altai_build.tools.openpgp.keyfile import read_public_keys
+
+    return {public.fingerprint for public in read_public_keys(file)} if file.exists() else set()
+
+
+def _refuse_existing(key: Key) -> None:
+    """Raise SigningError when the key has a public key file."""
+    if key.file.exists():
+        raise SigningError(
+            f"the key {key.name} exists",
+            why=f"{key.file} holds {', '.join(_read_fingerprints(key.file))}; keys are never overwritten",
+            todo="list it with `altai-build keys list`; for another key add another name to repos.yaml",
+        )
 
 
 def _find_signing_key(config: Config, name: str | None) -> Key:
@@ -184,8 +204,9 @@ def _key_to_json(listed: ListedKey) -> dict[str, object]:
         "uid": public.uid if public else None,
         "algorithm": _format_algorithm(public) if public else None,
         "created": _format_day(public.created) if public else None,
-        "expires": _format_day(public.expires) if public else None,
+        "expires": _format_day(public.signing_ends) if public else None,
         "expired": public is not None and _is_expired(public),
+        "revoked": public is not None and public.revoked,
         "secret": listed.secret,
         "releases": [
             {"release": use.release, "packages": use.packages, "metadata": use.metadata}
@@ -203,7 +224,7 @@ def _print_keys(listed: Sequence[ListedKey]) -> None:
                 key.public.fingerprint if key.public else "missing",
                 _format_algorithm(key.public) if key.public else "-",
                 _format_expiry(key.public) if key.public else "-",
-                "yes" if key.secret else "no",
+                _describe_signing(key),
                 (key.public.uid if key.public else "") or "-",
                 key.key.file.name if key.key else "not in repos.yaml",
                 ", ".join(map(_format_use, key.uses)) or "-",
@@ -222,12 +243,23 @@ def _format_day(moment: datetime.datetime | None) -> str | None:
 
 
 def _format_expiry(public: PublicKey) -> str:
-    day = _format_day(public.expires) or "never"
+    day = _format_day(public.signing_ends) or "never"
     return f"{day} (expired)" if _is_expired(public) else day
 
 
 def _is_expired(public: PublicKey) -> bool:
-    return get_expiry_day(public, datetime.datetime.now(datetime.timezone.utc)) is not None
+    """True when nothing of the key can sign any more: neither the key nor a subkey."""
+    end = public.signing_ends
+    return end is not None and end <= datetime.datetime.now(datetime.timezone.utc)
+
+
+def _describe_signing(listed: ListedKey) -> str:
+    """Whether this machine can sign with the key, or why not although it has the secret key."""
+    if not listed.secret or listed.public is None:
+        return "no"
+    if listed.public.revoked:
+        return "no, revoked"
+    return "no, expired" if _is_expired(listed.public) else "yes"
 
 
 def _format_use(use: KeyUse) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from altai_build.tools.openpgp.keyfile import read_public_keys
-from tests.kit.cli import CliResult, altai_build
+from altai_build.tools.openpgp.keyring import open_keyring
+from tests.kit.cli import ROOT, CliResult, altai_build
 from tests.kit.keys import make_key
+from tests.kit.timed_keys import timed_keyring
 
 CONFIG = """\
 project: altai
@@ -87,3 +92,61 @@ def test_a_key_is_listed_with_its_expiry_or_as_missing(site: Path) -> None:
         ["ours", "missing", "-", "-", "no"],
         ["theirs", expired.fingerprint, "RSA-2048", "2021-01-01 (expired)", "no"],
     ]
+
+
+def test_a_key_that_has_ended_cannot_sign_although_its_secret_half_is_here(site: Path) -> None:
+    with timed_keyring(site) as made:
+        states = {"ours": made.make("ours", "20200101", expires="1y"), "next": made.make("next", "20200101")}
+        offline = made.make("subkey", "20200101", usage="cert")
+        made.add_subkey(offline, "20200101", expires="1y")
+        states["sub"] = offline
+        secrets = [made.export_secret(site / f"{name}.sec", key) for name, key in states.items()]
+        made.revoke(states["next"])
+        for name, key in states.items():
+            made.export(site / f"RPM-GPG-KEY-{name}", key)
+    more = "".join(f"  {name}: {{file: RPM-GPG-KEY-{name}, signs: true}}\n" for name in ("next", "sub"))
+    (site / "repos.yaml").write_text(CONFIG.replace("repositories:", f"{more}repositories:"))
+    with open_keyring(site / ".altai-build" / "gnupg") as keyring:
+        for secret in secrets:
+            keyring.import_secret_key(secret)
+    rows = {
+        line.split("\t")[0]: line.split("\t")
+        for line in altai_build("keys", "list", cwd=site).out.splitlines()
+    }
+    assert {name: row[4] for name, row in rows.items() if name in states} == {
+        "ours": "no, expired",
+        "next": "no, revoked",
+        "sub": "no, expired",
+    }
+    assert rows["sub"][3] == "2020-12-31 (expired)"
+    listed = {key["name"]: key for key in altai_build("keys", "list", "--json", cwd=site).json}
+    assert (listed["next"]["revoked"], listed["sub"]["expired"]) == (True, True)
+
+
+def test_of_five_runs_at_once_one_makes_the_key(site: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "altai_build",
+        "keys",
+        "init",
+        "--algorithm",
+        "ed25519",
+        "--no-passphrase",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    runs = [
+        subprocess.Popen(
+            command,
+            cwd=site,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(5)
+    ]
+    told = [run.communicate()[1].decode() for run in runs]
+    assert sorted(run.returncode for run in runs) == [0, 6, 6, 6, 6], told
+    with open_keyring(site / ".altai-build" / "gnupg") as keyring:
+        assert len(keyring.list_secret_keys()) == 1

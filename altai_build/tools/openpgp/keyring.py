@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import gnupg
@@ -23,7 +24,37 @@ _KEY_TYPES: dict[str, dict[str, object]] = {
 }
 _EXPIRY_PATTERN = re.compile(r"0|[1-9][0-9]*[dwmy]?|[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # What a session shares with the keyring's home; gpg writes new keys and their revocation certificates there.
-_SHARED_DIRS = (PRIVATE_KEYS_DIR, "openpgp-revocs.d")
+SHARED_DIRS = (PRIVATE_KEYS_DIR, "openpgp-revocs.d")
+
+
+@dataclass(frozen=True)
+class KeyRequest:
+    """The key to make; `expires` is gpg's: 0 for never, `2y`, or a date."""
+
+    name: str
+    email: str
+    algorithm: str = "rsa4096"
+    passphrase: str | None = None
+    expires: str = "0"
+
+    def check(self) -> None:
+        """Raise InputError for what gpg would misread."""
+        for what, text in (
+            ("name", self.name),
+            ("email", self.email),
+            ("passphrase", self.passphrase or ""),
+        ):
+            # Each becomes one line of gpg's input: a line break would add a directive.
+            if any(character < " " for character in text):
+                raise InputError(f"the key's {what} must not contain control characters")
+        if self.algorithm not in _KEY_TYPES:
+            raise InputError(
+                f"unknown key algorithm {self.algorithm!r}", todo=f"use one of {', '.join(_KEY_TYPES)}"
+            )
+        if not _EXPIRY_PATTERN.fullmatch(self.expires):
+            raise InputError(
+                f"{self.expires!r} is not an expiry time", todo="use 0, 2y, 18m, 90d or 2030-12-31"
+            )
 
 
 @contextmanager
@@ -31,10 +62,10 @@ def open_keyring(home: Path) -> Iterator[Keyring]:
     """The keyring stored in `home` (made with mode 0700 when missing); its agent ends with the block."""
     make_directory(home, mode=0o700)
     home.chmod(0o700)
-    for name in _SHARED_DIRS:
+    for name in SHARED_DIRS:
         make_directory(home / name, mode=0o700)
     with open_session(home, "") as session:
-        for name in _SHARED_DIRS:
+        for name in SHARED_DIRS:
             (session.directory / name).symlink_to((home / name).absolute())
         yield Keyring(home=home, session=session)
 
@@ -70,32 +101,19 @@ class Keyring:
             todo="make one with `altai-build keys init`, or import the existing one into that directory",
         )
 
-    def make_key(
-        self,
-        *,
-        name: str,
-        email: str,
-        algorithm: str = "rsa4096",
-        passphrase: str | None = None,
-        expires: str = "0",
-    ) -> PublicKey:
-        """Make a signing key; `expires` is gpg's: 0 for never, `2y`, or a date. Raises InputError or SigningError."""
-        for what, text in (("name", name), ("email", email), ("passphrase", passphrase or "")):
-            # Each becomes one line of gpg's input: a line break would add a directive.
-            if any(character < " " for character in text):
-                raise InputError(f"the key's {what} must not contain control characters")
-        if algorithm not in _KEY_TYPES:
-            raise InputError(
-                f"unknown key algorithm {algorithm!r}", todo=f"use one of {', '.join(_KEY_TYPES)}"
-            )
-        if not _EXPIRY_PATTERN.fullmatch(expires):
-            raise InputError(f"{expires!r} is not an expiry time", todo="use 0, 2y, 18m, 90d or 2030-12-31")
-        fields = dict(_KEY_TYPES[algorithm])
-        fields.update(key_usage="sign", name_real=name, name_email=email, expire_date=expires)
-        fields.update({"passphrase": passphrase} if passphrase else {"no_protection": True})
-        request = self._library.gen_key_input(**fields)
+    def make_key(self, request: KeyRequest) -> PublicKey:
+        """Make a signing key. Raises InputError for a request that gpg would misread, SigningError."""
+        request.check()
+        fields = dict(_KEY_TYPES[request.algorithm])
+        fields.update(
+            key_usage="sign",
+            name_real=request.name,
+            name_email=request.email,
+            expire_date=request.expires,
+        )
+        fields.update({"passphrase": request.passphrase} if request.passphrase else {"no_protection": True})
         with file_lock(self.home / ".lock"):
-            made = self._library.gen_key(request)
+            made = self._library.gen_key(self._library.gen_key_input(**fields))
         if not made.fingerprint:
             raise SigningError("gpg did not make the key", why=_gpg_error_text(made.stderr))
         return self._read_public_key(KeyFingerprint(made.fingerprint))[0]
@@ -117,6 +135,11 @@ class Keyring:
                 todo="export it with `gpg --armor --export-secret-keys KEYID`",
             )
         return self._read_public_key(imported.fingerprints[0])[0]
+
+    def import_public_key(self, file: Path) -> None:
+        """Import a public key; one that is there already is merged with it."""
+        with file_lock(self.home / ".lock"):
+            self.session.run_gpg("--import", str(file.absolute()))
 
     def export_public_key(self, key: PublicKey, destination: Path) -> None:
         """Write the armored public key; raises SigningError, and writes nothing, over the file of another key."""

@@ -20,6 +20,17 @@ PRIVATE_KEYS_DIR = "private-keys-v1.d"  # gpg-agent(1): one file a secret key, n
 _SESSION_PREFIX = "altai-gpg."
 # A socket's path may have 107 bytes (unix(7)); gpg's own names take the last 24 of them.
 _MAX_SOCKET_DIR_LENGTH = 80
+# Waits until the process that started it is gone: then the kernel closes the pipe that `cat` reads, whatever has ended
+# the process. A signal to end it means the same.
+_WATCHER = """\
+trap : TERM
+cat >/dev/null
+[ -d "$1" ] || exit 0
+gpgconf --homedir "$1" --kill all
+gpgconf --homedir "$1" --remove-socketdir
+rm -rf -- "$1"
+"""
+_WATCHER_GRACE = 10.0  # seconds
 _LOCK_TIMEOUT = 5  # seconds that may pass between the making of a session's folder and its lock
 
 
@@ -84,7 +95,7 @@ def open_session(home: Path, agent_conf: str) -> Iterator[GpgSession]:
 
     An agent makes its sockets in its GNUPGHOME: the path of a real home may be too long for a socket's name, and of
     two runs that share a home the first to end would end the other's agent. `agent_conf` is the text of
-    gpg-agent.conf. Raises MissingToolError without gpg.
+    gpg-agent.conf. The agent ends with this process, too, however that ends. Raises MissingToolError without gpg.
     """
     gpg = commands.find_program("gpg")
     if gpg is None:
@@ -98,10 +109,13 @@ def open_session(home: Path, agent_conf: str) -> Iterator[GpgSession]:
         ring = (home / "pubring.kbx").absolute()
         (directory / "gpg.conf").write_text(f"no-default-keyring\nkeyring {ring}\ntrust-model always\n")
         (directory / "gpg-agent.conf").write_text(agent_conf)
-        try:
-            yield GpgSession(directory=directory, gpg=gpg)
-        finally:
-            _end_session(directory)
+        watcher = ["sh", "-c", _WATCHER, "altai-gpg-watcher", str(directory)]
+        with process.start_child(watcher, input=b"", grace=_WATCHER_GRACE):
+            try:
+                yield GpgSession(directory=directory, gpg=gpg)
+            finally:
+                _end_session(directory)
+                remove_tree(directory)
     finally:
         os.close(lock)
         remove_tree(directory)

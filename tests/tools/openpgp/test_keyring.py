@@ -14,7 +14,7 @@ from altai_build.errors import InputError, SigningError
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.signature import SignatureStatus
 from altai_build.tools.openpgp.keyfile import read_public_keys
-from altai_build.tools.openpgp.keyring import open_keyring
+from altai_build.tools.openpgp.keyring import KeyRequest, open_keyring
 from altai_build.tools.openpgp.signing import unlock
 from altai_build.tools.openpgp.verify import verify_detached
 from tests.kit.keys import ThrowawayKey
@@ -29,7 +29,7 @@ def test_a_key_is_made_listed_exported_and_used(tmp_path: Path, algorithm: str, 
     home, file = tmp_path / "keys", tmp_path / "RPM-GPG-KEY-mine"
     with open_keyring(home) as keyring:
         made = keyring.make_key(
-            name="Release Key", email="release@example.org", algorithm=algorithm, expires="2y"
+            KeyRequest("Release Key", "release@example.org", algorithm=algorithm, expires="2y")
         )
     assert (made.algorithm, made.uid) == (name, "Release Key <release@example.org>")
     assert made.expires is not None and made.expires > datetime.now(timezone.utc)
@@ -69,16 +69,16 @@ def test_no_line_can_be_smuggled_into_gpg_s_input(tmp_path: Path, field: str, va
     fields = {"name": "Release Key", "email": "release@example.org", "passphrase": "x", field: value}
     with open_keyring(tmp_path / "keys") as keyring:
         with pytest.raises(InputError, match=field):
-            keyring.make_key(**fields)
+            keyring.make_key(KeyRequest(**fields))
         assert keyring.list_secret_keys() == ()
 
 
 def test_wrong_wishes_for_a_key_are_named(tmp_path: Path) -> None:
     with open_keyring(tmp_path / "keys") as keyring:
         with pytest.raises(InputError, match="unknown key algorithm 'dsa1024'"):
-            keyring.make_key(name="A", email="a@b.c", algorithm="dsa1024")
+            keyring.make_key(KeyRequest("A", "a@b.c", algorithm="dsa1024"))
         with pytest.raises(InputError, match="'someday' is not an expiry time"):
-            keyring.make_key(name="A", email="a@b.c", expires="someday")
+            keyring.make_key(KeyRequest("A", "a@b.c", expires="someday"))
 
 
 def test_what_holds_no_secret_key_is_not_imported(tmp_path: Path, plain: ThrowawayKey) -> None:
@@ -92,7 +92,7 @@ def test_what_holds_no_secret_key_is_not_imported(tmp_path: Path, plain: Throwaw
 def test_a_stored_key_is_hard_to_guess_although_the_session_s_copy_is_quick(tmp_path: Path) -> None:
     home = tmp_path / "keys"
     with open_keyring(home) as keyring:
-        keyring.make_key(name="A", email="a@b.c", algorithm="ed25519", passphrase="secret")
+        keyring.make_key(KeyRequest("A", "a@b.c", algorithm="ed25519", passphrase="secret"))
     (stored,) = (home / "private-keys-v1.d").glob("*.key")
     text = re.sub(rb"\s+", b"", stored.read_bytes())
     # The salt between them is printed in hexadecimal, or quoted where libgcrypt takes its bytes for text.
