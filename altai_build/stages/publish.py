@@ -17,9 +17,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from altai_build.errors import InputError, PublishError
+from altai_build.errors import AltaiError, InputError, PublishError
 from altai_build.model.release import CHECKSUMS_NAME, LATEST_LINK, MANIFEST_NAME
 from altai_build.model.release_version import UnorderedVersion, to_rpm_version
+from altai_build.tools.disk import describe_full_disks
 from altai_build.tools.files import (
     PUBLIC_DIRECTORY_MODE,
     CannotWriteError,
@@ -250,8 +251,22 @@ def _publish_errors(releases: Path, version: str) -> Iterator[None]:
     except CannotWriteError as error:
         raise _make_error(what, error.path, error.why) from error
     except OSError as error:
-        place = Path(os.fsdecode(error.filename)) if error.filename else releases
+        # Of two files the second is the one that is written.
+        name = error.filename2 or error.filename
+        place = Path(os.fsdecode(name)) if name else releases
         raise _make_error(what, place, error.strerror or str(error)) from error
+    except PublishError:
+        raise
+    except AltaiError as error:
+        # A full disk has many faces: a program that failed, metadata that is cut off, a file that is missing.
+        full = describe_full_disks([releases])
+        if not full:
+            raise
+        raise PublishError(
+            what,
+            why="\n".join((*full, error.what, *error.why.splitlines())),
+            todo=f"free space in {releases}; the published releases have not changed",
+        ) from error
 
 
 def _make_error(what: str, place: Path, reason: str) -> PublishError:

@@ -83,14 +83,19 @@ class ProgramFailed(AltaiError):
     exit_code = InputError.exit_code
 
     def __init__(self, result: ProcessResult) -> None:
+        from altai_build.tools.disk import describe_full_disks, list_touched_places  # seldom needed
+
         self.result = result
-        if result.returncode == -signal.SIGKILL:
+        full = describe_full_disks(list_touched_places(result.argv))
+        if full:
+            todo = "free space there and rerun the command"
+        elif result.returncode == -signal.SIGKILL:
             todo = "see `dmesg` for out-of-memory kills, free memory, and rerun the command"
         else:
             todo = "check free space and memory (`altai-build doctor`) and rerun the command"
         super().__init__(
             f"{os.path.basename(result.argv[0])} {describe_exit(result.returncode)}",
-            why=f"$ {quote_command(result.argv)}\n{result.error_text}",
+            why="\n".join((f"$ {quote_command(result.argv)}\n{result.error_text}", *full)),
             todo=todo,
         )
 

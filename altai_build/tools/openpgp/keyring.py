@@ -14,6 +14,7 @@ from altai_build.errors import InputError, SigningError
 from altai_build.model.key_packets import parse_keys
 from altai_build.model.openpgp import KeyFingerprint, PublicKey
 from altai_build.tools import commands
+from altai_build.tools.disk import describe_full_disks
 from altai_build.tools.files import file_lock, make_directory, write_atomically
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.session import PRIVATE_KEYS_DIR, GpgSession, open_session
@@ -84,8 +85,18 @@ class Keyring:
         )
 
     def list_secret_keys(self) -> tuple[PublicKey, ...]:
-        """The keys whose secret half is in this keyring."""
+        """The keys whose secret half is in this keyring. Raises SigningError when gpg cannot tell."""
         listed = self._library.list_keys(secret=True)
+        if listed.returncode != 0:
+            # The library returns what gpg printed, even if gpg failed, and nothing is not the same as no key.
+            full = describe_full_disks([self.session.directory, self.home])
+            raise SigningError(
+                f"gpg cannot list the secret keys of {self.home}",
+                why="\n".join((_gpg_error_text(listed.stderr), *full)),
+                todo="free space there and rerun the command"
+                if full
+                else "read what gpg says, and rerun the command",
+            )
         return tuple(key for entry in listed for key in self._read_public_key(entry["fingerprint"]))
 
     def find_key(self, public: Sequence[PublicKey]) -> PublicKey:

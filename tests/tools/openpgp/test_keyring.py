@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import stat
@@ -110,3 +111,22 @@ def test_the_key_that_a_repository_declares_must_be_here(
         assert "no secret key" in caught.value.why
         key = keyring.import_secret_key(plain.secret)
         assert keyring.find_key([*read_public_keys(locked.public), *read_public_keys(plain.public)]) == key
+
+
+@pytest.mark.parametrize("ending", ["exit 2", "kill -9 $$"])
+def test_a_gpg_that_fails_is_not_a_keyring_without_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain: ThrowawayKey, ending: str
+) -> None:
+    real = shutil.which("gpg")
+    stub = tmp_path / "bin" / "gpg"
+    stub.parent.mkdir()
+    lines = ["#!/bin/sh", 'case "$*" in *--list-secret-keys*)', f'echo "gpg: planted" >&2; {ending} ;; esac']
+    stub.write_text("\n".join([*lines, f'exec {real} "$@"', ""]))
+    stub.chmod(0o755)
+    with open_keyring(tmp_path / "keys") as keyring:
+        keyring.import_secret_key(plain.secret)
+    monkeypatch.setenv("PATH", f"{stub.parent}:{os.environ['PATH']}")
+    refused = pytest.raises(SigningError, match="gpg cannot list the secret keys of")
+    with open_keyring(tmp_path / "keys") as keyring, refused as caught:
+        keyring.find_key(read_public_keys(plain.public))
+    assert "gpg: planted" in caught.value.why

@@ -1,0 +1,46 @@
+"""Which file systems are full: the true cause of many failures that say something else."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+
+from altai_build.model.quantity import format_size
+
+# Less than this is full: a program that failed has often removed the file for which there was no space.
+_MIN_FREE_BYTES = 1 << 20
+_MIN_FREE_INODES = 64
+
+
+def describe_full_disks(places: Iterable[str | os.PathLike[str]]) -> tuple[str, ...]:
+    """A sentence for each file system of these places that has no space or no inodes left; each comes once."""
+    found: dict[int, str] = {}
+    for place in places:
+        try:
+            status, device = os.statvfs(place), os.stat(place).st_dev
+        except OSError:
+            continue
+        message = _describe(os.fspath(place), status)
+        if message:
+            found.setdefault(device, message)
+    return tuple(found.values())
+
+
+def list_touched_places(argv: Iterable[str]) -> list[str]:
+    """Where a program may have written: temporary files, the current directory, and directories that it was given."""
+    words = [word for word in argv if word.startswith("/")]
+    folders = [word if os.path.isdir(word) else os.path.dirname(word) for word in words]
+    return [os.environ.get("TMPDIR") or tempfile.gettempdir(), os.curdir, *folders]
+
+
+def _describe(place: str, status: os.statvfs_result) -> str:
+    if status.f_flag & os.ST_RDONLY or not status.f_blocks:
+        return ""
+    free = status.f_bavail * status.f_frsize
+    if free < _MIN_FREE_BYTES:
+        return f"the file system of {os.path.abspath(place)} is full: {format_size(free)} are free"
+    # Some file systems have no fixed number of inodes, and give 0.
+    if status.f_files and status.f_favail < _MIN_FREE_INODES:
+        return f"the file system of {os.path.abspath(place)} is full: {status.f_favail} inodes are free"
+    return ""
