@@ -301,6 +301,7 @@ def test_both_releases_verify_without_a_finding(site: Site, first: Any, second: 
     for version in ("1.0.0", "1.0.1", "latest"):
         named = "1.0.1" if version == "latest" else version
         assert site.answer("verify", version) == {
+            "schema_version": 1,
             "release": named,
             "ok": True,
             "trust": "pinned",
@@ -375,7 +376,7 @@ def test_another_page_is_made_elsewhere_and_leaves_the_release_alone(
     before = snapshot(site.releases / "1.0.1")
     page = tmp_path / "page.html"
     answer = site.answer("report", "latest", "-o", str(page))
-    assert answer == {"release": "1.0.1", "report": str(page), "written": True}
+    assert answer == {"schema_version": 1, "release": "1.0.1", "report": str(page), "written": True}
     links = [link for link in re.findall(r'href="([^"]+)"', page.read_text()) if "://" not in link]
     assert [link for link in links if not (page.parent / link).is_file()] == []
     assert snapshot(site.releases / "1.0.1") == before
