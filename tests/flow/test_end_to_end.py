@@ -376,7 +376,13 @@ def test_another_page_is_made_elsewhere_and_leaves_the_release_alone(
     before = snapshot(site.releases / "1.0.1")
     page = tmp_path / "page.html"
     answer = site.answer("report", "latest", "-o", str(page))
-    assert answer == {"schema_version": 1, "release": "1.0.1", "report": str(page), "written": True}
+    assert answer == {
+        "schema_version": 1,
+        "release": "1.0.1",
+        "trust": "pinned",
+        "report": str(page),
+        "written": True,
+    }
     links = [link for link in re.findall(r'href="([^"]+)"', page.read_text()) if "://" not in link]
     assert [link for link in links if not (page.parent / link).is_file()] == []
     assert snapshot(site.releases / "1.0.1") == before
