@@ -147,6 +147,14 @@ class Workspace:
             return False
         return time.time() - leftover.lstat().st_mtime <= UNLOCKED_SCRATCH_SECONDS
 
+    def is_writable(self) -> bool:
+        """True when this user can write to it, or can create it."""
+        for folder in (self.root, self.scratch, self.cache, self.cache / "metadata", self.cache / "solv"):
+            place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+            if not os.access(place, os.W_OK | os.X_OK):
+                return False
+        return True
+
     def prepare(self) -> None:
         """Create the directory, and have git ignore it where it is in a work tree."""
         make_directory(self.root, mode=0o755)

@@ -157,6 +157,28 @@ class App:
             dependants=RebuildPolicy(dependants) if dependants else None,
         )
 
+    def create_reading_run(self, config: Config) -> Run:
+        """The context for verbs that read releases: auditors may have a workspace that they cannot write, or none.
+
+        They get a temporary one, which is removed when the verb ends.
+        """
+        run = self.create_run(config)
+        if run.workspace.is_writable():
+            return run
+        import tempfile
+        from pathlib import Path
+
+        import click
+
+        from altai_build.workspace import Workspace
+
+        folder = tempfile.TemporaryDirectory(prefix="altai-build.")
+        click.get_current_context().call_on_close(folder.cleanup)
+        run.reporter.info(
+            f"cannot write to the workspace {run.workspace.root}: downloads and caches go to a temporary directory"
+        )
+        return dataclasses.replace(run, workspace=Workspace(Path(folder.name)))
+
 
 def change_directory(directory: str) -> None:
     """Change to the directory of -C: relative paths in other options and arguments start there."""

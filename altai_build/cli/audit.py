@@ -70,7 +70,7 @@ def audit(
 
     if as_csv and (as_json or only_totals):
         raise UsageError("--csv cannot be combined with --json or --totals", todo="give one of them")
-    run = app.create_run(app.load_config())
+    run = app.create_reading_run(app.load_config())
     directory = find_release(open_releases(run.config, run.reporter.warn), version)
     release = open_reader(run.config, keys, run.reporter.warn).read(directory)
     listed = list_packages(run, release)

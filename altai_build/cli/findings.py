@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from altai_build.cli.output import print_table
-from altai_build.model.findings import Finding
+from altai_build.model.findings import Finding, fold_findings
 
 SEE_FIXES = "each finding names its fix; docs/verify.md and docs/upgrades.md explain the rules"
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
-    """The findings as a table."""
+    """The findings as a table; those that say the same about several subjects are one row."""
     print_table(
         ("severity", "rule", "subject", "finding", "fix"),
-        [(one.severity.value, one.rule, one.subject, one.text, one.fix) for one in findings],
+        [
+            (finding.severity.value, finding.rule, subjects, finding.text, finding.fix)
+            for finding, subjects in fold_findings(findings)
+        ],
     )

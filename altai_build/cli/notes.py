@@ -39,7 +39,7 @@ def notes(app: App, old: str, new: str, keys: tuple[str, ...], markdown: bool, a
     from altai_build.pipeline.published.releases import find_release, open_releases
 
     config = app.load_config()
-    run = app.create_run(config)
+    run = app.create_reading_run(config)
     releases = open_releases(config, run.reporter.warn)
     reader = open_reader(config, keys, run.reporter.warn)
     pair = reader.read_all(find_release(releases, named) for named in (old, new))

@@ -48,7 +48,7 @@ def report(app: App, version: str, output: Path | None, keys: tuple[str, ...], a
     manifest = release.manifest
     page = directory / REPORT_PATH
     if output is not None:
-        verification = verify_published(app.create_run(config), directory)
+        verification = verify_published(app.create_reading_run(config), directory)
         folder = releases / manifest.previous if manifest.previous else None
         previous = reader.read(folder).manifest if folder is not None and folder.is_dir() else None
         page = write_report(

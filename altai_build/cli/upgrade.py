@@ -37,7 +37,7 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
         read_external_repositories,
     )
 
-    run = app.create_run(app.load_config())
+    run = app.create_reading_run(app.load_config())
     releases = open_releases(run.config, run.reporter.warn)
     *named, last = versions
     new = find_release(releases, last)

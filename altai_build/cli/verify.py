@@ -44,7 +44,7 @@ def verify(app: App, version: str, deep: bool, keys: tuple[str, ...], as_json: b
     from altai_build.tools.openpgp.keyfile import read_public_keys
 
     alone = not deep and (is_url(version) or "/" in version)
-    run = app.create_run(app.load_config(needed=not alone))
+    run = app.create_reading_run(app.load_config(needed=not alone))
     signers = [Path(key) for key in keys]
     for signer in signers:
         read_public_keys(signer)

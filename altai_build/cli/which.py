@@ -36,7 +36,7 @@ def which(app: App, thing: str, keys: tuple[str, ...], as_json: bool) -> None:
     from altai_build.pipeline.published.reading import open_reader
     from altai_build.pipeline.published.releases import open_releases
 
-    run = app.create_run(app.load_config())
+    run = app.create_reading_run(app.load_config())
     releases = open_releases(run.config, run.reporter.warn)
     reader = open_reader(run.config, keys, run.reporter.warn)
     matches = find_matches(run, reader, releases, thing)

@@ -15,6 +15,8 @@ from altai_build.model.trust import TrustLevel
 
 WAIVERS_RULE = "waivers"  # the rule of findings about waivers themselves
 _MAX_LISTED_ERRORS = 40
+# How many subjects of one message are named for people; --json has all.
+_MAX_SUBJECTS = 3
 
 
 class Severity(str, Enum):
@@ -94,6 +96,23 @@ def _waive_finding(finding: Finding, waivers: Sequence[Waiver]) -> Finding:
     return replace(finding, severity=Severity.NOTE, message=message, waiver=waiver)
 
 
+def fold_findings(findings: Iterable[Finding]) -> list[tuple[Finding, str]]:
+    """Findings that say the same about several subjects once: the first of them, and the names of the subjects."""
+    groups: dict[Finding, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(replace(finding, subject=""), []).append(finding)
+    return [
+        (group[0], _summarize_subjects(list(dict.fromkeys(finding.subject for finding in group))))
+        for group in groups.values()
+    ]
+
+
+def _summarize_subjects(subjects: Sequence[str]) -> str:
+    if len(subjects) <= _MAX_SUBJECTS:
+        return ", ".join(subjects)
+    return f"{', '.join(subjects[:_MAX_SUBJECTS])} and {len(subjects) - _MAX_SUBJECTS} more"
+
+
 def select_errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings that fail a verification."""
     return tuple(finding for finding in findings if finding.severity is Severity.ERROR)
@@ -107,7 +126,10 @@ def refuse_errors(findings: Iterable[Finding], what: str, *, todo: str, listed: 
     errors = select_errors(findings)
     if not errors:
         return
-    lines = [f"  {one.rule}: {one.subject}: {one.text}\n    fix: {one.fix}" for one in errors]
+    lines = [
+        f"  {finding.rule}: {subjects}: {finding.text}\n    fix: {finding.fix}"
+        for finding, subjects in fold_findings(errors)
+    ]
     if len(lines) > _MAX_LISTED_ERRORS:
         lines[_MAX_LISTED_ERRORS:] = [f"  and {len(lines) - _MAX_LISTED_ERRORS} more"]
     raise VerificationError(

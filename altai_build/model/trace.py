@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -41,6 +42,13 @@ class TraceStep:
     detail: str
 
 
+# The steps of packages whose evidence is in git and in the lock, not in the release itself.
+_OUTSIDE_EVIDENCE = (
+    TraceStepKind.SOURCE,
+    TraceStepKind.LOCK,
+    TraceStepKind.COMMIT,
+    TraceStepKind.GITLINK,
+)
 _SEVERITIES = {TraceStatus.UNPROVED: Severity.WARNING, TraceStatus.CONTRADICTED: Severity.ERROR}
 _FIXES = {
     TraceStatus.UNPROVED: "make what the finding names available, and rerun `altai-build verify --deep`",
@@ -48,9 +56,13 @@ _FIXES = {
 }
 
 
-def list_trace_findings(steps: Sequence[TraceStep]) -> list[Finding]:
-    """A finding for each step that is not proved: a warning without evidence, an error against the evidence."""
-    return [
+def list_trace_findings(release: str, steps: Sequence[TraceStep]) -> list[Finding]:
+    """A finding for each step that is not proved: a warning without evidence, an error against the evidence.
+
+    If no step is proved by evidence from outside the release, nothing is, and that is an error too.
+    """
+    outside = [step for step in steps if step.kind in _OUTSIDE_EVIDENCE]
+    findings = [
         Finding(
             rule=TRACE_RULE,
             severity=_SEVERITIES[step.status],
@@ -61,6 +73,19 @@ def list_trace_findings(steps: Sequence[TraceStep]) -> list[Finding]:
         for step in steps
         if step.status is not TraceStatus.PROVED
     ]
+    if outside and not any(step.status is TraceStatus.PROVED for step in outside):
+        reasons = Counter(step.detail for step in outside)
+        findings.append(
+            Finding(
+                rule=TRACE_RULE,
+                severity=Severity.ERROR,
+                subject=release,
+                message=f"nothing outside the release proves where its packages come from: 0 of {len(outside)} steps; "
+                f"most often: {reasons.most_common(1)[0][0]}",
+                fix=_FIXES[TraceStatus.UNPROVED],
+            )
+        )
+    return findings
 
 
 def count_proved_steps(steps: Sequence[TraceStep]) -> dict[str, tuple[int, int]]:

@@ -23,3 +23,17 @@ def test_each_finding_is_a_row_with_its_fix(capsys: pytest.CaptureFixture[str]) 
 def test_names_of_others_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     print_findings([Finding(rule="r", severity=Severity.NOTE, subject="\x1b[2Jx", message="m\nn")])
     assert capsys.readouterr().out == "note\tr\t\\x1b[2Jx\tm\\nn\t\n"
+
+
+def test_what_is_said_of_many_subjects_is_one_row(capsys: pytest.CaptureFixture[str]) -> None:
+    findings = [
+        Finding(rule="deep", severity=Severity.WARNING, subject=name, message=message, fix="f")
+        for message in ("commit: gone", "gitlink: gone")
+        for name in ("a", "b", "c", "d", "e")
+    ]
+    print_findings([*findings, Finding(rule="deep", severity=Severity.WARNING, subject="a", message="other")])
+    assert capsys.readouterr().out.splitlines() == [
+        "warning\tdeep\ta, b, c and 2 more\tcommit: gone\tf",
+        "warning\tdeep\ta, b, c and 2 more\tgitlink: gone\tf",
+        "warning\tdeep\ta\tother\t",
+    ]

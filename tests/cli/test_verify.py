@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from altai_build.model.compat import Compat
 from altai_build.tools.repo.repodata import write_repodata
+from tests.conftest import Require
 from tests.kit.cli import ROOT, CliResult, altai_build
 from tests.kit.configs import write_config
 from tests.kit.releases import (
@@ -203,3 +205,41 @@ def test_a_machine_without_room_for_a_temporary_file_is_told_and_no_bug(site: Pa
     what, todo = done.stderr.splitlines()
     assert what.startswith("altai-build: No usable temporary directory found")
     assert todo.startswith("What to do: free disk space")
+
+
+READ_ONLY = """
+mount -t tmpfs none "$1/workspace" && mount -o remount,ro none "$1/workspace" && cd "$1" &&
+exec "$2" -m altai_build verify 1.0.2 --json
+"""
+
+
+@pytest.mark.parametrize("needed", ["system", "wxGTK"])
+def test_a_user_who_cannot_write_the_workspace_examines_as_much_as_others(
+    materials: Materials, tmp_path: Path, require: Require, needed: str
+) -> None:
+    require(os.geteuid() == 0, "mounting needs root")
+    base, site = tmp_path / "base", tmp_path / "site"
+    rpms = [build_rpm(base, "system").binary, build_rpm(tmp_path / "own", "wants", requires=[needed]).binary]
+    for source in base.glob("*.src.rpm"):
+        source.unlink()
+    sign(materials, *rpms)
+    write_repodata(base, epoch=1, compat=Compat.EL6)
+    write_config(site, materials, base=base)
+    contents = with_packages(make_release_contents(materials), "centos6", rpms[1])
+    make_release(site / "releases" / "1.0.2", materials, contents)
+    (site / "workspace").mkdir()
+    (site / ".altai-build").symlink_to("workspace")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    done = subprocess.run(
+        ["unshare", "--mount", "bash", "-c", READ_ONLY, "bash", str(site), sys.executable],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = {(one["rule"], one["severity"]) for one in json.loads(done.stdout)["findings"]}
+    assert (done.returncode, found) == ((0, set()) if needed == "system" else (7, {("closure", "error")}))
+    assert "cannot write to the workspace" in done.stderr
+    assert list(temporary.iterdir()) == []

@@ -97,6 +97,6 @@ def test_errors_are_refused_each_with_its_fix() -> None:
 
 def test_of_very_many_errors_the_first_are_listed() -> None:
     with pytest.raises(VerificationError) as caught:
-        refuse_errors([FINDING] * 45, "x", todo="")
+        refuse_errors([replace(FINDING, message=f"stray {n}") for n in range(45)], "x", todo="")
     lines = caught.value.why.splitlines()
     assert (lines[-1], len(lines)) == ("  and 5 more", 81)

@@ -21,13 +21,35 @@ STEPS = [
 ]
 
 
+def step(subject: str, kind: TraceStepKind, status: TraceStatus, detail: str = "because") -> TraceStep:
+    return TraceStep(subject=subject, kind=kind, status=status, detail=detail)
+
+
 def test_steps_that_are_not_proved_are_findings() -> None:
-    findings = list_trace_findings(STEPS)
+    proved = step("b.rpm", TraceStepKind.COMMIT, TraceStatus.PROVED)
+    findings = list_trace_findings("1.0", [*STEPS, proved])
     assert [(found.rule, found.severity, found.subject, found.message) for found in findings] == [
         ("deep", Severity.WARNING, "a.rpm", "commit: because"),
         ("deep", Severity.ERROR, "b.rpm", "signature: because"),
     ]
     assert all(found.fix for found in findings)
+
+
+def test_a_trace_that_nothing_outside_the_release_proves_is_an_error() -> None:
+    signed = step("a.rpm", TraceStepKind.SIGNATURE, TraceStatus.PROVED)
+    superproject = step("1.0", TraceStepKind.SUPERPROJECT, TraceStatus.PROVED)
+    unproved = [
+        step("a.rpm", TraceStepKind.COMMIT, TraceStatus.UNPROVED, "no repository"),
+        step("a.rpm", TraceStepKind.GITLINK, TraceStatus.UNPROVED, "no repository"),
+        step("b.rpm", TraceStepKind.LOCK, TraceStatus.UNPROVED, "no lock"),
+    ]
+    *warnings, error = list_trace_findings("1.0", [signed, superproject, *unproved])
+    assert {finding.severity for finding in warnings} == {Severity.WARNING}
+    assert (error.severity, error.subject) == (Severity.ERROR, "1.0")
+    assert error.message == (
+        "nothing outside the release proves where its packages come from: 0 of 3 steps; most often: no repository"
+    )
+    assert list_trace_findings("1.0", [signed, superproject]) == []
 
 
 def test_steps_are_counted_by_kind_in_the_order_of_the_trace() -> None:

@@ -48,7 +48,9 @@ def trace_provenance(
     view = open_view(run, directory, signers=signers, version=version)
     verification = verify_view(view)
     steps = tuple(_trace_release(run, view, view.manifest)) if view.manifest is not None else ()
-    findings = waive(list_trace_findings(steps), view.context.waivers, view.context.today)
+    findings = waive(
+        list_trace_findings(verification.release, steps), view.context.waivers, view.context.today
+    )
     return ProvenanceTrace(
         verification=replace(verification, findings=(*verification.findings, *findings)),
         steps=steps,

@@ -9,6 +9,7 @@ import pytest
 
 from altai_build.config.lockfile import dump_lock
 from altai_build.model.checksum import Sha256
+from altai_build.model.findings import select_errors
 from altai_build.model.lock import Choice, ChoiceRule, Lock, LockedPackage, LockedRepository
 from altai_build.model.nevra import parse_nevra
 from altai_build.model.release import Signer, SuperprojectPin
@@ -55,7 +56,10 @@ def find(steps: tuple[TraceStep, ...], subject: str, kind: TraceStepKind) -> Tra
 def test_what_the_superproject_does_not_have_is_not_proved(run: Run, materials: Materials) -> None:
     release = make(run, materials, "0" * 40)
     trace = trace_provenance(run, release)
-    assert trace.verification.is_ok  # each is a warning
+    # Each is a warning, and that nothing is proved is an error.
+    (error,) = select_errors(trace.verification.findings)
+    assert (error.rule, error.subject) == ("deep", "1.0.2")
+    assert error.message.startswith("nothing outside the release proves where its packages come from: 0 of ")
     step = find(trace.steps, "1.0.2", TraceStepKind.SUPERPROJECT)
     assert step.status is TraceStatus.UNPROVED
     assert step.detail == f"{run.config.root} does not have its commit {'0' * 40}"
