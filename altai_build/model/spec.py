@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar", ".zip")
@@ -14,8 +15,18 @@ _SECTION = re.compile(
     r"|transfiletriggerpostun|transfiletrigger|end|patchlist|sourcelist)(?=\s|$)",
     re.IGNORECASE | re.ASCII,
 )
-_RELEASE = re.compile(r"^(?P<head>\s*Release\s*:[ \t]*)(?P<value>.*?)(?P<tail>[ \t\r]*)$", re.IGNORECASE)
-_DIST = re.compile(r"%\{\??dist\}|%\??dist\b")
+_RELEASE = re.compile(
+    r"^(?P<head>\s*Release\s*:[ \t]*)(?P<value>.*?)(?P<tail>(?:[ \t]*%\{?dnl\b.*)?[ \t\r]*)$", re.IGNORECASE
+)
+_DIST = re.compile(r"%(?:\{[?!]*dist[:}]|[?!]*dist(?!\w))")
+_FREE_CALL = re.compile(r"[?!]*\w+|%")
+_IF = re.compile(r"\s*%if")
+_ENDIF = re.compile(r"\s*%endif\b")
+_SOURCE = re.compile(r"(?:Source|Patch)\s*\d*\s*:", re.IGNORECASE)
+_INCLUDE = re.compile(
+    r"^[ \t]*%include[ \t]+(?:%\{?S(?:OURCE|:)(?P<number>\d+)\}?|\S*?/?(?P<name>[^/\s%{}]+))[ \t\r]*$",
+    re.MULTILINE,
+)
 _CHANGELOG = re.compile(r"^%changelog(?=\s|$).*$", re.MULTILINE | re.IGNORECASE)
 _ENTRY = re.compile(
     r"^\*\s+[A-Za-z]{3}\s+([A-Za-z]{3})\s+(\d{1,2})\s+(?:\d\d:\S+\s+\S+\s+)?(\d{4})\b", re.MULTILINE
@@ -64,6 +75,8 @@ class SpecInfo:
     build_requires: tuple[str, ...]
     # What any of its packages needs when it is installed.
     requires: tuple[str, ...]
+    # Files beside the spec that it reads, and no SourceN: names.
+    unlisted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,11 @@ def get_section_name(line: str) -> str | None:
     return match.group(1).lower() if match else None
 
 
+def has_release(text: str) -> bool:
+    """True when the main preamble has a Release: line."""
+    return any(_RELEASE.match(line) for line in _preamble(text.split("\n")))
+
+
 def append_release_suffix(text: str, info: SpecInfo, template: str, *, count: int, commit: str) -> str:
     """The spec with every Release: of its main preamble replaced by `template` (`release.stamp` of repos.yaml).
 
@@ -108,24 +126,88 @@ def append_release_suffix(text: str, info: SpecInfo, template: str, *, count: in
         value = match.group("value")
         if not value:
             raise ValueError("its Release: is empty")
-        dist = "%{?dist}"
-        literal = _DIST.search(value)
-        if literal:
-            value = value[: literal.start()] + "\0" + value[literal.end() :]
-        elif info.hidden_dist is not None and len(found) == 1:
-            value = info.hidden_dist
-        else:
-            value += "\0"
-        own, _, suffix = value.partition("\0")
+        own, dist, suffix = _split_release(value, info.hidden_dist if len(found) == 1 else None)
         release = template.format(release=own, count=count, commit=commit[:7]) + dist + suffix
         lines[index] = match.group("head") + release + match.group("tail")
     return "\n".join(lines)
 
 
+def add_sources(text: str, sources: Iterable[SourceTag]) -> str:
+    """The spec with more SourceN: lines, behind the others and under no condition.
+
+    Raises ValueError where the preamble has no such place.
+    """
+    lines = text.split("\n")
+    preamble = _preamble(lines)
+    place, depth = None, 0
+    for index, line in enumerate([*preamble, ""]):
+        if depth == 0 and (index == 0 or not preamble[index - 1].endswith("\\")):
+            place = index
+        depth += (_IF.match(line) is not None) - (_ENDIF.match(line) is not None)
+        if _SOURCE.match(line):
+            place = None
+    if place is None:
+        raise ValueError("no place for another Source: line that is under no condition")
+    added = [f"Source{source.number}: {source.value}" for source in sources]
+    return "\n".join([*lines[:place], *added, *lines[place:]])
+
+
+def inline_includes(text: str, files: Mapping[str, str], sources: Sequence[SourceTag]) -> str:
+    """The spec with the `files` in it that it includes, by name or as one of its sources; others stay included."""
+    names = {str(source.number): source.file for source in sources}
+
+    def inline(match: re.Match[str]) -> str:
+        number = match["number"]
+        content = files.get(names.get(number, "") if number else match["name"])
+        if content is None:
+            return match[0]
+        others = {name: other for name, other in files.items() if other is not content}
+        return inline_includes(content.rstrip("\n"), others, sources)
+
+    return _INCLUDE.sub(inline, text)
+
+
+def _split_release(value: str, hidden_dist: str | None) -> tuple[str, str, str]:
+    """A Release: in three parts: the spec's own value, dist, and what follows."""
+    plain = _find_dist(value)
+    if plain is not None:
+        return plain
+    own, _, suffix = (hidden_dist or f"{value}\0").partition("\0")
+    return own.rstrip("."), f"{'.' if own.endswith('.') else ''}%{{?dist}}", suffix
+
+
 def has_hidden_dist(text: str) -> bool:
     """True when a Release: line may contain dist through another macro."""
     values = [match.group("value") for match in map(_RELEASE.match, text.split("\n")) if match]
-    return any("%" in value and not _DIST.search(value) for value in values)
+    return any("%" in value and _find_dist(value) is None for value in values)
+
+
+def _find_dist(value: str) -> tuple[str, str, str] | None:
+    """A Release: around the call of the macro dist in it; None where it has none, or only within another call."""
+    at = 0
+    while (at := value.find("%", at)) >= 0:
+        call = _DIST.match(value, at)
+        end = _find_call_end(value, at + 1)
+        if call is not None:
+            text = value[at:end]
+            # It may be undefined.
+            dist = text if text.startswith("%{") and text != "%{dist}" else "%{?dist}"
+            return value[:at], dist, value[end:]
+        at = end
+    return None
+
+
+def _find_call_end(value: str, at: int) -> int:
+    """Where a macro call ends whose `%` is just before `at`."""
+    if value[at : at + 1] != "{":
+        found = _FREE_CALL.match(value, at)
+        return found.end() if found else at + 1
+    depth = 0
+    for end in range(at, len(value)):
+        depth += {"{": 1, "}": -1}.get(value[end], 0)
+        if depth == 0:
+            return end + 1
+    return len(value)
 
 
 def _preamble(lines: list[str]) -> list[str]:

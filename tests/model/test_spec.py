@@ -12,9 +12,12 @@ from altai_build.model.spec import (
     SourceTag,
     SpecInfo,
     add_changelog_entry,
+    add_sources,
     append_release_suffix,
     find_archive_source,
     get_section_name,
+    has_release,
+    inline_includes,
 )
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -59,6 +62,12 @@ def stamped(text: str, **changes: object) -> str:
         ("Release: 3%{?dist}.2", "Release: 3.7.g0123456%{?dist}.2"),
         ("Release: %{rel}%{?dist}%{?extra}", "Release: %{rel}.7.g0123456%{?dist}%{?extra}"),
         ("Release: %{distance}", "Release: %{distance}.7.g0123456%{?dist}"),
+        ("Release: 1%{?dist:.%{dist}}", "Release: 1.7.g0123456%{?dist:.%{dist}}"),
+        ("Release: 1%{?dist}.%{?dist}", "Release: 1.7.g0123456%{?dist}.%{?dist}"),
+        ("Release: %{?a:%{dist}}", "Release: %{?a:%{dist}}.7.g0123456%{?dist}"),
+        ("Release: 1%%dist", "Release: 1%%dist.7.g0123456%{?dist}"),
+        ("Release: 3 %dnl why", "Release: 3.7.g0123456%{?dist} %dnl why"),
+        ("Release: 3%{?dist}%{dnl why}", "Release: 3.7.g0123456%{?dist}%{dnl why}"),
         ("Release: 0.1.rc2", "Release: 0.1.rc2.7.g0123456%{?dist}"),
     ],
 )
@@ -69,6 +78,7 @@ def test_release_lines(line: str, expected: str) -> None:
 
 def test_dist_from_a_macro_follows_the_release_suffix() -> None:
     assert stamped("Release: %{rel}\n", hidden_dist="3\0") == "Release: 3.7.g0123456%{?dist}\n"
+    assert stamped("Release: %{rel}\n", hidden_dist="3.\0") == "Release: 3.7.g0123456.%{?dist}\n"
     assert stamped("Release: %{rel}\n", hidden_dist="3\0.1") == "Release: 3.7.g0123456%{?dist}.1\n"
 
 
@@ -128,6 +138,25 @@ def test_rpm_ignores_the_case_of_changelog() -> None:
 )
 def test_dates_never_ascend(entry: str, day: str) -> None:
     assert changelog(f"%changelog\n{entry}\n- x\n").splitlines()[1] == f"* {day} A <a@example.org> - 1.0-3"
+
+
+def test_more_sources_are_named_behind_the_others() -> None:
+    text = "%if 1\nSource0: a\n%endif\nSource3: b\n%if 0\nRequires: x\n%endif\n%description\nSource9: c\n"
+    added = add_sources(text, [source(4, "x"), source(5, "y")])
+    assert added == text.replace("%description", "Source4: x\nSource5: y\n%description")
+    assert add_sources("Name: a", [source(0, "x")]) == "Name: a\nSource0: x"
+    inside = "Source0: a\n%if 1\nPatch0: b\n%description\nx\n%endif\n"
+    with pytest.raises(ValueError, match="no place for another Source: line"):
+        add_sources(inside, [source(4, "x")])
+
+
+def test_included_files_are_put_in_their_places() -> None:
+    text = "%include %{SOURCE2}\na\n  %include %{_sourcedir}/two.inc \r\n%include %{_sourcedir}/none\n%include %{S:1}"
+    files = {"one.inc": "1\n", "two.inc": "2\n%include one.inc\n%include two.inc\n"}
+    sources = [source(1, "http://x/one.inc"), source(2, "one.inc")]
+    assert inline_includes(text, files, sources) == (
+        "1\na\n2\n1\n%include two.inc\n%include %{_sourcedir}/none\n1"
+    )
 
 
 def test_percent_signs_are_no_macros() -> None:
@@ -210,3 +239,7 @@ def test_the_file_of_a_source(value: str, file: str) -> None:
 )
 def test_section_lines(line: str, section: str | None) -> None:
     assert get_section_name(line) == section
+
+
+def test_where_a_release_is() -> None:
+    assert has_release("Name: x\nrelease : 1\n") and not has_release("%description\nRelease: 1\n")

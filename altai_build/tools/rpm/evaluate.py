@@ -17,9 +17,10 @@ from altai_build.model.spec import SpecInfo, UnknownSpec, has_hidden_dist
 from altai_build.tools.files import write_atomically
 from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.rpm import rpmbuild
-from altai_build.tools.rpm.source_files import list_files_beside
+from altai_build.tools.rpm.source_files import LARGEST_SHOWN_FILE, list_files_beside
 from altai_build.tools.spec.reader import (
     SpecText,
+    decode_spec,
     encode_spec,
     load_spec_info,
     read_expanded_spec,
@@ -32,10 +33,11 @@ _DIST_MARKER = "ALTAIDIST"
 _READS_FILES = re.compile(
     r"_sourcedir|_specdir|_topdir|RPM_SOURCE_DIR|SOURCE|PATCH|%\{?[SP][ :]|%include|load|lua"
 )
-# Bytes. What specs include or print is small; archives and binaries beside them are not shown to rpm.
-_LARGEST_FILE = 1 << 20
+# One without these reads only its sources.
+_READS_OTHERS = re.compile(r"_sourcedir|_specdir|_topdir|RPM_SOURCE_DIR")
+# Bytes.
 _LARGEST_FILES = 64 << 20
-_CACHE_FORMAT = 1
+_CACHE_FORMAT = 2
 
 
 class SpecEvaluator:
@@ -94,7 +96,7 @@ class SpecEvaluator:
         shown: dict[str, str] = {}
         total = 0
         for name, oid in found.items():
-            if sizes[name] <= _LARGEST_FILE and total + sizes[name] <= _LARGEST_FILES:
+            if sizes[name] <= LARGEST_SHOWN_FILE and total + sizes[name] <= _LARGEST_FILES:
                 shown[name] = oid
                 total += sizes[name]
         return shown
@@ -105,6 +107,7 @@ class SpecEvaluator:
         contents = dict(zip(beside, source.store.read_blobs(beside.values())))
         files = {f"SOURCES/{name}": content for name, content in contents.items()}
         info = self._expand(source, files, macros, arch)
+        info = dataclasses.replace(info, unlisted=self._find_unlisted(source, info, files, macros, arch))
         if not has_hidden_dist(source.text):
             return info
         # Where dist comes from another macro, an expansion with another dist shows where in Release: it is.
@@ -115,6 +118,53 @@ class SpecEvaluator:
         if _DIST_MARKER not in marked.release:
             return info
         return dataclasses.replace(info, hidden_dist=marked.release.replace(_DIST_MARKER, "\0", 1))
+
+    def _find_unlisted(
+        self,
+        source: ComponentSpec,
+        info: SpecInfo,
+        files: Mapping[str, bytes],
+        macros: Mapping[str, str],
+        arch: str,
+    ) -> tuple[str, ...]:
+        """The files that the spec reads and does not name as sources: a build has no others.
+
+        Raises InputError where they cannot be told by their names in the spec.
+        """
+        listed = {f"SOURCES/{tag.file}" for tag in (*info.sources, *info.patches)}
+        if not files.keys() - listed or not _READS_OTHERS.search(source.text):
+            return ()
+        kept = {path: content for path, content in files.items() if path in listed}
+        if self._says_the_same(source, info, kept, macros, arch):
+            return ()
+        pending, found = [source.text], dict[str, bytes]()
+        while pending:
+            text = pending.pop()
+            for path, content in files.items():
+                if path not in kept and path not in found and _mentions(text, posixpath.basename(path)):
+                    found[path] = content
+                    pending.append(decode_spec(content))
+        if self._says_the_same(source, info, {**kept, **found}, macros, arch):
+            return tuple(sorted(map(posixpath.basename, found)))
+        raise InputError(
+            f"{source.component.name}: {source.component.spec_path} reads files that none of its sources names",
+            why="a build has no files but the sources, and there the spec would say something else",
+            todo="name them by SourceN: in the spec",
+        )
+
+    def _says_the_same(
+        self,
+        source: ComponentSpec,
+        info: SpecInfo,
+        files: Mapping[str, bytes],
+        macros: Mapping[str, str],
+        arch: str,
+    ) -> bool:
+        """Whether a spec says the same with these files beside it."""
+        try:
+            return self._expand(source, files, macros, arch) == info
+        except AltaiError:
+            return False
 
     def _expand(
         self, source: ComponentSpec, files: Mapping[str, bytes], macros: Mapping[str, str], arch: str
@@ -139,3 +189,10 @@ class SpecEvaluator:
                 todo="define the macro in the spec, or in targets.NAME.macros of repos.yaml",
             )
         return result
+
+
+def _mentions(text: str, name: str) -> bool:
+    """Whether a text names a file of the folder of sources."""
+    return (
+        re.search(rf"(?:{_READS_OTHERS.pattern})\}}?/(?:\S*/)?{re.escape(name)}(?![\w.-])", text) is not None
+    )

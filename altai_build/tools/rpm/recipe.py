@@ -14,12 +14,19 @@ from altai_build import __version__
 from altai_build.errors import InputError
 from altai_build.model.component import ComponentKind
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.spec import SpecInfo, add_changelog_entry, append_release_suffix
+from altai_build.model.spec import (
+    SpecInfo,
+    add_changelog_entry,
+    add_sources,
+    append_release_suffix,
+    has_release,
+    inline_includes,
+)
 from altai_build.model.srpm import SRPM_RECIPE_VERSION
 from altai_build.tools.git.archive import ArchivePart, archiver_version, write_archive
 from altai_build.tools.git.superproject import ComponentSource
-from altai_build.tools.rpm.source_files import SourceFile
-from altai_build.tools.spec.reader import encode_spec
+from altai_build.tools.rpm.source_files import LARGEST_SHOWN_FILE, SourceFile, list_unlisted_sources
+from altai_build.tools.spec.reader import decode_spec, encode_spec
 
 AUTHOR = "altai-build <altai-build@localhost>"
 
@@ -77,8 +84,15 @@ class SrpmRecipe:
         folder = component.path if component.kind is ComponentKind.SPEC else None
         count = store.count_commits(component.commit, folder)
         try:
+            text = (
+                add_sources(self.sourced.text, list_unlisted_sources(self.info))
+                if self.info.unlisted
+                else self.sourced.text
+            )
+            if not has_release(text):
+                text = inline_includes(text, self._read_small_files(), self.info.sources)
             text = append_release_suffix(
-                self.sourced.text, self.info, self.release_template, count=count, commit=component.commit
+                text, self.info, self.release_template, count=count, commit=component.commit
             )
         except ValueError as error:
             raise InputError(
@@ -89,6 +103,14 @@ class SrpmRecipe:
         # Only the commit: anything else (a path, a project) may change while the NEVRA does not.
         lines = (f"Made from commit {component.commit}",)
         return add_changelog_entry(text, self.info, time=self.time, author=AUTHOR, lines=lines)
+
+    def _read_small_files(self) -> dict[str, str]:
+        """Name → text of the committed source files that a spec may include."""
+        blobs = [(file.name, file.blob) for file in self.files if file.blob is not None]
+        sizes = self.sourced.store.read_blob_sizes([blob for _, blob in blobs])
+        small = [(name, blob) for (name, blob), size in zip(blobs, sizes) if size <= LARGEST_SHOWN_FILE]
+        contents = self.sourced.store.read_blobs([blob for _, blob in small])
+        return {name: decode_spec(content) for (name, _), content in zip(small, contents)}
 
 
 def compute_key(inputs: tuple[tuple[str, str], ...]) -> str:

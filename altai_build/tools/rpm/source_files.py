@@ -19,6 +19,8 @@ from altai_build.tools.git.superproject import ComponentSource, ComponentSpec
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _SYMLINK = "120000"
 _MAX_SYMLINKS = 8
+# Bytes. What specs include or print is small; archives and binaries beside them are not shown to rpm.
+LARGEST_SHOWN_FILE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,14 @@ def collect_source_files(
 
 def _label_sources(info: SpecInfo) -> list[tuple[str, SourceTag]]:
     sources = [(f"Source{tag.number}", tag) for tag in info.sources]
+    sources += [(f"Source{tag.number}", tag) for tag in list_unlisted_sources(info)]
     return sources + [(f"Patch{tag.number}", tag) for tag in info.patches]
+
+
+def list_unlisted_sources(info: SpecInfo) -> list[SourceTag]:
+    """The SourceN: tags that a spec lacks for the files that it reads: without them no build would find these."""
+    first = max((tag.number for tag in info.sources), default=-1) + 1
+    return [SourceTag(number=number, value=name) for number, name in enumerate(info.unlisted, start=first)]
 
 
 def _missing_sources_error(sourced: ComponentSource, missing: list[str]) -> InputError:

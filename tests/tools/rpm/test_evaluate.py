@@ -130,3 +130,25 @@ def test_what_can_be_read_statically_is_not_evaluated(
 ) -> None:
     monkeypatch.setattr(rpmbuild, "expand_spec", None)
     assert evaluator(tmp_path).read(make(tmp_path, make_spec("x")), {}, "x86_64").version == "1.0"
+
+
+def test_files_that_the_spec_reads_and_does_not_name(tmp_path: Path) -> None:
+    text = "%include %{_sourcedir}/a.inc\n" + make_spec("x", version="%{ver}", source="Source0.tar.gz")
+    text = text.replace("Source0:", "Source1: README\nSource0:").replace("%files\n", "%files\n%doc NOTES\n")
+    files: dict[str, Entry] = {
+        "a.inc": "%define ver %(cat %{_sourcedir}/VERSION)\n", "VERSION": "2", "README": "1", "NOTES": "3",
+    }  # fmt: skip
+    info = evaluate(tmp_path, text, files)
+    assert (info.version, info.unlisted) == ("2", ("VERSION", "a.inc"))
+
+
+def test_files_that_cannot_be_told_by_name(tmp_path: Path) -> None:
+    text = make_spec("x", version="%(cat %{_sourcedir}/V*)", source="x.patch")
+    with pytest.raises(InputError) as caught:
+        evaluate(tmp_path, text, {"VERSION": "2", "x.patch": ""})
+    assert caught.value.what == "x: repos/x/x.spec reads files that none of its sources names"
+
+
+def test_a_spec_that_does_without_them(tmp_path: Path) -> None:
+    text = make_spec("x", version="%(test -d %{_sourcedir} && echo 1)", source="x.patch")
+    assert evaluate(tmp_path, text, {"VERSION": "2", "x.patch": ""}).unlisted == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,13 @@ from altai_build.errors import InputError
 from altai_build.tools.git.archive import ArchivePart
 from altai_build.tools.rpm.recipe import SrpmRecipe, compute_key, write_source_tree
 from altai_build.tools.rpm.source_files import collect_source_files
-from tests.kit.git import FIRST_COMMIT_TIME
+from tests.kit.git import FIRST_COMMIT_TIME, Entry
 from tests.kit.sourced import make_sourced
 from tests.kit.superprojects import make_files, make_spec, members
 
 
-def make_recipe(folder: Path, spec: str | None = None) -> SrpmRecipe:
-    files = make_files("x")
+def make_recipe(folder: Path, spec: str | None = None, more: Mapping[str, Entry] | None = None) -> SrpmRecipe:
+    files = {**make_files("x"), **(more or {})}
     if spec is not None:
         files["x.spec"] = spec
     sourced = make_sourced(folder, files, "x.spec", macros={"dist": ".el6"})
@@ -110,6 +111,21 @@ def test_the_archive_has_the_folder_that_setup_enters(tmp_path: Path, setup: str
     write_source_tree(recipe, tmp_path / "top")
     archive = (tmp_path / "top/SOURCES/x-1.0.tar.gz").read_bytes()
     assert set(members(archive)) == {f"{top}README", f"{top}x.spec"}
+
+
+def test_files_that_a_spec_reads_travel_with_it(tmp_path: Path) -> None:
+    spec = make_spec("x", version="%(cat %{_sourcedir}/VERSION)")
+    recipe = make_recipe(tmp_path, spec, {"VERSION": "2.0"})
+    assert [file.name for file in recipe.files] == ["x-2.0.tar.gz", "VERSION"]
+    assert "\nSource1: VERSION\n%description\n" in recipe.make_spec()
+
+
+def test_a_release_in_an_included_file_is_written(tmp_path: Path) -> None:
+    spec = make_spec("x").replace("Release: 1\n", "%include %{_sourcedir}/head.inc\n")
+    recipe = make_recipe(tmp_path, spec, {"head.inc": "Release: 7%{?dist}\n"})
+    text = recipe.make_spec()
+    assert f"\nRelease: 7.1.g{recipe.sourced.component.commit[:7]}%{{?dist}}\n" in text
+    assert "%include" not in text and "\nSource1: head.inc\n" in text
 
 
 @pytest.mark.parametrize("prefix", ["..", "a/../../b", "-x"])

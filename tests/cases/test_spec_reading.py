@@ -1,0 +1,107 @@
+"""Specs as they are in the world: each is planned, packed and built as rpm reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from altai_build.config import load_config
+from altai_build.model.build import ComponentStatus
+from tests.kit.builders import HostSite
+from tests.kit.git import Entry
+from tests.kit.superprojects import make_spec
+
+TB = "macros: {dist: .x}", "macros: {dist: tb}"
+
+
+def spec(name: str, **settings: str) -> dict[str, Entry]:
+    return {f"{name}.spec": make_spec(name, **settings), "README": "x\n"}
+
+
+def edited(name: str, *changes: tuple[str, str], **settings: str) -> dict[str, Entry]:
+    """A component whose spec has other lines."""
+    text = make_spec(name, **settings)
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return {f"{name}.spec": text, "README": "x\n"}
+
+
+ELIFARCH = "%elifarch noarch x86_64\nRelease: 2\n%else\nRelease: 3\n"
+COMPONENTS: dict[str, dict[str, Entry]] = {
+    "setup-qn": spec("setup-qn", prep="%setup -qn other"),
+    "setup-vn": spec("setup-vn", prep="%autosetup -p1 -vn other"),
+    "setup-sub": {
+        **spec("setup-sub", prep="%setup -q -n %{name}-%{version}/sub"),
+        "sub/README": "x",
+    },
+    "setup-c": spec("setup-c", prep="%setup -q -c -n work\ntest -e README"),
+    "setup-move": spec("setup-move", prep="%setup -qc\nmv %{name}-%{version}/* ."),
+    "setup-shell": spec("setup-shell", prep="%setup -q -n v%(echo 7)"),
+    "setup-lua": spec("setup-lua", prep='%setup -q -n %{lua:print("lua-1")}'),
+    "elif": spec("elif", prep="%if 0\n%setup -qn one\n%elif 1\n%setup -qn two\n%else\n%setup -qn three\n%endif"),
+    "elifarch": edited("elifarch", ("Release: 1", f"%ifarch aarch64\nRelease: 1\n{ELIFARCH}%endif")),
+    "ifos": edited("ifos", ("Release: 1", "%ifos darwin\nRelease: 1\n%endif\n%ifnos darwin\nRelease: 4\n%endif")),
+    "dnl": edited("dnl", ("Version: 1.0", "Version: 1.0 %dnl why"), ("Release: 1", "Release: 5 %dnl why")),
+    "capitals": edited("capitals", ("%description", "%Description"), ("%prep", "%Prep"), ("%files", "%FILES")),
+    "cat": {**spec("cat", version="%(cat %{_sourcedir}/VERSION)"), "VERSION": "3.1\n"},
+    "include": {
+        **edited("include", ("Name: ", "%include %{_sourcedir}/v.inc\nName: "), version="%{ver}"),
+        "v.inc": "%define ver 4.2\n",
+    },
+    "load": {
+        **edited("load", ("Name: ", "%{load:%{_sourcedir}/v.macros}\nName: "), version="%{ver}"),
+        "v.macros": "%ver 5.3\n",
+    },
+    "fallback": {
+        **spec("fallback", version="%(cat %{_sourcedir}/VERSION 2>/dev/null || echo 0)"),
+        "VERSION": "6.4\n",
+    },
+    "head": {
+        **edited("head", ("Name: head\nVersion: 1.0\nRelease: 1\n", "%include %{_sourcedir}/head.inc\n")),
+        "head.inc": "Name: head\nVersion: 7.5\nRelease: 9%{?dist}\n",
+    },
+    "files-n": edited("files-n", ("%files\n", "%files -n %{name}\n")),
+    "dist": spec("dist", release="1%{?dist:.%{dist}}"),
+    "hidden-dist": edited("hidden-dist", ("Name: ", "%define rel 1%{?dist:.%{dist}}\nName: "), release="%{rel}"),
+    "either-release": spec("either-release", release="%{?snap:0.1.%{snap}%{?dist}}%{!?snap:1%{?dist}}"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostSite:
+    site = HostSite.create(tmp_path, monkeypatch)
+    definition = site.world.super.path / "repos.yaml"
+    definition.write_text(definition.read_text().replace(*TB))
+    site.run.__dict__["config"] = load_config(definition)
+    return site
+
+
+def test_every_one_is_planned_packed_and_built(site: HostSite) -> None:
+    for name, files in COMPONENTS.items():
+        site.world.component(f"repos/{name}", files)
+    site.world.pin()
+    plan = site.call("plan", "--json")
+    assert (plan.code, plan.json["failed"]) == (0, [])
+    built = site.build()
+    wrong = {row.component: row.reason for row in built.rows if row.status is not ComponentStatus.BUILT}
+    assert wrong == {}
+    released = {}
+    for row in built.rows:
+        (rpm,) = row.rpms
+        nevra = rpm.header.nevra
+        own, _, rest = nevra.release.partition(f".1.g{row.commit[:7]}")
+        released[row.component] = f"{nevra.version}-{own} {rest}"
+    assert {name: text for name, text in released.items() if text != "1.0-1 tb"} == {
+        "elifarch": "1.0-2 tb",
+        "ifos": "1.0-4 tb",
+        "dnl": "1.0-5 tb",
+        "cat": "3.1-1 tb",
+        "include": "4.2-1 tb",
+        "load": "5.3-1 tb",
+        "fallback": "6.4-1 tb",
+        "head": "7.5-9 tb",
+        "dist": "1.0-1 .tb",
+        "hidden-dist": "1.0-1 .tb",
+    }
