@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from altai_build.errors import InputError
 from altai_build.model.findings import Waiver
+from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.model.release import (
     MANIFEST_NAME,
     ORIGIN_KINDS,
@@ -25,8 +26,12 @@ from altai_build.model.release import (
     SpecOrigin,
     SuperprojectPin,
 )
+from altai_build.model.untrusted_json import parse_json
 
 T = TypeVar("T")
+
+MAX_MANIFEST_SIZE = 256 << 20  # bytes; that of a release with 10,000 packages has about 10 MiB
+_MAX_FOLDERS = 10  # in one another
 
 
 def manifest_to_json(manifest: Manifest) -> str:
@@ -65,18 +70,18 @@ def _package_to_json(package: ReleasedPackage) -> dict[str, Any]:
 def manifest_from_json(text: str, *, where: str = MANIFEST_NAME) -> Manifest:
     """Read a manifest. Raises InputError with the place (`where` and the path of keys) of the first error."""
     try:
-        document = json.loads(text)
+        document = parse_json(text)
     except ValueError as error:
         raise _make_input_error(where, "", f"not JSON: {error}") from error
     root = _JsonReader(document, where, "")
     return Manifest(
-        version=root.read_text("version"),
+        version=root.read_path("version"),
         created=root.read_text("created"),
         superproject=root.read_object("superproject", _read_superproject),
-        previous=root.read_optional_text("previous"),
+        previous=None if root.is_null("previous") else root.read_path("previous"),
         target=root.read_text("target"),
         tool_version=root.read_text("tool_version"),
-        signed_by=root.read_text("signed_by"),
+        signed_by=root.read_path("signed_by"),
         repositories=root.read_list("repositories", _read_repository),
         packages=root.read_list("packages", _read_package),
         builds=root.read_list("builds", _read_build),
@@ -93,11 +98,11 @@ def _read_superproject(reader: _JsonReader) -> SuperprojectPin:
 
 def _read_repository(reader: _JsonReader) -> ReleasedRepository:
     return ReleasedRepository(
-        name=reader.read_text("name"),
+        name=reader.read_path("name", folders=True),
         source=reader.read_value("source", bool),
-        key=reader.read_text("key"),
+        key=reader.read_path("key"),
         fingerprints=reader.read_texts("fingerprints"),
-        further_keys=reader.read_texts("further_keys", missing=()),
+        further_keys=reader.read_texts("further_keys", missing=(), are_paths=True),
     )
 
 
@@ -108,8 +113,8 @@ def _read_package(reader: _JsonReader) -> ReleasedPackage:
         version=reader.read_text("version"),
         release=reader.read_text("release"),
         arch=reader.read_text("arch"),
-        file=reader.read_text("file"),
-        repository=reader.read_text("repository"),
+        file=reader.read_path("file"),
+        repository=reader.read_path("repository", folders=True),
         sha256=reader.read_text("sha256"),
         size=reader.read_value("size", int),
         signer=reader.read_object("signer", _read_signer),
@@ -209,14 +214,33 @@ class _JsonReader:
     def read_text(self, key: str) -> str:
         return self.read_value(key, str)
 
+    def read_path(self, key: str, *, folders: bool = False) -> str:
+        """The name of a file in the release, or with `folders` its path there: no text that leads elsewhere."""
+        text = self.read_text(key)
+        self._check_path(key, text, folders=folders)
+        return text
+
+    def _check_path(self, key: str, text: str, *, folders: bool = False) -> None:
+        parts = text.split("/") if folders else [text]
+        too_long = any(len(part.encode("utf-8", "surrogateescape")) > MAX_NAME_LENGTH for part in parts)
+        if too_long or len(parts) > _MAX_FOLDERS:
+            raise self.make_error(key, f"a name of {len(text)} characters is too long for a file")
+        if any(part in ("", ".", "..") or "/" in part or "\0" in part for part in parts):
+            raise self.make_error(key, f"{text!r} is not the name of a file in the release")
+
+    def is_null(self, key: str) -> bool:
+        return self._document.get(key) is None
+
     def read_optional_text(self, key: str) -> str | None:
-        return None if self._document.get(key) is None else self.read_text(key)
+        return None if self.is_null(key) else self.read_text(key)
 
     def read_number(self, key: str) -> float:
         is_whole = isinstance(self._document.get(key), int)
         return float(self.read_value(key, int) if is_whole else self.read_value(key, float))
 
-    def read_texts(self, key: str, missing: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    def read_texts(
+        self, key: str, missing: tuple[str, ...] | None = None, *, are_paths: bool = False
+    ) -> tuple[str, ...]:
         """A list of strings; `missing` stands for a key that manifests of earlier versions do not have."""
         if missing is not None and key not in self._document:
             return missing
@@ -224,6 +248,8 @@ class _JsonReader:
         for value in self.read_value(key, list):
             if not isinstance(value, str):
                 raise self.make_error(key, f"expected a list of strings, found {_describe_type(value)} in it")
+            if are_paths:
+                self._check_path(key, value)
             values.append(value)
         return tuple(values)
 

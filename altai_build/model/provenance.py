@@ -176,7 +176,9 @@ def _check_resource(resource: _Node, *, must_have_digest: bool = False) -> None:
     """A ResourceDescriptor has at least one of uri, digest and content; a subject has a digest."""
     if not resource.check_object():
         return
-    uri, digest = resource.get_field("uri"), resource.get_field("digest")
+    uri, digest, name = (resource.get_field(field) for field in ("uri", "digest", "name"))
+    if name.value is not None and not isinstance(name.value, str):
+        name.add_error("is not a string")
     if must_have_digest and not digest.value:
         resource.add_error("has no digest")
     if not (uri.value or digest.value or resource.get_field("content").value):

@@ -59,11 +59,11 @@ def check_metadata_signatures(rule: Rule, view: ReleaseView) -> RuleResult:
 def check_checksums(rule: Rule, view: ReleaseView) -> RuleResult:
     """SHA256SUMS lists every file with its SHA-256."""
     try:
-        lines = (view.directory / CHECKSUMS_NAME).read_text(encoding="utf-8").splitlines()
+        lines = view.read_text(CHECKSUMS_NAME).split("\n")
     except (OSError, UnicodeDecodeError) as error:
         return RuleResult(1, [rule.finding(CHECKSUMS_NAME, str(error))])
     findings, listed = [], {}
-    for line in lines:
+    for line in lines[: -1 if not lines[-1] else None]:
         digest, separator, name = line.partition("  ")
         if not separator or len(digest) != 64 or name in listed:
             findings.append(rule.finding(CHECKSUMS_NAME, f"invalid line: {line!r}"))
@@ -107,7 +107,7 @@ def check_repo_file(rule: Rule, view: ReleaseView) -> RuleResult:
     (name,) = files
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string((view.directory / name).read_text(encoding="utf-8"))
+        parser.read_string(view.read_text(name))
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
         return RuleResult(1, [rule.finding(name, str(error))])
     project = name.removesuffix(".repo")

@@ -14,7 +14,7 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Severity, Waiver
-from altai_build.model.manifest import manifest_from_json
+from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
 from altai_build.model.package import RpmHeader
 from altai_build.model.release import (
     CHECKSUMS_NAME,
@@ -28,11 +28,14 @@ from altai_build.model.trust import TrustLevel
 from altai_build.tools import processors
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
+from altai_build.tools.regular import read_regular_file
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.repo.repodata import Repodata, list_package_files, read_repodata
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.signatures import verify_signatures
 from altai_build.tools.tree import walk_tree
+
+_MAX_TEXT = 64 << 20  # bytes of one file that rules read whole
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,15 @@ class ReleaseView:
     def manifest_or_error(self) -> Manifest | str:
         """release.json, or why it cannot be read."""
         try:
-            return manifest_from_json((self.directory / MANIFEST_NAME).read_text(encoding="utf-8"))
+            return manifest_from_json(self.read_text(MANIFEST_NAME, limit=MAX_MANIFEST_SIZE))
         except InputError as error:
             return error.why
         except (OSError, UnicodeDecodeError) as error:
             return str(error)
+
+    def read_text(self, name: str, *, limit: int = _MAX_TEXT) -> str:
+        """The text of a regular file. Raises OSError, or UnicodeDecodeError."""
+        return read_regular_file(self.directory / name, limit=limit).decode("utf-8")
 
     @property
     def version(self) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from altai_build.errors import InputError
+from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.model.release import CHECKSUMS_NAME
 from altai_build.tools import download
 from altai_build.tools.files import make_tree_public
@@ -33,8 +35,8 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
             why=error.why,
             todo=f"give the URL of the directory that holds {CHECKSUMS_NAME}",
         ) from error
-    lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
-    names = {line.partition("  ")[2] for line in lines} - {""}
+    lines = sums.read_text(encoding="utf-8", errors="replace").split("\n")
+    names = _select_file_names(line.partition("  ")[2] for line in lines)
     names |= {f"{CHECKSUMS_NAME}.asc"}
     if len(names) > _MAX_FILES:
         raise InputError(f"{url} lists {len(names)} files", why=f"a release has at most {_MAX_FILES}")
@@ -54,6 +56,20 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
         list(pool.map(fetch, sorted(names - {CHECKSUMS_NAME})))
     # The server could read what it sent.
     make_tree_public(directory)
+
+
+def _select_file_names(names: Iterable[str]) -> set[str]:
+    """The names that files can have, side by side; others are left out, so that verification finds them missing.
+
+    Names that lead elsewhere stay, to be refused.
+    """
+    usable = {name for name in names if all(map(_is_file_name, name.removeprefix("/").split("/")))}
+    folders = {str(folder) for name in usable for folder in PurePosixPath(name).parents}
+    return usable - folders
+
+
+def _is_file_name(part: str) -> bool:
+    return bool(part) and part != "." and "\0" not in part and len(part.encode()) <= MAX_NAME_LENGTH
 
 
 class _DownloadBudget:

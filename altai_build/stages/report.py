@@ -91,7 +91,8 @@ def write_report(
     view = make_report_view(manifest, verification, project=project, previous=previous)
     root = quote(os.path.relpath(directory.absolute(), path.absolute().parent))
     html = render_template("report.html", view=view, root=root)
-    write_atomically(path, html.encode(), durable=page is not None)
+    # Names from git may have bytes that are not UTF-8.
+    write_atomically(path, html.encode("utf-8", "backslashreplace"), durable=page is not None)
     return path
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -23,4 +25,5 @@ def render_template(template: str, **values: object) -> str:
     )
     environment.filters["bytes"] = format_size
     environment.filters["count"] = format_count
+    environment.filters["path_url"] = lambda path: quote(os.fsencode(path))
     return environment.get_template(template).render(**values)

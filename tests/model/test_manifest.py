@@ -136,7 +136,7 @@ def test_a_manifest_is_read_back_the_same_and_order_does_not_matter() -> None:
     assert manifest_to_json(turned) == manifest_to_json(MANIFEST)
 
 
-@given(some.text(), some.integers(min_value=0), some.lists(some.text()))
+@given(some.text(), some.integers(min_value=0, max_value=2**60), some.lists(some.text()))
 def test_any_text_survives(text: str, number: int, texts: list[str]) -> None:
     odd = replace(
         package(2),
@@ -176,6 +176,19 @@ def test_any_text_survives(text: str, number: int, texts: list[str]) -> None:
             "no",
             "repositories[0].source: expected true or false, found a string",
         ),
+        (("version",), "../1.0.2", "version: '../1.0.2' is not the name of a file in the release"),
+        (("signed_by",), "a/../../b", "signed_by: 'a/../../b' is not the name of a file in the release"),
+        (("previous",), "a\0b", "previous: 'a\\x00b' is not the name of a file in the release"),
+        (("packages", 0, "file"), "x" * 300, "packages[0].file: a name of 300 characters is too long"),
+        (("packages", 0, "file"), "é" * 200, "packages[0].file: a name of 200 characters is too long"),
+        (("packages", 0, "repository"), "/etc", "packages[0].repository: '/etc' is not the name of a file"),
+        (("repositories", 0, "name"), "deps//epel", "repositories[0].name: 'deps//epel' is not the name"),
+        (
+            ("repositories", 0, "name"),
+            "a/" * 11 + "a",
+            "repositories[0].name: a name of 23 characters is too",
+        ),
+        (("repositories", 0, "further_keys"), [".."], "repositories[0].further_keys: '..' is not the name"),
     ],
 )
 def test_an_error_names_its_place(path: tuple[str | int, ...], value: object, message: str) -> None:
@@ -191,7 +204,12 @@ def test_an_error_names_its_place(path: tuple[str | int, ...], value: object, me
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("", "not JSON"), ("[]", "expected an object, found a list"), ("{}", "version: is missing")],
+    [
+        ("[" * 200_000, "not JSON: lists or objects are nested too deeply"),
+        ("", "not JSON"),
+        ("[]", "expected an object, found a list"),
+        ("{}", "version: is missing"),
+    ],
 )
 def test_other_files_are_refused(text: str, why: str) -> None:
     with pytest.raises(InputError, match="is not a release manifest") as caught:

@@ -104,3 +104,50 @@ def test_a_bill_of_materials_of_another_form_is_a_finding(
         message.startswith(("the file is not JSON", "the file does not follow"))
         for message in messages.values()
     )
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (("subject", 0, "name"), [], "subject[0].name is not a string"),
+        (
+            ("predicate", "buildDefinition", "resolvedDependencies", 0, "name"),
+            {},
+            "predicate.buildDefinition.resolvedDependencies[0].name is not a string",
+        ),
+        (
+            ("predicate", "buildDefinition", "resolvedDependencies"),
+            None,
+            "the statement does not name the manifest's commit of ",
+        ),
+        (
+            ("predicate", "buildDefinition", "internalParameters"),
+            None,
+            "the statement is about another build than the manifest",
+        ),
+    ],
+)
+def test_a_statement_with_other_types_is_a_finding(
+    release: Path, keys: tuple[str | int, ...], value: object, message: str
+) -> None:
+    document = json.loads((release / FOCUS).read_text())
+    place = document
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    (release / FOCUS).write_text(json.dumps(document))
+    messages = [found.message for found in findings(release, "provenance") if found.subject == FOCUS]
+    assert any(text.startswith(message) for text in messages), messages
+
+
+def test_a_bill_of_materials_with_other_types_is_a_finding(release: Path) -> None:
+    path = release / "provenance/release.spdx.json"
+    document = json.loads(path.read_text())
+    for package, value in zip(document["packages"], (5, "zz")):
+        package["checksums"] = [{"algorithm": "SHA256", "checksumValue": value}]
+    path.write_text(json.dumps(document))
+    messages = [found.message for found in findings(release, "provenance")]
+    assert {
+        f"the file lists a package with SHA-256 {value}, which the release does not have"
+        for value in (5, "zz")
+    } <= set(messages)

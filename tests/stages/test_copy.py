@@ -87,3 +87,13 @@ def test_no_file_is_written_outside(url: str, published: Path, tmp_path: Path, n
     (published / "SHA256SUMS").write_text(f"{'0' * 64}  {name}\n")
     with pytest.raises(InputError, match="outside the repository"):
         download_release(url, tmp_path / "copy", jobs=1)
+
+
+def test_names_that_no_file_can_have_are_left_for_the_rules_to_find(
+    url: str, published: Path, tmp_path: Path
+) -> None:
+    names = ["x" * 300, "a\0b", "é" * 200, "release.json/inside", "a//b", "a/./b", "."]
+    sums = published / "SHA256SUMS"
+    sums.write_text(sums.read_text() + "".join(f"{'0' * 64}  {name}\n" for name in names))
+    download_release(url, tmp_path / "copy", jobs=2)
+    assert set(read_tree(tmp_path / "copy")) == {*FILES, "SHA256SUMS", "SHA256SUMS.asc"} - {"release.json"}

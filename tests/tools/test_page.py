@@ -19,6 +19,7 @@ def _templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "units.html").write_text(
         "{{ size|bytes }}, {{ 1|count('package') }}, {{ 2|count('package') }}"
     )
+    (tmp_path / "link.html").write_text("{{ path|path_url }}")
 
 
 def test_values_are_escaped_and_statements_leave_no_lines() -> None:
@@ -33,3 +34,8 @@ def test_a_missing_value_is_an_error() -> None:
 
 def test_sizes_and_counts_have_filters() -> None:
     assert page.render_template("units.html", size=1_700_000) == "1.7 MB, 1 package, 2 packages"
+
+
+def test_a_path_of_any_bytes_is_a_link() -> None:
+    path = b"report/logs/a b\xff.gz".decode("utf-8", "surrogateescape")
+    assert page.render_template("link.html", path=path) == "report/logs/a%20b%FF.gz"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from altai_build.config import Config
 from altai_build.errors import InputError
-from altai_build.model.manifest import manifest_from_json
+from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
 from altai_build.model.nevra import Nevra
 from altai_build.model.release import LATEST_LINK, MANIFEST_NAME, Manifest
 from altai_build.stages.publish import compare_releases, finish_publications, list_releases
+from altai_build.tools.regular import read_regular_file
 from altai_build.tools.rpm.header import read_header
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def load_manifest(directory: Path) -> Manifest:
     """The manifest of the release in a folder. Raises InputError when it cannot be read."""
     path = directory / MANIFEST_NAME
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular_file(path, limit=MAX_MANIFEST_SIZE).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"there is no release in {directory}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +10,7 @@ from altai_build.errors import InputError
 from altai_build.model.armor import dearmor
 from altai_build.model.key_packets import parse_keys, rewrite_keys
 from altai_build.model.openpgp import PublicKey
+from altai_build.tools.regular import read_regular_file
 
 _MAX_KEY_FILE = 4 << 20  # bytes; keys with many certifications have some hundred thousand
 
@@ -34,12 +34,7 @@ def read_rewritten_keys(path: Path) -> bytes:
 
 def _read(path: Path, parse: Callable[[bytes], T]) -> T:
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is not a regular file")
-        if status.st_size > _MAX_KEY_FILE:
-            raise ValueError(f"it is larger than {_MAX_KEY_FILE} bytes")
-        return parse(path.read_bytes())
+        return parse(read_regular_file(path, limit=_MAX_KEY_FILE))
     except (OSError, ValueError) as error:
         raise InputError(
             f"cannot use the key file {path}",

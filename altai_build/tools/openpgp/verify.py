@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -20,8 +21,11 @@ from altai_build.model.signature import (
 )
 from altai_build.tools import process
 from altai_build.tools.openpgp.keyfile import read_key_packets, read_public_keys
+from altai_build.tools.regular import read_regular_file
 
-_MAX_SIGNATURE_FILE = 1 << 20  # bytes
+# Bytes.
+_MAX_SIGNATURE_FILE = 1 << 20
+_MAX_SIGNED_FILE = 256 << 20
 # Of one file, by keys that are given. Each costs a process.
 _MAX_SIGNATURES = 16
 
@@ -36,17 +40,16 @@ def verify_detached(
     """
     moment = now or datetime.now(timezone.utc)
     keys = tuple(key for file in key_files for key in read_public_keys(file))
-    if not signature_file.exists():
+    if not os.path.exists(signature_file):
         return _make_check(
             path, None, keys, moment, SignatureStatus.UNSIGNED, f"there is no {signature_file.name}"
         )
     try:
-        data = path.read_bytes()
-        if signature_file.stat().st_size > _MAX_SIGNATURE_FILE:
-            raise ValueError(f"{signature_file.name} is larger than {_MAX_SIGNATURE_FILE} bytes")
-        signatures = split_signatures(signature_file.read_bytes())
+        data = read_regular_file(path, limit=_MAX_SIGNED_FILE)
+        signatures = split_signatures(read_regular_file(signature_file, limit=_MAX_SIGNATURE_FILE))
     except (OSError, ValueError) as error:
-        return _make_check(path, None, keys, moment, SignatureStatus.DAMAGED, str(error))
+        detail = getattr(error, "strerror", None) or str(error)
+        return _make_check(path, None, keys, moment, SignatureStatus.DAMAGED, detail)
     known = [found for found in signatures if find_key(keys, found[0]) is not None]
     checks = []
     for signature, packet in known[:_MAX_SIGNATURES]:

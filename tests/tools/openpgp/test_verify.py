@@ -128,5 +128,5 @@ def test_a_huge_signature_file_is_not_read(tmp_path: Path, plain: ThrowawayKey) 
     check = verify_detached(data, signature, [plain.public])
     assert (check.status, check.detail) == (
         SignatureStatus.DAMAGED,
-        "data.asc is larger than 1048576 bytes",
+        "larger than 1048576 bytes",
     )
