@@ -94,13 +94,13 @@ def test_background_processes_end_with_the_command(shell: Shell, tmp_path: Path)
 def test_everything_ends_when_the_caller_is_killed(view: str, tmp_path: Path, require: Require) -> None:
     require(os.geteuid() == 0 or view.startswith("Host"), "the views of the chroot builder need root")
     program = (
-        "import tempfile; from pathlib import Path; from altai_build.tools import process; "
+        "import sys; from pathlib import Path; from altai_build.tools import process; "
         "from altai_build.tools.sandbox.bubblewrap import *; place = Path(sys.argv[1]); "
         f"process.run({view}.command(['sh', '-c', 'touch /builddir/begun; exec sleep 86399']))"
     )
     tmp_path.chmod(0o777)
     with subprocess.Popen(
-        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [sys.executable, "-c", program, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(ROOT)}
     ) as parent:
         deadline = time.monotonic() + 30
         while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
