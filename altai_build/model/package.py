@@ -52,7 +52,6 @@ class RpmHeader:
     url: str
     # Bytes of the file on disk.
     size: int
-    installed_size: int
     build_time: datetime
     provides: tuple[Dependency, ...]
     requires: tuple[Dependency, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
 
 
 def parse_xml(data: bytes | str, root: str) -> ElementTree.Element:
@@ -23,8 +22,3 @@ def parse_xml(data: bytes | str, root: str) -> ElementTree.Element:
 def get_local_name(node: ElementTree.Element) -> str:
     """The name of an element without its namespace; "" for a comment or processing instruction."""
     return node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""
-
-
-def iterate_named(tree: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
-    """All elements of a name below an element, in any namespace, in document order."""
-    return (node for node in tree.iter() if get_local_name(node) == name)

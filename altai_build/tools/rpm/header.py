@@ -75,7 +75,6 @@ def read_header(path: Path) -> RpmHeader:
         vendor=header["vendor"] or "",
         url=header["url"] or "",
         size=path.stat().st_size,
-        installed_size=header["longsize"] or 0,
         build_time=datetime.fromtimestamp(header["buildtime"] or 0, tz=timezone.utc),
         provides=_read_dependencies(header, "provide"),
         requires=_read_dependencies(header, "require"),

@@ -104,10 +104,6 @@ class MacroExpander:
         """All macros by their names."""
         return self._macros
 
-    def is_defined(self, name: str) -> bool:
-        """Whether a macro has a definition."""
-        return name in self._macros
-
     def remove(self, name: str) -> None:
         """Take the newest definition away; nothing happens without one."""
         macro = self._macros.get(name)
