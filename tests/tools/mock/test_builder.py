@@ -438,7 +438,8 @@ def test_an_interrupted_build_lets_mock_end_the_processes_of_the_chroot(
     assert stub.calls[0]["pid"] != child
     assert (stub.place / "ended").read_text() == f"{stub.calls[0]['pid']} {signal.SIGTERM.value}\n"
     assert wait_until_gone(child)
-    assert (outcomes[0].failure, outcomes[0].reason) == (FailureKind.BUILDROOT, "mock was killed by SIGTERM")
+    # The reason depends on which process of mock ends first; test_result.py tests the reason of each exit status.
+    assert outcomes[0].failure is FailureKind.BUILDROOT
     # Its chroot is left; the next run has mock clean it, with the configuration that it was made with.
     (left,) = (tmp_path / "workspace" / "mock" / "used").iterdir()
     assert left.name == stub.option("--uniqueext")
