@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _COMPARISONS = frozenset({"<=", "=<", "<", "==", "=", ">=", "=>", ">"})
 _RICH_OPERATORS = frozenset({"and", "or", "if", "unless", "else", "with", "without"})
@@ -22,7 +23,7 @@ def list_dependency_names(text: str, *, may_be_rich: bool = True) -> list[str]:
     at = _skip_separators(text, 0)
     while at < len(text):
         is_rich = text[at] == "(" and may_be_rich
-        at = _read_rich(text, at, names) if is_rich else _read_simple(text, at, names)
+        at = _read_rich(text, at, names) if is_rich else _read_dependency(text, at, names, _read_word)
         at = _skip_separators(text, at)
     return names
 
@@ -38,14 +39,15 @@ def _read_word(text: str, at: int) -> str:
     return found.group() if found else ""
 
 
-def _read_simple(text: str, at: int, names: list[str]) -> int:
-    name = _read_word(text, at)
+def _read_dependency(text: str, at: int, names: list[str], read_word: Callable[[str, int], str]) -> int:
+    """Read a name with its comparison, where there is one; returns where the text after it begins."""
+    name = read_word(text, at)
     at = _skip_separators(text, at + len(name))
-    comparison = _read_word(text, at)
+    comparison = read_word(text, at)
     version = None
     if comparison in _COMPARISONS:
         at = _skip_separators(text, at + len(comparison))
-        version = _read_word(text, at)
+        version = read_word(text, at)
         at += len(version)
     names.append(_check(name, version))
     return at
@@ -68,25 +70,12 @@ def _read_rich(text: str, at: int, names: list[str]) -> int:
             if depth == 0:
                 return at
         elif expects_operand:
-            at, expects_operand = _read_operand(text, at, names), False
+            at, expects_operand = _read_dependency(text, at, names, _read_rich_word), False
         else:
             operator = _read_rich_word(text, at)
             if operator not in _RICH_OPERATORS:
                 raise ValueError(f"{operator} is no operator of rich dependencies")
             at, expects_operand = at + len(operator), True
-
-
-def _read_operand(text: str, at: int, names: list[str]) -> int:
-    name = _read_rich_word(text, at)
-    at = _skip_separators(text, at + len(name))
-    comparison = _read_rich_word(text, at)
-    version = None
-    if comparison in _COMPARISONS:
-        at = _skip_separators(text, at + len(comparison))
-        version = _read_rich_word(text, at)
-        at += len(version)
-    names.append(_check(name, version))
-    return at
 
 
 def _read_rich_word(text: str, at: int) -> str:
