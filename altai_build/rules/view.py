@@ -40,7 +40,7 @@ _MAX_TEXT = 64 << 20  # bytes of one file that rules read whole
 
 @dataclass(frozen=True)
 class VerifyContext:
-    """What is known besides the release itself. The defaults are for somebody who has only its folder."""
+    """What is known besides the release itself. The defaults are for a reader of its folder alone."""
 
     compat: Compat = Compat.MODERN  # what the clients can read
     arch: str = "x86_64"

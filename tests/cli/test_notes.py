@@ -63,7 +63,7 @@ def test_every_change_of_a_pin_is_named(site: Site) -> None:
     side = repos["diverged"].commit({"file": "s"}, message="On a side branch")
     old = world.pin({}, rewound=ahead, diverged=side)
     new_pins = {
-        "updated": repos["updated"].commit({"file": "2"}, message="Mend the thing"),
+        "updated": repos["updated"].commit({"file": "2"}, message="Fix the thing"),
         "diverged": repos["diverged"].commit(
             {"file": "m"}, message="On the main line", branch="other", parents=[first["diverged"]]
         ),
@@ -91,7 +91,7 @@ def test_every_change_of_a_pin_is_named(site: Site) -> None:
         "repos/altai/same": "same pin",
         "repos/openstack/renamed": "relocated",
     }
-    assert subjects(notes["repos/altai/updated"]["commits"]) == ["Mend the thing"]
+    assert subjects(notes["repos/altai/updated"]["commits"]) == ["Fix the thing"]
     assert notes["repos/altai/updated"]["packages"] == [
         {
             "change": "upgraded",

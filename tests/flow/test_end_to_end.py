@@ -80,7 +80,7 @@ class Site:
         return self.altai / "releases"
 
     def call(self, *words: str) -> CliResult:
-        """One call of altai-build, with the builder that is to be had everywhere."""
+        """One call of altai-build, with the builder that is available everywhere."""
         return altai_build("--builder", "chroot", *words, cwd=self.altai)
 
     def answer(self, *words: str) -> Any:

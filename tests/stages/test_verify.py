@@ -161,7 +161,7 @@ def test_every_change_is_list_errors(
 def test_verification_in_two_steps_finds_the_same(
     release: Path, tmp_path: Path, change: Callable[[Path], None], when: str
 ) -> None:
-    """A release that is being made is verified before its seal and after; what changes in between is found too."""
+    """A release is verified before its checksums are signed and after; what changes in between is found too."""
     if when == "before":
         change(release)
     sign_checksums = [(release / name, tmp_path / name) for name in ("SHA256SUMS", "SHA256SUMS.asc")]

@@ -1,4 +1,4 @@
-"""How a component's work tree differs from its pin: builds come from the pin alone, which surprises who has edited."""
+"""How a component's work tree differs from its pin: builds come from the pin alone, so edits are not built."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_of_several_providers_the_one_that_ships_least_is_taken(mirrors: Mirrors
 
 
 def test_of_equally_many_packages_the_fewer_bytes_win(mirrors: Mirrors) -> None:
-    assert shipped(mirrors.close(Package("our", requires=["twin"]))) == {"epel/twin-b-1.0-1"}
+    assert shipped(mirrors.close(Package("our", requires=["same"]))) == {"epel/same-b-1.0-1"}
 
 
 WEB = Package("our", requires=["webserver"])

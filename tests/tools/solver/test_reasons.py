@@ -38,12 +38,12 @@ def test_the_newest_version_is_taken_with_all_it_needs(mirrors: Mirrors) -> None
 
 
 def test_prefer_decides_between_providers(mirrors: Mirrors) -> None:
-    closure = mirrors.close(Package("our", requires=["mta", "twin"]), prefer=["mta-b*", "twin-a"])
+    closure = mirrors.close(Package("our", requires=["mta", "same"]), prefer=["mta-b*", "same-a"])
     assert shipped(closure) == {
         "epel/mta-big-1.0-1",
         "epel/mta-part-1-1.0-1",
         "epel/mta-part-2-1.0-1",
-        "epel/twin-a-1.0-1",
+        "epel/same-a-1.0-1",
     }
     assert find_package(closure, "mta-big").choice.rule is ChoiceRule.PREFERRED
 
