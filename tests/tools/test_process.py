@@ -271,12 +271,12 @@ def test_how_every_command_ended_is_reported(monkeypatch: pytest.MonkeyPatch) ->
     run(["sh", "-c", "sleep 0.2; exit 3"], ok=(3,))
     with pytest.raises(ProgramFailed):
         run(["sh", "-c", "kill -TERM $$"])
-    with start_child(["sleep", "600", "https://user:secret@host/"]):
+    with start_child(["sh", "-c", "exec sleep 600", "https://user:secret@host/"]):
         assert len(ends) == 2
     assert [(end.command, end.returncode) for end in ends] == [
         ("sh -c 'sleep 0.2; exit 3'", 3),
         ("sh -c 'kill -TERM $$'", -signal.SIGTERM),
-        ("sleep 600 https://host/", -signal.SIGKILL),
+        ("sh -c 'exec sleep 600' https://host/", -signal.SIGKILL),
     ]
     assert 0.2 <= ends[0].seconds < 30
 
