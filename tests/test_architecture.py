@@ -53,7 +53,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "spdx_tools": ("tools/sbom/spdx.py",),
     "cyclonedx": ("tools/sbom/cyclonedx.py",),
     "packageurl": ("tools/sbom/purl.py",),
-    "yaml": ("config/*.py",),
+    "yaml": ("config/*.py", "tools/repo/modules.py"),
     "click": ("cli/*.py",),
     "rich": ("tools/progress.py", "cli/*.py"),
 }

@@ -7,21 +7,24 @@ import re
 import string
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from altai_build.config.checks import read_verify, read_waivers
 from altai_build.config.key_rotation import check_replaced_keys
 from altai_build.config.limits import read_limits
-from altai_build.config.names import check_baseurl, check_repository_name, check_repository_names
+from altai_build.config.names import check_baseurl, check_plain_name, check_repository_names
 from altai_build.config.reader import InputErrors, YamlNode, load_yaml
+from altai_build.config.repositories import (
+    check_chosen_modules,
+    check_url,
+    read_base_repository,
+    read_repository,
+)
 from altai_build.config.schema import (
     DEFAULT_STAMP,
-    BaseRepository,
     Bootstrap,
     ComponentSettings,
     Config,
     Key,
-    MirrorListKind,
     ReleaseSettings,
     Repository,
     SourceKind,
@@ -35,10 +38,9 @@ from altai_build.config.superproject import (
 from altai_build.config.upgrades import read_downgrades, read_profiles
 from altai_build.model.compat import Compat, get_default_compat
 from altai_build.model.fingerprint import RebuildPolicy
+from altai_build.model.variables import make_arch_variables
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_URL_SCHEMES = ("https", "http", "file")
 _TOP_KEYS = (
     "project",
     "superproject",
@@ -73,14 +75,15 @@ def load_config(path: Path) -> Config:
     top = YamlNode(tree, "", errors).check_keys(
         _TOP_KEYS, needed=("project", "targets", "keys", "repositories", "release")
     )
-    project = top.get_child("project").read_text(check=_check_plain_name)
+    project = top.get_child("project").read_text(check=check_plain_name)
     superproject = parse_superproject_settings(top.get_child("superproject"), str(root))
     targets = {
         name: _read_target(name, node) for name, node in top.get_child("targets").read_mapping("target")
     }
     keys = {name: _read_key(name, node, root) for name, node in top.get_child("keys").read_mapping("key")}
+    variables = {name: make_arch_variables(target.arch) for name, target in targets.items()}
     repositories = {
-        name: _read_repository(name, node, root)
+        name: read_repository(name, node, root, variables)
         for name, node in top.get_child("repositories").read_mapping("repository")
     }
     components = {
@@ -95,9 +98,10 @@ def load_config(path: Path) -> Config:
         build = build.check_keys(("dependants", "limits"))
     dependants = _read_rebuild_policy(build)
     limits = read_limits(build.get_child("limits"))
-    profiles = read_profiles(top.get_child("profiles"), _check_plain_name)
-    downgrades = read_downgrades(top.get_child("allow_downgrades"), _check_plain_name)
+    profiles = read_profiles(top.get_child("profiles"), check_plain_name)
+    downgrades = read_downgrades(top.get_child("allow_downgrades"), check_plain_name)
     _check_references(top, project, targets, keys, repositories, components)
+    check_chosen_modules(top.get_child("repositories"), repositories)
     errors.raise_if_any(str(path), todo="fix them all; docs/repos-yaml.md explains each key")
     return Config(
         project=project,
@@ -130,12 +134,14 @@ def _read_target(name: str, node: YamlNode) -> Target:
     macros = _read_macros(node.get_child("macros"))
     chosen = node.get_child("compat").read_choice([compat.value for compat in Compat], "")
     compat = Compat(chosen) if chosen else get_default_compat(dict(macros).get("rhel"))
+    arch = node.get_child("arch").read_text(check=check_plain_name)
+    variables = make_arch_variables(arch)
     return Target(
         name=name,
         mock_config=node.get_child("mock_config").read_text(check=_check_mock_config),
-        arch=node.get_child("arch").read_text(check=_check_plain_name),
+        arch=arch,
         macros=macros,
-        base=tuple(_read_base_repository(entry) for entry in node.get_child("base").read_list()),
+        base=tuple(read_base_repository(entry, variables) for entry in node.get_child("base").read_list()),
         compat=compat,
     )
 
@@ -154,31 +160,6 @@ def _read_macros(node: YamlNode) -> tuple[tuple[str, str], ...]:
     return tuple(macros)
 
 
-def _read_base_repository(node: YamlNode) -> BaseRepository:
-    node = node.check_keys(("name", *_UPSTREAM, "key"), needed=("name", "key"))
-    url, listing = _read_upstream(node)
-    return BaseRepository(
-        name=node.get_child("name").read_text(check=_check_plain_name),
-        url=url,
-        key=node.get_child("key").read_text(),
-        listing=listing,
-    )
-
-
-_UPSTREAM = ("url", *(kind.value for kind in MirrorListKind))
-
-
-def _read_upstream(node: YamlNode) -> tuple[str, MirrorListKind | None]:
-    """The URL of a repository, or of a list of its mirrors and which kind of list that is."""
-    given = [key for key in _UPSTREAM if node.has_key(key)]
-    if len(given) != 1:
-        described = f"got {' and '.join(given)}" if given else "no URL is given"
-        node.add_error(f"{described}; write one of {', '.join(_UPSTREAM)}")
-        return "", None
-    url = node.get_child(given[0]).read_text(check=_check_url)
-    return url, None if given[0] == "url" else MirrorListKind(given[0])
-
-
 def _read_key(name: str, node: YamlNode, root: Path) -> Key:
     _check_name(node, name)
     node = node.check_keys(("file", "signs", "replaces"), needed=("file",))
@@ -187,62 +168,6 @@ def _read_key(name: str, node: YamlNode, root: Path) -> Key:
         file=root / node.get_child("file").read_text("."),
         is_signing_key=node.get_child("signs").read_flag(False),
         replaces=node.get_child("replaces").read_text() or None,
-    )
-
-
-_REPOSITORY_KEYS = {
-    SourceKind.SUPERPROJECT: ("source", "target", "key", "source_rpms"),
-    SourceKind.SPECS: ("source", "target", "key", "path", "source_rpms"),
-    SourceKind.MIRROR: (
-        "source",
-        "target",
-        "key",
-        "url",
-        "mirrorlist",
-        "metalink",
-        "packages",
-        "prefer",
-        "exclude",
-        "weak",
-    ),
-}
-_REPOSITORY_REQUIRED_KEYS = {
-    SourceKind.SUPERPROJECT: ("source", "target", "key"),
-    SourceKind.SPECS: ("source", "target", "key", "path", "source_rpms"),
-    SourceKind.MIRROR: ("source", "target", "key", "packages"),
-}
-
-
-def _read_repository(name: str, node: YamlNode, root: Path) -> Repository:
-    if error := check_repository_name(name):
-        node.add_error(f"the repository's name is its folder in the release: {error}")
-    kind = SourceKind(
-        node.get_child("source").read_choice(
-            [kind.value for kind in SourceKind], SourceKind.SUPERPROJECT.value
-        )
-    )
-    node = node.check_keys(_REPOSITORY_KEYS[kind], needed=_REPOSITORY_REQUIRED_KEYS[kind])
-    packages = node.get_child("packages")
-    wanted: tuple[str, ...] | None = None
-    if isinstance(packages.value, str):
-        packages.read_choice(("needed",), "needed")
-    else:
-        wanted = packages.read_texts(check=_check_plain_name)
-    path = node.get_child("path").read_text()
-    url, listing = _read_upstream(node) if kind is SourceKind.MIRROR else ("", None)
-    return Repository(
-        name=name,
-        source=kind,
-        target=node.get_child("target").read_text(),
-        key=node.get_child("key").read_text(),
-        path=root / path if path else None,
-        source_rpms=node.get_child("source_rpms").read_text(check=check_repository_name) or None,
-        url=url or None,
-        listing=listing,
-        packages=wanted,
-        prefer=node.get_child("prefer").read_texts(),
-        exclude=node.get_child("exclude").read_texts(),
-        weak=node.get_child("weak").read_flag(False),
     )
 
 
@@ -333,12 +258,8 @@ def _check_reference(node: YamlNode, name: str, table: Iterable[str], section: s
 
 
 def _check_name(node: YamlNode, name: str) -> None:
-    if error := _check_plain_name(name):
+    if error := check_plain_name(name):
         node.add_error(error)
-
-
-def _check_plain_name(value: str) -> str | None:
-    return None if _NAME.fullmatch(value) and ".." not in value else "write letters, digits and _ . + -"
 
 
 def _check_file_name(value: str) -> str | None:
@@ -353,20 +274,8 @@ def _check_mock_config(value: str) -> str | None:
     return None
 
 
-def _check_url(value: str) -> str | None:
-    try:
-        parts = urlsplit(value)
-    except ValueError as error:
-        return str(error)
-    if parts.scheme not in _URL_SCHEMES or (parts.scheme != "file" and not parts.netloc):
-        return f"write a URL with one of {', '.join(_URL_SCHEMES)}"
-    if parts.username or parts.password:
-        return "a password in a URL would be published; keep it in ~/.netrc"
-    return None
-
-
 def _check_baseurl(value: str) -> str | None:
-    return _check_url(value) or check_baseurl(value)
+    return check_url(value) or check_baseurl(value)
 
 
 def _get_template_fields(template: str) -> list[str] | None:

@@ -40,6 +40,7 @@ _REPOSITORY = (
     "packages",
     "prefer",
     "exclude",
+    "modules",
     "weak",
     "revision",
     "metadata",
@@ -108,6 +109,9 @@ def _format_repository(repository: LockedRepository) -> Iterator[str]:
     for key, values in (("prefer", repository.prefer), ("exclude", repository.exclude)):
         if values:
             yield f"{key}: {_format_list(values)}"
+    if repository.modules:
+        chosen = ", ".join(f"{_quote(name)}: {_quote(stream)}" for name, stream in repository.modules)
+        yield f"modules: {{{chosen}}}"
     if repository.weak:
         yield "weak: true"
     yield f"revision: {_quote(repository.revision)}"
@@ -202,6 +206,9 @@ def _read_repository(node: YamlNode) -> LockedRepository:
         packages=None if isinstance(packages.value, str) or packages.value is None else packages.read_texts(),
         prefer=node.get_child("prefer").read_texts(),
         exclude=node.get_child("exclude").read_texts(),
+        modules=tuple(
+            (name, stream.read_text()) for name, stream in node.get_child("modules").read_mapping("module")
+        ),
         weak=node.get_child("weak").read_flag(False),
     )
 

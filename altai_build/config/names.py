@@ -24,6 +24,11 @@ _RESERVED_ENDS = (".repo", ".asc")
 _BASEURL = re.compile(r"(?:[A-Za-z0-9._~:/\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 
 
+def check_plain_name(value: str) -> str | None:
+    """What is wrong with the name of a target, key, package or other entry of repos.yaml."""
+    return None if _SEGMENT.fullmatch(value) and ".." not in value else "write letters, digits and _ . + -"
+
+
 def check_repository_name(name: str) -> str | None:
     """What is wrong with the name of a repository, which is also its directory and its URL in a release."""
     parts = name.split("/")

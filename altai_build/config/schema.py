@@ -91,7 +91,7 @@ class Repository:
     For SUPERPROJECT and SPECS: `source_rpms` is the repository that the source packages go to.
     For MIRROR: `url` and `listing` as in BaseRepository; `packages` are the names to take, None means what the release
     needs; `prefer` and `exclude` are patterns of names: chosen where several packages would do, and never taken;
-    `weak`: take recommended packages too.
+    `modules` are the streams of modules to use in place of the default ones; `weak`: take recommended packages too.
     """
 
     name: str
@@ -105,6 +105,8 @@ class Repository:
     packages: tuple[str, ...] | None = None
     prefer: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    # Module, stream.
+    modules: tuple[tuple[str, str], ...] = ()
     weak: bool = False
 
 

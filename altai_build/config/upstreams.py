@@ -18,6 +18,7 @@ class Upstream:
     key: Key
     policy: MirrorPolicy | None
     exclude: tuple[str, ...]
+    modules: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_base(self) -> bool:
@@ -34,6 +35,7 @@ class Upstream:
             packages=policy.packages,
             prefer=policy.prefer,
             exclude=self.exclude,
+            modules=self.modules,
             weak=policy.weak,
         )
 
@@ -67,6 +69,7 @@ def list_upstreams(config: Config) -> tuple[Upstream, ...]:
                 weak=repository.weak,
             ),
             exclude=repository.exclude,
+            modules=repository.modules,
         )
         for repository in config.repositories.values()
         if repository.source is SourceKind.MIRROR

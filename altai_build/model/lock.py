@@ -91,6 +91,8 @@ class RepositoryDefinition:
     prefer: tuple[str, ...]
     exclude: tuple[str, ...]
     weak: bool
+    # Module, stream.
+    modules: tuple[tuple[str, str], ...] = ()
 
     def list_changed_keys(self, other: RepositoryDefinition) -> list[str]:
         """The keys that have other values in another definition."""
@@ -116,6 +118,8 @@ class LockedRepository:
     packages: tuple[str, ...] | None = None
     prefer: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    # Module, stream.
+    modules: tuple[tuple[str, str], ...] = ()
     weak: bool = False
 
     @property
@@ -132,6 +136,7 @@ class LockedRepository:
             packages=self.packages,
             prefer=self.prefer,
             exclude=self.exclude,
+            modules=self.modules,
             weak=self.weak,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from altai_build.errors import DistrustedError, InputError
@@ -46,7 +47,7 @@ def check_closure(rule: Rule, view: ReleaseView) -> RuleResult:
     with tempfile.TemporaryDirectory(prefix="altai-solv.") as scratch:
         pool = PackagePool(view.context.arch, cache=view.context.cache or Path(scratch))
         for name in repodata:
-            pool.add_repository(read_local_metadata(f"{_RELEASE_PREFIX}{name}", view.directory / name))
+            pool.add_repository(_read_repository(view, name))
         for metadata in base:
             pool.add_repository(metadata)
         numbers = _list_packages(pool, sorted(repodata))
@@ -75,6 +76,12 @@ def _get_base_repositories(view: ReleaseView) -> tuple[Sequence[RepositoryMetada
     except InputError as error:
         return (), "; ".join(line for line in (error.what, *error.why.splitlines()) if line)
     return found, "" if found else _NO_BASE_REPOSITORIES
+
+
+def _read_repository(view: ReleaseView, name: str) -> RepositoryMetadata:
+    """The metadata of one repository of the release; modules do not filter it, as its .repo file says."""
+    metadata = read_local_metadata(f"{_RELEASE_PREFIX}{name}", view.directory / name)
+    return replace(metadata, source=replace(metadata.source, module_hotfixes=True))
 
 
 def _list_packages(pool: PackagePool, repositories: Sequence[str]) -> dict[str, int]:

@@ -174,6 +174,9 @@ def format_repo_file(contents: ReleaseContents) -> str:
             "repo_gpgcheck=1",
             # Where dnf.conf says True (Debian's does), dnf would pass over a refused signature, and succeed.
             "skip_if_unavailable=0",
+            # Modules of the operating system would hide packages that have the name of one of theirs, and dnf refuses
+            # packages of modules whose modules.yaml is not in the repository.
+            "module_hotfixes=1",
             "gpgkey=" + "\n       ".join(f"{root}/{KEY_FILE_PREFIX}{name}" for name in keys),
         ]
         sections.append("\n".join(lines) + "\n")

@@ -135,6 +135,7 @@ def _lock_repository(upstream: Upstream, metadata: RepositoryMetadata) -> Locked
         packages=policy.packages,
         prefer=policy.prefer,
         exclude=upstream.exclude,
+        modules=upstream.modules,
         weak=policy.weak,
     )
 

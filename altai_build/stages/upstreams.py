@@ -88,6 +88,7 @@ def _find_source(
         priority=priority,
         exclude=upstream.exclude,
         check_if_signed=True,
+        modules=upstream.modules,
     )
     check_key_files(source)
     mirrors = find_mirrors(upstream)

@@ -197,6 +197,23 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         ),
         (
             "repositories|deps/epel|url",
+            "https://example.org/$releasever/$basearch/",
+            "repositories.deps/epel.url: got 'https://exam...er/$basearch/'; "
+            "write the value of $releasever: only $arch and $basearch are known here",
+        ),
+        (
+            "repositories|deps/epel|url",
+            "https://example.org:port/",
+            "repositories.deps/epel.url: got 'https://example.org:port/'; "
+            "Port could not be cast to integer value as 'port'",
+        ),
+        (
+            "repositories|deps/epel|modules",
+            {"nodejs": 1.1},
+            "repositories.deps/epel.modules.nodejs: got the number 1.1; quote it (1.10 would become 1.1)",
+        ),
+        (
+            "repositories|deps/epel|url",
             "https://me:secret@example.org/",
             "repositories.deps/epel.url: got 'https://me:s...@example.org/'; "
             "a password in a URL would be published; keep it in ~/.netrc",

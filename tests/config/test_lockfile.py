@@ -46,7 +46,12 @@ def package(name: str, **changes: object) -> LockedPackage:
 
 def lock(*packages: LockedPackage, **changes: object) -> Lock:
     mirror = replace(
-        repository("deps/epel"), packages=("erlang", "yes"), prefer=("mta-*",), exclude=("x",), weak=True
+        repository("deps/epel"),
+        packages=("erlang", "yes"),
+        prefer=("mta-*",),
+        exclude=("x",),
+        modules=(("nodejs", "18"),),
+        weak=True,
     )
     default = Lock(
         target="centos6",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -113,13 +113,20 @@ def close_over(
     mirror: Sequence[Package] = (),
     prefer: Sequence[str] = (),
     locked: Sequence[str] = (),
+    modules: str = "",
+    base_modules: str = "",
+    chosen: Mapping[str, str] | None = None,
 ) -> Closure:
-    """The closure of packages of ours over a base and one mirror, `epel`, of which there is the metadata alone."""
+    """The closure of packages of ours over a base and one mirror, `epel`, of which there is the metadata alone.
+
+    `modules` and `base_modules` are texts of modules.yaml; `chosen` are the streams that repos.yaml chooses.
+    """
     pool = PackagePool("x86_64", cache=folder / "solv")
-    for name, packages in (("base", base), ("epel", mirror)):
-        described = describe_repository(folder / name, packages)
-        metadata = read_local_metadata(name, described)
-        source = replace(metadata.source, priority=0 if name == "base" else 1)
+    for priority, name, packages, text in ((0, "base", base, base_modules), (1, "epel", mirror, modules)):
+        parts = {"modules": text.encode()} if text else {}
+        metadata = read_local_metadata(name, describe_repository(folder / name, packages, **parts))
+        streams = tuple((chosen or {}).items()) if name == "epel" else ()
+        source = replace(metadata.source, priority=priority, modules=streams)
         pool.add_repository(replace(metadata, source=source))
     paths = build_packages(folder / "ours", ours)
     numbers = [pool.add_local(path, read_header(path)) for path in paths]

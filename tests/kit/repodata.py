@@ -112,3 +112,43 @@ def _entry(text: str) -> str:
         f'<rpm:entry name={quoteattr(name)} flags="{_FLAGS[bound[0]]}" epoch="{epoch or 0}" '
         f"ver={quoteattr(version)}{rel}{before}/>"
     )
+
+
+def describe_module(
+    name: str, stream: str, *artifacts: str, requires: str = "", platform: str = "el8", version: int = 1
+) -> str:
+    """One document of modules.yaml; `requires` is what other modules it needs, as in `{perl: [5.30]}`."""
+    packages = "".join(f"\n        - {artifact}" for artifact in artifacts)
+    needed = "".join(f"\n        {entry}" for entry in requires.strip("{}").split("; ") if entry)
+    return f"""---
+document: modulemd
+version: 2
+data:
+  name: {name}
+  stream: "{stream}"
+  version: {version}
+  context: c{version}
+  arch: x86_64
+  summary: "{name}"
+  description: "{name}"
+  license:
+    module: [MIT]
+  dependencies:
+    - requires:
+        platform: [{platform}]{needed}
+  artifacts:
+    rpms:{packages}
+...
+"""
+
+
+def describe_default(name: str, stream: str) -> str:
+    """The document that makes a stream the default."""
+    return f"""---
+document: modulemd-defaults
+version: 1
+data:
+  module: {name}
+  stream: "{stream}"
+...
+"""

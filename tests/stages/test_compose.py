@@ -137,6 +137,7 @@ def test_the_repo_file_offers_binary_repositories_with_both_keys(materials: Mate
         "gpgcheck": "1",
         "repo_gpgcheck": "1",
         "skip_if_unavailable": "0",
+        "module_hotfixes": "1",
         "gpgkey": "https://repo.example.org/altai/1.0.2/RPM-GPG-KEY-epel6\n"
         "https://repo.example.org/altai/1.0.2/RPM-GPG-KEY-ours",
     }

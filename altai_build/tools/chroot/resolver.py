@@ -210,6 +210,7 @@ def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:
         priority=section.priority,
         exclude=section.exclude,
         include=section.includepkgs,
+        module_hotfixes=section.module_hotfixes,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from altai_build.errors import InputError
 from altai_build.model.nevra import Nevra
+from altai_build.model.variables import make_arch_variables
 from altai_build.tools.mock.evaluate import EvaluatedOptions, evaluate
 from altai_build.tools.mock.option_check import UnsupportedOption, find_unsupported
 from altai_build.tools.mock.options import default_options, without_effect
@@ -254,7 +255,7 @@ def _dnf_variables(read: _Reader) -> dict[str, str]:
     """What the variables of dnf.conf stand for."""
     releasever = str(read.value("releasever") or "")
     arch = read.text("repo_arch")
-    variables = {"arch": arch, "basearch": dnfconf.get_base_arch(arch)}
+    variables = make_arch_variables(arch)
     if releasever:
         major, _, minor = releasever.partition(".")
         variables.update(releasever=releasever, releasever_major=major, releasever_minor=minor)

@@ -8,17 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from altai_build.errors import InputError
+from altai_build.model.variables import expand_variables
 
 _TRUE = ("1", "yes", "true", "on")
 _FALSE = ("0", "no", "false", "off", "")
-_VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<plain>\w+))")
-# dnf's table of base architectures (dnf/rpm/__init__.py). An architecture that is not in it is its own base.
-_BASE_ARCHES = {
-    "i386": ("i386", "i486", "i586", "i686", "athlon", "geode"),
-    "x86_64": ("x86_64", "amd64", "ia32e"),
-    "armhfp": ("armv6hl", "armv7hl", "armv7hnl", "armv8hl"),
-    "arm": ("armv5tejl", "armv5tel", "armv5tl", "armv6l", "armv7l", "armv8l"),
-}
 _KNOWN_OPTIONS = {
     "name", "baseurl", "mirrorlist", "metalink", "enabled", "gpgcheck", "repo_gpgcheck", "gpgkey", "priority", "cost",
     "exclude", "excludepkgs", "includepkgs", "module_hotfixes", "skip_if_unavailable",
@@ -49,11 +42,6 @@ class RepoSection:
     other: tuple[tuple[str, str], ...]
 
 
-def get_base_arch(arch: str) -> str:
-    """The value of $basearch on an architecture: i386 for i686, x86_64 for x86_64."""
-    return next((base for base, arches in _BASE_ARCHES.items() if arch in arches), arch)
-
-
 def parse_dnf_config(
     text: str, *, variables: Mapping[str, str], where: str
 ) -> tuple[tuple[tuple[str, str], ...], tuple[RepoSection, ...]]:
@@ -75,7 +63,7 @@ def parse_dnf_config(
     except configparser.Error as error:
         raise InputError(f"{where} is not a valid dnf configuration", why=str(error)) from error
     sections = {
-        section: {key: _expand(value, variables) for key, value in parser.items(section)}
+        section: {key: expand_variables(value, variables) for key, value in parser.items(section)}
         for section in parser.sections()
     }
     main = sections.pop("main", {})
@@ -83,11 +71,6 @@ def parse_dnf_config(
         _parse_section(section, main, options, where) for section, options in sections.items()
     )
     return tuple(sorted(main.items())), repositories
-
-
-def _expand(value: str, variables: Mapping[str, str]) -> str:
-    """Replace the variables in a value."""
-    return _VARIABLE.sub(lambda match: variables.get(match["braced"] or match["plain"], match[0]), value)
 
 
 def _parse_section(

@@ -48,6 +48,10 @@ class RepositorySource:
     repomd_checksums: tuple[Checksum, ...] = ()
     # A signature of the metadata must be right, but need not exist.
     check_if_signed: bool = False
+    # The streams of its modules that are used, in place of the default ones: module, stream.
+    modules: tuple[tuple[str, str], ...] = ()
+    # As in dnf: modules do not filter its packages.
+    module_hotfixes: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class RepositoryMetadata:
     groups: StoredFile | None
     # repomd.xml had a valid signature.
     signed: bool = False
+    modules: StoredFile | None = None
 
     @property
     def digest(self) -> str:
@@ -162,23 +167,25 @@ def read_cached_metadata(source: RepositorySource, cache: Path) -> RepositoryMet
         primary=found["primary"],
         filelists=found.get("filelists"),
         groups=None,
+        modules=found.get("modules"),
     )
 
 
 def read_local_metadata(name: str, directory: Path) -> RepositoryMetadata:
     """The metadata of a repository in a directory, not verified yet. Raises InputError when there is none."""
     repomd = read_repomd(directory)
-    primary, filelists = repomd.find("primary"), repomd.find("filelists")
-    if primary is None:
+    found = {file.kind: StoredFile(directory / file.location, file) for file in reversed(repomd.files)}
+    if "primary" not in found:
         raise InputError(f"the repository in {directory} has no primary metadata")
     url = directory.resolve().as_uri()
     return RepositoryMetadata(
         source=RepositorySource(name=name, urls=(url,), check_packages=False, check_metadata=False, keys=()),
         url=url,
         revision=repomd.revision,
-        primary=StoredFile(directory / primary.location, primary),
-        filelists=StoredFile(directory / filelists.location, filelists) if filelists is not None else None,
+        primary=found["primary"],
+        filelists=found.get("filelists"),
         groups=None,
+        modules=found.get("modules"),
     )
 
 
@@ -205,17 +212,22 @@ def _fetch_from_url(
         partial = directory / f".repomd.{os.getpid()}"
         shutil.copyfile(scratch / REPOMD, partial)
         os.replace(partial, directory / "repomd.xml")
-    primary, filelists, groups = (repomd.find(kind) for kind in ("primary", "filelists", "group"))
-    if primary is None:
+    if repomd.find("primary") is None:
         raise InputError(f"the repository {source.name} has no primary metadata")
+    found = {
+        file.kind: _fetch_metadata_file(url, file, directory)
+        for kind in ("primary", "filelists", "group", "modules")
+        if (file := repomd.find(kind)) is not None
+    }
     return RepositoryMetadata(
         source=source,
         url=url,
         revision=repomd.revision,
-        primary=_fetch_metadata_file(url, primary, directory),
-        filelists=_fetch_metadata_file(url, filelists, directory) if filelists is not None else None,
-        groups=_fetch_metadata_file(url, groups, directory) if groups is not None else None,
+        primary=found["primary"],
+        filelists=found.get("filelists"),
+        groups=found.get("group"),
         signed=signed,
+        modules=found.get("modules"),
     )
 
 

@@ -135,6 +135,12 @@ class _Diagnosis:
         condition = self._describe_condition(need)
         if excluded:
             return f"{condition}`exclude` in repos.yaml leaves out {self._format_labels(excluded)}"
+        filtered = self.pool.find_filtered(need.atom)
+        if filtered:
+            return (
+                f"{condition}only {self._format_labels(filtered)} provides it, in a module stream that is not active "
+                "(`modules` in repos.yaml chooses streams)"
+            )
         name = need.atom.split()[0]
         others = self.pool.find_providers(name) or self.pool.find_by_name(name)
         if others:

@@ -14,9 +14,10 @@ from altai_build.errors import InputError
 from altai_build.model.checksum import SHA256, Checksum, make_checksum
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import RpmHeader
+from altai_build.model.variables import get_base_arch
 from altai_build.tools.files import sha256_file
-from altai_build.tools.repo.dnfconf import get_base_arch
 from altai_build.tools.repo.metadata import RepositoryMetadata
+from altai_build.tools.repo.modules import read_modules
 from altai_build.tools.repo.stored import StoredFile, read_declared_count
 from altai_build.tools.solver.cache import read_cache, write_cache
 from altai_build.tools.solver.dependencies import (
@@ -27,6 +28,7 @@ from altai_build.tools.solver.dependencies import (
     make_dep,
     read_requirement,
 )
+from altai_build.tools.solver.modules import find_excluded_packages
 from altai_build.tools.solver.rich import list_needed_atoms
 
 
@@ -84,6 +86,8 @@ class PackagePool:
         self._local: dict[int, ResolvedPackage] = {}
         self._candidates: dict[int, Candidate] = {}
         self._excluded: tuple[int, ...] = ()
+        # Packages that modules leave out.
+        self.filtered: frozenset[int] = frozenset()
         # Package with the dependencies of its header → the package as its repository describes it.
         self._corrected: dict[int, int] = {}
 
@@ -129,6 +133,8 @@ class PackagePool:
         """Index what the packages provide, after packages or file lists were added; before any question."""
         if self.is_ready:
             return
+        # All packages count for what is left out; and only setting an empty list makes libsolv's map grow.
+        self.libsolv.set_disabled_list([])
         self.libsolv.addfileprovides()
         self.libsolv.createwhatprovides()
         self._disable_excluded()
@@ -189,12 +195,21 @@ class PackagePool:
             if _is_excluded(solvable.name, metadata)
         ]
         self._excluded = tuple(excluded)
-        disabled = [*excluded, *self._corrected.values()]
+        self.filtered = self._find_filtered()
+        disabled = [*excluded, *self.filtered, *self._corrected.values()]
         if disabled:
-            # Only setting an empty list makes libsolv's map grow, and packages may have been added since the last one.
-            self.libsolv.set_disabled_list([])
             self.libsolv.set_disabled_list(disabled)
             self.libsolv.createwhatprovides()
+
+    def _find_filtered(self) -> frozenset[int]:
+        """The packages that modules leave out, in all repositories that they filter."""
+        states = [state for _, state in self.repositories]
+        chosen = dict(choice for state in states for choice in state.source.modules)
+        modules = [read_modules(state.modules) for state in states if state.modules is not None]
+        if not modules and not chosen:
+            return frozenset()
+        filtered = {repo.id for repo, state in self.repositories if not state.source.module_hotfixes}
+        return find_excluded_packages(self.libsolv, modules, chosen, filtered)
 
     # ---- lookup ----------------------------------------------------------------------------------------------
 
@@ -242,8 +257,16 @@ class PackagePool:
         """The packages that would provide a requirement if their repository's `exclude` did not leave them out."""
         self.prepare()
         dep = make_dep(self.libsolv, requirement)
-        excluded = (self.libsolv.id2solvable(number) for number in self._excluded)
-        return tuple(solvable.id for solvable in excluded if solvable.matchesdep(solv.SOLVABLE_PROVIDES, dep))
+        return tuple(number for number in self._excluded if self._provides(number, dep))
+
+    def find_filtered(self, requirement: str) -> tuple[int, ...]:
+        """The packages that would provide a requirement if modules did not leave them out."""
+        self.prepare()
+        dep = make_dep(self.libsolv, requirement)
+        return tuple(number for number in sorted(self.filtered) if self._provides(number, dep))
+
+    def _provides(self, number: int, dep: solv.Dep) -> bool:
+        return bool(self.libsolv.id2solvable(number).matchesdep(solv.SOLVABLE_PROVIDES, dep))
 
     def get_nevra(self, number: int) -> Nevra:
         """The identity of a package of the pool."""

@@ -70,11 +70,12 @@ class UpgradeSolver:
 
     def add(self, metadata: RepositoryMetadata, side: Side) -> None:
         """Add a repository; all have the same priority, as on clients."""
-        self._sides[self._add_repository(metadata)] = side
+        is_release = side in (Side.OLD, Side.NEW)
+        self._sides[self._add_repository(metadata, is_release=is_release)] = side
 
     def add_previous_release(self, metadata: RepositoryMetadata, release: str) -> None:
         """Add a repository of an earlier release, which takes part when that release is selected."""
-        self._previous_repositories[self._add_repository(metadata)] = release
+        self._previous_repositories[self._add_repository(metadata, is_release=True)] = release
 
     def select_previous_release(self, release: str) -> None:
         """Make one of the earlier releases the one that machines are upgraded from."""
@@ -86,8 +87,9 @@ class UpgradeSolver:
         self._disabled_lists = {}
         self._enabled_sides = ()
 
-    def _add_repository(self, metadata: RepositoryMetadata) -> int:
-        source = replace(metadata.source, priority=99)
+    def _add_repository(self, metadata: RepositoryMetadata, *, is_release: bool) -> int:
+        # Of a release, the .repo file says that modules do not filter it.
+        source = replace(metadata.source, priority=99, module_hotfixes=is_release)
         return self._pool.add_repository(replace(metadata, source=source))
 
     # ---- packages ----------------------------------------------------------------------------------------------
@@ -283,6 +285,7 @@ class UpgradeSolver:
                 if self._sides.get(repo.id) not in sides
                 for solvable in repo.solvables
             ]
+            self._disabled_lists[sides] += self._pool.filtered
         return self._disabled_lists[sides]
 
     def _clear_installed(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.repo.dnfconf import RepoSection, get_base_arch, parse_dnf_config
+from altai_build.tools.repo.dnfconf import RepoSection, parse_dnf_config
 
 TEXT = """
 [main]
@@ -66,17 +66,3 @@ def test_what_dnf_would_not_accept_is_an_error(text: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(text)
     assert caught.value.what == message
-
-
-@pytest.mark.parametrize(
-    ("arch", "base"),
-    [
-        ("i686", "i386"),
-        ("x86_64", "x86_64"),
-        ("aarch64", "aarch64"),
-        ("armv7hl", "armhfp"),
-        ("armv7l", "arm"),
-    ],
-)
-def test_the_base_architecture_is_dnf_s(arch: str, base: str) -> None:
-    assert get_base_arch(arch) == base
