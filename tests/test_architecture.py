@@ -48,7 +48,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "deflate": ("tools/git/archive.py",),
     "requests": ("tools/download.py",),
     "jinja2": ("tools/page.py",),
-    "templated_dictionary": ("tools/mock/child.py",),
+    "templated_dictionary": ("tools/mock/evaluate_child.py",),
     "pypi_simple": ANY_FILE,
     "spdx_tools": ("tools/sbom/spdx.py",),
     "cyclonedx": ("tools/sbom/cyclonedx.py",),
@@ -269,7 +269,7 @@ BANNED_CALLS = {
     "pickle.load", "pickle.loads", "marshal.loads",
 }  # fmt: skip
 # Runs in a sandbox only, and is made to run a foreign text.
-EXEC_ALLOWED = {("tools/mock/child.py", "exec")}
+EXEC_ALLOWED = {("tools/mock/evaluate_child.py", "exec")}
 BANNED_PREFIXES = (
     "os.exec",
     "os.spawn",

@@ -21,7 +21,7 @@ from altai_build.tools.mock.options import ALIASES, default_options
 from altai_build.tools.mock.sources import ConfigSources
 from altai_build.tools.sandbox.bubblewrap import EvaluationSandbox
 
-CHILD = Path(__file__).with_name("child.py")
+CHILD = Path(__file__).with_name("evaluate_child.py")
 TIMEOUT = 60.0  # seconds; the child's own limit of processor time is shorter
 OUTPUT_LIMIT = 16 << 20  # bytes
 # What the child imports of this Python's libraries.
@@ -53,7 +53,7 @@ class EvaluatedOptions:
             or not isinstance(plugins, list)
             or not all(isinstance(word, str) for word in (*errors.values(), *changed, *plugins))
         ):
-            raise ValueError("not a response of tools/mock/child.py")
+            raise ValueError("not a response of tools/mock/evaluate_child.py")
         return cls(values, errors, frozenset(changed), frozenset(plugins), flat)
 
 

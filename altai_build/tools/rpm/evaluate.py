@@ -13,7 +13,8 @@ from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.limits import Limits
-from altai_build.model.spec import SpecInfo, UnknownSpec, has_hidden_dist
+from altai_build.model.release_suffix import has_hidden_dist
+from altai_build.model.spec import SpecInfo, UnknownSpec
 from altai_build.tools.files import write_atomically
 from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.rpm import rpmbuild

@@ -14,14 +14,10 @@ from altai_build import __version__
 from altai_build.errors import InputError
 from altai_build.model.component import ComponentKind
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.spec import (
-    SpecInfo,
-    add_changelog_entry,
-    add_sources,
-    append_release_suffix,
-    has_release,
-    inline_includes,
-)
+from altai_build.model.release_suffix import append_release_suffix, has_release
+from altai_build.model.spec import SpecInfo
+from altai_build.model.spec_changelog import add_changelog_entry
+from altai_build.model.spec_text import add_sources, inline_includes
 from altai_build.model.srpm import SRPM_RECIPE_VERSION
 from altai_build.tools.git.archive import ArchivePart, archiver_version, write_archive
 from altai_build.tools.git.superproject import ComponentSource

@@ -1,4 +1,4 @@
-"""Reads spec files statically, in child processes with limits (`tools.spec.child`), and caches what they contain."""
+"""Reads spec files statically, in child processes with limits (`reader_child`), and caches what they contain."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def _child_failure(spec: SpecText, exit_text: str) -> InputError:
 def _start_child(output: IO[bytes] | None = None) -> AbstractContextManager[process.ChildProcess]:
     """A child that waits for input; it answers into the file `output`, if given."""
     return process.start_child(
-        [sys.executable, "-I", "-m", "altai_build.tools.spec.child"],
+        [sys.executable, "-I", "-m", "altai_build.tools.spec.reader_child"],
         input=b"",
         stdout=output,
     )

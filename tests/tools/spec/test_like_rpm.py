@@ -10,7 +10,7 @@ import pytest
 
 from altai_build.model.dependency import list_dependency_names
 from altai_build.tools import process
-from altai_build.tools.spec import child
+from altai_build.tools.spec import reader_child
 from altai_build.tools.spec.reader import RPM_MACROS
 
 MACROS = {**RPM_MACROS, "dist": ".el9", "rhel": "9"}
@@ -154,7 +154,7 @@ def test_what_is_known_is_what_rpm_knows(tmp_path: Path, seed: int) -> None:
     text = SpecWriter(seed).spec()
     path = tmp_path / "x.spec"
     path.write_text(text)
-    known = child.read_spec(text, MACROS, "x86_64", is_expanded=False)
+    known = reader_child.read_spec(text, MACROS, "x86_64", is_expanded=False)
     if "name" not in known:
         assert set(known) == {"reason"}, known
         return
@@ -181,5 +181,7 @@ def test_what_is_known_is_what_rpm_knows(tmp_path: Path, seed: int) -> None:
 
 
 def test_most_of_these_specs_are_known() -> None:
-    known = [child.read_spec(SpecWriter(seed).spec(), MACROS, "x86_64", is_expanded=False) for seed in SEEDS]
+    known = [
+        reader_child.read_spec(SpecWriter(seed).spec(), MACROS, "x86_64", is_expanded=False) for seed in SEEDS
+    ]
     assert sum("name" in one for one in known) > len(SEEDS) / 2

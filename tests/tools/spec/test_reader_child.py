@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from altai_build.tools.spec import child
+from altai_build.tools.spec import reader_child
 
 SPEC = (
     "Name: focus\nVersion: 1.0\nRelease: 2%{?dist}\nBuildRequires: gcc, make >= 3\n%description\nx\n%files\n"
@@ -27,7 +27,7 @@ def talk(*texts: str, seconds: float = 5, memory: int = 2 << 30) -> subprocess.C
     }
     lines = "".join(f"{json.dumps(line)}\n" for line in (header, *texts))
     return subprocess.run(
-        [sys.executable, "-I", "-m", child.__name__],
+        [sys.executable, "-I", "-m", reader_child.__name__],
         input=lines.encode(),
         capture_output=True,
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
@@ -80,6 +80,6 @@ def test_a_hostile_spec_ends_the_child_or_is_an_answer(text: str) -> None:
 
 def test_without_a_request_it_ends() -> None:
     result = subprocess.run(
-        [sys.executable, "-I", "-m", child.__name__], input=b"", capture_output=True, check=False
+        [sys.executable, "-I", "-m", reader_child.__name__], input=b"", capture_output=True, check=False
     )
     assert (result.returncode, result.stdout) == (0, b"")

@@ -16,10 +16,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from altai_build.model.spec import SpecInfo, UnknownSpec, has_hidden_dist
-from altai_build.tools.spec.content import RestartForArch, SpecContent
+from altai_build.model.release_suffix import has_hidden_dist
+from altai_build.model.spec import SpecInfo, UnknownSpec
 from altai_build.tools.spec.macrofiles import read_system_macros
 from altai_build.tools.spec.macros import MacroExpander
+from altai_build.tools.spec.parser import RestartForArch, SpecContent
 from altai_build.tools.spec.undecided import UNKNOWN, EndlessMacro, OnlyRpmKnows
 
 # The value of dist when a spec is read the second time, to see where in Release: it is.

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 
 from altai_build.model.dependency import list_dependency_names
-from altai_build.model.spec import SourceTag, get_section_name
+from altai_build.model.spec import SourceTag
+from altai_build.model.spec_text import get_section_name
 from altai_build.tools.spec.lines import SpecLines
 from altai_build.tools.spec.macros import MacroExpander
 from altai_build.tools.spec.tags import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from altai_build.model.spec import SpecInfo
-from altai_build.tools.spec import child
-from altai_build.tools.spec.content import SpecContent
+from altai_build.tools.spec import reader_child
+from altai_build.tools.spec.parser import SpecContent
 from altai_build.tools.spec.reader import RPM_MACROS, load_spec_info
 from altai_build.tools.spec.undecided import OnlyRpmKnows
 
@@ -14,14 +14,14 @@ HEAD = "Name: focus\nVersion: 1.0\nRelease: 3%{?dist}\nSummary: x\nLicense: x\n"
 
 
 def read(text: str, **macros: str) -> SpecInfo:
-    answer = child.read_spec(text, {**RPM_MACROS, **macros}, "x86_64", is_expanded=False)
+    answer = reader_child.read_spec(text, {**RPM_MACROS, **macros}, "x86_64", is_expanded=False)
     assert "name" in answer, answer
     return load_spec_info(answer)
 
 
 def reason(text: str) -> str:
     """Why only rpm knows what a spec says."""
-    answer = child.read_spec(text, RPM_MACROS, "x86_64", is_expanded=False)
+    answer = reader_child.read_spec(text, RPM_MACROS, "x86_64", is_expanded=False)
     assert set(answer) == {"reason"}, answer
     return str(answer["reason"])
 

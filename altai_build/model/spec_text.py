@@ -1,0 +1,72 @@
+"""The text of a spec file: its sections, and more sources and included files in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from altai_build.model.spec import SourceTag
+
+_SECTION = re.compile(
+    r"%(package|prep|generate_buildrequires|conf|build|install|check|clean|preun|postun|pretrans|posttrans|pre|post"
+    r"|files|changelog|description|triggerpostun|triggerprein|triggerun|triggerin|trigger|verifyscript|sepolicy"
+    r"|filetriggerin|filetriggerun|filetriggerpostun|filetrigger|transfiletriggerin|transfiletriggerun"
+    r"|transfiletriggerpostun|transfiletrigger|end|patchlist|sourcelist)(?=\s|$)",
+    re.IGNORECASE | re.ASCII,
+)
+_IF = re.compile(r"\s*%if")
+_ENDIF = re.compile(r"\s*%endif\b")
+_SOURCE = re.compile(r"(?:Source|Patch)\s*\d*\s*:", re.IGNORECASE)
+_INCLUDE = re.compile(
+    r"^[ \t]*%include[ \t]+(?:%\{?S(?:OURCE|:)(?P<number>\d+)\}?|\S*?/?(?P<name>[^/\s%{}]+))[ \t\r]*$",
+    re.MULTILINE,
+)
+
+
+def get_section_name(line: str) -> str | None:
+    """The section that a spec line starts (`description`, `files`…), or None."""
+    match = _SECTION.match(line)
+    return match.group(1).lower() if match else None
+
+
+def add_sources(text: str, sources: Iterable[SourceTag]) -> str:
+    """The spec with more SourceN: lines, behind the others and under no condition.
+
+    Raises ValueError where the preamble has no such place.
+    """
+    lines = text.split("\n")
+    preamble = list_preamble_lines(lines)
+    place, depth = None, 0
+    for index, line in enumerate([*preamble, ""]):
+        if depth == 0 and (index == 0 or not preamble[index - 1].endswith("\\")):
+            place = index
+        depth += (_IF.match(line) is not None) - (_ENDIF.match(line) is not None)
+        if _SOURCE.match(line):
+            place = None
+    if place is None:
+        raise ValueError("no place for another Source: line that is under no condition")
+    added = [f"Source{source.number}: {source.value}" for source in sources]
+    return "\n".join([*lines[:place], *added, *lines[place:]])
+
+
+def inline_includes(text: str, files: Mapping[str, str], sources: Sequence[SourceTag]) -> str:
+    """The spec with the `files` in it that it includes, by name or as one of its sources; others stay included."""
+    names = {str(source.number): source.file for source in sources}
+
+    def inline(match: re.Match[str]) -> str:
+        number = match["number"]
+        content = files.get(names.get(number, "") if number else match["name"])
+        if content is None:
+            return match[0]
+        others = {name: other for name, other in files.items() if other is not content}
+        return inline_includes(content.rstrip("\n"), others, sources)
+
+    return _INCLUDE.sub(inline, text)
+
+
+def list_preamble_lines(lines: list[str]) -> list[str]:
+    """The lines before the first section; tags after it belong to subpackages."""
+    for index, line in enumerate(lines):
+        if get_section_name(line):
+            return lines[:index]
+    return lines

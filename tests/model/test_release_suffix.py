@@ -1,0 +1,81 @@
+"""Release: of a spec gets the suffix of the commit; all other bytes stay as they are."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from altai_build.model.release_suffix import append_release_suffix, has_release
+from tests.kit.spec_infos import make_info
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+STAMP = "{release}.{count}.g{commit}"
+
+
+def stamped(text: str, **changes: object) -> str:
+    return append_release_suffix(text, make_info(**changes), STAMP, count=7, commit=COMMIT)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Release: 3", "Release: 3.7.g0123456%{?dist}"),
+        ("Release:3", "Release:3.7.g0123456%{?dist}"),
+        ("release :\t3  ", "release :\t3.7.g0123456%{?dist}  "),
+        ("  Release: 3", "  Release: 3.7.g0123456%{?dist}"),
+        ("Release: 3\r", "Release: 3.7.g0123456%{?dist}\r"),
+        ("Release: 3%{?dist}", "Release: 3.7.g0123456%{?dist}"),
+        ("Release: 3%{dist}", "Release: 3.7.g0123456%{?dist}"),
+        ("Release: 3%dist", "Release: 3.7.g0123456%{?dist}"),
+        ("Release: 3%?dist", "Release: 3.7.g0123456%{?dist}"),
+        ("Release: 3%{?dist}.2", "Release: 3.7.g0123456%{?dist}.2"),
+        ("Release: %{rel}%{?dist}%{?extra}", "Release: %{rel}.7.g0123456%{?dist}%{?extra}"),
+        ("Release: %{distance}", "Release: %{distance}.7.g0123456%{?dist}"),
+        ("Release: 1%{?dist:.%{dist}}", "Release: 1.7.g0123456%{?dist:.%{dist}}"),
+        ("Release: 1%{?dist}.%{?dist}", "Release: 1.7.g0123456%{?dist}.%{?dist}"),
+        ("Release: %{?a:%{dist}}", "Release: %{?a:%{dist}}.7.g0123456%{?dist}"),
+        ("Release: 1%%dist", "Release: 1%%dist.7.g0123456%{?dist}"),
+        ("Release: 3 %dnl why", "Release: 3.7.g0123456%{?dist} %dnl why"),
+        ("Release: 3%{?dist}%{dnl why}", "Release: 3.7.g0123456%{?dist}%{dnl why}"),
+        ("Release: 0.1.rc2", "Release: 0.1.rc2.7.g0123456%{?dist}"),
+    ],
+)
+def test_release_lines(line: str, expected: str) -> None:
+    text = f"Name: focus\n{line}\nVersion: 1.0\n%description\nRelease: not this one\n"
+    assert stamped(text) == text.replace(line, expected, 1)
+
+
+def test_dist_from_a_macro_follows_the_release_suffix() -> None:
+    assert stamped("Release: %{rel}\n", hidden_dist="3\0") == "Release: 3.7.g0123456%{?dist}\n"
+    assert stamped("Release: %{rel}\n", hidden_dist="3.\0") == "Release: 3.7.g0123456.%{?dist}\n"
+    assert stamped("Release: %{rel}\n", hidden_dist="3\0.1") == "Release: 3.7.g0123456%{?dist}.1\n"
+
+
+def test_every_release_of_the_main_preamble_is_replaced_and_no_other() -> None:
+    text = "%if 1\nRelease: 1\n%else\nRelease: 2%{?dist}\n%endif\n%package x\nRelease: 9\n"
+    expected = text.replace("Release: 1", "Release: 1.7.g0123456%{?dist}")
+    assert stamped(text) == expected.replace("Release: 2%", "Release: 2.7.g0123456%")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Name: x\n", "%description\nRelease: 1\n", "#Release: 1\n", "Releases: 1\n"]
+)
+def test_a_spec_without_release_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no Release: tag"):
+        stamped(text)
+
+
+def test_an_empty_release_is_refused() -> None:
+    with pytest.raises(ValueError, match="its Release: is empty"):
+        stamped("Release:  \n")
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="\r", exclude_categories=[]), max_size=300))
+def test_all_other_lines_stay(rest: str) -> None:
+    text = f"Name: x\nRelease: 1\n%description\n{rest}"
+    assert stamped(text).replace(".7.g0123456%{?dist}", "", 1) == text
+
+
+def test_where_a_release_is() -> None:
+    assert has_release("Name: x\nrelease : 1\n") and not has_release("%description\nRelease: 1\n")
