@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import os
 import sys
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from altai_build.errors import InputError
 
@@ -22,8 +20,8 @@ if TYPE_CHECKING:
 CONFIG_NAME = "repos.yaml"
 
 
-@dataclass(frozen=True)
-class App:
+# A tuple, because a dataclass takes longer to define, and `changed` loads this module.
+class App(NamedTuple):
     """The global options. Paths are text: importing pathlib takes longer than git takes to answer a quick verb."""
 
     directory: str
@@ -33,7 +31,7 @@ class App:
     builder: str
     quiet: bool
     # the debug log of this run once it is open: at most one
-    logs: list[RunLog] = field(default_factory=list)
+    logs: list[RunLog]
 
     def load_config(self, *, needed: bool = True) -> Config:
         """The release definition. Raises InputError when there is none and the verb needs one."""
@@ -64,6 +62,7 @@ class App:
         )
 
     def _at_superproject(self, config: Config) -> Config:
+        import dataclasses
         from pathlib import Path
 
         settings = self._locate_superproject(config.superproject, str(config.root))
@@ -89,7 +88,7 @@ class App:
 
         here = self._resolve_from_directory(settings.folder, root)
         if git_directory(settings.folder) is None and git_directory(here) is not None:
-            return dataclasses.replace(settings, folder=here)
+            return settings._replace(folder=here)
         return settings
 
     def _resolve_from_directory(self, path: str | Path, root: str | Path) -> str:
@@ -165,6 +164,7 @@ class App:
         run = self.create_run(config)
         if run.workspace.is_writable():
             return run
+        import dataclasses
         import tempfile
         from pathlib import Path
 

@@ -7,6 +7,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option
 from altai_build.cli.output import print_json, print_table
+from altai_build.tools.git.changed_gitlinks import list_changed_gitlinks
 from altai_build.tools.git.revisions import RepositoryHistory
 
 
@@ -28,7 +29,8 @@ def changed(app: App, old: str | None, new: str | None, as_json: bool) -> None:
       altai-build changed v1.0.1 HEAD --json
     """
     superproject = app.read_superproject()
-    rows = RepositoryHistory(superproject.folder).list_changed_gitlinks(old, new, superproject.components)
+    history = RepositoryHistory(superproject.folder)
+    rows = list_changed_gitlinks(history, old, new, superproject.components)
     if as_json:
         print_json(rows)
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -111,20 +110,20 @@ def apply_global_option(app: App, name: str, value: Any) -> App:
 
     if name == "directory":
         change_directory(value)
-        return replace(app, directory=os.getcwd())
+        return app._replace(directory=os.getcwd())
     if name == "jobs":
         processors.limit_to(value)
-        return replace(app, jobs=processors.available())
+        return app._replace(jobs=processors.available())
     if name == "verbose":
         process.on_command(lambda command: print(command, file=sys.stderr))
     elif name == "debug":
         app.open_log(echo=True)
     elif name == "config":
-        return replace(app, config_file=value or None)
+        return app._replace(config_file=value or None)
     elif name == "workspace":
-        return replace(app, workspace_dir=value or None)
+        return app._replace(workspace_dir=value or None)
     elif name == "builder":
-        return replace(app, builder=value)
+        return app._replace(builder=value)
     elif name == "quiet":
-        return replace(app, quiet=True)
+        return app._replace(quiet=True)
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -38,8 +37,9 @@ def print_json(result: Any) -> None:
 
 
 def _to_json(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    names = _list_field_names(value)
+    if names:
+        return {name: _to_json(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, dict):
@@ -50,6 +50,12 @@ def _to_json(value: Any) -> Any:
         # Names in git are bytes; JSON must be UTF-8, so other bytes are escaped.
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return value
+
+
+def _list_field_names(value: Any) -> tuple[str, ...]:
+    """The fields of a record: a dataclass's object or a named tuple."""
+    fields = getattr(value, "__dataclass_fields__", None) or getattr(value, "_fields", None)
+    return () if fields is None or isinstance(value, type) else tuple(fields)
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from altai_build.model.gitlink import DEFAULT_FOLDERS
 
@@ -25,8 +24,8 @@ _READ_SIZE = 1 << 16
 _YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 
-@dataclass(frozen=True)
-class SuperprojectSettings:
+# A tuple, because a dataclass takes longer to define, and `changed` imports this module.
+class SuperprojectSettings(NamedTuple):
     """The git repository that pins the components.
 
     `folder` is text because importing pathlib takes longer than git takes to answer a quick verb. `components` are the

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from enum import Enum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from altai_build.errors import InputError
 
@@ -21,16 +19,15 @@ class ChangeStatus(str, Enum):
     REMOVED = "removed"
 
 
-@dataclass(frozen=True)
-class Gitlink:
+# Tuples, because a dataclass takes longer to define, and `changed` imports this module.
+class Gitlink(NamedTuple):
     """A pinned component repository: where in the superproject, and at which commit."""
 
     path: str
     commit: CommitId
 
 
-@dataclass(frozen=True)
-class GitlinkChange:
+class GitlinkChange(NamedTuple):
     """One differing gitlink; `old` is None when it was added, `new` is None when it was removed."""
 
     path: str
@@ -75,11 +72,11 @@ def parse_raw_diff(raw: bytes) -> list[GitlinkChange]:
     return sorted(changes, key=lambda change: change.path)
 
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ID_LENGTHS = (40, 64)
 
 
 def require_commit(commit: str) -> CommitId:
     """The id itself if it is a full object id; anything else never reaches a command line."""
-    if not _COMMIT.fullmatch(commit):
+    if len(commit) not in _ID_LENGTHS or not set(commit) <= set("0123456789abcdef"):
         raise InputError(f"{commit!r} is not a full commit id")
     return CommitId(commit)

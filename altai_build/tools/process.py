@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from altai_build.errors import AltaiError, InputError, MissingToolError
@@ -38,7 +37,7 @@ _end_listeners: list[Callable[[CommandEnd], None]] = []
 _WATCH_INTERVAL = 1.0  # seconds
 
 
-# A tuple, because a dataclass takes longer to define, and `changed` imports this module.
+# Tuples, because a dataclass takes longer to define, and `changed` imports this module.
 class CommandEnd(NamedTuple):
     """How a command ended, for logs: `returncode` is negative if a signal killed it.
 
@@ -50,8 +49,7 @@ class CommandEnd(NamedTuple):
     returncode: int
 
 
-@dataclass(frozen=True)
-class ProcessResult:
+class ProcessResult(NamedTuple):
     """What a finished child left: exit status (negative: killed by that signal) and captured bytes."""
 
     argv: tuple[str, ...]

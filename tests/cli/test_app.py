@@ -32,6 +32,7 @@ def make_app(directory: Path, **options: str) -> App:
         jobs=3,
         builder="chroot",
         quiet=True,
+        logs=[],
     )
 
 

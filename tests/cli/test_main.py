@@ -134,9 +134,9 @@ def running(words: str) -> list[str]:
 
 def test_a_bug_leaves_a_report_and_no_traceback(world: World, tmp_path: Path) -> None:
     script = (
-        "import sys; from altai_build.tools.git import revisions; from altai_build.cli import main as cli\n"
+        "import sys; from altai_build.cli import changed; from altai_build.cli import main as cli\n"
         "def broken(*a, **k): raise RuntimeError('planted')\n"
-        "revisions.RepositoryHistory.list_changed_gitlinks = broken\n"
+        "changed.list_changed_gitlinks = broken\n"
         "sys.argv = ['altai-build', 'changed']; cli.main()\n"
     )
     result = subprocess.run(

@@ -16,6 +16,7 @@ from altai_build.pipeline.build.settings import select_changed_settings
 from altai_build.pipeline.build.srpms import select_by_name
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover.components import Discovery, discover
+from altai_build.tools.git.changed_gitlinks import list_changed_gitlinks
 from altai_build.tools.spec.reader import SpecReader
 
 # The reason in a plan of all components.
@@ -124,7 +125,7 @@ def _add_needs(reasons: dict[str, str], needs: Mapping[str, Iterable[str]]) -> N
 
 def _list_changed_paths(run: Run, since: str, revision: str) -> set[str]:
     """The paths of the gitlinks that were added or modified."""
-    changes = run.superproject.list_changed_gitlinks(since, revision, run.config.superproject.components)
+    changes = list_changed_gitlinks(run.superproject, since, revision, run.config.superproject.components)
     return {change.path for change in changes if change.status is not ChangeStatus.REMOVED}
 
 

@@ -1,15 +1,14 @@
-"""Commits of a repository by the names a person gives them, and the gitlinks that differ between two."""
+"""Commits of a repository by the names a person gives them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.model.gitlink import CommitId, GitlinkChange, parse_raw_diff
-from altai_build.tools.git.command import USER_CLONE, GitError, make_git_error, run_git
+from altai_build.model.gitlink import CommitId
+from altai_build.tools.git.command import USER_CLONE, make_git_error, run_git
 from altai_build.tools.git.layout import git_directory, is_shallow
 from altai_build.tools.process import ANY_STATUS
 
@@ -18,11 +17,8 @@ if TYPE_CHECKING:
 
     from altai_build.tools.process import ProcessResult
 
-# The tree with no entries, which every repository knows by its id (SHA-1 and SHA-256).
-_EMPTY_TREES = {
-    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-}
+# Of the names of objects, SHA-1 and SHA-256.
+_ID_LENGTHS = (40, 64)
 
 
 class RepositoryHistory:
@@ -30,7 +26,7 @@ class RepositoryHistory:
 
     def __init__(self, place: str | Path) -> None:
         """`place` is a work tree or a bare repository. Raises InputError when it is neither."""
-        self._place = os.fspath(place)
+        self.place = os.fspath(place)
         directory = git_directory(place)
         if directory is None:
             raise InputError(
@@ -46,7 +42,7 @@ class RepositoryHistory:
         # `changed` does not need it, and starts faster without the import.
         from pathlib import Path
 
-        return Path(self._place)
+        return Path(self.place)
 
     @cached_property
     def common(self) -> Path:
@@ -54,114 +50,66 @@ class RepositoryHistory:
         # The directory is absolute; `path` spares this module the import of pathlib.
         return self.path / self._directory
 
-    def list_changed_gitlinks(
-        self, old: str | None, new: str | None, folders: Sequence[str]
-    ) -> list[GitlinkChange]:
-        """The gitlinks below `folders` that differ between two revisions, by default HEAD^ and HEAD.
-
-        HEAD^ is the first parent, so a merge is compared with the branch that it was merged into; a commit without
-        parents is compared with the empty tree. Raises InputError for a revision that does not exist, GitError when
-        git cannot read the repository.
-        """
-        before = "HEAD^" if old is None else old
-        after = "HEAD" if new is None else new
-        for revision in (before, after):
-            _reject_option_like(revision)
-        try:
-            return self._diff(before, after, folders)
-        except GitError:
-            if old is None and self._has_no_parent(after):
-                return self._diff(_EMPTY_TREES[len(self.resolve_revision(after))], after, folders)
-            # A revision that does not exist has a better error than the comparison that failed.
-            for revision in (before, after):
-                self.resolve_revision(revision)
-            raise
-
     def list_refs_containing(self, commit: CommitId) -> tuple[str, ...]:
         """The full names of the branches and tags whose history contains a commit of this repository."""
         arguments = ["for-each-ref", "--format=%(refname)", "--contains", commit]
-        return tuple(run_git(USER_CLONE, arguments, directory=self._place).text.splitlines())
-
-    def _diff(self, before: str, after: str, folders: Sequence[str]) -> list[GitlinkChange]:
-        if not folders:
-            return []
-        # The suffix makes git refuse what is no commit: a tree, and the short forms of ranges (HEAD^!, HEAD^-).
-        ends = [
-            revision if revision in _EMPTY_TREES.values() else f"{revision}^{{commit}}"
-            for revision in (before, after)
-        ]
-        limits = [] if "." in folders else [f":(top,literal){folder}" for folder in folders]
-        # A submodule's `ignore = all` in .gitmodules must not hide its change, nor a user's diff settings.
-        options = ["-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--ignore-submodules=none"]
-        arguments = ["diff-tree", *options, "--end-of-options", *ends, "--", *limits]
-        return parse_raw_diff(run_git(USER_CLONE, arguments, directory=self._place).stdout)
-
-    def _has_no_parent(self, revision: str) -> bool:
-        commit = self.resolve_revision(revision)
-        arguments = ["rev-list", "--parents", "--max-count=1", commit]
-        if len(run_git(USER_CLONE, arguments, directory=self._place).text.split()) > 1:
-            return False
-        if is_shallow(self.common) and commit in (self.common / "shallow").read_text().split():
-            raise InputError(
-                f"the parent of {revision} is not in this shallow clone",
-                todo="fetch it: git fetch --deepen=1 (or clone without --depth)",
-            )
-        return True
+        return tuple(run_git(USER_CLONE, arguments, directory=self.place).text.splitlines())
 
     def resolve_revision(self, revision: str) -> CommitId:
         """The full id of the commit that a revision names.
 
         Raises InputError with similar names when there is no such commit, GitError when git cannot read the repository.
         """
-        _reject_option_like(revision)
+        check_revision(revision)
         answer = self._parse_revision(f"{revision}^{{commit}}")
         if answer.returncode == 0:
             return CommitId(answer.text.strip())
         if answer.returncode != 1 and answer.error_text:
-            raise make_git_error(USER_CLONE, answer, "rev-parse", self._place)
+            raise make_git_error(USER_CLONE, answer, "rev-parse", self.place)
         raise self._unknown_revision_error(revision, answer.error_text)
 
     def _parse_revision(self, text: str) -> ProcessResult:
         """git's answer: status 0 with an id, 1 when nothing has that name, another one when git itself fails."""
         arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", text]
-        return run_git(USER_CLONE, arguments, directory=self._place, ok=ANY_STATUS)
+        return run_git(USER_CLONE, arguments, directory=self.place, ok=ANY_STATUS)
 
     def _unknown_revision_error(self, revision: str, complaint: str) -> InputError:
         # git takes every id of full length for the name of an object, and says nothing of the object itself.
         named = self._parse_revision(revision).text.strip()
-        is_id = len(named) in _EMPTY_TREES
+        is_id = len(named) in _ID_LENGTHS
         if is_id and named != revision and not self._has_object(named):
             return InputError(
-                f"{revision} of {self._place} is commit {named}, and that object is missing there",
+                f"{revision} of {self.place} is commit {named}, and that object is missing there",
                 why=complaint,
-                todo=USER_CLONE.todo.format(place=self._place),
+                todo=USER_CLONE.todo.format(place=self.place),
             )
         # Only a wrong name needs it.
         from altai_build.tools.git.repository import find_revision_hints
 
-        hints = find_revision_hints(self._place, revision)
+        hints = find_revision_hints(self.place, revision)
         reasons = [complaint]
         if hints.empty_branch is not None and revision.startswith("HEAD"):
             reasons.append(f"HEAD is on the branch {hints.empty_branch}, which has no commit or is damaged")
         if hints.similar:
             reasons.append(f"similar names: {', '.join(hints.similar)}")
-        todo = f"see `git -C {self._place} log --oneline`"
+        todo = f"see `git -C {self.place} log --oneline`"
         if hints.remotes:
             deepen = " --unshallow" if is_shallow(self.common) else ""
             todo += f"; a commit of a remote may first need `git fetch{deepen} {hints.remotes[0]}`"
         return InputError(
-            f"the superproject {self._place} has no commit {revision!r}",
+            f"the superproject {self.place} has no commit {revision!r}",
             why="\n".join(reason for reason in reasons if reason),
             todo=todo,
         )
 
     def _has_object(self, oid: str) -> bool:
         return (
-            run_git(USER_CLONE, ["cat-file", "-e", oid], directory=self._place, ok=ANY_STATUS).returncode == 0
+            run_git(USER_CLONE, ["cat-file", "-e", oid], directory=self.place, ok=ANY_STATUS).returncode == 0
         )
 
 
-def _reject_option_like(revision: str) -> None:
+def check_revision(revision: str) -> None:
+    """Raise InputError for what git would take for an option or a range."""
     if not revision or revision.startswith(("-", "^")) or any(ord(char) < 32 for char in revision):
         raise InputError(
             f"{revision!r} is not a revision",

@@ -7,7 +7,6 @@ import resource
 import shutil
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from altai_build.model.limits import Limits
@@ -76,7 +75,7 @@ def run_with_log(
         if limits.log is not None and os.fstat(stream.fileno()).st_size > limits.log:
             stream.truncate(limits.log)
             why = f"\n{_describe_log_excess(limits.log)}".encode()
-            done = replace(done, returncode=done.returncode or -signal.SIGKILL, stderr=done.stderr or why)
+            done = done._replace(returncode=done.returncode or -signal.SIGKILL, stderr=done.stderr or why)
         stream.seek(0, os.SEEK_END)
         stream.write(done.stderr)
     return done

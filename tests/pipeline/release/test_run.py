@@ -110,7 +110,7 @@ def test_a_release_that_another_run_overtook_is_refused_and_succeeds_when_repeat
     workspace = Workspace(site.workspace.with_name("other-ws"))
     shutil.copytree(site.workspace / "gnupg", workspace.gnupg)
     config = load_config(site.definition)
-    superproject = replace(config.superproject, folder=str(site.world.super.path))
+    superproject = config.superproject._replace(folder=str(site.world.super.path))
     run = Run(
         config=replace(config, superproject=superproject),
         workspace=workspace,

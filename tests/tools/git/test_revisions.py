@@ -1,4 +1,4 @@
-"""Revisions and changed gitlinks of a repository, without the command line."""
+"""Revisions of a repository, without the command line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.model.gitlink import ChangeStatus, CommitId, GitlinkChange
+from altai_build.model.gitlink import CommitId
 from altai_build.tools.git.command import GitError
 from altai_build.tools.git.revisions import RepositoryHistory
 from tests.kit.git import Pin, Repo
@@ -29,15 +29,6 @@ def test_every_name_of_a_commit_is_resolved(repo: Repo) -> None:
     repo.git("tag", "--annotate", "--message=x", "v1")
     for revision in ("HEAD", "main", "v1", "refs/tags/v1", head, head[:10], "HEAD^0", "@"):
         assert history.resolve_revision(revision) == head
-
-
-def test_changed_gitlinks_below_the_folders(repo: Repo) -> None:
-    history = RepositoryHistory(repo.path)
-    changed = GitlinkChange(path="repos/x", status=ChangeStatus.MODIFIED, old=A, new=B)
-    added = GitlinkChange(path="other", status=ChangeStatus.ADDED, old=None, new=A)
-    assert history.list_changed_gitlinks(None, None, ["repos"]) == [changed]
-    assert history.list_changed_gitlinks("HEAD^", "HEAD", ["."]) == [added, changed]
-    assert history.list_changed_gitlinks(None, None, []) == []
 
 
 def test_refs_that_contain_a_commit(repo: Repo) -> None:
