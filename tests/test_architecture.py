@@ -51,14 +51,14 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "templated_dictionary": ("tools/mock/evaluate_child.py",),
     "pypi_simple": ANY_FILE,
     "spdx_tools": ("tools/sbom/spdx.py",),
-    "cyclonedx": ("tools/sbom/cyclonedx.py",),
+    "cyclonedx": ("tools/sbom/cyclonedx.py", "tools/sbom/license.py"),
     "packageurl": ("tools/sbom/purl.py",),
     "yaml": ("config/*.py", "tools/repo/modules.py"),
     "click": ("cli/*.py",),
     "rich": ("tools/progress.py", "cli/*.py"),
 }
-# Every other library has one importer.
-SEVERAL_IMPORTERS = {"click", "rich", "solv", "yaml"}
+# Every other library has one importer. The license list of cyclonedx serves both bills of materials.
+SEVERAL_IMPORTERS = {"click", "cyclonedx", "rich", "solv", "yaml"}
 
 # The import names of distributions that have another name in setup.cfg.
 IMPORT_NAMES = {

@@ -25,7 +25,7 @@ from altai_build.model.quantity import format_count, format_size
 from altai_build.model.release import ORIGIN_KINDS
 from altai_build.model.trust import ManifestTrust
 
-_HEADERS = ("package", "repository", "size", "signer", "source package", "origin", "needed by")
+_HEADERS = ("package", "repository", "size", "signer", "license", "source package", "origin", "needed by")
 
 
 @click.command()
@@ -57,7 +57,7 @@ def audit(
 ) -> None:
     """List every package of release VERSION and its origin.
 
-    The columns are: package, repository, size, signer, source package, origin, and the packages that need it.
+    The columns are: package, repository, size, signer, license, source package, origin, and the packages that need it.
 
     \b
     Examples:
@@ -116,6 +116,7 @@ def _record(entry: InventoryEntry, trust: ManifestTrust) -> dict[str, object]:
         "nevra": str(package.nevra),
         **asdict(package),
         "signer": {**asdict(package.signer), "name": entry.signer_name},
+        "license": entry.license or None,
         "origin": origin_record(package.origin),
         "needed_by": entry.needed_by,
         "trust": trust.level,
@@ -129,6 +130,7 @@ def _cells(entry: InventoryEntry) -> tuple[str, ...]:
         package.repository,
         format_size(package.size),
         describe_signer(entry),
+        entry.license or "unknown",
         package.sourcerpm or "-",
         origin_label(package.origin),
         ", ".join(entry.needed_by) or "-",
@@ -176,6 +178,7 @@ _COLUMNS = (
     "origin_commit",
     "origin_url",
     "needed_by",
+    "license",
 )
 
 
@@ -205,5 +208,6 @@ def _print_csv(entries: Sequence[InventoryEntry]) -> None:
             getattr(origin, "commit", ""),
             getattr(origin, "url", ""),
             " ".join(entry.needed_by),
+            entry.license,
         )
         writer.writerow([f"'{cell}" if str(cell).startswith(_FORMULA_STARTS) else cell for cell in row])

@@ -12,10 +12,14 @@ from altai_build.model.release import ReleasedPackage
 
 @dataclass(frozen=True)
 class InventoryEntry:
-    """One package of a release; `signer_name` is the key's user id, `needed_by` names the packages that require it."""
+    """One package of a release; `signer_name` is the key's user id, `needed_by` names the packages that require it.
+
+    `license` is what the package declares; "" where it is not known.
+    """
 
     package: ReleasedPackage
     signer_name: str
+    license: str
     needed_by: tuple[str, ...]
 
 

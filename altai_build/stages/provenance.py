@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from altai_build.model.bill_of_materials import BillOfMaterials
 from altai_build.model.provenance import Provenance, ResourceDescriptor
 from altai_build.model.release import (
     BUILDROOTS_FOLDER,
     CYCLONEDX_PATH,
+    KEY_FILE_PREFIX,
     SPDX_PATH,
     STATEMENTS_FOLDER,
     BuildRecord,
@@ -27,7 +29,10 @@ from altai_build.model.release import (
 )
 from altai_build.tools import processors
 from altai_build.tools.files import link_if_identical_else_write, sha256_file
+from altai_build.tools.openpgp.keyfile import read_user_ids
 from altai_build.tools.openpgp.signing import SigningKey
+from altai_build.tools.repo.metadata import read_local_metadata
+from altai_build.tools.solver.describe import describe_packages
 
 
 def load_libraries() -> None:
@@ -44,22 +49,20 @@ def write_provenance(
     baseurl: str,
     buildroots: Sequence[Sequence[str]],
     key: SigningKey,
+    cache: Path,
     previous: Path | None = None,
 ) -> None:
     """Write and sign provenance/ in `directory`, before the release's checksums are written.
 
     `baseurl` is where releases are published; `buildroots` are the lists of packages (`NEVRA algorithm:digest`) whose
-    digests the manifest contains. Files that are identical in the release in `previous` become hard links to it, with
-    their signatures. Raises InputError when a document is not valid.
+    digests the manifest contains; `cache` is the solver's. Files that are identical in the release in `previous`
+    become hard links to it, with their signatures. Raises InputError when a document is not valid.
     """
     from altai_build.tools.sbom.cyclonedx import format_cyclonedx
     from altai_build.tools.sbom.spdx import format_spdx
 
-    url = f"{baseurl.rstrip('/')}/{manifest.version}"
-    texts = {
-        SPDX_PATH: format_spdx(manifest, project=project, url=url),
-        CYCLONEDX_PATH: format_cyclonedx(manifest, project=project, url=url),
-    }
+    bill = make_bill_of_materials(directory, manifest, project=project, baseurl=baseurl, cache=cache)
+    texts = {SPDX_PATH: format_spdx(bill), CYCLONEDX_PATH: format_cyclonedx(bill)}
     statements = make_statements(manifest, directory, buildroots)
     texts.update({path: statement.to_json() for path, statement in statements.items()})
 
@@ -76,6 +79,24 @@ def write_provenance(
         list(pool.map(write_and_sign, texts))
     for lines in {tuple(buildroot) for buildroot in buildroots}:
         write(f"{BUILDROOTS_FOLDER}/{compute_buildroot_digest(lines)}.txt", _format_buildroot(lines))
+
+
+def make_bill_of_materials(
+    directory: Path, manifest: Manifest, *, project: str, baseurl: str, cache: Path
+) -> BillOfMaterials:
+    """Everything that the bills of materials say; what packages say of themselves is read from the repodata.
+
+    Raises InputError when that, or a key of the release, cannot be read.
+    """
+    names = [repository.name for repository in manifest.repositories]
+    repositories = [read_local_metadata(name, directory / name) for name in names]
+    return BillOfMaterials(
+        manifest=manifest,
+        project=project,
+        url=f"{baseurl.rstrip('/')}/{manifest.version}",
+        descriptions=describe_packages(repositories, cache=cache),
+        signers=read_user_ids(sorted(directory.glob(f"{KEY_FILE_PREFIX}*"))),
+    )
 
 
 def make_statements(

@@ -186,6 +186,7 @@ def make_release(
             baseurl=contents.baseurl,
             buildroots=[BUILDROOT],
             key=key,
+            cache=materials.ours.public.parent / "solv",
             previous=previous,
         )
         sign_checksums(directory, key, manifest)

@@ -16,11 +16,13 @@ from tests.kit.manifests import component, package
 FOCUS = InventoryEntry(
     package=package("focus-1-1.noarch", component("repos/focus", "c" * 40), size=100),
     signer_name="altai <altai@example.org>",
+    license="MIT",
     needed_by=(),
 )
 ERLANG = InventoryEntry(
     package=package("erlang-14-2.noarch", repository="deps/epel", size=40, key="E" * 40),
     signer_name="",
+    license="",
     needed_by=("focus",),
 )
 
@@ -53,5 +55,5 @@ def test_totals_are_by_repository_and_by_signer() -> None:
 
 
 def test_a_package_without_a_signer_is_unsigned() -> None:
-    entry = InventoryEntry(package=package("a-1-1.noarch", key=""), signer_name="", needed_by=())
+    entry = InventoryEntry(package=package("a-1-1.noarch", key=""), signer_name="", license="", needed_by=())
     assert describe_signer(entry) == "unsigned"

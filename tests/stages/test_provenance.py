@@ -17,7 +17,11 @@ import pytest
 from altai_build.model.manifest import manifest_from_json
 from altai_build.model.provenance import find_statement_errors
 from altai_build.model.release import BuildRecord, SuperprojectPin
-from altai_build.stages.provenance import compute_buildroot_digest, make_statements
+from altai_build.stages.provenance import (
+    compute_buildroot_digest,
+    make_bill_of_materials,
+    make_statements,
+)
 from altai_build.stages.verify import verify_release
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.sbom.cyclonedx import format_cyclonedx
@@ -29,7 +33,10 @@ from tests.kit.releases import (
     make_materials,
     make_release,
     make_release_contents,
+    sign,
+    with_packages,
 )
+from tests.kit.rpms import build_rpm
 
 URL = "https://repo.example.org/altai/1.0.2"
 FOCUS = "provenance/slsa/centos6/focus-1.0-3.el6.noarch.rpm.json"
@@ -143,10 +150,42 @@ def test_everything_is_signed_by_the_key_of_the_release(release: Path, materials
         assert check.is_good, path
 
 
-def test_the_bills_of_materials_are_those_of_the_manifest(release: Path) -> None:
+def test_the_bills_of_materials_are_those_of_the_manifest_and_the_metadata(
+    release: Path, tmp_path: Path
+) -> None:
     released = manifest_from_json((release / "release.json").read_text())
+    bill = make_bill_of_materials(
+        release, released, project="altai", baseurl=URL.rpartition("/")[0], cache=tmp_path / "cache"
+    )
     for write, name in ((format_spdx, "release.spdx.json"), (format_cyclonedx, "release.cdx.json")):
-        assert write(released, project="altai", url=URL) == (release / "provenance" / name).read_text()
+        assert write(bill) == (release / "provenance" / name).read_text()
+
+
+def test_the_bills_of_materials_have_licenses_suppliers_and_dependencies_of_the_packages(
+    materials: Materials, tmp_path: Path
+) -> None:
+    needy = build_rpm(tmp_path / "needy", "needy", requires=("erlang >= 14", "bash", "needy")).binary
+    sign(materials, needy)
+    contents = with_packages(make_release_contents(materials), "centos6", needy)
+    release = make_release(tmp_path / "1.0.2", materials, contents)
+    spdx, cyclonedx = (load(release, f"provenance/release.{kind}.json") for kind in ("spdx", "cdx"))
+    packages = {one["packageFileName"]: one for one in spdx["packages"] if "packageFileName" in one}
+    assert {one["licenseDeclared"] for one in packages.values()} == {"MIT"}
+    assert {one["supplier"] for one in packages.values()} == {"Organization: altai", "Organization: Example"}
+    path, erlang = f"centos6/{needy.name}", "deps/epel/erlang-14-2.el6.noarch.rpm"
+    needs = [
+        (one["relatedSpdxElement"], one.get("comment"))
+        for one in spdx["relationships"]
+        if one["relationshipType"] == "DEPENDS_ON" and one["spdxElementId"] == packages[path]["SPDXID"]
+    ]
+    assert needs == [
+        (packages[erlang]["SPDXID"], None),
+        ("NOASSERTION", "requires of the operating system: bash"),
+    ]
+    dependencies = {one["ref"]: one.get("dependsOn", []) for one in cyclonedx["dependencies"]}
+    assert dependencies[path] == [erlang]
+    incomplete = {one["aggregate"]: one["dependencies"] for one in cyclonedx["compositions"]}["incomplete"]
+    assert incomplete == [path]
 
 
 def test_source_packages_have_the_build_record_of_their_binary_packages_only() -> None:

@@ -6,10 +6,11 @@ import difflib
 import fnmatch
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.bill_of_materials import PackageDescription
 from altai_build.model.gitlink import require_commit
 from altai_build.model.inventory import InventoryEntry, MatchKind, PackageMatch
 from altai_build.model.nevra import parse_nevra
@@ -24,10 +25,10 @@ from altai_build.pipeline.published.reading import CheckedManifest, ManifestRead
 from altai_build.pipeline.run import Run
 from altai_build.stages.publish import list_releases
 from altai_build.tools.files import sha256_file
-from altai_build.tools.openpgp.keyfile import read_public_keys
+from altai_build.tools.openpgp.keyfile import read_user_ids
 from altai_build.tools.repo.metadata import read_local_metadata
 from altai_build.tools.repo.repodata import find_owners
-from altai_build.tools.solver.pool import PackagePool
+from altai_build.tools.solver.describe import describe_packages
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -39,12 +40,18 @@ def list_packages(run: Run, release: CheckedManifest) -> tuple[InventoryEntry, .
     Raises InputError when its keys or metadata cannot be read.
     """
     directory, manifest = release.directory, release.manifest
-    names = _read_signer_names(directory)
-    dependents = _find_dependents(run, directory, manifest)
+    names = read_user_ids(sorted(directory.glob(f"{KEY_FILE_PREFIX}*")))
+    repositories = [
+        read_local_metadata(repository.name, directory / repository.name)
+        for repository in manifest.repositories
+    ]
+    descriptions = describe_packages(repositories, cache=run.workspace.cache / "solv")
+    dependents = _find_dependents(manifest, descriptions)
     return tuple(
         InventoryEntry(
             package=package,
             signer_name=names.get(package.signer.fingerprint, ""),
+            license=descriptions[package.path].license if package.path in descriptions else "",
             needed_by=package.origin.needed_by
             if isinstance(package.origin, MirrorOrigin)
             else tuple(sorted(dependents[package.name] - {package.name})),
@@ -53,26 +60,16 @@ def list_packages(run: Run, release: CheckedManifest) -> tuple[InventoryEntry, .
     )
 
 
-def _read_signer_names(directory: Path) -> dict[str, str]:
-    """Fingerprint → user id of the keys in the release."""
-    files = sorted(directory.glob(f"{KEY_FILE_PREFIX}*"))
-    return {key.fingerprint: key.uid for file in files for key in read_public_keys(file)}
-
-
-def _find_dependents(run: Run, directory: Path, manifest: Manifest) -> dict[str, set[str]]:
+def _find_dependents(
+    manifest: Manifest, descriptions: Mapping[str, PackageDescription]
+) -> dict[str, set[str]]:
     """Package name → names of the packages in the release that require something it provides."""
-    target = run.config.targets.get(manifest.target)
-    pool = PackagePool(target.arch if target else "x86_64", cache=run.workspace.cache / "solv")
-    repositories = [repository.name for repository in manifest.repositories if not repository.source]
-    for name in repositories:
-        pool.add_repository(read_local_metadata(name, directory / name))
+    names = {package.path: package.name for package in manifest.packages}
     dependents: dict[str, set[str]] = defaultdict(set)
-    for name in repositories:
-        for number in pool.find_by_name_pattern(name, ["*"]):
-            package = pool.get_candidate(number)
-            for requirement in package.requires:
-                for provider in pool.find_providers(requirement):
-                    dependents[pool.get_candidate(provider).nevra.name].add(package.nevra.name)
+    for path, description in descriptions.items():
+        for needed in description.needs:
+            if path in names and needed in names:
+                dependents[names[needed]].add(names[path])
     return dependents
 
 

@@ -105,6 +105,7 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
                     baseurl=contents.baseurl,
                     buildroots=[result.buildroot for result in build_run.results.values()],
                     key=key,
+                    cache=run.workspace.cache / "solv",
                     previous=previous,
                 )
             make_tree_public(directory)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +20,11 @@ T = TypeVar("T")
 def read_public_keys(path: Path) -> tuple[PublicKey, ...]:
     """The keys in a public key file; raises InputError when it is unreadable or holds none."""
     return _read(path, parse_keys)
+
+
+def read_user_ids(paths: Iterable[Path]) -> dict[str, str]:
+    """Fingerprint → user id of the keys in public key files. Raises InputError when one is unreadable."""
+    return {key.fingerprint: key.uid for path in paths for key in read_public_keys(path)}
 
 
 def read_key_packets(path: Path) -> bytes:

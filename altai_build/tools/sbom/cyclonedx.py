@@ -10,112 +10,164 @@ from datetime import datetime
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.contact import OrganizationalContact, OrganizationalEntity
 from cyclonedx.model.dependency import Dependency
+from cyclonedx.model.license import DisjunctiveLicense, License, LicenseAcknowledgement, LicenseExpression
+from cyclonedx.model.lifecycle import LifecyclePhase, PredefinedLifecycle
 from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
+from cyclonedx.spdx import is_supported_id
 from cyclonedx.validation.json import JsonStrictValidator
 
 from altai_build.errors import InputError
-from altai_build.model.release import Manifest, MirrorOrigin, ReleasedPackage, SpecOrigin
+from altai_build.model.bill_of_materials import BillOfMaterials
+from altai_build.model.release import ComponentOrigin, MirrorOrigin, ReleasedPackage, SpecOrigin
+from altai_build.tools.sbom.license import find_license_expression
 from altai_build.tools.sbom.purl import format_rpm_purl
 
+_RELEASE = "release"
 
-def format_cyclonedx(manifest: Manifest, *, project: str, url: str) -> str:
-    """The CycloneDX document as JSON: every package with digest, origin and signer, and which need mirrored packages.
 
-    `url` is where the release is published. Raises InputError when the document does not match the schema.
+def format_cyclonedx(bill: BillOfMaterials) -> str:
+    """The CycloneDX document as JSON: every package with digest, license, supplier, origin, signer and dependencies.
+
+    What is not known of a package is named in its property `altai-build:unknown`; which lists of dependencies are
+    complete is in `compositions`. Raises InputError when the document does not match the schema.
     """
-    text = JsonV1Dot6(_make_bom(manifest, project, url)).output_as_string(indent=2)
+    text = JsonV1Dot6(_make_bom(bill)).output_as_string(indent=2)
+    document = {**json.loads(text), "compositions": _make_compositions(bill)}
+    text = json.dumps(document, indent=2, sort_keys=True) + "\n"
     error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     if error is not None:
         raise InputError(
-            f"the manifest of {manifest.version} cannot be written as CycloneDX 1.6",
+            f"the manifest of {bill.manifest.version} cannot be written as CycloneDX 1.6",
             why=str(error),
             todo="this is a bug in altai-build, or an unusual name in the manifest: report it with the manifest",
         )
-    return json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
+    return text
 
 
-def _make_bom(manifest: Manifest, project: str, url: str) -> Bom:
+def _make_bom(bill: BillOfMaterials) -> Bom:
+    manifest = bill.manifest
     pin = manifest.superproject
+    maker = OrganizationalEntity(name=bill.project)
     release = Component(
-        name=project,
+        name=bill.project,
         version=manifest.version,
         type=ComponentType.APPLICATION,
-        bom_ref="release",
+        bom_ref=_RELEASE,
+        supplier=maker,
         properties=_make_properties(superproject=pin.url, commit=pin.commit, target=manifest.target),
     )
     tool = Component(name="altai-build", version=manifest.tool_version, type=ComponentType.APPLICATION)
-    components = {package: _make_component(package, project, url) for package in manifest.packages}
+    components = {package.path: _make_component(bill, package) for package in manifest.packages}
     return Bom(
-        serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"{url}#{pin.commit}"),
+        serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"{bill.url}#{pin.commit}"),
         metadata=BomMetaData(
             component=release,
+            authors=[OrganizationalContact(name=bill.project)],
+            supplier=maker,
+            # The documents are made from finished packages.
+            lifecycles=[PredefinedLifecycle(LifecyclePhase.POST_BUILD)],
             timestamp=datetime.fromisoformat(manifest.created.replace("Z", "+00:00")),
             tools=ToolRepository(components=[tool]),
         ),
         components=components.values(),
         dependencies=[
             Dependency(
-                ref=release.bom_ref,
-                dependencies=[Dependency(component.bom_ref) for component in components.values()],
+                ref=release.bom_ref, dependencies=[Dependency(one.bom_ref) for one in components.values()]
             ),
-            *_make_dependencies(components),
+            *(
+                Dependency(
+                    ref=components[package.path].bom_ref,
+                    dependencies=[
+                        Dependency(components[path].bom_ref) for path in bill.describe(package).needs
+                    ],
+                )
+                for package in manifest.packages
+                if not package.is_source
+            ),
         ],
     )
 
 
-def _make_component(package: ReleasedPackage, project: str, url: str) -> Component:
-    origin = package.origin
+def _make_component(bill: BillOfMaterials, package: ReleasedPackage) -> Component:
+    origin, description = package.origin, bill.describe(package)
+    supplier = bill.find_supplier(package)
     properties = {
         "repository": package.repository,
         "signer": package.signer.fingerprint,
         "source": package.sourcerpm,
+        "unknown": _list_unknown(license=description.license, supplier=supplier),
     }
     if isinstance(origin, MirrorOrigin):
         properties["upstream"] = origin.url
     else:
         properties.update({"path": origin.path, "commit": origin.commit, "build": origin.build_key})
-    sources = origin.sources if isinstance(origin, SpecOrigin) else ()
     return Component(
         name=package.name,
         version=package.nevra.evr,
         type=ComponentType.LIBRARY,
         bom_ref=package.path,
-        purl=format_rpm_purl(package, project),
+        purl=format_rpm_purl(package, bill.project),
+        description=description.summary or None,
+        supplier=OrganizationalEntity(name=supplier) if supplier else None,
+        licenses=[_make_license(description.license)] if description.license else (),
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=package.sha256)],
-        external_references=[
-            ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(f"{url}/{package.path}")),
-            *(
-                ExternalReference(
-                    type=ExternalReferenceType.SOURCE_DISTRIBUTION,
-                    url=XsUri(source.file),
-                    hashes=[HashType(alg=HashAlgorithm.SHA_256, content=source.sha256)],
-                )
-                for source in sources
-            ),
-        ],
+        external_references=_list_references(bill, package),
         properties=_make_properties(**properties),
     )
+
+
+def _list_unknown(**values: str) -> str:
+    return ", ".join(name for name, value in values.items() if not value)
+
+
+def _make_license(text: str) -> License:
+    """What the package declares: a license of the SPDX list, an expression of those, or the text as it is."""
+    expression = find_license_expression(text)
+    declared = LicenseAcknowledgement.DECLARED
+    if expression is None:
+        return DisjunctiveLicense(name=text, acknowledgement=declared)
+    if is_supported_id(expression):
+        return DisjunctiveLicense(id=expression, acknowledgement=declared)
+    return LicenseExpression(expression, acknowledgement=declared)
+
+
+def _list_references(bill: BillOfMaterials, package: ReleasedPackage) -> Iterator[ExternalReference]:
+    """Where the package is, its sources and its home page."""
+    origin, home = package.origin, bill.describe(package).url
+    yield ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(f"{bill.url}/{package.path}"))
+    if home.startswith(("http://", "https://")):
+        yield ExternalReference(type=ExternalReferenceType.WEBSITE, url=XsUri(home))
+    if isinstance(origin, ComponentOrigin) and "://" in origin.url and not origin.url.startswith("file:"):
+        comment = f"commit {origin.commit}"
+        yield ExternalReference(type=ExternalReferenceType.VCS, url=XsUri(origin.url), comment=comment)
+    for source in origin.sources if isinstance(origin, SpecOrigin) else ():
+        yield ExternalReference(
+            type=ExternalReferenceType.SOURCE_DISTRIBUTION,
+            url=XsUri(source.file),
+            hashes=[HashType(alg=HashAlgorithm.SHA_256, content=source.sha256)],
+        )
 
 
 def _make_properties(**values: str) -> list[Property]:
     return [Property(name=f"altai-build:{name}", value=value) for name, value in values.items() if value]
 
 
-def _make_dependencies(components: dict[ReleasedPackage, Component]) -> Iterator[Dependency]:
-    """Which packages need which mirrored packages, as the lock says; the RPM headers tell the other dependencies."""
-    by_name: dict[str, list[Component]] = {}
-    for package, component in components.items():
-        if not package.is_source:
-            by_name.setdefault(package.name, []).append(component)
-    mirrored: dict[str, list[Component]] = {}
-    for package, component in components.items():
-        if isinstance(package.origin, MirrorOrigin):
-            for name in package.origin.needed_by:
-                mirrored.setdefault(name, []).append(component)
-    for name in sorted(mirrored.keys() & by_name.keys()):
-        for component in by_name[name]:
-            needed = [Dependency(other.bom_ref) for other in mirrored[name] if other is not component]
-            yield Dependency(ref=component.bom_ref, dependencies=needed)
+def _make_compositions(bill: BillOfMaterials) -> list[dict[str, object]]:
+    """Which lists are complete: the release's packages, and the dependencies of what needs no other repository.
+
+    The library has no compositions.
+    """
+    groups: dict[str, list[str]] = {}
+    for package in bill.manifest.packages:
+        aggregate = "incomplete" if bill.describe(package).outside else "complete"
+        groups.setdefault("unknown" if package.is_source else aggregate, []).append(package.path)
+    compositions: list[dict[str, object]] = [
+        {"aggregate": "complete", "assemblies": [_RELEASE], "dependencies": [_RELEASE]}
+    ]
+    for name, paths in sorted(groups.items()):
+        compositions.append({"aggregate": name, "dependencies": sorted(paths)})
+    return compositions

@@ -20,3 +20,8 @@ def format_rpm_purl(package: ReleasedPackage, project: str) -> PackageURL:
         version=f"{package.version}-{package.release}",
         qualifiers=qualifiers,
     )
+
+
+def format_release_purl(project: str, version: str) -> PackageURL:
+    """The package URL of a release as a whole."""
+    return PackageURL(type="generic", name=project, version=version)

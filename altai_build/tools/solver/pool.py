@@ -72,12 +72,14 @@ class Candidate:
 class PackagePool:
     """A pool of packages. Not safe for threads: make one for each question, or lock it."""
 
-    def __init__(self, arch: str, *, cache: Path) -> None:
+    def __init__(self, arch: str | None, *, cache: Path) -> None:
+        """`arch` is the machine's: other packages provide nothing. None: no machine, packages of all count."""
         # For the other modules of this package, which ask libsolv themselves.
         self.libsolv = solv.Pool()
         self.libsolv.setdisttype(solv.Pool.DISTTYPE_RPM)
-        self.libsolv.setarch(arch)
-        self._base_arch = get_base_arch(arch)
+        if arch is not None:
+            self.libsolv.setarch(arch)
+        self._base_arch = get_base_arch(arch) if arch is not None else None
         self.repositories: list[tuple[solv.Repo, RepositoryMetadata]] = []
         self.has_filelists = False
         self.is_ready = False
@@ -298,7 +300,9 @@ class PackagePool:
                 requires=format_dependencies(solvable, solv.SOLVABLE_REQUIRES),
                 recommends=format_dependencies(solvable, solv.SOLVABLE_RECOMMENDS),
                 license=original.lookup_str(solv.SOLVABLE_LICENSE) or "",
-                is_native=solvable.arch == "noarch" or get_base_arch(solvable.arch) == self._base_arch,
+                is_native=self._base_arch is None
+                or solvable.arch == "noarch"
+                or get_base_arch(solvable.arch) == self._base_arch,
             )
             self._candidates[number] = candidate
         return candidate

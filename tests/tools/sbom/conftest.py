@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from altai_build.model.bill_of_materials import BillOfMaterials, PackageDescription
 from altai_build.model.release import Manifest, MirrorOrigin, SourceFile, SpecOrigin
 from tests.kit.manifests import component, manifest, package
 
@@ -30,4 +31,31 @@ def released() -> Manifest:
             replace(bunch, sourcerpm="bunch-1.0.1-1.el6.src.rpm"),
             package("bunch-1:1.0.1-1.el6.src", SPEC, repository="deps/misc-srpms"),
         ],
+    )
+
+
+@pytest.fixture
+def bill(released: Manifest) -> BillOfMaterials:
+    """The same with what the packages say of themselves; nobody knows who made `erlang`, or its license."""
+    descriptions = {
+        "centos6/focus-1.0-3.el6.noarch.rpm": PackageDescription(
+            license="GPLv2+ and BSD",
+            vendor="Somebody",
+            url="https://example.org/focus",
+            summary="A dashboard",
+            needs=("deps/epel/erlang-14-2.el6.noarch.rpm", "deps/misc/bunch-1.0.1-1.el6.noarch.rpm"),
+            outside=("/bin/sh", "python >= 2.6"),
+        ),
+        "deps/epel/erlang-14-2.el6.noarch.rpm": PackageDescription(),
+        "deps/misc/bunch-1.0.1-1.el6.noarch.rpm": PackageDescription(
+            license="mit and Apache-2.0", url="no url"
+        ),
+        "deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm": PackageDescription(license="MIT"),
+    }
+    return BillOfMaterials(
+        manifest=released,
+        project="altai",
+        url="https://repo.example.org/altai/1.0.2",
+        descriptions=descriptions,
+        signers={},
     )

@@ -11,23 +11,21 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from altai_build.errors import InputError
-from altai_build.model.release import Manifest
+from altai_build.model.bill_of_materials import BillOfMaterials
 from altai_build.tools.sbom.cyclonedx import format_cyclonedx
 
-URL = "https://repo.example.org/altai/1.0.2"
+
+def make_document(bill: BillOfMaterials) -> Any:
+    return json.loads(format_cyclonedx(bill))
 
 
-def make_document(manifest: Manifest, url: str = URL) -> Any:
-    return json.loads(format_cyclonedx(manifest, project="altai", url=url))
-
-
-def test_the_document_is_valid_and_names_every_package(released: Manifest) -> None:
-    text = format_cyclonedx(released, project="altai", url=URL)
+def test_the_document_is_valid_and_names_every_package(bill: BillOfMaterials) -> None:
+    text = format_cyclonedx(bill)
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     document = json.loads(text)
     assert document["metadata"]["timestamp"] == "2013-02-28T12:00:00+00:00"
     assert {part["bom-ref"]: part["hashes"][0]["content"] for part in document["components"]} == {
-        package.path: package.sha256 for package in released.packages
+        package.path: package.sha256 for package in bill.manifest.packages
     }
     properties = {
         part["name"]: {entry["name"]: entry["value"] for entry in part["properties"]}
@@ -37,30 +35,76 @@ def test_the_document_is_valid_and_names_every_package(released: Manifest) -> No
     assert properties["erlang"]["altai-build:upstream"] == "https://example.org/epel/erlang.rpm"
 
 
-def test_the_document_says_which_packages_need_mirrored_ones(released: Manifest) -> None:
-    needs = {entry["ref"]: entry.get("dependsOn", []) for entry in make_document(released)["dependencies"]}
-    assert needs["centos6/focus-1.0-3.el6.noarch.rpm"] == ["deps/epel/erlang-14-2.el6.noarch.rpm"]
-    assert set(needs["release"]) == {package.path for package in released.packages}
+def test_the_document_says_who_made_it_when_with_what_and_in_which_phase(bill: BillOfMaterials) -> None:
+    metadata = make_document(bill)["metadata"]
+    assert metadata["authors"] == [{"name": "altai"}]
+    assert metadata["supplier"] == metadata["component"]["supplier"] == {"name": "altai"}
+    assert metadata["lifecycles"] == [{"phase": "post-build"}]
+    assert [tool["name"] for tool in metadata["tools"]["components"]] == ["altai-build"]
 
 
-def test_an_invalid_document_is_refused(released: Manifest) -> None:
-    broken = replace(released, packages=(replace(released.packages[0], sha256="no digest"),))
+def test_each_package_has_its_license_and_supplier_and_what_is_unknown_is_said(bill: BillOfMaterials) -> None:
+    components = {one["bom-ref"]: one for one in make_document(bill)["components"]}
+    focus = components["centos6/focus-1.0-3.el6.noarch.rpm"]
+    assert focus["licenses"] == [{"license": {"acknowledgement": "declared", "name": "GPLv2+ and BSD"}}]
+    assert focus["supplier"] == {"name": "altai"}
+    assert focus["description"] == "A dashboard"
+    assert {(one["type"], one["url"]) for one in focus["externalReferences"]} == {
+        ("distribution", "https://repo.example.org/altai/1.0.2/centos6/focus-1.0-3.el6.noarch.rpm"),
+        ("website", "https://example.org/focus"),
+        ("vcs", "https://example.org/repos/altai/focus.git"),
+    }
+    bunch = components["deps/misc/bunch-1.0.1-1.el6.noarch.rpm"]
+    assert bunch["licenses"] == [{"acknowledgement": "declared", "expression": "MIT AND Apache-2.0"}]
+    source = components["deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm"]
+    assert source["licenses"] == [{"license": {"acknowledgement": "declared", "id": "MIT"}}]
+    erlang = components["deps/epel/erlang-14-2.el6.noarch.rpm"]
+    assert "licenses" not in erlang and "supplier" not in erlang
+    unknown = {
+        path: [entry["value"] for entry in one["properties"] if entry["name"] == "altai-build:unknown"]
+        for path, one in components.items()
+    }
+    assert {path: values for path, values in unknown.items() if values} == {
+        "deps/epel/erlang-14-2.el6.noarch.rpm": ["license, supplier"]
+    }
+
+
+def test_the_document_says_which_packages_need_which_and_where_it_does_not_know_all(
+    bill: BillOfMaterials,
+) -> None:
+    document = make_document(bill)
+    needs = {entry["ref"]: entry.get("dependsOn", []) for entry in document["dependencies"]}
+    focus, erlang = "centos6/focus-1.0-3.el6.noarch.rpm", "deps/epel/erlang-14-2.el6.noarch.rpm"
+    bunch = "deps/misc/bunch-1.0.1-1.el6.noarch.rpm"
+    assert needs[focus] == [erlang, bunch]
+    assert (needs[erlang], needs[bunch]) == ([], [])
+    assert set(needs["release"]) == {package.path for package in bill.manifest.packages}
+    assert document["compositions"] == [
+        {"aggregate": "complete", "assemblies": ["release"], "dependencies": ["release"]},
+        {"aggregate": "complete", "dependencies": [erlang, bunch]},
+        {"aggregate": "incomplete", "dependencies": [focus]},
+        {"aggregate": "unknown", "dependencies": ["deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm"]},
+    ]
+
+
+def test_an_invalid_document_is_refused(bill: BillOfMaterials) -> None:
+    packages = bill.manifest.packages
+    broken = replace(bill.manifest, packages=(replace(packages[0], sha256="no digest"), *packages[1:]))
     with pytest.raises(InputError, match=r"cannot be written as CycloneDX 1\.6"):
-        make_document(broken)
+        make_document(replace(bill, manifest=broken))
 
 
-def test_the_validator_rejects_a_wrong_algorithm(released: Manifest) -> None:
+def test_the_validator_rejects_a_wrong_algorithm(bill: BillOfMaterials) -> None:
     """Without this the tests above would pass with a validator that checks nothing."""
-    document = make_document(released)
+    document = make_document(bill)
     document["components"][0]["hashes"][0]["alg"] = "CRC32"
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document)) is not None
 
 
-def test_a_release_on_this_machine_has_a_valid_document(released: Manifest) -> None:
-    assert "http://127.0.0.1:8000/1.0.2/" in json.dumps(
-        make_document(released, "http://127.0.0.1:8000/1.0.2")
-    )
+def test_a_release_on_this_machine_has_a_valid_document(bill: BillOfMaterials) -> None:
+    document = make_document(replace(bill, url="http://127.0.0.1:8000/1.0.2"))
+    assert "http://127.0.0.1:8000/1.0.2/" in json.dumps(document)
 
 
-def test_equal_manifests_give_equal_documents(released: Manifest) -> None:
-    assert make_document(released) == make_document(replace(released))
+def test_equal_manifests_give_equal_documents(bill: BillOfMaterials) -> None:
+    assert make_document(bill) == make_document(replace(bill))
