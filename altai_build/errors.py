@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 def escape_control_characters(text: str, *, keep: str = "\n\t") -> str:
     """Escape control characters other than those to `keep`, and bytes that are not UTF-8 (`surrogateescape`).
@@ -50,6 +54,51 @@ class InputError(AltaiError):
     """The configuration or an input (a spec, a commit, a repository, a file) is unusable."""
 
     exit_code = 3
+
+
+# What a name, a number or a structure that nobody foresaw makes Python raise.
+_CAUSED_BY_CONTENT = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+)
+# Of the kernel, for names.
+_CAUSED_BY_NAMES = {
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EINVAL,
+    errno.EILSEQ,
+    errno.E2BIG,
+}
+
+
+@contextmanager
+def faults_of(subject: str) -> Iterator[None]:
+    """Whatever reading foreign content raises is an error about that content, so that all else is still answered.
+
+    What the machine refuses stays what it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CAUSED_BY_NAMES:
+            raise
+        raise InputError(f"{subject} cannot be read", why=str(error)[:1000]) from error
+    except _CAUSED_BY_CONTENT as error:
+        import traceback  # seldom needed
+
+        lines = traceback.format_exception(type(error), error, error.__traceback__)
+        raise InputError(
+            f"{subject} cannot be read",
+            why="".join(lines[-3:])[-2000:],
+            todo="it has something that altai-build did not foresee: please send this to its developers",
+        ) from error
 
 
 class UnreachableError(InputError):

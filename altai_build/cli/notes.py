@@ -96,8 +96,8 @@ def _package_record(change: PackageChange) -> dict[str, object]:
     }
 
 
-def _format_date(seconds: int) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
+def _format_date(seconds: int | None) -> str | None:
+    return None if seconds is None else time.strftime("%Y-%m-%d", time.gmtime(seconds))
 
 
 _TITLES = {

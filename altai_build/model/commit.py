@@ -9,10 +9,10 @@ from altai_build.model.gitlink import CommitId
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit; `time` is the committer's, in seconds since the epoch."""
+    """One commit; `time` is the committer's, in seconds since the epoch, None where the commit has none."""
 
     id: CommitId
-    time: int
+    time: int | None
     author: str
     subject: str
     is_merge: bool

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from altai_build.config.sources import read_sources
-from altai_build.errors import AltaiError, InputError
+from altai_build.errors import AltaiError, InputError, faults_of
 from altai_build.model.checksum import SHA256, Checksum
 from altai_build.model.component import ComponentKind
 from altai_build.model.quantity import format_count
@@ -18,6 +18,7 @@ from altai_build.tools.git.superproject import ComponentSource
 
 # Of one source file.
 _MAX_SOURCE_BYTES = 1 << 30
+_MAX_LIST_BYTES = 4 << 20
 
 
 def listed_sources(sourced: ComponentSource) -> tuple[UpstreamSource, ...]:
@@ -31,7 +32,7 @@ def listed_sources(sourced: ComponentSource) -> tuple[UpstreamSource, ...]:
     entry = next((entry for entry in sourced.tree if entry.is_file and entry.path == path), None)
     if entry is None:
         return ()
-    return read_sources(sourced.store.read_blobs([entry.oid])[0], path)
+    return read_sources(sourced.store.read_blobs([entry.oid], limit=_MAX_LIST_BYTES)[0], path)
 
 
 def fetch_sources(
@@ -42,7 +43,8 @@ def fetch_sources(
 
     def fetch(source: ComponentSource) -> None:
         try:
-            results[source.component.name] = _fetch_all(listed_sources(source), cache)
+            with faults_of(f"the list of sources of {source.component.name}"):
+                results[source.component.name] = _fetch_all(listed_sources(source), cache)
         except AltaiError as error:
             results[source.component.name] = error
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from altai_build.config import Bootstrap, Config
-from altai_build.errors import AltaiError, BuildError, InputError
+from altai_build.errors import AltaiError, BuildError, InputError, faults_of
 from altai_build.ledger import Artefact, Ledger, Record
 from altai_build.model.component import Component, ComponentKind
 from altai_build.model.package import RpmHeader
@@ -105,14 +105,15 @@ class SrpmMaker:
     ) -> Srpm | PreparedSrpm:
         """Step one of `make_srpm`: the package if it is stored, else its sources in a folder below `scratch`."""
         started = time.monotonic()
-        recipe = self._make_recipe(sourced, rebuild_count, bootstrap)
-        inputs = recipe.list_inputs()
-        key = compute_key(inputs)
-        stored = self._find_stored(key)
-        if stored is not None:
-            return stored
-        top = Path(tempfile.mkdtemp(prefix="srpm.", dir=scratch))
-        write_source_tree(recipe, top)
+        with faults_of(f"{sourced.component.name} at {sourced.component.commit[:12]}"):
+            recipe = self._make_recipe(sourced, rebuild_count, bootstrap)
+            inputs = recipe.list_inputs()
+            key = compute_key(inputs)
+            stored = self._find_stored(key)
+            if stored is not None:
+                return stored
+            top = Path(tempfile.mkdtemp(prefix="srpm.", dir=scratch))
+            write_source_tree(recipe, top, self.config.limits)
         return PreparedSrpm(
             recipe=recipe, top=top, key=key, inputs=inputs, seconds=time.monotonic() - started
         )

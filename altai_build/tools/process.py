@@ -56,6 +56,8 @@ class ProcessResult(NamedTuple):
     returncode: int
     stdout: bytes
     stderr: bytes
+    # Why this process ended the child, "" where it did not.
+    stopped: str = ""
 
     @property
     def text(self) -> str:
@@ -153,8 +155,7 @@ def run(
         umask=umask,
     ) as child:
         if limit is not None:
-            out, err = _communicate_within(child, input, timeout, limit, watch, grace)
-            result = _make_result(child, out, err)
+            result = _communicate_within(child, input, timeout, limit, watch, grace)
         else:
             result = wait_for_child(child, input=input, timeout=timeout, watch=watch, grace=grace)
     if result.returncode not in ok:
@@ -195,7 +196,7 @@ def wait_for_child(
         if why:
             _terminate({child: grace})
             out, err = child.communicate()
-            return _make_result(child, out, (err or b"") + f"\n{why}".encode())
+            return _make_result(child, out, err, why)
 
 
 def _wait_with_timeout(child: ChildProcess, seconds: float) -> bool:
@@ -216,11 +217,15 @@ def _wait_with_timeout(child: ChildProcess, seconds: float) -> bool:
     return True
 
 
-def _make_result(child: ChildProcess, out: bytes | None, err: bytes | None) -> ProcessResult:
+def _make_result(
+    child: ChildProcess, out: bytes | None, err: bytes | None, stopped: str = ""
+) -> ProcessResult:
     if _stopping.is_set() and threading.current_thread() is not threading.main_thread():
         # What a stopped child has printed means nothing.
         raise KeyboardInterrupt
-    return ProcessResult(tuple(cast("Sequence[str]", child.args)), child.returncode, out or b"", err or b"")
+    errors = (err or b"") + (f"\n{stopped}".encode() if stopped else b"")
+    argv = tuple(cast("Sequence[str]", child.args))
+    return ProcessResult(argv, child.returncode, out or b"", errors, stopped)
 
 
 def _communicate_within(
@@ -230,7 +235,7 @@ def _communicate_within(
     limit: int,
     watch: Callable[[], str] | None,
     grace: float,
-) -> tuple[bytes, bytes]:
+) -> ProcessResult:
     """Give a child its input and read what it prints; it is killed when that is too much or takes too long."""
     deadline = None if timeout is None else time.monotonic() + timeout
     next_look = None if watch is None else time.monotonic() + _WATCH_INTERVAL
@@ -254,8 +259,7 @@ def _communicate_within(
         if why:
             _terminate({child: grace})
         child.wait()
-        out, err = pipes.read(child.stdout), pipes.read(child.stderr)
-    return out, err + (f"\n{why}".encode() if why else b"")
+        return _make_result(child, pipes.read(child.stdout), pipes.read(child.stderr), why)
 
 
 @contextmanager
@@ -298,6 +302,12 @@ def start_child(
             raise InputError(f"cannot run {argv[0]} in {cwd}: not a directory", why=str(error)) from error
         if isinstance(error, FileNotFoundError):
             raise program_missing_error(argv[0]) from error
+        if error.errno == errno.E2BIG:
+            longest = max(argv, key=len)
+            raise InputError(
+                f"a name is too long to be given to {argv[0]}",
+                why=f"it has {len(longest)} characters and begins {longest[:80]!r}",
+            ) from error
         if isinstance(error, PermissionError) or error.errno == errno.ENOEXEC:
             raise MissingToolError(f"{argv[0]} cannot be executed", why=str(error)) from error
         raise

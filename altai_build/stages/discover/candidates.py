@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Union
 
 from altai_build.config import Config, Repository, SourceKind
-from altai_build.errors import AltaiError, InputError
+from altai_build.errors import AltaiError, InputError, faults_of
 from altai_build.model.component import ComponentKind, ComponentWithoutSrpm
 from altai_build.model.gitlink import CommitId
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
@@ -103,8 +103,9 @@ class CandidateFinder:
         if settings and settings.skip:
             return skip(f"skipped in repos.yaml: {settings.skip}")
         try:
-            store = self._superproject.open_component_store(submodule)
-            tree = store.read_tree(link.commit)
+            with faults_of(link.path):
+                store = self._superproject.open_component_store(submodule)
+                tree = store.read_tree(link.commit)
         except AltaiError as error:
             return skip(error.what, error)
         levels = (
@@ -149,7 +150,8 @@ class CandidateFinder:
                 continue
             fault = None
             try:
-                changed = self.store.find_last_change(self._commit, folder) or self._commit
+                with faults_of(folder):
+                    changed = self.store.find_last_change(self._commit, folder) or self._commit
             except AltaiError as error:
                 changed, fault = self._commit, error
             yield SpecCandidate(
@@ -196,8 +198,9 @@ def read_texts(candidate: SpecCandidate) -> SpecCandidate:
             todo=f"correct components.{last_part(candidate.path)}.specs in repos.yaml",
         )
     try:
-        blobs = read_spec_files(candidate.store, candidate.commit, candidate.tree, candidate.specs)
-    except InputError as error:
+        with faults_of(candidate.path):
+            blobs = read_spec_files(candidate.store, candidate.commit, candidate.tree, candidate.specs)
+    except AltaiError as error:
         texts = tuple(SpecFile(path=spec, text="") for spec in candidate.specs)
         return dataclasses.replace(candidate, texts=texts, error=error)
     texts = tuple(SpecFile(path=spec, text=decode_spec(blob)) for spec, blob in zip(candidate.specs, blobs))

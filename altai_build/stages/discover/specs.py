@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Union
 
 from altai_build.config import Config
-from altai_build.errors import AltaiError
+from altai_build.errors import AltaiError, faults_of
 from altai_build.model.component import (
     Component,
     ComponentKind,
@@ -107,8 +107,10 @@ class SpecReading:
         )
         source = ComponentSpec(component, text=spec.text, store=candidate.store, tree=candidate.tree)
         if isinstance(result, UnknownSpec):
+            macros, arch = self.config.get_target_macros(component.repository)
             try:
-                result = self.evaluator.evaluate(source, *self.config.get_target_macros(component.repository))
+                with faults_of(component.spec_path):
+                    result = self.evaluator.evaluate(source, macros, arch)
             except AltaiError as error:
                 return _fail(candidate, name, spec, error)
         return ComponentSource(**vars(source), info=result)

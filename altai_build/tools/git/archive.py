@@ -6,11 +6,12 @@ import bz2
 import fcntl
 import io
 import lzma
-import shutil
+import os
 import tarfile
+import threading
 import zlib
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ import deflate
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId
 from altai_build.tools import process
+from altai_build.tools.disk import WriteBudget
 from altai_build.tools.git.command import ISOLATED, git_version, make_git_error
 from altai_build.tools.git.objects import ObjectStore
 
@@ -28,6 +30,8 @@ from altai_build.tools.git.objects import ObjectStore
 _CHUNK_SIZE = 1 << 20
 # Of 12. Files are as small as those of gzip -6.
 _GZIP_LEVEL = 5
+# Bytes of git's complaints that are kept.
+_ERROR_SIZE = 1 << 14
 # fcntl(2); Python has a name for it since 3.10.
 _F_SETPIPE_SZ = 1031
 
@@ -47,13 +51,15 @@ def archiver_version() -> str:
     return f"{git_version()}, deflate {deflate.__version__}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
 
 
-def write_archive(parts: Sequence[ArchivePart], *, prefix: str, output: Path) -> None:
+def write_archive(parts: Sequence[ArchivePart], *, prefix: str, output: Path, budget: WriteBudget) -> None:
     """Write the archive named by its ending (.tar.gz, .tgz, .tar.bz2, .tar.xz, .tar.zst, .tar, .zip).
 
-    Times come from the commit, names and modes from the tree, so the same commit gives the same bytes. Raises
-    InputError for a .zip with nested submodules, which git cannot make.
+    Times come from the commit, names and modes from the tree, so the same commit gives the same bytes. What is in the
+    archive must be within the budget: a small one may have huge content. Raises InputError where it is not, and for a
+    .zip with nested submodules, which git cannot make.
     """
     name = output.name
+    budget.start_file(name)
     with open(output, "wb") as raw:
         if name.endswith(".zip"):
             if len(parts) > 1:
@@ -61,16 +67,16 @@ def write_archive(parts: Sequence[ArchivePart], *, prefix: str, output: Path) ->
                     f"{name} cannot contain nested submodules",
                     todo="give Source0 a name that ends in .tar.gz",
                 )
-            _copy_archive(parts[0], prefix, "zip", raw)
+            _copy_archive(parts[0], prefix, "zip", raw, budget)
         elif name.endswith(".tar.zst"):
             plain = output.with_name(name[: -len(".zst")])
             with open(plain, "wb") as stream:
-                _write_tar(parts, prefix, stream)
+                _write_tar(parts, prefix, stream, budget)
             process.run(["zstd", "--quiet", "-10", "--stdout", str(plain)], stdout=raw)
             plain.unlink()
         else:
             with closing(_compressor(name, raw)) as stream:
-                _write_tar(parts, prefix, stream)
+                _write_tar(parts, prefix, stream, budget)
 
 
 def _compressor(name: str, raw: IO[bytes]) -> IO[bytes]:
@@ -133,40 +139,72 @@ class _NonClosingStream(io.RawIOBase):
         return self._raw.write(cast("bytes", data))
 
 
-def _write_tar(parts: Sequence[ArchivePart], prefix: str, output: IO[bytes]) -> None:
+def _write_tar(parts: Sequence[ArchivePart], prefix: str, output: IO[bytes], budget: WriteBudget) -> None:
     if len(parts) == 1:
-        _copy_archive(parts[0], prefix, "tar", output)
+        _copy_archive(parts[0], prefix, "tar", output, budget)
         return
     with tarfile.open(fileobj=output, mode="w|", format=tarfile.PAX_FORMAT) as merged:
         for part in parts:
             inner = f"{prefix}{part.folder}/" if part.folder else prefix
-            with part.store.start_archive(part.commit, inner, "tar") as child:
+            with part.store.start_archive(part.commit, inner, "tar") as child, _read_errors(child) as errors:
                 assert child.stdout is not None
                 with tarfile.open(fileobj=child.stdout, mode="r|") as tar:
                     for member in tar:
+                        budget.spend(member.size)
                         merged.addfile(member, tar.extractfile(member) if member.isreg() else None)
-                _wait_for_git(child, part.store.origin)
+                _wait_for_git(child, errors, part.store.origin)
 
 
-def _copy_archive(part: ArchivePart, prefix: str, format: str, output: IO[bytes]) -> None:
-    with part.store.start_archive(part.commit, prefix, format) as child:
+def _copy_archive(
+    part: ArchivePart, prefix: str, format: str, output: IO[bytes], budget: WriteBudget
+) -> None:
+    with part.store.start_archive(part.commit, prefix, format) as child, _read_errors(child) as errors:
         assert child.stdout is not None
         try:
             fcntl.fcntl(child.stdout, _F_SETPIPE_SZ, _CHUNK_SIZE)
         except OSError:
             # The user's pipes hold as much as they may already (pipe(7)): git waits for us more often.
             pass
-        shutil.copyfileobj(child.stdout, output, _CHUNK_SIZE)
-        _wait_for_git(child, part.store.origin)
+        while piece := child.stdout.read(_CHUNK_SIZE):
+            budget.spend(len(piece))
+            output.write(piece)
+        _wait_for_git(child, errors, part.store.origin)
 
 
-def _wait_for_git(child: process.ChildProcess, origin: str) -> None:
-    """Wait for git to end; its error text is short enough for the pipe. Raises GitError when it failed."""
-    assert child.stdout is not None and child.stderr is not None
-    shutil.copyfileobj(child.stdout, io.BytesIO())
-    errors = child.stderr.read()
-    if child.wait() != 0:
-        result = process.ProcessResult(
-            tuple(cast("Sequence[str]", child.args)), child.returncode, b"", errors
-        )
+class _ErrorReader(threading.Thread):
+    """Reads what a child prints to standard error and keeps the end: a full pipe would block the child for ever."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._stream = stream
+        self.end = b""
+
+    def run(self) -> None:
+        while piece := os.read(self._stream.fileno(), _ERROR_SIZE):
+            self.end = (self.end + piece)[-_ERROR_SIZE:]
+
+
+@contextmanager
+def _read_errors(child: process.ChildProcess) -> Iterator[_ErrorReader]:
+    assert child.stderr is not None
+    reader = _ErrorReader(child.stderr)
+    reader.start()
+    try:
+        yield reader
+    finally:
+        if child.poll() is None:
+            child.kill()
+        reader.join()
+
+
+def _wait_for_git(child: process.ChildProcess, errors: _ErrorReader, origin: str) -> None:
+    """Wait for git to end. Raises GitError when it failed."""
+    assert child.stdout is not None
+    while child.stdout.read(_CHUNK_SIZE):
+        pass
+    status = child.wait()
+    errors.join()
+    if status != 0:
+        argv = tuple(cast("Sequence[str]", child.args))
+        result = process.ProcessResult(argv, status, b"", errors.end)
         raise make_git_error(ISOLATED, result, "archive", origin)

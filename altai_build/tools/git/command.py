@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 # What git's transport may use; `ext::` and unknown helpers run commands and stay out (gitremote-helpers(7)).
 ALLOWED_PROTOCOLS = ("https", "http", "ssh", "git", "file")
-FETCH_TIMEOUT = 900.0
+# Bytes that git may print, names of files and of commits most of all: those of the largest known repositories need
+# a quarter. A tree whose folders share their content can name more files than any machine can hold.
+OUTPUT_LIMIT = 64 << 20
 
 _PROTECTIONS = {
     # Programs of the clone that git would start by itself, even to compare two commits.
@@ -55,14 +57,15 @@ _NO_QUESTIONS = {"GIT_ASKPASS": ""}
 class GitProfile(NamedTuple):
     """Settings (`-c`) and environment of a git process, and what a person does when it fails.
 
-    `inherited` names variables that it gets from this process besides those that every child gets.
+    `inherited` names variables that it gets from this process besides those that every child gets; after `timeout`
+    seconds it is stopped.
     """
 
     settings: Mapping[str, str]
     environment: Mapping[str, str]
     todo: str
     inherited: tuple[str, ...] = ()
-    timeout: float | None = None
+    timeout: float = 900.0
 
 
 USER_CLONE = GitProfile(
@@ -97,7 +100,6 @@ REMOTE = GitProfile(
     environment=_PROTECTED_ENVIRONMENT,
     todo="check the address, the network and your access there, then rerun the command",
     inherited=("SSH_AUTH_SOCK",),
-    timeout=FETCH_TIMEOUT,
 )
 
 
@@ -119,30 +121,35 @@ def run_git(
     input: bytes | None = None,
     ok: Container[int] = (0,),
     timeout: float | None = None,
+    limit: int = OUTPUT_LIMIT,
 ) -> process.ProcessResult:
     """Run git to its end and return what it printed.
 
     It works in a `directory` (a work tree or a bare repository, where git checks who owns it) or on a `git_dir`.
     `place` names the repository in errors, where neither says whose objects these are; `timeout`, in seconds, is the
-    profile's when it is None. `ok` as for `process.run`. Raises GitError for a status that is not in it, and
-    ProgramFailed when something else than the time limit has killed git.
+    profile's when it is None. `ok` as for `process.run`. Raises GitError for a status that is not in it and for a git
+    that was stopped, because it ran longer or printed more than `limit` bytes; ProgramFailed when something else has
+    killed git.
     """
     argv, env = _command(profile, arguments, directory, git_dir)
     seconds = profile.timeout if timeout is None else timeout
-    result = process.run(argv, env=env, input=input, ok=process.ANY_END, timeout=seconds)
+    result = process.run(argv, env=env, input=input, ok=process.ANY_END, timeout=seconds, limit=limit)
     if result.returncode not in ok:
-        if result.returncode < 0 and seconds is None:
+        if result.returncode < 0 and not result.stopped:
             raise process.ProgramFailed(result)
         raise make_git_error(profile, result, arguments[0], place or str(directory or git_dir))
     return result
 
 
 def start_git(
-    profile: GitProfile, arguments: Sequence[str], *, git_dir: Path
+    profile: GitProfile, arguments: Sequence[str], *, git_dir: Path, input: bytes | None = None
 ) -> AbstractContextManager[process.ChildProcess]:
-    """A running git whose output is read while it works; the caller raises `make_git_error` when it fails."""
+    """A running git whose output is read while it works; the caller raises `make_git_error` when it fails.
+
+    With an `input`, of whatever bytes, the caller writes to its standard input.
+    """
     argv, env = _command(profile, arguments, None, git_dir)
-    return process.start_child(argv, env=env)
+    return process.start_child(argv, env=env, input=input)
 
 
 def make_git_error(
@@ -152,7 +159,8 @@ def make_git_error(
     todo = profile.todo.format(place=place)
     if "dubious ownership" in result.error_text:
         todo = "trust the repository as git says above, or run as the user who owns it"
-    return GitError(result, f"git {subcommand} {commands.describe_exit(result.returncode)} in {place}", todo)
+    ending = "was stopped" if result.stopped else commands.describe_exit(result.returncode)
+    return GitError(result, f"git {subcommand} {ending} in {place}", todo)
 
 
 def git_version() -> str:

@@ -5,19 +5,29 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Container, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from altai_build.errors import InputError
 from altai_build.model.commit import Commit
 from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools import process
+from altai_build.tools.disk import WriteBudget
 from altai_build.tools.files import make_directory, write_atomically
-from altai_build.tools.git.command import ISOLATED, run_git, start_git
+from altai_build.tools.git.command import ISOLATED, OUTPUT_LIMIT, run_git, start_git
 from altai_build.tools.git.layout import is_shallow
+from altai_build.tools.regular import read_regular_file
 
+_COMMITTER = re.compile(rb"committer .*> +(\d{1,20})(?: .*)?")
+# As many object ids as a pipe holds.
+_COPIED_AT_ONCE = 800
 _ABBREVIATED_ID = re.compile(r"[0-9a-f]{4,64}")
+# Seconds. The names of a million files take one; a tree with more folders than files could take years.
+_TREE_TIMEOUT = 120.0
+# rpm keeps times in 32 bits, without a sign.
+_LATEST_TIME = (1 << 32) - 1
 
 
 @dataclass(frozen=True)
@@ -76,10 +86,25 @@ class ObjectStore:
         return cls(shadow, objects=common, origin=origin)
 
     def run(
-        self, arguments: Sequence[str], *, input: bytes | None = None, ok: Container[int] = (0,)
+        self,
+        arguments: Sequence[str],
+        *,
+        input: bytes | None = None,
+        ok: Container[int] = (0,),
+        timeout: float | None = None,
+        limit: int = OUTPUT_LIMIT,
     ) -> process.ProcessResult:
-        """Run git on the store, with no configuration but its own. Raises GitError for a status not in `ok`."""
-        return run_git(ISOLATED, arguments, git_dir=self.git_dir, place=self.origin, input=input, ok=ok)
+        """Run git on the store, with no configuration but its own; arguments and errors as for `run_git`."""
+        return run_git(
+            ISOLATED,
+            arguments,
+            git_dir=self.git_dir,
+            place=self.origin,
+            input=input,
+            ok=ok,
+            timeout=timeout,
+            limit=limit,
+        )
 
     def start_archive(
         self, commit: CommitId, prefix: str, format: str
@@ -104,9 +129,17 @@ class ObjectStore:
     def has_tree(self, commit: CommitId) -> bool:
         """True when the commit is here with every folder of its tree."""
         if commit not in self._trees:
-            listed = self.run(
-                ["ls-tree", "-r", "-z", "--full-tree", require_commit(commit)], ok=process.ANY_STATUS
-            )
+            words = ["ls-tree", "-r", "-z", "--full-tree", f"{require_commit(commit)}^{{commit}}"]
+            listed = self.run(words, ok=process.ANY_END, timeout=_TREE_TIMEOUT)
+            if listed.stopped:
+                raise InputError(
+                    f"{self.origin} has too many files in the commit {commit[:12]}",
+                    why=f"listing them was {listed.stopped}",
+                    todo="a folder that is repeated in itself takes no space in git, and more than any disk when it "
+                    "is read: remove it",
+                )
+            if listed.returncode < 0:
+                raise process.ProgramFailed(listed)
             if listed.returncode != 0:
                 return False
             self._trees[commit] = parse_tree(listed.stdout)
@@ -118,17 +151,59 @@ class ObjectStore:
             raise self._incomplete_error(commit)
         return self._trees[commit]
 
-    def read_blobs(self, oids: Iterable[str], *, commit: CommitId | None = None) -> list[bytes]:
-        """The contents of blobs, in the order of `oids`. Raises InputError when one is missing.
+    def read_blobs(
+        self, oids: Iterable[str], *, commit: CommitId | None = None, limit: int = OUTPUT_LIMIT
+    ) -> list[bytes]:
+        """The contents of blobs, in the order of `oids`; no more than `limit` bytes are read.
 
-        With `commit` its time is read in the same process, so that `read_commit_time` starts none.
+        With `commit` its time is read in the same process, so that `read_commit_time` starts none. Raises InputError
+        when an object is missing or of another kind, when all together are larger, and when the commit has no time
+        that a package could have.
         """
-        blobs = list(oids)
+        blobs = [(oid, b"blob") for oid in oids]
         if commit is None:
-            return self._read_objects(blobs)
-        raw, *contents = self._read_objects([require_commit(commit), *blobs])
-        self._commit_times[commit] = _parse_commit_time(raw)
+            return self._read_objects(blobs, limit)
+        raw, *contents = self._read_objects([(require_commit(commit), b"commit"), *blobs], limit)
+        self._commit_times[commit] = _parse_commit_time(raw, f"{self.origin}: the commit {commit[:12]}")
         return contents
+
+    def read_blob_start(self, oid: str, size: int) -> bytes:
+        """The first bytes of a blob, `size` at most. Raises InputError when it is missing."""
+        with start_git(ISOLATED, ["cat-file", "blob", oid], git_dir=self.git_dir) as child:
+            assert child.stdout is not None
+            start = child.stdout.read(size)
+            if len(start) < size and child.wait() != 0:
+                raise self._incomplete_error(oid)
+        return start
+
+    def copy_blobs(self, files: Sequence[tuple[str, Path]], budget: WriteBudget) -> None:
+        """Write blobs to files, piece by piece. Raises InputError when one is missing, or too large for the budget."""
+        for at in range(0, len(files), _COPIED_AT_ONCE):
+            part = files[at : at + _COPIED_AT_ONCE]
+            with start_git(ISOLATED, ["cat-file", "--batch"], git_dir=self.git_dir, input=b"oids") as child:
+                assert child.stdin is not None and child.stdout is not None
+                with suppress(BrokenPipeError):
+                    child.stdin.write("".join(f"{oid}\n" for oid, _ in part).encode())
+                    child.stdin.close()
+                for oid, path in part:
+                    size = self._parse_object_size(child.stdout.readline(), oid, b"blob")
+                    budget.start_file(path.name, size)
+                    with open(path, "wb") as output:
+                        self._copy_object(child.stdout, output, oid, size, budget)
+
+    def _copy_object(
+        self, source: IO[bytes], output: IO[bytes], oid: str, size: int, budget: WriteBudget
+    ) -> None:
+        left = size
+        while left:
+            piece = source.read(min(left, 1 << 20))
+            if not piece:
+                raise self._incomplete_error(oid)
+            budget.spend(len(piece))
+            output.write(piece)
+            left -= len(piece)
+        # The line break that follows each object.
+        source.read(1)
 
     def read_blob_sizes(self, oids: Sequence[str]) -> list[int]:
         """The sizes of blobs in bytes, in the order of `oids`. Raises InputError when one is missing."""
@@ -141,19 +216,40 @@ class ObjectStore:
                 raise self._incomplete_error(oid)
         return [int(line) for line in lines]
 
-    def _read_objects(self, wanted: Sequence[str]) -> list[bytes]:
+    def _read_objects(self, wanted: Sequence[tuple[str, bytes]], limit: int) -> list[bytes]:
+        """The contents of objects, which must be of these kinds."""
         if not wanted:
             return []
-        out = self.run(["cat-file", "--batch"], input="".join(f"{oid}\n" for oid in wanted).encode()).stdout
+        asked = "".join(f"{oid}\n" for oid, _ in wanted).encode()
+        done = self.run(["cat-file", "--batch"], input=asked, ok=process.ANY_END, limit=limit)
+        out = done.stdout
         contents, at = [], 0
-        for oid in wanted:
-            end = out.index(b"\n", at)
-            words = out[at:end].split()
-            if len(words) != 3:
+        for oid, kind in wanted:
+            end = out.find(b"\n", at)
+            if end < 0 and not done.stopped:
+                if done.returncode < 0:
+                    raise process.ProgramFailed(done)
                 raise self._incomplete_error(oid)
-            at = end + 1 + int(words[2]) + 1
+            size = self._parse_object_size(out[at:end], oid, kind) if end >= 0 else limit
+            at = end + 1 + size + 1
+            if at > len(out) and done.stopped:
+                raise InputError(
+                    f"{self.origin}: the object {oid} is too large to be read",
+                    why=f"it has {size} bytes, and {limit} are allowed for it and those with it",
+                )
             contents.append(out[end + 1 : at - 1])
         return contents
+
+    def _parse_object_size(self, head: bytes, oid: str, kind: bytes) -> int:
+        """The size that the line before an object gives (git-cat-file(1), BATCH OUTPUT)."""
+        words = head.split()
+        if len(words) != 3:
+            raise self._incomplete_error(oid)
+        if words[1] != kind:
+            raise InputError(
+                f"{self.origin}: the object {oid} is a {words[1].decode()} and no {kind.decode()}"
+            )
+        return int(words[2])
 
     def _incomplete_error(self, oid: str) -> InputError:
         return InputError(
@@ -208,7 +304,8 @@ class ObjectStore:
         return tuple(
             Commit(
                 id=CommitId(commit.lstrip("\n")),
-                time=int(time),
+                # git prints nothing for what it does not understand.
+                time=int(time) if time.isdigit() and int(time) <= _LATEST_TIME else None,
                 author=author,
                 subject=subject,
                 is_merge=len(parents.split()) > 1,
@@ -235,15 +332,27 @@ class ObjectStore:
 
 def _has_content_bytes(path: Path, content: bytes) -> bool:
     try:
-        return path.read_bytes() == content
+        return read_regular_file(path, limit=len(content)) == content
     except OSError:
         return False
 
 
-def _parse_commit_time(raw: bytes) -> int:
+def _parse_commit_time(raw: bytes, subject: str) -> int:
+    """The committer's time of a commit object.
+
+    git accepts any text there, and takes what it does not understand for the year 1970.
+    """
     header = raw.partition(b"\n\n")[0]
-    (committer,) = [line for line in header.split(b"\n") if line.startswith(b"committer ")]
-    return int(committer.split()[-2])
+    committers = [line for line in header.split(b"\n") if line.startswith(b"committer ")]
+    times = [_COMMITTER.fullmatch(line) for line in committers]
+    if len(times) == 1 and times[0] is not None and int(times[0].group(1)) <= _LATEST_TIME:
+        return int(times[0].group(1))
+    shown = b"\n".join(committers)[:200].decode("utf-8", "replace")
+    raise InputError(
+        f"{subject} has no time that a package could have",
+        why=shown or "it has no committer",
+        todo="pin a commit that git fsck accepts, with a time between 1970 and 2106",
+    )
 
 
 def parse_tree(raw: bytes) -> tuple[TreeEntry, ...]:

@@ -13,6 +13,9 @@ from altai_build.tools.git.objects import ObjectStore, TreeEntry
 SPEC_FOLDERS = ("", "rpm", "packaging", "redhat", "SPECS")
 # Of symbolic links that lead to each other; Linux follows as many.
 _MAX_LINKS = 40
+# Bytes of the specs of one component. The longest real ones have a tenth.
+_MAX_SPECS = 16 << 20
+_MAX_LINK = 4096
 
 
 def list_specs(tree: Sequence[TreeEntry], folder: str) -> tuple[str, ...]:
@@ -35,7 +38,7 @@ def read_spec_files(
     """
     entries = {entry.path: entry for entry in tree if entry.is_file or entry.is_link}
     files = [_follow_links(store, commit, entries, spec) for spec in specs]
-    return store.read_blobs((entry.oid for entry in files), commit=commit)
+    return store.read_blobs((entry.oid for entry in files), commit=commit, limit=_MAX_SPECS)
 
 
 def _follow_links(
@@ -45,7 +48,7 @@ def _follow_links(
     for _ in range(_MAX_LINKS):
         if entry.is_file:
             return entry
-        (blob,) = store.read_blobs([entry.oid], commit=commit)
+        blob = store.read_blob_start(entry.oid, _MAX_LINK)
         target = blob.decode("utf-8", "surrogateescape")
         path = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), target))
         if path not in entries:

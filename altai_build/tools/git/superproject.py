@@ -19,6 +19,10 @@ from altai_build.tools.git.revisions import RepositoryHistory
 from altai_build.tools.git.url import has_allowed_protocol, is_local_url, resolve_url, without_password
 from altai_build.tools.process import ANY_STATUS
 
+# Of the submodules of one component, with those that they have in turn.
+_MAX_NESTED = 1000
+_MAX_NESTING = 20
+
 
 @dataclass(frozen=True)
 class Submodule:
@@ -161,15 +165,17 @@ class Superproject(RepositoryHistory):
         return mirrored if mirrored.has_commit_object(old.link.commit) else self._fetch_mirror(old)
 
     def list_nested_submodules(
-        self, store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntry], url: str | None
+        self, store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntry], url: str | None, depth: int = 0
     ) -> list[tuple[str, ObjectStore, CommitId]]:
         """(folder, objects, commit) of the submodules that a component pins itself, at every depth.
 
         `url` is the component's own: relative URLs in its .gitmodules start there. Raises InputError when the commit of
-        one is not available.
+        one is not available, or when there are too many: commits of one repository can pin each other without end.
         """
         found: list[tuple[str, ObjectStore, CommitId]] = []
         links = [entry for entry in tree if entry.mode == GITLINK_MODE]
+        if links and depth > _MAX_NESTING:
+            raise _too_many_nested_error(store, commit)
         known = read_gitmodules(store, commit) if links else {}
         for entry in links:
             name, written = known.get(entry.path, (None, None))
@@ -182,8 +188,10 @@ class Superproject(RepositoryHistory):
             )
             inner = inner or self._fetch_mirror(submodule)
             found.append((entry.path, inner, pinned))
-            deeper = self.list_nested_submodules(inner, pinned, inner.read_tree(pinned), inner_url)
+            deeper = self.list_nested_submodules(inner, pinned, inner.read_tree(pinned), inner_url, depth + 1)
             found += [(f"{entry.path}/{folder}", below, pin) for folder, below, pin in deeper]
+            if len(found) > _MAX_NESTED:
+                raise _too_many_nested_error(store, commit)
         return found
 
     def _fetch_mirror(self, submodule: Submodule) -> ObjectStore:
@@ -247,6 +255,13 @@ def read_gitmodules(store: ObjectStore, commit: CommitId) -> dict[str, tuple[str
         for name, entry in table.items()
         if "path" in entry
     }
+
+
+def _too_many_nested_error(store: ObjectStore, commit: CommitId) -> InputError:
+    return InputError(
+        f"{store.origin} has too many nested submodules at {commit[:12]}",
+        why=f"more than {_MAX_NESTED}, or deeper than {_MAX_NESTING}",
+    )
 
 
 def _has_parent_reference(name: str) -> bool:

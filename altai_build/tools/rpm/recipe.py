@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import posixpath
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,18 @@ from pathlib import Path
 from altai_build import __version__
 from altai_build.errors import InputError
 from altai_build.model.component import ComponentKind
+from altai_build.model.limits import Limits
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.release_suffix import append_release_suffix, has_release
 from altai_build.model.spec import SpecInfo
 from altai_build.model.spec_changelog import add_changelog_entry
 from altai_build.model.spec_text import add_sources, inline_includes
 from altai_build.model.srpm import SRPM_RECIPE_VERSION
+from altai_build.tools.disk import WriteBudget
 from altai_build.tools.git.archive import ArchivePart, archiver_version, write_archive
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm.source_files import LARGEST_SHOWN_FILE, SourceFile, list_unlisted_sources
+from altai_build.tools.sandbox.limits import make_resource_watch
 from altai_build.tools.spec.reader import decode_spec, encode_spec
 
 AUTHOR = "altai-build <altai-build@localhost>"
@@ -114,28 +118,28 @@ def compute_key(inputs: tuple[tuple[str, str], ...]) -> str:
     return hashlib.sha256(json.dumps(inputs).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def write_source_tree(recipe: SrpmRecipe, top: Path) -> None:
+def write_source_tree(recipe: SrpmRecipe, top: Path, limits: Limits) -> None:
     """Write SOURCES/ and SPECS/ below `top`, as rpmbuild reads them.
 
     Times are the commit's and modes are fixed, whatever clock and umask say. Raises InputError when the spec cannot be
-    written, or the top folder of its archive is not known.
+    written, the top folder of its archive is not known, or the sources exceed the limits of builds.
     """
     text = recipe.make_spec()
     sources, specs = top / "SOURCES", top / "SPECS"
     sources.mkdir()
     specs.mkdir()
-    blobs = [file.blob for file in recipe.files if file.blob is not None]
-    contents = dict(zip(blobs, recipe.sourced.store.read_blobs(blobs)))
+    budget = WriteBudget(limits.file, make_resource_watch(limits, None, [top]))
+    blobs = [(file.blob, sources / file.name) for file in recipe.files if file.blob is not None]
+    recipe.sourced.store.copy_blobs(blobs, budget)
     for file in recipe.files:
         path = sources / file.name
         if file.is_archive:
-            write_archive(recipe.archive_parts, prefix=_get_prefix(recipe), output=path)
+            write_archive(recipe.archive_parts, prefix=_get_prefix(recipe), output=path, budget=budget)
         elif file.content is not None:
             path.write_bytes(file.content)
-        elif file.blob is not None:
-            path.write_bytes(contents[file.blob])
         elif file.cached is not None:
-            path.write_bytes(file.cached.read_bytes())
+            budget.start_file(file.name, file.cached.stat().st_size)
+            shutil.copyfile(file.cached, path)
     spec = specs / posixpath.basename(recipe.sourced.component.spec)
     spec.write_bytes(encode_spec(text))
     for path in (*sources.iterdir(), spec):

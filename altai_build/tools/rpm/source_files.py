@@ -19,6 +19,7 @@ from altai_build.tools.git.superproject import ComponentSource, ComponentSpec
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _SYMLINK = "120000"
 _MAX_SYMLINKS = 8
+_MAX_LINK = 4096  # bytes
 # Bytes. What specs include or print is small; archives and binaries beside them are not shown to rpm.
 LARGEST_SHOWN_FILE = 1 << 20
 
@@ -107,7 +108,7 @@ def _find_file(
     pointer = ""
     oid = _resolve_symlinks(sourced, paths[0]) if paths else None
     if oid is not None:
-        if not sourced.store.read_blobs([oid])[0].startswith(_LFS_POINTER):
+        if sourced.store.read_blob_start(oid, len(_LFS_POINTER)) != _LFS_POINTER:
             return SourceFile(name=name, origin=f"blob {oid}", blob=oid)
         pointer = f"is a Git LFS pointer at {paths[0]}, not the file"
     if name in generated:
@@ -159,6 +160,6 @@ def _resolve_symlinks(sourced: ComponentSpec, path: str) -> str | None:
             return entry.oid
         if entry.mode != _SYMLINK:
             return None
-        target = os.fsdecode(sourced.store.read_blobs([entry.oid])[0])
+        target = os.fsdecode(sourced.store.read_blob_start(entry.oid, _MAX_LINK))
         path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     return None

@@ -13,6 +13,7 @@ import deflate
 import pytest
 
 from altai_build.tools import process
+from altai_build.tools.disk import WriteBudget
 from altai_build.tools.git.archive import ArchivePart, archiver_version, write_archive
 from altai_build.tools.git.superproject import Superproject
 from tests.kit.git import Repo
@@ -42,7 +43,7 @@ def plain_tar(part: ArchivePart) -> bytes:
 @pytest.mark.parametrize("ending", ["tar", "tar.gz", "tgz", "tar.bz2", "tar.xz", "tar.zst"])
 def test_every_format_holds_what_git_archives(part: ArchivePart, tmp_path: Path, ending: str) -> None:
     output = tmp_path / f"p-1.{ending}"
-    write_archive([part], prefix="p-1/", output=output)
+    write_archive([part], prefix="p-1/", output=output, budget=WriteBudget())
     unpack = {"zst": ["zstd", "-dc"], "xz": ["xz", "-dc"], "bz2": ["bzip2", "-dc"]}.get(ending[4:])
     unpack = ["cat"] if ending == "tar" else unpack or ["gzip", "-dc"]
     unpacked = subprocess.run([*unpack, str(output)], capture_output=True, check=True).stdout
@@ -51,21 +52,21 @@ def test_every_format_holds_what_git_archives(part: ArchivePart, tmp_path: Path,
 
 def test_gzip_bytes_depend_on_neither_time_nor_name(part: ArchivePart, tmp_path: Path) -> None:
     first, second = tmp_path / "a.tar.gz", tmp_path / "b.tgz"
-    write_archive([part], prefix="p-1/", output=first)
-    write_archive([part], prefix="p-1/", output=second)
+    write_archive([part], prefix="p-1/", output=first, budget=WriteBudget())
+    write_archive([part], prefix="p-1/", output=second, budget=WriteBudget())
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes()[4:8] == bytes(4), "the header holds a time"
 
 
 def test_gzip_in_pieces_is_no_larger_than_what_git_makes(part: ArchivePart, tmp_path: Path) -> None:
     output = tmp_path / "p-1.tar.gz"
-    write_archive([part], prefix="p-1/", output=output)
+    write_archive([part], prefix="p-1/", output=output, budget=WriteBudget())
     assert output.stat().st_size < 1.05 * len(gzip.compress(plain_tar(part), 6))
 
 
 def test_python_and_tar_read_all_pieces(part: ArchivePart, tmp_path: Path) -> None:
     output = tmp_path / "p-1.tar.gz"
-    write_archive([part], prefix="p-1/", output=output)
+    write_archive([part], prefix="p-1/", output=output, budget=WriteBudget())
     with tarfile.open(output) as tar:
         assert {member.name for member in tar if member.isfile()} == {"p-1/large.txt", "p-1/small.txt"}
         large = tar.extractfile("p-1/large.txt")
@@ -77,7 +78,7 @@ def test_python_and_tar_read_all_pieces(part: ArchivePart, tmp_path: Path) -> No
 def test_nested_content_is_joined_before_it_is_compressed(part: ArchivePart, tmp_path: Path) -> None:
     output = tmp_path / "p-1.tar.gz"
     inner = ArchivePart(store=part.store, commit=part.commit, folder="vendor/inner")
-    write_archive([part, inner], prefix="p-1/", output=output)
+    write_archive([part, inner], prefix="p-1/", output=output, budget=WriteBudget())
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(output.read_bytes()))) as tar:
         files = {member.name for member in tar if member.isfile()}
     assert files == {

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.model.limits import Limits
 from altai_build.tools.git.archive import ArchivePart
 from altai_build.tools.rpm.recipe import SrpmRecipe, compute_key, write_source_tree
 from altai_build.tools.rpm.source_files import collect_source_files
@@ -62,7 +63,7 @@ def test_the_layout_for_rpmbuild(tmp_path: Path) -> None:
         top.mkdir()
         before = os.umask(umask)
         try:
-            write_source_tree(recipe, top)
+            write_source_tree(recipe, top, Limits())
         finally:
             os.umask(before)
         files = [path for path in top.rglob("*") if path.is_file()]
@@ -108,7 +109,7 @@ def test_a_spec_without_a_release_line(tmp_path: Path) -> None:
 def test_the_archive_has_the_folder_that_setup_enters(tmp_path: Path, setup: str, top: str) -> None:
     recipe = make_recipe(tmp_path, make_spec("x", prep=setup))
     (tmp_path / "top").mkdir()
-    write_source_tree(recipe, tmp_path / "top")
+    write_source_tree(recipe, tmp_path / "top", Limits())
     archive = (tmp_path / "top/SOURCES/x-1.0.tar.gz").read_bytes()
     assert set(members(archive)) == {f"{top}README", f"{top}x.spec"}
 
@@ -133,4 +134,4 @@ def test_an_archive_never_leads_out_of_its_folder(tmp_path: Path, prefix: str) -
     recipe = make_recipe(tmp_path, make_spec("x", prep=f"%setup -q -n {prefix}"))
     (tmp_path / "top").mkdir()
     with pytest.raises(InputError, match="its archive cannot have the top folder"):
-        write_source_tree(recipe, tmp_path / "top")
+        write_source_tree(recipe, tmp_path / "top", Limits())
