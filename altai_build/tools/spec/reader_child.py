@@ -23,6 +23,13 @@ from altai_build.tools.spec.macros import MacroExpander
 from altai_build.tools.spec.parser import RestartForArch, SpecContent
 from altai_build.tools.spec.undecided import UNKNOWN, EndlessMacro, OnlyRpmKnows
 
+# Characters. Macros that repeat each other make gigabytes of a short spec; the longest real answer has a hundredth.
+_LONGEST_ANSWER = 8 << 20
+_TOO_LONG = {
+    "error": f"its tags and names have more than {_LONGEST_ANSWER} characters",
+    "todo": "look for a macro that repeats another one many times",
+}
+
 # The value of dist when a spec is read the second time, to see where in Release: it is.
 _RELEASE_MARKER = "ALTAIDIST"
 _SPEC_LINE = re.compile(
@@ -50,7 +57,10 @@ def _run_child() -> None:
         # For a spec that waits instead of computing.
         signal.setitimer(signal.ITIMER_REAL, request["seconds"] * 6)
         answer = read_spec(text, request["macros"], request["arch"], is_expanded=request["is_expanded"])
-        print(json.dumps(answer), flush=True)  # noqa: T201
+        line = json.dumps(answer)
+        if len(line) > _LONGEST_ANSWER:
+            line = json.dumps(_TOO_LONG)
+        print(line, flush=True)  # noqa: T201
         # The next spec may arrive much later.
         signal.setitimer(signal.ITIMER_REAL, 0)
 

@@ -83,3 +83,12 @@ def test_without_a_request_it_ends() -> None:
         [sys.executable, "-I", "-m", reader_child.__name__], input=b"", capture_output=True, check=False
     )
     assert (result.returncode, result.stdout) == (0, b"")
+
+
+def test_an_answer_without_end_is_an_error() -> None:
+    lines = ["%global m0 " + "x" * 4000]
+    lines += [f"%global m{n} " + f"%{{m{n - 1}}}" * 15 for n in range(1, 3)]
+    lines += [f"Provides: a{n}%{{m2}}" for n in range(12)]
+    (answer, second) = answers("\n".join([*lines, SPEC]), SPEC)
+    assert answer["error"] == "its tags and names have more than 8388608 characters"
+    assert second["name"] == "focus"
