@@ -91,15 +91,6 @@ def _list_el6_reasons(header: RpmHeader) -> list[str]:
     return reasons
 
 
-def list_unsupported_keys(compat: Compat, keys: Sequence[tuple[str, PublicKey]]) -> tuple[str, ...]:
-    """One line for each key (its name in repos.yaml, the key) whose signatures the target's rpm cannot check."""
-    return tuple(
-        f"  keys.{name}: {reason}"
-        for name, key in keys
-        if (reason := get_unsupported_key_reason(compat, key)) is not None
-    )
-
-
 def get_unsupported_key_reason(compat: Compat, key: PublicKey) -> str | None:
     """Why the target's rpm cannot check the signatures of a key; None when it can."""
     if compat is not Compat.EL6 or key.algorithm in _EL6_ALGORITHMS:

@@ -67,8 +67,6 @@ class RpmHeader:
     file_digest_algorithm: str
     # The SHA-256 of the header; its SHA-1 in packages of rpm before 4.14.
     header_digest: str
-    # "" in packages of rpm before 4.14.
-    payload_digest: str
     signature: Signature | None
 
 

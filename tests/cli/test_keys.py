@@ -13,7 +13,7 @@ import pytest
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring
 from tests.kit.cli import ROOT, CliResult, altai_build
-from tests.kit.keys import make_key
+from tests.kit.keys import import_secret_key, make_key
 from tests.kit.timed_keys import timed_keyring
 
 CONFIG = """\
@@ -108,7 +108,7 @@ def test_a_key_that_has_ended_cannot_sign_although_its_secret_half_is_here(site:
     (site / "repos.yaml").write_text(CONFIG.replace("repositories:", f"{more}repositories:"))
     with open_keyring(site / ".altai-build" / "gnupg") as keyring:
         for secret in secrets:
-            keyring.import_secret_key(secret)
+            import_secret_key(keyring, secret)
     rows = {
         line.split("\t")[0]: line.split("\t")
         for line in altai_build("keys", "list", cwd=site).out.splitlines()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -178,13 +179,24 @@ class History:
         )
 
 
+def read_payload_digest(rpm: str) -> str:
+    """The digest of all that a package installs, and of its times."""
+    query = ["rpm", "--query", "--nosignature", "--queryformat", "%{PAYLOADDIGEST}", "--package", rpm]
+    digest = subprocess.run(
+        query, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    assert len(digest) == 64
+    return digest
+
+
 def packages(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, set[tuple[str, str]]]:
     """Commit → NEVRA and payload digest of each package made from it."""
     found = {}
     for row in rows.values():
         headers = [read_header(Path(rpm)) for rpm in row["rpms"]]
         assert headers, row
-        found[row["commit"]] = {(str(header.nevra), header.payload_digest) for header in headers}
+        digests = map(read_payload_digest, row["rpms"])
+        found[row["commit"]] = {(str(header.nevra), digest) for header, digest in zip(headers, digests)}
     return found
 
 

@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from altai_build.tools.openpgp.keyring import open_keyring
+from altai_build.model.openpgp import PublicKey
+from altai_build.tools.openpgp.keyring import Keyring, open_keyring
 from altai_build.tools.openpgp.signing import SigningKey, unlock
 
 
@@ -60,13 +61,21 @@ def make_key(
     return ThrowawayKey(fingerprint=fingerprint, public=public, secret=private, passphrase=passphrase)
 
 
+def import_secret_key(keyring: Keyring, file: Path) -> PublicKey:
+    """Import an exported secret key with the passphrase it has."""
+    before = keyring.list_secret_keys()
+    keyring.import_key(file)
+    (imported,) = set(keyring.list_secret_keys()).difference(before)
+    return imported
+
+
 @contextmanager
 def signing_key(key: ThrowawayKey, home: Path | None = None) -> Iterator[SigningKey]:
     """The key imported into a keyring, in `home` or a temporary folder, and unlocked for the block."""
     with ExitStack() as stack:
         home = home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kit.")))
         keyring = stack.enter_context(open_keyring(home))
-        public = keyring.import_secret_key(key.secret)
+        public = import_secret_key(keyring, key.secret)
         yield stack.enter_context(unlock(keyring, public, key.public, lambda _: key.passphrase))
 
 

@@ -13,7 +13,7 @@ from altai_build.model.armor import dearmor
 from altai_build.model.key_packets import parse_keys, rewrite_keys
 from altai_build.model.openpgp import KeyId
 from altai_build.tools.openpgp.keyring import open_keyring
-from tests.kit.keys import make_key
+from tests.kit.keys import import_secret_key, make_key
 from tests.kit.timed_keys import timed_keyring
 
 V4_SIGNATURE = b"\x04\x00\x01\x08\0\0\0\x0a\x09\x10" + bytes.fromhex("499590CC596F1E88")
@@ -87,7 +87,7 @@ def test_the_newest_self_signature_decides_on_expiry(tmp_path: Path) -> None:
     key = make_key(tmp_path, "extended", born="20200101", expires="1y", extended=True)
     assert parse_keys(key.public.read_bytes())[0].expires == datetime(2020, 12, 31, tzinfo=timezone.utc)
     with open_keyring(tmp_path / "home") as signer:
-        assert signer.import_secret_key(key.secret).expires is None
+        assert import_secret_key(signer, key.secret).expires is None
 
 
 def test_subkeys_end_with_their_primary_key_or_before(tmp_path: Path) -> None:

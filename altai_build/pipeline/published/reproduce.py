@@ -32,7 +32,7 @@ from altai_build.tools.buildlog import read_for_keeping
 from altai_build.tools.files import link_or_copy, make_directory, scratch_directory, write_atomically
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm.header import compare_packages, read_header
-from altai_build.tools.rpm.signatures import verify_signatures
+from altai_build.tools.rpm.signatures import verify_signature
 from altai_build.workspace import Workspace
 
 _REBUILD_SUFFIX = re.compile(r"\.(\d+)")
@@ -210,7 +210,7 @@ def _read_released_rpms(
         if package.is_source or origin is None or origin.path not in paths:
             continue
         path = directory / package.path
-        (check,) = verify_signatures([path], [key_files[name] for name in key_names[package.repository]])
+        check = verify_signature(path, [key_files[name] for name in key_names[package.repository]])
         if not check.is_good:
             raise InputError(
                 f"cannot build with {package.file} of release {manifest.version}",

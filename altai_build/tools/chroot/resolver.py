@@ -208,6 +208,7 @@ def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:
         check_metadata=section.repo_gpgcheck,
         keys=tuple(keys),
         priority=section.priority,
+        cost=section.cost,
         exclude=section.exclude,
         include=section.includepkgs,
         module_hotfixes=section.module_hotfixes,

@@ -88,7 +88,7 @@ def _install(home: Path, pending: Path) -> PublicKey:
             target = make_directory(home / name, mode=0o700) / path.name
             write_atomically(target, path.read_bytes(), mode=0o600)
     with open_keyring(home) as keyring:
-        keyring.import_public_key(pending / _PUBLIC)
+        keyring.import_key(pending / _PUBLIC)
         sync_tree(home)
         _refuse_other_key(file, key)
         keyring.export_public_key(key, file)

@@ -129,26 +129,8 @@ class Keyring:
             raise SigningError("gpg did not make the key", why=_gpg_error_text(made.stderr))
         return self._read_public_key(KeyFingerprint(made.fingerprint))[0]
 
-    def import_secret_key(self, file: Path) -> PublicKey:
-        """Import an exported secret key with the passphrase it has.
-
-        Raises InputError for an unreadable file, SigningError when the file holds no secret key.
-        """
-        with file_lock(self.home / ".lock"):
-            try:
-                imported = self._library.import_keys(file.read_bytes())
-            except OSError as error:
-                raise InputError(f"cannot read {file}", why=error.strerror or str(error)) from error
-        if not getattr(imported, "sec_read", 0) or not imported.fingerprints:
-            raise SigningError(
-                f"{file} holds no secret key",
-                why=_gpg_error_text(imported.stderr),
-                todo="export it with `gpg --armor --export-secret-keys KEYID`",
-            )
-        return self._read_public_key(imported.fingerprints[0])[0]
-
-    def import_public_key(self, file: Path) -> None:
-        """Import a public key; one that is there already is merged with it."""
+    def import_key(self, file: Path) -> None:
+        """Import a public or secret key; one that is there already is merged with it."""
         with file_lock(self.home / ".lock"):
             self.session.run_gpg("--import", str(file.absolute()))
 

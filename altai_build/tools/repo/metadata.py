@@ -41,6 +41,8 @@ class RepositorySource:
     keys: tuple[Path, ...]
     # As in dnf: the lower number wins.
     priority: int = 99
+    # As in dnf: of equal packages in repositories of one priority, that of the lowest cost is taken.
+    cost: int = 1000
     exclude: tuple[str, ...] = ()
     # includepkgs; empty: all packages.
     include: tuple[str, ...] = ()

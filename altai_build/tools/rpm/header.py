@@ -88,7 +88,6 @@ def read_header(path: Path) -> RpmHeader:
         payload_compressor=header["payloadcompressor"] or "none",
         file_digest_algorithm=_FILE_DIGESTS.get(header["filedigestalgo"] or 1, "unknown"),
         header_digest=header["sha256header"] or header["sha1header"] or "",
-        payload_digest=next(iter(header["payloaddigest"]), ""),
         signature=signatures[0] if signatures else None,
     )
 

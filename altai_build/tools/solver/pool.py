@@ -100,6 +100,7 @@ class PackagePool:
         repo = self.libsolv.add_repo(metadata.source.name)
         # In libsolv the higher number wins, in dnf the lower.
         repo.priority = 99 - metadata.source.priority
+        repo.subpriority = -metadata.source.cost
         self._load(repo, metadata.primary)
         self._metadata[repo.id] = metadata
         self.repositories.append((repo, metadata))

@@ -14,7 +14,7 @@ from altai_build.model.compat import Compat
 from altai_build.model.openpgp import PublicKey
 from altai_build.pipeline.release.signing import unlock_signing_keys
 from altai_build.tools.openpgp.keyring import open_keyring
-from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.keys import ThrowawayKey, import_secret_key, make_key
 
 TARGET = Target(name="t", mock_config="m", arch="x86_64", macros=(), base=(), compat=Compat.EL6)
 
@@ -27,7 +27,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
 def make_run(tmp_path: Path, ours: ThrowawayKey, *, other_file: Path | None = None) -> Any:
     """Two repositories of our own key and a mirror whose key cannot sign."""
     with open_keyring(tmp_path / "gnupg") as keyring:
-        keyring.import_secret_key(ours.secret)
+        import_secret_key(keyring, ours.secret)
     files = {"ours": other_file or ours.public, "theirs": tmp_path / "no such file"}
     kinds = {
         "centos6": (SourceKind.SUPERPROJECT, "ours"),
@@ -73,6 +73,6 @@ def test_a_key_that_is_missing_or_unfit_stops_the_release(tmp_path: Path, ours: 
     for number, (file, message) in enumerate(files.items()):
         run = make_run(tmp_path / str(number), ours, other_file=file)
         with open_keyring(run.workspace.gnupg) as keyring:
-            keyring.import_secret_key(unfit.secret)
+            import_secret_key(keyring, unfit.secret)
         with pytest.raises(SigningError, match=message), unlock_signing_keys(run, TARGET, never):
             pass

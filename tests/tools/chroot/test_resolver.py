@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.tools.chroot.resolver import BuildrootResolver
+from altai_build.tools.chroot.resolver import BuildrootResolver, section_to_source
 from altai_build.tools.mock.config import read_config
+from altai_build.tools.repo.dnfconf import parse_dnf_config
 from altai_build.tools.repo.repodata import createrepo_program
 from tests.kit.repositories import Package, build_packages
 
@@ -77,3 +78,11 @@ def test_a_group_is_installed_whatever_compression_its_repository_has(
     (tmp_path / "small.cfg").write_text(CONFIG.format(url=tmp_path.as_uri()))
     resolver = BuildrootResolver(read_config("small", search=[tmp_path]), cache=tmp_path / "cache")
     assert [package.nevra.name for package in resolver.base] == ["gcc", "gdb", "libc"]
+
+
+def test_what_a_repository_sets_for_the_choice_of_packages_counts(tmp_path: Path) -> None:
+    text = "[a]\nbaseurl=http://a/\npriority=7\ncost=8\nexclude=x y\nincludepkgs=z\nmodule_hotfixes=1\n"
+    _, (section,) = parse_dnf_config(text, variables={}, where="case.cfg")
+    source = section_to_source(section, tmp_path)
+    assert (source.priority, source.cost, source.module_hotfixes) == (7, 8, True)
+    assert (source.exclude, source.include) == (("x", "y"), ("z",))

@@ -12,7 +12,7 @@ import pytest
 
 from altai_build.tools.openpgp.agent import AgentError, connect_agent, end_agent
 from altai_build.tools.openpgp.keyring import open_keyring
-from tests.kit.keys import make_key
+from tests.kit.keys import import_secret_key, make_key
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def test_an_unexpected_inquiry_is_cancelled(tmp_path: Path) -> None:
 def test_an_agent_is_gone_when_end_agent_returns(tmp_path: Path) -> None:
     key = make_key(tmp_path)
     with open_keyring(tmp_path / "home") as keyring:
-        keyring.import_secret_key(key.secret)
+        import_secret_key(keyring, key.secret)
         with connect_agent(keyring.session.agent_socket) as agent:
             pid = int(agent.send_command("GETINFO pid"))
         end_agent(keyring.session.agent_socket)

@@ -17,7 +17,7 @@ import pytest
 from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.signing import unlock
 from altai_build.tools.openpgp.verify import verify_detached
-from tests.kit.keys import ThrowawayKey
+from tests.kit.keys import ThrowawayKey, import_secret_key
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -42,7 +42,7 @@ def test_no_agent_outlives_its_block_and_a_long_path_does_not_hurt(
     home = tmp_path / ("long " * 40) / "keys"
     before = set(Path(os.environ.get("TMPDIR", "/tmp")).glob("altai-gpg.*"))
     with open_keyring(home) as keyring:
-        key = keyring.import_secret_key(plain.secret)
+        key = import_secret_key(keyring, plain.secret)
         assert keyring.list_secret_keys() == (key,)
         sessions = set(Path(os.environ.get("TMPDIR", "/tmp")).glob("altai-gpg.*")) - before
         assert any(agents_of(session) for session in sessions)
@@ -83,7 +83,7 @@ def test_an_agent_with_an_unlocked_key_ends_with_its_process_however_that_ends(
     """SIGHUP is a closed terminal, the exit what a second Ctrl-C does."""
     home = tmp_path / "keys"
     with open_keyring(home) as keyring:
-        keyring.import_secret_key(locked.secret)
+        import_secret_key(keyring, locked.secret)
     what = end if isinstance(end, str) else str(int(end))
     child = subprocess.run(
         [sys.executable, "-c", ENDED, str(home), str(locked.public), locked.passphrase, what],
@@ -104,7 +104,7 @@ def test_a_session_whose_watcher_was_killed_too_is_ended_by_the_next(
 ) -> None:
     home = tmp_path / "keys"
     with open_keyring(home) as keyring:
-        keyring.import_secret_key(plain.secret)
+        import_secret_key(keyring, plain.secret)
     abandoned = short / "altai-gpg.abandoned"
     abandoned.mkdir(mode=0o700)
     environment = {**os.environ, "GNUPGHOME": str(abandoned)}
@@ -125,7 +125,7 @@ def test_two_open_keyrings_do_not_end_each_other_s_agent(tmp_path: Path, locked:
     home, data = tmp_path / "keys", tmp_path / "data"
     data.write_text("text\n")
     with open_keyring(home) as first:
-        key = first.import_secret_key(locked.secret)
+        key = import_secret_key(first, locked.secret)
         with unlock(first, key, locked.public, lambda _key: locked.passphrase) as signing:
             with open_keyring(home) as second:
                 assert second.list_secret_keys() == (key,)

@@ -23,7 +23,7 @@ from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.signing import SigningKey, check_signing_key, unlock
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.rpm.signatures import read_signatures, verify_signatures
-from tests.kit.keys import ThrowawayKey, make_key, signing_key
+from tests.kit.keys import ThrowawayKey, import_secret_key, make_key, signing_key
 from tests.kit.rpms import build_rpm
 from tests.kit.timed_keys import timed_keyring
 
@@ -106,7 +106,7 @@ def test_a_passphrase_opens_the_key_once_for_all_and_stays_with_the_agent(
         return locked.passphrase
 
     with open_keyring(tmp_path / "keys") as keyring:
-        public = keyring.import_secret_key(locked.secret)
+        public = import_secret_key(keyring, locked.secret)
         still_locked = SigningKey(public=public, file=locked.public, session=keyring.session)
         with pytest.raises(SigningError, match="cannot sign 3 packages"):
             still_locked.sign_rpms(rpms)
@@ -138,7 +138,7 @@ def test_signing_with_a_passphrase_costs_what_signing_without_does(
 
 def test_a_wrong_passphrase_is_said_to_be_wrong(tmp_path: Path, locked: ThrowawayKey) -> None:
     with open_keyring(tmp_path / "keys") as keyring:
-        key = keyring.import_secret_key(locked.secret)
+        key = import_secret_key(keyring, locked.secret)
         with pytest.raises(SigningError) as caught, unlock(keyring, key, locked.public, lambda _key: "wrong"):
             pass
     assert caught.value.what.startswith("cannot unlock the signing key ")
@@ -183,7 +183,7 @@ def test_a_key_whose_subkey_for_signing_has_ended_is_not_called_locked(tmp_path:
         raise AssertionError("no passphrase helps an expired key")
 
     with open_keyring(tmp_path / "keys") as keyring:
-        keyring.import_secret_key(secret)
+        import_secret_key(keyring, secret)
         with (
             pytest.raises(SigningError, match="gpg cannot sign with the key") as refused,
             unlock(keyring, public, tmp_path / "public", never),

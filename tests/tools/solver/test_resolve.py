@@ -12,6 +12,7 @@ from altai_build.tools.repo.metadata import RepositoryMetadata, read_local_metad
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.solver.pool import PackagePool
 from altai_build.tools.solver.resolve import Unsatisfiable, resolve_requirements
+from tests.kit.dnf import ask_dnf
 from tests.kit.repositories import Package, make_repository
 from tests.kit.rpms import build_rpm
 
@@ -147,6 +148,21 @@ def test_a_better_priority_beats_a_newer_version(
     first = replace(base, source=replace(base.source, priority=10))
     assert names(pool_of(tmp_path, first, updates), "tool") == {"tool-2.0-1", "helper-1.0-1"}
     assert names(pool_of(tmp_path, first, updates), "extra") == {"extra-1.0-1"}
+
+
+@pytest.mark.parametrize("cheaper", ["first", "second"])
+def test_of_equal_packages_that_of_the_repository_with_the_lower_cost_is_chosen_as_in_dnf(
+    updates: RepositoryMetadata, tmp_path: Path, cheaper: str
+) -> None:
+    made = PackagePool("x86_64", cache=tmp_path)
+    for name in ("first", "second"):
+        source = replace(updates.source, name=name, cost=500 if name == cheaper else 1000)
+        made.add_repository(replace(updates, source=source))
+    (chosen,) = resolve_requirements(made, ["extra"])
+    assert chosen.metadata is not None and chosen.metadata.source.name == cheaper
+    options = ["--setopt=first.priority=99", "--setopt=second.priority=99", f"--setopt={cheaper}.cost=500"]
+    repositories = {name: [Package("extra")] for name in ("first", "second")}
+    assert ask_dnf(tmp_path, repositories, ["extra"], options=options) == {f"{cheaper}/extra-1.0-1.noarch"}
 
 
 @pytest.mark.parametrize(
