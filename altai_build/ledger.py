@@ -6,19 +6,18 @@ import costs 9 ms.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from altai_build.tools.files import cannot_write_error, make_directory, write_atomically
+from altai_build.tools.sealed_json import dump_sealed, load_sealed, read_sealed
 
-# What reading a damaged file raises; the last two for numbers and nested brackets without end.
-_PARSE_ERRORS = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+# What reading a document of another form raises; the last for numbers without end.
+_PARSE_ERRORS = (ValueError, KeyError, TypeError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -140,12 +139,15 @@ class Ledger:
 
 
 def _serialize(record: Record) -> bytes:
-    return json.dumps(asdict(record), sort_keys=True).encode() + b"\n"
+    return dump_sealed(asdict(record)) + b"\n"
 
 
 def _parse(line: bytes) -> Record | None:
+    """The record in a line; None for half a line, and for one in which a single digit has changed."""
+    tree = load_sealed(line)
+    if tree is None:
+        return None
     try:
-        tree: dict[str, Any] = json.loads(line)
         seconds = float(tree["seconds"])
         if not 0 <= seconds < math.inf:
             return None
@@ -168,8 +170,10 @@ def _parse(line: bytes) -> Record | None:
 
 def read_outcomes(path: Path) -> dict[str, ComponentOutcome]:
     """The last outcome of each component; {} where there are none or they cannot be read."""
+    document = read_sealed(path)
+    if document is None:
+        return {}
     try:
-        rows = json.loads(path.read_bytes())
         outcomes = [
             ComponentOutcome(
                 component=str(row["component"]),
@@ -180,9 +184,9 @@ def read_outcomes(path: Path) -> dict[str, ComponentOutcome]:
                 time=int(row["time"]),
                 before=str(row.get("before", "")),
             )
-            for row in rows
+            for row in document["outcomes"]
         ]
-    except (OSError, AttributeError, *_PARSE_ERRORS):
+    except (AttributeError, *_PARSE_ERRORS):
         return {}
     return {outcome.component: outcome for outcome in outcomes}
 
@@ -190,4 +194,4 @@ def read_outcomes(path: Path) -> dict[str, ComponentOutcome]:
 def write_outcomes(path: Path, outcomes: Iterable[ComponentOutcome]) -> None:
     """Replace the outcomes of the components of a run; those of other components stay."""
     known = {**read_outcomes(path), **{outcome.component: outcome for outcome in outcomes}}
-    write_atomically(path, json.dumps([asdict(outcome) for outcome in known.values()], indent=1).encode())
+    write_atomically(path, dump_sealed({"outcomes": [asdict(outcome) for outcome in known.values()]}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 from altai_build.errors import InputError
 from altai_build.ledger import Artefact, ComponentOutcome, Ledger, Record, read_outcomes, write_outcomes
+from altai_build.tools.sealed_json import dump_sealed, load_sealed
 from tests.kit.cli import ROOT
 
 
@@ -99,9 +99,9 @@ def test_garbage_between_records_is_passed_over(tmp_path: Path, garbage: list[by
 def test_records_of_another_shape_never_stop_a_run(tmp_path: Path, field: str, value: object) -> None:
     path = tmp_path / "ledger.jsonl"
     Ledger(path).append(record("one"))
-    tree = json.loads(path.read_text())
-    tree[field] = value
-    path.write_text(json.dumps(tree) + "\n")
+    tree = load_sealed(path.read_bytes().rstrip())
+    assert tree is not None
+    path.write_bytes(dump_sealed({**tree, field: value}) + b"\n")
     Ledger(path).find("build", "one")
 
 
@@ -130,14 +130,34 @@ def test_outcomes_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "{}", "null", "[1]", "[{}]", "[" * 100_000, '[{"component": "x", "commit": "", "status": "", "reason": "", '
-    '"key": "", "time": "soon"}]'],
+    "document",
+    [{"x": 1}, {"outcomes": None}, {"outcomes": [1]}, {"outcomes": [{}]}, {"outcomes": [{"component": "x", "commit": "",
+    "status": "", "reason": "", "key": "", "time": "soon"}]}],
 )  # fmt: skip
-def test_outcomes_that_cannot_be_read_are_none(tmp_path: Path, text: str) -> None:
+def test_outcomes_of_another_form_are_none(tmp_path: Path, document: dict[str, object]) -> None:
     path = tmp_path / "outcomes.json"
-    path.write_text(text)
+    path.write_bytes(dump_sealed(document))
     assert read_outcomes(path) == {}
+
+
+def test_records_and_outcomes_with_a_changed_character_are_none(tmp_path: Path) -> None:
+    """Whatever bit of it flips: a wrong digest of a buildroot or package must never reach a release."""
+    path, outcomes = tmp_path / "ledger.jsonl", tmp_path / "outcomes.json"
+    Ledger(path).append(record("one"), record("two"), record("three"))
+    write_outcomes(outcomes, [outcome(time=1)])
+    lines, whole = path.read_bytes().split(b"\n"), outcomes.read_bytes()
+    for place in range(len(lines[1])):
+        path.write_bytes(b"\n".join((lines[0], flip(lines[1], place), lines[2], b"")))
+        ledger = Ledger(path)
+        assert ledger.all("build") == (record("one"), record("three")), place
+    for place in range(len(whole)):
+        outcomes.write_bytes(flip(whole, place))
+        assert read_outcomes(outcomes) == {}
+
+
+def flip(data: bytes, place: int) -> bytes:
+    """The data with the lowest bit of one byte changed: a digit becomes another digit."""
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
 
 
 def test_a_compacted_ledger_has_what_is_kept_and_goes_on(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def inputs(workspace: Path, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     """Commit → the recorded inputs of the build that its packages came from."""
     records = [json.loads(line) for line in (workspace / "ledger.jsonl").read_text().splitlines()]
     known = {record["key"]: dict(record["inputs"]) for record in records if record["kind"] == "build"}
-    outcomes = json.loads((workspace / "outcomes.json").read_text())
+    outcomes = json.loads((workspace / "outcomes.json").read_text())["outcomes"]
     keys = {row["component"]: row["key"] for row in outcomes}
     return {row["commit"]: known[keys[row["component"]]] for row in rows.values()}
 

@@ -6,7 +6,6 @@ the spec of the build does not name. Where a component of the run makes them, it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import NamedTuple
 from altai_build.model.build import BuildResult
 from altai_build.model.order import OrderedComponent, compute_order
 from altai_build.tools.files import write_atomically
+from altai_build.tools.sealed_json import dump_sealed, read_sealed
 
 
 class RevealedNeed(NamedTuple):
@@ -73,19 +73,18 @@ class NeedsWatch:
 def read_revealed_needs(path: Path) -> list[RevealedNeed]:
     """What earlier runs noted; nothing where there is none or it cannot be read: builds reveal it again."""
     try:
-        rows = json.loads(path.read_bytes())
         return [
             RevealedNeed(str(component), str(needed), str(capability))
-            for component, needed, capability in rows
+            for component, needed, capability in (read_sealed(path) or {})["needs"]
         ]
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (KeyError, ValueError, TypeError):
         return []
 
 
 def write_revealed_needs(path: Path, needs: Iterable[RevealedNeed], components: Container[str]) -> None:
     """Note for the next runs what the builds of these components revealed; that of others stays."""
     others = [need for need in read_revealed_needs(path) if need.component not in components]
-    write_atomically(path, json.dumps(sorted({*others, *needs}), indent=1).encode(), durable=False)
+    write_atomically(path, dump_sealed({"needs": sorted({*others, *needs})}), durable=False)
 
 
 def _list_nevras(result: BuildResult) -> list[str]:

@@ -6,7 +6,6 @@ Imports only what loads quickly: the rest of the tool takes longer to load than 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +16,11 @@ from altai_build.model.gitlink import CommitId
 from altai_build.model.srpm import SRPM_RECIPE_VERSION, Srpm, SrpmResult
 from altai_build.tools import commands
 from altai_build.tools.files import write_atomically
+from altai_build.tools.sealed_json import dump_sealed, read_sealed
 from altai_build.workspace import Workspace
 
 # Of the cache's files; part of their names.
-_FORMAT = "2"
+_FORMAT = "3"
 INPUTS_UNCHANGED = "its inputs have not changed"
 
 
@@ -58,13 +58,13 @@ class SrpmCache:
                 [result.component, result.commit, result.reason, _dump_srpm(result.srpm)]
                 for result in results
             ]
-            write_atomically(self.path, json.dumps(rows).encode())
+            write_atomically(self.path, dump_sealed({"results": rows}))
 
     def load_results(self) -> list[SrpmResult] | None:
         """The kept results, if every source package in them is still there; None when there are none."""
         try:
-            return [_parse_row(row) for row in json.loads(self.path.read_bytes())]
-        except (OSError, ValueError, TypeError):
+            return [_parse_row(row) for row in (read_sealed(self.path) or {})["results"]]
+        except (OSError, KeyError, ValueError, TypeError):
             return None
 
 

@@ -20,6 +20,7 @@ from altai_build.tools.files import write_atomically
 from altai_build.tools.mock.options import ALIASES, default_options
 from altai_build.tools.mock.sources import ConfigSources
 from altai_build.tools.sandbox.bubblewrap import EvaluationSandbox
+from altai_build.tools.sealed_json import dump_sealed, read_sealed
 
 CHILD = Path(__file__).with_name("evaluate_child.py")
 TIMEOUT = 60.0  # seconds; the child's own limit of processor time is shorter
@@ -27,7 +28,7 @@ OUTPUT_LIMIT = 16 << 20  # bytes
 # What the child imports of this Python's libraries.
 _LIBRARIES = ("templated_dictionary", "jinja2", "markupsafe")
 # Raise it when the child's response to the same request becomes another than before.
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,9 @@ def evaluate(
     except ValueError as error:
         raise InputError(f"{sources.start[-1]} cannot be evaluated", why=str(error)) from error
     if cached is not None:
-        text = json.dumps(document).encode()
         # A workspace that cannot be written is no reason to fail: the next run evaluates it again.
         with suppress(InputError, OSError):
-            write_atomically(cached, _digest(text).encode() + b"\n" + text, durable=False)
+            write_atomically(cached, dump_sealed(document), durable=False)
     return options
 
 
@@ -126,20 +126,12 @@ def _cache_key(request: bytes, libraries: Mapping[str, Path]) -> str:
     return digest.hexdigest()
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
 def _read_cached(path: Path) -> dict[str, Any] | None:
     """A cached response; None when there is none, or it is damaged."""
-    try:
-        digest, _, text = path.read_bytes().partition(b"\n")
+    document = read_sealed(path)
+    # `clean` removes what is not used.
+    with suppress(OSError):
         os.utime(path)
-    except OSError:
-        return None
-    if _digest(text).encode() != digest:
-        return None
-    document: dict[str, Any] = json.loads(text)
     return document
 
 

@@ -194,9 +194,12 @@ def read_local_metadata(name: str, directory: Path) -> RepositoryMetadata:
 def fetch_package(
     metadata: RepositoryMetadata, location: str, checksum: Checksum, size: int, cache: Path
 ) -> Path:
-    """One package of a repository (`size` in bytes), from the cache or the repository. Raises InputError."""
+    """One package of a repository (`size` in bytes), from the cache or the repository. Raises InputError.
+
+    A package that was damaged in the cache is downloaded again: nobody may have signed it.
+    """
     path = cache / checksum.value[:2] / checksum.value / Path(location).name
-    if not (path.is_file() and path.stat().st_size == size):
+    if not (path.is_file() and download.has_checksum(path, checksum)):
         download.fetch_file(join_url(metadata.url, location), path, size=size or None, checksum=checksum)
     return path
 

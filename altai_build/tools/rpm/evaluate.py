@@ -19,6 +19,7 @@ from altai_build.tools.files import write_atomically
 from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.source_files import LARGEST_SHOWN_FILE, list_files_beside
+from altai_build.tools.sealed_json import dump_sealed, read_sealed
 from altai_build.tools.spec.reader import (
     SpecText,
     decode_spec,
@@ -38,7 +39,7 @@ _READS_FILES = re.compile(
 _READS_OTHERS = re.compile(r"_sourcedir|_specdir|_topdir|RPM_SOURCE_DIR")
 # Bytes.
 _LARGEST_FILES = 64 << 20
-_CACHE_FORMAT = 2
+_CACHE_FORMAT = 3
 
 
 class SpecEvaluator:
@@ -81,11 +82,11 @@ class SpecEvaluator:
             self._cache
             / f"rpm-{hashlib.sha256(json.dumps(key).encode('utf-8', 'surrogateescape')).hexdigest()}"
         )
-        try:
-            return load_spec_info(json.loads(path.read_bytes()))
-        except (OSError, ValueError, TypeError, KeyError):
-            info = self._evaluate(source, beside, macros, arch)
-        write_atomically(path, json.dumps(dataclasses.asdict(info)).encode(), durable=False)
+        cached = read_sealed(path)
+        if cached is not None:
+            return load_spec_info(cached)
+        info = self._evaluate(source, beside, macros, arch)
+        write_atomically(path, dump_sealed(dataclasses.asdict(info)), durable=False)
         return info
 
     def _list_files(self, source: ComponentSpec) -> dict[str, str]:

@@ -19,13 +19,14 @@ from altai_build.model.spec import SourceTag, SpecInfo, UnknownSpec
 from altai_build.tools import commands, process
 from altai_build.tools.files import write_atomically
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_HOSTNAME
+from altai_build.tools.sealed_json import dump_sealed, read_sealed
 from altai_build.tools.spec.macrofiles import list_macro_files
 
 # CPU time for one spec; a real one takes milliseconds, one with an endless macro never ends.
 SPEC_CPU_SECONDS = 5
 # Bytes of address space.
 SPEC_MEMORY_LIMIT = 2 << 30
-_CACHE_FORMAT = 2
+_CACHE_FORMAT = 3
 
 # The macros that rpm is given when it makes a source package, besides the target's.
 RPM_MACROS = {
@@ -138,7 +139,7 @@ class SpecReader:
         for path, old, result in zip(paths, cached, results):
             # Errors are not cached.
             if path and old is None and not isinstance(result, InputError):
-                write_atomically(path, json.dumps(dataclasses.asdict(result)).encode(), durable=False)
+                write_atomically(path, dump_sealed(dataclasses.asdict(result)), durable=False)
         return results
 
     def _cache_paths(
@@ -268,9 +269,10 @@ def _start_child(output: IO[bytes] | None = None) -> AbstractContextManager[proc
 
 
 def _read_cached(spec: SpecText, path: Path) -> SpecResult | None:
+    answer = read_sealed(path)
     try:
-        return _convert_answer(spec, json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError, KeyError):
+        return _convert_answer(spec, answer) if answer is not None else None
+    except (ValueError, TypeError, KeyError):
         return None
 
 

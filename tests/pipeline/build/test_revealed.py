@@ -15,6 +15,7 @@ from altai_build.pipeline.build.revealed import (
     read_revealed_needs,
     write_revealed_needs,
 )
+from altai_build.tools.sealed_json import dump_sealed
 
 
 def component(name: str, *requires: str, provides: str = "") -> OrderedComponent:
@@ -89,6 +90,10 @@ def test_notes_for_the_next_run(tmp_path: Path) -> None:
     assert read_revealed_needs(path) == [first, other]
     write_revealed_needs(path, [], {"app"})
     assert read_revealed_needs(path) == [other]
-    for wrong in ("[[1]]", "{", "[]x", '[{"a": 1}]', "7"):
-        path.write_text(wrong)
+    noted = path.read_bytes()
+    for place in range(len(noted)):
+        path.write_bytes(noted[:place] + bytes([noted[place] ^ 1]) + noted[place + 1 :])
+        assert read_revealed_needs(path) == []
+    for wrong in ({"x": 1}, {"needs": 7}, {"needs": [[1]]}, {"needs": [{"a": 1}]}):
+        path.write_bytes(dump_sealed(wrong))
         assert read_revealed_needs(path) == []

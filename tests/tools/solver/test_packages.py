@@ -55,6 +55,18 @@ def test_packages_are_fetched_once_and_their_signatures_verified(
     assert fetch_resolved_packages([], tmp_path / "packages") == []
 
 
+def test_a_package_that_was_damaged_in_the_cache_is_fetched_again(folder: Path, tmp_path: Path) -> None:
+    """Even where nobody has signed it: a buildroot's key promises these very bytes."""
+    pool = make_pool(tmp_path / "solv", read_local_metadata("os", folder))
+    chosen = [pool.get_resolved(find(pool, "one"))]
+    (path,) = fetch_resolved_packages(chosen, tmp_path / "packages")
+    good = path.read_bytes()
+    path.unlink()  # it may be a link to the repository's own file
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    assert fetch_resolved_packages(chosen, tmp_path / "packages") == [path]
+    assert path.read_bytes() == good
+
+
 def test_a_package_of_another_key_is_not_trusted(folder: Path, tmp_path: Path) -> None:
     other = make_key(tmp_path, "other")
     pool = make_pool(tmp_path / "solv", with_key(read_local_metadata("os", folder), other))

@@ -79,6 +79,18 @@ def test_an_unknown_spec_is_cached_like_any_other(
     assert read_specs(specs, {}, "x86_64", cache=tmp_path / "cache") == first and len(started) == 1
 
 
+def test_a_cached_result_with_a_changed_digit_is_read_again(tmp_path: Path) -> None:
+    text, cache = SpecText(path="a.spec", text=HEAD), tmp_path / "cache"
+    (first,) = read_specs([text], {}, "x86_64", cache=cache)
+    (kept,) = cache.iterdir()
+    whole = kept.read_bytes()
+    assert isinstance(first, SpecInfo)
+    kept.write_bytes(whole.replace(f'"version": "{first.version}"'.encode(), b'"version": "9.9"'))
+    assert kept.read_bytes() != whole
+    assert read_specs([text], {}, "x86_64", cache=cache) == [first]
+    assert kept.read_bytes() == whole
+
+
 def test_an_expanded_spec_is_taken_as_it_stands() -> None:
     text = HEAD.replace("%{?dist}", ".%x") + "Provides: a(%{b})\n%description\n%prep\ncd 'work'\n%files\n"
     info = read_expanded_spec(SpecText(path="a.spec", text=text), "x86_64")
