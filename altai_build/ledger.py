@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from altai_build.tools.files import cannot_write_error, make_directory, write_atomically
+from altai_build.tools.files import cannot_write_error, make_directory, sync_directory, write_atomically
 from altai_build.tools.sealed_json import dump_sealed, load_sealed, read_sealed
 
 # What reading a document of another form raises; the last for numbers without end.
@@ -112,9 +112,12 @@ class Ledger:
             try:
                 make_directory(self.path.parent)
                 with open(self.path, "ab") as stream:
+                    is_new = stream.tell() == 0
                     stream.write(b"\n" + lines if self._torn else lines)
                     stream.flush()
                     os.fsync(stream.fileno())
+                if is_new:
+                    sync_directory(self.path.parent)
             except OSError as error:
                 raise cannot_write_error(self.path, error) from error
             self._torn = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,7 +56,6 @@ def build(
     """
     from altai_build.pipeline.build.plan import plan_build, warn_of_work_trees
     from altai_build.pipeline.build.run import build_all
-    from altai_build.tools.files import make_directory
 
     run = app.create_run(app.load_config(), dependants=dependants)
     with run.lock(wait=wait):
@@ -65,8 +65,7 @@ def build(
         build_run = build_all(run, build_plan, fail_fast=not keep_going)
         rows = list(build_run.rows)
         if output is not None:
-            make_directory(output)
-            rows = [_copy_packages(row, output) for row in rows]
+            rows = _copy_packages(rows, output)
     print_rows(
         rows,
         as_json,
@@ -102,8 +101,12 @@ def result_to_json(result: BuildResult) -> dict[str, object]:
     }
 
 
-def _copy_packages(result: BuildResult, output: Path) -> BuildResult:
-    """The result with copies of its packages in a folder."""
-    from altai_build.tools.files import copy_into
+def _copy_packages(results: Sequence[BuildResult], output: Path) -> list[BuildResult]:
+    """The results with copies of their packages in a folder."""
+    from altai_build.tools.files import copy_all_into
 
-    return replace(result, rpms=tuple(replace(rpm, path=copy_into(rpm.path, output)) for rpm in result.rpms))
+    copies = iter(copy_all_into((rpm.path for result in results for rpm in result.rpms), output))
+    return [
+        replace(result, rpms=tuple(replace(rpm, path=next(copies)) for rpm in result.rpms))
+        for result in results
+    ]

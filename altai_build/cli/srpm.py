@@ -77,13 +77,12 @@ def _result_to_json(result: SrpmResult) -> dict[str, object]:
 
 def _copy_packages(results: Sequence[SrpmResult], output: Path) -> list[SrpmResult]:
     """The results with the packages' paths in the directory `output`."""
-    from altai_build.tools.files import copy_into, make_directory
+    from altai_build.tools.files import copy_all_into
 
-    make_directory(output)
+    made = [result.srpm for result in results if result.srpm is not None]
+    copies = iter(copy_all_into((srpm.path for srpm in made), output))
     return [
-        result
-        if result.srpm is None
-        else replace(result, srpm=replace(result.srpm, path=copy_into(result.srpm.path, output)))
+        result if result.srpm is None else replace(result, srpm=replace(result.srpm, path=next(copies)))
         for result in results
     ]
 

@@ -17,7 +17,14 @@ from altai_build.model.quantity import format_count, format_size
 from altai_build.model.release import Signer
 from altai_build.model.signature import SignatureCheck
 from altai_build.tools import download
-from altai_build.tools.files import link_or_copy, make_directory, remove_tree, sha256_file, sync_tree
+from altai_build.tools.files import (
+    link_or_copy,
+    make_directory,
+    remove_tree,
+    sha256_file,
+    sync_directory,
+    sync_tree,
+)
 from altai_build.tools.progress import TaskProgress
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.signatures import verify_signatures
@@ -78,13 +85,14 @@ class PackageStore:
         remove_tree(stored.parent)
         partial = stored.parent.with_name(f".{sha256}.{os.getpid()}")
         remove_tree(partial)
-        make_directory(partial)
+        make_directory(partial, durable=True)
         if link:
             link_or_copy(path, partial / file)
         else:
             shutil.copyfile(path, partial / file)
         sync_tree(partial)
         os.replace(partial, stored.parent)
+        sync_directory(stored.parent.parent)
         return stored
 
 

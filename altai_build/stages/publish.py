@@ -190,7 +190,7 @@ def check_version(version: str, published: Sequence[str], releases: Path) -> Non
 def _make_public_directory(path: Path) -> None:
     """Create the folder of all releases, and its parents, with modes that do not depend on the umask."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    make_directory(path)
+    make_directory(path, durable=True)
     for folder in missing:
         folder.chmod(PUBLIC_DIRECTORY_MODE)
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -44,8 +44,8 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, durable: boo
     Without `durable` the file may hold anything after a power cut: for caches whose readers notice damage. Raises
     InputError when the directory cannot be written.
     """
+    make_directory(path.parent, durable=durable)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
         raise cannot_write_error(path.parent, error) from error
@@ -98,15 +98,19 @@ def sync_tree(path: Path) -> None:
 
     Several threads wait at the same time, because a file system writes all that is waited for in one go.
     """
-    # Imported late: commands that write nothing start faster.
-    from concurrent.futures import ThreadPoolExecutor
-
     entries = [path]
     for entry in walk_tree(path):
         if entry.is_folder or stat.S_ISREG(entry.stat().st_mode):
             entries.append(path / entry.path)
+    _sync_all(entries)
+
+
+def _sync_all(paths: Sequence[Path]) -> None:
+    # Imported late: commands that write nothing start faster.
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(_SYNC_THREADS) as pool:
-        list(pool.map(_sync, entries))
+        list(pool.map(_sync, paths))
 
 
 def _sync(path: Path) -> None:
@@ -117,10 +121,16 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def make_directory(path: Path, *, mode: int = 0o755) -> Path:
-    """Create a directory and its parents if they do not exist; raises InputError when that fails."""
+def make_directory(path: Path, *, mode: int = 0o755, durable: bool = False) -> Path:
+    """Create a directory and its parents if they do not exist; raises InputError when that fails.
+
+    With `durable` those that were made are still there after a power cut.
+    """
     try:
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()] if durable else []
         path.mkdir(parents=True, exist_ok=True, mode=mode)
+        for folder in missing:
+            sync_directory(folder.parent)
     except OSError as error:
         raise cannot_write_error(path, error) from error
     return path
@@ -269,6 +279,21 @@ def copy_into(source: Path, folder: Path) -> Path:
         partial.unlink(missing_ok=True)
         raise cannot_write_error(place, error) from error
     return place
+
+
+def copy_all_into(sources: Iterable[Path], folder: Path) -> list[Path]:
+    """The same for several files, in a folder that is made if it does not exist; all survive a power cut.
+
+    The sources are on the disk already.
+    """
+    make_directory(folder, durable=True)
+    copies = [copy_into(source, folder) for source in sources]
+    try:
+        # A link needs its folder only.
+        _sync_all([*(copy for copy in copies if copy.stat().st_nlink == 1), folder])
+    except OSError as error:
+        raise cannot_write_error(folder, error) from error
+    return copies
 
 
 def lock_descriptor(descriptor: int, *, shared: bool = False, blocking: bool = True) -> bool:

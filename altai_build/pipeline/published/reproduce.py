@@ -29,7 +29,7 @@ from altai_build.stages.discover.components import discover
 from altai_build.stages.provenance import compute_buildroot_digest
 from altai_build.stages.srpm import SrpmMaker
 from altai_build.tools.buildlog import read_for_keeping
-from altai_build.tools.files import link_or_copy, make_directory, scratch_directory, write_atomically
+from altai_build.tools.files import copy_all_into, make_directory, scratch_directory, write_atomically
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm.header import compare_packages, read_header
 from altai_build.tools.rpm.signatures import verify_signature
@@ -66,7 +66,7 @@ def reproduce(run: Run, component: str, release: str, *, output: Path | None = N
         if result.status is ComponentStatus.FAILED:
             raise _make_build_error(run, manifest, source, result)
         if output is not None:
-            _copy_packages(result, output)
+            copy_all_into((rpm.path for rpm in result.rpms), output)
         return ReproductionReport(
             component=source.component.name,
             release=manifest.version,
@@ -249,10 +249,3 @@ def _compare_packages(
         yield ReproducedPackage(
             nevra=nevra, released=old or "", similarity=similarity, first_difference=difference
         )
-
-
-def _copy_packages(result: BuildResult, output: Path) -> None:
-    make_directory(output)
-    for rpm in result.rpms:
-        (output / rpm.path.name).unlink(missing_ok=True)
-        link_or_copy(rpm.path, output / rpm.path.name)

@@ -41,6 +41,8 @@ _PROTECTIONS = {
     "log.showSignature": "false",
     "submodule.recurse": "false",
 }
+# git's default is to flush packs only: after a power cut a new tag or pin would be an empty file (git-config(1)).
+_DURABLE = {"core.fsync": "all"}
 _PROTECTED_ENVIRONMENT = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -69,7 +71,7 @@ class GitProfile(NamedTuple):
 
 
 USER_CLONE = GitProfile(
-    settings=_PROTECTIONS,
+    settings={**_PROTECTIONS, **_DURABLE},
     environment={**_PROTECTED_ENVIRONMENT, **_NO_QUESTIONS},
     todo="check the clone with `git -C {place} fsck`; fetch what is missing there, or clone it again",
 )
@@ -96,7 +98,8 @@ ISOLATED = GitProfile(
     todo="the repository may be damaged: check it with `git fsck`; fetch what is missing there, or clone it again",
 )
 REMOTE = GitProfile(
-    settings={**_PROTECTIONS, "gc.autoDetach": "false"},
+    # One pack is flushed faster than many objects.
+    settings={**_PROTECTIONS, **_DURABLE, "fetch.unpackLimit": "1", "gc.autoDetach": "false"},
     environment=_PROTECTED_ENVIRONMENT,
     todo="check the address, the network and your access there, then rerun the command",
     inherited=("SSH_AUTH_SOCK",),

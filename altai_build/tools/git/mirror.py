@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools import process
-from altai_build.tools.files import file_lock
+from altai_build.tools.files import file_lock, scratch_directory, sync_tree
 from altai_build.tools.git.command import ISOLATED, REMOTE, run_git
 from altai_build.tools.git.url import without_password
 
@@ -27,17 +28,12 @@ def fetch_mirror(url: str, *, mirrors: Path, commit: CommitId) -> Path:
     """
     place = mirror_path(url, mirrors)
     with file_lock(place.with_suffix(".lock")):
-        if not (place / "HEAD").exists():
-            object_format = "sha256" if len(commit) == 64 else "sha1"
-            words = [
-                "init",
-                "--quiet",
-                "--bare",
-                f"--object-format={object_format}",
-                "--template=",
-                str(place),
-            ]
-            run_git(ISOLATED, words, place=str(place))
+        if not place.is_dir():
+            _make_repository(place, "sha256" if len(commit) == 64 else "sha1")
+        if not _has_commit(place, commit):
+            # Left by a git that was killed; a new one would wait for nobody.
+            for lock in place.rglob("*.lock"):
+                lock.unlink()
         complaint = ""
         for wanted in (f"+{commit}:refs/pins/{commit}", "+refs/*:refs/mirrored/*"):
             if _has_commit(place, commit):
@@ -53,6 +49,15 @@ def fetch_mirror(url: str, *, mirrors: Path, commit: CommitId) -> Path:
         why=complaint or "the remote answered, but none of its branches and tags has such a commit",
         todo="push the commit to that remote, or fetch the submodule yourself (git submodule update --init)",
     )
+
+
+def _make_repository(place: Path, object_format: str) -> None:
+    with scratch_directory(place.parent, ".new") as scratch:
+        made = scratch / place.name
+        words = ["init", "--quiet", "--bare", f"--object-format={object_format}", "--template=", str(made)]
+        run_git(ISOLATED, words, place=str(place))
+        sync_tree(made)
+        os.rename(made, place)
 
 
 def _has_commit(place: Path, commit: CommitId) -> bool:

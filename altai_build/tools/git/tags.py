@@ -6,6 +6,7 @@ from pathlib import Path
 
 from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools import process
+from altai_build.tools.files import sync_directory
 from altai_build.tools.git.command import REMOTE, USER_CLONE, run_git
 
 _REMOTE_TIMEOUT = 120.0
@@ -33,9 +34,16 @@ def read_tag(git_dir: Path, name: str) -> bytes | None:
 
 
 def write_tag(git_dir: Path, name: str, text: bytes) -> str:
-    """Store a tag object and give it its name; returns its id. Raises GitError when the name is taken."""
+    """Store a tag object and give it its name; returns its id. Raises GitError when the name is taken.
+
+    Both are on the disk when this returns.
+    """
     oid = run_git(USER_CLONE, ["mktag"], git_dir=git_dir, input=text).text.strip()
     run_git(USER_CLONE, ["update-ref", f"refs/tags/{name}", oid, "0" * len(oid)], git_dir=git_dir)
+    # git itself flushes files, and not the folders in which they are new.
+    for folder in (f"objects/{oid[:2]}", "objects", "refs/tags", "refs"):
+        if (git_dir / folder).is_dir():
+            sync_directory(git_dir / folder)
     return oid
 
 

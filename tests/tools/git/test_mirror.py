@@ -56,3 +56,15 @@ def test_what_is_not_available_is_named_with_its_remote(origin: Repo, tmp_path: 
         fetch_mirror(url, mirrors=tmp_path / "mirrors", commit=CommitId("a" * 40))
     assert caught.value.what == f"commit {'a' * 40} is not available from {url}"
     assert caught.value.why and "push the commit" in caught.value.todo
+
+
+def test_a_fetch_that_was_killed_does_not_hinder_the_next(origin: Repo, tmp_path: Path) -> None:
+    """git leaves its lock files behind when it is killed, and waits for no one who could remove them."""
+    first, second = (CommitId(origin.git("rev-parse", name)) for name in ("main^", "main"))
+    origin.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    mirror = fetch_mirror(str(origin.path), mirrors=tmp_path / "mirrors", commit=first)
+    for name in (f"refs/pins/{second}", "refs/mirrored/heads/main", "packed-refs", "shallow"):
+        (mirror / name).parent.mkdir(parents=True, exist_ok=True)
+        (mirror / f"{name}.lock").touch()
+    assert fetch_mirror(str(origin.path), mirrors=tmp_path / "mirrors", commit=second) == mirror
+    assert not list(mirror.rglob("*.lock"))
