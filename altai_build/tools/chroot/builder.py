@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import stat
 import time
 from collections.abc import Mapping
@@ -206,7 +207,7 @@ class ChrootBuilder:
         folders = [make_directory(build_dir / "build" / name) for name in _RPM_DIRECTORIES]
         source = build_dir / "build" / "SRPMS" / request.srpm.name
         # A copy, not a link: the build user owns it, and the file in the workspace must keep its owner.
-        source.write_bytes(request.srpm.read_bytes())
+        shutil.copyfile(request.srpm, source)
         for path in (build_dir, build_dir / "build", *folders):
             # bubblewrap enters the first before it becomes that user.
             path.chmod(0o755)

@@ -102,12 +102,14 @@ class RootCache:
             for path in paths:
                 link_or_copy(path, folder / path.name)
                 names.append(f"{InstallSandbox.PACKAGES}/{path.name}")
-            view = InstallSandbox(root=str(root), packages=folder)
+            view = InstallSandbox(root=str(root), packages=folder, scratch=folder / ".scratch")
             argv = ["rpm", "--root", InstallSandbox.ROOT, "--define", "_dbpath /var/lib/rpm", "--noplugins"]
             argv += ["--nosignature", "--install", "--verbose"]
             if nodocs:
                 argv.append("--excludedocs")
-            done = run_with_log([*prefix, *view.command([*argv, *names])], self.limits, log, [root.parent])
+            done = run_with_log(
+                [*prefix, *view.command([*argv, *names])], self.limits, log, [root.parent, folder]
+            )
         if done.returncode != 0:
             stopped = done.error_text if done.stderr else describe_signal("rpm", done.returncode)
             raise RpmInstallFailed(log, done.returncode, stopped)
@@ -117,7 +119,7 @@ class RootCache:
         if not buildroot.directories and not buildroot.files:
             return
         with scratch_directory(self.directory, ".packages") as folder:
-            view = InstallSandbox(root=str(root), packages=folder)
+            view = InstallSandbox(root=str(root), packages=folder, scratch=folder / ".scratch")
 
             def run(script: str, *arguments: str, input: bytes = b"") -> None:
                 words = ["chroot", InstallSandbox.ROOT, "/bin/sh", "-euc", script, "sh", *arguments]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -46,7 +47,7 @@ class HostSandbox:
         for place in ("/tmp", "/var/tmp"):  # noqa: S108 - of the sandbox
             own = make_directory(self.writable / f".{place.strip('/').replace('/', '.')}")
             words += ["--bind", str(own), place]
-        words += ["--bind", str(self.writable), BUILD_DIR, "--chdir", BUILD_DIR]
+        words += ["--bind", str(self.writable), BUILD_DIR, "--chdir", BUILD_DIR, *_NO_SPACE_IN_MEMORY]
         for name, value in {**_FIXED_ENVIRONMENT, **self.environment}.items():
             words += ["--setenv", name, value]
         if may_become_build_user():
@@ -80,6 +81,7 @@ class EvaluationSandbox:
             words += ["--dir", folder]
         for source, place in self.visible.items():
             words += ["--ro-bind", source, place]
+        words += _NO_SPACE_IN_MEMORY
         for name, value in {**_FIXED_ENVIRONMENT, "HOME": "/nonexistent"}.items():
             words += ["--setenv", name, value]
         return _as_build_user(words, argv)
@@ -145,6 +147,22 @@ def _capability_options(*capabilities: str) -> list[str]:
     return ["--cap-drop", "ALL", *(word for name in capabilities for word in ("--cap-add", f"CAP_{name}"))]
 
 
+# bubblewrap's own file systems are in memory, and nothing limits what is written there.
+_NO_SPACE_IN_MEMORY = ("--remount-ro", "/", "--remount-ro", "/dev")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_DEVICE_LINKS = {"fd": "fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+
+
+def _disk_dev_options(folder: Path, place: str) -> list[str]:
+    """Options for a /dev in a directory of the host: packages may own files in it, which then are not in memory."""
+    words = ["--bind", str(make_directory(folder)), place]
+    for name in _DEVICES:
+        words += ["--dev-bind", f"/dev/{name}", f"{place}/{name}"]
+    for name, target in _DEVICE_LINKS.items():
+        words += ["--symlink", f"/proc/self/{target}", f"{place}/{name}"]
+    return [*words, "--dir", f"{place}/shm"]
+
+
 # Own processes, no network, own System V objects and host name; ends with its parent; no inherited environment.
 _UNSHARE_OPTIONS = (
     "--unshare-pid",
@@ -194,6 +212,8 @@ class InstallSandbox:
 
     root: str  # the buildroot's path on the host
     packages: Path
+    # A directory of the host for the temporary files and devices of sandboxes, made when it is needed.
+    scratch: Path
 
     ROOT = "/target"
     PACKAGES = "/packages"
@@ -202,6 +222,8 @@ class InstallSandbox:
         """The command that runs `argv` in the sandbox; the buildroot is at ROOT, the packages are at PACKAGES."""
         require_bubblewrap()
         prefix, options = filter_command()
+        # New ones for each command: an earlier one may have left a trap.
+        own = Path(tempfile.mkdtemp(dir=make_directory(self.scratch)))
         words = [
             *prefix,
             "bwrap",
@@ -215,12 +237,11 @@ class InstallSandbox:
             "--bind",
             self.root,
             self.ROOT,
-            "--dev",
-            f"{self.ROOT}/dev",
+            *_disk_dev_options(own / "dev", f"{self.ROOT}/dev"),
             *_proc_options(f"{self.ROOT}/proc"),
         ]
-        words += [*_proc_options("/proc"), "--dev", "/dev"]
-        words += ["--ro-bind", str(self.packages), self.PACKAGES, "--tmpfs", "/tmp"]  # noqa: S108
+        words += [*_proc_options("/proc"), "--dev", "/dev", "--ro-bind", str(self.packages), self.PACKAGES]
+        words += ["--bind", str(make_directory(own / "tmp")), "/tmp", *_NO_SPACE_IN_MEMORY]  # noqa: S108
         for name, value in {
             **_FIXED_ENVIRONMENT,
             "HOME": "/nonexistent",
@@ -255,7 +276,12 @@ class BuildrootSandbox:
         prefix, options = filter_command(socketcall=self.is_32_bit)
         words = [*prefix, *_DIE_WITH_PARENT, "bwrap", *options, *_UNSHARE_OPTIONS]
         words += _capability_options("SETUID", "SETGID", "SYS_CHROOT")
-        words += ["--bind", self.root, "/", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
+        shared_memory = self.build_dir.with_name(f"{self.build_dir.name}.shm")
+        make_directory(shared_memory, mode=0o700)
+        os.chown(shared_memory, BUILD_UID, BUILD_UID)
+        words += ["--bind", self.root, "/", "--dev", "/dev"]
+        # Shared memory is a directory on the disk too: a tmpfs has no limit but the machine's memory.
+        words += ["--bind", str(shared_memory), "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
         words += _proc_options("/proc")
         words += ["--bind", str(self.build_dir), BUILD_DIR, "--chdir", BUILD_DIR]
         for name, value in {**_FIXED_ENVIRONMENT, **self.environment}.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +16,8 @@ from altai_build.tools.sandbox.bubblewrap import HostSandbox
 # Of whatever runs in a sandbox, so that modes in buildroots and packages do not depend on the user's.
 SANDBOX_UMASK = 0o022
 _COUNT_TIMEOUT = 30.0  # seconds
+# Files for which the disk must keep space, or a tenth of all that it can have.
+_KEPT_INODES = 100_000
 
 
 def limit_command(limits: Limits) -> list[str]:
@@ -90,29 +91,42 @@ def make_resource_watch(limits: Limits, log: Path | None, places: Sequence[Path]
 
     The build prints to `log`, if that is given, and writes to `places`, all of one file system. While that has space,
     a call takes two system calls. With less than `limits.free` left, the build is stopped only if it uses more than
-    that itself.
+    that itself; so with the number of files.
     """
 
     def find_excess() -> str:
         if log is not None and limits.log is not None and log.stat().st_size > limits.log:
             return _describe_log_excess(limits.log)
-        if limits.free is None or (free := shutil.disk_usage(places[0]).free) >= limits.free:
+        if limits.free is None:
             return ""
-        used = _used_bytes(places)
-        if used is not None and used <= limits.free:
-            return ""
-        uses = "more than can be counted" if used is None else format_size(used)
-        return (
-            f"stopped: it fills the disk: it uses {uses} and leaves {format_size(free)} free, "
-            f"less than build.limits.free ({format_size(limits.free)})"
-        )
+        disk = os.statvfs(places[0])
+        free = disk.f_bavail * disk.f_frsize
+        if free < limits.free:
+            used = _measure_use(places, "--block-size=1")
+            if used is None or used > limits.free:
+                uses = "more than can be counted" if used is None else format_size(used)
+                return (
+                    f"stopped: it fills the disk: it uses {uses} and leaves {format_size(free)} free, "
+                    f"less than build.limits.free ({format_size(limits.free)})"
+                )
+        # Some file systems have no fixed number of inodes, and give 0.
+        kept = min(_KEPT_INODES, disk.f_files // 10)
+        if disk.f_favail < kept:
+            files = _measure_use(places, "--inodes")
+            if files is None or files > kept:
+                count = "more than can be counted" if files is None else str(files)
+                return f"stopped: it has made {count} files, and the disk has space for {disk.f_favail} more"
+        return ""
 
     return find_excess
 
 
-def _used_bytes(places: Sequence[Path]) -> int | None:
-    """Bytes on the disk below directories that a build is writing to, of any depth; None when it takes too long."""
-    argv = ["du", "--summarize", "--total", "--block-size=1", "--one-file-system", "--", *map(str, places)]
+def _measure_use(places: Sequence[Path], unit: str) -> int | None:
+    """What is below directories that a build is writing to, of any depth; None when counting takes too long.
+
+    `unit` is an option of du(1): bytes on the disk, or files.
+    """
+    argv = ["du", "--summarize", "--total", unit, "--one-file-system", "--", *map(str, places)]
     # It complains about what is removed meanwhile.
     done = process.run(argv, ok=process.ANY_END, timeout=_COUNT_TIMEOUT)
     words = done.text.splitlines()[-1:]

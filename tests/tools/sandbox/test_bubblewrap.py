@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.tools import process
+from altai_build.tools.sandbox import bubblewrap
 from altai_build.tools.sandbox.bubblewrap import BUILD_UID, BuildrootSandbox, HostSandbox, InstallSandbox
 from tests.conftest import ROOT, Require
 from tests.kit.processes import is_running, wait_until_gone
@@ -31,7 +32,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path, require: Require) -> S
         os.chown(place, BUILD_UID, BUILD_UID)
     views: dict[str, HostSandbox | InstallSandbox | BuildrootSandbox] = {
         "host": HostSandbox(writable=place),
-        "install": InstallSandbox(root=str(place), packages=packages),
+        "install": InstallSandbox(root=str(place), packages=packages, scratch=tmp_path / "scratch"),
         "root": BuildrootSandbox(root="/", build_dir=place),
     }
     if request.param == "install":
@@ -62,6 +63,40 @@ def test_nothing_can_be_mounted_and_no_device_opened(shell: Shell) -> None:
     assert shell(f"{where} mount -t tmpfs none $d").returncode != 0
     opened = shell(f"{where} mknod $d/zero c 1 5 && head -c 1 $d/zero")
     assert (opened.stdout, opened.returncode != 0) == (b"", True)
+
+
+_WRITE_EVERYWHERE = """
+for folder in / /dev /dev/shm /tmp /var/tmp /builddir /target /target/dev /target/dev/shm; do
+    touch $folder/written 2> /dev/null && stat -c '%n %d' $folder/written && rm $folder/written
+done
+exit 0
+"""
+
+
+def test_what_is_written_is_never_in_memory(shell: Shell, tmp_path: Path) -> None:
+    check_where_it_writes(shell(_WRITE_EVERYWHERE), tmp_path)
+
+
+def check_where_it_writes(result: process.ProcessResult, tmp_path: Path) -> None:
+    disks = {os.stat(place).st_dev for place in (tmp_path, "/", "/tmp", "/var/tmp")}
+    written = dict(line.split() for line in result.text.splitlines())
+    assert written
+    assert {place for place, device in written.items() if int(device) not in disks} == set()
+    assert {"/written", "/dev/written"} & written.keys() == set()
+
+
+def test_what_an_ordinary_user_writes_is_never_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the build user owns the directories that bubblewrap makes."""
+    monkeypatch.setattr(bubblewrap, "may_become_build_user", lambda: False)
+    view = HostSandbox(writable=tmp_path)
+    check_where_it_writes(process.run(view.command(["sh", "-c", _WRITE_EVERYWHERE])), tmp_path)
+
+
+def test_devices_and_links_to_streams_work(shell: Shell) -> None:
+    script = "d=/dev; test -d /target && d=/target/dev; cd $d; head -c 3 zero | tr '\\0' x; echo > null; "
+    assert shell(script + "test -L stdout && echo y; head -c 2 urandom | wc -c").text == "xxxy\n2\n"
 
 
 def test_no_privilege_is_left_that_installing_does_not_need(shell: Shell) -> None:
@@ -123,6 +158,10 @@ def _descendants(pid: int) -> list[int]:
 def test_the_build_user_can_use_shared_memory(tmp_path: Path, require: Require) -> None:
     require(os.geteuid() == 0, "the views of the chroot builder need root")
     view = BuildrootSandbox(root="/", build_dir=tmp_path)
+    program = "import multiprocessing, pty; multiprocessing.Lock().acquire(); pty.openpty(); "
+    program += "print(open('/dev/shm/x', 'w').name)"
+    assert process.run(view.command(["/usr/bin/python3", "-c", program])).text == "/dev/shm/x\n"
+    assert not Path("/dev/shm/x").exists()
     process.run(view.command(["sh", "-c", "echo x > /dev/shm/semaphore"]))
     assert not Path("/dev/shm/semaphore").exists()
 

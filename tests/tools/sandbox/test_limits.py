@@ -126,3 +126,22 @@ def test_too_much_output_of_a_command_that_ends_at_once_is_an_excess(tmp_path: P
     assert log.read_bytes() == bytes(1 << 20) + f"\n{why}".encode()
     assert run_with_log(["echo", "all"], Limits(log=1 << 20), log, [tmp_path]).returncode == 0
     assert log.read_text() == "all\n"
+
+
+def test_a_build_that_makes_too_many_files_is_stopped_and_others_are_not(
+    tmp_path: Path, require: Require
+) -> None:
+    require(os.geteuid() == 0, "mounting a small disk needs root")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=2000", "tmpfs", tmp_path], check=True)
+    try:
+        hog, other = tmp_path / "hog", tmp_path / "other"
+        for place, count in ((hog, 1780), (other, 100)):
+            place.mkdir()
+            for number in range(count):
+                (place / str(number)).touch()
+        why = make_resource_watch(Limits(free=1), None, [hog])()
+        assert re.fullmatch(r"stopped: it has made 1781 files, and the disk has space for \d+ more", why)
+        assert make_resource_watch(Limits(free=1), None, [other])() == ""
+        assert make_resource_watch(WIDE, None, [hog])() == ""
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path], check=True)

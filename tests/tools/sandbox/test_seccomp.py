@@ -63,7 +63,7 @@ def test_keyrings_namespaces_and_the_hypervisor_are_refused_inside(
     sandboxes: dict[str, Callable[[list[str]], list[str]]] = {
         "host": HostSandbox(writable=tmp_path).command,
         "evaluation": EvaluationSandbox({}).command,
-        "install": InstallSandbox(root=str(tmp_path), packages=tmp_path).command,
+        "install": InstallSandbox(root=str(tmp_path), packages=tmp_path, scratch=tmp_path / "s").command,
         "root": BuildrootSandbox(root="/", build_dir=tmp_path).command,
         "root32": BuildrootSandbox(root="/", build_dir=tmp_path, is_32_bit=True).command,
     }
