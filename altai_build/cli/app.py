@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from altai_build.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from altai_build.cli.runlog import RunLog
@@ -44,11 +45,11 @@ class App(NamedTuple):
             return self._at_superproject(load_config(path))
         if needed:
             raise InputError(
-                f"there is no {CONFIG_NAME} in {self.directory}",
+                f"there is no {CONFIG_NAME} in {self.directory} or above it",
                 why="this command reads targets, keys and repositories from it",
                 todo="write it (see docs/repos-yaml.md), name it with --config FILE, or name its folder with -C DIR",
             )
-        return default_config(Path(self.directory))
+        return default_config(Path(self._repository))
 
     def read_superproject(self) -> SuperprojectSettings:
         """The `superproject` part of the release definition alone, in a fraction of the time of `load_config`."""
@@ -56,7 +57,7 @@ class App(NamedTuple):
 
         file = self._definition
         if file is None:
-            return get_default_superproject(self.directory)
+            return get_default_superproject(self._repository)
         return self._locate_superproject(
             read_superproject_settings(file), os.path.dirname(os.path.realpath(file))
         )
@@ -99,7 +100,7 @@ class App(NamedTuple):
 
     @property
     def config_path(self) -> Path | None:
-        """The file of the release definition; None when --config is not given and DIR has none."""
+        """The file of the release definition; None when --config is not given and none is in DIR or above it."""
         from pathlib import Path
 
         file = self._definition
@@ -107,8 +108,14 @@ class App(NamedTuple):
 
     @property
     def _definition(self) -> str | None:
-        file = self.config_file or os.path.join(self.directory, CONFIG_NAME)
-        return file if self.config_file is not None or os.path.exists(file) else None
+        if self.config_file is not None:
+            return self.config_file
+        return find_upwards(self.directory, _find_definition)
+
+    @property
+    def _repository(self) -> str:
+        """The git repository that DIR is in; DIR itself where it is in none."""
+        return find_upwards(self.directory, _find_repository) or self.directory
 
     def get_workspace(self) -> Workspace:
         """The workspace that --workspace names, else the default one beside the release definition."""
@@ -117,7 +124,7 @@ class App(NamedTuple):
         from altai_build.workspace import Workspace, default_workspace
 
         path = self.config_path
-        beside = path.resolve().parent if path else Path(self.directory)
+        beside = path.resolve().parent if path else Path(self._repository)
         root = Path(self.workspace_dir) if self.workspace_dir else default_workspace(beside)
         return Workspace(root.absolute())
 
@@ -128,6 +135,11 @@ class App(NamedTuple):
         if not self.logs:
             self.logs.append(RunLog(sys.argv[1:], echo=echo))
         return self.logs[0]
+
+    def info(self, text: str) -> None:
+        """Print a line on stderr, for verbs that need no run."""
+        if not self.quiet:
+            print(f"altai-build: {text}", file=sys.stderr)
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr, for verbs that need no run."""
@@ -178,6 +190,39 @@ class App(NamedTuple):
             f"cannot write to the workspace {run.workspace.root}: downloads and caches go to a temporary directory"
         )
         return dataclasses.replace(run, workspace=Workspace(Path(folder.name)))
+
+
+def _find_definition(folder: str) -> str | None:
+    file = os.path.join(folder, CONFIG_NAME)
+    return file if os.path.exists(file) else None
+
+
+def _find_repository(folder: str) -> str | None:
+    """The folder where it is a repository, also a damaged one: that is an error, and not the repository around it."""
+    from altai_build.tools.git.layout import git_directory
+
+    return folder if os.path.lexists(os.path.join(folder, ".git")) or git_directory(folder) else None
+
+
+def find_upwards(directory: str, find: Callable[[str], str | None]) -> str | None:
+    """What `find` finds in a directory, else in the nearest one above it; None where there is nothing.
+
+    Above the directory only what belongs to this user or to the owner of the directory counts, as for git: a definition
+    is trusted, and anyone can write one into /tmp.
+    """
+    if found := find(directory):
+        return found
+    try:
+        trusted = {os.geteuid(), os.stat(directory).st_uid}
+        while (above := os.path.dirname(directory)) != directory:
+            directory = above
+            found = find(directory)
+            if found and os.stat(found).st_uid in trusted:
+                return found
+    except PermissionError:
+        # What is above a directory in which this user may not look is not for this user.
+        return None
+    return None
 
 
 def change_directory(directory: str) -> None:

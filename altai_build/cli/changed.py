@@ -38,3 +38,6 @@ def changed(app: App, old: str | None, new: str | None, as_json: bool) -> None:
             ("status", "path", "old", "new"),
             [(row.status.value, row.path, (row.old or "-")[:12], (row.new or "-")[:12]) for row in rows],
         )
+        if not rows:
+            below = ", ".join(superproject.components) or "nothing: superproject.components is empty"
+            app.info(f"no gitlinks differ between {old or 'HEAD^'} and {new or 'HEAD'}, below {below}")

@@ -47,6 +47,8 @@ def diff(app: App, old: str, new: str, keys: tuple[str, ...], markdown: bool, as
         print(document(_diff_markdown(comparison)))
     else:
         print_table(_HEADERS, [_cells(change) for change in comparison.changes])
+        if not comparison.changes:
+            app.info(f"{comparison.old} and {comparison.new} have the same packages")
 
 
 _HEADERS = ("change", "package", "old", "new", "repository", "size")

@@ -36,7 +36,10 @@ _DECLARATIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
             "help": "Run in DIR (the superproject) instead of here; relative paths in other options start there.",
         },
     ),
-    (("--config",), {"metavar": "FILE", "help": "The release definition; default: repos.yaml in DIR."}),
+    (
+        ("--config",),
+        {"metavar": "FILE", "help": "The release definition; default: repos.yaml in DIR or above it."},
+    ),
     (
         ("--workspace",),
         {

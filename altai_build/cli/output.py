@@ -59,11 +59,13 @@ def _list_field_names(value: Any) -> tuple[str, ...]:
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on stdout: aligned on a terminal, tab-separated into a pipe."""
+    """Print a table on stdout: aligned on a terminal, tab-separated into a pipe; nothing where there are no rows."""
     if not sys.stdout.isatty():
         sys.stdout.writelines(
             "\t".join(escape_control_characters(cell, keep="") for cell in row) + "\n" for row in rows
         )
+        return
+    if not rows:
         return
     from rich.console import Console
     from rich.text import Text

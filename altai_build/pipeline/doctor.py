@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from enum import Enum
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from altai_build.config import Config, Target
 from altai_build.config.lockfile import load_lock
-from altai_build.config.upstreams import Upstream, list_upstreams
-from altai_build.errors import AltaiError, InputError, UnreachableError
+from altai_build.config.schema import Key
+from altai_build.errors import AltaiError, InputError
+from altai_build.model.check import CheckResult, CheckStatus, make_failed_check, run_check
 from altai_build.model.lock import LOCK_FILE_NAME, Lock
 from altai_build.model.quantity import format_size
 from altai_build.pipeline.build.toolchains import BUILDERS, find_builder
-from altai_build.stages.upstreams import probe_upstream, refuse_other_signers
+from altai_build.pipeline.repository_checks import check_buildroot_repositories, check_upstreams
 from altai_build.tools import commands, process
 from altai_build.tools.builder import Builder
 from altai_build.tools.files import make_directory
@@ -31,26 +32,6 @@ from altai_build.tools.openpgp.signing import check_signing_key
 from altai_build.tools.sandbox import bubblewrap
 from altai_build.tools.sandbox.seccomp import is_known_machine
 from altai_build.workspace import Workspace
-
-
-class CheckStatus(str, Enum):
-    """The result of a check."""
-
-    OK = "ok"
-    # Something works less well, or not with every builder.
-    WARNING = "warning"
-    MISSING = "missing"
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One check: its name, its result, what was found, what to do."""
-
-    check: str
-    status: CheckStatus
-    found: str
-    todo: str = ""
-    exit_code: int = 0  # of the error that a run would end with
 
 
 @dataclass(frozen=True)
@@ -92,12 +73,45 @@ def check_system(
     """
     checks: list[CheckResult] = [_check_python()]
     checks += [_check_program(program) for program in PROGRAMS]
-    checks += [_check_libraries(), _check_sandbox(), *_check_builders(workspace), _check_workspace(workspace)]
-    if fault is not None:
-        checks.append(_from_error("configuration", fault))
-    elif config is not None:
-        checks += list(_check_configuration(config, workspace, builder))
+    checks += [_check_libraries(), _check_sandbox()]
+    with _open_workspace(workspace) as (usable, found):
+        checks += [*_check_builders(usable), found]
+        if fault is not None:
+            checks.append(make_failed_check("configuration", fault))
+        elif config is not None:
+            checks += list(_check_configuration(config, usable, builder))
+            checks += list(_check_signing(config, workspace))
     return tuple(checks)
+
+
+@contextmanager
+def _open_workspace(workspace: Workspace) -> Iterator[tuple[Workspace, CheckResult]]:
+    """A workspace for the checks, and whether a run could use the one given; a check does not create that one."""
+    place = next(path for path in (workspace.root, *workspace.root.parents) if path.exists())
+    temporary = None
+    try:
+        temporary = TemporaryDirectory(prefix=".altai-build.", dir=place)
+        problem = (
+            "" if workspace.is_writable() else f"it belongs to another user: cannot write to {workspace.root}"
+        )
+    except OSError as error:
+        problem = f"cannot write to {place}: {error.strerror}"
+    with temporary or TemporaryDirectory(prefix="altai-build.") as folder:
+        if problem:
+            found = CheckResult(
+                check="workspace",
+                status=CheckStatus.MISSING,
+                found=problem,
+                todo="correct the permissions, or name another directory with --workspace DIR",
+                exit_code=InputError.exit_code,
+            )
+        else:
+            found = _check_space(workspace, place)
+        if problem or place != workspace.root:
+            yield Workspace(Path(folder)), found
+        else:
+            workspace.prepare()
+            yield workspace, found
 
 
 def _check_python() -> CheckResult:
@@ -118,7 +132,7 @@ def _check_program(program: _Program) -> CheckResult:
     try:
         answer = process.run([path, "--version"], ok=process.ANY_STATUS, timeout=20)
     except process.ProgramFailed as error:
-        return _from_error(program.name, error)
+        return make_failed_check(program.name, error)
     first = (answer.text or answer.error_text).strip().splitlines()
     return CheckResult(check=program.name, status=CheckStatus.OK, found=first[0] if first else path)
 
@@ -186,7 +200,7 @@ def _check_builder(name: str, builder: type[Builder], scratch: Path) -> CheckRes
     try:
         support = builder.inspect_host(scratch)
     except AltaiError as error:
-        return _from_error(f"builder {name}", error)
+        return make_failed_check(f"builder {name}", error)
     return CheckResult(
         check=f"builder {name}",
         status=CheckStatus.WARNING if support.todo else CheckStatus.OK,
@@ -195,12 +209,8 @@ def _check_builder(name: str, builder: type[Builder], scratch: Path) -> CheckRes
     )
 
 
-def _check_workspace(workspace: Workspace) -> CheckResult:
-    try:
-        workspace.prepare()
-    except AltaiError as error:
-        return _from_error("workspace", error)
-    disk = os.statvfs(workspace.root)
+def _check_space(workspace: Workspace, place: Path) -> CheckResult:
+    disk = os.statvfs(place)
     free = disk.f_bavail * disk.f_frsize
     enough = free >= _USUAL_WORKSPACE
     return CheckResult(
@@ -215,13 +225,26 @@ def _check_workspace(workspace: Workspace) -> CheckResult:
 
 def _check_configuration(config: Config, workspace: Workspace, builder: str) -> Iterator[CheckResult]:
     yield _check_definition(config)
+    if config.file is None:
+        return
     for target in config.targets.values():
-        yield _check_target(config, target, workspace, builder)
+        yield from _check_target(config, target, workspace, builder)
     for key in config.keys.values():
-        yield _run_check(f"key {key.name}", partial(_describe_key, key.file))
+        yield _check_key(key)
     lock, errors = _read_lock(config)
     yield from errors
-    yield from _check_repositories(config, workspace, lock)
+    yield from check_upstreams(config, workspace, lock)
+
+
+def _check_key(key: Key) -> CheckResult:
+    found = run_check(f"key {key.name}", partial(_describe_key, key.file))
+    if found.exit_code and key.is_signing_key and not key.file.exists():
+        todo = f"create it with `altai-build keys init {key.name}`, or restore {key.file}"
+        return replace(found, todo=todo)
+    return found
+
+
+def _check_signing(config: Config, workspace: Workspace) -> Iterator[CheckResult]:
     targets = list(config.targets.values())
     signing = [key for key in config.keys.values() if key.is_signing_key and key.file.exists()]
     if signing and workspace.gnupg.is_dir():
@@ -234,7 +257,7 @@ def _check_configuration(config: Config, workspace: Workspace, builder: str) -> 
                     check_signing_key(public, target.compat)
                 return "the secret key is here"
 
-            yield _run_check(f"signing with {key.name}", usable)
+            yield run_check(f"signing with {key.name}", usable)
     elif signing:
         yield CheckResult(
             check="signing",
@@ -250,32 +273,7 @@ def _read_lock(config: Config) -> tuple[Lock | None, list[CheckResult]]:
     try:
         return (load_lock(path) if path.exists() else None), []
     except AltaiError as error:
-        return None, [_from_error("lock", error)]
-
-
-def _check_repositories(config: Config, workspace: Workspace, lock: Lock | None) -> list[CheckResult]:
-    """Each repository that is not ours: whether it answers, with metadata that its key signed."""
-    try:
-        upstreams = list_upstreams(config)
-    except AltaiError as error:
-        return [_from_error("repositories", error)]
-    with ThreadPoolExecutor(max(1, len(upstreams))) as pool:
-        return list(pool.map(lambda upstream: _check_repository(upstream, workspace, lock), upstreams))
-
-
-def _check_repository(upstream: Upstream, workspace: Workspace, lock: Lock | None) -> CheckResult:
-    check = f"repository {upstream.name}"
-    try:
-        refuse_other_signers(upstream, lock)
-        url, signed = probe_upstream(upstream, cache=make_directory(workspace.scratch), known=lock)
-    except UnreachableError as error:
-        return replace(_from_error(check, error), status=CheckStatus.WARNING, exit_code=0)
-    except AltaiError as error:
-        return _from_error(check, error)
-    state = (
-        f"its metadata is signed by the key {upstream.key.name}" if signed else "its metadata is not signed"
-    )
-    return CheckResult(check=check, status=CheckStatus.OK, found=f"{url}: {state}")
+        return None, [make_failed_check("lock", error)]
 
 
 def _check_definition(config: Config) -> CheckResult:
@@ -293,8 +291,10 @@ def _check_definition(config: Config) -> CheckResult:
     return CheckResult(check="configuration", status=CheckStatus.WARNING, found=found, todo=todo)
 
 
-def _check_target(config: Config, target: Target, workspace: Workspace, builder: str) -> CheckResult:
-    """Whether the mock configuration can be read, and which of its options the builder does not carry out."""
+def _check_target(
+    config: Config, target: Target, workspace: Workspace, builder: str
+) -> Iterator[CheckResult]:
+    """Whether the mock configuration can be read and its repositories answer; which options have no effect."""
     check = f"target {target.name}"
     try:
         mock = read_config(
@@ -302,37 +302,22 @@ def _check_target(config: Config, target: Target, workspace: Workspace, builder:
         )
         chosen = find_builder(builder)
     except AltaiError as error:
-        return _from_error(check, error)
+        yield make_failed_check(check, error)
+        return
     unsupported = chosen.find_unsupported(mock)
-    if not unsupported:
-        return CheckResult(check=check, status=CheckStatus.OK, found=f"mock configuration {mock.name}")
-    refused = any(option.is_error for option in unsupported)
-    return CheckResult(
-        check=check,
-        status=CheckStatus.MISSING if refused else CheckStatus.WARNING,
-        found=f"not supported by the builder {chosen.name}: {'; '.join(map(str, unsupported))}",
-        todo="remove these options, or build with --builder mock",
-        exit_code=InputError.exit_code if refused else 0,
-    )
+    if unsupported:
+        refused = any(option.is_error for option in unsupported)
+        yield CheckResult(
+            check=check,
+            status=CheckStatus.MISSING if refused else CheckStatus.WARNING,
+            found=f"not supported by the builder {chosen.name}: {'; '.join(map(str, unsupported))}",
+            todo="remove these options, or build with --builder mock",
+            exit_code=InputError.exit_code if refused else 0,
+        )
+    else:
+        yield CheckResult(check=check, status=CheckStatus.OK, found=f"mock configuration {mock.name}")
+    yield from check_buildroot_repositories(mock, workspace)
 
 
 def _describe_key(file: Path) -> str:
     return ", ".join(f"{key.key_id} {key.uid}" for key in read_public_keys(file))
-
-
-def _run_check(check: str, find: Callable[[], str]) -> CheckResult:
-    try:
-        return CheckResult(check=check, status=CheckStatus.OK, found=find())
-    except AltaiError as error:
-        return _from_error(check, error)
-
-
-def _from_error(check: str, error: AltaiError) -> CheckResult:
-    why = f": {'; '.join(map(str.strip, error.why.splitlines()))}" if error.why else ""
-    return CheckResult(
-        check=check,
-        status=CheckStatus.MISSING,
-        found=f"{error.what}{why}",
-        todo=error.todo,
-        exit_code=error.exit_code,
-    )

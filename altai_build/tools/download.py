@@ -8,13 +8,19 @@ import os
 import random
 import shutil
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import HEX_DIGITS, SHA256, Checksum
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file
 from altai_build.tools.url import path_from_file_url
+
+if TYPE_CHECKING:
+    import requests
 
 MAX_ATTEMPTS = 4
 # Seconds before the second attempt, doubled for each attempt that follows.
@@ -26,6 +32,8 @@ _CHUNK_SIZE = 1 << 16
 _PERMANENT_STATUSES = (400, 401, 403, 404, 405, 410)
 _NOT_FOUND_STATUSES = (404, 410)
 _RANGE_NOT_SATISFIABLE = 416
+_CHECK_NETWORK = "check the network and the URL, then rerun the command; finished downloads are kept"
+_CHECK_FILE = "check the URL, and whether the mirror still has the file"
 
 
 class FileNotOnServer(InputError):
@@ -82,7 +90,7 @@ def fetch_file(
     raise (UnreachableError if is_transient else InputError)(
         f"cannot download {url}",
         why=f"{complaint} ({attempts} attempts)" if attempts > 1 else complaint,
-        todo="check the network and the URL, then rerun the command; finished downloads are kept",
+        todo=_CHECK_NETWORK,
     )
 
 
@@ -95,7 +103,9 @@ def read_url(url: str, *, limit: int = 1 << 20) -> str:
         try:
             return path_from_file_url(url).read_text(encoding="utf-8", errors="replace")[:limit]
         except OSError as error:
-            raise InputError(f"cannot read {url}", why=str(error)) from error
+            raise InputError(
+                f"cannot read {url}", why=error.strerror or str(error), todo="check the URL"
+            ) from error
     # Imported here: its 30 ms would delay every command, and most download nothing.
     import requests
 
@@ -108,9 +118,12 @@ def read_url(url: str, *, limit: int = 1 << 20) -> str:
                 if len(text) > limit:
                     raise _too_large_error(url, limit)
     except requests.HTTPError as error:
-        raise InputError(f"cannot download {url}", why=str(error)) from error
+        why = f"the server answered {response.status_code} {response.reason}"
+        raise InputError(f"cannot download {url}", why=why, todo=_CHECK_FILE) from error
     except requests.RequestException as error:
-        raise UnreachableError(f"cannot download {url}", why=str(error)) from error
+        _refuse_invalid_url(url, error)
+        why = _describe_failure(url, error)
+        raise UnreachableError(f"cannot download {url}", why=why, todo=_CHECK_NETWORK) from error
     return text.decode("utf-8", "replace")
 
 
@@ -173,12 +186,13 @@ def _download(url: str, partial: Path, limit: int) -> None:
                 stream.flush()
                 os.fsync(stream.fileno())
     except requests.RequestException as error:
-        raise _TransientError(str(error)) from error
+        _refuse_invalid_url(url, error)
+        raise _TransientError(_describe_failure(url, error)) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise InputError(
                 f"cannot write {url} to {partial.parent}",
-                why=str(error),
+                why=error.strerror or str(error),
                 todo="free disk space, or choose another --workspace",
             ) from error
         raise
@@ -194,8 +208,48 @@ def _check_status(url: str, status: int, reason: str) -> None:
     raise kind(
         f"cannot download {url}",
         why=answer,
-        todo="check the URL, and whether the mirror still has the file",
+        todo=_CHECK_FILE,
     )
+
+
+def _refuse_invalid_url(url: str, error: requests.RequestException) -> None:
+    """Raise InputError for an error that says that a URL is none: no attempt can succeed."""
+    if isinstance(error, ValueError):
+        raise InputError(f"{url} is not a URL that can be downloaded", why=str(error), todo="correct the URL")
+
+
+def _describe_failure(url: str, error: requests.RequestException) -> str:
+    """Why no server answered, without the names of Python's classes."""
+    import socket
+    import ssl
+
+    import requests
+
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return f"{host} does not answer: no connection within {TIMEOUT[0]:g} s"
+    causes = list(_list_causes(error))
+    if any(isinstance(cause, (socket.timeout, requests.exceptions.ReadTimeout)) for cause in causes):
+        return f"{host} sent nothing for {TIMEOUT[1]:g} s"
+    proxy = isinstance(error, requests.exceptions.ProxyError)
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            name = "the name of the proxy" if proxy else f"the name {urlsplit(url).hostname}"
+            return f"{name} cannot be resolved: {cause.strerror}"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"the certificate of {host} is not trusted: {cause.verify_message}"
+    last = causes[-1]
+    reason = (last.strerror if isinstance(last, OSError) else "") or str(last)
+    return f"the proxy for {host}: {reason}" if proxy else f"{host}: {reason}"
+
+
+def _list_causes(error: BaseException) -> Iterator[BaseException]:
+    """An error of requests and what caused it, the first cause last; urllib3 keeps causes in `reason` or `args`."""
+    cause: object = error
+    while isinstance(cause, BaseException):
+        yield cause
+        inner = [getattr(cause, "reason", None), *cause.args, cause.__cause__, cause.__context__]
+        cause = next((one for one in inner if isinstance(one, BaseException)), None)
 
 
 def _copy_file_url(url: str, destination: Path, checksum: Checksum | None) -> Path:
@@ -210,7 +264,8 @@ def _copy_file_url(url: str, destination: Path, checksum: Checksum | None) -> Pa
             link_or_copy(source, partial)
     except OSError as error:
         kind = FileNotOnServer if isinstance(error, FileNotFoundError) else InputError
-        raise kind(f"cannot read {url}", why=str(error), todo="check the URL") from error
+        why = error.strerror or str(error)
+        raise kind(f"cannot read {url}", why=why, todo="check the URL") from error
     if complaint := _describe_mismatch(partial, None, checksum):
         partial.unlink()
         raise InputError(f"{url} is not the expected file", why=complaint)

@@ -141,5 +141,8 @@ def test_every_verb_refuses_a_base_that_its_key_file_does_not_vouch_for(
 def test_a_base_that_is_out_of_reach_is_no_distrust(place: Place) -> None:
     definition = place.world.super.path / "repos.yaml"
     definition.write_text(definition.read_text().replace("file://", "http://127.0.0.1:9"))
-    rows = {row["check"]: row for row in place.call("doctor", "--json").json}
-    assert (rows["repository base/os"]["status"], rows["key os"]["status"]) == ("warning", "ok")
+    checked = place.call("doctor", "--json")
+    rows = {row["check"]: row for row in checked.json}
+    assert (rows["repository base/os"]["status"], rows["key os"]["status"]) == ("missing", "ok")
+    assert "127.0.0.1:9: Connection refused" in rows["repository base/os"]["found"] and checked.code == 3
+    assert "signature" not in rows["repository base/os"]["found"]

@@ -58,7 +58,49 @@ def test_without_a_definition_defaults_hold_where_they_are_enough(tmp_path: Path
     assert app.read_superproject().components == ("repos",)
     with pytest.raises(InputError) as caught:
         app.load_config()
-    assert caught.value.what == f"there is no repos.yaml in {tmp_path}" and "-C DIR" in caught.value.todo
+    assert caught.value.what == f"there is no repos.yaml in {tmp_path} or above it"
+    assert "-C DIR" in caught.value.todo
+
+
+def test_the_definition_is_looked_for_upwards(tmp_path: Path) -> None:
+    file = write_definition(make_repository(tmp_path / "super"))
+    below = tmp_path / "super" / "repos" / "nova"
+    below.mkdir(parents=True)
+    app = make_app(below)
+    assert app.config_path == file
+    assert (
+        app.read_superproject() == app.load_config().superproject == make_app(file.parent).read_superproject()
+    )
+    assert app.get_workspace().root == file.parent / ".altai-build"
+    nearer = write_definition(below)
+    assert make_app(below).config_path == nearer
+
+
+def test_without_a_definition_the_repository_is_looked_for_upwards(tmp_path: Path) -> None:
+    top = make_repository(tmp_path / "super")
+    below = top / "docs" / "howto"
+    below.mkdir(parents=True)
+    app = make_app(below)
+    assert app.read_superproject().folder == app.load_config(needed=False).superproject.folder == str(top)
+    assert app.get_workspace().root == top / ".altai-build"
+
+
+def test_above_the_directory_only_a_definition_of_its_owner_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_definition(tmp_path)
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert make_app(tmp_path / "mine").config_path == file
+    real = os.stat
+
+    def stat_of_others(path: str) -> os.stat_result:
+        found = real(path)
+        return os.stat_result((*found[:4], 4712, *found[5:])) if path == str(file) else found
+
+    monkeypatch.setattr(os, "stat", stat_of_others)
+    assert make_app(tmp_path / "mine").config_path is None
+    assert make_app(tmp_path).config_path == file
 
 
 def test_the_superproject_alone_is_that_of_the_whole_definition(tmp_path: Path) -> None:

@@ -327,6 +327,22 @@ def test_the_table(repo: Repo, tmp_path: Path) -> None:
     assert (answer.code, answer.out, answer.err) == (0, expected, "")
 
 
+def test_no_changes_are_told_with_what_was_compared(repo: Repo) -> None:
+    answer = altai_build("changed", "HEAD", "HEAD", cwd=repo.path)
+    text = "altai-build: no gitlinks differ between HEAD and HEAD, below repos\n"
+    assert (answer.code, answer.out, answer.err) == (0, "", text)
+    assert altai_build("changed", "HEAD", "HEAD", "--quiet", cwd=repo.path).err == ""
+    assert altai_build("changed", "HEAD", "HEAD", "--json", cwd=repo.path).json == []
+
+
+def test_a_folder_of_the_superproject_is_in_the_superproject(repo: Repo) -> None:
+    repo.commit({"repos/altai/focus": Pin(B)})
+    below = repo.path / "docs" / "howto"
+    below.mkdir(parents=True)
+    answer = altai_build("changed", "--json", cwd=below)
+    assert [row["path"] for row in answer.json] == ["repos/altai/focus"]
+
+
 def test_names_that_are_not_utf8_or_not_in_the_locale(repo: Repo, tmp_path: Path) -> None:
     repo.commit({"repos/\udcff": Pin(B), "repos/é": Pin(C)})
     for env in ({}, {"PYTHONIOENCODING": "ascii"}):

@@ -80,6 +80,14 @@ def test_diff_in_all_three_forms(site: Site) -> None:
     assert "" not in [one for one, two in zip(markdown, markdown[1:]) if one == two]
 
 
+def test_equal_packages_are_told(site: Site) -> None:
+    site.release("1", package("same-1-1.noarch"))
+    site.release("2", package("same-1-1.noarch"))
+    answer = site.call("diff", "1", "2")
+    assert (answer.code, answer.out) == (0, "")
+    assert answer.err.endswith("altai-build: 1 and 2 have the same packages\n")
+
+
 def test_a_release_that_is_not_there_is_answered_with_those_that_are(site: Site) -> None:
     site.release("1.0.0")
     site.release("1.0.1")

@@ -184,7 +184,9 @@ def test_the_configuration_that_an_option_names(world: World, tmp_path: Path) ->
 def test_verbs_that_need_a_definition_say_so(world: World, tmp_path: Path, verb: str) -> None:
     result = altai_build("-C", world.super.path, *verb.split(), cwd=tmp_path)
     assert (result.code, result.out) == (3, "")
-    assert f"there is no repos.yaml in {world.super.path}" in result.err and "--config" in result.err
+    assert (
+        f"there is no repos.yaml in {world.super.path} or above it" in result.err and "--config" in result.err
+    )
 
 
 def test_a_workspace_whose_name_is_too_long_is_an_error_and_no_bug(world: World) -> None:

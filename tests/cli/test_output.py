@@ -85,6 +85,12 @@ def test_no_rows_are_an_empty_list_and_a_reason(capsys: pytest.CaptureFixture[st
     assert err == f"altai-build: {NO_COMPONENTS}\naltai-build: nothing has changed\n"
 
 
+def test_no_rows_have_no_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+    print_table(("name", "reason"), [])
+    assert terminal.getvalue() == ""
+
+
 def test_names_are_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)

@@ -9,9 +9,10 @@ import pytest
 from altai_build.config import Config, default_config, load_config
 from altai_build.errors import InputError, MissingToolError
 from altai_build.model.build import HostSupport
+from altai_build.model.check import CheckResult, CheckStatus
 from altai_build.pipeline import doctor
 from altai_build.pipeline.build.toolchains import BUILDERS
-from altai_build.pipeline.doctor import CheckResult, CheckStatus, check_system
+from altai_build.pipeline.doctor import check_system
 from altai_build.tools import commands
 from altai_build.tools.chroot.builder import ChrootBuilder
 from altai_build.tools.mock.builder import MockBuilder
@@ -134,8 +135,10 @@ def test_without_gpg_the_other_checks_are_made(
 
 def test_a_folder_without_definition_and_superproject_is_not_ok(tmp_path: Path, workspace: Workspace) -> None:
     (tmp_path / "here").mkdir()
-    found = checks(workspace, default_config(tmp_path / "here"))["configuration"]
+    whole = checks(workspace, default_config(tmp_path / "here"))
+    found = whole["configuration"]
     assert (found.status, found.exit_code) == (CheckStatus.MISSING, 3)
+    assert list(whole)[-1] == "configuration", "nothing else can be said"
     World(tmp_path).super.commit({"a": "b"})
     found = checks(workspace, default_config(tmp_path / "super"))["configuration"]
     assert (found.status, found.exit_code) == (CheckStatus.WARNING, 0)
@@ -147,3 +150,31 @@ def test_a_missing_bubblewrap_is_not_blamed_on_the_kernel(
     real = commands.find_program
     monkeypatch.setattr(commands, "find_program", lambda name: None if name == "bwrap" else real(name))
     assert checks(workspace)["sandbox"].todo == "install bubblewrap (see bwrap above)"
+
+
+def test_a_check_creates_no_workspace(tmp_path: Path) -> None:
+    loaded = config(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    found = checks(Workspace(tmp_path / ".altai-build"), loaded)
+    assert found["workspace"].found.startswith(f"{tmp_path}/.altai-build, ")
+    assert (found["builder chroot"].status, found["target t"].status) == (CheckStatus.OK, CheckStatus.OK)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_workspace_that_cannot_be_written_does_not_hide_the_other_checks(tmp_path: Path) -> None:
+    loaded = config(tmp_path)
+    (tmp_path / "file").write_text("")
+    for root, why in (
+        (tmp_path / "file" / "ws", f"cannot write to {tmp_path}/file: Not a directory"),
+        (Path("/proc/nothing/here"), "cannot write to /proc: No such file or directory"),
+    ):
+        found = checks(Workspace(root), loaded)
+        assert (found["workspace"].status, found["workspace"].exit_code) == (CheckStatus.MISSING, 3)
+        assert found["workspace"].found == why and "--workspace DIR" in found["workspace"].todo
+        assert found["git"].status is found["target t"].status is CheckStatus.OK
+
+
+def test_a_missing_public_key_of_ours_is_created(tmp_path: Path, workspace: Workspace) -> None:
+    found = checks(workspace, config(tmp_path))["key k"]
+    assert (found.status, found.exit_code) == (CheckStatus.MISSING, 3)
+    assert found.todo == f"create it with `altai-build keys init k`, or restore {tmp_path}/k"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import http.server
 import os
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,36 @@ def test_no_answer_is_told_from_a_wrong_answer(url: str, faults: ServerFaults, t
     assert not isinstance(wrong.value, UnreachableError)
 
 
+@pytest.mark.parametrize("read", [read_url, lambda url: fetch_file(url, Path("unused"), attempts=1)])
+def test_why_there_was_no_answer_is_told_in_plain_words(
+    read: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = f"127.0.0.1:{listener.getsockname()[1]}"
+    for url, why in (
+        (f"http://user:secret@{closed}/file", f"{closed}: Connection refused"),
+        (f"https://{closed}/file", f"{closed}: Connection refused"),
+        ("http://no-such-host.invalid/file", "the name no-such-host.invalid cannot be resolved: "),
+    ):
+        with pytest.raises(UnreachableError) as caught:
+            read(url)
+        assert caught.value.why.startswith(why) and "HTTPConnection" not in caught.value.why
+        assert caught.value.todo.startswith("check the network and the URL")
+
+
+@pytest.mark.parametrize("read", [read_url, lambda url: fetch_file(url, Path("unused"))])
+def test_what_is_no_url_is_not_taken_for_a_silent_server(
+    read: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for url in ("http://127.0.0.1:99999/file", "http:///file", "http://[::1/file"):
+        with pytest.raises(InputError) as caught:
+            read(url)
+        assert not isinstance(caught.value, UnreachableError)
+        assert caught.value.what == f"{url} is not a URL that can be downloaded"
+
+
 def test_more_bytes_than_allowed_are_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         fetch_file(url, tmp_path / "name", limit=5)
@@ -156,10 +187,12 @@ def test_a_text_without_end_is_refused(endless: str) -> None:
 
 def test_a_text_is_read_from_files_and_servers(source: Path, url: str) -> None:
     assert read_url(source.as_uri()) == read_url(url) == CONTENT.decode()
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match="cannot read") as caught:
         read_url(f"{source.as_uri()}.gone")
-    with pytest.raises(InputError, match="cannot download"):
+    assert caught.value.why == "No such file or directory"
+    with pytest.raises(InputError, match="cannot download") as caught:
         read_url(f"{url}.gone")
+    assert caught.value.why.startswith("the server answered 404 ")
 
 
 def test_the_partial_file_of_a_dead_process_is_continued(

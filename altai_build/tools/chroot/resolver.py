@@ -84,10 +84,7 @@ class BuildrootResolver:
                 if not section.skip_if_unavailable:
                     raise
         if not found:
-            raise InputError(
-                f"the mock configuration {self.config.name} has no enabled repository",
-                todo="add one to config_opts['dnf.conf']",
-            )
+            raise make_no_repository_error(self.config.name)
         return tuple(found)
 
     @cached_property
@@ -180,6 +177,14 @@ class BuildrootResolver:
             f"({member.name} if {member.condition})" if member.condition else member.name for member in found
         ]
         return list(dict.fromkeys(requirements))
+
+
+def make_no_repository_error(name: str) -> InputError:
+    """The error for a mock configuration without a repository that packages can come from."""
+    return InputError(
+        f"the mock configuration {name} has no enabled repository",
+        todo="add one to config_opts['dnf.conf']",
+    )
 
 
 def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:

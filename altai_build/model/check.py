@@ -1,0 +1,49 @@
+"""A check of this machine or configuration: what was found, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from altai_build.errors import AltaiError
+
+
+class CheckStatus(str, Enum):
+    """The result of a check."""
+
+    OK = "ok"
+    # Something works less well, or not with every builder.
+    WARNING = "warning"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check: its name, its result, what was found, what to do."""
+
+    check: str
+    status: CheckStatus
+    found: str
+    todo: str = ""
+    exit_code: int = 0  # of the error that a run would end with
+
+
+def run_check(check: str, find: Callable[[], str]) -> CheckResult:
+    """A check that is ok with what `find` says, or failed with the error that it raises."""
+    try:
+        return CheckResult(check=check, status=CheckStatus.OK, found=find())
+    except AltaiError as error:
+        return make_failed_check(check, error)
+
+
+def make_failed_check(check: str, error: AltaiError) -> CheckResult:
+    """A check that failed with an error."""
+    why = f": {'; '.join(map(str.strip, error.why.splitlines()))}" if error.why else ""
+    return CheckResult(
+        check=check,
+        status=CheckStatus.MISSING,
+        found=f"{error.what}{why}",
+        todo=error.todo,
+        exit_code=error.exit_code,
+    )

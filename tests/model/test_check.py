@@ -1,0 +1,23 @@
+"""Checks from what was found, and from errors."""
+
+from __future__ import annotations
+
+from altai_build.errors import SigningError
+from altai_build.model.check import CheckResult, CheckStatus, run_check
+
+
+def test_an_error_is_a_failed_check_on_one_line() -> None:
+    def fail() -> str:
+        raise SigningError("it is locked", why="  tried twice\n  no answer", todo="unlock it")
+
+    assert run_check("key", fail) == CheckResult(
+        check="key",
+        status=CheckStatus.MISSING,
+        found="it is locked: tried twice; no answer",
+        todo="unlock it",
+        exit_code=6,
+    )
+
+
+def test_what_was_found_is_a_good_check() -> None:
+    assert run_check("key", lambda: "there") == CheckResult(check="key", status=CheckStatus.OK, found="there")
