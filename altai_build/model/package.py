@@ -63,6 +63,8 @@ class RpmHeader:
     scripts: tuple[str, ...]
     # The text of the newest entry.
     changelog: str
+    # How many entries the changelog has.
+    changelog_size: int
     payload_compressor: str
     file_digest_algorithm: str
     # The SHA-256 of the header; its SHA-1 in packages of rpm before 4.14.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from altai_build.model.spec import SpecInfo
-from altai_build.model.spec_text import list_preamble_lines
+from altai_build.model.spec_text import get_section_name, list_preamble_lines
 
 _RELEASE = re.compile(
     r"^(?P<head>\s*Release\s*:[ \t]*)(?P<value>.*?)(?P<tail>(?:[ \t]*%\{?dnl\b.*)?[ \t\r]*)$", re.IGNORECASE
 )
+# The main package's Release: as a macro, which has the commit in it already.
+_MAIN_RELEASE = re.compile(r"%\{?[?!]*release\b", re.IGNORECASE)
 _DIST = re.compile(r"%(?:\{[?!]*dist[:}]|[?!]*dist(?!\w))")
 _FREE_CALL = re.compile(r"[?!]*\w+|%")
 
@@ -20,25 +23,45 @@ def has_release(text: str) -> bool:
 
 
 def append_release_suffix(text: str, info: SpecInfo, template: str, *, count: int, commit: str) -> str:
-    """The spec with every Release: of its main preamble replaced by `template` (`release.stamp` of repos.yaml).
+    """The spec with every Release: replaced by `template` (`release.stamp` of repos.yaml), those of %package too.
 
     {release} in the template is the spec's own value without dist; `%{?dist}` follows the template's text, also where
-    the spec has none. Raises ValueError when there is no Release: line, or an empty one.
+    the spec has none. A subpackage whose Release: is made from the macro `release` has the template's text by that.
+    Raises ValueError when the main preamble has no Release: line, or when one is empty.
     """
     lines = text.split("\n")
-    found = [index for index, line in enumerate(list_preamble_lines(lines)) if _RELEASE.match(line)]
-    if not found:
+    main = [index for index, line in enumerate(list_preamble_lines(lines)) if _RELEASE.match(line)]
+    if not main:
         raise ValueError("no Release: tag")
-    for index in found:
+    for index in (*main, *_list_subpackage_releases(lines)):
         match = _RELEASE.match(lines[index])
         assert match is not None
         value = match.group("value")
         if not value:
             raise ValueError("its Release: is empty")
-        own, dist, suffix = _split_release(value, info.hidden_dist if len(found) == 1 else None)
+        own, dist, suffix = _split_release(value, info.hidden_dist if main == [index] else None)
         release = template.format(release=own, count=count, commit=commit[:7]) + dist + suffix
         lines[index] = match.group("head") + release + match.group("tail")
     return "\n".join(lines)
+
+
+def _list_subpackage_releases(lines: Sequence[str]) -> list[int]:
+    """The lines of %package sections with a Release: of their own."""
+    found = []
+    section = None
+    for index, line in enumerate(lines):
+        section = get_section_name(line) or section
+        match = _RELEASE.match(line) if section == "package" else None
+        if match is not None and not _MAIN_RELEASE.search(match.group("value")):
+            found.append(index)
+    return found
+
+
+def shows_commit(release: str, template: str, commit: str) -> bool:
+    """True for a Release: that `template` was written into for a commit."""
+    marks = {"release": "\0", "count": "\1", "commit": commit[:7]}
+    pattern = re.escape(template.format(**marks)).replace("\0", ".*").replace("\1", "[0-9]+")
+    return re.search(pattern, release) is not None
 
 
 def _split_release(value: str, hidden_dist: str | None) -> tuple[str, str, str]:

@@ -29,6 +29,11 @@ def get_section_name(line: str) -> str | None:
     return match.group(1).lower() if match else None
 
 
+def count_open_conditions(lines: Iterable[str]) -> int:
+    """How many %if are open behind these lines."""
+    return sum((_IF.match(line) is not None) - (_ENDIF.match(line) is not None) for line in lines)
+
+
 def add_sources(text: str, sources: Iterable[SourceTag]) -> str:
     """The spec with more SourceN: lines, behind the others and under no condition.
 
@@ -40,7 +45,7 @@ def add_sources(text: str, sources: Iterable[SourceTag]) -> str:
     for index, line in enumerate([*preamble, ""]):
         if depth == 0 and (index == 0 or not preamble[index - 1].endswith("\\")):
             place = index
-        depth += (_IF.match(line) is not None) - (_ENDIF.match(line) is not None)
+        depth += count_open_conditions([line])
         if _SOURCE.match(line):
             place = None
     if place is None:

@@ -25,6 +25,7 @@ from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.header import read_built_headers
 from altai_build.tools.rpm.recipe import SrpmRecipe, compute_key, write_source_tree
 from altai_build.tools.rpm.source_files import collect_source_files
+from altai_build.tools.rpm.stamp import StampedSpec, check_stamp, stamp_spec
 from altai_build.workspace import Workspace
 
 
@@ -33,6 +34,7 @@ class PreparedSrpm:
     """A recipe whose sources are laid out for rpmbuild in the scratch directory `top`."""
 
     recipe: SrpmRecipe
+    stamped: StampedSpec
     top: Path
     key: str
     inputs: tuple[tuple[str, str], ...]
@@ -51,6 +53,8 @@ class PackedSrpm:
 
     path: Path
     prepared: PreparedSrpm
+    # What rpmbuild wrote to standard error.
+    complaints: str
     # How long preparing and rpmbuild took.
     seconds: float
 
@@ -113,9 +117,15 @@ class SrpmMaker:
             if stored is not None:
                 return stored
             top = Path(tempfile.mkdtemp(prefix="srpm.", dir=scratch))
-            write_source_tree(recipe, top, self.config.limits)
+            stamped = stamp_spec(recipe, self.config.limits, scratch=self.workspace.scratch)
+            write_source_tree(recipe, stamped.text, top, self.config.limits)
         return PreparedSrpm(
-            recipe=recipe, top=top, key=key, inputs=inputs, seconds=time.monotonic() - started
+            recipe=recipe,
+            stamped=stamped,
+            top=top,
+            key=key,
+            inputs=inputs,
+            seconds=time.monotonic() - started,
         )
 
     def run_rpmbuild(self, prepared: PreparedSrpm) -> PackedSrpm:
@@ -141,13 +151,13 @@ class SrpmMaker:
                 todo="check whether the spec changes %_topdir or %_srcrpmdir",
             )
         seconds = round(prepared.seconds + time.monotonic() - started, 3)
-        return PackedSrpm(path=packages[0], prepared=prepared, seconds=seconds)
+        return PackedSrpm(path=packages[0], prepared=prepared, complaints=result.error_text, seconds=seconds)
 
     def store_packages(self, packed: Sequence[PackedSrpm]) -> list[Srpm | AltaiError]:
         """Step three of `make_srpm`: packages moved to the workspace, then recorded in the ledger.
 
         All together, because reading the headers of many takes as long as reading one. An error stands in the place
-        of a damaged package.
+        of a damaged package, and of one that does not show its commit.
         """
         try:
             headers = read_built_headers([package.path for package in packed])
@@ -155,13 +165,19 @@ class SrpmMaker:
             if len(packed) == 1:
                 return [error]
             return [result for package in packed for result in self.store_packages([package])]
-        records, stored = [], []
+        records: list[Record] = []
+        results: list[Srpm | AltaiError] = []
         for package, header in zip(packed, headers):
+            try:
+                check_stamp(package.prepared.recipe, package.prepared.stamped, header, package.complaints)
+            except InputError as error:
+                results.append(error)
+                continue
             record, srpm = self._store_package(package, header)
             records.append(record)
-            stored.append(srpm)
+            results.append(srpm)
         self.ledger.append(*records)
-        return [*stored]
+        return results
 
     def _make_recipe(
         self, sourced: ComponentSource, rebuild_count: int, bootstrap: Bootstrap | None

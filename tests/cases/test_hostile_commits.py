@@ -148,9 +148,9 @@ def test_sources_are_limited_as_files_of_builds_are(tmp_path: Path) -> None:
         top = tmp_path / str(limit)
         top.mkdir()
         with pytest.raises(InputError, match=f"{name} is too large"):
-            write_source_tree(recipe, top, Limits(file=limit))
+            write_source_tree(recipe, recipe.sourced.text, top, Limits(file=limit))
     (tmp_path / "top").mkdir()
-    write_source_tree(recipe, tmp_path / "top", Limits(file=100_000))
+    write_source_tree(recipe, recipe.sourced.text, tmp_path / "top", Limits(file=100_000))
     assert (tmp_path / "top/SOURCES/data").read_bytes() == bytes(5000)
 
 

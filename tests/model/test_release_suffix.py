@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altai_build.model.release_suffix import append_release_suffix, has_release
+from altai_build.model.release_suffix import append_release_suffix, has_release, shows_commit
 from tests.kit.spec_infos import make_info
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -52,10 +52,34 @@ def test_dist_from_a_macro_follows_the_release_suffix() -> None:
     assert stamped("Release: %{rel}\n", hidden_dist="3\0.1") == "Release: 3.7.g0123456%{?dist}.1\n"
 
 
-def test_every_release_of_the_main_preamble_is_replaced_and_no_other() -> None:
-    text = "%if 1\nRelease: 1\n%else\nRelease: 2%{?dist}\n%endif\n%package x\nRelease: 9\n"
+def test_every_release_of_a_preamble_is_replaced_and_no_other() -> None:
+    text = "%if 1\nRelease: 1\n%else\nRelease: 2%{?dist}\n%endif\n%description\nRelease: 3\n"
+    text += "%package x\nRelease: 9%{?dist}\n%description x\nRelease: 4\n%package y\nVersion: 2\n%files\nRelease: 5\n"
     expected = text.replace("Release: 1", "Release: 1.7.g0123456%{?dist}")
-    assert stamped(text) == expected.replace("Release: 2%", "Release: 2.7.g0123456%")
+    expected = expected.replace("Release: 2%", "Release: 2.7.g0123456%")
+    assert stamped(text) == expected.replace("Release: 9%", "Release: 9.7.g0123456%")
+
+
+@pytest.mark.parametrize("value", ["%{release}", "%release.1", "%{?RELEASE}", "%{release}_%{krel}%{?dist}"])
+def test_a_subpackages_release_made_from_the_main_one_is_not_stamped_twice(value: str) -> None:
+    text = f"Release: 1\n%package x\nRelease: {value}\n"
+    assert stamped(text) == f"Release: 1.7.g0123456%{{?dist}}\n%package x\nRelease: {value}\n"
+
+
+@pytest.mark.parametrize(
+    ("release", "shown"),
+    [
+        ("1.7.g0123456.x", True),
+        ("0.bootstrap.1.7.g0123456", True),
+        ("1.7.g0123456.2.x", True),
+        ("1.x", False),
+        ("1.g0123456.x", False),
+        ("1.7.g0123457.x", False),
+    ],
+)
+def test_which_release_shows_a_commit(release: str, shown: bool) -> None:
+    assert shows_commit(release, STAMP, COMMIT) is shown
+    assert shows_commit(f"git0123456.7.{release}", "git{commit}.{count}.{release}", COMMIT)
 
 
 @pytest.mark.parametrize(

@@ -304,8 +304,7 @@ class ObjectStore:
         return tuple(
             Commit(
                 id=CommitId(commit.lstrip("\n")),
-                # git prints nothing for what it does not understand.
-                time=int(time) if time.isdigit() and int(time) <= _LATEST_TIME else None,
+                time=_convert_time(time),
                 author=author,
                 subject=subject,
                 is_merge=len(parents.split()) > 1,
@@ -335,6 +334,12 @@ def _has_content_bytes(path: Path, content: bytes) -> bool:
         return read_regular_file(path, limit=len(content)) == content
     except OSError:
         return False
+
+
+def _convert_time(text: str) -> int | None:
+    """A time that git has printed: nothing for what it does not understand, else any number of digits."""
+    is_short = text.isdigit() and len(text) <= 10
+    return int(text) if is_short and int(text) <= _LATEST_TIME else None
 
 
 def _parse_commit_time(raw: bytes, subject: str) -> int:

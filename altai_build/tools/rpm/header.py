@@ -84,6 +84,7 @@ def read_header(path: Path) -> RpmHeader:
         files=_read_files(header),
         scripts=tuple(f"{tag} {header[tag]!r}" for tag in _SCRIPT_TAGS if header[tag]),
         changelog=next(iter(header["changelogtext"]), ""),
+        changelog_size=len(header["changelogtext"]),
         # rpm omits the tag for an uncompressed payload.
         payload_compressor=header["payloadcompressor"] or "none",
         file_digest_algorithm=_FILE_DIGESTS.get(header["filedigestalgo"] or 1, "unknown"),

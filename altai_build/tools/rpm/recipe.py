@@ -16,19 +16,14 @@ from altai_build.errors import InputError
 from altai_build.model.component import ComponentKind
 from altai_build.model.limits import Limits
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.release_suffix import append_release_suffix, has_release
 from altai_build.model.spec import SpecInfo
-from altai_build.model.spec_changelog import add_changelog_entry
-from altai_build.model.spec_text import add_sources, inline_includes
 from altai_build.model.srpm import SRPM_RECIPE_VERSION
 from altai_build.tools.disk import WriteBudget
 from altai_build.tools.git.archive import ArchivePart, archiver_version, write_archive
 from altai_build.tools.git.superproject import ComponentSource
-from altai_build.tools.rpm.source_files import LARGEST_SHOWN_FILE, SourceFile, list_unlisted_sources
+from altai_build.tools.rpm.source_files import SourceFile
 from altai_build.tools.sandbox.limits import make_resource_watch
-from altai_build.tools.spec.reader import decode_spec, encode_spec
-
-AUTHOR = "altai-build <altai-build@localhost>"
+from altai_build.tools.spec.reader import encode_spec
 
 
 @dataclass(frozen=True)
@@ -75,56 +70,18 @@ class SrpmRecipe:
         inputs += [(f"submodule {part.folder}", part.commit) for part in self.archive_parts if part.folder]
         return tuple(inputs)
 
-    def make_spec(self) -> str:
-        """The spec with the commit in its Release: and %changelog.
-
-        Raises InputError when it has no Release:, or the commits cannot be counted.
-        """
-        component, store = self.sourced.component, self.sourced.store
-        folder = component.path if component.kind is ComponentKind.SPEC else None
-        count = store.count_commits(component.commit, folder)
-        try:
-            text = (
-                add_sources(self.sourced.text, list_unlisted_sources(self.info))
-                if self.info.unlisted
-                else self.sourced.text
-            )
-            if not has_release(text):
-                text = inline_includes(text, self._read_small_files(), self.info.sources)
-            text = append_release_suffix(
-                text, self.info, self.release_template, count=count, commit=component.commit
-            )
-        except ValueError as error:
-            raise InputError(
-                f"cannot write the release into {component.spec_path}",
-                why=str(error),
-                todo="write a Release: line in the preamble, before %description",
-            ) from error
-        # Only the commit: anything else (a path, a project) may change while the NEVRA does not.
-        lines = (f"Made from commit {component.commit}",)
-        return add_changelog_entry(text, self.info, time=self.time, author=AUTHOR, lines=lines)
-
-    def _read_small_files(self) -> dict[str, str]:
-        """Name → text of the committed source files that a spec may include."""
-        blobs = [(file.name, file.blob) for file in self.files if file.blob is not None]
-        sizes = self.sourced.store.read_blob_sizes([blob for _, blob in blobs])
-        small = [(name, blob) for (name, blob), size in zip(blobs, sizes) if size <= LARGEST_SHOWN_FILE]
-        contents = self.sourced.store.read_blobs([blob for _, blob in small])
-        return {name: decode_spec(content) for (name, _), content in zip(small, contents)}
-
 
 def compute_key(inputs: tuple[tuple[str, str], ...]) -> str:
     """The name of a source package in the workspace and the ledger: the digest of its inputs."""
     return hashlib.sha256(json.dumps(inputs).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def write_source_tree(recipe: SrpmRecipe, top: Path, limits: Limits) -> None:
-    """Write SOURCES/ and SPECS/ below `top`, as rpmbuild reads them.
+def write_source_tree(recipe: SrpmRecipe, text: str, top: Path, limits: Limits) -> None:
+    """Write SOURCES/ and SPECS/ below `top`, as rpmbuild reads them; `text` is that of the spec.
 
-    Times are the commit's and modes are fixed, whatever clock and umask say. Raises InputError when the spec cannot be
-    written, the top folder of its archive is not known, or the sources exceed the limits of builds.
+    Times are the commit's and modes are fixed, whatever clock and umask say. Raises InputError when the top folder of
+    its archive is not known, or the sources exceed the limits of builds.
     """
-    text = recipe.make_spec()
     sources, specs = top / "SOURCES", top / "SPECS"
     sources.mkdir()
     specs.mkdir()

@@ -63,7 +63,7 @@ def test_the_layout_for_rpmbuild(tmp_path: Path) -> None:
         top.mkdir()
         before = os.umask(umask)
         try:
-            write_source_tree(recipe, top, Limits())
+            write_source_tree(recipe, recipe.sourced.text, top, Limits())
         finally:
             os.umask(before)
         files = [path for path in top.rglob("*") if path.is_file()]
@@ -72,26 +72,6 @@ def test_the_layout_for_rpmbuild(tmp_path: Path) -> None:
         assert {path.stat().st_mode & 0o777 for path in files} == {0o644}
     assert trees[0] == trees[1] and set(trees[0]) == {"SOURCES/x-1.0.tar.gz", "SPECS/x.spec"}
     assert set(members(trees[0]["SOURCES/x-1.0.tar.gz"])) == {"x-1.0/README", "x-1.0/x.spec"}
-
-
-def test_the_spec_has_the_commit_in_release_and_changelog(tmp_path: Path) -> None:
-    recipe = make_recipe(tmp_path)
-    commit = recipe.sourced.component.commit
-    text = recipe.make_spec()
-    assert f"Release: 1.1.g{commit[:7]}%{{?dist}}\n" in text
-    assert f"\n- Made from commit {commit}\n" in text
-
-
-def test_a_spec_without_a_release_line(tmp_path: Path) -> None:
-    recipe = make_recipe(tmp_path)
-    text = recipe.sourced.text.replace("Release: ", "%{nil}Release: ")
-    recipe = dataclasses.replace(recipe, sourced=dataclasses.replace(recipe.sourced, text=text))
-    with pytest.raises(InputError) as caught:
-        recipe.make_spec()
-    assert str(caught.value) == (
-        "cannot write the release into repos/x/x.spec\nno Release: tag\n"
-        "What to do: write a Release: line in the preamble, before %description"
-    )
 
 
 @pytest.mark.parametrize(
@@ -109,24 +89,9 @@ def test_a_spec_without_a_release_line(tmp_path: Path) -> None:
 def test_the_archive_has_the_folder_that_setup_enters(tmp_path: Path, setup: str, top: str) -> None:
     recipe = make_recipe(tmp_path, make_spec("x", prep=setup))
     (tmp_path / "top").mkdir()
-    write_source_tree(recipe, tmp_path / "top", Limits())
+    write_source_tree(recipe, recipe.sourced.text, tmp_path / "top", Limits())
     archive = (tmp_path / "top/SOURCES/x-1.0.tar.gz").read_bytes()
     assert set(members(archive)) == {f"{top}README", f"{top}x.spec"}
-
-
-def test_files_that_a_spec_reads_travel_with_it(tmp_path: Path) -> None:
-    spec = make_spec("x", version="%(cat %{_sourcedir}/VERSION)")
-    recipe = make_recipe(tmp_path, spec, {"VERSION": "2.0"})
-    assert [file.name for file in recipe.files] == ["x-2.0.tar.gz", "VERSION"]
-    assert "\nSource1: VERSION\n%description\n" in recipe.make_spec()
-
-
-def test_a_release_in_an_included_file_is_written(tmp_path: Path) -> None:
-    spec = make_spec("x").replace("Release: 1\n", "%include %{_sourcedir}/head.inc\n")
-    recipe = make_recipe(tmp_path, spec, {"head.inc": "Release: 7%{?dist}\n"})
-    text = recipe.make_spec()
-    assert f"\nRelease: 7.1.g{recipe.sourced.component.commit[:7]}%{{?dist}}\n" in text
-    assert "%include" not in text and "\nSource1: head.inc\n" in text
 
 
 @pytest.mark.parametrize("prefix", ["..", "a/../../b", "-x"])
@@ -134,4 +99,4 @@ def test_an_archive_never_leads_out_of_its_folder(tmp_path: Path, prefix: str) -
     recipe = make_recipe(tmp_path, make_spec("x", prep=f"%setup -q -n {prefix}"))
     (tmp_path / "top").mkdir()
     with pytest.raises(InputError, match="its archive cannot have the top folder"):
-        write_source_tree(recipe, tmp_path / "top", Limits())
+        write_source_tree(recipe, recipe.sourced.text, tmp_path / "top", Limits())
