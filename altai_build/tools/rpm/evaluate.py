@@ -9,6 +9,7 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError
@@ -40,6 +41,16 @@ _READS_OTHERS = re.compile(r"_sourcedir|_specdir|_topdir|RPM_SOURCE_DIR")
 # Bytes.
 _LARGEST_FILES = 64 << 20
 _CACHE_FORMAT = 3
+
+
+@dataclass(frozen=True)
+class _Expansion:
+    """What rpm expands: a spec, the files beside it by their paths, the macros, the target's architecture."""
+
+    source: ComponentSpec
+    files: Mapping[str, bytes]
+    macros: Mapping[str, str]
+    arch: str
 
 
 class SpecEvaluator:
@@ -85,7 +96,9 @@ class SpecEvaluator:
         cached = read_sealed(path)
         if cached is not None:
             return load_spec_info(cached)
-        info = self._evaluate(source, beside, macros, arch)
+        contents = dict(zip(beside, source.store.read_blobs(beside.values())))
+        files = {f"SOURCES/{name}": content for name, content in contents.items()}
+        info = self._evaluate(_Expansion(source=source, files=files, macros=macros, arch=arch))
         write_atomically(path, dump_sealed(dataclasses.asdict(info)), durable=False)
         return info
 
@@ -103,41 +116,31 @@ class SpecEvaluator:
                 total += sizes[name]
         return shown
 
-    def _evaluate(
-        self, source: ComponentSpec, beside: Mapping[str, str], macros: Mapping[str, str], arch: str
-    ) -> SpecInfo:
-        contents = dict(zip(beside, source.store.read_blobs(beside.values())))
-        files = {f"SOURCES/{name}": content for name, content in contents.items()}
-        info = self._expand(source, files, macros, arch)
-        info = dataclasses.replace(info, unlisted=self._find_unlisted(source, info, files, macros, arch))
-        if not has_hidden_dist(source.text):
+    def _evaluate(self, expansion: _Expansion) -> SpecInfo:
+        info = self._expand(expansion)
+        info = replace(info, unlisted=self._find_unlisted(expansion, info))
+        if not has_hidden_dist(expansion.source.text):
             return info
         # Where dist comes from another macro, an expansion with another dist shows where in Release: it is.
         try:
-            marked = self._expand(source, files, {**macros, "dist": _DIST_MARKER}, arch)
+            marked = self._expand(replace(expansion, macros={**expansion.macros, "dist": _DIST_MARKER}))
         except AltaiError:
             return info
         if _DIST_MARKER not in marked.release:
             return info
-        return dataclasses.replace(info, hidden_dist=marked.release.replace(_DIST_MARKER, "\0", 1))
+        return replace(info, hidden_dist=marked.release.replace(_DIST_MARKER, "\0", 1))
 
-    def _find_unlisted(
-        self,
-        source: ComponentSpec,
-        info: SpecInfo,
-        files: Mapping[str, bytes],
-        macros: Mapping[str, str],
-        arch: str,
-    ) -> tuple[str, ...]:
+    def _find_unlisted(self, expansion: _Expansion, info: SpecInfo) -> tuple[str, ...]:
         """The files that the spec reads and does not name as sources: a build has no others.
 
         Raises InputError where they cannot be told by their names in the spec.
         """
+        source, files = expansion.source, expansion.files
         listed = {f"SOURCES/{tag.file}" for tag in (*info.sources, *info.patches)}
         if not files.keys() - listed or not _READS_OTHERS.search(source.text):
             return ()
         kept = {path: content for path, content in files.items() if path in listed}
-        if self._says_the_same(source, info, kept, macros, arch):
+        if self._says_the_same(replace(expansion, files=kept), info):
             return ()
         pending, found = [source.text], dict[str, bytes]()
         while pending:
@@ -146,7 +149,7 @@ class SpecEvaluator:
                 if path not in kept and path not in found and _mentions(text, posixpath.basename(path)):
                     found[path] = content
                     pending.append(decode_spec(content))
-        if self._says_the_same(source, info, {**kept, **found}, macros, arch):
+        if self._says_the_same(replace(expansion, files={**kept, **found}), info):
             return tuple(sorted(map(posixpath.basename, found)))
         raise InputError(
             f"{source.component.name}: {source.component.spec_path} reads files that none of its sources names",
@@ -154,25 +157,17 @@ class SpecEvaluator:
             todo="name them by SourceN: in the spec",
         )
 
-    def _says_the_same(
-        self,
-        source: ComponentSpec,
-        info: SpecInfo,
-        files: Mapping[str, bytes],
-        macros: Mapping[str, str],
-        arch: str,
-    ) -> bool:
+    def _says_the_same(self, expansion: _Expansion, info: SpecInfo) -> bool:
         """Whether a spec says the same with these files beside it."""
         try:
-            return self._expand(source, files, macros, arch) == info
+            return self._expand(expansion) == info
         except AltaiError:
             return False
 
-    def _expand(
-        self, source: ComponentSpec, files: Mapping[str, bytes], macros: Mapping[str, str], arch: str
-    ) -> SpecInfo:
+    def _expand(self, expansion: _Expansion) -> SpecInfo:
+        source, macros, arch = expansion.source, expansion.macros, expansion.arch
         spec = posixpath.join("SPECS", posixpath.basename(source.component.spec))
-        all_files = {**files, spec: encode_spec(source.text)}
+        all_files = {**expansion.files, spec: encode_spec(source.text)}
         expanded = rpmbuild.expand_spec(spec, all_files, macros, arch, self._limits, scratch=self._scratch)
         if expanded.returncode != 0:
             raise rpmbuild.spec_error(source, expanded)

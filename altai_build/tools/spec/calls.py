@@ -148,39 +148,3 @@ def take_body(text: str, at: int, name: str) -> tuple[str, int]:
 def split_quoted(text: str) -> list[str]:
     """The words of a text, between blanks that no %{quote:…} holds together."""
     return [word.replace(QUOTE, "") for word in _QUOTED_WORD.findall(text)]
-
-
-def read_options(arguments: list[str], letters: str) -> tuple[list[tuple[str, str | None]], list[str]]:
-    """The options among a macro's arguments, and its other arguments, as getopt(3) tells them apart."""
-    if letters == "-":
-        return [], arguments
-    if letters[:1] in ("+", "-"):
-        raise OnlyRpmKnows(f"options of a macro: {letters}")
-    options: list[tuple[str, str | None]] = []
-    others: list[str] = []
-    pending = list(arguments)
-    while pending:
-        word = pending.pop(0)
-        if word == "--":
-            return options, others + pending
-        if len(word) < 2 or word[0] != "-":
-            others.append(word)
-            continue
-        cluster = word[1:]
-        while cluster:
-            letter, cluster = cluster[0], cluster[1:]
-            at = letters.find(letter)
-            if at < 0 or letter == ":":
-                raise OnlyRpmKnows(f"an unknown option -{letter} of a macro")
-            if letters[at + 1 : at + 2] != ":":
-                options.append((letter, None))
-                continue
-            if not cluster and letters[at + 2 : at + 3] != ":":
-                if not pending:
-                    raise OnlyRpmKnows(f"option -{letter} of a macro without its argument")
-                cluster = pending.pop(0)
-                options.append((letter, cluster))
-            else:
-                options.append((letter, cluster or None))
-            cluster = ""
-    return options, others

@@ -15,11 +15,11 @@ from altai_build.tools.spec.calls import (
     MacroCall,
     find_call_end,
     parse_call,
-    read_options,
     split_quoted,
     take_body,
 )
 from altai_build.tools.spec.expression import evaluate_expression
+from altai_build.tools.spec.options import read_call_options
 from altai_build.tools.spec.undecided import UNKNOWN, EndlessMacro, OnlyRpmKnows
 
 # rpm's own limit of nested calls.
@@ -267,7 +267,7 @@ class MacroExpander:
 
         push("0", macro.name)
         push("**", " ".join(arguments))
-        options, rest = read_options(arguments, macro.options or "")
+        options, rest = read_call_options(arguments, macro.options or "")
         for letter, value in options:
             push(f"-{letter}", f"-{letter}" if value is None else f"-{letter} {value}")
             if value is not None:

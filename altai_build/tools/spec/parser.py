@@ -11,12 +11,12 @@ from altai_build.model.spec import SourceTag
 from altai_build.model.spec_text import get_section_name
 from altai_build.tools.spec.lines import SpecLines
 from altai_build.tools.spec.macros import MacroExpander
+from altai_build.tools.spec.options import read_line_options
 from altai_build.tools.spec.tags import (
     MACRO_TAGS,
     SPACE,
     Tag,
     is_legal,
-    parse_options,
     parse_tag,
     strip_comment,
 )
@@ -175,7 +175,7 @@ class SpecContent:
         self._packages.append(self._package)
 
     def _mark_made(self, line: str) -> None:
-        options, words = self._parse_options(line, with_value="nf", without_value="")
+        options, words = self._read_options(line, "n:f:")
         full_names = [value for letter, value in options if letter == "n"]
         if full_names:
             name = full_names[-1]
@@ -188,12 +188,10 @@ class SpecContent:
             raise self._undecided()
         packages[0].is_made = True
 
-    def _parse_options(
-        self, line: str, *, with_value: str, without_value: str
-    ) -> tuple[list[tuple[str, str]], list[str]]:
+    def _read_options(self, line: str, letters: str) -> tuple[list[tuple[str, str | None]], list[str]]:
         self._require_known(line[1:])
         try:
-            return parse_options(line, with_value=with_value, without_value=without_value)
+            return read_line_options(line, letters)
         except ValueError as error:
             raise self._undecided() from error
 
@@ -288,7 +286,7 @@ class SpecContent:
         return None
 
     def _parse_setup(self, line: str, following: tuple[str, ...]) -> SetupMacro:
-        options, _ = self._parse_options(line, with_value="abn", without_value="cDTq")
+        options, _ = self._read_options(line, "a:b:n:cDTq")
         values = dict(options)
         return SetupMacro(folder=values.get("n"), makes_folder="c" in values, following=following)
 

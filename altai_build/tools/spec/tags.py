@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import NamedTuple
 
 # What rpm takes for white space.
@@ -83,33 +82,3 @@ def strip_comment(line: str) -> str:
     """A line of a preamble without the blanks at its end; empty for a comment."""
     line = line.rstrip(SPACE)
     return "" if line.lstrip(SPACE).startswith("#") else line
-
-
-def parse_options(
-    line: str, *, with_value: str, without_value: str
-) -> tuple[list[tuple[str, str]], list[str]]:
-    """The options of a line, letter and value, and its other words without the first, as popt(3) tells them apart.
-
-    Raises ValueError for an unknown option or a quote that is not closed.
-    """
-    options: list[tuple[str, str]] = []
-    others: list[str] = []
-    words = shlex.split(line)[1:] if re.search(r"[\\'\"]", line) else line.split()[1:]
-    while words:
-        word = words.pop(0)
-        if word == "--":
-            return options, others + words
-        if len(word) < 2 or word[0] != "-":
-            others.append(word)
-            continue
-        cluster = word[1:]
-        while cluster:
-            letter, cluster = cluster[0], cluster[1:]
-            if letter in without_value:
-                options.append((letter, ""))
-            elif letter in with_value and (cluster or words):
-                options.append((letter, cluster.removeprefix("=") if cluster else words.pop(0)))
-                cluster = ""
-            else:
-                raise ValueError(f"unknown option -{letter}")
-    return options, others

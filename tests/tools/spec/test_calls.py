@@ -9,7 +9,6 @@ from altai_build.tools.spec.calls import (
     find_call_end,
     has_open_brackets,
     parse_call,
-    read_options,
     split_quoted,
     take_body,
 )
@@ -95,12 +94,3 @@ def test_a_body_without_an_end() -> None:
 
 def test_quoted_words_are_one() -> None:
     assert split_quoted(" a\t\x1fb c\x1fd  \x1f\x1f") == ["a", "b cd", ""]
-
-
-def test_options() -> None:
-    arguments = ["x", "-qn", "other", "-p1", "--", "-y"]
-    assert read_options(arguments, "qn:p:") == ([("q", None), ("n", "other"), ("p", "1")], ["x", "-y"])
-    assert read_options(["-x"], "-") == ([], ["-x"])
-    for wrong, letters in ((["-z"], "q"), (["-n"], "n:"), (["-q"], "+q")):
-        with pytest.raises(OnlyRpmKnows):
-            read_options(wrong, letters)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from altai_build.tools.spec.tags import Tag, is_legal, parse_options, parse_tag, strip_comment
+from altai_build.tools.spec.tags import Tag, is_legal, parse_tag, strip_comment
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,3 @@ def test_values_that_rpm_takes() -> None:
 
 def test_comments() -> None:
     assert [strip_comment(line) for line in ("a # b \t", "  # a", "#", " ")] == ["a # b", "", "", ""]
-
-
-def test_options() -> None:
-    options, words = parse_options("%x -qn 'a b' -m=c d -nz -- -e", with_value="nm", without_value="q")
-    assert options == [("q", ""), ("n", "a b"), ("m", "c"), ("n", "z")] and words == ["d", "-e"]
-    assert parse_options("%x", with_value="", without_value="") == ([], [])
-    for wrong in ("%x -z", "%x -n", "%x 'a"):
-        with pytest.raises(ValueError):
-            parse_options(wrong, with_value="n", without_value="q")
