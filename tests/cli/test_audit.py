@@ -12,11 +12,10 @@ from altai_build.model.compat import Compat
 from altai_build.tools.files import make_directory
 from altai_build.tools.repo.repodata import write_repodata
 from tests.kit.cli import CliResult, altai_build
-from tests.kit.configs import write_config
+from tests.kit.configs import make_site, write_config
 from tests.kit.manifests import component, manifest, package, write_manifests
 from tests.kit.releases import (
     Materials,
-    make_materials,
     make_release,
     make_release_contents,
     sign,
@@ -26,17 +25,9 @@ from tests.kit.rpms import build_rpm
 
 
 @pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
-
-
-@pytest.fixture(scope="module")
 def site(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with repos.yaml and release 1.0.2."""
-    folder = tmp_path_factory.mktemp("site")
-    write_config(folder, materials)
-    make_release(folder / "releases" / "1.0.2", materials, make_release_contents(materials))
-    return folder
+    return make_site(tmp_path_factory.mktemp("site"), materials)
 
 
 def audit(site: Path, *words: str) -> CliResult:

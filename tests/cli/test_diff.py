@@ -6,42 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.release import ReleasedPackage
-from tests.kit.cli import CliResult, altai_build
-from tests.kit.manifests import manifest, package, write_manifests
-
-COMMIT = "c" * 40
-
-_REPOS = """\
-project: altai
-superproject: {path: %s, components: [repos]}
-targets: {centos6: {mock_config: el6, arch: x86_64}}
-keys: {altai: {file: key, signs: true}}
-repositories: {centos6: {source: superproject, target: centos6, key: altai}}
-release: {directory: releases, baseurl: "https://repo.example.org"}
-"""
-
-
-class Site:
-    """A folder with releases."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "repos.yaml").write_text(_REPOS % folder)
-
-    def release(self, version: str, *packages: ReleasedPackage) -> None:
-        write_manifests(self.folder / "releases", manifest(version, packages, commit=COMMIT))
-
-    def call(self, *words: str) -> CliResult:
-        return altai_build(*words, cwd=self.folder)
+from tests.kit.manifests import package
+from tests.kit.written_site import WrittenSite
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+def site(tmp_path: Path) -> WrittenSite:
+    return WrittenSite(tmp_path, tmp_path)
 
 
-def test_diff_in_all_three_forms(site: Site) -> None:
+def test_diff_in_all_three_forms(site: WrittenSite) -> None:
     site.release(
         "1",
         package("up-1-1.noarch", size=1000),
@@ -80,7 +54,7 @@ def test_diff_in_all_three_forms(site: Site) -> None:
     assert "" not in [one for one, two in zip(markdown, markdown[1:]) if one == two]
 
 
-def test_equal_packages_are_told(site: Site) -> None:
+def test_equal_packages_are_told(site: WrittenSite) -> None:
     site.release("1", package("same-1-1.noarch"))
     site.release("2", package("same-1-1.noarch"))
     answer = site.call("diff", "1", "2")
@@ -88,7 +62,7 @@ def test_equal_packages_are_told(site: Site) -> None:
     assert answer.err.endswith("altai-build: 1 and 2 have the same packages\n")
 
 
-def test_a_release_that_is_not_there_is_answered_with_those_that_are(site: Site) -> None:
+def test_a_release_that_is_not_there_is_answered_with_those_that_are(site: WrittenSite) -> None:
     site.release("1.0.0")
     site.release("1.0.1")
     answer = site.call("diff", "1.0.0", "1.0.2")

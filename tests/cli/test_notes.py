@@ -8,35 +8,18 @@ from typing import Any
 
 import pytest
 
-from altai_build.model.release import ReleasedPackage
-from tests.kit.cli import CliResult, altai_build
 from tests.kit.git import Pin, gitmodules
-from tests.kit.manifests import component, manifest, package, third_party, write_manifests
+from tests.kit.manifests import component, package, third_party
 from tests.kit.superprojects import World
-
-_REPOS = """\
-project: altai
-superproject: {path: %s, components: [repos]}
-targets: {centos6: {mock_config: el6, arch: x86_64}}
-keys: {altai: {file: key, signs: true}}
-repositories: {centos6: {source: superproject, target: centos6, key: altai}}
-release: {directory: releases, baseurl: "https://repo.example.org"}
-"""
+from tests.kit.written_site import WrittenSite
 
 
-class Site:
+class Site(WrittenSite):
     """A superproject with its components, and releases of its commits."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self.world = World(folder / "git")
-        (folder / "repos.yaml").write_text(_REPOS % self.world.super.path)
-
-    def release(self, version: str, commit: str, *packages: ReleasedPackage) -> None:
-        write_manifests(self.folder / "releases", manifest(version, packages, commit=commit))
-
-    def call(self, *words: str) -> CliResult:
-        return altai_build(*words, cwd=self.folder)
+        super().__init__(folder, self.world.super.path)
 
     def notes(self) -> dict[str, Any]:
         """Path → what `notes 1 2 --json` tells of that component."""
@@ -78,8 +61,8 @@ def test_every_change_of_a_pin_is_named(site: Site) -> None:
     new = world.super.commit({**tree, ".gitmodules": gitmodules(urls)}, message="Pin all")
     updated = [component("repos/altai/updated", commit) for commit in (first["updated"], new_pins["updated"])]
     same = component("repos/altai/same", first["same"])
-    site.release("1", old, package("u-1-1.noarch", updated[0]), package("s-1-1.noarch", same))
-    site.release("2", new, package("u-2-1.noarch", updated[1]), package("s-1-1.1.noarch", same))
+    site.release("1", package("u-1-1.noarch", updated[0]), package("s-1-1.noarch", same), commit=old)
+    site.release("2", package("u-2-1.noarch", updated[1]), package("s-1-1.1.noarch", same), commit=new)
     notes = site.notes()
     assert {path: component["status"] for path, component in notes.items()} == {
         ".": "updated",
@@ -121,10 +104,16 @@ def test_commits_of_a_folder_of_specs_are_the_superprojects_that_touched_it(site
     repo.commit({"README": "2"}, message="Say more")
     new = repo.commit({"specs/bunch/bunch.spec": "2"}, message="bunch 2")
     site.release(
-        "1", old, package("bunch-1-1.noarch", third_party("specs/bunch", old)), package("erlang-1-1.noarch")
+        "1",
+        package("bunch-1-1.noarch", third_party("specs/bunch", old)),
+        package("erlang-1-1.noarch"),
+        commit=old,
     )
     site.release(
-        "2", new, package("bunch-2-1.noarch", third_party("specs/bunch", new)), package("erlang-2-1.noarch")
+        "2",
+        package("bunch-2-1.noarch", third_party("specs/bunch", new)),
+        package("erlang-2-1.noarch"),
+        commit=new,
     )
     answer = site.call("notes", "1", "2", "--json").json
     notes = {component["path"]: component for component in answer["components"]}
@@ -140,8 +129,8 @@ def test_a_pin_of_another_repository_has_no_history_in_common(site: Site) -> Non
     (site.folder / "git" / "focus").rename(site.folder / "git" / "focus-before")
     site.world.component("repos/focus", {"other": "thing"}, url="../focus")
     new = site.world.pin()
-    site.release("1", old)
-    site.release("2", new)
+    site.release("1", commit=old)
+    site.release("2", commit=new)
     notes = site.notes()["repos/focus"]
     assert (notes["status"], notes["commits"]) == ("unknown", [])
     assert f"commit {notes['old']}" in notes["problem"]
@@ -158,8 +147,8 @@ def test_nothing_in_a_commit_becomes_markup(site: Site) -> None:
     site.world.components["repos/focus"].commit({"file": "3"}, message="1. begin like a list")
     site.world.components["repos/focus"].commit({"file": "4"}, message="- or like another")
     new = site.world.pin()
-    site.release("1", old)
-    site.release("2", new)
+    site.release("1", commit=old)
+    site.release("2", commit=new)
     markdown = site.call("notes", "1", "2", "--markdown").out
     assert (
         r"- \# \<b\>bold\</b\> \| \`code\` \[x\](javascript:1)  \[31m \*star\* \_under\_ 1. one (" in markdown
@@ -177,8 +166,8 @@ def test_merges_are_listed_only_without_other_commits(site: Site) -> None:
     side = repo.commit({"side": "1"}, message="Side work", branch="side", parents=[first])
     repo.commit({"side": "1"}, message="Merge side", parents=[first, side])
     new = site.world.pin()
-    site.release("1", old)
-    site.release("2", new)
+    site.release("1", commit=old)
+    site.release("2", commit=new)
     assert {(commit["subject"], commit["merge"]) for commit in site.notes()["repos/focus"]["commits"]} == {
         ("Side work", False),
         ("Merge side", True),
@@ -188,8 +177,8 @@ def test_merges_are_listed_only_without_other_commits(site: Site) -> None:
 
 
 def test_notes_of_a_commit_that_the_clone_does_not_have(site: Site) -> None:
-    site.release("1", "d" * 40)
-    site.release("2", site.world.super.commit({"README": "1"}))
+    site.release("1", commit="d" * 40)
+    site.release("2", commit=site.world.super.commit({"README": "1"}))
     answer = site.call("notes", "1", "2")
     assert answer.code == 3
     assert f"no commit {'d' * 40!r}" in answer.err

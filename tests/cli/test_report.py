@@ -7,21 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.kit.cli import altai_build
-from tests.kit.configs import write_config
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
+from tests.kit.configs import make_site
+from tests.kit.releases import Materials
 
 
 @pytest.fixture
 def site(materials: Materials, tmp_path: Path) -> Path:
     """A folder with repos.yaml and release 1.0.2, which has no report."""
-    write_config(tmp_path / "site", materials)
-    make_release(tmp_path / "site" / "releases" / "1.0.2", materials, make_release_contents(materials))
-    return tmp_path / "site"
+    return make_site(tmp_path / "site", materials)
 
 
 def test_the_path_of_the_released_report_is_printed(site: Path) -> None:

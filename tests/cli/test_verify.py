@@ -16,10 +16,9 @@ from altai_build.model.compat import Compat
 from altai_build.tools.repo.repodata import write_repodata
 from tests.conftest import Require
 from tests.kit.cli import ROOT, CliResult, altai_build
-from tests.kit.configs import write_config
+from tests.kit.configs import make_site, write_config
 from tests.kit.releases import (
     Materials,
-    make_materials,
     make_release,
     make_release_contents,
     sign,
@@ -31,17 +30,10 @@ from tests.kit.rpms import build_rpm, flip_last_byte
 from tests.kit.server import serving
 
 
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
-
-
 @pytest.fixture
 def site(materials: Materials, tmp_path: Path) -> Path:
     """A folder with repos.yaml and release 1.0.2."""
-    write_config(tmp_path / "site", materials)
-    make_release(tmp_path / "site" / "releases" / "1.0.2", materials, make_release_contents(materials))
-    return tmp_path / "site"
+    return make_site(tmp_path / "site", materials)
 
 
 def verify(site: Path, *words: str | Path) -> CliResult:

@@ -8,26 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.kit.cli import altai_build
-from tests.kit.configs import write_config
+from tests.kit.configs import make_site
 from tests.kit.git import Pin, gitmodules
 from tests.kit.manifests import component, manifest, package, write_manifests
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
+from tests.kit.releases import Materials
 from tests.kit.rpms import flip_last_byte
 from tests.kit.superprojects import World
 
 
 @pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
-
-
-@pytest.fixture(scope="module")
 def site(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with repos.yaml and release 1.0.2."""
-    folder = tmp_path_factory.mktemp("site")
-    write_config(folder, materials)
-    make_release(folder / "releases" / "1.0.2", materials, make_release_contents(materials))
-    return folder
+    return make_site(tmp_path_factory.mktemp("site"), materials)
 
 
 def which(folder: Path, thing: str | Path) -> list[tuple[str, str, str | None]]:

@@ -8,7 +8,7 @@ from altai_build.config import load_config
 from altai_build.pipeline.run import Run
 from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
-from tests.kit.releases import Materials
+from tests.kit.releases import Materials, make_release, make_release_contents
 
 
 def write_config(folder: Path, materials: Materials, *, base: Path | None = None, more: str = "") -> Path:
@@ -31,6 +31,13 @@ release: {{directory: releases, baseurl: "https://repo.example.org/altai"}}
     place = folder / "repos.yaml"
     place.write_text(text)
     return place
+
+
+def make_site(folder: Path, materials: Materials) -> Path:
+    """Make the folder, with repos.yaml and release 1.0.2, which has no report."""
+    write_config(folder, materials)
+    make_release(folder / "releases" / "1.0.2", materials, make_release_contents(materials))
+    return folder
 
 
 def make_run(folder: Path, materials: Materials, *, more: str = "") -> Run:
