@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 def _check_builder(ctx: click.Context, _param: click.Parameter, name: str) -> str:
     """The name of a builder that there is."""
     if name != "auto":
-        # Slow to load, and seldom needed.
-        from altai_build.pipeline.build.toolchains import BUILDERS
+        from altai_build.pipeline.build.builders import BUILDERS
 
         if name not in BUILDERS:
             raise click.BadParameter(f"{name!r} is not one of auto, {', '.join(BUILDERS)}")

@@ -39,7 +39,6 @@ def verify(app: App, version: str, deep: bool, keys: tuple[str, ...], as_json: b
       altai-build verify 1.0.2
       altai-build verify https://repo.example.org/altai/1.0.2 --key RPM-GPG-KEY-altai
     """
-    from altai_build.pipeline.published.trace import trace_provenance
     from altai_build.pipeline.published.verify import is_url, open_release, verify_published
     from altai_build.tools.openpgp.keyfile import read_public_keys
 
@@ -52,6 +51,8 @@ def verify(app: App, version: str, deep: bool, keys: tuple[str, ...], as_json: b
     steps: tuple[TraceStep, ...] = ()
     with open_release(run, version) as directory:
         if deep:
+            from altai_build.pipeline.published.trace import trace_provenance
+
             answer = trace_provenance(run, directory, signers=signers, version=asked)
             verification, steps = answer.verification, answer.steps
         else:

@@ -19,7 +19,7 @@ from altai_build.errors import AltaiError, InputError
 from altai_build.model.check import CheckResult, CheckStatus, make_failed_check, run_check
 from altai_build.model.lock import LOCK_FILE_NAME, Lock
 from altai_build.model.quantity import format_size
-from altai_build.pipeline.build.toolchains import BUILDERS, find_builder
+from altai_build.pipeline.build.builders import BUILDERS, find_builder, load_builder
 from altai_build.pipeline.repository_checks import check_buildroot_repositories, check_upstreams
 from altai_build.tools import commands, process
 from altai_build.tools.builder import Builder
@@ -184,7 +184,7 @@ def _check_sandbox() -> CheckResult:
 def _check_builders(workspace: Workspace) -> list[CheckResult]:
     """Each builder; one that cannot run is missing only where no other can."""
     checks = [
-        _check_builder(name, builder, make_directory(workspace.scratch)) for name, builder in BUILDERS.items()
+        _check_builder(name, load_builder(name), make_directory(workspace.scratch)) for name in BUILDERS
     ]
     if any(check.status is not CheckStatus.MISSING for check in checks):
         checks = [

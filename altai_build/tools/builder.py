@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Builder(Protocol):
     """Makes binary packages from source packages in the chroots of one mock configuration.
 
-    A new builder is one file with such a class and one line in `pipeline.build.toolchains.BUILDERS`.
+    A new builder is one file with such a class and one line in `pipeline.build.builders.BUILDERS`.
     """
 
     # What `--builder` calls it, and part of every build key.

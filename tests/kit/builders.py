@@ -21,9 +21,9 @@ from altai_build.model.build import (
     FailureKind,
     HostSupport,
 )
+from altai_build.pipeline.build.builders import BUILDERS
 from altai_build.pipeline.build.plan import BuildPlan, plan_build
 from altai_build.pipeline.build.run import BuildRun, build_all
-from altai_build.pipeline.build.toolchains import BUILDERS
 from altai_build.pipeline.run import Run
 from altai_build.tools.builder import Builder
 from altai_build.tools.chroot.resolver import Buildroot
@@ -53,9 +53,8 @@ baseurl={url}
 # The command line with this builder in the registry.
 _MAIN = """\
 from altai_build.cli.main import main
-from altai_build.pipeline.build.toolchains import BUILDERS
-from tests.kit.builders import HostBuilder
-BUILDERS[HostBuilder.name] = HostBuilder
+from altai_build.pipeline.build.builders import BUILDERS
+BUILDERS["host"] = "tests.kit.builders:HostBuilder"
 main()
 """
 
@@ -158,7 +157,7 @@ class HostSite:
         builder: type[Builder] = HostBuilder,
     ) -> HostSite:
         """A superproject without components; `more` is appended to its repos.yaml, `base` to the base repository."""
-        monkeypatch.setitem(BUILDERS, builder.name, builder)
+        monkeypatch.setitem(BUILDERS, builder.name, f"{builder.__module__}:{builder.__qualname__}")
         world = World(folder)
         url = make_repository(folder / "base", [Package("bash"), Package("base-tool"), *base]).as_uri()
         (world.super.path / "repos.yaml").write_text(DEFINITION + more)

@@ -11,7 +11,7 @@ from altai_build.errors import InputError, MissingToolError
 from altai_build.model.build import HostSupport
 from altai_build.model.check import CheckResult, CheckStatus
 from altai_build.pipeline import doctor
-from altai_build.pipeline.build.toolchains import BUILDERS
+from altai_build.pipeline.build.builders import BUILDERS
 from altai_build.pipeline.doctor import check_system
 from altai_build.tools import commands
 from altai_build.tools.chroot.builder import ChrootBuilder

@@ -10,22 +10,15 @@ from altai_build.errors import InputError
 from altai_build.model.build import BuilderSettings
 from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.model.limits import Limits
+from altai_build.pipeline.build.builders import find_builder
 from altai_build.pipeline.build.executor import Executor, LocalExecutor
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.environment import BuildEnvironment, BuilderDefinition
 from altai_build.tools.builder import Builder
-from altai_build.tools.chroot.builder import ChrootBuilder
 from altai_build.tools.chroot.resolver import BuildrootResolver
 from altai_build.tools.git.superproject import ComponentSource
-from altai_build.tools.mock.builder import MockBuilder
 from altai_build.tools.mock.config import MockConfig, read_config
 from altai_build.workspace import Workspace
-
-# Every builder. `--builder auto` takes the first that is installed.
-BUILDERS: dict[str, type[Builder]] = {
-    MockBuilder.name: MockBuilder,
-    ChrootBuilder.name: ChrootBuilder,
-}
 
 # Every executor; a run names its own.
 EXECUTORS: dict[str, type[Executor]] = {"local": LocalExecutor}
@@ -98,15 +91,6 @@ def open_builder(definition: BuilderDefinition) -> Builder:
 def open_executor(run: Run, environments: Mapping[str, BuildEnvironment], *, limit: int) -> Executor:
     """The executor that the run names, with a slot for each of its jobs, but at most `limit`."""
     return EXECUTORS[run.executor].open(environments, max(1, min(run.jobs, limit)))
-
-
-def find_builder(name: str) -> type[Builder]:
-    """The builder of this name; with `auto` the first that is installed. Raises InputError for an unknown name."""
-    if name == "auto":
-        return next(builder for builder in BUILDERS.values() if builder.is_installed())
-    if name not in BUILDERS:
-        raise InputError(f"unknown builder {name!r}", todo=f"use one of auto, {', '.join(BUILDERS)}")
-    return BUILDERS[name]
 
 
 def _refuse_unsupported(builder: type[Builder], config: MockConfig) -> None:

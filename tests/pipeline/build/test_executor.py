@@ -16,6 +16,7 @@ import pytest
 
 from altai_build.model.build import BuildRequest, ComponentStatus
 from altai_build.pipeline.build import toolchains
+from altai_build.pipeline.build.builders import BUILDERS
 from altai_build.pipeline.build.executor import Executor, JobHandle, LocalExecutor
 from altai_build.pipeline.build.run import BuildRun
 from altai_build.stages.build.environment import BuildEnvironment
@@ -28,7 +29,7 @@ from tests.kit.builders import HostBuilder, HostSite, noarch_component
 
 def run_pickled(message: bytes) -> bytes:
     """What happens in the other process: nothing but these bytes comes from the one that submits."""
-    toolchains.BUILDERS[HostBuilder.name] = HostBuilder
+    BUILDERS[HostBuilder.name] = "tests.kit.builders:HostBuilder"
     definition, job = pickle.loads(message)
     return pickle.dumps(run_job(job, toolchains.open_builder(definition)))
 

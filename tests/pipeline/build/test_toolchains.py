@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import pytest
 
-from altai_build.errors import InputError
 from altai_build.model.build import (
     BuilderSettings,
     BuildOutcome,
@@ -17,13 +16,10 @@ from altai_build.model.build import (
     FailureKind,
     HostSupport,
 )
-from altai_build.pipeline.build.toolchains import find_builder
 from altai_build.tools.chroot.resolver import Buildroot
-from altai_build.tools.mock.builder import MockBuilder
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.mock.option_check import UnsupportedOption
 from tests.kit.builders import HostSite
-from tests.kit.cli import altai_build
 from tests.kit.rpms import build_rpm
 from tests.kit.superprojects import make_files, make_spec
 
@@ -108,18 +104,3 @@ def test_a_builder_of_the_registry_builds(site: HostSite) -> None:
     assert {result.status for result in site.build().results.values()} == {ComponentStatus.REUSED}
     recorded = {dict(record.inputs)["builder"] for record in site.run.ledger.history("build", "one")}
     assert recorded == {"prebuilt 7"}
-
-
-def test_auto_is_the_first_installed_builder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MockBuilder, "is_installed", classmethod(lambda cls: False))
-    assert find_builder("auto").name == "chroot"
-    monkeypatch.setattr(MockBuilder, "is_installed", classmethod(lambda cls: True))
-    assert find_builder("auto").name == "mock"
-
-
-def test_an_unknown_builder_is_refused_with_the_known_names(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="unknown builder 'koji'") as caught:
-        find_builder("koji")
-    assert caught.value.todo == "use one of auto, mock, chroot"
-    answer = altai_build("--builder", "koji", "doctor", cwd=tmp_path)
-    assert answer.code == 2 and "'koji' is not one of auto, mock, chroot" in answer.err
