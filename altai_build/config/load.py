@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-import string
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from altai_build.config.checks import read_verify, read_waivers
+from altai_build.config.components import list_template_fields, read_component, read_macros
 from altai_build.config.key_rotation import check_replaced_keys
 from altai_build.config.limits import read_limits
 from altai_build.config.names import check_baseurl, check_plain_name, check_repository_names
@@ -21,7 +21,6 @@ from altai_build.config.repositories import (
 )
 from altai_build.config.schema import (
     DEFAULT_STAMP,
-    Bootstrap,
     ComponentSettings,
     Config,
     Key,
@@ -31,7 +30,6 @@ from altai_build.config.schema import (
     Target,
 )
 from altai_build.config.superproject import (
-    check_inner_path,
     get_default_superproject,
     parse_superproject_settings,
 )
@@ -40,7 +38,6 @@ from altai_build.model.compat import Compat, get_default_compat
 from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.model.variables import make_arch_variables
 
-_MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TOP_KEYS = (
     "project",
     "superproject",
@@ -87,7 +84,7 @@ def load_config(path: Path) -> Config:
         for name, node in top.get_child("repositories").read_mapping("repository")
     }
     components = {
-        name: _read_component(name, node)
+        name: read_component(name, node)
         for name, node in top.get_child("components").read_mapping("component")
     }
     release = _read_release(top.get_child("release"), root)
@@ -131,7 +128,7 @@ def _read_target(name: str, node: YamlNode) -> Target:
     _check_name(node, name)
     keys = ("mock_config", "arch", "macros", "base", "compat")
     node = node.check_keys(keys, needed=("mock_config", "arch"))
-    macros = _read_macros(node.get_child("macros"))
+    macros = read_macros(node.get_child("macros"))
     chosen = node.get_child("compat").read_choice([compat.value for compat in Compat], "")
     compat = Compat(chosen) if chosen else get_default_compat(dict(macros).get("rhel"))
     arch = node.get_child("arch").read_text(check=check_plain_name)
@@ -146,20 +143,6 @@ def _read_target(name: str, node: YamlNode) -> Target:
     )
 
 
-def _read_macros(node: YamlNode) -> tuple[tuple[str, str], ...]:
-    macros = []
-    for macro, value in node.read_mapping("macro"):
-        if error := _check_macro_name(macro):
-            value.add_error(error)
-        elif isinstance(value.value, (int, float)) and not isinstance(value.value, bool):
-            value.add_error(
-                f"got the number {value.describe_value()}; quote it, a macro is text (6.10 would become 6.1)"
-            )
-        else:
-            macros.append((macro, value.read_text()))
-    return tuple(macros)
-
-
 def _read_key(name: str, node: YamlNode, root: Path) -> Key:
     _check_name(node, name)
     node = node.check_keys(("file", "signs", "replaces"), needed=("file",))
@@ -169,44 +152,6 @@ def _read_key(name: str, node: YamlNode, root: Path) -> Key:
         is_signing_key=node.get_child("signs").read_flag(False),
         replaces=node.get_child("replaces").read_text() or None,
     )
-
-
-def _read_component(name: str, node: YamlNode) -> ComponentSettings:
-    node = node.check_keys(("sources", "specs", "repository", "skip", "bootstrap"))
-    sources = []
-    for file, template in node.get_child("sources").read_mapping("source file"):
-        if error := _check_file_name(file):
-            template.add_error(error)
-        sources.append(
-            (
-                file,
-                template.read_text(check=_make_template_check(("baseurl", "version", "project", "gpgkeys"))),
-            )
-        )
-    return ComponentSettings(
-        name=name,
-        sources=tuple(sources),
-        specs=node.get_child("specs").read_texts(check=check_inner_path),
-        repository=node.get_child("repository").read_text() or None,
-        skip=node.get_child("skip").read_text() or None,
-        bootstrap=_read_bootstrap(node.get_child("bootstrap")) if node.has_key("bootstrap") else None,
-    )
-
-
-def _read_bootstrap(node: YamlNode) -> Bootstrap:
-    node = node.check_keys(("with", "without", "macros"))
-    bootstrap = Bootstrap(
-        with_=node.get_child("with").read_texts(check=_check_macro_name),
-        without=node.get_child("without").read_texts(check=_check_macro_name),
-        macros=_read_macros(node.get_child("macros")),
-    )
-    if not bootstrap.all_macros:
-        node.add_error("no setting is given; write with: [NAME], without: [NAME] or macros: {NAME: VALUE}")
-    return bootstrap
-
-
-def _check_macro_name(value: str) -> str | None:
-    return None if _MACRO.fullmatch(value) else "a macro name is letters, digits and _, without %"
 
 
 def _read_release(node: YamlNode, root: Path) -> ReleaseSettings:
@@ -262,12 +207,6 @@ def _check_name(node: YamlNode, name: str) -> None:
         node.add_error(error)
 
 
-def _check_file_name(value: str) -> str | None:
-    if "/" in value or value in (".", "..") or value.startswith("-"):
-        return "a source is a plain file name, without folders"
-    return None
-
-
 def _check_mock_config(value: str) -> str | None:
     if value.startswith("-") or ".." in value.split("/"):
         return "write the name of a file in mock-configs/ or /etc/mock, without .cfg"
@@ -278,28 +217,8 @@ def _check_baseurl(value: str) -> str | None:
     return check_url(value) or check_baseurl(value)
 
 
-def _get_template_fields(template: str) -> list[str] | None:
-    try:
-        parsed = list(string.Formatter().parse(template))
-    except ValueError:
-        return None
-    if any(spec or conversion for _, name, spec, conversion in parsed if name is not None):
-        return None
-    return [name for _, name, _, _ in parsed if name is not None]
-
-
-def _make_template_check(placeholders: tuple[str, ...]) -> Callable[[str], str | None]:
-    def check(value: str) -> str | None:
-        names = _get_template_fields(value)
-        if names is None or any(name not in placeholders for name in names):
-            return f"placeholders are {', '.join('{' + name + '}' for name in placeholders)}"
-        return None
-
-    return check
-
-
 def _check_stamp_template(value: str) -> str | None:
-    names = _get_template_fields(value)
+    names = list_template_fields(value)
     if names is None or any(name not in ("release", "count", "commit") for name in names):
         return "placeholders are {release}, {count} and {commit}"
     if "count" not in names or "commit" not in names:

@@ -14,6 +14,7 @@ from altai_build.model.findings import Waiver
 from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.model.limits import Limits
 from altai_build.model.quantity import format_count
+from altai_build.model.sources import SourceChoice
 from altai_build.model.upgrade import AllowedDowngrade, Profile
 
 DEFAULT_STAMP = "{release}.{count}.g{commit}"
@@ -131,7 +132,8 @@ class ComponentSettings:
     """What cannot be derived about one component.
 
     `sources` are the generated sources: file name and template of the content. `specs` are the spec files to use where
-    the search finds the wrong ones. `skip` is the reason not to build it.
+    the search finds the wrong ones. `skip` is the reason not to build it. `source` says what the archive is that its
+    spec unpacks, where the commit does not say it.
     """
 
     name: str
@@ -140,6 +142,7 @@ class ComponentSettings:
     repository: str | None = None
     skip: str | None = None
     bootstrap: Bootstrap | None = None
+    source: SourceChoice | None = None
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,10 @@ class Config:
             return {}, "x86_64"
         target = self.targets[self.repositories[repository].target]
         return dict(target.macros), target.arch
+
+    def find_component(self, name: str, path: str) -> ComponentSettings | None:
+        """The settings of the component with this name and path; it may stand under either."""
+        return self.components.get(name) or self.components.get(path)
 
     def get_related_keys(self, key: str) -> tuple[str, ...]:
         """The other keys that clients of a key's repositories need: those that it replaces, then its successors."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 from altai_build.config.reader import InputErrors, YamlNode, parse_yaml
-from altai_build.model.checksum import is_sha256
-from altai_build.model.nevra import is_safe_name
-from altai_build.model.sources import PypiOrigin, UpstreamSource, UrlOrigin
+from altai_build.model.checksum import SHA256, Checksum, is_sha256
+from altai_build.model.sources import PypiOrigin, UpstreamSource, UrlOrigin, is_source_file_name
 
 _KEYS = ("file", "sha256", "from")
 _PROJECT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -31,7 +30,7 @@ def _read_source(node: YamlNode) -> UpstreamSource:
     node = node.check_keys(_KEYS, needed=_KEYS)
     return UpstreamSource(
         file=node.get_child("file").read_text(check=_check_file_name),
-        sha256=node.get_child("sha256").read_text(check=_check_sha256),
+        checksum=Checksum(SHA256, node.get_child("sha256").read_text(check=_check_sha256)),
         origin=_read_origin(node.get_child("from")),
     )
 
@@ -47,7 +46,7 @@ def _read_origin(node: YamlNode) -> UrlOrigin | PypiOrigin:
 
 
 def _check_file_name(value: str) -> str | None:
-    return None if is_safe_name(value) else "a source is a plain file name, without folders"
+    return None if is_source_file_name(value) else "a source is a plain file name, without folders"
 
 
 def _check_sha256(value: str) -> str | None:

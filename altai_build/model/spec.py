@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar", ".zip")
+# Ending of a file name → the format of the archive, by its usual ending.
+_ARCHIVE_FORMATS = {
+    ".tar.gz": ".tar.gz", ".tgz": ".tar.gz", ".tar.bz2": ".tar.bz2", ".tbz2": ".tar.bz2", ".tbz": ".tar.bz2",
+    ".tar.xz": ".tar.xz", ".txz": ".tar.xz", ".tar.zst": ".tar.zst", ".tzst": ".tar.zst", ".tar.lzma": ".tar.lzma",
+    ".tlz": ".tar.lzma", ".tar.lz": ".tar.lz", ".tar": ".tar", ".zip": ".zip",
+}  # fmt: skip
+# What web services call archives without such an ending; rpm looks at the content.
+_ARCHIVE_URL = re.compile(r"/(?:(?:legacy\.)?(?P<tar>tarball|tar\.gz)|(?:legacy\.)?(?:zipball|zip))/[^?#]+$")
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,16 @@ class SourceTag:
         """The name of the file in SOURCES/: what is behind the last slash, and behind a `=` after that."""
         name = self.value.rpartition("/")[2]
         return name.rpartition("=")[2] if "/" in self.value else name
+
+    @property
+    def archive_format(self) -> str:
+        """The usual ending of archives of its format; empty where it is no archive."""
+        name = self.file.lower()
+        for suffix, format in _ARCHIVE_FORMATS.items():
+            if name.endswith(suffix):
+                return format
+        found = _ARCHIVE_URL.search(self.value) if self.is_url else None
+        return "" if found is None else ".tar.gz" if found["tar"] else ".zip"
 
     @property
     def is_url(self) -> bool:
@@ -58,14 +76,9 @@ class UnknownSpec:
     reason: str
 
 
-def is_archive(name: str) -> bool:
-    """True for the file name of a source archive."""
-    return name.endswith(ARCHIVE_SUFFIXES)
-
-
 def find_archive_source(info: SpecInfo) -> SourceTag | None:
     """The source that stands for the repository: Source0 if it is an archive, else the first archive without a URL."""
     first = next((source for source in info.sources if source.number == 0), None)
-    if first is not None and is_archive(first.file):
+    if first is not None and first.archive_format:
         return first
-    return next((one for one in info.sources if is_archive(one.file) and not one.is_url), None)
+    return next((one for one in info.sources if one.archive_format and not one.is_url), None)

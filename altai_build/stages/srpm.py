@@ -185,14 +185,16 @@ class SrpmMaker:
         macros, arch = self.config.get_target_macros(sourced.component.repository)
         macros.update(bootstrap.all_macros if bootstrap else {})
         template = f"{self.config.stamp}.{rebuild_count}" if rebuild_count else self.config.stamp
-        info = sourced.info
+        info, component = sourced.info, sourced.component
+        settings = self.config.find_component(component.name, component.path)
         files = collect_source_files(
             sourced,
             info,
             generated=self._generate_sources(sourced, info),
-            cached=self.source_cache.get(sourced.component.name, {}),
+            cached=self.source_cache.get(component.name, {}),
+            choice=settings.source if settings else None,
         )
-        has_archive = any(file.is_archive for file in files)
+        has_archive = any(file.archive_format for file in files)
         return SrpmRecipe(
             sourced=sourced,
             info=info,
@@ -206,7 +208,7 @@ class SrpmMaker:
 
     def _generate_sources(self, sourced: ComponentSource, info: SpecInfo) -> dict[str, bytes]:
         """The files of components.NAME.sources in repos.yaml."""
-        settings = self.config.components.get(sourced.component.name)
+        settings = self.config.find_component(sourced.component.name, sourced.component.path)
         if settings is None or self.config.release is None:
             return {}
         values = {

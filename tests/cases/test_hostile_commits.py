@@ -164,7 +164,11 @@ def test_an_archive_whose_content_fills_the_disk_is_stopped(tmp_path: Path) -> N
     looks = iter(["", "stopped: it fills the disk"])
     with pytest.raises(InputError, match=r"x\.tar\.gz is too large") as refused:
         write_archive(
-            [part], prefix="x/", output=tmp_path / "x.tar.gz", budget=WriteBudget(None, lambda: next(looks))
+            [part],
+            prefix="x/",
+            format=".tar.gz",
+            output=tmp_path / "x.tar.gz",
+            budget=WriteBudget(None, lambda: next(looks)),
         )
     assert refused.value.why == "stopped: it fills the disk"
 
@@ -173,7 +177,7 @@ def test_a_git_that_complains_without_end_still_makes_its_archive(tmp_path: Path
     repo = Repo(tmp_path / "repo")
     commit = repo.commit({".gitattributes": "x " + "\nx =\n" * 20_000, "x": "x"})
     part = ArchivePart(store=open_store(repo, commit, tmp_path), commit=commit, folder="")
-    write_archive([part], prefix="p/", output=tmp_path / "p.tar", budget=WriteBudget())
+    write_archive([part], prefix="p/", format=".tar.gz", output=tmp_path / "p.tar", budget=WriteBudget())
     with tarfile.open(tmp_path / "p.tar") as tar:
         assert "p/x" in tar.getnames()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,16 @@ def edited(name: str, *changes: tuple[str, str], **settings: str) -> dict[str, E
         assert old in text
         text = text.replace(old, new)
     return {f"{name}.spec": text, "README": "x\n"}
+
+
+def packed(folder: str) -> bytes:
+    """A tar archive with a README in a folder."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+        member = tarfile.TarInfo(f"{folder}/README")
+        member.size = 1
+        tar.addfile(member, io.BytesIO(b"x"))
+    return data.getvalue()
 
 
 ELIFARCH = "%elifarch noarch x86_64\nRelease: 2\n%else\nRelease: 3\n"
@@ -65,6 +77,17 @@ COMPONENTS: dict[str, dict[str, Entry]] = {
     "files-n": edited("files-n", ("%files\n", "%files -n %{name}\n")),
     "dist": spec("dist", release="1%{?dist:.%{dist}}"),
     "hidden-dist": edited("hidden-dist", ("Name: ", "%define rel 1%{?dist:.%{dist}}\nName: "), release="%{rel}"),
+    "committed": {
+        "SPECS/committed.spec": make_spec("committed", prep="%setup -qn inner"),
+        "SOURCES/committed-1.0.tar.gz": packed("inner"),
+    },
+    "names": {
+        **spec("names", tags="Source1: a@.service\nPatch0: f,patch\nBuildArch: noarch"),
+        "a@.service": "",
+        "f,patch": "",
+    },
+    "lzma": spec("lzma", source="%{name}.tar.lzma"),
+    "upper": spec("upper", source="%{name}.TAR.XZ"),
     "either-release": spec("either-release", release="%{?snap:0.1.%{snap}%{?dist}}%{!?snap:1%{?dist}}"),
 }  # fmt: skip
 

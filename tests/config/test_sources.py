@@ -8,6 +8,7 @@ import pytest
 
 from altai_build.config.sources import read_sources
 from altai_build.errors import InputError
+from altai_build.model.checksum import SHA256, Checksum
 from altai_build.model.sources import PypiOrigin, UpstreamSource, UrlOrigin
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
@@ -20,8 +21,10 @@ sources:
   - {{file: logo.png, sha256: "{"1" * 64}", from: "https://example.org/a/logo.png?x=1"}}
 """
     assert read_sources(text.encode(), "specs/x/sources.yaml") == (
-        UpstreamSource("pbr-5.11.1.tar.gz", "a" * 64, PypiOrigin("pbr", "5.11.1")),
-        UpstreamSource("logo.png", "1" * 64, UrlOrigin("https://example.org/a/logo.png?x=1")),
+        UpstreamSource("pbr-5.11.1.tar.gz", Checksum(SHA256, "a" * 64), PypiOrigin("pbr", "5.11.1")),
+        UpstreamSource(
+            "logo.png", Checksum(SHA256, "1" * 64), UrlOrigin("https://example.org/a/logo.png?x=1")
+        ),
     )
 
 

@@ -17,6 +17,12 @@ from tests.kit.spec_infos import make_info, make_source
         (["a.txt", "https://example.org/b.tgz", "c.zip"], 2),
         (["https://example.org/get?x#/a.tar.xz"], 0),
         (["a.txt", "https://example.org/b.tgz"], None),
+        (["A-1.0.TAR.GZ"], 0),
+        (["a.tar.lzma"], 0),
+        (["a.txt", "a.tar.lz"], 1),
+        (["https://example.org/o/r/tarball/v1"], 0),
+        (["https://example.org/o/r/tarball/"], None),
+        (["tarball/v1"], None),
         ([], None),
     ],
 )

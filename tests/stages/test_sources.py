@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from altai_build.config import load_config
-from altai_build.errors import InputError
+from altai_build.errors import AltaiError, InputError
 from altai_build.stages.discover.components import discover
-from altai_build.stages.sources import fetch_sources, listed_sources
+from altai_build.stages.sources import fetch_sources, list_downloads
 from altai_build.tools import download, pypi
 from altai_build.tools.git.superproject import ComponentSource, Superproject
 from altai_build.workspace import Workspace
-from tests.kit.git import Repo
-from tests.kit.superprojects import make_spec
+from tests.kit.git import Entry, Repo
+from tests.kit.superprojects import World, make_spec
 
 REPOS = """\
 project: altai
@@ -106,6 +106,11 @@ def discovered(folder: Path, packages: Mapping[str, str | None]) -> list[Compone
     return list(discover(superproject, config, Workspace(folder / "workspace"), "HEAD", jobs=2).sourced)
 
 
+def fetch(sourced: list[ComponentSource], folder: Path) -> dict[str, dict[str, Path] | AltaiError]:
+    """The downloads of components, by the definition in the folder's superproject."""
+    return fetch_sources(sourced, load_config(folder / "super" / "repos.yaml"), folder / "cache", jobs=2)
+
+
 def entry(file: str, origin: str, sha256: str = DIGEST) -> str:
     return f'  - {{file: {file}, sha256: "{sha256}", from: {origin}}}\n'
 
@@ -114,7 +119,7 @@ def test_both_origins_are_fetched_and_kept(site: str, tmp_path: Path) -> None:
     text = "sources:\n" + entry("logo.png", f'"{site}/x/logo.png"')
     text += entry("thing-1.0.tar.gz", '{pypi: thing, version: "1.0"}')
     sourced = discovered(tmp_path, {"thing": text, "plain": None})
-    found = fetch_sources(sourced, tmp_path / "cache", jobs=2)
+    found = fetch(sourced, tmp_path)
     assert found["plain"] == {}
     files = found["thing"]
     assert isinstance(files, dict)
@@ -123,7 +128,7 @@ def test_both_origins_are_fetched_and_kept(site: str, tmp_path: Path) -> None:
         "thing-1.0.tar.gz": CONTENT,
     }
     _Handler.files = {}  # what is here is not asked for again
-    assert fetch_sources(sourced, tmp_path / "cache", jobs=2) == found
+    assert fetch(sourced, tmp_path) == found
 
 
 def test_an_unavailable_source_affects_only_its_own_package(site: str, tmp_path: Path) -> None:
@@ -134,7 +139,7 @@ def test_an_unavailable_source_affects_only_its_own_package(site: str, tmp_path:
     )
     bad += entry("other.png", f'"{site}/x/logo.png"', sha256="0" * 64)
     good = "sources:\n" + entry("logo.png", f'"{site}/x/logo.png"')
-    found = fetch_sources(discovered(tmp_path, {"bad": bad, "good": good}), tmp_path / "cache", jobs=1)
+    found = fetch(discovered(tmp_path, {"bad": bad, "good": good}), tmp_path)
     error = found["bad"]
     assert isinstance(error, InputError)
     assert error.what == "3 sources are not available"
@@ -147,8 +152,8 @@ def test_an_unavailable_source_affects_only_its_own_package(site: str, tmp_path:
 def test_errors_in_sources_yaml_affect_only_its_own_package(site: str, tmp_path: Path) -> None:
     sourced = discovered(tmp_path, {"thing": "sources: {}\n"})
     with pytest.raises(InputError, match=r"specs/thing/sources\.yaml has 1 error"):
-        listed_sources(sourced[0])
-    assert isinstance(fetch_sources(sourced, tmp_path / "cache", jobs=1)["thing"], InputError)
+        list_downloads(sourced[0], load_config(tmp_path / "super" / "repos.yaml"))
+    assert isinstance(fetch(sourced, tmp_path)["thing"], InputError)
 
 
 def test_the_list_is_read_from_the_commit(site: str, tmp_path: Path) -> None:
@@ -157,4 +162,62 @@ def test_the_list_is_read_from_the_commit(site: str, tmp_path: Path) -> None:
     in_work_tree = tmp_path / "super" / "specs" / "thing"
     in_work_tree.mkdir(parents=True)
     (in_work_tree / "sources.yaml").write_text("sources: []\n")
-    assert [source.file for source in listed_sources(sourced)] == ["logo.png"]
+    config = load_config(tmp_path / "super" / "repos.yaml")
+    assert [source.file for source in list_downloads(sourced, config)] == ["logo.png"]
+
+
+SHA512 = hashlib.sha512(CONTENT).hexdigest()
+
+
+def make_component(
+    folder: Path, spec: str, files: Mapping[str, Entry], settings: str = ""
+) -> ComponentSource:
+    """A pinned repository with a spec and other files; `settings` are those of the component in repos.yaml."""
+    world = World(folder)
+    world.component("repos/thing", {"thing.spec": spec, **files})
+    world.pin()
+    definition = f"{REPOS}components: {{thing: {{{settings}}}}}\n"
+    (world.super.path / "repos.yaml").write_text(definition)
+    superproject = Superproject(world.super.path, state=folder / "state")
+    config = load_config(world.super.path / "repos.yaml")
+    (source,) = discover(superproject, config, Workspace(folder / "workspace"), "HEAD", jobs=1).sourced
+    return source
+
+
+def test_what_a_dist_git_repository_lists_is_fetched_from_the_urls_of_its_spec(
+    site: str, tmp_path: Path
+) -> None:
+    tags = (
+        "Source1: unlisted.conf\nSource2: other.gem\nPatch0: https://127.0.0.1/here.patch\nBuildArch: noarch"
+    )
+    spec = make_spec("thing", source=f"{site}/x/logo.png#/thing-1.0.tar.gz", tags=tags)
+    listed = "".join(
+        f"SHA512 ({name}) = {SHA512}\n" for name in ("thing-1.0.tar.gz", "here.patch", "other.gem")
+    )
+    files = {"sources": listed, "here.patch": "-"}
+    source = make_component(tmp_path, spec, files)
+    found = fetch([source], tmp_path)["thing"]
+    assert isinstance(found, dict) and [*found] == ["thing-1.0.tar.gz"]
+    assert found["thing-1.0.tar.gz"].read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("listed", "settings"),
+    [
+        (f"{hashlib.md5(CONTENT).hexdigest()}  thing-1.0.tar.gz\n", ""),
+        (f"SHA512 (thing-1.0.tar.gz) = {SHA512}\n", "source: archive"),
+    ],
+)
+def test_what_proves_nothing_or_is_not_wanted_is_not_fetched(
+    site: str, tmp_path: Path, listed: str, settings: str
+) -> None:
+    spec = make_spec("thing", source=f"{site}/x/logo.png#/thing-1.0.tar.gz")
+    source = make_component(tmp_path, spec, {"sources": listed}, settings)
+    assert fetch([source], tmp_path) == {"thing": {}}
+
+
+def test_a_pinned_repository_can_have_a_sources_yaml(site: str, tmp_path: Path) -> None:
+    text = "sources:\n" + entry("logo.png", f'"{site}/x/logo.png"')
+    source = make_component(tmp_path, make_spec("thing"), {"sources.yaml": text, "README": "x"})
+    found = fetch([source], tmp_path)["thing"]
+    assert isinstance(found, dict) and [*found] == ["logo.png"]

@@ -213,7 +213,7 @@ def _read_bootstraps(
     found = {}
     for source in sources:
         component = source.component
-        settings = run.config.components.get(component.name) or run.config.components.get(component.path)
+        settings = run.config.find_component(component.name, component.path)
         if settings is None or settings.bootstrap is None or component.name not in order.blocked_by_cycle:
             continue
         macros, arch = run.config.get_target_macros(component.repository)

@@ -101,10 +101,10 @@ def _compare_definitions(comparison: _Comparison) -> dict[str, str]:
 def _list_settings(config: Config, source: ComponentSource) -> dict[str, object]:
     """What repos.yaml says about the packages of a component, by name."""
     component = source.component
-    own = config.components.get(component.name) or config.components.get(component.path)
+    own = config.find_component(component.name, component.path)
     found: dict[str, object] = {"release.stamp": config.release and config.release.stamp}
     if own is not None:
-        found[f"components.{own.name}"] = (own.sources, own.specs, own.repository, own.bootstrap)
+        found[f"components.{own.name}"] = (own.source, own.sources, own.specs, own.repository, own.bootstrap)
         if own.sources:
             found["release.baseurl"] = config.release and config.release.baseurl
     repository = config.repositories.get(component.repository or "")

@@ -64,7 +64,7 @@ def _discover_named(run: Run, revision: str, names: Sequence[str], reader: SpecR
 
 def make_discovered_srpms(run: Run, discovery: Discovery, *, version: str | None = None) -> SrpmBatch:
     """Make the source packages of all discovered components; one that fails does not stop the others."""
-    fetched = fetch_sources(discovery.sourced, run.workspace.cache / "sources", jobs=run.jobs)
+    fetched = fetch_sources(discovery.sourced, run.config, run.workspace.cache / "sources", jobs=run.jobs)
     errors = {name: result for name, result in fetched.items() if isinstance(result, AltaiError)}
     maker = SrpmMaker(
         superproject=run.superproject,

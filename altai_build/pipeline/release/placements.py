@@ -20,7 +20,7 @@ from altai_build.pipeline.published.releases import PublishedReleases
 from altai_build.pipeline.run import Run
 from altai_build.stages.compose import Placement
 from altai_build.stages.sign import sign_packages
-from altai_build.stages.sources import listed_sources
+from altai_build.tools.files import sha256_file
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.git.url import without_password
 from altai_build.tools.openpgp.signing import SigningKey
@@ -97,7 +97,8 @@ def _list_built_packages(
     for sourced, _ in build_run.srpm_batch.srpms:
         result = build_run.results[sourced.component.name]
         repository = run.config.repositories[str(sourced.component.repository)]
-        origin = _make_origin(sourced, result)
+        downloads = build_run.srpm_batch.maker.source_cache.get(sourced.component.name, {})
+        origin = _make_origin(sourced, result, downloads)
         found = [published.find(rpm.header.nevra) for rpm in result.rpms]
         for rpm, released in zip(result.rpms, found):
             yield _BuiltPackage(repository.name, repository.key, rpm.path, origin, released)
@@ -108,14 +109,14 @@ def _list_built_packages(
             yield _BuiltPackage(repository.source_rpms, repository.key, result.srpm, origin, released)
 
 
-def _make_origin(sourced: ComponentSource, result: BuildResult) -> Origin:
+def _make_origin(sourced: ComponentSource, result: BuildResult, downloads: Mapping[str, Path]) -> Origin:
     component = sourced.component
     if component.kind is ComponentKind.SPEC:
         return SpecOrigin(
             path=component.path,
             commit=component.commit,
             sources=tuple(
-                SourceFile(file=source.file, sha256=source.sha256) for source in listed_sources(sourced)
+                SourceFile(file=file, sha256=sha256_file(path)) for file, path in downloads.items()
             ),
             build_key=result.key,
         )

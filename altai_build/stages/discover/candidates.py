@@ -93,7 +93,7 @@ class CandidateFinder:
         """The specs of a pinned repository."""
         link = submodule.link
         name = last_part(link.path)
-        settings = self._config.components.get(name) or self._config.components.get(link.path)
+        settings = self._config.find_component(name, link.path)
 
         def skip(reason: str, error: AltaiError | None = None) -> ComponentWithoutSrpm:
             return ComponentWithoutSrpm(

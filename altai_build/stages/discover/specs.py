@@ -91,7 +91,7 @@ class SpecReading:
     ) -> ComponentSource | ComponentWithoutSrpm:
         """The component of a spec, which rpm reads where only rpm knows what it says."""
         candidate, (spec, result) = chosen
-        settings = self.config.components.get(name)
+        settings = self.config.find_component(name, candidate.path)
         if settings and settings.skip:
             return _without_srpm(candidate, name, f"skipped in repos.yaml: {settings.skip}")
         if isinstance(result, AltaiError):

@@ -7,6 +7,7 @@ import fcntl
 import io
 import lzma
 import os
+import struct
 import tarfile
 import threading
 import zlib
@@ -51,42 +52,79 @@ def archiver_version() -> str:
     return f"{git_version()}, deflate {deflate.__version__}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
 
 
-def write_archive(parts: Sequence[ArchivePart], *, prefix: str, output: Path, budget: WriteBudget) -> None:
-    """Write the archive named by its ending (.tar.gz, .tgz, .tar.bz2, .tar.xz, .tar.zst, .tar, .zip).
+def write_archive(
+    parts: Sequence[ArchivePart], *, prefix: str, format: str, output: Path, budget: WriteBudget
+) -> None:
+    """Write an archive; `format` is its usual ending: .tar, .tar.gz, .bz2, .xz, .zst, .lzma or .lz, or .zip.
 
     Times come from the commit, names and modes from the tree, so the same commit gives the same bytes. What is in the
     archive must be within the budget: a small one may have huge content. Raises InputError where it is not, and for a
     .zip with nested submodules, which git cannot make.
     """
-    name = output.name
-    budget.start_file(name)
+    budget.start_file(output.name)
     with open(output, "wb") as raw:
-        if name.endswith(".zip"):
+        if format == ".zip":
             if len(parts) > 1:
                 raise InputError(
-                    f"{name} cannot contain nested submodules",
+                    f"{output.name} cannot contain nested submodules",
                     todo="give Source0 a name that ends in .tar.gz",
                 )
             _copy_archive(parts[0], prefix, "zip", raw, budget)
-        elif name.endswith(".tar.zst"):
-            plain = output.with_name(name[: -len(".zst")])
+        elif format == ".tar.zst":
+            plain = output.with_name(f"{output.name}.tar")
             with open(plain, "wb") as stream:
                 _write_tar(parts, prefix, stream, budget)
             process.run(["zstd", "--quiet", "-10", "--stdout", str(plain)], stdout=raw)
             plain.unlink()
         else:
-            with closing(_compressor(name, raw)) as stream:
+            with closing(_compressor(format, raw)) as stream:
                 _write_tar(parts, prefix, stream, budget)
 
 
-def _compressor(name: str, raw: IO[bytes]) -> IO[bytes]:
-    if name.endswith((".gz", ".tgz")):
+def _compressor(format: str, raw: IO[bytes]) -> IO[bytes]:
+    if format == ".tar.gz":
         return cast("IO[bytes]", _Gzip(raw))
-    if name.endswith((".bz2", ".tbz2")):
+    if format == ".tar.bz2":
         return bz2.BZ2File(raw, "wb")
-    if name.endswith((".xz", ".txz")):
+    if format == ".tar.xz":
         return lzma.LZMAFile(raw, "wb", preset=6)
+    if format == ".tar.lzma":
+        return lzma.LZMAFile(raw, "wb", format=lzma.FORMAT_ALONE, preset=6)
+    if format == ".tar.lz":
+        return cast("IO[bytes]", _Lzip(raw))
+    assert format == ".tar", format
     return cast("IO[bytes]", _NonClosingStream(raw))
+
+
+class _Lzip(io.RawIOBase):
+    """One lzip member: LZMA between a header and a trailer (lzip's manual, "File format")."""
+
+    # The dictionary has 2 ** 23 bytes; the header gives the exponent.
+    _DICTIONARY_BITS = 23
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        filters = [{"id": lzma.FILTER_LZMA1, "preset": 6, "dict_size": 1 << self._DICTIONARY_BITS}]
+        self._lzma = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=filters)
+        self._checksum = self._size = 0
+        self._written = raw.write(b"LZIP\x01" + bytes([self._DICTIONARY_BITS]))
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        piece = bytes(cast("bytes", data))
+        self._checksum = zlib.crc32(piece, self._checksum)
+        self._size += len(piece)
+        self._written += self._raw.write(self._lzma.compress(piece))
+        return len(piece)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._written += self._raw.write(self._lzma.flush())
+            # With the trailer itself.
+            self._raw.write(struct.pack("<IQQ", self._checksum, self._size, self._written + 20))
+        super().close()
 
 
 class _Gzip(io.RawIOBase):

@@ -15,7 +15,7 @@ from altai_build import __version__
 from altai_build.errors import InputError
 from altai_build.model.component import ComponentKind
 from altai_build.model.limits import Limits
-from altai_build.model.nevra import is_safe_name
+from altai_build.model.sources import is_source_file_name
 from altai_build.model.spec import SpecInfo
 from altai_build.model.srpm import SRPM_RECIPE_VERSION
 from altai_build.tools.disk import WriteBudget
@@ -64,7 +64,7 @@ class SrpmRecipe:
             ("macros", json.dumps(sorted(self.macros.items()))),
             ("arch", self.arch),
         ]
-        if any(file.is_archive for file in self.files):
+        if any(file.archive_format for file in self.files):
             inputs.append(("archiver", archiver_version()))
         inputs += [(f"source {file.name}", file.origin) for file in self.files]
         inputs += [(f"submodule {part.folder}", part.commit) for part in self.archive_parts if part.folder]
@@ -90,8 +90,14 @@ def write_source_tree(recipe: SrpmRecipe, text: str, top: Path, limits: Limits) 
     recipe.sourced.store.copy_blobs(blobs, budget)
     for file in recipe.files:
         path = sources / file.name
-        if file.is_archive:
-            write_archive(recipe.archive_parts, prefix=_get_prefix(recipe), output=path, budget=budget)
+        if file.archive_format:
+            write_archive(
+                recipe.archive_parts,
+                prefix=_get_prefix(recipe),
+                format=file.archive_format,
+                output=path,
+                budget=budget,
+            )
         elif file.content is not None:
             path.write_bytes(file.content)
         elif file.cached is not None:
@@ -109,7 +115,7 @@ def _get_prefix(recipe: SrpmRecipe) -> str:
     folder = recipe.info.prefix
     if not folder:
         return ""
-    if is_safe_name(folder):
+    if is_source_file_name(folder):
         return f"{folder}/"
     raise InputError(
         f"{recipe.sourced.component.name}: its archive cannot have the top folder {folder!r}",

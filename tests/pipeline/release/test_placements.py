@@ -39,7 +39,10 @@ def make_build_run(*, srpm: Path, rpms: Sequence[Path]) -> Any:
     )
     result = SimpleNamespace(rpms=[local(rpm) for rpm in rpms], srpm=srpm, key="build key")
     sourced = SimpleNamespace(component=component)
-    return SimpleNamespace(srpm_batch=SimpleNamespace(srpms=[(sourced, None)]), results={"focus": result})
+    maker = SimpleNamespace(source_cache={})
+    return SimpleNamespace(
+        srpm_batch=SimpleNamespace(srpms=[(sourced, None)], maker=maker), results={"focus": result}
+    )
 
 
 @pytest.fixture

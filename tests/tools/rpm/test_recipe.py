@@ -94,7 +94,7 @@ def test_the_archive_has_the_folder_that_setup_enters(tmp_path: Path, setup: str
     assert set(members(archive)) == {f"{top}README", f"{top}x.spec"}
 
 
-@pytest.mark.parametrize("prefix", ["..", "a/../../b", "-x"])
+@pytest.mark.parametrize("prefix", ["..", "a/../../b"])
 def test_an_archive_never_leads_out_of_its_folder(tmp_path: Path, prefix: str) -> None:
     recipe = make_recipe(tmp_path, make_spec("x", prep=f"%setup -q -n {prefix}"))
     (tmp_path / "top").mkdir()

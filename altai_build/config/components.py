@@ -1,0 +1,98 @@
+"""`components` of repos.yaml, and what its keys share with others: macros, templates."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable
+
+from altai_build.config.reader import YamlNode
+from altai_build.config.schema import Bootstrap, ComponentSettings
+from altai_build.config.superproject import check_inner_path
+from altai_build.model.sources import SourceChoice
+
+_MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def read_component(name: str, node: YamlNode) -> ComponentSettings:
+    """One entry of `components`."""
+    node = node.check_keys(("source", "sources", "specs", "repository", "skip", "bootstrap"))
+    sources = []
+    for file, template in node.get_child("sources").read_mapping("source file"):
+        if error := _check_file_name(file):
+            template.add_error(error)
+        sources.append(
+            (
+                file,
+                template.read_text(check=_make_template_check(("baseurl", "version", "project", "gpgkeys"))),
+            )
+        )
+    choices = [choice.value for choice in SourceChoice]
+    chosen = node.get_child("source").read_choice(choices, "")
+    return ComponentSettings(
+        name=name,
+        source=SourceChoice(chosen) if chosen else None,
+        sources=tuple(sources),
+        specs=node.get_child("specs").read_texts(check=check_inner_path),
+        repository=node.get_child("repository").read_text() or None,
+        skip=node.get_child("skip").read_text() or None,
+        bootstrap=_read_bootstrap(node.get_child("bootstrap")) if node.has_key("bootstrap") else None,
+    )
+
+
+def _read_bootstrap(node: YamlNode) -> Bootstrap:
+    node = node.check_keys(("with", "without", "macros"))
+    bootstrap = Bootstrap(
+        with_=node.get_child("with").read_texts(check=_check_macro_name),
+        without=node.get_child("without").read_texts(check=_check_macro_name),
+        macros=read_macros(node.get_child("macros")),
+    )
+    if not bootstrap.all_macros:
+        node.add_error("no setting is given; write with: [NAME], without: [NAME] or macros: {NAME: VALUE}")
+    return bootstrap
+
+
+def _check_macro_name(value: str) -> str | None:
+    return None if _MACRO.fullmatch(value) else "a macro name is letters, digits and _, without %"
+
+
+def read_macros(node: YamlNode) -> tuple[tuple[str, str], ...]:
+    """Macros by name, with their values as rpmbuild's --define takes them."""
+    macros = []
+    for macro, value in node.read_mapping("macro"):
+        if error := _check_macro_name(macro):
+            value.add_error(error)
+        elif isinstance(value.value, (int, float)) and not isinstance(value.value, bool):
+            value.add_error(
+                f"got the number {value.describe_value()}; quote it, a macro is text (6.10 would become 6.1)"
+            )
+        else:
+            macros.append((macro, value.read_text()))
+    return tuple(macros)
+
+
+def _check_file_name(value: str) -> str | None:
+    if "/" in value or value in (".", "..") or value.startswith("-"):
+        return "a source is a plain file name, without folders"
+    return None
+
+
+def list_template_fields(template: str) -> list[str] | None:
+    """The placeholders of a template; None where it has something else in braces."""
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError:
+        return None
+    if any(spec or conversion for _, name, spec, conversion in parsed if name is not None):
+        return None
+    return [name for _, name, _, _ in parsed if name is not None]
+
+
+def _make_template_check(placeholders: tuple[str, ...]) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        names = list_template_fields(value)
+        if names is None or any(name not in placeholders for name in names):
+            return f"placeholders are {', '.join('{' + name + '}' for name in placeholders)}"
+        return None
+
+    return check

@@ -1,0 +1,40 @@
+"""`components` of repos.yaml: what a component's source is, and templates of generated files."""
+
+from __future__ import annotations
+
+import pytest
+
+from altai_build.config.components import list_template_fields, read_component
+from altai_build.config.reader import InputErrors, YamlNode
+from altai_build.config.schema import ComponentSettings
+from altai_build.model.sources import SourceChoice
+
+
+def read(value: object) -> tuple[ComponentSettings, list[str]]:
+    errors = InputErrors()
+    settings = read_component("x", YamlNode(value, "components.x", errors))
+    return settings, errors.lines
+
+
+@pytest.mark.parametrize("choice", list(SourceChoice))
+def test_what_the_source_of_a_component_is(choice: SourceChoice) -> None:
+    settings, errors = read({"source": choice.value})
+    assert (settings.source, errors) == (choice, [])
+
+
+def test_without_the_key_nothing_is_decided() -> None:
+    assert read({})[0].source is None
+
+
+def test_another_word_is_an_error() -> None:
+    assert read({"source": "comitted"})[1] == [
+        "  components.x.source: got 'comitted'; perhaps you meant 'committed'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "fields"),
+    [("a{b}{c}", ["b", "c"]), ("a", []), ("{a", None), ("{a!r}", None), ("{a:>9}", None)],
+)
+def test_fields_of_templates(template: str, fields: list[str] | None) -> None:
+    assert list_template_fields(template) == fields
