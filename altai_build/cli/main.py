@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build import __version__
-from altai_build.cli.failures import print_error, print_failure
 from altai_build.cli.global_options import accept_global_options, add_global_options
+from altai_build.cli.json_errors import print_error, print_failure
+from altai_build.cli.machine_errors import describe_machine_error
 from altai_build.cli.streams import install_safe_streams
 from altai_build.errors import AltaiError, InputError, UsageError, escape_control_characters
-from altai_build.tools import commands, process, processors
+from altai_build.tools import process, processors
 
 if TYPE_CHECKING:
     from altai_build.cli.runlog import RunLog
@@ -176,52 +177,22 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
         import traceback
 
         process.kill_all_children()
-        described = _describe_machine_error(error)
+        described = describe_machine_error(error)
         if described is not None:
             message = escape_control_characters(str(described))
             print(f"altai-build: {message}", file=sys.stderr)
             print_error(described)
             # Where it happened is for the debug log.
             return InputError.exit_code, f"{message}\n{traceback.format_exc()}"
-        text = _report_bug(error, logs)
+        # Only a bug needs it.
+        from altai_build.cli.crash_report import SEND_REPORT, report_bug
+
+        text = report_bug(error, logs)
         print_failure(
-            AltaiError.exit_code, f"this is a bug: {type(error).__name__}: {error}", todo=_SEND_REPORT
+            AltaiError.exit_code, f"this is a bug: {type(error).__name__}: {error}", todo=SEND_REPORT
         )
         return AltaiError.exit_code, text
     return code if isinstance(code, int) else 0, ""
-
-
-_SEND_REPORT = "send the crash report that stderr names to the developers"
-
-
-def _describe_machine_error(error: Exception) -> InputError | None:
-    """The error for something that the machine refuses, with the file where Python knows it; None for a bug.
-
-    What the kernel refuses is the machine's: no list of its errors is complete.
-    """
-    if isinstance(error, MemoryError):
-        return InputError(
-            "the machine has no memory left", todo="free memory, or use fewer --jobs, and rerun"
-        )
-    if isinstance(error, BlockingIOError) or _NO_THREAD in str(error):
-        return InputError(
-            "the machine starts no more processes or threads",
-            why=str(error),
-            todo="raise the limit (ulimit -u, or pids.max of the container), or use fewer --jobs, and rerun",
-        )
-    if not isinstance(error, OSError):
-        return None
-    file = error.filename2 or error.filename
-    reason = error.strerror or str(error) or type(error).__name__
-    return InputError(
-        f"{reason}: {os.fsdecode(file)}" if file is not None else reason,
-        todo="free disk space or fix the permissions there, or name another --workspace DIR; "
-        "published releases are unchanged",
-    )
-
-
-# Python's text of a RuntimeError that has no type of its own.
-_NO_THREAD = "can't start new thread"
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
@@ -236,33 +207,3 @@ def _exit_now(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-def _report_bug(error: Exception, logs: list[RunLog]) -> str:
-    """Write a crash report with the traceback and the command line, and print where it is; returns the traceback."""
-    import tempfile
-    import time
-    import traceback
-
-    text = traceback.format_exc()
-    log = next((log.path for log in logs if log.path is not None), None)
-    report = (
-        f"altai-build {__version__}, Python {sys.version}\n{time.ctime()}\n"
-        f"$ {commands.quote_command(('altai-build', *sys.argv[1:]))}\n"
-        f"The debug log of the run: {log or 'none'}\n\n{text}"
-    )
-    try:
-        descriptor, path = tempfile.mkstemp(prefix="altai-build-bug.", suffix=".txt")
-        with os.fdopen(descriptor, "w", errors="backslashreplace") as stream:
-            stream.write(report)
-    except OSError as failure:
-        print(f"altai-build: the crash report cannot be written: {failure}", file=sys.stderr)
-        path = f"here:\n{escape_control_characters(report)}"
-    print(
-        f"altai-build: this is a bug: {type(error).__name__}: {escape_control_characters(str(error))}\n"
-        f"The crash report is {path}"
-        + (f", the debug log of the run is {log}; please send both" if log else "; please send it")
-        + " to the developers.",
-        file=sys.stderr,
-    )
-    return text

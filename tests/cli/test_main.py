@@ -1,15 +1,13 @@
-"""The command line: help, versions, missing programs, interruptions, and crash reports."""
+"""The command line: help, versions, missing programs, and interruptions."""
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +16,6 @@ import click
 import pytest
 
 from altai_build import __version__
-from altai_build.cli import main as cli_module
 from altai_build.cli.main import VERBS, cli
 from tests.kit.cli import ROOT, altai_build
 from tests.kit.superprojects import World, make_files
@@ -132,28 +129,6 @@ def running(words: str) -> list[str]:
     return found
 
 
-def test_a_bug_leaves_a_report_and_no_traceback(world: World, tmp_path: Path) -> None:
-    script = (
-        "import sys; from altai_build.cli import changed; from altai_build.cli import main as cli\n"
-        "def broken(*a, **k): raise RuntimeError('planted')\n"
-        "changed.list_changed_gitlinks = broken\n"
-        "sys.argv = ['altai-build', 'changed']; cli.main()\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=world.super.path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    err = result.stderr.decode()
-    assert (result.returncode, result.stdout) == (70, b"")
-    assert "this is a bug: RuntimeError: planted" in err and "Traceback" not in err
-    (report,) = tmp_path.glob("altai-build-bug.*.txt")
-    assert str(report) in err and "in broken" in report.read_text()
-
-
 def test_quiet_prints_only_warnings_and_verbose_every_command(world: World, tmp_path: Path) -> None:
     quiet = altai_build("-q", "-C", world.super.path, "srpm", cwd=tmp_path)
     assert (quiet.code, quiet.err) == (0, "")
@@ -207,57 +182,3 @@ def test_a_standard_output_that_cannot_be_written_is_an_error_and_no_bug(world: 
             check=False,
         )
     assert (done.returncode, "Bad file descriptor: standard output" in done.stderr) == (3, True), done.stderr
-
-
-@pytest.mark.parametrize(
-    "number", [errno.ENOLCK, errno.EXDEV, errno.ESTALE, errno.EMLINK, errno.EBUSY, errno.EINVAL, 133]
-)
-def test_whatever_the_kernel_refuses_is_no_bug(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    def refuse(**_: object) -> None:
-        raise OSError(number, os.strerror(number), "/some/file")
-
-    monkeypatch.setattr(cli_module.cli, "main", refuse)
-    code, message = cli_module._run([])
-    assert (code, message.splitlines()[0]) == (3, f"{os.strerror(number)}: /some/file")
-    assert "Traceback" in message
-
-
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (
-            BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)),
-            "the machine starts no more processes or threads",
-        ),
-        (RuntimeError("can't start new thread"), "the machine starts no more processes or threads"),
-        (MemoryError(), "the machine has no memory left"),
-        (shutil.Error("no errno"), "no errno"),
-        (OSError(), "OSError"),
-    ],
-)
-def test_a_machine_at_its_limits_is_no_bug(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
-) -> None:
-    def fail(**_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(cli_module.cli, "main", fail)
-    code, described = cli_module._run([])
-    assert (code, described.splitlines()[0]) == (3, message)
-
-
-def test_a_bug_is_reported_even_where_no_file_can_be_written(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fail(**_: object) -> None:
-        raise ValueError("planted")
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(cli_module.cli, "main", fail)
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)
-    assert cli_module._run([])[0] == 70
-    said = capsys.readouterr().err
-    assert "the crash report cannot be written: [Errno 28] No space left on device" in said
-    assert "this is a bug: ValueError: planted" in said and "in fail" in said

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.cli.failures import wants_json
+from altai_build.cli.json_errors import wants_json
 from tests.kit.cli import altai_build
 from tests.kit.superprojects import DEFINITION, World, make_files
 

@@ -1,0 +1,36 @@
+"""What the machine refuses (OSError, no memory, no threads) as an error with what to do; anything else is a bug."""
+
+from __future__ import annotations
+
+import os
+
+from altai_build.errors import InputError
+
+# Python's text of a RuntimeError that has no type of its own.
+_NO_THREAD = "can't start new thread"
+
+
+def describe_machine_error(error: Exception) -> InputError | None:
+    """The error for something that the machine refuses, with the file where Python knows it; None for a bug.
+
+    What the kernel refuses is the machine's: no list of its errors is complete.
+    """
+    if isinstance(error, MemoryError):
+        return InputError(
+            "the machine has no memory left", todo="free memory, or use fewer --jobs, and rerun"
+        )
+    if isinstance(error, BlockingIOError) or _NO_THREAD in str(error):
+        return InputError(
+            "the machine starts no more processes or threads",
+            why=str(error),
+            todo="raise the limit (ulimit -u, or pids.max of the container), or use fewer --jobs, and rerun",
+        )
+    if not isinstance(error, OSError):
+        return None
+    file = error.filename2 or error.filename
+    reason = error.strerror or str(error) or type(error).__name__
+    return InputError(
+        f"{reason}: {os.fsdecode(file)}" if file is not None else reason,
+        todo="free disk space or fix the permissions there, or name another --workspace DIR; "
+        "published releases are unchanged",
+    )

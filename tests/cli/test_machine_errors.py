@@ -1,0 +1,48 @@
+"""What the machine refuses is an error with what to do, and no bug."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+
+import pytest
+
+from altai_build.cli import main as cli_module
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ENOLCK, errno.EXDEV, errno.ESTALE, errno.EMLINK, errno.EBUSY, errno.EINVAL, 133]
+)
+def test_whatever_the_kernel_refuses_is_no_bug(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(number, os.strerror(number), "/some/file")
+
+    monkeypatch.setattr(cli_module.cli, "main", refuse)
+    code, message = cli_module._run([])
+    assert (code, message.splitlines()[0]) == (3, f"{os.strerror(number)}: /some/file")
+    assert "Traceback" in message
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)),
+            "the machine starts no more processes or threads",
+        ),
+        (RuntimeError("can't start new thread"), "the machine starts no more processes or threads"),
+        (MemoryError(), "the machine has no memory left"),
+        (shutil.Error("no errno"), "no errno"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_a_machine_at_its_limits_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli_module.cli, "main", fail)
+    code, described = cli_module._run([])
+    assert (code, described.splitlines()[0]) == (3, message)
