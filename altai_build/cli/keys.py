@@ -255,6 +255,8 @@ def _is_expired(public: PublicKey) -> bool:
 
 def _describe_signing(listed: ListedKey) -> str:
     """Whether this machine can sign with the key, or why not although it has the secret key."""
+    if listed.secret is None:
+        return "unknown"
     if not listed.secret or listed.public is None:
         return "no"
     if listed.public.revoked:

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -26,6 +26,13 @@ _STATUS_STYLES = {
     "ok": "green",
     "warning": "yellow",
 }
+
+
+# Items that are done, and those that run with the seconds since each began → how long the rest takes.
+TimeLeft = Callable[[Collection[str], Mapping[str, float]], str]
+
+# Seconds between two lines that say how long the rest takes, where nothing is animated.
+_LINE_INTERVAL = 60.0
 
 
 def _may_animate() -> bool:
@@ -80,28 +87,38 @@ class ProgressReporter:
         yield
         self.info(f"{title}: done in {time.monotonic() - started:.1f} s")
 
-    def track(self, title: str, total: int, *, counted: str = "") -> TaskProgress:
+    def track(
+        self, title: str, total: int, *, counted: str = "", left: TimeLeft | None = None
+    ) -> TaskProgress:
         """The progress of items that are processed in parallel; use it as a context manager.
 
-        Items that end with the status `counted` are only counted, for long lists in which little is new.
+        Items that end with the status `counted` are only counted, for long lists in which little is new. `left`
+        describes how long the rest takes.
         """
-        return TaskProgress(self, title, total, counted)
+        return TaskProgress(self, title, total, counted, left or (lambda done, running: ""))
 
 
 class TaskProgress:
     """Items in progress: on a terminal a bar with those that are running; one line for each finished item."""
 
-    def __init__(self, reporter: ProgressReporter, title: str, total: int, counted: str) -> None:
+    def __init__(
+        self, reporter: ProgressReporter, title: str, total: int, counted: str, left: TimeLeft
+    ) -> None:
         self._reporter = reporter
         self._title = title
         self._total = total
         self._counted = counted
         self._count = 0
+        self._left = left
         self._running: dict[str, float] = {}
+        self._done: set[str] = set()
+        # What the display reads, in a thread that must not wait for the lock.
+        self._snapshot: tuple[frozenset[str], dict[str, float]] = (frozenset(), {})
+        self._told = time.monotonic()
         self._lock = threading.Lock()
         self._bar: Progress | None = None
         if reporter.console is not None and _may_animate() and not reporter.quiet:
-            self._bar = _make_progress_bar(reporter.console)
+            self._bar = _make_progress_bar(reporter.console, self.describe_time_left)
 
     def __enter__(self) -> TaskProgress:
         if self._bar is not None:
@@ -136,25 +153,46 @@ class TaskProgress:
                 self._reporter.print_line(
                     mark, (f"{seconds}  {item}", ""), (f"  {detail}" if detail else "", "")
                 )
+            self._done.add(item)
             if self._bar is not None:
                 self._bar.advance(self._task)
             self._refresh()
+            if self._bar is None and time.monotonic() - self._told >= _LINE_INTERVAL:
+                self._told = time.monotonic()
+                if left := self.describe_time_left():
+                    self._reporter.info(f"{self._title}: {len(self._done)} of {self._total}, {left}")
+
+    def describe_time_left(self) -> str:
+        """How long the rest takes, "" where that is not known."""
+        done, running = self._snapshot
+        now = time.monotonic()
+        return self._left(done, {item: now - started for item, started in running.items()})
 
     def _refresh(self) -> None:
+        self._snapshot = (frozenset(self._done), dict(self._running))
         if self._bar is not None:
             self._bar.update(self._task, running=escape_control_characters(", ".join(sorted(self._running))))
 
 
-def _make_progress_bar(console: Console) -> Progress:
-    """A bar with a count, the time, and the running items."""
+def _make_progress_bar(console: Console, describe_time_left: Callable[[], str]) -> Progress:
+    """A bar with a count, the time, how long the rest takes, and the running items."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
         SpinnerColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
     )
+    from rich.text import Text
+
+    class TimeLeftColumn(ProgressColumn):
+        max_refresh = 1.0
+
+        def render(self, task: Task) -> Text:
+            return Text(describe_time_left())
 
     return Progress(
         SpinnerColumn(),
@@ -162,6 +200,7 @@ def _make_progress_bar(console: Console) -> Progress:
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TimeLeftColumn(),
         TextColumn("{task.fields[running]}", style="dim", markup=False),
         console=console,
         transient=True,

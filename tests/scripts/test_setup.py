@@ -80,7 +80,9 @@ def assert_bytecode_is_fresh(checkout: Path) -> None:
         assert struct.unpack("<8xII", head) == (int(source.stat().st_mtime), source.stat().st_size), source
 
 
-def test_two_at_once_over_a_half_made_one_then_again_then_moved_and_broken(checkout: Path) -> None:
+def test_two_at_once_over_a_half_made_one_then_again_then_moved_and_broken(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (checkout / ".venv" / "bin").mkdir(parents=True)
     (checkout / ".venv" / "bin" / "python").symlink_to("/usr/bin/python3")
     (checkout / ".venv" / "pyvenv.cfg").write_text("home = /nowhere\n")
@@ -95,6 +97,8 @@ def test_two_at_once_over_a_half_made_one_then_again_then_moved_and_broken(check
     assert sorted("making .venv" in text for text in messages) == [False, True]
     assert sorted("waiting for another scripts/setup" in text for text in messages) == [False, True]
     assert_works(checkout)
+    told = f"  sudo ln --symbolic --force {checkout}/.venv/bin/altai-build /usr/local/bin/altai-build\n"
+    assert sorted(told in text for text in messages) == [False, True]
 
     source = checkout / "altai_build" / "errors.py"
     source.write_text(source.read_text() + "\n# changed\n")
@@ -107,8 +111,11 @@ def test_two_at_once_over_a_half_made_one_then_again_then_moved_and_broken(check
 
     moved = checkout.rename(checkout.with_name("second"))
     (moved / ".venv/bin/python").unlink()
-    mended = setup(moved)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{moved}/.venv/bin:{os.environ['PATH']}")
+        mended = setup(moved)
     assert mended.returncode == 0, mended.stderr
+    assert "installing altai-build" in mended.stderr and "PATH" not in mended.stderr
     assert_works(moved)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Collection, Mapping
 
 import pytest
+from rich.console import Console
 
+from altai_build.tools import progress
 from altai_build.tools.progress import ProgressReporter
 
 
@@ -168,3 +172,33 @@ def test_only_a_terminal_that_a_person_looks_at_is_animated(
     os.close(writing)
     assert b"built" in shown
     assert (b"\x1b[?25l" in shown) == animates
+
+
+def test_how_long_the_rest_takes_is_told_in_a_log(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[set[str], set[str]]] = []
+
+    def describe(done: Collection[str], running: Mapping[str, float]) -> str:
+        asked.append((set(done), set(running)))
+        return f"about {3 - len(done)}:00 left" if len(done) < 3 else ""
+
+    monkeypatch.setattr(progress, "_LINE_INTERVAL", 0.0)
+    with ProgressReporter().track("packages", 3, left=describe) as work:
+        for item in "abc":
+            work.start(item)
+        for item in "abc":
+            work.finish(item, "built")
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("packages")]
+    assert lines == ["packages: 1 of 3, about 2:00 left", "packages: 2 of 3, about 1:00 left"]
+    assert asked == [({"a"}, {"b", "c"}), ({"a", "b"}, {"c"}), ({"a", "b", "c"}, set())]
+
+
+def test_how_long_the_rest_takes_is_in_the_live_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(progress, "_may_animate", lambda: True)
+    reporter = ProgressReporter()
+    reporter.console = Console(file=terminal, force_terminal=True, width=120)
+    with reporter.track("packages", 1, left=lambda done, running: "about 2:05 left") as work:
+        work.start("item")
+    assert "about 2:05 left" in terminal.getvalue()

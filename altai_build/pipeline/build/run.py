@@ -9,6 +9,7 @@ from functools import partial
 
 from altai_build.ledger import read_outcomes
 from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.remaining_time import RemainingTime
 from altai_build.pipeline.build.ordering import BuildOrder, order_srpms, order_with_revealed_needs
 from altai_build.pipeline.build.plan import BuildPlan
 from altai_build.pipeline.build.results import (
@@ -71,7 +72,9 @@ def build_all(
         for name, environment in environments.items():
             with run.reporter.run_step(f"base buildroot of {name} ({environment.builder.name})"):
                 executor.prepare(name, environment.resolver.base_buildroot)
-        with run.reporter.track("packages", total) as progress:
+        unmeasured = frozenset(one.name for one in build_order.components if one.seconds is None)
+        left = RemainingTime(order=build_order.order, jobs=executor.slots, unmeasured=unmeasured)
+        with run.reporter.track("packages", total, left=left.describe) as progress:
             build_order, results = _build_in_order(
                 run,
                 build_order,

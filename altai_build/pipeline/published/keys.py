@@ -13,7 +13,7 @@ from altai_build.pipeline.published.releases import open_releases
 from altai_build.pipeline.run import Run
 from altai_build.stages.publish import list_releases
 from altai_build.tools.openpgp.keyfile import read_public_keys
-from altai_build.tools.openpgp.keyring import open_keyring
+from altai_build.tools.openpgp.keyring import KeyringUnusableError, open_keyring
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ListedKey:
     name: str
     key: Key | None
     public: PublicKey | None
-    secret: bool  # this machine can sign with it
+    secret: bool | None  # its secret half is here; None where this user may not look
     uses: tuple[KeyUse, ...]
 
 
@@ -79,7 +79,7 @@ def list_key_usage(run: Run) -> tuple[ListedKey, ...]:
             name=name,
             key=key,
             public=public,
-            secret=public.fingerprint in secret,
+            secret=None if secret is None else public.fingerprint in secret,
             uses=tuple(use for use in uses if use is not None),
         )
 
@@ -99,9 +99,13 @@ def list_key_usage(run: Run) -> tuple[ListedKey, ...]:
     return tuple(listed)
 
 
-def _read_secret_fingerprints(run: Run) -> set[KeyFingerprint]:
-    """The fingerprints of the keys that this machine can sign with."""
+def _read_secret_fingerprints(run: Run) -> set[KeyFingerprint] | None:
+    """The fingerprints of the keys that this machine can sign with; None, with a warning, where that is not known."""
     if not run.workspace.gnupg.is_dir():
         return set()
-    with open_keyring(run.workspace.gnupg) as keyring:
-        return {key.fingerprint for key in keyring.list_secret_keys()}
+    try:
+        with open_keyring(run.workspace.gnupg) as keyring:
+            return {key.fingerprint for key in keyring.list_secret_keys()}
+    except KeyringUnusableError as error:
+        run.reporter.warn(f"{error.what}: {error.why}; whether this machine can sign is not known")
+        return None

@@ -58,11 +58,25 @@ class KeyRequest:
             )
 
 
+class KeyringUnusableError(SigningError):
+    """A keyring that this user may not use: which keys it holds is not known."""
+
+
 @contextmanager
 def open_keyring(home: Path) -> Iterator[Keyring]:
-    """The keyring stored in `home` (made with mode 0700 when missing); its agent ends with the block."""
+    """The keyring stored in `home` (made with mode 0700 when missing); its agent ends with the block.
+
+    Raises KeyringUnusableError where this user may not use it.
+    """
     make_directory(home, mode=0o700)
-    home.chmod(0o700)
+    try:
+        home.chmod(0o700)
+    except OSError as error:
+        raise KeyringUnusableError(
+            f"cannot use the keyring {home}",
+            why=error.strerror or str(error),
+            todo="run as the user to whom it belongs, on a file system that can be written",
+        ) from error
     for name in SHARED_DIRS:
         make_directory(home / name, mode=0o700)
     with open_session(home, "") as session:

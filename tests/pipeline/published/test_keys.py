@@ -142,3 +142,16 @@ def test_a_key_that_only_releases_have_is_listed(
     text = altai_build("keys", "list", cwd=site).out
     assert f"next\t{successor.fingerprint}" in text
     assert "not in repos.yaml\t1: announced" in text
+
+
+def test_who_may_not_read_the_keyring_is_not_told_that_it_is_empty(
+    materials: Materials, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    write_config(site, materials)
+    (site / ".altai-build").mkdir()
+    (site / ".altai-build" / "gnupg").symlink_to("/proc/self")
+    assert {row["secret"] for row in list_keys(site).values()} == {None}
+    answer = altai_build("keys", "list", cwd=site)
+    assert {line.split("\t")[4] for line in answer.out.splitlines()} == {"unknown"}
+    assert f"cannot use the keyring {site}/.altai-build/gnupg: Operation not permitted" in answer.err

@@ -15,7 +15,7 @@ from altai_build.errors import InputError, SigningError
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.signature import SignatureStatus
 from altai_build.tools.openpgp.keyfile import read_public_keys
-from altai_build.tools.openpgp.keyring import KeyRequest, open_keyring
+from altai_build.tools.openpgp.keyring import KeyRequest, KeyringUnusableError, open_keyring
 from altai_build.tools.openpgp.signing import unlock
 from altai_build.tools.openpgp.verify import verify_detached
 from tests.kit.keys import ThrowawayKey, import_secret_key
@@ -103,6 +103,17 @@ def test_the_key_that_a_repository_declares_must_be_here(
         assert "no secret key" in caught.value.why
         key = import_secret_key(keyring, plain.secret)
         assert keyring.find_key([*read_public_keys(locked.public), *read_public_keys(plain.public)]) == key
+
+
+def test_a_keyring_of_another_user_is_not_one_without_keys() -> None:
+    # Nobody may change the mode of this directory, not even root.
+    with pytest.raises(KeyringUnusableError) as caught, open_keyring(Path("/proc/self")):
+        pass
+    assert (caught.value.what, caught.value.why) == (
+        "cannot use the keyring /proc/self",
+        "Operation not permitted",
+    )
+    assert caught.value.exit_code == 6 and caught.value.todo
 
 
 @pytest.mark.parametrize("ending", ["exit 2", "kill -9 $$"])
