@@ -64,6 +64,17 @@ class PackedSrpm:
         return self.prepared.component
 
 
+class SrpmNotMade(InputError):
+    """A source package that is not in the workspace; `inputs` are what it would be made from."""
+
+    def __init__(self, component: str, key: str, inputs: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(
+            f"{component} has no source package yet", todo=f"make it: `altai-build srpm {component}`"
+        )
+        self.key = key
+        self.inputs = inputs
+
+
 @dataclass(frozen=True)
 class SrpmMaker:
     """Makes source packages with one configuration; safe to call from several threads.
@@ -80,6 +91,8 @@ class SrpmMaker:
     version: str | None = None
     # Downloaded files: component → file name → path.
     source_cache: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+    # Nothing is made: what is not in the workspace is SrpmNotMade.
+    only_stored: bool = False
 
     def make_srpm(
         self, sourced: ComponentSource, *, rebuild_count: int = 0, bootstrap: Bootstrap | None = None
@@ -116,6 +129,8 @@ class SrpmMaker:
             stored = self._find_stored(key)
             if stored is not None:
                 return stored
+            if self.only_stored:
+                raise SrpmNotMade(sourced.component.name, key, inputs)
             top = Path(tempfile.mkdtemp(prefix="srpm.", dir=scratch))
             stamped = stamp_spec(recipe, self.config.limits, scratch=self.workspace.scratch)
             write_source_tree(recipe, stamped.text, top, self.config.limits)

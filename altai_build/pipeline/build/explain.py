@@ -15,6 +15,7 @@ from altai_build.model.inputs import (
     InputChange,
     compare_inputs,
 )
+from altai_build.model.order import Order
 from altai_build.model.package import LocalRpm
 from altai_build.pipeline.build.ordering import order_srpms
 from altai_build.pipeline.build.plan import plan_build
@@ -24,7 +25,9 @@ from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import BuildCache, describe_rebuild_reason
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.lookup import BuildLookup, look_up_build
+from altai_build.stages.srpm import SrpmNotMade
 from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.progress import ProgressReporter
 from altai_build.tools.solver.resolve import Unsatisfiable
 
 
@@ -48,7 +51,8 @@ class BuildExplanation:
 
 def explain_component(run: Run, revision: str, name: str) -> BuildExplanation:
     """Explain one component as a build of `revision` would find it. Raises InputError for one without packages."""
-    discovery = plan_build(run, revision, [name], None).discovery
+    build_plan = plan_build(run, revision, [name], None)
+    discovery = build_plan.discovery
     requested = [sourced.component.name for sourced in select_by_name(discovery, [name]).sourced]
     if len(requested) != 1:
         reasons = [f"  {out.name}: {out.reason}" for out in discovery.without_srpm]
@@ -59,11 +63,26 @@ def explain_component(run: Run, revision: str, name: str) -> BuildExplanation:
             why="\n".join(reasons or [f"  {component}" for component in requested]),
             todo="name one component that is built (`altai-build plan`)",
         )
-    srpm_batch = make_discovered_srpms(run, discovery)
+    _refuse_cycle(build_plan.order, requested[0])
+    # What each source package is made from decides whether there is one: progress of making them would be confusing.
+    quiet = replace(run, reporter=ProgressReporter(quiet=True, log=run.reporter.log))
+    srpm_batch = make_discovered_srpms(quiet, discovery, only_stored=True)
+    explainer = _BuildExplainer(run, replace(srpm_batch, maker=replace(srpm_batch.maker, only_stored=False)))
     for result in srpm_batch.results:
         if result.component == requested[0] and result.srpm is None:
+            if isinstance(result.error, SrpmNotMade):
+                return explainer.explain_without_srpm(requested[0], result.error)
             raise InputError(f"{result.component} has no source package", why=result.reason)
-    return _BuildExplainer(run, srpm_batch).explain(requested[0])
+    return explainer.explain(requested[0])
+
+
+def _refuse_cycle(order: Order, name: str) -> None:
+    if name in order.blocked_by_cycle:
+        raise InputError(
+            f"{name} is blocked by a build dependency cycle",
+            why="\n".join(order.describe_cycle(cycle) for cycle in order.cycles),
+            todo="declare a bootstrap build by components.NAME.bootstrap in repos.yaml",
+        )
 
 
 class _BuildExplainer:
@@ -72,7 +91,8 @@ class _BuildExplainer:
     def __init__(self, run: Run, srpm_batch: SrpmBatch) -> None:
         self.run = run
         self.build_order = order_srpms(run, srpm_batch)
-        self.environments = open_build_environments(run, [sourced for sourced, _ in srpm_batch.srpms])
+        self.sources = {sourced.component.name: sourced for sourced in srpm_batch.discovery.sourced}
+        self.environments = open_build_environments(run, list(self.sources.values()), can_build=False)
         self.cache = BuildCache(run.workspace, run.ledger)
         self.outcomes = read_outcomes(run.workspace.outcomes)
         self.rpms: dict[str, tuple[LocalRpm, ...]] = {}
@@ -82,7 +102,7 @@ class _BuildExplainer:
     def explain(self, name: str) -> BuildExplanation:
         """The explanation of one component; those that may provide what it needs are looked up first."""
         self._look_up_others(name)
-        sourced, _ = self.build_order.srpms[name]
+        sourced = self.sources[name]
         environment, last = self._environment(sourced), self._last_build(name)
         pending = [needed for needed in self.build_order.needs(name) if needed in self.pending]
         inputs: tuple[InputChange, ...] = ()
@@ -99,7 +119,48 @@ class _BuildExplainer:
             inputs = _compare_with_sources(
                 then.inputs if then else (), lookup.resolved.inputs, environment.policy, self.run.ledger
             )
-        outcome = self.outcomes.get(name)
+        return self._describe(name, last, would, reason, inputs=inputs, key=key)
+
+    def explain_without_srpm(self, name: str, not_made: SrpmNotMade) -> BuildExplanation:
+        """The explanation of a component whose source package would be made first: by what that would be made from."""
+        last = self._last_build(name)
+        policy = self._environment(self.sources[name]).policy
+        made = {record.key: record.artefacts for record in self.run.ledger.all("srpm")}
+        then = dict(last.inputs).get(SOURCE_PACKAGE) if last else None
+        if then is not None and then in {artefact.sha256 for artefact in made.get(not_made.key, ())}:
+            reason = "its source package is no longer in the workspace and is made again first"
+            return self._describe(name, last, "unknown", reason)
+        before = _find_srpm_inputs(self.run.ledger, then)
+        inputs = [InputChange(name=SOURCE_PACKAGE, status="changed", then=then, now=None)] if then else []
+        inputs += _name_srpm_inputs(compare_inputs(before, not_made.inputs, policy))
+        reason = f"{SOURCE_PACKAGE} changed" if last else describe_rebuild_reason((), None)
+        if unmet := self._find_unmet(name):
+            return self._describe(name, last, "unknown", "; ".join(unmet), inputs=tuple(inputs))
+        return self._describe(name, last, "build", reason, inputs=tuple(inputs))
+
+    def _find_unmet(self, name: str) -> Sequence[str]:
+        """The requirements in the spec of a component that nothing meets, unless what is built first may do it."""
+        self._look_up_others(name)
+        sourced = self.sources[name]
+        local = [rpm for rpms in self.rpms.values() for rpm in rpms]
+        try:
+            self._environment(sourced).resolver.resolve_build_requires(sourced.info.build_requires, local)
+        except Unsatisfiable as error:
+            return () if self.pending - {name} else error.problems
+        return ()
+
+    def _describe(
+        self,
+        name: str,
+        last: Record | None,
+        would: str,
+        reason: str,
+        *,
+        inputs: tuple[InputChange, ...] = (),
+        key: str | None = None,
+    ) -> BuildExplanation:
+        sourced, outcome = self.sources[name], self.outcomes.get(name)
+        environment = self._environment(sourced)
         return BuildExplanation(
             component=name,
             path=sourced.component.path,
@@ -125,12 +186,7 @@ class _BuildExplainer:
         As in a run, those whose requirements are not met are tried again when all others have been looked up.
         """
         order = self.build_order.order
-        if name in order.blocked_by_cycle:
-            raise InputError(
-                f"{name} is blocked by a build dependency cycle",
-                why="\n".join(order.describe_cycle(cycle) for cycle in order.cycles),
-                todo="declare a bootstrap build by components.NAME.bootstrap in repos.yaml",
-            )
+        _refuse_cycle(order, name)
         waiting = [
             other
             for wave in order.waves
@@ -217,16 +273,24 @@ def _compare_with_sources(
 ) -> tuple[InputChange, ...]:
     """Every input of two builds; after the source package the inputs that it was made from."""
     changes = []
-    sources = {record.artefacts[0].sha256: record.inputs for record in ledger.all("srpm") if record.artefacts}
     for change in compare_inputs(before, now, policy):
         changes.append(change)
         if change.name == SOURCE_PACKAGE:
-            then, here = (sources.get(digest or "", ()) for digest in (change.then, change.now))
-            changes += [
-                replace(part, name=f"{SOURCE_PACKAGE}: {part.name}")
-                for part in compare_inputs(then, here, policy)
-            ]
+            then, here = (_find_srpm_inputs(ledger, digest) for digest in (change.then, change.now))
+            changes += _name_srpm_inputs(compare_inputs(then, here, policy))
     return tuple(changes)
+
+
+def _find_srpm_inputs(ledger: Ledger, digest: str | None) -> BuildInputs:
+    """What a source package was made from; nothing where that is not recorded."""
+    for record in ledger.all("srpm"):
+        if record.artefacts and record.artefacts[0].sha256 == digest:
+            return record.inputs
+    return ()
+
+
+def _name_srpm_inputs(changes: Sequence[InputChange]) -> list[InputChange]:
+    return [replace(change, name=f"{SOURCE_PACKAGE}: {change.name}") for change in changes]
 
 
 _REBUILD_CAUSES = {

@@ -62,8 +62,13 @@ def _discover_named(run: Run, revision: str, names: Sequence[str], reader: SpecR
     return select_by_name(whole, names)
 
 
-def make_discovered_srpms(run: Run, discovery: Discovery, *, version: str | None = None) -> SrpmBatch:
-    """Make the source packages of all discovered components; one that fails does not stop the others."""
+def make_discovered_srpms(
+    run: Run, discovery: Discovery, *, version: str | None = None, only_stored: bool = False
+) -> SrpmBatch:
+    """Make the source packages of all discovered components; one that fails does not stop the others.
+
+    With `only_stored` none is made: those that are not in the workspace fail with SrpmNotMade.
+    """
     fetched = fetch_sources(discovery.sourced, run.config, run.workspace.cache / "sources", jobs=run.jobs)
     errors = {name: result for name, result in fetched.items() if isinstance(result, AltaiError)}
     maker = SrpmMaker(
@@ -74,6 +79,7 @@ def make_discovered_srpms(run: Run, discovery: Discovery, *, version: str | None
         rpm_version=rpmbuild.rpm_version_key(),
         version=version,
         source_cache={name: files for name, files in fetched.items() if not isinstance(files, AltaiError)},
+        only_stored=only_stored,
     )
     outcomes = _SrpmPipeline(run, maker, errors).run(discovery.sourced)
     outcomes.update(_find_duplicate_packages(discovery.sourced, outcomes))

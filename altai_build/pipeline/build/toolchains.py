@@ -24,8 +24,13 @@ from altai_build.workspace import Workspace
 EXECUTORS: dict[str, type[Executor]] = {"local": LocalExecutor}
 
 
-def open_build_environments(run: Run, sourced: Sequence[ComponentSource]) -> dict[str, BuildEnvironment]:
-    """A build environment for each target that the components are built for, by the target's name."""
+def open_build_environments(
+    run: Run, sourced: Sequence[ComponentSource], *, can_build: bool = True
+) -> dict[str, BuildEnvironment]:
+    """A build environment for each target that the components are built for, by the target's name.
+
+    Without `can_build` it is only for looking things up, which does not need what builds need, such as root.
+    """
     environments: dict[str, BuildEnvironment] = {}
     for source in sourced:
         target = component_target(run.config, source)
@@ -42,6 +47,7 @@ def open_build_environments(run: Run, sourced: Sequence[ComponentSource]) -> dic
                 run.workspace,
                 policy=run.dependants or run.config.dependants,
                 limits=_limits(run.config.limits, config),
+                can_build=can_build,
             )
             for option in environments[target.name].builder.find_unsupported(config):
                 run.reporter.warn(f"mock configuration {config.name}: {option}")
@@ -56,6 +62,7 @@ def open_build_environment(
     *,
     policy: RebuildPolicy = RebuildPolicy.REBUILD,
     limits: Limits | None = None,
+    can_build: bool = True,
 ) -> BuildEnvironment:
     """A build environment with the builder of this name, or `auto`.
 
@@ -63,7 +70,8 @@ def open_build_environment(
     MissingToolError when the builder cannot run on this machine.
     """
     chosen = find_builder(builder)
-    chosen.require_usable()
+    if can_build:
+        chosen.require_usable()
     _refuse_unsupported(chosen, config)
     settings = BuilderSettings(
         workspace=workspace.root,

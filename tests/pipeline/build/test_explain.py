@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, MissingToolError
 from altai_build.model.fingerprint import RebuildPolicy
+from altai_build.pipeline.build.builders import find_builder
 from altai_build.pipeline.build.explain import BuildExplanation, explain_component
 from tests.kit.builders import HostSite, noarch_component
 
@@ -35,8 +37,34 @@ def changed(explanation: BuildExplanation) -> dict[str, str]:
 def test_a_component_that_was_never_built(site: HostSite) -> None:
     found = explain(site, "lib")
     assert (found.would, found.reason) == ("build", "never built in this workspace")
-    assert found.last_run is None and found.last_build is None and found.key is not None
-    assert not site.run.workspace.builds.exists()
+    assert found.last_run is None and found.last_build is None and found.key is None
+    assert changed(found)["source package: commit"] == "added"
+    assert not site.run.workspace.builds.exists() and not site.run.workspace.srpms.exists()
+
+
+def test_nothing_is_made_and_the_builder_need_not_be_usable(
+    site: HostSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.build()
+    made = sorted(site.run.workspace.srpms.iterdir())
+
+    def refuse() -> None:
+        raise MissingToolError("it needs root")
+
+    monkeypatch.setattr(find_builder(site.run.builder), "require_usable", refuse)
+    assert explain(site, "app").would == "reuse"
+    site.world.component("repos/lib", {"README": "changed\n"})
+    site.world.pin()
+    assert (explain(site, "lib").would, explain(site, "app").would) == ("build", "unknown")
+    assert sorted(site.run.workspace.srpms.iterdir()) == made
+
+
+def test_a_removed_source_package_is_no_change(site: HostSite) -> None:
+    site.build()
+    shutil.rmtree(site.run.workspace.srpms)
+    found = explain(site, "lib")
+    assert (found.would, changed(found)) == ("unknown", {})
+    assert found.reason == "its source package is no longer in the workspace and is made again first"
 
 
 def test_a_component_whose_inputs_are_unchanged(site: HostSite) -> None:
