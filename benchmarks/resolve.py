@@ -111,7 +111,7 @@ def resolve_with_altai_build(folder: Path) -> int:
     from altai_build.config.upstreams import Upstream
     from altai_build.model.lock import MirrorPolicy
     from altai_build.model.package import LocalRpm
-    from altai_build.stages.deps import ClosureResolver
+    from altai_build.stages.lock import ClosureResolver
     from altai_build.stages.upstreams import read_upstreams
     from altai_build.tools.rpm.header import read_header
 

@@ -44,10 +44,10 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     # Two uses of one library: what a release needs, and how installed packages are upgraded.
     "solv": ("tools/solver/*.py",),
     # The user's own clone, where neither speed nor hostile input matters; the scripts use it too.
-    "git": ("tools/git/repository.py",),
+    "git": ("tools/git/revision_hints.py",),
     "deflate": ("tools/git/archive.py",),
     "requests": ("tools/download.py",),
-    "jinja2": ("tools/page.py",),
+    "jinja2": ("tools/html_page.py",),
     "templated_dictionary": ("tools/mock/evaluate_child.py",),
     "pypi_simple": ANY_FILE,
     "spdx_tools": ("tools/sbom/spdx.py",),

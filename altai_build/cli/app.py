@@ -152,7 +152,7 @@ class App(NamedTuple):
         # modules stay loaded: exempt them from garbage collection, and start it for the work that follows
         gc.freeze()
         gc.enable()
-        from altai_build.model.fingerprint import RebuildPolicy
+        from altai_build.model.package_fingerprint import RebuildPolicy
         from altai_build.pipeline.run import Run, with_mock_dist
         from altai_build.tools.progress import ProgressReporter
 

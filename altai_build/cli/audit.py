@@ -65,7 +65,7 @@ def audit(
       altai-build audit 1.0.2 --origin mirror --csv > third-party.csv
     """
     from altai_build.pipeline.published.inventory import list_packages
-    from altai_build.pipeline.published.reading import open_reader
+    from altai_build.pipeline.published.manifest_trust import open_reader
     from altai_build.pipeline.published.releases import find_release, open_releases
 
     if as_csv and (as_json or only_totals):

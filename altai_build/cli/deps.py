@@ -171,7 +171,7 @@ def why(app: App, name: str, as_json: bool) -> None:
       altai-build deps why python3-urllib3
     """
     from altai_build.pipeline.deps import read_lock
-    from altai_build.stages.deps import explain_locked_package
+    from altai_build.stages.lock import explain_locked_package
 
     found = explain_locked_package(read_lock(app.create_run(app.load_config())), name)
     if as_json:

@@ -11,8 +11,8 @@ from altai_build.cli.markdown import code, document, escape, section, table
 from altai_build.cli.options import json_option, key_option, markdown_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.packages import package_label, repository_label, trust_of_pair, version_label
-from altai_build.model.history import ChangeKind, PackageChange, ReleaseDiff
 from altai_build.model.quantity import format_size_change
+from altai_build.model.release_changes import ChangeKind, PackageChange, ReleaseDiff
 
 
 @click.command()
@@ -33,7 +33,7 @@ def diff(app: App, old: str, new: str, keys: tuple[str, ...], markdown: bool, as
       altai-build diff 1.0.1 1.0.2 --markdown
     """
     from altai_build.pipeline.published.changes import compare_published
-    from altai_build.pipeline.published.reading import open_reader
+    from altai_build.pipeline.published.manifest_trust import open_reader
     from altai_build.pipeline.published.releases import find_release, open_releases
 
     config = app.load_config()

@@ -15,7 +15,7 @@ from altai_build.cli.output import print_json, print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from altai_build.model.inputs import InputChange
+    from altai_build.model.build_inputs import InputChange
     from altai_build.pipeline.build.explain import BuildExplanation
 
 _LONGEST = 40  # characters of a value in the table; of digests the beginning is enough
@@ -48,7 +48,7 @@ def explain(app: App, component: str, rev: str, dependants: str | None, as_json:
 
 
 def _print_explanation(explanation: BuildExplanation) -> None:
-    from altai_build.model.inputs import BUILDROOT_PREFIX
+    from altai_build.model.build_inputs import BUILDROOT_PREFIX
 
     print(f"{explanation.component} ({explanation.path}) at {explanation.commit[:12]}")
     last_run = explanation.last_run

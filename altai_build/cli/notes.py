@@ -14,7 +14,7 @@ from altai_build.cli.output import print_json
 from altai_build.cli.packages import package_label, repository_label, trust_of_pair, version_label
 from altai_build.errors import escape_control_characters
 from altai_build.model.commit import Commit, without_merges
-from altai_build.model.history import ComponentChange, ComponentNotes, PackageChange, ReleaseNotes
+from altai_build.model.release_changes import ComponentChange, ComponentNotes, PackageChange, ReleaseNotes
 
 
 @click.command()
@@ -35,7 +35,7 @@ def notes(app: App, old: str, new: str, keys: tuple[str, ...], markdown: bool, a
       altai-build notes 1.0.1 1.0.2 --markdown > ChangeLog-1.0.2.md
     """
     from altai_build.pipeline.published.changes import make_notes
-    from altai_build.pipeline.published.reading import open_reader
+    from altai_build.pipeline.published.manifest_trust import open_reader
     from altai_build.pipeline.published.releases import find_release, open_releases
 
     config = app.load_config()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from altai_build.model.history import PackageChange
 from altai_build.model.release import MirrorOrigin, Origin, ReleasedPackage
+from altai_build.model.release_changes import PackageChange
 
 if TYPE_CHECKING:
-    from altai_build.pipeline.published.reading import CheckedManifest
+    from altai_build.pipeline.published.manifest_trust import CheckedManifest
 
 
 def origin_record(origin: Origin) -> dict[str, object]:

@@ -22,7 +22,7 @@ def releases(app: App, keys: tuple[str, ...], as_json: bool) -> None:
     Example:
       altai-build releases --json
     """
-    from altai_build.pipeline.published.reading import open_reader
+    from altai_build.pipeline.published.manifest_trust import open_reader
     from altai_build.pipeline.published.releases import open_releases
     from altai_build.stages.publish import list_releases
 

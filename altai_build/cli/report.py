@@ -35,7 +35,7 @@ def report(app: App, version: str, output: Path | None, keys: tuple[str, ...], a
       altai-build report 1.0.2
       altai-build report 1.0.2 -o /tmp/report.html
     """
-    from altai_build.pipeline.published.reading import open_reader
+    from altai_build.pipeline.published.manifest_trust import open_reader
     from altai_build.pipeline.published.releases import find_release, open_releases
     from altai_build.pipeline.published.verify import verify_published
     from altai_build.stages.report import REPORT_PATH, write_report

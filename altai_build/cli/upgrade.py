@@ -30,7 +30,7 @@ def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
       altai-build upgrade-check 1.0.2
       altai-build upgrade-check 1.0.0 1.0.1 1.0.2 --json
     """
-    from altai_build.pipeline.published.reading import open_reader
+    from altai_build.pipeline.published.manifest_trust import open_reader
     from altai_build.pipeline.published.releases import find_release, list_releases_before, open_releases
     from altai_build.pipeline.published.upgrade import (
         check_upgrades,

@@ -33,7 +33,7 @@ def which(app: App, thing: str, keys: tuple[str, ...], as_json: bool) -> None:
       altai-build which 6f2c1e0
     """
     from altai_build.pipeline.published.inventory import find_matches, suggest_names
-    from altai_build.pipeline.published.reading import open_reader
+    from altai_build.pipeline.published.manifest_trust import open_reader
     from altai_build.pipeline.published.releases import open_releases
 
     run = app.create_reading_run(app.load_config())

@@ -6,9 +6,9 @@ import re
 import string
 from collections.abc import Callable
 
-from altai_build.config.reader import YamlNode
 from altai_build.config.schema import Bootstrap, ComponentSettings
 from altai_build.config.superproject import check_inner_path
+from altai_build.config.yaml_reader import YamlNode
 from altai_build.model.sources import SourceChoice
 
 _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

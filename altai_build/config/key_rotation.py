@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from altai_build.config.reader import YamlNode
 from altai_build.config.schema import Key
+from altai_build.config.yaml_reader import YamlNode
 
 _CheckReference = Callable[[YamlNode, str, Iterable[str], str], None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from altai_build.config.reader import YamlNode
+from altai_build.config.yaml_reader import YamlNode
 from altai_build.model.limits import Limits
 from altai_build.model.quantity import parse_duration, parse_size
 

@@ -7,12 +7,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from altai_build.config.checks import read_verify, read_waivers
 from altai_build.config.components import list_template_fields, read_component, read_macros
 from altai_build.config.key_rotation import check_replaced_keys
 from altai_build.config.limits import read_limits
 from altai_build.config.names import check_baseurl, check_plain_name, check_repository_names
-from altai_build.config.reader import InputErrors, YamlNode, load_yaml
 from altai_build.config.repositories import (
     check_chosen_modules,
     check_url,
@@ -34,8 +32,10 @@ from altai_build.config.superproject import (
     parse_superproject_settings,
 )
 from altai_build.config.upgrades import read_downgrades, read_profiles
+from altai_build.config.verify import read_verify, read_waivers
+from altai_build.config.yaml_reader import InputErrors, YamlNode, load_yaml
 from altai_build.model.compat import Compat, get_default_compat
-from altai_build.model.fingerprint import RebuildPolicy
+from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.model.variables import make_arch_variables
 
 _TOP_KEYS = (

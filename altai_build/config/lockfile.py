@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from altai_build.config.reader import InputErrors, YamlNode, parse_yaml, read_limited
+from altai_build.config.yaml_reader import InputErrors, YamlNode, parse_yaml, read_limited
 from altai_build.errors import InputError
 from altai_build.model.checksum import Sha256, is_sha256
 from altai_build.model.lock import (

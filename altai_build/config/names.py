@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from altai_build.config.reader import YamlNode
+from altai_build.config.yaml_reader import YamlNode
 from altai_build.model.release import (
     CHECKSUMS_NAME,
     KEY_FILE_PREFIX,

@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from altai_build.config.names import check_plain_name, check_repository_name
-from altai_build.config.reader import YamlNode
 from altai_build.config.schema import BaseRepository, MirrorListKind, Repository, SourceKind
+from altai_build.config.yaml_reader import YamlNode
 from altai_build.model.variables import expand_variables, list_variables
 
 _URL_SCHEMES = ("https", "http", "file")

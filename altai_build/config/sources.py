@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from altai_build.config.reader import InputErrors, YamlNode, parse_yaml
+from altai_build.config.yaml_reader import InputErrors, YamlNode, parse_yaml
 from altai_build.model.checksum import SHA256, Checksum, is_sha256
 from altai_build.model.sources import PypiOrigin, UpstreamSource, UrlOrigin, is_source_file_name
 

@@ -11,7 +11,7 @@ from altai_build.model.gitlink import DEFAULT_FOLDERS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from altai_build.config.reader import YamlNode
+    from altai_build.config.yaml_reader import YamlNode
 
 # The usual form of the line. Quick verbs match it as it stands: importing a YAML reader takes longer than git does.
 _USUAL_FORM = (
@@ -54,7 +54,7 @@ def read_superproject_settings(path: str | Path) -> SuperprojectSettings:
     root = os.path.dirname(os.path.realpath(path))
     if settings := _read_usual_form(path, root):
         return settings
-    from altai_build.config.reader import InputErrors, YamlNode, parse_yaml, read_limited
+    from altai_build.config.yaml_reader import InputErrors, YamlNode, parse_yaml, read_limited
 
     tree = parse_yaml(read_limited(path), str(path))
     errors = InputErrors()

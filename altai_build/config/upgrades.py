@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from altai_build.config.reader import YamlNode
+from altai_build.config.yaml_reader import YamlNode
 from altai_build.model.upgrade import AllowedDowngrade, Profile
 
 _Check = Callable[[str], "str | None"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from altai_build.model.fingerprint import RebuildPolicy, is_local_package
-from altai_build.model.inputs import (
+from altai_build.model.build_inputs import (
     BUILDROOT_PREFIX,
     BuildInputs,
     compare_inputs,
 )
+from altai_build.model.package_fingerprint import RebuildPolicy, is_local_package
 
 # Packages of the buildroot that a reason names; of further ones it gives the number.
 _LISTED_PACKAGES = 3

@@ -16,7 +16,7 @@ from altai_build.config import Config, Target
 from altai_build.config.lockfile import load_lock
 from altai_build.config.schema import Key
 from altai_build.errors import AltaiError, InputError
-from altai_build.model.check import CheckResult, CheckStatus, make_failed_check, run_check
+from altai_build.model.doctor import CheckResult, CheckStatus, make_failed_check, run_check
 from altai_build.model.lock import LOCK_FILE_NAME, Lock
 from altai_build.model.quantity import format_size
 from altai_build.pipeline.build.builders import BUILDERS, find_builder, load_builder

@@ -23,13 +23,13 @@ from altai_build.pipeline.deps import (
     read_lock,
 )
 from altai_build.pipeline.run import Run
-from altai_build.stages.deps import (
+from altai_build.stages.fetch import FetchedPackage, PackageRequest, PackageSources, is_genuine
+from altai_build.stages.lock import (
     ClosureResolver,
     compare_packages,
     find_base_requirements,
     make_lock_content,
 )
-from altai_build.stages.fetch import FetchedPackage, PackageRequest, PackageSources, is_genuine
 from altai_build.stages.upstreams import read_upstreams
 from altai_build.tools.download import has_checksum
 from altai_build.tools.files import write_atomically

@@ -10,7 +10,7 @@ from typing import TypeVar
 from altai_build.config import Config
 from altai_build.config.upstreams import Upstream, list_upstreams
 from altai_build.errors import AltaiError
-from altai_build.model.check import CheckResult, CheckStatus, make_failed_check, run_check
+from altai_build.model.doctor import CheckResult, CheckStatus, make_failed_check, run_check
 from altai_build.model.lock import Lock
 from altai_build.stages.upstreams import probe_upstream, refuse_other_signers
 from altai_build.tools.chroot.resolver import make_no_repository_error, section_to_source

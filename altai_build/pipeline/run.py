@@ -9,8 +9,8 @@ from functools import cached_property
 from altai_build.config import Config
 from altai_build.errors import InputError, MissingToolError
 from altai_build.ledger import Ledger
-from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.model.lock import LOCK_FILE_NAME, Lock
+from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.tools.git.superproject import Superproject
 from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace

@@ -19,7 +19,7 @@ from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.rpm.header import compare_evr, ranges_overlap, read_header
-from altai_build.tools.solver.packages import fetch_resolved_packages, read_file_lists
+from altai_build.tools.solver.package_files import fetch_resolved_packages, read_file_lists
 from altai_build.tools.solver.pool import PackagePool
 
 _GHOST = 1 << 6  # rpm's RPMFILE_GHOST: the package owns the file but does not contain it

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.ledger import Ledger, Record
-from altai_build.model.inputs import SOURCE_PACKAGE
+from altai_build.model.build_inputs import SOURCE_PACKAGE
 from altai_build.tools.files import remove_tree, sync_directory
 from altai_build.tools.tree import walk_tree
 from altai_build.workspace import GONE_PREFIX, RUN_LOG_PATTERN, UNLOCKED_SCRATCH_SECONDS, Workspace

@@ -7,8 +7,8 @@ import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from altai_build.model.history import ChangeKind, PackageChange, ReleaseDiff
 from altai_build.model.release import Manifest, ReleasedPackage
+from altai_build.model.release_changes import ChangeKind, PackageChange, ReleaseDiff
 from altai_build.tools.rpm.header import compare_evr
 
 _ORDER = list(ChangeKind)

@@ -10,15 +10,15 @@ from functools import partial
 from altai_build.errors import AltaiError
 from altai_build.model.commit import Commit
 from altai_build.model.gitlink import CommitId
-from altai_build.model.history import (
+from altai_build.model.pin import PinDirection, get_pin_direction
+from altai_build.model.release import Manifest, MirrorOrigin, ReleasedPackage, SpecOrigin
+from altai_build.model.release_changes import (
     ComponentChange,
     ComponentNotes,
     PackageChange,
     ReleaseDiff,
     ReleaseNotes,
 )
-from altai_build.model.pin import PinDirection, get_pin_direction
-from altai_build.model.release import Manifest, MirrorOrigin, ReleasedPackage, SpecOrigin
 from altai_build.tools.git.objects import ObjectStore
 from altai_build.tools.git.superproject import Submodule, Superproject
 

@@ -20,7 +20,7 @@ from altai_build.model.release import (
     SpecOrigin,
 )
 from altai_build.tools.files import write_atomically
-from altai_build.tools.page import render_template
+from altai_build.tools.html_page import render_template
 
 REPORT_PATH = "report/index.html"
 MAX_GRAPH_NODES = 80  # edges of a larger graph cannot be told apart

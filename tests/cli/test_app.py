@@ -10,7 +10,7 @@ import pytest
 
 from altai_build.cli.app import App, change_directory
 from altai_build.errors import InputError
-from altai_build.model.fingerprint import RebuildPolicy
+from altai_build.model.package_fingerprint import RebuildPolicy
 
 DEFINITION = """\
 project: altai

@@ -9,7 +9,7 @@ from altai_build.cli.packages import (
     repository_label,
     version_label,
 )
-from altai_build.model.history import ChangeKind, PackageChange
+from altai_build.model.release_changes import ChangeKind, PackageChange
 from tests.kit.manifests import MIRRORED, component, package, third_party
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from altai_build.config.components import list_template_fields, read_component
-from altai_build.config.reader import InputErrors, YamlNode
 from altai_build.config.schema import ComponentSettings
+from altai_build.config.yaml_reader import InputErrors, YamlNode
 from altai_build.model.sources import SourceChoice
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from altai_build.config.limits import read_limits
-from altai_build.config.reader import InputErrors, YamlNode
+from altai_build.config.yaml_reader import InputErrors, YamlNode
 from altai_build.model.limits import Limits
 
 

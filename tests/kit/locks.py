@@ -11,7 +11,7 @@ from altai_build.config.upstreams import list_upstreams
 from altai_build.model.lock import Lock, LockedPackage
 from altai_build.model.package import LocalRpm
 from altai_build.model.release import Signer
-from altai_build.stages.deps import ClosureResolver, find_base_requirements, make_lock_content
+from altai_build.stages.lock import ClosureResolver, find_base_requirements, make_lock_content
 from altai_build.stages.lock_check import find_lock_errors
 from altai_build.stages.upstreams import read_upstreams
 from altai_build.tools.files import sha256_file

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from altai_build.tools.mock.config_files import open_sources
 from altai_build.tools.mock.evaluate import EvaluatedOptions, evaluate
-from altai_build.tools.mock.sources import open_sources
 
 
 def evaluate_text(folder: Path, text: str, *, cache: Path | None = None, **files: str) -> EvaluatedOptions:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from altai_build.model.fingerprint import RebuildPolicy
+from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.model.rebuild_reason import describe_differences, describe_reuse
-from tests.model.test_inputs import BEFORE, local, with_lib
+from tests.model.test_build_inputs import BEFORE, local, with_lib
 
 
 @pytest.mark.parametrize(

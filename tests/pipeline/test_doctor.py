@@ -9,7 +9,7 @@ import pytest
 from altai_build.config import Config, default_config, load_config
 from altai_build.errors import InputError, MissingToolError
 from altai_build.model.build import HostSupport
-from altai_build.model.check import CheckResult, CheckStatus
+from altai_build.model.doctor import CheckResult, CheckStatus
 from altai_build.pipeline import doctor
 from altai_build.pipeline.build.builders import BUILDERS
 from altai_build.pipeline.doctor import check_system

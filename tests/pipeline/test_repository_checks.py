@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from altai_build.model.check import CheckResult, CheckStatus
 from altai_build.model.compat import Compat
+from altai_build.model.doctor import CheckResult, CheckStatus
 from altai_build.pipeline.repository_checks import check_buildroot_repositories
 from altai_build.tools.mock.config import read_config
 from altai_build.tools.repo.repodata import write_repodata

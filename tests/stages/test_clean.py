@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.ledger import Artefact, Ledger, Record
-from altai_build.model.inputs import SOURCE_PACKAGE
+from altai_build.model.build_inputs import SOURCE_PACKAGE
 from altai_build.stages import clean
 from altai_build.stages.clean import (
     CleanupPlan,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from altai_build.model.history import ChangeKind, ReleaseDiff
 from altai_build.model.release import ReleasedPackage
+from altai_build.model.release_changes import ChangeKind, ReleaseDiff
 from altai_build.stages.diff import compare_releases
 from tests.kit.manifests import component, manifest, package, third_party
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from altai_build.model.gitlink import CommitId
-from altai_build.model.history import ComponentChange, ComponentNotes
 from altai_build.model.release import ReleasedPackage
+from altai_build.model.release_changes import ComponentChange, ComponentNotes
 from altai_build.stages.diff import compare_releases
 from altai_build.stages.notes import make_release_notes
 from altai_build.tools.git.superproject import Superproject

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from altai_build.errors import InputError
 from altai_build.ledger import ComponentOutcome, Ledger, Record, read_outcomes
-from altai_build.model.fingerprint import RebuildPolicy, is_local_package
-from altai_build.model.inputs import (
+from altai_build.model.build_inputs import (
     BUILDROOT_PREFIX,
     SOURCE_PACKAGE,
     BuildInputs,
@@ -17,6 +16,7 @@ from altai_build.model.inputs import (
 )
 from altai_build.model.order import Order
 from altai_build.model.package import LocalRpm
+from altai_build.model.package_fingerprint import RebuildPolicy, is_local_package
 from altai_build.pipeline.build.ordering import order_srpms
 from altai_build.pipeline.build.plan import plan_build
 from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms, select_by_name

@@ -11,9 +11,9 @@ from altai_build.model.component import ComponentWithoutSrpm
 from altai_build.model.dependency import list_dependency_names
 from altai_build.model.order import Order, OrderedComponent, compute_order
 from altai_build.model.package import RpmHeader
+from altai_build.model.possible_provides import find_possible_provides
 from altai_build.model.srpm import Srpm
-from altai_build.model.unreadable import find_possible_provides
-from altai_build.pipeline.build.revealed import RevealedNeed, add_revealed_needs, read_revealed_needs
+from altai_build.pipeline.build.revealed_needs import RevealedNeed, add_revealed_needs, read_revealed_needs
 from altai_build.pipeline.build.srpms import SrpmBatch
 from altai_build.pipeline.run import Run
 from altai_build.tools.git.superproject import ComponentSource

@@ -19,7 +19,7 @@ from altai_build.pipeline.build.results import (
     list_rows,
     record_outcomes,
 )
-from altai_build.pipeline.build.revealed import (
+from altai_build.pipeline.build.revealed_needs import (
     NeedsWatch,
     RevealedNeed,
     read_revealed_needs,

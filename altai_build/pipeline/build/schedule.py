@@ -10,7 +10,7 @@ from altai_build.errors import BuildError
 from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
 from altai_build.pipeline.build.executor import Executor, JobHandle
 from altai_build.pipeline.build.ordering import BuildOrder
-from altai_build.pipeline.build.revealed import NeedsWatch, RevealedNeed
+from altai_build.pipeline.build.revealed_needs import NeedsWatch, RevealedNeed
 from altai_build.pipeline.build.toolchains import component_target
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import BuildCache

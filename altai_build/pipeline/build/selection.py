@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from altai_build.ledger import Ledger
-from altai_build.model.fingerprint import is_local_package
+from altai_build.model.build_inputs import BUILDROOT_PREFIX
 from altai_build.model.gitlink import ChangeStatus
-from altai_build.model.inputs import BUILDROOT_PREFIX
 from altai_build.model.order import Order
+from altai_build.model.package_fingerprint import is_local_package
 from altai_build.model.pin import PinDirection
+from altai_build.pipeline.build.changed_settings import select_changed_settings
 from altai_build.pipeline.build.ordering import static_order
 from altai_build.pipeline.build.pins import compare_pins, read_pins
-from altai_build.pipeline.build.settings import select_changed_settings
 from altai_build.pipeline.build.srpms import select_by_name
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover.components import Discovery, discover

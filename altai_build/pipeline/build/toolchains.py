@@ -8,8 +8,8 @@ from dataclasses import replace
 from altai_build.config import Config, Target
 from altai_build.errors import InputError
 from altai_build.model.build import BuilderSettings
-from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.model.limits import Limits
+from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.pipeline.build.builders import find_builder
 from altai_build.pipeline.build.executor import Executor, LocalExecutor
 from altai_build.pipeline.run import Run

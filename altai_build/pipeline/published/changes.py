@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from altai_build.model.history import ReleaseDiff, ReleaseNotes
-from altai_build.pipeline.published.reading import CheckedManifest
+from altai_build.model.release_changes import ReleaseDiff, ReleaseNotes
+from altai_build.pipeline.published.manifest_trust import CheckedManifest
 from altai_build.pipeline.run import Run
 from altai_build.stages.diff import compare_releases
 from altai_build.stages.notes import make_release_notes

@@ -21,7 +21,7 @@ from altai_build.model.release import (
     MirrorOrigin,
     ReleasedPackage,
 )
-from altai_build.pipeline.published.reading import CheckedManifest, ManifestReader
+from altai_build.pipeline.published.manifest_trust import CheckedManifest, ManifestReader
 from altai_build.pipeline.run import Run
 from altai_build.stages.publish import list_releases
 from altai_build.tools.files import sha256_file

@@ -18,7 +18,7 @@ from altai_build.model.srpm import Srpm
 from altai_build.pipeline.build.schedule import MAX_REBUILDS
 from altai_build.pipeline.build.srpms import make_discovered_srpms, select_by_name
 from altai_build.pipeline.build.toolchains import open_build_environments
-from altai_build.pipeline.published.reading import open_reader
+from altai_build.pipeline.published.manifest_trust import open_reader
 from altai_build.pipeline.published.verify import find_release_directory, trusted_keys
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import BuildCache

@@ -23,7 +23,7 @@ from altai_build.pipeline.published.releases import (
 )
 from altai_build.pipeline.run import Run
 from altai_build.rules.view import ReleaseView, VerifyContext
-from altai_build.stages.copy import download_release
+from altai_build.stages.download_release import download_release
 from altai_build.stages.upstreams import read_upstreams
 from altai_build.stages.verify import StagedVerification, verify_before_checksums, verify_view
 from altai_build.tools.files import scratch_directory

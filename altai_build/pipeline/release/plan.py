@@ -14,7 +14,7 @@ from altai_build.model.release import ComponentOrigin, Manifest, SpecOrigin
 from altai_build.pipeline.build.pins import compare_pins
 from altai_build.pipeline.build.plan import BuildPlan, plan_build
 from altai_build.pipeline.deps import lock_path, read_required_lock
-from altai_build.pipeline.published.reading import open_reader
+from altai_build.pipeline.published.manifest_trust import open_reader
 from altai_build.pipeline.published.releases import list_releases_before
 from altai_build.pipeline.release.key_change import refuse_undeclared_key_change
 from altai_build.pipeline.release.tagging import plan_release_tags

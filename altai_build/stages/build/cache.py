@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altai_build.ledger import Artefact, Ledger, Record
-from altai_build.model.inputs import BuildInputs
+from altai_build.model.build_inputs import BuildInputs
 from altai_build.model.package import LocalRpm
 from altai_build.model.rebuild_reason import describe_differences
 from altai_build.stages.build.environment import ComponentBuild

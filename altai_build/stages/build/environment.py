@@ -7,8 +7,8 @@ from pathlib import Path
 
 from altai_build.config import Target
 from altai_build.model.build import BuilderSettings
-from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.model.package import LocalRpm, RpmHeader
+from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.tools.builder import Builder
 from altai_build.tools.chroot.resolver import BuildrootResolver
 from altai_build.tools.mock.config import MockConfig

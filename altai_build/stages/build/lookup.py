@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from altai_build import __version__
 from altai_build.ledger import Record
 from altai_build.model.build import BuildResult, ComponentStatus
-from altai_build.model.fingerprint import RebuildPolicy, compute_fingerprint
-from altai_build.model.inputs import BUILDROOT_PREFIX, SOURCE_PACKAGE, compute_build_key
+from altai_build.model.build_inputs import BUILDROOT_PREFIX, SOURCE_PACKAGE, compute_build_key
 from altai_build.model.package import LocalRpm, RpmHeader
+from altai_build.model.package_fingerprint import RebuildPolicy, compute_fingerprint
 from altai_build.stages.build.cache import BuildCache
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import Steps

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from altai_build.model.build import BuildRequest, BuildResult, ComponentStatus
-from altai_build.model.fingerprint import RebuildPolicy
-from altai_build.model.inputs import compute_build_key
+from altai_build.model.build_inputs import compute_build_key
+from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.stages.build.cache import BuildCache
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import BuildJob, Steps

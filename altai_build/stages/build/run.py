@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from altai_build.ledger import Record
 from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
-from altai_build.model.fingerprint import is_local_package
-from altai_build.model.inputs import BUILDROOT_PREFIX
+from altai_build.model.build_inputs import BUILDROOT_PREFIX
+from altai_build.model.package_fingerprint import is_local_package
 from altai_build.model.rebuild_reason import describe_reuse
 from altai_build.stages.build.cache import BuildCache, describe_rebuild_reason
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild

@@ -19,8 +19,8 @@ from altai_build.model.component import (
     get_spec_path,
     make_unique_names,
 )
+from altai_build.model.possible_provides import read_declared_names
 from altai_build.model.spec import UnknownSpec
-from altai_build.model.unreadable import read_declared_names
 from altai_build.stages.discover.candidates import Found, SpecCandidate, SpecFile, last_part, read_texts
 from altai_build.tools.git.superproject import ComponentSource, ComponentSpec
 from altai_build.tools.rpm.evaluate import SpecEvaluator

@@ -22,7 +22,7 @@ from altai_build.tools.files import (
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_UID, BUILD_USER, InstallSandbox
 from altai_build.tools.sandbox.limits import SANDBOX_UMASK, limit_command, run_with_log
 from altai_build.tools.sandbox.overlay import Overlay
-from altai_build.tools.solver.packages import fetch_resolved_packages
+from altai_build.tools.solver.package_files import fetch_resolved_packages
 from altai_build.tools.solver.pool import ResolvedPackage
 
 _SCRIPT_TIMEOUT = 60.0  # seconds

@@ -84,7 +84,7 @@ class RepositoryHistory:
                 todo=USER_CLONE.todo.format(place=self.place),
             )
         # Only a wrong name needs it.
-        from altai_build.tools.git.repository import find_revision_hints
+        from altai_build.tools.git.revision_hints import find_revision_hints
 
         hints = find_revision_hints(self.place, revision)
         reasons = [complaint]

@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 from altai_build.errors import InputError
 from altai_build.model.nevra import Nevra
 from altai_build.model.variables import make_arch_variables
+from altai_build.tools.mock.config_files import ConfigSources, open_sources
 from altai_build.tools.mock.evaluate import EvaluatedOptions, evaluate
 from altai_build.tools.mock.option_check import UnsupportedOption, find_unsupported
 from altai_build.tools.mock.options import default_options, without_effect
-from altai_build.tools.mock.sources import ConfigSources, open_sources
 from altai_build.tools.repo import dnfconf
 from altai_build.tools.repo.dnfconf import RepoSection
 

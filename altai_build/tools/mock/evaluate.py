@@ -17,8 +17,8 @@ from typing import Any
 from altai_build.errors import InputError, MissingToolError
 from altai_build.tools import commands, process
 from altai_build.tools.files import write_atomically
+from altai_build.tools.mock.config_files import ConfigSources
 from altai_build.tools.mock.options import ALIASES, default_options
-from altai_build.tools.mock.sources import ConfigSources
 from altai_build.tools.sandbox.bubblewrap import EvaluationSandbox
 from altai_build.tools.sealed_json import dump_sealed, read_sealed
 

@@ -21,7 +21,7 @@ from altai_build.model.signature import (
 )
 from altai_build.tools import process
 from altai_build.tools.openpgp.keyfile import read_key_packets, read_public_keys
-from altai_build.tools.regular import read_regular_file
+from altai_build.tools.regular_files import read_regular_file
 
 # Bytes.
 _MAX_SIGNATURE_FILE = 1 << 20

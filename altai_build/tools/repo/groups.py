@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from altai_build.tools.regular import read_regular_file
-from altai_build.tools.repo.stored import StoredFile
+from altai_build.tools.regular_files import read_regular_file
+from altai_build.tools.repo.stored_files import StoredFile
 from altai_build.tools.repo.xmltree import parse_xml
 
 # Bytes. The comps file of Fedora has 2 MiB.

@@ -17,7 +17,7 @@ from altai_build.tools.files import make_directory, scratch_directory
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.repo.repomd import MAX_REPOMD_SIZE, REPOMD, MetadataFile, Repomd, read_repomd
-from altai_build.tools.repo.stored import StoredFile
+from altai_build.tools.repo.stored_files import StoredFile
 from altai_build.tools.url import join_url
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from altai_build.model.variables import get_base_arch
 from altai_build.tools.files import sha256_file
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.repo.modules import read_modules
-from altai_build.tools.repo.stored import StoredFile, read_declared_count
+from altai_build.tools.repo.stored_files import StoredFile, read_declared_count
 from altai_build.tools.solver.cache import read_cache, write_cache
 from altai_build.tools.solver.dependencies import (
     copy_header,

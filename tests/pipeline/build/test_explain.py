@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError, MissingToolError
-from altai_build.model.fingerprint import RebuildPolicy
+from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.pipeline.build.builders import find_builder
 from altai_build.pipeline.build.explain import BuildExplanation, explain_component
 from tests.kit.builders import HostSite, noarch_component

@@ -16,7 +16,7 @@ from altai_build.model.order import OrderedComponent, compute_order
 from altai_build.pipeline.build import schedule
 from altai_build.pipeline.build.executor import JobHandle
 from altai_build.pipeline.build.ordering import BuildOrder
-from altai_build.pipeline.build.revealed import NeedsWatch, RevealedNeed
+from altai_build.pipeline.build.revealed_needs import NeedsWatch, RevealedNeed
 from altai_build.pipeline.build.schedule import MAX_REBUILDS, Schedule
 
 BUILT, REUSED = ComponentStatus.BUILT, ComponentStatus.REUSED

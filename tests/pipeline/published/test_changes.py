@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from altai_build.model.history import ChangeKind
+from altai_build.model.release_changes import ChangeKind
 from altai_build.pipeline.published.changes import compare_published
-from altai_build.pipeline.published.reading import ManifestReader
+from altai_build.pipeline.published.manifest_trust import ManifestReader
 from tests.kit.manifests import manifest, package, write_manifests
 
 

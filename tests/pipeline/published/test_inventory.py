@@ -9,7 +9,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.inventory import MatchKind
 from altai_build.pipeline.published.inventory import find_matches, suggest_names
-from altai_build.pipeline.published.reading import ManifestReader
+from altai_build.pipeline.published.manifest_trust import ManifestReader
 from altai_build.pipeline.run import Run
 from tests.kit.configs import make_run
 from tests.kit.manifests import component, manifest, package, write_manifests

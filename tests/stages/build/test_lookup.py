@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from altai_build.ledger import Ledger
-from altai_build.model.fingerprint import RebuildPolicy
 from altai_build.model.package import LocalRpm
+from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.pipeline.build.toolchains import open_build_environments
 from altai_build.stages.build.cache import BuildCache
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild

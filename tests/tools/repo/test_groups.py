@@ -10,7 +10,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.tools.repo.groups import GroupMember, read_group
 from altai_build.tools.repo.repomd import MetadataFile
-from altai_build.tools.repo.stored import StoredFile
+from altai_build.tools.repo.stored_files import StoredFile
 
 COMPS = """<?xml version="1.0"?>
 <comps>

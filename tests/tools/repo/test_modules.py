@@ -16,7 +16,7 @@ from altai_build.tools.repo.modules import (
     read_modules,
 )
 from altai_build.tools.repo.repomd import MetadataFile
-from altai_build.tools.repo.stored import StoredFile
+from altai_build.tools.repo.stored_files import StoredFile
 from tests.kit.repodata import describe_default, describe_module
 
 

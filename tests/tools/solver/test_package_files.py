@@ -9,7 +9,7 @@ import pytest
 
 from altai_build.errors import DistrustedError, InputError
 from altai_build.tools.repo.metadata import RepositoryMetadata, read_local_metadata
-from altai_build.tools.solver.packages import fetch_resolved_packages, read_file_lists
+from altai_build.tools.solver.package_files import fetch_resolved_packages, read_file_lists
 from altai_build.tools.solver.pool import PackagePool
 from tests.kit.keys import ThrowawayKey, make_key
 from tests.kit.repositories import Package, make_repository

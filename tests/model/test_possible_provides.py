@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from altai_build.model.unreadable import find_possible_provides, read_declared_names
+from altai_build.model.possible_provides import find_possible_provides, read_declared_names
 
 
 def test_simple_macros_in_names_are_expanded_and_others_left_out() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from altai_build.model.fingerprint import Fingerprint, RebuildPolicy
-from altai_build.model.inputs import compare_inputs, compute_build_key
+from altai_build.model.build_inputs import compare_inputs, compute_build_key
+from altai_build.model.package_fingerprint import Fingerprint, RebuildPolicy
 
 
 def local(release: str, headers: str = "h", whole: str = "w") -> str:

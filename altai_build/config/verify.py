@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from altai_build.config.reader import YamlNode
 from altai_build.config.schema import VerifySettings
+from altai_build.config.yaml_reader import YamlNode
 from altai_build.model.findings import Waiver
 
 _WAIVER_KEYS = ("rule", "subject", "reason", "expires")

@@ -8,7 +8,7 @@ from typing import Any
 
 from altai_build.model.build import BuildResult, ComponentStatus
 from altai_build.model.order import OrderedComponent
-from altai_build.pipeline.build.revealed import (
+from altai_build.pipeline.build.revealed_needs import (
     NeedsWatch,
     RevealedNeed,
     add_revealed_needs,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from altai_build.model.fingerprint import (
+from altai_build.model.package_fingerprint import (
     Fingerprint,
     RebuildPolicy,
     compute_fingerprint,

@@ -9,7 +9,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.checksum import Sha256
 from altai_build.model.lock import Choice, ChoiceRule, DependencyStep, Requirement
-from altai_build.stages.deps import compare_packages, explain_locked_package
+from altai_build.stages.lock import compare_packages, explain_locked_package
 from tests.kit.locks import NOVA, LockSite
 from tests.kit.repositories import Package
 

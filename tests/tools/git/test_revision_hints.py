@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.tools.git.repository import RevisionHints, find_revision_hints
+from altai_build.tools.git.revision_hints import RevisionHints, find_revision_hints
 from tests.kit.git import Repo
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from altai_build.model.history import ChangeKind, PackageChange, ReleaseDiff
+from altai_build.model.release_changes import ChangeKind, PackageChange, ReleaseDiff
 from tests.kit.manifests import package
 
 OLD = package("a-1-1.noarch", repository="deps/epel", size=1000)

@@ -9,7 +9,7 @@ import pytest
 
 from altai_build.errors import InputError
 from altai_build.model.trust import TrustLevel
-from altai_build.pipeline.published.reading import ManifestReader
+from altai_build.pipeline.published.manifest_trust import ManifestReader
 from altai_build.tools import process
 from tests.kit.keys import make_key
 from tests.kit.releases import Materials, make_materials, make_release, make_release_contents

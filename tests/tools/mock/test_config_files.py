@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.mock.sources import FILES_LIMIT, open_sources
+from altai_build.tools.mock.config_files import FILES_LIMIT, open_sources
 
 
 def write(folder: Path, **files: str) -> Path:

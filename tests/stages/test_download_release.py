@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.stages.copy import download_release
+from altai_build.stages.download_release import download_release
 from altai_build.tools import download
 from tests.kit.repositories import ServerFaults, faulty_server
 

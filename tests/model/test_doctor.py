@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from altai_build.errors import SigningError
-from altai_build.model.check import CheckResult, CheckStatus, run_check
+from altai_build.model.doctor import CheckResult, CheckStatus, run_check
 
 
 def test_an_error_is_a_failed_check_on_one_line() -> None:

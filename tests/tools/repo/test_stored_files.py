@@ -12,7 +12,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.checksum import Checksum
 from altai_build.tools.repo.repomd import MetadataFile
-from altai_build.tools.repo.stored import StoredFile, read_declared_count
+from altai_build.tools.repo.stored_files import StoredFile, read_declared_count
 from tests.kit.server import serving
 
 PLAIN = b"<metadata packages='0'/>"

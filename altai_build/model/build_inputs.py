@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from altai_build.model.fingerprint import RebuildPolicy, get_relevant_part
+from altai_build.model.package_fingerprint import RebuildPolicy, get_relevant_part
 
 # Before the name of a package of the buildroot.
 BUILDROOT_PREFIX = "buildroot "

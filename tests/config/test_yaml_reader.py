@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altai_build.config.reader import (
+from altai_build.config.yaml_reader import (
     InputErrors,
     YamlNode,
     _build_tree,
