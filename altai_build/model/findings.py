@@ -14,6 +14,8 @@ from altai_build.model.quantity import format_count
 from altai_build.model.trust import TrustLevel
 
 WAIVERS_RULE = "waivers"  # the rule of findings about waivers themselves
+# The rule that one component makes the packages of a name; builds heed its waivers too.
+SHARED_NAMES_RULE = "package-names"
 _MAX_LISTED_ERRORS = 40
 # How many subjects of one message are named for people; --json has all.
 _MAX_SUBJECTS = 3

@@ -117,6 +117,23 @@ def _fold(repository: str, checks: Sequence[SignatureCheck]) -> tuple[str, str]:
     return repository, f"{first.summary} ({format_count(len(checks), 'package')}, such as {example})"
 
 
+def check_package_names(rule: Rule, view: ReleaseView) -> RuleResult:
+    """Packages of one name come from one component: of several, a client takes the one with the highest version."""
+    packages = view.manifest.packages if view.manifest else ()
+    makers: dict[str, dict[str, str]] = defaultdict(dict)
+    for package in packages:
+        if package.build_origin is not None and not package.is_source:
+            # A component has one source package.
+            made_by = f"{package.nevra} of {package.build_origin.path}"
+            makers[package.nevra.name].setdefault(package.sourcerpm, made_by)
+    findings = [
+        rule.finding(name, f"several components make it: {', '.join(sorted(made.values()))}")
+        for name, made in sorted(makers.items())
+        if len(made) > 1
+    ]
+    return RuleResult(len(packages), findings)
+
+
 def check_duplicates(rule: Rule, view: ReleaseView) -> RuleResult:
     """One NEVRA names one file: a client that sees two takes either."""
     files: dict[str, list[str]] = defaultdict(list)

@@ -5,6 +5,7 @@ To add a rule, write one function in altai_build/rules and one entry here.
 
 from __future__ import annotations
 
+from altai_build.model.findings import SHARED_NAMES_RULE
 from altai_build.rules import (
     closure,
     file_conflicts,
@@ -83,6 +84,12 @@ RULES: tuple[Rule, ...] = (
         reason="a client that sees two files with one NEVRA takes either",
         fix="remove one of the files and release again",
         check=packages.check_duplicates,
+    ),
+    Rule(
+        id=SHARED_NAMES_RULE,
+        reason="of packages of one name, clients take that with the highest version, whichever component it is of",
+        fix="give one of the packages another name, or leave one of the components out, and release again",
+        check=packages.check_package_names,
     ),
     Rule(
         id="repo-file",

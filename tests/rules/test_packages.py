@@ -6,9 +6,14 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Severity
+from altai_build.model.manifest import manifest_from_json
+from altai_build.model.release import ComponentOrigin, MirrorOrigin, ReleasedPackage
+from altai_build.rules.registry import RULES
 from altai_build.stages.compose import Placement
 from altai_build.stages.verify import verify_release
 from altai_build.tools.repo.repodata import write_repodata
@@ -61,6 +66,30 @@ def test_the_same_package_in_two_repositories(materials: Materials, tmp_path: Pa
         ("duplicates", "focus-1.0-3.el6.noarch"),
         ("source-packages", "deps/misc/focus-1.0-3.el6.noarch.rpm"),
     }
+
+
+def test_packages_of_one_name_that_two_components_make(intact: Path) -> None:
+    manifest = manifest_from_json((intact / "release.json").read_text())
+    (focus,) = (one for one in manifest.packages if one.nevra.name == "focus" and not one.is_source)
+    assert isinstance(focus.origin, ComponentOrigin)
+    second = replace(focus, arch="x86_64")
+    evil = replace(
+        focus,
+        version="99",
+        sourcerpm="evil-99-1.src.rpm",
+        origin=replace(focus.origin, path="repos/evil"),
+    )
+    rule = next(rule for rule in RULES if rule.id == "package-names")
+
+    def check(*packages: ReleasedPackage) -> list[tuple[str, str]]:
+        view: Any = SimpleNamespace(manifest=replace(manifest, packages=packages), version="1.0.2")
+        return [(finding.subject, finding.message) for finding in rule.apply(view)]
+
+    assert check(focus, second) == []
+    makers = f"focus-1.0-3.el6.noarch of {focus.origin.path}, focus-99-3.el6.noarch of repos/evil"
+    assert check(focus, second, evil) == [("focus", f"several components make it: {makers}")]
+    assert check(focus, replace(evil, origin=MirrorOrigin(url="", sha256="", needed_by=()))) == []
+    assert check() == [("1.0.2", f"nothing to examine: {rule.reason}")]
 
 
 def test_a_package_that_yum_cannot_see(release: Path, materials: Materials) -> None:

@@ -6,17 +6,25 @@ import time
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from altai_build.config import Config
 from altai_build.ledger import ComponentOutcome, write_outcomes
 from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
 from altai_build.model.srpm import SrpmResult
+from altai_build.pipeline.build.package_names import SHARED_NAME_FIX, list_shared_names
 from altai_build.pipeline.build.selection import ALL_COMPONENTS_REASON
 from altai_build.workspace import Workspace
 
 
 def fail_duplicate_packages(
-    results: Mapping[str, BuildResult], bootstrap_builds: Container[str]
+    results: Mapping[str, BuildResult],
+    bootstrap_builds: Container[str],
+    config: Config,
+    targets: Mapping[str, str | None],
 ) -> dict[str, BuildResult]:
-    """Components that produced packages of the same file name have failed: no repository can hold both."""
+    """Components that produced the same package have failed: no repository can hold two of one file name.
+
+    Those that produced packages of one name have failed too, unless a waiver accepts the name.
+    """
     producers: dict[str, list[str]] = {}
     for name, result in results.items():
         if name not in bootstrap_builds:
@@ -29,6 +37,16 @@ def fail_duplicate_packages(
             reason = f"{both} both produce {file}: give one of the packages another name or version"
             for name in names:
                 judged[name] = replace(results[name], status=ComponentStatus.FAILED, reason=reason, rpms=())
+    made = {
+        name: [rpm.header.nevra.name for rpm in result.rpms]
+        for name, result in judged.items()
+        if name not in bootstrap_builds
+    }
+    for package, names in list_shared_names(config, made, targets).items():
+        both = " and ".join(sorted(names))
+        reason = f"{both} both produce packages of the name {package}: {SHARED_NAME_FIX}"
+        for name in names:
+            judged[name] = replace(results[name], status=ComponentStatus.FAILED, reason=reason, rpms=())
     return judged
 
 

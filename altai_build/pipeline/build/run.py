@@ -92,7 +92,10 @@ def build_all(
                 _list_base_packages(run, srpm_batch, environments),
             )
     bootstrap_builds = build_order.order.bootstrap_builds
-    results = fail_duplicate_packages(results, bootstrap_builds)
+    targets = {
+        source.component.name: component_target(run.config, source).name for source, _ in srpm_batch.srpms
+    }
+    results = fail_duplicate_packages(results, bootstrap_builds, run.config, targets)
     results = fail_with_bootstrap_builds(results, bootstrap_builds)
     record_outcomes(run.workspace, results, bootstrap_builds, last_keys)
     results = describe_selection(results, build_plan.reasons)

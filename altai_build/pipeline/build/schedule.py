@@ -10,6 +10,7 @@ from altai_build.errors import BuildError
 from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
 from altai_build.pipeline.build.executor import Executor, JobHandle
 from altai_build.pipeline.build.ordering import BuildOrder
+from altai_build.pipeline.build.package_names import require_commit_in_releases
 from altai_build.pipeline.build.revealed_needs import NeedsWatch, RevealedNeed
 from altai_build.pipeline.build.toolchains import component_target
 from altai_build.pipeline.run import Run
@@ -173,6 +174,7 @@ class Schedule:
                 last_key=self.last_keys.get(name, ""),
             )
             result = yield from build_or_reuse(build, environment, self._cache)
+            result = require_commit_in_releases(result, self.run.config.stamp)
             if (
                 result.status is ComponentStatus.FAILED
                 or name in self.build_order.macros

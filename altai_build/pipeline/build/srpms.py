@@ -11,10 +11,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
+from altai_build.config import Config
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.build import ComponentStatus
 from altai_build.model.component import ComponentWithoutSrpm
 from altai_build.model.srpm import Srpm, SrpmResult
+from altai_build.pipeline.build.package_names import SHARED_NAME_FIX, list_shared_names
 from altai_build.pipeline.build.srpm_cache import INPUTS_UNCHANGED
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover.components import Discovery, discover
@@ -83,6 +85,7 @@ def make_discovered_srpms(
     )
     outcomes = _SrpmPipeline(run, maker, errors).run(discovery.sourced)
     outcomes.update(_find_duplicate_packages(discovery.sourced, outcomes))
+    outcomes.update(_find_shared_names(run.config, discovery.sourced, outcomes))
     results = [_make_result(source, outcomes[source.component.name]) for source in discovery.sourced]
     results += [_make_result_without_srpm(component) for component in discovery.without_srpm]
     srpms = tuple(
@@ -204,6 +207,33 @@ def _find_duplicate_packages(
         for name, duplicates in makers.items()
         if len(duplicates) > 1
         for source in duplicates
+    }
+
+
+def _find_shared_names(
+    config: Config, sources: Sequence[ComponentSource], outcomes: Mapping[str, Srpm | AltaiError]
+) -> dict[str, Srpm | AltaiError]:
+    """Errors for components whose specs make packages of one name; builds take hours, and would find that too."""
+    known = {
+        source.component.name: source
+        for source in sources
+        if isinstance(outcomes[source.component.name], Srpm)
+    }
+    targets = {
+        name: config.repositories[source.component.repository].target if source.component.repository else None
+        for name, source in known.items()
+    }
+    names = {name: source.info.packages for name, source in known.items()}
+    return {
+        name: InputError(
+            f"{len(makers)} components make packages of the name {package}",
+            why="\n".join(
+                f"  {known[maker].component.spec_path} at {known[maker].component.commit}" for maker in makers
+            ),
+            todo=SHARED_NAME_FIX,
+        )
+        for package, makers in list_shared_names(config, names, targets).items()
+        for name in makers
     }
 
 

@@ -11,6 +11,7 @@ from altai_build.ledger import read_outcomes
 from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
 from altai_build.model.gitlink import CommitId
 from altai_build.model.srpm import Srpm, SrpmResult
+from altai_build.pipeline.build.package_names import SHARED_NAME_FIX
 from altai_build.pipeline.build.results import (
     describe_selection,
     fail_duplicate_packages,
@@ -25,9 +26,17 @@ BUILT, FAILED, BLOCKED = ComponentStatus.BUILT, ComponentStatus.FAILED, Componen
 
 
 def result(name: str, status: ComponentStatus = BUILT, *rpms: str, **more: Any) -> BuildResult:
-    packages: Any = tuple(SimpleNamespace(path=Path(rpm)) for rpm in rpms)
+    packages: Any = tuple(
+        SimpleNamespace(path=Path(rpm), header=SimpleNamespace(nevra=SimpleNamespace(name=rpm[:-4])))
+        for rpm in rpms
+    )
     settings = {"component": name, "commit": "c", "status": status, "reason": "why", "rpms": packages, **more}
     return BuildResult(**settings)
+
+
+def judge(results: dict[str, BuildResult], bootstrap_builds: Any = ()) -> dict[str, BuildResult]:
+    config: Any = SimpleNamespace(waivers=())
+    return fail_duplicate_packages(results, bootstrap_builds, config, dict.fromkeys(results, "t"))
 
 
 def test_components_that_produce_one_file_have_both_failed() -> None:
@@ -36,15 +45,27 @@ def test_components_that_produce_one_file_have_both_failed() -> None:
         "b": result("b", BUILT, "common.rpm"),
         "c": result("c", BUILT, "c.rpm"),
     }
-    judged = fail_duplicate_packages(results, {})
+    judged = judge(results)
     assert {name: row.status for name, row in judged.items()} == {"a": FAILED, "b": FAILED, "c": BUILT}
     reason = "a and b both produce common.rpm: give one of the packages another name or version"
     assert judged["a"].reason == judged["b"].reason == reason and judged["a"].rpms == ()
 
 
+def test_components_that_produce_packages_of_one_name_have_both_failed() -> None:
+    results = {
+        "a": result("a", BUILT, "a.rpm"),
+        "b": result("b", BUILT, "b.rpm"),
+        "c": result("c", BUILT, "c.rpm"),
+    }
+    results["b"].rpms[0].header.nevra.name = "a"  # type: ignore[misc]
+    judged = judge(results)
+    assert {name: row.status for name, row in judged.items()} == {"a": FAILED, "b": FAILED, "c": BUILT}
+    assert judged["b"].reason == f"a and b both produce packages of the name a: {SHARED_NAME_FIX}"
+
+
 def test_a_bootstrap_build_and_the_second_build_are_no_duplicates() -> None:
     results = {"hen": result("hen", BUILT, "x.rpm"), "hen (bootstrap)": result("hen", BUILT, "x.rpm")}
-    judged = fail_duplicate_packages(results, {"hen (bootstrap)": "hen"})
+    judged = judge(results, {"hen (bootstrap)": "hen"})
     assert {row.status for row in judged.values()} == {BUILT}
 
 

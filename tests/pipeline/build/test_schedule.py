@@ -25,7 +25,7 @@ Play = Callable[[Any], BuildResult]  # a component's build → what becomes of i
 
 
 def result(build: Any, status: ComponentStatus, reason: str = "", **more: Any) -> BuildResult:
-    header = SimpleNamespace(nevra=SimpleNamespace(name=build.component), provides=(), files=())
+    header = SimpleNamespace(nevra=SimpleNamespace(name=build.component, release="1"), provides=(), files=())
     rpm: Any = SimpleNamespace(path=Path(f"{build.component}.rpm"), header=header)
     rpms = (rpm,) if status in (BUILT, REUSED) else ()
     return BuildResult(build.component, build.commit, status, reason, rpms=rpms, **more)
@@ -141,7 +141,9 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
             for name in names
         }
         rebuilds.clear()
-        anything: Any = SimpleNamespace(config=None, workspace=None, ledger=None)
+        anything: Any = SimpleNamespace(
+            config=SimpleNamespace(stamp="{release}"), workspace=None, ledger=None
+        )
         anything.finish = anything.start = lambda *words: None
         anything.make_srpm = make_srpm
         arguments: Any = {"executor": executor, "progress": anything, "maker": anything, "run": anything}

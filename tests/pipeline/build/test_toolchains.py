@@ -89,7 +89,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostSite:
     PrebuiltBuilder.packages.mkdir()
     PrebuiltBuilder.built, PrebuiltBuilder.prepared = [], []
     for name in ("one", "two"):
-        shutil.copy(build_rpm(tmp_path / f"rpm-{name}", name).binary, PrebuiltBuilder.packages)
+        commit = site.world.components[f"repos/{name}"].git("rev-parse", "HEAD")
+        made = build_rpm(tmp_path / f"rpm-{name}", name, "1.0", f"1.1.g{commit[:7]}.x")
+        shutil.copy(made.binary, PrebuiltBuilder.packages)
     return site
 
 
