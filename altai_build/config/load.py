@@ -26,13 +26,14 @@ from altai_build.config.schema import (
     Repository,
     SourceKind,
     Target,
+    VerifySettings,
 )
 from altai_build.config.superproject import (
     get_default_superproject,
     parse_superproject_settings,
 )
 from altai_build.config.upgrades import read_downgrades, read_profiles
-from altai_build.config.verify import read_verify, read_waivers
+from altai_build.config.waivers import read_waivers
 from altai_build.config.yaml_reader import InputErrors, YamlNode, load_yaml
 from altai_build.model.compat import Compat, get_default_compat
 from altai_build.model.package_fingerprint import RebuildPolicy
@@ -88,7 +89,7 @@ def load_config(path: Path) -> Config:
         for name, node in top.get_child("components").read_mapping("component")
     }
     release = _read_release(top.get_child("release"), root)
-    verify = read_verify(top.get_child("verify"))
+    verify = _read_verify(top.get_child("verify"))
     waivers = read_waivers(top.get_child("waivers"))
     build = top.get_child("build")
     if build.value is not None:
@@ -162,6 +163,18 @@ def _read_release(node: YamlNode, root: Path) -> ReleaseSettings:
         baseurl=node.get_child("baseurl").read_text(check=_check_baseurl).rstrip("/"),
         stamp=node.get_child("stamp").read_text(DEFAULT_STAMP, check=_check_stamp_template),
     )
+
+
+def _read_verify(node: YamlNode) -> VerifySettings:
+    """Read `verify`: the settings of the rules."""
+    default = VerifySettings()
+    if node.value is None:
+        return default
+    days = node.check_keys(("expiry_horizon_days",)).get_child("expiry_horizon_days")
+    horizon = days.read_integer(
+        default.expiry_horizon_days, minimum=0, hint="write a number of days, as in 90"
+    )
+    return default if horizon is None else VerifySettings(expiry_horizon_days=horizon)
 
 
 def _check_references(

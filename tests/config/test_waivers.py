@@ -1,4 +1,4 @@
-"""How waivers and the settings of verification are read from repos.yaml, and which errors are reported."""
+"""How waivers, and the settings of the checks beside them, are read from repos.yaml, and which errors are reported."""
 
 from __future__ import annotations
 

@@ -1,28 +1,15 @@
-"""The `verify` and `waivers` parts of repos.yaml: settings of the checks, and findings accepted for a time."""
+"""The `waivers` part of repos.yaml: findings accepted for a time."""
 
 from __future__ import annotations
 
 import re
 from datetime import date
 
-from altai_build.config.schema import VerifySettings
 from altai_build.config.yaml_reader import YamlNode
 from altai_build.model.findings import Waiver
 
 _WAIVER_KEYS = ("rule", "subject", "reason", "expires")
 _RULE = re.compile(r"[a-z][a-z-]*")
-
-
-def read_verify(node: YamlNode) -> VerifySettings:
-    """Read `verify`: the settings of the rules."""
-    default = VerifySettings()
-    if node.value is None:
-        return default
-    days = node.check_keys(("expiry_horizon_days",)).get_child("expiry_horizon_days")
-    horizon = days.read_integer(
-        default.expiry_horizon_days, minimum=0, hint="write a number of days, as in 90"
-    )
-    return default if horizon is None else VerifySettings(expiry_horizon_days=horizon)
 
 
 def read_waivers(node: YamlNode) -> tuple[Waiver, ...]:
