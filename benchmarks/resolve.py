@@ -117,8 +117,10 @@ def resolve_with_altai_build(folder: Path) -> int:
 
     key = Key(name="none", file=folder / "none.pub", is_signing_key=False)
     upstreams = [
-        Upstream("base/os", (folder / "base").as_uri(), None, key, None, ()),
-        Upstream("mirror", (folder / "mirror").as_uri(), None, key, MirrorPolicy("mirror", None), ()),
+        Upstream("base/os", (folder / "base").as_uri(), None, key, None, (), "x86_64"),
+        Upstream(
+            "mirror", (folder / "mirror").as_uri(), None, key, MirrorPolicy("mirror", None), (), "x86_64"
+        ),
     ]
     cache = folder / "cache"
     metadata = read_upstreams(upstreams, cache=cache / "metadata", known=None, jobs=2)

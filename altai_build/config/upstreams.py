@@ -18,6 +18,8 @@ class Upstream:
     key: Key
     policy: MirrorPolicy | None
     exclude: tuple[str, ...]
+    # The architecture of its target.
+    arch: str
     modules: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -53,6 +55,7 @@ def list_upstreams(config: Config) -> tuple[Upstream, ...]:
             key=config.keys[repository.key],
             policy=None,
             exclude=(),
+            arch=config.get_target().arch,
         )
         for repository in config.get_target().base
     ]
@@ -69,6 +72,7 @@ def list_upstreams(config: Config) -> tuple[Upstream, ...]:
                 weak=repository.weak,
             ),
             exclude=repository.exclude,
+            arch=config.get_target().arch,
             modules=repository.modules,
         )
         for repository in config.repositories.values()

@@ -48,7 +48,9 @@ def check_buildroot_repositories(mock: MockConfig, workspace: Workspace) -> list
     def probe(section: RepoSection) -> CheckResult:
         def describe() -> str:
             scratch = make_directory(workspace.scratch)
-            url, signed = probe_metadata(section_to_source(section, workspace.cache), scratch)
+            url, signed = probe_metadata(
+                section_to_source(section, workspace.cache, dict(mock.variables)), scratch
+            )
             return f"{url}: its metadata is {'signed' if signed else 'not signed, or that is not checked'}"
 
         found = run_check(f"repository {mock.name}/{section.id}", describe)

@@ -12,6 +12,7 @@ from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.model.release import CHECKSUMS_NAME
 from altai_build.tools import download
 from altai_build.tools.files import make_tree_public
+from altai_build.tools.transfer import FileNotOnServer, FileTooLarge
 from altai_build.tools.url import join_url
 
 _MAX_FILES = 100_000
@@ -29,7 +30,7 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
     sums = directory / CHECKSUMS_NAME
     try:
         download.fetch_file(join_url(url, CHECKSUMS_NAME), sums, limit=_MAX_LIST_SIZE)
-    except download.FileNotOnServer as error:
+    except FileNotOnServer as error:
         raise InputError(
             f"there is no release at {url}",
             why=error.why,
@@ -46,9 +47,9 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
         path = directory / name
         try:
             download.fetch_file(join_url(url, name), path, limit=budget.remaining)
-        except download.FileNotOnServer:
+        except FileNotOnServer:
             return
-        except download.FileTooLarge as error:
+        except FileTooLarge as error:
             raise budget.exceeded_error() from error
         budget.spend(path.stat().st_size)
 

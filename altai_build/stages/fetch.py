@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from altai_build.model.quantity import format_count, format_size
 from altai_build.model.release import Signer
 from altai_build.model.signature import SignatureCheck
 from altai_build.tools import download
+from altai_build.tools.attempts import Servers
 from altai_build.tools.files import (
     link_or_copy,
     make_directory,
@@ -28,7 +30,6 @@ from altai_build.tools.files import (
 from altai_build.tools.progress import TaskProgress
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.signatures import verify_signatures
-from altai_build.tools.url import join_url
 
 
 @dataclass(frozen=True)
@@ -139,12 +140,15 @@ def fetch_packages(
     """
     files: dict[PackageRequest, Path] = {}
     errors: dict[PackageRequest, str] = {}
+    mirrors = _MirrorsByRepository(sources)
 
     def fetch(request: PackageRequest) -> None:
         work.start(request.file)
         try:
             local = sources.find_local(request)
-            path = files[request] = local or _download(request, sources)
+            path = files[request] = local or _download(
+                request, mirrors.find(request.repository), sources.cache
+            )
             detail = "" if local else format_size(path.stat().st_size)
             work.finish(request.file, "reused" if local else "ok", detail)
         except InputError as error:
@@ -175,6 +179,28 @@ def fetch_packages(
     }
 
 
+class _MirrorsByRepository:
+    """The servers of each repository, for all packages together: one that fails comes last for the others, too."""
+
+    def __init__(self, sources: PackageSources) -> None:
+        self._sources = sources
+        self._servers: dict[str, Servers | InputError] = {}
+        self._lock = threading.Lock()
+
+    def find(self, repository: str) -> Servers:
+        """The servers of a repository. Raises InputError for a mirror list that cannot be read, each time the same."""
+        with self._lock:
+            if repository not in self._servers:
+                try:
+                    self._servers[repository] = Servers(self._sources.urls.get(repository, ()))
+                except InputError as error:
+                    self._servers[repository] = error
+            found = self._servers[repository]
+        if isinstance(found, InputError):
+            raise found
+        return found
+
+
 def is_genuine(request: PackageRequest, path: Path) -> bool:
     """True when a file is the package that was asked for, signed by its repository's key."""
     try:
@@ -196,18 +222,12 @@ def _read_genuine_header(request: PackageRequest, path: Path, check: SignatureCh
     return header
 
 
-def _download(request: PackageRequest, sources: PackageSources) -> Path:
+def _download(request: PackageRequest, servers: Servers, cache: Path) -> Path:
     digest = request.checksum.value
-    path = sources.cache / digest[:2] / digest / request.file
-    complaints = []
-    for url in sources.urls.get(request.repository, ()):
-        try:
-            return download.fetch_file(
-                join_url(url, request.location), path, size=request.size, checksum=request.checksum
-            )
-        except InputError as error:
-            complaints.append(f"{error.what}: {error.why}" if error.why else error.what)
-    raise InputError("\n    ".join(complaints) or "its repository has no URL")
+    path = cache / digest[:2] / digest / request.file
+    return download.fetch_from_servers(
+        servers, request.location, path, size=request.size, checksum=request.checksum
+    )
 
 
 def _check_signatures(files: Mapping[PackageRequest, Path]) -> dict[PackageRequest, SignatureCheck]:

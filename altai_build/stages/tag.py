@@ -17,8 +17,8 @@ from altai_build.tools.git import tags
 from altai_build.tools.git.command import GitError
 from altai_build.tools.git.layout import common_directory
 from altai_build.tools.git.superproject import Submodule, Superproject
-from altai_build.tools.git.url import without_password
 from altai_build.tools.openpgp.signing import SigningKey
+from altai_build.tools.url import without_password
 
 _MAX_PARALLEL_REMOTES = 8
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 from altai_build.config.upstreams import Upstream
 from altai_build.errors import DistrustedError, InputError
 from altai_build.model.lock import Lock, LockedRepository
+from altai_build.model.variables import make_arch_variables
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
@@ -26,7 +27,9 @@ T = TypeVar("T")
 
 def find_mirrors(upstream: Upstream) -> Mirrors:
     """The current URLs of an upstream; fetches its mirror list if it has one. Raises InputError."""
-    return read_mirrors(upstream.url) if upstream.listing is not None else Mirrors(urls=(upstream.url,))
+    if upstream.listing is None:
+        return Mirrors(urls=(upstream.url,))
+    return read_mirrors(upstream.url, make_arch_variables(upstream.arch))
 
 
 def read_upstreams(
@@ -81,6 +84,7 @@ def _find_source(
     """The upstream with its current URLs. Raises DistrustedError for its key file before any server is asked."""
     source = RepositorySource(
         name=upstream.name,
+        origin=upstream.url,
         urls=(),
         check_packages=True,
         check_metadata=locked is not None and locked.signed,

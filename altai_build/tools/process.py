@@ -220,9 +220,8 @@ def _wait_with_timeout(child: ChildProcess, seconds: float) -> bool:
 def _make_result(
     child: ChildProcess, out: bytes | None, err: bytes | None, stopped: str = ""
 ) -> ProcessResult:
-    if _stopping.is_set() and threading.current_thread() is not threading.main_thread():
-        # What a stopped child has printed means nothing.
-        raise KeyboardInterrupt
+    # What a stopped child has printed means nothing.
+    end_stopped_thread()
     errors = (err or b"") + (f"\n{stopped}".encode() if stopped else b"")
     argv = tuple(cast("Sequence[str]", child.args))
     return ProcessResult(argv, child.returncode, out or b"", errors, stopped)
@@ -314,8 +313,7 @@ def start_child(
     with _running_lock:
         _running[child] = grace
     try:
-        if _stopping.is_set() and threading.current_thread() is not threading.main_thread():
-            raise KeyboardInterrupt
+        end_stopped_thread()
         yield child
     finally:
         if child.poll() is None:
@@ -349,6 +347,15 @@ def stop_children() -> bool:
         for child, grace in _running.items():
             _send_signal(child, grace)
     return True
+
+
+def end_stopped_thread(*, wait: float = 0.0) -> None:
+    """Raise KeyboardInterrupt in a thread of a stopped run, or of one that is stopped within `wait` seconds.
+
+    The main thread may go on to clean up.
+    """
+    if _stopping.wait(wait) and threading.current_thread() is not threading.main_thread():
+        raise KeyboardInterrupt
 
 
 def kill_all_children() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -25,6 +26,21 @@ def join_url(base: str, location: str) -> str:
         )
     path, question, query = base.partition("?")
     return f"{path.rstrip('/')}/{quote('/'.join(parts), safe='/')}{question}{query}"
+
+
+def apply_base(base: str, location: str) -> str:
+    """The location of a file whose element in the metadata has an xml:base: a URL, or relative to the repository."""
+    if not base:
+        return location
+    if base.startswith(("http://", "https://")):
+        return join_url(base, location)
+    # A relative base is a path, as locations are. Whatever else is refused when the location is used.
+    return f"{base.rstrip('/')}/{location}"
+
+
+def without_password(url: str) -> str:
+    """The URL without user name and password, fit for logs and manifests."""
+    return re.sub(r"^([A-Za-z+]+://)[^/]*@", r"\1", url)
 
 
 def path_from_file_url(url: str) -> Path:

@@ -148,6 +148,7 @@ class ServerFaults:
     """How the server misbehaves, by the end of the path; what is not named is served as it is."""
 
     missing: set[str] = field(default_factory=set)  # 404
+    refused: dict[str, int] = field(default_factory=dict)  # this status, always
     broken: dict[str, int] = field(default_factory=dict)  # how many more times: 503
     replaced: dict[str, bytes] = field(default_factory=dict)  # other bytes
     dying: dict[str, int] = field(
@@ -174,6 +175,9 @@ def faulty_server(directory: Path, faults: ServerFaults) -> Iterator[str]:
             path = directory / urllib.parse.unquote(self.path.split("?")[0]).lstrip("/")
             if faults.find(faults.missing, self.path) or not (path.is_file() or self._replacement()):
                 self.send_error(404)
+                return
+            if (end := faults.find(faults.refused, self.path)) is not None:
+                self.send_error(faults.refused[end])
                 return
             for table, act in ((faults.broken, self._break), (faults.dying, self._die)):
                 end = faults.find(table, self.path)

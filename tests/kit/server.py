@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import http.server
+import socketserver
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +24,59 @@ def serving(directory: Path) -> Iterator[str]:
     handler = partial(_Silent, directory=str(directory))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client asked for, and where the answer goes, byte by byte."""
+
+    path: str
+    # Lower-case names.
+    headers: Mapping[str, str]
+    write: Callable[[bytes], None]
+
+    @property
+    def start(self) -> int:
+        """The first byte that is asked for."""
+        return int(self.headers.get("range", "bytes=0-")[len("bytes=") :].partition("-")[0])
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        """Answer; `content_range` is sent as Content-Range. No length is announced unless it is given."""
+        lines = [f"HTTP/1.1 {status} Whatever", "Connection: close"]
+        lines += [f"{name.replace('_', '-').title()}: {value}" for name, value in headers.items()]
+        self.write("\r\n".join([*lines, "", ""]).encode() + body)
+
+
+@contextmanager
+def scripted_server(answer: Callable[[Request], None]) -> Iterator[str]:
+    """A server that does whatever `answer` does with each request; yields its URL."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            first = self.rfile.readline().split()
+            headers = http.client.parse_headers(self.rfile)
+            named = {name.lower(): value for name, value in headers.items()}
+            # The client may have gone.
+            with suppress(OSError):
+                answer(Request(first[1].decode(), named, self._write))
+
+        def _write(self, data: bytes) -> None:
+            self.wfile.write(data)
+
+    class Server(socketserver.ThreadingTCPServer):
+        allow_reuse_address = True
+        daemon_threads = True
+        # A script that waits for its client must not hold the test.
+        block_on_close = False
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"

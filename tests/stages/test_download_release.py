@@ -9,7 +9,7 @@ import pytest
 
 from altai_build.errors import InputError
 from altai_build.stages.download_release import download_release
-from altai_build.tools import download
+from altai_build.tools import attempts
 from tests.kit.repositories import ServerFaults, faulty_server
 
 FILES = {"release.json": b"{}", "centos6/a.rpm": b"a" * 1000, "centos6/repodata/repomd.xml": b"<repomd/>"}
@@ -34,7 +34,7 @@ def faults() -> ServerFaults:
 
 @pytest.fixture
 def url(published: Path, faults: ServerFaults, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(download, "RETRY_DELAY", 0.01)
+    monkeypatch.setattr(attempts, "RETRY_DELAY", 0.01)
     with faulty_server(published, faults) as base:
         yield base
 

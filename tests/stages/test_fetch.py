@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,9 @@ from altai_build.stages.fetch import (
     PackageStore,
     fetch_packages,
 )
-from altai_build.tools import download
+from altai_build.tools import attempts, transfer
+from altai_build.tools.attempts import Servers
+from altai_build.tools.download import fetch_from_servers
 from altai_build.tools.files import sha256_file
 from altai_build.tools.progress import ProgressReporter
 from altai_build.tools.rpm.header import read_header
@@ -91,7 +94,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ThrowawayKey
 def shop(
     mirror: tuple[Path, ThrowawayKey], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Shop]:
-    monkeypatch.setattr(download, "RETRY_DELAY", 0.01)
+    monkeypatch.setattr(attempts, "RETRY_DELAY", 0.01)
     folder, key = mirror
     faults = ServerFaults()
     with faulty_server(folder, faults) as url:
@@ -188,15 +191,66 @@ def test_half_a_file_that_is_of_another_is_thrown_away(shop: Shop) -> None:
     assert shop.asked("erlang") == ["bytes=5000-", ""]
 
 
+def test_a_mirror_that_fails_is_not_asked_for_every_package(shop: Shop) -> None:
+    wanted = [shop.wanted("leaf"), shop.wanted("erlang")]
+    shop.faults.broken["gone/leaf-1.0-1.noarch.rpm"] = shop.faults.broken[f"gone/{wanted[1].file}"] = 99
+    got = shop.fetch(*wanted, urls=("http://127.0.0.1:9/dead", f"{shop.url}/gone", shop.url))
+    assert set(got) == set(wanted)
+    dead = Servers(("http://127.0.0.1:9/dead", shop.url))
+    folder = shop.machine / "again"
+    for request in wanted:
+        fetch_from_servers(
+            dead, request.location, folder / request.file, size=request.size, checksum=request.checksum
+        )
+    assert dead.list_best_first() == [shop.url, "http://127.0.0.1:9/dead"]
+
+
+def test_half_a_package_of_one_mirror_is_completed_by_another(shop: Shop) -> None:
+    wanted = shop.wanted("erlang")
+    shop.faults.dying[f"half/{wanted.file}"] = 1
+    half = shop.mirror / "half"
+    half.mkdir(exist_ok=True)
+    shutil.copy(shop.mirror / wanted.file, half)
+    assert shop.fetch(wanted, urls=(f"{shop.url}/half", shop.url))[wanted].path.is_file()
+    assert [path for path, _ in shop.faults.asked] == [f"/half/{wanted.file}", f"/{wanted.file}"]
+    assert shop.faults.asked[1][1].startswith("bytes=")
+
+
+def test_the_errors_of_all_mirrors_are_told(shop: Shop) -> None:
+    wanted = shop.wanted("leaf")
+    shop.faults.replaced[f"page/{wanted.file}"] = b"<html>Log in</html>"
+    why = shop.refusal(wanted, urls=("http://127.0.0.1:9/dead", f"{shop.url}/page", f"{shop.url}/none")).why
+    assert "dead/leaf-1.0-1.noarch.rpm: Connection refused" in why
+    assert "bytes instead of" in why or "the server sent an HTML page in its place" in why
+    assert "none/leaf-1.0-1.noarch.rpm: the server answered 404" in why
+
+
+def test_a_mirror_list_that_cannot_be_read_is_asked_for_once(shop: Shop) -> None:
+    asked = []
+
+    class Lists(dict):  # type: ignore[type-arg]
+        def get(self, name: str, default: object = None) -> object:
+            asked.append(name)
+            raise InputError("no list")
+
+    wanted = [shop.wanted("leaf"), shop.wanted("erlang")]
+    sources = PackageSources(
+        package_store=shop.package_store, released=dict, cache=shop.machine / "cache", urls=Lists()
+    )
+    with ProgressReporter(quiet=True).track("packages", 2) as work, pytest.raises(InputError) as caught:
+        fetch_packages(wanted, sources, jobs=2, work=work)
+    assert caught.value.why.count("no list") == 2 and asked == ["deps/epel"]
+
+
 def test_a_slow_server_is_waited_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "TIMEOUT", (5.0, 0.5))
+    monkeypatch.setattr(transfer, "TIMEOUT", (5.0, 0.5))
     wanted = shop.wanted("leaf")
     shop.faults.slow[wanted.file] = 0.1  # a kilobyte: slow, but not silent
     shop.fetch(wanted)
 
 
 def test_a_silent_server_is_given_up(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "TIMEOUT", (5.0, 0.1))
+    monkeypatch.setattr(transfer, "TIMEOUT", (5.0, 0.1))
     wanted = shop.wanted("leaf")
     shop.faults.slow[wanted.file] = 1.0
     error = shop.refusal(wanted)
@@ -228,7 +282,7 @@ def test_all_unavailable_packages_are_reported_at_once(shop: Shop) -> None:
     ("spoil", "expected"),
     [
         (lambda data: data[:-10], "bytes instead of"),
-        (lambda data: data + b"more", "is larger than expected"),
+        (lambda data: data + b"more", "bytes instead of"),
         (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "its sha256 is"),
     ],
     ids=["truncated", "longer", "other bytes"],

@@ -16,7 +16,7 @@ from altai_build.config import load_config
 from altai_build.errors import AltaiError, InputError
 from altai_build.stages.discover.components import discover
 from altai_build.stages.sources import fetch_sources, list_downloads
-from altai_build.tools import download, pypi
+from altai_build.tools import attempts, pypi
 from altai_build.tools.git.superproject import ComponentSource, Superproject
 from altai_build.workspace import Workspace
 from tests.kit.git import Entry, Repo
@@ -59,7 +59,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of an https server on the loopback address, whose certificate is known; its index is pip's."""
-    monkeypatch.setattr(download, "RETRY_DELAY", 0.01)
+    monkeypatch.setattr(attempts, "RETRY_DELAY", 0.01)
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     options = "-x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
     subprocess.run(

@@ -12,7 +12,7 @@ from altai_build.config.upstreams import list_upstreams
 from altai_build.errors import DistrustedError, InputError, UnreachableError
 from altai_build.model.release import Signer
 from altai_build.stages.upstreams import probe_upstream, read_upstreams, refuse_other_signers
-from altai_build.tools import download
+from altai_build.tools import attempts
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from tests.kit.keys import make_key
 from tests.kit.locks import NOVA, LockSite
@@ -47,7 +47,7 @@ def test_metadata_older_than_the_lock_is_refused_unless_the_repository_moved(sit
 def test_distrust_is_told_before_what_cannot_be_reached(
     site: LockSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "RETRY_DELAY", 0.001)
+    monkeypatch.setattr(attempts, "RETRY_DELAY", 0.001)
     base, updates, _ = list_upstreams(site.config())
     gone = replace(base, url="http://127.0.0.1:9/gone")
     other = make_key(tmp_path, "other").public

@@ -14,14 +14,14 @@ import pytest
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import Checksum
-from altai_build.tools import download
+from altai_build.tools import attempts
 from altai_build.tools.download import (
-    FileNotOnServer,
     compute_checksum,
     fetch_file,
     has_checksum,
     read_url,
 )
+from altai_build.tools.transfer import FileNotOnServer
 from tests.kit.repositories import ServerFaults, faulty_server
 
 CONTENT = b"the bytes of a file"
@@ -44,7 +44,7 @@ def faults() -> ServerFaults:
 
 @pytest.fixture
 def url(source: Path, faults: ServerFaults, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(download, "RETRY_DELAY", 0.01)
+    monkeypatch.setattr(attempts, "RETRY_DELAY", 0.01)
     with faulty_server(source.parent, faults) as base:
         yield f"{base}/file"
 
@@ -76,7 +76,7 @@ def test_a_missing_file_is_told_from_a_failing_server(url: str, faults: ServerFa
     with pytest.raises(InputError, match="503") as caught:
         fetch_file(url, tmp_path / "name")
     assert not isinstance(caught.value, FileNotOnServer)
-    assert len(faults.asked) == 1 + download.MAX_ATTEMPTS
+    assert len(faults.asked) == 1 + attempts.MAX_ATTEMPTS
 
 
 def test_no_answer_is_told_from_a_wrong_answer(url: str, faults: ServerFaults, tmp_path: Path) -> None:

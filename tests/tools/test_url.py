@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.url import join_url, path_from_file_url
+from altai_build.tools.url import apply_base, join_url, path_from_file_url, without_password
 
 BASE = "https://example.org/repo"
 
@@ -53,3 +53,33 @@ def test_the_path_of_a_file_url_is_decoded(tmp_path: Path) -> None:
     place = tmp_path / "with space, é and %41"
     assert path_from_file_url(place.as_uri()) == place
     assert path_from_file_url(join_url(tmp_path.as_uri(), "a%20 #b")) == tmp_path / "a%20 #b"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://u:p@h/x.git", "https://token@h/x.git", "HTTPS://u:p@ss@h/x.git", "ssh://git@h/x.git"]
+)
+def test_no_part_of_a_password_is_shown(url: str) -> None:
+    assert without_password(url).partition("://")[2] == "h/x.git"
+
+
+def test_a_path_with_an_at_sign_is_left_as_it_is() -> None:
+    assert without_password("https://h/a@b.git") == "https://h/a@b.git"
+
+
+@pytest.mark.parametrize(
+    ("base", "location", "expected"),
+    [
+        ("", "Packages/a.rpm", f"{BASE}/Packages/a.rpm"),
+        ("https://other.example/deep/", "a b.rpm", "https://other.example/deep/a%20b.rpm"),
+        ("http://other.example", "Packages/a.rpm", "http://other.example/Packages/a.rpm"),
+        ("disc1/", "a.rpm", f"{BASE}/disc1/a.rpm"),
+    ],
+)
+def test_a_base_stands_before_a_location(base: str, location: str, expected: str) -> None:
+    assert join_url(BASE, apply_base(base, location)) == expected
+
+
+@pytest.mark.parametrize("base", ["file:///etc", "ftp://h/x", "media://123#1", "../up", "/etc"])
+def test_a_base_leads_neither_out_of_the_repository_nor_to_files_of_this_machine(base: str) -> None:
+    with pytest.raises(InputError, match="outside the repository"):
+        join_url(BASE, apply_base(base, "a.rpm"))

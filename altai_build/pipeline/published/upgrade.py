@@ -238,12 +238,11 @@ def _make_unreadable_finding(directory: Path, why: str) -> Finding:
 
 
 def _read_cached(upstream: Upstream, cache: Path) -> RepositoryMetadata | None:
-    """The metadata that was fetched last; None when there is none, or only a mirror list tells the URL."""
-    if upstream.listing is not None:
-        return None
+    """The metadata that was fetched last; None when there is none."""
     source = RepositorySource(
         name=upstream.name,
-        urls=(upstream.url,),
+        origin=upstream.url,
+        urls=() if upstream.listing is not None else (upstream.url,),
         check_packages=True,
         check_metadata=False,
         keys=(upstream.key.file,),

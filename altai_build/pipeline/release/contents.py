@@ -18,7 +18,7 @@ from altai_build.stages.compose import KeyFile, Placement, ReleaseContents, Repo
 from altai_build.stages.provenance import compute_buildroot_digest
 from altai_build.tools.buildlog import read_for_keeping
 from altai_build.tools.files import link_if_identical_else_write, sha256_file
-from altai_build.tools.git.url import without_password
+from altai_build.tools.url import without_password
 
 
 def collect_contents(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from altai_build.errors import InputError
+from altai_build.errors import DistrustedError, InputError
 from altai_build.model.package import LocalRpm
 from altai_build.tools import download, process
 from altai_build.tools.repo.groups import read_group
@@ -21,7 +21,8 @@ from altai_build.tools.repo.metadata import (
 from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
 from altai_build.tools.solver.pool import PackagePool, ResolvedPackage
 from altai_build.tools.solver.resolve import Unsatisfiable, resolve_requirements
-from altai_build.tools.url import path_from_file_url
+from altai_build.tools.transfer import is_html
+from altai_build.tools.url import path_from_file_url, without_password
 
 if TYPE_CHECKING:
     from altai_build.tools.mock.config import MockConfig
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # Part of every buildroot's key: raise it when the same packages result in another buildroot than before.
 _ROOT_FORMAT_VERSION = "1"
+# Bytes.
+_MAX_KEY_SIZE = 1 << 20
 _INSTALL_VERBS = ("install", "groupinstall", "group", "update", "upgrade")
 
 
@@ -77,9 +80,11 @@ class BuildrootResolver:
             if not section.enabled:
                 continue
             try:
-                found.append(
-                    fetch_metadata(section_to_source(section, self._cache), self._cache / "metadata")
-                )
+                source = section_to_source(section, self._cache, dict(self.config.variables))
+                found.append(fetch_metadata(source, self._cache / "metadata"))
+            except DistrustedError:
+                # It is there: that is not what skip_if_unavailable is about.
+                raise
             except InputError:
                 if not section.skip_if_unavailable:
                     raise
@@ -187,37 +192,61 @@ def make_no_repository_error(name: str) -> InputError:
     )
 
 
-def section_to_source(section: RepoSection, cache: Path) -> RepositorySource:
-    """A repository of a dnf.conf, for fetching: reads its mirror list and downloads its keys."""
-    mirrors = Mirrors(urls=section.baseurls)
-    if not mirrors.urls and (section.mirrorlist or section.metalink):
-        mirrors = read_mirrors(section.mirrorlist or section.metalink)
-    if not mirrors.urls:
-        raise InputError(
-            f"the repository {section.id} has no URL",
-            why="it sets neither baseurl nor a mirrorlist or metalink that lists one",
-            todo="set baseurl in config_opts['dnf.conf']",
-        )
-    keys = []
-    for url in section.gpgkeys if section.gpgcheck or section.repo_gpgcheck else ():
-        if url.startswith("file:"):
-            keys.append(path_from_file_url(url))
-        else:
-            place = cache / "keys" / hashlib.sha256(url.encode()).hexdigest()[:24]
-            keys.append(place if place.is_file() else download.fetch_file(url, place, limit=1 << 20))
+def section_to_source(section: RepoSection, cache: Path, variables: Mapping[str, str]) -> RepositorySource:
+    """A repository of a dnf.conf, for fetching: reads its mirror list and downloads its keys. Raises InputError."""
+    mirrors = _find_mirrors(section, variables)
+    has_keys = section.gpgcheck or section.repo_gpgcheck
     return RepositorySource(
         name=section.id,
+        origin=section.metalink or section.mirrorlist,
         urls=mirrors.urls,
         repomd_checksums=mirrors.repomd_checksums,
         check_packages=section.gpgcheck,
         check_metadata=section.repo_gpgcheck,
-        keys=tuple(keys),
+        keys=tuple(_fetch_key(url, cache) for url in section.gpgkeys) if has_keys else (),
         priority=section.priority,
         cost=section.cost,
         exclude=section.exclude,
         include=section.includepkgs,
         module_hotfixes=section.module_hotfixes,
     )
+
+
+def _find_mirrors(section: RepoSection, variables: Mapping[str, str]) -> Mirrors:
+    """As librepo: the mirrors of a list first, then every baseurl; one of the two is enough. Raises InputError."""
+    # A path is a file URL to librepo.
+    baseurls = tuple(Path(url).as_uri() if url.startswith("/") else url for url in section.baseurls)
+    listing = section.metalink or section.mirrorlist
+    if not baseurls and not listing:
+        raise InputError(
+            f"the repository {section.id} has no URL",
+            why="it sets none of baseurl, mirrorlist and metalink",
+            todo="set baseurl in config_opts['dnf.conf']",
+        )
+    if not listing:
+        return Mirrors(urls=baseurls)
+    try:
+        found = read_mirrors(listing, variables)
+    except InputError:
+        if not baseurls:
+            raise
+        return Mirrors(urls=baseurls)
+    return Mirrors(urls=(*found.urls, *baseurls), repomd_checksums=found.repomd_checksums)
+
+
+def _fetch_key(url: str, cache: Path) -> Path:
+    """The file of a public key, downloaded once. Raises InputError."""
+    if url.startswith("file:"):
+        return path_from_file_url(url)
+    place = cache / "keys" / hashlib.sha256(url.encode()).hexdigest()[:24]
+    if not place.is_file():
+        download.fetch_file(url, place, limit=_MAX_KEY_SIZE)
+        if is_html(place):
+            place.unlink()
+            raise InputError(
+                f"{without_password(url)} is an HTML page, not a key", todo="check gpgkey in dnf.conf"
+            )
+    return place
 
 
 @cache

@@ -11,7 +11,7 @@ from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools import process
 from altai_build.tools.files import file_lock, scratch_directory, sync_tree
 from altai_build.tools.git.command import ISOLATED, REMOTE, run_git
-from altai_build.tools.git.url import without_password
+from altai_build.tools.url import without_password
 
 
 def mirror_path(url: str, mirrors: Path) -> Path:

@@ -16,8 +16,9 @@ from altai_build.tools.git.layout import common_directory, is_partial_clone, is_
 from altai_build.tools.git.mirror import fetch_mirror, mirror_path
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 from altai_build.tools.git.revisions import RepositoryHistory
-from altai_build.tools.git.url import has_allowed_protocol, is_local_url, resolve_url, without_password
+from altai_build.tools.git.url import has_allowed_protocol, is_local_url, resolve_url
 from altai_build.tools.process import ANY_STATUS
+from altai_build.tools.url import without_password
 
 # Of the submodules of one component, with those that they have in turn.
 _MAX_NESTED = 1000

@@ -21,11 +21,6 @@ def resolve_url(url: str, *, base: str) -> str:
     return f"{prefix}{rest.rstrip('/')}/{url}" if rest or "://" in prefix or not prefix else f"{prefix}{url}"
 
 
-def without_password(url: str) -> str:
-    """The URL without user name and password, fit for logs and manifests."""
-    return re.sub(r"^([A-Za-z+]+://)[^/]*@", r"\1", url)
-
-
 def is_local_url(url: str) -> bool:
     """True for a path on this machine."""
     return url.startswith(("file://", "/", "./", "../")) or ("://" not in url and ":" not in url)

@@ -62,6 +62,7 @@ class MockConfig:
     extra_files: tuple[tuple[str, str], ...]  # path in the chroot and text
     main: tuple[tuple[str, str], ...]  # [main] of dnf.conf, sorted
     repositories: tuple[RepoSection, ...]  # in the file's order, disabled ones included
+    variables: tuple[tuple[str, str], ...]  # of dnf.conf, such as basearch, and their values
     unsupported: tuple[UnsupportedOption, ...]  # options that the chroot builder does not carry out
     flat: str  # the same configuration as one file for mock: no includes, no site defaults
     digest: str  # SHA-256 over all that can influence a build; a comment or a description cannot
@@ -153,9 +154,8 @@ def _build_config(path: Path, files: tuple[Path, ...], options: EvaluatedOptions
         )
     read = _Reader(path, options)
     text = read.text("dnf.conf")
-    main, repositories = dnfconf.parse_dnf_config(
-        text, variables=_dnf_variables(read), where=f"{path.name}: dnf.conf"
-    )
+    variables = _dnf_variables(read)
+    main, repositories = dnfconf.parse_dnf_config(text, variables=variables, where=f"{path.name}: dnf.conf")
     usual = default_options()["macros"]
     macros = {name: body for name, body in read.mapping("macros").items() if usual.get(name) != body}
     meaning = {
@@ -184,6 +184,7 @@ def _build_config(path: Path, files: tuple[Path, ...], options: EvaluatedOptions
         extra_files=tuple(sorted((name, str(text)) for name, text in read.mapping("files").items())),
         main=main,
         repositories=repositories,
+        variables=tuple(sorted(variables.items())),
         unsupported=find_unsupported(options.changed, options.plugin_settings, read.text("package_manager")),
         flat=options.flat,
         digest=_digest(meaning, main, repositories),

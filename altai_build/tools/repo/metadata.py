@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from altai_build.errors import DistrustedError, InputError, UnreachableError
 from altai_build.model.checksum import Checksum
+from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.tools import download
-from altai_build.tools.files import make_directory, scratch_directory
+from altai_build.tools.attempts import MAX_ATTEMPTS, NoServerWorked, Servers
+from altai_build.tools.files import make_directory, scratch_directory, write_atomically
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.repo.repomd import MAX_REPOMD_SIZE, REPOMD, MetadataFile, Repomd, read_repomd
 from altai_build.tools.repo.stored_files import StoredFile
-from altai_build.tools.url import join_url
+from altai_build.tools.transfer import FailingServerError, FileNotOnServer, RefusedError, is_html
+from altai_build.tools.url import apply_base, join_url, without_password
 
 T = TypeVar("T")
 
@@ -26,6 +29,8 @@ T = TypeVar("T")
 _MAX_SIGNATURE_SIZE = 1 << 20
 # Of one compressed file, where repomd.xml does not give its size.
 _MAX_METADATA_SIZE = 1 << 30
+# The endings of names that say how a file is compressed.
+_SUFFIXES = re.compile(r"(?:\.[A-Za-z0-9]{1,8}){0,2}")
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class RepositorySource:
     include: tuple[str, ...] = ()
     # The checksums that a metalink allows repomd.xml to have; empty: any.
     repomd_checksums: tuple[Checksum, ...] = ()
+    # The URL in the configuration: its own, or that of a list of mirrors. Lists change with each download.
+    origin: str = ""
     # A signature of the metadata must be right, but need not exist.
     check_if_signed: bool = False
     # The streams of its modules that are used, in place of the default ones: module, stream.
@@ -102,23 +109,24 @@ def probe_metadata(source: RepositorySource, cache: Path) -> tuple[str, bool]:
             _, signed = _fetch_repomd(source, url, scratch, attempts=1)
         return url, signed
 
-    return _try_urls(source, probe)
+    return _try_urls(source, probe, attempts=1)
 
 
-def _try_urls(source: RepositorySource, fetch: Callable[[str], T]) -> T:
+def _try_urls(source: RepositorySource, fetch: Callable[[str], T], *, attempts: int = MAX_ATTEMPTS) -> T:
     """What the first URL that works gives. Raises one error about all URLs: distrust counts more than the rest."""
     check_key_files(source)
-    errors: list[InputError] = []
-    for url in source.urls:
-        try:
-            return fetch(url)
-        except InputError as error:
-            errors.append(error)
+    try:
+        return Servers(source.urls).try_each(fetch, attempts=attempts)
+    except NoServerWorked as failure:
+        raise _make_unusable_error(source, list(failure.errors.values())) from failure
+
+
+def _make_unusable_error(source: RepositorySource, errors: Sequence[InputError]) -> InputError:
     why = "\n".join(f"{error.what}: {error.why}" if error.why else error.what for error in errors)
     if any(isinstance(error, DistrustedError) for error in errors):
-        raise _make_distrusted_error(source, why)
+        return _make_distrusted_error(source, why)
     unreachable = bool(errors) and all(isinstance(error, UnreachableError) for error in errors)
-    raise (UnreachableError if unreachable else InputError)(
+    return (UnreachableError if unreachable else InputError)(
         f"the repository {source.name} cannot be used",
         why=why or "it has no URL",
         todo="check its URL in repos.yaml, or in the target's mock configuration",
@@ -155,8 +163,9 @@ def read_cached_metadata(source: RepositorySource, cache: Path) -> RepositoryMet
         make_directory(scratch / "repodata")
         shutil.copyfile(directory / "repomd.xml", scratch / REPOMD)
         repomd = read_repomd(scratch)
+    url = source.urls[0] if source.urls else ""
     found = {
-        file.kind: StoredFile(path, file, _locate(source.urls[0], file))
+        file.kind: StoredFile(path, file, join_url(url, apply_base(file.base, file.location)) if url else "")
         for file in repomd.files
         if file.checksum is not None and (path := _cached_path(file, file.checksum, directory)).is_file()
     }
@@ -164,7 +173,7 @@ def read_cached_metadata(source: RepositorySource, cache: Path) -> RepositoryMet
         return None
     return RepositoryMetadata(
         source=source,
-        url=source.urls[0],
+        url=url,
         revision=repomd.revision,
         primary=found["primary"],
         filelists=found.get("filelists"),
@@ -191,17 +200,14 @@ def read_local_metadata(name: str, directory: Path) -> RepositoryMetadata:
     )
 
 
-def fetch_package(
-    metadata: RepositoryMetadata, location: str, checksum: Checksum, size: int, cache: Path
-) -> Path:
+def fetch_package(servers: Servers, location: str, checksum: Checksum, size: int, cache: Path) -> Path:
     """One package of a repository (`size` in bytes), from the cache or the repository. Raises InputError.
 
     A package that was damaged in the cache is downloaded again: nobody may have signed it.
     """
-    path = cache / checksum.value[:2] / checksum.value / Path(location).name
-    if not (path.is_file() and download.has_checksum(path, checksum)):
-        download.fetch_file(join_url(metadata.url, location), path, size=size or None, checksum=checksum)
-    return path
+    # A location may be longer than a file name can be. The name is for the messages of rpm alone.
+    path = cache / checksum.value[:2] / checksum.value / Path(location).name[-MAX_NAME_LENGTH // 2 :]
+    return download.fetch_from_servers(servers, location, path, size=size or None, checksum=checksum)
 
 
 def _fetch_from_url(
@@ -211,19 +217,20 @@ def _fetch_from_url(
         repomd, signed = _fetch_repomd(source, url, scratch)
         if _is_older(repomd.revision, not_before):
             raise InputError(
-                f"the metadata at {url} is older than what was used before for {source.name}",
+                f"the metadata at {without_password(url)} is older than what was used before for {source.name}",
                 why=f"its revision is {repomd.revision}, and {not_before} was used before",
             )
-        partial = directory / f".repomd.{os.getpid()}"
-        shutil.copyfile(scratch / REPOMD, partial)
-        os.replace(partial, directory / "repomd.xml")
-    if repomd.find("primary") is None:
-        raise InputError(f"the repository {source.name} has no primary metadata")
-    found = {
-        file.kind: _fetch_metadata_file(url, file, directory)
-        for kind in ("primary", "filelists", "group", "modules")
-        if (file := repomd.find(kind)) is not None
-    }
+        if repomd.find("primary") is None:
+            raise InputError(f"the repository {source.name} has no primary metadata")
+        # A file that this server lacks, or sends too slowly, may come from another one: its checksum is known.
+        servers = Servers((url, *source.urls))
+        found = {
+            file.kind: _fetch_metadata_file(servers, url, file, directory)
+            for kind in ("primary", "filelists", "group", "modules")
+            if (file := repomd.find(kind)) is not None
+        }
+        # The state that was cached last stays until all files of this one are here.
+        write_atomically(directory / "repomd.xml", (scratch / REPOMD).read_bytes(), durable=False)
     return RepositoryMetadata(
         source=source,
         url=url,
@@ -237,14 +244,25 @@ def _fetch_from_url(
 
 
 def _fetch_repomd(
-    source: RepositorySource, url: str, scratch: Path, *, attempts: int = download.MAX_ATTEMPTS
+    source: RepositorySource, url: str, scratch: Path, *, attempts: int = MAX_ATTEMPTS
 ) -> tuple[Repomd, bool]:
-    """(repomd.xml, True when it is signed), fetched into `scratch` and verified."""
+    """(repomd.xml, True when it is signed), fetched into `scratch` by one attempt and verified.
+
+    `attempts` are made for the signature.
+    """
     path = make_directory(scratch / "repodata") / "repomd.xml"
-    download.fetch_file(join_url(url, REPOMD), path, limit=MAX_REPOMD_SIZE, attempts=attempts)
+    download.fetch_file(join_url(url, REPOMD), path, limit=MAX_REPOMD_SIZE, attempts=1)
+    if is_html(path):
+        raise InputError(
+            f"{without_password(url)} is not a repository",
+            why=f"the server sent an HTML page in place of {REPOMD}; it may be the login page of a network or proxy",
+        )
     _check_metalink(source, url, path)
-    signed = _check_signature(source, url, path)
-    return read_repomd(scratch), signed
+    signed = _check_signature(source, url, path, attempts)
+    try:
+        return read_repomd(scratch), signed
+    except InputError as error:
+        raise InputError(f"{without_password(url)} is not a repository", why=error.why) from error
 
 
 def _check_metalink(source: RepositorySource, url: str, repomd: Path) -> None:
@@ -252,12 +270,12 @@ def _check_metalink(source: RepositorySource, url: str, repomd: Path) -> None:
         download.has_checksum(repomd, checksum) for checksum in source.repomd_checksums
     ):
         raise InputError(
-            f"the metadata at {url} does not match the metalink of {source.name}",
+            f"the metadata at {without_password(url)} does not match the metalink of {source.name}",
             why="the mirror or the metalink is out of date",
         )
 
 
-def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
+def _check_signature(source: RepositorySource, url: str, repomd: Path, attempts: int) -> bool:
     """True when repomd.xml has a valid signature, False when it has none and needs none.
 
     Raises DistrustedError for a signature that is wrong or missing, InputError when the server fails.
@@ -266,18 +284,26 @@ def _check_signature(source: RepositorySource, url: str, repomd: Path) -> bool:
         return False
     signature = repomd.with_name("repomd.xml.asc")
     try:
-        download.fetch_file(join_url(url, f"{REPOMD}.asc"), signature, limit=_MAX_SIGNATURE_SIZE)
-    except download.FileNotOnServer as error:
-        if source.check_metadata:
+        signature_url = join_url(url, f"{REPOMD}.asc")
+        download.fetch_file(signature_url, signature, limit=_MAX_SIGNATURE_SIZE, attempts=attempts)
+    except (RefusedError, FailingServerError) as error:
+        if not source.check_metadata:
+            # Many servers have other answers than 404 for what they do not have.
+            return False
+        if isinstance(error, FileNotOnServer):
             raise DistrustedError(
-                f"the metadata at {url} is not signed",
+                f"the metadata at {without_password(url)} is not signed",
                 why=f"there is no {REPOMD}.asc, and a signature is required "
                 "(by repo_gpgcheck, or because the metadata was signed when packages were locked)",
             ) from error
+        raise
+    if is_html(signature) and not source.check_metadata:
         return False
     check = verify_detached(repomd, signature, source.keys)
     if not check.is_good:
-        raise DistrustedError(f"the metadata at {url} is not signed by its key", why=check.description)
+        raise DistrustedError(
+            f"the metadata at {without_password(url)} is not signed by its key", why=check.description
+        )
     return True
 
 
@@ -287,27 +313,28 @@ def _is_older(revision: str, known: str) -> bool:
     return are_numbers and int(revision) < int(known)
 
 
-def _fetch_metadata_file(url: str, file: MetadataFile, directory: Path) -> StoredFile:
+def _fetch_metadata_file(servers: Servers, url: str, file: MetadataFile, directory: Path) -> StoredFile:
     """One file of the metadata; what was cached is used, and compared with its checksum when it is read."""
     if file.checksum is None:
-        raise InputError(f"the metadata at {url} gives no checksum for its {file.kind} file")
+        raise InputError(
+            f"the metadata at {without_password(url)} gives no checksum for its {file.kind} file"
+        )
     path = _cached_path(file, file.checksum, directory)
-    file_url = _locate(url, file)
+    location = apply_base(file.base, file.location)
     if not (path.is_file() and path.stat().st_size == file.size):
-        download.fetch_file(file_url, path, size=file.size, checksum=file.checksum, limit=_MAX_METADATA_SIZE)
-    return StoredFile(path, file, file_url)
-
-
-def _locate(url: str, file: MetadataFile) -> str:
-    """The URL of a file of the metadata. Raises InputError for a location outside the repository."""
-    return join_url(file.base or url, file.location)
+        download.fetch_from_servers(
+            servers, location, path, size=file.size, checksum=file.checksum, limit=_MAX_METADATA_SIZE
+        )
+    return StoredFile(path, file, join_url(url, location))
 
 
 def _cache_directory(source: RepositorySource, cache: Path) -> Path:
-    return cache / hashlib.sha256(" ".join(source.urls).encode()).hexdigest()[:24]
+    identity = source.origin or " ".join(source.urls)
+    return cache / hashlib.sha256(identity.encode()).hexdigest()[:24]
 
 
 def _cached_path(file: MetadataFile, checksum: Checksum, directory: Path) -> Path:
     """Where a metadata file is cached, by its content."""
-    suffixes = "".join(Path(file.location).suffixes[-2:])
+    found = _SUFFIXES.fullmatch("".join(Path(file.location).suffixes[-2:]))
+    suffixes = found[0] if found else ""
     return directory / f"{checksum.value}-{file.kind}{suffixes}"

@@ -1,16 +1,30 @@
-"""Mirror lists: plain ones, and metalinks, which also give the checksums of the current repomd.xml."""
+"""Mirror lists: plain ones, and metalinks, which also give the checksums of the current repomd.xml.
+
+Source of the rules: librepo, mirrorlist.c, metalink.c and handle.c.
+"""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from altai_build.errors import InputError
 from altai_build.model.checksum import HEX_DIGITS, Checksum, find_strongest, make_checksum
+from altai_build.model.variables import expand_variables, list_variables
 from altai_build.tools import download
+from altai_build.tools.repo.xmltree import get_local_name, parse_xml
+from altai_build.tools.url import without_password
 
-_REPOMD = "/repodata/repomd.xml"
+_REPOMD_NAME = "repomd.xml"
+_REPOMD = f"repodata/{_REPOMD_NAME}"
+_SCHEMES = ("http", "https", "file")
+# Of a metalink's URLs without a preference: after all others.
+_LAST = -1_000_000
+# Lines of a list that an error shows.
+_MAX_SHOWN = 5
+_MAX_SHOWN_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -24,58 +38,115 @@ class Mirrors:
     repomd_checksums: tuple[Checksum, ...] = ()
 
 
-def read_mirrors(url: str) -> Mirrors:
-    """The mirrors in a list: one URL a line, or a metalink. Raises InputError when there is none."""
+def read_mirrors(url: str, variables: Mapping[str, str]) -> Mirrors:
+    """The mirrors in a list: one URL a line, or a metalink, with the variables of dnf in their URLs replaced.
+
+    Mirrors that this program cannot use (rsync, ftp) are left out. Raises InputError when none is left.
+    """
     text = download.read_url(url)
+    where = without_password(url)
     if "<metalink" in text:
-        mirrors = _parse_metalink(text, url)
+        entries, checksums = _parse_metalink(text, where)
     else:
-        lines = [line.strip() for line in text.splitlines()]
-        mirrors = Mirrors(urls=tuple(line for line in lines if line and not line.startswith("#")))
-    if not mirrors.urls:
+        entries, checksums = list(_parse_list(text)), ()
+    if not entries:
         raise InputError(
-            f"the mirror list {url} is empty",
+            f"the mirror list {where} is empty",
             todo="open it in a browser: its URL may need a release and an architecture",
         )
-    return mirrors
+    found = [expand_variables(entry, variables) for entry in entries]
+    refused = {entry: why for entry in found if (why := _find_fault(entry))}
+    urls = tuple(dict.fromkeys(entry for entry in found if entry not in refused))
+    if not urls:
+        raise _make_unusable_error(where, text, refused)
+    return Mirrors(urls=urls, repomd_checksums=checksums)
 
 
-def _parse_metalink(text: str, url: str) -> Mirrors:
-    try:
-        tree = ElementTree.fromstring(text)  # noqa: S314 - expat 2.4.1 and later bound entity expansion
-        checksums = _find_checksums(tree)
-    except (ElementTree.ParseError, ValueError) as error:
-        raise InputError(f"cannot read the metalink {url}", why=str(error)) from error
-    locations = [(node.text or "").strip() for node in tree.iter() if _local_name(node) == "url"]
-    return Mirrors(
-        urls=tuple(
-            location[: -len(_REPOMD)]
-            for location in locations
-            if location.endswith(_REPOMD) and location.startswith("http")
-        ),
-        repomd_checksums=checksums,
+def _make_unusable_error(where: str, text: str, refused: Mapping[str, str]) -> InputError:
+    start = text[:1000].lower()
+    if "<!doctype html" in start or "<html" in start:
+        return InputError(
+            f"the mirror list {where} is an HTML page",
+            todo="check its URL; the page may be the login page of a network or proxy, or that of an error",
+        )
+    shown = [
+        f"  {without_password(entry)[:_MAX_SHOWN_LENGTH]}: {why}"
+        for entry, why in list(refused.items())[:_MAX_SHOWN]
+    ]
+    more = len(refused) - len(shown)
+    return InputError(
+        f"the mirror list {where} has no mirror that can be used",
+        why="\n".join([*shown, f"  and {more} more"] if more else shown),
+        todo="open it in a browser: its URL may need a release and an architecture",
     )
 
 
-def _local_name(node: ElementTree.Element) -> str:
-    """The tag without its namespace: mirror managers use two."""
-    return node.tag.rpartition("}")[2]
+def _find_fault(entry: str) -> str:
+    """Why a mirror cannot be used; "" when it can."""
+    if unknown := list_variables(entry):
+        return f"the value of {' and '.join(unknown)} is not known"
+    if not entry.isprintable() or " " in entry:
+        return "not a URL"
+    try:
+        parts = urlsplit(entry)
+        # A port that is not a number raises ValueError.
+        is_complete = parts.scheme == "file" or bool(parts.hostname and parts.port != 0)
+    except ValueError as error:
+        return str(error)
+    if parts.scheme not in _SCHEMES:
+        return "its protocol is not supported" if "://" in entry else "not a URL"
+    return "" if is_complete else "not a URL"
 
 
-def _find_checksums(metalink: ElementTree.Element) -> tuple[Checksum, ...]:
-    """The strongest checksum of each <verification>; a metalink without any compares nothing, as for librepo.
+def _parse_list(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        entry = line.strip()
+        if entry and not entry.startswith("#"):
+            yield entry
 
-    Raises ValueError for text that is not a checksum, and for a metalink whose checksums are all of unknown kinds.
+
+def _parse_metalink(text: str, where: str) -> tuple[list[str], tuple[Checksum, ...]]:
+    """The URLs of the repository, the preferred ones first, and the checksums of repomd.xml. Raises InputError."""
+    try:
+        tree = parse_xml(text, "metalink")
+        files = [node for node in tree.iter() if get_local_name(node) == "file"]
+        file = next((node for node in files if node.get("name") == _REPOMD_NAME), None)
+        if file is None:
+            if files:
+                raise ValueError(f"it does not list {_REPOMD_NAME}")
+            return [], ()
+        return _find_urls(file), _find_checksums(file)
+    except ValueError as error:
+        raise InputError(f"cannot read the metalink {where}", why=str(error)) from error
+
+
+def _find_urls(file: ElementTree.Element) -> list[str]:
+    nodes = [node for node in file.iter() if get_local_name(node) == "url" and (node.text or "").strip()]
+    ordered = sorted(nodes, key=_get_preference, reverse=True)
+    return [(node.text or "").strip().removesuffix(_REPOMD).rstrip("/") for node in ordered]
+
+
+def _get_preference(url: ElementTree.Element) -> int:
+    """How much a mirror is preferred: up to 100, or in version 4 of the format (RFC 5854) by its place, 1 and more."""
+    for attribute, sign in (("preference", 1), ("priority", -1)):
+        text = url.get(attribute, "")
+        if text.isascii() and text.isdigit() and len(text) < 7:
+            return sign * int(text)
+    return _LAST
+
+
+def _find_checksums(file: ElementTree.Element) -> tuple[Checksum, ...]:
+    """The strongest checksum of each <verification>, and of those outside any (RFC 5854).
+
+    A metalink without any compares nothing, as for librepo. Raises ValueError for text that is not a checksum, and for
+    a metalink whose checksums are all of unknown kinds.
     """
-    verifications = [
-        [node for node in verification if _local_name(node) == "hash"]
-        for verification in metalink.iter()
-        if _local_name(verification) == "verification"
-    ]
-    strongest = [_find_strongest(hashes) for hashes in verifications]
+    parents = [file, *(node for node in file.iter() if get_local_name(node) == "verification")]
+    states = [[node for node in parent if get_local_name(node) == "hash"] for parent in parents]
+    strongest = [_find_strongest(hashes) for hashes in states]
     known = tuple(checksum for checksum in strongest if checksum is not None)
-    if not known and any(verifications):
-        kinds = sorted({node.get("type", "") for hashes in verifications for node in hashes})
+    if not known and any(states):
+        kinds = sorted({node.get("type", "") for hashes in states for node in hashes})
         raise ValueError(f"its checksums are of unknown kinds: {', '.join(map(repr, kinds))}")
     return known
 

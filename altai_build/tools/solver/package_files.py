@@ -11,6 +11,7 @@ import solv
 
 from altai_build.errors import DistrustedError, InputError
 from altai_build.model.quantity import format_count
+from altai_build.tools.attempts import Servers
 from altai_build.tools.repo.metadata import RepositorySource, fetch_package
 from altai_build.tools.repo.repodata import parse_packages
 from altai_build.tools.rpm.signatures import verify_signatures
@@ -24,14 +25,17 @@ def fetch_resolved_packages(packages: Sequence[ResolvedPackage], cache: Path) ->
     """
     paths: list[Path] = []
     by_source: dict[RepositorySource, list[Path]] = defaultdict(list)
+    servers: dict[RepositorySource, Servers] = {}
     for package in packages:
         if package.metadata is None:
             paths.append(Path(package.location))
             continue
-        path = fetch_package(package.metadata, package.location, package.checksum, package.size, cache)
+        source = package.metadata.source
+        mirrors = servers.setdefault(source, Servers((package.metadata.url, *source.urls)))
+        path = fetch_package(mirrors, package.location, package.checksum, package.size, cache)
         paths.append(path)
-        if package.metadata.source.check_packages:
-            by_source[package.metadata.source].append(path)
+        if source.check_packages:
+            by_source[source].append(path)
     for source, files in by_source.items():
         bad = [check for check in verify_signatures(files, source.keys) if not check.is_good]
         if bad:

@@ -30,6 +30,7 @@ from altai_build.tools.solver.dependencies import (
 )
 from altai_build.tools.solver.modules import find_excluded_packages
 from altai_build.tools.solver.rich import list_needed_atoms
+from altai_build.tools.url import apply_base
 
 
 @dataclass(frozen=True)
@@ -319,10 +320,12 @@ class PackagePool:
                 f"the repository {solvable.repo.name} gives no checksum for {get_nevra(solvable)}"
             )
         location, _ = solvable.lookup_location()
+        # xml:base
+        base = solvable.lookup_str(solv.SOLVABLE_MEDIABASE) or ""
         return ResolvedPackage(
             nevra=get_nevra(solvable),
             metadata=self._metadata[solvable.repo.id],
-            location=location,
+            location=apply_base(base, location),
             checksum=make_checksum(checksum.typestr(), checksum.hex()),
             size=solvable.lookup_num(solv.SOLVABLE_DOWNLOADSIZE),
         )

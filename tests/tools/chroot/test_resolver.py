@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from altai_build.errors import DistrustedError, InputError
 from altai_build.tools.chroot.resolver import BuildrootResolver, section_to_source
 from altai_build.tools.mock.config import read_config
-from altai_build.tools.repo.dnfconf import parse_dnf_config
+from altai_build.tools.repo.dnfconf import RepoSection, parse_dnf_config
 from altai_build.tools.repo.repodata import createrepo_program
 from tests.kit.repositories import Package, build_packages
+from tests.kit.server import serving
 
 CONFIG = """\
 config_opts['root'] = 'small'
@@ -83,6 +86,72 @@ def test_a_group_is_installed_whatever_compression_its_repository_has(
 def test_what_a_repository_sets_for_the_choice_of_packages_counts(tmp_path: Path) -> None:
     text = "[a]\nbaseurl=http://a/\npriority=7\ncost=8\nexclude=x y\nincludepkgs=z\nmodule_hotfixes=1\n"
     _, (section,) = parse_dnf_config(text, variables={}, where="case.cfg")
-    source = section_to_source(section, tmp_path)
+    source = section_to_source(section, tmp_path, {})
     assert (source.priority, source.cost, source.module_hotfixes) == (7, 8, True)
     assert (source.exclude, source.include) == (("x", "y"), ("z",))
+
+
+def make_section(text: str) -> RepoSection:
+    """The repository of a dnf.conf with these lines."""
+    _, (section,) = parse_dnf_config(f"[base]\n{text}", variables={}, where="dnf.conf")
+    return section
+
+
+def test_the_mirrors_of_a_list_come_before_every_baseurl(tmp_path: Path) -> None:
+    """As in librepo: one of the two is enough."""
+    (tmp_path / "list").write_text("http://a.example/$basearch\n")
+    listed = make_section(f"mirrorlist={(tmp_path / 'list').as_uri()}\nbaseurl=http://b.example, /srv/c d\n")
+    found = section_to_source(listed, tmp_path, {"basearch": "x86_64"})
+    assert found.urls == ("http://a.example/x86_64", "http://b.example", "file:///srv/c", "d")
+    gone = make_section(f"metalink=file://{tmp_path}/gone\nbaseurl=http://b.example\n")
+    assert section_to_source(gone, tmp_path, {}).urls == ("http://b.example",)
+    alone = make_section(f"metalink=file://{tmp_path}/gone\n")
+    with pytest.raises(InputError, match="cannot read file://"):
+        section_to_source(alone, tmp_path, {})
+    with pytest.raises(InputError, match="the repository base has no URL"):
+        section_to_source(make_section(""), tmp_path, {})
+
+
+def test_a_page_for_people_is_no_key_and_not_kept(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    with serving(site) as url:
+        section = make_section(f"baseurl=http://b.example\ngpgcheck=1\ngpgkey={url}/key\n")
+        (site / "key").write_text("<html>Log in</html>")
+        with pytest.raises(InputError, match="is an HTML page, not a key"):
+            section_to_source(section, tmp_path / "cache", {})
+        (site / "key").write_text("a key")
+        (key,) = section_to_source(section, tmp_path / "cache", {}).keys
+        assert key.read_text() == "a key"
+
+
+def test_what_is_distrusted_is_not_unavailable(packages: Path, tmp_path: Path) -> None:
+    """skip_if_unavailable is for repositories that no server has."""
+    folder = tmp_path / "repository"
+    shutil.copytree(packages, folder)
+    subprocess.run([createrepo_program(), "--quiet", str(folder)], check=True)
+    text = f"""config_opts['root'] = 'small'
+config_opts['target_arch'] = 'x86_64'
+config_opts['chroot_setup_cmd'] = 'install gcc'
+config_opts['dnf.conf'] = '''
+[main]
+skip_if_unavailable=1
+[base]
+baseurl={folder.as_uri()}
+[gone]
+baseurl=file://{tmp_path}/gone
+[unsigned]
+baseurl={folder.as_uri()}
+repo_gpgcheck=KEYS
+'''
+"""
+    for number, expected in (("0", ["base", "unsigned"]), ("1", [])):
+        (tmp_path / f"small{number}.cfg").write_text(text.replace("KEYS", number))
+        resolver = BuildrootResolver(
+            read_config(f"small{number}", search=[tmp_path]), cache=tmp_path / f"cache{number}"
+        )
+        if expected:
+            assert [state.source.name for state in resolver.metadata] == expected
+        else:
+            with pytest.raises(DistrustedError, match="the repository unsigned is not trusted"):
+                resolver.metadata  # noqa: B018 - a property that reads

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from altai_build.tools.git.command import ALLOWED_PROTOCOLS
-from altai_build.tools.git.url import has_allowed_protocol, is_local_url, resolve_url, without_password
+from altai_build.tools.git.url import has_allowed_protocol, is_local_url, resolve_url
 
 
 @pytest.mark.parametrize(
@@ -39,17 +39,6 @@ from altai_build.tools.git.url import has_allowed_protocol, is_local_url, resolv
 )  # fmt: skip
 def test_relative_urls(base: str, url: str, expected: str) -> None:
     assert resolve_url(url, base=base) == expected
-
-
-@pytest.mark.parametrize(
-    "url", ["https://u:p@h/x.git", "https://token@h/x.git", "HTTPS://u:p@ss@h/x.git", "ssh://git@h/x.git"]
-)
-def test_no_part_of_a_password_is_shown(url: str) -> None:
-    assert without_password(url).partition("://")[2] == "h/x.git"
-
-
-def test_a_path_with_an_at_sign_is_left_as_it_is() -> None:
-    assert without_password("https://h/a@b.git") == "https://h/a@b.git"
 
 
 @pytest.mark.parametrize(

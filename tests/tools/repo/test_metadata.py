@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import DistrustedError, InputError
+from altai_build.tools import attempts
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
     RepositorySource,
@@ -60,7 +61,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, keys: tuple[ThrowawayKey,
 def mirror(
     tmp_path: Path, original: Path, keys: tuple[ThrowawayKey, ThrowawayKey], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mirror]:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr(attempts, "RETRY_DELAY", 0.0)
     folder = tmp_path / "repository"
     shutil.copytree(original, folder)
     faults = ServerFaults()
@@ -209,6 +210,111 @@ def test_a_part_with_other_bytes_never_gets_its_name(mirror: Mirror, tmp_path: P
         assert not [path for path in (tmp_path / "cache").rglob(f"*-{kind}*") if path.name[0] != "."]
     path.write_bytes(data)
     assert mirror.fetch(tmp_path / "cache")
+
+
+HTML = b"<!DOCTYPE html><html><title>Log in</title></html>"
+
+
+@pytest.mark.parametrize("status", [401, 403, 405, 500])
+def test_a_server_that_refuses_the_signature_has_none_where_none_is_needed(
+    mirror: Mirror, tmp_path: Path, status: int
+) -> None:
+    mirror.faults.refused[f"{REPOMD}.asc"] = status
+    assert not mirror.fetch(tmp_path, check_metadata=False, check_if_signed=True).signed
+    why = refused(mirror, tmp_path)
+    assert f"repomd.xml.asc: the server answered {status}" in why
+
+
+def test_a_page_in_place_of_the_signature_is_none_where_none_is_needed(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    mirror.faults.replaced[f"{REPOMD}.asc"] = HTML
+    assert not mirror.fetch(tmp_path, check_metadata=False, check_if_signed=True).signed
+    assert "not signed by its key" in refused(mirror, tmp_path, distrusted=True)
+    mirror.faults.replaced[f"{REPOMD}.asc"] = b"neither a signature nor a page"
+    refused(mirror, tmp_path, distrusted=True, check_metadata=False, check_if_signed=True)
+
+
+def test_a_page_in_place_of_repomd_is_told_as_such(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.faults.replaced[REPOMD] = HTML
+    assert refused(mirror, tmp_path) == (
+        f"{mirror.source.urls[0]} is not a repository: the server sent an HTML page in place of {REPOMD}; "
+        "it may be the login page of a network or proxy"
+    )
+
+
+def test_a_file_that_one_mirror_lacks_comes_from_another(mirror: Mirror, tmp_path: Path) -> None:
+    """Half of a mirror's new state has arrived there: its repomd.xml, but not yet the files."""
+    good = mirror.source.urls[0]
+    half = mirror.folder / "half" / "repodata"
+    half.mkdir(parents=True)
+    for name in ("repomd.xml", "repomd.xml.asc"):
+        shutil.copy(mirror.folder / "repodata" / name, half)
+    got = mirror.fetch(tmp_path / "cache", urls=(f"{good}/half", good))
+    assert got.url == f"{good}/half"
+    assert got.primary.path.read_bytes() == part(mirror.folder, "primary").read_bytes()
+
+
+def test_all_mirrors_are_tried_before_one_is_tried_again(mirror: Mirror, tmp_path: Path) -> None:
+    good = mirror.source.urls[0]
+    shutil.copytree(mirror.folder, mirror.folder / "busy")
+    mirror.faults.broken[f"busy/{REPOMD}"] = 99
+    mirror.faults.asked.clear()
+    assert mirror.fetch(tmp_path / "cache", urls=(f"{good}/busy", good)).url == good
+    assert [path for path, _ in mirror.faults.asked if "busy" in path] == [f"/busy/{REPOMD}"]
+
+
+def test_the_cached_state_stays_until_all_files_of_the_new_one_are_there(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    mirror.fetch(tmp_path / "cache")
+    cached = read_cached_metadata(mirror.source, tmp_path / "cache")
+    next(mirror.folder.glob("two-*.rpm")).unlink()
+    index_repository(mirror.folder, mirror.key, revision=REVISION + 1)
+    mirror.faults.missing.add(part(mirror.folder, "filelists").name)
+    refused(mirror, tmp_path / "cache")
+    assert cached is not None and read_cached_metadata(mirror.source, tmp_path / "cache") == cached
+
+
+def test_mirrors_of_one_list_share_a_cache(mirror: Mirror, tmp_path: Path) -> None:
+    """Mirror managers give their lists in another order each time."""
+    url = mirror.source.urls[0]
+    mirror.fetch(tmp_path / "cache", urls=(url, "http://127.0.0.1:9/"), origin="http://127.0.0.1:9/list")
+    mirror.faults.asked.clear()
+    mirror.fetch(tmp_path / "cache", urls=("http://127.0.0.1:9/", url), origin="http://127.0.0.1:9/list")
+    assert [path for path, _ in mirror.faults.asked] == [f"/{REPOMD}", f"/{REPOMD}.asc"]
+    source = replace(mirror.source, urls=(), origin="http://127.0.0.1:9/list")
+    assert read_cached_metadata(source, tmp_path / "cache") is not None
+
+
+def test_files_with_a_base_of_their_own_come_from_there(mirror: Mirror, tmp_path: Path) -> None:
+    repomd = mirror.folder / REPOMD
+    (mirror.folder / "elsewhere").mkdir()
+    (mirror.folder / "repodata").rename(mirror.folder / "elsewhere/repodata")
+    text = (mirror.folder / "elsewhere" / REPOMD).read_text()
+    repomd.parent.mkdir()
+    for base in (f"{mirror.source.urls[0]}/elsewhere", "elsewhere/"):
+        repomd.write_text(text.replace("<location ", f'<location xml:base="{base}" '))
+        got = mirror.fetch(tmp_path / base[:4], check_metadata=False)
+        assert got.primary.path.is_file() and got.filelists is not None
+
+
+@pytest.mark.parametrize("base", ["file:///etc", "ftp://127.0.0.1/", "media://1", "../.."])
+def test_a_base_that_is_no_place_on_a_server_is_refused(mirror: Mirror, tmp_path: Path, base: str) -> None:
+    repomd = mirror.folder / REPOMD
+    repomd.write_text(repomd.read_text().replace("<location ", f'<location xml:base="{base}" '))
+    assert "outside the repository" in refused(mirror, tmp_path / "cache", check_metadata=False)
+
+
+def test_a_location_with_an_ending_that_is_too_long_for_a_file_is_no_problem(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    old = part(mirror.folder, "primary")
+    new = old.with_name("primary." + "x" * 240)
+    old.rename(new)
+    repomd = mirror.folder / REPOMD
+    repomd.write_text(repomd.read_text().replace(old.name, new.name))
+    assert mirror.fetch(tmp_path / "cache", check_metadata=False).primary.path.is_file()
 
 
 def test_transient_failures_are_retried(mirror: Mirror, tmp_path: Path) -> None:

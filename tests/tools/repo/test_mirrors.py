@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from altai_build.errors import DistrustedError, InputError
 from altai_build.model.checksum import Checksum
-from altai_build.tools import download
+from altai_build.tools import attempts
 from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
 from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
 from tests.kit.keys import ThrowawayKey, make_key
@@ -81,10 +81,16 @@ class Upstream:
         (self.folder / name).write_text(text)
         return f"{self.url}/{name}"
 
-    def metalink(self, *urls: str, newest: str = "0" * 64, before: str = "0" * 64) -> Mirrors:
+    def metalink(
+        self,
+        *urls: str,
+        newest: str = "0" * 64,
+        before: str = "0" * 64,
+        variables: Mapping[str, str] | None = None,
+    ) -> Mirrors:
         listed = "".join(f'<url protocol="http">{url}/repodata/repomd.xml</url>' for url in urls)
         text = METALINK.format(md5="0" * 32, newest=newest, before=before, urls=listed)
-        return read_mirrors(self.write("metalink", text))
+        return read_mirrors(self.write("metalink", text), variables or {})
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +105,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ThrowawayKey]:
 def upstream(
     made: tuple[Path, ThrowawayKey], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Upstream]:
-    monkeypatch.setattr(download, "RETRY_DELAY", 0.01)
+    monkeypatch.setattr(attempts, "RETRY_DELAY", 0.01)
     folder, faults = tmp_path / "served", ServerFaults()
     shutil.copytree(made[0] / "epel", folder / "epel")
     with faulty_server(folder, faults) as url:
@@ -108,20 +114,120 @@ def upstream(
 
 def test_a_plain_list_is_read(upstream: Upstream) -> None:
     url = upstream.write("mirrors", "# comment\n\nhttp://a.example/epel/\n https://b.example/epel \n")
-    assert read_mirrors(url) == Mirrors(urls=("http://a.example/epel/", "https://b.example/epel"))
+    assert read_mirrors(url, {}) == Mirrors(urls=("http://a.example/epel/", "https://b.example/epel"))
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "<metalink><files/></metalink>"])
 def test_a_list_of_no_mirrors_is_an_error(upstream: Upstream, text: str) -> None:
     url = upstream.write("mirrors", text)
     with pytest.raises(InputError, match="is empty"):
-        read_mirrors(url)
+        read_mirrors(url, {})
 
 
 def test_a_metalink_names_mirrors_and_states(upstream: Upstream) -> None:
     found = upstream.metalink("http://a.example/e", "https://b.example/e", newest="A" * 64, before="b" * 64)
     assert found.urls == ("http://a.example/e", "https://b.example/e")
     assert found.repomd_checksums == (Checksum("sha256", "a" * 64), Checksum("sha256", "b" * 64))
+
+
+def test_a_list_that_fails_at_first_is_asked_for_again(upstream: Upstream) -> None:
+    url = upstream.write("mirrors", "http://a.example/\n")
+    upstream.faults.broken["mirrors"] = 2
+    assert read_mirrors(url, {}).urls == ("http://a.example/",)
+
+
+def test_variables_in_lists_are_replaced(upstream: Upstream) -> None:
+    variables = {"basearch": "x86_64", "releasever": "8"}
+    url = upstream.write("mirrors", "http://a.example/$releasever/${basearch}/\nhttp://b.example/$stream/\n")
+    assert read_mirrors(url, variables).urls == ("http://a.example/8/x86_64/",)
+    found = upstream.metalink("http://a.example/$releasever/$basearch", variables=variables)
+    assert found.urls == ("http://a.example/8/x86_64",)
+    with pytest.raises(InputError) as caught:
+        read_mirrors(url, {})
+    assert caught.value.why.splitlines() == [
+        "  http://a.example/$releasever/${basearch}/: the value of $releasever and ${basearch} is not known",
+        "  http://b.example/$stream/: the value of $stream is not known",
+    ]
+
+
+def test_mirrors_of_other_protocols_are_left_out(upstream: Upstream) -> None:
+    url = upstream.write(
+        "mirrors",
+        "rsync://a.example/e\nftp://a.example/e\nfile:///srv/e\nhttp://a.example/e\nhttp://a.example/e\n",
+    )
+    assert read_mirrors(url, {}).urls == ("file:///srv/e", "http://a.example/e")
+    only = upstream.write("mirrors", "".join(f"rsync://u:p@{number}.example/e\n" for number in range(7)))
+    with pytest.raises(InputError, match="has no mirror that can be used") as caught:
+        read_mirrors(only, {})
+    assert caught.value.why.splitlines()[0] == "  rsync://0.example/e: its protocol is not supported"
+    assert caught.value.why.splitlines()[-1] == "  and 2 more"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "http://[",
+        "http://a:port/",
+        "http://a:99999/",
+        "http://",
+        "http://[::1/x",
+        "hello",
+        "//h/x",
+        "http://\x00",
+    ],
+)
+def test_a_line_that_is_no_url_is_left_out(upstream: Upstream, entry: str) -> None:
+    url = upstream.write("mirrors", f"{entry}\nhttp://a.example/\n")
+    assert read_mirrors(url, {}).urls == ("http://a.example/",)
+
+
+@pytest.mark.parametrize("start", ["<!DOCTYPE html>", "<html>", '<?xml version="1.0"?>\n<html>'])
+def test_a_page_for_people_is_no_list(upstream: Upstream, start: str) -> None:
+    url = upstream.write("mirrors", f'{start}\n<p>Log in</p>\n<a href="x">here</a>\n')
+    with pytest.raises(InputError) as caught:
+        read_mirrors(url, {})
+    assert caught.value.what == f"the mirror list {url} is an HTML page"
+
+
+def test_only_the_entry_for_repomd_counts_in_a_metalink(upstream: Upstream) -> None:
+    text = (
+        '<metalink><files><file name="other.iso"><verification><hash type="sha256">{wrong}</hash></verification>'
+        "<resources><url>http://wrong.example/other.iso</url></resources></file>{entry}</files></metalink>"
+    )
+    entry = (
+        '<file name="repomd.xml"><verification><hash type="sha256">{right}</hash></verification><resources>'
+        "<url>http://right.example/e/repodata/repomd.xml</url></resources></file>"
+    ).format(right="1" * 64)
+    found = read_mirrors(upstream.write("metalink", text.format(wrong="2" * 64, entry=entry)), {})
+    assert found == Mirrors(("http://right.example/e",), (Checksum("sha256", "1" * 64),))
+    with pytest.raises(InputError, match="cannot read the metalink") as caught:
+        read_mirrors(upstream.write("metalink", text.format(wrong="2" * 64, entry="")), {})
+    assert caught.value.why == "it does not list repomd.xml"
+
+
+def test_preferred_mirrors_come_first(upstream: Upstream) -> None:
+    rows = [
+        ("a", ""),
+        ("b", 'preference="7"'),
+        ("c", 'preference="100"'),
+        ("d", 'preference="7"'),
+        ("e", 'preference="x"'),
+    ]
+    urls = "".join(f"<url {extra}>http://{name}.example/repodata/repomd.xml</url>" for name, extra in rows)
+    text = f'<metalink><files><file name="repomd.xml"><resources>{urls}</resources></file></files></metalink>'
+    found = read_mirrors(upstream.write("metalink", text), {})
+    assert [url[len("http://")] for url in found.urls] == ["c", "b", "d", "a", "e"]
+
+
+def test_a_metalink_of_version_4_has_checksums_and_priorities(upstream: Upstream) -> None:
+    text = (
+        '<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="repomd.xml"><hash type="sha-256">{}</hash>'
+        '<url priority="2">http://b.example/repodata/repomd.xml</url><url>http://c.example/repodata/repomd.xml</url>'
+        '<url priority="1">http://a.example/repodata/repomd.xml</url></file></metalink>'
+    ).format("1" * 64)
+    assert read_mirrors(upstream.write("metalink", text), {}) == Mirrors(
+        ("http://a.example", "http://b.example", "http://c.example"), (Checksum("sha256", "1" * 64),)
+    )
 
 
 def metalink_with(upstream: Upstream, *hashes: tuple[str, str]) -> str:
@@ -140,16 +246,16 @@ def test_whatever_checksum_a_metalink_has_is_compared(upstream: Upstream, kind: 
     name = {"sha": "sha1", "SHA1": "sha1", "sha-256": "sha256", "SHA_512": "sha512"}.get(kind, kind)
     data = (upstream.folder / "epel/repodata/repomd.xml").read_bytes()
     right = hashlib.new(name, data).hexdigest()
-    mirrors = read_mirrors(metalink_with(upstream, (kind, right)))
+    mirrors = read_mirrors(metalink_with(upstream, (kind, right)), {})
     assert upstream.read(urls=mirrors.urls, repomd_checksums=mirrors.repomd_checksums).signed
-    wrong = read_mirrors(metalink_with(upstream, (kind, "0" * len(right))))
+    wrong = read_mirrors(metalink_with(upstream, (kind, "0" * len(right))), {})
     why = upstream.refusal(urls=wrong.urls, repomd_checksums=wrong.repomd_checksums)
     assert "does not match the metalink" in why
 
 
 def test_the_strongest_checksum_of_a_metalink_counts(upstream: Upstream) -> None:
     url = metalink_with(upstream, ("md5", "1" * 32), ("whirlpool", "2" * 128), ("sha256", "3" * 64))
-    assert read_mirrors(url).repomd_checksums == (Checksum("sha256", "3" * 64),)
+    assert read_mirrors(url, {}).repomd_checksums == (Checksum("sha256", "3" * 64),)
 
 
 @pytest.mark.parametrize("hashes", [[("whirlpool", "0" * 128)], [("", "0" * 64)], [("sha3-256", "0" * 64)]])
@@ -157,23 +263,24 @@ def test_checksums_of_unknown_kinds_are_not_no_checksums(
     upstream: Upstream, hashes: list[tuple[str, str]]
 ) -> None:
     with pytest.raises(InputError, match="cannot read the metalink") as caught:
-        read_mirrors(metalink_with(upstream, *hashes))
+        read_mirrors(metalink_with(upstream, *hashes), {})
     assert caught.value.why == f"its checksums are of unknown kinds: {hashes[0][0]!r}"
 
 
 def test_a_metalink_without_checksums_compares_nothing(upstream: Upstream) -> None:
-    assert read_mirrors(metalink_with(upstream)).repomd_checksums == ()
+    assert read_mirrors(metalink_with(upstream), {}).repomd_checksums == ()
 
 
 def test_a_damaged_metalink_is_an_error(upstream: Upstream) -> None:
     with pytest.raises(InputError, match="cannot read the metalink"):
-        read_mirrors(upstream.write("metalink", "<metalink><files>"))
+        read_mirrors(upstream.write("metalink", "<metalink><files>"), {})
 
 
 @pytest.mark.parametrize("state", ["newest", "before"])
 def test_a_mirror_with_a_listed_state_is_taken(upstream: Upstream, state: str) -> None:
     dead = f"{upstream.url}/not-here"
-    mirrors = upstream.metalink(dead, f"{upstream.url}/epel", **{state: upstream.repomd})
+    newest, before = [upstream.repomd if named == state else "0" * 64 for named in ("newest", "before")]
+    mirrors = upstream.metalink(dead, f"{upstream.url}/epel", newest=newest, before=before)
     metadata = upstream.read(urls=mirrors.urls, repomd_checksums=mirrors.repomd_checksums)
     assert metadata.url == f"{upstream.url}/epel"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from altai_build.tools.repo.metadata import RepositoryMetadata, read_local_metad
 from altai_build.tools.solver.package_files import fetch_resolved_packages, read_file_lists
 from altai_build.tools.solver.pool import PackagePool
 from tests.kit.keys import ThrowawayKey, make_key
+from tests.kit.repodata import edit_primary
 from tests.kit.repositories import Package, make_repository
+from tests.kit.server import serving
 
 FILES = {"/etc/own": "own\n", "/opt/deep/file": "x\n"}
 
@@ -65,6 +68,45 @@ def test_a_package_that_was_damaged_in_the_cache_is_fetched_again(folder: Path, 
     path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
     assert fetch_resolved_packages(chosen, tmp_path / "packages") == [path]
     assert path.read_bytes() == good
+
+
+def test_a_package_that_one_mirror_lacks_comes_from_another(folder: Path, tmp_path: Path) -> None:
+    metadata = read_local_metadata("os", folder)
+    bare = tmp_path / "bare"
+    shutil.copytree(folder / "repodata", bare / "repodata")
+    urls = (bare.as_uri(), metadata.url)
+    source = replace(metadata.source, urls=urls)
+    pool = make_pool(tmp_path / "solv", replace(metadata, url=urls[0], source=source))
+    (path,) = fetch_resolved_packages([pool.get_resolved(find(pool, "one"))], tmp_path / "packages")
+    assert path.name == "one-1.0-1.noarch.rpm"
+
+
+def test_a_package_with_a_base_of_its_own_comes_from_there(folder: Path, tmp_path: Path) -> None:
+    """createrepo_c --baseurl writes it, for packages on another server than the metadata."""
+    site = tmp_path / "site"
+    shutil.copytree(folder, site / "store")
+    with serving(site) as url:
+        for base in (f"{url}/store/", "store"):
+            shutil.copytree(folder / "repodata", site / "repodata")
+            edit_primary(site, ("<location ", f'<location xml:base="{base}" '))
+            local = read_local_metadata("os", site)
+            metadata = replace(local, url=url, source=replace(local.source, urls=(url,)))
+            pool = make_pool(tmp_path / f"solv-{base[:4]}", metadata)
+            chosen = pool.get_resolved(find(pool, "one"))
+            (path,) = fetch_resolved_packages([chosen], tmp_path / f"packages-{base[:4]}")
+            assert path.name == "one-1.0-1.noarch.rpm"
+            shutil.rmtree(site / "repodata")
+
+
+def test_a_location_that_is_too_long_for_a_file_name_is_no_problem(folder: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    shutil.copytree(folder, site)
+    name = "one-1.0-1.noarch.rpm"
+    # A server may map such a name to anything; a file system cannot have it.
+    edit_primary(site, (f'"{name}"', f'"{"x" * 300}"'))
+    pool = make_pool(tmp_path / "solv", read_local_metadata("os", site))
+    with pytest.raises(InputError, match="cannot read file://"):
+        fetch_resolved_packages([pool.get_resolved(find(pool, "one"))], tmp_path / "packages")
 
 
 def test_a_package_of_another_key_is_not_trusted(folder: Path, tmp_path: Path) -> None:
