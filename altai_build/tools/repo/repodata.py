@@ -227,6 +227,8 @@ def find_owners(directory: Path, path: str) -> tuple[str, ...]:
 
 def _check_file(directory: Path, file: MetadataFile) -> list[str]:
     """What is wrong with one metadata file: missing, outside repodata, of another size or with another checksum."""
+    if file.base:
+        return [f"{REPOMD} sends clients to another place for {file.location}: xml:base is {file.base!r}"]
     if Path(file.location).parent != Path(REPODATA):
         return [f"{REPOMD} lists a file outside {REPODATA}/: {file.location}"]
     expected = file.checksum.sha256 if file.checksum is not None else None
@@ -301,6 +303,10 @@ def _make_indexed_package(package: createrepo_c.Package) -> IndexedPackage:
             f"{package.location_href!r} has no valid name, epoch, version, release or architecture"
         )
     name, version, release, arch = identity
+    if package.location_base:
+        raise ValueError(
+            f"it sends clients to another place for {package.location_href!r}: xml:base is {package.location_base!r}"
+        )
     return IndexedPackage(
         nevra=Nevra(name=name, epoch=int(epoch), version=version, release=release, arch=arch),
         location=package.location_href or "",

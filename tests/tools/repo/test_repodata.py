@@ -261,6 +261,15 @@ def test_metadata_outside_the_repository_is_a_fault(repository: Path) -> None:
     assert any("outside" in fault for fault in read_repodata(repository).problems)
 
 
+def test_metadata_with_a_base_of_its_own_is_a_fault(repository: Path) -> None:
+    """A client would read another file than the one that was verified."""
+    write_repodata(repository, epoch=EPOCH, compat=Compat.EL6)
+    repomd = repository / "repodata" / "repomd.xml"
+    repomd.write_text(repomd.read_text().replace("<location ", '<location xml:base="http://evil.example/" '))
+    problems = read_repodata(repository).problems
+    assert problems and all("sends clients to another place" in problem for problem in problems)
+
+
 def test_metadata_that_is_no_xml_is_a_fault(repository: Path) -> None:
     write_repodata(repository, epoch=EPOCH, compat=Compat.EL6)
     (primary,) = (repository / "repodata").glob("*primary*")
@@ -310,6 +319,10 @@ def test_primary_metadata_that_is_cut_short_is_a_problem(tmp_path: Path, program
             "no valid name, epoch",
         ),
         (TEXT.replace(b"<arch>noarch</arch>", b""), "no valid name, epoch"),
+        (
+            TEXT.replace(b"<location ", b'<location xml:base="http://evil.example/" ', 1),
+            "sends clients to another place",
+        ),
         (TEXT.replace(b"metadata", b"filelists"), "it is a filelists document, not metadata"),
     ],
 )
