@@ -127,8 +127,8 @@ def _make_download_error(errors: list[InputError], destination: Path, attempts: 
 def _fetch(url: str, destination: Path, size: int | None, checksum: Checksum | None, limit: int) -> Path:
     """One attempt at one server; what has arrived is kept for the next attempt when it can be checked then."""
     make_directory(destination.parent)
-    scheme = urlsplit(url).scheme.lower()
-    if scheme == "file":
+    scheme = url.partition("://")[0].lower() if "://" in url else ""
+    if url.startswith("file:"):
         return _copy_file_url(url, destination, checksum, limit)
     if scheme not in ("http", "https"):
         raise InputError(

@@ -350,10 +350,7 @@ def stop_children() -> bool:
 
 
 def end_stopped_thread(*, wait: float = 0.0) -> None:
-    """Raise KeyboardInterrupt in a thread of a stopped run, or of one that is stopped within `wait` seconds.
-
-    The main thread may go on to clean up.
-    """
+    """Raise KeyboardInterrupt in a thread, but the main one, of a run that is stopped within `wait` seconds."""
     if _stopping.wait(wait) and threading.current_thread() is not threading.main_thread():
         raise KeyboardInterrupt
 

@@ -192,14 +192,13 @@ def _request(session: requests.Session, url: str, start: int, *, fresh: bool) ->
 def _translate_failures(url: str, rate: LeastRate) -> Iterator[None]:
     """What the libraries raise, as errors of ours."""
     import requests
-    import urllib3
 
     try:
         yield
         if rate.reason:
             # Where no length is announced, a connection that was broken off looks like the end of the file.
             raise OSError(rate.reason)
-    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+    except (requests.RequestException, ValueError) as error:
         process.end_stopped_thread()
         if isinstance(error, ValueError):
             # Of this URL, or of one that the server redirects to. No attempt can succeed.
@@ -302,7 +301,8 @@ def _store(
     try:
         with open(path, "ab" if part.start else "wb") as stream:
             # As they come: `Content-Encoding: gzip` may mean the very bytes of a .gz file.
-            for piece in response.raw.stream(_CHUNK_SIZE, decode_content=False):
+            response.raw.headers.discard("Content-Encoding")
+            for piece in response.iter_content(_CHUNK_SIZE):
                 rate.count(len(piece))
                 stream.write(piece)
                 if stream.tell() > limits.most:

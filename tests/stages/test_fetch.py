@@ -220,7 +220,7 @@ def test_the_errors_of_all_mirrors_are_told(shop: Shop) -> None:
     wanted = shop.wanted("leaf")
     shop.faults.replaced[f"page/{wanted.file}"] = b"<html>Log in</html>"
     why = shop.refusal(wanted, urls=("http://127.0.0.1:9/dead", f"{shop.url}/page", f"{shop.url}/none")).why
-    assert "dead/leaf-1.0-1.noarch.rpm: Connection refused" in why
+    assert "dead/leaf-1.0-1.noarch.rpm: 127.0.0.1:9: Connection refused" in why
     assert "bytes instead of" in why or "the server sent an HTML page in its place" in why
     assert "none/leaf-1.0-1.noarch.rpm: the server answered 404" in why
 

@@ -98,6 +98,7 @@ def test_why_there_was_no_answer_is_told_in_plain_words(
     read: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(attempts, "RETRY_DELAY", 0.01)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed = f"127.0.0.1:{listener.getsockname()[1]}"
     for url, why in (
