@@ -12,20 +12,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import WorkspaceLockedError
-from altai_build.model.build import BUILD_SCRATCH_PREFIX
-from altai_build.tools.files import file_lock, lock_descriptor, make_directory, remove_tree, write_atomically
+from altai_build.tools.files import file_lock, make_directory, remove_tree, write_atomically
+from altai_build.tools.leftovers import list_abandoned
 
 # The debug logs of runs, among the logs of failed builds, which are folders.
 RUN_LOG_PATTERN = "run-*.log"
 
-# Seconds after which files in tmp/ are taken for leftovers: a verb that does not take the lock is done by then.
-UNLOCKED_SCRATCH_SECONDS = 3600.0
-
 # Before the name of what is being removed.
 GONE_PREFIX = ".gone."
 
-# Workspace → descriptor of its file `present`; never closed, so that the lock on it ends with this process.
-_presence_locks: dict[Path, int] = {}
+# Where temporary files and directories are besides tmp/, and their names there. The root may be a folder of the user's
+# with other files in it.
+_TEMPORARY_PLACES = (
+    "git",
+    "builds",
+    "roots",
+    "roots/*",
+    "signed/*",
+    "packages",
+    "packages/*",
+    "cache/*",
+    "cache/*/*",
+)
+_TEMPORARY_NAMES = (
+    ".*.new",
+    f"{GONE_PREFIX}*",
+    *(f".{name}.*" for name in ("new", "signing", "packages", "probe", "look", "fetch")),
+)
+_REWRITTEN_FILES = (".gitignore", "lock.holder", "ledger.jsonl", "outcomes.json", "needs.json")
 
 
 @dataclass(frozen=True)
@@ -118,34 +132,22 @@ class Workspace:
         return self.logs / (f"%2E{name[1:]}" if name.startswith(".") else name)
 
     def list_leftovers(self) -> Iterator[Path]:
-        """Unfinished work: of this run, of runs that were killed, and in tmp/ also of verbs that do not take the lock.
+        """Temporary files and directories of processes that were killed, and what they had half removed.
 
-        Hidden entries in builds/ and roots/ belong to the run that holds the lock.
+        The caller holds the workspace and has not begun to work in it.
         """
-        for folder in (self.builds, self.buildroots, self.buildroots / "base", self.buildroots / "layers"):
-            yield from sorted(folder.glob(".*"))
-        yield from sorted(self.scratch.glob("*"))
+        yield from list_abandoned(self.scratch, "*")
+        yield from list_abandoned(self.root, *(f".{name}.new" for name in _REWRITTEN_FILES))
+        for place in _TEMPORARY_PLACES:
+            for folder in sorted(self.root.glob(place)):
+                yield from list_abandoned(folder, *_TEMPORARY_NAMES)
 
     def remove_leftovers(self) -> None:
-        """Remove what killed runs left. The caller holds the workspace and has not begun to work in it."""
-        present = _presence_locks.get(self.root)
-        try:
-            alone = present is not None and lock_descriptor(present, blocking=False)
-            for path in self.list_leftovers():
-                if not alone and self._may_be_in_use(path):
-                    continue
-                if path.name.startswith(GONE_PREFIX):
-                    remove_tree(path.with_name(path.name[len(GONE_PREFIX) :]))
-                remove_tree(path)
-        finally:
-            if present is not None:
-                lock_descriptor(present, shared=True)
-
-    def _may_be_in_use(self, leftover: Path) -> bool:
-        """Whether a process that does not hold the lock may be working in a leftover."""
-        if leftover.parent != self.scratch or leftover.name.startswith(f"{BUILD_SCRATCH_PREFIX}."):
-            return False
-        return time.time() - leftover.lstat().st_mtime <= UNLOCKED_SCRATCH_SECONDS
+        """Remove these; those of a verb that does not take the lock are its own as long as it runs."""
+        for path in self.list_leftovers():
+            if path.name.startswith(GONE_PREFIX):
+                remove_tree(path.with_name(path.name[len(GONE_PREFIX) :]))
+            remove_tree(path)
 
     def is_writable(self) -> bool:
         """True when this user can write to it, or can create it."""
@@ -161,18 +163,6 @@ class Workspace:
         ignore = self.root / ".gitignore"
         if not ignore.exists():
             write_atomically(ignore, b"*\n")
-        self._announce_presence()
-
-    def _announce_presence(self) -> None:
-        """Tell `remove_leftovers` of other runs that tmp/ may be in use, until this process ends, however it ends."""
-        if self.root in _presence_locks:
-            return
-        try:
-            descriptor = os.open(self.root / "present", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError:  # another user's workspace, where this one cannot write
-            return
-        lock_descriptor(descriptor, shared=True)
-        _presence_locks[self.root] = descriptor
 
     @contextmanager
     def lock(self, *, wait: float = 0.0, announce: Callable[[str], None] | None = None) -> Iterator[None]:
@@ -194,7 +184,7 @@ class Workspace:
                         "since": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
                         "command": " ".join(["altai-build", *sys.argv[1:]]),
                     }
-                    write_atomically(self.root / "lock.holder", json.dumps(holder).encode())
+                    write_atomically(self.root / "lock.holder", json.dumps(holder).encode(), durable=False)
                     yield
                     return
             if time.monotonic() >= deadline:

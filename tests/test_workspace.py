@@ -117,50 +117,56 @@ def test_no_two_components_share_a_folder_for_logs(tmp_path: Path) -> None:
     assert {place.parent for place in places} == {tmp_path / "logs"}
 
 
-def fill(root: Path) -> tuple[list[str], list[str], str]:
-    """Leftovers, what must stay, and what may be another verb's."""
-    left = ["builds/.new.a/x", "roots/.packages.a/x", "roots/base/.new.a/x", "roots/layers/.gone.a/x"]
-    left += ["tmp/build.a/x", "tmp/srpm.old/x", "builds/.gone.file"]
-    kept = ["builds/k/x", "roots/base/k/x", "roots/layers/k.log", "gnupg/x", "ledger.jsonl"]
-    for name in (*left, *kept, "tmp/srpm.new/x"):
+LEFT = (
+    "builds/.new.a/x", "builds/.gone.file", "roots/.packages.a/x", "roots/base/.new.a/x", "roots/layers/.gone.a/x",
+    "tmp/build.a/x", "tmp/srpms.a/x", "signed/key-v4/.signing.a/x", "packages/ab/.new.a/x", "cache/meta/k/.look.a/x",
+    "cache/sources/.fetch.a/x", "cache/specs/.k.new", "git/.new.a/x.git", ".lock.holder.new", ".outcomes.json.new",
+)  # fmt: skip
+KEPT = (
+    "builds/k/x", "roots/base/k/x", "roots/layers/k.log", "gnupg/x", "ledger.jsonl", "cache/packages/ab/.x.rpm.7.part",
+    ".profile", ".notes.new", "cache/specs/k",
+)  # fmt: skip
+
+
+def fill(root: Path) -> None:
+    """What killed runs leave, and what must stay: work, partial downloads, and other files of the user's."""
+    for name in (*LEFT, *KEPT):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("")
-    os.utime(root / "tmp/srpm.old", (1, 1))
-    return left, kept, "tmp/srpm.new/x"
 
 
 def files(root: Path) -> set[str]:
     found = {str(one.relative_to(root)) for one in root.rglob("*") if one.is_file()}
-    return found - {".gitignore", "present", "lock", "lock.holder"}
+    return found - {".gitignore", "lock", "lock.holder"}
 
 
 def test_leftovers_of_killed_runs_are_removed_and_nothing_else(tmp_path: Path) -> None:
-    left, kept, _ = fill(tmp_path)
     workspace = Workspace(tmp_path)
     with workspace.lock():
+        fill(tmp_path)
         workspace.remove_leftovers()
-        assert files(tmp_path) == set(kept)
+        assert files(tmp_path) == set(KEPT)
         workspace.remove_leftovers()
-    assert left
+        assert files(tmp_path) == set(KEPT)
 
 
-def test_files_of_a_verb_without_the_lock_stay(tmp_path: Path) -> None:
-    _, kept, fresh = fill(tmp_path)
+def test_files_of_a_verb_without_the_lock_stay_until_it_ends(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from altai_build.workspace import Workspace\n"
-        "Workspace(Path(sys.argv[1])).prepare(); print('there', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from altai_build.tools.files import scratch_directory\n"
+        "with scratch_directory(Path(sys.argv[1]), 'srpms') as scratch:\n"
+        "    (scratch / 'x').touch(); print('there', flush=True); time.sleep(60)"
     )
     workspace = Workspace(tmp_path)
-    argv = [sys.executable, "-c", script, str(tmp_path)]
+    argv = [sys.executable, "-c", script, str(workspace.scratch)]
     with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdout.readline() == b"there\n"
         with workspace.lock():
             workspace.remove_leftovers()
-            assert files(tmp_path) == {*kept, fresh}
+            assert len(files(tmp_path)) == 1
         other.kill()
     with workspace.lock():
         workspace.remove_leftovers()
-        assert files(tmp_path) == set(kept)
+        assert files(tmp_path) == set()
 
 
 def test_an_unwritable_place(tmp_path: Path) -> None:

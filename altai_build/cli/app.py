@@ -177,19 +177,17 @@ class App(NamedTuple):
         if run.workspace.is_writable():
             return run
         import dataclasses
-        import tempfile
-        from pathlib import Path
 
         import click
 
+        from altai_build.tools.leftovers import temporary_directory
         from altai_build.workspace import Workspace
 
-        folder = tempfile.TemporaryDirectory(prefix="altai-build.")
-        click.get_current_context().call_on_close(folder.cleanup)
+        folder = click.get_current_context().with_resource(temporary_directory("workspace"))
         run.reporter.info(
             f"cannot write to the workspace {run.workspace.root}: downloads and caches go to a temporary directory"
         )
-        return dataclasses.replace(run, workspace=Workspace(Path(folder.name)))
+        return dataclasses.replace(run, workspace=Workspace(folder))
 
 
 def _find_definition(folder: str) -> str | None:

@@ -13,9 +13,6 @@ from altai_build.model.limits import Limits
 if TYPE_CHECKING:
     from altai_build.model.package import LocalRpm
 
-# The names of folders for builds under way begin with it.
-BUILD_SCRATCH_PREFIX = "build"
-
 
 class ComponentStatus(str, Enum):
     """What happened to a component in one step; the words of the command line's `status`."""

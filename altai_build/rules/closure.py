@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from altai_build.errors import DistrustedError, InputError
 from altai_build.model.findings import Severity
 from altai_build.model.quantity import format_count
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
+from altai_build.tools.leftovers import temporary_directory
 from altai_build.tools.repo.metadata import RepositoryMetadata, read_local_metadata
 from altai_build.tools.solver.dependencies import read_requirement
 from altai_build.tools.solver.pool import PackagePool
@@ -44,8 +43,8 @@ def check_closure(rule: Rule, view: ReleaseView) -> RuleResult:
     except DistrustedError as error:
         message = "; ".join([error.what, *error.why.splitlines()])
         return RuleResult(1, [rule.finding(view.version, message, fix=error.todo)])
-    with tempfile.TemporaryDirectory(prefix="altai-solv.") as scratch:
-        pool = PackagePool(view.context.arch, cache=view.context.cache or Path(scratch))
+    with temporary_directory("solv") as scratch:
+        pool = PackagePool(view.context.arch, cache=view.context.cache or scratch)
         for name in repodata:
             pool.add_repository(_read_repository(view, name))
         for metadata in base:

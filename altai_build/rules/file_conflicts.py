@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 import stat
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from altai_build.errors import DistrustedError, InputError
@@ -17,6 +15,7 @@ from altai_build.model.nevra import Nevra
 from altai_build.model.package import Dependency, FileEntry, RpmHeader
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
+from altai_build.tools.leftovers import temporary_directory
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.rpm.header import compare_evr, ranges_overlap, read_header
 from altai_build.tools.solver.package_files import fetch_resolved_packages, read_file_lists
@@ -94,13 +93,13 @@ def _compare_with_base(
         subject: [entry.path for entry in header.files if not entry.flags & _GHOST]
         for subject, header in headers.items()
     }
-    with tempfile.TemporaryDirectory(prefix="altai-base.") as scratch:
-        pool = PackagePool(view.context.arch, cache=view.context.cache or Path(scratch))
+    with temporary_directory("base") as scratch:
+        pool = PackagePool(view.context.arch, cache=view.context.cache or scratch)
         for metadata in base:
             pool.add_repository(metadata)
         candidates = _list_candidates(pool, base, view)
         wanted = {path for listed in paths.values() for path in listed}
-        downloads = view.context.packages or Path(scratch)
+        downloads = view.context.packages or scratch
 
         def read_base_header(number: int) -> RpmHeader:
             (path,) = fetch_resolved_packages([pool.get_resolved(number)], downloads)

@@ -11,7 +11,7 @@ from altai_build.ledger import Ledger, Record
 from altai_build.model.build_inputs import SOURCE_PACKAGE
 from altai_build.tools.files import remove_tree, sync_directory
 from altai_build.tools.tree import walk_tree
-from altai_build.workspace import GONE_PREFIX, RUN_LOG_PATTERN, UNLOCKED_SCRATCH_SECONDS, Workspace
+from altai_build.workspace import GONE_PREFIX, RUN_LOG_PATTERN, Workspace
 
 # The kind of what killed runs left. Keys, locked packages, the ledger and git's objects are no items: they always stay.
 LEFTOVER = "leftover"
@@ -65,9 +65,7 @@ def plan_cleanup(
     for item in sorted(items, key=lambda item: (item.used, str(item.path))):
         age = now - item.used
         if item.kind == LEFTOVER:
-            # Verbs that need no lock may be using it.
-            if age > UNLOCKED_SCRATCH_SECONDS:
-                removals.append(Removal(item, "left by a run that was killed"))
+            removals.append(Removal(item, "left by a run that was killed"))
         elif older_than is not None and age > older_than and not item.linked:
             removals.append(Removal(item, f"not used for {age / 86400:.1f} days"))
         else:

@@ -23,6 +23,7 @@ from altai_build.tools.files import (
     link_or_copy,
     make_directory,
     remove_tree,
+    scratch_directory,
     sha256_file,
     sync_directory,
     sync_tree,
@@ -84,15 +85,15 @@ class PackageStore:
         if stored.is_file() and sha256_file(stored) == sha256:
             return stored
         remove_tree(stored.parent)
-        partial = stored.parent.with_name(f".{sha256}.{os.getpid()}")
-        remove_tree(partial)
-        make_directory(partial, durable=True)
-        if link:
-            link_or_copy(path, partial / file)
-        else:
-            shutil.copyfile(path, partial / file)
-        sync_tree(partial)
-        os.replace(partial, stored.parent)
+        make_directory(stored.parent.parent, durable=True)
+        with scratch_directory(stored.parent.parent, ".new") as scratch:
+            partial = make_directory(scratch / sha256)
+            if link:
+                link_or_copy(path, partial / file)
+            else:
+                shutil.copyfile(path, partial / file)
+            sync_tree(partial)
+            os.replace(partial, stored.parent)
         sync_directory(stored.parent.parent)
         return stored
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -45,23 +45,48 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, durable: boo
     InputError when the directory cannot be written.
     """
     make_directory(path.parent, durable=durable)
+    # Always the same name: what a killed process left is overwritten by the next one.
+    partial = path.with_name(f".{path.name}.new")
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        while (descriptor := _open_partial(partial)) is None:
+            pass
     except OSError as error:
         raise cannot_write_error(path.parent, error) from error
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
+    with os.fdopen(descriptor, "wb") as stream:
+        try:
+            stream.truncate()
             stream.write(data)
             stream.flush()
-            os.fchmod(stream.fileno(), mode)
+            os.fchmod(descriptor, mode)
             if durable:
-                os.fsync(stream.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+                os.fsync(descriptor)
+            os.replace(partial, path)
+        except BaseException:
+            os.unlink(partial)
+            raise
     if durable:
         sync_directory(path.parent)
+
+
+def _open_partial(partial: Path) -> int | None:
+    """A locked file to write to; None when it must be tried again."""
+    try:
+        descriptor = lock_name(partial, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK)
+    except OSError as error:
+        # A link, or a file that only another user may write. Nobody else needs the name for long.
+        try:
+            partial.unlink()
+        except OSError:
+            raise error from None
+        return None
+    if descriptor is not None:
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and (status.st_uid, status.st_nlink) == (os.geteuid(), 1):
+            return descriptor
+        # Others can change it after it was renamed.
+        os.close(descriptor)
+        partial.unlink()
+    return None
 
 
 def link_if_identical_else_write(path: Path, data: bytes, earlier: Path | None, *, mode: int = 0o644) -> None:
@@ -102,10 +127,11 @@ def sync_tree(path: Path) -> None:
     for entry in walk_tree(path):
         if entry.is_folder or stat.S_ISREG(entry.stat().st_mode):
             entries.append(path / entry.path)
-    _sync_all(entries)
+    sync_all(entries)
 
 
-def _sync_all(paths: Sequence[Path]) -> None:
+def sync_all(paths: Iterable[Path]) -> None:
+    """fsync files and directories."""
     # Imported late: commands that write nothing start faster.
     from concurrent.futures import ThreadPoolExecutor
 
@@ -138,16 +164,58 @@ def make_directory(path: Path, *, mode: int = 0o755, durable: bool = False) -> P
 
 @contextmanager
 def scratch_directory(parent: Path, prefix: str) -> Iterator[Path]:
-    """A new private directory below `parent`, removed with its content at the end."""
+    """A new private directory below `parent`, removed with its content at the end.
+
+    Its process keeps it locked: without a lock it was left by a process that was killed (`tools.leftovers`).
+    """
     make_directory(parent)
     try:
-        path = Path(tempfile.mkdtemp(prefix=f"{prefix}.", dir=parent))
+        while (made := _make_locked_directory(parent, prefix)) is None:
+            pass
     except OSError as error:
         raise cannot_write_error(parent, error) from error
+    path, lock = made
     try:
         yield path
     finally:
+        try:
+            remove_tree(path)
+        finally:
+            os.close(lock)
+
+
+def _make_locked_directory(parent: Path, prefix: str) -> tuple[Path, int] | None:
+    """None when another process has taken the directory for a leftover before it was locked."""
+    path = Path(tempfile.mkdtemp(prefix=f"{prefix}.", dir=parent))
+    try:
+        lock = lock_name(path, os.O_RDONLY | os.O_DIRECTORY)
+    except BaseException:
         remove_tree(path)
+        raise
+    return None if lock is None else (path, lock)
+
+
+def lock_name(path: Path, flags: int, *, blocking: bool = True) -> int | None:
+    """A locked descriptor of the file or directory that has this name; no link is followed.
+
+    None when there is none any more, when another one has the name by now, or, without `blocking`, when it is locked.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        return None
+    try:
+        if lock_descriptor(descriptor, blocking=blocking) and os.path.samestat(
+            os.fstat(descriptor), os.lstat(path)
+        ):
+            return descriptor
+    except FileNotFoundError:
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
 
 
 def remove_tree(path: Path) -> None:
@@ -260,40 +328,6 @@ def link_or_copy(source: str | Path, destination: str | Path) -> None:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-
-
-def copy_into(source: Path, folder: Path) -> Path:
-    """Link or copy a file into a folder, atomically, replacing a file of the same name; returns the new path.
-
-    Parallel runs may use the same folder. Raises InputError when the folder cannot be written.
-    """
-    place = folder / source.name
-    partial = folder / f".{source.name}.{os.getpid()}.part"
-    try:
-        partial.unlink(missing_ok=True)
-        link_or_copy(source, partial)
-        os.replace(partial, place)
-        # rename(2) does nothing when both names are the same inode.
-        partial.unlink(missing_ok=True)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise cannot_write_error(place, error) from error
-    return place
-
-
-def copy_all_into(sources: Iterable[Path], folder: Path) -> list[Path]:
-    """The same for several files, in a folder that is made if it does not exist; all survive a power cut.
-
-    The sources are on the disk already.
-    """
-    make_directory(folder, durable=True)
-    copies = [copy_into(source, folder) for source in sources]
-    try:
-        # A link needs its folder only.
-        _sync_all([*(copy for copy in copies if copy.stat().st_nlink == 1), folder])
-    except OSError as error:
-        raise cannot_write_error(folder, error) from error
-    return copies
 
 
 def lock_descriptor(descriptor: int, *, shared: bool = False, blocking: bool = True) -> bool:

@@ -65,7 +65,8 @@ def import_secret_key(keyring: Keyring, file: Path) -> PublicKey:
     """Import an exported secret key with the passphrase it has."""
     before = keyring.list_secret_keys()
     keyring.import_key(file)
-    (imported,) = set(keyring.list_secret_keys()).difference(before)
+    # It may have been there before.
+    (imported,) = set(keyring.list_secret_keys()).difference(before) or before
     return imported
 
 

@@ -24,6 +24,7 @@ from altai_build.stages.sources import fetch_sources
 from altai_build.stages.srpm import PackedSrpm, PreparedSrpm, SrpmMaker
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.leftovers import remove_abandoned
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.spec.reader import SpecReader
 
@@ -118,6 +119,7 @@ class _SrpmPipeline:
         jobs = max(1, self._run.jobs)
         with ExitStack() as stack:
             self._progress = stack.enter_context(self._run.reporter.track("source packages", len(sources)))
+            remove_abandoned(self._run.workspace.scratch, "*")
             self._scratch = stack.enter_context(scratch_directory(self._run.workspace.scratch, "srpms"))
             storing = stack.enter_context(ThreadPoolExecutor(1)).submit(self._store_until_all_packed)
             # Also when the block ends early.

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from altai_build.model.build import (
-    BUILD_SCRATCH_PREFIX,
     BuilderSettings,
     BuildOutcome,
     BuildRequest,
@@ -143,7 +142,7 @@ class ChrootBuilder:
         """Rebuild the SRPM in a fresh buildroot. A failed build is an outcome; other errors raise InputError."""
         started = time.monotonic()
         log = request.result_dir / BUILD_LOG
-        with scratch_directory(self.scratch, BUILD_SCRATCH_PREFIX) as scratch, ExitStack() as stack:
+        with scratch_directory(self.scratch, "build") as scratch, ExitStack() as stack:
             try:
                 root, prefix = self._mount_root(buildroot, scratch, stack)
             except RpmInstallFailed as error:

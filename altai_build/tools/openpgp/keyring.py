@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -79,10 +80,22 @@ def open_keyring(home: Path) -> Iterator[Keyring]:
         ) from error
     for name in SHARED_DIRS:
         make_directory(home / name, mode=0o700)
+    _remove_locks_of_killed(home)
     with open_session(home, "") as session:
         for name in SHARED_DIRS:
             (session.directory / name).symlink_to((home / name).absolute())
         yield Keyring(home=home, session=session)
+
+
+def _remove_locks_of_killed(home: Path) -> None:
+    """Remove the files from which gpg makes its locks, as far as the gpg that made them was killed.
+
+    gpg itself takes over the lock of such a process, and leaves this file (`.#lk0x….HOST.PID`) behind for ever.
+    """
+    for path in home.glob(f".#lk*.{os.uname().nodename}.*"):
+        pid = path.name.rpartition(".")[2]
+        if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+            path.unlink(missing_ok=True)
 
 
 class Keyring:

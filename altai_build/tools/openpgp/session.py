@@ -14,6 +14,7 @@ from altai_build.errors import SigningError
 from altai_build.model.openpgp import KeyFingerprint
 from altai_build.tools import commands, process
 from altai_build.tools.files import lock_descriptor, remove_tree
+from altai_build.tools.leftovers import find_temporary_parent
 from altai_build.tools.openpgp.agent import end_agent
 
 PRIVATE_KEYS_DIR = "private-keys-v1.d"  # gpg-agent(1): one file a secret key, named by its keygrip
@@ -154,5 +155,5 @@ def _find_agent_socket(environment: dict[str, str]) -> Path:
 
 def _short_temporary_directory() -> str:
     """The temporary folder, unless its path is too long for a socket."""
-    folder = tempfile.gettempdir()
-    return folder if len(os.fsencode(folder)) <= _MAX_SOCKET_DIR_LENGTH else "/tmp"  # noqa: S108
+    folder = find_temporary_parent()
+    return str(folder) if len(os.fsencode(folder)) <= _MAX_SOCKET_DIR_LENGTH else "/tmp"  # noqa: S108

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,6 +19,7 @@ from altai_build.model.signature import (
     judge_signature,
 )
 from altai_build.tools import process
+from altai_build.tools.leftovers import temporary_directory
 from altai_build.tools.openpgp.keyfile import read_key_packets, read_public_keys
 from altai_build.tools.regular_files import read_regular_file
 
@@ -94,12 +94,12 @@ def _run_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> tuple[S
     The cache saves a process for each signature that a release reuses: it is checked when the release is made, and
     again when the whole release is verified.
     """
-    with tempfile.TemporaryDirectory(prefix="altai-gpgv.") as home:
-        Path(home, "signature").write_bytes(signature)
+    with temporary_directory("gpgv") as home:
+        (home / "signature").write_bytes(signature)
         # The times are judged by `judge_signature`.
-        command = ["gpgv", "--homedir", home, "--ignore-time-conflict", "--status-fd", "1"]
+        command = ["gpgv", "--homedir", str(home), "--ignore-time-conflict", "--status-fd", "1"]
         for number, key in enumerate(keys):
-            ring = Path(home, f"{number}.gpg")
+            ring = home / f"{number}.gpg"
             ring.write_bytes(key)
             command += ["--keyring", str(ring)]
         result = process.run([*command, "--", f"{home}/signature", "-"], input=data, ok=process.ANY_STATUS)

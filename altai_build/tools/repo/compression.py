@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -11,6 +10,7 @@ from typing import IO, cast
 
 from altai_build.errors import InputError
 from altai_build.tools import process
+from altai_build.tools.leftovers import temporary_directory
 
 # Bytes. The largest metadata of public distributions (file lists of Fedora) is below 2 GiB.
 MAX_METADATA_SIZE = 4 << 30
@@ -70,8 +70,8 @@ def decompressed(path: Path, *, size: int | None = None, limit: int = MAX_METADA
         yield path
         return
     limit = min(limit, _FREE_SIZE + _MAX_RATIO * path.stat().st_size)
-    with tempfile.TemporaryDirectory(prefix="altai-metadata.") as scratch:
-        plain = Path(scratch, "metadata.xml")
+    with temporary_directory("metadata") as scratch:
+        plain = scratch / "metadata.xml"
         _decompress(path, compression, plain, limit if size is None else min(limit, size))
         _check_size(path, plain.stat().st_size, size)
         yield plain

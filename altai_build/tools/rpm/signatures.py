@@ -34,7 +34,7 @@ from altai_build.model.signature import (
     judge_signature,
 )
 from altai_build.tools import commands, process, processors
-from altai_build.tools.files import remove_tree
+from altai_build.tools.leftovers import temporary_directory
 from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_keys
 
 if TYPE_CHECKING:
@@ -174,16 +174,13 @@ def _temporary_keyring(key_files: Sequence[Path]) -> Iterator[Path]:
     shows in the results as KEY_UNSUITABLE. rpm's `fs` keyring is a folder of key
     files: it takes 3 ms where a database takes 10, and opens no rpmdb.
     """
-    home = Path(tempfile.mkdtemp(prefix="altai-ring."))
-    try:
+    with temporary_directory("ring") as home:
         (home / "keys").mkdir()
         for number, file in enumerate(key_files):
             rewritten = home / f"{number}.asc"
             rewritten.write_bytes(read_rewritten_keys(file))
             _import_keys(rewritten, home)
         yield home
-    finally:
-        remove_tree(home)
 
 
 def can_import_keys(file: Path) -> bool:

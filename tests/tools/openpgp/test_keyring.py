@@ -133,3 +133,17 @@ def test_a_gpg_that_fails_is_not_a_keyring_without_keys(
     with open_keyring(tmp_path / "keys") as keyring, refused as caught:
         keyring.find_key(read_public_keys(plain.public))
     assert "gpg: planted" in caught.value.why
+
+
+def test_lock_files_of_killed_programs_are_removed_and_others_stay(tmp_path: Path) -> None:
+    """gpg takes over the lock of a process that was killed, but never removes the file that it was made from."""
+    home, host = tmp_path / "keys", os.uname().nodename
+    home.mkdir(mode=0o700)
+    gone, running, elsewhere = (
+        home / f".#lk0x0000563af5a0.{name}.{pid}"
+        for name, pid in ((host, 2**22 + 1), (host, os.getpid()), ("elsewhere", 2**22 + 1))
+    )
+    for path in (gone, running, elsewhere):
+        path.touch()
+    with open_keyring(home):
+        assert [path.exists() for path in (gone, running, elsewhere)] == [False, True, True]

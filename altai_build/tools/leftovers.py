@@ -1,0 +1,84 @@
+"""What killed processes left: temporary files and directories that no process keeps locked, and nobody else's.
+
+A process locks each temporary directory and file of its own (`tools.files`), and the kernel drops the lock when the
+process ends, however it ends. So no age and no process number has to be guessed from.
+"""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import functools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from altai_build.tools.files import lock_name, remove_tree, scratch_directory
+
+# Of a partial download: it is continued by the next download of that file.
+_RESUMABLE = ".part"
+_TEMPORARY_PREFIX = "altai-tmp-"
+
+
+def list_abandoned(folder: Path, *patterns: str) -> Iterator[Path]:
+    """The entries of a folder that match a pattern and are nobody's, sorted; none where there is no such folder."""
+    try:
+        names = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            with _claim(folder / name) as is_abandoned:
+                if is_abandoned:
+                    yield folder / name
+
+
+def remove_abandoned(folder: Path, pattern: str) -> None:
+    """Remove these entries. What another user left stays."""
+    for path in list_abandoned(folder, pattern):
+        if path.lstat().st_uid == os.geteuid():
+            remove_tree(path)
+
+
+@contextmanager
+def _claim(path: Path) -> Iterator[bool]:
+    """Whether an entry is nobody's; then nobody can begin to use it before the end of the block."""
+    if path.suffix == _RESUMABLE:
+        yield False
+        return
+    try:
+        lock = lock_name(path, os.O_RDONLY | os.O_NONBLOCK, blocking=False)
+    except OSError as error:
+        # A link or a socket is no temporary file of ours, and was left in a place that holds nothing else.
+        yield error.errno in (errno.ELOOP, errno.ENXIO)
+        return
+    try:
+        yield lock is not None
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+@contextmanager
+def temporary_directory(prefix: str) -> Iterator[Path]:
+    """A new private directory for temporary files outside any workspace ($TMPDIR), removed at the end.
+
+    What this user's killed processes left there is removed first.
+    """
+    parent = find_temporary_parent()
+    _remove_abandoned_temporaries(parent)
+    with scratch_directory(parent, f"{_TEMPORARY_PREFIX}{prefix}") as path:
+        yield path
+
+
+def find_temporary_parent() -> Path:
+    """Where temporary files go. Python's own function tries it with a file, which a killed process leaves behind."""
+    wanted = (os.environ.get("TMPDIR"), "/tmp", "/var/tmp")  # noqa: S108
+    return Path(next((folder for folder in wanted if folder and os.path.isdir(folder)), os.curdir)).absolute()
+
+
+@functools.cache
+def _remove_abandoned_temporaries(parent: Path) -> None:
+    """Once in a process."""
+    remove_abandoned(parent, f"{_TEMPORARY_PREFIX}*")

@@ -1,0 +1,44 @@
+"""Copies of packages in directories of the user's (`-o DIR`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from altai_build.tools.files import (
+    cannot_write_error,
+    link_or_copy,
+    make_directory,
+    scratch_directory,
+    sync_all,
+    sync_directory,
+)
+from altai_build.tools.leftovers import remove_abandoned
+
+_PREFIX = ".altai-build"
+
+
+def copy_all_into(sources: Iterable[Path], folder: Path) -> list[Path]:
+    """Link or copy files into a folder, each atomically, replacing files of the same names; returns the new paths.
+
+    The sources are on the disk already, and so are the copies when this returns. Parallel runs may use one folder.
+    Raises InputError when it cannot be written.
+    """
+    make_directory(folder, durable=True)
+    remove_abandoned(folder, f"{_PREFIX}.*")
+    places = []
+    with scratch_directory(folder, _PREFIX) as scratch:
+        try:
+            for number, source in enumerate(sources):
+                copy = scratch / str(number)
+                link_or_copy(source, copy)
+                if copy.stat().st_nlink == 1:
+                    sync_all([copy])
+                # It does nothing when both names are the same inode; the scratch directory takes the other one along.
+                os.replace(copy, folder / source.name)
+                places.append(folder / source.name)
+            sync_directory(folder)
+        except OSError as error:
+            raise cannot_write_error(folder, error) from error
+    return places
