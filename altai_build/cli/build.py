@@ -9,7 +9,13 @@ from pathlib import Path
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import dependants_option, json_option, selection_options, wait_option
+from altai_build.cli.options import (
+    choose_revision,
+    dependants_option,
+    json_option,
+    selection_options,
+    wait_option,
+)
 from altai_build.cli.output import NO_COMPONENTS, print_rows
 from altai_build.model.build import BuildResult, ComponentStatus
 
@@ -38,6 +44,7 @@ def build(
     components: tuple[str, ...],
     changed_since: str | None,
     rev: str,
+    worktree: bool,
     output: Path | None,
     keep_going: bool,
     dependants: str | None,
@@ -53,14 +60,16 @@ def build(
     Examples:
       altai-build build
       altai-build build nova --rev v1.0.2 -o /tmp/rpms
+      altai-build build nova --worktree
     """
     from altai_build.pipeline.build.plan import plan_build, warn_of_work_trees
     from altai_build.pipeline.build.run import build_all
 
     run = app.create_run(app.load_config(), dependants=dependants)
     with run.lock(wait=wait):
-        build_plan = plan_build(run, rev, components, changed_since)
-        if rev == "HEAD":
+        revision = choose_revision(run, rev, worktree)
+        build_plan = plan_build(run, revision, components, changed_since)
+        if revision == "HEAD":
             warn_of_work_trees(run, build_plan)
         build_run = build_all(run, build_plan, fail_fast=not keep_going)
         rows = list(build_run.rows)

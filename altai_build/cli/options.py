@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from altai_build.errors import UsageError
+
+if TYPE_CHECKING:
+    from altai_build.pipeline.run import Run
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
@@ -20,6 +25,13 @@ markdown_option = click.option("--markdown", is_flag=True, help="Print the resul
 
 rev_option = click.option(
     "--rev", metavar="REV", default="HEAD", help="The superproject commit; default: HEAD."
+)
+
+worktree_option = click.option(
+    "--worktree",
+    is_flag=True,
+    help="Take what is in the work trees now, changes that are not committed included, as if it were committed and "
+    "pinned. For trying changes; a release is made from a commit.",
 )
 
 # for verbs that lock the workspace
@@ -42,7 +54,7 @@ dependants_option = click.option(
 
 
 def selection_options(command: Any) -> Any:
-    """The arguments and options that `plan` and `build` share."""
+    """The arguments and options that `plan` and `build` share; `choose_revision` takes the last two."""
     for option in (
         click.argument("components", nargs=-1, metavar="[COMPONENT]..."),
         click.option(
@@ -51,6 +63,21 @@ def selection_options(command: Any) -> Any:
             help="Only components that have changed since REV, and those that depend on them.",
         ),
         rev_option,
+        worktree_option,
     ):
         command = option(command)
     return command
+
+
+def choose_revision(run: Run, rev: str, worktree: bool) -> str:
+    """The revision that --rev names, or the commit of what is in the work trees. Raises UsageError for both."""
+    if not worktree:
+        return rev
+    if rev != "HEAD":
+        raise UsageError(
+            "--worktree and --rev exclude each other",
+            todo="give one of them: --worktree takes what is there now",
+        )
+    from altai_build.pipeline.build.plan import commit_work_trees
+
+    return commit_work_trees(run)

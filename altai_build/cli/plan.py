@@ -9,7 +9,7 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.build import nothing_changed
-from altai_build.cli.options import json_option, selection_options
+from altai_build.cli.options import choose_revision, json_option, selection_options
 from altai_build.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @selection_options
 @json_option
 @click.pass_obj
-def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: str, as_json: bool) -> int:
+def plan(
+    app: App, components: tuple[str, ...], changed_since: str | None, rev: str, worktree: bool, as_json: bool
+) -> int:
     """Show what would be built, in which order and why.
 
     Nothing is built. Components of one wave do not depend on each other. Dependencies are read from the specs without
@@ -35,7 +37,7 @@ def plan(app: App, components: tuple[str, ...], changed_since: str | None, rev: 
     from altai_build.pipeline.build.plan import plan_build
 
     run = app.create_run(app.load_config())
-    build_plan = plan_build(run, rev, components, changed_since)
+    build_plan = plan_build(run, choose_revision(run, rev, worktree), components, changed_since)
     if as_json:
         print_json(_plan_to_json(build_plan, app.jobs))
         return get_exit_code(build_plan)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option, rev_option
+from altai_build.cli.options import choose_revision, json_option, rev_option, worktree_option
 from altai_build.cli.output import print_rows
 from altai_build.model.srpm import SrpmResult
 
@@ -17,6 +17,7 @@ from altai_build.model.srpm import SrpmResult
 @click.command()
 @click.argument("components", nargs=-1, metavar="[COMPONENT]...")
 @rev_option
+@worktree_option
 @click.option(
     "-o",
     "output",
@@ -26,7 +27,9 @@ from altai_build.model.srpm import SrpmResult
 )
 @json_option
 @click.pass_obj
-def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, as_json: bool) -> int:
+def srpm(
+    app: App, components: tuple[str, ...], rev: str, worktree: bool, output: Path | None, as_json: bool
+) -> int:
     """Make source packages (SRPMs) from pinned commits.
 
     Without COMPONENT a source package is made for every component. The spec comes from the component's commit, Source0
@@ -38,6 +41,8 @@ def srpm(app: App, components: tuple[str, ...], rev: str, output: Path | None, a
       altai-build srpm
       altai-build srpm nova glance --rev v1.0.2 -o /tmp/srpms
     """
+    if worktree:
+        rev = choose_revision(app.create_run(app.load_config(needed=False)), rev, worktree)
     results = _make_or_recall(app, components, rev)
     if output is not None:
         results = _copy_packages(results, output)

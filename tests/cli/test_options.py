@@ -40,6 +40,7 @@ def test_defaults() -> None:
         "markdown": False,
         "rev": "HEAD",
         "wait": 0.0,
+        "worktree": False,
     }
     assert run() == f"{sorted(expected.items())}\n"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from altai_build.errors import AltaiError
 from altai_build.model.component import ComponentKind
+from altai_build.model.gitlink import CommitId
 from altai_build.model.order import Order
 from altai_build.pipeline.build.ordering import get_unreadable_name, static_order
 from altai_build.pipeline.build.selection import select_components
@@ -15,7 +16,7 @@ from altai_build.pipeline.build.srpms import warn_of_unknown_settings
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover.components import Discovery, discover
 from altai_build.tools.git.superproject import ComponentSource
-from altai_build.tools.git.worktree import describe_difference
+from altai_build.tools.git.worktree import describe_difference, take_snapshot
 from altai_build.tools.spec.reader import SpecReader
 
 
@@ -101,5 +102,18 @@ def warn_of_work_trees(run: Run, build_plan: BuildPlan) -> None:
         for source, difference in zip(sources, pool.map(find, sources)):
             if difference:
                 run.reporter.warn(
-                    f"{source.component.name}: the work tree {difference}; only the pinned commit is built"
+                    f"{source.component.name}: the work tree {difference}; only the pinned commit is built "
+                    "(--worktree builds what is there)"
                 )
+
+
+def commit_work_trees(run: Run) -> CommitId:
+    """A commit of what is in the work trees of the superproject and of its components; says which are not as pinned.
+
+    Nothing of the user's but objects is written.
+    """
+    run.workspace.prepare()
+    snapshot = take_snapshot(run.superproject.path, run.workspace.scratch)
+    for link in snapshot.changed:
+        run.reporter.info(f"{link.path}: its work tree is built as commit {link.commit[:12]}")
+    return snapshot.commit

@@ -107,5 +107,6 @@ def test_a_work_tree_that_is_not_built_is_said(site: HostSite, capsys: pytest.Ca
     (place / "README").write_text("edited")
     warn_of_work_trees(site.run, plan)
     assert capsys.readouterr().err == (
-        "warning: lib: the work tree has changes that are not committed; only the pinned commit is built\n"
+        "warning: lib: the work tree has changes that are not committed; only the pinned commit is built "
+        "(--worktree builds what is there)\n"
     )
