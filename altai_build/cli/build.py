@@ -112,7 +112,7 @@ def result_to_json(result: BuildResult) -> dict[str, object]:
 
 def _copy_packages(results: Sequence[BuildResult], output: Path) -> list[BuildResult]:
     """The results with copies of their packages in a folder."""
-    from altai_build.tools.output import copy_all_into
+    from altai_build.tools.output_directory import copy_all_into
 
     copies = iter(copy_all_into((rpm.path for result in results for rpm in result.rpms), output))
     return [

@@ -82,7 +82,7 @@ def _result_to_json(result: SrpmResult) -> dict[str, object]:
 
 def _copy_packages(results: Sequence[SrpmResult], output: Path) -> list[SrpmResult]:
     """The results with the packages' paths in the directory `output`."""
-    from altai_build.tools.output import copy_all_into
+    from altai_build.tools.output_directory import copy_all_into
 
     made = [result.srpm for result in results if result.srpm is not None]
     copies = iter(copy_all_into((srpm.path for srpm in made), output))

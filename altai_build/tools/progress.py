@@ -191,7 +191,7 @@ def _make_progress_bar(console: Console, describe_time_left: Callable[[], str]) 
     class TimeLeftColumn(ProgressColumn):
         max_refresh = 1.0
 
-        def render(self, task: Task) -> Text:
+        def render(self, _task: Task) -> Text:
             return Text(describe_time_left())
 
     return Progress(

@@ -18,7 +18,7 @@ from altai_build.tools.chroot.roots import RootCache
 from altai_build.tools.files import sha256_file, write_atomically
 from altai_build.tools.git.mirror import fetch_mirror
 from altai_build.tools.git.tags import format_tag, read_tag, write_tag
-from altai_build.tools.output import copy_all_into
+from altai_build.tools.output_directory import copy_all_into
 from altai_build.tools.repo.metadata import read_local_metadata
 from altai_build.tools.solver.pool import PackagePool
 from tests.conftest import Require

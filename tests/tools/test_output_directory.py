@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.output import copy_all_into
+from altai_build.tools.output_directory import copy_all_into
 from tests.kit.cli import ROOT
 
 
@@ -47,7 +47,7 @@ def test_where_no_link_can_be_made_the_copy_is_flushed(
         synced.extend(path.read_text() for path in paths)
 
     monkeypatch.setattr(os, "link", refuse)
-    monkeypatch.setattr("altai_build.tools.output.sync_all", sync)
+    monkeypatch.setattr("altai_build.tools.output_directory.sync_all", sync)
     (copy,) = copy_all_into(sources[:1], tmp_path / "out")
     assert (copy.read_text(), synced) == ("text of a.rpm", ["text of a.rpm"])
     assert not os.path.samefile(copy, sources[0])
@@ -55,7 +55,9 @@ def test_where_no_link_can_be_made_the_copy_is_flushed(
 
 def test_what_a_killed_run_left_is_removed_by_the_next(sources: list[Path], tmp_path: Path) -> None:
     script = (
-        "import os, signal, sys; from pathlib import Path; from altai_build.tools.output import copy_all_into\n"
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from altai_build.tools.output_directory import copy_all_into\n"
         "sources = [Path(name) for name in sys.argv[2:]]\n"
         "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "copy_all_into(sources, Path(sys.argv[1]))"
