@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from altai_build.regular_files import read_regular_file
 from altai_build.tools.files import cannot_write_error, make_directory, sync_directory, write_atomically
 from altai_build.tools.sealed_json import dump_sealed, load_sealed, read_sealed
 
@@ -71,7 +72,7 @@ class Ledger:
 
     def _load_records(self) -> None:
         try:
-            data = self.path.read_bytes()
+            data = read_regular_file(self.path)
         except FileNotFoundError:
             return
         except OSError as error:

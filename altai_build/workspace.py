@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import WorkspaceLockedError
+from altai_build.regular_files import read_regular_file
 from altai_build.tools.files import file_lock, make_directory, remove_tree, write_atomically
 from altai_build.tools.leftovers import list_abandoned
 
@@ -203,7 +204,7 @@ class Workspace:
 
     def _read_lock_holder(self) -> str:
         try:
-            holder = json.loads((self.root / "lock.holder").read_text())
+            holder = json.loads(read_regular_file(self.root / "lock.holder"))
             process = f"process {holder['pid']} of {holder['user']} on {holder['host']}"
             return f"{process}, since {holder['since']}: {holder['command']}"
         except (OSError, ValueError, KeyError, TypeError):

@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ledger", "workspace"),
     ("tools", "config"),
     ("model",),
-    ("errors", "__init__"),
+    ("errors", "regular_files", "__init__"),
 )
 
 # Which files below altai_build/ (patterns) may import a library that is dangerous or not in the standard library.
@@ -59,6 +59,18 @@ FOREIGN: dict[str, tuple[str, ...]] = {
 }
 # Every other library has one importer. The license list of cyclonedx serves both bills of materials.
 SEVERAL_IMPORTERS = {"click", "cyclonedx", "rich", "solv", "yaml"}
+
+# Files that may be read without regular_files.py: a FIFO in place of any other would block, a device would never end.
+READ_AS_THEY_ARE = {
+    "tools/openpgp/agent.py": "/proc",
+    "tools/openpgp/agents.py": "/proc",
+    "tools/sandbox/bubblewrap.py": "/proc",
+    "tools/spec/macrofiles.py": "the macros of this machine's rpm",
+    "tools/git/layout.py": "regular, because it looks before",
+    "tools/git/revisions.py": "the file of git's own that lists the ends of a shallow clone",
+    "tools/mock/evaluate_child.py": "in the sandbox",
+    "tools/spec/reader_child.py": "in the sandbox",
+}
 
 # The import names of distributions that have another name in setup.cfg.
 IMPORT_NAMES = {
@@ -437,3 +449,32 @@ def test_dependencies_of_the_solver_are_read_in_one_place() -> None:
         if isinstance(node, ast.Attribute) and node.attr == "lookup_deparray"
     }
     assert callers == {"tools/solver/dependencies.py"}
+
+
+def test_files_are_opened_by_one_module_which_takes_regular_ones_only() -> None:
+    """Specs, keys, packages, manifests, records, caches: others may have put anything in their place."""
+    found = {
+        f"{module.file}:{call.lineno}"
+        for module in modules().values()
+        for call in ast.walk(module.tree)
+        if isinstance(call, ast.Call)
+        and _reads_a_file(call)
+        and module.file != "regular_files.py"
+        and module.file not in READ_AS_THEY_ARE
+    }
+    assert found == set()
+
+
+def _reads_a_file(call: ast.Call) -> bool:
+    name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+    constants = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+    if name == "read_text":
+        return (
+            bool({"encoding", "errors"} & {keyword.arg for keyword in call.keywords}) or "utf-8" in constants
+        )
+    if isinstance(call.func, ast.Name) and name == "open":
+        modes = [
+            node.value for mode in call.args[1:] for node in ast.walk(mode) if isinstance(node, ast.Constant)
+        ]
+        return not any(set(str(mode)) & set("wax") for mode in modes)
+    return name == "read_bytes"

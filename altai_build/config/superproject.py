@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from altai_build.model.gitlink import DEFAULT_FOLDERS
+from altai_build.regular_files import open_regular_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,7 @@ def read_superproject_settings(path: str | Path) -> SuperprojectSettings:
 def _read_usual_form(path: str | Path, root: str) -> SuperprojectSettings | None:
     """The settings when the file writes them in the usual form on one line, else None."""
     try:
-        with open(path, "rb") as stream:
+        with open_regular_file(path) as stream:
             data = stream.read(_READ_SIZE)
     except OSError:  # the YAML reader reports it
         return None

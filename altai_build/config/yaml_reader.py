@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from altai_build.errors import InputError
+from altai_build.regular_files import open_regular_file
 
 _MERGED_LIMIT = 10_000
 # bytes; a release definition is a few kilobytes
@@ -89,7 +90,7 @@ def load_yaml(path: Path, *, limit: int = _SIZE_LIMIT) -> Any:
 def read_limited(path: str | Path, *, limit: int = _SIZE_LIMIT) -> bytes:
     """The bytes of a file. Raises InputError when it cannot be read or is larger than `limit` bytes."""
     try:
-        with open(path, "rb") as stream:
+        with open_regular_file(path) as stream:
             data = stream.read(limit + 1)
     except OSError as error:
         raise InputError(

@@ -23,6 +23,7 @@ from altai_build.pipeline.deps import (
     read_lock,
 )
 from altai_build.pipeline.run import Run
+from altai_build.regular_files import read_regular_file
 from altai_build.stages.fetch import FetchedPackage, PackageRequest, PackageSources, is_genuine
 from altai_build.stages.lock import (
     ClosureResolver,
@@ -99,7 +100,7 @@ def lock_packages(
     )
     path = lock_path(run)
     data = encode_lock(lock)
-    rewritten = not path.exists() or path.read_bytes() != data
+    rewritten = not path.exists() or read_regular_file(path) != data
     if rewritten:
         write_atomically(path, data)
     changes = compare_packages(previous.packages if previous else (), closure.packages)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.findings import Finding, Severity
-from altai_build.model.manifest import manifest_from_json
+from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
 from altai_build.model.release import MANIFEST_NAME, Manifest
+from altai_build.regular_files import read_regular_file
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.repo.repodata import read_repodata
@@ -45,7 +46,9 @@ class _KnownPackages:
 
     def _read_manifest(self, directory: Path) -> Manifest | None:
         try:
-            return manifest_from_json((directory / MANIFEST_NAME).read_text(encoding="utf-8"))
+            return manifest_from_json(
+                read_regular_file(directory / MANIFEST_NAME, limit=MAX_MANIFEST_SIZE).decode("utf-8")
+            )
         except InputError as error:
             why = error.why
         except (OSError, UnicodeDecodeError) as error:

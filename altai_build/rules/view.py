@@ -25,10 +25,10 @@ from altai_build.model.release import (
 )
 from altai_build.model.signature import SignatureCheck
 from altai_build.model.trust import TrustLevel
+from altai_build.regular_files import read_regular_file
 from altai_build.tools import processors
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
-from altai_build.tools.regular_files import read_regular_file
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.repo.repodata import Repodata, list_package_files, read_repodata
 from altai_build.tools.rpm.header import read_header

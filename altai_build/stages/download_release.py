@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from altai_build.errors import InputError
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.model.release import CHECKSUMS_NAME
+from altai_build.regular_files import read_regular_file
 from altai_build.tools import download
 from altai_build.tools.files import make_tree_public
 from altai_build.tools.transfer import FileNotOnServer, FileTooLarge
@@ -36,7 +37,7 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
             why=error.why,
             todo=f"give the URL of the directory that holds {CHECKSUMS_NAME}",
         ) from error
-    lines = sums.read_text(encoding="utf-8", errors="replace").split("\n")
+    lines = read_regular_file(sums, limit=_MAX_LIST_SIZE).decode("utf-8", "replace").split("\n")
     names = _select_file_names(line.partition("  ")[2] for line in lines)
     names |= {f"{CHECKSUMS_NAME}.asc"}
     if len(names) > _MAX_FILES:

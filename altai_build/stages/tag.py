@@ -11,6 +11,7 @@ from pathlib import Path
 from altai_build.errors import AltaiError, InputError, PublishError
 from altai_build.model.gitlink import CommitId
 from altai_build.model.quantity import format_count
+from altai_build.regular_files import read_regular_file
 from altai_build.tools.commands import quote_command
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git import tags
@@ -210,7 +211,7 @@ def _sign(text: bytes, key: SigningKey, scratch: Path) -> bytes:
     with scratch_directory(scratch, "tag.") as folder:
         file = folder / "tag"
         file.write_bytes(text)
-        return key.sign_detached(file).read_bytes()
+        return read_regular_file(key.sign_detached(file))
 
 
 def push_tags(plan: TagPlan) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from altai_build.model.build import FailureKind
+from altai_build.regular_files import open_regular_file
 
 # Bytes that are read from the start of a log, and from its end, where the failing part of a build is.
 HEAD_SIZE = 1 << 20
@@ -93,7 +94,7 @@ def read_ends(path: Path, head_size: int, tail_size: int) -> tuple[bytes, int, b
 
     What was printed decides how long a log is: none is read whole into memory. Raises OSError.
     """
-    with open(path, "rb") as stream:
+    with open_regular_file(path) as stream:
         head = stream.read(head_size)
         left_out = max(os.fstat(stream.fileno()).st_size - head_size - tail_size, 0)
         if left_out:

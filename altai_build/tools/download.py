@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import HEX_DIGITS, SHA256, Checksum
+from altai_build.regular_files import open_regular_file, read_regular_file
 from altai_build.tools.attempts import MAX_ATTEMPTS, NoServerWorked, Servers, WrongContentError
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file
-from altai_build.tools.regular_files import open_regular_file, read_regular_file
 from altai_build.tools.transfer import (
     FileLimits,
     FileNotOnServer,
@@ -183,7 +183,7 @@ def compute_checksum(path: Path, algorithm: str) -> Checksum:
     if algorithm not in HEX_DIGITS:
         raise InputError(f"unknown checksum algorithm {algorithm!r}", why=f"known: {', '.join(HEX_DIGITS)}")
     digest = hashlib.new(algorithm, usedforsecurity=False)
-    with open(path, "rb") as stream:
+    with open_regular_file(path) as stream:
         for piece in iter(lambda: stream.read(_CHUNK_SIZE), b""):
             digest.update(piece)
     return Checksum(algorithm=algorithm, value=digest.hexdigest())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from altai_build.errors import InputError
+from altai_build.regular_files import open_regular_file, read_regular_file
 from altai_build.tools.tree import walk_tree
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _is_identical(path: Path, data: bytes, mode: int) -> bool:
         return (status.st_mode, status.st_size) == (
             stat.S_IFREG | mode,
             len(data),
-        ) and path.read_bytes() == data
+        ) and read_regular_file(path, limit=len(data)) == data
     except OSError:
         return False
 
@@ -303,7 +304,7 @@ def _is_real_directory(path: Path) -> bool:
 def sha256_file(path: Path) -> Sha256:
     """The SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as stream:
+    with open_regular_file(path) as stream:
         view = memoryview(bytearray(min(os.fstat(stream.fileno()).st_size + 1, 1 << 20)))
         for size in iter(lambda: stream.readinto(view), 0):
             digest.update(view[:size])

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from altai_build.regular_files import read_regular_file
+
 _START, _END = b'{"digest": "', b'", '
 _DIGEST = slice(len(_START), len(_START) + 2 * hashlib.sha256().digest_size)
 _BODY = slice(_DIGEST.stop + len(_END), None)
@@ -36,7 +38,7 @@ def load_sealed(data: bytes) -> dict[str, Any] | None:
 def read_sealed(path: Path) -> dict[str, Any] | None:
     """The document in a file; None when there is no such file, or it cannot be read or is damaged."""
     try:
-        return load_sealed(path.read_bytes())
+        return load_sealed(read_regular_file(path))
     except OSError:
         return None
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from altai_build import __version__
 from altai_build.errors import InputError, UnreachableError
+from altai_build.regular_files import open_regular_file
 from altai_build.tools import process
 from altai_build.tools.attempts import WrongContentError
 from altai_build.tools.least_rate import LeastRate
@@ -108,7 +109,7 @@ def transfer(url: str, path: Path, limits: FileLimits, *, resume: bool, fresh: b
 
 def is_html(path: Path) -> bool:
     """True for a page for people, which many servers and proxies send in place of a file that they do not have."""
-    with open(path, "rb") as stream:
+    with open_regular_file(path) as stream:
         start = stream.read(1 << 10).lower()
     return b"<!doctype html" in start or b"<html" in start
 
@@ -124,7 +125,7 @@ def remove_encoding(path: Path, encoding: str, limits: FileLimits) -> bool:
     unpacker = zlib.decompressobj(_ANY_HEADER)
     size = 0
     try:
-        with open(path, "rb") as source, open(plain, "wb") as target:
+        with open_regular_file(path) as source, open(plain, "wb") as target:
             while data := source.read(_CHUNK_SIZE):
                 while data:
                     piece = unpacker.decompress(data, 1 << 20)

@@ -10,6 +10,7 @@ from pathlib import Path
 from altai_build.config import Config, load_config
 from altai_build.errors import AltaiError
 from altai_build.pipeline.run import Run, with_mock_dist
+from altai_build.regular_files import read_regular_file
 from altai_build.stages.discover.components import Discovery
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
@@ -42,7 +43,7 @@ class _Comparison:
         entry = self.before.get(path)
         if entry is None:
             return f"{path} was added since {self.since}"
-        changed = self.store.read_blobs([entry.oid]) != [file.read_bytes()]
+        changed = self.store.read_blobs([entry.oid]) != [read_regular_file(file)]
         return f"{path} changed since {self.since}" if changed else ""
 
     def find_inner_path(self, file: Path) -> str | None:

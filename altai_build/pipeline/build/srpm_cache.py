@@ -14,6 +14,7 @@ from pathlib import Path
 from altai_build import __version__
 from altai_build.model.gitlink import CommitId
 from altai_build.model.srpm import SRPM_RECIPE_VERSION, Srpm, SrpmResult
+from altai_build.regular_files import read_regular_file
 from altai_build.tools import commands
 from altai_build.tools.files import write_atomically
 from altai_build.tools.sealed_json import dump_sealed, read_sealed
@@ -37,7 +38,7 @@ class SrpmCache:
     @property
     def path(self) -> Path:
         """The file of these results."""
-        definition = self.definition.read_bytes() if self.definition is not None else b""
+        definition = read_regular_file(self.definition) if self.definition is not None else b""
         parts = [
             __version__,
             _FORMAT,

@@ -13,6 +13,7 @@ from altai_build.model.release import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_
 from altai_build.model.signature import SignatureCheck
 from altai_build.model.trust import ManifestTrust, TrustLevel
 from altai_build.pipeline.published.releases import load_manifest
+from altai_build.regular_files import read_regular_file
 from altai_build.tools import processors
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
@@ -108,10 +109,13 @@ def _verify(path: Path, key_file: Path) -> SignatureCheck | str:
         return f"{error.what}: {error.why}"
 
 
+_MAX_CHECKSUMS = 64 << 20  # bytes
+
+
 def _find_digest(sums: Path, name: str) -> str:
     """The SHA-256 that SHA256SUMS gives for a file; "" when it gives none."""
     try:
-        lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_regular_file(sums, limit=_MAX_CHECKSUMS).decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
     return next((line[:64] for line in lines if line[64:] == f"  {name}"), "")

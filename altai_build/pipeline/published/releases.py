@@ -12,8 +12,8 @@ from altai_build.errors import InputError
 from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
 from altai_build.model.nevra import Nevra
 from altai_build.model.release import LATEST_LINK, MANIFEST_NAME, Manifest
+from altai_build.regular_files import read_regular_file
 from altai_build.stages.publish import compare_releases, finish_publications, list_releases
-from altai_build.tools.regular_files import read_regular_file
 from altai_build.tools.rpm.header import read_header
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from altai_build.model.release import BuildRecord, SkippedComponent, Superprojec
 from altai_build.pipeline.build.run import BuildRun
 from altai_build.pipeline.release.plan import ReleasePlan
 from altai_build.pipeline.run import Run
+from altai_build.regular_files import read_regular_file
 from altai_build.stages.compose import KeyFile, Placement, ReleaseContents, RepositoryContents
 from altai_build.stages.provenance import compute_buildroot_digest
 from altai_build.tools.buildlog import read_for_keeping
@@ -134,7 +135,7 @@ def _compress_log(log: bytes, released: Path | None) -> bytes:
     """The compressed log: the bytes of `released` where that file holds this very log, else new ones."""
     if released is not None:
         try:
-            compressed = released.read_bytes()
+            compressed = read_regular_file(released)
             # Not more of it than can be equal.
             unpacked = zlib.decompressobj(wbits=31)
             if unpacked.decompress(compressed, len(log) + 1) == log and unpacked.eof:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError, MissingToolError
 from altai_build.model.limits import Limits
+from altai_build.regular_files import read_regular_file
 from altai_build.tools import commands, process
 from altai_build.tools.buildlog import read_ends
 from altai_build.tools.chroot.resolver import Buildroot
@@ -27,6 +28,7 @@ from altai_build.tools.solver.pool import ResolvedPackage
 
 _SCRIPT_TIMEOUT = 60.0  # seconds
 _LOG_TAIL_SIZE = 1 << 14  # bytes
+_MAX_ACCOUNTS = 16 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,20 @@ def _append_account(path: Path, line: str) -> None:
     """Add an account, but not through a symbolic link of a package."""
     if path.is_symlink():
         path.unlink()
-    before = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+    before = _read_accounts(path)
     if line not in before:
         separator = "" if not before or before.endswith("\n") else "\n"
         write_atomically(path, (before + separator + line).encode("utf-8", "surrogateescape"))
+
+
+def _read_accounts(path: Path) -> str:
+    try:
+        return read_regular_file(path, limit=_MAX_ACCOUNTS).decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise InputError(
+            f"the base buildroot's /etc/{path.name} cannot be read",
+            why=error.strerror or str(error),
+            todo="remove the package that contains it",
+        ) from error

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# Characters of a .git file.
+_LONGEST_LINK = 1 << 16
+
+
 def git_directory(place: str | Path) -> str | None:
     """The directory with the objects of the repository at `place` (work tree or bare), or None.
 
@@ -46,8 +50,9 @@ def _file_kind(path: str) -> int:
 
 
 def _read_text(path: str) -> str:
+    # git reads no longer ones either.
     with open(path, encoding="utf-8", errors="surrogateescape") as stream:
-        return stream.read().strip()
+        return stream.read(_LONGEST_LINK).strip()
 
 
 def common_directory(place: Path) -> Path | None:

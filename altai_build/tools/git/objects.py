@@ -13,12 +13,12 @@ from typing import IO
 from altai_build.errors import InputError
 from altai_build.model.commit import Commit
 from altai_build.model.gitlink import CommitId, require_commit
+from altai_build.regular_files import read_regular_file
 from altai_build.tools import process
 from altai_build.tools.disk import WriteBudget
 from altai_build.tools.files import make_directory, write_atomically
 from altai_build.tools.git.command import ISOLATED, OUTPUT_LIMIT, run_git, start_git
 from altai_build.tools.git.layout import is_shallow
-from altai_build.tools.regular_files import read_regular_file
 
 _COMMITTER = re.compile(rb"committer .*> +(\d{1,20})(?: .*)?")
 # As many object ids as a pipe holds.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.regular_files import read_regular_file
 
 SIZE_LIMIT = 1 << 20  # bytes of one file; the largest that mock ships has 15 KB
 FILES_LIMIT = 100
@@ -83,7 +83,7 @@ class ConfigSources:
                 todo="copy the file beside the configuration that needs it",
             )
         try:
-            data = _read_regular_file(path)
+            data = read_regular_file(path, limit=SIZE_LIMIT)
             return data.decode("utf-8")
         except OSError as error:
             raise InputError(f"cannot read {path}", why=error.strerror or str(error)) from error
@@ -95,14 +95,3 @@ class ConfigSources:
 def open_sources(directories: Sequence[Path]) -> ConfigSources:
     """Sources that may come from these directories."""
     return ConfigSources(tuple(dict.fromkeys(directories)))
-
-
-def _read_regular_file(path: Path) -> bytes:
-    """The bytes of a regular file within the limit (a FIFO or a device would never end)."""
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise InputError(f"{path} is not a regular file")
-        data = stream.read(SIZE_LIMIT + 1)
-    if len(data) > SIZE_LIMIT:
-        raise InputError(f"{path} is larger than {SIZE_LIMIT} bytes", why="no mock configuration is")
-    return data

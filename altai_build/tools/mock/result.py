@@ -8,6 +8,7 @@ from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError, MissingToolError
 from altai_build.model.build import BuildRequest, FailureKind
+from altai_build.regular_files import read_regular_file
 from altai_build.tools import commands
 from altai_build.tools.buildlog import TAIL_SIZE, first_error_line, read_ends
 from altai_build.tools.mock.config import MockConfig
@@ -154,7 +155,7 @@ def installed_packages(path: Path) -> tuple[str, ...]:
     """
     if not path.is_file():
         return ()
-    rows = [line.split() for line in path.read_text("utf-8", "replace").splitlines()]
+    rows = [line.split() for line in read_regular_file(path).decode("utf-8", "replace").splitlines()]
     return tuple(
         sorted(
             f"{row[0]} {row[1]}:{row[2]}"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError, SigningError
 from altai_build.model.openpgp import PublicKey
+from altai_build.regular_files import read_regular_file
 from altai_build.tools.files import (
     file_lock,
     make_directory,
@@ -82,11 +83,11 @@ def create_key(home: Path, file: Path, request: KeyRequest) -> PublicKey:
 def _install(home: Path, pending: Path) -> PublicKey:
     """Put a key that was made into the keyring and its public half into its file; may be repeated at any point."""
     (key,) = read_public_keys(pending / _PUBLIC)
-    file = Path(json.loads((pending / _TARGET).read_text(encoding="utf-8")))
+    file = Path(json.loads(read_regular_file(pending / _TARGET)))
     for name in SHARED_DIRS:
         for path in (pending / name).iterdir():
             target = make_directory(home / name, mode=0o700) / path.name
-            write_atomically(target, path.read_bytes(), mode=0o600)
+            write_atomically(target, read_regular_file(path), mode=0o600)
     with open_keyring(home) as keyring:
         keyring.import_key(pending / _PUBLIC)
         sync_tree(home)

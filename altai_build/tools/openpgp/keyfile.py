@@ -10,7 +10,7 @@ from altai_build.errors import InputError
 from altai_build.model.armor import dearmor
 from altai_build.model.key_packets import parse_keys, rewrite_keys
 from altai_build.model.openpgp import PublicKey
-from altai_build.tools.regular_files import read_regular_file
+from altai_build.regular_files import read_regular_file
 
 _MAX_KEY_FILE = 4 << 20  # bytes; keys with many certifications have some hundred thousand
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from altai_build.errors import SigningError
 from altai_build.model.openpgp import PublicKey
+from altai_build.regular_files import open_regular_file
 
 PASSPHRASE_FILE_VARIABLE = "ALTAI_BUILD_PASSPHRASE_FILE"  # noqa: S105 (a variable's name)
 
@@ -46,16 +47,21 @@ def read_passphrase_file() -> str | None:
     return _read_passphrase(Path(file)) if file else None
 
 
+_MAX_PASSPHRASE_FILE = 1 << 16  # bytes
+
+
 def _read_passphrase(file: Path) -> str:
     """The first line of a file that only its owner can read."""
     try:
-        if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise SigningError(
-                f"other users can read the passphrase file {file}",
-                why=f"its permissions are {stat.filemode(file.stat().st_mode)}",
-                todo=f"run `chmod 600 {file}`, and change the passphrase if others may have read it",
-            )
-        lines = file.read_text(encoding="utf-8").splitlines()
+        with open_regular_file(file) as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise SigningError(
+                    f"other users can read the passphrase file {file}",
+                    why=f"its permissions are {stat.filemode(mode)}",
+                    todo=f"run `chmod 600 {file}`, and change the passphrase if others may have read it",
+                )
+            lines = stream.read(_MAX_PASSPHRASE_FILE).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SigningError(
             f"cannot read the passphrase file {file}",

@@ -15,6 +15,7 @@ from pathlib import Path
 from altai_build.errors import SigningError
 from altai_build.model.compat import Compat
 from altai_build.model.openpgp import KeyPart, PublicKey
+from altai_build.regular_files import read_regular_file
 from altai_build.tools import process, processors
 from altai_build.tools.files import link_if_identical_else_write, write_atomically
 from altai_build.tools.openpgp.agent import AgentError, connect_agent
@@ -133,7 +134,7 @@ class SigningKey:
         check = verify_detached(path, signature, [self.file])
         if check.is_good and check.fingerprint == self.public.fingerprint and not check.weaknesses:
             link_if_identical_else_write(
-                path.with_name(f"{path.name}.asc"), signature.read_bytes(), signature
+                path.with_name(f"{path.name}.asc"), read_regular_file(signature), signature
             )
         else:
             self.sign_detached(path)

@@ -18,10 +18,10 @@ from altai_build.model.signature import (
     get_expiry_day,
     judge_signature,
 )
+from altai_build.regular_files import read_regular_file
 from altai_build.tools import process
 from altai_build.tools.leftovers import temporary_directory
 from altai_build.tools.openpgp.keyfile import read_key_packets, read_public_keys
-from altai_build.tools.regular_files import read_regular_file
 
 # Bytes.
 _MAX_SIGNATURE_FILE = 1 << 20

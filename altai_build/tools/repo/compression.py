@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from altai_build.errors import InputError
+from altai_build.regular_files import open_regular_file
 from altai_build.tools import process
 from altai_build.tools.leftovers import temporary_directory
 
@@ -48,7 +49,7 @@ def detect_compression(path: Path) -> Compression:
     Only lzma, which has no such mark, is recognised by its name.
     """
     try:
-        with open(path, "rb") as stream:
+        with open_regular_file(path) as stream:
             start = stream.read(8)
     except OSError as error:
         raise InputError(f"cannot read {path}", why=str(error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from altai_build.tools.regular_files import read_regular_file
+from altai_build.regular_files import read_regular_file
 from altai_build.tools.repo.stored_files import StoredFile
 from altai_build.tools.repo.xmltree import parse_xml
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from altai_build.errors import DistrustedError, InputError, UnreachableError
 from altai_build.model.checksum import Checksum
 from altai_build.model.nevra import MAX_NAME_LENGTH
+from altai_build.regular_files import read_regular_file
 from altai_build.tools import download
 from altai_build.tools.attempts import MAX_ATTEMPTS, NoServerWorked, Servers
 from altai_build.tools.files import make_directory, scratch_directory, write_atomically
@@ -230,7 +231,7 @@ def _fetch_from_url(
             if (file := repomd.find(kind)) is not None
         }
         # The state that was cached last stays until all files of this one are here.
-        write_atomically(directory / "repomd.xml", (scratch / REPOMD).read_bytes(), durable=False)
+        write_atomically(directory / "repomd.xml", read_regular_file(scratch / REPOMD), durable=False)
     return RepositoryMetadata(
         source=source,
         url=url,

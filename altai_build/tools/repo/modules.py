@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from altai_build.model.nevra import Nevra, parse_nevra
-from altai_build.tools.regular_files import read_regular_file
+from altai_build.regular_files import read_regular_file
 from altai_build.tools.repo.stored_files import StoredFile
 
 # Bytes. The file of RHEL 8 has some ten megabytes.

@@ -18,9 +18,9 @@ from altai_build.errors import InputError
 from altai_build.model.compat import Compat
 from altai_build.model.nevra import SOURCE_ARCHES, Nevra
 from altai_build.model.quantity import format_count
+from altai_build.regular_files import open_regular_file
 from altai_build.tools import process, processors
 from altai_build.tools.files import link_or_copy, remove_tree, scratch_directory, sha256_file
-from altai_build.tools.regular_files import open_regular_file
 from altai_build.tools.repo.repomd import REPODATA, REPOMD, MetadataFile, read_repomd
 from altai_build.tools.repo.stored_files import StoredFile, read_declared_count
 from altai_build.tools.rpm.signatures import find_damaged_packages

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.checksum import Checksum, make_checksum
-from altai_build.tools.regular_files import read_regular_file
+from altai_build.regular_files import read_regular_file
 from altai_build.tools.repo.xmltree import parse_xml
 
 REPODATA = "repodata"

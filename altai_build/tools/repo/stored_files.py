@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.regular_files import open_regular_file
 from altai_build.tools import download
 from altai_build.tools.repo.compression import decompressed
 from altai_build.tools.repo.repomd import MetadataFile
@@ -70,7 +71,7 @@ def read_declared_count(plain: Path, root: str) -> int | None:
     parser = xml.parsers.expat.ParserCreate()
     parser.StartElementHandler = stop
     try:
-        with open(plain, "rb") as stream:
+        with open_regular_file(plain) as stream:
             parser.ParseFile(stream)
     except _FirstElement as found:
         name, attributes = found.args

@@ -6,7 +6,6 @@ crashes on some hostile files.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,6 +17,8 @@ from altai_build.errors import InputError
 from altai_build.model.nevra import Nevra, is_safe_name
 from altai_build.model.package import Dependency, FileEntry, RpmHeader
 from altai_build.model.reproduction import PackageComparison, Similarity
+from altai_build.regular_files import open_regular_file
+from altai_build.tools.files import sha256_file
 from altai_build.tools.rpm.signatures import find_damaged_packages, read_signatures
 
 # librpm prints its error messages itself; here they come with the exception instead.
@@ -97,9 +98,9 @@ def _read(path: Path) -> Any:
     """rpm's header object, without verification, which would open the host's rpmdb; `signatures` verifies."""
     transaction = rpm.TransactionSet()
     transaction.setVSFlags(rpm.RPMVSF_MASK_NOSIGNATURES | rpm.RPMVSF_MASK_NODIGESTS)
-    descriptor = os.open(path, os.O_RDONLY)
     try:
-        return transaction.hdrFromFdno(descriptor)
+        with open_regular_file(path) as package:
+            return transaction.hdrFromFdno(package.fileno())
     except rpm.error as error:
         reasons = [why for _, why in find_damaged_packages([path])]
         raise InputError(
@@ -107,8 +108,6 @@ def _read(path: Path) -> Any:
             why="; ".join(reasons) or str(error),
             todo="fetch or build it again",
         ) from error
-    finally:
-        os.close(descriptor)
 
 
 def _read_nevra(header: Any) -> Nevra:
@@ -181,7 +180,7 @@ _FILE_TAGS = (
 
 def compare_packages(left: Path, right: Path) -> PackageComparison:
     """How similar two package files are, with the first file that differs, or else the first tag."""
-    if left.stat().st_size == right.stat().st_size and left.read_bytes() == right.read_bytes():
+    if left.stat().st_size == right.stat().st_size and sha256_file(left) == sha256_file(right):
         return PackageComparison(similarity=Similarity.IDENTICAL, first_difference="")
     left_header, right_header = _read(left), _read(right)
     file = _find_different_file(left_header, right_header)

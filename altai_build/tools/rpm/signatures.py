@@ -33,6 +33,7 @@ from altai_build.model.signature import (
     get_expiry_day,
     judge_signature,
 )
+from altai_build.regular_files import open_regular_file, read_regular_file
 from altai_build.tools import commands, process, processors
 from altai_build.tools.leftovers import temporary_directory
 from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_keys
@@ -61,7 +62,7 @@ def read_signatures(path: Path) -> tuple[Signature, ...]:
     Reads only the first pages of the file, without librpm. Raises InputError when it is not an RPM.
     """
     try:
-        with open(path, "rb") as stream:
+        with open_regular_file(path) as stream:
             return tuple(_parse_signatures(stream))
     except (OSError, ValueError) as error:
         raise InputError(
@@ -130,6 +131,9 @@ class _CheckReport:
     error_text: str  # what it printed on standard error
 
 
+_NOT_REGULAR = _CheckReport(lines=(), error_text="not a regular file")
+
+
 def verify_signatures(
     paths: Sequence[Path], key_files: Sequence[Path], *, now: datetime | None = None
 ) -> tuple[SignatureCheck, ...]:
@@ -189,7 +193,7 @@ def can_import_keys(file: Path) -> bool:
     A key that rpm refuses in every form is a matter of the key. Raises InputError for an unreadable key file.
     """
     rewritten = read_rewritten_keys(file)
-    if file.read_bytes() == rewritten:
+    if read_regular_file(file, limit=_MAX_HEADER_SIZE) == rewritten:
         return True
     with _temporary_keyring(()) as home:
         (home / "rewritten").write_bytes(rewritten)
@@ -224,10 +228,14 @@ def _run_checks(
     for path in paths:
         if "\n" in str(path):
             raise InputError(f"the name of a package file contains a line break: {str(path)!r}")
-    share = -(-len(paths) // processors.available())
+    # rpmkeys would wait for a FIFO, and read a device without end.
+    special = {path for path in paths if path.exists() and not path.is_file()}
+    files = [path for path in paths if path not in special]
+    share = -(-len(files) // processors.available())
     size = min(max(share, _MIN_BATCH), _MAX_BATCH)
-    batches = [paths[at : at + size] for at in range(0, len(paths), size)]
-    return chain.from_iterable(pool.map(lambda batch: _check_batch(batch, ring, options), batches))
+    batches = [files[at : at + size] for at in range(0, len(files), size)]
+    reports = chain.from_iterable(pool.map(lambda batch: _check_batch(batch, ring, options), batches))
+    return (_NOT_REGULAR if path in special else next(reports) for path in paths)
 
 
 def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> list[_CheckReport]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import solv
 
 from altai_build.errors import InputError
+from altai_build.regular_files import open_regular_file
 from altai_build.tools.files import write_atomically
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
@@ -21,12 +22,12 @@ def read_cache(repo: solv.Repo, path: Path) -> bool:
     libsolv itself reads a damaged file without an error, and then gives wrong answers or crashes.
     """
     try:
-        with open(path, "rb", buffering=0) as cached:
+        with open_regular_file(path) as cached:
             data = cached.read()
             if hashlib.sha256(memoryview(data)[_DIGEST_SIZE:]).digest() != data[:_DIGEST_SIZE]:
                 return False
             # libsolv reads from here on.
-            cached.seek(_DIGEST_SIZE)
+            os.lseek(cached.fileno(), _DIGEST_SIZE, os.SEEK_SET)
             stream = solv.xfopen_fd("", cached.fileno())
             is_loaded = bool(repo.add_solv(stream, 0))
             stream.close()

@@ -60,7 +60,7 @@ def test_no_file_outside_the_directories_is_read(tmp_path: Path, name: str) -> N
     ("content", "message"),
     [
         (b"x = 1\n\xff\xfe", r"case\.cfg:2: not UTF-8 text"),
-        (b"#" * (1 << 20) + b"#", "is larger than 1048576 bytes"),
+        (b"#" * (1 << 20) + b"#", "larger than 1048576 bytes"),
     ],
 )
 def test_files_that_are_no_text_or_too_large(tmp_path: Path, content: bytes, message: str) -> None:
@@ -71,7 +71,7 @@ def test_files_that_are_no_text_or_too_large(tmp_path: Path, content: bytes, mes
 
 def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "case.cfg")
-    with pytest.raises(InputError, match="is not a regular file"):
+    with pytest.raises(InputError, match="not a regular file"):
         found(tmp_path)
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+    from pathlib import Path
+
+# Bytes of a file that this tool wrote itself: caches, records. Others may have put another in its place.
+OWN_FILE_LIMIT = 1 << 30
 
 
-def open_regular_file(path: str | Path) -> IO[bytes]:
+def open_regular_file(path: str | Path) -> BufferedReader:
     """Open a file for reading. Raises OSError, also for what is not a regular file, without waiting for it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
@@ -21,7 +27,7 @@ def open_regular_file(path: str | Path) -> IO[bytes]:
         raise
 
 
-def read_regular_file(path: str | Path, *, limit: int) -> bytes:
+def read_regular_file(path: str | Path, *, limit: int = OWN_FILE_LIMIT) -> bytes:
     """The bytes of a regular file. Raises OSError, also when it is larger than `limit` bytes."""
     with open_regular_file(path) as stream:
         data = stream.read(limit + 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.tools.regular_files import open_regular_file, read_regular_file
+from altai_build.regular_files import open_regular_file, read_regular_file
 
 
 def test_a_regular_file_and_a_link_to_one_are_read(tmp_path: Path) -> None:
