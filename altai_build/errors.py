@@ -21,6 +21,18 @@ def _escape_character(c: str) -> str:
     return f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else repr(c)[1:-1]
 
 
+# Characters of an error: a name or a line of foreign text may be megabytes long.
+_LONGEST_SENTENCE, _LONGEST_EVIDENCE = 2_000, 16_000
+
+
+def _shorten(text: str, limit: int) -> str:
+    """The beginning and the end of a text that is too long."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]} […{len(text) - 2 * half} characters are left out…] {text[-half:]}"
+
+
 class AltaiError(Exception):
     """An error that is reported as text instead of a traceback.
 
@@ -30,9 +42,10 @@ class AltaiError(Exception):
     exit_code = 70
 
     def __init__(self, what: str, *, why: str = "", todo: str = "") -> None:
+        what = _shorten(what, _LONGEST_SENTENCE)
         super().__init__(what)
         self.what = what
-        self.why = why
+        self.why = _shorten(why, _LONGEST_EVIDENCE)
         self.todo = todo
 
     def __str__(self) -> str:

@@ -49,3 +49,13 @@ def test_control_characters_are_escaped(text: str, shown: str) -> None:
 
 def test_a_cell_of_a_table_keeps_no_line_break() -> None:
     assert escape_control_characters("two\nlines\tand é", keep="") == "two\\nlines\\tand é"
+
+
+def test_the_text_of_an_error_has_a_bounded_length() -> None:
+    error = InputError(f"a{'x' * 5000}b", why=f"c{'y' * 5_000_000}d")
+    assert (len(error.what) < 2_100, error.what[0], error.what[-1]) == (True, "a", "b")
+    assert len(str(error)) < 20_000
+    assert error.why.startswith("cy") and error.why.endswith("yd")
+    assert "[…4984002 characters are left out…]" in error.why
+    short = InputError("w" * 2_000, why="y" * 16_000)
+    assert (short.what, short.why) == ("w" * 2_000, "y" * 16_000)
