@@ -12,6 +12,7 @@ from urllib.parse import quote
 from altai_build.model.build_graph import BuildGraph, lay_out_graph
 from altai_build.model.findings import VerificationReport
 from altai_build.model.release import (
+    STATEMENTS_FOLDER,
     BuildRecord,
     ComponentOrigin,
     Manifest,
@@ -36,6 +37,8 @@ class PackageRow:
     origin: str
     origin_title: str  # the origin in full
     url: str  # of the sources, if a browser can open it
+    source: str  # path of its source package in the release; "" where that is not in it
+    provenance: str  # path of the statement about its build in the release; "" for a package from a mirror
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,9 @@ def make_report_view(
 ) -> ReportView:
     """Decide what the report shows."""
     earlier = _group_by_name(previous.packages) if previous is not None else None
+    sources = {package.file: package.path for package in manifest.packages if package.is_source}
     packages = tuple(
-        _make_package_row(package, earlier)
+        _make_package_row(package, earlier, sources)
         for package in sorted(manifest.packages, key=lambda package: (package.repository, package.file))
     )
     builds = tuple(sorted(manifest.builds, key=lambda build: (-build.seconds, build.component)))
@@ -149,7 +153,9 @@ def _find_component_changes(builds: Iterable[BuildRecord], packages: Iterable[Pa
 
 
 def _make_package_row(
-    package: ReleasedPackage, earlier: Mapping[_Group, Sequence[ReleasedPackage]] | None
+    package: ReleasedPackage,
+    earlier: Mapping[_Group, Sequence[ReleasedPackage]] | None,
+    sources: Mapping[str, str],
 ) -> PackageRow:
     change, replaces = _compare_with_previous(package, earlier)
     origin, title, url = _describe_origin(package.origin)
@@ -160,6 +166,8 @@ def _make_package_row(
         origin=origin,
         origin_title=title,
         url=url if url.startswith(("https://", "http://")) else "",
+        source=sources.get(package.sourcerpm, ""),
+        provenance=f"{STATEMENTS_FOLDER}/{package.path}.json" if package.build_origin else "",
     )
 
 

@@ -134,6 +134,7 @@ def page(tmp_path: Path) -> Page:
             "5",
             origin=MirrorOrigin(url="https://example.org/erlang.rpm", sha256="5" * 64, needed_by=("focus",)),
         ),
+        package("focus", "1.1", "6", arch="src", file="focus-1.1-1.el6.src.rpm", repository="misc-srpms"),
         previous="1.0.0",
     )
     return Page(write_report(tmp_path, new, INTACT, project="altai", previous=old))
@@ -153,11 +154,34 @@ def test_every_package_has_its_origin_and_its_change(page: Page) -> None:
         "changedwas 1.0-1.el6",
         *tail,
         "repos/altai/focus at c0ffeec0ffee",
+        "rpmsourceprovenance",
     ]
-    bunch = ["bunch", "1.0-1.el6", "noarch", "unchanged", *tail, "repos/altai/bunch at c0ffeec0ffee"]
-    erlang = ["erlang", "14-1.el6", "noarch", "new", *tail, "mirrored, needed by focus"]
-    assert [row for row in page.rows if len(row) == len(focus)][1:] == [bunch, erlang, focus]
+    origin = "repos/altai/bunch at c0ffeec0ffee"
+    bunch = ["bunch", "1.0-1.el6", "noarch", "unchanged", *tail, origin, "rpmprovenance"]
+    erlang = ["erlang", "14-1.el6", "noarch", "new", *tail, "mirrored, needed by focus", "rpm"]
+    (sources,) = [row for row in page.rows if row[0] == "focus" and row[2] == "src"]
+    assert [row for row in page.rows if len(row) == len(focus)][1:] == [bunch, erlang, focus, sources]
     assert "Removed since 1.0.0:\ngone-3-1.el6.noarch." in page.words
+
+
+def test_every_package_links_to_its_files(page: Page) -> None:
+    file = "focus-1.1-1.el6.noarch.rpm"
+    links = [f"../centos6/{file}", "../misc-srpms/focus-1.1-1.el6.src.rpm"]
+    assert {*links, f"../provenance/slsa/centos6/{file}.json", "../centos6/erlang-14-1.el6.noarch.rpm"} <= {
+        *page.links
+    }
+    assert not [link for link in page.links if "slsa" in link and "erlang" in link]
+
+
+def test_tables_scroll_on_a_narrow_screen_and_can_be_sorted(tmp_path: Path) -> None:
+    finding = Finding(rule="r", severity=Severity.WARNING, subject="s", message="m", fix="f")
+    verification = VerificationReport(release="1", findings=(finding,))
+    path = write_report(tmp_path, manifest("1"), verification, project="altai", previous=None)
+    text = path.read_text()
+    tables = re.findall(r"(.*)\n<table([^>]*)>", text)
+    assert len(tables) == 3
+    assert all(before == '<div class="scroll">' and "sortable" in tag for before, tag in tables)
+    assert "@media (max-width: 640px)" in text and "No package contains all of these words." in text
 
 
 def test_every_component_has_its_reason_and_its_log(page: Page) -> None:
@@ -181,9 +205,13 @@ def test_the_graph_shows_the_change_of_each_component() -> None:
 
 
 def test_nothing_is_loaded_from_anywhere(page: Page, tmp_path: Path) -> None:
-    assert page.loaded == []
+    # An empty icon: without one browsers ask the server for /favicon.ico.
+    assert page.loaded == ["data:,"]
     text = (tmp_path / REPORT_PATH).read_text()
-    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", text)
+    assert not re.search(r"@import|url\(|XMLHttpRequest", text)
+    # A log of this release, when it is clicked.
+    assert re.findall(r"fetch\(.*?\)", text) == ["fetch(address)"]
+    assert re.findall(r"readLog\(.*?\)", text) == ["readLog(address)", "readLog(link.href)"]
 
 
 def test_findings_are_listed_and_counted_in_the_headline(tmp_path: Path) -> None:

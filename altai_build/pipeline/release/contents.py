@@ -9,6 +9,7 @@ from pathlib import Path
 
 from altai_build import __version__
 from altai_build.config import Config, SourceKind
+from altai_build.ledger import Ledger
 from altai_build.model.build import ComponentStatus
 from altai_build.model.release import BuildRecord, SkippedComponent, SuperprojectPin
 from altai_build.pipeline.build.run import BuildRun
@@ -51,7 +52,7 @@ def collect_contents(
         keys=tuple(KeyFile(name=key.name, file=key.file) for key in config.keys.values()),
         signing_key=_choose_signing_key(config),
         repositories=tuple(_list_repositories(config, placements, previous)),
-        builds=_list_build_records(build_run),
+        builds=list_build_records(build_run, run.ledger),
         waivers=config.waivers,
         skipped=tuple(
             SkippedComponent(component=skipped.name, reason=skipped.reason)
@@ -89,19 +90,22 @@ def _list_repositories(
             )
 
 
-def _list_build_records(build_run: BuildRun) -> tuple[BuildRecord, ...]:
+def list_build_records(build_run: BuildRun, ledger: Ledger) -> tuple[BuildRecord, ...]:
+    """How each component was built, for the manifest."""
     order = build_run.build_plan.order
     records = []
     for row in build_run.rows:
         if row.srpm is None:
             continue
         needs = order.needs.get(row.component, ())
+        build = ledger.find("build", row.key)
         records.append(
             BuildRecord(
                 component=row.component,
                 status=row.status.value,
                 reason=row.reason,
-                seconds=row.seconds,
+                # Of a reused build, how long it took when it was made.
+                seconds=row.seconds if build is None else build.seconds,
                 buildroot=compute_buildroot_digest(row.buildroot),
                 log=_log_path(row.component) if row.log else "",
                 source=row.srpm.name,

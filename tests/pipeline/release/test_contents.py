@@ -1,4 +1,4 @@
-"""The logs that a release contains."""
+"""The logs that a release contains, and what it says of its builds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from altai_build.ledger import Ledger, Record
 from altai_build.model.build import BuildResult, ComponentStatus
-from altai_build.pipeline.release.contents import write_logs
+from altai_build.pipeline.release.contents import list_build_records, write_logs
 
 
 def test_components_whose_names_look_alike_have_logs_of_their_own(tmp_path: Path) -> None:
@@ -49,3 +50,19 @@ def test_a_log_that_the_previous_release_has_too_is_a_link_to_it(tmp_path: Path)
     write_logs(third, build_run, second)
     assert gzip.decompress((third / path).read_bytes()) == b"the log\n"
     assert not (third / path).samefile(second / path)
+
+
+def test_a_reused_build_has_the_time_that_it_took_when_it_was_made(tmp_path: Path) -> None:
+    srpm = tmp_path / "a-1-1.src.rpm"
+    srpm.write_bytes(b"a")
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.append(
+        Record(kind="build", key="k", component="a", commit="c", inputs=(), artefacts=(), seconds=12.5)
+    )
+    row = BuildResult(
+        component="a", commit="c", status=ComponentStatus.REUSED, reason="", srpm=srpm, key="k", seconds=0.0
+    )
+    order = SimpleNamespace(needs={}, bootstrap_builds={})
+    build_run: Any = SimpleNamespace(rows=[row], build_plan=SimpleNamespace(order=order))
+    (record,) = list_build_records(build_run, ledger)
+    assert (record.status, record.seconds) == ("reused", 12.5)
