@@ -17,7 +17,8 @@ from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.leftovers import temporary_directory
 from altai_build.tools.repo.metadata import RepositoryMetadata
-from altai_build.tools.rpm.header import compare_evr, ranges_overlap, read_header
+from altai_build.tools.rpm.header import read_header
+from altai_build.tools.rpm.versions import compare_evr, ranges_overlap
 from altai_build.tools.solver.package_files import fetch_resolved_packages, read_file_lists
 from altai_build.tools.solver.pool import PackagePool
 

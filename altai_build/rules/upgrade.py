@@ -12,7 +12,7 @@ from altai_build.model.findings import Finding, Severity
 from altai_build.model.nevra import Nevra
 from altai_build.model.upgrade import AllowedDowngrade, Profile, Side, UpgradePackage
 from altai_build.rules.file_conflicts import find_conflicts, summarize_paths
-from altai_build.tools.rpm.header import compare_evr
+from altai_build.tools.rpm.versions import compare_evr
 from altai_build.tools.solver.upgrades import UpgradeSolver
 
 # The repositories of a client that is upgraded.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from altai_build.model.release import Manifest, ReleasedPackage
 from altai_build.model.release_changes import ChangeKind, PackageChange, ReleaseDiff
-from altai_build.tools.rpm.header import compare_evr
+from altai_build.tools.rpm.versions import compare_evr
 
 _ORDER = list(ChangeKind)
 _Pair = tuple["ReleasedPackage | None", "ReleasedPackage | None"]

@@ -23,7 +23,7 @@ from altai_build.model.lock import (
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import LocalRpm, RpmHeader
 from altai_build.tools.repo.metadata import RepositoryMetadata
-from altai_build.tools.rpm.header import compare_evr
+from altai_build.tools.rpm.versions import compare_evr
 from altai_build.tools.solver.closure import Closure, ClosurePackage, compute_closure
 from altai_build.tools.solver.comparison import find_differences
 from altai_build.tools.solver.pool import PackagePool

@@ -30,7 +30,7 @@ from altai_build.tools.files import (
     sync_directory,
     sync_tree,
 )
-from altai_build.tools.rpm.header import compare_versions
+from altai_build.tools.rpm.versions import compare_versions
 
 _STAGING = re.compile(r"\.(?P<version>.+)\.staging-[^.]+")
 _NEXT_LATEST = re.compile(r"\.latest\.(?P<version>.+)\.next")

@@ -30,7 +30,7 @@ from altai_build.rules.upgrade import (
     select_newest_per_arch,
     summarize_problems,
 )
-from altai_build.tools.rpm.header import compare_evr
+from altai_build.tools.rpm.versions import compare_evr
 from altai_build.tools.solver.resolve import Unsatisfiable
 from altai_build.tools.solver.upgrades import UpgradeSolver
 

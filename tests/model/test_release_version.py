@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from altai_build.model.release_version import MAX_VERSION_LENGTH, UnorderedVersion, to_rpm_version
-from altai_build.tools.rpm.header import compare_versions
+from altai_build.tools.rpm.versions import compare_versions
 
 # Each line goes on from the one before.
 ORDERED = [

@@ -1,4 +1,4 @@
-"""Read and compare the headers of RPM files, and compare versions, with rpm's own library.
+"""Read the headers of RPM files with rpm's own library.
 
 Only for files that were made here, or whose signatures were verified before (`signatures.verify_signatures`): librpm
 crashes on some hostile files.
@@ -16,10 +16,9 @@ import rpm
 from altai_build.errors import InputError
 from altai_build.model.nevra import Nevra, is_safe_name
 from altai_build.model.package import Dependency, FileEntry, RpmHeader
-from altai_build.model.reproduction import PackageComparison, Similarity
 from altai_build.regular_files import open_regular_file
-from altai_build.tools.files import sha256_file
 from altai_build.tools.rpm.signatures import find_damaged_packages, read_signatures
+from altai_build.tools.rpm.versions import format_comparison
 
 # librpm prints its error messages itself; here they come with the exception instead.
 rpm.setVerbosity(rpm.RPMLOG_CRIT)
@@ -35,7 +34,6 @@ _SCRIPT_TAGS = tuple(
     for kind in ("trigger", "filetrigger", "transfiletrigger")
     for part in ("scripts", "scriptprog", "scriptflags", "name", "flags", "version", "index")
 ) + ("filecaps",)  # fmt: skip
-_COMPARISONS = ((rpm.RPMSENSE_LESS, "<"), (rpm.RPMSENSE_GREATER, ">"), (rpm.RPMSENSE_EQUAL, "="))
 
 
 def read_built_headers(paths: Sequence[Path]) -> list[RpmHeader]:
@@ -66,7 +64,7 @@ def read_built_headers(paths: Sequence[Path]) -> list[RpmHeader]:
 def read_header(path: Path) -> RpmHeader:
     """The header of the package at `path`; raises InputError when it is not a readable RPM."""
     signatures = read_signatures(path)
-    header = _read(path)
+    header = open_header(path)
     return RpmHeader(
         nevra=_read_nevra(header),
         is_source=bool(header.isSource()),
@@ -94,7 +92,7 @@ def read_header(path: Path) -> RpmHeader:
     )
 
 
-def _read(path: Path) -> Any:
+def open_header(path: Path) -> Any:
     """rpm's header object, without verification, which would open the host's rpmdb; `signatures` verifies."""
     transaction = rpm.TransactionSet()
     transaction.setVSFlags(rpm.RPMVSF_MASK_NOSIGNATURES | rpm.RPMVSF_MASK_NODIGESTS)
@@ -127,11 +125,7 @@ def _read_nevra(header: Any) -> Nevra:
 def _read_dependencies(header: Any, kind: str) -> tuple[Dependency, ...]:
     """The dependencies of one kind: require, provide, conflict, obsolete or recommend."""
     rows = zip(header[f"{kind}name"], header[f"{kind}flags"], header[f"{kind}version"])
-    return tuple(Dependency(name=name, flags=_format_comparison(flags), evr=evr) for name, flags, evr in rows)
-
-
-def _format_comparison(flags: int) -> str:
-    return "".join(sign for bit, sign in _COMPARISONS if flags & bit)
+    return tuple(Dependency(name=name, flags=format_comparison(flags), evr=evr) for name, flags, evr in rows)
 
 
 def _read_files(header: Any) -> tuple[FileEntry, ...]:
@@ -160,93 +154,3 @@ def _read_files(header: Any) -> tuple[FileEntry, ...]:
         )
         for path, mode, owner, group, size, digest, flags, link_target in rows
     )
-
-
-# Added when a package is signed or hashed, or when librpm reads it: not part of what the build made.
-_SIGNATURE_TAGS = {
-    "ARCHIVESIZE", "DSAHEADER", "FILESIGNATURELENGTH", "FILESIGNATURES", "HEADERI18NTABLE", "HEADERIMMUTABLE",
-    "HEADERSIGNATURES", "LONGARCHIVESIZE", "LONGSIGSIZE", "OPENPGP", "PUBKEYS", "RSAHEADER", "SHA1HEADER",
-    "SHA256HEADER", "SIGGPG", "SIGMD5", "SIGPGP", "SIGPGP5", "SIGSIZE", "VERITYSIGNATUREALGO", "VERITYSIGNATURES",
-}  # fmt: skip
-# SOURCEPKGID is a digest over a header that contains the build time.
-_TIME_TAGS = {"BUILDTIME", "COOKIE", "FILEMTIMES", "SOURCEPKGID"}
-# The payload archive contains the times of the files.
-_PAYLOAD_TAGS = {"PAYLOADDIGEST", "PAYLOADDIGESTALT"}
-_FILE_TAGS = (
-    "FILEDIGESTS", "FILESIZES", "LONGFILESIZES", "FILEMODES", "FILELINKTOS", "FILEUSERNAME", "FILEGROUPNAME",
-    "FILEFLAGS", "FILERDEVS", "FILECAPS",
-)  # fmt: skip
-
-
-def compare_packages(left: Path, right: Path) -> PackageComparison:
-    """How similar two package files are, with the first file that differs, or else the first tag."""
-    if left.stat().st_size == right.stat().st_size and sha256_file(left) == sha256_file(right):
-        return PackageComparison(similarity=Similarity.IDENTICAL, first_difference="")
-    left_header, right_header = _read(left), _read(right)
-    file = _find_different_file(left_header, right_header)
-    if file:
-        return PackageComparison(similarity=Similarity.DIFFERENT, first_difference=file, is_in_file=True)
-    tags = _list_tags(left_header) | _list_tags(right_header)
-    differing = {tag for tag in tags if left_header[tag] != right_header[tag]}
-    times = differing & _TIME_TAGS
-    allowed = _TIME_TAGS | (_PAYLOAD_TAGS if "FILEMTIMES" in times else set())
-    others = sorted(differing - allowed)
-    if others:
-        return PackageComparison(similarity=Similarity.DIFFERENT, first_difference=f"the tag {others[0]}")
-    return PackageComparison(
-        similarity=Similarity.IDENTICAL_EXCEPT_TIMES,
-        first_difference=", ".join(["signature", *sorted(times)]),
-    )
-
-
-def _list_tags(header: Any) -> set[str]:
-    """The names of a header's tags, without those of signatures; numbers for tags that this rpm does not know."""
-    names = {str(rpm.tagnames.get(number, number)) for number in list(header)}
-    return names - _SIGNATURE_TAGS
-
-
-def _find_different_file(left_header: Any, right_header: Any) -> str:
-    """The first file, by path, that one of the packages lacks or that differs, with what differs; else empty."""
-    left, right = _read_file_attributes(left_header), _read_file_attributes(right_header)
-    for path in sorted(left.keys() | right.keys()):
-        if path not in left or path not in right:
-            return f"{path}: only one of the packages has it"
-        different = [tag for tag in _FILE_TAGS if left[path].get(tag) != right[path].get(tag)]
-        if different:
-            return f"{path}: {different[0]}"
-    return ""
-
-
-def _read_file_attributes(header: Any) -> dict[str, dict[str, Any]]:
-    """Path → tag → value, for every file that the header lists."""
-    columns = {tag: header[tag] for tag in _FILE_TAGS}
-    return {
-        path: {tag: values[number] for tag, values in columns.items() if values and number < len(values)}
-        for number, path in enumerate(header["filenames"])
-    }
-
-
-def ranges_overlap(left: Dependency, right: Dependency) -> bool:
-    """True when some version satisfies both, by rpm's rules: a missing release, for example, matches any."""
-    return left.name == right.name and bool(_rpm_dependency(left).Compare(_rpm_dependency(right)))
-
-
-def _rpm_dependency(dependency: Dependency) -> Any:
-    flags = sum(bit for bit, sign in _COMPARISONS if sign in dependency.flags)
-    return rpm.ds((dependency.name, flags, dependency.evr if flags else ""), rpm.RPMTAG_PROVIDENAME)
-
-
-def compare_evr(left: str, right: str) -> int:
-    """-1, 0 or 1 when `left` is older than, equal to or newer than `right`; both `[epoch:]version-release`."""
-    return int(rpm.labelCompare(_split_evr(left), _split_evr(right)))
-
-
-def compare_versions(left: str, right: str) -> int:
-    """`compare_evr` for plain version numbers, such as those of releases."""
-    return int(rpm.labelCompare(("0", left, "0"), ("0", right, "0")))
-
-
-def _split_evr(evr: str) -> tuple[str, str, str]:
-    epoch, colon, rest = evr.rpartition(":")
-    version, _, release = rest.partition("-")
-    return (epoch if colon else "0", version, release)

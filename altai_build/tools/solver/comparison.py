@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import solv
 
 from altai_build.model.package import Dependency, RpmHeader
-from altai_build.tools.rpm.header import ranges_overlap
+from altai_build.tools.rpm.versions import ranges_overlap
 from altai_build.tools.solver.dependencies import format_dependencies
 from altai_build.tools.solver.pool import PackagePool
 

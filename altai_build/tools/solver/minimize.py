@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from altai_build.model.lock import CONFIG_FILE_NAME
-from altai_build.tools.rpm.header import compare_evr
+from altai_build.tools.rpm.versions import compare_evr
 from altai_build.tools.solver.pool import Candidate
 from altai_build.tools.solver.reach import Solution, solve
 from altai_build.tools.solver.request import ClosureRequest

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from altai_build.model.lock import CONFIG_FILE_NAME, Choice, ChoiceRule, Requirement
-from altai_build.tools.rpm.header import compare_evr
+from altai_build.tools.rpm.versions import compare_evr
 from altai_build.tools.solver.pool import Candidate
 from altai_build.tools.solver.reach import Solution
 from altai_build.tools.solver.request import BASE_RANK, ClosureRequest

@@ -15,7 +15,8 @@ import solv
 from altai_build.model.package import RpmHeader
 from altai_build.model.upgrade import Side, UpgradePackage
 from altai_build.tools.repo.metadata import RepositoryMetadata
-from altai_build.tools.rpm.header import compare_evr, read_header
+from altai_build.tools.rpm.header import read_header
+from altai_build.tools.rpm.versions import compare_evr
 from altai_build.tools.solver.dependencies import get_nevra, list_dependencies
 from altai_build.tools.solver.package_files import fetch_resolved_packages, read_file_lists
 from altai_build.tools.solver.pool import PackagePool

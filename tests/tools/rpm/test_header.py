@@ -1,11 +1,8 @@
-"""Headers of packages just built and of every package in the collection; rpm's order of versions."""
+"""Headers of packages just built and of every package in the collection."""
 
 from __future__ import annotations
 
-import shutil
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -13,14 +10,7 @@ import yaml
 from altai_build.errors import InputError
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import Dependency
-from altai_build.model.reproduction import PackageComparison, Similarity
-from altai_build.tools.rpm.header import (
-    compare_evr,
-    compare_packages,
-    compare_versions,
-    ranges_overlap,
-    read_header,
-)
+from altai_build.tools.rpm.header import read_header
 from tests.kit.rpms import build_rpm
 
 
@@ -120,80 +110,3 @@ def test_a_header_cut_short_tells_rpm_s_own_reason(tmp_path: Path, capfd: pytest
         read_header(rpm)
     assert "error:" in caught.value.why
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("older", "newer"),
-    [
-        ("1.0-1", "1.0-2"),
-        ("1.0-1", "1:0.1-1"),
-        ("1.0~rc1-1", "1.0-1"),
-        ("1.0-1", "1.0^git1-1"),
-        ("1.9-1", "1.10-1"),
-        ("1.0-1.2.gabc", "1.0-1.10.g123"),
-        ("1.0a-1", "1.0.1-1"),
-    ],
-)
-def test_versions_are_ordered_as_rpm_orders_them(older: str, newer: str) -> None:
-    assert (compare_evr(older, newer), compare_evr(newer, older), compare_evr(older, older)) == (-1, 1, 0)
-    assert compare_evr(f"0:{older}" if ":" not in older else older, older) == 0
-
-
-def test_release_numbers_may_hold_dashes() -> None:
-    assert compare_versions("1.0.9", "1.0.10") == -1
-    assert compare_versions("1.0.1", "1.0.1") == 0
-    assert compare_versions("1.0~rc1", "1.0") == -1
-
-
-def test_packages_are_compared_by_what_is_in_them(tmp_path: Path) -> None:
-    first = build_rpm(tmp_path / "1", files={"/opt/x": "one\n", "/opt/y": "y\n"}).binary
-    copy = tmp_path / "copy.rpm"
-    shutil.copy(first, copy)
-    assert compare_packages(first, copy) == PackageComparison(
-        similarity=Similarity.IDENTICAL, first_difference=""
-    )
-    time.sleep(1.1)
-    later = build_rpm(tmp_path / "2", files={"/opt/x": "one\n", "/opt/y": "y\n"}).binary
-    answer = compare_packages(first, later)
-    assert answer.similarity is Similarity.IDENTICAL_EXCEPT_TIMES
-    assert answer.first_difference == "signature, BUILDTIME, COOKIE, FILEMTIMES, SOURCEPKGID"
-
-
-@pytest.mark.parametrize(
-    ("changes", "where"),
-    [
-        ({"files": {"/opt/x": "two\n", "/opt/y": "other\n"}}, "/opt/x: FILEDIGESTS"),
-        ({"files": {"/opt/x": "one\n"}}, "/opt/y: only one of the packages has it"),
-        ({"attributes": {"/opt/y": "%attr(600, root, root)"}}, "/opt/y: FILEMODES"),
-        ({"summary": "Another"}, "the tag DESCRIPTION"),
-        ({"requires": ["bash"]}, "the tag REQUIREFLAGS"),
-    ],
-)
-def test_the_first_difference_is_told(tmp_path: Path, changes: dict[str, Any], where: str) -> None:
-    files = {"/opt/x": "one\n", "/opt/y": "y\n"}
-    first = build_rpm(tmp_path / "1", files=files).binary
-    other = build_rpm(tmp_path / "2", **{"files": files, **changes}).binary
-    assert compare_packages(first, other) == PackageComparison(
-        similarity=Similarity.DIFFERENT, first_difference=where, is_in_file=where.startswith("/")
-    )
-
-
-@pytest.mark.parametrize(
-    ("flags", "evr", "expected"),
-    [
-        ("", "", True),
-        ("<", "2.0", True),
-        (">", "2.0", False),
-        ("<=", "1.0", True),
-        ("<", "1.0", False),
-        ("=", "1.0", True),
-        (">=", "1.0-2", False),
-        ("=", "1:1.0", False),
-    ],
-)
-def test_dependencies_overlap_as_rpm_says(flags: str, evr: str, expected: bool) -> None:
-    provided = Dependency(name="foo", flags="=", evr="1.0-1")
-    wanted = Dependency(name="foo", flags=flags, evr=evr)
-    assert ranges_overlap(wanted, provided) is expected
-    assert ranges_overlap(provided, wanted) is expected
-    assert not ranges_overlap(provided, Dependency(name="bar", flags=flags, evr=evr))

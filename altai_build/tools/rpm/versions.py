@@ -1,0 +1,42 @@
+"""Versions and ranges of versions compared as rpm does, with its own library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rpm
+
+from altai_build.model.package import Dependency
+
+COMPARISONS = ((rpm.RPMSENSE_LESS, "<"), (rpm.RPMSENSE_GREATER, ">"), (rpm.RPMSENSE_EQUAL, "="))
+
+
+def format_comparison(flags: int) -> str:
+    """The sign of a dependency's flags: `>=`; empty where any version will do."""
+    return "".join(sign for bit, sign in COMPARISONS if flags & bit)
+
+
+def ranges_overlap(left: Dependency, right: Dependency) -> bool:
+    """True when some version satisfies both, by rpm's rules: a missing release, for example, matches any."""
+    return left.name == right.name and bool(_rpm_dependency(left).Compare(_rpm_dependency(right)))
+
+
+def _rpm_dependency(dependency: Dependency) -> Any:
+    flags = sum(bit for bit, sign in COMPARISONS if sign in dependency.flags)
+    return rpm.ds((dependency.name, flags, dependency.evr if flags else ""), rpm.RPMTAG_PROVIDENAME)
+
+
+def compare_evr(left: str, right: str) -> int:
+    """-1, 0 or 1 when `left` is older than, equal to or newer than `right`; both `[epoch:]version-release`."""
+    return int(rpm.labelCompare(_split_evr(left), _split_evr(right)))
+
+
+def compare_versions(left: str, right: str) -> int:
+    """`compare_evr` for plain version numbers, such as those of releases."""
+    return int(rpm.labelCompare(("0", left, "0"), ("0", right, "0")))
+
+
+def _split_evr(evr: str) -> tuple[str, str, str]:
+    epoch, colon, rest = evr.rpartition(":")
+    version, _, release = rest.partition("-")
+    return (epoch if colon else "0", version, release)
