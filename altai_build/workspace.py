@@ -196,7 +196,7 @@ class Workspace:
                 )
             if announce is not None:
                 announce(
-                    f"waiting up to {wait:.0f} s for another run, which holds the lock of the workspace: "
+                    f"waiting up to {wait:g} s for another run, which holds the lock of the workspace: "
                     f"{self._read_lock_holder()}"
                 )
                 announce = None

@@ -64,7 +64,10 @@ def build(
     """
     from altai_build.pipeline.build.plan import plan_build, warn_of_work_trees
     from altai_build.pipeline.build.run import build_all
+    from altai_build.tools.output_directory import prepare_output
 
+    if output is not None:
+        prepare_output(output)
     run = app.create_run(app.load_config(), dependants=dependants)
     with run.lock(wait=wait):
         revision = choose_revision(run, rev, worktree)

@@ -51,6 +51,10 @@ VERBS = {
 }
 
 
+# Options that many verbs have and the program itself has not.
+_VERB_OPTIONS = ("--json", "--rev", "--wait", "--key", "--markdown", "--changed-since")
+
+
 class _LazyGroup(click.Group):
     """A command group that imports the module of a verb on first use."""
 
@@ -64,6 +68,17 @@ class _LazyGroup(click.Group):
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         accept_global_options(command)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name in _VERB_OPTIONS:
+                raise click.UsageError(
+                    f"{error.option_name} stands after the command: altai-build COMMAND {error.option_name}",
+                    ctx,
+                ) from error
+            raise
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

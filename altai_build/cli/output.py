@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -56,6 +57,16 @@ def _list_field_names(value: Any) -> tuple[str, ...]:
     """The fields of a record: a dataclass's object or a named tuple."""
     fields = getattr(value, "__dataclass_fields__", None) or getattr(value, "_fields", None)
     return () if fields is None or isinstance(value, type) else tuple(fields)
+
+
+def print_path(path: os.PathLike[str]) -> None:
+    """Print a path on stdout: its very bytes into a pipe, so that programs can open it; escaped on a terminal."""
+    if sys.stdout.isatty():
+        print(escape_control_characters(os.fspath(path), keep=""))
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(os.fsencode(path) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -42,6 +42,10 @@ def rebuild(
         raise UsageError(
             "the new packages would be neither compared nor kept", todo="give --compare, -o DIR, or both"
         )
+    if output is not None:
+        from altai_build.tools.output_directory import prepare_output
+
+        prepare_output(output)
     run = app.create_run(app.load_config())
     with run.lock(wait=wait):
         result = reproduce(run, component, version, output=output)

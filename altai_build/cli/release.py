@@ -9,7 +9,7 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.options import dependants_option, json_option, rev_option, wait_option
-from altai_build.cli.output import print_json, print_table
+from altai_build.cli.output import print_json, print_path, print_table
 from altai_build.cli.plan import get_exit_code, list_skipped_rows, list_wave_rows, order_to_json
 from altai_build.errors import UsageError
 from altai_build.model.findings import finding_to_json
@@ -99,7 +99,7 @@ def _print_result(run: Run, result: ReleaseResult, as_json: bool) -> None:
         return
     manifest = result.manifest
     size = sum(package.size for package in manifest.packages)
-    print(result.directory)
+    print_path(result.directory)
     for finding in (*result.verification.findings, *result.upgrades.findings):
         run.reporter.warn(f"{finding.rule}: {finding.subject}: {finding.text}")
     for previous in result.upgrades.releases:

@@ -8,7 +8,7 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option, key_option
-from altai_build.cli.output import print_json
+from altai_build.cli.output import print_json, print_path
 from altai_build.errors import InputError
 
 
@@ -70,4 +70,4 @@ def report(app: App, version: str, output: Path | None, keys: tuple[str, ...], a
         written = {"report": str(page), "written": output is not None}
         print_json({"release": manifest.version, **written, "trust": release.trust.level})
     else:
-        print(page)
+        print_path(page)

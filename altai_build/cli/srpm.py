@@ -41,6 +41,10 @@ def srpm(
       altai-build srpm
       altai-build srpm nova glance --rev v1.0.2 -o /tmp/srpms
     """
+    if output is not None:
+        from altai_build.tools.output_directory import prepare_output
+
+        prepare_output(output)
     if worktree:
         rev = choose_revision(app.create_run(app.load_config(needed=False)), rev, worktree)
     results = _make_or_recall(app, components, rev)

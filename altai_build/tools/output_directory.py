@@ -19,6 +19,16 @@ from altai_build.tools.leftovers import remove_abandoned
 _PREFIX = ".altai-build"
 
 
+def prepare_output(folder: Path) -> None:
+    """Create the folder, and find out now, before hours of builds, whether files can be written there.
+
+    Raises InputError when they cannot.
+    """
+    make_directory(folder, durable=True)
+    with scratch_directory(folder, _PREFIX):
+        pass
+
+
 def copy_all_into(sources: Iterable[Path], folder: Path) -> list[Path]:
     """Link or copy files into a folder, each atomically, replacing files of the same names; returns the new paths.
 

@@ -55,3 +55,9 @@ def test_nothing_to_build_is_said(site: HostSite) -> None:
     answer = site.call("build", "--changed-since", "HEAD")
     assert (answer.code, answer.out) == (0, "")
     assert "no component has changed since HEAD" in answer.err
+
+
+def test_where_packages_are_copied_to_is_tried_before_the_builds(site: HostSite) -> None:
+    answer = site.call("build", "-o", "/proc/nowhere")
+    assert answer.code == 3 and "cannot write to /proc/nowhere" in answer.err
+    assert not site.run.workspace.builds.exists() and not site.run.workspace.srpms.exists()

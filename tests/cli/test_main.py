@@ -63,6 +63,14 @@ def test_help_has_an_example_and_the_list_of_commands_has_whole_sentences(
         assert "--json" in shown
 
 
+def test_an_option_of_commands_before_the_command_is_explained(tmp_path: Path) -> None:
+    answer = altai_build("--json", "plan", cwd=tmp_path)
+    assert answer.code == 2
+    assert answer.json["error"]["what"] == "--json stands after the command: altai-build COMMAND --json"
+    answer = altai_build("--rev", "v1", "plan", cwd=tmp_path)
+    assert answer.code == 2 and "--rev stands after the command" in answer.err
+
+
 def test_without_a_verb_the_usage_is_printed(tmp_path: Path) -> None:
     result = altai_build(cwd=tmp_path)
     assert result.code in (0, 2) and "Usage: altai-build" in result.out + result.err

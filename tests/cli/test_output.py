@@ -7,10 +7,11 @@ import json
 import sys
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 import pytest
 
-from altai_build.cli.output import NO_COMPONENTS, print_json, print_rows, print_table
+from altai_build.cli.output import NO_COMPONENTS, print_json, print_path, print_rows, print_table
 
 
 class Status(str, Enum):
@@ -83,6 +84,17 @@ def test_no_rows_are_an_empty_list_and_a_reason(capsys: pytest.CaptureFixture[st
     out, err = capsys.readouterr()
     assert json.loads(out) == []
     assert err == f"altai-build: {NO_COMPONENTS}\naltai-build: nothing has changed\n"
+
+
+def test_a_path_into_a_pipe_is_its_very_bytes(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print("before")
+    print_path(Path("/a/n\udcff"))
+    assert capfdbinary.readouterr().out == b"before\n/a/n\xff\n"
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+    print_path(Path("/a/n\udcff\x1b"))
+    assert terminal.getvalue() == "/a/n\\xff\\x1b\n"
 
 
 def test_no_rows_have_no_headers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.output_directory import copy_all_into
+from altai_build.tools.output_directory import copy_all_into, prepare_output
 from tests.kit.cli import ROOT
 
 
@@ -78,3 +78,12 @@ def test_a_place_that_cannot_be_written_is_an_error(sources: list[Path], tmp_pat
     with pytest.raises(InputError, match="cannot write to"):
         copy_all_into(sources, tmp_path / "out")
     assert sorted(os.listdir(tmp_path / "out")) == ["a.rpm"]
+
+
+def test_a_place_is_tried_before_anything_is_there_to_copy(tmp_path: Path) -> None:
+    prepare_output(tmp_path / "new" / "out")
+    assert list((tmp_path / "new" / "out").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", Path("/proc/self")):
+        with pytest.raises(InputError, match="cannot write to"):
+            prepare_output(place)
