@@ -16,7 +16,9 @@ _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def read_component(name: str, node: YamlNode) -> ComponentSettings:
     """One entry of `components`."""
-    node = node.check_keys(("source", "sources", "specs", "repository", "skip", "bootstrap"))
+    node = node.check_keys(
+        ("source", "sources", "specs", "repository", "skip", "bootstrap", "exclude_submodules")
+    )
     sources = []
     for file, template in node.get_child("sources").read_mapping("source file"):
         if error := _check_file_name(file):
@@ -37,6 +39,7 @@ def read_component(name: str, node: YamlNode) -> ComponentSettings:
         repository=node.get_child("repository").read_text() or None,
         skip=node.get_child("skip").read_text() or None,
         bootstrap=_read_bootstrap(node.get_child("bootstrap")) if node.has_key("bootstrap") else None,
+        exclude_submodules=node.get_child("exclude_submodules").read_texts(),
     )
 
 

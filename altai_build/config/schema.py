@@ -133,7 +133,8 @@ class ComponentSettings:
 
     `sources` are the generated sources: file name and template of the content. `specs` are the spec files to use where
     the search finds the wrong ones. `skip` is the reason not to build it. `source` says what the archive is that its
-    spec unpacks, where the commit does not say it.
+    spec unpacks, where the commit does not say it. `exclude_submodules` are patterns of the paths of its own submodules
+    that the archive of its repository does not need.
     """
 
     name: str
@@ -143,6 +144,7 @@ class ComponentSettings:
     skip: str | None = None
     bootstrap: Bootstrap | None = None
     source: SourceChoice | None = None
+    exclude_submodules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

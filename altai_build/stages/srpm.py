@@ -255,8 +255,13 @@ class SrpmMaker:
         own = ArchivePart(store=sourced.store, commit=component.commit, folder="")
         if component.kind is ComponentKind.ROOT:
             return (own,)
+        settings = self.config.find_component(component.name, component.path)
         nested = self.superproject.list_nested_submodules(
-            sourced.store, component.commit, sourced.tree, component.url
+            sourced.store,
+            component.commit,
+            sourced.tree,
+            component.url,
+            excluded=settings.exclude_submodules if settings else (),
         )
         return (
             own,

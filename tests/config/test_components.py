@@ -38,3 +38,9 @@ def test_another_word_is_an_error() -> None:
 )
 def test_fields_of_templates(template: str, fields: list[str] | None) -> None:
     assert list_template_fields(template) == fields
+
+
+def test_submodules_that_the_archive_does_not_need() -> None:
+    settings, errors = read({"exclude_submodules": ["3rdparty/*", "docs"]})
+    assert (settings.exclude_submodules, errors) == (("3rdparty/*", "docs"), [])
+    assert read({})[0].exclude_submodules == ()

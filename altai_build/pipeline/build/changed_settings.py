@@ -105,7 +105,14 @@ def _list_settings(config: Config, source: ComponentSource) -> dict[str, object]
     own = config.find_component(component.name, component.path)
     found: dict[str, object] = {"release.stamp": config.release and config.release.stamp}
     if own is not None:
-        found[f"components.{own.name}"] = (own.source, own.sources, own.specs, own.repository, own.bootstrap)
+        found[f"components.{own.name}"] = (
+            own.source,
+            own.sources,
+            own.specs,
+            own.repository,
+            own.bootstrap,
+            own.exclude_submodules,
+        )
         if own.sources:
             found["release.baseurl"] = config.release and config.release.baseurl
     repository = config.repositories.get(component.repository or "")

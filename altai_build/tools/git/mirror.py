@@ -10,7 +10,7 @@ from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools import process
 from altai_build.tools.files import file_lock, scratch_directory, sync_tree
-from altai_build.tools.git.command import ISOLATED, REMOTE, run_git
+from altai_build.tools.git.command import ISOLATED, REMOTE, GitProfile, run_git
 from altai_build.tools.url import without_password
 
 
@@ -20,11 +20,12 @@ def mirror_path(url: str, mirrors: Path) -> Path:
     return mirrors / f"{name}.git"
 
 
-def fetch_mirror(url: str, *, mirrors: Path, commit: CommitId) -> Path:
+def fetch_mirror(url: str, *, mirrors: Path, commit: CommitId, profile: GitProfile = REMOTE) -> Path:
     """A bare mirror of `url` in `mirrors` that has `commit`; fetched when it does not have it yet.
 
     The commit is requested by its id, with its whole history, because counting needs that; from a server that gives
-    no commits by id, all branches and tags are fetched. Raises InputError naming the commit and the remote.
+    no commits by id, all branches and tags are fetched. `profile` is REMOTE, or that with settings of the user's.
+    Raises InputError naming the commit and the remote.
     """
     place = mirror_path(url, mirrors)
     with file_lock(place.with_suffix(".lock")):
@@ -40,7 +41,7 @@ def fetch_mirror(url: str, *, mirrors: Path, commit: CommitId) -> Path:
                 return place
             options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"]
             words = ["fetch", *options, "--end-of-options", url, wanted]
-            fetched = run_git(REMOTE, words, git_dir=place, ok=process.ANY_END)
+            fetched = run_git(profile, words, git_dir=place, ok=process.ANY_END)
             complaint = complaint or fetched.error_text
         if _has_commit(place, commit):
             return place

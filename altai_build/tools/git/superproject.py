@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import fnmatch
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from altai_build.errors import InputError
 from altai_build.model.component import Component
 from altai_build.model.gitlink import GITLINK_MODE, CommitId, Gitlink
 from altai_build.model.spec import SpecInfo
+from altai_build.tools.git.attributes import list_left_out
+from altai_build.tools.git.clone_settings import CloneSettings, read_clone_settings, read_submodule_urls
 from altai_build.tools.git.command import ALLOWED_PROTOCOLS, USER_CLONE, run_git
 from altai_build.tools.git.layout import common_directory, is_partial_clone, is_shallow
 from altai_build.tools.git.mirror import fetch_mirror, mirror_path
@@ -25,16 +29,29 @@ _MAX_NESTED = 1000
 _MAX_NESTING = 20
 
 
+class GitmodulesEntry(NamedTuple):
+    """What .gitmodules says of a submodule: its URL and how to update it, both as written."""
+
+    name: str | None
+    url: str | None
+    update: str = ""
+
+
+_UNKNOWN_MODULE = GitmodulesEntry(None, None)
+
+
 @dataclass(frozen=True)
 class Submodule:
     """A gitlink with its name and URL from .gitmodules, which may lack either.
 
-    The URL is absolute: a relative one starts at the superproject's own remote.
+    The URL is absolute: a relative one starts at the superproject's own remote. `own_url` is where the user's
+    configuration wants it from (`git submodule init` writes that, and people change it to a fork or a mirror).
     """
 
     link: Gitlink
     name: str | None
     url: str | None
+    own_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,25 +119,31 @@ class Superproject(RepositoryHistory):
         for entry in tree:
             inside = any(folder == "." or f"{entry.path}/".startswith(f"{folder}/") for folder in folders)
             if entry.mode == GITLINK_MODE and inside:
-                name, url = known.get(entry.path, (None, None))
+                module = known.get(entry.path, _UNKNOWN_MODULE)
                 link = Gitlink(path=entry.path, commit=CommitId(entry.oid))
-                found.append(Submodule(link=link, name=name, url=self._absolute_url(url) if url else None))
+                url = self._absolute_url(module.url) if module.url else None
+                own_url = self._find_own_url(self._settings.submodule_urls, module.name)
+                found.append(Submodule(link=link, name=module.name, url=url, own_url=own_url))
         return found
 
-    def _read_gitmodules_at(
-        self, commit: CommitId, tree: Sequence[TreeEntry]
-    ) -> dict[str, tuple[str, str | None]]:
-        """path → (name, url) of the .gitmodules file in a commit."""
+    def _read_gitmodules_at(self, commit: CommitId, tree: Sequence[TreeEntry]) -> dict[str, GitmodulesEntry]:
+        """Path → the entry of the .gitmodules file in a commit."""
         if not any(entry.path == ".gitmodules" and entry.is_file for entry in tree):
             return {}
         return read_gitmodules(self.open_store(commit), commit)
 
     @cached_property
+    def _settings(self) -> CloneSettings:
+        return read_clone_settings(self.path)
+
+    @property
     def remote_url(self) -> str | None:
-        """The URL of origin, without a password; None when there is none."""
-        words = ["config", "--get", "remote.origin.url"]
-        found = run_git(USER_CLONE, words, directory=self.path, ok=(0, 1))
-        return found.text.strip() or None
+        """The URL of the remote that the current branch follows, else of origin; None when there is none."""
+        return self._settings.remote_url
+
+    def _find_own_url(self, urls: Mapping[str, str], name: str | None) -> str | None:
+        url = urls.get(name or "")
+        return self._absolute_url(url) if url else None
 
     def _absolute_url(self, url: str) -> str:
         return resolve_url(url, base=self.remote_url or str(self.path.resolve()))
@@ -138,8 +161,8 @@ class Superproject(RepositoryHistory):
     def find_local_store(self, submodule: Submodule, commits: Sequence[CommitId]) -> ObjectStore | None:
         """The objects of a component in a local repository with all these commits; nothing is fetched."""
         places = self.list_local_clones(submodule)
-        if submodule.url is not None:
-            places.append(mirror_path(submodule.url, self.state / "mirrors"))
+        urls = [url for url in (submodule.own_url, submodule.url) if url is not None]
+        places += [mirror_path(url, self.state / "mirrors") for url in urls]
         for place in places:
             store = self._borrow_complete_store(place, commits[0])
             if store is not None and all(store.has_commit_object(commit) for commit in commits[1:]):
@@ -166,39 +189,84 @@ class Superproject(RepositoryHistory):
         return mirrored if mirrored.has_commit_object(old.link.commit) else self._fetch_mirror(old)
 
     def list_nested_submodules(
-        self, store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntry], url: str | None, depth: int = 0
+        self,
+        store: ObjectStore,
+        commit: CommitId,
+        tree: Sequence[TreeEntry],
+        url: str | None,
+        *,
+        excluded: Sequence[str] = (),
+        folder: str = "",
+        depth: int = 0,
     ) -> list[tuple[str, ObjectStore, CommitId]]:
         """(folder, objects, commit) of the submodules that a component pins itself, at every depth.
 
-        `url` is the component's own: relative URLs in its .gitmodules start there. Raises InputError when the commit of
-        one is not available, or when there are too many: commits of one repository can pin each other without end.
+        `url` is the component's own: relative URLs in its .gitmodules start there. Without those that the archive of
+        the commit leaves out (export-ignore), that git does not check out (`update = none` in .gitmodules), or whose
+        path one of the patterns `excluded` matches. Raises InputError when the commit of one is not available, or when
+        there are too many: commits of one repository can pin each other without end.
         """
         found: list[tuple[str, ObjectStore, CommitId]] = []
-        links = [entry for entry in tree if entry.mode == GITLINK_MODE]
+        links = [
+            entry
+            for entry in tree
+            if entry.mode == GITLINK_MODE
+            and not any(fnmatch.fnmatchcase(f"{folder}{entry.path}", pattern) for pattern in excluded)
+        ]
         if links and depth > _MAX_NESTING:
             raise _too_many_nested_error(store, commit)
         known = read_gitmodules(store, commit) if links else {}
+        links = [link for link in links if known.get(link.path, _UNKNOWN_MODULE).update != "none"]
+        left_out = list_left_out(store, commit, tree, [link.path for link in links])
+        own_urls = read_submodule_urls(store.objects) if links else {}
         for entry in links:
-            name, written = known.get(entry.path, (None, None))
+            if entry.path in left_out:
+                continue
+            name, written, _ = known.get(entry.path, _UNKNOWN_MODULE)
             inner_url = resolve_url(written, base=url or store.origin) if written else None
             pinned = CommitId(entry.oid)
-            submodule = Submodule(link=Gitlink(path=entry.path, commit=pinned), name=name, url=inner_url)
+            own_url = self._find_own_url(own_urls, name)
+            link = Gitlink(path=entry.path, commit=pinned)
+            submodule = Submodule(link=link, name=name, url=inner_url, own_url=own_url)
             places = [store.objects / "modules" / name] if name and not _has_parent_reference(name) else []
             inner = next(
                 (one for place in places if (one := self._borrow_complete_store(place, pinned))), None
             )
             inner = inner or self._fetch_mirror(submodule)
             found.append((entry.path, inner, pinned))
-            deeper = self.list_nested_submodules(inner, pinned, inner.read_tree(pinned), inner_url, depth + 1)
-            found += [(f"{entry.path}/{folder}", below, pin) for folder, below, pin in deeper]
+            deeper = self.list_nested_submodules(
+                inner,
+                pinned,
+                inner.read_tree(pinned),
+                inner_url,
+                excluded=excluded,
+                folder=f"{folder}{entry.path}/",
+                depth=depth + 1,
+            )
+            found += [(f"{entry.path}/{path}", below, pin) for path, below, pin in deeper]
             if len(found) > _MAX_NESTED:
                 raise _too_many_nested_error(store, commit)
         return found
 
     def _fetch_mirror(self, submodule: Submodule) -> ObjectStore:
+        """The objects of a submodule from its remote: where the user's configuration says it is, else .gitmodules."""
         commit = submodule.link.commit
-        url = self._url_to_fetch(submodule)
-        place = fetch_mirror(url, mirrors=self.state / "mirrors", commit=commit)
+        own_error = None
+        if submodule.own_url is not None and submodule.own_url != submodule.url:
+            try:
+                return self._fetch(submodule.own_url, commit)
+            except InputError as error:
+                own_error = error
+        try:
+            return self._fetch(self._url_to_fetch(submodule), commit)
+        except InputError as error:
+            if own_error is None:
+                raise
+            raise InputError(error.what, why=f"{error.why}\n{own_error}", todo=error.todo) from own_error
+
+    def _fetch(self, url: str, commit: CommitId) -> ObjectStore:
+        profile = self._settings.remote_profile
+        place = fetch_mirror(url, mirrors=self.state / "mirrors", commit=commit, profile=profile)
         return self._borrow_store(place, without_password(url), commit)
 
     def _borrow_complete_store(self, place: Path, commit: CommitId) -> ObjectStore | None:
@@ -237,8 +305,8 @@ class Superproject(RepositoryHistory):
         return submodule.url
 
 
-def read_gitmodules(store: ObjectStore, commit: CommitId) -> dict[str, tuple[str, str | None]]:
-    """path → (name, URL as written) from a commit's .gitmodules; {} when git cannot read the file."""
+def read_gitmodules(store: ObjectStore, commit: CommitId) -> dict[str, GitmodulesEntry]:
+    """Path → entry of a commit's .gitmodules; {} when git cannot read the file."""
     listed = store.run(
         ["config", "--no-includes", "--blob", f"{commit}:.gitmodules", "--null", "--list"], ok=ANY_STATUS
     )
@@ -252,7 +320,7 @@ def read_gitmodules(store: ObjectStore, commit: CommitId) -> dict[str, tuple[str
         if section == "submodule" and name:
             table.setdefault(name, {})[variable] = value
     return {
-        entry["path"].rstrip("/"): (name, entry.get("url"))
+        entry["path"].rstrip("/"): GitmodulesEntry(name, entry.get("url"), entry.get("update", ""))
         for name, entry in table.items()
         if "path" in entry
     }

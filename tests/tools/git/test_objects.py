@@ -66,7 +66,7 @@ def test_a_gitmodules_file_does_not_include_files_of_this_machine(tmp_path: Path
     store = ObjectStore.open_borrowed(
         repo.path / ".git", shadows=tmp_path / "shadows", origin="a test", commit=commit
     )
-    assert read_gitmodules(store, commit) == {"a": ("a", "../a")}
+    assert read_gitmodules(store, commit) == {"a": ("a", "../a", "")}
 
 
 def test_one_process_reads_a_commit_and_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId
-from altai_build.tools.git.superproject import Superproject, read_gitmodules
+from altai_build.tools.git.objects import ObjectStore
+from altai_build.tools.git.superproject import GitmodulesEntry, Submodule, Superproject, read_gitmodules
 from altai_build.tools.process import ProgramFailed
-from tests.kit.git import Pin, Repo
+from tests.kit.git import Entry, Pin, Repo, gitmodules
 
 A, B = CommitId("a" * 40), CommitId("b" * 40)
 
@@ -20,7 +22,7 @@ def test_a_killed_git_is_not_taken_for_an_answer(
 ) -> None:
     commit = repo.commit({".gitmodules": '[submodule "a"]\n\tpath = a\n\turl = https://127.0.0.1:9/a\n'})
     store = Superproject(repo.path, state=tmp_path / "state").open_store(commit)
-    assert read_gitmodules(store, commit) == {"a": ("a", "https://127.0.0.1:9/a")}
+    assert read_gitmodules(store, commit) == {"a": ("a", "https://127.0.0.1:9/a", "")}
     killed = tmp_path / "bin" / "git"
     killed.parent.mkdir()
     killed.write_text("#!/bin/sh\nkill -KILL $$\n")
@@ -37,7 +39,7 @@ def repo(tmp_path: Path) -> Repo:
     return Repo(tmp_path / "super")
 
 
-def modules(repo: Repo, tmp_path: Path, text: str | bytes) -> dict[str, tuple[str, str | None]]:
+def modules(repo: Repo, tmp_path: Path, text: str | bytes) -> dict[str, GitmodulesEntry]:
     commit = repo.commit({".gitmodules": text})
     return read_gitmodules(Superproject(repo.path, state=tmp_path / "state").open_store(commit), commit)
 
@@ -45,15 +47,16 @@ def modules(repo: Repo, tmp_path: Path, text: str | bytes) -> dict[str, tuple[st
 def test_gitmodules_is_read_as_git_does(repo: Repo, tmp_path: Path) -> None:
     text = (
         '[submodule "a.b"] # comment\n\tpath = repos/a b/\n\turl = ../x ; comment\n[SubModule "c\\"d"]\n'
-        'path="repos/\\"q\\""\nurl=../y\n[submodule "no-url"]\npath = repos/z\n[submodule "no-path"]\nurl = ../w\n'
+        'path="repos/\\"q\\""\nurl=../y\n[submodule "no-url"]\npath = repos/z\nupdate = none\n'
+        '[submodule "no-path"]\nurl = ../w\n'
         '[other "x"]\npath = repos/o\n[submodule]\npath = repos/p\n[submodule "twice"]\n'
         "path = repos/1\npath = repos/2\n"
     )
     assert modules(repo, tmp_path, text) == {
-        "repos/a b": ("a.b", "../x"),
-        'repos/"q"': ('c"d', "../y"),
-        "repos/z": ("no-url", None),
-        "repos/2": ("twice", None),
+        "repos/a b": ("a.b", "../x", ""),
+        'repos/"q"': ('c"d', "../y", ""),
+        "repos/z": ("no-url", None, "none"),
+        "repos/2": ("twice", None, ""),
     }
 
 
@@ -119,3 +122,133 @@ def test_a_submodule_whose_name_is_not_its_path_is_found_in_modules(repo: Repo, 
     )
     store = superproject.open_component_store(submodule)
     assert [entry.path for entry in store.read_tree(commit)] == ["README"]
+
+
+# ---- where submodules come from -----------------------------------------------------------------------------------
+
+
+def find_submodule(repo: Repo, tmp_path: Path) -> tuple[Superproject, Submodule]:
+    head = CommitId(repo.git("rev-parse", "HEAD"))
+    superproject = Superproject(repo.path, state=tmp_path / "state")
+    (submodule,) = superproject.read_submodules(
+        head, superproject.open_store(head).read_tree(head), ["repos"]
+    )
+    return superproject, submodule
+
+
+def test_a_relative_url_starts_at_the_remote_of_the_branch(repo: Repo, tmp_path: Path) -> None:
+    repo.commit({".gitmodules": '[submodule "a"]\npath = repos/a\nurl = ../a\n', "repos/a": Pin(A)})
+    repo.git("remote", "add", "origin", "https://fork.example/me/super")
+    assert find_submodule(repo, tmp_path)[1].url == "https://fork.example/me/a"
+    repo.git("remote", "add", "upstream", "https://example.org/team/super")
+    assert find_submodule(repo, tmp_path)[1].url == "https://fork.example/me/a"
+    repo.git("config", "branch.main.remote", "upstream")
+    assert find_submodule(repo, tmp_path)[1].url == "https://example.org/team/a"
+
+
+@pytest.mark.parametrize("kind", ["url", "insteadOf"])
+def test_the_users_configuration_says_where_a_submodule_comes_from(
+    repo: Repo, tmp_path: Path, kind: str
+) -> None:
+    other = Repo(tmp_path / "mirror")
+    commit = other.commit({"README": "from the mirror"})
+    url = "https://127.0.0.1:9/a"
+    repo.commit({".gitmodules": f'[submodule "a"]\npath = repos/a\nurl = {url}\n', "repos/a": Pin(commit)})
+    if kind == "url":
+        repo.git("config", "submodule.a.url", str(other.path))
+    else:
+        repo.git("config", f"url.{other.path}.insteadOf", url)
+    superproject, submodule = find_submodule(repo, tmp_path)
+    assert submodule.url == url  # a release says where everybody finds it
+    store = superproject.open_component_store(submodule)
+    assert [entry.path for entry in store.read_tree(commit)] == ["README"]
+    again, _ = find_submodule(repo, tmp_path)
+    other.path.rename(tmp_path / "gone")
+    assert again.find_local_store(submodule, (commit,)) is not None
+
+
+def test_where_the_users_url_lacks_the_commit_that_of_gitmodules_counts(repo: Repo, tmp_path: Path) -> None:
+    mirror, other = Repo(tmp_path / "mirror"), Repo(tmp_path / "a")
+    mirror.commit({"README": "old"})
+    commit = other.commit({"README": "new"})
+    repo.commit({".gitmodules": '[submodule "a"]\npath = repos/a\nurl = ../a\n', "repos/a": Pin(commit)})
+    repo.git("config", "submodule.a.url", str(mirror.path))
+    superproject, submodule = find_submodule(repo, tmp_path)
+    assert superproject.open_component_store(submodule).has_tree(commit)
+    other.path.rename(tmp_path / "gone")
+    elsewhere = Superproject(repo.path, state=tmp_path / "other state")
+    with pytest.raises(InputError) as caught:
+        elsewhere.open_component_store(submodule)
+    assert f"commit {commit} is not available from {other.path}" in caught.value.what
+    assert f"commit {commit} is not available from {mirror.path}" in caught.value.why
+
+
+# ---- nested submodules --------------------------------------------------------------------------------------------
+
+
+LINKS = ("lib/one", "lib/two", "docs/three")
+ALL = [path for link in sorted(LINKS) for path in (link, f"{link}/sub")]
+
+
+def list_nested(
+    folder: Path, files: dict[str, Entry], excluded: Sequence[str] = (), more: str = ""
+) -> list[str]:
+    """The folders of the nested submodules of a component with these files, and `more` in its .gitmodules."""
+    Repo(folder / "super").commit({"README": "x"})
+    inner = Repo(folder / "inner")
+    url = inner.path.as_uri()
+    deep = inner.commit({"deep": "1"})
+    middle = inner.commit({".gitmodules": gitmodules({"sub": url}), "sub": Pin(deep)})
+    component = Repo(folder / "component")
+    pins: dict[str, Entry] = {link: Pin(middle) for link in LINKS}
+    modules = gitmodules(dict.fromkeys(LINKS, url)) + more
+    commit = component.commit({**pins, ".gitmodules": modules, **files})
+    superproject = Superproject(folder / "super", state=folder / "state")
+    store = ObjectStore.open_borrowed(
+        component.path / ".git", shadows=folder / "shadows", origin="a test", commit=commit
+    )
+    found = superproject.list_nested_submodules(
+        store, commit, store.read_tree(commit), url, excluded=excluded
+    )
+    return [path for path, _, _ in found]
+
+
+def without(*gone: str) -> list[str]:
+    return [path for path in ALL if not any(f"{path}/".startswith(f"{link}/") for link in gone)]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "gone"),
+    [
+        ("docs export-ignore\n", ("docs",)),
+        ("docs/ export-ignore\n", ("docs",)),
+        ("lib/o* export-ignore\n", ("lib/one",)),
+        ("lib/one/ export-ignore\n", ("lib/one",)),
+        ("lib export-ignore\nlib -export-ignore\n", ()),
+        ("/one export-ignore\n", ()),
+        ("*.c text\n", ()),
+    ],
+)
+def test_what_the_archive_leaves_out_is_not_fetched(
+    tmp_path: Path, attributes: str, gone: tuple[str, ...]
+) -> None:
+    assert list_nested(tmp_path, {".gitattributes": attributes}) == without(*gone)
+
+
+def test_attributes_in_a_folder_count_there(tmp_path: Path) -> None:
+    assert list_nested(tmp_path, {"lib/.gitattributes": "two export-ignore\n"}) == without("lib/two")
+
+
+def test_a_submodule_that_git_does_not_check_out_is_left_out(tmp_path: Path) -> None:
+    more = '[submodule "lib/one"]\nupdate = none\nurl = https://127.0.0.1:9/gone\n'
+    assert list_nested(tmp_path, {}, more=more) == without("lib/one")
+
+
+@pytest.mark.parametrize(
+    ("excluded", "gone"),
+    [(("lib/*",), ("lib",)), (("lib/one", "docs/three/sub"), ("lib/one", "docs/three/sub")), (("one",), ())],
+)
+def test_a_submodule_that_the_settings_exclude_is_left_out(
+    tmp_path: Path, excluded: tuple[str, ...], gone: tuple[str, ...]
+) -> None:
+    assert list_nested(tmp_path, {}, excluded) == without(*gone)
