@@ -46,7 +46,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     # The user's own clone, where neither speed nor hostile input matters; the scripts use it too.
     "git": ("tools/git/revision_hints.py",),
     "deflate": ("tools/git/archive.py",),
-    "requests": ("tools/transfer.py",),
+    "requests": ("tools/http/transfer.py",),
     "jinja2": ("tools/html_page.py",),
     "templated_dictionary": ("tools/mock/evaluate_child.py",),
     "pypi_simple": ANY_FILE,

@@ -11,9 +11,9 @@ from altai_build.errors import InputError
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.model.release import CHECKSUMS_NAME
 from altai_build.regular_files import read_regular_file
-from altai_build.tools import download
 from altai_build.tools.files import make_tree_public
-from altai_build.tools.transfer import FileNotOnServer, FileTooLarge
+from altai_build.tools.http import download
+from altai_build.tools.http.transfer import FileNotOnServer, FileTooLarge
 from altai_build.tools.url import join_url
 
 _MAX_FILES = 100_000

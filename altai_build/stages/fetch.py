@@ -17,8 +17,6 @@ from altai_build.model.package import RpmHeader
 from altai_build.model.quantity import format_count, format_size
 from altai_build.model.release import Signer
 from altai_build.model.signature import SignatureCheck
-from altai_build.tools import download
-from altai_build.tools.attempts import Servers
 from altai_build.tools.files import (
     link_or_copy,
     make_directory,
@@ -28,6 +26,8 @@ from altai_build.tools.files import (
     sync_directory,
     sync_tree,
 )
+from altai_build.tools.http import download
+from altai_build.tools.http.attempts import Servers
 from altai_build.tools.progress import TaskProgress
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.signatures import verify_signatures

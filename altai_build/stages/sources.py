@@ -22,8 +22,8 @@ from altai_build.model.sources import (
     is_source_file_name,
 )
 from altai_build.model.spec import find_archive_source
-from altai_build.tools import download, pypi
 from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.http import download, pypi
 from altai_build.tools.rpm.source_files import SourceFile, find_committed_source
 from altai_build.tools.rpm.source_lists import read_checksum_lists
 

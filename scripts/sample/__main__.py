@@ -68,7 +68,7 @@ def _all_sdists() -> tuple[Sdist, ...]:
 def _fetch(cache: Path) -> None:
     # Imported here: with a full cache it is not needed.
     from altai_build.errors import AltaiError
-    from altai_build.tools.pypi import fetch_sdist
+    from altai_build.tools.http.pypi import fetch_sdist
 
     for sdist in sdists.missing(cache, _all_sdists()):
         try:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import AltaiError, InputError, SigningError
-from altai_build.tools import download
 from altai_build.tools.git.objects import ObjectStore
+from altai_build.tools.http import download
 from altai_build.tools.openpgp.passphrase import PASSPHRASE_FILE_VARIABLE, read_passphrase_file
 from altai_build.tools.repo.groups import read_group
 from altai_build.tools.repo.metadata import read_local_metadata

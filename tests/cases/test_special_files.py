@@ -17,9 +17,9 @@ from altai_build.ledger import Ledger, read_outcomes
 from altai_build.pipeline.build.revealed_needs import read_revealed_needs
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.stages.verify import verify_release
-from altai_build.tools import download
 from altai_build.tools.chroot.roots import set_up_base_root
 from altai_build.tools.files import sha256_file
+from altai_build.tools.http import download
 from altai_build.tools.mock.config_files import open_sources
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.passphrase import PASSPHRASE_FILE_VARIABLE, read_passphrase_file

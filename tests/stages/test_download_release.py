@@ -9,7 +9,7 @@ import pytest
 
 from altai_build.errors import InputError
 from altai_build.stages.download_release import download_release
-from altai_build.tools import attempts
+from altai_build.tools.http import attempts
 from tests.kit.repositories import ServerFaults, faulty_server
 
 FILES = {"release.json": b"{}", "centos6/a.rpm": b"a" * 1000, "centos6/repodata/repomd.xml": b"<repomd/>"}

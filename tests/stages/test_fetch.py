@@ -20,10 +20,10 @@ from altai_build.stages.fetch import (
     PackageStore,
     fetch_packages,
 )
-from altai_build.tools import attempts, transfer
-from altai_build.tools.attempts import Servers
-from altai_build.tools.download import fetch_from_servers
 from altai_build.tools.files import sha256_file
+from altai_build.tools.http import attempts, transfer
+from altai_build.tools.http.attempts import Servers
+from altai_build.tools.http.download import fetch_from_servers
 from altai_build.tools.progress import ProgressReporter
 from altai_build.tools.rpm.header import read_header
 from tests.kit.keys import ThrowawayKey, make_key

@@ -12,7 +12,7 @@ from altai_build.config.upstreams import list_upstreams
 from altai_build.errors import DistrustedError, InputError, UnreachableError
 from altai_build.model.release import Signer
 from altai_build.stages.upstreams import probe_upstream, read_upstreams, refuse_other_signers
-from altai_build.tools import attempts
+from altai_build.tools.http import attempts
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from tests.kit.keys import make_key
 from tests.kit.locks import NOVA, LockSite

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from altai_build.errors import DistrustedError, InputError
 from altai_build.model.package import LocalRpm
-from altai_build.tools import download, process
+from altai_build.tools import process
+from altai_build.tools.http import download
+from altai_build.tools.http.transfer import is_html
 from altai_build.tools.repo.groups import read_group
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
@@ -21,7 +23,6 @@ from altai_build.tools.repo.metadata import (
 from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
 from altai_build.tools.solver.pool import PackagePool, ResolvedPackage
 from altai_build.tools.solver.resolve import Unsatisfiable, resolve_requirements
-from altai_build.tools.transfer import is_html
 from altai_build.tools.url import path_from_file_url, without_password
 
 if TYPE_CHECKING:

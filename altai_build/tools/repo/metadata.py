@@ -14,14 +14,14 @@ from altai_build.errors import DistrustedError, InputError, UnreachableError
 from altai_build.model.checksum import Checksum
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.regular_files import read_regular_file
-from altai_build.tools import download
-from altai_build.tools.attempts import MAX_ATTEMPTS, NoServerWorked, Servers
 from altai_build.tools.files import make_directory, scratch_directory, write_atomically
+from altai_build.tools.http import download
+from altai_build.tools.http.attempts import MAX_ATTEMPTS, NoServerWorked, Servers
+from altai_build.tools.http.transfer import FailingServerError, FileNotOnServer, RefusedError, is_html
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.repo.repomd import MAX_REPOMD_SIZE, REPOMD, MetadataFile, Repomd, read_repomd
 from altai_build.tools.repo.stored_files import StoredFile
-from altai_build.tools.transfer import FailingServerError, FileNotOnServer, RefusedError, is_html
 from altai_build.tools.url import apply_base, join_url, without_password
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from altai_build.errors import InputError
 from altai_build.model.checksum import HEX_DIGITS, Checksum, find_strongest, make_checksum
 from altai_build.model.variables import expand_variables, list_variables
-from altai_build.tools import download
+from altai_build.tools.http import download
 from altai_build.tools.repo.xmltree import get_local_name, parse_xml
 from altai_build.tools.url import without_password
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.regular_files import open_regular_file
-from altai_build.tools import download
+from altai_build.tools.http import download
 from altai_build.tools.repo.compression import decompressed
 from altai_build.tools.repo.repomd import MetadataFile
 

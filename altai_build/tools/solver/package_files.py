@@ -11,7 +11,7 @@ import solv
 
 from altai_build.errors import DistrustedError, InputError
 from altai_build.model.quantity import format_count
-from altai_build.tools.attempts import Servers
+from altai_build.tools.http.attempts import Servers
 from altai_build.tools.repo.metadata import RepositorySource, fetch_package
 from altai_build.tools.repo.repodata import parse_packages
 from altai_build.tools.rpm.signatures import verify_signatures

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import DistrustedError, InputError
-from altai_build.tools import attempts
+from altai_build.tools.http import attempts
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
     RepositorySource,

@@ -12,7 +12,7 @@ import pytest
 
 from altai_build.errors import DistrustedError, InputError
 from altai_build.model.checksum import Checksum
-from altai_build.tools import attempts
+from altai_build.tools.http import attempts
 from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource, fetch_metadata
 from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
 from tests.kit.keys import ThrowawayKey, make_key

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from altai_build.tools import least_rate, process
-from altai_build.tools.least_rate import LeastRate
+from altai_build.tools import process
+from altai_build.tools.http import least_rate
+from altai_build.tools.http.least_rate import LeastRate
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ import pytest
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import Checksum
-from altai_build.tools import attempts
-from altai_build.tools.download import (
+from altai_build.tools.http import attempts
+from altai_build.tools.http.download import (
     compute_checksum,
     fetch_file,
     has_checksum,
     read_url,
 )
-from altai_build.tools.transfer import FileNotOnServer
+from altai_build.tools.http.transfer import FileNotOnServer
 from tests.kit.repositories import ServerFaults, faulty_server
 
 CONTENT = b"the bytes of a file"

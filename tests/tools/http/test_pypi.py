@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools import pypi
+from altai_build.tools.http import pypi
 from tests.kit.server import serving
 
 CONTENT = b"the bytes of a source archive"

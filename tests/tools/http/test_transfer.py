@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError, UnreachableError
-from altai_build.tools import least_rate
-from altai_build.tools.attempts import WrongContentError
-from altai_build.tools.transfer import (
+from altai_build.tools.http import least_rate
+from altai_build.tools.http.attempts import WrongContentError
+from altai_build.tools.http.transfer import (
     BusyServerError,
     FailingServerError,
     FileLimits,

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import HEX_DIGITS, SHA256, Checksum
 from altai_build.regular_files import open_regular_file, read_regular_file
-from altai_build.tools.attempts import MAX_ATTEMPTS, NoServerWorked, Servers, WrongContentError
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file
-from altai_build.tools.transfer import (
+from altai_build.tools.http.attempts import MAX_ATTEMPTS, NoServerWorked, Servers, WrongContentError
+from altai_build.tools.http.transfer import (
     FileLimits,
     FileNotOnServer,
     FileTooLarge,

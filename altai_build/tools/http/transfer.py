@@ -17,8 +17,8 @@ from altai_build import __version__
 from altai_build.errors import InputError, UnreachableError
 from altai_build.regular_files import open_regular_file
 from altai_build.tools import process
-from altai_build.tools.attempts import WrongContentError
-from altai_build.tools.least_rate import LeastRate
+from altai_build.tools.http.attempts import WrongContentError
+from altai_build.tools.http.least_rate import LeastRate
 from altai_build.tools.url import without_password
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from altai_build.errors import InputError, UnreachableError
-from altai_build.tools import attempts
-from altai_build.tools.attempts import NoServerWorked, Servers, WrongContentError
+from altai_build.tools.http import attempts
+from altai_build.tools.http.attempts import NoServerWorked, Servers, WrongContentError
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""Downloads: files, releases of Python packages, slow and failing servers."""
