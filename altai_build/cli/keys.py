@@ -79,7 +79,7 @@ def init(
     """
     from altai_build.pipeline.published.keys import ListedKey
     from altai_build.tools.openpgp.creation import create_key, finish_creation, lock_creation
-    from altai_build.tools.openpgp.keyring import KeyRequest
+    from altai_build.tools.openpgp.key_request import KeyRequest
 
     config = app.load_config()
     key = _find_signing_key(config, name)

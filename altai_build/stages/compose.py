@@ -26,8 +26,8 @@ from altai_build.model.release import (
     SkippedComponent,
     SuperprojectPin,
     format_created,
-    make_repo_section_name,
 )
+from altai_build.model.repo_file import format_repo_file
 from altai_build.tools import processors
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_atomically
 from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_keys
@@ -110,7 +110,7 @@ def compose(directory: Path, contents: ReleaseContents, key: SigningKey) -> Mani
         public_key = read_rewritten_keys(contents.get_key_file(name))
         write_atomically(directory / f"{KEY_FILE_PREFIX}{name}", public_key, durable=False)
     write_atomically(
-        directory / f"{contents.project}.repo", format_repo_file(contents).encode(), durable=False
+        directory / f"{contents.project}.repo", _format_repo_file(contents).encode(), durable=False
     )
     manifest = Manifest(
         version=contents.version,
@@ -154,33 +154,17 @@ def sign_checksums(directory: Path, key: SigningKey, manifest: Manifest | None =
     key.sign_detached(directory / CHECKSUMS_NAME)
 
 
-def format_repo_file(contents: ReleaseContents) -> str:
-    """The .repo file for yum and dnf: one section for each repository of binary packages.
+def _format_repo_file(contents: ReleaseContents) -> str:
+    """The .repo file.
 
     Each section lists the key that signs the metadata too, because our key signs repomd.xml of mirrored repositories.
     """
-    root = f"{contents.baseurl.rstrip('/')}/{contents.version}"
-    sections = []
-    for repository in contents.repositories:
-        if repository.source:
-            continue
-        keys = dict.fromkeys((repository.key, *repository.further_keys, *_list_metadata_keys(contents)))
-        lines = [
-            f"[{make_repo_section_name(contents.project, repository.name)}]",
-            f"name={contents.project} {contents.version} {repository.name}",
-            f"baseurl={root}/{repository.name}/",
-            "enabled=1",
-            "gpgcheck=1",
-            "repo_gpgcheck=1",
-            # Where dnf.conf says True (Debian's does), dnf would pass over a refused signature, and succeed.
-            "skip_if_unavailable=0",
-            # Modules of the operating system would hide packages that have the name of one of theirs, and dnf refuses
-            # packages of modules whose modules.yaml is not in the repository.
-            "module_hotfixes=1",
-            "gpgkey=" + "\n       ".join(f"{root}/{KEY_FILE_PREFIX}{name}" for name in keys),
-        ]
-        sections.append("\n".join(lines) + "\n")
-    return "\n".join(sections)
+    keys = {
+        repository.name: (repository.key, *repository.further_keys, *_list_metadata_keys(contents))
+        for repository in contents.repositories
+        if not repository.source
+    }
+    return format_repo_file(contents.project, contents.version, contents.baseurl, keys)
 
 
 def _fill_repository(

@@ -16,7 +16,7 @@ from altai_build.errors import InputError
 from altai_build.model.armor import dearmor
 from altai_build.model.manifest import manifest_from_json, manifest_to_json
 from altai_build.model.release import MirrorOrigin
-from altai_build.stages.compose import Placement, ReleaseContents, compose, format_repo_file, sign_checksums
+from altai_build.stages.compose import Placement, ReleaseContents, compose, sign_checksums
 from altai_build.stages.verify import verify_release
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
@@ -125,10 +125,12 @@ def test_the_manifest_describes_each_package(materials: Materials, tmp_path: Pat
     assert json.loads(text)["builds"][0]["component"] == "focus"
 
 
-def test_the_repo_file_offers_binary_repositories_with_both_keys(materials: Materials) -> None:
-    text = format_repo_file(make_release_contents(materials))
+def test_the_repo_file_offers_binary_repositories_with_both_keys(
+    materials: Materials, tmp_path: Path
+) -> None:
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read_string(text)
+    parser.read_string((release / "altai.repo").read_text())
     assert parser.sections() == ["altai-centos6", "altai-deps-epel", "altai-deps-misc"]
     assert dict(parser["altai-deps-epel"]) == {
         "name": "altai 1.0.2 deps/epel",

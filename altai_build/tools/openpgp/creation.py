@@ -25,8 +25,9 @@ from altai_build.tools.files import (
     sync_tree,
     write_atomically,
 )
+from altai_build.tools.openpgp.key_request import KeyRequest
 from altai_build.tools.openpgp.keyfile import read_public_keys
-from altai_build.tools.openpgp.keyring import SHARED_DIRS, KeyRequest, open_keyring
+from altai_build.tools.openpgp.keyring import SHARED_DIRS, open_keyring
 from altai_build.tools.progress import ProgressReporter
 
 _PENDING = "new-key"

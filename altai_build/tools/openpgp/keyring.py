@@ -3,60 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import gnupg
 
-from altai_build.errors import InputError, SigningError
+from altai_build.errors import SigningError
 from altai_build.model.key_packets import parse_keys
 from altai_build.model.openpgp import KeyFingerprint, PublicKey
 from altai_build.tools import commands
 from altai_build.tools.disk import describe_full_disks
 from altai_build.tools.files import file_lock, make_directory, write_atomically
+from altai_build.tools.openpgp.key_request import KEY_TYPES, KeyRequest
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.session import PRIVATE_KEYS_DIR, GpgSession, open_session
 
-_KEY_TYPES: dict[str, dict[str, object]] = {
-    "rsa4096": {"key_type": "RSA", "key_length": 4096},
-    "ed25519": {"key_type": "EDDSA", "key_curve": "ed25519"},
-}
-_EXPIRY_PATTERN = re.compile(r"0|[1-9][0-9]*[dwmy]?|[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # What a session shares with the keyring's home; gpg writes new keys and their revocation certificates there.
 SHARED_DIRS = (PRIVATE_KEYS_DIR, "openpgp-revocs.d")
-
-
-@dataclass(frozen=True)
-class KeyRequest:
-    """The key to make; `expires` is gpg's: 0 for never, `2y`, or a date."""
-
-    name: str
-    email: str
-    algorithm: str = "rsa4096"
-    passphrase: str | None = None
-    expires: str = "0"
-
-    def check(self) -> None:
-        """Raise InputError for what gpg would misread."""
-        for what, text in (
-            ("name", self.name),
-            ("email", self.email),
-            ("passphrase", self.passphrase or ""),
-        ):
-            # Each becomes one line of gpg's input: a line break would add a directive.
-            if any(character < " " for character in text):
-                raise InputError(f"the key's {what} must not contain control characters")
-        if self.algorithm not in _KEY_TYPES:
-            raise InputError(
-                f"unknown key algorithm {self.algorithm!r}", todo=f"use one of {', '.join(_KEY_TYPES)}"
-            )
-        if not _EXPIRY_PATTERN.fullmatch(self.expires):
-            raise InputError(
-                f"{self.expires!r} is not an expiry time", todo="use 0, 2y, 18m, 90d or 2030-12-31"
-            )
 
 
 class KeyringUnusableError(SigningError):
@@ -142,7 +106,7 @@ class Keyring:
     def make_key(self, request: KeyRequest) -> PublicKey:
         """Make a signing key. Raises InputError for a request that gpg would misread, SigningError."""
         request.check()
-        fields = dict(_KEY_TYPES[request.algorithm])
+        fields = dict(KEY_TYPES[request.algorithm])
         fields.update(
             key_usage="sign",
             name_real=request.name,

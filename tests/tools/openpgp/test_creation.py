@@ -15,8 +15,9 @@ from altai_build.errors import SigningError
 from altai_build.model.openpgp import PublicKey
 from altai_build.tools.openpgp import creation
 from altai_build.tools.openpgp.creation import create_key, finish_creation, lock_creation
+from altai_build.tools.openpgp.key_request import KeyRequest
 from altai_build.tools.openpgp.keyfile import read_public_keys
-from altai_build.tools.openpgp.keyring import KeyRequest, open_keyring
+from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.signing import unlock
 from altai_build.tools.progress import ProgressReporter
 

@@ -14,8 +14,9 @@ import pytest
 from altai_build.errors import InputError, SigningError
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.signature import SignatureStatus
+from altai_build.tools.openpgp.key_request import KeyRequest
 from altai_build.tools.openpgp.keyfile import read_public_keys
-from altai_build.tools.openpgp.keyring import KeyRequest, KeyringUnusableError, open_keyring
+from altai_build.tools.openpgp.keyring import KeyringUnusableError, open_keyring
 from altai_build.tools.openpgp.signing import unlock
 from altai_build.tools.openpgp.verify import verify_detached
 from tests.kit.keys import ThrowawayKey, import_secret_key
@@ -72,14 +73,6 @@ def test_no_line_can_be_smuggled_into_gpg_s_input(tmp_path: Path, field: str, va
         with pytest.raises(InputError, match=field):
             keyring.make_key(KeyRequest(**fields))
         assert keyring.list_secret_keys() == ()
-
-
-def test_wrong_wishes_for_a_key_are_named(tmp_path: Path) -> None:
-    with open_keyring(tmp_path / "keys") as keyring:
-        with pytest.raises(InputError, match="unknown key algorithm 'dsa1024'"):
-            keyring.make_key(KeyRequest("A", "a@b.c", algorithm="dsa1024"))
-        with pytest.raises(InputError, match="'someday' is not an expiry time"):
-            keyring.make_key(KeyRequest("A", "a@b.c", expires="someday"))
 
 
 def test_a_stored_key_is_hard_to_guess_although_the_session_s_copy_is_quick(tmp_path: Path) -> None:
