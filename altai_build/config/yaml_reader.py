@@ -142,7 +142,7 @@ class YamlNode:
 
     def describe_value(self) -> str:
         """The value, shortened, for a message."""
-        return reprlib.repr(self.value)
+        return "nothing" if self.value is None else reprlib.repr(self.value)
 
     def get_child(self, key: str) -> YamlNode:
         """The value below `key`; its value is None when the key is absent."""

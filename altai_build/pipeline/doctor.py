@@ -20,6 +20,7 @@ from altai_build.model.doctor import CheckResult, CheckStatus, make_failed_check
 from altai_build.model.lock import LOCK_FILE_NAME, Lock
 from altai_build.model.quantity import format_size
 from altai_build.pipeline.build.builders import BUILDERS, find_builder, load_builder
+from altai_build.pipeline.build.toolchains import refuse_other_arch
 from altai_build.pipeline.repository_checks import check_buildroot_repositories, check_upstreams
 from altai_build.tools import commands, process
 from altai_build.tools.builder import Builder
@@ -301,6 +302,7 @@ def _check_target(
             target.mock_config, search=config.mock_config_directories, cache=workspace.mock_configs
         )
         chosen = find_builder(builder)
+        refuse_other_arch(target, mock)
     except AltaiError as error:
         yield make_failed_check(check, error)
         return

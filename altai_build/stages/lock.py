@@ -22,6 +22,7 @@ from altai_build.model.lock import (
 )
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import LocalRpm, RpmHeader
+from altai_build.model.quantity import format_count
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.rpm.versions import compare_evr
 from altai_build.tools.solver.closure import Closure, ClosurePackage, compute_closure
@@ -100,7 +101,7 @@ def find_base_requirements(
                 unmet.append(f"  {header.nevra} requires {requirement}")
     if unmet:
         raise InputError(
-            f"{len(unmet)} requirements are missing from repodata, and nothing provides them",
+            f"repodata lacks {format_count(len(unmet), 'requirement')} of packages, and nothing provides them",
             why="\n".join(unmet),
             todo="`exclude` these packages in repos.yaml: the repodata of their repository is wrong",
         )

@@ -40,7 +40,7 @@ def read_project(data: bytes) -> str:
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
-        ("", "got None; write a mapping with the keys project"),
+        ("", "got nothing; write a mapping with the keys project"),
         ("- a\n- b\n", "got ['a', 'b']; write a mapping with the keys project"),
         ("just words", "got 'just words'; write a mapping"),
         ("project: a\nproject: b\n", "line 2: the key 'project' is given twice"),

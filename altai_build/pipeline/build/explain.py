@@ -321,5 +321,7 @@ def _list_rebuild_causes(
     causes += [cause.format(name) for name in local if cause]
     others = len(buildroot) - len(local)
     if others:
-        causes.append(f"another version of, or other bytes in, one of {others} packages of its buildroot")
+        causes.append(
+            f"another version of, or other bytes in, a package of its buildroot ({others} from other repositories)"
+        )
     return tuple(causes)

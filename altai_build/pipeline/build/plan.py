@@ -12,7 +12,7 @@ from altai_build.model.gitlink import CommitId
 from altai_build.model.order import Order
 from altai_build.pipeline.build.ordering import get_unreadable_name, static_order
 from altai_build.pipeline.build.selection import select_components
-from altai_build.pipeline.build.srpms import warn_of_unknown_settings
+from altai_build.pipeline.build.srpms import warn_of_empty_folders, warn_of_unknown_settings
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover.components import Discovery, discover
 from altai_build.tools.git.superproject import ComponentSource
@@ -47,6 +47,7 @@ def plan_build(run: Run, revision: str, names: Sequence[str], changed_since: str
     with SpecReader(cache=run.workspace.specs) as reader:
         whole = discover(run.superproject, run.config, run.workspace, revision, jobs=run.jobs, reader=reader)
     warn_of_unknown_settings(run, whole)
+    warn_of_empty_folders(run, whole)
     whole_order = static_order(run, whole.sourced, whole.unreadable)
     reasons = select_components(run, whole, whole_order, revision, names, changed_since)
     discovery = _select(whole, reasons, names) if names or changed_since else whole

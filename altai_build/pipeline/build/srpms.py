@@ -11,14 +11,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from altai_build.config import Config
+from altai_build.config import Config, SourceKind
 from altai_build.errors import AltaiError, InputError
 from altai_build.model.build import ComponentStatus
 from altai_build.model.component import ComponentWithoutSrpm
+from altai_build.model.gitlink import DEFAULT_FOLDERS
 from altai_build.model.srpm import Srpm, SrpmResult
 from altai_build.pipeline.build.package_names import SHARED_NAME_FIX, list_shared_names
 from altai_build.pipeline.build.srpm_cache import INPUTS_UNCHANGED
 from altai_build.pipeline.run import Run
+from altai_build.stages.discover.candidates import find_path_in
 from altai_build.stages.discover.components import Discovery, discover
 from altai_build.stages.sources import fetch_sources
 from altai_build.stages.srpm import PackedSrpm, PreparedSrpm, SrpmMaker
@@ -62,6 +64,7 @@ def _discover_named(run: Run, revision: str, names: Sequence[str], reader: SpecR
             pass
     whole = discover_some()
     warn_of_unknown_settings(run, whole)
+    warn_of_empty_folders(run, whole)
     return select_by_name(whole, names)
 
 
@@ -253,6 +256,29 @@ def warn_of_unknown_settings(run: Run, discovery: Discovery) -> None:
             run.reporter.warn(
                 f"components.{name} in repos.yaml is ignored: no component has this name or path"
                 + (f"; perhaps {' or '.join(similar)}" if similar else "")
+            )
+
+
+def warn_of_empty_folders(run: Run, discovery: Discovery) -> None:
+    """Warn of each folder of repos.yaml in which there is no component; `discovery` is of all.
+
+    It is no error, for the same reason. A folder that only the default names need not be there.
+    """
+    folders = {
+        f"repositories.{repository.name}.path": find_path_in(run.superproject.path, repository.path)
+        for repository in run.config.repositories.values()
+        if repository.source is SourceKind.SPECS and repository.path is not None
+    }
+    if run.config.superproject.components != DEFAULT_FOLDERS:
+        folders.update(
+            {f"superproject.components: {name}": name for name in run.config.superproject.components}
+        )
+    paths = [source.component.path for source in discovery.sourced]
+    paths += [component.path for component in discovery.without_srpm]
+    for key, folder in folders.items():
+        if folder != "." and not any(path.startswith(f"{folder}/") for path in paths):
+            run.reporter.warn(
+                f"{key} in repos.yaml: there is no component below {folder}/ at commit {discovery.commit[:12]}"
             )
 
 

@@ -10,6 +10,7 @@ from altai_build.errors import InputError
 from altai_build.model.build import BuilderSettings
 from altai_build.model.limits import Limits
 from altai_build.model.package_fingerprint import RebuildPolicy
+from altai_build.model.variables import get_base_arch
 from altai_build.pipeline.build.builders import find_builder
 from altai_build.pipeline.build.executor import Executor, LocalExecutor
 from altai_build.pipeline.run import Run
@@ -72,6 +73,7 @@ def open_build_environment(
     chosen = find_builder(builder)
     if can_build:
         chosen.require_usable()
+    refuse_other_arch(target, config)
     _refuse_unsupported(chosen, config)
     settings = BuilderSettings(
         workspace=workspace.root,
@@ -99,6 +101,16 @@ def open_builder(definition: BuilderDefinition) -> Builder:
 def open_executor(run: Run, environments: Mapping[str, BuildEnvironment], *, limit: int) -> Executor:
     """The executor that the run names, with a slot for each of its jobs, but at most `limit`."""
     return EXECUTORS[run.executor].open(environments, max(1, min(run.jobs, limit)))
+
+
+def refuse_other_arch(target: Target, config: MockConfig) -> None:
+    """Raise InputError where a target and its mock configuration are for different architectures."""
+    if get_base_arch(target.arch) != get_base_arch(config.target_arch):
+        raise InputError(
+            f"the target {target.name} is for {target.arch}, its mock configuration for {config.target_arch}",
+            why=f"targets.{target.name}.arch in repos.yaml and target_arch in {config.name} have to agree",
+            todo="correct one of them",
+        )
 
 
 def _refuse_unsupported(builder: type[Builder], config: MockConfig) -> None:

@@ -135,7 +135,7 @@ class CandidateFinder:
                 yield from self._find_in_spec_repository(repository, repository.path)
 
     def _find_in_spec_repository(self, repository: Repository, path: Path) -> Iterator[Found]:
-        root = _relative_path(self._superproject.path, path)
+        root = find_path_in(self._superproject.path, path)
         if root is None:
             raise InputError(
                 f"repositories.{repository.name}.path is not in the superproject",
@@ -178,7 +178,8 @@ def find_repository_name(config: Config, source: SourceKind) -> str | None:
     return repository.name if repository else None
 
 
-def _relative_path(root: Path, path: Path) -> str | None:
+def find_path_in(root: Path, path: Path) -> str | None:
+    """A path relative to a folder that it is below; None for another one."""
     try:
         return path.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:

@@ -194,5 +194,7 @@ def _failure(sources: ConfigSources, failure: object) -> InputError:
         source = lines[line - 1].strip()[:200] if line <= len(lines) else ""
         where = f"{path}:{line}"
     return InputError(
-        f"{where}: {str(message)[:1000]}", why=source, todo=todo if isinstance(todo, str) else ""
+        f"{where}: {str(message)[:1000]}",
+        why=source,
+        todo=todo if isinstance(todo, str) and todo else "correct it there: mock configurations are Python",
     )

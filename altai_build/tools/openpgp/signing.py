@@ -15,6 +15,7 @@ from pathlib import Path
 from altai_build.errors import SigningError
 from altai_build.model.compat import Compat
 from altai_build.model.openpgp import KeyPart, PublicKey
+from altai_build.model.quantity import format_count
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import process, processors
 from altai_build.tools.files import link_if_identical_else_write, write_atomically
@@ -107,7 +108,7 @@ class SigningKey:
             with ThreadPoolExecutor(workers) as pool:
                 list(pool.map(sign, batches))
         except process.ProgramFailed as error:
-            raise self._make_error(f"{len(paths)} packages", error) from error
+            raise self._make_error(format_count(len(paths), "package"), error) from error
 
     def sign_detached(self, path: Path) -> Path:
         """Write the armored signature `path`.asc, without flushing it to disk; raises SigningError."""

@@ -142,7 +142,11 @@ def check_key_files(source: RepositorySource) -> None:
         try:
             read_public_keys(file)
         except InputError as error:
-            raise _make_distrusted_error(source, f"{error.what}: {error.why}") from error
+            raise DistrustedError(
+                f"the repository {source.name} is not trusted",
+                why=f"{error.what}: {error.why}",
+                todo=f"restore the key file {file} from a source that you trust, or correct its path",
+            ) from error
 
 
 def _make_distrusted_error(source: RepositorySource, why: str) -> DistrustedError:

@@ -146,7 +146,7 @@ def _reject_unlisted(request: ClosureRequest, solution: Solution) -> None:
     ]
     if lines:
         raise InputError(
-            f"{len(lines)} requirements are met only by packages that are not listed",
+            f"only packages that are not listed meet {format_count(len(lines), 'requirement')}",
             why="\n".join(sorted(lines)),
             todo="add them to `packages` of that repository in repos.yaml, or write packages: needed",
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from altai_build.errors import InputError
 from altai_build.model.build import (
     BuilderSettings,
     BuildOutcome,
@@ -16,8 +18,9 @@ from altai_build.model.build import (
     FailureKind,
     HostSupport,
 )
+from altai_build.pipeline.build.toolchains import refuse_other_arch
 from altai_build.tools.chroot.resolver import Buildroot
-from altai_build.tools.mock.config import MockConfig
+from altai_build.tools.mock.config import MockConfig, read_config
 from altai_build.tools.mock.option_check import UnsupportedOption
 from tests.kit.builders import HostSite
 from tests.kit.rpms import build_rpm
@@ -93,6 +96,16 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostSite:
         made = build_rpm(tmp_path / f"rpm-{name}", name, "1.0", f"1.1.g{commit[:7]}.x")
         shutil.copy(made.binary, PrebuiltBuilder.packages)
     return site
+
+
+def test_a_target_and_its_mock_configuration_are_for_one_architecture(site: HostSite) -> None:
+    target = site.run.config.get_target()
+    mock = read_config(target.mock_config, search=site.run.config.mock_config_directories)
+    for arch, other in (("i686", "i386"), ("x86_64", "x86_64")):
+        refuse_other_arch(replace(target, arch=arch), replace(mock, target_arch=other))
+    with pytest.raises(InputError) as caught:
+        refuse_other_arch(replace(target, arch="vax"), mock)
+    assert caught.value.what == "the target t is for vax, its mock configuration for x86_64"
 
 
 def test_a_builder_of_the_registry_builds(site: HostSite) -> None:

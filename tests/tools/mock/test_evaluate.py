@@ -89,3 +89,10 @@ def test_without_the_library_of_mock_the_error_says_so(run: Run, monkeypatch: py
     monkeypatch.setattr(module, "_LIBRARIES", ("no_such_library",))
     with pytest.raises(MissingToolError, match="the Python library no_such_library is not installed"):
         run("")
+
+
+@pytest.mark.parametrize("text", ["config_opts['x' = 1", "raise Exception('no')", "import nothing_here"])
+def test_a_wrong_line_is_named_with_what_to_do(run: Run, text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        run(text)
+    assert caught.value.why == text and caught.value.todo

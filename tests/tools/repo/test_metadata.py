@@ -16,6 +16,7 @@ from altai_build.tools.http import attempts
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
     RepositorySource,
+    check_key_files,
     fetch_metadata,
     read_cached_metadata,
 )
@@ -186,6 +187,9 @@ def test_a_key_file_that_is_gone_or_garbled_is_distrusted_whatever_the_server_an
         changes = {"keys": (file,), "check_metadata": False, "check_if_signed": True}
         assert f"cannot use the key file {file}" in refused(mirror, tmp_path, distrusted=True, **changes)
         refused(mirror, tmp_path, distrusted=True, urls=("http://127.0.0.1:9/nobody",), **changes)
+        with pytest.raises(DistrustedError) as caught:
+            check_key_files(replace(mirror.source, keys=(file,), check_if_signed=True))
+        assert caught.value.todo.startswith(f"restore the key file {file}")
 
 
 def test_one_mirror_that_is_not_trusted_does_not_spoil_another(mirror: Mirror, tmp_path: Path) -> None:
