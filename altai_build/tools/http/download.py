@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import HEX_DIGITS, SHA256, Checksum
+from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.regular_files import open_regular_file, read_regular_file
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file
 from altai_build.tools.http.attempts import MAX_ATTEMPTS, NoServerWorked, Servers, WrongContentError
@@ -29,6 +30,8 @@ from altai_build.tools.url import join_url, path_from_file_url, without_password
 # Bytes.
 _DEFAULT_LIMIT = 8 << 30
 _CHUNK_SIZE = 1 << 16
+# The most characters that the name of a partial download has beyond that of the file: two dots, a number, `.part`.
+_PARTIAL_ADDITION = 20
 # As many as librepo makes for a mirror list.
 _TEXT_ATTEMPTS = 3
 # Files that are compressed themselves: for them `Content-Encoding` is a server's mistake.
@@ -191,12 +194,20 @@ def compute_checksum(path: Path, algorithm: str) -> Checksum:
 
 def _partial_path(destination: Path) -> Path:
     """Where a download is written first; each process has its own, so that two runs never write into one file."""
-    return destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    return destination.with_name(f"{_partial_prefix(destination)}{os.getpid()}.part")
+
+
+def _partial_prefix(destination: Path) -> str:
+    """What the names of all partial downloads of a file start with; no name is longer than a file system allows."""
+    name = destination.name
+    if len(os.fsencode(name)) > MAX_NAME_LENGTH - _PARTIAL_ADDITION:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return f".{name}."
 
 
 def _adopt_abandoned(destination: Path, partial: Path) -> None:
     """Continue the partial download of a process that has ended."""
-    start, end = f".{destination.name}.", ".part"
+    start, end = _partial_prefix(destination), ".part"
     for entry in list(os.scandir(destination.parent)):
         pid = entry.name[len(start) : -len(end)]
         if entry.name.startswith(start) and entry.name.endswith(end) and pid.isdigit():

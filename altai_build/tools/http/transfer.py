@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from altai_build import __version__
 from altai_build.errors import InputError, UnreachableError
+from altai_build.model.quantity import format_size
 from altai_build.regular_files import open_regular_file
 from altai_build.tools import process
 from altai_build.tools.http.attempts import WrongContentError
@@ -29,6 +30,9 @@ TIMEOUT = (15.0, 30.0)
 # Bytes: the most that is lost when a connection breaks. A slow server is given this many at a time, too.
 _CHUNK_SIZE = 8 << 10
 _MAX_REDIRECTS = 6
+# Bytes that stay free on a disk, or a twentieth of a small one; and how often they are looked at.
+_MIN_FREE = 64 << 20
+_SPACE_INTERVAL = 16 << 20
 # 203: a proxy has changed something. Checksums tell whether it matters.
 _WHOLE_STATUSES = (200, 203)
 _PART_STATUS = 206
@@ -299,8 +303,10 @@ def _store(
     url: str, response: requests.Response, path: Path, part: _Part, limits: FileLimits, rate: LeastRate
 ) -> None:
     """Write the bytes of an answer to the end of what is there. Raises FileTooLarge, and what the libraries raise."""
+    _check_space(url, path.parent, 0 if part.total is None else part.total - part.start)
     try:
         with open(path, "ab" if part.start else "wb") as stream:
+            next_look = stream.tell() + _SPACE_INTERVAL
             # As they come: `Content-Encoding: gzip` may mean the very bytes of a .gz file.
             response.raw.headers.discard("Content-Encoding")
             for piece in response.iter_content(_CHUNK_SIZE):
@@ -308,23 +314,40 @@ def _store(
                 stream.write(piece)
                 if stream.tell() > limits.most:
                     raise _make_too_large_error(url, limits)
+                if stream.tell() > next_look:
+                    _check_space(url, path.parent, 0)
+                    next_look += _SPACE_INTERVAL
             rate.end()
             stored = stream.tell()
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            raise InputError(
-                f"cannot write {without_password(url)} to {path.parent}",
-                why=str(error),
-                todo="free disk space, or choose another --workspace",
-            ) from error
+            raise _make_space_error(url, path.parent, error.strerror or str(error)) from error
         raise
     if part.total is not None and stored != part.total and not rate.reason:
         raise UnreachableError(
             f"cannot download {without_password(url)}",
             why=f"the connection ended after {stored} of {part.total} bytes",
         )
+
+
+def _check_space(url: str, folder: Path, needed: int) -> None:
+    """Raise InputError when so many bytes would fill the disk, with which other programs would fail, too."""
+    disk = os.statvfs(folder)
+    free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+    # Some file systems do not tell their size.
+    if total and free < needed + min(_MIN_FREE, total // 20):
+        why = f"{format_size(free)} are free" + (f", and it has {format_size(needed)}" if needed else "")
+        raise _make_space_error(url, folder, why)
+
+
+def _make_space_error(url: str, folder: Path, why: str) -> InputError:
+    return InputError(
+        f"cannot write {without_password(url)} to {folder}",
+        why=why,
+        todo="free disk space, or choose another --workspace",
+    )
 
 
 def _make_too_large_error(url: str, limits: FileLimits) -> InputError:

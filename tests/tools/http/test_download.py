@@ -208,3 +208,12 @@ def test_the_partial_file_of_a_dead_process_is_continued(
     fetch_file(url, tmp_path / "name", checksum=SHA256)
     assert [span for _, span in faults.asked] == ["bytes=7-"]
     assert alive.read_bytes() == b"of another"
+
+
+def test_a_file_whose_name_is_as_long_as_a_name_can_be_is_downloaded(
+    url: str, faults: ServerFaults, tmp_path: Path
+) -> None:
+    for name in ("n" * 255, "\u00e9" * 127):
+        faults.dying["file"] = 1
+        assert fetch_file(url, tmp_path / name, checksum=SHA256).read_bytes() == CONTENT
+    assert len(list(tmp_path.iterdir())) == 3

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import os
+import re
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.tools.http import least_rate
+from altai_build.tools.http import transfer as transfer_module
 from altai_build.tools.http.attempts import WrongContentError
 from altai_build.tools.http.transfer import (
     BusyServerError,
@@ -139,6 +143,36 @@ def test_a_size_that_cannot_be_right_is_refused_before_the_bytes(tmp_path: Path)
     assert caught.value.why == f"it has {len(CONTENT) + 1} bytes instead of {len(CONTENT)}"
     with pytest.raises(FileTooLarge):
         fetch(tmp_path, answer, FileLimits(most=100))
+
+
+def test_a_file_that_would_fill_the_disk_is_refused_before_the_bytes(tmp_path: Path) -> None:
+    def answer(request: Request) -> None:
+        request.answer(200, content_length=str(1 << 50))
+        threading.Event().wait(60)
+
+    with pytest.raises(InputError, match="cannot write http") as caught:
+        fetch(tmp_path, answer, FileLimits(most=1 << 62))
+    assert re.fullmatch(r"[\d.]+ \w+ are free, and it has [\d.]+ \w+", caught.value.why)
+
+
+def test_a_file_of_unknown_size_does_not_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, looks = os.statvfs, []
+
+    def shrinking(path: Path) -> SimpleNamespace:
+        """A disk on which others write meanwhile."""
+        looks.append(path)
+        disk = real(path)
+        return SimpleNamespace(
+            f_frsize=disk.f_frsize, f_blocks=disk.f_blocks, f_bavail=disk.f_bavail if len(looks) < 3 else 0
+        )
+
+    monkeypatch.setattr(transfer_module, "_SPACE_INTERVAL", 10_000)
+    monkeypatch.setattr(os, "statvfs", shrinking)
+    with pytest.raises(InputError, match="cannot write http") as caught:
+        fetch(tmp_path, lambda request: request.answer(200, CONTENT * 10), FileLimits(most=1 << 30))
+    assert caught.value.why == "0 B are free" and len(looks) == 3
 
 
 def test_more_bytes_than_announced_or_allowed_are_refused(tmp_path: Path) -> None:
