@@ -320,6 +320,11 @@ class PackagePool:
                 f"the repository {solvable.repo.name} gives no checksum for {get_nevra(solvable)}"
             )
         location, _ = solvable.lookup_location()
+        if not location:
+            raise InputError(
+                f"the repository {solvable.repo.name} does not say where {get_nevra(solvable)} is",
+                todo="`exclude` the package in repos.yaml, or report it to the repository's owner",
+            )
         # xml:base
         base = solvable.lookup_str(solv.SOLVABLE_MEDIABASE) or ""
         return ResolvedPackage(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -210,3 +211,9 @@ def test_a_package_without_a_valid_epoch_is_an_error_that_names_it(tmp_path: Pat
     )
     with pytest.raises(InputError, match=r"the version 'x:1.0-1' of a in mirror is not valid"):
         pool.get_candidate(pool.find_by_name("a")[0])
+
+
+def test_a_package_without_a_location_is_an_error_that_names_it(tmp_path: Path) -> None:
+    pool = load_text(tmp_path, primary=re.sub(rb"<location [^>]*/>", b"", TEXT))
+    with pytest.raises(InputError, match=r"the repository mirror does not say where a-1.0-1.noarch is"):
+        pool.get_resolved(pool.find_by_name("a")[0])
