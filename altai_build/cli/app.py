@@ -171,10 +171,11 @@ class App(NamedTuple):
     def create_reading_run(self, config: Config) -> Run:
         """The context for verbs that read releases: auditors may have a workspace that they cannot write, or none.
 
-        They get a temporary one, which is removed when the verb ends.
+        They get a temporary one, which is removed when the verb ends. In a folder without repos.yaml nothing is left.
         """
         run = self.create_run(config)
-        if run.workspace.is_writable():
+        is_visitor = config.file is None and self.workspace_dir is None and not run.workspace.root.exists()
+        if not is_visitor and run.workspace.is_writable():
             return run
         import dataclasses
 
@@ -184,9 +185,10 @@ class App(NamedTuple):
         from altai_build.workspace import Workspace
 
         folder = click.get_current_context().with_resource(temporary_directory("workspace"))
-        run.reporter.info(
-            f"cannot write to the workspace {run.workspace.root}: downloads and caches go to a temporary directory"
-        )
+        if not is_visitor:
+            run.reporter.info(
+                f"cannot write to the workspace {run.workspace.root}: downloads and caches go to a temporary directory"
+            )
         return dataclasses.replace(run, workspace=Workspace(folder))
 
 

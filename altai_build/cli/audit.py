@@ -10,9 +10,10 @@ from dataclasses import asdict
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option, key_option
+from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.packages import origin_label, origin_record
+from altai_build.cli.reading import open_reading
 from altai_build.errors import InputError, UsageError
 from altai_build.model.inventory import (
     InventoryEntry,
@@ -24,6 +25,7 @@ from altai_build.model.inventory import (
 from altai_build.model.quantity import format_count, format_size
 from altai_build.model.release import ORIGIN_KINDS
 from altai_build.model.trust import ManifestTrust
+from altai_build.tools.repo.repomd import REPOMD
 
 _HEADERS = ("package", "repository", "size", "signer", "license", "source package", "origin", "needed by")
 
@@ -41,6 +43,7 @@ _HEADERS = ("package", "repository", "size", "signer", "license", "source packag
     "--totals", "only_totals", is_flag=True, help="Print only the totals by repository and by signer."
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print the result as CSV.")
+@releases_option
 @key_option
 @json_option
 @click.pass_obj
@@ -52,27 +55,32 @@ def audit(
     name: str | None,
     only_totals: bool,
     as_csv: bool,
+    where: str | None,
     keys: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """List every package of release VERSION and its origin.
+
+    VERSION may also be `latest`, the path of a release's folder (with a slash in it), or its URL.
 
     The columns are: package, repository, size, signer, license, source package, origin, and the packages that need it.
 
     \b
     Examples:
       altai-build audit 1.0.2
+      altai-build audit https://repo.example.org/altai/1.0.2 --key RPM-GPG-KEY-altai
       altai-build audit 1.0.2 --origin mirror --csv > third-party.csv
     """
+    from altai_build.pipeline.published.catalog import ReleasePart
     from altai_build.pipeline.published.inventory import list_packages
-    from altai_build.pipeline.published.manifest_trust import open_reader
-    from altai_build.pipeline.published.releases import find_release, open_releases
 
     if as_csv and (as_json or only_totals):
         raise UsageError("--csv cannot be combined with --json or --totals", todo="give one of them")
-    run = app.create_reading_run(app.load_config())
-    directory = find_release(open_releases(run.config, run.reporter.warn), version)
-    release = open_reader(run.config, keys, run.reporter.warn).read(directory)
+    reading = open_reading(app, where, [version], keys)
+    run = reading.run
+    release = reading.reader.read(reading.catalog.find(version, ReleasePart.METADATA))
+    for listed_repository in release.manifest.repositories:
+        reading.reader.warn_of_changed_file(release, f"{listed_repository.name}/{REPOMD}")
     listed = list_packages(run, release)
     _refuse_unknown(listed, repository, origin)
     package_filter = PackageFilter(repository=repository, origin=origin, name=name)

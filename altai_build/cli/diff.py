@@ -8,9 +8,10 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.markdown import code, document, escape, section, table
-from altai_build.cli.options import json_option, key_option, markdown_option
+from altai_build.cli.options import json_option, key_option, markdown_option, releases_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.packages import package_label, repository_label, trust_of_pair, version_label
+from altai_build.cli.reading import open_reading
 from altai_build.model.quantity import format_size_change
 from altai_build.model.release_changes import ChangeKind, PackageChange, ReleaseDiff
 
@@ -18,28 +19,27 @@ from altai_build.model.release_changes import ChangeKind, PackageChange, Release
 @click.command()
 @click.argument("old")
 @click.argument("new")
+@releases_option
 @key_option
 @markdown_option
 @json_option
 @click.pass_obj
-def diff(app: App, old: str, new: str, keys: tuple[str, ...], markdown: bool, as_json: bool) -> None:
+def diff(
+    app: App, old: str, new: str, where: str | None, keys: tuple[str, ...], markdown: bool, as_json: bool
+) -> None:
     """List the packages that differ between OLD and NEW.
 
-    OLD and NEW are releases. Each package is added, removed, upgraded, downgraded, rebuilt (same version and sources,
-    different bytes) or moved to another repository.
+    OLD and NEW are releases: versions, `latest`, paths of folders, or URLs. Each package is added, removed, upgraded,
+    downgraded, rebuilt (same version and sources, different bytes) or moved to another repository.
 
     \b
     Example:
       altai-build diff 1.0.1 1.0.2 --markdown
     """
     from altai_build.pipeline.published.changes import compare_published
-    from altai_build.pipeline.published.manifest_trust import open_reader
-    from altai_build.pipeline.published.releases import find_release, open_releases
 
-    config = app.load_config()
-    releases = open_releases(config, app.warn)
-    reader = open_reader(config, keys, app.warn)
-    pair = reader.read_all(find_release(releases, named) for named in (old, new))
+    reading = open_reading(app, where, [old, new], keys)
+    pair = reading.reader.read_all(map(reading.catalog.find, (old, new)))
     comparison = compare_published(*pair)
     if as_json:
         print_json({**_diff_document(comparison), "trust": trust_of_pair(*pair)})

@@ -9,9 +9,10 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.markdown import code, document, escape, section
-from altai_build.cli.options import json_option, key_option, markdown_option
+from altai_build.cli.options import json_option, key_option, markdown_option, releases_option
 from altai_build.cli.output import print_json
 from altai_build.cli.packages import package_label, repository_label, trust_of_pair, version_label
+from altai_build.cli.reading import open_reading
 from altai_build.errors import escape_control_characters
 from altai_build.model.commit import Commit, without_merges
 from altai_build.model.release_changes import ComponentChange, ComponentNotes, PackageChange, ReleaseNotes
@@ -20,29 +21,30 @@ from altai_build.model.release_changes import ComponentChange, ComponentNotes, P
 @click.command()
 @click.argument("old")
 @click.argument("new")
+@releases_option
 @key_option
 @markdown_option
 @json_option
 @click.pass_obj
-def notes(app: App, old: str, new: str, keys: tuple[str, ...], markdown: bool, as_json: bool) -> None:
+def notes(
+    app: App, old: str, new: str, where: str | None, keys: tuple[str, ...], markdown: bool, as_json: bool
+) -> None:
     """Write release notes: the commits from OLD to NEW.
 
-    OLD and NEW are releases. For each component the notes list its commits and changed packages, and whether it was
-    added, removed, rewound to an earlier commit, or moved to a commit that does not contain the earlier one.
+    OLD and NEW are releases: versions, `latest`, paths of folders, or URLs. For each component the notes list its
+    commits and changed packages, and whether it was added, removed, rewound to an earlier commit, or moved to a commit
+    that does not contain the earlier one. Without the superproject's clone they list what the manifests say: the old
+    and new commit of each component.
 
     \b
     Example:
       altai-build notes 1.0.1 1.0.2 --markdown > ChangeLog-1.0.2.md
     """
     from altai_build.pipeline.published.changes import make_notes
-    from altai_build.pipeline.published.manifest_trust import open_reader
-    from altai_build.pipeline.published.releases import find_release, open_releases
 
-    config = app.load_config()
-    run = app.create_reading_run(config)
-    releases = open_releases(config, run.reporter.warn)
-    reader = open_reader(config, keys, run.reporter.warn)
-    pair = reader.read_all(find_release(releases, named) for named in (old, new))
+    reading = open_reading(app, where, [old, new], keys)
+    run = reading.run
+    pair = reading.reader.read_all(map(reading.catalog.find, (old, new)))
     release_notes = make_notes(run, *pair)
     for component in release_notes.components:
         if component.problem:

@@ -21,6 +21,13 @@ key_option = click.option(
     help="Trust only what the public key in FILE signed; may be repeated. Default: the signing keys in repos.yaml.",
 )
 
+releases_option = click.option(
+    "--releases",
+    "where",
+    metavar="DIR|URL",
+    help="Read the releases in this folder or at this URL, of all or of one; no repos.yaml is needed then.",
+)
+
 markdown_option = click.option("--markdown", is_flag=True, help="Print the result as Markdown.")
 
 rev_option = click.option(

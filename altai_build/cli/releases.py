@@ -5,33 +5,33 @@ from __future__ import annotations
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option, key_option
+from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json, print_table
+from altai_build.cli.reading import open_reading
 from altai_build.model.quantity import format_size
-from altai_build.model.release import LATEST_LINK, Manifest
+from altai_build.model.release import Manifest
 
 
 @click.command()
+@click.argument("place", required=False, metavar="[DIR|URL]")
+@releases_option
 @key_option
 @json_option
 @click.pass_obj
-def releases(app: App, keys: tuple[str, ...], as_json: bool) -> None:
-    """List the published releases, oldest first.
+def releases(app: App, place: str | None, where: str | None, keys: tuple[str, ...], as_json: bool) -> None:
+    """List the published releases, oldest first: those of repos.yaml, or those in a folder or at a URL.
+
+    On a server these are the releases that its page links to, and those that `latest` and its predecessors name.
 
     \b
     Example:
       altai-build releases --json
+      altai-build releases https://repo.example.org/altai
     """
-    from altai_build.pipeline.published.manifest_trust import open_reader
-    from altai_build.pipeline.published.releases import open_releases
-    from altai_build.stages.publish import list_releases
-
-    config = app.load_config()
-    directory = open_releases(config, app.warn)
-    read = open_reader(config, keys, app.warn).read_all(directory / name for name in list_releases(directory))
+    reading = open_reading(app, where or place, keys=keys)
+    read = reading.reader.read_all(reading.catalog.list_all())
     manifests = [release.manifest for release in read]
-    latest = directory / LATEST_LINK
-    newest = latest.readlink().name if latest.is_symlink() else None
+    newest = reading.catalog.find_latest()
     if as_json:
         print_json(
             [

@@ -3,50 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
 from altai_build.cli.app import App
 from altai_build.cli.findings import SEE_FIXES, print_findings
-from altai_build.cli.options import json_option
+from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json, print_table
+from altai_build.cli.reading import open_reading
+from altai_build.errors import InputError
 from altai_build.model.findings import finding_to_json, refuse_errors
 from altai_build.model.upgrade import Scenario, ScenarioKind, UpgradeOutcome, UpgradeReport
 
 
 @click.command(name="upgrade-check")
 @click.argument("versions", nargs=-1, required=True, metavar="[OLD]... NEW")
+@releases_option
+@key_option
 @json_option
 @click.pass_obj
-def upgrade_check(app: App, versions: tuple[str, ...], as_json: bool) -> None:
+def upgrade_check(
+    app: App, versions: tuple[str, ...], where: str | None, keys: tuple[str, ...], as_json: bool
+) -> None:
     """Check that updates from OLD end at exactly release NEW.
 
     Without OLD every earlier release is checked. The update is simulated for machines with all packages of OLD, with
     each of its packages alone, and with each of the `profiles` of repos.yaml. Dependencies are resolved over OLD, NEW
-    and the operating system's repositories; nothing is installed. The exit code is 7 when an update ends anywhere else.
+    and the operating system's repositories; nothing is installed. OLD and NEW are versions, `latest`, paths of folders,
+    or URLs. The exit code is 7 when an update ends anywhere else.
 
     \b
     Examples:
       altai-build upgrade-check 1.0.2
       altai-build upgrade-check 1.0.0 1.0.1 1.0.2 --json
     """
-    from altai_build.pipeline.published.manifest_trust import open_reader
-    from altai_build.pipeline.published.releases import find_release, list_releases_before, open_releases
+    from altai_build.pipeline.published.catalog import ReleasePart
     from altai_build.pipeline.published.upgrade import (
         check_upgrades,
         read_external_repositories,
     )
 
-    run = app.create_reading_run(app.load_config())
-    releases = open_releases(run.config, run.reporter.warn)
+    reading = open_reading(app, where, versions, keys)
+    run, catalog = reading.run, reading.catalog
     *named, last = versions
-    new = find_release(releases, last)
-    old = [find_release(releases, version) for version in named]
-    reader = open_reader(run.config, (), run.reporter.warn)
-    if not named:
-        old = list(list_releases_before(releases, reader.read(new).manifest.version))
-    reader.read_all([new, *old])  # for its warnings
-    report = check_upgrades(run, old, new, read_external_repositories(run))
+    new = catalog.find(last, ReleasePart.METADATA)
+    if named:
+        old = [catalog.find(version, ReleasePart.METADATA) for version in named]
+    else:
+        version = reading.reader.read(new).manifest.version
+        old = list(catalog.list_before(version, ReleasePart.METADATA))
+    for directory in (new, *old):
+        # For the warnings about signatures; what cannot be read is a finding.
+        with suppress(InputError):
+            reading.reader.read(directory)
+    urls = {directory: url for directory in (new, *old) if (url := catalog.find_url(directory)) is not None}
+    report = check_upgrades(run, old, new, read_external_repositories(run), urls=urls)
     if not report.releases:
         run.reporter.warn(f"no release is older than {report.release}: only the release itself was checked")
     if as_json:

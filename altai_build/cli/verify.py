@@ -9,7 +9,7 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.findings import SEE_FIXES, print_findings
-from altai_build.cli.options import json_option, key_option
+from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json
 from altai_build.model.findings import Finding, VerificationReport, refuse_errors
 from altai_build.model.quantity import format_count
@@ -21,10 +21,13 @@ from altai_build.model.trust import TrustLevel
 @click.command()
 @click.argument("version")
 @click.option("--deep", is_flag=True, help="Also trace each package to the superproject's commit.")
+@releases_option
 @key_option
 @json_option
 @click.pass_obj
-def verify(app: App, version: str, deep: bool, keys: tuple[str, ...], as_json: bool) -> int:
+def verify(
+    app: App, version: str, deep: bool, where: str | None, keys: tuple[str, ...], as_json: bool
+) -> int:
     """Verify release VERSION as a client would see it.
 
     VERSION may also be `latest`, the path of a release's folder, or its URL. Only what a client can read is used. A
@@ -39,17 +42,18 @@ def verify(app: App, version: str, deep: bool, keys: tuple[str, ...], as_json: b
       altai-build verify 1.0.2
       altai-build verify https://repo.example.org/altai/1.0.2 --key RPM-GPG-KEY-altai
     """
-    from altai_build.pipeline.published.verify import is_url, open_release, verify_published
+    from altai_build.pipeline.published.catalog import is_location
+    from altai_build.pipeline.published.verify import open_release, verify_published
     from altai_build.tools.openpgp.keyfile import read_public_keys
 
-    alone = not deep and (is_url(version) or "/" in version)
-    run = app.create_reading_run(app.load_config(needed=not alone))
+    is_alone = where is not None or is_location(version)
+    run = app.create_reading_run(app.load_config(needed=deep or not is_alone))
     signers = [Path(key) for key in keys]
     for signer in signers:
         read_public_keys(signer)
-    asked = "" if alone or "/" in version or version == LATEST_LINK else version
+    asked = "" if is_location(version) or version == LATEST_LINK else version
     steps: tuple[TraceStep, ...] = ()
-    with open_release(run, version) as directory:
+    with open_release(run, version, where) as directory:
         if deep:
             from altai_build.pipeline.published.trace import trace_provenance
 

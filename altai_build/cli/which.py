@@ -7,39 +7,40 @@ from dataclasses import asdict
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option, key_option
+from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.packages import origin_label, origin_record
+from altai_build.cli.reading import open_reading
 from altai_build.errors import InputError
 from altai_build.model.inventory import PackageMatch
 
 
 @click.command()
-@click.argument("thing", metavar="NAME|NEVRA|FILE|SHA256|COMMIT")
+@click.argument("thing", metavar="NAME|NEVRA|RANGE|FILE|SHA256|CAPABILITY|COMMIT")
+@releases_option
 @key_option
 @json_option
 @click.pass_obj
-def which(app: App, thing: str, keys: tuple[str, ...], as_json: bool) -> None:
+def which(app: App, thing: str, where: str | None, keys: tuple[str, ...], as_json: bool) -> None:
     """Find the releases that hold a package, file or commit.
 
-    NAME may be a pattern. FILE is the file name of an RPM, the path of an RPM on this machine (its bytes are compared),
-    or the absolute path of a file that packages install. COMMIT is a commit of a component or of the superproject, in
-    seven digits or more; releases that contain it only in a component's history are listed too.
+    NAME may be a pattern, NEVRA may end after the version. RANGE compares versions by rpm's rules. FILE is the file
+    name of an RPM or of a source package, the path of an RPM on this machine (its bytes are compared), or the absolute
+    path of a file that packages install. COMMIT is a commit of a component or of the superproject, in four digits or
+    more; releases that contain it only in a component's history are listed too, as far as local clones show it.
 
     \b
     Examples:
       altai-build which 'python-*client'
+      altai-build which 'nova < 2012.2'
       altai-build which /usr/bin/nova
       altai-build which 6f2c1e0
     """
     from altai_build.pipeline.published.inventory import find_matches, suggest_names
-    from altai_build.pipeline.published.manifest_trust import open_reader
-    from altai_build.pipeline.published.releases import open_releases
 
-    run = app.create_reading_run(app.load_config())
-    releases = open_releases(run.config, run.reporter.warn)
-    reader = open_reader(run.config, keys, run.reporter.warn)
-    matches = find_matches(run, reader, releases, thing)
+    reading = open_reading(app, where, keys=keys)
+    reader = reading.reader
+    matches = find_matches(reading.run, reader, reading.catalog, thing)
     if as_json:
         levels = reader.levels
         print_json([{**_match_record(match), "trust": levels[match.release]} for match in matches])
@@ -49,7 +50,7 @@ def which(app: App, thing: str, keys: tuple[str, ...], as_json: bool) -> None:
             [_match_cells(match) for match in matches],
         )
     if not matches:
-        similar = suggest_names(reader, releases, thing)
+        similar = suggest_names(reader, reading.catalog, thing)
         raise InputError(
             f"no release has {thing}",
             why=f"similar names: {', '.join(similar)}" if similar else "",

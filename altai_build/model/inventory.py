@@ -82,9 +82,12 @@ class MatchKind(str, Enum):
     """What matched."""
 
     NAME = "name"
-    NEVRA = "nevra"
+    NEVRA = "nevra"  # whole, or name and version
+    RANGE = "range"  # of versions
     FILE = "file"  # the file name of the RPM
     CONTENT = "content"  # a file that the package installs
+    SOURCE = "source"  # the package was built from the source package
+    PROVIDES = "provides"  # a capability of the package
     SHA256 = "sha256"
     COMMIT = "commit"  # the package was built from the commit
     CONTAINED = "contained"  # the package was built from a commit that contains it

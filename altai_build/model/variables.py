@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<plain>\w+))", re.ASCII)
 # dnf's table of base architectures (dnf/rpm/__init__.py). An architecture that is not in it is its own base.
@@ -33,3 +33,18 @@ def expand_variables(text: str, variables: Mapping[str, str]) -> str:
 def list_variables(text: str) -> tuple[str, ...]:
     """The variables in a text, as they are written there."""
     return tuple(match[0] for match in _VARIABLE.finditer(text))
+
+
+def find_machine_arch(arches: Collection[str]) -> str | None:
+    """The architecture of the machines that packages of some architectures are for; None where several may be meant.
+
+    Packages for i686 are installed on x86_64 too.
+    """
+    own = {arch for arch in arches if arch != "noarch"}
+    families = {get_base_arch(arch) for arch in own}
+    if families == {"x86_64", "i386"}:
+        own, families = {"x86_64"}, {"x86_64"}
+    if not own:
+        return "noarch" if arches else None
+    # Of i586 and i686 the machine is the one that runs both.
+    return max(own) if len(families) == 1 else None

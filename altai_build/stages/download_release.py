@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -23,16 +23,28 @@ _MAX_RELEASE_SIZE = 64 << 30
 _MAX_LIST_SIZE = 64 << 20
 
 
-def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_RELEASE_SIZE) -> None:
+class NoReleaseAtUrl(InputError):
+    """The server has no release there."""
+
+
+def download_release(
+    url: str,
+    directory: Path,
+    *,
+    jobs: int,
+    limit: int = _MAX_RELEASE_SIZE,
+    wanted: Callable[[str], bool] = lambda name: True,
+) -> None:
     """Download the files that SHA256SUMS of the release at `url` lists; files that the server lacks are left out.
 
-    Raises InputError when there is no release, when it is larger than `limit` bytes, or when the server fails.
+    Only files that are `wanted` and not in `directory` yet are downloaded. Raises NoReleaseAtUrl when there is no
+    release, and InputError when it is larger than `limit` bytes, or when the server fails.
     """
     sums = directory / CHECKSUMS_NAME
     try:
         download.fetch_file(join_url(url, CHECKSUMS_NAME), sums, limit=_MAX_LIST_SIZE)
     except FileNotOnServer as error:
-        raise InputError(
+        raise NoReleaseAtUrl(
             f"there is no release at {url}",
             why=error.why,
             todo=f"give the URL of the directory that holds {CHECKSUMS_NAME}",
@@ -55,7 +67,8 @@ def download_release(url: str, directory: Path, *, jobs: int, limit: int = _MAX_
         budget.spend(path.stat().st_size)
 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        list(pool.map(fetch, sorted(names - {CHECKSUMS_NAME})))
+        present = {path.relative_to(directory).as_posix() for path in directory.rglob("*")}
+        list(pool.map(fetch, sorted(name for name in names - present if wanted(name))))
     # The server could read what it sent.
     make_tree_public(directory)
 

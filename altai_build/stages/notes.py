@@ -82,9 +82,55 @@ def make_release_notes(
         old=comparison.old,
         new=comparison.new,
         components=tuple(sorted(components, key=lambda component: component.path)),
-        third_party=tuple(
-            change for change in comparison.changes if _is_mirrored(change.old) and _is_mirrored(change.new)
-        ),
+        third_party=_list_third_party(comparison),
+    )
+
+
+def make_notes_of_manifests(manifests: tuple[Manifest, Manifest], comparison: ReleaseDiff) -> ReleaseNotes:
+    """The notes without any repository: which commits packages were built from before and after."""
+    package_changes = _group_by_component(comparison.changes)
+    before, after = (
+        {ROOT: manifest.superproject.commit, **_list_origins(manifest)} for manifest in manifests
+    )
+    components = []
+    for path in sorted(before.keys() | after.keys()):
+        old, new = before.get(path), after.get(path)
+        if old == new and path not in package_changes:
+            continue
+        if old is None or new is None:
+            change = ComponentChange.ADDED if old is None else ComponentChange.REMOVED
+        else:
+            change = ComponentChange.SAME if old == new else ComponentChange.UNKNOWN
+        components.append(
+            ComponentNotes(
+                path=path,
+                old_path=None,
+                component_change=change,
+                old=old,
+                new=new,
+                commits=(),
+                dropped_commits=(),
+                packages=tuple(package_changes.get(path, ())),
+                problem="there is no repository with them" if change is ComponentChange.UNKNOWN else "",
+            )
+        )
+    return ReleaseNotes(
+        old=comparison.old,
+        new=comparison.new,
+        components=tuple(components),
+        third_party=_list_third_party(comparison),
+    )
+
+
+def _list_origins(manifest: Manifest) -> dict[str, str]:
+    """The path of each component or folder of specs that packages were built from, with its commit."""
+    origins = (package.build_origin for package in manifest.packages)
+    return {origin.path: origin.commit for origin in origins if origin is not None}
+
+
+def _list_third_party(comparison: ReleaseDiff) -> tuple[PackageChange, ...]:
+    return tuple(
+        change for change in comparison.changes if _is_mirrored(change.old) and _is_mirrored(change.new)
     )
 
 

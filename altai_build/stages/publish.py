@@ -139,11 +139,14 @@ def list_releases(releases: Path) -> tuple[str, ...]:
     names = [
         entry.name
         for entry in releases.iterdir()
-        if not entry.name.startswith(".")
-        and not entry.is_symlink()
-        and any((entry / name).is_file() for name in _RELEASE_FILES)
+        if not entry.name.startswith(".") and not entry.is_symlink() and is_release(entry)
     ]
     return tuple(sorted(names, key=release_order))
+
+
+def is_release(folder: Path) -> bool:
+    """True for the folder of a release, even a damaged one."""
+    return any((folder / name).is_file() for name in _RELEASE_FILES)
 
 
 def compare_releases(left: str, right: str) -> int:

@@ -43,6 +43,11 @@ def without_password(url: str) -> str:
     return re.sub(r"^([A-Za-z+]+://)[^/]*@", r"\1", url)
 
 
+def is_web_url(text: str) -> bool:
+    """True for what a web server has."""
+    return text.startswith(("http://", "https://"))
+
+
 def path_from_file_url(url: str) -> Path:
     """The path that a file URL names."""
     return Path(unquote(urlsplit(url).path))

@@ -36,6 +36,7 @@ def audit(site: Path, *words: str) -> CliResult:
 
 ALL = {
     "focus-1.0-3.el6.noarch",
+    "focus-1.0-3.el6.src",
     "erlang-14-2.el6.noarch",
     "bunch-1:1.0.1-1.el6.noarch",
     "bunch-1:1.0.1-1.el6.src",
@@ -61,7 +62,7 @@ def test_every_package_with_its_signer_by_fingerprint_and_name(site: Path, mater
     ("words", "expected"),
     [
         (("--repository", "deps/epel"), {"erlang-14-2.el6.noarch"}),
-        (("--origin", "component"), {"focus-1.0-3.el6.noarch"}),
+        (("--origin", "component"), {"focus-1.0-3.el6.noarch", "focus-1.0-3.el6.src"}),
         (("--origin", "mirror"), {"erlang-14-2.el6.noarch"}),
         (("--origin", "specs/bunch"), {"bunch-1:1.0.1-1.el6.noarch", "bunch-1:1.0.1-1.el6.src"}),
         (("--name", "*un*"), {"bunch-1:1.0.1-1.el6.noarch", "bunch-1:1.0.1-1.el6.src"}),
@@ -91,18 +92,19 @@ def test_totals_by_repository_and_signer_add_up(site: Path, materials: Materials
     rows = audit(site, "--json").json
     totals = audit(site, "--totals", "--json").json
     size = sum(row["size"] for row in rows)
-    assert (totals["packages"], totals["size"]) == (4, size)
+    assert (totals["packages"], totals["size"]) == (5, size)
     for part in ("repositories", "signers"):
         assert sum(total["size"] for total in totals[part]) == size
     assert {total["what"]: total["packages"] for total in totals["repositories"]} == {
         "centos6": 1,
+        "centos6-srpms": 1,
         "deps/epel": 1,
         "deps/misc": 1,
         "deps/misc-srpms": 1,
     }
     ours = f"{materials.ours.fingerprint} ours <ours@example.org>"
-    assert {total["what"]: total["packages"] for total in totals["signers"]}[ours] == 3
-    assert f"{ours}: 3 packages" in audit(site).err
+    assert {total["what"]: total["packages"] for total in totals["signers"]}[ours] == 4
+    assert f"{ours}: 4 packages" in audit(site).err
 
 
 def test_filters_that_cannot_match_are_refused(site: Path) -> None:

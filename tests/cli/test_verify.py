@@ -121,6 +121,7 @@ def test_what_the_configuration_knows_is_held_against_the_release(
     assert answer.code == 7
     assert subjects(answer) == {
         ("readable", "error", "centos6/repodata/repomd.xml"),
+        ("readable", "error", "centos6-srpms/repodata/repomd.xml"),
         ("readable", "error", "deps/epel/repodata/repomd.xml"),
         ("readable", "error", "deps/misc/repodata/repomd.xml"),
         ("readable", "error", "deps/misc-srpms/repodata/repomd.xml"),
@@ -135,12 +136,14 @@ def test_the_system_of_the_configuration_is_asked(site: Path, materials: Materia
     bash = build_rpm(base, "bash", "4.2")
     bash.source.unlink()
     write_repodata(base, epoch=1, compat=Compat.EL6)
-    rpms = [
-        build_rpm(tmp_path / name, name, requires=[need]).binary
+    made = [
+        build_rpm(tmp_path / name, name, requires=[need])
         for name, need in (("well", "bash"), ("lost", "zsh"))
     ]
-    sign(materials, *rpms)
+    rpms = [one.binary for one in made]
+    sign(materials, *rpms, *(one.source for one in made))
     plan = with_packages(make_release_contents(materials, "1.0.3"), "centos6", *rpms)
+    plan = with_packages(plan, "centos6-srpms", *(one.source for one in made))
     make_release(site / "releases" / "1.0.3", materials, plan)
     write_config(site, materials, base=base)
     answer = verify(site, "1.0.3")
@@ -211,13 +214,15 @@ def test_a_user_who_cannot_write_the_workspace_examines_as_much_as_others(
 ) -> None:
     require(os.geteuid() == 0, "mounting needs root")
     base, site = tmp_path / "base", tmp_path / "site"
-    rpms = [build_rpm(base, "system").binary, build_rpm(tmp_path / "own", "wants", requires=[needed]).binary]
+    wants = build_rpm(tmp_path / "own", "wants", requires=[needed])
+    rpms = [build_rpm(base, "system").binary, wants.binary, wants.source]
     for source in base.glob("*.src.rpm"):
         source.unlink()
     sign(materials, *rpms)
     write_repodata(base, epoch=1, compat=Compat.EL6)
     write_config(site, materials, base=base)
-    contents = with_packages(make_release_contents(materials), "centos6", rpms[1])
+    contents = with_packages(make_release_contents(materials), "centos6", wants.binary)
+    contents = with_packages(contents, "centos6-srpms", wants.source)
     make_release(site / "releases" / "1.0.2", materials, contents)
     (site / "workspace").mkdir()
     (site / ".altai-build").symlink_to("workspace")

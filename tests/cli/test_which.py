@@ -31,8 +31,9 @@ def which(folder: Path, thing: str | Path) -> list[tuple[str, str, str | None]]:
 
 def test_which_by_name_nevra_file_and_content(site: Path, materials: Materials, tmp_path: Path) -> None:
     focus = ("1.0.2", "name", "focus-1.0-3.el6.noarch")
-    assert which(site, "focus") == [focus]
-    assert which(site, "foc*") == [focus]
+    source = ("1.0.2", "name", "focus-1.0-3.el6.src")
+    assert which(site, "focus") == [focus, source]
+    assert which(site, "foc*") == [focus, source]
     for spelling in ("bunch-1:1.0.1-1.el6.noarch", "bunch-1.0.1-1.el6.noarch"):
         assert which(site, spelling) == [("1.0.2", "nevra", "bunch-1:1.0.1-1.el6.noarch")]
     file = "focus-1.0-3.el6.noarch.rpm"

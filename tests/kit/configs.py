@@ -22,7 +22,7 @@ keys:
   ours: {{file: "{materials.ours.public}", signs: true}}
   epel6: {{file: "{materials.theirs.public}"}}
 repositories:
-  centos6: {{source: superproject, target: centos6, key: ours}}
+  centos6: {{source: superproject, target: centos6, key: ours, source_rpms: centos6-srpms}}
   deps/misc: {{source: specs, path: specs, target: centos6, key: ours, source_rpms: deps/misc-srpms}}
   deps/epel: {{source: mirror, target: centos6, url: "file:///nowhere", key: epel6, packages: needed}}
 release: {{directory: releases, baseurl: "https://repo.example.org/altai"}}

@@ -36,6 +36,7 @@ class Materials:
     ours: ThrowawayKey
     theirs: ThrowawayKey
     own: Path
+    own_source: Path
     third_party: Path
     third_party_source: Path
     mirrored: Path
@@ -44,17 +45,18 @@ class Materials:
 def make_materials(folder: Path) -> Materials:
     """Build and sign the packages; seconds, so once for a file of tests."""
     ours, theirs = make_key(folder, "ours"), make_key(folder, "theirs")
-    own = build_rpm(folder / "own", "focus", "1.0", "3.el6").binary
+    own = build_rpm(folder / "own", "focus", "1.0", "3.el6")
     third = build_rpm(folder / "misc", "bunch", "1.0.1", "1.el6", epoch=1)
     mirrored = build_rpm(folder / "epel", "erlang", "14", "2.el6").binary
     with signing_key(theirs) as key:
         key.sign_rpms([mirrored], rpmv3=True)
     with signing_key(ours) as key:
-        key.sign_rpms([own, third.binary, third.source], rpmv3=True)
+        key.sign_rpms([own.binary, own.source, third.binary, third.source], rpmv3=True)
     return Materials(
         ours=ours,
         theirs=theirs,
-        own=own,
+        own=own.binary,
+        own_source=own.source,
         third_party=third.binary,
         third_party_source=third.source,
         mirrored=mirrored,
@@ -68,6 +70,12 @@ def make_release_contents(materials: Materials, version: str = "1.0.2") -> Relea
         commit="d" * 40,
         sources=(SourceFile(file="bunch-1.0.1.tar.gz", sha256="e" * 64),),
         build_key="key of bunch",
+    )
+    focus = ComponentOrigin(
+        path="repos/altai/focus",
+        commit="c" * 40,
+        url="https://example.org/focus.git",
+        build_key="key of focus",
     )
     return ReleaseContents(
         project="altai",
@@ -89,17 +97,7 @@ def make_release_contents(materials: Materials, version: str = "1.0.2") -> Relea
                 name="centos6",
                 key="ours",
                 source=False,
-                packages=(
-                    Placement(
-                        path=materials.own,
-                        origin=ComponentOrigin(
-                            path="repos/altai/focus",
-                            commit="c" * 40,
-                            url="https://example.org/focus.git",
-                            build_key="key of focus",
-                        ),
-                    ),
-                ),
+                packages=(Placement(path=materials.own, origin=focus),),
             ),
             RepositoryContents(
                 name="deps/epel",
@@ -125,6 +123,12 @@ def make_release_contents(materials: Materials, version: str = "1.0.2") -> Relea
                 key="ours",
                 source=True,
                 packages=(Placement(path=materials.third_party_source, origin=spec),),
+            ),
+            RepositoryContents(
+                name="centos6-srpms",
+                key="ours",
+                source=True,
+                packages=(Placement(path=materials.own_source, origin=focus),),
             ),
         ),
         builds=(

@@ -6,6 +6,7 @@ import pytest
 
 from altai_build.model.variables import (
     expand_variables,
+    find_machine_arch,
     get_base_arch,
     list_variables,
     make_arch_variables,
@@ -33,3 +34,19 @@ def test_known_variables_are_replaced_and_others_stay() -> None:
         == "/i386/i686/$releasever/$archive"
     )
     assert list_variables("/$releasever/${infra}/$5/a$") == ("$releasever", "${infra}", "$5")
+
+
+@pytest.mark.parametrize(
+    ("arches", "machine"),
+    [
+        ({"x86_64", "noarch"}, "x86_64"),
+        ({"x86_64", "i686", "noarch"}, "x86_64"),
+        ({"i586", "i686"}, "i686"),
+        ({"aarch64"}, "aarch64"),
+        ({"noarch"}, "noarch"),
+        ({"aarch64", "x86_64"}, None),
+        (set(), None),
+    ],
+)
+def test_packages_tell_which_machines_they_are_for(arches: set[str], machine: str | None) -> None:
+    assert find_machine_arch(arches) == machine

@@ -79,7 +79,7 @@ def test_metadata_that_releases_share_is_read_once_and_counts_for_each(
         f"centos6/{other.name}": "the package has different bytes in 1.0.0/centos6"
     }
     assert sorted(read) == [
-        f"1.0.0/{name}" for name in ("centos6", "deps/epel", "deps/misc", "deps/misc-srpms")
+        f"1.0.0/{name}" for name in ("centos6", "centos6-srpms", "deps/epel", "deps/misc", "deps/misc-srpms")
     ]
 
 

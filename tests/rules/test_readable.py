@@ -25,7 +25,8 @@ def test_payloads_and_metadata_that_only_newer_clients_know(materials: Materials
         (f"centos6/{new.name}", "the payload is compressed with zstd, which rpm 4.8 cannot read"),
     }
     assert {one.subject for one in answer} - {f"centos6/{new.name}"} == {
-        f"{name}/repodata/repomd.xml" for name in ("centos6", "deps/epel", "deps/misc", "deps/misc-srpms")
+        f"{name}/repodata/repomd.xml"
+        for name in ("centos6", "centos6-srpms", "deps/epel", "deps/misc", "deps/misc-srpms")
     }
     assert findings(release, "readable", VerifyContext(compat=Compat.MODERN)) == []
 
@@ -33,18 +34,19 @@ def test_payloads_and_metadata_that_only_newer_clients_know(materials: Materials
 def test_keys_that_only_newer_clients_know(tmp_path: Path) -> None:
     theirs = make_key(tmp_path, "theirs")
     ours = make_key(tmp_path, "ours", algorithm="ed25519")
-    own = build_rpm(tmp_path / "own", "focus").binary
+    own = build_rpm(tmp_path / "own", "focus")
     third = build_rpm(tmp_path / "misc", "bunch")
     mirrored = build_rpm(tmp_path / "epel", "erlang").binary
     with signing_key(theirs) as signer:
         signer.sign_rpms([mirrored], rpmv3=True)
     with signing_key(ours) as signer:
-        signer.sign_rpms([own, third.binary, third.source])
+        signer.sign_rpms([own.binary, own.source, third.binary, third.source])
         key = signer.public
     materials = Materials(
         ours=ours,
         theirs=theirs,
-        own=own,
+        own=own.binary,
+        own_source=own.source,
         third_party=third.binary,
         third_party_source=third.source,
         mirrored=mirrored,
@@ -53,7 +55,8 @@ def test_keys_that_only_newer_clients_know(tmp_path: Path) -> None:
     signed = "the signature algorithm is EdDSA, which rpm 4.8 cannot check"
     assert messages_by_subject(release, "readable", EL6) == {
         "RPM-GPG-KEY-ours": f"key {key.key_id} has the algorithm EdDSA; rpm 4.8 supports only RSA and DSA",
-        f"centos6/{own.name}": signed,
+        f"centos6/{own.binary.name}": signed,
+        f"centos6-srpms/{own.source.name}": signed,
         f"deps/misc/{third.binary.name}": signed,
         f"deps/misc-srpms/{third.source.name}": signed,
     }

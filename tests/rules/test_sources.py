@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from altai_build.model.findings import Severity
 from altai_build.rules.view import VerifyContext
-from tests.kit.findings import messages_by_subject
+from tests.kit.findings import findings, messages_by_subject
 from tests.kit.releases import (
     Materials,
     make_release,
@@ -58,3 +60,27 @@ def test_sources_and_packages_in_the_wrong_place(materials: Materials, tmp_path:
     answer = messages_by_subject(release, "source-packages")
     assert answer[f"centos6/{swapped.source.name}"] == "clients cannot install a source package"
     assert answer[f"deps/misc-srpms/{swapped.binary.name}"] == "the repository is for source packages only"
+
+
+def test_packages_of_ours_without_published_sources_are_a_warning(
+    materials: Materials, tmp_path: Path
+) -> None:
+    """As with a definition that has no source_rpms: nothing else would say so."""
+    plan = make_release_contents(materials)
+    plan = replace(plan, repositories=tuple(one for one in plan.repositories if not one.source))
+    release = make_release(tmp_path / "1.0.2", materials, plan)
+    found = findings(release, "source-packages", VerifyContext())
+    text = "the sources of packages that were built here are not published with the release"
+    assert {(one.subject, one.severity, one.message) for one in found} == {
+        ("centos6", Severity.WARNING, f"{text}: {materials.own_source.name}"),
+        ("deps/misc", Severity.WARNING, f"{text}: {materials.third_party_source.name}"),
+    }
+    assert found[0].fix == (
+        "set `source_rpms: centos6-srpms` of this repository in repos.yaml, or accept this with a waiver"
+    )
+
+
+def test_sources_in_any_repository_of_the_release_are_published(materials: Materials, tmp_path: Path) -> None:
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+    assert findings(release, "source-packages", CONTEXT) == []
+    assert findings(release, "source-packages", VerifyContext()) == []

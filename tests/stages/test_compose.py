@@ -31,7 +31,13 @@ from tests.kit.releases import (
     with_repository,
 )
 
-REPOSITORIES = {"centos6": "focus", "deps/epel": "erlang", "deps/misc": "bunch", "deps/misc-srpms": "bunch"}
+REPOSITORIES = {
+    "centos6": "focus",
+    "centos6-srpms": "focus",
+    "deps/epel": "erlang",
+    "deps/misc": "bunch",
+    "deps/misc-srpms": "bunch",
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +54,7 @@ def test_the_tree_is_that_of_the_contract(materials: Materials, tmp_path: Path) 
     metadata = {name for name in tree(release) if "/repodata/" in name or name.startswith("provenance/")}
     assert tree(release) - metadata == {
         "centos6/focus-1.0-3.el6.noarch.rpm",
+        "centos6-srpms/focus-1.0-3.el6.src.rpm",
         "deps/epel/erlang-14-2.el6.noarch.rpm",
         "deps/misc/bunch-1.0.1-1.el6.noarch.rpm",
         "deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm",
@@ -118,6 +125,7 @@ def test_the_manifest_describes_each_package(materials: Materials, tmp_path: Pat
         for repository in manifest.repositories
     ] == [
         ("centos6", False, "ours", (materials.ours.fingerprint,)),
+        ("centos6-srpms", True, "ours", (materials.ours.fingerprint,)),
         ("deps/epel", False, "epel6", (materials.theirs.fingerprint,)),
         ("deps/misc", False, "ours", (materials.ours.fingerprint,)),
         ("deps/misc-srpms", True, "ours", (materials.ours.fingerprint,)),
@@ -194,7 +202,9 @@ def test_the_checksums_of_packages_come_from_the_manifest(materials: Materials, 
     other = replace(
         manifest,
         packages=tuple(
-            replace(package, sha256="0" * 64) for package in manifest.packages if package.name == "focus"
+            replace(package, sha256="0" * 64)
+            for package in manifest.packages
+            if package.repository == "centos6"
         ),
     )
     with signing_key(materials.ours) as key:

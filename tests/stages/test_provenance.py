@@ -41,6 +41,7 @@ from tests.kit.rpms import build_rpm
 URL = "https://repo.example.org/altai/1.0.2"
 FOCUS = "provenance/slsa/centos6/focus-1.0-3.el6.noarch.rpm.json"
 BUNCH = "provenance/slsa/deps/misc/bunch-1.0.1-1.el6.noarch.rpm.json"
+FOCUS_SOURCE = "provenance/slsa/centos6-srpms/focus-1.0-3.el6.src.rpm.json"
 BUNCH_SOURCE = "provenance/slsa/deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm.json"
 
 
@@ -66,7 +67,12 @@ def test_each_built_package_has_a_statement(release: Path) -> None:
     statements = {
         path.relative_to(release).as_posix() for path in (release / "provenance" / "slsa").rglob("*.json")
     }
-    assert statements == {FOCUS, BUNCH, "provenance/slsa/deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm.json"}
+    assert statements == {
+        FOCUS,
+        FOCUS_SOURCE,
+        BUNCH,
+        "provenance/slsa/deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm.json",
+    }
     document = load(release, FOCUS)
     assert find_statement_errors(document) == []
     focus = release / "centos6" / "focus-1.0-3.el6.noarch.rpm"
@@ -119,7 +125,14 @@ def test_statements_of_unchanged_packages_are_reused_with_their_signatures(
         if path.is_file() and os.path.samefile(path, second / path.relative_to(first))
     }
     (roots,) = (first / "provenance" / "buildroots").iterdir()
-    assert same == {FOCUS, BUNCH, f"{BUNCH}.asc", roots.relative_to(first).as_posix()}
+    assert same == {
+        FOCUS,
+        FOCUS_SOURCE,
+        f"{FOCUS_SOURCE}.asc",
+        BUNCH,
+        f"{BUNCH}.asc",
+        roots.relative_to(first).as_posix(),
+    }
     assert verify_release(second).findings == ()
 
 
@@ -144,7 +157,7 @@ def test_the_list_of_a_buildroot_is_named_by_its_digest(release: Path) -> None:
 
 def test_everything_is_signed_by_the_key_of_the_release(release: Path, materials: Materials) -> None:
     documents = list((release / "provenance").rglob("*.json"))
-    assert len(documents) == 5
+    assert len(documents) == 6
     for path in documents:
         check = verify_detached(path, path.with_name(f"{path.name}.asc"), [materials.ours.public])
         assert check.is_good, path

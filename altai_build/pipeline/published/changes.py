@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from altai_build.errors import InputError
 from altai_build.model.release_changes import ReleaseDiff, ReleaseNotes
 from altai_build.pipeline.published.manifest_trust import CheckedManifest
 from altai_build.pipeline.run import Run
 from altai_build.stages.diff import compare_releases
-from altai_build.stages.notes import make_release_notes
+from altai_build.stages.notes import make_notes_of_manifests, make_release_notes
 
 
 def compare_published(old: CheckedManifest, new: CheckedManifest) -> ReleaseDiff:
@@ -17,13 +18,21 @@ def compare_published(old: CheckedManifest, new: CheckedManifest) -> ReleaseDiff
 def make_notes(run: Run, old: CheckedManifest, new: CheckedManifest) -> ReleaseNotes:
     """The commits and package changes between two releases.
 
-    Raises InputError when the local superproject does not have the commits of the releases.
+    Without repos.yaml, where no superproject has the commits of the releases, the notes are those that the manifests
+    give, with a warning. With it that is an InputError.
     """
+    manifests = (old.manifest, new.manifest)
+    comparison = compare_releases(*manifests)
+    try:
+        superproject = run.superproject
+        for manifest in manifests:
+            superproject.resolve_revision(manifest.superproject.commit)
+    except InputError as error:
+        if run.config.file is not None:
+            raise
+        run.reporter.warn(f"the commits between the releases are not listed: {error.what}")
+        return make_notes_of_manifests(manifests, comparison)
     run.workspace.prepare()
     return make_release_notes(
-        run.superproject,
-        run.config.superproject.components,
-        (old.manifest, new.manifest),
-        compare_releases(old.manifest, new.manifest),
-        jobs=run.jobs,
+        superproject, run.config.superproject.components, manifests, comparison, jobs=run.jobs
     )

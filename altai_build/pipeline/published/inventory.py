@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import fnmatch
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from altai_build.errors import InputError
 from altai_build.model.bill_of_materials import PackageDescription
 from altai_build.model.gitlink import require_commit
 from altai_build.model.inventory import InventoryEntry, MatchKind, PackageMatch
-from altai_build.model.nevra import parse_nevra
 from altai_build.model.release import (
     KEY_FILE_PREFIX,
     ComponentOrigin,
@@ -21,17 +17,14 @@ from altai_build.model.release import (
     MirrorOrigin,
     ReleasedPackage,
 )
+from altai_build.pipeline.published.catalog import Catalog, ReleasePart
 from altai_build.pipeline.published.manifest_trust import CheckedManifest, ManifestReader
+from altai_build.pipeline.published.matching import Query, match_package, match_source_name, read_query
 from altai_build.pipeline.run import Run
-from altai_build.stages.publish import list_releases
-from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.keyfile import read_user_ids
-from altai_build.tools.repo.metadata import read_local_metadata
+from altai_build.tools.repo.metadata import RepositoryMetadata, read_local_metadata
 from altai_build.tools.repo.repodata import find_owners
-from altai_build.tools.solver.describe import describe_packages
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+from altai_build.tools.solver.describe import describe_packages, find_provided
 
 
 def list_packages(run: Run, release: CheckedManifest) -> tuple[InventoryEntry, ...]:
@@ -41,11 +34,7 @@ def list_packages(run: Run, release: CheckedManifest) -> tuple[InventoryEntry, .
     """
     directory, manifest = release.directory, release.manifest
     names = read_user_ids(sorted(directory.glob(f"{KEY_FILE_PREFIX}*")))
-    repositories = [
-        read_local_metadata(repository.name, directory / repository.name)
-        for repository in manifest.repositories
-    ]
-    descriptions = describe_packages(repositories, cache=run.workspace.cache / "solv")
+    descriptions = describe_packages(_read_repositories(release), cache=run.workspace.cache / "solv")
     dependents = _find_dependents(manifest, descriptions)
     return tuple(
         InventoryEntry(
@@ -73,71 +62,91 @@ def _find_dependents(
     return dependents
 
 
-def find_matches(run: Run, reader: ManifestReader, releases: Path, query: str) -> tuple[PackageMatch, ...]:
-    """The packages and releases that a name (or pattern), NEVRA, file, SHA-256 or commit refers to, oldest first.
+def find_matches(run: Run, reader: ManifestReader, catalog: Catalog, query: str) -> tuple[PackageMatch, ...]:
+    """The packages and releases that a query refers to, oldest first.
 
-    A file is the file name of an RPM, the path of an RPM on this machine (its bytes are compared), or the absolute path
-    of a file that packages install. A commit has at least seven digits. If no package was built from that very
-    commit, releases that contain it in a component's history match, as far as local repositories have the commits.
-    Raises InputError when there is no release.
+    A query is a name (or pattern), a NEVRA or its beginning, a range (`nova < 2012.2`), a SHA-256, a capability, a
+    source package, a commit, or a file: the file name of an RPM, the path of an RPM on this machine (its bytes are
+    compared), or the absolute path of a file that packages install. A commit has at least four digits. If no package
+    was built from that very commit, releases that contain it in a component's history match, as far as local
+    repositories have the commits. Raises InputError when there is no release.
     """
-    versions = list_releases(releases)
-    if not versions:
+    asked = read_query(query)
+    is_content = asked.local_rpm is None and query.startswith("/")
+    read = reader.read_all(catalog.list_all(ReleasePart.METADATA if is_content else ReleasePart.MANIFEST))
+    if not read:
         raise InputError(
             "there are no releases",
-            why=f"{releases} contains no release",
-            todo="publish one with `altai-build release VERSION`",
+            why=f"{catalog.location} contains no release",
+            todo="publish one with `altai-build release VERSION`, or name another place with --releases DIR|URL",
         )
-    read = reader.read_all(releases / version for version in versions)
     manifests = [release.manifest for release in read]
-    local_rpm = _find_local_rpm(query)
-    digest = sha256_file(local_rpm) if local_rpm is not None else query.lower()
-    matches = [
-        match
-        for manifest in manifests
-        for package in manifest.packages
-        if (match := _match_package(manifest, package, query, digest, local_rpm)) is not None
-    ]
-    if local_rpm is None and query.startswith("/"):
+    matches = _match_all(manifests, asked, match_package)
+    if is_content:
         matches += _find_owners(read, query)
-    if _COMMIT.fullmatch(query.lower()) and not matches:
-        matches += _CommitSearch(run, manifests).find_matches(query.lower())
+    if not matches and asked.local_rpm is None:
+        matches = _match_all(manifests, asked, match_source_name)
+    if not matches and asked.commit is not None:
+        matches += _CommitSearch(run, manifests).find_matches(asked.commit)
+    if not matches and asked.local_rpm is None:
+        matches += _find_providers(run, reader, catalog, query)
     return tuple(matches)
 
 
-def suggest_names(reader: ManifestReader, releases: Path, query: str) -> list[str]:
+def suggest_names(reader: ManifestReader, catalog: Catalog, query: str) -> list[str]:
     """Names of released packages that are similar to the query."""
-    read = reader.read_all(releases / version for version in list_releases(releases))
-    names = {package.name for release in read for package in release.manifest.packages}
+    names = {
+        package.name
+        for release in reader.read_all(catalog.list_all())
+        for package in release.manifest.packages
+    }
     return difflib.get_close_matches(query, sorted(names), n=3, cutoff=0.6)
 
 
-def _find_local_rpm(query: str) -> Path | None:
-    path = Path(query)
-    return path if query.endswith(".rpm") and path.is_file() else None
+def _match_all(
+    manifests: Sequence[Manifest],
+    query: Query,
+    match_one: Callable[[Manifest, ReleasedPackage, Query], PackageMatch | None],
+) -> list[PackageMatch]:
+    return [
+        match
+        for manifest in manifests
+        for package in manifest.packages
+        if (match := match_one(manifest, package, query)) is not None
+    ]
 
 
-def _match_package(
-    manifest: Manifest, package: ReleasedPackage, query: str, digest: str, local_rpm: Path | None
-) -> PackageMatch | None:
-    """How the package matches the query; None if it does not."""
-    if _SHA256.fullmatch(digest) and package.sha256 == digest:
-        is_renamed = local_rpm is not None and local_rpm.name != package.file
-        note = f"released as {package.file}" if is_renamed else ""
-        return PackageMatch(release=manifest.version, how=MatchKind.SHA256, package=package, note=note)
-    file = query.rpartition("/")[2]
-    if package.file == file or package.path == query:
-        note = "" if local_rpm is None else f"{local_rpm} has different bytes"
-        return PackageMatch(release=manifest.version, how=MatchKind.FILE, package=package, note=note)
-    if local_rpm is not None:
-        return None
-    if fnmatch.fnmatchcase(package.name, query):
-        return PackageMatch(release=manifest.version, how=MatchKind.NAME, package=package)
-    nevra = package.nevra
-    spellings = (str(nevra), f"{nevra.name}-{nevra.evr}", nevra.filename.removesuffix(".rpm"))
-    if query in spellings or parse_nevra(query) == nevra:
-        return PackageMatch(release=manifest.version, how=MatchKind.NEVRA, package=package)
-    return None
+def _find_providers(
+    run: Run, reader: ManifestReader, catalog: Catalog, capability: str
+) -> Iterator[PackageMatch]:
+    """The packages that provide a capability, such as `python3dist(requests)` or `libssl.so.10()(64bit)`.
+
+    A release whose metadata cannot be read is left out with a warning.
+    """
+    for release in reader.read_all(catalog.list_all(ReleasePart.METADATA)):
+        manifest = release.manifest
+        try:
+            provided = find_provided(
+                _read_repositories(release), capability, cache=run.workspace.cache / "solv"
+            )
+        except InputError as error:
+            run.reporter.warn(f"release {manifest.version} was not searched for capabilities: {error.what}")
+            continue
+        for package in manifest.packages:
+            if package.path in provided:
+                yield PackageMatch(
+                    release=manifest.version,
+                    how=MatchKind.PROVIDES,
+                    package=package,
+                    note=provided[package.path],
+                )
+
+
+def _read_repositories(release: CheckedManifest) -> list[RepositoryMetadata]:
+    return [
+        read_local_metadata(repository.name, release.directory / repository.name)
+        for repository in release.manifest.repositories
+    ]
 
 
 def _find_owners(releases: Sequence[CheckedManifest], path: str) -> Iterator[PackageMatch]:
@@ -163,18 +172,32 @@ class _CommitSearch:
 
     def find_matches(self, abbreviated_id: str) -> Iterator[PackageMatch]:
         """For each release: the release itself, then its packages."""
-        self._run.workspace.prepare()
+        with_history = self._has_superproject()
         for manifest in self._manifests:
             pinned = require_commit(manifest.superproject.commit)
             if pinned.startswith(abbreviated_id):
                 yield PackageMatch(release=manifest.version, how=MatchKind.RELEASE, package=None, note=pinned)
-            elif commit := self._find_in_superproject(manifest, abbreviated_id):
+            elif with_history and (commit := self._find_in_superproject(manifest, abbreviated_id)):
                 note = f"{commit} is in the history of {pinned[:12]}"
                 yield PackageMatch(release=manifest.version, how=MatchKind.RELEASE, package=None, note=note)
-            yield from self._match_packages(manifest, abbreviated_id)
+            contained = dict(self._find_in_components(manifest, abbreviated_id)) if with_history else {}
+            yield from self._match_packages(manifest, abbreviated_id, contained)
 
-    def _match_packages(self, manifest: Manifest, abbreviated_id: str) -> Iterator[PackageMatch]:
-        contained = dict(self._find_in_components(manifest, abbreviated_id))
+    def _has_superproject(self) -> bool:
+        """True where commits can be looked up; else a warning says that only the manifests were searched."""
+        try:
+            _ = self._run.superproject
+        except InputError as error:
+            self._run.reporter.warn(
+                f"only the commits that releases were made from were searched, not their history: {error.what}"
+            )
+            return False
+        self._run.workspace.prepare()
+        return True
+
+    def _match_packages(
+        self, manifest: Manifest, abbreviated_id: str, contained: Mapping[str, str]
+    ) -> Iterator[PackageMatch]:
         for package in manifest.packages:
             origin = package.origin
             if isinstance(origin, MirrorOrigin):

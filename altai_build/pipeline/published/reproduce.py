@@ -19,7 +19,7 @@ from altai_build.pipeline.build.schedule import MAX_REBUILDS
 from altai_build.pipeline.build.srpms import make_discovered_srpms, select_by_name
 from altai_build.pipeline.build.toolchains import open_build_environments
 from altai_build.pipeline.published.manifest_trust import open_reader
-from altai_build.pipeline.published.verify import find_release_directory, trusted_keys
+from altai_build.pipeline.published.verify import open_release, trusted_keys
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import BuildCache
 from altai_build.stages.build.environment import ComponentBuild
@@ -60,9 +60,8 @@ def reproduce(run: Run, component: str, release: str, *, output: Path | None = N
     was built with. With `output` the new packages are kept in that folder. Raises InputError, and BuildError when the
     build fails.
     """
-    directory = find_release_directory(run, release)
-    manifest = open_reader(run.config, (), run.reporter.warn).read(directory).manifest
-    with clean_workspace(run) as clean_run:
+    with open_release(run, release) as directory, clean_workspace(run) as clean_run:
+        manifest = open_reader(run.config, (), run.reporter.warn).read(directory).manifest
         source, srpm, released = _make_srpm(clean_run, manifest, component)
         result = _build(clean_run, directory, manifest, source, srpm)
         if result.status is ComponentStatus.FAILED:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from types import MappingProxyType
 
 from altai_build.config.upstreams import Upstream, list_upstreams
 from altai_build.errors import DistrustedError, InputError
@@ -13,6 +14,7 @@ from altai_build.model.compat import Compat
 from altai_build.model.findings import Finding, Severity, waive
 from altai_build.model.release import KEY_FILE_PREFIX, Manifest, MirrorOrigin
 from altai_build.model.upgrade import Side, UpgradeReport
+from altai_build.model.variables import find_machine_arch
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
 from altai_build.rules.upgrade import UpgradePolicy
@@ -28,6 +30,7 @@ from altai_build.tools.repo.metadata import (
 )
 from altai_build.tools.repo.repodata import find_damaged_metadata, write_repodata
 from altai_build.tools.solver.upgrades import UpgradeSolver
+from altai_build.tools.url import join_url
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class _PublishedRelease:
 
     manifest: Manifest
     directory: Path
+    # Where its packages are, if the directory has only a part of a release on a server.
+    url: str | None
 
     @property
     def repositories(self) -> Iterator[tuple[str, Path]]:
@@ -59,27 +64,32 @@ class _PublishedRelease:
         (repository,) = (repository for repository in self.manifest.repositories if repository.name == name)
         keys = tuple(self.directory / f"{KEY_FILE_PREFIX}{key}" for key in repository.keys)
         metadata = read_local_metadata(name, directory)
+        if self.url is not None:
+            metadata = replace(metadata, url=join_url(self.url, name))
         return replace(metadata, source=replace(metadata.source, check_packages=True, keys=keys))
 
 
-def check_upgrades(run: Run, old: Sequence[Path], new: Path, external: ExternalRepositories) -> UpgradeReport:
+def check_upgrades(
+    run: Run,
+    old: Sequence[Path],
+    new: Path,
+    external: ExternalRepositories,
+    *,
+    urls: Mapping[Path, str] = MappingProxyType({}),
+) -> UpgradeReport:
     """Check the upgrades from each of the releases `old` to the release `new`, all given by their directories.
 
-    An earlier release that cannot be read is a finding. Raises InputError when the new one cannot be read.
+    `urls` are those of releases of which the directory has the metadata only. An earlier release that cannot be read is
+    a finding. Raises InputError when the new one cannot be read.
     """
-    release = _PublishedRelease(load_manifest(new), new)
+    release = _PublishedRelease(load_manifest(new), new, urls.get(new))
     manifest = release.manifest
-    target = run.config.targets.get(manifest.target)
-    if target is None:
-        raise InputError(
-            f"release {manifest.version} is for target {manifest.target!r}, which is not in repos.yaml",
-            todo="add the target, or use the repos.yaml of that release",
-        )
+    arch = _find_arch(run, manifest)
     findings = list(external.findings)
     earlier = []
     for directory in old:
         try:
-            other = _PublishedRelease(load_manifest(directory), directory)
+            other = _PublishedRelease(load_manifest(directory), directory, urls.get(directory))
         except InputError as error:
             findings.append(_make_unreadable_finding(directory, f"{error.what}: {error.why}"))
             continue
@@ -99,7 +109,7 @@ def check_upgrades(run: Run, old: Sequence[Path], new: Path, external: ExternalR
             for other in earlier
             if (repositories := reader.read(other)) is not None
         }
-        solver = _make_solver(run, target.arch, readable, release, external)
+        solver = _make_solver(run, arch, readable, release, external)
         findings += check_single_release(
             manifest.version, solver, own_names=own_names, with_upstreams=bool(external.upstream)
         )
@@ -110,6 +120,27 @@ def check_upgrades(run: Run, old: Sequence[Path], new: Path, external: ExternalR
     report = make_upgrade_report(manifest.version, checks, findings, policy)
     today = datetime.now(timezone.utc).date()
     return replace(report, findings=waive(report.findings, run.config.waivers, today))
+
+
+def _find_arch(run: Run, manifest: Manifest) -> str:
+    """The architecture of a release's machines: that in repos.yaml, else the one that its packages are for."""
+    target = run.config.targets.get(manifest.target)
+    if target is not None:
+        return target.arch
+    if run.config.file is not None:
+        raise InputError(
+            f"release {manifest.version} is for target {manifest.target!r}, which is not in repos.yaml",
+            todo="add the target, or use the repos.yaml of that release",
+        )
+    arches = {package.arch for package in manifest.packages if not package.is_source}
+    arch = find_machine_arch(arches)
+    if arch is None:
+        raise InputError(
+            f"it is not known which machines release {manifest.version} is for",
+            why=f"its packages are for {', '.join(sorted(arches)) or 'none'}",
+            todo="use the repos.yaml of that release",
+        )
+    return arch
 
 
 def read_external_repositories(run: Run) -> ExternalRepositories:
@@ -123,7 +154,7 @@ def read_external_repositories(run: Run) -> ExternalRepositories:
     findings: list[Finding] = []
     run.workspace.prepare()
     cache = run.workspace.cache / "metadata"
-    for upstream in list_upstreams(run.config):
+    for upstream in list_upstreams(run.config) if run.config.repositories else ():
         metadata: RepositoryMetadata | None
         try:
             (metadata,) = read_upstreams(
@@ -147,9 +178,9 @@ def read_external_repositories(run: Run) -> ExternalRepositories:
                 rule="base",
                 severity=Severity.WARNING,
                 subject="base",
-                message="repos.yaml has no repository of the operating system: packages that require it cannot be "
+                message="no repository of the operating system is known: packages that require it cannot be "
                 "installed, and their upgrades are not checked",
-                fix="list the repositories of the operating system under `base` of the target",
+                fix="list the repositories of the operating system under `base` of the target in repos.yaml",
             )
         )
     return ExternalRepositories(base=tuple(base), upstream=tuple(mirrored), findings=tuple(findings))

@@ -14,6 +14,7 @@ from altai_build.errors import InputError
 from altai_build.model.findings import VerificationReport
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.release import LATEST_LINK
+from altai_build.pipeline.published.catalog import ReleasePart, is_location, open_catalog
 from altai_build.pipeline.published.releases import (
     find_release,
     list_releases_before,
@@ -28,15 +29,21 @@ from altai_build.stages.upstreams import read_upstreams
 from altai_build.stages.verify import StagedVerification, verify_before_checksums, verify_view
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.repo.metadata import RepositoryMetadata
+from altai_build.tools.url import is_web_url
 
 
 @contextmanager
-def open_release(run: Run, named: str) -> Iterator[Path]:
+def open_release(run: Run, named: str, where: str | None = None) -> Iterator[Path]:
     """The folder of a release: a version, `latest`, the path of a folder, or a URL, which is downloaded.
 
-    Raises InputError when there is no such release.
+    `where` is the folder or URL of all releases, or of one, in place of that in repos.yaml. Raises InputError when
+    there is no such release.
     """
-    if not is_url(named):
+    if where is not None and not is_location(named):
+        with open_catalog(run, where) as catalog:
+            yield catalog.find(named, ReleasePart.WHOLE)
+        return
+    if not is_web_url(named):
         yield find_release_directory(run, named)
         return
     name = urlsplit(named).path.rstrip("/").rpartition("/")[2]
@@ -77,14 +84,9 @@ def verify_staged(run: Run, directory: Path, version: str) -> StagedVerification
     )
 
 
-def is_url(named: str) -> bool:
-    """True for the URL of a release."""
-    return named.startswith(("http://", "https://"))
-
-
 def find_release_directory(run: Run, named: str) -> Path:
     """The folder of a release, even one that has no readable manifest. Raises InputError when there is none."""
-    if "/" not in named:
+    if not is_location(named):
         releases = open_releases(run.config, run.reporter.warn)
         folder = releases / named
         return folder.resolve() if folder.is_dir() else find_release(releases, named)
@@ -96,6 +98,14 @@ def find_release_directory(run: Run, named: str) -> Path:
         why="it is not a folder",
         todo="give the path of a release's folder",
     )
+
+
+def find_project(run: Run, directory: Path) -> str:
+    """The name of the project: that in repos.yaml, else that of the release's .repo file, else its folder's."""
+    if run.config.file is not None:
+        return run.config.project
+    names = sorted(path.stem for path in directory.glob("*.repo"))
+    return names[0] if names else directory.name
 
 
 def trusted_keys(config: Config) -> list[tuple[str, Path]]:

@@ -10,6 +10,7 @@ import solv
 from altai_build.model.bill_of_materials import PackageDescription
 from altai_build.model.nevra import SOURCE_ARCHES
 from altai_build.tools.repo.metadata import RepositoryMetadata
+from altai_build.tools.solver.dependencies import list_dependencies, make_dep
 from altai_build.tools.solver.pool import PackagePool
 
 
@@ -21,15 +22,35 @@ def describe_packages(
     Packages of all architectures count: a package is described, not chosen. Raises InputError for metadata that cannot
     be read.
     """
-    pool = PackagePool(None, cache=cache)
-    for metadata in repositories:
-        pool.add_repository(metadata)
-    pool.prepare()
+    pool = _make_pool(repositories, cache)
     return {
         _get_path(pool, solvable): _describe(pool, solvable)
         for repo, _ in pool.repositories
         for solvable in repo.solvables
     }
+
+
+def find_provided(
+    repositories: Iterable[RepositoryMetadata], capability: str, *, cache: Path
+) -> dict[str, str]:
+    """`repository/location` → how the package provides a capability, for each that does. Raises InputError."""
+    pool = _make_pool(repositories, cache)
+    dependency = make_dep(pool.libsolv, capability)
+    found = {}
+    for number in pool.find_providers(capability):
+        solvable = pool.libsolv.id2solvable(number)
+        provides = list_dependencies(solvable, solv.SOLVABLE_PROVIDES)
+        exact = [str(one) for one in provides if str(one).split()[0] == str(dependency).split()[0]]
+        found[_get_path(pool, solvable)] = exact[0] if exact else capability
+    return found
+
+
+def _make_pool(repositories: Iterable[RepositoryMetadata], cache: Path) -> PackagePool:
+    pool = PackagePool(None, cache=cache)
+    for metadata in repositories:
+        pool.add_repository(metadata)
+    pool.prepare()
+    return pool
 
 
 def _describe(pool: PackagePool, solvable: solv.XSolvable) -> PackageDescription:

@@ -10,12 +10,19 @@ from typing import Any
 import pytest
 
 from altai_build.model.findings import Severity
-from altai_build.stages.compose import KeyFile, Placement, ReleaseContents, compose, sign_checksums
+from altai_build.stages.compose import KeyFile, ReleaseContents, compose, sign_checksums
 from altai_build.stages.verify import verify_release
 from tests.kit.cli import altai_build
 from tests.kit.configs import write_config
 from tests.kit.keys import ThrowawayKey, make_key, signing_key
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents, with_repository
+from tests.kit.releases import (
+    Materials,
+    make_materials,
+    make_release,
+    make_release_contents,
+    with_packages,
+    with_repository,
+)
 from tests.kit.rpms import build_rpm
 
 
@@ -47,12 +54,11 @@ def switched(
     contents: ReleaseContents, materials: Materials, key: ThrowawayKey, folder: Path
 ) -> ReleaseContents:
     """The contents of a release that the second key signs, with the old packages and a new one."""
-    new = build_rpm(folder, "later").binary
+    new = build_rpm(folder, "later")
     with signing_key(key) as signer:
-        signer.sign_rpms([new], rpmv3=True)
-    old = contents.repositories[0].packages
-    packages = (*old, Placement(path=new, origin=old[0].origin))
-    contents = with_repository(with_successor(contents, key), "centos6", packages=packages)
+        signer.sign_rpms([new.binary, new.source], rpmv3=True)
+    contents = with_packages(with_successor(contents, key), "centos6", new.binary)
+    contents = with_packages(contents, "centos6-srpms", new.source)
     for repository in contents.repositories:
         if repository.key == "ours":
             contents = with_repository(contents, repository.name, key="next", further_keys=("ours",))
@@ -99,13 +105,13 @@ def test_a_key_is_announced_then_takes_over(
         assert [finding for finding in found.findings if finding.severity is Severity.ERROR] == [], version
     rows = list_keys(site)
     assert [(use["release"], use["packages"], use["metadata"]) for use in rows["ours"]["releases"]] == [
-        ("1", 3, True),
-        ("2", 3, True),
-        ("3", 3, False),
+        ("1", 4, True),
+        ("2", 4, True),
+        ("3", 4, False),
     ]
     assert [(use["release"], use["packages"], use["metadata"]) for use in rows["next"]["releases"]] == [
         ("2", 0, False),
-        ("3", 1, True),
+        ("3", 2, True),
     ]
     assert rows["next"]["replaces"] == "ours"
     assert [use["packages"] for use in rows["epel6"]["releases"]] == [1, 1, 1]

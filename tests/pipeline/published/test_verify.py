@@ -42,7 +42,10 @@ def test_the_context_is_what_the_configuration_and_earlier_releases_say(
     releases = tmp_path / "releases"
     assert (context.compat, context.arch, context.horizon_days) == (Compat.EL6, "x86_64", 30)
     assert context.previous_releases == (releases / "1.0", releases / "1.1")
-    assert context.source_repositories == (("deps/misc", "deps/misc-srpms"),)
+    assert context.source_repositories == (
+        ("centos6", "centos6-srpms"),
+        ("deps/misc", "deps/misc-srpms"),
+    )
     assert context.base is None  # the target lists no repositories
     assert context.waivers == (Waiver(rule="closure", subject="*", reason="QA", expires=date(2999, 12, 31)),)
 

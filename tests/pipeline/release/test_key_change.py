@@ -87,7 +87,7 @@ def test_another_key_under_another_name_or_the_same_is_refused(
         )
         key = f"1.0.2 has the key ours ({materials.ours.fingerprint})"
         assert caught.value.why.splitlines() == [
-            f"  {name}: {key}" for name in ("centos6", "deps/misc", "deps/misc-srpms")
+            f"  {name}: {key}" for name in ("centos6", "centos6-srpms", "deps/misc", "deps/misc-srpms")
         ]
         assert "`replaces: NAME`" in caught.value.todo
 
@@ -98,7 +98,7 @@ def test_packages_of_a_still_older_key_are_a_warning(
     """They may be built again, and then get the new key's signature."""
     older = tuple(
         replace(package, signer=replace(package.signer, fingerprint="B" * 40))
-        if package.name == "focus"
+        if package.path == "centos6/focus-1.0-3.el6.noarch.rpm"
         else package
         for package in previous.packages
     )

@@ -29,7 +29,10 @@ def release_with(folder: Path, materials: Materials, commit: str, url: str) -> N
     ).packages
     assert isinstance(placed.origin, ComponentOrigin)
     moved = replace(placed, origin=replace(placed.origin, commit=commit, url=url))
-    make_release(folder / "1.0.2", materials, with_repository(contents, "centos6", packages=(moved,)))
+    contents = with_repository(contents, "centos6", packages=(moved,))
+    make_release(
+        folder / "1.0.2", materials, with_repository(contents, "centos6-srpms", key="ours", packages=())
+    )
 
 
 def plan(world: World, version: str = "1.0.3") -> CliResult:

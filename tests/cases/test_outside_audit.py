@@ -1,0 +1,178 @@
+"""An auditor has a folder or a URL, and the key: no repos.yaml, no git repository, no workspace."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from altai_build.model.release import ComponentOrigin
+from tests.kit.cli import CliResult, altai_build
+from tests.kit.releases import (
+    Materials,
+    make_materials,
+    make_release,
+    make_release_contents,
+    sign,
+    sign_again,
+    with_repository,
+)
+from tests.kit.rpms import build_rpm
+from tests.kit.server import serving
+
+
+@pytest.fixture(scope="module")
+def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
+    return make_materials(tmp_path_factory.mktemp("materials"))
+
+
+@pytest.fixture(scope="module")
+def releases(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1.0.1 and 1.0.2, which has a later commit of focus."""
+    folder = tmp_path_factory.mktemp("releases")
+    made = build_rpm(folder / "made", "focus", "1.1", "1.el6", provides=("python3dist(focus) = 1.1",))
+    sign(materials, made.binary, made.source)
+    for version in ("1.0.1", "1.0.2"):
+        contents = replace(
+            make_release_contents(materials, version), previous=None if version == "1.0.1" else "1.0.1"
+        )
+        if version == "1.0.2":
+            for index, rpm in ((0, made.binary), (4, made.source)):
+                name, (placed,) = contents.repositories[index].name, contents.repositories[index].packages
+                assert isinstance(placed.origin, ComponentOrigin)
+                later = replace(placed, path=rpm, origin=replace(placed.origin, commit="b" * 40))
+                contents = with_repository(contents, name, packages=(later,))
+        release = make_release(folder / version, materials, contents)
+        (release / "report").mkdir()
+        (release / "report" / "index.html").write_text("<html>\n")
+        sign_again(release, materials)
+    shutil.rmtree(folder / "made")
+    (folder / "latest").symlink_to("1.0.2")
+    return folder
+
+
+@pytest.fixture(params=["folder", "URL"])
+def where(request: pytest.FixtureRequest, releases: Path) -> Iterator[str]:
+    if request.param == "folder":
+        yield str(releases)
+    else:
+        with serving(releases) as url:
+            yield url
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """An empty folder, where nothing must be left."""
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    return folder
+
+
+def call(desk: Path, *words: str | Path) -> CliResult:
+    answer = altai_build(*words, cwd=desk)
+    assert sorted(desk.iterdir()) == []
+    return answer
+
+
+def test_the_packages_of_a_release(desk: Path, where: str, materials: Materials) -> None:
+    answer = call(desk, "audit", f"{where}/1.0.2", "--key", materials.ours.public, "--json")
+    assert (answer.code, answer.err.count("warning")) == (0, 0), answer.err
+    rows = {row["nevra"]: row for row in answer.json}
+    assert set(rows) == {
+        "focus-1.1-1.el6.noarch",
+        "focus-1.1-1.el6.src",
+        "erlang-14-2.el6.noarch",
+        "bunch-1:1.0.1-1.el6.noarch",
+        "bunch-1:1.0.1-1.el6.src",
+    }
+    assert {row["license"] for row in answer.json} == {"MIT"}
+    assert {row["trust"] for row in answer.json} == {"pinned"}
+    by_version = call(desk, "audit", "1.0.2", "--releases", where)
+    assert by_version.code == 0
+    assert "warning: release 1.0.2: it agrees only with the keys it brought" in by_version.err
+
+
+def test_which_release_has_something(desk: Path, where: str) -> None:
+    def which(thing: str) -> list[tuple[str, str, str]]:
+        answer = call(desk, "which", thing, "--releases", where, "--json")
+        assert answer.code == 0, answer.err
+        return [(row["release"], row["matched"], row["nevra"]) for row in answer.json if row["arch"] != "src"]
+
+    old, new = "focus-1.0-3.el6.noarch", "focus-1.1-1.el6.noarch"
+    assert which("focus < 1.1") == [("1.0.1", "range", old)]
+    assert which("focus-1.1") == [("1.0.2", "nevra", new)]
+    assert which("focus-1.0-3.el6.src.rpm") == [("1.0.1", "source", old)]
+    assert which("python3dist(focus)") == [("1.0.2", "provides", new)]
+    assert which("/usr/share/focus/greeting") == [("1.0.1", "content", old), ("1.0.2", "content", new)]
+    assert which("bbbbbb") == [("1.0.2", "commit", new)]
+    assert call(desk, "which", "nothing", "--releases", where).code == 3
+
+
+def test_what_there_is_and_what_changed(desk: Path, where: str) -> None:
+    listed = call(desk, "releases", where, "--json").json
+    assert [(row["release"], row["latest"]) for row in listed] == [("1.0.1", False), ("1.0.2", True)]
+    diff = call(desk, "diff", f"{where}/1.0.1", f"{where}/latest/", "--json").json
+    assert (diff["old"], diff["new"], len(diff["upgraded"]), diff["added"]) == ("1.0.1", "1.0.2", 2, [])
+    notes = call(desk, "notes", "1.0.1", "1.0.2", "--releases", where)
+    assert notes.code == 0
+    assert "repos/altai/focus: ccccccc → bbbbbbb; its commits are not available" in notes.out
+    assert "warning: the commits between the releases are not listed" in notes.err
+
+
+def test_whether_machines_can_be_upgraded(desk: Path, where: str) -> None:
+    answer = call(desk, "upgrade-check", "1.0.2", "--releases", where, "--json")
+    assert answer.code == 0, answer.err
+    assert [(row["release"], row["outcome"]) for row in answer.json["releases"]] == [("1.0.1", "ok")]
+    assert [finding["rule"] for finding in answer.json["findings"]] == ["base"]
+
+
+def test_the_report_and_a_new_one(desk: Path, where: str, tmp_path: Path, materials: Materials) -> None:
+    answer = call(desk, "report", f"{where}/1.0.2")
+    assert (answer.code, answer.out.strip()) == (0, f"{where}/1.0.2/report/index.html")
+    page = tmp_path / "page.html"
+    made = call(desk, "report", "1.0.2", "--releases", where, "-o", page, "--key", materials.ours.public)
+    assert made.code == 0, made.err
+    assert "altai 1.0.2" in page.read_text()
+
+
+def test_whether_a_release_is_sound(desk: Path, where: str, materials: Materials) -> None:
+    key = ("--key", materials.ours.public, "--json")
+    for words in (("1.0.2", "--releases", where), (f"{where}/1.0.2",)):
+        answer = call(desk, "verify", *words, *key)
+        assert (answer.code, answer.json["trust"], answer.json["findings"]) == (0, "pinned", []), answer.err
+
+
+def test_metadata_that_the_checksums_do_not_list_is_unverified(
+    desk: Path, releases: Path, tmp_path: Path, materials: Materials
+) -> None:
+    copy = tmp_path / "1.0.2"
+    shutil.copytree(releases / "1.0.2", copy)
+    repomd = copy / "centos6" / "repodata" / "repomd.xml"
+    repomd.write_text(repomd.read_text() + "\n")
+    answer = call(desk, "audit", copy, "--key", materials.ours.public)
+    assert (
+        "warning: release 1.0.2: centos6/repodata/repomd.xml is unverified; SHA256SUMS lists another"
+        in answer.err
+    )
+
+
+def test_a_folder_without_anything_is_told_what_to_name(desk: Path) -> None:
+    for words in (["releases"], ["audit", "1.0.2"], ["which", "focus"], ["diff", "1", "2"]):
+        answer = altai_build(*words, "--json", cwd=desk)
+        assert answer.code == 3
+        assert "--releases DIR|URL" in json.loads(answer.out)["error"]["todo"]
+
+
+def test_releases_in_the_current_folder_need_no_option(releases: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    shutil.copytree(releases, site / "releases", symlinks=True)
+    for folder in (site, site / "releases"):
+        assert [row["release"] for row in altai_build("releases", "--json", cwd=folder).json] == [
+            "1.0.1",
+            "1.0.2",
+        ]
+        assert altai_build("audit", "latest", cwd=folder).code == 0
