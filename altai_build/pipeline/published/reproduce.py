@@ -32,8 +32,8 @@ from altai_build.tools.buildlog import read_for_keeping
 from altai_build.tools.files import make_directory, scratch_directory, write_atomically
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.output_directory import copy_all_into
-from altai_build.tools.rpm.comparison import compare_packages
 from altai_build.tools.rpm.header import read_header
+from altai_build.tools.rpm.package_comparison import compare_packages
 from altai_build.tools.rpm.signatures import verify_signature
 from altai_build.workspace import Workspace
 

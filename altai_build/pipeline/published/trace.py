@@ -25,7 +25,7 @@ from altai_build.stages.discover.components import Discovery, discover
 from altai_build.stages.verify import verify_view
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.superproject import ComponentSource
-from altai_build.tools.rpm.comparison import compare_packages
+from altai_build.tools.rpm.package_comparison import compare_packages
 
 # In the newest changelog entry of every package that is built here.
 _COMMIT_MARKER = "Made from commit "

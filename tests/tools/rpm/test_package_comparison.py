@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from altai_build.model.reproduction import PackageComparison, Similarity
-from altai_build.tools.rpm.comparison import compare_packages
+from altai_build.tools.rpm.package_comparison import compare_packages
 from tests.kit.rpms import build_rpm
 
 
