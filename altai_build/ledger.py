@@ -34,7 +34,7 @@ class Artefact:
 class Record:
     """One piece of finished work. `inputs`: everything that the key was computed from, by name, for explanations."""
 
-    # srpm, build, or requires: what %generate_buildrequires asked for.
+    # srpm, or the BuildStep whose result it is.
     kind: str
     key: str
     component: str

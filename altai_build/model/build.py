@@ -24,6 +24,17 @@ class ComponentStatus(str, Enum):
     FAILED = "failed"
 
 
+class BuildStep(str, Enum):
+    """What a builder is to make of a source package; the value is the kind of the ledger's record."""
+
+    # the binary packages
+    PACKAGES = "build"
+    # the list of what its spec requires there, where macros can have other values than where the package was made
+    SPEC_REQUIRES = "spec-requires"
+    # that list with what %generate_buildrequires prints
+    GENERATED_REQUIRES = "requires"
+
+
 class FailureKind(str, Enum):
     """Which part of a build failed: where to look for the cause."""
 
@@ -45,9 +56,8 @@ class BuildRequest:
     source_date_epoch: int
     jobs: int = 1  # processors that the build may use (%_smp_mflags)
     macros: tuple[tuple[str, str], ...] = ()  # for this build alone, over the target's
-    # True: the package is not built. Its %generate_buildrequires is run, and the resulting package requires what
-    # that printed.
-    generate: bool = False
+    # For a list, the builder makes a source package whose header has it.
+    step: BuildStep = BuildStep.PACKAGES
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ class Builder(Protocol):
     # What `--builder` calls it, and part of every build key.
     name: ClassVar[str]
     # True: it chooses and installs BuildRequires itself, those of %generate_buildrequires too, as mock does. False: it
-    # installs exactly the buildroot that it is given, and a request with `generate` makes the list of what
-    # %generate_buildrequires asks for.
+    # installs exactly the buildroot that it is given, and a request for another step than packages makes
+    # a source package whose header says what a build requires there.
     resolves_dependencies: ClassVar[bool]
 
     @classmethod

@@ -18,6 +18,7 @@ from altai_build.model.build import (
     BuilderSettings,
     BuildOutcome,
     BuildRequest,
+    BuildStep,
     FailureKind,
     HostSupport,
 )
@@ -57,6 +58,12 @@ from altai_build.pipeline.build.builders import BUILDERS
 BUILDERS["host"] = "tests.kit.builders:HostBuilder"
 main()
 """
+
+_VERBS = {
+    BuildStep.PACKAGES: "--rebuild",
+    BuildStep.SPEC_REQUIRES: "-rs",
+    BuildStep.GENERATED_REQUIRES: "-rr",
+}
 
 
 class HostBuilder:
@@ -99,7 +106,7 @@ class HostBuilder:
         with tempfile.TemporaryDirectory() as top:
             macros = {**dict(self._macros), **dict(request.macros), "_topdir": top, "_dbpath": f"{top}/db"}
             options = [word for name, value in macros.items() for word in ("--define", f"{name} {value}")]
-            verb = "-rr" if request.generate else "--rebuild"
+            verb = _VERBS[request.step]
             with open(log, "w", encoding="utf-8") as stream:
                 stream.write(f"process {os.getpid()}\n")
                 stream.flush()
@@ -112,10 +119,12 @@ class HostBuilder:
                 )
             for path in Path(top, "RPMS").rglob("*.rpm"):
                 (request.result_dir / path.name).write_bytes(path.read_bytes())
+            for path in Path(top, "SRPMS").glob("*.src.rpm"):
+                (request.result_dir / path.name).write_bytes(path.read_bytes())
             for path in Path(top, "SRPMS").glob("*.buildreqs.nosrc.rpm"):
                 name = path.name.replace(".buildreqs.nosrc.rpm", ".src.rpm")
                 (request.result_dir / name).write_bytes(path.read_bytes())
-        failed = done.returncode not in ((0, 11) if request.generate else (0,))
+        failed = done.returncode not in ((0, 11) if request.step is BuildStep.GENERATED_REQUIRES else (0,))
         return BuildOutcome(
             failure=FailureKind.BUILD if failed else None,
             rpms=() if failed else tuple(sorted(request.result_dir.glob("*.rpm"))),

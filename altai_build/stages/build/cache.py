@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altai_build.ledger import Artefact, Ledger, Record
+from altai_build.model.build import BuildStep
 from altai_build.model.build_inputs import BuildInputs
 from altai_build.model.package import LocalRpm
 from altai_build.model.rebuild_reason import describe_differences
 from altai_build.stages.build.environment import ComponentBuild
 from altai_build.stages.build.jobs import JobResult
-from altai_build.tools.files import make_directory, remove_tree, sha256_file
+from altai_build.tools.files import make_directory, remove_tree, sha256_file, write_atomically
 from altai_build.tools.rpm.header import read_header
+from altai_build.tools.sealed_json import dump_sealed, read_sealed
 from altai_build.workspace import Workspace
+
+# The list of what a build requires, in the folder of a step that asked for it.
+_REQUIRES_FILE = "requires.json"
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,13 @@ class BuildCache:
             packages.append(LocalRpm(path=path, header=read_header(path), sha256=artefact.sha256))
         return tuple(packages)
 
+    def read_requires(self, record: Record | None) -> tuple[str, ...] | None:
+        """What a build requires by an earlier answer; None unless that is still there as it was recorded."""
+        if record is None or not record.artefacts:
+            return None
+        stored = read_sealed(self._folder(record.key) / record.artefacts[0].file)
+        return tuple(stored["requires"]) if stored is not None and "requires" in stored else None
+
     def mark_used(self, key: str) -> None:
         """Note that a build was used now: `clean` removes those that were not used for long."""
         os.utime(self._folder(key))
@@ -52,27 +65,30 @@ class BuildCache:
         return (self.ledger.find("build", key) if key else None) or self.ledger.latest("build", component)
 
     def store(
-        self, kind: str, build: ComponentBuild, key: str, inputs: BuildInputs, result: JobResult
+        self, step: BuildStep, build: ComponentBuild, key: str, inputs: BuildInputs, result: JobResult
     ) -> tuple[LocalRpm, ...]:
-        """Move the files of a successful job to their place, then record them; returns the packages there.
-
-        `kind` is that of the record: `build`, or `requires` for what %generate_buildrequires asks for.
-        """
+        """Move the files of a successful job to their place, then record them; returns the packages there."""
         folder = self._folder(key)
+        artefacts = tuple(
+            Artefact(file=rpm.path.name, sha256=rpm.sha256, size=rpm.path.stat().st_size)
+            for rpm in result.rpms
+        )
+        if step is not BuildStep.PACKAGES:
+            text = dump_sealed({"requires": result.requires})
+            write_atomically(result.folder / _REQUIRES_FILE, text)
+            digest = hashlib.sha256(text).hexdigest()
+            artefacts = (Artefact(file=_REQUIRES_FILE, sha256=digest, size=len(text)),)
         remove_tree(folder)
         os.rename(result.folder, folder)
         packages = tuple(replace(rpm, path=folder / rpm.path.name) for rpm in result.rpms)
         self.ledger.append(
             Record(
-                kind=kind,
+                kind=step.value,
                 key=key,
                 component=build.component,
                 commit=build.commit,
                 inputs=tuple(inputs),
-                artefacts=tuple(
-                    Artefact(file=rpm.path.name, sha256=rpm.sha256, size=rpm.path.stat().st_size)
-                    for rpm in packages
-                ),
+                artefacts=artefacts,
                 seconds=round(result.outcome.seconds, 3),
                 nevra=str(build.header.nevra),
             )

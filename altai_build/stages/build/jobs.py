@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from altai_build.errors import InputError
-from altai_build.model.build import BuildOutcome, BuildRequest, FailureKind
+from altai_build.model.build import BuildOutcome, BuildRequest, BuildStep, FailureKind
 from altai_build.model.package import LocalRpm, RpmHeader
 from altai_build.tools.builder import Builder
 from altai_build.tools.chroot.resolver import Buildroot
@@ -34,6 +34,7 @@ class JobResult:
     folder: Path  # with the packages and the logs; what is moved out of it is kept
     outcome: BuildOutcome
     rpms: tuple[LocalRpm, ...]  # none where the build failed
+    requires: tuple[str, ...] = ()  # of a step that asks what the build requires; `!x` for a conflict with x
 
 
 # A procedure that asks for jobs to be run, is sent the result of each, and returns its own result at the end.
@@ -53,6 +54,15 @@ def run_job(job: BuildJob, builder: Builder) -> JobResult:
             headers = read_built_headers(outcome.rpms)
         except InputError as error:
             outcome = replace(outcome, failure=FailureKind.BUILD, reason=error.what)
+    if job.request.step is not BuildStep.PACKAGES:
+        for path in outcome.rpms:
+            path.unlink()  # with all sources, where only the header is needed
+        return JobResult(
+            folder=folder,
+            outcome=outcome,
+            rpms=(),
+            requires=list_build_requires(headers[0]) if headers else (),
+        )
     rpms = tuple(
         LocalRpm(path=path, header=header, sha256=sha256_file(path))
         for path, header in zip(outcome.rpms, headers)
@@ -60,6 +70,11 @@ def run_job(job: BuildJob, builder: Builder) -> JobResult:
     if rpms:
         sync_tree(folder)
     return JobResult(folder=folder, outcome=outcome, rpms=rpms)
+
+
+def list_build_requires(header: RpmHeader) -> tuple[str, ...]:
+    """What a source package says that its build requires and, with a `!`, conflicts with."""
+    return (*map(str, header.requires), *(f"!{conflict}" for conflict in header.conflicts))
 
 
 def run_steps(steps: Steps[T], run: Callable[[BuildJob], JobResult]) -> T:

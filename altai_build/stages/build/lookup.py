@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from altai_build import __version__
 from altai_build.ledger import Record
-from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.build import BuildResult, BuildStep, ComponentStatus
 from altai_build.model.build_inputs import BUILDROOT_PREFIX, SOURCE_PACKAGE, compute_build_key
-from altai_build.model.package import LocalRpm, RpmHeader
+from altai_build.model.package import LocalRpm
 from altai_build.model.package_fingerprint import RebuildPolicy, compute_fingerprint
 from altai_build.stages.build.cache import BuildCache
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
-from altai_build.stages.build.jobs import Steps
+from altai_build.stages.build.jobs import Steps, list_build_requires
 from altai_build.stages.build.make import ResolvedBuild, run_builder
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.solver.resolve import Unsatisfiable
 
 # Source packages whose spec has %generate_buildrequires require it.
 DYNAMIC_BUILDREQUIRES = "rpmlib(DynamicBuildRequires)"
-# Rounds of %generate_buildrequires, each in a chroot that has what the one before asked for; mock has this limit too.
-MAX_DYNAMIC_ROUNDS = 10
+# Rounds, each in a chroot that has what the one before asked for; mock has this limit too.
+MAX_ROUNDS = 10
+_NAMES = {
+    BuildStep.SPEC_REQUIRES: "the spec in the buildroot",
+    BuildStep.GENERATED_REQUIRES: "%generate_buildrequires",
+}
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,21 @@ class BuildLookup:
 
 
 class UnknownBuildRequires(Unsatisfiable):
-    """It is not known what %generate_buildrequires asks for; `failed` is the result of a run that did not tell."""
+    """It is not known what the build requires in its buildroot.
+
+    `failed` is the result of a run that did not tell; `estimate` the buildroot by what the source package says.
+    """
 
     def __init__(self, problem: str, failed: BuildResult | None = None) -> None:
         super().__init__([problem])
         self.failed = failed
+        self.estimate: ResolvedBuild | None = None
 
 
 def look_up_build(build: ComponentBuild, environment: BuildEnvironment, cache: BuildCache) -> BuildLookup:
     """Resolve a component's buildroot, and look for a build of the same inputs; nothing is run.
 
-    Raises Unsatisfiable, and UnknownBuildRequires where %generate_buildrequires would have to be run first.
+    Raises Unsatisfiable, and UnknownBuildRequires where it would have to be asked first what the build requires.
     """
     steps = look_up_or_generate(build, environment, cache, generate=False)
     try:
@@ -65,75 +73,108 @@ def look_up_or_generate(
     *,
     generate: bool = True,
 ) -> Steps[BuildLookup]:
-    """The same, with `generate` after running %generate_buildrequires where what it asks for is not known."""
-    resolved = yield from _resolve_buildroot(build, environment, cache, generate)
-    candidates = [cache.ledger.find("build", resolved.key)]
-    if environment.policy is not RebuildPolicy.REBUILD:
-        wanted = compute_build_key(resolved.inputs, environment.policy)
-        past = cache.ledger.history("build", build.component)
-        candidates += [
-            record for record in past if compute_build_key(record.inputs, environment.policy) == wanted
-        ]
-    for record in candidates:
+    """The same; with `generate` a builder is asked what the build requires, where that is not known."""
+    try:
+        resolved = yield from _BuildrootSearch(build, environment, cache, generate).run()
+    except UnknownBuildRequires as error:
+        if error.estimate is None:
+            raise
+        # No build of these inputs was ever made here, or its list of requirements would be known.
+        return BuildLookup(resolved=error.estimate, cached_record=None, rpms=())
+    for record in _list_records(BuildStep.PACKAGES, build, resolved, environment, cache):
         rpms = cache.read_packages(record)
         if rpms:
             return BuildLookup(resolved=resolved, cached_record=record, rpms=rpms)
     return BuildLookup(resolved=resolved, cached_record=None, rpms=())
 
 
-def _resolve_buildroot(
-    build: ComponentBuild,
-    environment: BuildEnvironment,
-    cache: BuildCache,
-    generate: bool,
-) -> Steps[ResolvedBuild]:
-    """The buildroot with everything that %generate_buildrequires asks for in it, until that asks for nothing more.
-
-    A builder that resolves dependencies itself does that too: see `describe_unexpected_packages`.
-    """
-    build_conflicts = [f"!{conflict}" for conflict in build.header.conflicts]
-    more = environment.definition.config.find_more_buildreqs(build.header.nevra)
-    static = [*_build_requires(build.header), *more, *build_conflicts]
-    buildroot = environment.resolver.resolve_build_requires(static, build.local)
-    resolved = _collect_inputs(build, environment, buildroot)
-    dynamic = any(dependency.name == DYNAMIC_BUILDREQUIRES for dependency in build.header.requires)
-    if not dynamic or environment.builder.resolves_dependencies:
-        return resolved
-    for _ in range(MAX_DYNAMIC_ROUNDS):
-        asked = yield from _generate_build_requires(build, resolved, environment, cache, generate)
-        buildroot = environment.resolver.resolve_build_requires([*static, *asked], build.local)
-        if buildroot.lines == resolved.buildroot.lines:
-            return resolved
-        resolved = _collect_inputs(build, environment, buildroot)
-    raise UnknownBuildRequires(
-        f"%generate_buildrequires asks for other packages each time, {MAX_DYNAMIC_ROUNDS} times in a row"
-    )
-
-
-def _generate_build_requires(
+def _list_records(
+    step: BuildStep,
     build: ComponentBuild,
     resolved: ResolvedBuild,
     environment: BuildEnvironment,
     cache: BuildCache,
-    generate: bool,
-) -> Steps[list[str]]:
-    """What %generate_buildrequires asks for in a buildroot; cached as builds are."""
-    step = ResolvedBuild(resolved.buildroot, (*resolved.inputs, ("step", "%generate_buildrequires")))
-    packages = cache.read_packages(cache.ledger.find("requires", step.key))
-    if packages:
-        cache.mark_used(step.key)
-    elif not generate:
-        raise UnknownBuildRequires("what %generate_buildrequires asks for is not known before it has run")
-    else:
-        result = yield from run_builder("requires", build, step, environment, cache)
-        if result.status is ComponentStatus.FAILED:
-            raise UnknownBuildRequires(result.reason, result)
-        packages = result.rpms
-    return _build_requires(packages[0].header)
+) -> list[Record]:
+    """Earlier runs of a step with the same inputs, as far as the rebuild policy compares them."""
+    same = cache.ledger.find(step.value, resolved.key)
+    records = [] if same is None else [same]
+    if environment.policy is not RebuildPolicy.REBUILD:
+        wanted = compute_build_key(resolved.inputs, environment.policy)
+        past = cache.ledger.history(step.value, build.component)
+        records += [
+            record for record in past if compute_build_key(record.inputs, environment.policy) == wanted
+        ]
+    return records
 
 
-def _build_requires(header: RpmHeader) -> list[str]:
-    return [str(dependency) for dependency in header.requires if not dependency.name.startswith("rpmlib(")]
+@dataclass(frozen=True)
+class _BuildrootSearch:
+    """Finds the buildroot of a build, for a builder that installs exactly what it is told."""
+
+    build: ComponentBuild
+    environment: BuildEnvironment
+    cache: BuildCache
+    # Whether the builder may be asked.
+    generate: bool
+
+    def run(self) -> Steps[ResolvedBuild]:
+        """The buildroot with everything that the build requires there.
+
+        As mock does, rpm reads the spec in the buildroot, which has macros of its own, and what it requires there is
+        installed, until it requires nothing more; then the same with %generate_buildrequires. A builder that resolves
+        dependencies itself does all that: see `describe_unexpected_packages`.
+        """
+        written = list_build_requires(self.build.header)
+        if self.environment.builder.resolves_dependencies:
+            return self._resolve(written)
+        try:
+            resolved, requires = yield from self._settle(BuildStep.SPEC_REQUIRES, self._resolve(()))
+        except UnknownBuildRequires as error:
+            if not self.generate and not _are_generated(written):
+                error.estimate = self._resolve(written)
+            raise
+        if _are_generated(requires):
+            resolved, _ = yield from self._settle(BuildStep.GENERATED_REQUIRES, resolved)
+        return resolved
+
+    def _settle(
+        self, step: BuildStep, resolved: ResolvedBuild
+    ) -> Steps[tuple[ResolvedBuild, tuple[str, ...]]]:
+        """The buildroot in which a step asks for nothing that is not in it, and what it asks for."""
+        for _ in range(MAX_ROUNDS):
+            requires = yield from self._ask(step, resolved)
+            before, resolved = resolved, self._resolve(requires)
+            if resolved.buildroot.lines == before.buildroot.lines:
+                return before, requires
+        raise UnknownBuildRequires(
+            f"{_NAMES[step]} asks for other packages each time, {MAX_ROUNDS} times in a row"
+        )
+
+    def _resolve(self, requires: Sequence[str]) -> ResolvedBuild:
+        more = self.environment.definition.config.find_more_buildreqs(self.build.header.nevra)
+        names = [*(name for name in requires if not name.startswith("rpmlib(")), *more]
+        root = self.environment.resolver.resolve_build_requires(names, self.build.local)
+        return _collect_inputs(self.build, self.environment, root)
+
+    def _ask(self, step: BuildStep, resolved: ResolvedBuild) -> Steps[tuple[str, ...]]:
+        """What the build requires by a step in a buildroot; cached as builds are."""
+        asked = ResolvedBuild(resolved.buildroot, (*resolved.inputs, ("step", step.value)))
+        for record in _list_records(step, self.build, asked, self.environment, self.cache):
+            requires = self.cache.read_requires(record)
+            if requires is not None:
+                self.cache.mark_used(record.key)
+                return requires
+        if not self.generate:
+            raise UnknownBuildRequires(f"what {_NAMES[step]} asks for is not known yet")
+        made = yield from run_builder(step, self.build, asked, self.environment, self.cache)
+        if made.result.status is ComponentStatus.FAILED:
+            raise UnknownBuildRequires(made.result.reason, made.result)
+        return made.requires
+
+
+def _are_generated(requires: Sequence[str]) -> bool:
+    """Whether there is a %generate_buildrequires, by the requirements of a source package."""
+    return any(name.startswith(DYNAMIC_BUILDREQUIRES) for name in requires)
 
 
 def _collect_inputs(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from altai_build.model.build import BuildRequest, BuildResult, ComponentStatus
+from altai_build.model.build import BuildRequest, BuildResult, BuildStep, ComponentStatus
 from altai_build.model.build_inputs import compute_build_key
 from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.stages.build.cache import BuildCache
@@ -32,14 +32,22 @@ class ResolvedBuild:
         return compute_build_key(self.inputs, RebuildPolicy.REBUILD)
 
 
+@dataclass(frozen=True)
+class StepResult:
+    """What became of one step of a build; `requires` is the list that it was asked for, of one that succeeded."""
+
+    result: BuildResult
+    requires: tuple[str, ...] = ()
+
+
 def run_builder(
-    kind: str,
+    step: BuildStep,
     build: ComponentBuild,
     resolved: ResolvedBuild,
     environment: BuildEnvironment,
     cache: BuildCache,
-) -> Steps[BuildResult]:
-    """Have a builder make the packages, or (the kind `requires`) the list of what they need; store what it made.
+) -> Steps[StepResult]:
+    """Have a builder make the packages, or a list of what the build requires; store what it made.
 
     A failed build is a result; its logs are kept in the workspace.
     """
@@ -56,13 +64,13 @@ def run_builder(
                 source_date_epoch=int(build.header.build_time.timestamp()),
                 jobs=build.cpus,
                 macros=build.macros,
-                generate=kind == "requires",
+                step=step,
             ),
             buildroot=resolved.buildroot,
         )
         outcome = result.outcome
         if outcome.failure is not None:
-            return BuildResult(
+            failed = BuildResult(
                 component=build.component,
                 commit=build.commit,
                 status=ComponentStatus.FAILED,
@@ -74,6 +82,7 @@ def run_builder(
                 buildroot=outcome.buildroot,
                 failure=outcome.failure,
             )
+            return StepResult(failed)
         note = ""
         unexpected = describe_unexpected_packages(resolved.buildroot, outcome.buildroot)
         if unexpected:
@@ -83,8 +92,8 @@ def run_builder(
             resolved = ResolvedBuild(
                 resolved.buildroot, (*resolved.inputs, (UNEXPECTED_PACKAGES, unexpected))
             )
-        packages = cache.store(kind, build, resolved.key, resolved.inputs, result)
-    return BuildResult(
+        packages = cache.store(step, build, resolved.key, resolved.inputs, result)
+    built = BuildResult(
         component=build.component,
         commit=build.commit,
         status=ComponentStatus.BUILT,
@@ -96,6 +105,7 @@ def run_builder(
         key=resolved.key,
         buildroot=outcome.buildroot or resolved.buildroot.lines,
     )
+    return StepResult(built, result.requires)
 
 
 def describe_unexpected_packages(chosen: Buildroot, installed: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from altai_build.ledger import Record
-from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
+from altai_build.model.build import BuildResult, BuildStep, ComponentStatus, FailureKind
 from altai_build.model.build_inputs import BUILDROOT_PREFIX
 from altai_build.model.package_fingerprint import is_local_package
 from altai_build.model.rebuild_reason import describe_reuse
@@ -56,7 +56,8 @@ def build_or_reuse(
             buildroot=_buildroot_of(record),
         )
     why = describe_rebuild_reason(lookup.resolved.inputs, cache.last_build(build.component, build.last_key))
-    result = yield from run_builder("build", build, lookup.resolved, environment, cache)
+    made = yield from run_builder(BuildStep.PACKAGES, build, lookup.resolved, environment, cache)
+    result = made.result
     if result.status is ComponentStatus.FAILED:
         return result
     return replace(result, reason="; ".join(filter(None, (why, result.reason))))

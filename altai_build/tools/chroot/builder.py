@@ -18,6 +18,7 @@ from altai_build.model.build import (
     BuilderSettings,
     BuildOutcome,
     BuildRequest,
+    BuildStep,
     FailureKind,
     HostSupport,
 )
@@ -45,6 +46,11 @@ BUILD_FORMAT_VERSION = "2"
 BUILD_LOG = "build.log"
 # rpmbuild's exit status when it has listed the BuildRequires that a spec generates (rpmbuild(8): -rr).
 _BUILDREQS_MISSING_STATUS = 11
+_SUCCESS = {
+    BuildStep.PACKAGES: (0,),
+    BuildStep.SPEC_REQUIRES: (0,),
+    BuildStep.GENERATED_REQUIRES: (0, _BUILDREQS_MISSING_STATUS),
+}
 _BUILDREQS_SUFFIX = ".buildreqs.nosrc.rpm"
 _RPM_TOPDIR = f"{BUILD_DIR}/build"
 _FIXED_MACROS = {
@@ -56,6 +62,10 @@ _FIXED_MACROS = {
     "clamp_mtime_to_source_date_epoch": "1",
     "build_mtime_policy": "clamp_to_source_date_epoch",
 }
+# Unpacks a source package and runs the command with its spec. The new package may have the name of the old one.
+_MAKE_AGAIN = (
+    'rpm --install --nodeps --nosignature "$0" && rm "$0" && exec "$@" ' + f"{_RPM_TOPDIR}/SPECS/*.spec"
+)
 _RPM_DIRECTORIES = ("BUILD", "BUILDROOT", "RPMS", "SOURCES", "SPECS", "SRPMS")
 
 
@@ -165,7 +175,7 @@ class ChrootBuilder:
                 log,
                 [scratch, request.result_dir],
             )
-            if done.returncode not in ((0, _BUILDREQS_MISSING_STATUS) if request.generate else (0,)):
+            if done.returncode not in _SUCCESS[request.step]:
                 # Why it was stopped: in the log later output of its children may follow that line.
                 why = done.error_text if done.stderr else describe_signal("rpmbuild", done.returncode)
                 return self._make_result(request, FailureKind.BUILD, log, started, buildroot, why)
@@ -176,8 +186,11 @@ class ChrootBuilder:
 
     def _collect_results(self, top: Path, request: BuildRequest) -> None:
         """Move the results out; the list of BuildRequires gets the file name of a source package."""
-        if not request.generate:
+        if request.step is BuildStep.PACKAGES:
             move_out(top / "RPMS", request.result_dir, ".rpm")
+            return
+        if request.step is BuildStep.SPEC_REQUIRES:
+            move_out(top / "SRPMS", request.result_dir, ".src.rpm")
             return
         for path in move_out(top / "SRPMS", request.result_dir, _BUILDREQS_SUFFIX):
             path.rename(path.with_name(f"{path.name.removesuffix(_BUILDREQS_SUFFIX)}.src.rpm"))
@@ -226,16 +239,20 @@ class ChrootBuilder:
 
     def _rpmbuild(self, request: BuildRequest) -> list[str]:
         # --nodeps, because an older rpm in the buildroot cannot always read the database that the host's rpm wrote.
-        return [
-            self.config.rpmbuild_command,
-            "-rr" if request.generate else "--rebuild",
+        package = f"{_RPM_TOPDIR}/SRPMS/{request.srpm.name}"
+        options = [
             "--nodeps",
             "--target",
             self.config.rpmbuild_arch,
             *(() if self.config.run_check else ("--nocheck",)),
             *self.config.rpmbuild_opts,
-            f"{_RPM_TOPDIR}/SRPMS/{request.srpm.name}",
         ]
+        if request.step is BuildStep.SPEC_REQUIRES:
+            # Older versions of rpmbuild know no -rs. Only the header of the package is read, so it is not compressed.
+            made = [self.config.rpmbuild_command, "-bs", "--define=_source_payload w0.gzdio", *options]
+            return ["/bin/sh", "-c", _MAKE_AGAIN, package, *made]
+        verb = "-rr" if request.step is BuildStep.GENERATED_REQUIRES else "--rebuild"
+        return [self.config.rpmbuild_command, verb, *options, package]
 
     def _setarch_prefix(self) -> list[str]:
         """A 32-bit target on a 64-bit kernel must see a 32-bit machine, or configure scripts are misled."""
@@ -257,7 +274,7 @@ class ChrootBuilder:
         rpms = tuple(sorted(request.result_dir.glob("*.rpm"))) if failure is None else ()
         reason = (why or first_error_line(log, failure)) if failure is not None else ""
         if failure is None and not rpms:
-            made = "list of BuildRequires" if request.generate else "package"
+            made = "package" if request.step is BuildStep.PACKAGES else "list of BuildRequires"
             failure, reason = FailureKind.BUILD, f"rpmbuild succeeded but made no {made}"
         return BuildOutcome(
             failure=failure,

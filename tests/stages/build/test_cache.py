@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from altai_build.ledger import Ledger
-from altai_build.model.build import BuildOutcome, FailureKind
+from altai_build.model.build import BuildOutcome, BuildStep, FailureKind
 from altai_build.model.package import LocalRpm
 from altai_build.stages.build.cache import BuildCache, describe_rebuild_reason
 from altai_build.stages.build.environment import ComponentBuild
@@ -47,7 +48,7 @@ def store(cache: BuildCache, folder: Path, key: str) -> tuple[LocalRpm, ...]:
     rpms = build_rpm(folder / f"rpm-{key}", "hello")
     header = read_header(rpms.source)
     build = ComponentBuild("hello", "c", rpms.source, "", header=header, local=(), cpus=1)
-    return cache.store("build", build, key, INPUTS, job_result(folder / key, rpms.binary))
+    return cache.store(BuildStep.PACKAGES, build, key, INPUTS, job_result(folder / key, rpms.binary))
 
 
 def test_a_stored_build_is_found_again(cache: BuildCache, tmp_path: Path) -> None:
@@ -68,6 +69,20 @@ def test_spoiled_or_missing_packages_are_not_there(cache: BuildCache, tmp_path: 
     assert cache.read_packages(record) == ()
     rpm.path.unlink()
     assert cache.read_packages(record) == () and cache.read_packages(None) == ()
+
+
+def test_a_list_of_requirements_is_found_again_as_it_was(cache: BuildCache, tmp_path: Path) -> None:
+    header = read_header(build_rpm(tmp_path / "rpm", "hello").source)
+    build = ComponentBuild("hello", "c", tmp_path, "", header=header, local=(), cpus=1)
+    result = replace(job_result(tmp_path / "result"), requires=("a >= 1", "!b"))
+    assert cache.store(BuildStep.SPEC_REQUIRES, build, "k", INPUTS, result) == ()
+    record = cache.ledger.find("spec-requires", "k")
+    assert cache.read_requires(record) == ("a >= 1", "!b") and cache.read_requires(None) is None
+    (list_file,) = (cache.workspace.builds / "k").glob("*.json")
+    list_file.write_text(list_file.read_text().replace("a >= 1", "a >= 2"))
+    assert cache.read_requires(record) is None
+    list_file.unlink()
+    assert cache.read_requires(record) is None
 
 
 def test_a_build_takes_the_place_of_a_spoiled_one(cache: BuildCache, tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from altai_build.model.build import BuildOutcome, BuildRequest, FailureKind
+from altai_build.model.build import BuildOutcome, BuildRequest, BuildStep, FailureKind
 from altai_build.stages.build.jobs import BuildJob, JobResult, Steps, run_job, run_steps
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.files import sha256_file
@@ -44,6 +45,14 @@ def test_packages_come_with_header_and_digest(job: BuildJob, tmp_path: Path) -> 
     (package,) = result.rpms
     assert package.path == job.request.result_dir / rpm.name and result.folder == job.request.result_dir
     assert (package.header.nevra.name, package.sha256) == ("hello", sha256_file(rpm))
+
+
+def test_of_a_step_that_asks_for_requirements_only_these_are_kept(job: BuildJob, tmp_path: Path) -> None:
+    source = build_rpm(tmp_path, "hello", requires=["x\nBuildRequires: a >= 1\nBuildConflicts: b"]).source
+    asking = replace(job, request=replace(job.request, step=BuildStep.SPEC_REQUIRES))
+    result = run(asking, source)
+    assert [need for need in result.requires if not need.startswith("rpmlib(")] == ["a >= 1", "!b"]
+    assert result.rpms == () and [*result.folder.iterdir()] == []
 
 
 def test_a_damaged_package_is_a_failed_build(job: BuildJob, tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from altai_build.ledger import Ledger
+from altai_build.model.build import BuildOutcome, BuildRequest
 from altai_build.model.package import LocalRpm
 from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.pipeline.build.toolchains import open_build_environments
@@ -17,17 +19,19 @@ from altai_build.stages.build.environment import BuildEnvironment, ComponentBuil
 from altai_build.stages.build.jobs import run_job, run_steps
 from altai_build.stages.build.lookup import UnknownBuildRequires, look_up_build
 from altai_build.stages.build.run import build_or_reuse
+from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.files import sha256_file
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.solver.resolve import Unsatisfiable
 from altai_build.workspace import Workspace
-from tests.kit.builders import HostSite, noarch_component
+from tests.kit.builders import HostBuilder, HostSite, noarch_component
+from tests.kit.repositories import Package
 from tests.kit.rpms import build_rpm
 
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuildEnvironment:
-    site = HostSite.create(tmp_path / "site", monkeypatch)
+    site = HostSite.create(tmp_path / "site", monkeypatch, base=[Package("base-more")])
     site.world.component("repos/any", noarch_component("any"))
     site.world.pin()
     (found,) = open_build_environments(site.run, site.plan().discovery.sourced).values()
@@ -128,8 +132,49 @@ def test_what_is_generated_is_unknown_until_it_has_run(
     tmp_path: Path, environment: BuildEnvironment, cache: BuildCache
 ) -> None:
     build = build_of(make_srpm(tmp_path / "srpm", generated="echo base-tool"))
-    with pytest.raises(UnknownBuildRequires, match="is not known before it has run"):
+    with pytest.raises(
+        UnknownBuildRequires, match="what the spec in the buildroot asks for is not known yet"
+    ):
         look_up_build(build, environment, cache)
     finish(build, environment, cache)
     found = look_up_build(build, environment, cache)
     assert [package.nevra.name for package in found.resolved.buildroot.extra] == ["base-tool"]
+
+
+class MacroBuilder(HostBuilder):
+    """A package of the buildroot brings a macro along, as many do; it counts what it is asked."""
+
+    steps: ClassVar[list[str]] = []
+
+    def build(self, request: BuildRequest, buildroot: Buildroot) -> BuildOutcome:
+        self.steps.append(request.step.value)
+        has_tool = any(line.startswith("base-tool-") for line in buildroot.lines)
+        more = (("tool_prefix", "base"),) if has_tool else ()
+        return super().build(replace(request, macros=(*request.macros, *more)), buildroot)
+
+
+TOOL_PREFIX = "%{?tool_prefix:%{tool_prefix}-more}%{!?tool_prefix:bash}"
+
+
+def test_macros_of_the_buildroot_decide_what_is_required(
+    tmp_path: Path, environment: BuildEnvironment, cache: BuildCache
+) -> None:
+    srpm = make_srpm(tmp_path / "srpm", "base-tool", TOOL_PREFIX)
+    assert "bash" in {need.name for need in read_header(srpm).requires}
+    asking = replace(environment, builder=MacroBuilder(environment.definition.settings))
+    MacroBuilder.steps.clear()
+    key = finish(build_of(srpm), asking, cache)
+    assert MacroBuilder.steps == ["spec-requires"] * 3 + ["build"]
+    found = look_up_build(build_of(srpm), asking, cache)
+    assert found.cached_record is not None and found.cached_record.key == key
+    assert {one.nevra.name for one in found.resolved.buildroot.extra} == {"base-tool", "base-more"}
+
+
+def test_a_spec_that_asks_for_other_packages_each_time_fails(
+    tmp_path: Path, environment: BuildEnvironment, cache: BuildCache
+) -> None:
+    srpm = make_srpm(tmp_path / "srpm", "%{?tool_prefix:base-more}%{!?tool_prefix:base-tool}")
+    asking = replace(environment, builder=MacroBuilder(environment.definition.settings))
+    steps = build_or_reuse(build_of(srpm), asking, cache)
+    result = run_steps(steps, lambda job: run_job(job, asking.builder))
+    assert result.reason == "the spec in the buildroot asks for other packages each time, 10 times in a row"

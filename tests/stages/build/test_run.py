@@ -48,7 +48,8 @@ def test_a_failure_keeps_its_log_and_nothing_else(site: HostSite) -> None:
     workspace = site.run.workspace
     assert failed.log == workspace.failed_build_logs("a") / "build.log"
     assert "it breaks" in failed.log.read_text()
-    assert list(workspace.builds.iterdir()) == []
+    kept = {record.key: record.kind for record in site.run.ledger.all("spec-requires")}
+    assert {path.name for path in workspace.builds.iterdir()} == kept.keys(), "no packages"
 
 
 def test_a_failing_generator_of_requirements_is_a_failed_build(site: HostSite) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.build import BuildRequest
+from altai_build.model.build import BuildRequest, BuildStep
 from altai_build.model.limits import Limits
 from altai_build.tools.chroot import builder as module
 from altai_build.tools.chroot.builder import ChrootBuilder
@@ -27,21 +27,21 @@ def read(folder: Path, options: str = "") -> MockConfig:
     return read_config("m", search=[folder])
 
 
-def command(config: MockConfig, *, generate: bool = False) -> list[str]:
+def command(config: MockConfig, step: BuildStep = BuildStep.PACKAGES) -> list[str]:
     """The command that runs in the sandbox."""
     nowhere = Path("/nonexistent")
     builder = ChrootBuilder(config, RootCache(nowhere, nowhere), nowhere, macros=(), limits=Limits())
-    return builder._rpmbuild(request(generate=generate))
+    return builder._rpmbuild(request(step))
 
 
-def request(*, generate: bool = False) -> BuildRequest:
+def request(step: BuildStep = BuildStep.PACKAGES) -> BuildRequest:
     return BuildRequest(
         component="c",
         srpm=Path("/srpms/c-1-1.src.rpm"),
         local_rpms=(),
         result_dir=Path("/nonexistent"),
         source_date_epoch=7,
-        generate=generate,
+        step=step,
     )
 
 
@@ -49,7 +49,10 @@ def test_rpmbuild_gets_the_options_of_the_configuration(tmp_path: Path) -> None:
     source = "/builddir/build/SRPMS/c-1-1.src.rpm"
     plain = ["--nodeps", "--target", "x86_64", source]
     assert command(read(tmp_path)) == ["/usr/bin/rpmbuild", "--rebuild", *plain]
-    assert command(read(tmp_path), generate=True) == ["/usr/bin/rpmbuild", "-rr", *plain]
+    assert command(read(tmp_path), BuildStep.GENERATED_REQUIRES) == ["/usr/bin/rpmbuild", "-rr", *plain]
+    again = [*command(read(tmp_path), BuildStep.SPEC_REQUIRES)]
+    assert again[:2] == ["/bin/sh", "-c"] and again[3] == source
+    assert [*again[4:6], *again[7:]] == ["/usr/bin/rpmbuild", "-bs", *plain[:-1]]
     options = """
 config_opts['rpmbuild_command'] = '/opt/rpmbuild'
 config_opts['rpmbuild_arch'] = 'i686'
