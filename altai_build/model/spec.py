@@ -67,6 +67,10 @@ class SpecInfo:
     requires: tuple[str, ...]
     # Files beside the spec that it reads, and no SourceN: names.
     unlisted: tuple[str, ...] = ()
+    # The files of Icon: tags, which travel with the sources.
+    icons: tuple[SourceTag, ...] = ()
+    # Why no package can be built for the target (ExclusiveArch: and the like); empty where one can.
+    excluded: str = ""
 
 
 @dataclass(frozen=True)

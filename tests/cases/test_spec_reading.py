@@ -40,6 +40,7 @@ def packed(folder: str) -> bytes:
     return data.getvalue()
 
 
+SUBPACKAGE = "%package sub\nSummary: x\nSource5: of-sub.conf\n%description sub\nx\n"
 ELIFARCH = "%elifarch noarch x86_64\nRelease: 2\n%else\nRelease: 3\n"
 COMPONENTS: dict[str, dict[str, Entry]] = {
     "setup-qn": spec("setup-qn", prep="%setup -qn other"),
@@ -82,9 +83,13 @@ COMPONENTS: dict[str, dict[str, Entry]] = {
         "SOURCES/committed-1.0.tar.gz": packed("inner"),
     },
     "names": {
-        **spec("names", tags="Source1: a@.service\nPatch0: f,patch\nBuildArch: noarch"),
-        "a@.service": "",
-        "f,patch": "",
+        **edited(
+            "names",
+            ("%description\n", f"{SUBPACKAGE}%description\n"),
+            ("%prep\n", "%patchlist\nlisted.patch\n%sourcelist\nlisted.conf\n%prep\n"),
+            tags="Source1: a@.service\nPatch0: f,patch\nIcon: i.xpm\nBuildArch: noarch",
+        ),
+        **dict.fromkeys(["a@.service", "f,patch", "i.xpm", "listed.patch", "listed.conf", "of-sub.conf"], ""),
     },
     "lzma": spec("lzma", source="%{name}.tar.lzma"),
     "upper": spec("upper", source="%{name}.TAR.XZ"),
@@ -128,3 +133,29 @@ def test_every_one_is_planned_packed_and_built(site: HostSite) -> None:
         "dist": "1.0-1 .tb",
         "hidden-dist": "1.0-1 .tb",
     }
+
+
+def test_what_the_target_s_architecture_excludes_is_skipped(site: HostSite) -> None:
+    tags = {
+        "arm": "ExclusiveArch: s390x aarch64",
+        "not-here": "ExcludeArch: x86_64\nBuildArch: noarch",
+        "built-for": "BuildArch: aarch64",
+        "both": "ExclusiveArch: aarch64 x86_64",
+    }
+    for name, lines in tags.items():
+        site.world.component(f"repos/{name}", spec(name, tags=lines))
+    site.world.pin()
+    for verb in ("plan", "srpm", "build"):
+        answer = site.call(verb, "--json")
+        assert answer.code == 0, answer.err
+    assert {
+        row["component"]: (row["status"], row["reason"]) for row in answer.json if row["component"] != "both"
+    } == {
+        "arm": (
+            "skipped",
+            "ExclusiveArch: aarch64 s390x, and the target is x86_64",
+        ),
+        "not-here": ("skipped", "ExcludeArch: x86_64, and the target is x86_64"),
+        "built-for": ("skipped", "its BuildArch: has no architecture for the target x86_64"),
+    }
+    assert {row["component"] for row in answer.json if row["status"] == "built"} == {"both"}

@@ -23,7 +23,7 @@ from altai_build.model.possible_provides import read_declared_names
 from altai_build.model.spec import UnknownSpec
 from altai_build.stages.discover.candidates import Found, SpecCandidate, SpecFile, last_part, read_texts
 from altai_build.tools.git.superproject import ComponentSource, ComponentSpec
-from altai_build.tools.rpm.evaluate import SpecEvaluator
+from altai_build.tools.rpm.evaluate import ForeignArch, SpecEvaluator
 from altai_build.tools.spec.reader import NotASpec, SpecReader, SpecResult, SpecText
 
 # What was read of one spec of a candidate.
@@ -111,8 +111,12 @@ class SpecReading:
             try:
                 with faults_of(component.spec_path):
                     result = self.evaluator.evaluate(source, macros, arch)
+            except ForeignArch as error:
+                return _without_srpm(candidate, name, error.what)
             except AltaiError as error:
                 return _fail(candidate, name, spec, error)
+        if result.excluded:
+            return _without_srpm(candidate, name, result.excluded)
         return ComponentSource(**vars(source), info=result)
 
 

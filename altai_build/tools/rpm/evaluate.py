@@ -38,9 +38,11 @@ _READS_FILES = re.compile(
 )
 # One without these reads only its sources.
 _READS_OTHERS = re.compile(r"_sourcedir|_specdir|_topdir|RPM_SOURCE_DIR")
+# What rpm says to a BuildArch: for other architectures.
+_NO_ARCH = "No compatible architectures found for build"
 # Bytes.
 _LARGEST_FILES = 64 << 20
-_CACHE_FORMAT = 3
+_CACHE_FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class _Expansion:
     files: Mapping[str, bytes]
     macros: Mapping[str, str]
     arch: str
+
+
+class ForeignArch(InputError):
+    """A spec whose packages are for other architectures than that of the target (BuildArch:)."""
 
 
 class SpecEvaluator:
@@ -136,7 +142,7 @@ class SpecEvaluator:
         Raises InputError where they cannot be told by their names in the spec.
         """
         source, files = expansion.source, expansion.files
-        listed = {f"SOURCES/{tag.file}" for tag in (*info.sources, *info.patches)}
+        listed = {f"SOURCES/{tag.file}" for tag in (*info.sources, *info.patches, *info.icons)}
         if not files.keys() - listed or not _READS_OTHERS.search(source.text):
             return ()
         kept = {path: content for path, content in files.items() if path in listed}
@@ -170,6 +176,8 @@ class SpecEvaluator:
         all_files = {**expansion.files, spec: encode_spec(source.text)}
         expanded = rpmbuild.expand_spec(spec, all_files, macros, arch, self._limits, scratch=self._scratch)
         if expanded.returncode != 0:
+            if _NO_ARCH in expanded.error_text:
+                raise ForeignArch(f"its BuildArch: has no architecture for the target {arch}")
             raise rpmbuild.spec_error(source, expanded)
         path = source.component.spec_path
         result = read_expanded_spec(SpecText(path=path, text=expanded.text), arch)

@@ -126,7 +126,7 @@ def _find_reason_against_archive(sourced: ComponentSource, info: SpecInfo, tag: 
         if checksums[tag.file] is None:
             return f"has only an MD5 in {path}, which proves nothing: list its SHA-256 in {SOURCES_FILE_NAME}"
         return f"is listed in {path}, and the spec gives no http or https URL to download it from"
-    names = {one.file for one in (*info.sources, *info.patches)}
+    names = {one.file for one in (*info.sources, *info.patches, *info.icons)}
     paths = [entry.path for entry in sourced.tree]
     if tag.is_url and holds_packaging_only(paths, names):
         return "is a file of another site, and this repository seems to hold its packaging only"
@@ -136,7 +136,8 @@ def _find_reason_against_archive(sourced: ComponentSource, info: SpecInfo, tag: 
 def _label_sources(info: SpecInfo) -> list[tuple[str, SourceTag]]:
     sources = [(f"Source{tag.number}", tag) for tag in info.sources]
     sources += [(f"Source{tag.number}", tag) for tag in list_unlisted_sources(info)]
-    return sources + [(f"Patch{tag.number}", tag) for tag in info.patches]
+    sources += [(f"Patch{tag.number}", tag) for tag in info.patches]
+    return sources + [("Icon", tag) for tag in info.icons]
 
 
 def list_unlisted_sources(info: SpecInfo) -> list[SourceTag]:

@@ -14,10 +14,12 @@ from altai_build.tools.spec.macros import MacroExpander
 from altai_build.tools.spec.options import read_line_options
 from altai_build.tools.spec.tags import (
     MACRO_TAGS,
+    PLATFORM_TAGS,
     SPACE,
     Tag,
     is_legal,
     parse_tag,
+    split_quoted_words,
     strip_comment,
 )
 from altai_build.tools.spec.undecided import UNKNOWN, OnlyRpmKnows
@@ -52,6 +54,8 @@ class PackageContent:
     requires: list[str] = field(default_factory=list)
     arch: str = ""
     is_made: bool = False  # it has a %files
+    # Of ExclusiveArch: and the like, by the tag: names in lower case.
+    platforms: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -75,6 +79,7 @@ class SpecContent:
         self._package: PackageContent = self.main
         self.sources: list[SourceTag] = []
         self.patches: list[SourceTag] = []
+        self.icons: list[SourceTag] = []
         self.build_requires: list[str] = []
         self._prep: list[str] | None = None
         self.setup: SetupMacro | None = None
@@ -84,6 +89,16 @@ class SpecContent:
     def made(self) -> list[PackageContent]:
         """The packages that a build makes."""
         return [package for package in self._packages if package.is_made]
+
+    def find_exclusion(self, arch: str) -> str:
+        """Why nothing can be built for an architecture (rpm's checkForValidArchitectures); empty where it can."""
+        for package in self._packages:
+            for tag, name in PLATFORM_TAGS.items():
+                names = package.platforms.get(tag)
+                own = arch if name.endswith("Arch") else "linux"
+                if names is not None and (own in names) is name.startswith("Exclude"):
+                    return f"{name}: {' '.join(sorted(names))}, and the target is {own}"
+        return ""
 
     def get_archive_folder(self) -> str:
         """The top folder that the archive of the sources needs for %setup; empty for none.
@@ -222,6 +237,11 @@ class SpecContent:
             self._package.provides += self._list_names(name, self._require_known(value))
         elif name in _OTHER_DEPENDENCIES and UNKNOWN not in value:
             self._list_names(name, value)  # for what rpm refuses
+        elif name == "icon":
+            self.icons.append(SourceTag(number=len(self.icons), value=self._require_known(value)))
+        elif name in PLATFORM_TAGS:
+            known = self._package.platforms.setdefault(name, set())
+            known.update(split_quoted_words(self._require_known(value).lower()))
         elif name in ("buildarch", "buildarchitectures"):
             self._set_arch(self._require_known(value))
 

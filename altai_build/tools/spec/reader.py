@@ -26,7 +26,7 @@ from altai_build.tools.spec.macrofiles import list_macro_files
 SPEC_CPU_SECONDS = 5
 # Bytes of address space.
 SPEC_MEMORY_LIMIT = 2 << 30
-_CACHE_FORMAT = 3
+_CACHE_FORMAT = 4
 
 # The macros that rpm is given when it makes a source package, besides the target's.
 RPM_MACROS = {
@@ -301,7 +301,7 @@ def _convert_answer(spec: SpecText, answer: dict[str, Any]) -> SpecResult:
 
 def load_spec_info(fields: dict[str, Any]) -> SpecInfo:
     """The record of which `dataclasses.asdict` made these fields, and JSON after that."""
-    tags = {key: tuple(SourceTag(**tag) for tag in fields[key]) for key in ("sources", "patches")}
+    tags = {key: tuple(SourceTag(**tag) for tag in fields[key]) for key in ("sources", "patches", "icons")}
     others: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
     }

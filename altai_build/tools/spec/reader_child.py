@@ -159,6 +159,8 @@ class _Reading:
             provides=_unique([*provides, *(name for one in made for name in one.provides)]),
             build_requires=_unique(content.build_requires),
             requires=_unique([name for one in made for name in one.requires]),
+            icons=tuple(content.icons),
+            excluded=content.find_exclusion(self._arch),
         )
 
 

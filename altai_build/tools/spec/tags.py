@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import NamedTuple
 
 # What rpm takes for white space.
@@ -19,6 +20,13 @@ _OTHER_TAGS = frozenset({
     "buildroot", "buildarchitectures", "buildarch", "buildconflicts", "buildprereq", "buildrequires", "autoreqprov",
     "autoreq", "autoprov", "docdir", "orderwithrequires",
 })  # fmt: skip
+# Where a spec says which architectures and systems it is for, with the usual spelling.
+PLATFORM_TAGS = {
+    "excludearch": "ExcludeArch",
+    "exclusivearch": "ExclusiveArch",
+    "excludeos": "ExcludeOS",
+    "exclusiveos": "ExclusiveOS",
+}
 # The longest first: of tags that begin alike, rpm takes that one.
 _TAG = re.compile(
     rf"({'|'.join(sorted(MACRO_TAGS | _OTHER_TAGS, key=len, reverse=True))})\s*", re.IGNORECASE | re.ASCII
@@ -82,3 +90,11 @@ def strip_comment(line: str) -> str:
     """A line of a preamble without the blanks at its end; empty for a comment."""
     line = line.rstrip(SPACE)
     return "" if line.lstrip(SPACE).startswith("#") else line
+
+
+def split_quoted_words(value: str) -> list[str]:
+    """The words of a tag's value, which quotes hold together; none, as to rpm, where a quote is not closed."""
+    try:
+        return shlex.split(value) if re.search(r"[\\'\"]", value) else value.split()
+    except ValueError:
+        return []

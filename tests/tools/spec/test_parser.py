@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from altai_build.model.spec import SpecInfo
@@ -248,3 +251,48 @@ def test_what_rpm_has_expanded_is_read_as_it_stands() -> None:
     assert content.get_archive_folder() == ""
     with pytest.raises(OnlyRpmKnows):
         SpecContent("Requires: -x\n", None, "x86_64", restarted=True)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        "ExclusiveArch: aarch64",
+        "ExclusiveArch: X86_64",
+        "ExclusiveArch: aarch64,x86_64",
+        "ExclusiveArch: aarch64\nExclusiveArch: x86_64",
+        "ExclusiveArch: %{ix86}",
+        "ExclusiveArch: x86_64\nBuildArch: noarch",
+        "ExcludeArch: x86_64",
+        "ExcludeArch: x86_64\nBuildArch: noarch",
+        "ExcludeArch: %{?none} s390x",
+        "ExcludeArch: x86_64' y",
+        "ExclusiveArch: 'x86_64 aarch64'",
+        "ExcludeOS: linux",
+        "ExclusiveOS: Linux",
+        "ExclusiveOS: darwin",
+        "%description\nx\n%package y\nSummary: y\nExclusiveArch: aarch64",
+    ],
+)
+def test_what_is_for_other_platforms_is_what_rpm_refuses_to_build(tmp_path: Path, tags: str) -> None:
+    end = "%description y\ny\n" if "%package" in tags else "%description\nx\n"
+    text = f"Name: x\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\n{tags}\n{end}%files\n"
+    excluded = read(text).excluded
+    path = tmp_path / "x.spec"
+    path.write_text(text)
+    options = ["--define", f"_topdir {tmp_path}", "--define", f"_dbpath {tmp_path}/db", "--target", "x86_64"]
+    done = subprocess.run(
+        ["rpmbuild", "-bb", "--nodeps", *options, str(path)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    refused = [
+        line for line in done.stderr.splitlines() if "is excluded" in line or "is not included" in line
+    ]
+    assert bool(excluded) is bool(refused) is bool(done.returncode), (excluded, done.stderr)
+
+
+def test_icons_are_files_of_the_sources() -> None:
+    info = read(f"Icon: a/x.xpm\n{HEAD}Icon: y.gif\n%files\n")
+    assert [icon.file for icon in info.icons] == ["x.xpm", "y.gif"]
