@@ -7,6 +7,7 @@ from enum import Enum
 
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.package import RpmHeader
+from altai_build.model.quantity import parse_whole_number
 
 # The features of rpm 4.8.0, the version of EL6 (`rpm --showrc`, lib/rpmds.c of that version).
 _EL6_FEATURES = {
@@ -47,7 +48,8 @@ class Compat(str, Enum):
 
 def get_default_compat(rhel: str | None) -> Compat:
     """The default of `compat`: EL6 if the macro `rhel` is 6 or less."""
-    return Compat.EL6 if rhel is not None and rhel.isdigit() and int(rhel) <= 6 else Compat.MODERN
+    version = parse_whole_number(rhel or "")
+    return Compat.EL6 if version is not None and version <= 6 else Compat.MODERN
 
 
 def build_macros(compat: Compat) -> tuple[tuple[str, str], ...]:

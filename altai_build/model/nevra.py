@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from altai_build.model.quantity import parse_whole_number
+
 SOURCE_ARCHES = ("src", "nosrc")
 # The characters rpm accepts in a name, version or release (build/parsePreamble.c, ALLOWED_CHARS_*);
 # anything else in a value that is to become a file name is refused.
@@ -54,9 +56,10 @@ def parse_nevra(text: str) -> Nevra | None:
     epoch, colon, bare = version.partition(":")
     if not colon:
         return Nevra(name=name, epoch=0, version=version, release=release, arch=arch)
-    if not (epoch.isascii() and epoch.isdigit()) or not bare:
+    number = parse_whole_number(epoch)
+    if number is None or not bare:
         return None
-    return Nevra(name=name, epoch=int(epoch), version=bare, release=release, arch=arch)
+    return Nevra(name=name, epoch=number, version=bare, release=release, arch=arch)
 
 
 def is_safe_name(text: str) -> bool:

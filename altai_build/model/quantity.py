@@ -39,6 +39,11 @@ def format_count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def parse_whole_number(text: str) -> int | None:
+    """A number of at most 18 ASCII digits; None for all other text, such as longer ones."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def _parse(text: str, units: Mapping[str, int]) -> float:
     match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]?)", text)
     if match is None or match[2] not in units:

@@ -154,10 +154,15 @@ def make_directory(path: Path, *, mode: int = 0o755, durable: bool = False) -> P
     With `durable` those that were made are still there after a power cut.
     """
     try:
-        missing = [folder for folder in (path, *path.parents) if not folder.exists()] if durable else []
-        path.mkdir(parents=True, exist_ok=True, mode=mode)
-        for folder in missing:
-            sync_directory(folder.parent)
+        # Not by mkdir(parents=True), which calls itself for each of them.
+        missing = [] if path.is_dir() else [folder for folder in path.parents if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+        is_new = not path.exists()
+        path.mkdir(exist_ok=True, mode=mode)
+        if durable and is_new:
+            for folder in (path, *missing):
+                sync_directory(folder.parent)
     except OSError as error:
         raise cannot_write_error(path, error) from error
     return path
@@ -204,6 +209,9 @@ def lock_name(path: Path, flags: int, *, blocking: bool = True) -> int | None:
     try:
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:
+        # Where it can be made, its folder takes no files: another attempt would fail too.
+        if flags & os.O_CREAT:
+            raise
         return None
     try:
         if lock_descriptor(descriptor, blocking=blocking) and os.path.samestat(

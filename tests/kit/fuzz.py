@@ -306,6 +306,31 @@ def _read_definition(data: bytes, folder: Path) -> None:
     load_config(write(data, folder, "repos.yaml"))
 
 
+_DEFINITION = b"""\
+project: altai
+superproject: {path: ., components: [repos], root: true}
+targets:
+  el6:
+    mock_config: m
+    arch: x86_64
+    macros: {dist: .el6, rhel: "6"}
+    base: [{name: os, url: "https://example.org/os/", key: os}]
+keys:
+  altai: {file: keys/altai, signs: true}
+  os: {file: keys/os}
+repositories:
+  el6: {source: superproject, target: el6, key: altai}
+  deps/misc: {source: specs, path: specs, target: el6, key: altai, source_rpms: deps/misc-srpms}
+  deps/one: {source: mirror, target: el6, url: "https://example.org/one", key: os, packages: [erlang], prefer: [a]}
+components:
+  a: {sources: {baseurl: "{baseurl}/{version}"}, specs: [x.spec]}
+  b: {skip: why, repository: deps/misc}
+release: {directory: releases, baseurl: "https://example.org/", stamp: "{release}.{count}.g{commit}"}
+build: {dependants: headers, limits: {time: 1h, processes: 100, memory: 1G, file: 1G, log: 1M, free: 1G}}
+verify: {expiry_horizon_days: 90}
+waivers: [{rule: modes, subject: x, reason: y, expires: 2030-01-01}]
+allow_downgrades: [{package: a, reason: b}]
+"""
 _MOCK_CONFIG = b"""\
 config_opts['root'] = 'r'
 config_opts['target_arch'] = 'x86_64'
@@ -421,7 +446,7 @@ def make_readers(folder: Path) -> Mapping[str, Reader]:
         "commit": Reader(objects.read_commit, (objects.commit_bytes(),), rate=10),
         "comps": Reader(lambda data, place: read_group(_store(data, place, "group"), "core"), (_COMPS,)),
         "compressed metadata": Reader(_read_packed, (gzip.compress(primary), _pack_zstd(primary))),
-        "definition": Reader(_read_definition, (DEFINITION.encode(),)),
+        "definition": Reader(_read_definition, (DEFINITION.encode(), _DEFINITION)),
         "filelists": Reader(lambda data, place: _read_filelists(data, place, primary), (filelists,)),
         "gitmodules": Reader(
             objects.read_gitmodules, (gitmodules({"a": "../a", "b/c": "https://x/y"}).encode(),), rate=10

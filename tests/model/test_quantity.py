@@ -10,6 +10,7 @@ from altai_build.model.quantity import (
     format_size_change,
     parse_duration,
     parse_size,
+    parse_whole_number,
 )
 
 
@@ -48,3 +49,19 @@ def test_a_count_has_its_noun_in_the_right_number() -> None:
 
 def test_a_change_of_size_has_a_sign_unless_it_is_zero() -> None:
     assert [format_size_change(change) for change in (250_000, -300, 0)] == ["+250 kB", "-300 B", "0 B"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("007", 7),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 19, None),
+        ("", None),
+        ("-1", None),
+        ("\u00b2", None),
+    ],
+)
+def test_whole_numbers(text: str, number: int | None) -> None:
+    assert parse_whole_number(text) == number

@@ -442,3 +442,9 @@ def test_a_file_is_copied_whatever_keeps_it_from_being_linked(
     with pytest.raises(FileNotFoundError):
         link_or_copy(tmp_path / "gone", tmp_path / "copy")
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_folder_that_takes_no_files_is_an_error_at_once() -> None:
+    """/proc says of a new file that it does not exist."""
+    with pytest.raises(InputError, match="cannot write to /proc/self"):
+        write_atomically(Path("/proc/self/new"), b"x")

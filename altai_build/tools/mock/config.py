@@ -244,7 +244,8 @@ class _Reader:
     def seconds(self, name: str) -> int:
         """A time that mock takes as a number or as its digits."""
         text = str(self.value(name) or 0)
-        return int(text) if text.isascii() and text.isdigit() else self._refuse(name, "a number of seconds")
+        is_number = text.isascii() and text.isdigit() and len(text) < 12
+        return int(text) if is_number else self._refuse(name, "a number of seconds")
 
     def _refuse(self, name: str, wanted: str) -> NoReturn:
         raise InputError(

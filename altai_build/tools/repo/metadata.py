@@ -13,6 +13,7 @@ from typing import TypeVar
 from altai_build.errors import DistrustedError, InputError, UnreachableError
 from altai_build.model.checksum import Checksum
 from altai_build.model.nevra import MAX_NAME_LENGTH
+from altai_build.model.quantity import parse_whole_number
 from altai_build.regular_files import read_regular_file
 from altai_build.tools.files import make_directory, scratch_directory, write_atomically
 from altai_build.tools.http import download
@@ -314,8 +315,8 @@ def _check_signature(source: RepositorySource, url: str, repomd: Path, attempts:
 
 def _is_older(revision: str, known: str) -> bool:
     """Compare two revisions: Unix times in nearly all repositories; others cannot be compared."""
-    are_numbers = revision.isascii() and revision.isdigit() and known.isascii() and known.isdigit()
-    return are_numbers and int(revision) < int(known)
+    own, other = parse_whole_number(revision), parse_whole_number(known)
+    return own is not None and other is not None and own < other
 
 
 def _fetch_metadata_file(servers: Servers, url: str, file: MetadataFile, directory: Path) -> StoredFile:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
 from altai_build.model.nevra import SOURCE_ARCHES, Nevra
-from altai_build.model.quantity import format_count
+from altai_build.model.quantity import format_count, parse_whole_number
 from altai_build.regular_files import open_regular_file
 from altai_build.tools import process, processors
 from altai_build.tools.files import link_or_copy, remove_tree, scratch_directory, sha256_file
@@ -298,7 +298,8 @@ def _make_indexed_package(package: createrepo_c.Package) -> IndexedPackage:
     """One package of the primary metadata. Raises ValueError when it has no identity."""
     epoch = package.epoch or "0"
     identity = (package.name, package.version, package.release, package.arch)
-    if not all(identity) or not (epoch.isascii() and epoch.isdigit()):
+    number = parse_whole_number(epoch)
+    if not all(identity) or number is None:
         raise ValueError(
             f"{package.location_href!r} has no valid name, epoch, version, release or architecture"
         )
@@ -308,7 +309,7 @@ def _make_indexed_package(package: createrepo_c.Package) -> IndexedPackage:
             f"it sends clients to another place for {package.location_href!r}: xml:base is {package.location_base!r}"
         )
     return IndexedPackage(
-        nevra=Nevra(name=name, epoch=int(epoch), version=version, release=release, arch=arch),
+        nevra=Nevra(name=name, epoch=number, version=version, release=release, arch=arch),
         location=package.location_href or "",
         sha256=package.pkgId if package.checksum_type == "sha256" else "",
         size=package.size_package,
