@@ -241,3 +241,35 @@ def test_new_bytes_are_taken_where_the_old_ones_are_signed_by_a_key_that_was_rep
     new = site.sign_again("foo", "bar", key=other)
     assert [package.sha256 for package in site.lock().lock.packages] == new[::-1]
     assert site.reporter.lines == []
+
+
+ODD_METADATA = {
+    "checksum of an unknown kind": ('type="sha256" pkgid', 'type="crc32" pkgid'),
+    "checksum that is none": ('type="sha256" pkgid="YES">', 'type="sha256" pkgid="YES">x'),
+    "unknown encoding": ('encoding="UTF-8"', 'encoding="klingon"'),
+    "encoding of bytes": ('encoding="UTF-8"', 'encoding="hex"'),
+    "epoch that is no number": ('epoch="0" ver="1.0" rel="1"/>\n', 'epoch="x" ver="1.0" rel="1"/>\n'),
+    "epoch without end": ('epoch="0" ver="1.0" rel="1"/>\n', f'epoch="{"9" * 5000}" ver="1.0" rel="1"/>\n'),
+    "long location": ('href="foo', f'href="{"x" * 300}/foo'),
+    "location elsewhere": ('href="foo', 'href="../../foo'),
+    "host that is none": ('<location href="foo', '<location xml:base="http://[" href="foo'),
+    "port that is none": ('<location href="foo', '<location xml:base="http://x:999999/" href="foo'),
+    "size that is no number": ('<size package="', '<size package="x'),
+    "size without end": ('<size package="', f'<size package="{"9" * 40}'),
+    "name with a line break": ("<name>foo</name>", "<name>foo&#10;bar</name>"),
+    "name of a path": ("<name>foo</name>", "<name>../foo</name>"),
+    "architecture that is none": ("<arch>noarch</arch>", "<arch>x&#27;[31m</arch>"),
+    "long requirement": ('<rpm:entry name="bar"/>', f'<rpm:entry name="{"(" * 5000}bar"/>'),
+}
+
+
+@pytest.mark.parametrize("name", ODD_METADATA)
+def test_odd_metadata_is_refused_or_locked_so_that_it_can_be_read(site: Site, name: str) -> None:
+    edit_primary(site.epel, ODD_METADATA[name])
+    try:
+        made = site.lock()
+    except InputError as error:
+        assert "did not foresee" not in error.todo
+        assert str(error)
+    else:
+        assert {package.nevra.name for package in made.lock.packages} <= {"foo", "bar"}
