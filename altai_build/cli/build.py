@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,10 @@ from altai_build.cli.options import (
 )
 from altai_build.cli.output import NO_COMPONENTS, print_rows
 from altai_build.model.build import BuildResult, ComponentStatus
+
+if TYPE_CHECKING:
+    from altai_build.pipeline.published.released_builds import ReleasedBuilds
+    from altai_build.pipeline.run import Run
 
 
 def nothing_changed(changed_since: str | None) -> str:
@@ -35,6 +40,12 @@ def nothing_changed(changed_since: str | None) -> str:
     default=True,
     help="Continue with unrelated components after a failure (default), or stop.",
 )
+@click.option(
+    "--against",
+    metavar="RELEASE",
+    help="Use the packages of RELEASE (a version, `latest`, a folder or a URL) where they were built from the same "
+    "inputs, instead of building them here.",
+)
 @dependants_option
 @wait_option
 @json_option
@@ -47,6 +58,7 @@ def build(
     worktree: bool,
     output: Path | None,
     keep_going: bool,
+    against: str | None,
     dependants: str | None,
     wait: float,
     as_json: bool,
@@ -55,12 +67,14 @@ def build(
 
     Without COMPONENT all components are built. The components that a component needs are built or reused first, and a
     failure blocks only the components that depend on it. A component is reused when none of its inputs has changed.
+    A machine without earlier builds can take them from a release with --against.
 
     \b
     Examples:
       altai-build build
       altai-build build nova --rev v1.0.2 -o /tmp/rpms
       altai-build build nova --worktree
+      altai-build build --changed-since v1.0.2 --against 1.0.2
     """
     from altai_build.pipeline.build.plan import plan_build, warn_of_work_trees
     from altai_build.pipeline.build.run import build_all
@@ -74,7 +88,8 @@ def build(
         build_plan = plan_build(run, revision, components, changed_since)
         if revision == "HEAD":
             warn_of_work_trees(run, build_plan)
-        build_run = build_all(run, build_plan, fail_fast=not keep_going)
+        find_released = None if against is None else _open_release(run, against).find
+        build_run = build_all(run, build_plan, fail_fast=not keep_going, find_released=find_released)
         rows = list(build_run.rows)
         if output is not None:
             rows = _copy_packages(rows, output)
@@ -97,6 +112,17 @@ def build(
         if row.status is ComponentStatus.FAILED:
             run.reporter.warn(f"{row.component}: {row.reason}" + (f"\n  log: {row.log}" if row.log else ""))
     return build_run.exit_code
+
+
+def _open_release(run: Run, named: str) -> ReleasedBuilds:
+    """The builds of a release. Raises InputError when there is none, or nobody vouches for it."""
+    from altai_build.pipeline.published.catalog import ReleasePart, open_catalog
+    from altai_build.pipeline.published.manifest_trust import open_reader
+    from altai_build.pipeline.published.released_builds import ReleasedBuilds
+
+    catalog = click.get_current_context().with_resource(open_catalog(run, None))
+    directory = catalog.find(named, ReleasePart.WHOLE)
+    return ReleasedBuilds(run, open_reader(run.config, (), run.reporter.warn).read(directory))
 
 
 def result_to_json(result: BuildResult) -> dict[str, object]:

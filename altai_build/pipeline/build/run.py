@@ -29,6 +29,7 @@ from altai_build.pipeline.build.schedule import Schedule
 from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms
 from altai_build.pipeline.build.toolchains import component_target, open_build_environments, open_executor
 from altai_build.pipeline.run import Run
+from altai_build.stages.build.cache import ReleasedBuild
 from altai_build.stages.build.environment import BuildEnvironment
 
 
@@ -55,11 +56,13 @@ def build_all(
     version: str | None = None,
     fail_fast: bool = False,
     has_no_name_conflict: Callable[[BuildResult], bool] = lambda result: True,
+    find_released: Callable[[str], ReleasedBuild | None] | None = None,
 ) -> BuildRun:
     """Make source packages, then binary packages, of everything in the plan.
 
     A failure blocks what depends on it and nothing else, unless `fail_fast`. A result whose names an earlier release
-    gave to other packages is built again as the commit's next rebuild. Errors of the machine or of the configuration
+    gave to other packages is built again as the commit's next rebuild. What the workspace does not have may come from
+    `find_released`: the build with a key in a release. Errors of the machine or of the configuration
     are raised; failed components are rows. The caller holds the workspace.
     """
     run.workspace.remove_leftovers()
@@ -87,6 +90,7 @@ def build_all(
                     progress=progress,
                     fail_fast=fail_fast,
                     has_no_name_conflict=has_no_name_conflict,
+                    find_released=find_released,
                     last_keys=last_keys,
                 ),
                 _list_base_packages(run, srpm_batch, environments),

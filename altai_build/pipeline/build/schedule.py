@@ -14,7 +14,7 @@ from altai_build.pipeline.build.package_names import require_commit_in_releases
 from altai_build.pipeline.build.revealed_needs import NeedsWatch, RevealedNeed
 from altai_build.pipeline.build.toolchains import component_target
 from altai_build.pipeline.run import Run
-from altai_build.stages.build.cache import BuildCache
+from altai_build.stages.build.cache import BuildCache, ReleasedBuild
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import JobResult, Steps
 from altai_build.stages.build.run import build_or_reuse
@@ -49,6 +49,7 @@ class Schedule:
     has_no_name_conflict: Callable[[BuildResult], bool]
     last_keys: Mapping[str, str]  # component → the key of the build that its packages came from last
     watch: NeedsWatch
+    find_released: Callable[[str], ReleasedBuild | None] | None = None
     # The schedule by an order that lacked needs; what became of components holds where their inputs are the same.
     previous: Schedule | None = None
     results: dict[str, BuildResult] = field(default_factory=dict)
@@ -59,7 +60,7 @@ class Schedule:
     revealed: set[RevealedNeed] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._cache = BuildCache(self.run.workspace, self.run.ledger)
+        self._cache = BuildCache(self.run.workspace, self.run.ledger, self.find_released)
         self._sequence = self.build_order.order.start()
         self._ready: list[tuple[float, str]] = []  # a heap of (−remaining seconds, name)
         self._running: dict[JobHandle, tuple[str, Steps[BuildResult]]] = {}

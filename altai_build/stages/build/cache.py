@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,11 +25,21 @@ _REQUIRES_FILE = "requires.json"
 
 
 @dataclass(frozen=True)
+class ReleasedBuild:
+    """The verified packages of a build in a release."""
+
+    release: str
+    rpms: tuple[LocalRpm, ...]
+
+
+@dataclass(frozen=True)
 class BuildCache:
-    """The builds of one workspace."""
+    """The builds of one workspace, and those that a release has."""
 
     workspace: Workspace
     ledger: Ledger
+    # Build key → the build in a release; None: no release is looked at.
+    find_released: Callable[[str], ReleasedBuild | None] | None = None
 
     def read_packages(self, record: Record | None) -> tuple[LocalRpm, ...]:
         """The packages of a build; () unless each is still there with the bytes that were recorded."""

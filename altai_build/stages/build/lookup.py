@@ -12,7 +12,7 @@ from altai_build.model.build import BuildResult, BuildStep, ComponentStatus
 from altai_build.model.build_inputs import BUILDROOT_PREFIX, SOURCE_PACKAGE, compute_build_key
 from altai_build.model.package import LocalRpm
 from altai_build.model.package_fingerprint import RebuildPolicy, compute_fingerprint
-from altai_build.stages.build.cache import BuildCache
+from altai_build.stages.build.cache import BuildCache, ReleasedBuild
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import Steps, list_build_requires
 from altai_build.stages.build.make import ResolvedBuild, run_builder
@@ -38,6 +38,7 @@ class BuildLookup:
         Record | None
     )  # of a build with the same inputs, as far as the rebuild policy compares them
     rpms: tuple[LocalRpm, ...]  # of that build; empty where there is none, or its packages are gone
+    released: ReleasedBuild | None = None  # of the same inputs, where the workspace has none
 
 
 class UnknownBuildRequires(Unsatisfiable):
@@ -85,7 +86,8 @@ def look_up_or_generate(
         rpms = cache.read_packages(record)
         if rpms:
             return BuildLookup(resolved=resolved, cached_record=record, rpms=rpms)
-    return BuildLookup(resolved=resolved, cached_record=None, rpms=())
+    released = cache.find_released(resolved.key) if cache.find_released is not None else None
+    return BuildLookup(resolved=resolved, cached_record=None, rpms=(), released=released)
 
 
 def _list_records(

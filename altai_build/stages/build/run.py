@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from altai_build.ledger import Record
 from altai_build.model.build import BuildResult, BuildStep, ComponentStatus, FailureKind
-from altai_build.model.build_inputs import BUILDROOT_PREFIX
+from altai_build.model.build_inputs import BUILDROOT_PREFIX, BuildInputs
 from altai_build.model.package_fingerprint import is_local_package
 from altai_build.model.rebuild_reason import describe_reuse
 from altai_build.stages.build.cache import BuildCache, describe_rebuild_reason
@@ -53,7 +52,18 @@ def build_or_reuse(
             rpms=lookup.rpms,
             log=cache.find_log(record.key),
             key=record.key,
-            buildroot=_buildroot_of(record),
+            buildroot=_buildroot_of(record.inputs),
+        )
+    if lookup.released is not None:
+        return BuildResult(
+            component=build.component,
+            commit=build.commit,
+            status=ComponentStatus.REUSED,
+            reason=f"release {lookup.released.release} has the packages of the same inputs",
+            srpm=build.srpm,
+            rpms=lookup.released.rpms,
+            key=lookup.resolved.key,
+            buildroot=_buildroot_of(lookup.resolved.inputs),
         )
     why = describe_rebuild_reason(lookup.resolved.inputs, cache.last_build(build.component, build.last_key))
     made = yield from run_builder(BuildStep.PACKAGES, build, lookup.resolved, environment, cache)
@@ -63,10 +73,10 @@ def build_or_reuse(
     return replace(result, reason="; ".join(filter(None, (why, result.reason))))
 
 
-def _buildroot_of(record: Record) -> tuple[str, ...]:
-    """The `NEVRA algorithm:digest` lines of the buildroot that a recorded build had."""
+def _buildroot_of(inputs: BuildInputs) -> tuple[str, ...]:
+    """The `NEVRA algorithm:digest` lines of the buildroot that is among a build's inputs."""
     lines = []
-    for name, value in record.inputs:
+    for name, value in inputs:
         if name.startswith(BUILDROOT_PREFIX):
             whole = value if is_local_package(value) else f"{name[len(BUILDROOT_PREFIX) :]} {value}"
             lines.append(" ".join(whole.split(" ")[:2]))

@@ -1,0 +1,59 @@
+"""A machine that has built nothing takes what has not changed from a release, and builds the rest."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.kit.builds import Site, small_component
+from tests.kit.superprojects import World
+
+
+@pytest.fixture(scope="module")
+def site(testbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """`roof` is built with `wall`, `wall` with `floor`, and 1.0.0 is their release; then `wall` changes."""
+    place = tmp_path_factory.mktemp("released") / "site"
+    site = Site(world=World(place), testbed=testbed, workspace=place / "ws")
+    for name, needs in (("floor", ()), ("wall", ("floor",)), ("roof", ("wall",)), ("shed", ())):
+        site.world.component(f"repos/{name}", small_component(name, needs=needs))
+    site.world.pin()
+    for words in (("keys", "init", "small", "--no-passphrase"), ("release", "1.0.0")):
+        answer = site.call(*words)
+        assert answer.code == 0, answer.err
+    site.world.component("repos/wall", small_component("wall", needs=("floor",), text="changed"))
+    site.world.pin()
+    return site
+
+
+def test_only_what_changed_and_its_dependents_are_built(site: Site) -> None:
+    clean = replace(site, workspace=site.workspace.parent / "clean")
+    rows = clean.build("--changed-since", "HEAD^", "--against", "1.0.0")
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "floor": "reused",
+        "wall": "built",
+        "roof": "built",
+    }
+    assert rows["floor"]["reason"].endswith("release 1.0.0 has the packages of the same inputs")
+    released = site.definition.parent / "releases" / "1.0.0" / "small"
+    assert [Path(rpm).parent for rpm in rows["floor"]["rpms"]] == [released]
+    assert clean.read(rows["roof"]["rpms"][0], "usr/share/small/roof").split("\n")[:3] == [
+        "roof: hello",
+        "wall: changed",
+        "floor: hello",
+    ]
+
+
+def test_a_release_that_nobody_vouches_for_is_refused_before_anything_is_built(
+    site: Site, tmp_path: Path
+) -> None:
+    copy = tmp_path / "1.0.0"
+    shutil.copytree(site.definition.parent / "releases" / "1.0.0", copy)
+    (copy / "release.json.asc").unlink()
+    clean = replace(site, workspace=site.workspace.parent / "refused")
+    answer = clean.call("build", "--against", str(copy))
+    assert answer.code == 3
+    assert "the packages of release 1.0.0 cannot be used for builds" in answer.err
+    assert not (clean.workspace / "builds").exists() or list((clean.workspace / "builds").iterdir()) == []
