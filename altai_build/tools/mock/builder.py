@@ -40,7 +40,7 @@ from altai_build.tools.mock.result import (
 )
 from altai_build.tools.repo.repodata import write_repodata
 from altai_build.tools.sandbox.bubblewrap import BUILD_HOSTNAME
-from altai_build.tools.sandbox.limits import limit_command
+from altai_build.tools.sandbox.limits import limit_command, make_log_watch
 from altai_build.tools.sandbox.overlay import can_mount_overlay
 
 TERMINATE_SCRIPT = Path(__file__).with_name("ending.sh")
@@ -184,12 +184,12 @@ class MockBuilder:
                     self._clean_interrupted(used)
                 self._remove_stale_mount_markers(unique)
                 shutil.copytree(scratch / "config", used, dirs_exist_ok=True)
-                status = self._run_with_lock_retry(request, arguments, scratch / "result")
+                status, stopped = self._run_with_lock_retry(request, arguments, scratch / "result")
                 # mock has cleaned the chroot.
                 if status >= 0 and status not in TERMINATED_STATUSES:
                     files.remove_tree(used)
                 _take_results(scratch / "result", request.result_dir)
-        return self._make_result(request, status, time.monotonic() - started)
+        return self._make_result(request, status, stopped, time.monotonic() - started)
 
     @contextmanager
     def _reserve_chroot_name(self) -> Iterator[str]:
@@ -276,8 +276,16 @@ class MockBuilder:
         os.utime(path, (age, age))
         return directory
 
-    def _run_with_lock_retry(self, request: BuildRequest, arguments: Sequence[str], result: Path) -> int:
-        """Run mock, repeatedly while another process holds the chroot, and return its exit status."""
+    def _run_with_lock_retry(
+        self, request: BuildRequest, arguments: Sequence[str], result: Path
+    ) -> tuple[int, str]:
+        """Run mock, repeatedly while another process holds the chroot.
+
+        Returns its exit status, and the limit that it exceeded, if it did.
+        """
+        find_excess = make_log_watch(
+            self.limits, lambda: [request.result_dir / MOCK_OUTPUT, *result.glob("*.log")]
+        )
         deadline, pause = time.monotonic() + self.lock_timeout, 1.0
         while True:
             # mock appends to existing logs.
@@ -286,23 +294,26 @@ class MockBuilder:
             if os.geteuid() == 0:
                 os.chown(result, calling_user(), -1)
             with open(request.result_dir / MOCK_OUTPUT, "wb") as output:
-                status = process.run(
+                done = process.run(
                     [*_terminate_with_parent_prefix(), *limit_command(self.limits), *arguments],
                     env=mock_environment(),
                     stdout=output,
                     merge_stderr=True,
                     ok=process.ANY_END,
+                    watch=find_excess,
                     grace=TERMINATION_GRACE,
-                ).returncode
-            if not is_chroot_locked(status) or time.monotonic() >= deadline:
-                return status
+                )
+            # It may have ended before the watch looked for the first time.
+            stopped = done.stopped or find_excess()
+            if stopped or not is_chroot_locked(done.returncode) or time.monotonic() >= deadline:
+                return done.returncode, stopped
             time.sleep(min(pause, max(deadline - time.monotonic(), 0)))
             pause = min(pause * 2, 15.0)
 
-    def _make_result(self, request: BuildRequest, status: int, seconds: float) -> BuildOutcome:
-        """The outcome that exit status and result directory show."""
+    def _make_result(self, request: BuildRequest, status: int, stopped: str, seconds: float) -> BuildOutcome:
+        """The outcome that exit status and result directory show, or why the build was stopped."""
         directory = request.result_dir
-        failure = classify_exit(request, status, self.config)
+        failure = FailureKind.BUILD if stopped else classify_exit(request, status, self.config)
         rpms = tuple(sorted(directory.glob("*.rpm"))) if failure is None else ()
         buildroot = installed_packages(directory / "installed_pkgs.log")
         if failure is None and not buildroot:
@@ -312,7 +323,7 @@ class MockBuilder:
                 todo="let the host's rpm look for databases in /var/lib/rpm: "
                 "echo '%_dbpath /var/lib/rpm' > /etc/rpm/macros.dbpath",
             )
-        reason = "" if failure is None else find_failure_reason(directory, failure, status)
+        reason = stopped or ("" if failure is None else find_failure_reason(directory, failure, status))
         if failure is None and not rpms:
             failure, reason = (
                 FailureKind.BUILD,

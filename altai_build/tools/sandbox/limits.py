@@ -86,6 +86,17 @@ def _describe_log_excess(limit: int) -> str:
     return f"stopped: it printed more than build.limits.log allows ({format_size(limit)})"
 
 
+def make_log_watch(limits: Limits, list_logs: Callable[[], Sequence[Path]]) -> Callable[[], str]:
+    """A `watch` for `process.run` where a program writes several logs: all together have the limit of one."""
+
+    def find_excess() -> str:
+        if limits.log is None or sum(path.stat().st_size for path in list_logs()) <= limits.log:
+            return ""
+        return _describe_log_excess(limits.log)
+
+    return find_excess
+
+
 def make_resource_watch(limits: Limits, log: Path | None, places: Sequence[Path]) -> Callable[[], str]:
     """A `watch` for `process.run`: returns a reason to stop a build, or "".
 

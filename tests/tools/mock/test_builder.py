@@ -415,6 +415,27 @@ def test_the_limits_of_a_build_reach_mock(
     assert stub.calls[0]["limits"]["fsize"] == 5 << 20
 
 
+@pytest.mark.parametrize("seconds", [0, 600])
+def test_a_build_whose_logs_are_too_long_is_stopped_and_fails(
+    stub: Stub, config: MockConfig, request_for: Callable[..., BuildRequest], tmp_path: Path, seconds: int
+) -> None:
+    """Whether mock has ended by then or not."""
+    text = "x" * 1_200_000
+    if seconds:
+        stub.behave(early_output=text * 2, seconds=seconds)
+    else:
+        stub.behave(output=text, build_log=text)
+    builder = MockBuilder(
+        config,
+        directory=tmp_path / "workspace/mock",
+        roots=tmp_path / "workspace/roots/mock",
+        limits=Limits(log=2 << 20),
+    )
+    outcome = builder.build(request_for())
+    why = "stopped: it printed more than build.limits.log allows (2.1 MB)"
+    assert (outcome.failure, outcome.rpms, outcome.reason) == (FailureKind.BUILD, (), why)
+
+
 def wait_for(path: Path) -> str:
     deadline = time.monotonic() + 20
     while not (path.is_file() and path.read_text().endswith("\n")):
