@@ -89,7 +89,7 @@ class ProgramFailed(AltaiError):
         full = describe_full_disks(list_touched_places(result.argv))
         if full:
             todo = "free space there and rerun the command"
-        elif result.returncode == -signal.SIGKILL:
+        elif result.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL):
             todo = "see `dmesg` for out-of-memory kills, free memory, and rerun the command"
         else:
             todo = "check free space and memory (`altai-build doctor`) and rerun the command"

@@ -346,3 +346,10 @@ def test_timeout_and_watch_stop_a_child_without_pipes(tmp_path: Path) -> None:
         ]
     assert [end.returncode for end in ends] == [-9, -9]
     assert [end.error_text for end in ends] == ["stopped after 0.3 seconds", "stopped: enough"]
+
+
+def test_a_sandbox_whose_program_was_killed_says_where_to_look() -> None:
+    """bubblewrap exits with 128 and the signal of its program."""
+    with pytest.raises(ProgramFailed, match="sh exited with 137") as failed:
+        process.run(["sh", "-c", "exit 137"])
+    assert failed.value.todo.startswith("see `dmesg` for out-of-memory kills")

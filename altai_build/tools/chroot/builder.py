@@ -203,7 +203,7 @@ class ChrootBuilder:
             place = scratch / "root"
             self.roots.copy_root(buildroot, place)
             return str(place), ()
-        layer = self.roots.ensure_layer(buildroot)
+        layer = self.roots.open_layer(buildroot, stack)
         lowers = (
             [self.roots.ensure_base(buildroot)]
             if layer is None

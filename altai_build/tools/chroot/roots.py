@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.files import (
     file_lock,
     link_or_copy,
+    lock_descriptor,
     make_directory,
     scratch_directory,
     write_atomically,
@@ -25,6 +28,7 @@ from altai_build.tools.sandbox.limits import SANDBOX_UMASK, limit_command, run_w
 from altai_build.tools.sandbox.overlay import Overlay
 from altai_build.tools.solver.package_files import fetch_resolved_packages
 from altai_build.tools.solver.pool import ResolvedPackage
+from altai_build.tools.tree import walk_tree
 
 _SCRIPT_TIMEOUT = 60.0  # seconds
 _LOG_TAIL_SIZE = 1 << 14  # bytes
@@ -38,6 +42,8 @@ class RootCache:
     directory: Path
     packages: Path  # the cache of downloaded RPMs
     limits: Limits = field(default_factory=Limits)  # of scriptlets, as of builds
+    # Bytes of all layers: each has a whole rpm database. Those in use count, and stay.
+    layers_limit: int = 2 << 30
 
     def ensure_base(self, buildroot: Buildroot) -> Path:
         """The base buildroot, installed if it is not there. The log of the installation is beside it."""
@@ -58,8 +64,11 @@ class RootCache:
                 _move_to_place(root, place)
         return place
 
-    def ensure_layer(self, buildroot: Buildroot) -> Path | None:
-        """The overlay layer with the packages of `extra`, installed if it is not there; None without any."""
+    def open_layer(self, buildroot: Buildroot, stack: ExitStack) -> Path | None:
+        """The overlay layer with the packages of `extra`, installed if it is not there; None without any.
+
+        It stays as long as `stack` is open; others may be removed, those first that were not used for the longest time.
+        """
         if not buildroot.extra:
             return None
         base = self.ensure_base(buildroot)
@@ -67,13 +76,32 @@ class RootCache:
         with file_lock(self.directory / "layers" / f"{buildroot.extra_cache_key}.lock"):
             if place.is_dir():
                 os.utime(place)
+                stack.enter_context(_in_use(place))
                 return place
             with scratch_directory(self.directory / "layers", ".new") as scratch:
                 overlay = Overlay.create(scratch, [base])
                 log = self.directory / "layers" / f"{buildroot.extra_cache_key}.log"
                 self._install_packages(overlay.merged, buildroot.extra, log, buildroot.nodocs, overlay.prefix)
                 _move_to_place(scratch / "upper", place)
+                os.utime(place)
+            size = str(_measure(place)).encode()
+            write_atomically(place.with_name(f"{place.name}.size"), size, durable=False)
+            stack.enter_context(_in_use(place))
+        self.prune_layers()
         return place
+
+    def prune_layers(self) -> None:
+        """Remove the layers that were not used for the longest time, until the others are small enough."""
+        layers = self.directory / "layers"
+        places = [path for path in layers.iterdir() if not path.name.startswith(".") and path.is_dir()]
+        sizes = {place: _read_size(place) for place in places}
+        total = sum(sizes.values())
+        for place in sorted(places, key=lambda path: path.stat().st_mtime):
+            if total <= self.layers_limit:
+                return
+            with file_lock(layers / f"{place.name}.lock", blocking=False) as is_free:
+                if is_free and _remove_unused(place):
+                    total -= sizes[place]
 
     def copy_root(self, buildroot: Buildroot, destination: Path) -> None:
         """Make a private copy of the whole buildroot, for file systems that overlayfs does not support."""
@@ -139,6 +167,45 @@ class RootCache:
                 run(script, f"/{path.lstrip('/')}", input=text.encode("utf-8", "surrogateescape"))
 
 
+@contextmanager
+def _in_use(place: Path) -> Iterator[None]:
+    """Keep a layer from being removed, also by other runs that share it."""
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        lock_descriptor(descriptor, shared=True)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_unused(place: Path) -> bool:
+    """Remove a layer; False for one that a build uses, or that cannot be renamed (in an image of a container)."""
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if not lock_descriptor(descriptor, blocking=False):
+            return False
+        with scratch_directory(place.parent, ".new") as scratch:
+            os.rename(place, scratch / "layer")
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    place.with_name(f"{place.name}.size").unlink(missing_ok=True)
+    return True
+
+
+def _read_size(place: Path) -> int:
+    """The bytes of a layer, as measured when it was made; layers of earlier versions are measured now."""
+    try:
+        return int(read_regular_file(place.with_name(f"{place.name}.size"), limit=32))
+    except (OSError, ValueError):
+        return _measure(place)
+
+
+def _measure(place: Path) -> int:
+    return sum(entry.stat().st_blocks * 512 for entry in walk_tree(place))
+
+
 def _move_to_place(root: Path, place: Path) -> None:
     """Rename a root when all of it is on the disk: one that a power cut has emptied would be used for ever."""
     # One system call for tens of thousands of files.
@@ -164,12 +231,15 @@ class RpmInstallFailed(InputError):
 
 
 def describe_signal(program: str, returncode: int) -> str:
-    """`rpm was killed by SIGKILL`; "" for an exit status of the program's own.
+    """`rpm was killed by SIGKILL`, and why that may be; "" for an exit status of the program's own.
 
     In a sandbox the status may be that of bubblewrap: 128 and the number of the signal.
     """
     status = 128 - returncode if returncode > 128 else returncode
-    return f"{program} {commands.describe_exit(status)}" if status < 0 else ""
+    if status >= 0:
+        return ""
+    why = "; the kernel does that when memory is short: see `dmesg`" if status == -signal.SIGKILL else ""
+    return f"{program} {commands.describe_exit(status)}{why}"
 
 
 def _log_tail(log: Path) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.chroot.roots import set_up_base_root
+from altai_build.tools.chroot.roots import RootCache, _in_use, describe_signal, set_up_base_root
+from altai_build.tools.files import file_lock
 from tests.kit.builds import Site, small_component
 from tests.kit.superprojects import World
 
@@ -29,3 +32,44 @@ def test_a_buildroot_whose_etc_is_a_link_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="/etc is a symbolic link"):
         set_up_base_root(tmp_path / "root")
     assert list((tmp_path / "host").iterdir()) == []
+
+
+def make_layer(roots: RootCache, name: str, size: int, used: int) -> Path:
+    place = roots.directory / "layers" / name
+    place.mkdir(parents=True)
+    (place / "database").write_bytes(b"x" * size)
+    os.utime(place, (used, used))
+    return place
+
+
+def test_layers_have_a_bounded_size_and_those_in_use_stay(tmp_path: Path) -> None:
+    roots = RootCache(directory=tmp_path, packages=tmp_path / "packages", layers_limit=250_000)
+    layers = [make_layer(roots, f"key{number}", 100_000, used=number) for number in range(5)]
+    (roots.directory / "layers" / "key4.size").write_text("100000")
+    with _in_use(layers[0]), _in_use(layers[0]):
+        roots.prune_layers()
+        assert [place.exists() for place in layers] == [True, False, False, False, True]
+    roots.prune_layers()
+    assert [place.exists() for place in layers] == [True, False, False, False, True]
+    replace(roots, layers_limit=0).prune_layers()
+    assert not any(place.exists() for place in layers)
+    assert [path.name for path in (tmp_path / "layers").iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_layer_that_another_run_installs_is_left_alone(tmp_path: Path) -> None:
+    roots = RootCache(directory=tmp_path, packages=tmp_path / "packages", layers_limit=0)
+    place = make_layer(roots, "key", 1000, used=1)
+    with file_lock(tmp_path / "layers" / "key.lock"):
+        roots.prune_layers()
+        assert place.exists()
+    roots.prune_layers()
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("status", [137, -9])
+def test_a_killed_program_says_that_memory_may_have_been_short(status: int) -> None:
+    assert describe_signal("rpm", status) == (
+        "rpm was killed by SIGKILL; the kernel does that when memory is short: see `dmesg`"
+    )
+    assert describe_signal("rpm", 139) == "rpm was killed by SIGSEGV"
+    assert describe_signal("rpm", 1) == ""
