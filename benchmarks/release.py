@@ -15,6 +15,7 @@ import statistics
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,12 +134,14 @@ class Builds:
         roots, resolver = environment.builder.roots, environment.resolver
         self.macros = [*read.macros, *target.build_macros]
         local = [_local(Path(path)) for row in rows for path in row["rpms"]]
+        self.in_use = ExitStack()
         self.lowers: dict[str, list[Path]] = {}
         for component, srpm in self.srpms.items():
             requires = read_header(srpm).requires
             needs = [str(dependency) for dependency in requires if not dependency.name.startswith("rpmlib(")]
             buildroot = resolver.resolve_build_requires(needs, local)
-            layer = roots.ensure_layer(buildroot)
+            # In use until the benchmark ends.
+            layer = roots.open_layer(buildroot, self.in_use)
             self.lowers[component] = [*([layer] if layer else []), roots.ensure_base(buildroot)]
         self.repository = folder / "local"
         self.repository.mkdir()
