@@ -12,12 +12,14 @@ from altai_build.config.yaml_reader import YamlNode
 from altai_build.model.sources import SourceChoice
 
 _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# With the letters of its options in brackets, as %define takes them.
+_PARAMETRIC_MACRO = re.compile(rf"{_MACRO.pattern}(?:\((?:-|[A-Za-z0-9:]*)\))?")
 
 
 def read_component(name: str, node: YamlNode) -> ComponentSettings:
     """One entry of `components`."""
     node = node.check_keys(
-        ("source", "sources", "specs", "repository", "skip", "bootstrap", "exclude_submodules")
+        ("source", "sources", "macros", "specs", "repository", "skip", "bootstrap", "exclude_submodules")
     )
     sources = []
     for file, template in node.get_child("sources").read_mapping("source file"):
@@ -35,6 +37,7 @@ def read_component(name: str, node: YamlNode) -> ComponentSettings:
         name=name,
         source=SourceChoice(chosen) if chosen else None,
         sources=tuple(sources),
+        macros=read_macros(node.get_child("macros")),
         specs=node.get_child("specs").read_texts(check=check_inner_path),
         repository=node.get_child("repository").read_text() or None,
         skip=node.get_child("skip").read_text() or None,
@@ -60,11 +63,11 @@ def _check_macro_name(value: str) -> str | None:
 
 
 def read_macros(node: YamlNode) -> tuple[tuple[str, str], ...]:
-    """Macros by name, with their values as rpmbuild's --define takes them."""
+    """Macros by name, or by name and options (`py_provides()`), with their values as rpmbuild's --define takes them."""
     macros = []
     for macro, value in node.read_mapping("macro"):
-        if error := _check_macro_name(macro):
-            value.add_error(error)
+        if not _PARAMETRIC_MACRO.fullmatch(macro):
+            value.add_error("a macro is a name of letters, digits and _, without %, or NAME(OPTIONS)")
         elif isinstance(value.value, (int, float)) and not isinstance(value.value, bool):
             value.add_error(
                 f"got the number {value.describe_value()}; quote it, a macro is text (6.10 would become 6.1)"

@@ -134,7 +134,7 @@ class ComponentSettings:
     `sources` are the generated sources: file name and template of the content. `specs` are the spec files to use where
     the search finds the wrong ones. `skip` is the reason not to build it. `source` says what the archive is that its
     spec unpacks, where the commit does not say it. `exclude_submodules` are patterns of the paths of its own submodules
-    that the archive of its repository does not need.
+    that the archive of its repository does not need. `macros` are over those of the target.
     """
 
     name: str
@@ -145,6 +145,7 @@ class ComponentSettings:
     bootstrap: Bootstrap | None = None
     source: SourceChoice | None = None
     exclude_submodules: tuple[str, ...] = ()
+    macros: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -214,6 +215,14 @@ class Config:
             return {}, "x86_64"
         target = self.targets[self.repositories[repository].target]
         return dict(target.macros), target.arch
+
+    def get_component_macros(
+        self, name: str, path: str, repository: str | None
+    ) -> tuple[dict[str, str], str]:
+        """The macros that a component's spec is read with, those of its target and its own, and the architecture."""
+        macros, arch = self.get_target_macros(repository)
+        settings = self.find_component(name, path)
+        return {**macros, **dict(settings.macros if settings else ())}, arch
 
     def find_component(self, name: str, path: str) -> ComponentSettings | None:
         """The settings of the component with this name and path; it may stand under either."""

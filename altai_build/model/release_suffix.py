@@ -11,8 +11,10 @@ from altai_build.model.spec_text import get_section_name, list_preamble_lines
 _RELEASE = re.compile(
     r"^(?P<head>\s*Release\s*:[ \t]*)(?P<value>.*?)(?P<tail>(?:[ \t]*%\{?dnl\b.*)?[ \t\r]*)$", re.IGNORECASE
 )
+_VERSION = re.compile(r"\s*(?:Version|Release)\s*:", re.IGNORECASE)
 # The main package's Release: as a macro, which has the commit in it already.
 _MAIN_RELEASE = re.compile(r"%\{?[?!]*release\b", re.IGNORECASE)
+_OWN_DIST = re.compile(r"%(?:define|global)\s+dist\s")
 _DIST = re.compile(r"%(?:\{[?!]*dist[:}]|[?!]*dist(?!\w))")
 _FREE_CALL = re.compile(r"[?!]*\w+|%")
 
@@ -22,25 +24,29 @@ def has_release(text: str) -> bool:
     return any(_RELEASE.match(line) for line in list_preamble_lines(text.split("\n")))
 
 
-def append_release_suffix(text: str, info: SpecInfo, template: str, *, count: int, commit: str) -> str:
+def append_release_suffix(
+    text: str, info: SpecInfo, template: str, *, count: int, commit: str, dist: str = ""
+) -> str:
     """The spec with every Release: replaced by `template` (`release.stamp` of repos.yaml), those of %package too.
 
     {release} in the template is the spec's own value without dist; `%{?dist}` follows the template's text, also where
-    the spec has none. A subpackage whose Release: is made from the macro `release` has the template's text by that.
+    the spec has none; there the target's `dist` follows instead if the spec uses the macro for something of its own. A
+    subpackage whose Release: is made from the macro `release` has the template's text by that.
     Raises ValueError when the main preamble has no Release: line, or when one is empty.
     """
     lines = text.split("\n")
     main = [index for index, line in enumerate(list_preamble_lines(lines)) if _RELEASE.match(line)]
     if not main:
         raise ValueError("no Release: tag")
+    added = dist if _OWN_DIST.search(text) else "%{?dist}"
     for index in (*main, *_list_subpackage_releases(lines)):
         match = _RELEASE.match(lines[index])
         assert match is not None
         value = match.group("value")
         if not value:
             raise ValueError("its Release: is empty")
-        own, dist, suffix = _split_release(value, info.hidden_dist if main == [index] else None)
-        release = template.format(release=own, count=count, commit=commit[:7]) + dist + suffix
+        own, end, suffix = _split_release(value, info.hidden_dist if main == [index] else None, added)
+        release = template.format(release=own, count=count, commit=commit[:7]) + end + suffix
         lines[index] = match.group("head") + release + match.group("tail")
     return "\n".join(lines)
 
@@ -57,6 +63,16 @@ def _list_subpackage_releases(lines: Sequence[str]) -> list[int]:
     return found
 
 
+def has_subpackage_versions(text: str) -> bool:
+    """True when a subpackage has a Version: or Release: of its own, or may have one in an included file."""
+    section = None
+    for line in text.split("\n"):
+        section = get_section_name(line) or section
+        if section == "package" and _VERSION.match(line):
+            return True
+    return "%include" in text
+
+
 def shows_commit(release: str, template: str, commit: str) -> bool:
     """True for a Release: that `template` was written into for a commit."""
     marks = {"release": "\0", "count": "\1", "commit": commit[:7]}
@@ -64,13 +80,14 @@ def shows_commit(release: str, template: str, commit: str) -> bool:
     return re.search(pattern, release) is not None
 
 
-def _split_release(value: str, hidden_dist: str | None) -> tuple[str, str, str]:
-    """A Release: in three parts: the spec's own value, dist, and what follows."""
+def _split_release(value: str, hidden_dist: str | None, added: str) -> tuple[str, str, str]:
+    """A Release: in three parts: the spec's own value, dist (`added` where it has none), and what follows."""
     plain = _find_dist(value)
     if plain is not None:
         return plain
     own, _, suffix = (hidden_dist or f"{value}\0").partition("\0")
-    return own.rstrip("."), f"{'.' if own.endswith('.') else ''}%{{?dist}}", suffix
+    dist = added if hidden_dist is None else "%{?dist}"
+    return own.rstrip("."), f"{'.' if own.endswith('.') else ''}{dist}", suffix
 
 
 def has_hidden_dist(text: str) -> bool:

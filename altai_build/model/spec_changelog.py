@@ -128,13 +128,13 @@ def add_changelog_entry(
     """The spec with one more changelog entry, dated by the commit, but never earlier than the newest `own` one.
 
     The entry is written into each %changelog, of which rpm takes only one. `time` is in seconds since the epoch, UTC;
-    `version` is what stands behind the author.
+    `version` is what stands behind the author, with macros; it may be empty.
     """
     day = datetime.datetime.fromtimestamp(time, tz=datetime.timezone.utc).date()
     day = max(min(day, _LAST_DAY), own.newest or _FIRST_DAY, _FIRST_DAY)
     date = f"{_DAYS[day.weekday()]} {_MONTHS[day.month - 1]} {day.day:02d} {day.year}"
-    head = f"* {date} {author} - {version}"
-    entry = "\n".join([head, *(f"- {line}" for line in lines), ""]).replace("%", "%%")
+    head = f"* {date} {author}".replace("%", "%%") + (f" - {version}" if version else "")
+    entry = "\n".join([head, *(f"- {line}".replace("%", "%%") for line in lines), ""])
     if not own.exists:
         return f"{text.rstrip()}\n\n%changelog\n{entry}"
     result: list[str] = []

@@ -197,10 +197,11 @@ class SrpmMaker:
     def _make_recipe(
         self, sourced: ComponentSource, rebuild_count: int, bootstrap: Bootstrap | None
     ) -> SrpmRecipe:
-        macros, arch = self.config.get_target_macros(sourced.component.repository)
+        component = sourced.component
+        macros, arch = self.config.get_component_macros(component.name, component.path, component.repository)
         macros.update(bootstrap.all_macros if bootstrap else {})
         template = f"{self.config.stamp}.{rebuild_count}" if rebuild_count else self.config.stamp
-        info, component = sourced.info, sourced.component
+        info = sourced.info
         settings = self.config.find_component(component.name, component.path)
         files = collect_source_files(
             sourced,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import pytest
 
 from altai_build.config import load_config
 from altai_build.model.build import ComponentStatus
+from altai_build.tools.rpm.stamp import AUTHOR
 from tests.kit.builders import HostSite
 from tests.kit.git import Entry
 from tests.kit.superprojects import make_spec
 
-TB = "macros: {dist: .x}", "macros: {dist: tb}"
+TB = "macros: {dist: .x}", "macros: {dist: tb, 'py_provides()': 'Provides: %1'}"
+COMPONENT_SETTINGS = "components: {from-outside: {macros: {product: from, product_version: '8.6'}}}\n"
 
 
 def spec(name: str, **settings: str) -> dict[str, Entry]:
@@ -41,6 +44,14 @@ def packed(folder: str) -> bytes:
 
 
 SUBPACKAGE = "%package sub\nSummary: x\nSource5: of-sub.conf\n%description sub\nx\n"
+
+
+def read_changelog_author(path: Path) -> str:
+    """Who wrote the newest changelog entry of a package, and for which version."""
+    query = ["rpm", "-qp", "--nosignature", "--queryformat", "%{CHANGELOGNAME}", str(path)]
+    return subprocess.run(query, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
+
+
 ELIFARCH = "%elifarch noarch x86_64\nRelease: 2\n%else\nRelease: 3\n"
 COMPONENTS: dict[str, dict[str, Entry]] = {
     "setup-qn": spec("setup-qn", prep="%setup -qn other"),
@@ -93,6 +104,9 @@ COMPONENTS: dict[str, dict[str, Entry]] = {
     },
     "lzma": spec("lzma", source="%{name}.tar.lzma"),
     "upper": spec("upper", source="%{name}.TAR.XZ"),
+    "own-dist": edited("own-dist", ("Name: ", "%define dist NAME-WITH-DASH\nName: ")),
+    "from-outside": edited("from-outside", ("Name: from", "Name: %{product}"), version="%{product_version}"),
+    "parametric": spec("parametric", tags="%py_provides python3-parametric\nBuildArch: noarch"),
     "either-release": spec("either-release", release="%{?snap:0.1.%{snap}%{?dist}}%{!?snap:1%{?dist}}"),
 }  # fmt: skip
 
@@ -101,7 +115,7 @@ COMPONENTS: dict[str, dict[str, Entry]] = {
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostSite:
     site = HostSite.create(tmp_path, monkeypatch)
     definition = site.world.super.path / "repos.yaml"
-    definition.write_text(definition.read_text().replace(*TB))
+    definition.write_text(definition.read_text().replace(*TB) + COMPONENT_SETTINGS)
     site.run.__dict__["config"] = load_config(definition)
     return site
 
@@ -119,6 +133,10 @@ def test_every_one_is_planned_packed_and_built(site: HostSite) -> None:
     for row in built.rows:
         (rpm,) = row.rpms
         nevra = rpm.header.nevra
+        assert row.srpm is not None
+        # An included file may have subpackages of other versions.
+        version = "" if row.component == "include" else f" - {nevra.version}-{nevra.release}"
+        assert read_changelog_author(row.srpm) == f"{AUTHOR}{version}"
         own, _, rest = nevra.release.partition(f".1.g{row.commit[:7]}")
         released[row.component] = f"{nevra.version}-{own} {rest}"
     assert {name: text for name, text in released.items() if text != "1.0-1 tb"} == {
@@ -129,6 +147,7 @@ def test_every_one_is_planned_packed_and_built(site: HostSite) -> None:
         "include": "4.2-1 tb",
         "load": "5.3-1 tb",
         "fallback": "6.4-1 tb",
+        "from-outside": "8.6-1 tb",
         "head": "7.5-9 tb",
         "dist": "1.0-1 .tb",
         "hidden-dist": "1.0-1 .tb",

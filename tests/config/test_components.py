@@ -26,6 +26,14 @@ def test_without_the_key_nothing_is_decided() -> None:
     assert read({})[0].source is None
 
 
+def test_macros_with_and_without_options() -> None:
+    settings, errors = read({"macros": {"product": "x", "py_provides()": "Provides: %1", "a(b:c)": "%{-b*}"}})
+    assert settings.macros == (("product", "x"), ("py_provides()", "Provides: %1"), ("a(b:c)", "%{-b*}"))
+    assert errors == []
+    for name in ("a b", "a()b", "a(b c)", "%a"):
+        assert len(read({"macros": {name: "x"}})[1]) == 1
+
+
 def test_another_word_is_an_error() -> None:
     assert read({"source": "comitted"})[1] == [
         "  components.x.source: got 'comitted'; perhaps you meant 'committed'"

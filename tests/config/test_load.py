@@ -147,7 +147,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         (
             "targets|centos6|macros|%x",
             "1",
-            "targets.centos6.macros.%x: a macro name is letters, digits and _, without %",
+            "targets.centos6.macros.%x: a macro is a name of letters, digits and _, without %, or NAME(OPTIONS)",
         ),
         ("targets|centos6|compat", "el66", "targets.centos6.compat: got 'el66'; perhaps you meant 'el6'"),
         (

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altai_build.model.release_suffix import append_release_suffix, has_release, shows_commit
+from altai_build.model.release_suffix import (
+    append_release_suffix,
+    has_release,
+    has_subpackage_versions,
+    shows_commit,
+)
 from tests.kit.spec_infos import make_info
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -50,6 +55,31 @@ def test_dist_from_a_macro_follows_the_release_suffix() -> None:
     assert stamped("Release: %{rel}\n", hidden_dist="3\0") == "Release: 3.7.g0123456%{?dist}\n"
     assert stamped("Release: %{rel}\n", hidden_dist="3.\0") == "Release: 3.7.g0123456.%{?dist}\n"
     assert stamped("Release: %{rel}\n", hidden_dist="3\0.1") == "Release: 3.7.g0123456%{?dist}.1\n"
+
+
+@pytest.mark.parametrize("dist", [".tb", ""])
+def test_a_spec_with_a_dist_of_its_own_gets_that_of_the_target(dist: str) -> None:
+    text = "%define dist NAME-WITH-DASH\nRelease: 3\n"
+    found = append_release_suffix(text, make_info(), STAMP, count=7, commit=COMMIT, dist=dist)
+    assert found == text.replace("Release: 3", f"Release: 3.7.g0123456{dist}")
+    text = text.replace("Release: 3", "Release: 3%{dist}")
+    found = append_release_suffix(text, make_info(), STAMP, count=7, commit=COMMIT, dist=dist)
+    assert found == text.replace("Release: 3%{dist}", "Release: 3.7.g0123456%{?dist}"), (
+        "it says where its own belongs"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Version: 1\nRelease: 1\n%package x\nSummary: y\n%description x\nVersion: 2\n", False),
+        ("Release: 1\n%package x\n version : 2\n", True),
+        ("Release: 1\n%package x\nRelease: 2\n", True),
+        ("Release: 1\n%include x\n", True),
+    ],
+)
+def test_subpackages_may_have_versions_of_their_own(text: str, expected: bool) -> None:
+    assert has_subpackage_versions(text) is expected
 
 
 def test_every_release_of_a_preamble_is_replaced_and_no_other() -> None:

@@ -132,7 +132,12 @@ def test_where_a_changelog_is() -> None:
 
 
 def test_percent_signs_are_no_macros() -> None:
-    assert "1.0%%x-3" in changelog("", version="1.0%x-3")
+    text = add_changelog_entry("", Changelog(False, None), time=NOON, author="50%", version="", lines=["1%"])
+    assert text.endswith(" 50%%\n- 1%%\n")
+
+
+def test_the_version_may_be_macros() -> None:
+    assert " - %{version}-%{release}\n" in changelog("", version="%{version}-%{release}")
 
 
 @given(st.integers(min_value=631_152_000, max_value=4_294_900_000))

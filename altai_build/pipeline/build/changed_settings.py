@@ -111,6 +111,7 @@ def _list_settings(config: Config, source: ComponentSource) -> dict[str, object]
             own.specs,
             own.repository,
             own.bootstrap,
+            own.macros,
             own.exclude_submodules,
         )
         if own.sources:

@@ -20,7 +20,7 @@ from altai_build.model.package_fingerprint import RebuildPolicy, is_local_packag
 from altai_build.pipeline.build.ordering import order_srpms
 from altai_build.pipeline.build.plan import plan_build
 from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms, select_by_name
-from altai_build.pipeline.build.toolchains import component_target, open_build_environments
+from altai_build.pipeline.build.toolchains import component_target, list_build_macros, open_build_environments
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import BuildCache, describe_rebuild_reason
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
@@ -232,7 +232,9 @@ class _BuildExplainer:
             header=self.build_order.headers[name],
             local=tuple(rpm for other in needed for rpm in self.rpms.get(other, ())),
             cpus=1,
-            macros=self.build_order.macros.get(name, ()),
+            macros=list_build_macros(
+                self.run.config, sourced.component, self.build_order.macros.get(name, ())
+            ),
         )
         return look_up_build(build, self._environment(sourced), self.cache)
 

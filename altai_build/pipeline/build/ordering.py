@@ -216,7 +216,7 @@ def _read_bootstraps(
         settings = run.config.find_component(component.name, component.path)
         if settings is None or settings.bootstrap is None or component.name not in order.blocked_by_cycle:
             continue
-        macros, arch = run.config.get_target_macros(component.repository)
+        macros, arch = run.config.get_component_macros(component.name, component.path, component.repository)
         macros.update(settings.bootstrap.all_macros)
         try:
             info = evaluator.read(source, macros, arch)

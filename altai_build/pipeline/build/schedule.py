@@ -12,7 +12,7 @@ from altai_build.pipeline.build.executor import Executor, JobHandle
 from altai_build.pipeline.build.ordering import BuildOrder
 from altai_build.pipeline.build.package_names import require_commit_in_releases
 from altai_build.pipeline.build.revealed_needs import NeedsWatch, RevealedNeed
-from altai_build.pipeline.build.toolchains import component_target
+from altai_build.pipeline.build.toolchains import component_target, list_build_macros
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import BuildCache, ReleasedBuild
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
@@ -171,7 +171,9 @@ class Schedule:
                 header=read_header(srpm.path) if number else self.build_order.headers[name],
                 local=local,
                 cpus=self.executor.cpus_per_job,
-                macros=self.build_order.macros.get(name, ()),
+                macros=list_build_macros(
+                    self.run.config, sourced.component, self.build_order.macros.get(name, ())
+                ),
                 last_key=self.last_keys.get(name, ""),
             )
             result = yield from build_or_reuse(build, environment, self._cache)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from altai_build.config import Config, Target
 from altai_build.errors import InputError
 from altai_build.model.build import BuilderSettings
+from altai_build.model.component import Component
 from altai_build.model.limits import Limits
 from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.model.variables import get_base_arch
@@ -128,6 +129,14 @@ def _limits(limits: Limits, config: MockConfig) -> Limits:
     if config.rpmbuild_timeout and limits.seconds == Limits().seconds:
         return replace(limits, seconds=float(config.rpmbuild_timeout))
     return limits
+
+
+def list_build_macros(
+    config: Config, component: Component, bootstrap: Sequence[tuple[str, str]] = ()
+) -> tuple[tuple[str, str], ...]:
+    """The macros of a component's build over those of its target: its own, and over these its bootstrap build's."""
+    settings = config.find_component(component.name, component.path)
+    return tuple({**dict(settings.macros if settings else ()), **dict(bootstrap)}.items())
 
 
 def component_target(config: Config, sourced: ComponentSource) -> Target:

@@ -17,7 +17,7 @@ from altai_build.model.reproduction import ReproducedPackage, ReproductionReport
 from altai_build.model.srpm import Srpm
 from altai_build.pipeline.build.schedule import MAX_REBUILDS
 from altai_build.pipeline.build.srpms import make_discovered_srpms, select_by_name
-from altai_build.pipeline.build.toolchains import open_build_environments
+from altai_build.pipeline.build.toolchains import list_build_macros, open_build_environments
 from altai_build.pipeline.published.manifest_trust import open_reader
 from altai_build.pipeline.published.verify import open_release, trusted_keys
 from altai_build.pipeline.run import Run
@@ -157,6 +157,7 @@ def _build(run: Run, directory: Path, manifest: Manifest, source: ComponentSourc
             header=read_header(srpm.path),
             local=_read_released_rpms(run, directory, manifest, paths),
             cpus=run.jobs,
+            macros=list_build_macros(run.config, source.component),
         )
         steps = build_or_reuse(build, environment, BuildCache(run.workspace, run.ledger))
         with run.reporter.run_step(f"build of {name}"):

@@ -194,7 +194,7 @@ def _collect_inputs(
             ("builder", f"{environment.builder.name} {environment.builder.version()}"),
             ("target", environment.definition.config.digest),
             ("macros", json.dumps(sorted(environment.target.build_macros))),
-            *((f"bootstrap {name}", value) for name, value in build.macros),
+            *((f"macro {name}", value) for name, value in build.macros),
             (SOURCE_PACKAGE, build.srpm_sha256),
             *sorted(_buildroot_inputs(build, buildroot)),
         ),

@@ -20,7 +20,7 @@ from altai_build.model.component import (
     make_unique_names,
 )
 from altai_build.model.possible_provides import read_declared_names
-from altai_build.model.spec import UnknownSpec
+from altai_build.model.spec import SpecInfo, UnknownSpec
 from altai_build.stages.discover.candidates import Found, SpecCandidate, SpecFile, last_part, read_texts
 from altai_build.tools.git.superproject import ComponentSource, ComponentSpec
 from altai_build.tools.rpm.evaluate import ForeignArch, SpecEvaluator
@@ -94,7 +94,8 @@ class SpecReading:
         settings = self.config.find_component(name, candidate.path)
         if settings and settings.skip:
             return _without_srpm(candidate, name, f"skipped in repos.yaml: {settings.skip}")
-        if isinstance(result, AltaiError):
+        has_macros = settings is not None and bool(settings.macros) and candidate.error is None
+        if isinstance(result, AltaiError) and not has_macros:
             return _fail(candidate, name, spec, result)
         component = Component(
             name=name,
@@ -106,15 +107,17 @@ class SpecReading:
             repository=candidate.repository,
         )
         source = ComponentSpec(component, text=spec.text, store=candidate.store, tree=candidate.tree)
-        if isinstance(result, UnknownSpec):
-            macros, arch = self.config.get_target_macros(component.repository)
+        if isinstance(result, UnknownSpec) or has_macros:
+            macros, arch = self.config.get_component_macros(name, component.path, component.repository)
+            read = self.evaluator.read if has_macros else self.evaluator.evaluate
             try:
                 with faults_of(component.spec_path):
-                    result = self.evaluator.evaluate(source, macros, arch)
+                    result = read(source, macros, arch)
             except ForeignArch as error:
                 return _without_srpm(candidate, name, error.what)
             except AltaiError as error:
                 return _fail(candidate, name, spec, error)
+        assert isinstance(result, SpecInfo)
         if result.excluded:
             return _without_srpm(candidate, name, result.excluded)
         return ComponentSource(**vars(source), info=result)

@@ -10,7 +10,12 @@ from altai_build.errors import InputError
 from altai_build.model.component import ComponentKind
 from altai_build.model.limits import Limits
 from altai_build.model.package import RpmHeader
-from altai_build.model.release_suffix import append_release_suffix, has_release, shows_commit
+from altai_build.model.release_suffix import (
+    append_release_suffix,
+    has_release,
+    has_subpackage_versions,
+    shows_commit,
+)
 from altai_build.model.spec_changelog import (
     Changelog,
     UnknownChangelog,
@@ -53,6 +58,7 @@ def stamp_spec(recipe: SrpmRecipe, limits: Limits, *, scratch: Path) -> StampedS
             recipe.release_template,
             count=count,
             commit=component.commit,
+            dist=recipe.macros.get("dist", ""),
         )
     except ValueError as error:
         raise InputError(
@@ -68,7 +74,8 @@ def stamp_spec(recipe: SrpmRecipe, limits: Limits, *, scratch: Path) -> StampedS
         own,
         time=recipe.time,
         author=AUTHOR,
-        version=f"{recipe.info.version}-{recipe.info.release}",
+        # As it is in the package; where subpackages have their own, the macros are theirs.
+        version="" if has_subpackage_versions(text) else "%{version}-%{release}",
         lines=[_changelog_text(recipe)],
     )
     return StampedSpec(text=text, own_changelog=own)

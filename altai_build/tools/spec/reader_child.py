@@ -118,7 +118,8 @@ class _Reading:
         self._arch = arch
         self._macros = MacroExpander(read_system_macros(arch))
         for name, value in macros.items():
-            self._macros.define(name, value)
+            plain, bracket, options = name.partition("(")
+            self._macros.define(plain, value, options=options.removesuffix(")") if bracket else None)
 
     def read(self, text: str) -> SpecContent:
         """The content of a spec as it is written."""

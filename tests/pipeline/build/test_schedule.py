@@ -137,12 +137,17 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
             ]
         )
         component: Any = {
-            name: (SimpleNamespace(component=SimpleNamespace(name=name, commit="c")), make_srpm(None, 0))
+            name: (
+                SimpleNamespace(component=SimpleNamespace(name=name, path=name, commit="c")),
+                make_srpm(None, 0),
+            )
             for name in names
         }
         rebuilds.clear()
         anything: Any = SimpleNamespace(
-            config=SimpleNamespace(stamp="{release}"), workspace=None, ledger=None
+            config=SimpleNamespace(stamp="{release}", find_component=lambda name, path: None),
+            workspace=None,
+            ledger=None,
         )
         anything.finish = anything.start = lambda *words: None
         anything.make_srpm = make_srpm
