@@ -13,7 +13,7 @@ from altai_build.model.lock import BASE_SUFFIX, CONFIG_FILE_NAME, Lock, LockedPa
 from altai_build.model.package import LocalRpm
 from altai_build.tools.solver.dependencies import read_requirement
 from altai_build.tools.solver.pool import Candidate, PackagePool
-from altai_build.tools.solver.rich import is_met
+from altai_build.tools.solver.rich import is_met, list_condition_atoms
 
 
 def find_lock_errors(
@@ -144,8 +144,13 @@ class _RequirementWalk:
         node = read_requirement(text)
         if not is_met(node, self._is_provided, self._is_provided):
             return None
-        is_met_without = is_met(node, self._is_provided_without_lock, self._is_provided)
-        return [] if is_met_without else locked
+        if is_met(node, self._is_provided_without_lock, self._is_provided):
+            return []
+        if not is_met(node, self._is_provided, self._is_provided_without_lock):
+            # Its condition holds with locked packages, and without them something else would be needed.
+            for atom in list_condition_atoms(node):
+                locked = [*locked, *sorted(self.locked.keys() & set(self.pool.find_providers(atom.text)))]
+        return locked
 
     def _is_provided(self, atom: str) -> bool:
         return self._is_provided_without_lock(atom) or bool(

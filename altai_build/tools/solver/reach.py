@@ -10,7 +10,13 @@ from altai_build.tools.solver.dependencies import read_requirement
 from altai_build.tools.solver.pool import Candidate
 from altai_build.tools.solver.request import BASE_RANK, OWN_RANK, ClosureRequest
 from altai_build.tools.solver.resolve import Unsatisfiable, select_packages
-from altai_build.tools.solver.rich import is_met, list_condition_atoms, list_demands, list_needed_atoms
+from altai_build.tools.solver.rich import (
+    RichNode,
+    is_met,
+    list_condition_atoms,
+    list_demands,
+    list_needed_atoms,
+)
 
 
 @dataclass(frozen=True)
@@ -187,13 +193,37 @@ class _NeedCollector:
             if not is_own and not has_base:
                 self._needed.from_base.add(requirement)
             providers = [number for number in providers if self._request.rank_of(number) <= BASE_RANK]
-        elif not has_base:
-            parts = (atom.text for atom in list_needed_atoms(node))
-            self._needed.from_base.update(part for part in parts if self._is_only_in_base(part))
+        else:
+            providers = [*providers, *self._find_needed_conditions(node)]
+            if not has_base:
+                parts = (atom.text for atom in list_needed_atoms(node))
+                self._needed.from_base.update(part for part in parts if self._is_only_in_base(part))
         if not has_base:
             conditions = (atom.text for atom in list_condition_atoms(node))
             self._needed.from_base.update(part for part in conditions if self._is_in_base(part))
         return providers
+
+    def _find_needed_conditions(self, node: RichNode) -> list[int]:
+        """The packages of mirrors that must be shipped because a condition holds with them: b of `(a if b else c)`.
+
+        Without b, c would be needed.
+        """
+
+        def is_here_without_mirrors(atom: str) -> bool:
+            return self._is_provided(atom, max_rank=BASE_RANK) or self._is_in_base(atom)
+
+        if is_met(node, lambda atom: self._is_provided(atom, max_rank=None), is_here_without_mirrors):
+            return []
+        providers = (
+            number
+            for atom in list_condition_atoms(node)
+            for number in self._request.pool.find_providers(atom.text)
+        )
+        return [
+            number
+            for number in providers
+            if number in self._chosen and self._request.rank_of(number) > BASE_RANK
+        ]
 
     def _is_provided(self, atom: str, *, max_rank: int | None) -> bool:
         """Whether a chosen package, of a repository up to some rank, provides it."""

@@ -123,6 +123,29 @@ def test_an_older_state_than_one_seen_is_refused(mirror: Mirror, tmp_path: Path)
     assert str(REVISION) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("revision", "known", "is_refused"),
+    [
+        ("9", "10", True),
+        ("010", "10", False),
+        ("9" * 5000, "10", False),
+        ("10", "9" * 5000, True),
+        ("a date", "10", False),
+    ],
+)
+def test_revisions_are_compared_as_numbers_of_any_length(
+    mirror: Mirror, tmp_path: Path, revision: str, known: str, is_refused: bool
+) -> None:
+    repomd = mirror.folder / REPOMD
+    repomd.write_text(repomd.read_text().replace(str(REVISION), revision))
+    source = replace(mirror.source, check_metadata=False)
+    if is_refused:
+        with pytest.raises(InputError, match="is older than what was used before"):
+            fetch_metadata(source, tmp_path / "cache", not_before=known)
+    else:
+        assert fetch_metadata(source, tmp_path / "cache", not_before=known).revision == revision
+
+
 def test_a_file_url(mirror: Mirror, tmp_path: Path) -> None:
     folder = mirror.folder.rename(tmp_path / "with space and %41")
     got = mirror.fetch(tmp_path / "cache", urls=(folder.as_uri(),))
