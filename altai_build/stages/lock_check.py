@@ -144,7 +144,11 @@ class _RequirementWalk:
         node = read_requirement(text)
         if not is_met(node, self._is_provided, self._is_provided):
             return None
-        if is_met(node, self._is_provided_without_lock, self._is_provided):
+        if all(
+            is_met(node, self._is_provided_without_lock, conditions)
+            # On a machine with all of base that the lock names, and on one without it.
+            for conditions in (self._is_provided, self._is_provided_without_base)
+        ):
             return []
         if not is_met(node, self._is_provided, self._is_provided_without_lock):
             # Its condition holds with locked packages, and without them something else would be needed.
@@ -156,6 +160,9 @@ class _RequirementWalk:
         return self._is_provided_without_lock(atom) or bool(
             self.locked.keys() & self.pool.find_providers(atom)
         )
+
+    def _is_provided_without_base(self, atom: str) -> bool:
+        return bool((self.own | self.locked.keys()) & set(self.pool.find_providers(atom)))
 
     def _is_provided_without_lock(self, atom: str) -> bool:
         return atom in self.from_base or bool(self.own.intersection(self.pool.find_providers(atom)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from altai_build.config import load_config
 from tests.kit.locks import NOVA, REPOS, LockSite
 from tests.kit.repositories import Package
@@ -113,6 +115,26 @@ def test_what_machines_with_a_package_of_base_need_is_locked_and_checked(site: L
     assert site.errors(shorter, config, ours) == [
         "our requires (rich-a if base-lib), and no locked package provides it"
     ]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "expected"),
+    [
+        ("(rich-a if leaf else gone)", ["leaf", "rich-a"]),
+        # Where base-lib is not installed, it can be.
+        ("(rich-a if base-lib else rich-b)", ["rich-a"]),
+        ("(base-lib if base-lib else rich-b)", []),
+        ("(base-lib if gone else rich-b)", ["rich-b"]),
+    ],
+)
+def test_what_is_needed_otherwise_is_locked_and_checked(
+    site: LockSite, requirement: str, expected: list[str]
+) -> None:
+    config = site.config()
+    ours = site.ours(Package("our", requires=[requirement]))
+    lock = site.lock(config, ours)
+    assert [package.nevra.name for package in lock.packages] == expected
+    assert site.errors(lock, config, ours) == []
 
 
 def test_the_definition_of_base_is_part_of_the_lock(site: LockSite) -> None:

@@ -185,12 +185,21 @@ class _NeedCollector:
         node = read_requirement(requirement)
         has_base = self._request.rank(requirer) == BASE_RANK
 
-        def is_here(atom: str) -> bool:
-            return self._is_provided(atom, max_rank=None) or self._is_in_base(atom)
+        def is_chosen(atom: str) -> bool:
+            return self._is_provided(atom, max_rank=None)
 
-        if is_met(node, lambda atom: self._is_provided(atom, max_rank=BASE_RANK), is_here):
-            is_own = is_met(node, lambda atom: self._is_provided(atom, max_rank=OWN_RANK), is_here)
-            if not is_own and not has_base:
+        def is_possible(atom: str) -> bool:
+            return is_chosen(atom) or self._is_in_base(atom)
+
+        def is_met_up_to(rank: int) -> bool:
+            """On machines with all of base, and on those with what was chosen of it: `c` of `(a if b else c)`."""
+            return all(
+                is_met(node, lambda atom: self._is_provided(atom, max_rank=rank), conditions)
+                for conditions in (is_possible, is_chosen)
+            )
+
+        if is_met_up_to(BASE_RANK):
+            if not is_met_up_to(OWN_RANK) and not has_base:
                 self._needed.from_base.add(requirement)
             providers = [number for number in providers if self._request.rank_of(number) <= BASE_RANK]
         else:
