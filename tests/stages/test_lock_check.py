@@ -124,7 +124,7 @@ def test_what_machines_with_a_package_of_base_need_is_locked_and_checked(site: L
         # Where base-lib is not installed, it can be.
         ("(rich-a if base-lib else rich-b)", ["rich-a"]),
         ("(base-lib if base-lib else rich-b)", []),
-        ("(base-lib if gone else rich-b)", ["rich-b"]),
+        ("(base-lib if gone else rich-a)", ["rich-a"]),
     ],
 )
 def test_what_is_needed_otherwise_is_locked_and_checked(
