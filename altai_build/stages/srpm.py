@@ -7,13 +7,15 @@ import posixpath
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from altai_build.config import Bootstrap, Config
 from altai_build.errors import AltaiError, BuildError, InputError, faults_of
 from altai_build.ledger import Artefact, Ledger, Record
 from altai_build.model.component import Component, ComponentKind
+from altai_build.model.gitlink import GITLINK_MODE
 from altai_build.model.package import RpmHeader
 from altai_build.model.release import KEY_FILE_PREFIX
 from altai_build.model.spec import SpecInfo
@@ -203,13 +205,23 @@ class SrpmMaker:
         template = f"{self.config.stamp}.{rebuild_count}" if rebuild_count else self.config.stamp
         info = sourced.info
         settings = self.config.find_component(component.name, component.path)
-        files = collect_source_files(
-            sourced,
-            info,
+        collect = partial(
+            collect_source_files,
+            info=info,
             generated=self._generate_sources(sourced, info),
             cached=self.source_cache.get(component.name, {}),
             choice=settings.source if settings else None,
         )
+        try:
+            files = collect(sourced)
+        except InputError:
+            if component.kind is ComponentKind.ROOT or all(
+                entry.mode != GITLINK_MODE for entry in sourced.tree
+            ):
+                raise
+            # They may be in the component's own submodules, which are read only if they are needed.
+            sourced = self._add_nested_files(sourced)
+            files = collect(sourced)
         has_archive = any(file.archive_format for file in files)
         return SrpmRecipe(
             sourced=sourced,
@@ -221,6 +233,13 @@ class SrpmMaker:
             release_template=f"0.bootstrap.{template}" if bootstrap else template,
             rpm_version=self.rpm_version,
         )
+
+    def _add_nested_files(self, sourced: ComponentSource) -> ComponentSource:
+        component = sourced.component
+        store, tree = self.superproject.open_with_nested(
+            sourced.store, component.commit, sourced.tree, component.url
+        )
+        return replace(sourced, store=store, tree=tree)
 
     def _generate_sources(self, sourced: ComponentSource, info: SpecInfo) -> dict[str, bytes]:
         """The files of components.NAME.sources in repos.yaml."""

@@ -67,6 +67,7 @@ _TRACEBACK = "Traceback (most recent call last):"
 _SECTION = re.compile(r"^(?:Executing\(%\w+\)|Processing files: )")
 _BAD_EXIT = re.compile(r"^\s*(?:error: )?Bad exit status from \S+ \((%\w+)\)")
 _SCRIPT_END = re.compile(r"^(?:\+ exit |RPM build errors:|error:$)")
+_FAILED_EXIT = re.compile(r"^\+ exit [1-9]")
 _COMMAND = re.compile(r"^\++ ")  # rpmbuild's scripts run under `sh -x`
 _NOT_A_CAUSE = re.compile(
     r"\bwarning: |\.\.\. |\(ignored\)|^\s*(?:checking|Provides|Requires)\b|^RPM build errors:", re.I
@@ -128,10 +129,14 @@ def _build_cause(lines: list[str]) -> str:
     script = [line for line in section[: ends[0]] if not _SCRIPT_END.match(line)]
     commands = [number for number, line in enumerate(script) if _COMMAND.match(line)]
     printed = script[commands[-1] + 1 :] if commands else script
-    found = _find_cause(printed) or _last_line(printed) or _find_cause(script)
+    last = next((line for line in reversed(section[: ends[0]]) if _COMMAND.match(line)), "")
+    exits = [last] if _FAILED_EXIT.match(last) else []
+    # A script that ends itself: what its earlier commands printed did not stop it.
+    earlier = "" if exits else _find_cause(script)
+    found = _find_cause(printed) or _last_line(printed) or earlier
     if found or not commands:
         return found or section[ends[0]]
-    command = _COMMAND.sub("", script[commands[-1]])
+    command = _COMMAND.sub("", exits[-1] if exits else script[commands[-1]])
     return f"{command}: failed without a message ({_failed_section(section[ends[0]])})"
 
 

@@ -146,6 +146,24 @@ false
 """,
         "false: failed without a message (%build)",
     ),
+    "bare exit": (
+        r"""
+%build
+make -C /nowhere || true
+echo building
+if true; then
+exit 4
+fi
+""",
+        "exit 4: failed without a message (%build)",
+    ),
+    "exit after an error": (
+        r"""
+%build
+cp nosuch there || exit 4
+""",
+        "cp: cannot stat 'nosuch': No such file or directory",
+    ),
     "own words": (
         r"""
 %build

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
@@ -11,7 +11,7 @@ from typing import Union
 from altai_build.config import Config, Repository, SourceKind
 from altai_build.errors import AltaiError, InputError, faults_of
 from altai_build.model.component import ComponentKind, ComponentWithoutSrpm
-from altai_build.model.gitlink import CommitId
+from altai_build.model.gitlink import GITLINK_MODE, CommitId
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 from altai_build.tools.git.spec_files import SPEC_FOLDERS, list_specs, read_spec_files
 from altai_build.tools.git.superproject import Submodule, Superproject
@@ -106,11 +106,12 @@ class CandidateFinder:
             with faults_of(link.path):
                 store = self._superproject.open_component_store(submodule)
                 tree = store.read_tree(link.commit)
+                wanted = settings.specs if settings else ()
+                if _has_specs_in_submodule(tree, wanted):
+                    store, tree = self._superproject.open_with_nested(store, link.commit, tree, submodule.url)
         except AltaiError as error:
             return skip(error.what, error)
-        levels = (
-            [settings.specs] if settings and settings.specs else [list_specs(tree, f) for f in SPEC_FOLDERS]
-        )
+        levels = [wanted] if wanted else [list_specs(tree, folder) for folder in SPEC_FOLDERS]
         first, *later = [tuple(level) for level in levels if level] or [()]
         if not first:
             folders = ", ".join(f"{folder}/" if folder else "its root" for folder in SPEC_FOLDERS)
@@ -165,6 +166,16 @@ class CandidateFinder:
                 specs=specs,
                 error=fault,
             )
+
+
+def _has_specs_in_submodule(tree: Sequence[TreeEntry], wanted: Sequence[str]) -> bool:
+    """Whether the wanted specs, or the only folder that may have any, are in a submodule of the component."""
+    links = [entry.path for entry in tree if entry.mode == GITLINK_MODE]
+    if wanted:
+        return any(spec.startswith(f"{link}/") for spec in wanted for link in links)
+    return any(link in SPEC_FOLDERS for link in links) and not any(
+        list_specs(tree, folder) for folder in SPEC_FOLDERS
+    )
 
 
 def last_part(path: str) -> str:

@@ -69,21 +69,33 @@ class ObjectStore:
     @classmethod
     def open_borrowed(cls, common: Path, *, shadows: Path, origin: str, commit: CommitId) -> ObjectStore:
         """A store over the objects below `common`; the object format (SHA-1 or SHA-256) is that of `commit`."""
-        name = hashlib.sha256(f"{common}:{len(commit)}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
+        return cls._borrow([common], shadows, origin, commit)
+
+    def join(self, others: Sequence[ObjectStore], *, shadows: Path, commit: CommitId) -> ObjectStore:
+        """A store that has the objects of others too, all of one format; otherwise it is this one."""
+        commons = dict.fromkeys([self.objects, *(other.objects for other in others)])
+        return self._borrow([*commons], shadows, self.origin, commit)
+
+    @classmethod
+    def _borrow(cls, commons: Sequence[Path], shadows: Path, origin: str, commit: CommitId) -> ObjectStore:
+        known = ":".join([*map(str, commons), str(len(commit))])
+        name = hashlib.sha256(known.encode("utf-8", "surrogateescape")).hexdigest()[:24]
         shadow = shadows / name
         sha256 = len(commit) == 64
         config = f"[core]\n\trepositoryformatversion = {int(sha256)}\n\tbare = true\n"
         config += "[extensions]\n\tobjectFormat = sha256\n" if sha256 else ""
         wanted = {
             "config": config.encode(),
-            "objects/info/alternates": str(common / "objects").encode("utf-8", "surrogateescape") + b"\n",
+            "objects/info/alternates": b"".join(
+                f"{common / 'objects'}\n".encode("utf-8", "surrogateescape") for common in commons
+            ),
             "HEAD": b"ref: refs/heads/none\n",
         }
         for file, content in wanted.items():
             if not _has_content_bytes(shadow / file, content):
                 make_directory(shadow / "refs")
                 write_atomically(shadow / file, content, durable=False)
-        return cls(shadow, objects=common, origin=origin)
+        return cls(shadow, objects=commons[0], origin=origin)
 
     def run(
         self,

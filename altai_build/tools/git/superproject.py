@@ -248,6 +248,24 @@ class Superproject(RepositoryHistory):
                 raise _too_many_nested_error(store, commit)
         return found
 
+    def open_with_nested(
+        self, store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntry], url: str | None
+    ) -> tuple[ObjectStore, tuple[TreeEntry, ...]]:
+        """A component's objects and tree with those of its own submodules, whose files are below their folders.
+
+        Raises InputError as `list_nested_submodules` does.
+        """
+        nested = self.list_nested_submodules(store, commit, tree, url)
+        joined = store.join([inner for _, inner, _ in nested], shadows=self.state / "shadows", commit=commit)
+        known = {entry.path for entry in tree}
+        files = [
+            TreeEntry(mode=entry.mode, oid=entry.oid, path=f"{folder}/{entry.path}")
+            for folder, inner, pinned in nested
+            for entry in inner.read_tree(pinned)
+            if entry.mode != GITLINK_MODE and f"{folder}/{entry.path}" not in known
+        ]
+        return joined, (*tree, *files)
+
     def _fetch_mirror(self, submodule: Submodule) -> ObjectStore:
         """The objects of a submodule from its remote: where the user's configuration says it is, else .gitmodules."""
         commit = submodule.link.commit
