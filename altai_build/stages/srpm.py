@@ -22,6 +22,7 @@ from altai_build.model.spec import SpecInfo
 from altai_build.model.srpm import Srpm
 from altai_build.tools.files import scratch_directory, sha256_file
 from altai_build.tools.git.archive import ArchivePart
+from altai_build.tools.git.lfs import find_lfs_files
 from altai_build.tools.git.superproject import ComponentSource, Superproject
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.header import read_built_headers
@@ -134,6 +135,7 @@ class SrpmMaker:
             if self.only_stored:
                 raise SrpmNotMade(sourced.component.name, key, inputs)
             top = Path(tempfile.mkdtemp(prefix="srpm.", dir=scratch))
+            recipe = replace(recipe, archive_parts=tuple(map(_add_lfs_files, recipe.archive_parts)))
             stamped = stamp_spec(recipe, self.config.limits, scratch=self.workspace.scratch)
             write_source_tree(recipe, stamped.text, top, self.config.limits)
         return PreparedSrpm(
@@ -325,3 +327,8 @@ class SrpmMaker:
             nevra=nevra,
         )
         return record, Srpm(path=path, sha256=artefact.sha256, nevra=nevra, key=prepared.key, reused=False)
+
+
+def _add_lfs_files(part: ArchivePart) -> ArchivePart:
+    """A part of an archive with the content of its files in Git LFS."""
+    return replace(part, lfs_files=find_lfs_files(part.store, part.commit, part.store.read_tree(part.commit)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ from altai_build.stages.srpm import SrpmMaker
 from altai_build.tools.git.superproject import ComponentSource, Superproject
 from altai_build.tools.rpm.rpmbuild import rpm_version_key
 from altai_build.workspace import Workspace
-from tests.kit.superprojects import DEFINITION, World, make_files, make_spec, unpack
+from tests.kit.git import Entry
+from tests.kit.superprojects import DEFINITION, World, make_files, make_spec, members, unpack
 
 
 @pytest.fixture
@@ -99,3 +102,33 @@ def test_a_spec_that_rpm_refuses_leaves_nothing_behind(world: World) -> None:
     with pytest.raises(InputError, match=r"rpm refuses one\.spec: License field must be present"):
         maker.make_srpm(find_component(maker))
     assert not list(maker.workspace.scratch.iterdir()) and not maker.workspace.srpms.exists()
+
+
+def test_files_of_git_lfs_are_packed_themselves_or_not_at_all(world: World) -> None:
+    content = b"the file itself\n"
+    oid = hashlib.sha256(content).hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {len(content)}\n"
+    spec = make_spec("one").replace("Summary:", "Source1: one.dat\nSummary:")
+    files: dict[str, Entry] = {"one.spec": spec, ".gitattributes": "*.bin filter=lfs\n", "a.bin": pointer}
+    world.component("repos/one", {**files, "one.dat": pointer})
+    world.pin()
+    maker = make_maker(world)
+    with pytest.raises(InputError, match=r"Source1: one\.dat is a Git LFS pointer"):
+        maker.make_srpm(find_component(maker))
+    # git clones the submodule there, and `git lfs fetch` puts the content beside its objects.
+    clone = world.super.path / ".git/modules/repos/one"
+    clone.parent.mkdir(parents=True)
+    shutil.copytree(world.components["repos/one"].path / ".git", clone)
+    stored = clone / "lfs/objects" / oid[:2] / oid[2:4] / oid
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(content)
+    made = unpack(maker.make_srpm(find_component(maker)).path)
+    assert made["one.dat"] == content
+    packed = members(made["one-1.0.tar.gz"])
+    # Only what has the attribute is a file of Git LFS.
+    assert (packed["one-1.0/a.bin"], packed["one-1.0/one.dat"]) == (content.decode(), pointer)
+    shutil.rmtree(clone)
+    world.component("repos/one", {"one.dat": "plain"})
+    world.pin()
+    with pytest.raises(InputError, match="would have Git LFS pointers in place of files"):
+        maker.make_srpm(find_component(maker))

@@ -11,9 +11,9 @@ import struct
 import tarfile
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import IO, cast
@@ -22,6 +22,7 @@ import deflate
 
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId
+from altai_build.regular_files import open_regular_file
 from altai_build.tools import process
 from altai_build.tools.disk import WriteBudget
 from altai_build.tools.git.command import ISOLATED, git_version, make_git_error
@@ -39,11 +40,15 @@ _F_SETPIPE_SZ = 1031
 
 @dataclass(frozen=True)
 class ArchivePart:
-    """One repository's content in an archive: at `folder` ("" for the top) of the archive's prefix."""
+    """One repository's content in an archive: at `folder` ("" for the top) of the archive's prefix.
+
+    `lfs_files` (path → content) take the place of the pointers that the commit has to them.
+    """
 
     store: ObjectStore
     commit: CommitId
     folder: str
+    lfs_files: Mapping[str, Path] = field(default_factory=dict)
 
 
 @cache
@@ -59,14 +64,14 @@ def write_archive(
 
     Times come from the commit, names and modes from the tree, so the same commit gives the same bytes. What is in the
     archive must be within the budget: a small one may have huge content. Raises InputError where it is not, and for a
-    .zip with nested submodules, which git cannot make.
+    .zip with nested submodules or files of Git LFS, which git cannot make.
     """
     budget.start_file(output.name)
     with open(output, "wb") as raw:
         if format == ".zip":
-            if len(parts) > 1:
+            if not _is_plain(parts):
                 raise InputError(
-                    f"{output.name} cannot contain nested submodules",
+                    f"{output.name} cannot contain nested submodules or files of Git LFS",
                     todo="give Source0 a name that ends in .tar.gz",
                 )
             _copy_archive(parts[0], prefix, "zip", raw, budget)
@@ -178,7 +183,7 @@ class _NonClosingStream(io.RawIOBase):
 
 
 def _write_tar(parts: Sequence[ArchivePart], prefix: str, output: IO[bytes], budget: WriteBudget) -> None:
-    if len(parts) == 1:
+    if _is_plain(parts):
         _copy_archive(parts[0], prefix, "tar", output, budget)
         return
     with tarfile.open(fileobj=output, mode="w|", format=tarfile.PAX_FORMAT) as merged:
@@ -188,9 +193,27 @@ def _write_tar(parts: Sequence[ArchivePart], prefix: str, output: IO[bytes], bud
                 assert child.stdout is not None
                 with tarfile.open(fileobj=child.stdout, mode="r|") as tar:
                     for member in tar:
+                        content = part.lfs_files.get(member.name[len(inner) :]) if member.isreg() else None
+                        if content is not None:
+                            _add_file(merged, member, content, budget)
+                            continue
                         budget.spend(member.size)
                         merged.addfile(member, tar.extractfile(member) if member.isreg() else None)
                 _wait_for_git(child, errors, part.store.origin)
+
+
+def _is_plain(parts: Sequence[ArchivePart]) -> bool:
+    """True for what `git archive` makes alone."""
+    return len(parts) == 1 and not parts[0].lfs_files
+
+
+def _add_file(archive: tarfile.TarFile, member: tarfile.TarInfo, content: Path, budget: WriteBudget) -> None:
+    """Add the member with this content in place of its own."""
+    with open_regular_file(content) as stream:
+        member.size = os.fstat(stream.fileno()).st_size
+        member.pax_headers = {key: value for key, value in member.pax_headers.items() if key != "size"}
+        budget.spend(member.size)
+        archive.addfile(member, stream)
 
 
 def _copy_archive(

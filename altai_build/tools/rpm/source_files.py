@@ -15,10 +15,10 @@ from altai_build.model.packaging import holds_packaging_only
 from altai_build.model.sources import SOURCES_FILE_NAME, SourceChoice, is_source_file_name
 from altai_build.model.spec import SourceTag, SpecInfo, find_archive_source
 from altai_build.tools.files import sha256_file
+from altai_build.tools.git.lfs import POINTER_LIMIT, find_content, parse_pointer
 from altai_build.tools.git.superproject import ComponentSource, ComponentSpec
 from altai_build.tools.rpm.source_lists import read_checksum_lists
 
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _SYMLINK = "120000"
 _MAX_SYMLINKS = 8
 _MAX_LINK = 4096  # bytes
@@ -37,7 +37,7 @@ class SourceFile:
     blob: str | None = None
     # Text made from the configuration.
     content: bytes | None = None
-    # A downloaded file.
+    # A downloaded file, by a list of checksums or by Git LFS.
     cached: Path | None = None
     # Of an archive of the repository itself: the usual ending of its format.
     archive_format: str = ""
@@ -180,8 +180,12 @@ def find_committed_source(sourced: ComponentSource, name: str) -> SourceFile | M
     oid = _resolve_symlinks(sourced, paths[0]) if paths else None
     if oid is None:
         return MissingSource("is not in the repository")
-    if sourced.store.read_blob_start(oid, len(_LFS_POINTER)) == _LFS_POINTER:
-        return MissingSource(f"is a Git LFS pointer at {paths[0]}, not the file", is_absent=False)
+    pointer = parse_pointer(sourced.store.read_blob_start(oid, POINTER_LIMIT))
+    if pointer is not None:
+        content = find_content(sourced.store, pointer)
+        if content is None:
+            return MissingSource(f"is a Git LFS pointer at {paths[0]}, not the file", is_absent=False)
+        return SourceFile(name=name, origin=f"lfs {pointer.oid}", cached=content)
     return SourceFile(name=name, origin=f"blob {oid}", blob=oid)
 
 
