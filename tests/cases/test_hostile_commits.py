@@ -125,6 +125,15 @@ def test_a_huge_spec_fails_alone(world: World) -> None:
     assert "is too large to be read" in answer.json["failed"][0]["reason"]
 
 
+def test_a_component_of_very_many_specs_fails_alone(world: World) -> None:
+    world.component("repos/many", {f"x{number}.spec": make_spec(f"x{number}") for number in range(201)})
+    world.pin()
+    answer = altai_build("plan", "--json", cwd=world.super.path)
+    assert (answer.code, [wave[0]["component"] for wave in answer.json["waves"]]) == (3, ["good"])
+    (row,) = answer.json["failed"]
+    assert (row["component"], row["reason"].split("\n")[0]) == ("many", "repos/many has 201 specs")
+
+
 def test_a_file_is_never_read_beyond_what_is_allowed(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "repo")
     commit = repo.commit({"a": bytes(200_000), "b": "small"})

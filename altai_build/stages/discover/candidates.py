@@ -17,6 +17,9 @@ from altai_build.tools.git.spec_files import SPEC_FOLDERS, list_specs, read_spec
 from altai_build.tools.git.superproject import Submodule, Superproject
 from altai_build.tools.spec.reader import decode_spec
 
+# Of one component. Each takes some time and memory to read; real ones have a tenth.
+_MAX_SPECS = 200
+
 
 @dataclass(frozen=True)
 class SpecFile:
@@ -116,6 +119,13 @@ class CandidateFinder:
         if not first:
             folders = ", ".join(f"{folder}/" if folder else "its root" for folder in SPEC_FOLDERS)
             return skip(f"no spec file in {folders}")
+        if len(first) > _MAX_SPECS:
+            refused = InputError(
+                f"{link.path} has {len(first)} specs",
+                why=f"a component may have {_MAX_SPECS}",
+                todo=f"name those to build in components.{name}.specs in repos.yaml",
+            )
+            return skip(refused.what, refused)
         own_repository = settings.repository if settings else None
         return SpecCandidate(
             kind=ComponentKind.SUBMODULE,

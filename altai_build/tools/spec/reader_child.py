@@ -24,7 +24,7 @@ from altai_build.tools.spec.parser import RestartForArch, SpecContent
 from altai_build.tools.spec.undecided import UNKNOWN, EndlessMacro, OnlyRpmKnows
 
 # Characters. Macros that repeat each other make gigabytes of a short spec; the longest real answer has a hundredth.
-_LONGEST_ANSWER = 8 << 20
+_LONGEST_ANSWER = 4 << 20
 _TOO_LONG = {
     "error": f"its tags and names have more than {_LONGEST_ANSWER} characters",
     "todo": "look for a macro that repeats another one many times",

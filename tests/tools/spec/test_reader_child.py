@@ -90,5 +90,5 @@ def test_an_answer_without_end_is_an_error() -> None:
     lines += [f"%global m{n} " + f"%{{m{n - 1}}}" * 15 for n in range(1, 3)]
     lines += [f"Provides: a{n}%{{m2}}" for n in range(12)]
     (answer, second) = answers("\n".join([*lines, SPEC]), SPEC)
-    assert answer["error"] == "its tags and names have more than 8388608 characters"
+    assert answer["error"] == "its tags and names have more than 4194304 characters"
     assert second["name"] == "focus"
