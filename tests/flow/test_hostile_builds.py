@@ -110,3 +110,16 @@ def test_the_reason_of_a_killed_rpmbuild_is_its_signal(testbed: Path, folder: Pa
     )
     (row,) = site.call("build", "--json").json
     assert (row["status"], row["reason"]) == ("failed", f"rpmbuild was killed by SIG{signal}")
+
+
+def test_a_scriptlet_that_destroys_rpm_and_its_database_harms_no_build(testbed: Path, folder: Path) -> None:
+    """What is in a buildroot is not read from its database; and rpm is the first process, which no signal ends."""
+    site = make_site(testbed, folder / "destroyer", evil="true", good="true")
+    spec = make_spec("evil").replace("%files\n", "%post\nrm -rf /var/lib/rpm\nkill -KILL $PPID\n%files\n")
+    site.world.component("repos/evil", {"evil.spec": spec, "README": "x\n"})
+    site.world.component("repos/user", dict(small_component("user", tags="BuildRequires: evil")))
+    site.world.pin()
+    rows = {row["component"]: row for row in site.call("build", "--json").json}
+    assert {name: row["status"] for name, row in rows.items()} == dict.fromkeys(
+        ("evil", "good", "user"), "built"
+    )
