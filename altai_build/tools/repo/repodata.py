@@ -304,6 +304,8 @@ def _make_indexed_package(package: createrepo_c.Package) -> IndexedPackage:
             f"{package.location_href!r} has no valid name, epoch, version, release or architecture"
         )
     name, version, release, arch = identity
+    if not package.location_href:
+        raise ValueError(f"it does not say where {'-'.join(identity[:3])} is")
     if package.location_base:
         raise ValueError(
             f"it sends clients to another place for {package.location_href!r}: xml:base is {package.location_base!r}"

@@ -319,6 +319,7 @@ def test_primary_metadata_that_is_cut_short_is_a_problem(tmp_path: Path, program
             "no valid name, epoch",
         ),
         (TEXT.replace(b"<arch>noarch</arch>", b""), "no valid name, epoch"),
+        (TEXT.replace(b'href="a-1.0-1.noarch.rpm"', b'href=""'), "it does not say where a-1.0-1 is"),
         (
             TEXT.replace(b"<location ", b'<location xml:base="http://evil.example/" ', 1),
             "sends clients to another place",
