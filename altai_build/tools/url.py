@@ -29,13 +29,18 @@ def join_url(base: str, location: str) -> str:
 
 
 def apply_base(base: str, location: str) -> str:
-    """The location of a file whose element in the metadata has an xml:base: a URL, or relative to the repository."""
+    """Where a file is, by its location and xml:base in the metadata: a URL, or a path below the repository.
+
+    `./` and repeated slashes, which some programs write, are taken out.
+    """
     if not base:
-        return location
+        is_path = "://" not in location and not location.startswith("/")
+        parts = [part for part in location.split("/") if part not in ("", ".")]
+        return "/".join(parts) if is_path else location
     if base.startswith(("http://", "https://")):
         return join_url(base, location)
     # A relative base is a path, as locations are. Whatever else is refused when the location is used.
-    return f"{base.rstrip('/')}/{location}"
+    return apply_base("", f"{base.rstrip('/')}/{location}")
 
 
 def without_password(url: str) -> str:

@@ -194,6 +194,12 @@ def test_a_file_of_any_name_and_of_unknown_size_is_locked_and_checked(site: Site
     assert (foo.location, foo.size, foo.file) == (odd, size, "foo-1.0-1.noarch.rpm")
 
 
+def test_a_location_that_starts_with_a_dot_is_locked_and_checked(site: Site) -> None:
+    """As some tools write them."""
+    edit_primary(site.epel, ('href="foo', 'href="./foo'))
+    assert site.lock().lock.packages[1].location == "foo-1.0-1.noarch.rpm"
+
+
 def test_a_file_that_was_replaced_without_a_new_version_stays_as_it_was_locked(site: Site) -> None:
     before = {package.nevra.name: package.sha256 for package in site.lock().lock.packages}
     (new,) = site.sign_again("foo")

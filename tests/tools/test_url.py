@@ -79,6 +79,20 @@ def test_a_base_stands_before_a_location(base: str, location: str, expected: str
     assert join_url(BASE, apply_base(base, location)) == expected
 
 
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("./Packages//a.rpm", "Packages/a.rpm"),
+        ("Packages/a.rpm", "Packages/a.rpm"),
+        ("../a.rpm", "../a.rpm"),
+        ("/etc/a.rpm", "/etc/a.rpm"),
+        ("http://h//a.rpm", "http://h//a.rpm"),
+    ],
+)
+def test_a_location_is_written_in_one_way(location: str, expected: str) -> None:
+    assert apply_base("", location) == expected
+
+
 @pytest.mark.parametrize("base", ["file:///etc", "ftp://h/x", "media://123#1", "../up", "/etc"])
 def test_a_base_leads_neither_out_of_the_repository_nor_to_files_of_this_machine(base: str) -> None:
     with pytest.raises(InputError, match="outside the repository"):
