@@ -67,7 +67,8 @@ def selection_options(command: Any) -> Any:
         click.option(
             "--changed-since",
             metavar="REV",
-            help="Only components that have changed since REV, and those that depend on them.",
+            help="Only components that have changed since REV (commit, files, settings in repos.yaml, mock "
+            "configuration), and those that depend on them. Needs the whole history: no shallow clone.",
         ),
         rev_option,
         worktree_option,
