@@ -34,7 +34,14 @@ def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
 def releases(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """1.0.1 and 1.0.2, which has a later commit of focus."""
     folder = tmp_path_factory.mktemp("releases")
-    made = build_rpm(folder / "made", "focus", "1.1", "1.el6", provides=("python3dist(focus) = 1.1",))
+    made = build_rpm(
+        folder / "made",
+        "focus",
+        "1.1",
+        "1.el6",
+        provides=("python3dist(focus) = 1.1",),
+        requires=("bash >= 4", "/bin/sh", "erlang", "(system-thing or another)"),
+    )
     sign(materials, made.binary, made.source)
     for version in ("1.0.1", "1.0.2"):
         contents = replace(
@@ -127,7 +134,9 @@ def test_whether_machines_can_be_upgraded(desk: Path, where: str) -> None:
     answer = call(desk, "upgrade-check", "1.0.2", "--releases", where, "--json")
     assert answer.code == 0, answer.err
     assert [(row["release"], row["outcome"]) for row in answer.json["releases"]] == [("1.0.1", "ok")]
-    assert [finding["rule"] for finding in answer.json["findings"]] == ["base"]
+    (finding,) = answer.json["findings"]
+    assert (finding["rule"], finding["severity"]) == ("base", "warning")
+    assert finding["message"].endswith("it is assumed to provide all that no release provides")
 
 
 def test_the_report_and_a_new_one(desk: Path, where: str, tmp_path: Path, materials: Materials) -> None:
@@ -143,7 +152,9 @@ def test_whether_a_release_is_sound(desk: Path, where: str, materials: Materials
     key = ("--key", materials.ours.public, "--json")
     for words in (("1.0.2", "--releases", where), (f"{where}/1.0.2",)):
         answer = call(desk, "verify", *words, *key)
-        assert (answer.code, answer.json["trust"], answer.json["findings"]) == (0, "pinned", []), answer.err
+        assert (answer.code, answer.json["trust"]) == (0, "pinned"), answer.err
+        # The operating system is not known.
+        assert [(one["rule"], one["severity"]) for one in answer.json["findings"]] == [("closure", "warning")]
 
 
 def test_metadata_that_the_checksums_do_not_list_is_unverified(

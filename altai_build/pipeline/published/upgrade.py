@@ -22,6 +22,7 @@ from altai_build.stages.replacements import check_single_release
 from altai_build.stages.upgrade import check_upgrade, make_upgrade_report
 from altai_build.stages.upstreams import read_upstreams
 from altai_build.tools.files import make_directory, scratch_directory
+from altai_build.tools.repo.assumed import ASSUMED_PACKAGE, write_assumed_repository
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
     RepositorySource,
@@ -29,6 +30,7 @@ from altai_build.tools.repo.metadata import (
     read_local_metadata,
 )
 from altai_build.tools.repo.repodata import find_damaged_metadata, write_repodata
+from altai_build.tools.solver.describe import find_outside_requirements
 from altai_build.tools.solver.upgrades import UpgradeSolver
 from altai_build.tools.url import join_url
 
@@ -109,6 +111,8 @@ def check_upgrades(
             for other in earlier
             if (repositories := reader.read(other)) is not None
         }
+        if not run.config.repositories:
+            external = replace(external, base=(_assume_base(run, readable, release, scratch),))
         solver = _make_solver(run, arch, readable, release, external)
         findings += check_single_release(
             manifest.version, solver, own_names=own_names, with_upstreams=bool(external.upstream)
@@ -178,12 +182,37 @@ def read_external_repositories(run: Run) -> ExternalRepositories:
                 rule="base",
                 severity=Severity.WARNING,
                 subject="base",
-                message="no repository of the operating system is known: packages that require it cannot be "
-                "installed, and their upgrades are not checked",
+                message="no repository of the operating system is known: "
+                + (
+                    "packages that require it cannot be installed, and their upgrades are not checked"
+                    if run.config.repositories
+                    else "it is assumed to provide all that no release provides"
+                ),
                 fix="list the repositories of the operating system under `base` of the target in repos.yaml",
             )
         )
     return ExternalRepositories(base=tuple(base), upstream=tuple(mirrored), findings=tuple(findings))
+
+
+def _assume_base(
+    run: Run,
+    earlier: Mapping[str, Sequence[RepositoryMetadata]],
+    release: _PublishedRelease,
+    scratch: Path,
+) -> RepositoryMetadata:
+    """What an unknown operating system has to provide: all that releases require and none of them provides."""
+    versions = {
+        **earlier,
+        release.manifest.version: [release.read_metadata(*repository) for repository in release.repositories],
+    }
+    # Repositories of several releases have the same names.
+    repositories = [
+        replace(metadata, source=replace(metadata.source, name=f"{version}/{metadata.source.name}"))
+        for version, listed in versions.items()
+        for metadata in listed
+    ]
+    outside = find_outside_requirements(repositories, cache=run.workspace.cache / "solv")
+    return write_assumed_repository(make_directory(scratch / ASSUMED_PACKAGE), outside)
 
 
 def _make_solver(

@@ -10,8 +10,9 @@ import solv
 from altai_build.model.bill_of_materials import PackageDescription
 from altai_build.model.nevra import SOURCE_ARCHES
 from altai_build.tools.repo.metadata import RepositoryMetadata
-from altai_build.tools.solver.dependencies import list_dependencies, make_dep
+from altai_build.tools.solver.dependencies import list_dependencies, make_dep, read_requirement
 from altai_build.tools.solver.pool import PackagePool
+from altai_build.tools.solver.rich import list_needed_atoms
 
 
 def describe_packages(
@@ -28,6 +29,21 @@ def describe_packages(
         for repo, _ in pool.repositories
         for solvable in repo.solvables
     }
+
+
+def find_outside_requirements(repositories: Iterable[RepositoryMetadata], *, cache: Path) -> frozenset[str]:
+    """What packages of some repositories require and none of them provides, without the conditions of rich ones.
+
+    Raises InputError.
+    """
+    outside = {
+        requirement
+        for description in describe_packages(repositories, cache=cache).values()
+        for requirement in description.outside
+    }
+    return frozenset(
+        atom.text for requirement in outside for atom in list_needed_atoms(read_requirement(requirement))
+    )
 
 
 def find_provided(
