@@ -11,6 +11,8 @@ from altai_build.model.spec_text import get_section_name, list_preamble_lines
 _RELEASE = re.compile(
     r"^(?P<head>\s*Release\s*:[ \t]*)(?P<value>.*?)(?P<tail>(?:[ \t]*%\{?dnl\b.*)?[ \t\r]*)$", re.IGNORECASE
 )
+_VERSION_LINE = re.compile(_RELEASE.pattern.replace("Release", "Version"), re.IGNORECASE)
+_COMPUTED = re.compile(r"%\(|%\{?[?!]*(?:lua:|autorelease\b)")
 _VERSION = re.compile(r"\s*(?:Version|Release)\s*:", re.IGNORECASE)
 # The main package's Release: as a macro, which has the commit in it already.
 _MAIN_RELEASE = re.compile(r"%\{?[?!]*release\b", re.IGNORECASE)
@@ -61,6 +63,36 @@ def _list_subpackage_releases(lines: Sequence[str]) -> list[int]:
         if match is not None and not _MAIN_RELEASE.search(match.group("value")):
             found.append(index)
     return found
+
+
+def write_computed_values(text: str, info: SpecInfo, dist: str) -> str:
+    """The spec with the values that a program or %autorelease gave to its Version: and Release: written into it.
+
+    So the packages have the version of their source package, whenever and wherever they are built. `dist` is the
+    target's. Values on several lines (under conditions), and such around dist, stay.
+    """
+    lines = text.split("\n")
+    preamble = list_preamble_lines(lines)
+    for pattern in (_VERSION_LINE, _RELEASE):
+        found = [index for index, line in enumerate(preamble) if pattern.match(line)]
+        match = pattern.match(lines[found[0]]) if len(found) == 1 else None
+        if match is None or not _COMPUTED.search(match["value"]):
+            continue
+        value = (
+            info.version if pattern is _VERSION_LINE else _get_computed_release(match["value"], info, dist)
+        )
+        lines[found[0]] = match["head"] + (value or match["value"]) + match["tail"]
+    return "\n".join(lines)
+
+
+def _get_computed_release(value: str, info: SpecInfo, dist: str) -> str:
+    """The value of Release: with the macro dist at its place; empty where that is not known."""
+    plain = _find_dist(value)
+    if plain is None:
+        return (info.hidden_dist or info.release).replace("\0", "%{?dist}", 1)
+    if plain[2] or not info.release.endswith(dist):
+        return ""
+    return info.release[: len(info.release) - len(dist)] + plain[1]
 
 
 def has_subpackage_versions(text: str) -> bool:

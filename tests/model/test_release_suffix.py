@@ -11,6 +11,7 @@ from altai_build.model.release_suffix import (
     has_release,
     has_subpackage_versions,
     shows_commit,
+    write_computed_values,
 )
 from tests.kit.spec_infos import make_info
 
@@ -133,3 +134,25 @@ def test_all_other_lines_stay(rest: str) -> None:
 
 def test_where_a_release_is() -> None:
     assert has_release("Name: x\nrelease : 1\n") and not has_release("%description\nRelease: 1\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "changes", "expected"),
+    [
+        ("Release: %(echo 4)", {"release": "4"}, "Release: 4"),
+        ("Release: %(echo 4)%{?dist}", {"release": "4.tb"}, "Release: 4%{?dist}"),
+        ("Release: %(echo 4)%{?dist}.1", {"release": "4.tb.1"}, "Release: %(echo 4)%{?dist}.1"),
+        ("Release: %autorelease -b 3 ", {"release": "5.tb", "hidden_dist": "5\0"}, "Release: 5%{?dist} "),
+        ("Release: %{lua:print(4)}", {"release": "4"}, "Release: 4"),
+        ("Release: %{autorelease}", {"release": "4"}, "Release: 4"),
+        ("Release: %{rel}", {"release": "4"}, "Release: %{rel}"),
+        ("Version: %(cat VERSION)", {"version": "7"}, "Version: 7"),
+        ("Version: 7", {"version": "7"}, "Version: 7"),
+    ],
+)
+def test_what_a_program_computed_is_written(line: str, changes: dict[str, object], expected: str) -> None:
+    text = f"Name: x\n{line}\n%description\n{line}\n"
+    found = write_computed_values(text, make_info(**changes), ".tb")
+    assert found == text.replace(line, expected, 1)
+    twice = f"%if 1\n{line}\n%else\n{line}\n%endif\n"
+    assert write_computed_values(twice, make_info(**changes), ".tb") == twice

@@ -19,6 +19,7 @@ from altai_build.model.spec import SpecInfo, UnknownSpec
 from altai_build.tools.files import write_atomically
 from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.rpm import rpmbuild
+from altai_build.tools.rpm.autorelease import find_autorelease_macros
 from altai_build.tools.rpm.source_files import LARGEST_SHOWN_FILE, list_files_beside
 from altai_build.tools.sealed_json import dump_sealed, read_sealed
 from altai_build.tools.spec.reader import (
@@ -85,6 +86,7 @@ class SpecEvaluator:
         Raises InputError when rpm refuses the spec or a macro is left in it, BuildError when rpm crashes or takes too
         long.
         """
+        macros = {**macros, **find_autorelease_macros(source, macros, arch)}
         beside = self._list_files(source)
         key = [
             _CACHE_FORMAT,

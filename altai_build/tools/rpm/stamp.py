@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from altai_build.model.release_suffix import (
     has_release,
     has_subpackage_versions,
     shows_commit,
+    write_computed_values,
 )
 from altai_build.model.spec_changelog import (
     Changelog,
@@ -30,6 +32,8 @@ from altai_build.tools.rpm.recipe import SrpmRecipe
 from altai_build.tools.rpm.source_files import LARGEST_SHOWN_FILE, list_unlisted_sources
 from altai_build.tools.spec.reader import decode_spec, encode_spec
 
+# rpmautospec's; builds do not have it.
+_AUTOCHANGELOG = re.compile(r"^%\{?\??autochangelog\}?[ \t]*\n?", re.MULTILINE)
 AUTHOR = "altai-build <altai-build@localhost>"
 
 
@@ -53,7 +57,11 @@ def stamp_spec(recipe: SrpmRecipe, limits: Limits, *, scratch: Path) -> StampedS
     count = store.count_commits(component.commit, folder)
     try:
         text = append_release_suffix(
-            _inline_needed_files(recipe),
+            write_computed_values(
+                _AUTOCHANGELOG.sub("", _inline_needed_files(recipe)),
+                recipe.info,
+                recipe.macros.get("dist", ""),
+            ),
             recipe.info,
             recipe.release_template,
             count=count,
