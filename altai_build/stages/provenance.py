@@ -11,6 +11,7 @@ import hashlib
 import importlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from altai_build.model.bill_of_materials import BillOfMaterials
@@ -90,8 +91,10 @@ def make_bill_of_materials(
     """
     names = [repository.name for repository in manifest.repositories]
     repositories = [read_local_metadata(name, directory / name) for name in names]
+    # In the order of release.json, from which everybody can make the documents again.
+    packages = sorted(manifest.packages, key=lambda package: (package.repository, package.file))
     return BillOfMaterials(
-        manifest=manifest,
+        manifest=replace(manifest, packages=tuple(packages)),
         project=project,
         url=f"{baseurl.rstrip('/')}/{manifest.version}",
         descriptions=describe_packages(repositories, cache=cache),

@@ -12,7 +12,7 @@ from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.contact import OrganizationalContact, OrganizationalEntity
 from cyclonedx.model.dependency import Dependency
-from cyclonedx.model.license import DisjunctiveLicense, License, LicenseAcknowledgement, LicenseExpression
+from cyclonedx.model.license import DisjunctiveLicense, License, LicenseExpression
 from cyclonedx.model.lifecycle import LifecyclePhase, PredefinedLifecycle
 from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import JsonV1Dot6
@@ -125,14 +125,14 @@ def _list_unknown(**values: str) -> str:
 
 
 def _make_license(text: str) -> License:
-    """What the package declares: a license of the SPDX list, an expression of those, or the text as it is."""
+    """What the package declares: a license of the SPDX list, an expression of those, or the text as it is.
+
+    It is not marked as declared: tools such as sbom2doc do not show it then.
+    """
     expression = find_license_expression(text)
-    declared = LicenseAcknowledgement.DECLARED
     if expression is None:
-        return DisjunctiveLicense(name=text, acknowledgement=declared)
-    if is_supported_id(expression):
-        return DisjunctiveLicense(id=expression, acknowledgement=declared)
-    return LicenseExpression(expression, acknowledgement=declared)
+        return DisjunctiveLicense(name=text)
+    return DisjunctiveLicense(id=expression) if is_supported_id(expression) else LicenseExpression(expression)
 
 
 def _list_references(bill: BillOfMaterials, package: ReleasedPackage) -> Iterator[ExternalReference]:
