@@ -32,6 +32,8 @@ def releases(app: App, place: str | None, where: str | None, keys: tuple[str, ..
     read = reading.reader.read_all(reading.catalog.list_all())
     manifests = [release.manifest for release in read]
     newest = reading.catalog.find_latest()
+    if not manifests:
+        app.info(f"there are no releases in {reading.catalog.location}")
     if as_json:
         print_json(
             [

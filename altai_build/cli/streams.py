@@ -39,6 +39,8 @@ def install_safe_streams() -> None:
         except OSError:
             # open() returns the lowest free number, which is this one
             os.open(os.devnull, os.O_RDWR)
+    if sys.stdin is None:  # it was closed
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - until the process ends
     sys.stdout, sys.stderr = _make_safe_stream(sys.stdout, 1), _make_safe_stream(sys.stderr, 2)
 
 

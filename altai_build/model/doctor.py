@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from altai_build.errors import AltaiError
+from altai_build.errors import AltaiError, InputError
 
 
 class CheckStatus(str, Enum):
@@ -35,6 +35,10 @@ def run_check(check: str, find: Callable[[], str]) -> CheckResult:
         return CheckResult(check=check, status=CheckStatus.OK, found=find())
     except AltaiError as error:
         return make_failed_check(check, error)
+    except OSError as error:
+        # One that nothing foresaw must not hide the other checks.
+        place = f": {error.filename}" if error.filename else ""
+        return make_failed_check(check, InputError(f"{error.strerror or error}{place}"))
 
 
 def make_failed_check(check: str, error: AltaiError) -> CheckResult:

@@ -56,6 +56,10 @@ def test_releases_are_listed_in_the_order_of_rpm(site: Path) -> None:
 def test_without_releases_the_list_is_empty(site: Path) -> None:
     answer = altai_build("releases", "--json", cwd=site)
     assert (answer.code, answer.json) == (0, [])
+    answer = altai_build("releases", cwd=site)
+    assert (answer.code, answer.out) == (0, "")
+    assert answer.err == f"altai-build: there are no releases in {site}/releases\n"
+    assert "publish one with `altai-build release VERSION`" in altai_build("audit", "1", cwd=site).err
 
 
 def test_a_damaged_manifest_is_an_error_with_its_place(site: Path) -> None:

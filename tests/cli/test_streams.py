@@ -11,7 +11,7 @@ import pytest
 
 from tests.kit.cli import ROOT
 from tests.kit.git import Pin
-from tests.kit.superprojects import World
+from tests.kit.superprojects import DEFINITION, World
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -50,6 +50,12 @@ def test_the_exit_code_is_right_when_nobody_reads(run: Run) -> None:
 def test_closed_streams_are_dev_null(run: Run, closed: str) -> None:
     result = run(f"$ALTAI changed --json {closed}; echo $?")
     assert (result.stdout, result.stderr) == ("0\n", "")
+
+
+def test_a_closed_stdin_is_no_terminal_to_ask_at(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "repos.yaml").write_text(DEFINITION)
+    result = run(f"$ALTAI -C {tmp_path} keys init <&-; echo $?")
+    assert result.stdout == "6\n" and "there is no terminal to ask for it" in result.stderr
 
 
 def test_a_result_that_cannot_be_written_is_an_error_and_no_bug(run: Run) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from altai_build.errors import SigningError
 from altai_build.model.doctor import CheckResult, CheckStatus, run_check
 
@@ -17,6 +19,15 @@ def test_an_error_is_a_failed_check_on_one_line() -> None:
         todo="unlock it",
         exit_code=6,
     )
+
+
+def test_whatever_the_machine_refuses_is_a_failed_check() -> None:
+    def fail() -> str:
+        return Path("/nonexistent/file").read_text()
+
+    found = run_check("key", fail)
+    assert (found.status, found.exit_code) == (CheckStatus.MISSING, 3)
+    assert found.found == "No such file or directory: /nonexistent/file"
 
 
 def test_what_was_found_is_a_good_check() -> None:

@@ -67,7 +67,9 @@ def find_release(releases: Path, named: str) -> Path:
     raise InputError(
         f"there is no release {named}",
         why=f"{directory / MANIFEST_NAME} does not exist",
-        todo=f"{hint}releases in {releases}: {', '.join(versions) or 'none'}",
+        todo=f"{hint}releases in {releases}: {', '.join(versions)}"
+        if versions
+        else f"there are none in {releases}: publish one with `altai-build release VERSION`",
     )
 
 
@@ -79,7 +81,7 @@ def load_manifest(directory: Path) -> Manifest:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"there is no release in {directory}",
-            why=str(error),
+            why=getattr(error, "strerror", None) or str(error),
             todo="`altai-build releases` lists the published releases",
         ) from error
     return manifest_from_json(text, where=str(path))

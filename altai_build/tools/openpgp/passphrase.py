@@ -65,7 +65,7 @@ def _read_passphrase(file: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise SigningError(
             f"cannot read the passphrase file {file}",
-            why=str(error),
+            why=getattr(error, "strerror", None) or str(error),
             todo=f"set {PASSPHRASE_FILE_VARIABLE} to a readable file",
         ) from error
     return lines[0] if lines else ""

@@ -13,6 +13,12 @@ from altai_build.tools.openpgp.key_request import KEY_TYPES, KeyRequest
     [
         ({"algorithm": "dsa1024"}, "unknown key algorithm 'dsa1024'"),
         ({"expires": "someday"}, "'someday' is not an expiry time"),
+        # gpg would wrap around: a key that expires in 2060.
+        ({"expires": "99999y"}, "'99999y' is not an expiry time"),
+        ({"expires": "2020-01-01"}, "'2020-01-01' is not an expiry time"),
+        ({"expires": "2030-13-45"}, "'2030-13-45' is not an expiry time"),
+        ({"expires": "9" * 5000}, "is not an expiry time"),
+        ({"email": "nobody"}, "'nobody' is not an email address"),
         ({"name": "A\nKey-Length: 512"}, "the key's name must not contain control characters"),
     ],
 )
