@@ -69,6 +69,8 @@ def find_release(releases: Path, named: str) -> Path:
         why=f"{directory / MANIFEST_NAME} does not exist",
         todo=f"{hint}releases in {releases}: {', '.join(versions)}"
         if versions
+        else "name the folder of a release"
+        if "/" in named
         else f"there are none in {releases}: publish one with `altai-build release VERSION`",
     )
 
