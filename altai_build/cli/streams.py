@@ -40,7 +40,7 @@ def install_safe_streams() -> None:
             # open() returns the lowest free number, which is this one
             os.open(os.devnull, os.O_RDWR)
     if sys.stdin is None:  # it was closed
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - until the process ends
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout, sys.stderr = _make_safe_stream(sys.stdout, 1), _make_safe_stream(sys.stderr, 2)
 
 
