@@ -25,7 +25,7 @@ from altai_build.model.gitlink import CommitId
 from altai_build.regular_files import open_regular_file
 from altai_build.tools import process
 from altai_build.tools.disk import WriteBudget
-from altai_build.tools.git.command import ISOLATED, git_version, make_git_error
+from altai_build.tools.git.command import git_version
 from altai_build.tools.git.objects import ObjectStore
 
 # Bytes that are compressed at once; also the size of the pipe that git writes to meanwhile.
@@ -199,7 +199,7 @@ def _write_tar(parts: Sequence[ArchivePart], prefix: str, output: IO[bytes], bud
                             continue
                         budget.spend(member.size)
                         merged.addfile(member, tar.extractfile(member) if member.isreg() else None)
-                _wait_for_git(child, errors, part.store.origin)
+                _wait_for_git(child, errors, part.store)
 
 
 def _is_plain(parts: Sequence[ArchivePart]) -> bool:
@@ -229,7 +229,7 @@ def _copy_archive(
         while piece := child.stdout.read(_CHUNK_SIZE):
             budget.spend(len(piece))
             output.write(piece)
-        _wait_for_git(child, errors, part.store.origin)
+        _wait_for_git(child, errors, part.store)
 
 
 class _ErrorReader(threading.Thread):
@@ -258,7 +258,7 @@ def _read_errors(child: process.ChildProcess) -> Iterator[_ErrorReader]:
         reader.join()
 
 
-def _wait_for_git(child: process.ChildProcess, errors: _ErrorReader, origin: str) -> None:
+def _wait_for_git(child: process.ChildProcess, errors: _ErrorReader, store: ObjectStore) -> None:
     """Wait for git to end. Raises GitError when it failed."""
     assert child.stdout is not None
     while child.stdout.read(_CHUNK_SIZE):
@@ -268,4 +268,4 @@ def _wait_for_git(child: process.ChildProcess, errors: _ErrorReader, origin: str
     if status != 0:
         argv = tuple(cast("Sequence[str]", child.args))
         result = process.ProcessResult(argv, status, b"", errors.end)
-        raise make_git_error(ISOLATED, result, "archive", origin)
+        raise store.make_error(result, "archive")

@@ -71,3 +71,10 @@ def is_shallow(git_dir: Path) -> bool:
 def is_partial_clone(git_dir: Path) -> bool:
     """True for a clone that left objects out and would fetch them when read (git-clone(1), --filter)."""
     return any((git_dir / "objects" / "pack").glob("*.promisor"))
+
+
+def advise_on_partial_clone(git_dir: Path, place: str) -> str:
+    """What to do when objects of a partial clone are missing, which only its own git fetches; "" for another clone."""
+    if not is_partial_clone(git_dir):
+        return ""
+    return f"it is a partial clone; complete it: git -C {place} fetch --refetch --no-filter"

@@ -17,8 +17,15 @@ from altai_build.regular_files import read_regular_file
 from altai_build.tools import process
 from altai_build.tools.disk import WriteBudget
 from altai_build.tools.files import make_directory, write_atomically
-from altai_build.tools.git.command import ISOLATED, OUTPUT_LIMIT, run_git, start_git
-from altai_build.tools.git.layout import is_shallow
+from altai_build.tools.git.command import (
+    ISOLATED,
+    OUTPUT_LIMIT,
+    GitError,
+    make_git_error,
+    run_git,
+    start_git,
+)
+from altai_build.tools.git.layout import advise_on_partial_clone, is_shallow
 
 _COMMITTER = re.compile(rb"committer .*> +(\d{1,20})(?: .*)?")
 # As many object ids as a pipe holds.
@@ -107,16 +114,25 @@ class ObjectStore:
         limit: int = OUTPUT_LIMIT,
     ) -> process.ProcessResult:
         """Run git on the store, with no configuration but its own; arguments and errors as for `run_git`."""
-        return run_git(
-            ISOLATED,
-            arguments,
-            git_dir=self.git_dir,
-            place=self.origin,
-            input=input,
-            ok=ok,
-            timeout=timeout,
-            limit=limit,
-        )
+        try:
+            return run_git(
+                ISOLATED,
+                arguments,
+                git_dir=self.git_dir,
+                place=self.origin,
+                input=input,
+                ok=ok,
+                timeout=timeout,
+                limit=limit,
+            )
+        except GitError as error:
+            raise self.make_error(error.result, arguments[0]) from error
+
+    def make_error(self, result: process.ProcessResult, subcommand: str) -> GitError:
+        """The error for a git that failed on the store, with what to do about it."""
+        error = make_git_error(ISOLATED, result, subcommand, self.origin)
+        advice = advise_on_partial_clone(self.objects, self.origin)
+        return GitError(result, error.what, advice) if advice else error
 
     def start_archive(
         self, commit: CommitId, prefix: str, format: str
@@ -266,7 +282,8 @@ class ObjectStore:
     def _incomplete_error(self, oid: str) -> InputError:
         return InputError(
             f"{self.origin} is incomplete: the object {oid} is missing, or one that it refers to",
-            todo="run `git fsck` there, then fetch again",
+            todo=advise_on_partial_clone(self.objects, self.origin)
+            or "run `git fsck` there, then fetch again",
         )
 
     def count_commits(self, commit: CommitId, path: str | None = None) -> int:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.tools.git.layout import common_directory, git_directory, is_partial_clone, is_shallow
+from altai_build.tools.git.layout import (
+    advise_on_partial_clone,
+    common_directory,
+    git_directory,
+    is_partial_clone,
+    is_shallow,
+)
 from tests.kit.git import Repo
 
 
@@ -54,3 +60,6 @@ def test_shallow_and_partial_clones(repo: Repo, tmp_path: Path) -> None:
         for name in ("repo/.git", "shallow", "partial")
     }
     assert kinds == {"repo/.git": (False, False), "shallow": (True, False), "partial": (False, True)}
+    advice = f"it is a partial clone; complete it: git -C {tmp_path} fetch --refetch --no-filter"
+    assert advise_on_partial_clone(tmp_path / "partial", str(tmp_path)) == advice
+    assert advise_on_partial_clone(tmp_path / "shallow", str(tmp_path)) == ""

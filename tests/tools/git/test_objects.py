@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId
 from altai_build.tools import process
+from altai_build.tools.disk import WriteBudget
+from altai_build.tools.git.archive import ArchivePart, write_archive
 from altai_build.tools.git.objects import ObjectStore
 from altai_build.tools.git.superproject import read_gitmodules
 from tests.kit.git import Repo, gitmodules
@@ -93,3 +96,33 @@ def test_a_clone_without_a_folder_of_the_commit_is_incomplete(tmp_path: Path) ->
     assert store.has_commit_object(commit) and not store.has_tree(commit)
     with pytest.raises(InputError, match="git fsck"):
         store.read_tree(commit)
+
+
+@pytest.mark.parametrize("left_out", ["tree:0", "blob:none"])
+def test_what_a_partial_clone_lacks_has_advice_that_completes_it(tmp_path: Path, left_out: str) -> None:
+    remote = Repo(tmp_path / "remote")
+    remote.git("config", "uploadpack.allowFilter", "true")
+    first, second = (remote.commit({"folder/file": text}) for text in ("1\n", "2\n"))
+    clone = tmp_path / "clone"
+    words = ["git", "clone", "--quiet", f"--filter={left_out}", remote.path.as_uri(), str(clone)]
+    subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
+
+    def open_clone() -> ObjectStore:
+        return ObjectStore.open_borrowed(
+            clone / ".git", shadows=tmp_path / "shadows", origin=str(clone), commit=first
+        )
+
+    def read(store: ObjectStore) -> list[bytes]:
+        assert store.find_last_change(second, "folder") == second
+        return store.read_blobs([entry.oid for entry in store.read_tree(first)])
+
+    with pytest.raises(InputError) as caught:
+        read(open_clone())
+    advice = "it is a partial clone; complete it: "
+    assert caught.value.todo == f"{advice}git -C {clone} fetch --refetch --no-filter"
+    part = ArchivePart(store=open_clone(), commit=first, folder="")
+    with pytest.raises(InputError, match="git archive exited with") as failed:
+        write_archive([part], prefix="p/", format=".tar", output=tmp_path / "x.tar", budget=WriteBudget())
+    assert failed.value.todo == caught.value.todo
+    subprocess.run(caught.value.todo.removeprefix(advice).split(), check=True, stdin=subprocess.DEVNULL)
+    assert read(open_clone()) == [b"1\n"]
