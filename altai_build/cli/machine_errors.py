@@ -31,6 +31,5 @@ def describe_machine_error(error: Exception) -> InputError | None:
     reason = error.strerror or str(error) or type(error).__name__
     return InputError(
         f"{reason}: {os.fsdecode(file)}" if file is not None else reason,
-        todo="free disk space or fix the permissions there, or name another --workspace DIR; "
-        "published releases are unchanged",
+        todo="free disk space or fix the permissions there, or name another --workspace DIR, and rerun",
     )

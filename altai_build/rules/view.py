@@ -197,10 +197,13 @@ class ReleaseView:
             folder = self.directory / repository.name
             try:
                 paths = [folder / name for name in list_package_files(folder)]
+            except OSError as error:
+                return str(error)
+            try:
                 keys = [self.find_trusted_key(name) for name in repository.keys]
                 return verify_signatures(paths, keys, now=self.context.now)
-            except (InputError, OSError) as error:
-                return getattr(error, "why", "") or str(error)
+            except InputError as error:
+                return error.why or error.what
 
         names = [repository.name for repository in self.repositories]
         with ThreadPoolExecutor(max_workers=processors.available()) as pool:

@@ -34,11 +34,21 @@ def list_abandoned(folder: Path, *patterns: str) -> Iterator[Path]:
                     yield folder / name
 
 
-def remove_abandoned(folder: Path, pattern: str) -> None:
-    """Remove these entries. What another user left stays."""
+def list_own_abandoned(folder: Path, pattern: str) -> Iterator[Path]:
+    """Those that this user's processes left, for places that all users share."""
     for path in list_abandoned(folder, pattern):
-        if path.lstat().st_uid == os.geteuid():
-            remove_tree(path)
+        try:
+            is_own = path.lstat().st_uid == os.geteuid()
+        except FileNotFoundError:
+            continue
+        if is_own:
+            yield path
+
+
+def remove_abandoned(folder: Path, pattern: str) -> None:
+    """Remove what this user's processes left in a folder."""
+    for path in list_own_abandoned(folder, pattern):
+        remove_tree(path)
 
 
 @contextmanager

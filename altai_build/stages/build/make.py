@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
+from altai_build.errors import InputError
 from altai_build.model.build import BuildRequest, BuildResult, BuildStep, ComponentStatus
 from altai_build.model.build_inputs import compute_build_key
 from altai_build.model.package_fingerprint import RebuildPolicy
@@ -13,7 +15,9 @@ from altai_build.stages.build.cache import BuildCache
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import BuildJob, Steps
 from altai_build.tools.chroot.resolver import Buildroot
+from altai_build.tools.disk import describe_full_disks
 from altai_build.tools.files import make_directory, scratch_directory
+from altai_build.tools.leftovers import find_temporary_parent
 
 # An input of builds whose chroot had other packages than were chosen.
 UNEXPECTED_PACKAGES = "unexpected packages"
@@ -70,13 +74,15 @@ def run_builder(
         )
         outcome = result.outcome
         if outcome.failure is not None:
+            log = cache.keep_failure_logs(build.component, result)
+            _refuse_full_disk(build.component, log, cache)
             failed = BuildResult(
                 component=build.component,
                 commit=build.commit,
                 status=ComponentStatus.FAILED,
                 reason=outcome.reason,
                 srpm=build.srpm,
-                log=cache.keep_failure_logs(build.component, result),
+                log=log,
                 seconds=round(outcome.seconds, 3),
                 key=resolved.key,
                 buildroot=outcome.buildroot,
@@ -106,6 +112,17 @@ def run_builder(
         buildroot=outcome.buildroot or resolved.buildroot.lines,
     )
     return StepResult(built, result.requires)
+
+
+def _refuse_full_disk(component: str, log: Path | None, cache: BuildCache) -> None:
+    """Raise InputError when a disk is full even now that the failed build's own files are gone: it is not to blame."""
+    full = describe_full_disks([cache.workspace.root, find_temporary_parent()])
+    if full:
+        raise InputError(
+            f"{component} was not built: no space is left",
+            why="\n".join((*full, *([f"log: {log}"] if log is not None else ()))),
+            todo="free space there and rerun the command",
+        )
 
 
 def describe_unexpected_packages(chosen: Buildroot, installed: Sequence[str]) -> str:

@@ -86,7 +86,11 @@ class ConfigSources:
             data = read_regular_file(path, limit=SIZE_LIMIT)
             return data.decode("utf-8")
         except OSError as error:
-            raise InputError(f"cannot read {path}", why=error.strerror or str(error)) from error
+            raise InputError(
+                f"cannot read {path}",
+                why=error.strerror or str(error),
+                todo="check the permissions and the disk of the file, and rerun the command",
+            ) from error
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             raise InputError(f"{path}:{line}: not UTF-8 text", why=str(error)) from error

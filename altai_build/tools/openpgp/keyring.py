@@ -68,12 +68,20 @@ class Keyring:
     def __init__(self, *, home: Path, session: GpgSession) -> None:
         self.home = home
         self.session = session
-        self._library = gnupg.GPG(
-            gpgbinary=session.gpg,
-            gnupghome=str(session.directory),
-            env=commands.child_environment(session.environment),
-            encoding="utf-8",
-        )
+        try:
+            self._library = gnupg.GPG(
+                gpgbinary=session.gpg,
+                gnupghome=str(session.directory),
+                env=commands.child_environment(session.environment),
+                encoding="utf-8",
+            )
+        # The library runs gpg, and hides what the kernel answers, or that gpg was killed, behind errors of its own.
+        except (OSError, ValueError) as error:
+            raise SigningError(
+                "gpg does not work",
+                why=str(error.__context__ or error),
+                todo="check free space and memory (`altai-build doctor`) and rerun the command",
+            ) from error
 
     def list_secret_keys(self) -> tuple[PublicKey, ...]:
         """The keys whose secret half is in this keyring. Raises SigningError when gpg cannot tell."""
@@ -117,7 +125,12 @@ class Keyring:
         with file_lock(self.home / ".lock"):
             made = self._library.gen_key(self._library.gen_key_input(**fields))
         if not made.fingerprint:
-            raise SigningError("gpg did not make the key", why=_gpg_error_text(made.stderr))
+            full = describe_full_disks([self.session.directory, self.home])
+            raise SigningError(
+                "gpg did not make the key",
+                why="\n".join((_gpg_error_text(made.stderr), *full)),
+                todo="check free space and memory (`altai-build doctor`) and rerun the command",
+            )
         return self._read_public_key(KeyFingerprint(made.fingerprint))[0]
 
     def import_key(self, file: Path) -> None:

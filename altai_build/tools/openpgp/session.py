@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from altai_build.errors import SigningError
+from altai_build.errors import AltaiError, SigningError
 from altai_build.model.openpgp import KeyFingerprint
 from altai_build.tools import commands, process
-from altai_build.tools.files import lock_descriptor, remove_tree
-from altai_build.tools.leftovers import find_temporary_parent
+from altai_build.tools.files import remove_tree, scratch_directory
+from altai_build.tools.leftovers import find_temporary_parent, list_own_abandoned
 from altai_build.tools.openpgp.agent import end_agent
 
 PRIVATE_KEYS_DIR = "private-keys-v1.d"  # gpg-agent(1): one file a secret key, named by its keygrip
-_SESSION_PREFIX = "altai-gpg."
+_SESSION_PREFIX = "altai-gpg"
 # A socket's path may have 107 bytes (unix(7)); gpg's own names take the last 24 of them.
 _MAX_SOCKET_DIR_LENGTH = 80
 # Waits until the process that started it is gone: then the kernel closes the pipe that `cat` reads, whatever has ended
@@ -32,7 +30,6 @@ gpgconf --homedir "$1" --remove-socketdir
 rm -rf -- "$1"
 """
 _WATCHER_GRACE = 10.0  # seconds
-_LOCK_TIMEOUT = 5  # seconds that may pass between the making of a session's folder and its lock
 
 
 @dataclass(frozen=True)
@@ -102,11 +99,7 @@ def open_session(home: Path, agent_conf: str) -> Iterator[GpgSession]:
     if gpg is None:
         raise commands.program_missing_error("gpg")
     _end_abandoned_agents()
-    directory = Path(tempfile.mkdtemp(prefix=_SESSION_PREFIX, dir=_short_temporary_directory()))
-    lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    # The lock shows other runs that this one is alive; the kernel drops it when the process ends.
-    lock_descriptor(lock)
-    try:
+    with scratch_directory(_find_short_temporary_parent(), _SESSION_PREFIX) as directory:
         ring = (home / "pubring.kbx").absolute()
         (directory / "gpg.conf").write_text(f"no-default-keyring\nkeyring {ring}\ntrust-model always\n")
         (directory / "gpg-agent.conf").write_text(agent_conf)
@@ -115,11 +108,10 @@ def open_session(home: Path, agent_conf: str) -> Iterator[GpgSession]:
             try:
                 yield GpgSession(directory=directory, gpg=gpg)
             finally:
-                _end_session(directory)
-                remove_tree(directory)
-    finally:
-        os.close(lock)
-        remove_tree(directory)
+                # What cannot be ended now, the watcher ends. The work of the block is done all the same.
+                with suppress(AltaiError, OSError):
+                    _end_session(directory)
+                    remove_tree(directory)
 
 
 def _end_session(directory: Path) -> None:
@@ -131,21 +123,9 @@ def _end_session(directory: Path) -> None:
 
 def _end_abandoned_agents() -> None:
     """End the agents that killed runs left behind: each may hold an unlocked key."""
-    for folder in Path(_short_temporary_directory()).glob(f"{_SESSION_PREFIX}*"):
-        try:
-            status = folder.lstat()
-            if status.st_uid != os.geteuid() or time.time() - status.st_mtime < _LOCK_TIMEOUT:
-                continue
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError:
-            continue  # another run removed it first, or it is not a session's folder
-        try:
-            # A run that is alive holds the lock.
-            if lock_descriptor(lock, blocking=False):
-                _end_session(folder)
-                remove_tree(folder)
-        finally:
-            os.close(lock)
+    for folder in list_own_abandoned(_find_short_temporary_parent(), f"{_SESSION_PREFIX}.*"):
+        _end_session(folder)
+        remove_tree(folder)
 
 
 def _find_agent_socket(environment: dict[str, str]) -> Path:
@@ -153,7 +133,7 @@ def _find_agent_socket(environment: dict[str, str]) -> Path:
     return Path(listing.text.strip())
 
 
-def _short_temporary_directory() -> str:
-    """The temporary folder, unless its path is too long for a socket."""
+def _find_short_temporary_parent() -> Path:
+    """Where temporary files go, unless its path is too long for a socket."""
     folder = find_temporary_parent()
-    return str(folder) if len(os.fsencode(folder)) <= _MAX_SOCKET_DIR_LENGTH else "/tmp"  # noqa: S108
+    return folder if len(os.fsencode(folder)) <= _MAX_SOCKET_DIR_LENGTH else Path("/tmp")  # noqa: S108

@@ -109,13 +109,13 @@ def _decompress(path: Path, compression: Compression, destination: Path, limit: 
             complete = _copy(source, target, limit)
         complaint = "" if complete else f"it holds more than {limit} bytes"
     except process.ProgramFailed as error:
+        if error.result.returncode < 0:  # that it was killed says nothing about the file
+            raise
         complaint = error.result.error_text or error.what
     except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         # What the decompressors raise for damaged data has no error number; what the disk raises has one.
         if isinstance(error, OSError) and error.errno is not None:
-            raise InputError(
-                f"cannot decompress {path.name} into {destination.parent}", why=str(error)
-            ) from error
+            raise
         complaint = str(error)
     if complaint:
         raise _damaged_error(path, complaint)

@@ -107,6 +107,7 @@ def write_repodata(
         raise InputError(
             f"createrepo_c did not index all packages in {directory}",
             why="\n".join(written.problems) or "the packages in the metadata are not those in the directory",
+            todo="check free space and memory (`altai-build doctor`) and rerun the command",
         )
     return False
 
