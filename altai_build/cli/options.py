@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,11 +42,20 @@ worktree_option = click.option(
     "pinned. For trying changes; a release is made from a commit.",
 )
 
+
+def _refuse_no_number(_ctx: click.Context, _param: click.Parameter, seconds: float) -> float:
+    """The seconds; `nan` is less than no time that has passed, so that the wait would have no end."""
+    if seconds != seconds:
+        raise click.BadParameter("it is not a number")
+    return seconds
+
+
 # for verbs that lock the workspace
 wait_option = click.option(
     "--wait",
     metavar="SECONDS",
-    type=float,
+    type=click.FloatRange(min=0.0),
+    callback=_refuse_no_number,
     default=0.0,
     help="Wait up to SECONDS for another run to end; default: do not wait.",
 )
@@ -60,10 +70,32 @@ dependants_option = click.option(
 )
 
 
+def name_component(name: str, root: str) -> str:
+    """A component's name or path as typed; a folder, as a shell completes it, by its path in the superproject."""
+    if "/" not in name and name not in (".", ".."):
+        return name
+    inner = os.path.relpath(os.path.realpath(name), os.path.realpath(root))
+    if os.path.isdir(name) and inner.split(os.sep)[0] != os.pardir:
+        return inner
+    return os.path.normpath(name)
+
+
+def _name_components(ctx: click.Context, _param: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    if not any("/" in name or name in (".", "..") for name in names):
+        return names
+    root = ctx.obj.read_superproject().folder
+    return tuple(name_component(name, root) for name in names)
+
+
+components_argument = click.argument(
+    "components", nargs=-1, metavar="[COMPONENT]...", callback=_name_components
+)
+
+
 def selection_options(command: Any) -> Any:
     """The arguments and options that `plan` and `build` share; `choose_revision` takes the last two."""
     for option in (
-        click.argument("components", nargs=-1, metavar="[COMPONENT]..."),
+        components_argument,
         click.option(
             "--changed-since",
             metavar="REV",

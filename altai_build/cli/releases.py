@@ -19,7 +19,9 @@ from altai_build.model.release import Manifest
 @json_option
 @click.pass_obj
 def releases(app: App, place: str | None, where: str | None, keys: tuple[str, ...], as_json: bool) -> None:
-    """List the published releases, oldest first: those of repos.yaml, or those in a folder or at a URL.
+    """List the published releases, oldest first.
+
+    Those of repos.yaml, or those in a folder or at a URL.
 
     On a server these are the releases that its page links to, and those that `latest` and its predecessors name.
 

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 def report(
     app: App, version: str, output: Path | None, where: str | None, keys: tuple[str, ...], as_json: bool
 ) -> None:
-    """Print the path, or the URL, of the HTML report of release VERSION.
+    """Print where the HTML report of release VERSION is.
 
+    That is a path, or a URL for releases on a server.
     VERSION may also be `latest`, the path of a release's folder (with a slash in it), or its URL.
 
     The report is part of the release and covered by its checksums. With -o the release is verified again, and a new

@@ -9,13 +9,19 @@ from pathlib import Path
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import choose_revision, json_option, rev_option, worktree_option
+from altai_build.cli.options import (
+    choose_revision,
+    components_argument,
+    json_option,
+    rev_option,
+    worktree_option,
+)
 from altai_build.cli.output import print_rows
 from altai_build.model.srpm import SrpmResult
 
 
 @click.command()
-@click.argument("components", nargs=-1, metavar="[COMPONENT]...")
+@components_argument
 @rev_option
 @worktree_option
 @click.option(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -10,6 +12,7 @@ from altai_build.cli.options import (
     dependants_option,
     json_option,
     markdown_option,
+    name_component,
     rev_option,
     selection_options,
     wait_option,
@@ -67,3 +70,26 @@ def test_the_revision_is_the_same_option_wherever_it_is_used() -> None:
     (alone,) = single.__click_params__  # type: ignore[attr-defined]
     (shared,) = (option for option in command.params if option.name == "rev")
     assert alone.to_info_dict() == shared.to_info_dict()
+
+
+def test_a_folder_as_a_shell_completes_it_is_a_component(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = tmp_path / "super" / "repos" / "nova"
+    below.mkdir(parents=True)
+    root = str(tmp_path / "super")
+    monkeypatch.chdir(root)
+    for typed in ("repos/nova", "./repos/nova", "repos/nova/", f"{root}/repos/nova", "repos//nova"):
+        assert name_component(typed, root) == "repos/nova"
+    assert name_component("repos/not-cloned/", root) == "repos/not-cloned"
+    assert (name_component("nova", root), name_component(".", root)) == ("nova", ".")
+    monkeypatch.chdir(below)
+    assert name_component(".", root) == name_component("../nova/", root) == "repos/nova"
+    assert name_component("repos/nova", root) == "repos/nova", "as it is written from the root"
+    assert name_component("/usr", root) == "/usr"
+
+
+@pytest.mark.parametrize("seconds", ["nan", "-1"])
+def test_a_wait_without_a_time_is_refused(seconds: str) -> None:
+    answer = CliRunner().invoke(command, ["--wait", seconds])
+    assert answer.exit_code == 2 and "Invalid value for '--wait'" in answer.output

@@ -283,7 +283,7 @@ def warn_of_empty_folders(run: Run, discovery: Discovery) -> None:
 
 
 def select_by_name(discovery: Discovery, names: Sequence[str]) -> Discovery:
-    """The components with these names, paths or package names. Raises InputError naming all unknown ones.
+    """The components with these names or paths, or that make these packages. Raises InputError naming all unknown ones.
 
     A package's name counts only where no component has that name.
     """
@@ -292,7 +292,7 @@ def select_by_name(discovery: Discovery, names: Sequence[str]) -> Discovery:
     own_names = {
         name for source in discovery.sourced for name in (source.component.name, source.component.path)
     }
-    known = own_names | {source.info.name for source in discovery.sourced}
+    known = own_names.union(*({source.info.name, *source.info.packages} for source in discovery.sourced))
     known |= {name for component in discovery.without_srpm for name in (component.name, component.path)}
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -310,7 +310,8 @@ def select_by_name(discovery: Discovery, names: Sequence[str]) -> Discovery:
         sourced=tuple(
             source
             for source in discovery.sourced
-            if wanted & {source.component.name, source.component.path} or source.info.name in package_names
+            if wanted & {source.component.name, source.component.path}
+            or package_names & {source.info.name, *source.info.packages}
         ),
         without_srpm=tuple(
             component for component in discovery.without_srpm if wanted & {component.name, component.path}

@@ -81,6 +81,16 @@ def test_what_is_named_and_everything_that_it_needs(world: World) -> None:
     assert caught.value.why == "ap: perhaps app\nother: perhaps third"
 
 
+def test_a_component_may_be_named_by_a_package_that_it_makes(world: World) -> None:
+    spec = str(make_files("alone")["alone.spec"])
+    spec += (
+        "%package -n python3-alone\nSummary: x\n%description -n python3-alone\nx\n%files -n python3-alone\n"
+    )
+    world.component("repos/alone", {"alone.spec": spec})
+    world.pin()
+    assert select(make_run(world), "python3-alone") == {"alone": "named in the command"}
+
+
 def test_what_changed_what_depends_on_it_and_what_that_needs(world: World) -> None:
     old = world.components["repos/lib"].git("rev-parse", "HEAD")[:7]
     make_component(world, "lib", "base", readme="changed")

@@ -129,7 +129,7 @@ def test_a_place_without_releases_is_empty_and_one_out_of_reach_is_an_error(
         for where in (str(tmp_path / "empty"), url):
             with open_catalog(run, where) as catalog:
                 assert catalog.list_all() == ()
-    monkeypatch.setattr("altai_build.tools.attempts.RETRY_DELAY", 0.0)
+    monkeypatch.setattr("altai_build.tools.http.attempts.RETRY_DELAY", 0.0)
     with pytest.raises(UnreachableError), open_catalog(run, url) as catalog:
         catalog.list_all()
 
