@@ -297,16 +297,16 @@ def test_the_manifest_lists_every_package_there_is(site: Site, first: Any, secon
         assert listed == names(site.releases / version)
 
 
-def test_both_releases_verify_without_a_finding(site: Site, first: Any, second: Any) -> None:
+def test_both_releases_verify_and_only_unpublished_sources_are_found(
+    site: Site, first: Any, second: Any
+) -> None:
+    """The repository of the components has no source_rpms."""
     for version in ("1.0.0", "1.0.1", "latest"):
         named = "1.0.1" if version == "latest" else version
-        assert site.answer("verify", version) == {
-            "schema_version": 1,
-            "release": named,
-            "ok": True,
-            "trust": "pinned",
-            "findings": [],
-        }
+        answer = site.answer("verify", version)
+        found = [(one["rule"], one["severity"], one["subject"]) for one in answer.pop("findings")]
+        assert found == [("source-packages", "warning", "centos6")]
+        assert answer == {"schema_version": 1, "release": named, "ok": True, "trust": "pinned"}
 
 
 def test_the_later_release_is_the_latest_and_follows_the_earlier(site: Site, first: Any, second: Any) -> None:
