@@ -30,6 +30,8 @@ def describe_machine_error(error: Exception) -> InputError | None:
     file = error.filename2 or error.filename
     reason = error.strerror or str(error) or type(error).__name__
     return InputError(
-        f"{reason}: {os.fsdecode(file)}" if file is not None else reason,
+        f"{reason}: {os.fsdecode(file)}"
+        if file is not None
+        else f"the operating system refused an operation: {reason}",
         todo="free disk space or fix the permissions there, or name another --workspace DIR, and rerun",
     )

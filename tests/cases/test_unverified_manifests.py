@@ -87,9 +87,11 @@ def test_a_key_that_the_user_names_counts_in_place_of_the_configured_ones(
     assert "release 1.0.1: it agrees only with the keys it brought; no pinned key signed it" in answer.err
 
 
-def test_verify_says_whose_keys_it_agrees_with(site: Path, materials: Materials, tmp_path: Path) -> None:
-    elsewhere, other = tmp_path / "elsewhere", make_key(tmp_path / "other", "other").public
-    elsewhere.mkdir()
+def test_verify_says_whose_keys_it_agrees_with(
+    site: Path, materials: Materials, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # Not below the site, whose repos.yaml would be found upwards.
+    elsewhere, other = tmp_path_factory.mktemp("elsewhere"), make_key(tmp_path / "other", "other").public
     release = site / "releases" / "1.0.2"
 
     def verify(*words: str | Path) -> CliResult:

@@ -33,8 +33,8 @@ def test_whatever_the_kernel_refuses_is_no_bug(monkeypatch: pytest.MonkeyPatch, 
         ),
         (RuntimeError("can't start new thread"), "the machine starts no more processes or threads"),
         (MemoryError(), "the machine has no memory left"),
-        (shutil.Error("no errno"), "no errno"),
-        (OSError(), "OSError"),
+        (shutil.Error("no errno"), "the operating system refused an operation: no errno"),
+        (OSError(), "the operating system refused an operation: OSError"),
     ],
 )
 def test_a_machine_at_its_limits_is_no_bug(
