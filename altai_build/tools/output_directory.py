@@ -37,18 +37,20 @@ def copy_all_into(sources: Iterable[Path], folder: Path) -> list[Path]:
     """
     make_directory(folder, durable=True)
     remove_abandoned(folder, f"{_PREFIX}.*")
-    places = []
+    places: list[Path] = []
+    place = folder
     with scratch_directory(folder, _PREFIX) as scratch:
         try:
             for number, source in enumerate(sources):
-                copy = scratch / str(number)
+                copy, place = scratch / str(number), folder / source.name
                 link_or_copy(source, copy)
                 if copy.stat().st_nlink == 1:
                     sync_all([copy])
                 # It does nothing when both names are the same inode; the scratch directory takes the other one along.
-                os.replace(copy, folder / source.name)
-                places.append(folder / source.name)
+                os.replace(copy, place)
+                places.append(place)
+            place = folder
             sync_directory(folder)
         except OSError as error:
-            raise cannot_write_error(folder, error) from error
+            raise cannot_write_error(place, error) from error
     return places
