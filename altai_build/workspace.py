@@ -25,16 +25,8 @@ GONE_PREFIX = ".gone."
 # Where temporary files and directories are besides tmp/, and their names there. The root may be a folder of the user's
 # with other files in it.
 _TEMPORARY_PLACES = (
-    "git",
-    "builds",
-    "roots",
-    "roots/*",
-    "signed/*",
-    "packages",
-    "packages/*",
-    "cache/*",
-    "cache/*/*",
-)
+    "git", "srpms", "builds", "logs", "roots", "roots/*", "signed/*", "packages", "packages/*", "cache/*", "cache/*/*"
+)  # fmt: skip
 _TEMPORARY_NAMES = (
     ".*.new",
     f"{GONE_PREFIX}*",

@@ -118,6 +118,7 @@ def test_no_two_components_share_a_folder_for_logs(tmp_path: Path) -> None:
 
 
 LEFT = (
+    "srpms/.gone.a/x", "logs/.gone.a/x",
     "builds/.new.a/x", "builds/.gone.file", "roots/.packages.a/x", "roots/base/.new.a/x", "roots/layers/.gone.a/x",
     "tmp/build.a/x", "tmp/srpms.a/x", "signed/key-v4/.signing.a/x", "packages/ab/.new.a/x", "cache/meta/k/.look.a/x",
     "cache/sources/.fetch.a/x", "cache/specs/.k.new", "git/.new.a/x.git", ".lock.holder.new", ".outcomes.json.new",

@@ -11,10 +11,10 @@ import fnmatch
 import functools
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from altai_build.tools.files import lock_name, remove_tree, scratch_directory
+from altai_build.tools.files import CannotWriteError, lock_name, remove_tree, scratch_directory
 
 # Of a partial download: it is continued by the next download of that file.
 _RESUMABLE = ".part"
@@ -74,11 +74,16 @@ def _claim(path: Path) -> Iterator[bool]:
 def temporary_directory(prefix: str) -> Iterator[Path]:
     """A new private directory for temporary files outside any workspace ($TMPDIR), removed at the end.
 
-    What this user's killed processes left there is removed first.
+    What this user's killed processes left there is removed first. Raises OSError where there is no space for it.
     """
     parent = find_temporary_parent()
     _remove_abandoned_temporaries(parent)
-    with scratch_directory(parent, f"{_TEMPORARY_PREFIX}{prefix}") as path:
+    with ExitStack() as stack:
+        try:
+            path = stack.enter_context(scratch_directory(parent, f"{_TEMPORARY_PREFIX}{prefix}"))
+        except CannotWriteError as error:
+            # No input is to blame: whoever examines one must not take this for a finding about it.
+            raise error.__cause__ or error from None
         yield path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -141,3 +142,17 @@ def test_temporary_directories_of_killed_processes_are_removed(
             child.kill()
             child.communicate()
     assert set(tmp_path.iterdir()) == {folders[1], tmp_path / "altai-build-bug.x.txt"}
+
+
+def test_where_no_temporary_file_can_be_made_the_machine_is_to_blame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An InputError would be a finding about the release that is verified."""
+
+    def refuse(**_: object) -> str:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(tmp_path))
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    with pytest.raises(OSError, match="Input/output error"), temporary_directory("x"):
+        pass
