@@ -6,11 +6,13 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from altai_build.errors import InputError
 from altai_build.tools import process
 from altai_build.tools.files import make_directory, scratch_directory, sha256_file
+from altai_build.tools.http.least_rate import LeastRate
+from altai_build.tools.http.transfer import open_session
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, PyPISimple
@@ -30,26 +32,39 @@ def fetch_sdist(project: str, version: str, sha256: str, destination: Path) -> P
         return destination
     make_directory(destination.parent)
     for attempt in range(1, MAX_ATTEMPTS + 1):
+        rate = LeastRate()
         try:
-            return _fetch(project, version, sha256, destination)
-        except OSError as error:
+            with rate, open_session(rate) as session:
+                return _fetch(session, project, version, sha256, destination)
+        except (OSError, InputError) as error:
+            process.end_stopped_thread()
+            # An answer that was broken off has other bytes, too.
+            if isinstance(error, InputError) and not rate.reason:
+                raise
             # The library raises OSError for the network, as the disk does.
             if attempt == MAX_ATTEMPTS:
                 raise InputError(
                     f"cannot download the source archive of {project} {version}",
-                    why=f"{type(error).__name__} from the package index that pip is configured with "
-                    f"({MAX_ATTEMPTS} attempts)",
+                    why=f"{_describe(error, rate)} ({MAX_ATTEMPTS} attempts)",
                     todo="check the network and `pip config list`, or put the file with SHA-256 "
                     f"{sha256} at {destination}",
                 ) from error
     raise AssertionError("the last attempt returns or raises")
 
 
-def _fetch(project: str, version: str, sha256: str, destination: Path) -> Path:
+def _describe(error: Exception, rate: LeastRate) -> str:
+    """Why the index gave nothing; its name is not told."""
+    if rate.reason:
+        return f"the package index that pip is configured with: {rate.reason}"
+    return f"{type(error).__name__} from the package index that pip is configured with"
+
+
+def _fetch(session: Any, project: str, version: str, sha256: str, destination: Path) -> Path:
     # Imported here: its 0.1 s would delay every command that builds.
     from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
 
-    with PyPISimple(_pip_setting("index-url", "PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT) as client:
+    index = _pip_setting("index-url", "PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT
+    with PyPISimple(index, session=session) as client:
         certificates = _pip_setting("cert", "PIP_CERT")
         if certificates:
             client.s.verify = certificates

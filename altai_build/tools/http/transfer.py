@@ -94,7 +94,7 @@ def transfer(url: str, path: Path, limits: FileLimits, *, resume: bool, fresh: b
     attempt may succeed, else RefusedError, FileTooLarge or WrongContentError.
     """
     have = path.stat().st_size if resume and path.is_file() else 0
-    with LeastRate() as rate, _open_session(rate) as session:
+    with LeastRate() as rate, open_session(rate) as session:
         # Some servers do not serve parts, or serve wrong ones: then the whole file is asked for.
         for start in (have, 0) if have else (0,):
             with _translate_failures(url, rate), _request(session, url, start, fresh=fresh) as response:
@@ -148,7 +148,8 @@ def remove_encoding(path: Path, encoding: str, limits: FileLimits) -> bool:
 
 
 @contextmanager
-def _open_session(rate: LeastRate) -> Iterator[requests.Session]:
+def open_session(rate: LeastRate) -> Iterator[requests.Session]:
+    """A session whose connections are watched: slow ones are broken off, and all when the run is interrupted."""
     # Imported here: its 30 ms would delay every command, and most download nothing.
     import requests
     from requests.adapters import HTTPAdapter
@@ -176,6 +177,19 @@ def _open_session(rate: LeastRate) -> Iterator[requests.Session]:
             # Each transfer has pools of its own.
             pool.ConnectionCls = make_watched
             return pool
+
+        def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+            response = super().send(*args, **kwargs)
+            raw: Any = response.raw
+            stream = raw.stream
+
+            def stream_counted(*args: Any, **kwargs: Any) -> Iterator[bytes]:
+                for piece in stream(*args, **kwargs):
+                    rate.count(len(piece))
+                    yield piece
+
+            raw.stream = stream_counted
+            return response
 
     with requests.Session() as session:
         session.max_redirects = _MAX_REDIRECTS
@@ -310,7 +324,6 @@ def _store(
             # As they come: `Content-Encoding: gzip` may mean the very bytes of a .gz file.
             response.raw.headers.discard("Content-Encoding")
             for piece in response.iter_content(_CHUNK_SIZE):
-                rate.count(len(piece))
                 stream.write(piece)
                 if stream.tell() > limits.most:
                     raise _make_too_large_error(url, limits)

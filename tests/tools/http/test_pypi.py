@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.http import pypi
-from tests.kit.server import serving
+from altai_build.tools.http import least_rate, pypi
+from tests.kit.server import Request, scripted_server, serving
 
 CONTENT = b"the bytes of a source archive"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -73,6 +74,33 @@ def test_an_index_without_the_archive_is_named_without_its_url(index: Index, tmp
             error.what == f"the package index has no source archive of thing {version} with SHA-256 {SHA256}"
         )
         assert "http" not in str(error)
+
+
+@pytest.mark.parametrize("stalled", ["/simple/thing/", f"/{ARCHIVE}"])
+def test_an_index_that_sends_a_byte_now_and_then_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stalled: str
+) -> None:
+    monkeypatch.setattr(least_rate, "WINDOW", 0.3)
+    monkeypatch.setattr(least_rate, "LEAST_RATE", 100_000)
+    gone = threading.Event()
+
+    def answer(request: Request) -> None:
+        if request.path != stalled:
+            page = f'<a href="/{ARCHIVE}">{ARCHIVE}</a>'.encode()
+            request.answer(200, page, content_type="text/html", content_length=str(len(page)))
+            return
+        request.answer(200, content_type="text/html")
+        while not gone.wait(0.02):
+            request.write(b"x")
+
+    with scripted_server(answer) as url:
+        monkeypatch.setenv("PIP_INDEX_URL", f"{url}/simple")
+        pypi._pip_setting.cache_clear()
+        error = refusal(tmp_path / ARCHIVE)
+        gone.set()
+    pypi._pip_setting.cache_clear()
+    assert "the server sent less than 100000 bytes a second for 0.3 seconds (3 attempts)" in error.why
+    assert "http" not in str(error)
 
 
 def test_an_unknown_project_is_an_error(index: Index, tmp_path: Path) -> None:
