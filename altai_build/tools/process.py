@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import signal
 import subprocess
 import threading
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from altai_build.errors import AltaiError, InputError, MissingToolError
+from altai_build.tools.children import limit_memory, wait_with_timeout
 from altai_build.tools.commands import child_environment, describe_exit, program_missing_error, quote_command
 from altai_build.tools.pipes import Pipes, seconds_left
 
@@ -129,6 +129,7 @@ def run(
     watch: Callable[[], str] | None = None,
     grace: float = 0.0,
     umask: int = -1,
+    memory: int | None = None,
 ) -> ProcessResult:
     """Run a program to its end and return what it printed.
 
@@ -137,8 +138,8 @@ def run(
     errors follow it.
 
     A child is killed when it has run `timeout` seconds, has printed more than `limit` bytes into memory, or when
-    `watch`, called every second, returns a reason; the reason ends its standard error. `grace` and
-    `umask` as for `start_child`.
+    `watch`, called every second, returns a reason; the reason ends its standard error. `grace`, `umask` and
+    `memory` as for `start_child`.
 
     `ok` contains the accepted endings: exit statuses, ANY_STATUS or ANY_END. Every other one raises ProgramFailed.
     Also raises MissingToolError when there is no such program, InputError for an argument with a NUL byte,
@@ -153,6 +154,7 @@ def run(
         merge_stderr=merge_stderr,
         grace=grace,
         umask=umask,
+        memory=memory,
     ) as child:
         if limit is not None:
             result = _communicate_within(child, input, timeout, limit, watch, grace)
@@ -183,7 +185,7 @@ def wait_for_child(
             pause is not None
             and child.stdout is None
             and child.stderr is None
-            and _wait_with_timeout(child, pause)
+            and wait_with_timeout(child.pid, pause)
         ):
             pause = 0.0
         try:
@@ -197,24 +199,6 @@ def wait_for_child(
             _terminate({child: grace})
             out, err = child.communicate()
             return _make_result(child, out, err, why)
-
-
-def _wait_with_timeout(child: ChildProcess, seconds: float) -> bool:
-    """Wait for the end of a child, so many seconds at most; False, at once, where the kernel has no pidfd_open(2).
-
-    With a time limit and no pipe to read, Popen looks only every 50 ms whether its child still runs.
-    """
-    try:
-        descriptor = os.pidfd_open(child.pid)
-    except (AttributeError, OSError):  # Linux before 5.3, or the child is gone
-        return False
-    try:
-        ending = select.poll()
-        ending.register(descriptor, select.POLLIN)
-        ending.poll(seconds * 1000)
-    finally:
-        os.close(descriptor)
-    return True
 
 
 def _make_result(
@@ -272,11 +256,13 @@ def start_child(
     merge_stderr: bool = False,
     grace: float = 0.0,
     umask: int = -1,
+    memory: int | None = None,
 ) -> Iterator[ChildProcess]:
     """A running child whose standard output can be read while it works; killed if the block is left early.
 
     With `grace` it gets SIGTERM, and SIGKILL only after so many seconds: for programs that must clean up, as mock,
-    whose children lead sessions of their own. Without a `umask` it has that of this process.
+    whose children lead sessions of their own. Without a `umask` it has that of this process. `memory` is
+    the most that it and each of its children may use, in bytes of data.
     """
     if any("\0" in word for word in argv):
         raise InputError("a name holds a NUL byte and cannot be given to a program", why=quote_command(argv))
@@ -313,6 +299,7 @@ def start_child(
     with _running_lock:
         _running[child] = grace
     try:
+        limit_memory(child.pid, memory)
         end_stopped_thread()
         yield child
     finally:

@@ -11,8 +11,10 @@ from altai_build.errors import InputError, faults_of
 from altai_build.model.gitlink import CommitId
 from altai_build.model.limits import Limits
 from altai_build.tools.disk import WriteBudget
+from altai_build.tools.git import changed_gitlinks, command
 from altai_build.tools.git.archive import ArchivePart, write_archive
 from altai_build.tools.git.objects import ObjectStore
+from altai_build.tools.git.revisions import RepositoryHistory
 from altai_build.tools.git.superproject import Superproject
 from altai_build.tools.rpm.recipe import write_source_tree
 from tests.kit.cli import altai_build
@@ -226,3 +228,19 @@ def test_whatever_content_throws_is_an_error_about_it_and_what_the_machine_refus
         Path("y" * 300).stat()
     with pytest.raises(FileNotFoundError), faults_of("x"):
         Path("/nonexistent/y").stat()
+
+
+def test_the_changes_of_a_tree_that_repeats_itself_take_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = command.USER_CLONE._replace(memory=100 << 20)
+    monkeypatch.setattr(changed_gitlinks, "USER_CLONE", profile)
+    repo = Repo(tmp_path / "repo")
+    parent = repo.commit({"x": "1"})
+    tree = repo.git("mktree", input=f"040000 tree {write_tree_bomb(repo)}\trepos\n".encode())
+    raw = f"tree {tree}\nparent {parent}\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nm\n"
+    commit = repo.git("hash-object", "-t", "commit", "-w", "--stdin", input=raw.encode())
+    with pytest.raises(InputError, match="git diff-tree exited with 128") as refused:
+        history = RepositoryHistory(repo.path)
+        changed_gitlinks.list_changed_gitlinks(history, parent, commit, ["repos"])
+    assert "out of memory" in refused.value.why.lower()

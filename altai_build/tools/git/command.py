@@ -32,6 +32,8 @@ ALLOWED_PROTOCOLS = ("https", "http", "ssh", "git", "file")
 # Bytes that git may print, names of files and of commits most of all: those of the largest known repositories need
 # a quarter. A tree whose folders share their content can name more files than any machine can hold.
 OUTPUT_LIMIT = 64 << 20
+# Bytes. git collects all differences of two trees before it prints one. A million commits take a quarter of this.
+MEMORY_LIMIT = 3 << 30
 
 _PROTECTIONS = {
     # Programs of the clone that git would start by itself, even to compare two commits.
@@ -68,6 +70,7 @@ class GitProfile(NamedTuple):
     todo: str
     inherited: tuple[str, ...] = ()
     timeout: float = 900.0
+    memory: int | None = MEMORY_LIMIT
 
 
 USER_CLONE = GitProfile(
@@ -103,6 +106,8 @@ REMOTE = GitProfile(
     environment=_PROTECTED_ENVIRONMENT,
     todo="check the address, the network and your access there, then rerun the command",
     inherited=("SSH_AUTH_SOCK",),
+    # Unpacking what was fetched takes as much as the largest repositories need.
+    memory=None,
 )
 
 
@@ -136,7 +141,9 @@ def run_git(
     """
     argv, env = _command(profile, arguments, directory, git_dir)
     seconds = profile.timeout if timeout is None else timeout
-    result = process.run(argv, env=env, input=input, ok=process.ANY_END, timeout=seconds, limit=limit)
+    result = process.run(
+        argv, env=env, input=input, ok=process.ANY_END, timeout=seconds, limit=limit, memory=profile.memory
+    )
     if result.returncode not in ok:
         if result.returncode < 0 and not result.stopped:
             raise process.ProgramFailed(result)
@@ -152,7 +159,7 @@ def start_git(
     With an `input`, of whatever bytes, the caller writes to its standard input.
     """
     argv, env = _command(profile, arguments, None, git_dir)
-    return process.start_child(argv, env=env, input=input)
+    return process.start_child(argv, env=env, input=input, memory=profile.memory)
 
 
 def make_git_error(
