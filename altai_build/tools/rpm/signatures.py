@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import signal
 import struct
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -255,6 +256,9 @@ def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> l
     reports = _split_reports(names, text, result.stderr.decode("utf-8", "surrogateescape"))
     if result.returncode < 0 or reports is None:
         if len(paths) == 1:
+            if result.returncode == -signal.SIGKILL and not result.stderr.strip():
+                # By the kernel or a person, and not by our time limit, which says so: that is no fault of the file.
+                raise process.ProgramFailed(result)
             return [
                 _CheckReport(
                     lines=(), error_text=f"rpmkeys {commands.describe_exit(result.returncode)} on it"

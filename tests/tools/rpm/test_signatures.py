@@ -15,6 +15,7 @@ from altai_build.errors import InputError
 from altai_build.model.armor import dearmor
 from altai_build.model.signature import SignatureStatus
 from altai_build.tools.openpgp.keyfile import read_public_keys
+from altai_build.tools.process import ProgramFailed
 from altai_build.tools.rpm.signatures import (
     find_damaged_packages,
     read_signatures,
@@ -251,3 +252,21 @@ def test_a_signature_that_cannot_be_parsed_is_not_no_signature(made: Signed, tmp
         SignatureStatus.GOOD,
         SignatureStatus.UNSIGNED,
     )
+
+
+def test_a_killed_rpmkeys_says_nothing_about_a_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash is the file's fault; SIGKILL is the machine's, as when memory runs out."""
+    package = build_rpm(tmp_path, "sound").binary
+    stub = tmp_path / "bin" / "rpmkeys"
+    stub.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{stub.parent}{os.pathsep}{os.environ['PATH']}")
+    for name in ("KILL", "SEGV"):
+        stub.write_text(f"#!/bin/sh\nkill -s {name} $$\n")
+        stub.chmod(0o755)
+        if name == "KILL":
+            with pytest.raises(ProgramFailed, match="rpmkeys was killed by SIGKILL"):
+                find_damaged_packages([package])
+        else:
+            assert find_damaged_packages([package]) == ((package, "rpmkeys was killed by SIGSEGV on it"),)
