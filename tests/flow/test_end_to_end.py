@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -358,17 +359,19 @@ def test_a_published_version_is_never_made_again(site: Site, second: Any) -> Non
     assert snapshot(site.releases / "1.0.1") == before
 
 
+def list_local_links(page: Path) -> list[str]:
+    """What a page links to by relative URLs, as paths; its empty icon is none."""
+    links = re.findall(r'href="([^"]+)"', page.read_text())
+    return [unquote(link) for link in links if "://" not in link and link != "data:,"]
+
+
 def test_the_page_of_a_release_is_part_of_it_and_all_its_links_lead_somewhere(
     site: Site, second: Any
 ) -> None:
     page = site.releases / "1.0.1" / "report" / "index.html"
     assert site.answer("report", "1.0.1")["report"] == str(page)
     assert "  report/index.html" in (site.releases / "1.0.1" / "SHA256SUMS").read_text()
-    links = [
-        link
-        for link in re.findall(r'href="([^"]+)"', page.read_text())
-        if "://" not in link and link != "data:,"
-    ]
+    links = list_local_links(page)
     logs = [link for link in links if link.endswith(".log.gz")]
     assert len(logs) == len(site.packages("1.0.1")) + len(THIRD_PARTY)
     assert [link for link in links if not (page.parent / link).is_file()] == []
@@ -387,11 +390,7 @@ def test_another_page_is_made_elsewhere_and_leaves_the_release_alone(
         "report": str(page),
         "written": True,
     }
-    links = [
-        link
-        for link in re.findall(r'href="([^"]+)"', page.read_text())
-        if "://" not in link and link != "data:,"
-    ]
+    links = list_local_links(page)
     assert [link for link in links if not (page.parent / link).is_file()] == []
     assert snapshot(site.releases / "1.0.1") == before
     absent = site.call("report", "9.9")

@@ -83,7 +83,7 @@ def test_what_is_no_package_cannot_be_signed(tmp_path: Path, plain: ThrowawayKey
     text = tmp_path / "x.rpm"
     text.write_text("no package\n")
     with signing_key(plain) as key:
-        with pytest.raises(SigningError, match="cannot sign 1 packages"):
+        with pytest.raises(SigningError, match="cannot sign 1 package with the key"):
             key.sign_rpms([text])
         with pytest.raises(SigningError, match="cannot sign gone"):
             key.sign_detached(tmp_path / "gone")
