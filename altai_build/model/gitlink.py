@@ -72,11 +72,12 @@ def parse_raw_diff(raw: bytes) -> list[GitlinkChange]:
     return sorted(changes, key=lambda change: change.path)
 
 
-_ID_LENGTHS = (40, 64)
+# Of the names of objects, SHA-1 and SHA-256.
+ID_LENGTHS = (40, 64)
 
 
 def require_commit(commit: str) -> CommitId:
     """The id itself if it is a full object id; anything else never reaches a command line."""
-    if len(commit) not in _ID_LENGTHS or not set(commit) <= set("0123456789abcdef"):
+    if len(commit) not in ID_LENGTHS or not set(commit) <= set("0123456789abcdef"):
         raise InputError(f"{commit!r} is not a full commit id")
     return CommitId(commit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -92,28 +92,9 @@ def make_notes_of_manifests(manifests: tuple[Manifest, Manifest], comparison: Re
     before, after = (
         {ROOT: manifest.superproject.commit, **_list_origins(manifest)} for manifest in manifests
     )
-    components = []
-    for path in sorted(before.keys() | after.keys()):
-        old, new = before.get(path), after.get(path)
-        if old == new and path not in package_changes:
-            continue
-        if old is None or new is None:
-            change = ComponentChange.ADDED if old is None else ComponentChange.REMOVED
-        else:
-            change = ComponentChange.SAME if old == new else ComponentChange.UNKNOWN
-        components.append(
-            ComponentNotes(
-                path=path,
-                old_path=None,
-                component_change=change,
-                old=old,
-                new=new,
-                commits=(),
-                dropped_commits=(),
-                packages=tuple(package_changes.get(path, ())),
-                problem="there is no repository with them" if change is ComponentChange.UNKNOWN else "",
-            )
-        )
+    components = _describe_origins(
+        before, after, package_changes, lambda _path: _CommitRange(ComponentChange.UNKNOWN)
+    )
     return ReleaseNotes(
         old=comparison.old,
         new=comparison.new,
@@ -239,12 +220,24 @@ def _describe_spec_folders(
 ) -> list[ComponentNotes]:
     """Third-party packages built from a folder of specs: the superproject's commits that touched the folder."""
     before, after = (_list_spec_commits(manifest) for manifest in manifests)
+    return _describe_origins(
+        before, after, package_changes, lambda path: _list_commits_between(store, *ends, path)
+    )
+
+
+def _describe_origins(
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    package_changes: _PackageChanges,
+    list_commits: Callable[[str], _CommitRange],
+) -> list[ComponentNotes]:
+    """The paths that packages were built from, each with its commit before and after, where something changed."""
     components = []
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path), after.get(path)
         if old == new and path not in package_changes:
             continue
-        commits = _list_commits_between(store, *ends, path)
+        commits = list_commits(path)
         if old is None or new is None:
             change = ComponentChange.ADDED if old is None else ComponentChange.REMOVED
         else:
@@ -259,6 +252,7 @@ def _describe_spec_folders(
                 commits=commits.added,
                 dropped_commits=commits.dropped,
                 packages=tuple(package_changes.get(path, ())),
+                problem="there is no repository with them" if change is ComponentChange.UNKNOWN else "",
             )
         )
     return components

@@ -113,9 +113,9 @@ def test_two_at_once_over_a_half_made_one_then_again_then_moved_and_broken(
     (moved / ".venv/bin/python").unlink()
     with monkeypatch.context() as patch:
         patch.setenv("PATH", f"{moved}/.venv/bin:{os.environ['PATH']}")
-        mended = setup(moved)
-    assert mended.returncode == 0, mended.stderr
-    assert "installing altai-build" in mended.stderr and "PATH" not in mended.stderr
+        repeated = setup(moved)
+    assert repeated.returncode == 0, repeated.stderr
+    assert "installing altai-build" in repeated.stderr and "PATH" not in repeated.stderr
     assert_works(moved)
 
 

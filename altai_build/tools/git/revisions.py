@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.model.gitlink import CommitId
+from altai_build.model.gitlink import ID_LENGTHS, CommitId
 from altai_build.tools.git.command import USER_CLONE, make_git_error, run_git
 from altai_build.tools.git.layout import git_directory, is_shallow
 from altai_build.tools.process import ANY_STATUS
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from altai_build.tools.process import ProcessResult
-
-# Of the names of objects, SHA-1 and SHA-256.
-_ID_LENGTHS = (40, 64)
 
 
 class RepositoryHistory:
@@ -76,7 +73,7 @@ class RepositoryHistory:
     def _unknown_revision_error(self, revision: str, complaint: str) -> InputError:
         # git takes every id of full length for the name of an object, and says nothing of the object itself.
         named = self._parse_revision(revision).text.strip()
-        is_id = len(named) in _ID_LENGTHS
+        is_id = len(named) in ID_LENGTHS
         if is_id and named != revision and not self._has_object(named):
             return InputError(
                 f"{revision} of {self.place} is commit {named}, and that object is missing there",
