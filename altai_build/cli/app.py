@@ -30,6 +30,8 @@ class App(NamedTuple):
     workspace_dir: str | None
     jobs: int
     builder: str
+    # bytes with a unit, as parse_size reads them
+    max_download: str
     quiet: bool
     # the debug log of this run once it is open: at most one
     logs: list[RunLog]
@@ -153,6 +155,7 @@ class App(NamedTuple):
         gc.freeze()
         gc.enable()
         from altai_build.model.package_fingerprint import RebuildPolicy
+        from altai_build.model.quantity import parse_size
         from altai_build.pipeline.run import Run, with_mock_dist
         from altai_build.tools.progress import ProgressReporter
 
@@ -166,6 +169,7 @@ class App(NamedTuple):
             builder=self.builder,
             reporter=ProgressReporter(quiet=self.quiet, log=log.record),
             dependants=RebuildPolicy(dependants) if dependants else None,
+            max_download=int(parse_size(self.max_download)),
         )
 
     def create_reading_run(self, config: Config) -> Run:

@@ -26,6 +26,17 @@ def _check_builder(ctx: click.Context, _param: click.Parameter, name: str) -> st
     return name
 
 
+def _check_size(_ctx: click.Context, _param: click.Parameter, size: str) -> str:
+    """A size as repos.yaml has it, too. It stays text: few verbs need the number."""
+    from altai_build.model.quantity import parse_size
+
+    try:
+        parse_size(size)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return size
+
+
 # Each with its declarations; relative paths in the others start at the directory, so it comes first.
 _DECLARATIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (
@@ -62,6 +73,15 @@ _DECLARATIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
             "callback": _check_builder,
             "help": "What builds packages in clean chroots: mock, chroot (built in), or auto (mock if it is "
             "installed).",
+        },
+    ),
+    (
+        ("--max-download",),
+        {
+            "metavar": "SIZE",
+            "default": "16G",
+            "callback": _check_size,
+            "help": "Download at most SIZE (M, G, T) of releases at a URL; default: 16G.",
         },
     ),
     (("-v", "--verbose"), {"is_flag": True, "help": "Print each command before it runs."}),
@@ -124,6 +144,8 @@ def apply_global_option(app: App, name: str, value: Any) -> App:
         return app._replace(config_file=value or None)
     elif name == "workspace":
         return app._replace(workspace_dir=value or None)
+    elif name == "max_download":
+        return app._replace(max_download=value)
     elif name == "builder":
         return app._replace(builder=value)
     elif name == "quiet":

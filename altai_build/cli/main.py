@@ -116,6 +116,7 @@ def cli(
     workspace: str | None,
     jobs: int | None,
     builder: str,
+    max_download: str,
     verbose: bool,
     debug: bool,
     quiet: bool,
@@ -133,6 +134,7 @@ def cli(
         workspace_dir=workspace or None,
         jobs=processors.available(),
         builder=builder,
+        max_download=max_download,
         quiet=quiet,
         logs=ctx.obj if ctx.obj is not None else [],
     )

@@ -52,6 +52,7 @@ class Run:
     executor: str = "local"  # where builders run
     reporter: ProgressReporter = field(default_factory=ProgressReporter)
     dependants: RebuildPolicy | None = None  # of the command line, overrides build.dependants
+    max_download: int = 16 << 30  # bytes of releases at a URL
 
     def lock(self, *, wait: float = 0.0) -> AbstractContextManager[None]:
         """Hold the workspace's lock for a block; prints for whom it waits."""

@@ -31,6 +31,7 @@ def make_app(directory: Path, **options: str) -> App:
         workspace_dir=options.get("workspace_dir"),
         jobs=3,
         builder="chroot",
+        max_download="16G",
         quiet=True,
         logs=[],
     )

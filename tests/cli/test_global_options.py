@@ -55,7 +55,7 @@ def test_relative_paths_start_at_the_directory_wherever_it_is_named(world: World
 
 
 def test_a_wrong_value_after_the_verb_is_refused(world: World) -> None:
-    for words in (["--jobs", "0"], ["--builder", "nobody"]):
+    for words in (["--jobs", "0"], ["--builder", "nobody"], ["--max-download", "many"]):
         answer = altai_build("changed", *words, cwd=world.super.path)
         assert answer.code == 2 and words[1] in answer.err
 
@@ -67,7 +67,15 @@ def test_every_verb_takes_every_option_once() -> None:
                 check(below)
         names = [name for parameter in command.params for name in parameter.opts]
         assert len(names) == len(set(names)), command.name
-        assert {"--quiet", "--verbose", "--directory", "--jobs", "--config", "--workspace"} <= set(names)
+        assert {
+            "--quiet",
+            "--verbose",
+            "--directory",
+            "--jobs",
+            "--config",
+            "--workspace",
+            "--max-download",
+        } <= set(names)
 
     for verb in VERBS:
         command = cli.get_command(click.Context(cli), verb)

@@ -20,6 +20,7 @@ def make_app(folder: Path) -> App:
         workspace_dir=None,
         jobs=1,
         builder="auto",
+        max_download="16G",
         quiet=True,
         logs=[],
     )

@@ -20,7 +20,7 @@ from altai_build.model.nevra import is_safe_name
 from altai_build.model.release import CHECKSUMS_NAME, KEY_FILE_PREFIX, LATEST_LINK, MANIFEST_NAME
 from altai_build.pipeline.published.releases import find_release, load_manifest, open_releases
 from altai_build.pipeline.run import Run
-from altai_build.stages.download_release import NoReleaseAtUrl, download_release
+from altai_build.stages.download_release import DownloadBudget, NoReleaseAtUrl, download_release
 from altai_build.stages.publish import compare_releases, is_release, list_releases, release_order
 from altai_build.tools.files import make_directory, scratch_directory
 from altai_build.tools.http.download import read_url
@@ -70,6 +70,7 @@ class Catalog:
         self._stack = stack
         self._scratch: Path | None = None
         self._numbers = count()
+        self._budget = DownloadBudget(run.max_download)
         # URL of a release → its copy, and the parts that this has.
         self._copies: dict[str, tuple[Path, set[ReleasePart]]] = {}
         # Known after the first question: the URL is of one release, not of all.
@@ -215,7 +216,14 @@ class Catalog:
         copy, parts = self._copies.get(url, (directory, set()))
         if not parts.intersection((part, ReleasePart.WHOLE)):
             make_directory(copy)
-            download_release(url, copy, jobs=self._run.jobs, wanted=part.has)
+            download_release(
+                url,
+                copy,
+                jobs=self._run.jobs,
+                budget=self._budget,
+                wanted=part.has,
+                announce=self._run.reporter.info,
+            )
             self._copies[url] = copy, {*parts, part}
         return copy
 

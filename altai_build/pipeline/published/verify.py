@@ -24,7 +24,7 @@ from altai_build.pipeline.published.releases import (
 )
 from altai_build.pipeline.run import Run
 from altai_build.rules.view import ReleaseView, VerifyContext
-from altai_build.stages.download_release import download_release
+from altai_build.stages.download_release import DownloadBudget, download_release
 from altai_build.stages.upstreams import read_upstreams
 from altai_build.stages.verify import StagedVerification, verify_before_checksums, verify_view
 from altai_build.tools.files import scratch_directory
@@ -52,7 +52,13 @@ def open_release(run: Run, named: str, where: str | None = None) -> Iterator[Pat
         # A server's root and `latest` name no version.
         directory = scratch / (name if is_safe_name(name) else LATEST_LINK)
         with run.reporter.run_step(f"download of {named}"):
-            download_release(named, directory, jobs=run.jobs)
+            download_release(
+                named,
+                directory,
+                jobs=run.jobs,
+                budget=DownloadBudget(run.max_download),
+                announce=run.reporter.info,
+            )
         yield directory
 
 
