@@ -1,13 +1,17 @@
-"""Shared by all tests: when a test may be skipped, where the testbed is, and git without configuration."""
+"""Shared by all tests: when a test may be skipped, where the testbed is, a small release, git without configuration."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -64,6 +68,34 @@ def testbed(require: Require) -> Path:
         tail = "\n".join(made.stdout.decode("utf-8", "replace").splitlines()[-30:])
         pytest.fail(f"scripts/make-testbed {folder} exited with {made.returncode}:\n{tail}", pytrace=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def materials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Materials]:
+    """Packages and keys of which releases are made. No test changes them, also not through a link to them."""
+    folder = tmp_path_factory.mktemp("materials")
+    materials = make_materials(folder)
+
+    def digests() -> dict[Path, str]:
+        files = sorted(file for suffix in ("rpm", "asc", "pub") for file in folder.rglob(f"*.{suffix}"))
+        return {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+    before = digests()
+    yield materials
+    assert digests() == before, "a test changed a file that other tests use"
+
+
+@pytest.fixture(scope="session")
+def intact(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release, 1.0.2, that no test changes."""
+    folder = tmp_path_factory.mktemp("intact")
+    return make_release(folder / "1.0.2", materials, make_release_contents(materials))
+
+
+@pytest.fixture
+def release(intact: Path, tmp_path: Path) -> Path:
+    """A copy of the intact release that a test may change."""
+    return Path(shutil.copytree(intact, tmp_path / "1.0.2"))
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,24 +12,7 @@ from altai_build.model.armor import dearmor
 from altai_build.model.findings import Finding
 from altai_build.stages.verify import verify_release
 from tests.kit.cli import altai_build
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
 from tests.kit.server import serving
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
-
-
-@pytest.fixture(scope="module")
-def original(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("original") / "1.0.2"
-    return make_release(folder, materials, make_release_contents(materials))
-
-
-@pytest.fixture
-def release(original: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "1.0.2"))
 
 
 def find(release: Path, rule: str) -> list[Finding]:

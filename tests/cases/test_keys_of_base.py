@@ -11,7 +11,7 @@ import pytest
 
 from tests.kit.cli import ROOT, CliResult, altai_build
 from tests.kit.keys import ThrowawayKey, make_key
-from tests.kit.releases import make_materials, make_release, make_release_contents
+from tests.kit.releases import Materials
 from tests.kit.repositories import Package, make_repository
 from tests.kit.superprojects import World, make_files
 
@@ -53,12 +53,11 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def original(materials: Materials, intact: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("place")
     os, other = make_key(folder, "os"), make_key(folder, "other")
     make_repository(folder / "base", [Package("bash")], os)
-    materials = make_materials(folder / "materials")
-    make_release(folder / "releases" / "1.0.2", materials, make_release_contents(materials))
+    shutil.copytree(intact, folder / "releases" / "1.0.2")
     world = World(folder)
     world.component("repos/altai/focus", make_files("focus"))
     definition = DEFINITION.format(base=(folder / "base").as_uri(), releases=folder / "releases")

@@ -14,7 +14,6 @@ from altai_build.model.release import ComponentOrigin
 from tests.kit.cli import CliResult, altai_build
 from tests.kit.releases import (
     Materials,
-    make_materials,
     make_release,
     make_release_contents,
     sign,
@@ -23,11 +22,6 @@ from tests.kit.releases import (
 )
 from tests.kit.rpms import build_rpm
 from tests.kit.server import serving
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 @pytest.fixture(scope="module")

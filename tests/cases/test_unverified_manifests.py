@@ -11,7 +11,7 @@ import pytest
 from tests.kit.cli import CliResult, altai_build
 from tests.kit.configs import write_config
 from tests.kit.keys import ThrowawayKey, make_key
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents, sign_again
+from tests.kit.releases import Materials, make_release, make_release_contents, sign_again
 from tests.kit.server import serving
 from tests.kit.timed_keys import timed_keyring
 
@@ -22,11 +22,6 @@ READING = {
     "releases": ["releases"],
     "report": ["report", "1.0.2"],
 }
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,7 @@ def release_with(folder: Path, materials: Materials, *rpms: Path, version: str =
     return make_release(folder / version, materials, plan)
 
 
-def test_a_file_that_is_not_part_of_the_release(materials: Materials, tmp_path: Path) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+def test_a_file_that_is_not_part_of_the_release(release: Path, materials: Materials) -> None:
     (release / "report").mkdir()
     (release / "report" / "index.html").write_text("fine\n")
     for name in (

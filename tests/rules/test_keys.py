@@ -48,8 +48,7 @@ def test_an_expired_key_of_the_metadata_is_an_error_for_clients_that_look(
         assert [(one.subject, one.severity) for one in report] == [("RPM-GPG-KEY-ours", severity)]
 
 
-def test_a_key_that_the_manifest_does_not_name_is_a_finding(materials: Materials, tmp_path: Path) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+def test_a_key_that_the_manifest_does_not_name_is_a_finding(release: Path, materials: Materials) -> None:
     assert messages_by_subject(release, "keys") == {}
     shutil.copy(release / "RPM-GPG-KEY-epel6", release / "RPM-GPG-KEY-ours")
     assert messages_by_subject(release, "keys") == {
@@ -58,8 +57,7 @@ def test_a_key_that_the_manifest_does_not_name_is_a_finding(materials: Materials
     }
 
 
-def test_keys_are_compared_with_those_of_the_configuration(materials: Materials, tmp_path: Path) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+def test_keys_are_compared_with_those_of_the_configuration(release: Path, materials: Materials) -> None:
     report = verify_release(release, trusted_keys=[("ours", materials.theirs.public)])
     assert {finding.subject: finding.message for finding in report.findings if finding.rule == "keys"} == {
         "RPM-GPG-KEY-ours": f"the file holds {materials.ours.fingerprint}; "
@@ -70,10 +68,7 @@ def test_keys_are_compared_with_those_of_the_configuration(materials: Materials,
 
 @pytest.mark.parametrize("form", ["binary", "blanks"])
 @pytest.mark.parametrize("compat", list(Compat))
-def test_a_key_file_that_only_dnf_reads_is_a_finding(
-    materials: Materials, tmp_path: Path, form: str, compat: Compat
-) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+def test_a_key_file_that_only_dnf_reads_is_a_finding(release: Path, form: str, compat: Compat) -> None:
     text = (release / "RPM-GPG-KEY-epel6").read_bytes()
     (release / "RPM-GPG-KEY-epel6").write_bytes(
         dearmor(text) if form == "binary" else text.replace(b"\n", b" \n")
@@ -100,7 +95,6 @@ def test_a_key_expires_at_its_hour(materials: Materials, tmp_path: Path) -> None
         assert finding.message.endswith(told)
 
 
-def test_a_file_without_a_key_is_a_finding(materials: Materials, tmp_path: Path) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+def test_a_file_without_a_key_is_a_finding(release: Path) -> None:
     (release / "RPM-GPG-KEY-epel6").write_text("not a key\n")
     assert set(messages_by_subject(release, "keys")) == {"RPM-GPG-KEY-epel6"}

@@ -80,7 +80,6 @@ def test_packages_of_ours_without_published_sources_are_a_warning(
     )
 
 
-def test_sources_in_any_repository_of_the_release_are_published(materials: Materials, tmp_path: Path) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+def test_sources_in_any_repository_of_the_release_are_published(release: Path) -> None:
     assert findings(release, "source-packages", CONTEXT) == []
     assert findings(release, "source-packages", VerifyContext()) == []

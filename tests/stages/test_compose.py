@@ -25,7 +25,6 @@ from tests.kit.findings import messages_by_subject
 from tests.kit.keys import signing_key
 from tests.kit.releases import (
     Materials,
-    make_materials,
     make_release,
     make_release_contents,
     with_repository,
@@ -38,11 +37,6 @@ REPOSITORIES = {
     "deps/misc": "bunch",
     "deps/misc-srpms": "bunch",
 }
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 def tree(directory: Path) -> set[str]:

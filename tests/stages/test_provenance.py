@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from altai_build.model.manifest import manifest_from_json
 from altai_build.model.provenance import find_statement_errors
 from altai_build.model.release import BuildRecord, SuperprojectPin
@@ -30,7 +28,6 @@ from tests.kit.manifests import component, manifest, package
 from tests.kit.releases import (
     BUILDROOT,
     Materials,
-    make_materials,
     make_release,
     make_release_contents,
     sign,
@@ -43,16 +40,6 @@ FOCUS = "provenance/slsa/centos6/focus-1.0-3.el6.noarch.rpm.json"
 BUNCH = "provenance/slsa/deps/misc/bunch-1.0.1-1.el6.noarch.rpm.json"
 FOCUS_SOURCE = "provenance/slsa/centos6-srpms/focus-1.0-3.el6.src.rpm.json"
 BUNCH_SOURCE = "provenance/slsa/deps/misc-srpms/bunch-1.0.1-1.el6.src.rpm.json"
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
-
-
-@pytest.fixture
-def release(materials: Materials, tmp_path: Path) -> Path:
-    return make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
 
 
 def digest(path: Path) -> str:

@@ -29,23 +29,6 @@ FOCUS = "centos6/focus-1.0-3.el6.noarch.rpm"
 REPOMD = "centos6/repodata/repomd.xml"
 
 
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
-
-
-@pytest.fixture(scope="module")
-def intact(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_release(
-        tmp_path_factory.mktemp("intact") / "1.0.2", materials, make_release_contents(materials)
-    )
-
-
-@pytest.fixture
-def release(intact: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(intact, tmp_path / "1.0.2"))
-
-
 def trusted(materials: Materials) -> list[tuple[str, Path]]:
     return [("ours", materials.ours.public), ("epel6", materials.theirs.public)]
 
@@ -196,9 +179,8 @@ def test_files_added_with_the_checksums_are_list_errors(
 
 
 def test_files_read_before_the_checksums_are_not_read_again(
-    materials: Materials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    release: Path, materials: Materials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
     remove_checksums(release)
     staged = verify_before_checksums(release)
     (release / "report").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, datetime, timezone
 from pathlib import Path
 
@@ -10,16 +11,14 @@ import pytest
 from altai_build.model.findings import Severity, VerificationReport, Waiver
 from altai_build.rules.view import VerifyContext
 from altai_build.stages.verify import verify_release
-from tests.kit.releases import make_materials, make_release, make_release_contents, sign_again
+from tests.kit.releases import Materials, sign_again
 
 NOTES = Waiver(rule="stray-files", subject="*.txt", reason="asked for by QA", expires=date(2027, 3, 31))
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("waivers")
-    materials = make_materials(folder / "materials")
-    release = make_release(folder / "1.0.2", materials, make_release_contents(materials))
+def release(materials: Materials, intact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    release = Path(shutil.copytree(intact, tmp_path_factory.mktemp("waivers") / "1.0.2"))
     (release / "notes.txt").write_text("new\n")
     sign_again(release, materials)
     return release

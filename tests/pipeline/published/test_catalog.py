@@ -12,13 +12,8 @@ from altai_build.errors import InputError, UnreachableError
 from altai_build.pipeline.published.catalog import ReleasePart, is_location, open_catalog
 from altai_build.pipeline.run import Run
 from tests.kit.configs import make_run
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
+from tests.kit.releases import Materials, make_release, make_release_contents
 from tests.kit.server import serving
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 @pytest.fixture(scope="module")

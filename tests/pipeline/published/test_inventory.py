@@ -15,14 +15,9 @@ from altai_build.pipeline.published.manifest_trust import ManifestReader
 from altai_build.pipeline.run import Run
 from tests.kit.configs import make_run
 from tests.kit.manifests import component, manifest, package, write_manifests
-from tests.kit.releases import Materials, make_materials
+from tests.kit.releases import Materials
 
 FOCUS = package("focus-1:1.0-3.noarch", component("repos/focus", "c" * 40))
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 @pytest.fixture

@@ -17,18 +17,12 @@ from tests.kit.configs import write_config
 from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.releases import (
     Materials,
-    make_materials,
     make_release,
     make_release_contents,
     with_packages,
     with_repository,
 )
 from tests.kit.rpms import build_rpm
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 @pytest.fixture(scope="module")

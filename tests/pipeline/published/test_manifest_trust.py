@@ -12,23 +12,7 @@ from altai_build.model.trust import TrustLevel
 from altai_build.pipeline.published.manifest_trust import ManifestReader
 from altai_build.tools import process
 from tests.kit.keys import make_key
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
-
-
-@pytest.fixture(scope="module")
-def original(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("original") / "1.0.2"
-    return make_release(folder, materials, make_release_contents(materials))
-
-
-@pytest.fixture
-def release(original: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "1.0.2"))
+from tests.kit.releases import Materials
 
 
 def read(release: Path, *pinned: Path) -> tuple[TrustLevel, list[str]]:

@@ -11,13 +11,8 @@ from altai_build.pipeline.published.manifest_trust import CheckedManifest, open_
 from altai_build.pipeline.published.released_builds import ReleasedBuilds
 from altai_build.pipeline.run import Run
 from tests.kit.configs import make_run
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
+from tests.kit.releases import Materials, make_release, make_release_contents
 from tests.kit.rpms import flip_last_byte
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 @pytest.fixture

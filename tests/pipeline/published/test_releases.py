@@ -19,7 +19,7 @@ from altai_build.pipeline.published.releases import (
 from altai_build.tools.files import sha256_file
 from altai_build.tools.rpm.header import read_header
 from tests.kit.manifests import component, manifest, package, write_manifests
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
+from tests.kit.releases import Materials, make_release, make_release_contents
 from tests.kit.rpms import build_rpm
 
 
@@ -68,11 +68,6 @@ def test_the_file_of_the_latest_release_stands_for_a_name(tmp_path: Path) -> Non
     assert published.find(nevra("a-1-1.noarch")) == tmp_path / "1.1" / "centos6" / "a-1-1.noarch.rpm"
     assert published.find(nevra("a-2-1.noarch")) is None
     assert set(published.files_by_build) == {("a-1-1.noarch", "key")}
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 def build_result(path: Path, key: str) -> BuildResult:

@@ -19,15 +19,10 @@ from altai_build.pipeline.run import Run
 from altai_build.tools.files import sha256_file
 from tests.kit.configs import make_run
 from tests.kit.git import Repo
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
+from tests.kit.releases import Materials, make_release, make_release_contents
 
 FOCUS = "centos6/focus-1.0-3.el6.noarch.rpm"
 ERLANG = "deps/epel/erlang-14-2.el6.noarch.rpm"
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 @pytest.fixture

@@ -20,13 +20,8 @@ from altai_build.pipeline.run import Run
 from altai_build.rules.view import VerifyContext
 from tests.kit.configs import make_run
 from tests.kit.manifests import manifest, write_manifests
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
+from tests.kit.releases import Materials, make_release, make_release_contents
 from tests.kit.server import serving
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 def test_the_context_is_what_the_configuration_and_earlier_releases_say(

@@ -19,12 +19,7 @@ from tests.kit.cli import altai_build
 from tests.kit.configs import write_config
 from tests.kit.keys import ThrowawayKey, make_key
 from tests.kit.release_worlds import make_world
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
+from tests.kit.releases import Materials, make_release, make_release_contents
 
 
 @pytest.fixture(scope="module")

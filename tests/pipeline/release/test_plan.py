@@ -12,13 +12,8 @@ from altai_build.model.release import ComponentOrigin
 from tests.kit.cli import CliResult, altai_build
 from tests.kit.manifests import manifest, write_manifests
 from tests.kit.release_worlds import commit_definition, make_world
-from tests.kit.releases import Materials, make_materials, make_release, make_release_contents, with_repository
+from tests.kit.releases import Materials, make_release, make_release_contents, with_repository
 from tests.kit.superprojects import World, make_files
-
-
-@pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Materials:
-    return make_materials(tmp_path_factory.mktemp("materials"))
 
 
 def release_with(folder: Path, materials: Materials, commit: str, url: str) -> None:
