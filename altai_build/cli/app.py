@@ -157,17 +157,20 @@ class App(NamedTuple):
         from altai_build.model.package_fingerprint import RebuildPolicy
         from altai_build.model.quantity import parse_size
         from altai_build.pipeline.run import Run, with_mock_dist
+        from altai_build.tools.notices import on_notice
         from altai_build.tools.progress import ProgressReporter
 
         workspace = self.get_workspace()
         log = self.open_log()
         log.attach(workspace)
+        reporter = ProgressReporter(quiet=self.quiet, log=log.record)
+        on_notice(reporter.warn)
         return Run(
             config=with_mock_dist(config, workspace),
             workspace=workspace,
             jobs=self.jobs,
             builder=self.builder,
-            reporter=ProgressReporter(quiet=self.quiet, log=log.record),
+            reporter=reporter,
             dependants=RebuildPolicy(dependants) if dependants else None,
             max_download=int(parse_size(self.max_download)),
         )

@@ -84,7 +84,8 @@ def clean_up(cleanup_plan: CleanupPlan) -> None:
     for removal in cleanup_plan.removals:
         path = removal.item.path
         _remove(path)
-        for suffix in (".log", ".lock"):
+        # Of buildroots.
+        for suffix in (".log", ".lock", ".size", ".files"):
             path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 

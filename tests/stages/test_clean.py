@@ -83,7 +83,8 @@ def fill(workspace: Workspace, releases: Path) -> None:
     for place in places:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(b"x" * 5000)
-    (workspace.buildroots / "base" / "k1.log").write_text("installed")
+    for name in ("base/k1.log", "base/k1.files", "layers/k2.files", "layers/k2.size"):
+        (workspace.buildroots / name).write_text("of a buildroot")
     releases.mkdir()
     os.link(workspace.signed / "key-v4" / "k6" / "released.rpm", releases / "released.rpm")
     then = time.time() - 30 * DAY
@@ -109,7 +110,8 @@ def test_everything_that_can_be_made_again_goes_and_nothing_else(tmp_path: Path)
         "signed/key-v4/k6/released.rpm",
     }
     assert files(workspace.root) == kept
-    assert len(before) - len(kept) == len(cleanup_plan.removals) + 1  # the log beside the root went with it
+    # What is beside a buildroot goes with it.
+    assert len(before) - len(kept) == len(cleanup_plan.removals) + 4
     assert cleanup_plan.freed_bytes >= 5000 * len(cleanup_plan.removals)
 
 

@@ -12,14 +12,16 @@ from pathlib import Path
 from altai_build.errors import InputError, MissingToolError
 from altai_build.model.limits import Limits
 from altai_build.regular_files import read_regular_file
-from altai_build.tools import commands, process
+from altai_build.tools import commands, notices, process
 from altai_build.tools.buildlog import read_ends
+from altai_build.tools.chroot.file_list import find_change, get_list_path, write_file_list
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.files import (
     file_lock,
     link_or_copy,
     lock_descriptor,
     make_directory,
+    remove_tree,
     scratch_directory,
     write_atomically,
 )
@@ -44,13 +46,19 @@ class RootCache:
     limits: Limits = field(default_factory=Limits)  # of scriptlets, as of builds
     # Bytes of all layers: each has a whole rpm database. Those in use count, and stay.
     layers_limit: int = 2 << 30
+    # Those that were made by this process, or that it has found unchanged.
+    _checked: set[Path] = field(default_factory=set, compare=False)
 
-    def ensure_base(self, buildroot: Buildroot) -> Path:
-        """The base buildroot, installed if it is not there. The log of the installation is beside it."""
+    def ensure_base(self, buildroot: Buildroot, *, check: bool = True) -> Path:
+        """The base buildroot, installed if it is not there. The log of the installation is beside it.
+
+        One of an earlier run whose files have changed is installed again. Without `check` that is left to those who
+        build in it: a run that finds all its builds in the cache does not wait for it.
+        """
         self._restrict_access()
         place = self.directory / "base" / buildroot.base_cache_key
         with file_lock(self.directory / "base" / f"{buildroot.base_cache_key}.lock"):
-            if place.is_dir():
+            if place.is_dir() and (not check or self._is_unchanged(place)):
                 os.utime(place)
                 return place
             with scratch_directory(self.directory / "base", ".new") as scratch:
@@ -61,7 +69,7 @@ class RootCache:
                 self._install_packages(root, buildroot.base, log, buildroot.nodocs)
                 set_up_base_root(root)
                 self._add_files(root, buildroot)
-                _move_to_place(root, place)
+                self._move_to_place(root, place)
         return place
 
     def open_layer(self, buildroot: Buildroot, stack: ExitStack) -> Path | None:
@@ -74,7 +82,7 @@ class RootCache:
         base = self.ensure_base(buildroot)
         place = self.directory / "layers" / buildroot.extra_cache_key
         with file_lock(self.directory / "layers" / f"{buildroot.extra_cache_key}.lock"):
-            if place.is_dir():
+            if place.is_dir() and self._is_unchanged(place):
                 os.utime(place)
                 stack.enter_context(_in_use(place))
                 return place
@@ -82,7 +90,7 @@ class RootCache:
                 overlay = Overlay.create(scratch, [base])
                 log = self.directory / "layers" / f"{buildroot.extra_cache_key}.log"
                 self._install_packages(overlay.merged, buildroot.extra, log, buildroot.nodocs, overlay.prefix)
-                _move_to_place(scratch / "upper", place)
+                self._move_to_place(scratch / "upper", place)
                 os.utime(place)
             size = str(_measure(place)).encode()
             write_atomically(place.with_name(f"{place.name}.size"), size, durable=False)
@@ -112,6 +120,28 @@ class RootCache:
         if buildroot.extra:
             log = destination.with_name("install.log")
             self._install_packages(destination, buildroot.extra, log, buildroot.nodocs)
+
+    def _is_unchanged(self, place: Path) -> bool:
+        """Whether a root is as it was made; removes it when it is not. The caller holds its lock."""
+        if place in self._checked:
+            return True
+        change = find_change(place)
+        if change:
+            notices.notify(f"the buildroot {place} is made again, because its files have changed: {change}")
+            # Half of it, should this be interrupted, is not taken for the whole.
+            get_list_path(place).unlink(missing_ok=True)
+            remove_tree(place)
+            return False
+        self._checked.add(place)
+        return True
+
+    def _move_to_place(self, root: Path, place: Path) -> None:
+        """Rename a root when all of it is on the disk: one that a power cut has emptied would be used for ever."""
+        write_file_list(root, place)
+        # One system call for tens of thousands of files.
+        process.run(["sync", "--file-system", str(root)])
+        os.rename(root, place)
+        self._checked.add(place)
 
     def _restrict_access(self) -> None:
         """Keep other users of this machine out: buildroots contain setuid programs."""
@@ -191,6 +221,7 @@ def _remove_unused(place: Path) -> bool:
     finally:
         os.close(descriptor)
     place.with_name(f"{place.name}.size").unlink(missing_ok=True)
+    get_list_path(place).unlink(missing_ok=True)
     return True
 
 
@@ -204,13 +235,6 @@ def _read_size(place: Path) -> int:
 
 def _measure(place: Path) -> int:
     return sum(entry.stat().st_blocks * 512 for entry in walk_tree(place))
-
-
-def _move_to_place(root: Path, place: Path) -> None:
-    """Rename a root when all of it is on the disk: one that a power cut has emptied would be used for ever."""
-    # One system call for tens of thousands of files.
-    process.run(["sync", "--file-system", str(root)])
-    os.rename(root, place)
 
 
 class RpmInstallFailed(InputError):

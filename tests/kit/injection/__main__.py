@@ -7,19 +7,21 @@ import collections
 import errno
 import functools
 import json
+import math
 import os
+import random
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.kit.injection.inject import CHANGES, DEATHS, ERRORS, OTHER_ERRORS, Event, Fault
-from tests.kit.injection.site import DIGEST, FaultSite, Outcome, adopt_orphans
+from tests.kit.injection.site import DIGEST, FaultSite, Outcome, adopt_orphans, load_everything
 
 RELEASE = "1.0.1"
 COMMANDS = {
@@ -56,11 +58,24 @@ class Finding:
         return f"{self.fault}{event}: {self.text}"
 
 
+@dataclass(frozen=True)
+class Try:
+    """One fault that was tried: whether it happened, the exit code, and what did not hold."""
+
+    command: str
+    fault: Fault
+    happened: bool
+    code: int
+    seconds: float
+    findings: list[str]
+
+
 class Explorer:
     """Tries faults on one command of one site."""
 
     def __init__(self, site: FaultSite, command: str) -> None:
         self._site = site
+        self._command = command
         self._words = COMMANDS[command]
         self._is_release = command == "release"
         if command == "keys":
@@ -69,8 +84,6 @@ class Explorer:
         self.events = site.list_events(*self._words)
         self._files = set(self._list_files())
         self._manifest = site.read_manifest(RELEASE) if self._is_release else None
-        self.tried = self.happened = 0
-        self.codes: collections.Counter[int] = collections.Counter()
 
     def list_faults(self, kind: str) -> list[Fault]:
         """Every fault of a kind: kills before each change; each error at each place; each death of each child."""
@@ -102,8 +115,9 @@ class Explorer:
             for error in ERRORS.get(name, OTHER_ERRORS)
         ]
 
-    def try_fault(self, fault: Fault) -> list[Finding]:
-        """Run the command with a fault, and then once more without; returns what did not hold."""
+    def try_fault(self, fault: Fault) -> Try:
+        """Run the command with a fault, and then once more without."""
+        started = time.monotonic()
         self._site.restore()
         with ExitStack() as stack:
             free_space: Callable[[], None] | None = None
@@ -115,14 +129,13 @@ class Explorer:
             elif fault.kind == "files":
                 prepare = functools.partial(resource.setrlimit, resource.RLIMIT_NOFILE, (fault.at, fault.at))
             first = self._site.run(*self._words, fault=fault, prepare=prepare)
-            self.tried += 1
-            self.happened += first.event is not None or (fault.kind in _LACKS and first.code != 0)
-            self.codes[first.code] += 1
+            happened = first.event is not None or (fault.kind in _LACKS and first.code != 0)
             texts = [*self._judge_first(first, fault)]
             if free_space is not None:
                 free_space()
             texts += self._judge_again(first, self._site.run(*self._words))
-        return [Finding(fault, first.event, text) for text in texts]
+        findings = [str(Finding(fault, first.event, text)) for text in texts]
+        return Try(self._command, fault, happened, first.code, time.monotonic() - started, findings)
 
     def _judge_first(self, first: Outcome, fault: Fault) -> Iterator[str]:
         yield from _judge(first)
@@ -216,31 +229,65 @@ def _tail(output: str) -> str:
     return " | ".join(lines[start:])[:400]
 
 
-def select(faults: Sequence[Fault], tries: int | None, part: int, parts: int) -> Iterable[Fault]:
+def select(faults: Sequence[Fault], tries: int | None, part: int, parts: int) -> list[Fault]:
     """So many of the faults, evenly spread, and of these the share of one of several workers; None: all."""
     count = len(faults) if tries is None else min(tries, len(faults))
     chosen = [faults[number * len(faults) // count] for number in range(count)]
     return chosen[part::parts]
 
 
-def work(command: str, kinds: Sequence[str], tries: int | None, part: int, parts: int) -> None:
-    """Try a share of the faults, and print a line of JSON for each finding and at the end."""
+def read_journal(journal: Path | None) -> list[Try]:
+    """The tries of earlier calls; a killed call may have left half a line."""
+    lines = journal.read_text().splitlines() if journal is not None and journal.exists() else []
+    found = []
+    for line in lines:
+        with suppress(ValueError):
+            tried = json.loads(line)
+            found.append(Try(**{**tried, "fault": Fault(**tried["fault"])}))
+    return found
+
+
+def work(command: str, kinds: Sequence[str], options: argparse.Namespace) -> None:
+    """Try a share of the faults, and print a line of JSON for each finding, and one at the end of each kind."""
     adopt_orphans()
-    with tempfile.TemporaryDirectory(prefix="altai-faults.") as folder:
+    load_everything()
+    with tempfile.TemporaryDirectory(prefix="altai-faults.", dir=_find_fast_folder()) as folder:
         explorer = Explorer(FaultSite(Path(folder)), command)
         for kind in kinds:
-            explorer.tried = explorer.happened = 0
-            explorer.codes.clear()
-            started = time.monotonic()
-            every_fault = explorer.list_faults(kind)
-            for fault in select(every_fault, tries, part, parts):
-                for finding in explorer.try_fault(fault):
-                    print(json.dumps({"finding": str(finding)}), flush=True)
+            points = explorer.list_faults(kind)
+            share = select(points, options.tries, options.part, options.jobs)
+            # What did not hold is tried again.
+            known = {
+                tried.fault: tried
+                for tried in read_journal(options.journal)
+                if tried.command == command and not tried.findings
+            }
+            left = [fault for fault in share if fault not in known]
+            if options.journal is not None:
+                # So that a part of them says something about all.
+                random.shuffle(left)
+            for fault in left:
+                if time.time() > options.until:
+                    break
+                known[fault] = tried = explorer.try_fault(fault)
+                for finding in tried.findings:
+                    print(json.dumps({"finding": finding}), flush=True)
+                if options.journal is not None:
+                    with options.journal.open("a") as stream:
+                        stream.write(json.dumps(asdict(tried)) + "\n")
+            tries = [known[fault] for fault in share if fault in known]
             row = {
-                "command": command, "kind": kind, "points": len(every_fault), "tried": explorer.tried,
-                "happened": explorer.happened, "codes": dict(explorer.codes), "seconds": time.monotonic() - started,
+                "command": command, "kind": kind, "points": len(points), "tried": len(tries),
+                "happened": sum(tried.happened for tried in tries),
+                "codes": collections.Counter(tried.code for tried in tries),
+                "seconds": sum(tried.seconds for tried in tries),
             }  # fmt: skip
             print(json.dumps(row), flush=True)
+
+
+def _find_fast_folder() -> str | None:
+    """Memory, where there is some for everybody: nothing waits for a disk then, and power cuts are not tried here."""
+    return next((folder for folder in ("/dev/shm",) if os.access(folder, os.W_OK | os.X_OK)), None)
 
 
 def main() -> None:
@@ -253,15 +300,25 @@ def main() -> None:
     parser.add_argument(
         "--tries", type=int, metavar="N", help="try N faults of each kind, evenly spread; else all"
     )
+    parser.add_argument(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        help="try points in random order, and only those that are not in FILE; write to it what was tried",
+    )
+    parser.add_argument("--minutes", type=float, metavar="N", help="begin no further try after N minutes")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), metavar="N")
     parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--until", type=float, default=math.inf, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.minutes is not None:
+        options.until = time.time() + 60 * options.minutes
     unknown = set(options.commands) - set(COMMANDS)
     if unknown:
         parser.error(f"unknown command {', '.join(sorted(unknown))}")
     kinds = options.kind or KINDS
     if options.part is not None:
-        work(options.commands[0], kinds, options.tries, options.part, options.jobs)
+        work(options.commands[0], kinds, options)
         return
     findings = 0
     print(
@@ -271,17 +328,19 @@ def main() -> None:
     )
     for command in options.commands or COMMANDS:
         for kind in kinds:
-            findings += _run_workers(command, kind, options.tries, options.jobs)
+            findings += _run_workers(command, kind, options)
     sys.exit(1 if findings else 0)
 
 
-def _run_workers(command: str, kind: str, tries: int | None, jobs: int) -> int:
+def _run_workers(command: str, kind: str, options: argparse.Namespace) -> int:
     started = time.monotonic()
-    words = [sys.executable, "-m", "tests.kit.injection", command, "--kind", kind, "--jobs", str(jobs)]
-    words += ["--tries", str(tries)] if tries is not None else []
+    words = [sys.executable, "-m", "tests.kit.injection", command, "--kind", kind, f"--until={options.until}"]
+    words += [f"--tries={options.tries}"] if options.tries is not None else []
+    words += [f"--journal={options.journal}"] if options.journal is not None else []
+    words += [f"--jobs={options.jobs}"]
     workers = [
         subprocess.Popen([*words, "--part", str(part)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        for part in range(jobs)
+        for part in range(options.jobs)
     ]
     findings, rows = [], []
     for worker in workers:

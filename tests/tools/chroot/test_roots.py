@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.tools import notices
+from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.chroot.roots import RootCache, _in_use, describe_signal, set_up_base_root
 from altai_build.tools.files import file_lock
+from altai_build.tools.repo.metadata import read_local_metadata
+from altai_build.tools.solver.pool import PackagePool
+from tests.conftest import Require
 from tests.kit.builds import Site, small_component
+from tests.kit.repositories import Package, make_repository
 from tests.kit.superprojects import World
 
 
@@ -32,6 +39,49 @@ def test_a_buildroot_whose_etc_is_a_link_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="/etc is a symbolic link"):
         set_up_base_root(tmp_path / "root")
     assert list((tmp_path / "host").iterdir()) == []
+
+
+def test_a_buildroot_whose_files_have_changed_is_made_again(
+    require: Require, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require(os.geteuid() == 0, "installing a buildroot needs root")
+    said: list[str] = []
+    monkeypatch.setattr(notices, "_listeners", [said.append])
+    folder = make_repository(
+        tmp_path / "os", [Package(name, files={f"/opt/{name}": f"{name}\n"}) for name in ("base", "extra")]
+    )
+    pool = PackagePool("x86_64", cache=tmp_path / "solv")
+    pool.add_repository(read_local_metadata("os", folder))
+    base, extra = (pool.get_resolved(pool.find_by_name(name)[0]) for name in ("base", "extra"))
+    wanted = Buildroot(base=(base,), extra=(extra,))
+
+    def use(*, check: bool = True) -> tuple[Path, Path]:
+        """What a run uses, which knows nothing of the runs before it."""
+        roots = RootCache(tmp_path / "roots", packages=tmp_path / "packages")
+        with ExitStack() as stack:
+            place = roots.ensure_base(wanted, check=check)
+            layer = roots.open_layer(wanted, stack) if check else tmp_path
+            assert layer is not None
+            return place, layer
+
+    place, layer = use()
+    use()
+    assert said == []
+    (place / "opt/base").chmod(0o600)
+    use(check=False)
+    assert said == [] and (place / "opt/base").stat().st_mode & 0o777 == 0o600
+    (layer / "opt/extra").unlink()
+    assert use() == (place, layer)
+    assert (place / "opt/base").stat().st_mode & 0o777 == 0o644
+    assert (layer / "opt/extra").read_text() == "extra\n"
+    again = "is made again, because its files have changed"
+    assert said == [
+        f"the buildroot {place} {again}: opt/base has changed (mode -rw-r--r--, now -rw-------)",
+        f"the buildroot {layer} {again}: opt/extra is missing",
+    ]
+    said.clear()
+    use()
+    assert said == []
 
 
 def make_layer(roots: RootCache, name: str, size: int, used: int) -> Path:
