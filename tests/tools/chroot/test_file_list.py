@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.tools.chroot.file_list import find_change, get_list_path, write_file_list
+from tests.conftest import Require
 
 
 @pytest.fixture
@@ -70,18 +71,18 @@ def test_what_has_changed_is_named(root: Path, damage: Callable[[Path], object],
     assert find_change(root) == text
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change owners")
-def test_owners_count(root: Path) -> None:
+def test_owners_count(require: Require, root: Path) -> None:
+    require(os.geteuid() == 0, "only root may change owners")
     os.chown(root / "usr", 12, 34)
     assert find_change(root) == "usr has changed (owner 0:0, now 12:34)"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root sees trusted attributes")
-def test_a_layer_that_has_lost_what_overlayfs_knows_it_by_has_changed(root: Path) -> None:
+def test_a_layer_that_has_lost_what_overlayfs_knows_it_by_has_changed(require: Require, root: Path) -> None:
+    require(os.geteuid() == 0, "only root sees trusted attributes")
     try:
         os.setxattr(root / "usr", "trusted.overlay.opaque", b"y")
-    except OSError:
-        pytest.skip("this file system has no such attributes")
+    except OSError as error:
+        require(False, f"this file system has no such attributes: {error}")
     write_file_list(root, root)
     assert find_change(root) == ""
     os.removexattr(root / "usr", "trusted.overlay.opaque")
