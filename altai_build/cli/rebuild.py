@@ -54,6 +54,11 @@ def rebuild(
     else:
         _print(result)
     run.reporter.info(f"{result.component} at {result.commit[:12]}; buildroot: {result.buildroot}")
+    if result.similarity is Similarity.DIFFERENT:
+        for difference in result.source_package:
+            run.reporter.warn(
+                f"the source package of release {result.release} may differ from that of the rebuild: {difference}"
+            )
     if compare and result.similarity is Similarity.DIFFERENT:
         raise VerificationError(
             f"the rebuild of {component} differs from release {version}",
@@ -62,7 +67,9 @@ def rebuild(
                 for package in result.packages
                 if package.similarity is Similarity.DIFFERENT
             ),
-            todo="keep the new packages with -o DIR and compare the files (rpm --query --dump, diffoscope)",
+            todo="rebuild with what made the source package then (see the warnings), and compare again"
+            if result.source_package
+            else "keep the new packages with -o DIR and compare the files (rpm --query --dump, diffoscope)",
         )
     return 0
 
@@ -73,6 +80,7 @@ def _record(result: ReproductionReport) -> dict[str, object]:
         "release": result.release,
         "commit": result.commit,
         "buildroot": result.buildroot,
+        "source_package": list(result.source_package),
         "packages": [
             {
                 "package": package.nevra,

@@ -48,7 +48,9 @@ def manifest_to_json(manifest: Manifest) -> str:
         "signed_by": manifest.signed_by,
         "repositories": [_plain(repository) for repository in repositories],
         "packages": [_package_to_json(package) for package in packages],
-        "builds": [_plain(build) for build in sorted(manifest.builds, key=lambda build: build.component)],
+        "builds": [
+            _build_to_json(build) for build in sorted(manifest.builds, key=lambda build: build.component)
+        ],
         "skipped": [_plain(skip) for skip in sorted(manifest.skipped, key=lambda skip: skip.component)],
         "waivers": [waiver.to_json() for waiver in manifest.waivers],
     }
@@ -65,6 +67,10 @@ def _package_to_json(package: ReleasedPackage) -> dict[str, Any]:
     if isinstance(package.origin, SpecOrigin):
         origin["sources"] = [_plain(source) for source in package.origin.sources]
     return {**_plain(package), "signer": _plain(package.signer), "origin": origin}
+
+
+def _build_to_json(build: BuildRecord) -> dict[str, Any]:
+    return {**_plain(build), "made_with": None if build.made_with is None else dict(build.made_with)}
 
 
 def manifest_from_json(text: str, *, where: str = MANIFEST_NAME) -> Manifest:
@@ -168,7 +174,12 @@ def _read_build(reader: _JsonReader) -> BuildRecord:
         needs=reader.read_texts("needs", missing=()),
         source_sha256=reader.read_optional_text("source_sha256") or "",
         key=reader.read_optional_text("key") or "",
+        made_with=None if reader.is_null("made_with") else reader.read_object("made_with", _read_all_texts),
     )
+
+
+def _read_all_texts(reader: _JsonReader) -> tuple[tuple[str, str], ...]:
+    return tuple((name, reader.read_text(name)) for name in reader.keys)
 
 
 def _read_skipped(reader: _JsonReader) -> SkippedComponent:
@@ -199,6 +210,10 @@ class _JsonReader:
 
     def make_error(self, key: str, message: str) -> InputError:
         return _make_input_error(self._where, f"{self._path}{key}", message)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self._document)
 
     def has_key(self, key: str) -> bool:
         return key in self._document

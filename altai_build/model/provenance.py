@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from altai_build.model.srpm_making import SrpmMaking
+
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 # URIs that only identify; there is nothing to fetch.
@@ -53,14 +55,16 @@ class Provenance:
     materials: tuple[ResourceDescriptor, ...]  # component, sources, source package, packages of the buildroot
     tool_version: str
     byproducts: tuple[ResourceDescriptor, ...]
+    made_with: SrpmMaking | None = None  # of a source package: besides the commit
 
     def to_json(self) -> str:
         """The statement's text; equal provenance is equal text."""
+        made_with = {"sourcePackage": dict(self.made_with)} if self.made_with is not None else {}
         predicate = {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": dict(self.parameters),
-                "internalParameters": {"buildKey": self.key},
+                "internalParameters": {"buildKey": self.key, **made_with},
                 "resolvedDependencies": [material.to_json() for material in self.materials],
             },
             "runDetails": {

@@ -8,6 +8,7 @@ from typing import ClassVar, Union
 
 from altai_build.model.findings import Waiver
 from altai_build.model.nevra import SOURCE_ARCHES, Nevra
+from altai_build.model.srpm_making import SrpmMaking
 
 MANIFEST_NAME = "release.json"
 CHECKSUMS_NAME = "SHA256SUMS"
@@ -128,7 +129,8 @@ class BuildRecord:
 
     `buildroot` is the digest of the buildroot's package list, `source` the file name of the source package,
     `source_sha256` its digest before it was signed, `needs` are the components whose packages it needed, `key` is the
-    build key in the origins of its packages.
+    build key in the origins of its packages. `made_with` is what made the source package that the release contains,
+    besides the commit; None where that is not known: manifests of earlier versions do not have it.
     """
 
     component: str
@@ -141,6 +143,7 @@ class BuildRecord:
     needs: tuple[str, ...] = ()
     source_sha256: str = ""
     key: str = ""
+    made_with: SrpmMaking | None = None
 
 
 @dataclass(frozen=True)

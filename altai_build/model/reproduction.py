@@ -23,7 +23,9 @@ class PackageComparison:
 
     similarity: Similarity
     first_difference: str
-    is_in_file: bool = False  # a file differs, not only a tag of the header
+    is_in_compression: bool = (
+        False  # only: another version of the compressor makes other bytes of the same content
+    )
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class ReproductionReport:
     release: str
     commit: str
     buildroot: str  # how it compares with the buildroot of the original build
+    source_package: tuple[str, ...]  # how what makes it now differs from what made the released one
     packages: tuple[ReproducedPackage, ...]
 
     @property

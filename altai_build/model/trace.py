@@ -29,6 +29,8 @@ class TraceStatus(str, Enum):
 
     PROVED = "proved"
     UNPROVED = "not proved"
+    # What there is differs, as it would without any change to the package.
+    INCOMPARABLE = "unknown"
     CONTRADICTED = "contradicted"
 
 
@@ -49,9 +51,15 @@ _OUTSIDE_EVIDENCE = (
     TraceStepKind.COMMIT,
     TraceStepKind.GITLINK,
 )
-_SEVERITIES = {TraceStatus.UNPROVED: Severity.WARNING, TraceStatus.CONTRADICTED: Severity.ERROR}
+_SEVERITIES = {
+    TraceStatus.UNPROVED: Severity.WARNING,
+    TraceStatus.INCOMPARABLE: Severity.WARNING,
+    TraceStatus.CONTRADICTED: Severity.ERROR,
+}
 _FIXES = {
     TraceStatus.UNPROVED: "make what the finding names available, and rerun `altai-build verify --deep`",
+    TraceStatus.INCOMPARABLE: "this is no evidence against the package. To prove it, rerun `altai-build verify "
+    "--deep` with what it was made with: that altai-build or rpm, or the repos.yaml of the release's commit",
     TraceStatus.CONTRADICTED: "do not install the package; restore it from another copy, or build and release again",
 }
 

@@ -116,10 +116,15 @@ def make_statements(
         origin = package.build_origin
         if origin is not None:
             # A source package is made from the commit alone; the build record describes the binary packages.
-            record = records.get(origin.build_key) if not package.is_source else None
+            record = records.get(origin.build_key)
             lines = lists.get(record.buildroot, ()) if record else ()
             path = f"{STATEMENTS_FOLDER}/{package.path}.json"
-            statements[path] = _make_statement(directory, manifest, package, origin, record, lines)
+            if package.is_source:
+                statement = _make_statement(directory, manifest, package, origin, None, ())
+                statement = replace(statement, made_with=record.made_with if record else None)
+            else:
+                statement = _make_statement(directory, manifest, package, origin, record, lines)
+            statements[path] = statement
     return statements
 
 

@@ -18,7 +18,7 @@ from altai_build.pipeline.published import reproduce
 from tests.kit.cli import altai_build
 
 
-def report_with(similarity: Similarity, difference: str) -> ReproductionReport:
+def report_with(similarity: Similarity, difference: str, *source_package: str) -> ReproductionReport:
     package = ReproducedPackage(
         nevra="nova-1-1.noarch",
         released="centos6/nova-1-1.noarch.rpm",
@@ -26,7 +26,12 @@ def report_with(similarity: Similarity, difference: str) -> ReproductionReport:
         first_difference=difference,
     )
     return ReproductionReport(
-        component="nova", release="1.0.2", commit="c" * 40, buildroot="identical", packages=(package,)
+        component="nova",
+        release="1.0.2",
+        commit="c" * 40,
+        buildroot="identical",
+        source_package=source_package,
+        packages=(package,),
     )
 
 
@@ -35,7 +40,10 @@ def app() -> SimpleNamespace:
     """An App whose run does nothing."""
     run = SimpleNamespace(
         lock=lambda wait: contextlib.nullcontext(),
-        reporter=SimpleNamespace(info=lambda text: click.echo(text, err=True)),
+        reporter=SimpleNamespace(
+            info=lambda text: click.echo(text, err=True),
+            warn=lambda text: click.echo(f"warning: {text}", err=True),
+        ),
     )
     return SimpleNamespace(load_config=lambda: None, create_run=lambda _config: run)
 
@@ -47,7 +55,7 @@ def test_without_a_use_for_the_packages_nothing_is_built(tmp_path: Path) -> None
 
 
 def test_packages_that_are_the_same_pass(monkeypatch: pytest.MonkeyPatch, app: SimpleNamespace) -> None:
-    report = report_with(Similarity.IDENTICAL_EXCEPT_TIMES, "signature")
+    report = report_with(Similarity.IDENTICAL_EXCEPT_TIMES, "signature", "recipe 1 made it")
     monkeypatch.setattr(reproduce, "reproduce", lambda *_args, **_options: report)
     result = CliRunner().invoke(rebuild, ["--compare", "--json", "nova", "1.0.2"], obj=app)
     assert json.loads(result.stdout) == {
@@ -56,6 +64,7 @@ def test_packages_that_are_the_same_pass(monkeypatch: pytest.MonkeyPatch, app: S
         "release": "1.0.2",
         "commit": "c" * 40,
         "buildroot": "identical",
+        "source_package": ["recipe 1 made it"],
         "packages": [
             {
                 "package": "nova-1-1.noarch",
@@ -79,5 +88,17 @@ def test_a_different_package_fails_with_its_first_difference(
     assert isinstance(result.exception, VerificationError)
     assert result.exception.what == "the rebuild of nova differs from release 1.0.2"
     assert result.exception.why == "  nova-1-1.noarch: /opt/now: FILEDIGESTS"
+    assert "diffoscope" in result.exception.todo
     # Without --compare the packages are kept, whatever they are.
     assert CliRunner().invoke(rebuild, ["-o", "kept", "nova", "1.0.2"], obj=app).exit_code == 0
+
+
+def test_a_difference_with_another_source_package_says_so(
+    monkeypatch: pytest.MonkeyPatch, app: SimpleNamespace
+) -> None:
+    report = report_with(Similarity.DIFFERENT, "the tag CHANGELOGTEXT", "recipe 1 made it")
+    monkeypatch.setattr(reproduce, "reproduce", lambda *_args, **_options: report)
+    result = CliRunner().invoke(rebuild, ["--compare", "nova", "1.0.2"], obj=app)
+    assert "may differ from that of the rebuild: recipe 1 made it" in result.stderr
+    assert isinstance(result.exception, VerificationError)
+    assert result.exception.todo.startswith("rebuild with what made the source package then")

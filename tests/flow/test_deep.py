@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from altai_build.model.srpm import SRPM_RECIPE_VERSION
 from tests.kit.builds import Site, small_component
 from tests.kit.keys import only_signing_key
 from tests.kit.rpms import build_rpm
@@ -118,6 +119,45 @@ def test_a_source_package_that_the_commit_does_not_give_is_contradicted(
     }
 
 
+def test_what_another_recipe_made_is_unknown_and_not_distrusted(
+    site: Site, copy: Path, tmp_path: Path
+) -> None:
+    """The bytes of roof and clock differ; what made them was another recipe, or is not recorded."""
+    document = json.loads((copy / "release.json").read_text())
+    builds = {build["component"]: build for build in document["builds"]}
+    assert builds["roof"]["made_with"]["recipe"] == SRPM_RECIPE_VERSION
+    builds["roof"]["made_with"]["recipe"] = "1"
+    del builds["clock"]["made_with"]
+    change_manifest(site, copy, (copy / "release.json").read_text(), json.dumps(document))
+    others: dict[Path, Path] = {}
+    for name in ("roof", "clock"):
+        (source,) = (copy / "sources").glob(f"{name}-*.src.rpm")
+        release = source.name.removeprefix(f"{name}-1.0-").removesuffix(".src.rpm")
+        commit = site.world.components[f"repos/{name}"].git("rev-parse", "HEAD")
+        text = f"Made from commit {commit}"
+        others[source] = build_rpm(tmp_path / name, name, "1.0", release, changelog=text).source
+    with only_signing_key(site.workspace / "gnupg") as key:
+        key.sign_rpms(list(others.values()))
+    for source, other in others.items():
+        shutil.copy(other, source)
+    answer = deep(site, copy, code=7)  # the checksums of the copy are not those of its files
+    messages = {
+        (one["severity"], Path(one["subject"]).name.partition("-")[0], one["message"])
+        for one in answer["findings"]
+        if one["rule"] == "deep"
+    }
+    head = "source: the source package cannot be made as it was: "
+    assert messages == {
+        (
+            "warning",
+            "roof",
+            f"{head}recipe 1 for source packages made it, and this altai-build has recipe {SRPM_RECIPE_VERSION}",
+        ),
+        ("warning", "clock", f"{head}release.json does not record what made it"),
+    }
+    assert answer["links"]["source"] == {"proved": 2, "of": 6}
+
+
 def test_without_the_component_its_steps_are_not_proved(site: Site) -> None:
     floor = site.world.components["repos/floor"].path
     mirrors = site.workspace / "git" / "mirrors"
@@ -183,6 +223,7 @@ def test_a_build_that_is_not_reproducible_is_different(site: Site, tmp_path: Pat
     assert answer.code == 7
     (package,) = answer.json["packages"]
     assert (package["sameness"], package["where"]) == ("different", "/opt/now: FILEDIGESTS")
+    assert answer.json["source_package"] == []
     assert [path.name for path in (tmp_path / "kept").iterdir()] == [f"{package['package']}.rpm"]
 
 
@@ -190,8 +231,12 @@ def test_a_released_package_with_other_content_is_different(site: Site, copy: Pa
     (released,) = (copy / "small").glob("floor-*.rpm")
     release = released.name.removeprefix("floor-1.0-").removesuffix(".noarch.rpm")
     shutil.copy(build_rpm(tmp_path / "other", "floor", "1.0", release).binary, released)
+    change_manifest(site, copy, '"made_with"', '"made_by"')  # as in manifests of earlier versions
     answer = site.call("rebuild", "--compare", "floor", str(copy))
     assert answer.code == 7
+    assert (
+        "the source package of release 1.0.0 may differ from that of the rebuild: release.json" in answer.err
+    )
     assert answer.out == (
         f"{released.name.removesuffix('.rpm')}\tdifferent\t/usr/share/floor/greeting: only one of the packages has it\n"
     )

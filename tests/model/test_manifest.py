@@ -71,7 +71,15 @@ MANIFEST = Manifest(
     ),
     packages=(package(2, "deps/epel"), package(1), package(0)),
     builds=(
-        BuildRecord(component="focus", status="built", reason="new", seconds=1.5, buildroot="x", log="l"),
+        BuildRecord(
+            component="focus",
+            status="built",
+            reason="new",
+            seconds=1.5,
+            buildroot="x",
+            log="l",
+            made_with=(("arch", "x86_64"), ("recipe", "6")),
+        ),
     ),
     skipped=(SkippedComponent(component="docs", reason="no spec"),),
 )
@@ -120,6 +128,7 @@ def test_the_text_is_what_the_contract_says() -> None:
     }
     assert document["packages"][0]["origin"]["kind"] == "component"
     assert document["builds"][0]["seconds"] == 1.5
+    assert document["builds"][0]["made_with"] == {"arch": "x86_64", "recipe": "6"}
     assert document["skipped"] == [{"component": "docs", "reason": "no spec"}]
 
 
@@ -134,6 +143,14 @@ def test_a_manifest_is_read_back_the_same_and_order_does_not_matter() -> None:
     )
     turned = replace(MANIFEST, packages=MANIFEST.packages[::-1], repositories=MANIFEST.repositories[::-1])
     assert manifest_to_json(turned) == manifest_to_json(MANIFEST)
+
+
+def test_earlier_manifests_do_not_say_what_made_source_packages() -> None:
+    document = json.loads(manifest_to_json(MANIFEST))
+    del document["builds"][0]["made_with"]
+    assert manifest_from_json(json.dumps(document)).builds[0].made_with is None
+    unknown = replace(MANIFEST, builds=(replace(MANIFEST.builds[0], made_with=None),))
+    assert manifest_from_json(manifest_to_json(unknown)).builds == unknown.builds
 
 
 @given(some.text(), some.integers(min_value=0, max_value=2**60), some.lists(some.text()))
@@ -170,6 +187,12 @@ def test_any_text_survives(text: str, number: int, texts: list[str]) -> None:
             "packages[2].origin.needed_by: expected a list of strings",
         ),
         (("superproject", "tag"), 3, "superproject.tag: expected a string"),
+        (
+            ("builds", 0, "made_with"),
+            {"rpm": 4},
+            "builds[0].made_with.rpm: expected a string, found a whole number",
+        ),
+        (("builds", 0, "made_with"), "5", "builds[0].made_with: expected an object, found a string"),
         (("builds", 0, "seconds"), "1", "builds[0].seconds: expected a number, found a string"),
         (
             ("repositories", 0, "source"),

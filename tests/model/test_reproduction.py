@@ -12,7 +12,12 @@ def test_the_most_different_package_counts() -> None:
             for one in similarities
         )
         return ReproductionReport(
-            component="a", release="1", commit="c" * 40, buildroot="unknown", packages=packages
+            component="a",
+            release="1",
+            commit="c" * 40,
+            buildroot="unknown",
+            source_package=(),
+            packages=packages,
         )
 
     identical, times, different = Similarity

@@ -35,6 +35,13 @@ def test_steps_that_are_not_proved_are_findings() -> None:
     assert all(found.fix for found in findings)
 
 
+def test_what_cannot_be_compared_is_a_warning_and_no_advice_against_the_package() -> None:
+    unknown = step("a.rpm", TraceStepKind.SOURCE, TraceStatus.INCOMPARABLE)
+    (finding, _) = list_trace_findings("1.0", [unknown])
+    assert (finding.severity, finding.message) == (Severity.WARNING, "source: because")
+    assert finding.fix.startswith("this is no evidence against the package")
+
+
 def test_a_trace_that_nothing_outside_the_release_proves_is_an_error() -> None:
     signed = step("a.rpm", TraceStepKind.SIGNATURE, TraceStatus.PROVED)
     superproject = step("1.0", TraceStepKind.SUPERPROJECT, TraceStatus.PROVED)

@@ -199,6 +199,7 @@ def test_source_packages_have_the_build_record_of_their_binary_packages_only() -
         source="focus-1.0-3.el6.src.rpm",
         source_sha256="5" * 64,
         key="key",
+        made_with=(("recipe", "6"),),
     )
     origin = component("repos/focus", "c" * 40)
     packages = [package(f"focus-1.0-3.el6.{arch}", origin) for arch in ("noarch", "src", "nosrc")]
@@ -210,6 +211,15 @@ def test_source_packages_have_the_build_record_of_their_binary_packages_only() -
         "provenance/slsa/centos6/focus-1.0-3.el6.src.rpm.json": 1,
         "provenance/slsa/centos6/focus-1.0-3.el6.nosrc.rpm.json": 1,
     }
+    made_with = {
+        path: json.loads(statement.to_json())["predicate"]["buildDefinition"]["internalParameters"]
+        for path, statement in statements.items()
+    }
+    assert list(made_with.values()) == [
+        {"buildKey": "key"},
+        {"buildKey": "key", "sourcePackage": {"recipe": "6"}},
+        {"buildKey": "key", "sourcePackage": {"recipe": "6"}},
+    ]
 
 
 def test_the_libraries_can_be_loaded_ahead() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from altai_build.errors import InputError
 from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
 from altai_build.model.nevra import Nevra
 from altai_build.model.release import LATEST_LINK, MANIFEST_NAME, Manifest
+from altai_build.model.srpm_making import SrpmMaking
 from altai_build.regular_files import read_regular_file
 from altai_build.stages.publish import compare_releases, finish_publications, list_releases
 from altai_build.tools.rpm.header import read_header
@@ -96,6 +97,9 @@ class PublishedReleases:
     files: dict[str, Path]  # NEVRA → the released file
     files_by_build: dict[tuple[str, str], Path]  # (NEVRA, build key) → the released file
     files_by_digest: dict[str, Path]  # SHA-256 in the manifest → the released file
+    makings: dict[str, SrpmMaking | None] = field(
+        default_factory=dict
+    )  # released source package → what made it
 
     @classmethod
     def load(cls, releases: Path) -> PublishedReleases:
@@ -103,14 +107,19 @@ class PublishedReleases:
         files: dict[str, Path] = {}
         files_by_build: dict[tuple[str, str], Path] = {}
         files_by_digest: dict[str, Path] = {}
+        makings: dict[str, SrpmMaking | None] = {}
         for version in list_releases(releases):
-            for package in load_manifest(releases / version).packages:
+            manifest = load_manifest(releases / version)
+            makings.update({build.source: build.made_with for build in manifest.builds})
+            for package in manifest.packages:
                 path = releases / version / package.path
                 files[str(package.nevra)] = path
                 files_by_digest[package.sha256] = path
                 if package.build_origin is not None:
                     files_by_build[str(package.nevra), package.build_origin.build_key] = path
-        return cls(files=files, files_by_build=files_by_build, files_by_digest=files_by_digest)
+        return cls(
+            files=files, files_by_build=files_by_build, files_by_digest=files_by_digest, makings=makings
+        )
 
     def has_no_name_conflict(self, built: BuildResult) -> bool:
         """True if no release has different bytes under the NEVRA of one of these packages.

@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from altai_build.errors import BuildError, InputError
+from altai_build.ledger import Ledger
 from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
 from altai_build.model.package import LocalRpm
 from altai_build.model.release import BuildRecord, Manifest, ReleasedPackage
 from altai_build.model.reproduction import ReproducedPackage, ReproductionReport, Similarity
 from altai_build.model.srpm import Srpm
+from altai_build.model.srpm_making import SrpmMaking, describe_other_making, select_making
 from altai_build.pipeline.build.schedule import MAX_REBUILDS
 from altai_build.pipeline.build.srpms import make_discovered_srpms, select_by_name
 from altai_build.pipeline.build.toolchains import list_build_macros, open_build_environments
@@ -63,6 +65,10 @@ def reproduce(run: Run, component: str, release: str, *, output: Path | None = N
     with open_release(run, release) as directory, clean_workspace(run) as clean_run:
         manifest = open_reader(run.config, (), run.reporter.warn).read(directory).manifest
         source, srpm, released = _make_srpm(clean_run, manifest, component)
+        record = _find_record(manifest, source.component.name)
+        others = describe_other_making(
+            record.made_with if record else None, find_making(clean_run.ledger, srpm)
+        )
         result = _build(clean_run, directory, manifest, source, srpm)
         if result.status is ComponentStatus.FAILED:
             raise _make_build_error(run, manifest, source, result)
@@ -73,6 +79,7 @@ def reproduce(run: Run, component: str, release: str, *, output: Path | None = N
             release=manifest.version,
             commit=source.component.commit,
             buildroot=_compare_buildroots(manifest, source, result),
+            source_package=others,
             packages=tuple(_compare_packages(directory, result, released)),
         )
 
@@ -119,6 +126,13 @@ def make_srpm_named(maker: SrpmMaker, source: ComponentSource, srpm: Srpm, name:
         return srpm
     number = parse_rebuild_number(srpm.path.name, name)
     return maker.make_srpm(source, rebuild_count=number) if number is not None else None
+
+
+def find_making(ledger: Ledger, srpm: Srpm) -> SrpmMaking:
+    """What made a source package of this run, besides its commit."""
+    record = ledger.find("srpm", srpm.key)
+    assert record is not None, srpm.key
+    return select_making(record.inputs)
 
 
 def parse_rebuild_number(original: str, name: str) -> int | None:

@@ -15,9 +15,10 @@ from altai_build.model.package import RpmHeader
 from altai_build.model.release import BuildOrigin, Manifest, ReleasedPackage
 from altai_build.model.reproduction import Similarity
 from altai_build.model.srpm import Srpm
+from altai_build.model.srpm_making import describe_other_making
 from altai_build.model.trace import TraceStatus, TraceStep, TraceStepKind, list_trace_findings
 from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms
-from altai_build.pipeline.published.reproduce import clean_workspace, make_srpm_named
+from altai_build.pipeline.published.reproduce import clean_workspace, find_making, make_srpm_named
 from altai_build.pipeline.published.verify import open_view
 from altai_build.pipeline.run import Run
 from altai_build.rules.view import ReleaseView
@@ -204,22 +205,36 @@ class _PackageTracer:
             return TraceStatus.UNPROVED, f"the source package cannot be made again: {error.what}"
         if srpm is None:
             names = ", ".join(made.path.name for _, made in candidates)
+            others = self._describe_other_making(self.srpm_batch, name, candidates[0][1])
+            if others:
+                return (
+                    TraceStatus.INCOMPARABLE,
+                    f"the commit gives a source package of another name: {others}",
+                )
             return TraceStatus.CONTRADICTED, f"the source package is {name}, but the commit gives {names}"
-        return self._compare_with_published(srpm, name)
+        return self._compare_with_published(self.srpm_batch, srpm, name)
 
-    def _compare_with_published(self, srpm: Srpm, name: str) -> _Result:
+    def _compare_with_published(self, srpm_batch: SrpmBatch, srpm: Srpm, name: str) -> _Result:
         published = self._find_published(name)
         if published is None:
             return TraceStatus.PROVED, f"the commit gives {name}"
         found = compare_packages(srpm.path, published)
-        if found.similarity is Similarity.DIFFERENT:
-            # With the same files it is the same source, packaged by another version of rpm.
-            status = TraceStatus.CONTRADICTED if found.is_in_file else TraceStatus.UNPROVED
-            return (
-                status,
-                f"the published {name} differs from what the commit gives: {found.first_difference}",
-            )
-        return TraceStatus.PROVED, f"the commit gives {name}, {found.similarity.value}"
+        if found.similarity is not Similarity.DIFFERENT:
+            return TraceStatus.PROVED, f"the commit gives {name}, {found.similarity.value}"
+        others = self._describe_other_making(srpm_batch, name, srpm)
+        if others:
+            return TraceStatus.INCOMPARABLE, f"the source package cannot be made as it was: {others}"
+        if found.is_in_compression:
+            return TraceStatus.UNPROVED, f"the published {name} is compressed by another library"
+        return (
+            TraceStatus.CONTRADICTED,
+            f"the published {name} differs from what the commit gives: {found.first_difference}",
+        )
+
+    def _describe_other_making(self, srpm_batch: SrpmBatch, name: str, srpm: Srpm) -> str:
+        """How what made the source package of that name differs from what makes them here; "" where it does not."""
+        then = next((build.made_with for build in self.manifest.builds if build.source == name), None)
+        return "; ".join(describe_other_making(then, find_making(srpm_batch.maker.ledger, srpm)))
 
     def _list_srpms(
         self, srpm_batch: SrpmBatch, package: ReleasedPackage

@@ -12,7 +12,9 @@ from altai_build.config import Config, SourceKind
 from altai_build.ledger import Ledger
 from altai_build.model.build import ComponentStatus
 from altai_build.model.release import BuildRecord, SkippedComponent, SuperprojectPin
+from altai_build.model.srpm_making import SrpmMaking, select_making
 from altai_build.pipeline.build.run import BuildRun
+from altai_build.pipeline.published.releases import PublishedReleases
 from altai_build.pipeline.release.plan import ReleasePlan
 from altai_build.pipeline.run import Run
 from altai_build.regular_files import read_regular_file
@@ -29,10 +31,12 @@ def collect_contents(
     build_run: BuildRun,
     placements: Mapping[str, Sequence[Placement]],
     previous: Path | None,
+    published: PublishedReleases,
 ) -> ReleaseContents:
     """Everything that `compose` writes; `placements` maps repositories to packages.
 
-    `previous` is the directory of the previous release, whose metadata is reused.
+    `previous` is the directory of the previous release, whose metadata is reused; `published` are the packages that may
+    have been placed in this one.
     """
     config = run.config
     return ReleaseContents(
@@ -52,7 +56,7 @@ def collect_contents(
         keys=tuple(KeyFile(name=key.name, file=key.file) for key in config.keys.values()),
         signing_key=_choose_signing_key(config),
         repositories=tuple(_list_repositories(config, placements, previous)),
-        builds=list_build_records(build_run, run.ledger),
+        builds=list_build_records(build_run, run.ledger, _list_released_makings(placements, published)),
         waivers=config.waivers,
         skipped=tuple(
             SkippedComponent(component=skipped.name, reason=skipped.reason)
@@ -90,15 +94,35 @@ def _list_repositories(
             )
 
 
-def list_build_records(build_run: BuildRun, ledger: Ledger) -> tuple[BuildRecord, ...]:
-    """How each component was built, for the manifest."""
+def _list_released_makings(
+    placements: Mapping[str, Sequence[Placement]], published: PublishedReleases
+) -> dict[str, SrpmMaking | None]:
+    """The source packages that come from earlier releases, by name: what made them, as their releases say."""
+    released = set(published.files.values())
+    placed = [placement.path for listed in placements.values() for placement in listed]
+    return {path.name: published.makings.get(path.name) for path in placed if path in released}
+
+
+def list_build_records(
+    build_run: BuildRun, ledger: Ledger, released: Mapping[str, SrpmMaking | None]
+) -> tuple[BuildRecord, ...]:
+    """How each component was built, for the manifest.
+
+    `released` has what made the source packages that are those of earlier releases, by name.
+    """
     order = build_run.build_plan.order
+    makings = {
+        artefact.sha256: select_making(record.inputs)
+        for record in ledger.all("srpm")
+        for artefact in record.artefacts
+    }
     records = []
     for row in build_run.rows:
         if row.srpm is None:
             continue
         needs = order.needs.get(row.component, ())
         build = ledger.find("build", row.key)
+        source, sha256 = row.srpm.name, sha256_file(row.srpm)
         records.append(
             BuildRecord(
                 component=row.component,
@@ -108,10 +132,11 @@ def list_build_records(build_run: BuildRun, ledger: Ledger) -> tuple[BuildRecord
                 seconds=row.seconds if build is None else build.seconds,
                 buildroot=compute_buildroot_digest(row.buildroot),
                 log=_log_path(row.component) if row.log else "",
-                source=row.srpm.name,
-                source_sha256=sha256_file(row.srpm),
+                source=source,
+                source_sha256=sha256,
                 key=row.key,
                 needs=tuple(name for name in needs if name not in order.bootstrap_builds),
+                made_with=released[source] if source in released else makings.get(sha256),
             )
         )
     return tuple(records)

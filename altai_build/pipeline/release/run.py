@@ -151,7 +151,7 @@ def _build_packages(
     mirrored = check_lock(run, plan.lock, built) if plan.lock is not None else {}
     with run.reporter.run_step("signatures"):
         placements = place_packages(run, build_run, mirrored, keys, published, plan.target)
-    return build_run, collect_contents(run, plan, build_run, placements, previous)
+    return build_run, collect_contents(run, plan, build_run, placements, previous, published)
 
 
 def _refuse_to_publish(findings: Sequence[Finding], version: str) -> None:

@@ -34,14 +34,18 @@ def compare_packages(left: Path, right: Path) -> PackageComparison:
     left_header, right_header = open_header(left), open_header(right)
     file = _find_different_file(left_header, right_header)
     if file:
-        return PackageComparison(similarity=Similarity.DIFFERENT, first_difference=file, is_in_file=True)
+        return PackageComparison(similarity=Similarity.DIFFERENT, first_difference=file)
     tags = _list_tags(left_header) | _list_tags(right_header)
     differing = {tag for tag in tags if left_header[tag] != right_header[tag]}
     times = differing & _TIME_TAGS
     allowed = _TIME_TAGS | (_PAYLOAD_TAGS if "FILEMTIMES" in times else set())
     others = sorted(differing - allowed)
     if others:
-        return PackageComparison(similarity=Similarity.DIFFERENT, first_difference=f"the tag {others[0]}")
+        return PackageComparison(
+            similarity=Similarity.DIFFERENT,
+            first_difference=f"the tag {others[0]}",
+            is_in_compression=others == ["PAYLOADDIGEST"],
+        )
     return PackageComparison(
         similarity=Similarity.IDENTICAL_EXCEPT_TIMES,
         first_difference=", ".join(["signature", *sorted(times)]),

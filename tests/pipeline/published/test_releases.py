@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from altai_build.errors import InputError
 from altai_build.model.build import BuildResult, ComponentStatus
 from altai_build.model.nevra import Nevra, parse_nevra
 from altai_build.model.package import LocalRpm
+from altai_build.model.release import BuildRecord
 from altai_build.pipeline.published.releases import (
     PublishedReleases,
     find_release,
@@ -63,8 +65,14 @@ def nevra(text: str) -> Nevra:
 
 def test_the_file_of_the_latest_release_stands_for_a_name(tmp_path: Path) -> None:
     kept, new = package("a-1-1.noarch", component("repos/a", "c" * 40)), package("b-1-1.noarch")
-    write_manifests(tmp_path, manifest("1.0", [kept]), manifest("1.1", [kept, new]))
+    build = BuildRecord(
+        component="a", status="built", reason="", seconds=1.0, buildroot="", log="", source="a-1-1.src.rpm"
+    )
+    made = replace(build, made_with=(("recipe", "6"),))
+    first, second = manifest("1.0", [kept]), manifest("1.1", [kept, new])
+    write_manifests(tmp_path, replace(first, builds=(build,)), replace(second, builds=(made,)))
     published = PublishedReleases.load(tmp_path)
+    assert published.makings == {"a-1-1.src.rpm": (("recipe", "6"),)}
     assert published.find(nevra("a-1-1.noarch")) == tmp_path / "1.1" / "centos6" / "a-1-1.noarch.rpm"
     assert published.find(nevra("a-2-1.noarch")) is None
     assert set(published.files_by_build) == {("a-1-1.noarch", "key")}

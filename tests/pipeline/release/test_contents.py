@@ -7,9 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from altai_build.ledger import Ledger, Record
+from altai_build.ledger import Artefact, Ledger, Record
 from altai_build.model.build import BuildResult, ComponentStatus
 from altai_build.pipeline.release.contents import list_build_records, write_logs
+from altai_build.tools.files import sha256_file
 
 
 def test_components_whose_names_look_alike_have_logs_of_their_own(tmp_path: Path) -> None:
@@ -64,5 +65,31 @@ def test_a_reused_build_has_the_time_that_it_took_when_it_was_made(tmp_path: Pat
     )
     order = SimpleNamespace(needs={}, bootstrap_builds={})
     build_run: Any = SimpleNamespace(rows=[row], build_plan=SimpleNamespace(order=order))
-    (record,) = list_build_records(build_run, ledger)
-    assert (record.status, record.seconds) == ("reused", 12.5)
+    (record,) = list_build_records(build_run, ledger, {})
+    assert (record.status, record.seconds, record.made_with) == ("reused", 12.5, None)
+
+
+def test_what_made_a_source_package_is_recorded_and_stays_with_its_bytes(tmp_path: Path) -> None:
+    srpm = tmp_path / "a-1-1.src.rpm"
+    srpm.write_bytes(b"a")
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    made = Artefact(file=srpm.name, sha256=sha256_file(srpm), size=1)
+    ledger.append(
+        Record(
+            kind="srpm",
+            key="k",
+            component="a",
+            commit="c",
+            inputs=(("recipe", "6"), ("commit", "c"), ("arch", "x86_64")),
+            artefacts=(made,),
+            seconds=1.0,
+        )
+    )
+    row = BuildResult(component="a", commit="c", status=ComponentStatus.BUILT, reason="", srpm=srpm)
+    order = SimpleNamespace(needs={}, bootstrap_builds={})
+    build_run: Any = SimpleNamespace(rows=[row], build_plan=SimpleNamespace(order=order))
+    makings = [
+        list_build_records(build_run, ledger, released)[0].made_with
+        for released in ({}, {srpm.name: (("recipe", "5"),)}, {srpm.name: None})
+    ]
+    assert makings == [(("arch", "x86_64"), ("recipe", "6")), (("recipe", "5"),), None]
