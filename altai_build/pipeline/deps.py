@@ -42,8 +42,24 @@ def lock_path(run: Run) -> Path:
 
 
 def read_lock(run: Run) -> Lock:
-    """The current lock. Raises InputError when it is missing or has errors."""
-    return load_lock(lock_path(run))
+    """The current lock. Raises InputError when it is missing, or there can be none, or it has errors."""
+    path = lock_path(run)
+    if not path.exists():
+        check_upstreams(run)
+    return load_lock(path)
+
+
+def check_upstreams(run: Run) -> None:
+    """Raise InputError when repos.yaml names no repository of others, so that there is nothing to lock."""
+    if list_upstreams(run.config):
+        return
+    stale = f"delete {LOCK_FILE_NAME}; " if lock_path(run).exists() else ""
+    raise InputError(
+        f"there are no third-party packages to lock: no repository in {run.config.file} has source: mirror",
+        why="a release without them needs no lock",
+        todo=f"{stale}to release third-party packages, add a repository with source: mirror, its url, the key that "
+        "signs its packages, and packages: needed",
+    )
 
 
 # ---- for the release ---------------------------------------------------------------------------------------------

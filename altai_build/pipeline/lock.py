@@ -15,6 +15,7 @@ from altai_build.model.lock import Lock, LockChange, LockedPackage
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import LocalRpm, RpmHeader
 from altai_build.pipeline.deps import (
+    check_upstreams,
     fetch_all,
     list_released_mirrored,
     lock_path,
@@ -57,6 +58,7 @@ def make_lock(
     Locked versions stay if possible; `update` accepts newer versions of the packages `names` (of all when there are no
     names). `older` accepts repodata that is older than the lock's. Raises InputError.
     """
+    check_upstreams(run)
     path = lock_path(run)
     previous = load_lock(path) if path.exists() else None
     kept = _list_kept(previous, update=update, names=names)

@@ -52,6 +52,15 @@ WORLDS: dict[str, tuple[Sequence[str], Sequence[Package], Sequence[Package], Map
         {},
     ),
     "only for another architecture": (["lib.so.1"], [], [P("lib", provides=["lib.so.1"], arch="i686")], {}),
+    "both architectures of a library": (
+        ["lib.so.1", "lib.so.1()(64bit)"],
+        [],
+        [
+            P("lib", provides=["lib.so.1"], arch="i686"),
+            P("lib", provides=["lib.so.1()(64bit)"], arch="x86_64"),
+        ],
+        {},
+    ),
     "renamed": (
         ["web"],
         [],
@@ -86,6 +95,8 @@ WORLDS: dict[str, tuple[Sequence[str], Sequence[Package], Sequence[Package], Map
         [P("f"), P("h")],
         {},
     ),
+    "a condition that only a mirror makes true": (["(g if b else a)"], [P("g")], [P("b")], {}),
+    "the same for a package of base": (["x"], [P("g"), P("x", requires=["(g if b else a)"])], [P("b")], {}),
     "a file in the file lists of base": (["/usr/bin/x"], [P("x", files={"/usr/bin/x": ""})], [P("y")], {}),
     "default stream": (["nodejs"], [], NODES, {"epel": STREAMS + describe_default("nodejs", "10")}),
     "no default stream": (["nodejs"], [], NODES, {"epel": STREAMS}),

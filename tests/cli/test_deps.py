@@ -279,6 +279,22 @@ def test_names_without_update_are_a_usage_error(tmp_path: Path) -> None:
     assert "add --update" in refused.err
 
 
+@pytest.mark.parametrize("words", [("lock",), ("list",), ("why", "x"), ("outdated",)])
+def test_where_nothing_is_mirrored_there_is_nothing_to_lock(tmp_path: Path, words: tuple[str, ...]) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    (tmp_path / "repos.yaml").write_text(
+        "project: p\ntargets: {t: {mock_config: m, arch: x86_64}}\nkeys: {k: {file: k, signs: true}}\n"
+        "repositories: {r: {source: superproject, target: t, key: k}}\nrelease: {baseurl: 'https://example.org'}\n"
+    )
+    refused = altai_build("deps", *words, cwd=tmp_path)
+    assert refused.code == 3
+    assert refused.err == (
+        f"altai-build: there are no third-party packages to lock: no repository in {tmp_path}/repos.yaml has "
+        "source: mirror\na release without them needs no lock\nWhat to do: to release third-party packages, add a "
+        "repository with source: mirror, its url, the key that signs its packages, and packages: needed\n"
+    )
+
+
 def test_a_lock_with_errors_is_reported_by_every_verb(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     (tmp_path / "repos.yaml").write_text(REPOS.format(url="http://127.0.0.1:9", dist="x"))

@@ -111,18 +111,22 @@ def close_over(
     *ours: Package,
     base: Sequence[Package] = (),
     mirror: Sequence[Package] = (),
+    later: Sequence[Package] = (),
     prefer: Sequence[str] = (),
     locked: Sequence[str] = (),
     modules: str = "",
     base_modules: str = "",
     chosen: Mapping[str, str] | None = None,
 ) -> Closure:
-    """The closure of packages of ours over a base and one mirror, `epel`, of which there is the metadata alone.
+    """The closure of packages of ours over a base and a mirror, `epel`, of which there is the metadata alone.
+
+    `later` are the packages of a second mirror, `extra`.
 
     `modules` and `base_modules` are texts of modules.yaml; `chosen` are the streams that repos.yaml chooses.
     """
     pool = PackagePool("x86_64", cache=folder / "solv")
-    for priority, name, packages, text in ((0, "base", base, base_modules), (1, "epel", mirror, modules)):
+    repositories = [("base", base, base_modules), ("epel", mirror, modules), ("extra", later, "")]
+    for priority, (name, packages, text) in enumerate(repositories):
         parts = {"modules": text.encode()} if text else {}
         metadata = read_local_metadata(name, describe_repository(folder / name, packages, **parts))
         streams = tuple((chosen or {}).items()) if name == "epel" else ()
@@ -135,7 +139,7 @@ def close_over(
         pool,
         numbers,
         ["base"],
-        [MirrorPolicy("epel", None, tuple(prefer))],
+        [MirrorPolicy("epel", None, tuple(prefer)), MirrorPolicy("extra", None)],
         locked=[("epel", nevra) for nevra in before],
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from altai_build.tools.solver.dependencies import read_requirement
 from altai_build.tools.solver.pool import Candidate
 from altai_build.tools.solver.request import BASE_RANK, ClosureRequest
-from altai_build.tools.solver.rich import Atom, list_condition_atoms, list_demands
+from altai_build.tools.solver.rich import list_condition_atoms, list_demands, list_joint_atoms
 
 # How many packages a line names, how many lines an entry has, and how many requirements are looked at for it.
 _MAX_NAMED = 12
@@ -66,11 +66,10 @@ def _list_needs(request: ClosureRequest, candidate: Candidate) -> Iterator[_Need
 
     for requirement in candidate.requires:
         node = read_requirement(requirement)
-        demands = [node, *list_demands(node, is_in_base)]
-        for demand in demands:
-            # Of alternatives and conditions, only those that are plain can be explained.
-            if isinstance(demand, Atom):
-                yield _Need(requirement, demand.text, request.pool.find_providers(demand.text))
+        # Alternatives are not explained.
+        for demand in (node, *list_demands(node, is_in_base)):
+            for atom in list_joint_atoms(demand):
+                yield _Need(requirement, atom.text, request.pool.find_providers(atom.text))
 
 
 def _find_broken(needs: _Needs) -> set[int]:

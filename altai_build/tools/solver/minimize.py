@@ -80,6 +80,9 @@ def _find_smaller(
                 # An older version may do.
                 continue
             other_size = _measure(request, other)
+            if _passes_over_better(request, solution, other):
+                # What was left out would be better for another requirement.
+                continue
             if other_size < size:
                 smallest.add(alternative)
                 return other
@@ -154,6 +157,41 @@ def _select_equals(
     for other in map(request.pool.get_candidate, rivals - obsoleted):
         if other.nevra.name != candidate.nevra.name and other.is_native >= candidate.is_native:
             yield other
+
+
+def _passes_over_better(request: ClosureRequest, solution: Solution, other: Solution) -> bool:
+    """Whether another solution meets a requirement worse than a solution does, or could do.
+
+    An earlier repository and a newer version count more than the size of a solution. What was left out of the choice
+    for one requirement may be the best for another.
+    """
+    pool = request.pool
+    left_out = other.forbidden - solution.forbidden
+    for number in other.needed.requirements.keys() - solution.needed.requirements.keys():
+        candidate = pool.get_candidate(number)
+        for need in other.needed.requirements[number]:
+            # Of a rich requirement, packages of different names meet different parts.
+            is_plain = not need.requires.startswith("(")
+            for rival in map(pool.get_candidate, pool.find_providers(need.requires)):
+                is_of_solution = rival.id in solution.chosen
+                if rival.nevra.name == candidate.nevra.name:
+                    is_better = is_of_solution or rival.id in left_out
+                    is_better = is_better and _is_better_version(request, rival, candidate)
+                else:
+                    is_better = is_plain and is_of_solution and request.rank(rival) < request.rank(candidate)
+                if is_better:
+                    return True
+    return False
+
+
+def _is_better_version(request: ClosureRequest, one: Candidate, other: Candidate) -> bool:
+    """Whether the order of repositories, the architecture or the version speaks for one of two packages of a name."""
+    ranks = request.rank(one), request.rank(other)
+    if ranks[0] != ranks[1]:
+        return ranks[0] < ranks[1]
+    if one.is_native != other.is_native:
+        return one.is_native
+    return compare_evr(one.nevra.evr, other.nevra.evr) > 0
 
 
 def _measure(request: ClosureRequest, solution: Solution) -> tuple[int, int]:

@@ -80,6 +80,8 @@ class PackagePool:
         self.libsolv.setdisttype(solv.Pool.DISTTYPE_RPM)
         if arch is not None:
             self.libsolv.setarch(arch)
+            # As dnf: packages of one name for two architectures (i686 and x86_64) can be installed together.
+            self.libsolv.set_flag(solv.Pool.POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1)
         self._base_arch = get_base_arch(arch) if arch is not None else None
         self.repositories: list[tuple[solv.Repo, RepositoryMetadata]] = []
         self.has_filelists = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from altai_build.model.lock import BASE_SUFFIX, CONFIG_FILE_NAME, Requirement
@@ -65,21 +65,63 @@ def _choose_packages(request: ClosureRequest, forbidden: Collection[int]) -> fro
 def _select(
     request: ClosureRequest, roots: Sequence[tuple[int, ...]], forbidden: Collection[int]
 ) -> frozenset[int]:
-    """A choice that can be installed on every machine that base allows, whatever of base is installed there."""
-    demands: set[str] = set()
+    """A choice that can be installed on every machine that base allows, whatever of base is installed there.
+
+    A package that cannot be installed on some of these machines is left out: an older version may do.
+    """
+    left_out = set(forbidden)
     while True:
-        chosen = select_packages(
-            request.pool,
-            roots,
-            favor=request.preferred,
-            forbid=forbidden,
-            require=sorted(demands),
-            weak=request.takes_recommended,
-        )
-        more = {demand for number in chosen for demand in _list_demands(request, number, chosen)}
-        if more <= demands:
-            return chosen
-        demands |= more
+        # What some machine needs, and the packages that need it.
+        demands: dict[str, set[int]] = {}
+        try:
+            while True:
+                chosen = _select_with(request, roots, left_out, demands)
+                known = len(demands)
+                for number in chosen:
+                    for demand in _list_demands(request, number, chosen):
+                        demands.setdefault(demand, set()).add(number)
+                if len(demands) == known:
+                    return chosen
+        except Unsatisfiable:
+            more = _find_unmet_demanders(request, roots, left_out, demands)
+            if not more:
+                raise
+            left_out |= more
+
+
+def _select_with(
+    request: ClosureRequest,
+    roots: Sequence[tuple[int, ...]],
+    left_out: Collection[int],
+    demands: Iterable[str],
+) -> frozenset[int]:
+    return select_packages(
+        request.pool,
+        roots,
+        favor=request.preferred,
+        forbid=left_out,
+        require=sorted(demands),
+        weak=request.takes_recommended,
+    )
+
+
+def _find_unmet_demanders(
+    request: ClosureRequest,
+    roots: Sequence[tuple[int, ...]],
+    left_out: Collection[int],
+    demands: Mapping[str, Collection[int]],
+) -> set[int]:
+    """The packages, roots apart, with a demand that nothing can meet."""
+    found: set[int] = set()
+    fixed = {number for root in roots for number in root}
+    for demand, demanders in demands.items():
+        others = set(demanders) - fixed - found
+        if others:
+            try:
+                _select_with(request, roots, left_out, [demand])
+            except Unsatisfiable:
+                found |= others
+    return found
 
 
 def _list_demands(request: ClosureRequest, number: int, chosen: frozenset[int]) -> Iterator[str]:
@@ -117,7 +159,10 @@ def find_providers_in_use(
     if len(providers) < 2:
         return providers
     candidates = [request.pool.get_candidate(number) for number in providers]
-    best = min(candidates, key=lambda candidate: (request.rank(candidate), str(candidate.nevra)))
+    best = min(
+        candidates,
+        key=lambda candidate: (request.rank(candidate), not candidate.is_native, str(candidate.nevra)),
+    )
     return [best.id]
 
 
@@ -192,11 +237,12 @@ class _NeedCollector:
             return is_chosen(atom) or self._is_in_base(atom)
 
         def is_met_up_to(rank: int) -> bool:
-            """On machines with all of base, and on those with what was chosen of it: `c` of `(a if b else c)`."""
-            return all(
-                is_met(node, lambda atom: self._is_provided(atom, max_rank=rank), conditions)
-                for conditions in (is_possible, is_chosen)
-            )
+            """On machines with all of base, with what was chosen of it, and without mirrors: `(a if b else c)`."""
+
+            def is_here(atom: str) -> bool:
+                return self._is_provided(atom, max_rank=rank)
+
+            return all(is_met(node, is_here, conditions) for conditions in (is_possible, is_chosen, is_here))
 
         if is_met_up_to(BASE_RANK):
             if not is_met_up_to(OWN_RANK) and not has_base:

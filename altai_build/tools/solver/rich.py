@@ -70,6 +70,15 @@ def list_needed_atoms(node: RichNode) -> Iterator[Atom]:
         yield from list_needed_atoms(operand)
 
 
+def list_joint_atoms(node: RichNode) -> Iterator[Atom]:
+    """The atoms each of which a requirement needs: a and b of `(a and b)`; none of alternatives and conditions."""
+    if isinstance(node, Atom):
+        yield node
+    elif node.operator == "and":
+        for operand in node.operands:
+            yield from list_joint_atoms(operand)
+
+
 def list_condition_atoms(node: RichNode) -> Iterator[Atom]:
     """The atoms in the conditions of a requirement."""
     if isinstance(node, Atom):

@@ -46,8 +46,6 @@ class UpgradeSolver:
     def __init__(self, arch: str, *, cache: Path, packages: Path) -> None:
         """`cache` is the directory of libsolv's own files, `packages` that of downloaded packages."""
         self._pool = PackagePool(arch, cache=cache)
-        # As on clients, packages of one name for two architectures (i686 and x86_64) can be installed together.
-        self._pool.libsolv.set_flag(solv.Pool.POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1)
         # Repository → its side, for the repositories that take part.
         self._sides: dict[int, Side] = {}
         # Repository → the earlier release that it belongs to.

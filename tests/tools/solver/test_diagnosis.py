@@ -75,6 +75,27 @@ def test_what_machines_with_a_package_of_base_lack_is_named(tmp_path: Path) -> N
     ]
 
 
+def test_each_part_of_a_rich_requirement_that_is_missing_is_named(tmp_path: Path) -> None:
+    plugin = Package("plugin", requires=["((theme and (fonts and icons)) if desktop)"])
+    error = refusal(
+        lambda: close_over(
+            tmp_path,
+            Package("our", requires=["(plugin and gone)"]),
+            base=[Package("desktop")],
+            mirror=[plugin, Package("theme")],
+        )
+    )
+    assert error.why.splitlines() == [
+        "  our-1.0-1.noarch requires (plugin and gone)",
+        "    no repository provides gone",
+        "  our-1.0-1.noarch requires (plugin and gone)",
+        "    plugin-1.0-1.noarch (epel) requires ((theme and fonts and icons) if desktop)",
+        "      machines may have desktop-1.0-1.noarch (base), and no repository provides fonts",
+        "    plugin-1.0-1.noarch (epel) requires ((theme and fonts and icons) if desktop)",
+        "      machines may have desktop-1.0-1.noarch (base), and no repository provides icons",
+    ]
+
+
 def test_a_long_explanation_has_an_end(tmp_path: Path) -> None:
     """Thirty layers of packages that each require all of the next: more chains than can be counted."""
     mirror = [

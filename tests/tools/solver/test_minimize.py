@@ -77,3 +77,31 @@ def test_an_older_version_is_not_taken_because_it_is_smaller(tmp_path: Path, ord
         Package("web-b", "2", provides=["webserver"], weight=400),
     ]
     assert shipped(close_over(tmp_path, WEB, mirror=versions[::order])) == {"epel/web-b-2-1"}
+
+
+def test_the_order_of_repositories_counts_more_than_size(tmp_path: Path) -> None:
+    """Also where trying other providers leaves out what an earlier repository has for another requirement."""
+    ours = Package("our", requires=["web", "lib", "(lib or data)", "data"])
+    earlier = [
+        Package("web", requires=["((a or b) and c)"]),
+        Package("a"),
+        Package("b"),
+        Package("c"),
+        Package("data", "1"),
+        Package("data", "2"),
+        Package("lib", weight=500),
+    ]
+    closure = close_over(tmp_path, ours, mirror=earlier, later=[Package("web"), Package("lib")])
+    assert {name.partition("/")[0] for name in shipped(closure)} == {"epel"}
+    assert find_package(closure, "web").choice.rule is ChoiceRule.ORDER
+
+
+def test_a_newer_version_counts_more_than_size_for_another_requirement(tmp_path: Path) -> None:
+    ours = Package("our", requires=["web", "(lib >= 2 or data)", "lib"])
+    mirror = [
+        Package("web", requires=["data"]),
+        *(Package("data", version) for version in "12"),
+        Package("lib", "1"),
+        Package("lib", "2", weight=500),
+    ]
+    assert "epel/lib-2-1" in shipped(close_over(tmp_path, ours, mirror=mirror))

@@ -8,6 +8,8 @@ from altai_build.model.lock import Requirement
 from tests.kit.closures import Mirrors, close_over, find_package, shipped
 from tests.kit.repositories import Package
 
+ARCHES = ("i686", "x86_64")
+
 
 def test_a_file_that_only_the_file_lists_tell_is_found(mirrors: Mirrors) -> None:
     closure = mirrors.close(Package("our", requires=["/opt/odd/place"]))
@@ -111,3 +113,20 @@ def test_a_rich_requirement_is_from_base_only_where_base_alone_meets_it(tmp_path
         Requirement("our", "(in-base and in-mirror)"),
         Requirement("our", "(in-mirror or nobody)"),
     )
+
+
+def test_an_older_version_is_taken_where_the_newest_cannot_be_installed_on_every_machine(
+    tmp_path: Path,
+) -> None:
+    """The newest requires, on machines with a package of base, what nothing provides."""
+    versions = [Package("web", "1"), Package("web", "2", requires=["(gone if b)"])]
+    base = [Package("b")]
+    closure = close_over(tmp_path, Package("our", requires=["web"]), base=base, mirror=versions)
+    assert shipped(closure) == {"epel/web-1-1"}
+
+
+def test_of_two_architectures_the_native_one_is_used_for_a_name(tmp_path: Path) -> None:
+    both = [Package("lib", provides=["lib.so.1"] if arch == "i686" else [], arch=arch) for arch in ARCHES]
+    closure = close_over(tmp_path, Package("our", requires=["lib.so.1", "lib"]), mirror=both)
+    assert shipped(closure) == {f"epel/lib-1.0-1.{arch}" for arch in ARCHES}
+    assert [need.requires for need in closure.packages[1].needed_by] == ["lib"]
