@@ -71,7 +71,7 @@ def audit(
       altai-build audit https://repo.example.org/altai/1.0.2 --key RPM-GPG-KEY-altai
       altai-build audit 1.0.2 --origin mirror --csv > third-party.csv
     """
-    from altai_build.pipeline.published.catalog import ReleasePart
+    from altai_build.model.release import ReleasePart
     from altai_build.pipeline.published.inventory import list_packages
 
     if as_csv and (as_json or only_totals):
@@ -79,8 +79,9 @@ def audit(
     reading = open_reading(app, where, [version], keys)
     run = reading.run
     release = reading.reader.read(reading.catalog.find(version, ReleasePart.METADATA))
-    for listed_repository in release.manifest.repositories:
-        reading.reader.warn_of_changed_file(release, f"{listed_repository.name}/{REPOMD}")
+    reading.reader.warn_of_changed_files(
+        release, [f"{listed.name}/{REPOMD}" for listed in release.manifest.repositories]
+    )
     listed = list_packages(run, release)
     _refuse_unknown(listed, repository, origin)
     package_filter = PackageFilter(repository=repository, origin=origin, name=name)

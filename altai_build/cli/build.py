@@ -116,7 +116,8 @@ def build(
 
 def _open_release(run: Run, named: str) -> ReleasedBuilds:
     """The builds of a release. Raises InputError when there is none, or nobody vouches for it."""
-    from altai_build.pipeline.published.catalog import ReleasePart, open_catalog
+    from altai_build.model.release import ReleasePart
+    from altai_build.pipeline.published.catalog import open_catalog
     from altai_build.pipeline.published.manifest_trust import open_reader
     from altai_build.pipeline.published.released_builds import ReleasedBuilds
 

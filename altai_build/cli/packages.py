@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from altai_build.model.release import MirrorOrigin, Origin, ReleasedPackage
-from altai_build.model.release_changes import PackageChange
 
 if TYPE_CHECKING:
+    from altai_build.model.release_changes import PackageChange
     from altai_build.pipeline.published.manifest_trust import CheckedManifest
 
 

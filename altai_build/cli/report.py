@@ -12,7 +12,7 @@ from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json, print_path
 from altai_build.cli.reading import Reading, open_reading
 from altai_build.errors import InputError
-from altai_build.model.release import Manifest
+from altai_build.model.release import REPORT_PATH, Manifest, ReleasePart
 
 if TYPE_CHECKING:
     from altai_build.pipeline.published.manifest_trust import CheckedManifest
@@ -47,10 +47,6 @@ def report(
       altai-build report 1.0.2
       altai-build report 1.0.2 -o /tmp/report.html
     """
-    from altai_build.pipeline.published.catalog import ReleasePart
-    from altai_build.pipeline.published.verify import find_project, verify_published
-    from altai_build.stages.report import REPORT_PATH, write_report
-
     reading = open_reading(app, where, [version], keys)
     part = ReleasePart.REPORT if output is None else ReleasePart.WHOLE
     directory = reading.catalog.find(version, part)
@@ -59,6 +55,10 @@ def report(
     url = reading.catalog.find_url(directory)
     page: Path | str = directory / REPORT_PATH
     if output is not None:
+        # The path of the published page is found without all this.
+        from altai_build.pipeline.published.verify import find_project, verify_published
+        from altai_build.stages.report import write_report
+
         verification = verify_published(reading.run, directory, signers=[Path(key) for key in keys])
         previous = _find_previous(reading, directory, manifest)
         page = write_report(
@@ -75,7 +75,7 @@ def report(
             todo=f"`altai-build report {version} -o FILE` writes one from its manifest",
         )
     else:
-        reading.reader.warn_of_changed_file(release, REPORT_PATH)
+        reading.reader.warn_of_changed_files(release, [REPORT_PATH])
         if url is not None:
             page = f"{url}/{REPORT_PATH}"
     if as_json:

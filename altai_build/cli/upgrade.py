@@ -38,7 +38,7 @@ def upgrade_check(
       altai-build upgrade-check 1.0.2
       altai-build upgrade-check 1.0.0 1.0.1 1.0.2 --json
     """
-    from altai_build.pipeline.published.catalog import ReleasePart
+    from altai_build.model.release import ReleasePart
     from altai_build.pipeline.published.upgrade import (
         check_upgrades,
         read_external_repositories,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from altai_build.config.schema import Bootstrap, ComponentSettings
 from altai_build.config.superproject import check_inner_path
 from altai_build.config.yaml_reader import YamlNode
-from altai_build.model.sources import SourceChoice
+
+if TYPE_CHECKING:
+    from altai_build.model.sources import SourceChoice
 
 _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # With the letters of its options in brackets, as %define takes them.
@@ -31,11 +34,9 @@ def read_component(name: str, node: YamlNode) -> ComponentSettings:
                 template.read_text(check=_make_template_check(("baseurl", "version", "project", "gpgkeys"))),
             )
         )
-    choices = [choice.value for choice in SourceChoice]
-    chosen = node.get_child("source").read_choice(choices, "")
     return ComponentSettings(
         name=name,
-        source=SourceChoice(chosen) if chosen else None,
+        source=_read_source(node.get_child("source")) if node.has_key("source") else None,
         sources=tuple(sources),
         macros=read_macros(node.get_child("macros")),
         specs=node.get_child("specs").read_texts(check=check_inner_path),
@@ -44,6 +45,14 @@ def read_component(name: str, node: YamlNode) -> ComponentSettings:
         bootstrap=_read_bootstrap(node.get_child("bootstrap")) if node.has_key("bootstrap") else None,
         exclude_submodules=node.get_child("exclude_submodules").read_texts(),
     )
+
+
+def _read_source(node: YamlNode) -> SourceChoice | None:
+    # Few components say it.
+    from altai_build.model.sources import SourceChoice
+
+    chosen = node.read_choice([choice.value for choice in SourceChoice], "")
+    return SourceChoice(chosen) if chosen else None
 
 
 def _read_bootstrap(node: YamlNode) -> Bootstrap:

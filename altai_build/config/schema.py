@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from altai_build.config.superproject import SuperprojectSettings
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat, build_macros
-from altai_build.model.findings import Waiver
 from altai_build.model.limits import Limits
 from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.model.quantity import format_count
-from altai_build.model.sources import SourceChoice
-from altai_build.model.upgrade import AllowedDowngrade, Profile
+
+if TYPE_CHECKING:
+    from altai_build.config.superproject import SuperprojectSettings
+    from altai_build.model.findings import Waiver
+    from altai_build.model.sources import SourceChoice
+    from altai_build.model.upgrade import AllowedDowngrade, Profile
 
 DEFAULT_STAMP = "{release}.{count}.g{commit}"
 

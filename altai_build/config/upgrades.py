@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from altai_build.config.yaml_reader import YamlNode
-from altai_build.model.upgrade import AllowedDowngrade, Profile
+if TYPE_CHECKING:
+    from altai_build.config.yaml_reader import YamlNode
+    from altai_build.model.upgrade import AllowedDowngrade, Profile
 
 _Check = Callable[[str], "str | None"]
 
 
 def read_profiles(node: YamlNode, name_check: _Check) -> tuple[Profile, ...]:
     """`profiles`: the names of packages that are installed together on one kind of machine."""
+    if node.value is None:
+        return ()
+    from altai_build.model.upgrade import Profile
+
     found = []
     for name, packages in node.read_mapping("profile"):
         if error := name_check(name):
@@ -27,6 +33,10 @@ def read_profiles(node: YamlNode, name_check: _Check) -> tuple[Profile, ...]:
 
 def read_downgrades(node: YamlNode, name_check: _Check) -> tuple[AllowedDowngrade, ...]:
     """`allow_downgrades`: packages that may be older than in an earlier release, each with a reason."""
+    if node.value is None:
+        return ()
+    from altai_build.model.upgrade import AllowedDowngrade
+
     keys = ("package", "reason")
     found: list[AllowedDowngrade] = []
     for child in node.read_list():

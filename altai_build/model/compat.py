@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from altai_build.model.openpgp import PublicKey
-from altai_build.model.package import RpmHeader
 from altai_build.model.quantity import parse_whole_number
+
+if TYPE_CHECKING:
+    from altai_build.model.openpgp import PublicKey
+    from altai_build.model.package import RpmHeader
 
 # The features of rpm 4.8.0, the version of EL6 (`rpm --showrc`, lib/rpmds.c of that version).
 _EL6_FEATURES = {

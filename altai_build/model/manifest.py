@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from altai_build.errors import InputError
-from altai_build.model.findings import Waiver
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.model.release import (
     MANIFEST_NAME,
@@ -27,6 +26,9 @@ from altai_build.model.release import (
     SuperprojectPin,
 )
 from altai_build.model.untrusted_json import parse_json
+
+if TYPE_CHECKING:
+    from altai_build.model.findings import Waiver
 
 T = TypeVar("T")
 
@@ -187,6 +189,9 @@ def _read_skipped(reader: _JsonReader) -> SkippedComponent:
 
 
 def _read_waiver(reader: _JsonReader) -> Waiver:
+    # Few releases have waivers.
+    from altai_build.model.findings import Waiver
+
     try:
         expires = date.fromisoformat(reader.read_text("expires"))
     except ValueError as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from altai_build.model.nevra import Nevra
-from altai_build.model.openpgp import Signature
+if TYPE_CHECKING:
+    from altai_build.model.nevra import Nevra
+    from altai_build.model.openpgp import Signature
 
 
 @dataclass(frozen=True)

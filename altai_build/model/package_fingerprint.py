@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from altai_build.model.package import Dependency, RpmHeader
+if TYPE_CHECKING:
+    from altai_build.model.package import Dependency, RpmHeader
 
 # Before the two digests of a local package in a build's inputs; NEVRA and digest of the file stand before them.
 _HEADERS_PREFIX, _WHOLE_PREFIX = "headers:", "whole:"

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import ClassVar, Union
+from enum import Enum
+from typing import TYPE_CHECKING, ClassVar, Union
 
-from altai_build.model.findings import Waiver
 from altai_build.model.nevra import SOURCE_ARCHES, Nevra
 from altai_build.model.srpm_making import SrpmMaking
+
+if TYPE_CHECKING:
+    from altai_build.model.findings import Waiver
 
 MANIFEST_NAME = "release.json"
 CHECKSUMS_NAME = "SHA256SUMS"
 LATEST_LINK = "latest"
+REPORT_PATH = "report/index.html"
 KEY_FILE_PREFIX = "RPM-GPG-KEY-"
 PROVENANCE = "provenance"  # bills of materials, and how each package was built, for other tools
 SPDX_PATH = f"{PROVENANCE}/release.spdx.json"
 CYCLONEDX_PATH = f"{PROVENANCE}/release.cdx.json"
 STATEMENTS_FOLDER = f"{PROVENANCE}/slsa"
 BUILDROOTS_FOLDER = f"{PROVENANCE}/buildroots"
+
+
+class ReleasePart(Enum):
+    """Which files of a release are needed."""
+
+    MANIFEST = "manifest"  # release.json, its signature, the checksums and keys
+    METADATA = "metadata"  # also the repodata
+    REPORT = "report"  # also the page of the report
+    WHOLE = "whole"
+
+    def has(self, name: str) -> bool:
+        """True for a file that belongs to it."""
+        folder = {ReleasePart.METADATA: "/repodata/", ReleasePart.REPORT: REPORT_PATH}.get(self)
+        is_basic = "/" not in name and name.startswith((MANIFEST_NAME, CHECKSUMS_NAME, KEY_FILE_PREFIX))
+        return self is ReleasePart.WHOLE or is_basic or (folder is not None and folder in name)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from altai_build.model.commit import Commit
-from altai_build.model.release import ReleasedPackage
+if TYPE_CHECKING:
+    from altai_build.model.commit import Commit
+    from altai_build.model.release import ReleasedPackage
 
 
 class ChangeKind(str, Enum):

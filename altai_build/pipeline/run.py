@@ -5,15 +5,18 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from altai_build.config import Config
 from altai_build.errors import InputError, MissingToolError
-from altai_build.ledger import Ledger
-from altai_build.model.lock import LOCK_FILE_NAME, Lock
-from altai_build.model.package_fingerprint import RebuildPolicy
-from altai_build.tools.git.superproject import Superproject
 from altai_build.tools.progress import ProgressReporter
-from altai_build.workspace import Workspace
+
+if TYPE_CHECKING:
+    from altai_build.config import Config
+    from altai_build.ledger import Ledger
+    from altai_build.model.lock import Lock
+    from altai_build.model.package_fingerprint import RebuildPolicy
+    from altai_build.tools.git.superproject import Superproject
+    from altai_build.workspace import Workspace
 
 
 def with_mock_dist(config: Config, workspace: Workspace) -> Config:
@@ -43,7 +46,10 @@ def with_mock_dist(config: Config, workspace: Workspace) -> Config:
 
 @dataclass(frozen=True)
 class Run:
-    """The context that pipelines pass down. Only the content of the ledger changes during a run."""
+    """The context that pipelines pass down. Only the content of the ledger changes during a run.
+
+    What it opens on first use it also imports then: commands that read releases need neither git nor the ledger.
+    """
 
     config: Config
     workspace: Workspace
@@ -61,12 +67,15 @@ class Run:
     @cached_property
     def superproject(self) -> Superproject:
         """The superproject that the configuration names."""
+        from altai_build.tools.git.superproject import Superproject
+
         return Superproject(self.config.superproject.path, state=self.workspace.git)
 
     @cached_property
     def known_lock(self) -> Lock | None:
         """The lock beside repos.yaml; None when there is none. Raises InputError for one that cannot be read."""
-        from altai_build.config.lockfile import load_lock  # few runs need it
+        from altai_build.config.lockfile import load_lock
+        from altai_build.model.lock import LOCK_FILE_NAME
 
         path = self.config.root / LOCK_FILE_NAME
         return load_lock(path) if path.exists() else None
@@ -74,4 +83,6 @@ class Run:
     @cached_property
     def ledger(self) -> Ledger:
         """The records of earlier runs."""
+        from altai_build.ledger import Ledger
+
         return Ledger(self.workspace.ledger)

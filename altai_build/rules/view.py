@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Severity, Waiver
 from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
-from altai_build.model.package import RpmHeader
 from altai_build.model.release import (
     CHECKSUMS_NAME,
     KEY_FILE_PREFIX,
@@ -23,17 +23,20 @@ from altai_build.model.release import (
     Manifest,
     ReleasedRepository,
 )
-from altai_build.model.signature import SignatureCheck
 from altai_build.model.trust import TrustLevel
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import processors
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
-from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.repo.repodata import Repodata, list_package_files, read_repodata
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.signatures import verify_signatures
 from altai_build.tools.tree import walk_tree
+
+if TYPE_CHECKING:
+    from altai_build.model.package import RpmHeader
+    from altai_build.model.signature import SignatureCheck
+    from altai_build.tools.repo.metadata import RepositoryMetadata
 
 _MAX_TEXT = 64 << 20  # bytes of one file that rules read whole
 

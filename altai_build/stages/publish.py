@@ -20,7 +20,6 @@ from pathlib import Path
 from altai_build.errors import AltaiError, InputError, PublishError
 from altai_build.model.release import CHECKSUMS_NAME, LATEST_LINK, MANIFEST_NAME
 from altai_build.model.release_version import UnorderedVersion, to_rpm_version
-from altai_build.tools.disk import describe_full_disks
 from altai_build.tools.files import (
     PUBLIC_DIRECTORY_MODE,
     CannotWriteError,
@@ -261,6 +260,8 @@ def _publish_errors(releases: Path, version: str) -> Iterator[None]:
     except PublishError:
         raise
     except AltaiError as error:
+        from altai_build.tools.disk import describe_full_disks
+
         # A full disk has many faces: a program that failed, metadata that is cut off, a file that is missing.
         full = describe_full_disks([releases])
         if not full:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from altai_build.model.build_graph import BuildGraph, lay_out_graph
 from altai_build.model.findings import VerificationReport
 from altai_build.model.release import (
+    REPORT_PATH,
     STATEMENTS_FOLDER,
     BuildRecord,
     ComponentOrigin,
@@ -23,7 +24,6 @@ from altai_build.model.release import (
 from altai_build.tools.files import write_atomically
 from altai_build.tools.html_page import render_template
 
-REPORT_PATH = "report/index.html"
 MAX_GRAPH_NODES = 80  # edges of a larger graph cannot be told apart
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from altai_build.model.findings import Finding, Severity, VerificationReport
 from altai_build.model.release import (
+    REPORT_PATH,
     BuildRecord,
     ComponentOrigin,
     Manifest,
@@ -21,7 +22,7 @@ from altai_build.model.release import (
     SkippedComponent,
     SuperprojectPin,
 )
-from altai_build.stages.report import REPORT_PATH, make_report_view, write_report
+from altai_build.stages.report import make_report_view, write_report
 
 INTACT = VerificationReport(release="1.0.1", findings=())
 VOID = {"meta", "link", "br", "input", "img", "hr"}

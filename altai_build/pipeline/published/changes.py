@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from altai_build.errors import InputError
-from altai_build.model.release_changes import ReleaseDiff, ReleaseNotes
-from altai_build.pipeline.published.manifest_trust import CheckedManifest
-from altai_build.pipeline.run import Run
 from altai_build.stages.diff import compare_releases
-from altai_build.stages.notes import make_notes_of_manifests, make_release_notes
+
+if TYPE_CHECKING:
+    from altai_build.model.release_changes import ReleaseDiff, ReleaseNotes
+    from altai_build.pipeline.published.manifest_trust import CheckedManifest
+    from altai_build.pipeline.run import Run
 
 
 def compare_published(old: CheckedManifest, new: CheckedManifest) -> ReleaseDiff:
@@ -21,6 +24,9 @@ def make_notes(run: Run, old: CheckedManifest, new: CheckedManifest) -> ReleaseN
     Without repos.yaml, where no superproject has the commits of the releases, the notes are those that the manifests
     give, with a warning. With it that is an InputError.
     """
+    # Reads git, which `diff` does not need.
+    from altai_build.stages.notes import make_notes_of_manifests, make_release_notes
+
     manifests = (old.manifest, new.manifest)
     comparison = compare_releases(*manifests)
     try:

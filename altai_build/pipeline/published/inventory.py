@@ -1,13 +1,16 @@
-"""List the packages of a release, and find the releases that hold a package, file or commit."""
+"""List the packages of a release, and find the releases that hold a package, file or commit.
+
+What reads repository metadata is imported where that is asked for: the search for a name needs only manifests.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.model.bill_of_materials import PackageDescription
 from altai_build.model.gitlink import require_commit
 from altai_build.model.inventory import InventoryEntry, MatchKind, PackageMatch
 from altai_build.model.release import (
@@ -16,15 +19,17 @@ from altai_build.model.release import (
     Manifest,
     MirrorOrigin,
     ReleasedPackage,
+    ReleasePart,
 )
-from altai_build.pipeline.published.catalog import Catalog, ReleasePart
-from altai_build.pipeline.published.manifest_trust import CheckedManifest, ManifestReader
-from altai_build.pipeline.published.matching import Query, match_package, match_source_name, read_query
-from altai_build.pipeline.run import Run
 from altai_build.tools.openpgp.keyfile import read_user_ids
-from altai_build.tools.repo.metadata import RepositoryMetadata, read_local_metadata
-from altai_build.tools.repo.repodata import find_owners
-from altai_build.tools.solver.describe import describe_packages, find_provided
+
+if TYPE_CHECKING:
+    from altai_build.model.bill_of_materials import PackageDescription
+    from altai_build.pipeline.published.catalog import Catalog
+    from altai_build.pipeline.published.manifest_trust import CheckedManifest, ManifestReader
+    from altai_build.pipeline.published.matching import Query
+    from altai_build.pipeline.run import Run
+    from altai_build.tools.repo.metadata import RepositoryMetadata
 
 
 def list_packages(run: Run, release: CheckedManifest) -> tuple[InventoryEntry, ...]:
@@ -32,6 +37,8 @@ def list_packages(run: Run, release: CheckedManifest) -> tuple[InventoryEntry, .
 
     Raises InputError when its keys or metadata cannot be read.
     """
+    from altai_build.tools.solver.describe import describe_packages
+
     directory, manifest = release.directory, release.manifest
     names = read_user_ids(sorted(directory.glob(f"{KEY_FILE_PREFIX}*")))
     descriptions = describe_packages(_read_repositories(release), cache=run.workspace.cache / "solv")
@@ -71,6 +78,8 @@ def find_matches(run: Run, reader: ManifestReader, catalog: Catalog, query: str)
     was built from that very commit, releases that contain it in a component's history match, as far as local
     repositories have the commits. Raises InputError when there is no release.
     """
+    from altai_build.pipeline.published.matching import match_package, match_source_name, read_query
+
     asked = read_query(query)
     is_content = asked.local_rpm is None and query.startswith("/")
     read = reader.read_all(catalog.list_all(ReleasePart.METADATA if is_content else ReleasePart.MANIFEST))
@@ -123,6 +132,8 @@ def _find_providers(
 
     A release whose metadata cannot be read is left out with a warning.
     """
+    from altai_build.tools.solver.describe import find_provided
+
     for release in reader.read_all(catalog.list_all(ReleasePart.METADATA)):
         manifest = release.manifest
         try:
@@ -143,6 +154,8 @@ def _find_providers(
 
 
 def _read_repositories(release: CheckedManifest) -> list[RepositoryMetadata]:
+    from altai_build.tools.repo.metadata import read_local_metadata
+
     return [
         read_local_metadata(repository.name, release.directory / repository.name)
         for repository in release.manifest.repositories
@@ -151,6 +164,8 @@ def _read_repositories(release: CheckedManifest) -> list[RepositoryMetadata]:
 
 def _find_owners(releases: Sequence[CheckedManifest], path: str) -> Iterator[PackageMatch]:
     """The packages that install a file."""
+    from altai_build.tools.repo.repodata import find_owners
+
     for release in releases:
         manifest = release.manifest
         packages = {(package.repository, package.file): package for package in manifest.packages}

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from altai_build.config import Config
 from altai_build.errors import InputError
 from altai_build.model.release import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME, Manifest
 from altai_build.model.signature import SignatureCheck
@@ -17,6 +17,9 @@ from altai_build.regular_files import read_regular_file
 from altai_build.tools import processors
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
+
+if TYPE_CHECKING:
+    from altai_build.config import Config
 
 _NOTHING_PINNED = "repos.yaml and --key name no key to compare them with"
 
@@ -53,15 +56,15 @@ class ManifestReader:
                     self._warn(f"release {checked.manifest.version}: {checked.trust.warning}")
         return tuple(self._read[directory] for directory in wanted)
 
-    def warn_of_changed_file(self, release: CheckedManifest, name: str) -> None:
-        """Warn when a file of a release is not the one that its signed checksums list."""
+    def warn_of_changed_files(self, release: CheckedManifest, names: Sequence[str]) -> None:
+        """Warn of each file of a release that is not the one that its signed checksums list."""
         trust = check_signature(release.directory, CHECKSUMS_NAME, release.manifest, self._pinned_keys)
-        if trust.level is TrustLevel.UNVERIFIED:
-            self._warn(f"release {release.manifest.version}: {name} is unverified; {trust.detail}")
-        elif _find_digest(release.directory / CHECKSUMS_NAME, name) != sha256_file(release.directory / name):
-            self._warn(
-                f"release {release.manifest.version}: {name} is unverified; {CHECKSUMS_NAME} lists another file"
-            )
+        is_signed = trust.level is not TrustLevel.UNVERIFIED
+        digests = _read_digests(release.directory / CHECKSUMS_NAME) if is_signed else {}
+        reason = f"{CHECKSUMS_NAME} lists another file" if is_signed else trust.detail
+        for name in names:
+            if not is_signed or digests.get(name, "") != sha256_file(release.directory / name):
+                self._warn(f"release {release.manifest.version}: {name} is unverified; {reason}")
 
     @property
     def levels(self) -> dict[str, TrustLevel]:
@@ -112,10 +115,10 @@ def _verify(path: Path, key_file: Path) -> SignatureCheck | str:
 _MAX_CHECKSUMS = 64 << 20  # bytes
 
 
-def _find_digest(sums: Path, name: str) -> str:
-    """The SHA-256 that SHA256SUMS gives for a file; "" when it gives none."""
+def _read_digests(sums: Path) -> dict[str, str]:
+    """File → the first SHA-256 that SHA256SUMS gives for it; nothing when it cannot be read."""
     try:
         lines = read_regular_file(sums, limit=_MAX_CHECKSUMS).decode("utf-8", "replace").splitlines()
     except OSError:
-        return ""
-    return next((line[:64] for line in lines if line[64:] == f"  {name}"), "")
+        return {}
+    return {line[66:]: line[:64] for line in reversed(lines) if line[64:66] == "  "}

@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from altai_build.config import Config
 from altai_build.errors import InputError
 from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
-from altai_build.model.nevra import Nevra
 from altai_build.model.release import LATEST_LINK, MANIFEST_NAME, Manifest
 from altai_build.model.srpm_making import SrpmMaking
 from altai_build.regular_files import read_regular_file
 from altai_build.stages.publish import compare_releases, finish_publications, list_releases
-from altai_build.tools.rpm.header import read_header
 
 if TYPE_CHECKING:
+    from altai_build.config import Config
     from altai_build.model.build import BuildResult
+    from altai_build.model.nevra import Nevra
 
 
 def list_releases_before(releases: Path, version: str) -> tuple[Path, ...]:
@@ -126,6 +125,9 @@ class PublishedReleases:
 
         The digest of the header covers everything but the signature: dependencies, scripts, every file's digest.
         """
+        # Only builds ask.
+        from altai_build.tools.rpm.header import read_header
+
         for rpm in built.rpms:
             nevra = str(rpm.header.nevra)
             released = self.files.get(nevra)

@@ -13,8 +13,8 @@ from altai_build.config.upstreams import list_upstreams
 from altai_build.errors import InputError
 from altai_build.model.findings import VerificationReport
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.release import LATEST_LINK
-from altai_build.pipeline.published.catalog import ReleasePart, is_location, open_catalog
+from altai_build.model.release import LATEST_LINK, ReleasePart
+from altai_build.pipeline.published.catalog import is_location, open_catalog
 from altai_build.pipeline.published.releases import (
     find_release,
     list_releases_before,
@@ -24,7 +24,6 @@ from altai_build.pipeline.published.releases import (
 )
 from altai_build.pipeline.run import Run
 from altai_build.rules.view import ReleaseView, VerifyContext
-from altai_build.stages.download_release import DownloadBudget, download_release
 from altai_build.stages.upstreams import read_upstreams
 from altai_build.stages.verify import StagedVerification, verify_before_checksums, verify_view
 from altai_build.tools.files import scratch_directory
@@ -46,6 +45,9 @@ def open_release(run: Run, named: str, where: str | None = None) -> Iterator[Pat
     if not is_web_url(named):
         yield find_release_directory(run, named)
         return
+    # A release in a folder needs nothing that downloads.
+    from altai_build.stages.download_release import DownloadBudget, download_release
+
     name = urlsplit(named).path.rstrip("/").rpartition("/")[2]
     run.workspace.prepare()
     with scratch_directory(run.workspace.scratch, "copy") as scratch:

@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from altai_build.errors import InputError
-from altai_build.model.component import Component
 from altai_build.model.gitlink import GITLINK_MODE, CommitId, Gitlink
-from altai_build.model.spec import SpecInfo
 from altai_build.tools.git.attributes import list_left_out
 from altai_build.tools.git.clone_settings import CloneSettings, read_clone_settings, read_submodule_urls
 from altai_build.tools.git.command import ALLOWED_PROTOCOLS, USER_CLONE, run_git
@@ -23,6 +21,10 @@ from altai_build.tools.git.revisions import RepositoryHistory
 from altai_build.tools.git.url import has_allowed_protocol, is_local_url, resolve_url
 from altai_build.tools.process import ANY_STATUS
 from altai_build.tools.url import without_password
+
+if TYPE_CHECKING:
+    from altai_build.model.component import Component
+    from altai_build.model.spec import SpecInfo
 
 # Of the submodules of one component, with those that they have in turn.
 _MAX_NESTED = 1000

@@ -19,11 +19,12 @@ from altai_build.model.quantity import format_size
 from altai_build.regular_files import open_regular_file
 from altai_build.tools import process
 from altai_build.tools.http.attempts import WrongContentError
-from altai_build.tools.http.least_rate import LeastRate
 from altai_build.tools.url import without_password
 
 if TYPE_CHECKING:
     import requests
+
+    from altai_build.tools.http.least_rate import LeastRate
 
 # Seconds to connect to one address of a server, and between two pieces of an answer.
 TIMEOUT = (15.0, 30.0)
@@ -93,6 +94,9 @@ def transfer(url: str, path: Path, limits: FileLimits, *, resume: bool, fresh: b
     from their caches. What has arrived stays in `path` when the transfer fails. Raises UnreachableError when another
     attempt may succeed, else RefusedError, FileTooLarge or WrongContentError.
     """
+    # Brings sockets: what only knows the errors of this module needs none.
+    from altai_build.tools.http.least_rate import LeastRate
+
     have = path.stat().st_size if resume and path.is_file() else 0
     with LeastRate() as rate, open_session(rate) as session:
         # Some servers do not serve parts, or serve wrong ones: then the whole file is asked for.

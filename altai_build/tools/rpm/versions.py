@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
-import rpm
+if TYPE_CHECKING:
+    from altai_build.model.package import Dependency
 
-from altai_build.model.package import Dependency
+# rpm's RPMSENSE_LESS, RPMSENSE_GREATER and RPMSENSE_EQUAL.
+COMPARISONS = ((1 << 1, "<"), (1 << 2, ">"), (1 << 3, "="))
 
-COMPARISONS = ((rpm.RPMSENSE_LESS, "<"), (rpm.RPMSENSE_GREATER, ">"), (rpm.RPMSENSE_EQUAL, "="))
+
+@functools.cache
+def _load_librpm() -> Any:
+    """rpm's library, loaded for the first comparison: a command that lists one release makes none."""
+    import rpm
+
+    return rpm
 
 
 def format_comparison(flags: int) -> str:
@@ -22,18 +31,19 @@ def ranges_overlap(left: Dependency, right: Dependency) -> bool:
 
 
 def _rpm_dependency(dependency: Dependency) -> Any:
+    rpm = _load_librpm()
     flags = sum(bit for bit, sign in COMPARISONS if sign in dependency.flags)
     return rpm.ds((dependency.name, flags, dependency.evr if flags else ""), rpm.RPMTAG_PROVIDENAME)
 
 
 def compare_evr(left: str, right: str) -> int:
     """-1, 0 or 1 when `left` is older than, equal to or newer than `right`; both `[epoch:]version-release`."""
-    return int(rpm.labelCompare(_split_evr(left), _split_evr(right)))
+    return int(_load_librpm().labelCompare(_split_evr(left), _split_evr(right)))
 
 
 def compare_versions(left: str, right: str) -> int:
     """`compare_evr` for plain version numbers, such as those of releases."""
-    return int(rpm.labelCompare(("0", left, "0"), ("0", right, "0")))
+    return int(_load_librpm().labelCompare(("0", left, "0"), ("0", right, "0")))
 
 
 def _split_evr(evr: str) -> tuple[str, str, str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import solv
 
 from altai_build.errors import InputError
 from altai_build.model.nevra import Nevra
-from altai_build.model.package import Dependency, RpmHeader
 from altai_build.tools.solver.rich import Atom, RichNode, parse_requirement
+
+if TYPE_CHECKING:
+    from altai_build.model.package import Dependency, RpmHeader
 
 _COMPARISONS = {
     "=": solv.REL_EQ,

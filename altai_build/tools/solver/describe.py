@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import solv
 
 from altai_build.model.bill_of_materials import PackageDescription
 from altai_build.model.nevra import SOURCE_ARCHES
-from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.solver.dependencies import list_dependencies, make_dep, read_requirement
 from altai_build.tools.solver.pool import PackagePool
 from altai_build.tools.solver.rich import list_needed_atoms
+
+if TYPE_CHECKING:
+    from altai_build.tools.repo.metadata import RepositoryMetadata
 
 
 def describe_packages(

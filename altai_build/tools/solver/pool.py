@@ -7,17 +7,14 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import solv
 
 from altai_build.errors import InputError
 from altai_build.model.checksum import SHA256, Checksum, make_checksum
-from altai_build.model.nevra import Nevra
-from altai_build.model.package import RpmHeader
 from altai_build.model.variables import get_base_arch
 from altai_build.tools.files import sha256_file
-from altai_build.tools.repo.metadata import RepositoryMetadata
-from altai_build.tools.repo.modules import read_modules
 from altai_build.tools.repo.stored_files import StoredFile, read_declared_count
 from altai_build.tools.solver.cache import read_cache, write_cache
 from altai_build.tools.solver.dependencies import (
@@ -28,9 +25,13 @@ from altai_build.tools.solver.dependencies import (
     make_dep,
     read_requirement,
 )
-from altai_build.tools.solver.modules import find_excluded_packages
 from altai_build.tools.solver.rich import list_needed_atoms
 from altai_build.tools.url import apply_base
+
+if TYPE_CHECKING:
+    from altai_build.model.nevra import Nevra
+    from altai_build.model.package import RpmHeader
+    from altai_build.tools.repo.metadata import RepositoryMetadata
 
 
 @dataclass(frozen=True)
@@ -211,9 +212,14 @@ class PackagePool:
         """The packages that modules leave out, in all repositories that they filter."""
         states = [state for _, state in self.repositories]
         chosen = dict(choice for state in states for choice in state.source.modules)
-        modules = [read_modules(state.modules) for state in states if state.modules is not None]
-        if not modules and not chosen:
+        described = [state.modules for state in states if state.modules is not None]
+        if not described and not chosen:
             return frozenset()
+        # Few repositories have modules.
+        from altai_build.tools.repo.modules import read_modules
+        from altai_build.tools.solver.modules import find_excluded_packages
+
+        modules = [read_modules(file) for file in described]
         filtered = {repo.id for repo, state in self.repositories if not state.source.module_hotfixes}
         return find_excluded_packages(self.libsolv, modules, chosen, filtered)
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import solv
 
-from altai_build.model.package import RpmHeader
 from altai_build.model.upgrade import Side, UpgradePackage
-from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.versions import compare_evr
 from altai_build.tools.solver.dependencies import get_nevra, list_dependencies
 from altai_build.tools.solver.package_files import fetch_resolved_packages, read_file_lists
 from altai_build.tools.solver.pool import PackagePool
 from altai_build.tools.solver.resolve import Unsatisfiable, describe_problems
+
+if TYPE_CHECKING:
+    from altai_build.model.package import RpmHeader
+    from altai_build.tools.repo.metadata import RepositoryMetadata
 
 _FLAGS = (
     solv.Solver.SOLVER_FLAG_ALLOW_VENDORCHANGE,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from altai_build.errors import InputError, UnreachableError
-from altai_build.pipeline.published.catalog import ReleasePart, is_location, open_catalog
+from altai_build.model.release import ReleasePart
+from altai_build.pipeline.published.catalog import is_location, open_catalog
 from altai_build.pipeline.run import Run
 from tests.kit.configs import make_run
 from tests.kit.releases import Materials, make_release, make_release_contents
@@ -127,17 +127,6 @@ def test_a_place_without_releases_is_empty_and_one_out_of_reach_is_an_error(
     monkeypatch.setattr("altai_build.tools.http.attempts.RETRY_DELAY", 0.0)
     with pytest.raises(UnreachableError), open_catalog(run, url) as catalog:
         catalog.list_all()
-
-
-def test_links_of_a_page_lead_nowhere_else(run: Run, releases: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "served"
-    folder.mkdir()
-    shutil.copytree(releases / "1.0.1", folder / "1.0.1")
-    (folder / "index.html").write_text(
-        '<a href="../">up</a> <a href="%2e%2e/">up</a> <A HREF="./1.0.1/report/">report</A> <a href="a%2Fb/">'
-    )
-    with serving(folder) as url, open_catalog(run, url) as catalog:
-        assert [directory.name for directory in catalog.list_all()] == ["1.0.1"]
 
 
 def test_without_a_configuration_only_paths_and_urls_name_a_release(run: Run, releases: Path) -> None:

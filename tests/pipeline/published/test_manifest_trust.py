@@ -78,12 +78,12 @@ def test_a_changed_file_is_unverified(release: Path, materials: Materials) -> No
     warnings: list[str] = []
     reader = ManifestReader([materials.ours.public], warnings.append)
     checked = reader.read(release)
-    reader.warn_of_changed_file(checked, "altai.repo")
+    reader.warn_of_changed_files(checked, ["altai.repo"])
     assert warnings == []
     (release / "altai.repo").write_text("changed\n")
-    reader.warn_of_changed_file(checked, "altai.repo")
+    reader.warn_of_changed_files(checked, ["altai.repo"])
     (release / "SHA256SUMS.asc").unlink()
-    reader.warn_of_changed_file(checked, "altai.repo")
+    reader.warn_of_changed_files(checked, ["altai.repo"])
     assert warnings == [
         "release 1.0.2: altai.repo is unverified; SHA256SUMS lists another file",
         "release 1.0.2: altai.repo is unverified; unsigned: there is no SHA256SUMS.asc",

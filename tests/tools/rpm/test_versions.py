@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import rpm
 
 from altai_build.model.package import Dependency
-from altai_build.tools.rpm.versions import compare_evr, compare_versions, ranges_overlap
+from altai_build.tools.rpm.versions import COMPARISONS, compare_evr, compare_versions, ranges_overlap
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,8 @@ def test_dependencies_overlap_as_rpm_says(flags: str, evr: str, expected: bool) 
     assert ranges_overlap(wanted, provided) is expected
     assert ranges_overlap(provided, wanted) is expected
     assert not ranges_overlap(provided, Dependency(name="bar", flags=flags, evr=evr))
+
+
+def test_the_signs_are_those_of_rpm() -> None:
+    bits = {rpm.RPMSENSE_LESS: "<", rpm.RPMSENSE_GREATER: ">", rpm.RPMSENSE_EQUAL: "="}
+    assert dict(COMPARISONS) == bits
