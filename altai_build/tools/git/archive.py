@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, cast
 
@@ -66,6 +66,15 @@ def write_archive(
     archive must be within the budget: a small one may have huge content. Raises InputError where it is not, and for a
     .zip with nested submodules or files of Git LFS, which git cannot make.
     """
+    write = partial(_write_archive, parts, prefix, format, output, budget)
+    for part in parts:
+        write = partial(part.store.retry, write)
+    write()
+
+
+def _write_archive(
+    parts: Sequence[ArchivePart], prefix: str, format: str, output: Path, budget: WriteBudget
+) -> None:
     budget.start_file(output.name)
     with open(output, "wb") as raw:
         if format == ".zip":
@@ -191,15 +200,30 @@ def _write_tar(parts: Sequence[ArchivePart], prefix: str, output: IO[bytes], bud
             inner = f"{prefix}{part.folder}/" if part.folder else prefix
             with part.store.start_archive(part.commit, inner, "tar") as child, _read_errors(child) as errors:
                 assert child.stdout is not None
-                with tarfile.open(fileobj=child.stdout, mode="r|") as tar:
-                    for member in tar:
-                        content = part.lfs_files.get(member.name[len(inner) :]) if member.isreg() else None
-                        if content is not None:
-                            _add_file(merged, member, content, budget)
-                            continue
-                        budget.spend(member.size)
-                        merged.addfile(member, tar.extractfile(member) if member.isreg() else None)
+                try:
+                    _copy_members(child, part, inner, merged, budget)
+                except tarfile.TarError:
+                    # Half an archive is what a git prints that fails: its error is the cause.
+                    _wait_for_git(child, errors, part.store)
+                    raise
                 _wait_for_git(child, errors, part.store)
+
+
+def _copy_members(
+    child: process.ChildProcess,
+    part: ArchivePart,
+    prefix: str,
+    merged: tarfile.TarFile,
+    budget: WriteBudget,
+) -> None:
+    with tarfile.open(fileobj=child.stdout, mode="r|") as tar:
+        for member in tar:
+            content = part.lfs_files.get(member.name[len(prefix) :]) if member.isreg() else None
+            if content is not None:
+                _add_file(merged, member, content, budget)
+                continue
+            budget.spend(member.size)
+            merged.addfile(member, tar.extractfile(member) if member.isreg() else None)
 
 
 def _is_plain(parts: Sequence[ArchivePart]) -> bool:
@@ -268,4 +292,6 @@ def _wait_for_git(child: process.ChildProcess, errors: _ErrorReader, store: Obje
     if status != 0:
         argv = tuple(cast("Sequence[str]", child.args))
         result = process.ProcessResult(argv, status, b"", errors.end)
+        if status < 0:
+            raise process.ProgramFailed(result)
         raise store.make_error(result, "archive")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar, cast
 
-from altai_build.errors import InputError
+from altai_build.errors import AltaiError, InputError
 from altai_build.model.commit import Commit
 from altai_build.model.gitlink import CommitId, require_commit
-from altai_build.regular_files import read_regular_file
 from altai_build.tools import process
 from altai_build.tools.disk import WriteBudget
-from altai_build.tools.files import make_directory, write_atomically
 from altai_build.tools.git.command import (
     ISOLATED,
     OUTPUT_LIMIT,
@@ -25,16 +23,18 @@ from altai_build.tools.git.command import (
     run_git,
     start_git,
 )
+from altai_build.tools.git.commit_time import convert_time, parse_commit_time
 from altai_build.tools.git.layout import advise_on_partial_clone, is_shallow
+from altai_build.tools.git.shadow import make_shadow
 
-_COMMITTER = re.compile(rb"committer .*> +(\d{1,20})(?: .*)?")
 # As many object ids as a pipe holds.
 _COPIED_AT_ONCE = 800
+# Fetches a repository again if it is damaged.
+Repair = Callable[[], None]
+_Answer = TypeVar("_Answer")
 _ABBREVIATED_ID = re.compile(r"[0-9a-f]{4,64}")
 # Seconds. The names of a million files take one; a tree with more folders than files could take years.
 _TREE_TIMEOUT = 120.0
-# rpm keeps times in 32 bits, without a sign.
-_LATEST_TIME = (1 << 32) - 1
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,10 @@ class TreeEntry:
         return self.mode == "120000"
 
 
+class IncompleteRepository(InputError):
+    """An object is missing, or git cannot read it."""
+
+
 class ObjectStore:
     """Read access to a repository's objects through a private repository that borrows them (git's alternates).
 
@@ -63,8 +67,10 @@ class ObjectStore:
     depends on the commit alone. Missing history is an error, never a shorter result.
     """
 
-    def __init__(self, git_dir: Path, *, objects: Path, origin: str) -> None:
+    def __init__(self, git_dir: Path, *, objects: Path, origin: str, repairs: Sequence[Repair] = ()) -> None:
         self.git_dir = git_dir
+        # Of mirrors among the borrowed repositories, as long as they were not needed.
+        self._repairs = tuple(repairs)
         # The directory of the repository whose objects are borrowed.
         self.objects = objects
         # The name of that repository in errors.
@@ -74,35 +80,39 @@ class ObjectStore:
         self._commit_times: dict[CommitId, int] = {}
 
     @classmethod
-    def open_borrowed(cls, common: Path, *, shadows: Path, origin: str, commit: CommitId) -> ObjectStore:
-        """A store over the objects below `common`; the object format (SHA-1 or SHA-256) is that of `commit`."""
-        return cls._borrow([common], shadows, origin, commit)
+    def open_borrowed(
+        cls, common: Path, *, shadows: Path, origin: str, commit: CommitId, repairs: Sequence[Repair] = ()
+    ) -> ObjectStore:
+        """A store over the objects below `common`; the object format (SHA-1 or SHA-256) is that of `commit`.
+
+        `repairs` are called once, when git cannot read an object, and what they raise takes the place of the error.
+        """
+        return cls._borrow([common], shadows, origin, commit, repairs)
 
     def join(self, others: Sequence[ObjectStore], *, shadows: Path, commit: CommitId) -> ObjectStore:
         """A store that has the objects of others too, all of one format; otherwise it is this one."""
         commons = dict.fromkeys([self.objects, *(other.objects for other in others)])
-        return self._borrow([*commons], shadows, self.origin, commit)
+        repairs = [repair for store in (self, *others) for repair in store._repairs]
+        return self._borrow([*commons], shadows, self.origin, commit, repairs)
 
     @classmethod
-    def _borrow(cls, commons: Sequence[Path], shadows: Path, origin: str, commit: CommitId) -> ObjectStore:
-        known = ":".join([*map(str, commons), str(len(commit))])
-        name = hashlib.sha256(known.encode("utf-8", "surrogateescape")).hexdigest()[:24]
-        shadow = shadows / name
-        sha256 = len(commit) == 64
-        config = f"[core]\n\trepositoryformatversion = {int(sha256)}\n\tbare = true\n"
-        config += "[extensions]\n\tobjectFormat = sha256\n" if sha256 else ""
-        wanted = {
-            "config": config.encode(),
-            "objects/info/alternates": b"".join(
-                f"{common / 'objects'}\n".encode("utf-8", "surrogateescape") for common in commons
-            ),
-            "HEAD": b"ref: refs/heads/none\n",
-        }
-        for file, content in wanted.items():
-            if not _has_content_bytes(shadow / file, content):
-                make_directory(shadow / "refs")
-                write_atomically(shadow / file, content, durable=False)
-        return cls(shadow, objects=commons[0], origin=origin)
+    def _borrow(
+        cls, commons: Sequence[Path], shadows: Path, origin: str, commit: CommitId, repairs: Sequence[Repair]
+    ) -> ObjectStore:
+        shadow = make_shadow(commons, shadows, is_sha256=len(commit) == 64)
+        return cls(shadow, objects=commons[0], origin=origin, repairs=repairs)
+
+    def retry(self, read: Callable[[], _Answer]) -> _Answer:
+        """What `read` returns; when git cannot read an object of a mirror, that is repaired and `read` called again."""
+        try:
+            return read()
+        except (GitError, IncompleteRepository):
+            if not self._repairs:
+                raise
+            repairs, self._repairs = self._repairs, ()
+            for repair in repairs:
+                repair()
+            return read()
 
     def run(
         self,
@@ -114,7 +124,8 @@ class ObjectStore:
         limit: int = OUTPUT_LIMIT,
     ) -> process.ProcessResult:
         """Run git on the store, with no configuration but its own; arguments and errors as for `run_git`."""
-        try:
+
+        def run_once() -> process.ProcessResult:
             return run_git(
                 ISOLATED,
                 arguments,
@@ -125,6 +136,9 @@ class ObjectStore:
                 timeout=timeout,
                 limit=limit,
             )
+
+        try:
+            return self.retry(run_once)
         except GitError as error:
             raise self.make_error(error.result, arguments[0]) from error
 
@@ -175,9 +189,12 @@ class ObjectStore:
 
     def read_tree(self, commit: CommitId) -> tuple[TreeEntry, ...]:
         """Every leaf of the commit's tree, gitlinks included, in git's order. Raises InputError if it is incomplete."""
+        self.retry(lambda: self._require_tree(commit))
+        return self._trees[commit]
+
+    def _require_tree(self, commit: CommitId) -> None:
         if not self.has_tree(commit):
             raise self._incomplete_error(commit)
-        return self._trees[commit]
 
     def read_blobs(
         self, oids: Iterable[str], *, commit: CommitId | None = None, limit: int = OUTPUT_LIMIT
@@ -189,54 +206,73 @@ class ObjectStore:
         that a package could have.
         """
         blobs = [(oid, b"blob") for oid in oids]
+        wanted = blobs if commit is None else [(require_commit(commit), b"commit"), *blobs]
+        found = self.retry(lambda: self._read_objects(wanted, limit))
         if commit is None:
-            return self._read_objects(blobs, limit)
-        raw, *contents = self._read_objects([(require_commit(commit), b"commit"), *blobs], limit)
-        self._commit_times[commit] = _parse_commit_time(raw, f"{self.origin}: the commit {commit[:12]}")
+            return found
+        raw, *contents = found
+        self._commit_times[commit] = parse_commit_time(raw, f"{self.origin}: the commit {commit[:12]}")
         return contents
 
     def read_blob_start(self, oid: str, size: int) -> bytes:
         """The first bytes of a blob, `size` at most. Raises InputError when it is missing."""
+        return self.retry(lambda: self._read_start(oid, size))
+
+    def _read_start(self, oid: str, size: int) -> bytes:
         with start_git(ISOLATED, ["cat-file", "blob", oid], git_dir=self.git_dir) as child:
             assert child.stdout is not None
             start = child.stdout.read(size)
             if len(start) < size and child.wait() != 0:
-                raise self._incomplete_error(oid)
+                raise self._make_read_error(child, oid)
         return start
 
     def copy_blobs(self, files: Sequence[tuple[str, Path]], budget: WriteBudget) -> None:
         """Write blobs to files, piece by piece. Raises InputError when one is missing, or too large for the budget."""
         for at in range(0, len(files), _COPIED_AT_ONCE):
-            part = files[at : at + _COPIED_AT_ONCE]
-            with start_git(ISOLATED, ["cat-file", "--batch"], git_dir=self.git_dir, input=b"oids") as child:
-                assert child.stdin is not None and child.stdout is not None
-                with suppress(BrokenPipeError):
-                    child.stdin.write("".join(f"{oid}\n" for oid, _ in part).encode())
-                    child.stdin.close()
-                for oid, path in part:
-                    size = self._parse_object_size(child.stdout.readline(), oid, b"blob")
-                    budget.start_file(path.name, size)
-                    with open(path, "wb") as output:
-                        self._copy_object(child.stdout, output, oid, size, budget)
+            self.retry(partial(self._copy_part, files[at : at + _COPIED_AT_ONCE], budget))
+
+    def _copy_part(self, files: Sequence[tuple[str, Path]], budget: WriteBudget) -> None:
+        with start_git(ISOLATED, ["cat-file", "--batch"], git_dir=self.git_dir, input=b"oids") as child:
+            assert child.stdin is not None and child.stdout is not None
+            with suppress(BrokenPipeError):
+                child.stdin.write("".join(f"{oid}\n" for oid, _ in files).encode())
+                child.stdin.close()
+            for oid, path in files:
+                head = child.stdout.readline()
+                if not head:
+                    raise self._make_read_error(child, oid)
+                size = self._parse_object_size(head, oid, b"blob")
+                budget.start_file(path.name, size)
+                with open(path, "wb") as output:
+                    self._copy_object(child, output, oid, size, budget)
 
     def _copy_object(
-        self, source: IO[bytes], output: IO[bytes], oid: str, size: int, budget: WriteBudget
+        self, child: process.ChildProcess, output: IO[bytes], oid: str, size: int, budget: WriteBudget
     ) -> None:
+        assert child.stdout is not None
         left = size
         while left:
-            piece = source.read(min(left, 1 << 20))
+            piece = child.stdout.read(min(left, 1 << 20))
             if not piece:
-                raise self._incomplete_error(oid)
+                raise self._make_read_error(child, oid)
             budget.spend(len(piece))
             output.write(piece)
             left -= len(piece)
         # The line break that follows each object.
-        source.read(1)
+        child.stdout.read(1)
+
+    def _make_read_error(self, child: process.ChildProcess, oid: str) -> AltaiError:
+        """The error for a git that has ended before it had printed an object."""
+        if (status := child.wait()) < 0:
+            argv = tuple(cast("Sequence[str]", child.args))
+            return process.ProgramFailed(process.ProcessResult(argv, status, b"", b""))
+        return self._incomplete_error(oid)
 
     def read_blob_sizes(self, oids: Sequence[str]) -> list[int]:
         """The sizes of blobs in bytes, in the order of `oids`. Raises InputError when one is missing."""
-        if not oids:
-            return []
+        return self.retry(lambda: self._read_sizes(oids)) if oids else []
+
+    def _read_sizes(self, oids: Sequence[str]) -> list[int]:
         asked = "".join(f"{oid}\n" for oid in oids).encode()
         lines = self.run(["cat-file", "--batch-check=%(objectsize)"], input=asked).text.splitlines()
         for oid, line in zip(oids, lines):
@@ -279,8 +315,8 @@ class ObjectStore:
             )
         return int(words[2])
 
-    def _incomplete_error(self, oid: str) -> InputError:
-        return InputError(
+    def _incomplete_error(self, oid: str) -> IncompleteRepository:
+        return IncompleteRepository(
             f"{self.origin} is incomplete: the object {oid} is missing, or one that it refers to",
             todo=advise_on_partial_clone(self.objects, self.origin)
             or "run `git fsck` there, then fetch again",
@@ -333,7 +369,7 @@ class ObjectStore:
         return tuple(
             Commit(
                 id=CommitId(commit.lstrip("\n")),
-                time=_convert_time(time),
+                time=convert_time(time),
                 author=author,
                 subject=subject,
                 is_merge=len(parents.split()) > 1,
@@ -356,37 +392,6 @@ class ObjectStore:
             ["merge-base", "--is-ancestor", require_commit(older), require_commit(newer)], ok=(0, 1)
         )
         return check.returncode == 0
-
-
-def _has_content_bytes(path: Path, content: bytes) -> bool:
-    try:
-        return read_regular_file(path, limit=len(content)) == content
-    except OSError:
-        return False
-
-
-def _convert_time(text: str) -> int | None:
-    """A time that git has printed: nothing for what it does not understand, else any number of digits."""
-    is_short = text.isdigit() and len(text) <= 10
-    return int(text) if is_short and int(text) <= _LATEST_TIME else None
-
-
-def _parse_commit_time(raw: bytes, subject: str) -> int:
-    """The committer's time of a commit object.
-
-    git accepts any text there, and takes what it does not understand for the year 1970.
-    """
-    header = raw.partition(b"\n\n")[0]
-    committers = [line for line in header.split(b"\n") if line.startswith(b"committer ")]
-    times = [_COMMITTER.fullmatch(line) for line in committers]
-    if len(times) == 1 and times[0] is not None and int(times[0].group(1)) <= _LATEST_TIME:
-        return int(times[0].group(1))
-    shown = b"\n".join(committers)[:200].decode("utf-8", "replace")
-    raise InputError(
-        f"{subject} has no time that a package could have",
-        why=shown or "it has no committer",
-        todo="pin a commit that git fsck accepts, with a time between 1970 and 2106",
-    )
 
 
 def parse_tree(raw: bytes) -> tuple[TreeEntry, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +16,7 @@ from altai_build.tools.git.clone_settings import CloneSettings, read_clone_setti
 from altai_build.tools.git.command import ALLOWED_PROTOCOLS, USER_CLONE, run_git
 from altai_build.tools.git.layout import common_directory, is_partial_clone, is_shallow
 from altai_build.tools.git.mirror import fetch_mirror, mirror_path
-from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.objects import ObjectStore, Repair, TreeEntry, parse_tree
 from altai_build.tools.git.revisions import RepositoryHistory
 from altai_build.tools.git.url import has_allowed_protocol, is_local_url, resolve_url
 from altai_build.tools.process import ANY_STATUS
@@ -80,6 +80,8 @@ class Superproject(RepositoryHistory):
         """`path` is a work tree or a bare repository; `state` is the folder of private repositories and mirrors."""
         super().__init__(path)
         self.state = state
+        # URLs of mirrors that were examined, because git could not read something in them.
+        self._examined: set[str] = set()
 
     # ---- content at a commit ---------------------------------------------------------------------------------
 
@@ -162,11 +164,11 @@ class Superproject(RepositoryHistory):
 
     def find_local_store(self, submodule: Submodule, commits: Sequence[CommitId]) -> ObjectStore | None:
         """The objects of a component in a local repository with all these commits; nothing is fetched."""
-        places = self.list_local_clones(submodule)
+        places: list[tuple[Path, str | None]] = [(place, None) for place in self.list_local_clones(submodule)]
         urls = [url for url in (submodule.own_url, submodule.url) if url is not None]
-        places += [mirror_path(url, self.state / "mirrors") for url in urls]
-        for place in places:
-            store = self._borrow_complete_store(place, commits[0])
+        places += [(mirror_path(url, self.state / "mirrors"), url) for url in urls]
+        for place, url in places:
+            store = self._borrow_complete_store(place, commits[0], url)
             if store is not None and all(store.has_commit_object(commit) for commit in commits[1:]):
                 return store
         return None
@@ -285,20 +287,43 @@ class Superproject(RepositoryHistory):
             raise InputError(error.what, why=f"{error.why}\n{own_error}", todo=error.todo) from own_error
 
     def _fetch(self, url: str, commit: CommitId) -> ObjectStore:
-        profile = self._settings.remote_profile
-        place = fetch_mirror(url, mirrors=self.state / "mirrors", commit=commit, profile=profile)
-        return self._borrow_store(place, without_password(url), commit)
+        return self._borrow_store(
+            self._have_mirror(url, commit),
+            without_password(url),
+            commit,
+            repairs=[partial(self._repair_mirror, url, commit)],
+        )
 
-    def _borrow_complete_store(self, place: Path, commit: CommitId) -> ObjectStore | None:
+    def _have_mirror(self, url: str, commit: CommitId, *, examine: bool = False) -> Path:
+        profile = self._settings.remote_profile
+        mirrors = self.state / "mirrors"
+        return fetch_mirror(url, mirrors=mirrors, commit=commit, profile=profile, examine=examine)
+
+    def _repair_mirror(self, url: str, commit: CommitId) -> None:
+        """Fetch a mirror again if it is damaged; each is examined once."""
+        is_new = url not in self._examined
+        self._examined.add(url)
+        self._have_mirror(url, commit, examine=is_new)
+
+    def _borrow_complete_store(
+        self, place: Path, commit: CommitId, url: str | None = None
+    ) -> ObjectStore | None:
+        """The objects at a place, if a commit is there with all its trees; `url` is that of a mirror."""
         common = common_directory(place)
         if common is None or common == self.common or is_shallow(common):
             return None
-        store = self._borrow_store(common, str(place), commit)
+        repairs = [] if url is None else [partial(self._repair_mirror, url, commit)]
+        store = self._borrow_store(common, str(place), commit, repairs)
         complete = store.has_tree(commit) and (not is_partial_clone(common) or store.has_all_objects(commit))
         return store if complete else None
 
-    def _borrow_store(self, common: Path, origin: str, commit: CommitId) -> ObjectStore:
-        return ObjectStore.open_borrowed(common, shadows=self.state / "shadows", origin=origin, commit=commit)
+    def _borrow_store(
+        self, common: Path, origin: str, commit: CommitId, repairs: Sequence[Repair] = ()
+    ) -> ObjectStore:
+        shadows = self.state / "shadows"
+        return ObjectStore.open_borrowed(
+            common, shadows=shadows, origin=origin, commit=commit, repairs=repairs
+        )
 
     def _url_to_fetch(self, submodule: Submodule) -> str:
         commit, path = submodule.link.commit, submodule.link.path
@@ -326,10 +351,19 @@ class Superproject(RepositoryHistory):
 
 
 def read_gitmodules(store: ObjectStore, commit: CommitId) -> dict[str, GitmodulesEntry]:
-    """Path → entry of a commit's .gitmodules; {} when git cannot read the file."""
-    listed = store.run(
-        ["config", "--no-includes", "--blob", f"{commit}:.gitmodules", "--null", "--list"], ok=ANY_STATUS
-    )
+    """Path → entry of a commit's .gitmodules; {} when there is none, or text that git does not understand.
+
+    Raises InputError when the file is in the commit but not in the clone.
+    """
+    words = ["config", "--no-includes", "--blob", f"{commit}:.gitmodules", "--null", "--list"]
+    listed = store.run(words, ok=ANY_STATUS)
+    if listed.returncode != 0:
+        entries = parse_tree(store.run(["ls-tree", "-z", "--full-tree", commit, ".gitmodules"]).stdout)
+        if not entries or not (entries[0].is_file or entries[0].is_link):
+            return {}
+        # Its object may be damaged, and of a mirror it has been fetched again then.
+        store.read_blobs([entries[0].oid])
+        listed = store.run(words, ok=ANY_STATUS)
     if listed.returncode != 0:
         return {}
     table: dict[str, dict[str, str]] = {}

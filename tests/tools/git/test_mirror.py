@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId
+from altai_build.tools import notices
 from altai_build.tools.git.mirror import fetch_mirror, mirror_path
 from tests.kit.git import Repo
 
@@ -68,3 +71,106 @@ def test_a_fetch_that_was_killed_does_not_hinder_the_next(origin: Repo, tmp_path
         (mirror / f"{name}.lock").touch()
     assert fetch_mirror(str(origin.path), mirrors=tmp_path / "mirrors", commit=second) == mirror
     assert not list(mirror.rglob("*.lock"))
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the user is told."""
+    texts: list[str] = []
+    monkeypatch.setattr(notices, "_listeners", [texts.append])
+    return texts
+
+
+def _damage_pack(mirror: Path) -> None:
+    """Change one bit of an object, as a disk may."""
+    (pack,) = mirror.glob("objects/pack/*.pack")
+    content = bytearray(pack.read_bytes())
+    content[len(content) // 2] ^= 1
+    pack.chmod(0o644)
+    pack.write_bytes(content)
+
+
+def _damage_settings(mirror: Path) -> None:
+    (mirror / "config").write_text("[core\n")
+
+
+def _empty_folder(mirror: Path) -> None:
+    shutil.rmtree(mirror)
+    mirror.mkdir()
+
+
+@pytest.mark.parametrize("damage", [_damage_pack, _damage_settings, _empty_folder])
+def test_a_damaged_mirror_is_fetched_again(
+    origin: Repo, tmp_path: Path, said: list[str], damage: Callable[[Path], None]
+) -> None:
+    commit, url, mirrors = CommitId(origin.git("rev-parse", "main")), str(origin.path), tmp_path / "mirrors"
+    mirror = fetch_mirror(url, mirrors=mirrors, commit=commit)
+    fetch_mirror(url, mirrors=mirrors, commit=commit, examine=True)
+    assert said == []
+    damage(mirror)
+    fetch_mirror(url, mirrors=mirrors, commit=commit, examine=True)
+    assert len(said) == 1
+    assert said[0].startswith(f"the copy of {url} in the workspace was damaged and has been fetched again: ")
+    origin.git("--git-dir", str(mirror), "fsck")
+    assert origin.git("--git-dir", str(mirror), "rev-list", "--count", commit) == "2"
+    assert sorted(path.name for path in mirrors.iterdir()) == [f"{mirror.stem}.git", f"{mirror.stem}.lock"]
+
+
+def test_a_mirror_that_cannot_take_a_commit_is_fetched_again(
+    origin: Repo, tmp_path: Path, said: list[str]
+) -> None:
+    """git says then that the remote did not send it."""
+    mirrors = tmp_path / "mirrors"
+    first = CommitId(origin.git("rev-parse", "main"))
+    mirror = fetch_mirror(str(origin.path), mirrors=mirrors, commit=first)
+    (pack,) = mirror.glob("objects/pack/*.pack")
+    content = pack.read_bytes()
+    pack.chmod(0o644)
+    # Every object but not the end, by which git knows the pack.
+    pack.write_bytes(content[:12] + bytes(len(content) - 32) + content[-20:])
+    second = origin.commit({"a": "3\n"})
+    fetch_mirror(str(origin.path), mirrors=mirrors, commit=second)
+    assert len(said) == 1
+    assert origin.git("--git-dir", str(mirror), "rev-list", "--count", second) == "3"
+
+
+def test_a_damaged_mirror_whose_remote_is_out_of_reach_stays(
+    origin: Repo, tmp_path: Path, said: list[str]
+) -> None:
+    commit, url = CommitId(origin.git("rev-parse", "main")), str(origin.path)
+    mirror = fetch_mirror(url, mirrors=tmp_path / "mirrors", commit=commit)
+    _damage_pack(mirror)
+    origin.path.rename(tmp_path / "gone")
+    with pytest.raises(InputError) as caught:
+        fetch_mirror(url, mirrors=tmp_path / "mirrors", commit=commit, examine=True)
+    assert caught.value.what == (
+        f"the copy of {url} in the workspace is damaged, and commit {commit} is not available from there"
+    )
+    assert "pack checksum mismatch" in caught.value.why and "does not appear to be a git" in caught.value.why
+    assert caught.value.todo.startswith("rerun the command when the remote can be reached")
+    assert mirror.is_dir() and said == []
+
+
+def test_an_odd_object_of_the_remote_is_no_damage(origin: Repo, tmp_path: Path, said: list[str]) -> None:
+    raw = origin.git_bytes("cat-file", "commit", "main").replace(b"> ", b">  ")
+    words = ("hash-object", "-t", "commit", "-w", "--stdin", "--literally")
+    odd = CommitId(origin.git(*words, input=raw))
+    origin.git("update-ref", "refs/heads/main", odd)
+    for examine in (False, True):
+        fetch_mirror(str(origin.path), mirrors=tmp_path / "mirrors", commit=odd, examine=examine)
+    assert said == []
+
+
+def test_a_mirror_that_the_machine_does_not_let_git_read_is_not_taken_for_a_damaged_one(
+    origin: Repo, tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = CommitId(origin.git("rev-parse", "main"))
+    mirror = fetch_mirror(str(origin.path), mirrors=tmp_path / "mirrors", commit=commit)
+    program = tmp_path / "bin/git"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'error: cannot open packfile: Input/output error' >&2; exit 128\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    with pytest.raises(InputError, match="git fsck exited with 128"):
+        fetch_mirror(str(origin.path), mirrors=tmp_path / "mirrors", commit=commit, examine=True)
+    assert mirror.is_dir() and said == []

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId
+from altai_build.tools import notices
+from altai_build.tools.disk import WriteBudget
+from altai_build.tools.git.archive import ArchivePart, write_archive
 from altai_build.tools.git.objects import ObjectStore
 from altai_build.tools.git.superproject import GitmodulesEntry, Submodule, Superproject, read_gitmodules
 from altai_build.tools.process import ProgramFailed
 from tests.kit.git import Entry, Pin, Repo, gitmodules
+from tests.kit.superprojects import World
 
 A, B = CommitId("a" * 40), CommitId("b" * 40)
 
@@ -30,8 +34,22 @@ def test_a_killed_git_is_not_taken_for_an_answer(
     monkeypatch.setenv("PATH", f"{killed.parent}:/usr/bin:/bin")
     with pytest.raises(ProgramFailed, match="git was killed by SIGKILL"):
         read_gitmodules(store, commit)
-    with pytest.raises(ProgramFailed, match="git was killed by SIGKILL"):
-        store.has_commit_object(commit)
+    part = ArchivePart(store, commit, "")
+    more: list[Callable[[], object]] = [
+        lambda: store.has_commit_object(commit),
+        lambda: store.read_blob_start("a" * 40, 9),
+        lambda: store.copy_blobs([("a" * 40, tmp_path / "file")], WriteBudget()),
+        lambda: write_archive(
+            [part], prefix="", format=".tar", output=tmp_path / "tar", budget=WriteBudget()
+        ),
+        # Archives of several parts are read as they are made.
+        lambda: write_archive(
+            [part, part], prefix="", format=".tar", output=tmp_path / "tar", budget=WriteBudget()
+        ),
+    ]
+    for read in more:
+        with pytest.raises(ProgramFailed, match="git was killed by SIGKILL"):
+            read()
 
 
 @pytest.fixture
@@ -252,3 +270,57 @@ def test_a_submodule_that_the_settings_exclude_is_left_out(
     tmp_path: Path, excluded: tuple[str, ...], gone: tuple[str, ...]
 ) -> None:
     assert list_nested(tmp_path, {}, excluded) == without(*gone)
+
+
+def test_a_mirror_that_git_cannot_read_is_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is read first: here a file, then an archive, then the history."""
+    said: list[str] = []
+    monkeypatch.setattr(notices, "_listeners", [said.append])
+    world = World(tmp_path / "world")
+    world.component("repos/a", {"a": "old\n" * 99})
+    pin = world.component("repos/a", {"a": "new\n" * 99})
+    commit = world.pin()
+
+    def open_store() -> ObjectStore:
+        superproject = Superproject(world.super.path, state=tmp_path / "state")
+        tree = superproject.open_store(commit).read_tree(commit)
+        return superproject.open_component_store(superproject.read_submodules(commit, tree, ["repos"])[0])
+
+    def archive(store: ObjectStore) -> None:
+        part = ArchivePart(store, pin, "")
+        write_archive([part], prefix="", format=".tar", output=tmp_path / "tar", budget=WriteBudget())
+
+    (entry,) = open_store().read_tree(pin)
+    files = [(entry.oid, tmp_path / "file")]
+    (pack,) = (tmp_path / "state/mirrors").glob("*.git/objects/pack/*.pack")
+    sound = pack.read_bytes()
+    reads: list[Callable[[ObjectStore], object]] = [
+        lambda store: store.read_blobs([entry.oid], commit=pin),
+        lambda store: store.read_blob_start(entry.oid, 9),
+        lambda store: store.copy_blobs(files, WriteBudget()),
+        archive,
+        lambda store: store.count_commits(pin),
+    ]
+    for read in reads:
+        said.clear()
+        (pack,) = (tmp_path / "state/mirrors").glob("*.git/objects/pack/*.pack")
+        pack.chmod(0o644)
+        # Every object but not the end, by which git knows the pack.
+        pack.write_bytes(sound[:12] + bytes(len(sound) - 32) + sound[-20:])
+        read(open_store())
+        assert len(said) == 1, read
+        assert open_store().read_blobs([entry.oid]) == [b"new\n" * 99]
+    assert (tmp_path / "file").read_bytes() == b"new\n" * 99
+
+
+def test_a_gitmodules_file_whose_object_is_damaged_is_not_taken_for_none(repo: Repo, tmp_path: Path) -> None:
+    """The components would be there, without where they come from."""
+    commit = repo.commit({".gitmodules": gitmodules({"a": "../a"}), "a": Pin(A)})
+    superproject = Superproject(repo.path, state=tmp_path / "state")
+    tree = superproject.open_store(commit).read_tree(commit)
+    oid = next(entry.oid for entry in tree if entry.path == ".gitmodules")
+    (repo.path / f".git/objects/{oid[:2]}/{oid[2:]}").unlink()
+    with pytest.raises(InputError, match="is incomplete"):
+        superproject.read_submodules(commit, tree, ["."])

@@ -1,0 +1,40 @@
+"""Private repositories that borrow objects: made again where anything of them is missing or has changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from altai_build.tools.git.shadow import make_shadow
+from tests.kit.git import Repo
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda shadow: None,
+        lambda shadow: (shadow / "HEAD").unlink(),
+        lambda shadow: (shadow / "config").write_text("[core\n"),
+        lambda shadow: (shadow / "objects/info/alternates").write_bytes(b""),
+        lambda shadow: (shadow / "refs").rmdir(),
+        lambda shadow: shutil.rmtree(shadow / "objects"),
+        shutil.rmtree,
+    ],
+)
+@pytest.mark.parametrize("object_format", ["sha1", "sha256"])
+def test_objects_are_read_through_it_whatever_has_happened_to_it(
+    tmp_path: Path, object_format: str, damage: Callable[[Path], object]
+) -> None:
+    repo = Repo(tmp_path / "repo", object_format=object_format)
+    commit = repo.commit({"a": "1\n"})
+
+    def open_shadow() -> Path:
+        return make_shadow([repo.path / ".git"], tmp_path / "shadows", is_sha256=object_format == "sha256")
+
+    shadow = open_shadow()
+    damage(shadow)
+    assert open_shadow() == shadow
+    assert repo.git("--git-dir", str(shadow), "cat-file", "blob", f"{commit}:a") == "1"
