@@ -125,20 +125,9 @@ class ObjectStore:
     ) -> process.ProcessResult:
         """Run git on the store, with no configuration but its own; arguments and errors as for `run_git`."""
 
-        def run_once() -> process.ProcessResult:
-            return run_git(
-                ISOLATED,
-                arguments,
-                git_dir=self.git_dir,
-                place=self.origin,
-                input=input,
-                ok=ok,
-                timeout=timeout,
-                limit=limit,
-            )
-
         try:
-            return self.retry(run_once)
+            run_once = partial(run_git, ISOLATED, arguments, git_dir=self.git_dir, place=self.origin)
+            return self.retry(lambda: run_once(input=input, ok=ok, timeout=timeout, limit=limit))
         except GitError as error:
             raise self.make_error(error.result, arguments[0]) from error
 
