@@ -65,6 +65,7 @@ READ_AS_THEY_ARE = {
     "tools/openpgp/agent.py": "/proc",
     "tools/openpgp/agents.py": "/proc",
     "tools/sandbox/bubblewrap.py": "/proc",
+    "tools/sandbox/cgroup.py": "/proc and /sys/fs/cgroup",
     "tools/spec/macrofiles.py": "the macros of this machine's rpm",
     "tools/git/layout.py": "regular, because it looks before",
     "tools/git/revisions.py": "the file of git's own that lists the ends of a shallow clone",

@@ -31,6 +31,7 @@ from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.signing import check_signing_key
 from altai_build.tools.sandbox import bubblewrap
+from altai_build.tools.sandbox.cgroup import find_parent
 from altai_build.tools.sandbox.seccomp import is_known_machine
 from altai_build.workspace import Workspace
 
@@ -179,7 +180,12 @@ def _check_sandbox() -> CheckResult:
             found=f"works, but without a filter of system calls: there is none for {platform.machine()}",
             todo="build only what you trust here: the kernel's keyrings are shared with builds",
         )
-    return CheckResult(check="sandbox", status=CheckStatus.OK, found="works: no network, no home directory")
+    counts = "all processes of a build together" if find_parent() else "each process, without cgroup v2"
+    return CheckResult(
+        check="sandbox",
+        status=CheckStatus.OK,
+        found=f"works: no network, no home directory; limits count {counts}",
+    )
 
 
 def _check_builders(workspace: Workspace) -> list[CheckResult]:

@@ -26,7 +26,7 @@ from altai_build.tools.files import (
     write_atomically,
 )
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_UID, BUILD_USER, InstallSandbox
-from altai_build.tools.sandbox.limits import SANDBOX_UMASK, limit_command, run_with_log
+from altai_build.tools.sandbox.limits import run_script, run_with_log
 from altai_build.tools.sandbox.overlay import Overlay
 from altai_build.tools.solver.package_files import fetch_resolved_packages
 from altai_build.tools.solver.pool import ResolvedPackage
@@ -183,12 +183,7 @@ class RootCache:
 
             def run(script: str, *arguments: str, input: bytes = b"") -> None:
                 words = ["chroot", InstallSandbox.ROOT, "/bin/sh", "-euc", script, "sh", *arguments]
-                process.run(
-                    [*limit_command(self.limits), *view.command(words)],
-                    input=input,
-                    timeout=_SCRIPT_TIMEOUT,
-                    umask=SANDBOX_UMASK,
-                )
+                run_script(view.command(words), self.limits, input=input, timeout=_SCRIPT_TIMEOUT)
 
             if buildroot.directories:
                 run('mkdir -p -- "$@"', *(f"/{path.lstrip('/')}" for path in buildroot.directories))

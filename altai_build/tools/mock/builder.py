@@ -40,7 +40,8 @@ from altai_build.tools.mock.result import (
 )
 from altai_build.tools.repo.repodata import write_repodata
 from altai_build.tools.sandbox.bubblewrap import BUILD_HOSTNAME
-from altai_build.tools.sandbox.limits import limit_command, make_log_watch
+from altai_build.tools.sandbox.cgroup import open_group
+from altai_build.tools.sandbox.limits import find_disk_excess, limit_command, make_log_watch
 from altai_build.tools.sandbox.overlay import can_mount_overlay
 
 TERMINATE_SCRIPT = Path(__file__).with_name("ending.sh")
@@ -184,7 +185,9 @@ class MockBuilder:
                     self._clean_interrupted(used)
                 self._remove_stale_mount_markers(unique)
                 shutil.copytree(scratch / "config", used, dirs_exist_ok=True)
-                status, stopped = self._run_with_lock_retry(request, arguments, scratch / "result")
+                # The layers are those of the overlayfs plugin.
+                places = [self._chroot_of(unique), self._layers / unique, scratch]
+                status, stopped = self._run_with_lock_retry(request, arguments, places)
                 # mock has cleaned the chroot.
                 if status >= 0 and status not in TERMINATED_STATUSES:
                     files.remove_tree(used)
@@ -245,10 +248,9 @@ class MockBuilder:
         The chroot's name contains the digest, because mock keeps one cached chroot for each name. The file gets the
         modification time of the original files, because mock removes a cached chroot that is older.
         """
-        name = f"{self.config.root}-{self.config.digest[:12]}"
         text = (
             self.config.flat
-            + f"config_opts['root'] = {name!r}\n"
+            + f"config_opts['root'] = {self._root_name!r}\n"
             + f"config_opts['environment']['SOURCE_DATE_EPOCH'] = {str(request.source_date_epoch)!r}\n"
             # Else mock waits for a key where the host has dnf and the configuration says yum.
             + "config_opts['dnf_warning'] = False\n"
@@ -276,16 +278,32 @@ class MockBuilder:
         os.utime(path, (age, age))
         return directory
 
+    @property
+    def _root_name(self) -> str:
+        return f"{self.config.root}-{self.config.digest[:12]}"
+
+    def _chroot_of(self, unique: str) -> Path:
+        """Where mock makes a chroot; with the overlayfs plugin its content is in layers."""
+        return Path(self.config.basedir, f"{self._root_name}-{unique}")
+
     def _run_with_lock_retry(
-        self, request: BuildRequest, arguments: Sequence[str], result: Path
+        self, request: BuildRequest, arguments: Sequence[str], places: Sequence[Path]
     ) -> tuple[int, str]:
         """Run mock, repeatedly while another process holds the chroot.
 
-        Returns its exit status, and the limit that it exceeded, if it did.
+        `places` are what the build fills, its scratch directory last. Returns mock's exit status, and the limit that it
+        exceeded, if it did.
         """
-        find_excess = make_log_watch(
+        result = places[-1] / "result"
+        find_log_excess = make_log_watch(
             self.limits, lambda: [request.result_dir / MOCK_OUTPUT, *result.glob("*.log")]
         )
+
+        def find_excess() -> str:
+            # On different file systems, perhaps.
+            reasons = (find_disk_excess(self.limits, [place]) for place in places if place.is_dir())
+            return find_log_excess() or next(filter(None, reasons), "")
+
         deadline, pause = time.monotonic() + self.lock_timeout, 1.0
         while True:
             # mock appends to existing logs.
@@ -293,9 +311,14 @@ class MockBuilder:
             files.make_directory(result)
             if os.geteuid() == 0:
                 os.chown(result, calling_user(), -1)
-            with open(request.result_dir / MOCK_OUTPUT, "wb") as output:
+            with (
+                open(request.result_dir / MOCK_OUTPUT, "wb") as output,
+                open_group(self.limits, kills_all=False) as group,
+            ):
+                # The kernel's limits of processes count where mock puts its chroot into another group.
+                prefix = [*_terminate_with_parent_prefix(), *group.prefix, *limit_command(self.limits)]
                 done = process.run(
-                    [*_terminate_with_parent_prefix(), *limit_command(self.limits), *arguments],
+                    [*prefix, *arguments],
                     env=mock_environment(),
                     stdout=output,
                     merge_stderr=True,
@@ -303,8 +326,8 @@ class MockBuilder:
                     watch=find_excess,
                     grace=TERMINATION_GRACE,
                 )
-            # It may have ended before the watch looked for the first time.
-            stopped = done.stopped or find_excess()
+                # It may have ended before the watch looked for the first time.
+                stopped = done.stopped or find_log_excess() or group.describe_end()
             if stopped or not is_chroot_locked(done.returncode) or time.monotonic() >= deadline:
                 return done.returncode, stopped
             time.sleep(min(pause, max(deadline - time.monotonic(), 0)))

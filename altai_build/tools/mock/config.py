@@ -42,6 +42,7 @@ class MockConfig:
     name: str  # the file's name without .cfg
     files: tuple[Path, ...]  # every file of it, in the order in which it was found
     root: str
+    basedir: str  # where chroots are
     target_arch: str
     legal_host_arches: tuple[str, ...]  # empty: any
     # With its verb: ("install", "bash", …), ("groupinstall", "buildsys-build").
@@ -167,6 +168,7 @@ def _build_config(path: Path, files: tuple[Path, ...], options: EvaluatedOptions
         name=path.stem,
         files=files,
         root=read.text("root"),
+        basedir=read.text("basedir"),
         target_arch=read.text("target_arch"),
         legal_host_arches=read.words("legal_host_arches"),
         chroot_setup_cmd=read.words("chroot_setup_cmd"),

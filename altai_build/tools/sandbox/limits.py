@@ -1,4 +1,4 @@
-"""Limits of foreign code: setrlimit(2) for the kernel's, and a watch over log and disk. No cgroups, no privileges."""
+"""Limits of foreign code: control groups where there are, setrlimit(2), and a watch over log and disk."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from altai_build.model.limits import Limits
 from altai_build.model.quantity import format_size
 from altai_build.tools import commands, process
 from altai_build.tools.sandbox.bubblewrap import HostSandbox
+from altai_build.tools.sandbox.cgroup import ControlGroup, open_group
 
 # Of whatever runs in a sandbox, so that modes in buildroots and packages do not depend on the user's.
 SANDBOX_UMASK = 0o022
@@ -20,15 +21,16 @@ _COUNT_TIMEOUT = 30.0  # seconds
 _KEPT_INODES = 100_000
 
 
-def limit_command(limits: Limits) -> list[str]:
+def limit_command(limits: Limits, group: ControlGroup | None = None) -> list[str]:
     """The prefix of a command that limits it and everything it starts, and makes them the first out-of-memory victims.
 
-    The kernel does not limit the number of root's processes; it counts those of the user that the command becomes.
+    The kernel does not limit the number of root's processes; it counts those of the user that the command becomes. The
+    `group` that the command runs in limits its memory better: these limits count what a process reserves, too.
     """
     words = ["prlimit", "--core=0:0"]
     for name, limit, kind in (
         ("nproc", limits.processes, resource.RLIMIT_NPROC),
-        ("data", limits.memory, resource.RLIMIT_DATA),
+        ("data", None if group is not None and group.directory else limits.memory, resource.RLIMIT_DATA),
         ("fsize", limits.file, resource.RLIMIT_FSIZE),
     ):
         if limit is not None:
@@ -45,13 +47,43 @@ def run_with_output(sandbox: HostSandbox, argv: Sequence[str], limits: Limits) -
 
     The limits are laid on inside, where the kernel does not count the other processes of the user who calls.
     """
-    return process.run(
-        sandbox.command([*limit_command(limits), *argv]),
-        ok=process.ANY_END,
-        timeout=limits.seconds,
-        limit=limits.log,
-        watch=make_resource_watch(limits, None, [sandbox.writable]),
-        umask=SANDBOX_UMASK,
+    with open_group(limits) as group:
+        done = process.run(
+            [*group.prefix, *sandbox.command([*limit_command(limits, group), *argv])],
+            ok=process.ANY_END,
+            timeout=limits.seconds,
+            limit=limits.log,
+            watch=make_resource_watch(limits, None, [sandbox.writable]),
+            umask=SANDBOX_UMASK,
+        )
+        return _with_reason(done, group)
+
+
+def run_script(argv: Sequence[str], limits: Limits, *, input: bytes, timeout: float) -> process.ProcessResult:
+    """Run foreign code that reads an `input` and writes little, within its limits. Raises ProgramFailed."""
+    with open_group(limits) as group:
+        done = process.run(
+            [*group.prefix, *limit_command(limits, group), *argv],
+            input=input,
+            ok=process.ANY_END,
+            timeout=timeout,
+            umask=SANDBOX_UMASK,
+        )
+        done = _with_reason(done, group)
+    if done.returncode != 0:
+        raise process.ProgramFailed(done)
+    return done
+
+
+def _with_reason(done: process.ProcessResult, group: ControlGroup) -> process.ProcessResult:
+    """The result of a command, with the reason if the kernel ended it for memory; then it has not succeeded."""
+    why = "" if done.stopped else group.describe_end()
+    if not why:
+        return done
+    return done._replace(
+        returncode=done.returncode or -signal.SIGKILL,
+        stderr=done.stderr + f"\n{why}".encode(),
+        stopped=why,
     )
 
 
@@ -63,9 +95,9 @@ def run_with_log(
     The log ends with the reason when a limit ended the code; that is also the result's standard error. Code that has
     printed too much and ended before it was noticed has exceeded the limit too: the log is cut there.
     """
-    with open(log, "wb") as stream:
+    with open(log, "wb") as stream, open_group(limits) as group:
         done = process.run(
-            [*limit_command(limits), *argv],
+            [*group.prefix, *limit_command(limits, group), *argv],
             stdout=stream,
             merge_stderr=True,
             ok=process.ANY_END,
@@ -73,6 +105,7 @@ def run_with_log(
             watch=make_resource_watch(limits, log, places),
             umask=SANDBOX_UMASK,
         )
+        done = _with_reason(done, group)
         if limits.log is not None and os.fstat(stream.fileno()).st_size > limits.log:
             stream.truncate(limits.log)
             why = f"\n{_describe_log_excess(limits.log)}".encode()
@@ -100,36 +133,43 @@ def make_log_watch(limits: Limits, list_logs: Callable[[], Sequence[Path]]) -> C
 def make_resource_watch(limits: Limits, log: Path | None, places: Sequence[Path]) -> Callable[[], str]:
     """A `watch` for `process.run`: returns a reason to stop a build, or "".
 
-    The build prints to `log`, if that is given, and writes to `places`, all of one file system. While that has space,
-    a call takes two system calls. With less than `limits.free` left, the build is stopped only if it uses more than
-    that itself; so with the number of files.
+    The build prints to `log`, if that is given, and writes to `places`, all of one file system.
     """
 
     def find_excess() -> str:
         if log is not None and limits.log is not None and log.stat().st_size > limits.log:
             return _describe_log_excess(limits.log)
-        if limits.free is None:
-            return ""
-        disk = os.statvfs(places[0])
-        free = disk.f_bavail * disk.f_frsize
-        if free < limits.free:
-            used = _measure_use(places, "--block-size=1")
-            if used is None or used > limits.free:
-                uses = "more than can be counted" if used is None else format_size(used)
-                return (
-                    f"stopped: it fills the disk: it uses {uses} and leaves {format_size(free)} free, "
-                    f"less than build.limits.free ({format_size(limits.free)})"
-                )
-        # Some file systems have no fixed number of inodes, and give 0.
-        kept = min(_KEPT_INODES, disk.f_files // 10)
-        if disk.f_favail < kept:
-            files = _measure_use(places, "--inodes")
-            if files is None or files > kept:
-                count = "more than can be counted" if files is None else str(files)
-                return f"stopped: it has made {count} files, and the disk has space for {disk.f_favail} more"
-        return ""
+        return find_disk_excess(limits, places)
 
     return find_excess
+
+
+def find_disk_excess(limits: Limits, places: Sequence[Path]) -> str:
+    """A reason to stop a build that writes to `places`, all of one file system, or "".
+
+    While that has space, a call takes two system calls. With less than `limits.free` left, the build is stopped only
+    if it uses more than that itself; so with the number of files.
+    """
+    if limits.free is None:
+        return ""
+    disk = os.statvfs(places[0])
+    free = disk.f_bavail * disk.f_frsize
+    if free < limits.free:
+        used = _measure_use(places, "--block-size=1")
+        if used is None or used > limits.free:
+            uses = "more than can be counted" if used is None else format_size(used)
+            return (
+                f"stopped: it fills the disk: it uses {uses} and leaves {format_size(free)} free, "
+                f"less than build.limits.free ({format_size(limits.free)})"
+            )
+    # Some file systems have no fixed number of inodes, and give 0.
+    kept = min(_KEPT_INODES, disk.f_files // 10)
+    if disk.f_favail < kept:
+        files = _measure_use(places, "--inodes")
+        if files is None or files > kept:
+            count = "more than can be counted" if files is None else str(files)
+            return f"stopped: it has made {count} files, and the disk has space for {disk.f_favail} more"
+    return ""
 
 
 def _measure_use(places: Sequence[Path], unit: str) -> int | None:

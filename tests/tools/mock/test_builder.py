@@ -436,6 +436,37 @@ def test_a_build_whose_logs_are_too_long_is_stopped_and_fails(
     assert (outcome.failure, outcome.rpms, outcome.reason) == (FailureKind.BUILD, (), why)
 
 
+def test_a_build_whose_chroot_fills_the_disk_is_stopped_and_fails(
+    stub: Stub,
+    request_for: Callable[..., BuildRequest],
+    require: Require,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """mock's chroots may be on another disk than the workspace."""
+    require(os.geteuid() == 0, "mounting a small disk needs root")
+    disk = tmp_path / "disk"
+    (tmp_path / "configs").mkdir()
+    disk.mkdir()
+    (tmp_path / "configs/small.cfg").write_text(CONFIG + f"config_opts['basedir'] = {str(disk)!r}\n")
+    config = read_config("small", search=[tmp_path / "configs"])
+    builder = make_builder(config, tmp_path / "workspace", limits=Limits(free=6 << 20))
+    builder.build(request_for("a"))
+    monkeypatch.setattr(process, "_WATCH_INTERVAL", 0.05)
+    stub.behave(seconds=600)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk], check=True)
+    try:
+        root = stub.calls[0]["config"].rpartition("config_opts['root'] = '")[2].partition("'")[0]
+        chroot = disk / f"{root}-{stub.option('--uniqueext')}"
+        chroot.mkdir()
+        (chroot / "huge").write_bytes(bytes(11 << 20))
+        outcome = builder.build(request_for("b"))
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+    assert (outcome.failure, outcome.rpms) == (FailureKind.BUILD, ())
+    assert outcome.reason.startswith("stopped: it fills the disk: it uses 11.5 MB")
+
+
 def wait_for(path: Path) -> str:
     deadline = time.monotonic() + 20
     while not (path.is_file() and path.read_text().endswith("\n")):
