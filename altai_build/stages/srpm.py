@@ -22,6 +22,7 @@ from altai_build.model.spec import SpecInfo
 from altai_build.model.srpm import Srpm
 from altai_build.tools.files import scratch_directory, sha256_file
 from altai_build.tools.git.archive import ArchivePart
+from altai_build.tools.git.export_subst import substitute_files
 from altai_build.tools.git.lfs import find_lfs_files
 from altai_build.tools.git.superproject import ComponentSource, Superproject
 from altai_build.tools.rpm import rpmbuild
@@ -48,6 +49,18 @@ class PreparedSrpm:
     def component(self) -> Component:
         """The component whose package it is."""
         return self.recipe.sourced.component
+
+    def list_warnings(self) -> list[str]:
+        """What somebody may have expected to be otherwise in its archive."""
+        name = self.component.name
+        return [
+            f"{name}: {posixpath.join(part.folder, path)} in its archive keeps {', '.join(file.kept)} as it is: tags "
+            "and other references, notes, signatures and relative times are no part of the commit, and `git archive` "
+            "writes what the clone happens to have. Set the value in the spec (for setuptools-scm: export "
+            f"SETUPTOOLS_SCM_PRETEND_VERSION=%{{version}}), or use a ready archive by components.{name}.source"
+            for part in self.recipe.archive_parts
+            for path, file in part.substituted.items()
+        ]
 
 
 @dataclass(frozen=True)
@@ -135,7 +148,7 @@ class SrpmMaker:
             if self.only_stored:
                 raise SrpmNotMade(sourced.component.name, key, inputs)
             top = Path(tempfile.mkdtemp(prefix="srpm.", dir=scratch))
-            recipe = replace(recipe, archive_parts=tuple(map(_add_lfs_files, recipe.archive_parts)))
+            recipe = replace(recipe, archive_parts=tuple(map(_complete_part, recipe.archive_parts)))
             stamped = stamp_spec(recipe, self.config.limits, scratch=self.workspace.scratch)
             write_source_tree(recipe, stamped.text, top, self.config.limits)
         return PreparedSrpm(
@@ -329,6 +342,11 @@ class SrpmMaker:
         return record, Srpm(path=path, sha256=artefact.sha256, nevra=nevra, key=prepared.key, reused=False)
 
 
-def _add_lfs_files(part: ArchivePart) -> ArchivePart:
-    """A part of an archive with the content of its files in Git LFS."""
-    return replace(part, lfs_files=find_lfs_files(part.store, part.commit, part.store.read_tree(part.commit)))
+def _complete_part(part: ArchivePart) -> ArchivePart:
+    """A part of an archive with the files that are not as `git archive` writes them."""
+    tree = part.store.read_tree(part.commit)
+    return replace(
+        part,
+        lfs_files=find_lfs_files(part.store, part.commit, tree),
+        substituted=substitute_files(part.store, part.commit, tree),
+    )

@@ -149,6 +149,8 @@ class _SrpmPipeline:
                 raise self._errors[name]
             prepared = self._maker.prepare(source, self._scratch)
             if isinstance(prepared, PreparedSrpm):
+                for warning in prepared.list_warnings():
+                    self._run.reporter.warn(warning)
                 is_submitted = True
                 return packers.submit(self._pack, prepared)
             self._record_outcome(name, prepared)

@@ -26,6 +26,7 @@ from altai_build.regular_files import open_regular_file
 from altai_build.tools import process
 from altai_build.tools.disk import WriteBudget
 from altai_build.tools.git.command import git_version
+from altai_build.tools.git.export_subst import SubstitutedFile
 from altai_build.tools.git.objects import ObjectStore
 
 # Bytes that are compressed at once; also the size of the pipe that git writes to meanwhile.
@@ -42,13 +43,15 @@ _F_SETPIPE_SZ = 1031
 class ArchivePart:
     """One repository's content in an archive: at `folder` ("" for the top) of the archive's prefix.
 
-    `lfs_files` (path → content) take the place of the pointers that the commit has to them.
+    `lfs_files` (path → content) take the place of the pointers that the commit has to them, `substituted` that of files
+    whose markers git would expand by more than the commit.
     """
 
     store: ObjectStore
     commit: CommitId
     folder: str
     lfs_files: Mapping[str, Path] = field(default_factory=dict)
+    substituted: Mapping[str, SubstitutedFile] = field(default_factory=dict)
 
 
 @cache
@@ -64,7 +67,7 @@ def write_archive(
 
     Times come from the commit, names and modes from the tree, so the same commit gives the same bytes. What is in the
     archive must be within the budget: a small one may have huge content. Raises InputError where it is not, and for a
-    .zip with nested submodules or files of Git LFS, which git cannot make.
+    .zip with what git cannot put into one.
     """
     write = partial(_write_archive, parts, prefix, format, output, budget)
     for part in parts:
@@ -80,7 +83,8 @@ def _write_archive(
         if format == ".zip":
             if not _is_plain(parts):
                 raise InputError(
-                    f"{output.name} cannot contain nested submodules or files of Git LFS",
+                    f"{output.name} cannot contain nested submodules, files of Git LFS, or files with a $Format:…$ "
+                    "that depends on references",
                     todo="give Source0 a name that ends in .tar.gz",
                 )
             _copy_archive(parts[0], prefix, "zip", raw, budget)
@@ -218,9 +222,14 @@ def _copy_members(
 ) -> None:
     with tarfile.open(fileobj=child.stdout, mode="r|") as tar:
         for member in tar:
-            content = part.lfs_files.get(member.name[len(prefix) :]) if member.isreg() else None
-            if content is not None:
-                _add_file(merged, member, content, budget)
+            name = member.name[len(prefix) :] if member.isreg() else ""
+            if name in part.lfs_files:
+                with open_regular_file(part.lfs_files[name]) as stream:
+                    _add_file(merged, member, stream, os.fstat(stream.fileno()).st_size, budget)
+                continue
+            if name in part.substituted:
+                content = part.substituted[name].content
+                _add_file(merged, member, io.BytesIO(content), len(content), budget)
                 continue
             budget.spend(member.size)
             merged.addfile(member, tar.extractfile(member) if member.isreg() else None)
@@ -228,16 +237,17 @@ def _copy_members(
 
 def _is_plain(parts: Sequence[ArchivePart]) -> bool:
     """True for what `git archive` makes alone."""
-    return len(parts) == 1 and not parts[0].lfs_files
+    return len(parts) == 1 and not parts[0].lfs_files and not parts[0].substituted
 
 
-def _add_file(archive: tarfile.TarFile, member: tarfile.TarInfo, content: Path, budget: WriteBudget) -> None:
+def _add_file(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, content: IO[bytes], size: int, budget: WriteBudget
+) -> None:
     """Add the member with this content in place of its own."""
-    with open_regular_file(content) as stream:
-        member.size = os.fstat(stream.fileno()).st_size
-        member.pax_headers = {key: value for key, value in member.pax_headers.items() if key != "size"}
-        budget.spend(member.size)
-        archive.addfile(member, stream)
+    member.size = size
+    member.pax_headers = {key: value for key, value in member.pax_headers.items() if key != "size"}
+    budget.spend(member.size)
+    archive.addfile(member, content)
 
 
 def _copy_archive(

@@ -13,7 +13,17 @@ from altai_build.tools.git.objects import ObjectStore, TreeEntry
 
 def has_attributes(tree: Sequence[TreeEntry]) -> bool:
     """True when a commit gives any file an attribute."""
-    return any(entry.path.rpartition("/")[2] == ".gitattributes" for entry in tree)
+    return any(_is_attributes_file(entry) for entry in tree)
+
+
+def _is_attributes_file(entry: TreeEntry) -> bool:
+    return entry.path.rpartition("/")[2] == ".gitattributes"
+
+
+def mentions_attribute(store: ObjectStore, tree: Sequence[TreeEntry], word: bytes) -> bool:
+    """True when a word is in any .gitattributes; without it no file has the attribute."""
+    oids = [entry.oid for entry in tree if entry.is_file and _is_attributes_file(entry)]
+    return any(word in content for content in store.read_blobs(oids))
 
 
 def read_attribute(

@@ -10,7 +10,7 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId
 from altai_build.tools.files import sha256_file
-from altai_build.tools.git.attributes import has_attributes, list_left_out, read_attribute
+from altai_build.tools.git.attributes import has_attributes, list_left_out, mentions_attribute, read_attribute
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 
 # Bytes. A pointer is smaller.
@@ -55,7 +55,7 @@ def find_lfs_files(store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntr
     Raises InputError naming those whose content is not in the clone.
     """
     files = {entry.path: entry.oid for entry in tree if entry.is_file}
-    if not _mentions_lfs(store, tree):
+    if not has_attributes(tree) or not mentions_attribute(store, tree, b"lfs"):
         return {}
     filters = read_attribute(store, commit, "filter", files)
     paths = [path for path, value in filters.items() if value == "lfs"]
@@ -69,15 +69,6 @@ def find_lfs_files(store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntr
     if missing:
         raise _missing_error(store, commit, missing)
     return {path: content for path, content in found.items() if content is not None}
-
-
-def _mentions_lfs(store: ObjectStore, tree: Sequence[TreeEntry]) -> bool:
-    if not has_attributes(tree):
-        return False
-    oids = [
-        entry.oid for entry in tree if entry.is_file and entry.path.rpartition("/")[2] == ".gitattributes"
-    ]
-    return any(b"lfs" in content for content in store.read_blobs(oids))
 
 
 def _missing_error(store: ObjectStore, commit: CommitId, missing: Sequence[str]) -> InputError:

@@ -141,7 +141,9 @@ class ObjectStore:
         self, commit: CommitId, prefix: str, format: str
     ) -> AbstractContextManager[process.ChildProcess]:
         """A running `git archive` of a commit; it prints the same bytes in every clone."""
-        words = ["archive", f"--format={format}", f"--prefix={prefix}", require_commit(commit)]
+        # For `$Format:%aN$`: the commit's own .mailmap, where git would take that of whatever is checked out.
+        words = ["-c", f"mailmap.blob={commit}:.mailmap"]
+        words += ["archive", f"--format={format}", f"--prefix={prefix}", require_commit(commit)]
         return start_git(ISOLATED, words, git_dir=self.git_dir)
 
     def has_commit_object(self, commit: CommitId) -> bool:

@@ -97,8 +97,15 @@ def test_damaged_packages_are_named_and_the_others_stored(
     assert at_work.ledger.latest("srpm", "c7") is None
 
 
-def test_many_packages_and_one_have_the_same_bytes(world: World) -> None:
+def test_many_packages_and_one_have_the_same_bytes(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    marked = {".gitattributes": "v export-subst\n", "v": "$Format:%H$ $Format:%(describe)$\n"}
+    world.component("repos/c0", {**make_files("c0"), **marked})
+    world.pin()
     srpm_batch = make(run(world, 2))
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.startswith(
+        "warning: c0: v in its archive keeps $Format:%(describe)$ as it is: tags and other"
+    )
     alone = run(world, 1)
     (sourced, srpm), *_ = srpm_batch.srpms
     maker = SrpmMaker(
