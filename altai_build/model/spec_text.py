@@ -14,6 +14,8 @@ _SECTION = re.compile(
     r"|transfiletriggerpostun|transfiletrigger|end|patchlist|sourcelist)(?=\s|$)",
     re.IGNORECASE | re.ASCII,
 )
+# Sections whose lines do not matter to who reads what rpm has expanded.
+_COMMANDS = frozenset({"build", "install", "check", "clean", "conf", "generate_buildrequires", "end"})
 _IF = re.compile(r"\s*%if")
 _ENDIF = re.compile(r"\s*%endif\b")
 _SOURCE = re.compile(r"(?:Source|Patch)\s*\d*\s*:", re.IGNORECASE)
@@ -67,6 +69,26 @@ def inline_includes(text: str, files: Mapping[str, str], sources: Sequence[Sourc
         return inline_includes(content.rstrip("\n"), others, sources)
 
     return _INCLUDE.sub(inline, text)
+
+
+def close_prep(text: str) -> str:
+    """The spec with %end where a section other than %build follows %prep.
+
+    `rpmspec --parse` leaves out the line behind %prep that starts the next section: `%files`, `%package x`.
+    """
+    lines: list[str] = []
+    is_open, depth = False, 0
+    for line in text.split("\n"):
+        section = get_section_name(line)
+        if is_open and section is not None:
+            lines += [] if section in _COMMANDS else ["%end"]
+            # Under a condition that may not hold, the next one may be it.
+            is_open = depth > 0
+        if section == "prep":
+            is_open, depth = True, 0
+        depth += count_open_conditions([line])
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def list_preamble_lines(lines: list[str]) -> list[str]:

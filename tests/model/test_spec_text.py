@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from altai_build.model.spec_text import add_sources, get_section_name, inline_includes
+from altai_build.model.spec_text import add_sources, close_prep, get_section_name, inline_includes
 from tests.kit.spec_infos import make_source
 
 
@@ -24,6 +24,16 @@ def test_included_files_are_put_in_their_places() -> None:
     sources = [make_source(1, "http://x/one.inc"), make_source(2, "one.inc")]
     assert inline_includes(text, files, sources) == (
         "1\na\n2\n1\n%include two.inc\n%include %{_sourcedir}/none\n1"
+    )
+
+
+def test_the_end_of_prep_is_marked_where_no_commands_follow() -> None:
+    assert close_prep("%prep\n%setup\n%files\n%changelog") == "%prep\n%setup\n%end\n%files\n%changelog"
+    plain = "%package x\n%Prep\n%setup\n%Build\n%files\n"
+    assert close_prep(plain) == plain
+    conditional = "%if 1\n%prep\n%if a\n%files\n%endif\n%package x\n%package y\n%endif\n"
+    assert close_prep(conditional) == (
+        "%if 1\n%prep\n%if a\n%end\n%files\n%endif\n%end\n%package x\n%package y\n%endif\n"
     )
 
 

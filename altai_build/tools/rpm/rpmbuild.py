@@ -11,13 +11,14 @@ from pathlib import Path
 
 from altai_build.errors import AltaiError, BuildError, InputError
 from altai_build.model.limits import Limits
+from altai_build.model.spec_text import close_prep
 from altai_build.tools import commands, process
 from altai_build.tools.files import make_directory, move_out, scratch_directory, sha256_file
 from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, HostSandbox
 from altai_build.tools.sandbox.limits import run_with_output
 from altai_build.tools.spec.macrofiles import RPM_CONFIG_DIR
-from altai_build.tools.spec.reader import RPM_MACROS
+from altai_build.tools.spec.reader import RPM_MACROS, decode_spec, encode_spec
 from altai_build.tools.tree import walk_tree
 
 # Seconds. A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not stop the others.
@@ -66,6 +67,7 @@ def expand_spec(
         for path, content in files.items():
             make_directory((home / path).parent)
             (home / path).write_bytes(content)
+        (home / spec).write_bytes(encode_spec(close_prep(decode_spec(files[spec]))))
         return run_with_output(HostSandbox(writable=home), argv, _bound_limits(limits, EXPAND_TIMEOUT))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from altai_build.tools.spec.calls import has_open_brackets
 from altai_build.tools.spec.expression import evaluate_expression, is_true
 from altai_build.tools.spec.macros import MacroExpander
+from altai_build.tools.spec.tags import split_words
 from altai_build.tools.spec.undecided import UNKNOWN, OnlyRpmKnows
 
 _DIRECTIVE = re.compile(
@@ -41,7 +42,7 @@ class SpecLines:
         self._expanded = ""  # of which lines are still to be handed out
         self._at = 0
         self._branches = [_Branch(reads=True, may_read=True)]
-        self.place = ""  # of the last line: its number and text in the file
+        self.place = ""  # the last line; with its number, where it is one of the file
 
     @property
     def undecided(self) -> bool:
@@ -53,8 +54,10 @@ class SpecLines:
         if self._macros is None:
             if self._next == len(self._lines):
                 return None
+            line = self._lines[self._next]
             self._next += 1
-            return self._lines[self._next - 1]
+            self.place = _shorten(line)
+            return line
         if self._at >= len(self._expanded):
             chunk = self._read_chunk()
             if chunk is None:
@@ -79,7 +82,7 @@ class SpecLines:
                     raise OnlyRpmKnows(f"line {start + 1}: unclosed macro or bad line continuation")
                 chunk += self._lines[self._next] + "\n"
                 self._next += 1
-        self.place = f"line {start + 1}: {' '.join(chunk.split())[:100]}"
+        self.place = f"line {start + 1}: {_shorten(chunk)}"
         return chunk
 
     def _expand(self, chunk: str, macros: MacroExpander) -> str:
@@ -142,11 +145,15 @@ class SpecLines:
         if keyword == "if":
             value = evaluate_expression(argument)
             return None if value == UNKNOWN else is_true(value)
-        words = argument.lower().split()
+        words = split_words(argument.lower())
         if not words:
             raise OnlyRpmKnows(f"%{keyword} without an argument")
         wanted = macros.expand("%{_target_cpu}" if keyword.endswith("arch") else "%{_target_os}").lower()
         return (wanted in words) is not keyword.startswith("ifn")
+
+
+def _shorten(line: str) -> str:
+    return " ".join(line.split())[:100]
 
 
 def _is_continued(chunk: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
+from altai_build.tools.spec.tags import split_words
 from altai_build.tools.spec.undecided import OnlyRpmKnows
 
 
@@ -14,7 +15,7 @@ def read_line_options(line: str, letters: str) -> tuple[list[tuple[str, str | No
     `letters` as for getopt(3): a colon follows one that has a value. Raises ValueError for an unknown option, a missing
     value, or a quote that is not closed.
     """
-    words = shlex.split(line)[1:] if re.search(r"[\\'\"]", line) else line.split()[1:]
+    words = shlex.split(line)[1:] if re.search(r"[\\'\"]", line) else split_words(line)[1:]
     # For popt, the value in `-n=x` is `x`.
     return _read_options(words, letters, assignment="=")
 

@@ -15,11 +15,13 @@ from altai_build.tools.spec.options import read_line_options
 from altai_build.tools.spec.tags import (
     MACRO_TAGS,
     PLATFORM_TAGS,
+    SINGLE_WORD_TAGS,
     SPACE,
     Tag,
     is_legal,
     parse_tag,
     split_quoted_words,
+    split_words,
     strip_comment,
 )
 from altai_build.tools.spec.undecided import UNKNOWN, OnlyRpmKnows
@@ -30,6 +32,10 @@ _OTHER_DEPENDENCIES = frozenset({
 })  # fmt: skip
 # Of those, and of Provides, there are no rich ones.
 _NEVER_RICH = frozenset({"provides", "obsoletes", "orderwithrequires"})
+# A spec has at most one of each.
+_SINGLE_SECTIONS = frozenset(
+    {"prep", "build", "install", "check", "clean", "generate_buildrequires", "changelog"}
+)
 _SETUP = re.compile(r"\s*%\{?setup\b")
 # What rpm makes of %setup.
 _ENTERED_FOLDER = re.compile(r"cd '([^'/][^']*)'")
@@ -81,7 +87,8 @@ class SpecContent:
         self.patches: list[SourceTag] = []
         self.icons: list[SourceTag] = []
         self.build_requires: list[str] = []
-        self._prep: list[str] | None = None
+        self._sections: set[str] = set()
+        self._prep: list[str] = []
         self.setup: SetupMacro | None = None
         self._read()
 
@@ -136,7 +143,6 @@ class SpecContent:
             elif UNKNOWN in line and not line.strip(SPACE + UNKNOWN):
                 raise self._undecided()  # it may be whole sections
             elif section == "prep":
-                assert self._prep is not None
                 if _SETUP.match(line) and (self._lines.undecided or not line.startswith("%setup")):
                     raise self._undecided()  # newer versions of rpm take it indented and in brackets too
                 self._prep.append(line)
@@ -156,14 +162,15 @@ class SpecContent:
     def _enter_section(self, section: str, line: str) -> str:
         if self._lines.undecided:
             raise self._undecided()
+        if section in _SINGLE_SECTIONS & self._sections:
+            raise self._undecided()
+        self._sections.add(section)
         if section == "package":
             self._add_package(line)
-        elif section == "prep":
-            if self._prep is not None:
-                raise self._undecided()
-            self._prep = []
         elif section == "files":
-            self._mark_made(line)
+            self._find_package(line, "n:f:").is_made = True
+        elif section == "description" and UNKNOWN not in line:
+            self._find_package(line, "n:l:")
         return section
 
     def _leave_section(self, section: str) -> None:
@@ -172,11 +179,11 @@ class SpecContent:
                 if tag in self.main.tags:
                     self._package.tags.setdefault(tag, self.main.tags[tag])
         if section == "prep" and self.setup is None:
-            self.setup = self._find_setup(self._prep or [])
+            self.setup = self._find_setup(self._prep)
 
     def _add_package(self, line: str) -> None:
         self._require_known(line[1:])
-        words = line.split()[1:]
+        words = split_words(line)[1:]
         if len(words) == 2 and words[0] == "-n":
             name = words[1]
         elif len(words) == 1 and words[0] != "-n":
@@ -189,8 +196,9 @@ class SpecContent:
         self._package = PackageContent(tags={"name": name}, arch=self.main.arch)
         self._packages.append(self._package)
 
-    def _mark_made(self, line: str) -> None:
-        options, words = self._read_options(line, "n:f:")
+    def _find_package(self, line: str, letters: str) -> PackageContent:
+        """The package of a section, by the options and words behind its name."""
+        options, words = self._read_options(line, letters)
         full_names = [value for letter, value in options if letter == "n"]
         if full_names:
             name = full_names[-1]
@@ -201,7 +209,7 @@ class SpecContent:
         packages = [package for package in self._packages if package.name == name]
         if len(words) > (0 if full_names else 1) or not packages:
             raise self._undecided()
-        packages[0].is_made = True
+        return packages[0]
 
     def _read_options(self, line: str, letters: str) -> tuple[list[tuple[str, str | None]], list[str]]:
         self._require_known(line[1:])
@@ -225,6 +233,8 @@ class SpecContent:
 
     def _handle_tag(self, tag: Tag) -> None:
         name, value = tag.name, tag.value
+        if name in SINGLE_WORD_TAGS and len(split_words(value)) > 1:
+            raise self._undecided()
         if name in ("name", "version", "release", "epoch"):
             self._set_tag(name, value)
         elif name in ("source", "patch"):
@@ -236,7 +246,9 @@ class SpecContent:
         elif name == "provides":
             self._package.provides += self._list_names(name, self._require_known(value))
         elif name in _OTHER_DEPENDENCIES and UNKNOWN not in value:
-            self._list_names(name, value)  # for what rpm refuses
+            names = self._list_names(name, value)  # for what rpm refuses
+            if name == "obsoletes" and not all(is_legal("name", one) for one in names):
+                raise self._undecided()
         elif name == "icon":
             self.icons.append(SourceTag(number=len(self.icons), value=self._require_known(value)))
         elif name in PLATFORM_TAGS:

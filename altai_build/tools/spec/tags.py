@@ -32,6 +32,10 @@ _TAG = re.compile(
     rf"({'|'.join(sorted(MACRO_TAGS | _OTHER_TAGS, key=len, reverse=True))})\s*", re.IGNORECASE | re.ASCII
 )
 _NUMBER = re.compile(r"[0-9]*")
+# Tags whose value is one word.
+SINGLE_WORD_TAGS = frozenset({
+    "name", "version", "release", "epoch", "url", "disttag", "bugurl", "modularitylabel", "vcs", "docdir", "icon",
+})  # fmt: skip
 _WITH_QUALIFIER = frozenset({"summary", "group", "requires", "prereq", "orderwithrequires"})
 _QUALIFIER = re.compile(r"\(\s*([^\s)]*)\s*\)\s*(?=:)", re.ASCII)
 _QUALIFIERS = frozenset(
@@ -81,6 +85,11 @@ def parse_tag(line: str) -> Tag:
     return Tag(name=name, number=int(number) if number else None, value=value)
 
 
+def split_words(text: str) -> list[str]:
+    """The words of a text; rpm knows no white space but that of ASCII."""
+    return re.findall(f"[^{SPACE}]+", text)
+
+
 def is_legal(tag: str, value: str) -> bool:
     """Whether rpm takes a value for a Name, Epoch, Version or Release."""
     return _LEGAL[tag].fullmatch(value) is not None and ".." not in value
@@ -95,6 +104,6 @@ def strip_comment(line: str) -> str:
 def split_quoted_words(value: str) -> list[str]:
     """The words of a tag's value, which quotes hold together; none, as to rpm, where a quote is not closed."""
     try:
-        return shlex.split(value) if re.search(r"[\\'\"]", value) else value.split()
+        return shlex.split(value) if re.search(r"[\\'\"]", value) else split_words(value)
     except ValueError:
         return []

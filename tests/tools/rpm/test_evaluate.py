@@ -44,6 +44,15 @@ def test_rpm_reads_what_it_expands(tmp_path: Path) -> None:
     assert [source.value for source in info.sources] == ["x-2.5.tar.gz"]
 
 
+def test_sections_right_behind_prep(tmp_path: Path) -> None:
+    text = (
+        "Name: x\nVersion: %(echo 2)\nRelease: 1\nSummary: x\nLicense: x\n%description\nx\n%prep\n%setup -q\n"
+    )
+    text += "%package y\nSummary: y\nRequires: z\n%description y\ny\n%files\n%files y\n"
+    info = evaluate(tmp_path, text)
+    assert (info.packages, info.requires) == (("x", "x-y"), ("z",))
+
+
 FROM_FILES = (
     "%define ver %(cat %{_sourcedir}/VERSION)\n%include %{_sourcedir}/v.inc\n%{load:%{SOURCE3}}\n"
     + make_spec("x", version="%{ver}.%{minor}%{patch}").replace(

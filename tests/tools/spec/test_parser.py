@@ -213,6 +213,11 @@ def test_macros_that_setup_and_sources_define() -> None:
         "%description\n%prep\n%{setup} -n x",
         "%description\n%prep\n  %setup -n x",
         "%description\n%prep\n%prep",
+        "%description\n%changelog\n%changelog",
+        "%description none",
+        "%description a b",
+        "URL: http://a b",
+        "Obsoletes: rubygem(a)",
         "%description\n%build\n%if %(x)\n%files\n%endif",
     ],
 )
@@ -249,7 +254,7 @@ def test_what_rpm_has_expanded_is_read_as_it_stands() -> None:
     content = SpecContent(text, None, "x86_64", restarted=True)
     assert [one.name for one in content.made] == ["a"] and content.main.arch == "noarch"
     assert content.get_archive_folder() == ""
-    with pytest.raises(OnlyRpmKnows):
+    with pytest.raises(OnlyRpmKnows, match=r"^Requires: -x$"):
         SpecContent("Requires: -x\n", None, "x86_64", restarted=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from altai_build.tools.spec.tags import Tag, is_legal, parse_tag, strip_comment
+from altai_build.tools.spec.tags import Tag, is_legal, parse_tag, split_quoted_words, strip_comment
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,11 @@ def test_values_that_rpm_takes() -> None:
         ("name", ""),
     ]
     assert all(is_legal(*one) for one in taken) and not any(is_legal(*one) for one in refused)
+
+
+def test_words_are_parted_by_ascii_blanks() -> None:
+    assert split_quoted_words("a\tb\u00a0c\u2003d e\x1cf") == ["a", "b\u00a0c\u2003d", "e\x1cf"]
+    assert split_quoted_words("'a b' c") == ["a b", "c"] and split_quoted_words("'a") == []
 
 
 def test_comments() -> None:
