@@ -42,7 +42,7 @@ _QUALIFIERS = frozenset(
     {"interp", "meta", "preun", "pre", "postun", "post", "rpmlib", "verify", "pretrans", "posttrans"}
 )
 _LEGAL = {
-    "name": re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*"),
+    "name": re.compile(r"[A-Za-z0-9_%{][A-Za-z0-9._+%{}-]*"),
     "version": re.compile(r"[A-Za-z0-9._+~^]+"),
     "release": re.compile(r"[A-Za-z0-9._+~^]+"),
     "epoch": re.compile(r"[0-9]+"),

@@ -39,7 +39,13 @@ def test_what_is_no_tag(line: str) -> None:
 
 
 def test_values_that_rpm_takes() -> None:
-    taken = [("name", "a-b_c.d+1"), ("version", "1.0~rc1^2"), ("release", "1.el6"), ("epoch", "07")]
+    taken = [
+        ("name", "a-b_c.d+1"),
+        ("name", "lib%{x}"),
+        ("version", "1.0~rc1^2"),
+        ("release", "1.el6"),
+        ("epoch", "07"),
+    ]
     refused = [
         ("name", "-a"),
         ("name", "a b"),
