@@ -119,6 +119,11 @@ class _Parser:
         else:
             raise self._refuse("parse error in expression")
 
+    def _bound(self, value: int) -> int:
+        if abs(value) > _LARGEST:
+            raise self._refuse("a large number")
+        return value
+
     def _find_end(self, at: int, is_end: Callable[[str], bool]) -> int:
         text = self._text
         while at < len(text):
@@ -152,9 +157,9 @@ class _Parser:
         digits = self._get_text(at, end)
         if digits and not re.fullmatch(r"-?[0-9]*", digits):
             raise self._refuse("macro expansion did not return an integer")
-        self._value = int(digits) if digits.strip("-") else 0
-        if abs(self._value) > _LARGEST:
-            raise self._refuse("a large number")
+        # Python refuses to read thousands of digits.
+        size = int(digits.lstrip("-0")[:11] or "0")
+        self._value = self._bound(-size if digits.startswith("-") else size)
         self._at = end
 
     def _read_string(self, at: int) -> str:
@@ -218,7 +223,7 @@ class _Parser:
             if isinstance(left, str) and isinstance(right, str) and operator == "+":
                 left += right
             elif isinstance(left, int) and isinstance(right, int):
-                left = left + right if operator == "+" else left - right
+                left = self._bound(left + right if operator == "+" else left - right)
             else:
                 raise self._refuse(f"{operator} is for numbers")
         return left
@@ -234,7 +239,7 @@ class _Parser:
             if self._discard:
                 continue
             if operator == "*":
-                left *= right
+                left = self._bound(left * right)
             elif right == 0:
                 raise self._refuse("division by zero")
             else:
@@ -296,8 +301,9 @@ def compare_versions(left: str, right: str) -> int:
         if one.isdigit() != two.isdigit():
             return 1 if one.isdigit() else -1
         if one.isdigit():
-            if int(one) != int(two):
-                return 1 if int(one) > int(two) else -1
+            one, two = one.lstrip("0"), two.lstrip("0")
+            if one != two:
+                return 1 if (len(one), one) > (len(two), two) else -1
             continue
         return 1 if one > two else -1
     return 0

@@ -162,7 +162,7 @@ class SpecContent:
     def _enter_section(self, section: str, line: str) -> str:
         if self._lines.undecided:
             raise self._undecided()
-        if section in _SINGLE_SECTIONS & self._sections:
+        if self._macros is not None and section in _SINGLE_SECTIONS & self._sections:
             raise self._undecided()
         self._sections.add(section)
         if section == "package":
@@ -261,7 +261,7 @@ class SpecContent:
         if tag in self._package.tags:
             raise self._undecided()
         self._check_legal(tag, self._require_known(value))
-        self._package.tags[tag] = str(int(value)) if tag == "epoch" else value
+        self._package.tags[tag] = value.lstrip("0") or "0" if tag == "epoch" else value
 
     def _check_legal(self, tag: str, value: str) -> None:
         if self._macros is not None and not is_legal(tag, value):

@@ -92,7 +92,9 @@ def split_words(text: str) -> list[str]:
 
 def is_legal(tag: str, value: str) -> bool:
     """Whether rpm takes a value for a Name, Epoch, Version or Release."""
-    return _LEGAL[tag].fullmatch(value) is not None and ".." not in value
+    if _LEGAL[tag].fullmatch(value) is None or ".." in value:
+        return False
+    return tag != "epoch" or (len(value.lstrip("0")) <= 10 and int(value.lstrip("0") or "0") < 1 << 32)
 
 
 def strip_comment(line: str) -> str:

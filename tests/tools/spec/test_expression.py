@@ -33,6 +33,8 @@ from altai_build.tools.spec.undecided import UNKNOWN, OnlyRpmKnows
         ('v"1-1" == v"1"', 1),
         ('! ""', 1),
         ("1 >= 1 == 1", 1),
+        ("0" * 5000 + "7", 7),
+        (f'v"1{"0" * 5000}" > v"9{"9" * 4999}"', 1),
     ],
 )
 def test_values(text: str, value: Value) -> None:
@@ -51,6 +53,9 @@ def test_values(text: str, value: Value) -> None:
         '"a',
         "(1",
         "99999999999",
+        "9" * 5000,
+        "2147483647 + 1 > 0",
+        "65536 * 65536",
         "f(1)",
         "1 & 1",
         '"a" * 2',

@@ -45,6 +45,7 @@ def test_values_that_rpm_takes() -> None:
         ("version", "1.0~rc1^2"),
         ("release", "1.el6"),
         ("epoch", "07"),
+        ("epoch", "4294967295"),
     ]
     refused = [
         ("name", "-a"),
@@ -52,6 +53,8 @@ def test_values_that_rpm_takes() -> None:
         ("name", "a..b"),
         ("version", "1-2"),
         ("epoch", "-1"),
+        ("epoch", "4294967296"),
+        ("epoch", "9" * 5000),
         ("name", ""),
     ]
     assert all(is_legal(*one) for one in taken) and not any(is_legal(*one) for one in refused)
