@@ -34,7 +34,7 @@ _running_lock = threading.RLock()
 _stopping = threading.Event()
 _listeners: list[Callable[[str], None]] = []
 _end_listeners: list[Callable[[CommandEnd], None]] = []
-_WATCH_INTERVAL = 1.0  # seconds
+_LONGEST_PAUSE = 1.0  # seconds
 
 
 # Tuples, because a dataclass takes longer to define, and `changed` imports this module.
@@ -47,6 +47,20 @@ class CommandEnd(NamedTuple):
     command: str
     seconds: float
     returncode: int
+
+
+class Watch(NamedTuple):
+    """Looks after a running child: `find_reason` returns why it must be ended, or "".
+
+    `get_pause` says after how many seconds it is to be called again, at the latest after one.
+    """
+
+    find_reason: Callable[[], str]
+    get_pause: Callable[[], float] = lambda: _LONGEST_PAUSE
+
+    def get_next_look(self) -> float:
+        """The time of the next call, by `time.monotonic`."""
+        return time.monotonic() + min(self.get_pause(), _LONGEST_PAUSE)
 
 
 class ProcessResult(NamedTuple):
@@ -126,7 +140,7 @@ def run(
     ok: Container[int] = (0,),
     timeout: float | None = None,
     limit: int | None = None,
-    watch: Callable[[], str] | None = None,
+    watch: Watch | None = None,
     grace: float = 0.0,
     umask: int = -1,
     memory: int | None = None,
@@ -138,7 +152,7 @@ def run(
     errors follow it.
 
     A child is killed when it has run `timeout` seconds, has printed more than `limit` bytes into memory, or when
-    `watch`, called every second, returns a reason; the reason ends its standard error. `grace`, `umask` and
+    `watch` finds a reason; the reason ends its standard error. `grace`, `umask` and
     `memory` as for `start_child`.
 
     `ok` contains the accepted endings: exit statuses, ANY_STATUS or ANY_END. Every other one raises ProgramFailed.
@@ -170,7 +184,7 @@ def wait_for_child(
     *,
     input: bytes | None = None,
     timeout: float | None = None,
-    watch: Callable[[], str] | None = None,
+    watch: Watch | None = None,
     grace: float = 0.0,
 ) -> ProcessResult:
     """Give a started child its input and wait for its end; arguments and errors as for `run`.
@@ -179,8 +193,10 @@ def wait_for_child(
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
-        left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-        pause = left if watch is None else min(_WATCH_INTERVAL, _WATCH_INTERVAL if left is None else left)
+        pause = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+        if watch is not None:
+            next_look = max(watch.get_next_look() - time.monotonic(), 0.0)
+            pause = next_look if pause is None else min(next_look, pause)
         if (
             pause is not None
             and child.stdout is None
@@ -194,7 +210,7 @@ def wait_for_child(
             # It is being sent.
             input = None
             over = deadline is not None and time.monotonic() >= deadline
-            why = f"stopped after {timeout:g} seconds" if over else watch() if watch is not None else ""
+            why = f"stopped after {timeout:g} seconds" if over else watch.find_reason() if watch else ""
         if why:
             _terminate({child: grace})
             out, err = child.communicate()
@@ -216,12 +232,12 @@ def _communicate_within(
     input: bytes | None,
     timeout: float | None,
     limit: int,
-    watch: Callable[[], str] | None,
+    watch: Watch | None,
     grace: float,
 ) -> ProcessResult:
     """Give a child its input and read what it prints; it is killed when that is too much or takes too long."""
     deadline = None if timeout is None else time.monotonic() + timeout
-    next_look = None if watch is None else time.monotonic() + _WATCH_INTERVAL
+    next_look = None if watch is None else watch.get_next_look()
     with Pipes(child.stdin, child.stdout, child.stderr, input or b"") as pipes:
         why = ""
         while not why:
@@ -237,8 +253,8 @@ def _communicate_within(
             if not why and pipes.size > limit:
                 why = f"stopped: it printed more than {limit} bytes"
             if not why and watch is not None and next_look is not None and time.monotonic() >= next_look:
-                why = watch()
-                next_look = time.monotonic() + _WATCH_INTERVAL
+                why = watch.find_reason()
+                next_look = watch.get_next_look()
         if why:
             _terminate({child: grace})
         child.wait()

@@ -326,10 +326,21 @@ def test_a_child_with_a_timeout_is_not_polled(tmp_path: Path, monkeypatch: pytes
             stdout=log,
             merge_stderr=True,
             timeout=60,
-            watch=lambda: asked.append(1) or "",  # type: ignore[func-returns-value]
+            watch=process.Watch(lambda: asked.append(1) or ""),  # type: ignore[func-returns-value]
         )
     assert done.returncode == 0 and (tmp_path / "log").read_text() == "done\n"
     assert asked == []
+
+
+@pytest.mark.parametrize("limit", [None, 99])
+def test_a_watch_says_when_it_is_to_be_asked_again(limit: int | None) -> None:
+    pauses = iter([0.0, 0.01, 0.0, 99.0, 0.0])
+    asked = iter([*[""] * 3, "stopped: enough"])
+    watch = process.Watch(lambda: next(asked), lambda: next(pauses))
+    done = process.run(["sleep", "60"], ok=process.ANY_END, limit=limit, watch=watch)
+    assert done.error_text == "stopped: enough" and list(asked) == []
+    assert len(list(pauses)) <= 1
+    assert process.Watch(lambda: "", lambda: 99.0).get_next_look() <= time.monotonic() + 1.0
 
 
 def test_timeout_and_watch_stop_a_child_without_pipes(tmp_path: Path) -> None:
@@ -341,7 +352,7 @@ def test_timeout_and_watch_stop_a_child_without_pipes(tmp_path: Path) -> None:
                 stdout=log,
                 merge_stderr=True,
                 ok=process.ANY_END,
-                watch=lambda: "stopped: enough",
+                watch=process.Watch(lambda: "stopped: enough"),
             ),
         ]
     assert [end.returncode for end in ends] == [-9, -9]

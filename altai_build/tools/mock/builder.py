@@ -41,7 +41,7 @@ from altai_build.tools.mock.result import (
 from altai_build.tools.repo.repodata import write_repodata
 from altai_build.tools.sandbox.bubblewrap import BUILD_HOSTNAME
 from altai_build.tools.sandbox.cgroup import open_group
-from altai_build.tools.sandbox.limits import find_disk_excess, limit_command, make_log_watch
+from altai_build.tools.sandbox.limits import find_disk_excess, get_disk_pause, limit_command, make_log_watch
 from altai_build.tools.sandbox.overlay import can_mount_overlay
 
 TERMINATE_SCRIPT = Path(__file__).with_name("ending.sh")
@@ -295,14 +295,17 @@ class MockBuilder:
         exceeded, if it did.
         """
         result = places[-1] / "result"
-        find_log_excess = make_log_watch(
+        log_watch = make_log_watch(
             self.limits, lambda: [request.result_dir / MOCK_OUTPUT, *result.glob("*.log")]
         )
 
         def find_excess() -> str:
             # On different file systems, perhaps.
             reasons = (find_disk_excess(self.limits, [place]) for place in places if place.is_dir())
-            return find_log_excess() or next(filter(None, reasons), "")
+            return log_watch.find_reason() or next(filter(None, reasons), "")
+
+        def get_pause() -> float:
+            return min(get_disk_pause(self.limits, place) for place in places if place.is_dir())
 
         deadline, pause = time.monotonic() + self.lock_timeout, 1.0
         while True:
@@ -323,11 +326,11 @@ class MockBuilder:
                     stdout=output,
                     merge_stderr=True,
                     ok=process.ANY_END,
-                    watch=find_excess,
+                    watch=process.Watch(find_excess, get_pause),
                     grace=TERMINATION_GRACE,
                 )
                 # It may have ended before the watch looked for the first time.
-                stopped = done.stopped or find_log_excess() or group.describe_end()
+                stopped = done.stopped or log_watch.find_reason() or group.describe_end()
             if stopped or not is_chroot_locked(done.returncode) or time.monotonic() >= deadline:
                 return done.returncode, stopped
             time.sleep(min(pause, max(deadline - time.monotonic(), 0)))

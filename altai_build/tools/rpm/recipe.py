@@ -85,7 +85,7 @@ def write_source_tree(recipe: SrpmRecipe, text: str, top: Path, limits: Limits) 
     sources, specs = top / "SOURCES", top / "SPECS"
     sources.mkdir()
     specs.mkdir()
-    budget = WriteBudget(limits.file, make_resource_watch(limits, None, [top]))
+    budget = WriteBudget(limits.file, make_resource_watch(limits, None, [top]).find_reason)
     blobs = [(file.blob, sources / file.name) for file in recipe.files if file.blob is not None]
     recipe.sourced.store.copy_blobs(blobs, budget)
     for file in recipe.files:

@@ -17,6 +17,9 @@ from altai_build.tools.sandbox.cgroup import ControlGroup, open_group
 # Of whatever runs in a sandbox, so that modes in buildroots and packages do not depend on the user's.
 SANDBOX_UMASK = 0o022
 _COUNT_TIMEOUT = 30.0  # seconds
+# Bytes a second that a build may write: how long no one looks depends on the space that is left.
+_FASTEST = 4 << 30
+_SHORTEST_PAUSE = 0.02  # seconds
 # Files for which the disk must keep space, or a tenth of all that it can have.
 _KEPT_INODES = 100_000
 
@@ -119,29 +122,36 @@ def _describe_log_excess(limit: int) -> str:
     return f"stopped: it printed more than build.limits.log allows ({format_size(limit)})"
 
 
-def make_log_watch(limits: Limits, list_logs: Callable[[], Sequence[Path]]) -> Callable[[], str]:
-    """A `watch` for `process.run` where a program writes several logs: all together have the limit of one."""
+def make_log_watch(limits: Limits, list_logs: Callable[[], Sequence[Path]]) -> process.Watch:
+    """A watch where a program writes several logs: all together have the limit of one."""
 
     def find_excess() -> str:
         if limits.log is None or sum(path.stat().st_size for path in list_logs()) <= limits.log:
             return ""
         return _describe_log_excess(limits.log)
 
-    return find_excess
+    return process.Watch(find_excess)
 
 
-def make_resource_watch(limits: Limits, log: Path | None, places: Sequence[Path]) -> Callable[[], str]:
-    """A `watch` for `process.run`: returns a reason to stop a build, or "".
+def make_resource_watch(limits: Limits, log: Path | None, places: Sequence[Path]) -> process.Watch:
+    """A watch over a build.
 
-    The build prints to `log`, if that is given, and writes to `places`, all of one file system.
+    The build prints to `log`, if that is given, and writes to `places`, all of one file system. The less space is left,
+    the sooner it is looked after again.
     """
+
+    def get_pause() -> float:
+        pause = get_disk_pause(limits, places[0])
+        if log is None or limits.log is None:
+            return pause
+        return min(pause, _get_pause(limits.log - log.stat().st_size))
 
     def find_excess() -> str:
         if log is not None and limits.log is not None and log.stat().st_size > limits.log:
             return _describe_log_excess(limits.log)
         return find_disk_excess(limits, places)
 
-    return find_excess
+    return process.Watch(find_excess, get_pause)
 
 
 def find_disk_excess(limits: Limits, places: Sequence[Path]) -> str:
@@ -170,6 +180,19 @@ def find_disk_excess(limits: Limits, places: Sequence[Path]) -> str:
             count = "more than can be counted" if files is None else str(files)
             return f"stopped: it has made {count} files, and the disk has space for {disk.f_favail} more"
     return ""
+
+
+def get_disk_pause(limits: Limits, place: Path) -> float:
+    """The seconds in which a build cannot fill a file system beyond the limit."""
+    if limits.free is None:
+        return _get_pause(0)
+    disk = os.statvfs(place)
+    return _get_pause(disk.f_bavail * disk.f_frsize - limits.free)
+
+
+def _get_pause(room: int) -> float:
+    """How long this many bytes last. Others have taken the space when there are none: looking closer does not help."""
+    return max(room / _FASTEST, _SHORTEST_PAUSE) if room > 0 else 1.0
 
 
 def _measure_use(places: Sequence[Path], unit: str) -> int | None:

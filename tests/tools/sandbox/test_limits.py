@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_a_build_that_fills_the_disk_is_stopped_and_others_are_not(small_disk: P
     log.write_text("")
     limits = Limits(free=6 << 20)
     (other / "deep/x").write_bytes(bytes(1 << 20))
-    ask = make_resource_watch(limits, log, [hog])
+    ask = make_resource_watch(limits, log, [hog]).find_reason
     assert ask() == ""
     (hog / "deep/x").write_bytes(bytes(11 << 20))
     assert re.fullmatch(
@@ -76,8 +77,8 @@ def test_a_build_that_fills_the_disk_is_stopped_and_others_are_not(small_disk: P
         r"less than build\.limits\.free \(6\.3 MB\)",
         ask(),
     )
-    assert make_resource_watch(limits, log, [other])() == ""
-    assert make_resource_watch(WIDE, log, [hog])() == ""
+    assert make_resource_watch(limits, log, [other]).find_reason() == ""
+    assert make_resource_watch(WIDE, log, [hog]).find_reason() == ""
 
 
 def test_endless_output_is_stopped(tmp_path: Path) -> None:
@@ -98,7 +99,8 @@ def test_endless_output_is_stopped(tmp_path: Path) -> None:
 def test_a_very_deep_tree_is_counted(small_disk: Path) -> None:
     script = "import os\nfor _ in range(1500):\n    os.mkdir('f'); os.chdir('f')\nopen('x', 'wb').write(bytes(9437184))"
     subprocess.run([sys.executable, "-c", script], cwd=small_disk, check=True)
-    assert "it uses 9." in make_resource_watch(Limits(free=8 << 20), None, [small_disk])()
+    watch = make_resource_watch(Limits(free=8 << 20), None, [small_disk])
+    assert "it uses 9." in watch.find_reason()
 
 
 def test_a_tree_that_cannot_be_counted_in_time_is_no_empty_one(
@@ -110,9 +112,28 @@ def test_a_tree_that_cannot_be_counted_in_time_is_no_empty_one(
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", str(slow.parent), prepend=":")
     monkeypatch.setattr(limits_module, "_COUNT_TIMEOUT", 0.2)
-    assert (
-        "it uses more than can be counted" in make_resource_watch(Limits(free=1 << 30), None, [small_disk])()
-    )
+    watch = make_resource_watch(Limits(free=1 << 30), None, [small_disk])
+    assert "it uses more than can be counted" in watch.find_reason()
+
+
+def test_the_less_space_is_left_the_sooner_a_build_is_looked_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk takes a gigabyte in a fraction of a second; a look once in a second would come too late."""
+    log, gigabyte = tmp_path / "log", 1 << 30
+    log.write_bytes(bytes(1 << 20))
+    watch = make_resource_watch(Limits(free=2 * gigabyte), None, [tmp_path])
+
+    def get_pause(free: int) -> float:
+        disk = SimpleNamespace(f_bavail=free // 4096, f_frsize=4096)
+        monkeypatch.setattr(os, "statvfs", lambda _path: disk)
+        return watch.get_pause()
+
+    spaces = (100 * gigabyte, 4 * gigabyte, 2 * gigabyte + 4096, 2 * gigabyte, 0)
+    assert [get_pause(free) for free in spaces] == [24.5, 0.5, 0.02, 1.0, 1.0]
+    assert make_resource_watch(WIDE, None, [tmp_path]).get_pause() == 1.0
+    assert make_resource_watch(Limits(free=None, log=2 << 20), log, [tmp_path]).get_pause() == 0.02
+    assert make_resource_watch(Limits(free=None, log=1 << 20), log, [tmp_path]).get_pause() == 1.0
 
 
 @pytest.mark.parametrize("status", [0, 3])
@@ -139,9 +160,9 @@ def test_a_build_that_makes_too_many_files_is_stopped_and_others_are_not(
             place.mkdir()
             for number in range(count):
                 (place / str(number)).touch()
-        why = make_resource_watch(Limits(free=1), None, [hog])()
+        why = make_resource_watch(Limits(free=1), None, [hog]).find_reason()
         assert re.fullmatch(r"stopped: it has made 1781 files, and the disk has space for \d+ more", why)
-        assert make_resource_watch(Limits(free=1), None, [other])() == ""
-        assert make_resource_watch(WIDE, None, [hog])() == ""
+        assert make_resource_watch(Limits(free=1), None, [other]).find_reason() == ""
+        assert make_resource_watch(WIDE, None, [hog]).find_reason() == ""
     finally:
         subprocess.run(["umount", "--lazy", tmp_path], check=True)
