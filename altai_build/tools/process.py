@@ -193,10 +193,8 @@ def wait_for_child(
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
-        pause = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-        if watch is not None:
-            next_look = max(watch.get_next_look() - time.monotonic(), 0.0)
-            pause = next_look if pause is None else min(next_look, pause)
+        until = [moment for moment in (deadline, watch and watch.get_next_look()) if moment is not None]
+        pause = max(min(until) - time.monotonic(), 0.0) if until else None
         if (
             pause is not None
             and child.stdout is None

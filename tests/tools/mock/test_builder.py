@@ -452,7 +452,7 @@ def test_a_build_whose_chroot_fills_the_disk_is_stopped_and_fails(
     config = read_config("small", search=[tmp_path / "configs"])
     builder = make_builder(config, tmp_path / "workspace", limits=Limits(free=6 << 20))
     builder.build(request_for("a"))
-    monkeypatch.setattr(process, "_WATCH_INTERVAL", 0.05)
+    monkeypatch.setattr(process, "_LONGEST_PAUSE", 0.05)
     stub.behave(seconds=600)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk], check=True)
     try:
