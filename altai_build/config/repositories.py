@@ -9,10 +9,37 @@ from urllib.parse import urlsplit
 from altai_build.config.names import check_plain_name, check_repository_name
 from altai_build.config.schema import BaseRepository, MirrorListKind, Repository, SourceKind
 from altai_build.config.yaml_reader import YamlNode
+from altai_build.model.connection import NO_PROXY, USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.variables import expand_variables, list_variables
 
 _URL_SCHEMES = ("https", "http", "file")
 _UPSTREAM = ("url", *(kind.value for kind in MirrorListKind))
+_CONNECTION = ("proxy", "minrate", "timeout")
+_ALWAYS_VERIFIED = (
+    "certificates are always verified; REQUESTS_CA_BUNDLE names a file with those of authorities"
+)
+# What dnf has for repositories, and what there is here instead.
+_DNF_KEYS = {
+    "baseurl": "write url",
+    "gpgkey": "write key, which names an entry of keys",
+    **dict.fromkeys(("gpgcheck", "repo_gpgcheck"), "signatures are always checked"),
+    **dict.fromkeys(("username", "password"), "repos.yaml is published: keep passwords in ~/.netrc"),
+    **dict.fromkeys(
+        ("proxy_username", "proxy_password"),
+        "repos.yaml is published: set https_proxy in the environment, with user name and password in the URL",
+    ),
+    **dict.fromkeys(("sslverify", "sslcacert"), _ALWAYS_VERIFIED),
+    **dict.fromkeys(("sslclientcert", "sslclientkey"), "client certificates are not supported here"),
+    "retries": "each server is tried four times",
+    **dict.fromkeys(
+        ("bandwidth", "throttle"), "the speed is not limited; --jobs limits the downloads at a time"
+    ),
+    "enabled": "leave out a repository that is not used",
+    "skip_if_unavailable": "a repository that cannot be used is always an error",
+    **dict.fromkeys(("priority", "cost"), "repositories are preferred in their order"),
+    "excludepkgs": "write exclude",
+    "includepkgs": "write packages",
+}
 _KEYS = {
     SourceKind.SUPERPROJECT: ("source", "target", "key", "source_rpms"),
     SourceKind.SPECS: ("source", "target", "key", "path", "source_rpms"),
@@ -26,6 +53,7 @@ _KEYS = {
         "exclude",
         "modules",
         "weak",
+        *_CONNECTION,
     ),
 }
 _REQUIRED_KEYS = {
@@ -37,13 +65,15 @@ _REQUIRED_KEYS = {
 
 def read_base_repository(node: YamlNode, variables: Mapping[str, str]) -> BaseRepository:
     """Read one repository of the operating system; `variables` are replaced in its URL."""
-    node = node.check_keys(("name", *_UPSTREAM, "key"), needed=("name", "key"))
+    keys = ("name", *_UPSTREAM, "key", *_CONNECTION)
+    node = node.check_keys(keys, needed=("name", "key"), hints=_DNF_KEYS)
     url, listing = _read_upstream(node, variables)
     return BaseRepository(
         name=node.get_child("name").read_text(check=check_plain_name),
         url=url,
         key=node.get_child("key").read_text(),
         listing=listing,
+        connection=_read_connection(node),
     )
 
 
@@ -58,7 +88,8 @@ def read_repository(
             [kind.value for kind in SourceKind], SourceKind.SUPERPROJECT.value
         )
     )
-    node = node.check_keys(_KEYS[kind], needed=_REQUIRED_KEYS[kind])
+    hints = _DNF_KEYS if kind is SourceKind.MIRROR else None
+    node = node.check_keys(_KEYS[kind], needed=_REQUIRED_KEYS[kind], hints=hints)
     packages = node.get_child("packages")
     wanted: tuple[str, ...] | None = None
     if isinstance(packages.value, str):
@@ -83,6 +114,7 @@ def read_repository(
         exclude=node.get_child("exclude").read_texts(),
         modules=_read_modules(node.get_child("modules")),
         weak=node.get_child("weak").read_flag(False),
+        connection=_read_connection(node) if kind is SourceKind.MIRROR else USUAL_CONNECTION,
     )
 
 
@@ -116,6 +148,29 @@ def _read_upstream(node: YamlNode, variables: Mapping[str, str]) -> tuple[str, M
     return url, None if given[0] == "url" else MirrorListKind(given[0])
 
 
+def _read_connection(node: YamlNode) -> ConnectionSettings:
+    """How the servers of a repository are reached."""
+    return ConnectionSettings(
+        proxy=node.get_child("proxy").read_text(check=_check_proxy) or None,
+        minrate=node.get_child("minrate").read_integer(
+            None, minimum=0, hint="write a number of bytes a second, as in 1000; 0 for any"
+        ),
+        timeout=node.get_child("timeout").read_integer(
+            None, minimum=1, hint="write a number of seconds, as in 30"
+        ),
+    )
+
+
+def _check_proxy(value: str) -> str | None:
+    if value == NO_PROXY:
+        return None
+    if check_url(value) is None and not value.lower().startswith("file:"):
+        return None
+    if "@" in value:
+        return _DNF_KEYS["proxy_password"]
+    return f"write the URL of a proxy, with http or https, or {NO_PROXY} for none"
+
+
 def _read_modules(node: YamlNode) -> tuple[tuple[str, str], ...]:
     """Module → stream; a stream may be a whole number, as in `nodejs: 18`."""
     modules = []
@@ -139,6 +194,10 @@ def check_url(value: str) -> str | None:
         return str(error)
     if parts.scheme not in _URL_SCHEMES or (parts.scheme != "file" and not has_host):
         return f"write a URL with one of {', '.join(_URL_SCHEMES)}"
+    if "#" in value:
+        return "a # would end the URL"
+    if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+        return "a file URL names no other machine: write file:///PATH"
     if parts.username or parts.password:
         return "a password in a URL would be published; keep it in ~/.netrc"
     return None

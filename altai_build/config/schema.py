@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat, build_macros
+from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.limits import Limits
 from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.model.quantity import format_count
@@ -54,6 +55,7 @@ class BaseRepository:
     url: str
     key: str
     listing: MirrorListKind | None = None
+    connection: ConnectionSettings = USUAL_CONNECTION
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class Repository:
     For SUPERPROJECT and SPECS: `source_rpms` is the repository that the source packages go to.
     For MIRROR: `url` and `listing` as in BaseRepository; `packages` are the names to take, None means what the release
     needs; `prefer` and `exclude` are patterns of names: chosen where several packages would do, and never taken;
-    `modules` are the streams of modules to use in place of the default ones; `weak`: take recommended packages too.
+    `modules` are the streams of modules to use in place of the default ones; `weak`: take recommended packages too;
+    `connection` is how its servers are reached.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Repository:
     # Module, stream.
     modules: tuple[tuple[str, str], ...] = ()
     weak: bool = False
+    connection: ConnectionSettings = USUAL_CONNECTION
 
 
 @dataclass(frozen=True)

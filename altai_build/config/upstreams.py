@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from altai_build.config.schema import Config, Key, MirrorListKind, SourceKind
+from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.lock import BASE_PREFIX, MirrorPolicy, RepositoryDefinition
 
 
@@ -21,6 +22,7 @@ class Upstream:
     # The architecture of its target.
     arch: str
     modules: tuple[tuple[str, str], ...] = ()
+    connection: ConnectionSettings = USUAL_CONNECTION
 
     @property
     def is_base(self) -> bool:
@@ -56,6 +58,7 @@ def list_upstreams(config: Config) -> tuple[Upstream, ...]:
             policy=None,
             exclude=(),
             arch=config.get_target().arch,
+            connection=repository.connection,
         )
         for repository in config.get_target().base
     ]
@@ -74,6 +77,7 @@ def list_upstreams(config: Config) -> tuple[Upstream, ...]:
             exclude=repository.exclude,
             arch=config.get_target().arch,
             modules=repository.modules,
+            connection=repository.connection,
         )
         for repository in config.repositories.values()
         if repository.source is SourceKind.MIRROR

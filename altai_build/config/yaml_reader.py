@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -153,8 +153,13 @@ class YamlNode:
         """True when `key` is given here."""
         return isinstance(self.value, dict) and key in self.value
 
-    def check_keys(self, keys: Sequence[str], *, needed: Sequence[str] = ()) -> YamlNode:
-        """Report keys that are not in `keys`, and missing keys of `needed`; returns the node itself."""
+    def check_keys(
+        self, keys: Sequence[str], *, needed: Sequence[str] = (), hints: Mapping[str, str] | None = None
+    ) -> YamlNode:
+        """Report keys that are not in `keys`, and missing keys of `needed`; returns the node itself.
+
+        `hints` say of some unknown keys what to do instead.
+        """
         if not isinstance(self.value, dict):
             self.add_error(f"got {self.describe_value()}; write a mapping with the keys {', '.join(keys)}")
             return YamlNode({}, self.key_path, InputErrors())
@@ -162,7 +167,7 @@ class YamlNode:
             if key not in keys:
                 near = difflib.get_close_matches(str(key), keys, n=1)
                 hint = f"perhaps you meant {near[0]!r}" if near else f"known here: {', '.join(keys)}"
-                self.add_error(f"unknown key {key!r}; {hint}")
+                self.add_error(f"unknown key {key!r}; {(hints or {}).get(str(key), hint)}")
         for key in needed:
             if self.value.get(key) is None:
                 self.add_error(f"the key {key!r} is missing")

@@ -172,6 +172,7 @@ def make_package_sources(run: Run, urls: Mapping[str, Sequence[str]] | None = No
         ),
         cache=run.workspace.cache / "packages",
         urls=_MirrorUrls(run) if urls is None else urls,
+        connections={upstream.name: upstream.connection for upstream in list_upstreams(run.config)},
     )
 
 

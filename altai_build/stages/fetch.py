@@ -7,11 +7,12 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.checksum import Checksum, Sha256
+from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import RpmHeader
 from altai_build.model.quantity import format_count, format_size
@@ -108,6 +109,8 @@ class PackageSources:
     cache: Path
     # Repository → its URLs, the best first.
     urls: Mapping[str, Sequence[str]]
+    # Repository → how its servers are reached, where that is not as usual.
+    connections: Mapping[str, ConnectionSettings] = field(default_factory=dict)
 
     def find_local(self, request: PackageRequest) -> Path | None:
         """The package on this machine, verified by size and SHA-256; a damaged one in the store is deleted."""
@@ -193,7 +196,10 @@ class _MirrorsByRepository:
         with self._lock:
             if repository not in self._servers:
                 try:
-                    self._servers[repository] = Servers(self._sources.urls.get(repository, ()))
+                    self._servers[repository] = Servers(
+                        self._sources.urls.get(repository, ()),
+                        self._sources.connections.get(repository, USUAL_CONNECTION),
+                    )
                 except InputError as error:
                     self._servers[repository] = error
             found = self._servers[repository]

@@ -29,7 +29,7 @@ def find_mirrors(upstream: Upstream) -> Mirrors:
     """The current URLs of an upstream; fetches its mirror list if it has one. Raises InputError."""
     if upstream.listing is None:
         return Mirrors(urls=(upstream.url,))
-    return read_mirrors(upstream.url, make_arch_variables(upstream.arch))
+    return read_mirrors(upstream.url, make_arch_variables(upstream.arch), upstream.connection)
 
 
 def read_upstreams(
@@ -93,6 +93,7 @@ def _find_source(
         exclude=upstream.exclude,
         check_if_signed=True,
         modules=upstream.modules,
+        connection=upstream.connection,
     )
     check_key_files(source)
     mirrors = find_mirrors(upstream)

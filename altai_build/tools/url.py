@@ -45,7 +45,7 @@ def apply_base(base: str, location: str) -> str:
 
 def without_password(url: str) -> str:
     """The URL without user name and password, fit for logs and manifests."""
-    return re.sub(r"^([A-Za-z+]+://)[^/]*@", r"\1", url)
+    return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/]*@", r"\1", url)
 
 
 def is_web_url(text: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.errors import DistrustedError, InputError
+from altai_build.model.connection import ConnectionSettings
 from altai_build.model.package import LocalRpm
 from altai_build.tools import process
 from altai_build.tools.http import download
@@ -195,6 +196,12 @@ def make_no_repository_error(name: str) -> InputError:
 
 def section_to_source(section: RepoSection, cache: Path, variables: Mapping[str, str]) -> RepositorySource:
     """A repository of a dnf.conf, for fetching: reads its mirror list and downloads its keys. Raises InputError."""
+    if not section.sslverify:
+        raise InputError(
+            f"the repository {section.id} sets sslverify=0, which is not supported",
+            why="certificates are always verified",
+            todo="set sslcacert to a file with the certificate of its authority",
+        )
     mirrors = _find_mirrors(section, variables)
     has_keys = section.gpgcheck or section.repo_gpgcheck
     return RepositorySource(
@@ -204,12 +211,13 @@ def section_to_source(section: RepoSection, cache: Path, variables: Mapping[str,
         repomd_checksums=mirrors.repomd_checksums,
         check_packages=section.gpgcheck,
         check_metadata=section.repo_gpgcheck,
-        keys=tuple(_fetch_key(url, cache) for url in section.gpgkeys) if has_keys else (),
+        keys=tuple(_fetch_key(url, cache, section.connection) for url in section.gpgkeys) if has_keys else (),
         priority=section.priority,
         cost=section.cost,
         exclude=section.exclude,
         include=section.includepkgs,
         module_hotfixes=section.module_hotfixes,
+        connection=section.connection,
     )
 
 
@@ -227,7 +235,7 @@ def _find_mirrors(section: RepoSection, variables: Mapping[str, str]) -> Mirrors
     if not listing:
         return Mirrors(urls=baseurls)
     try:
-        found = read_mirrors(listing, variables)
+        found = read_mirrors(listing, variables, section.connection)
     except InputError:
         if not baseurls:
             raise
@@ -235,13 +243,13 @@ def _find_mirrors(section: RepoSection, variables: Mapping[str, str]) -> Mirrors
     return Mirrors(urls=(*found.urls, *baseurls), repomd_checksums=found.repomd_checksums)
 
 
-def _fetch_key(url: str, cache: Path) -> Path:
+def _fetch_key(url: str, cache: Path, connection: ConnectionSettings) -> Path:
     """The file of a public key, downloaded once. Raises InputError."""
     if url.startswith("file:"):
         return path_from_file_url(url)
     place = cache / "keys" / hashlib.sha256(url.encode()).hexdigest()[:24]
     if not place.is_file():
-        download.fetch_file(url, place, limit=_MAX_KEY_SIZE)
+        download.fetch_file(url, place, limit=_MAX_KEY_SIZE, connection=connection)
         if is_html(place):
             place.unlink()
             raise InputError(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from altai_build.errors import InputError, UnreachableError
+from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.tools import process
 
 T = TypeVar("T")
@@ -37,7 +38,8 @@ class Servers:
     Threads may share it.
     """
 
-    def __init__(self, urls: Iterable[str]) -> None:
+    def __init__(self, urls: Iterable[str], connection: ConnectionSettings = USUAL_CONNECTION) -> None:
+        self.connection = connection
         # In the order that was given, which sorting keeps for equal numbers.
         self._failures = dict.fromkeys(urls, 0)
         self._lock = threading.Lock()

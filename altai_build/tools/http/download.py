@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import HEX_DIGITS, SHA256, Checksum
+from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.regular_files import open_regular_file, read_regular_file
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file
@@ -47,6 +48,7 @@ def fetch_file(
     checksum: Checksum | None = None,
     limit: int = _DEFAULT_LIMIT,
     attempts: int = MAX_ATTEMPTS,
+    connection: ConnectionSettings = USUAL_CONNECTION,
 ) -> Path:
     """Download a file; it gets its final name when its size (bytes) and checksum are right.
 
@@ -56,7 +58,7 @@ def fetch_file(
     """
 
     def fetch(url: str) -> Path:
-        return _fetch(url, destination, size, checksum, limit)
+        return _fetch(url, destination, size, checksum, limit, connection)
 
     return _fetch_unless_there(Servers([url]), fetch, destination, checksum, attempts)
 
@@ -76,18 +78,20 @@ def fetch_from_servers(
     """
 
     def fetch(url: str) -> Path:
-        return _fetch(join_url(url, location), destination, size, checksum, limit)
+        return _fetch(join_url(url, location), destination, size, checksum, limit, servers.connection)
 
     return _fetch_unless_there(servers, fetch, destination, checksum, MAX_ATTEMPTS)
 
 
-def read_url(url: str, *, limit: int = 1 << 20) -> str:
+def read_url(url: str, *, limit: int = 1 << 20, connection: ConnectionSettings = USUAL_CONNECTION) -> str:
     """A small text (a mirror list, a key).
 
     Raises UnreachableError when no server answers, InputError for what it answers, also for more than `limit` bytes.
     """
     with tempfile.TemporaryDirectory(prefix="altai-download.") as scratch:
-        path = fetch_file(url, Path(scratch, "text"), limit=limit, attempts=_TEXT_ATTEMPTS)
+        path = fetch_file(
+            url, Path(scratch, "text"), limit=limit, attempts=_TEXT_ATTEMPTS, connection=connection
+        )
         return read_regular_file(path, limit=limit).decode("utf-8-sig", "replace")
 
 
@@ -127,11 +131,18 @@ def _make_download_error(errors: list[InputError], destination: Path, attempts: 
     )
 
 
-def _fetch(url: str, destination: Path, size: int | None, checksum: Checksum | None, limit: int) -> Path:
+def _fetch(
+    url: str,
+    destination: Path,
+    size: int | None,
+    checksum: Checksum | None,
+    limit: int,
+    connection: ConnectionSettings,
+) -> Path:
     """One attempt at one server; what has arrived is kept for the next attempt when it can be checked then."""
     make_directory(destination.parent)
     scheme = url.partition("://")[0].lower() if "://" in url else ""
-    if url.startswith("file:"):
+    if url[:5].lower() == "file:":
         return _copy_file_url(url, destination, checksum, limit)
     if scheme not in ("http", "https"):
         raise InputError(
@@ -145,7 +156,14 @@ def _fetch(url: str, destination: Path, size: int | None, checksum: Checksum | N
     limits = FileLimits(most=min(limit, size) if size else limit, exactly=size)
     is_kept = False
     try:
-        encoding = transfer(url, partial, limits, resume=checksum is not None, fresh=checksum is None)
+        encoding = transfer(
+            url,
+            partial,
+            limits,
+            resume=checksum is not None,
+            fresh=checksum is None,
+            connection=connection,
+        )
         _check_content(url, partial, encoding, limits, checksum)
         os.replace(partial, destination)
     except (WrongContentError, FileTooLarge):
@@ -220,6 +238,10 @@ def _adopt_abandoned(destination: Path, partial: Path) -> None:
 
 
 def _copy_file_url(url: str, destination: Path, checksum: Checksum | None, limit: int) -> Path:
+    if urlsplit(url).netloc not in ("", "localhost"):
+        raise InputError(
+            f"cannot read {url}", why="a file URL names no other machine", todo="write file:///PATH"
+        )
     source = path_from_file_url(url)
     partial = _partial_path(destination)
     partial.unlink(missing_ok=True)

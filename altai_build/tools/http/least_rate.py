@@ -25,8 +25,11 @@ class LeastRate:
     connections that end by themselves.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int | None = None, window: int | None = None) -> None:
+        """`rate` is in bytes a second, 0 for none; `window` in seconds."""
         self.reason = ""
+        self._rate = LEAST_RATE if rate is None else rate
+        self._window = WINDOW if window is None else window
         self._received = 0
         self._connections: list[socket.socket] = []
         self._lock = threading.Lock()
@@ -62,15 +65,17 @@ class LeastRate:
 
     def _watch(self) -> None:
         counts = deque([0], maxlen=_LOOKS)
-        while not self._done.wait(WINDOW / _LOOKS):
+        while not self._done.wait(self._window / _LOOKS):
             received = self._received
             try:
                 process.end_stopped_thread()
             except KeyboardInterrupt:
                 self._stop("the run was interrupted")
                 return
-            if len(counts) == _LOOKS and received - counts[0] < LEAST_RATE * WINDOW:
-                self._stop(f"the server sent less than {LEAST_RATE} bytes a second for {WINDOW:g} seconds")
+            if len(counts) == _LOOKS and received - counts[0] < self._rate * self._window:
+                self._stop(
+                    f"the server sent less than {self._rate} bytes a second for {self._window:g} seconds"
+                )
                 return
             counts.append(received)
 

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 
 from altai_build import __version__
 from altai_build.errors import InputError, UnreachableError
+from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.quantity import format_size
 from altai_build.regular_files import open_regular_file
 from altai_build.tools import process
 from altai_build.tools.http.attempts import WrongContentError
+from altai_build.tools.http.request_options import make_request_options
 from altai_build.tools.url import without_password
 
 if TYPE_CHECKING:
@@ -87,7 +89,15 @@ class _Part:
     total: int | None
 
 
-def transfer(url: str, path: Path, limits: FileLimits, *, resume: bool, fresh: bool = False) -> str:
+def transfer(
+    url: str,
+    path: Path,
+    limits: FileLimits,
+    *,
+    resume: bool,
+    fresh: bool = False,
+    connection: ConnectionSettings = USUAL_CONNECTION,
+) -> str:
     """Make `path` the file at a URL, as the server sends it; returns the encoding that the server says it has.
 
     With `resume` what is in `path` counts as the beginning of the file. With `fresh` proxies are told not to answer
@@ -98,10 +108,15 @@ def transfer(url: str, path: Path, limits: FileLimits, *, resume: bool, fresh: b
     from altai_build.tools.http.least_rate import LeastRate
 
     have = path.stat().st_size if resume and path.is_file() else 0
-    with LeastRate() as rate, open_session(rate) as session:
+    options = make_request_options(connection, TIMEOUT)
+    watch = LeastRate(connection.minrate, connection.timeout)
+    with watch as rate, open_session(rate) as session:
         # Some servers do not serve parts, or serve wrong ones: then the whole file is asked for.
         for start in (have, 0) if have else (0,):
-            with _translate_failures(url, rate), _request(session, url, start, fresh=fresh) as response:
+            with (
+                _translate_failures(url, rate, options["timeout"]),
+                _request(session, url, start, options, fresh=fresh) as response,
+            ):
                 part = _find_part(response, start)
                 if part is None:
                     continue
@@ -202,17 +217,19 @@ def open_session(rate: LeastRate) -> Iterator[requests.Session]:
         yield session
 
 
-def _request(session: requests.Session, url: str, start: int, *, fresh: bool) -> requests.Response:
+def _request(
+    session: requests.Session, url: str, start: int, options: Mapping[str, Any], *, fresh: bool
+) -> requests.Response:
     headers = {"Accept-Encoding": "identity", "User-Agent": f"altai-build/{__version__}"}
     if start:
         headers["Range"] = f"bytes={start}-"
     if fresh:
         headers.update({"Cache-Control": "no-cache", "Pragma": "no-cache"})
-    return session.get(url, headers=headers, stream=True, timeout=TIMEOUT)
+    return session.get(url, headers=headers, stream=True, **options)
 
 
 @contextmanager
-def _translate_failures(url: str, rate: LeastRate) -> Iterator[None]:
+def _translate_failures(url: str, rate: LeastRate, timeout: tuple[float, float]) -> Iterator[None]:
     """What the libraries raise, as errors of ours."""
     import requests
 
@@ -231,7 +248,8 @@ def _translate_failures(url: str, rate: LeastRate) -> Iterator[None]:
                 todo="correct the URL",
             ) from error
         raise UnreachableError(
-            f"cannot download {without_password(url)}", why=rate.reason or _describe_failure(url, error)
+            f"cannot download {without_password(url)}",
+            why=rate.reason or _describe_failure(url, error, timeout),
         ) from error
     except OSError as error:
         process.end_stopped_thread()
@@ -240,7 +258,7 @@ def _translate_failures(url: str, rate: LeastRate) -> Iterator[None]:
         raise
 
 
-def _describe_failure(url: str, error: Exception) -> str:
+def _describe_failure(url: str, error: Exception, timeout: tuple[float, float]) -> str:
     """Why no server answered, without the names of Python's classes."""
     import socket
     import ssl
@@ -249,10 +267,10 @@ def _describe_failure(url: str, error: Exception) -> str:
 
     host = urlsplit(url).netloc.rpartition("@")[2]
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return f"{host} does not answer: no connection within {TIMEOUT[0]:g} s"
+        return f"{host} does not answer: no connection within {timeout[0]:g} s"
     causes = list(_list_causes(error))
     if any(isinstance(cause, (socket.timeout, requests.exceptions.ReadTimeout)) for cause in causes):
-        return f"{host} sent nothing for {TIMEOUT[1]:g} s"
+        return f"{host} sent nothing for {timeout[1]:g} s"
     proxy = isinstance(error, requests.exceptions.ProxyError)
     for cause in causes:
         if isinstance(cause, socket.gaierror):

@@ -30,7 +30,8 @@ _DNF_OPTIONS_WITHOUT_EFFECT = frozenset(
     {
         "cachedir", "countme", "debuglevel", "errorlevel", "fastestmirror", "ip_resolve", "keepcache", "logfile",
         "max_parallel_downloads", "metadata_expire", "minrate", "name", "retries", "syslog_device", "syslog_ident",
-        "system_cachedir", "throttle", "timeout", "user_agent",
+        "system_cachedir", "throttle", "timeout", "user_agent", "connection", "proxy", "proxy_username",
+        "proxy_password", "username", "password", "sslverify", "sslcacert", "sslclientcert", "sslclientkey",
     }
 )  # fmt: skip
 

@@ -6,8 +6,10 @@ import configparser
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from altai_build.errors import InputError
+from altai_build.model.connection import NO_PROXY, ConnectionSettings
 from altai_build.model.variables import expand_variables
 
 _TRUE = ("1", "yes", "true", "on")
@@ -15,7 +17,11 @@ _FALSE = ("0", "no", "false", "off", "")
 _KNOWN_OPTIONS = {
     "name", "baseurl", "mirrorlist", "metalink", "enabled", "gpgcheck", "repo_gpgcheck", "gpgkey", "priority", "cost",
     "exclude", "excludepkgs", "includepkgs", "module_hotfixes", "skip_if_unavailable",
+    "proxy", "proxy_username", "proxy_password", "minrate", "timeout", "username", "password",
+    "sslverify", "sslcacert", "sslclientcert", "sslclientkey",
 }  # fmt: skip
+_SIZE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_TIME_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,9 @@ class RepoSection:
     includepkgs: tuple[str, ...]
     module_hotfixes: bool
     skip_if_unavailable: bool
+    connection: ConnectionSettings
+    # False: certificates of servers are not verified.
+    sslverify: bool
     # All other options, sorted.
     other: tuple[tuple[str, str], ...]
 
@@ -78,11 +87,26 @@ def _parse_section(
 ) -> RepoSection:
     """One section of the text as a repository. Raises InputError for a value of the wrong type."""
 
-    def flag(key: str, *, inherited: bool = False, default: str = "0") -> bool:
-        word = options.get(key, main.get(key, default) if inherited else default).strip().lower()
+    def flag(key: str, *, inherits: bool = False, default: str = "0") -> bool:
+        word = options.get(key, main.get(key, default) if inherits else default).strip().lower()
         if word not in _TRUE + _FALSE:
             raise InputError(f"{where}: [{section}] {key}={word} is not a boolean", todo="write 0 or 1")
         return word in _TRUE
+
+    def inherited(key: str) -> str | None:
+        return options.get(key, main.get(key))
+
+    def quantity(key: str, units: Mapping[str, int], minimum: int = 0) -> int | None:
+        text = (inherited(key) or "").strip().lower()
+        match = re.fullmatch(r"([0-9]{1,9})([a-z]?)", text)
+        if not text:
+            return None
+        if match is None or match[2] not in units or int(match[1]) < minimum:
+            raise InputError(
+                f"{where}: [{section}] {key}={text} is not supported",
+                todo=f"write a whole number, with one of the units {', '.join(filter(None, units))} or none",
+            )
+        return int(match[1]) * units[match[2]]
 
     def number(key: str, default: int) -> int:
         try:
@@ -90,8 +114,10 @@ def _parse_section(
         except ValueError as error:
             raise InputError(f"{where}: [{section}] {key}={options[key]} is not a number") from error
 
-    def words(*keys: str) -> tuple[str, ...]:
+    def words(*keys: str, options: Mapping[str, str] = options) -> tuple[str, ...]:
         return tuple(word for key in keys for word in re.split(r"[\s,]+", options.get(key, "")) if word)
+
+    patterns = ("exclude", "excludepkgs")
 
     return RepoSection(
         id=section,
@@ -100,14 +126,39 @@ def _parse_section(
         mirrorlist=options.get("mirrorlist", ""),
         metalink=options.get("metalink", ""),
         enabled=flag("enabled", default="1"),
-        gpgcheck=flag("gpgcheck", inherited=True),
-        repo_gpgcheck=flag("repo_gpgcheck", inherited=True),
+        gpgcheck=flag("gpgcheck", inherits=True),
+        repo_gpgcheck=flag("repo_gpgcheck", inherits=True),
         gpgkeys=words("gpgkey"),
         priority=number("priority", 99),
         cost=number("cost", 1000),
-        exclude=words("exclude", "excludepkgs"),
-        includepkgs=words("includepkgs"),
+        # Those of [main] hold for all repositories.
+        exclude=tuple(dict.fromkeys(words(*patterns, options=main) + words(*patterns))),
+        includepkgs=tuple(dict.fromkeys(words("includepkgs", options=main) + words("includepkgs"))),
         module_hotfixes=flag("module_hotfixes"),
-        skip_if_unavailable=flag("skip_if_unavailable", inherited=True),
+        skip_if_unavailable=flag("skip_if_unavailable", inherits=True),
+        connection=ConnectionSettings(
+            proxy=_read_proxy(
+                inherited("proxy"), inherited("proxy_username") or "", inherited("proxy_password") or ""
+            ),
+            minrate=quantity("minrate", _SIZE_UNITS),
+            timeout=quantity("timeout", _TIME_UNITS, 1),
+            username=inherited("username") or "",
+            password=inherited("password") or "",
+            sslcacert=inherited("sslcacert") or "",
+            sslclientcert=inherited("sslclientcert") or "",
+            sslclientkey=inherited("sslclientkey") or "",
+        ),
+        sslverify=flag("sslverify", inherits=True, default="1"),
         other=tuple(sorted((key, value) for key, value in options.items() if key not in _KNOWN_OPTIONS)),
     )
+
+
+def _read_proxy(url: str | None, username: str, password: str) -> str | None:
+    """The URL of a proxy with the password in it; an empty one means none, even where [main] has one."""
+    if url is None:
+        return None
+    if url.strip() in ("", NO_PROXY):
+        return NO_PROXY
+    scheme, mark, rest = url.strip().rpartition("://")
+    account = f"{quote(username, safe='')}:{quote(password, safe='')}@" if username else ""
+    return f"{scheme if mark else 'http'}://{account}{rest}"

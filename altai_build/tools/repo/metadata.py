@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from altai_build.errors import DistrustedError, InputError, UnreachableError
 from altai_build.model.checksum import Checksum
+from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.model.quantity import parse_whole_number
 from altai_build.regular_files import read_regular_file
@@ -63,6 +64,7 @@ class RepositorySource:
     modules: tuple[tuple[str, str], ...] = ()
     # As in dnf: modules do not filter its packages.
     module_hotfixes: bool = False
+    connection: ConnectionSettings = USUAL_CONNECTION
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,12 @@ def read_cached_metadata(source: RepositorySource, cache: Path) -> RepositoryMet
         repomd = read_repomd(scratch)
     url = source.urls[0] if source.urls else ""
     found = {
-        file.kind: StoredFile(path, file, join_url(url, apply_base(file.base, file.location)) if url else "")
+        file.kind: StoredFile(
+            path,
+            file,
+            join_url(url, apply_base(file.base, file.location)) if url else "",
+            source.connection,
+        )
         for file in repomd.files
         if file.checksum is not None and (path := _cached_path(file, file.checksum, directory)).is_file()
     }
@@ -193,7 +200,9 @@ def read_local_metadata(name: str, directory: Path) -> RepositoryMetadata:
     repomd = read_repomd(directory)
     found = {file.kind: StoredFile(directory / file.location, file) for file in reversed(repomd.files)}
     if "primary" not in found:
-        raise InputError(f"the repository in {directory} has no primary metadata")
+        raise InputError(
+            f"the repository in {directory} lists no packages", why=repomd.describe_missing_primary()
+        )
     url = directory.resolve().as_uri()
     return RepositoryMetadata(
         source=RepositorySource(name=name, urls=(url,), check_packages=False, check_metadata=False, keys=()),
@@ -227,9 +236,12 @@ def _fetch_from_url(
                 why=f"its revision is {repomd.revision}, and {not_before} was used before",
             )
         if repomd.find("primary") is None:
-            raise InputError(f"the repository {source.name} has no primary metadata")
+            raise InputError(
+                f"the metadata at {without_password(url)} lists no packages",
+                why=repomd.describe_missing_primary(),
+            )
         # A file that this server lacks, or sends too slowly, may come from another one: its checksum is known.
-        servers = Servers((url, *source.urls))
+        servers = Servers((url, *source.urls), source.connection)
         found = {
             file.kind: _fetch_metadata_file(servers, url, file, directory)
             for kind in ("primary", "filelists", "group", "modules")
@@ -257,7 +269,9 @@ def _fetch_repomd(
     `attempts` are made for the signature.
     """
     path = make_directory(scratch / "repodata") / "repomd.xml"
-    download.fetch_file(join_url(url, REPOMD), path, limit=MAX_REPOMD_SIZE, attempts=1)
+    download.fetch_file(
+        join_url(url, REPOMD), path, limit=MAX_REPOMD_SIZE, attempts=1, connection=source.connection
+    )
     if is_html(path):
         raise InputError(
             f"{without_password(url)} is not a repository",
@@ -291,7 +305,13 @@ def _check_signature(source: RepositorySource, url: str, repomd: Path, attempts:
     signature = repomd.with_name("repomd.xml.asc")
     try:
         signature_url = join_url(url, f"{REPOMD}.asc")
-        download.fetch_file(signature_url, signature, limit=_MAX_SIGNATURE_SIZE, attempts=attempts)
+        download.fetch_file(
+            signature_url,
+            signature,
+            limit=_MAX_SIGNATURE_SIZE,
+            attempts=attempts,
+            connection=source.connection,
+        )
     except (RefusedError, FailingServerError) as error:
         if not source.check_metadata:
             # Many servers have other answers than 404 for what they do not have.
@@ -331,7 +351,7 @@ def _fetch_metadata_file(servers: Servers, url: str, file: MetadataFile, directo
         download.fetch_from_servers(
             servers, location, path, size=file.size, checksum=file.checksum, limit=_MAX_METADATA_SIZE
         )
-    return StoredFile(path, file, join_url(url, location))
+    return StoredFile(path, file, join_url(url, location), servers.connection)
 
 
 def _cache_directory(source: RepositorySource, cache: Path) -> Path:

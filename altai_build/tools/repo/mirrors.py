@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from altai_build.errors import InputError
 from altai_build.model.checksum import HEX_DIGITS, Checksum, find_strongest, make_checksum
+from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.variables import expand_variables, list_variables
 from altai_build.tools.http import download
 from altai_build.tools.repo.xmltree import get_local_name, parse_xml
@@ -38,12 +39,14 @@ class Mirrors:
     repomd_checksums: tuple[Checksum, ...] = ()
 
 
-def read_mirrors(url: str, variables: Mapping[str, str]) -> Mirrors:
+def read_mirrors(
+    url: str, variables: Mapping[str, str], connection: ConnectionSettings = USUAL_CONNECTION
+) -> Mirrors:
     """The mirrors in a list: one URL a line, or a metalink, with the variables of dnf in their URLs replaced.
 
     Mirrors that this program cannot use (rsync, ftp) are left out. Raises InputError when none is left.
     """
-    text = download.read_url(url)
+    text = download.read_url(url, connection=connection)
     where = without_password(url)
     if "<metalink" in text:
         entries, checksums = _parse_metalink(text, where)
@@ -52,6 +55,7 @@ def read_mirrors(url: str, variables: Mapping[str, str]) -> Mirrors:
     if not entries:
         raise InputError(
             f"the mirror list {where} is empty",
+            why=_quote_comments(text),
             todo="open it in a browser: its URL may need a release and an architecture",
         )
     found = [expand_variables(entry, variables) for entry in entries]
@@ -60,6 +64,12 @@ def read_mirrors(url: str, variables: Mapping[str, str]) -> Mirrors:
     if not urls:
         raise _make_unusable_error(where, text, refused)
     return Mirrors(urls=urls, repomd_checksums=checksums)
+
+
+def _quote_comments(text: str) -> str:
+    """What a list without mirrors says: servers answer in comments."""
+    lines = [line.strip()[:_MAX_SHOWN_LENGTH] for line in text.splitlines() if line.strip().startswith("#")]
+    return "\n".join(f"it says: {line}" for line in lines[:_MAX_SHOWN])
 
 
 def _make_unusable_error(where: str, text: str, refused: Mapping[str, str]) -> InputError:
@@ -93,6 +103,10 @@ def _find_fault(entry: str) -> str:
         is_complete = parts.scheme == "file" or bool(parts.hostname and parts.port != 0)
     except ValueError as error:
         return str(error)
+    if "#" in entry:
+        return "a # would end the URL"
+    if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+        return "a file URL names no other machine"
     if parts.scheme not in _SCHEMES:
         return "its protocol is not supported" if "://" in entry else "not a URL"
     return "" if is_complete else "not a URL"

@@ -46,6 +46,17 @@ class Repomd:
         """The file of a kind; None when repomd.xml lists none."""
         return next((file for file in self.files if file.kind == kind), None)
 
+    def describe_missing_primary(self) -> str:
+        """Why there is no list of packages that this program reads."""
+        others = [file.kind for file in self.files if file.kind.startswith("primary_")]
+        if others:
+            return (
+                f"{REPOMD} lists them only as {' and '.join(others)}; this program reads neither zchunk nor SQLite, "
+                "but XML (primary) with gzip, bzip2, xz or zstd"
+            )
+        kinds = ", ".join(file.kind for file in self.files) or "nothing"
+        return f"{REPOMD} lists no primary metadata; it lists {kinds}"
+
 
 def read_repomd(directory: Path) -> Repomd:
     """The content of a repository's repomd.xml, nothing verified. Raises InputError when it cannot be read."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.regular_files import open_regular_file
 from altai_build.tools.http import download
 from altai_build.tools.repo.compression import decompressed
@@ -23,6 +24,7 @@ class StoredFile:
     entry: MetadataFile
     # Where it was downloaded from; "" for a file of a repository in a directory.
     url: str = ""
+    connection: ConnectionSettings = USUAL_CONNECTION
 
     def verify(self) -> Path:
         """Its path, after its bytes were compared with the checksum in repomd.xml.
@@ -33,7 +35,9 @@ class StoredFile:
         if checksum is None or (self.path.is_file() and download.has_checksum(self.path, checksum)):
             return self.path
         if self.url:
-            return download.fetch_file(self.url, self.path, size=self.entry.size, checksum=checksum)
+            return download.fetch_file(
+                self.url, self.path, size=self.entry.size, checksum=checksum, connection=self.connection
+            )
         raise InputError(
             f"{self.path} is missing or damaged",
             why=f"repomd.xml gives its {checksum.algorithm} as {checksum.value}",

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 from altai_build.model.lock import CONFIG_FILE_NAME
 from altai_build.tools.rpm.versions import compare_evr
+from altai_build.tools.solver.dependencies import read_requirement
 from altai_build.tools.solver.pool import Candidate
 from altai_build.tools.solver.reach import Solution, solve
 from altai_build.tools.solver.request import ClosureRequest
 from altai_build.tools.solver.resolve import Unsatisfiable
+from altai_build.tools.solver.rich import list_condition_atoms
 
 # Each trial of another provider costs one run of the solver, and more where many packages are left out of it.
 _MAX_TRIALS = 200
@@ -172,7 +174,7 @@ def _passes_over_better(request: ClosureRequest, solution: Solution, other: Solu
         for need in other.needed.requirements[number]:
             # Of a rich requirement, packages of different names meet different parts.
             is_plain = not need.requires.startswith("(")
-            for rival in map(pool.get_candidate, pool.find_providers(need.requires)):
+            for rival in map(pool.get_candidate, _find_participants(request, need.requires)):
                 is_of_solution = rival.id in solution.chosen
                 if rival.nevra.name == candidate.nevra.name:
                     is_better = is_of_solution or rival.id in left_out
@@ -182,6 +184,12 @@ def _passes_over_better(request: ClosureRequest, solution: Solution, other: Solu
                 if is_better:
                     return True
     return False
+
+
+def _find_participants(request: ClosureRequest, requirement: str) -> set[int]:
+    """The packages that meet a requirement, or make a condition of it true."""
+    conditions = (atom.text for atom in list_condition_atoms(read_requirement(requirement)))
+    return {number for text in (requirement, *conditions) for number in request.pool.find_providers(text)}
 
 
 def _is_better_version(request: ClosureRequest, one: Candidate, other: Candidate) -> bool:

@@ -31,7 +31,7 @@ def fetch_resolved_packages(packages: Sequence[ResolvedPackage], cache: Path) ->
             paths.append(Path(package.location))
             continue
         source = package.metadata.source
-        mirrors = servers.setdefault(source, Servers((package.metadata.url, *source.urls)))
+        mirrors = servers.setdefault(source, Servers((package.metadata.url, *source.urls), source.connection))
         path = fetch_package(mirrors, package.location, package.checksum, package.size, cache)
         paths.append(path)
         if source.check_packages:

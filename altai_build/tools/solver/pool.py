@@ -25,6 +25,7 @@ from altai_build.tools.solver.dependencies import (
     make_dep,
     read_requirement,
 )
+from altai_build.tools.solver.patterns import find_matches
 from altai_build.tools.solver.rich import list_needed_atoms
 from altai_build.tools.url import apply_base
 
@@ -194,13 +195,21 @@ class PackagePool:
 
     def _disable_excluded(self) -> None:
         """Make unavailable what a repository's exclude= or includepkgs= leaves out, and what was corrected."""
-        excluded = [
-            solvable.id
-            for repo, metadata in self.repositories
-            if metadata.source.exclude or metadata.source.include
-            for solvable in repo.solvables
-            if _is_excluded(solvable.name, metadata)
-        ]
+        sources = [(repo, state.source) for repo, state in self.repositories]
+        matches = find_matches(
+            (repo for repo, _ in sources),
+            (pattern for _, source in sources for pattern in (*source.exclude, *source.include)),
+        )
+        excluded: list[int] = []
+        for repo, source in sources:
+            if source.exclude or source.include:
+                out = frozenset().union(*(matches[pattern] for pattern in source.exclude))
+                only = frozenset().union(*(matches[pattern] for pattern in source.include))
+                excluded += [
+                    solvable.id
+                    for solvable in repo.solvables
+                    if solvable.id in out or (source.include and solvable.id not in only)
+                ]
         self._excluded = tuple(excluded)
         self.filtered = self._find_filtered()
         disabled = [*excluded, *self.filtered, *self._corrected.values()]
@@ -342,10 +351,3 @@ class PackagePool:
             checksum=make_checksum(checksum.typestr(), checksum.hex()),
             size=solvable.lookup_num(solv.SOLVABLE_DOWNLOADSIZE),
         )
-
-
-def _is_excluded(name: str, metadata: RepositoryMetadata) -> bool:
-    source = metadata.source
-    if any(fnmatch.fnmatchcase(name, pattern) for pattern in source.exclude):
-        return True
-    return bool(source.include) and not any(fnmatch.fnmatchcase(name, pattern) for pattern in source.include)

@@ -97,6 +97,12 @@ def make_section(text: str) -> RepoSection:
     return section
 
 
+def test_certificates_are_verified_whatever_the_configuration_says(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        section_to_source(make_section("baseurl=https://a.example/\nsslverify=0\n"), tmp_path, {})
+    assert caught.value.what == "the repository base sets sslverify=0, which is not supported"
+
+
 def test_the_mirrors_of_a_list_come_before_every_baseurl(tmp_path: Path) -> None:
     """As in librepo: one of the two is enough."""
     (tmp_path / "list").write_text("http://a.example/$basearch\n")

@@ -141,6 +141,9 @@ def test_file_urls_are_copied_and_linked_only_when_verified(source: Path, tmp_pa
     assert caught.value.what == f"{source.as_uri()} is not the expected file"
     with pytest.raises(FileNotOnServer):
         fetch_file(f"{source.as_uri()}.gone", tmp_path / "gone")
+    with pytest.raises(InputError, match="cannot read file://host"):
+        fetch_file(f"file://host{source}", tmp_path / "other")
+    fetch_file(f"FILE://localhost{source}", tmp_path / "local").unlink()
     assert source.read_bytes() == CONTENT
     assert {path.name for path in tmp_path.iterdir()} == {"served", "copy", "linked"}
 

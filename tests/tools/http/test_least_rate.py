@@ -29,6 +29,17 @@ def test_a_silent_connection_ends(connection: socket.socket, monkeypatch: pytest
     assert rate.reason == "the server sent less than 1000 bytes a second for 0.1 seconds"
 
 
+def test_a_repository_may_have_another_rate(
+    connection: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(least_rate, "WINDOW", 0.02)
+    with LeastRate(0) as patient, LeastRate(1) as rate:
+        rate.add(connection)
+        assert connection.recv(1) == b""
+    assert rate.reason == "the server sent less than 1 bytes a second for 0.02 seconds"
+    assert patient.reason == ""
+
+
 def test_nothing_is_watched_after_the_last_byte(
     connection: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,9 +138,9 @@ def test_repositories_with_variables_and_the_defaults_of_main(centos6: MockConfi
     assert (system.enabled, system.gpgcheck, system.repo_gpgcheck) == (True, True, False)
     assert (system.priority, system.cost, system.module_hotfixes) == (10, 500, True)
     assert (system.exclude, system.includepkgs, system.other) == (
-        ("a", "b", "c", "d"),
+        ("kernel*", "a", "b", "c", "d"),
         ("e*",),
-        (("sslverify", "0"),),
+        (),
     )
     assert (extras.id, extras.name) == ("extras", "extras")
     assert extras.mirrorlist == "https://example/?arch=x86_64&release=6"

@@ -124,6 +124,23 @@ def test_a_list_of_no_mirrors_is_an_error(upstream: Upstream, text: str) -> None
         read_mirrors(url, {})
 
 
+def test_what_a_list_without_mirrors_says_is_shown(upstream: Upstream) -> None:
+    url = upstream.write("mirrors", "# repo = epel-99 arch = x86_64\n# Bad repo\n")
+    with pytest.raises(InputError, match="is empty") as caught:
+        read_mirrors(url, {})
+    assert caught.value.why == "it says: # repo = epel-99 arch = x86_64\nit says: # Bad repo"
+
+
+def test_mirrors_whose_urls_would_name_something_else_are_left_out(upstream: Upstream) -> None:
+    url = upstream.write("mirrors", "http://a.example/x#y\nfile://host/srv\n")
+    with pytest.raises(InputError) as caught:
+        read_mirrors(url, {})
+    assert caught.value.why.splitlines() == [
+        "  http://a.example/x#y: a # would end the URL",
+        "  file://host/srv: a file URL names no other machine",
+    ]
+
+
 def test_a_metalink_names_mirrors_and_states(upstream: Upstream) -> None:
     found = upstream.metalink("http://a.example/e", "https://b.example/e", newest="A" * 64, before="b" * 64)
     assert found.urls == ("http://a.example/e", "https://b.example/e")

@@ -26,6 +26,23 @@ def read(folder: Path, text: str | bytes) -> Repomd:
     return read_repomd(folder)
 
 
+@pytest.mark.parametrize(
+    ("kinds", "message"),
+    [
+        (
+            ["primary_zck", "primary_db"],
+            "repodata/repomd.xml lists them only as primary_db and primary_zck; this program reads neither zchunk nor "
+            "SQLite, but XML (primary) with gzip, bzip2, xz or zstd",
+        ),
+        (["group"], "repodata/repomd.xml lists no primary metadata; it lists group"),
+        ([], "repodata/repomd.xml lists no primary metadata; it lists nothing"),
+    ],
+)
+def test_why_there_is_no_list_of_packages_is_said(tmp_path: Path, kinds: list[str], message: str) -> None:
+    rows = "".join(f'<data type="{kind}"/>' for kind in kinds)
+    assert read(tmp_path, f"<repomd>{rows}</repomd>").describe_missing_primary() == message
+
+
 def test_files_are_read_with_all_that_is_said_of_them(tmp_path: Path) -> None:
     repomd = read(tmp_path, TEXT.format(digest="a" * 40))
     assert repomd.revision == "17"
