@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +42,16 @@ EXPECTED: dict[str, tuple[SignatureStatus, bool, bool, bool]] = {
     "primary key of the subkey revoked": (SignatureStatus.REVOKED_KEY, True, False, False),
     "second of two keys in the file": (GOOD, True, True, True),
     "two copies of the key, the later extended": (GOOD, True, False, True),
+    "unsigned": (SignatureStatus.UNSIGNED, False, False, False),
+    "signed by another key": (SignatureStatus.UNKNOWN_KEY, False, False, False),
+    "signed by two keys of which one is known": (GOOD, True, True, True),
+    "RSA and SHA-1": (GOOD, True, True, True),
+    # gpg, and so dnf for metadata, reads no such signature; rpm accepts it.
+    "RSA and MD5": (GOOD, True, False, False),
 }
+# Where the judgement on metadata is another one than on packages.
+EXPECTED_OF_METADATA = {"RSA and MD5": SignatureStatus.BAD_SIGNATURE}
+WEAKNESSES = {"RSA and SHA-1": ("SHA1 signature hash",), "RSA and MD5": ("MD5 signature hash",)}
 
 
 @dataclass(frozen=True)
@@ -67,24 +76,37 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
     unsigned = build_rpm(folder / "unsigned").binary
     made: dict[str, Case] = {}
 
-    def sign(name: str, signer: str, day: str) -> Path:
+    def sign(name: str, signer: str, day: str = "20210101", *others: str, digest: str = "sha256") -> Path:
         case = Case(folder / f"{len(made)}", folder / f"{len(made)}.pub")
         case.repository.mkdir()
         shutil.copy(unsigned, case.repository)
-        keyring.sign_rpm(case.package, signer, day)
+        if signer:
+            keyring.sign_rpm(case.package, signer, day, digest=digest)
         createrepo = Path(sys.executable).with_name("createrepo_c")
         subprocess.run([createrepo, "--quiet", "--general-compress-type=gz", case.repository], check=True)
-        keyring.sign(case.repomd, signer, day)
+        if signer:
+            keyring.sign(case.repomd, signer, *others, day=day, digest=digest)
         made[name] = case
         return case.keys
 
     with timed_keyring(folder) as keyring:
         _sign_with_whole_keys(keyring, sign)
         _sign_with_subkeys(keyring, sign)
+        _sign_in_other_ways(keyring, sign)
     return made
 
 
-def _sign_with_whole_keys(keyring: TimedKeyring, sign: Callable[[str, str, str], Path]) -> None:
+def _sign_in_other_ways(keyring: TimedKeyring, sign: Callable[..., Path]) -> None:
+    key = keyring.make("key", "20200101", algorithm="rsa2048")
+    other = keyring.make("other", "20200101")
+    keyring.export(sign("unsigned", ""), key)
+    keyring.export(sign("signed by another key", other), key)
+    keyring.export(sign("signed by two keys of which one is known", key, "20210101", other), key)
+    keyring.export(sign("RSA and SHA-1", key, digest="sha1"), key)
+    keyring.export(sign("RSA and MD5", key, digest="md5"), key)
+
+
+def _sign_with_whole_keys(keyring: TimedKeyring, sign: Callable[..., Path]) -> None:
     key = keyring.make("sound", "20200101")
     keyring.export(sign("sound", key, "20210101"), key)
     keyring.export(sign("dated in 2046", key, "20460101"), key)
@@ -106,7 +128,7 @@ def _sign_with_whole_keys(keyring: TimedKeyring, sign: Callable[[str, str, str],
     keyring.export(file, gone)
 
 
-def _sign_with_subkeys(keyring: TimedKeyring, sign: Callable[[str, str, str], Path]) -> None:
+def _sign_with_subkeys(keyring: TimedKeyring, sign: Callable[..., Path]) -> None:
     offline = keyring.make("offline", "20200101", usage="cert")
     subkey = keyring.add_subkey(offline, "20200101", expires="1y")
     expired = keyring.export(sign("signed before the subkey expired", subkey, "20200601"), offline)
@@ -125,10 +147,14 @@ def test_packages_metadata_and_releases_are_judged_alike(
     case, expected = cases[name], EXPECTED[name][0]
     package = verify_signature(case.package, [case.keys])
     detached = verify_detached(case.repomd, case.repomd.with_suffix(".xml.asc"), [case.keys])
-    assert (package.status, detached.status) == (expected, expected), (package.detail, detached.detail)
+    of_metadata = EXPECTED_OF_METADATA.get(name, expected)
+    assert (package.status, detached.status) == (expected, of_metadata), (package.detail, detached.detail)
     assert package.key_expired_on == detached.key_expired_on
-    severities = {severity.value for check in (package, detached) for _, severity in assess_signature(check)}
-    assert ("error" in severities) is (expected is not GOOD)
+    assert package.weaknesses == detached.weaknesses == WEAKNESSES.get(name, ())
+    for check in (package, detached):
+        severities = {severity.value for _, severity in assess_signature(check)}
+        assert ("error" in severities) is (check.status is not GOOD)
+        assert ("warning" in severities) >= bool(check.weaknesses and check.status is GOOD)
     source = RepositorySource(
         name="base",
         urls=(case.repository.as_uri(),),
@@ -137,12 +163,15 @@ def test_packages_metadata_and_releases_are_judged_alike(
         keys=(case.keys,),
         check_if_signed=True,
     )
-    if expected is GOOD:
+    if of_metadata is SignatureStatus.UNSIGNED:
+        assert not fetch_metadata(source, tmp_path).signed
+        source = replace(source, check_metadata=True)
+    if of_metadata is GOOD:
         assert fetch_metadata(source, tmp_path).signed
     else:
         with pytest.raises(DistrustedError, match="the repository base is not trusted") as caught:
             fetch_metadata(source, tmp_path)
-        assert expected.value in caught.value.why
+        assert of_metadata.value.removeprefix("un") in caught.value.why
 
 
 def test_rpm_gpg_and_dnf_say_what_the_matrix_says_of_them(

@@ -54,21 +54,25 @@ class TimedKeyring:
         path.write_bytes(self._gpg("--armor", "--export-secret-keys", key))
         return path
 
-    def sign(self, path: Path, key: str, day: str = "", *, suffix: str = ".asc") -> Path:
-        """Write a detached signature of that day beside the file."""
+    def sign(
+        self, path: Path, *keys: str, day: str = "", suffix: str = ".asc", digest: str = "sha256"
+    ) -> Path:
+        """Write detached signatures of that day beside the file."""
         signature = path.with_name(path.name + suffix)
-        signature.write_bytes(
-            self._gpg(*_clock(day), "--armor", "--local-user", f"{key}!", "--detach-sign", "-o-", str(path))
-        )
+        signers = [word for key in keys for word in ("--local-user", f"{key}!")]
+        options = [*_clock(day), "--digest-algo", digest, "--allow-weak-digest-algos", "--armor", *signers]
+        signature.write_bytes(self._gpg(*options, "--detach-sign", "-o-", str(path)))
         return signature
 
-    def sign_rpm(self, path: Path, key: str, day: str = "") -> None:
+    def sign_rpm(self, path: Path, key: str, day: str = "", *, digest: str = "sha256") -> None:
         """Sign a package on that day, in place."""
         macros = {
             "__gpg": shutil.which("gpg") or "gpg",
             "_gpg_name": f"{key}!",
-            "_gpg_digest_algo": "sha256",
-            "_gpg_sign_cmd_extra_args": " ".join(["--batch", "--pinentry-mode", "loopback", *_clock(day)]),
+            "_gpg_digest_algo": digest,
+            "_gpg_sign_cmd_extra_args": " ".join(
+                ["--batch", "--pinentry-mode", "loopback", "--allow-weak-digest-algos", *_clock(day)]
+            ),
         }
         options = [word for name, value in macros.items() for word in ("--define", f"{name} {value}")]
         result = subprocess.run(

@@ -82,7 +82,7 @@ def test_a_good_signature_counts_beside_one_that_is_not(tmp_path: Path) -> None:
     data.write_text("text\n")
     with timed_keyring(tmp_path) as keyring:
         key = keyring.make("one", "20200101")
-        signatures = [keyring.sign(data, key, day).read_bytes() for day in ("20450101", "20210101")]
+        signatures = [keyring.sign(data, key, day=day).read_bytes() for day in ("20450101", "20210101")]
         public = keyring.export(tmp_path / "public", key)
     signature = tmp_path / "both.asc"
     signature.write_bytes(b"".join(signatures))
@@ -96,7 +96,7 @@ def test_the_state_of_the_subkey_counts(tmp_path: Path) -> None:
     data.write_text("text\n")
     with timed_keyring(tmp_path) as keyring:
         key = keyring.make("one", "20200101", usage="cert")
-        signature = keyring.sign(data, keyring.add_subkey(key, "20200101"), "20210101")
+        signature = keyring.sign(data, keyring.add_subkey(key, "20200101"), day="20210101")
         public = keyring.export(tmp_path / "public", key)
         assert verify_detached(data, signature, [public]).is_good
         keyring.revoke_subkey(key)
