@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from altai_build.cli.app import App
 from altai_build.cli.options import (
+    against_option,
     choose_revision,
     dependants_option,
     json_option,
@@ -18,11 +18,8 @@ from altai_build.cli.options import (
     wait_option,
 )
 from altai_build.cli.output import NO_COMPONENTS, print_rows
+from altai_build.cli.reading import open_released_builds
 from altai_build.model.build import BuildResult, ComponentStatus
-
-if TYPE_CHECKING:
-    from altai_build.pipeline.published.released_builds import ReleasedBuilds
-    from altai_build.pipeline.run import Run
 
 
 def nothing_changed(changed_since: str | None) -> str:
@@ -40,12 +37,7 @@ def nothing_changed(changed_since: str | None) -> str:
     default=True,
     help="Continue with unrelated components after a failure (default), or stop.",
 )
-@click.option(
-    "--against",
-    metavar="RELEASE",
-    help="Use the packages of RELEASE (a version, `latest`, a folder or a URL) where they were built from the same "
-    "inputs, instead of building them here.",
-)
+@against_option
 @dependants_option
 @wait_option
 @json_option
@@ -88,7 +80,8 @@ def build(
         build_plan = plan_build(run, revision, components, changed_since)
         if revision == "HEAD":
             warn_of_work_trees(run, build_plan)
-        find_released = None if against is None else _open_release(run, against).find
+        released = open_released_builds(run, against)
+        find_released = released.find if released is not None else None
         build_run = build_all(run, build_plan, fail_fast=not keep_going, find_released=find_released)
         rows = list(build_run.rows)
         if output is not None:
@@ -112,18 +105,6 @@ def build(
         if row.status is ComponentStatus.FAILED:
             run.reporter.warn(f"{row.component}: {row.reason}" + (f"\n  log: {row.log}" if row.log else ""))
     return build_run.exit_code
-
-
-def _open_release(run: Run, named: str) -> ReleasedBuilds:
-    """The builds of a release. Raises InputError when there is none, or nobody vouches for it."""
-    from altai_build.model.release import ReleasePart
-    from altai_build.pipeline.published.catalog import open_catalog
-    from altai_build.pipeline.published.manifest_trust import open_reader
-    from altai_build.pipeline.published.released_builds import ReleasedBuilds
-
-    catalog = click.get_current_context().with_resource(open_catalog(run, None))
-    directory = catalog.find(named, ReleasePart.WHOLE)
-    return ReleasedBuilds(run, open_reader(run.config, (), run.reporter.warn).read(directory))
 
 
 def result_to_json(result: BuildResult) -> dict[str, object]:

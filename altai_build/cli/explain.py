@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import dependants_option, json_option, rev_option
+from altai_build.cli.options import against_option, dependants_option, json_option, rev_option
 from altai_build.cli.output import print_json, print_table
+from altai_build.cli.reading import open_released_builds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,14 +25,18 @@ _LONGEST = 40  # characters of a value in the table; of digests the beginning is
 @click.command()
 @click.argument("component")
 @rev_option
+@against_option
 @dependants_option
 @json_option
 @click.pass_obj
-def explain(app: App, component: str, rev: str, dependants: str | None, as_json: bool) -> None:
+def explain(
+    app: App, component: str, rev: str, against: str | None, dependants: str | None, as_json: bool
+) -> None:
     """Explain why COMPONENT was built or reused.
 
     Compares every input of the last build with its value now: the source package and its own inputs, the target, the
-    builder, and each package of the buildroot. Also prints what would cause a rebuild. Builds nothing.
+    builder, and each package of the buildroot. Also prints what would cause a rebuild. Builds nothing. With --against
+    it says whether the packages of a release would be used.
 
     \b
     Example:
@@ -40,7 +45,7 @@ def explain(app: App, component: str, rev: str, dependants: str | None, as_json:
     from altai_build.pipeline.build.explain import explain_component
 
     run = app.create_run(app.load_config(), dependants=dependants)
-    explanation = explain_component(run, rev, component)
+    explanation = explain_component(run, rev, component, open_released_builds(run, against))
     if as_json:
         print_json(_explanation_to_json(explanation))
     else:

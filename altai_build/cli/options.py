@@ -60,6 +60,14 @@ wait_option = click.option(
     help="Wait up to SECONDS for another run to end; default: do not wait.",
 )
 
+# for verbs that build or tell what a build would do
+against_option = click.option(
+    "--against",
+    metavar="RELEASE",
+    help="Use the packages of RELEASE (a version, `latest`, a folder or a URL) where they were built from the same "
+    "inputs, instead of building them here.",
+)
+
 # for verbs that rebuild components because a package that they were built with has changed
 dependants_option = click.option(
     "--dependants",

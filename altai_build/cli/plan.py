@@ -9,8 +9,9 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.build import nothing_changed
-from altai_build.cli.options import choose_revision, json_option, selection_options
+from altai_build.cli.options import against_option, choose_revision, json_option, selection_options
 from altai_build.cli.output import print_json, print_table
+from altai_build.cli.reading import open_released_builds
 
 if TYPE_CHECKING:
     from altai_build.pipeline.build.plan import BuildPlan
@@ -18,10 +19,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @selection_options
+@against_option
 @json_option
 @click.pass_obj
 def plan(
-    app: App, components: tuple[str, ...], changed_since: str | None, rev: str, worktree: bool, as_json: bool
+    app: App,
+    components: tuple[str, ...],
+    changed_since: str | None,
+    rev: str,
+    worktree: bool,
+    against: str | None,
+    as_json: bool,
 ) -> int:
     """Show what would be built, in which order and why.
 
@@ -32,12 +40,16 @@ def plan(
     Examples:
       altai-build plan
       altai-build plan --changed-since v1.0.1
+      altai-build plan --against latest
     """
     from altai_build.model.order import DEFAULT_BUILD_SECONDS
     from altai_build.pipeline.build.plan import plan_build
 
     run = app.create_run(app.load_config())
     build_plan = plan_build(run, choose_revision(run, rev, worktree), components, changed_since)
+    released = open_released_builds(run, against, with_packages=False)
+    if released is not None:
+        build_plan = released.describe(build_plan)
     if as_json:
         print_json(_plan_to_json(build_plan, app.jobs))
         return get_exit_code(build_plan)

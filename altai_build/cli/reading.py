@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from altai_build.cli.app import App
     from altai_build.pipeline.published.catalog import Catalog
     from altai_build.pipeline.published.manifest_trust import ManifestReader
+    from altai_build.pipeline.published.released_builds import ReleasedBuilds
     from altai_build.pipeline.run import Run
 
 
@@ -41,6 +42,24 @@ def open_reading(app: App, where: str | None, named: Sequence[str] = (), keys: S
         where = _find_releases_here(app)
     catalog = click.get_current_context().with_resource(open_catalog(run, where))
     return Reading(run=run, catalog=catalog, reader=open_reader(run.config, keys, run.reporter.warn))
+
+
+def open_released_builds(run: Run, named: str | None, *, with_packages: bool = True) -> ReleasedBuilds | None:
+    """The builds of the release that --against names, until the command ends; None without that option.
+
+    Without `with_packages` only what the manifest says of them can be used: nothing else of a release on a server is
+    downloaded. Raises InputError when there is no such release, or nobody vouches for it.
+    """
+    if named is None:
+        return None
+    from altai_build.model.release import ReleasePart
+    from altai_build.pipeline.published.catalog import open_catalog
+    from altai_build.pipeline.published.manifest_trust import open_reader
+    from altai_build.pipeline.published.released_builds import ReleasedBuilds
+
+    catalog = click.get_current_context().with_resource(open_catalog(run, None))
+    directory = catalog.find(named, ReleasePart.WHOLE if with_packages else ReleasePart.MANIFEST)
+    return ReleasedBuilds(run, open_reader(run.config, (), run.reporter.warn).read(directory))
 
 
 def _find_releases_here(app: App) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,8 +29,22 @@ def site(testbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
     return site
 
 
+def plan(site: Site, *options: str) -> Any:
+    """The waves of a plan."""
+    return site.call("plan", *options).json["waves"]
+
+
 def test_only_what_changed_and_its_dependents_are_built(site: Site) -> None:
     clean = replace(site, workspace=site.workspace.parent / "clean")
+    against = ("--against", "1.0.0", "--json")
+    planned = {one["component"]: one["reason"] for wave in plan(clean, *against) for one in wave}
+    assert planned["floor"].endswith(
+        "release 1.0.0 has packages of this commit, used if all inputs are the same"
+    )
+    assert planned["wall"].endswith("release 1.0.0 has no packages of this commit")
+    # Its source package must be made before it is known, and `explain` makes none.
+    would = {name: clean.call("explain", name, *against).json["would"] for name in ("floor", "wall")}
+    assert would == {"floor": "unknown", "wall": "build"}
     rows = clean.build("--changed-since", "HEAD^", "--against", "1.0.0")
     assert {name: row["status"] for name, row in rows.items()} == {
         "floor": "reused",
@@ -37,6 +52,10 @@ def test_only_what_changed_and_its_dependents_are_built(site: Site) -> None:
         "roof": "built",
     }
     assert rows["floor"]["reason"].endswith("release 1.0.0 has the packages of the same inputs")
+    explained = clean.call("explain", "floor", *against).json
+    assert explained["would"] == "reuse"
+    assert rows["floor"]["reason"].endswith(explained["reason"])
+    assert clean.call("explain", "floor", "--json").json["would"] == "build"
     released = site.definition.parent / "releases" / "1.0.0" / "small"
     assert [Path(rpm).parent for rpm in rows["floor"]["rpms"]] == [released]
     assert clean.read(rows["roof"]["rpms"][0], "usr/share/small/roof").split("\n")[:3] == [

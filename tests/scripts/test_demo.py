@@ -35,12 +35,13 @@ def test_it_shows_every_step_from_a_commit_to_an_upgraded_machine(testbed: Path,
         r"built +[\d.]+ s  python-novaclient  1 package: never built in this workspace",
         r"release 1\.0\.0: \d+ packages",
         r"machine# nova --version\n.*\n +18\.2\.0",
+        r"python3-bottle\S+ +centos6 +[0-9A-F]{16} +repos/altai/bottle at [0-9a-f]{12}\n",
         r"removed +repos/altai/python-zabbix-api",
         r"built .* python-netifaces .*source package changed",
         r"release 1\.0\.1: \d+ packages",
         r"python3-novaclient +18\.2\.0\S+ +18\.3\.0\S+",
         r"machine# nova --version\n.*\n +18\.3\.0",
-        r"\$ altai-build verify 1\.0\.1",
+        r"\$ altai-build verify 1\.0\.1\n +release 1\.0\.1 passed verification\n",
     )
     position = 0
     for pattern in expected:

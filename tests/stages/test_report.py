@@ -213,6 +213,8 @@ def test_nothing_is_loaded_from_anywhere(page: Page, tmp_path: Path) -> None:
     # A log of this release, when it is clicked.
     assert re.findall(r"fetch\(.*?\)", text) == ["fetch(address)"]
     assert re.findall(r"readLog\(.*?\)", text) == ["readLog(address)", "readLog(link.href)"]
+    # What a server sends instead of a log is none.
+    assert "if (!answer.ok) throw" in text
 
 
 def test_findings_are_listed_and_counted_in_the_headline(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from altai_build.errors import InputError
 from altai_build.ledger import ComponentOutcome, Ledger, Record, read_outcomes
@@ -14,6 +15,7 @@ from altai_build.model.build_inputs import (
     InputChange,
     compare_inputs,
 )
+from altai_build.model.component import Component
 from altai_build.model.order import Order
 from altai_build.model.package import LocalRpm
 from altai_build.model.package_fingerprint import RebuildPolicy, is_local_package
@@ -22,7 +24,7 @@ from altai_build.pipeline.build.plan import plan_build
 from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms, select_by_name
 from altai_build.pipeline.build.toolchains import component_target, list_build_macros, open_build_environments
 from altai_build.pipeline.run import Run
-from altai_build.stages.build.cache import BuildCache, describe_rebuild_reason
+from altai_build.stages.build.cache import BuildCache, ReleasedBuild, describe_rebuild_reason
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.lookup import BuildLookup, look_up_build
 from altai_build.stages.srpm import SrpmNotMade
@@ -49,8 +51,26 @@ class BuildExplanation:
     rebuilt_by: tuple[str, ...]  # what would make a run build it again
 
 
-def explain_component(run: Run, revision: str, name: str) -> BuildExplanation:
-    """Explain one component as a build of `revision` would find it. Raises InputError for one without packages."""
+class ReleasedPackages(Protocol):
+    """The builds in a release."""
+
+    def find(self, key: str) -> ReleasedBuild | None:
+        """The build with a key."""
+
+    def has_commit_of(self, component: Component) -> bool:
+        """Whether packages were built from the component's commit."""
+
+    def describe_commit(self, component: Component) -> str:
+        """The same as a reason."""
+
+
+def explain_component(
+    run: Run, revision: str, name: str, released: ReleasedPackages | None = None
+) -> BuildExplanation:
+    """Explain one component as a build of `revision` would find it, one that may use what was `released`.
+
+    Raises InputError for a component without packages.
+    """
     build_plan = plan_build(run, revision, [name], None)
     discovery = build_plan.discovery
     requested = [sourced.component.name for sourced in select_by_name(discovery, [name]).sourced]
@@ -67,7 +87,8 @@ def explain_component(run: Run, revision: str, name: str) -> BuildExplanation:
     # What each source package is made from decides whether there is one: progress of making them would be confusing.
     quiet = replace(run, reporter=ProgressReporter(quiet=True, log=run.reporter.log))
     srpm_batch = make_discovered_srpms(quiet, discovery, only_stored=True)
-    explainer = _BuildExplainer(run, replace(srpm_batch, maker=replace(srpm_batch.maker, only_stored=False)))
+    batch = replace(srpm_batch, maker=replace(srpm_batch.maker, only_stored=False))
+    explainer = _BuildExplainer(run, batch, released)
     for result in srpm_batch.results:
         if result.component == requested[0] and result.srpm is None:
             if isinstance(result.error, SrpmNotMade):
@@ -88,12 +109,13 @@ def _refuse_cycle(order: Order, name: str) -> None:
 class _BuildExplainer:
     """The components of a plan, looked up one after another in the order of their needs."""
 
-    def __init__(self, run: Run, srpm_batch: SrpmBatch) -> None:
+    def __init__(self, run: Run, srpm_batch: SrpmBatch, released: ReleasedPackages | None) -> None:
         self.run = run
+        self.released = released
         self.build_order = order_srpms(run, srpm_batch)
         self.sources = {sourced.component.name: sourced for sourced in srpm_batch.discovery.sourced}
         self.environments = open_build_environments(run, list(self.sources.values()), can_build=False)
-        self.cache = BuildCache(run.workspace, run.ledger)
+        self.cache = BuildCache(run.workspace, run.ledger, released.find if released is not None else None)
         self.outcomes = read_outcomes(run.workspace.outcomes)
         self.rpms: dict[str, tuple[LocalRpm, ...]] = {}
         # Components that would be built first.
@@ -110,10 +132,10 @@ class _BuildExplainer:
         try:
             lookup = self._look_up(name)
         except Unsatisfiable as error:
-            would, reason = _predict(None, last, pending)
+            would, reason = self._predict(sourced.component, None, last, pending)
             reason = reason or "; ".join(error.problems)
         else:
-            would, reason = _predict(lookup, last, pending)
+            would, reason = self._predict(sourced.component, lookup, last, pending)
             key = None if pending else lookup.resolved.key
             then = lookup.cached_record or last
             inputs = _compare_with_sources(
@@ -136,7 +158,38 @@ class _BuildExplainer:
         reason = f"{SOURCE_PACKAGE} changed" if last else describe_rebuild_reason((), None)
         if unmet := self._find_unmet(name):
             return self._describe(name, last, "unknown", "; ".join(unmet), inputs=tuple(inputs))
-        return self._describe(name, last, "build", reason, inputs=tuple(inputs))
+        would, reason = self._say_what_is_released(self.sources[name].component, reason)
+        return self._describe(name, last, would, reason, inputs=tuple(inputs))
+
+    def _say_what_is_released(self, component: Component, reason: str) -> tuple[str, str]:
+        """What a run would do, and why, where the workspace has nothing and not all inputs are known yet."""
+        if self.released is None:
+            return "build", reason
+        reason = f"{reason}; {self.released.describe_commit(component)}"
+        return "unknown" if self.released.has_commit_of(component) else "build", reason
+
+    def _predict(
+        self, component: Component, lookup: BuildLookup | None, last: Record | None, pending: Sequence[str]
+    ) -> tuple[str, str]:
+        """What a run would do, and why."""
+        if lookup is not None and not pending:
+            if lookup.cached_record is not None:
+                return "reuse", "none of its inputs has changed since it was built"
+            if lookup.released is not None:
+                return "reuse", f"release {lookup.released.release} has the packages of the same inputs"
+        is_known = lookup is not None and not lookup.is_estimate and not pending
+        if last is None:
+            reason = describe_rebuild_reason((), None)
+            return ("build", reason) if is_known else self._say_what_is_released(component, reason)
+        if pending:
+            return (
+                "unknown",
+                f"{', '.join(pending)} would be built first; the effect on this component is not known yet",
+            )
+        if lookup is None:
+            return "unknown", ""
+        reason = describe_rebuild_reason(lookup.resolved.inputs, last)
+        return ("build", reason) if is_known else self._say_what_is_released(component, reason)
 
     def _find_unmet(self, name: str) -> Sequence[str]:
         """The requirements in the spec of a component that nothing meets, unless what is built first may do it."""
@@ -210,8 +263,10 @@ class _BuildExplainer:
     def _look_up_needed(self, name: str) -> None:
         """The packages of a component; those of its last build stand in where it would be built first."""
         lookup = self._look_up(name)
-        self.rpms[name] = lookup.rpms or self.cache.read_packages(self._last_build(name))
-        if lookup.cached_record is None or self.pending.intersection(self.build_order.needs(name)):
+        released = lookup.released.rpms if lookup.released is not None else ()
+        self.rpms[name] = lookup.rpms or released or self.cache.read_packages(self._last_build(name))
+        is_there = lookup.cached_record is not None or lookup.released is not None
+        if not is_there or self.pending.intersection(self.build_order.needs(name)):
             self.pending.add(name)
 
     def _look_up(self, name: str) -> BuildLookup:
@@ -240,22 +295,6 @@ class _BuildExplainer:
 
     def _environment(self, sourced: ComponentSource) -> BuildEnvironment:
         return self.environments[component_target(self.run.config, sourced).name]
-
-
-def _predict(lookup: BuildLookup | None, last: Record | None, pending: Sequence[str]) -> tuple[str, str]:
-    """What a run would do, and why."""
-    if lookup is not None and lookup.cached_record is not None and not pending:
-        return "reuse", "none of its inputs has changed since it was built"
-    if last is None:
-        return "build", describe_rebuild_reason((), None)
-    if pending:
-        return (
-            "unknown",
-            f"{', '.join(pending)} would be built first; the effect on this component is not known yet",
-        )
-    if lookup is None:
-        return "unknown", ""
-    return "build", describe_rebuild_reason(lookup.resolved.inputs, last)
 
 
 def _find_last_changes(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from altai_build.errors import InputError
+from altai_build.model.component import Component
 from altai_build.model.package import LocalRpm
-from altai_build.model.release import ReleasedPackage
+from altai_build.model.release import MirrorOrigin, ReleasedPackage
 from altai_build.model.trust import TrustLevel
+from altai_build.pipeline.build.plan import BuildPlan
 from altai_build.pipeline.published.manifest_trust import CheckedManifest
 from altai_build.pipeline.published.verify import trusted_keys
 from altai_build.pipeline.run import Run
@@ -20,6 +23,11 @@ from altai_build.tools.rpm.signatures import verify_signatures
 
 class ReleasedBuilds:
     """The builds in one release. A build is found by its key, which covers everything that it was made from."""
+
+    @property
+    def version(self) -> str:
+        """The version of the release."""
+        return self._release.manifest.version
 
     def __init__(self, run: Run, release: CheckedManifest) -> None:
         """Raises InputError for a release whose manifest no key of repos.yaml signed: what it says cannot be used."""
@@ -35,6 +43,35 @@ class ReleasedBuilds:
         for package in release.manifest.packages:
             if package.build_origin is not None and not package.is_source:
                 self._packages.setdefault(package.build_origin.build_key, []).append(package)
+
+    def has_commit_of(self, component: Component) -> bool:
+        """Whether the release has packages that were built from a component's commit: no others can be used for it."""
+        return any(
+            (origin.path, origin.commit) == (component.path, component.commit)
+            for packages in self._packages.values()
+            for origin in (package.origin for package in packages)
+            if not isinstance(origin, MirrorOrigin)
+        )
+
+    def describe(self, build_plan: BuildPlan) -> BuildPlan:
+        """The plan with what the release has of each component, in its reasons.
+
+        Only a build knows all of its inputs, so that the plan does not know which packages will be used.
+        """
+        bootstrap_builds = build_plan.order.bootstrap_builds
+        components = {source.component.name: source.component for source in build_plan.discovery.sourced}
+        reasons = dict(build_plan.reasons)
+        for name, reason in reasons.items():
+            component = components.get(bootstrap_builds.get(name, name))
+            if component is not None:
+                reasons[name] = f"{reason}; {self.describe_commit(component)}"
+        return replace(build_plan, reasons=reasons)
+
+    def describe_commit(self, component: Component) -> str:
+        """What the release has of a component's commit, as a reason."""
+        if self.has_commit_of(component):
+            return f"release {self.version} has packages of this commit, used if all inputs are the same"
+        return f"release {self.version} has no packages of this commit"
 
     def find(self, key: str) -> ReleasedBuild | None:
         """The packages of the build with this key; None where the release has none, or not all as its manifest says."""

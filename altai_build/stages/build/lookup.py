@@ -39,6 +39,7 @@ class BuildLookup:
     )  # of a build with the same inputs, as far as the rebuild policy compares them
     rpms: tuple[LocalRpm, ...]  # of that build; empty where there is none, or its packages are gone
     released: ReleasedBuild | None = None  # of the same inputs, where the workspace has none
+    is_estimate: bool = False  # a build asks first what it requires in its buildroot
 
 
 class UnknownBuildRequires(Unsatisfiable):
@@ -81,7 +82,10 @@ def look_up_or_generate(
         if error.estimate is None:
             raise
         # No build of these inputs was ever made here, or its list of requirements would be known.
-        return BuildLookup(resolved=error.estimate, cached_record=None, rpms=())
+        released = cache.find_released(error.estimate.key) if cache.find_released is not None else None
+        return BuildLookup(
+            resolved=error.estimate, cached_record=None, rpms=(), released=released, is_estimate=True
+        )
     for record in _list_records(BuildStep.PACKAGES, build, resolved, environment, cache):
         rpms = cache.read_packages(record)
         if rpms:

@@ -25,7 +25,13 @@ from altai_build.tools.files import (
     scratch_directory,
     write_atomically,
 )
-from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_UID, BUILD_USER, InstallSandbox
+from altai_build.tools.sandbox.bubblewrap import (
+    BUILD_DIR,
+    BUILD_UID,
+    BUILD_USER,
+    InstallSandbox,
+    may_become_build_user,
+)
 from altai_build.tools.sandbox.limits import run_script, run_with_log
 from altai_build.tools.sandbox.overlay import Overlay
 from altai_build.tools.solver.package_files import fetch_resolved_packages
@@ -268,12 +274,20 @@ def _log_tail(log: Path) -> list[str]:
 
 
 def require_root() -> None:
-    """Raise MissingToolError for users other than root: the chroot builder mounts file systems."""
+    """Raise MissingToolError for others than a root that has other users: their files are in every buildroot."""
     if os.geteuid() != 0:
         raise MissingToolError(
             "the chroot builder needs root",
             why="it mounts overlays and installs packages into buildroots",
             todo="run altai-build as root, or use mock (--builder mock) as a member of its group",
+        )
+    if not may_become_build_user():
+        raise MissingToolError(
+            "the chroot builder needs a root that has other users",
+            why="this one is of a user namespace that has no other user (/proc/self/uid_map), and buildroots have "
+            "files of several",
+            todo="run altai-build as root of the machine or of a container that has all users, or use mock "
+            "(--builder mock)",
         )
 
 

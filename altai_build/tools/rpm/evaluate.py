@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from altai_build.errors import AltaiError, InputError
+from altai_build.errors import InputError
 from altai_build.model.limits import Limits
 from altai_build.model.release_suffix import has_hidden_dist
 from altai_build.model.spec import SpecInfo, UnknownSpec
@@ -132,7 +132,7 @@ class SpecEvaluator:
         # Where dist comes from another macro, an expansion with another dist shows where in Release: it is.
         try:
             marked = self._expand(replace(expansion, macros={**expansion.macros, "dist": _DIST_MARKER}))
-        except AltaiError:
+        except InputError:
             return info
         if _DIST_MARKER not in marked.release:
             return info
@@ -169,7 +169,7 @@ class SpecEvaluator:
         """Whether a spec says the same with these files beside it."""
         try:
             return self._expand(expansion) == info
-        except AltaiError:
+        except InputError:
             return False
 
     def _expand(self, expansion: _Expansion) -> SpecInfo:

@@ -15,7 +15,7 @@ from altai_build.model.spec_text import close_prep
 from altai_build.tools import commands, process
 from altai_build.tools.files import make_directory, move_out, scratch_directory, sha256_file
 from altai_build.tools.git.superproject import ComponentSpec
-from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, HostSandbox
+from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, HostSandbox, find_start_fault
 from altai_build.tools.sandbox.limits import run_with_output
 from altai_build.tools.spec.macrofiles import RPM_CONFIG_DIR
 from altai_build.tools.spec.reader import RPM_MACROS, decode_spec, encode_spec
@@ -72,7 +72,7 @@ def expand_spec(
 
 
 def spec_error(source: ComponentSpec, result: process.ProcessResult) -> AltaiError:
-    """The error for a failed rpm: its first error line about the spec, or how the program ended."""
+    """The error for a failed rpm: its first error line about the spec, how it ended, or that it did not start."""
     spec_path = source.component.spec_path
     lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "error:" in line]
     # A killed rpm did not refuse anything, whatever it had complained about.
@@ -83,6 +83,8 @@ def spec_error(source: ComponentSpec, result: process.ProcessResult) -> AltaiErr
             why=result.error_text,
             todo=f"fix {spec_path} and commit it",
         )
+    if fault := find_start_fault(f"{source.component.name}: no source package was made", result):
+        return fault
     return BuildError(
         f"{source.component.name}: no source package was made: rpm {commands.describe_exit(result.returncode)}",
         why=result.error_text,

@@ -343,3 +343,17 @@ def try_sandbox() -> str:
     ]
     result = process.run(probe, ok=process.ANY_END)
     return "" if result.returncode == 0 else result.error_text or commands.describe_exit(result.returncode)
+
+
+def find_start_fault(what: str, result: process.ProcessResult) -> MissingToolError | None:
+    """The error for a sandbox that did not start; None where what ran in it failed.
+
+    `what` is the consequence. What runs in a sandbox may print the same words, so that another one is started.
+    """
+    if not result.error_text.startswith(("bwrap:", "setpriv:", "unshare:")) or not try_sandbox():
+        return None
+    return MissingToolError(
+        f"{what}: the sandbox does not start",
+        why=result.error_text,
+        todo="`altai-build doctor` says what the sandbox needs",
+    )

@@ -9,10 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, MissingToolError
 from altai_build.tools import notices
+from altai_build.tools.chroot import roots as module
 from altai_build.tools.chroot.resolver import Buildroot
-from altai_build.tools.chroot.roots import RootCache, _in_use, describe_signal, set_up_base_root
+from altai_build.tools.chroot.roots import (
+    RootCache,
+    _in_use,
+    describe_signal,
+    require_root,
+    set_up_base_root,
+)
 from altai_build.tools.files import file_lock
 from altai_build.tools.repo.metadata import read_local_metadata
 from altai_build.tools.solver.pool import PackagePool
@@ -123,3 +130,13 @@ def test_a_killed_program_says_that_memory_may_have_been_short(status: int) -> N
     )
     assert describe_signal("rpm", 139) == "rpm was killed by SIGSEGV"
     assert describe_signal("rpm", 1) == ""
+
+
+def test_a_root_without_other_users_cannot_make_buildroots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of `unshare --map-root-user`: doctor said ok, and the first package with a file of another user failed."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(module, "may_become_build_user", lambda: False)
+    with pytest.raises(MissingToolError, match="needs a root that has other users"):
+        require_root()
+    monkeypatch.setattr(module, "may_become_build_user", lambda: True)
+    require_root()

@@ -13,6 +13,7 @@ from altai_build.tools import process
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.spec import macrofiles
 from tests.conftest import Require
+from tests.kit.sourced import make_component_spec
 from tests.kit.superprojects import unpack
 
 
@@ -99,3 +100,15 @@ def test_a_spec_that_fills_the_disk_is_stopped(tmp_path: Path, require: Require)
             assert "stopped: it fills the disk: it uses 20." in result.error_text
     finally:
         subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def test_a_sandbox_that_does_not_start_is_no_failed_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_component_spec(tmp_path, {"a.spec": "Name: a\n"}, "a.spec")
+    refused = process.ProcessResult(("bwrap",), 1, b"", b"bwrap: No permissions to create new namespace")
+    monkeypatch.setattr("altai_build.tools.sandbox.bubblewrap.try_sandbox", lambda: "")
+    assert rpmbuild.spec_error(source, refused).exit_code == 5
+    monkeypatch.setattr("altai_build.tools.sandbox.bubblewrap.try_sandbox", lambda: "No permissions")
+    error = rpmbuild.spec_error(source, refused)
+    assert (error.exit_code, error.todo) == (4, "`altai-build doctor` says what the sandbox needs")
