@@ -57,6 +57,11 @@ class AltaiError(Exception):
         return "\n".join(lines)
 
 
+def describe_cause(error: BaseException) -> str:
+    """What went wrong, without the number that Python gives an error of the kernel, and the path: callers name it."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 class UsageError(AltaiError):
     """The command line itself is wrong."""
 

@@ -15,6 +15,7 @@ from altai_build.cli.packages import package_label, repository_label, trust_of_p
 from altai_build.cli.reading import open_reading
 from altai_build.errors import escape_control_characters
 from altai_build.model.commit import Commit, without_merges
+from altai_build.model.findings import join_subjects
 from altai_build.model.release_changes import ComponentChange, ComponentNotes, PackageChange, ReleaseNotes
 
 
@@ -46,9 +47,13 @@ def notes(
     run = reading.run
     pair = reading.reader.read_all(map(reading.catalog.find, (old, new)))
     release_notes = make_notes(run, *pair)
+    paths: dict[str, list[str]] = {}
     for component in release_notes.components:
-        if component.problem:
-            run.reporter.warn(f"{component.path}: cannot list its commits: {component.problem}")
+        paths.setdefault(component.problem, []).append(component.path)
+    for problem, named in paths.items():
+        if problem:
+            whose = "its" if len(named) == 1 else "their"
+            run.reporter.warn(f"{join_subjects(named)}: cannot list {whose} commits: {problem}")
     if as_json:
         print_json({**_notes_document(release_notes), "trust": trust_of_pair(*pair)})
     else:

@@ -39,7 +39,7 @@ def open_reading(app: App, where: str | None, named: Sequence[str] = (), keys: S
     is_told = where is not None or (bool(named) and all(map(is_location, named)))
     run = app.create_reading_run(app.load_config(needed=False))
     if not is_told and run.config.file is None:
-        where = _find_releases_here(app)
+        where = find_releases_here(app)
     catalog = click.get_current_context().with_resource(open_catalog(run, where))
     return Reading(run=run, catalog=catalog, reader=open_reader(run.config, keys, run.reporter.warn))
 
@@ -62,7 +62,7 @@ def open_released_builds(run: Run, named: str | None, *, with_packages: bool = T
     return ReleasedBuilds(run, open_reader(run.config, (), run.reporter.warn).read(directory))
 
 
-def _find_releases_here(app: App) -> str:
+def find_releases_here(app: App) -> str:
     """The folder of releases in the current one, or that itself. Raises InputError where there is none."""
     from pathlib import Path
 

@@ -30,7 +30,7 @@ def releases(app: App, place: str | None, where: str | None, keys: tuple[str, ..
       altai-build releases --json
       altai-build releases https://repo.example.org/altai
     """
-    reading = open_reading(app, where or place, keys=keys)
+    reading = open_reading(app, place if where is None else where, keys=keys)
     read = reading.reader.read_all(reading.catalog.list_all())
     manifests = [release.manifest for release in read]
     newest = reading.catalog.find_latest()

@@ -11,6 +11,7 @@ from altai_build.cli.app import App
 from altai_build.cli.findings import SEE_FIXES, print_findings
 from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json
+from altai_build.cli.reading import find_releases_here
 from altai_build.model.findings import Finding, VerificationReport, refuse_errors
 from altai_build.model.quantity import format_count
 from altai_build.model.release import LATEST_LINK
@@ -30,9 +31,9 @@ def verify(
 ) -> int:
     """Verify release VERSION as a client would see it.
 
-    VERSION may also be `latest`, the path of a release's folder, or its URL. Only what a client can read is used. A
-    path or URL needs no repos.yaml. Without it, and without --key, the release is only checked against the keys that
-    it contains: whoever made it can have made them.
+    VERSION may also be `latest`, the path of a release's folder (with a slash in it), or its URL. Only what a client
+    can read is used. Without repos.yaml and without --key, the release is only checked against the keys that it
+    contains: whoever made it can have made them.
 
     --deep also traces each package from its signature to its header, its source package (which is made again), the
     component's commit, the gitlink and the superproject's commit. Each step that cannot be proved is a finding.
@@ -47,7 +48,9 @@ def verify(
     from altai_build.tools.openpgp.keyfile import read_public_keys
 
     is_alone = where is not None or is_location(version)
-    run = app.create_reading_run(app.load_config(needed=deep or not is_alone))
+    run = app.create_reading_run(app.load_config(needed=deep))
+    if not is_alone and run.config.file is None:
+        where = find_releases_here(app)
     signers = [Path(key) for key in keys]
     for signer in signers:
         read_public_keys(signer)

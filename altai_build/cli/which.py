@@ -11,7 +11,7 @@ from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.packages import origin_label, origin_record
 from altai_build.cli.reading import open_reading
-from altai_build.errors import InputError
+from altai_build.errors import InputError, UsageError
 from altai_build.model.inventory import PackageMatch
 
 
@@ -38,6 +38,8 @@ def which(app: App, thing: str, where: str | None, keys: tuple[str, ...], as_jso
     """
     from altai_build.pipeline.published.inventory import find_matches, suggest_names
 
+    if not thing.strip():
+        raise UsageError("an empty text names no package, file or commit")
     reading = open_reading(app, where, keys=keys)
     reader = reading.reader
     matches = find_matches(reading.run, reader, reading.catalog, thing)

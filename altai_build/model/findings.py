@@ -104,12 +104,13 @@ def fold_findings(findings: Iterable[Finding]) -> list[tuple[Finding, str]]:
     for finding in findings:
         groups.setdefault(replace(finding, subject=""), []).append(finding)
     return [
-        (group[0], _summarize_subjects(list(dict.fromkeys(finding.subject for finding in group))))
+        (group[0], join_subjects(list(dict.fromkeys(finding.subject for finding in group))))
         for group in groups.values()
     ]
 
 
-def _summarize_subjects(subjects: Sequence[str]) -> str:
+def join_subjects(subjects: Sequence[str]) -> str:
+    """The first subjects, and how many more there are."""
     if len(subjects) <= _MAX_SUBJECTS:
         return ", ".join(subjects)
     return f"{', '.join(subjects[:_MAX_SUBJECTS])} and {len(subjects) - _MAX_SUBJECTS} more"

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, describe_cause
 from altai_build.model.findings import Finding, Severity
 from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
 from altai_build.model.release import MANIFEST_NAME, Manifest
@@ -52,7 +52,7 @@ class _KnownPackages:
         except InputError as error:
             why = error.why
         except (OSError, UnicodeDecodeError) as error:
-            why = str(error)
+            why = describe_cause(error)
         self._report(
             directory,
             f"compared with its metadata only: {MANIFEST_NAME} cannot be read: {why}",

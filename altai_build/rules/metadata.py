@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 from collections.abc import Iterator, Mapping
 
+from altai_build.errors import describe_cause
 from altai_build.model.findings import Finding, Severity
 from altai_build.model.release import (
     CHECKSUMS_NAME,
@@ -61,7 +62,7 @@ def check_checksums(rule: Rule, view: ReleaseView) -> RuleResult:
     try:
         lines = view.read_text(CHECKSUMS_NAME).split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        return RuleResult(1, [rule.finding(CHECKSUMS_NAME, str(error))])
+        return RuleResult(1, [rule.finding(CHECKSUMS_NAME, describe_cause(error))])
     findings, listed = [], {}
     for line in lines[: -1 if not lines[-1] else None]:
         digest, separator, name = line.partition("  ")
@@ -109,7 +110,7 @@ def check_repo_file(rule: Rule, view: ReleaseView) -> RuleResult:
     try:
         parser.read_string(view.read_text(name))
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
-        return RuleResult(1, [rule.finding(name, str(error))])
+        return RuleResult(1, [rule.finding(name, describe_cause(error))])
     project = name.removesuffix(".repo")
     wanted = {
         make_repo_section_name(project, repository.name): repository

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, describe_cause
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Severity, Waiver
 from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
@@ -160,7 +160,7 @@ class ReleaseView:
         except InputError as error:
             return error.why
         except (OSError, UnicodeDecodeError) as error:
-            return str(error)
+            return describe_cause(error)
 
     def read_text(self, name: str, *, limit: int = _MAX_TEXT) -> str:
         """The text of a regular file. Raises OSError, or UnicodeDecodeError."""
@@ -201,7 +201,7 @@ class ReleaseView:
             try:
                 paths = [folder / name for name in list_package_files(folder)]
             except OSError as error:
-                return str(error)
+                return describe_cause(error)
             try:
                 keys = [self.find_trusted_key(name) for name in repository.keys]
                 return verify_signatures(paths, keys, now=self.context.now)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
-from altai_build.errors import AltaiError, InputError, MissingToolError
+from altai_build.errors import AltaiError, InputError, MissingToolError, describe_cause
 from altai_build.tools.children import limit_memory, wait_with_timeout
 from altai_build.tools.commands import child_environment, describe_exit, program_missing_error, quote_command
 from altai_build.tools.pipes import Pipes, seconds_left
@@ -298,7 +298,9 @@ def start_child(
         )
     except OSError as error:
         if cwd is not None and not cwd.is_dir():
-            raise InputError(f"cannot run {argv[0]} in {cwd}: not a directory", why=str(error)) from error
+            raise InputError(
+                f"cannot run {argv[0]} in {cwd}: not a directory", why=describe_cause(error)
+            ) from error
         if isinstance(error, FileNotFoundError):
             raise program_missing_error(argv[0]) from error
         if error.errno == errno.E2BIG:
@@ -308,7 +310,7 @@ def start_child(
                 why=f"it has {len(longest)} characters and begins {longest[:80]!r}",
             ) from error
         if isinstance(error, PermissionError) or error.errno == errno.ENOEXEC:
-            raise MissingToolError(f"{argv[0]} cannot be executed", why=str(error)) from error
+            raise MissingToolError(f"{argv[0]} cannot be executed", why=describe_cause(error)) from error
         raise
     with _running_lock:
         _running[child] = grace

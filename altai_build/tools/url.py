@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, UsageError
 
 
 def join_url(base: str, location: str) -> str:
@@ -51,6 +52,30 @@ def without_password(url: str) -> str:
 def is_web_url(text: str) -> bool:
     """True for what a web server has."""
     return text.startswith(("http://", "https://"))
+
+
+def name_location(text: str) -> str:
+    """A version, path or web URL as it is; the path of a file URL.
+
+    Raises UsageError for "", which a variable of a shell may have been, and InputError for a URL of another kind.
+    """
+    if not text:
+        raise UsageError(
+            "an empty text names no release, and no place of releases",
+            todo="give a version, `latest`, a folder or a URL",
+        )
+    scheme, separator, _ = text.partition(":/")
+    if not separator or "/" in scheme or is_web_url(text):
+        return text
+    if text.startswith("file:///"):
+        return str(path_from_file_url(text))
+    if os.path.exists(text):
+        return text
+    raise InputError(
+        f"{text} is no URL of releases",
+        why="it does not begin with http://, https:// or file:///",
+        todo="correct it, or name a folder",
+    )
 
 
 def path_from_file_url(url: str) -> Path:

@@ -97,6 +97,46 @@ def test_the_packages_of_a_release(desk: Path, where: str, materials: Materials)
     assert "warning: release 1.0.2: it agrees only with the keys it brought" in by_version.err
 
 
+def test_verify_finds_the_releases_in_the_current_folder_as_other_commands_do(
+    releases: Path, materials: Materials
+) -> None:
+    before = sorted(releases.iterdir())
+    for version in ("1.0.2", "latest"):
+        answer = altai_build("verify", version, "--key", materials.ours.public, cwd=releases)
+        assert answer.code == 0, answer.err
+        assert "release 1.0.2 passed verification" in answer.err
+    assert sorted(releases.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "words", [("verify", "./"), ("verify", "."), ("audit", "."), ("diff", "./", "./1.0.2")]
+)
+def test_a_folder_of_releases_is_no_release(releases: Path, words: tuple[str, ...]) -> None:
+    answer = altai_build(*words, "--json", cwd=releases)
+    assert (answer.code, answer.json["error"]["code"]) == (3, 3)
+    assert answer.json["error"]["what"].endswith(" holds releases and is none itself")
+    assert answer.json["error"]["todo"] == "name one: ./1.0.1, ./1.0.2"
+
+
+def test_what_is_said_of_several_releases_is_one_line(desk: Path, where: str) -> None:
+    answer = call(desk, "notes", "1.0.1", "1.0.2", "--releases", where)
+    assert answer.err.count("warning: releases 1.0.1, 1.0.2, each: it agrees only with the keys") == 1
+
+
+@pytest.mark.parametrize("words", [("audit", "ftp://host/1.0"), ("verify", "https:/host/1.0")])
+def test_a_wrong_url_is_no_missing_folder(desk: Path, words: tuple[str, ...]) -> None:
+    answer = call(desk, *words)
+    assert answer.code == 3
+    assert f"{words[1]} is no URL of releases" in answer.err
+
+
+@pytest.mark.parametrize("words", [("releases", "--releases", ""), ("verify", ""), ("which", "")])
+def test_an_empty_text_names_nothing(releases: Path, words: tuple[str, ...]) -> None:
+    """A variable of a shell that was never set; --releases "" was the current folder."""
+    answer = altai_build(*words, cwd=releases)
+    assert (answer.code, answer.out) == (2, "")
+
+
 def test_which_release_has_something(desk: Path, where: str) -> None:
     def which(thing: str) -> list[tuple[str, str, str]]:
         answer = call(desk, "which", thing, "--releases", where, "--json")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.url import apply_base, join_url, path_from_file_url, without_password
+from altai_build.tools.url import apply_base, join_url, name_location, path_from_file_url, without_password
 
 BASE = "https://example.org/repo"
 
@@ -97,3 +97,18 @@ def test_a_location_is_written_in_one_way(location: str, expected: str) -> None:
 def test_a_base_leads_neither_out_of_the_repository_nor_to_files_of_this_machine(base: str) -> None:
     with pytest.raises(InputError, match="outside the repository"):
         join_url(BASE, apply_base(base, "a.rpm"))
+
+
+def test_a_file_url_of_releases_is_a_path_and_other_urls_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert name_location("file:///srv/a%20b") == "/srv/a b"
+    for text in ("1.0.2", "./1.0", "https://host/x", "a/b:/c"):
+        assert name_location(text) == text
+    for text in ("ftp://host/x", "https:/host/x", "file://host/x"):
+        with pytest.raises(InputError, match="is no URL of releases"):
+            name_location(text)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c:").mkdir()
+    (tmp_path / "c:" / "x").mkdir()
+    assert name_location("c:/x") == "c:/x"

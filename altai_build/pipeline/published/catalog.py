@@ -6,6 +6,7 @@ signatures.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from altai_build.errors import InputError
 from altai_build.model.release import LATEST_LINK, ReleasePart
 from altai_build.pipeline.published.releases import find_release, load_manifest, open_releases
 from altai_build.stages.publish import compare_releases, is_release, list_releases
-from altai_build.tools.url import is_web_url
+from altai_build.tools.url import is_web_url, name_location
 
 if TYPE_CHECKING:
     from altai_build.pipeline.published.server import ReleaseServer
@@ -41,6 +42,7 @@ class Catalog:
     """Releases in a folder or on a server, by version; single ones by path or URL, wherever they are."""
 
     def __init__(self, run: Run, where: str | None, stack: ExitStack) -> None:
+        where = None if where is None else name_location(where)
         self._run = run
         self._stack = stack
         self._connected: ReleaseServer | None = None
@@ -66,10 +68,11 @@ class Catalog:
 
     def find(self, named: str, part: ReleasePart = ReleasePart.MANIFEST) -> Path:
         """The folder of a release by its version, `latest`, path or URL. Raises InputError when there is none."""
+        named = name_location(named)
         if is_web_url(named):
             return self._server.download(named.rstrip("/"), part)
         if is_location(named):
-            return find_release(Path(), f"{named}/")
+            return find_release(Path(), os.path.join(named, ""))
         single = self._find_single(part)
         if single is not None:
             version = load_manifest(single).version

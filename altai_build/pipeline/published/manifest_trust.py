@@ -52,9 +52,18 @@ class ManifestReader:
         with ThreadPoolExecutor(processors.available()) as pool:
             for checked in pool.map(self._check, unread):
                 self._read[checked.directory] = checked
-                if checked.trust.warning:
-                    self._warn(f"release {checked.manifest.version}: {checked.trust.warning}")
+        self._warn_of_trust([self._read[directory] for directory in unread])
         return tuple(self._read[directory] for directory in wanted)
+
+    def _warn_of_trust(self, found: Iterable[CheckedManifest]) -> None:
+        """Warn of what no pinned key signed; what is said of several releases is one line."""
+        versions: dict[str, list[str]] = {}
+        for checked in found:
+            versions.setdefault(checked.trust.warning, []).append(checked.manifest.version)
+        for warning, named in versions.items():
+            if warning:
+                releases = f"release {named[0]}" if len(named) == 1 else f"releases {', '.join(named)}, each"
+                self._warn(f"{releases}: {warning}")
 
     def warn_of_changed_files(self, release: CheckedManifest, names: Sequence[str]) -> None:
         """Warn of each file of a release that is not the one that its signed checksums list."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, describe_cause
 from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
 from altai_build.model.release import LATEST_LINK, MANIFEST_NAME, Manifest
 from altai_build.model.srpm_making import SrpmMaking
 from altai_build.regular_files import read_regular_file
-from altai_build.stages.publish import compare_releases, finish_publications, list_releases
+from altai_build.stages.publish import compare_releases, finish_publications, is_release, list_releases
 
 if TYPE_CHECKING:
     from altai_build.config import Config
@@ -51,6 +52,14 @@ def open_releases(config: Config, warn: Callable[[str], None]) -> Path:
     return directory
 
 
+def refuse_folder_of_releases(named: str) -> None:
+    """Raise InputError for the path of a folder that holds releases and is none itself."""
+    versions = () if is_release(Path(named)) else list_releases(Path(named))
+    if versions:
+        paths = [os.path.join(named, version) for version in versions[-3:]]
+        raise InputError(f"{named} holds releases and is none itself", todo=f"name one: {', '.join(paths)}")
+
+
 def find_release(releases: Path, named: str) -> Path:
     """The folder of a release by its version, `latest`, or a path; links are resolved.
 
@@ -59,6 +68,8 @@ def find_release(releases: Path, named: str) -> Path:
     directory = (Path(named) if "/" in named else releases / named).resolve()
     if (directory / MANIFEST_NAME).is_file():
         return directory
+    if "/" in named:
+        refuse_folder_of_releases(named)
     import difflib  # only a wrong name needs it
 
     versions = list_releases(releases)
@@ -83,7 +94,7 @@ def load_manifest(directory: Path) -> Manifest:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"there is no release in {directory}",
-            why=getattr(error, "strerror", None) or str(error),
+            why=describe_cause(error),
             todo="`altai-build releases` lists the published releases",
         ) from error
     return manifest_from_json(text, where=str(path))

@@ -20,6 +20,7 @@ from altai_build.pipeline.published.releases import (
     list_releases_before,
     load_manifest,
     open_releases,
+    refuse_folder_of_releases,
     releases_directory,
 )
 from altai_build.pipeline.run import Run
@@ -28,7 +29,7 @@ from altai_build.stages.upstreams import read_upstreams
 from altai_build.stages.verify import StagedVerification, verify_before_checksums, verify_view
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.repo.metadata import RepositoryMetadata
-from altai_build.tools.url import is_web_url
+from altai_build.tools.url import is_web_url, name_location
 
 
 @contextmanager
@@ -38,6 +39,7 @@ def open_release(run: Run, named: str, where: str | None = None) -> Iterator[Pat
     `where` is the folder or URL of all releases, or of one, in place of that in repos.yaml. Raises InputError when
     there is no such release.
     """
+    named = name_location(named)
     if where is not None and not is_location(named):
         with open_catalog(run, where) as catalog:
             yield catalog.find(named, ReleasePart.WHOLE)
@@ -100,6 +102,7 @@ def find_release_directory(run: Run, named: str) -> Path:
         return folder.resolve() if folder.is_dir() else find_release(releases, named)
     folder = Path(named)
     if folder.is_dir():
+        refuse_folder_of_releases(named)
         return folder.resolve()
     raise InputError(
         f"there is no release in {named}",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, describe_cause
 from altai_build.model.armor import dearmor
 from altai_build.model.key_packets import parse_keys, rewrite_keys
 from altai_build.model.openpgp import PublicKey
@@ -43,6 +43,6 @@ def _read(path: Path, parse: Callable[[bytes], T]) -> T:
     except (OSError, ValueError) as error:
         raise InputError(
             f"cannot use the key file {path}",
-            why=getattr(error, "strerror", None) or str(error),
+            why=describe_cause(error),
             todo="export the key with `gpg --armor --export KEYID`, or correct `file` under `keys` in repos.yaml",
         ) from error

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from altai_build.errors import SigningError
+from altai_build.errors import SigningError, describe_cause
 from altai_build.model.openpgp import PublicKey
 from altai_build.regular_files import open_regular_file
 
@@ -65,7 +65,7 @@ def _read_passphrase(file: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise SigningError(
             f"cannot read the passphrase file {file}",
-            why=getattr(error, "strerror", None) or str(error),
+            why=describe_cause(error),
             todo=f"set {PASSPHRASE_FILE_VARIABLE} to a readable file",
         ) from error
     return lines[0] if lines else ""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from altai_build.errors import describe_cause
 from altai_build.model.openpgp import PublicKey, Signature, split_signatures
 from altai_build.model.signature import (
     SignatureCheck,
@@ -48,7 +49,7 @@ def verify_detached(
         data = read_regular_file(path, limit=_MAX_SIGNED_FILE)
         signatures = split_signatures(read_regular_file(signature_file, limit=_MAX_SIGNATURE_FILE))
     except (OSError, ValueError) as error:
-        detail = getattr(error, "strerror", None) or str(error)
+        detail = describe_cause(error)
         return _make_check(path, None, keys, moment, SignatureStatus.DAMAGED, detail)
     known = [found for found in signatures if find_key(keys, found[0]) is not None]
     checks = []

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, cast
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, describe_cause
 from altai_build.regular_files import open_regular_file
 from altai_build.tools import process
 from altai_build.tools.leftovers import temporary_directory
@@ -52,7 +52,7 @@ def detect_compression(path: Path) -> Compression:
         with open_regular_file(path) as stream:
             start = stream.read(8)
     except OSError as error:
-        raise InputError(f"cannot read {path}", why=str(error)) from error
+        raise InputError(f"cannot read {path}", why=describe_cause(error)) from error
     if path.suffix == Compression.LZMA.value:
         return Compression.LZMA
     return next((kind for magic, kind in _MAGIC if start.startswith(magic)), Compression.NONE)

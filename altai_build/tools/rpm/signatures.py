@@ -23,7 +23,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, describe_cause
 from altai_build.model.openpgp import KeyId, PublicKey, Signature, parse_signature
 from altai_build.model.signature import (
     SignatureCheck,
@@ -68,7 +68,7 @@ def read_signatures(path: Path) -> tuple[Signature, ...]:
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} is not a readable RPM package",
-            why=getattr(error, "strerror", None) or str(error),
+            why=describe_cause(error),
             todo="fetch or build it again",
         ) from error
 
