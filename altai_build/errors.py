@@ -62,6 +62,13 @@ def describe_cause(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+def quote_path(path: object) -> str:
+    """A path in a command of a `todo`, so that it can be pasted into a shell."""
+    import shlex  # slow to load, and only errors need it
+
+    return shlex.quote(str(path))
+
+
 class UsageError(AltaiError):
     """The command line itself is wrong."""
 

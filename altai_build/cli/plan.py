@@ -62,7 +62,7 @@ def plan(
         run.reporter.warn(f"build dependency cycle: {order.describe_cycle(cycle)}")
     if not rows:
         run.reporter.warn(nothing_changed(changed_since))
-    if order.critical_path:
+    if order.critical_path and not build_plan.blocked.keys() & set(order.critical_path):
         run.reporter.info(
             f"critical path: {' → '.join(order.critical_path)}, about {order.critical_path_seconds:.0f} s; "
             f"everything with {app.jobs} jobs: about {order.estimate_duration(app.jobs):.0f} s, less what is reused "

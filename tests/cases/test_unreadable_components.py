@@ -61,7 +61,7 @@ def test_a_change_in_a_clone_without_history_is_never_no_change(site: HostSite) 
     assert answer.code == 3
     rows = {row["component"]: row["status"] for row in answer.json}
     assert rows == {"tool": "failed", "app": "blocked"}
-    assert "git fetch --unshallow" in answer.err
+    assert "fetch --unshallow" in answer.err
     whole = site.plan(changed_since="HEAD^")
     assert "tool" in whole.reasons
     assert whole.blocked == {}
@@ -74,6 +74,10 @@ def test_a_component_that_cannot_be_read_is_not_replaced_by_a_package_of_the_bas
     rows = {row["component"]: (row["status"], row["reason"].split("\n")[0]) for row in answer.json}
     assert rows["app"] == ("blocked", "needs tool, which has no source package")
     assert rows["tool"][0] == "failed"
+    explained = shallow.call("explain", "app", "--json").json
+    assert (explained["would"], explained["reason"]) == ("blocked", "needs tool, which cannot be read")
+    refused = shallow.call("explain", "specs/tool")
+    assert refused.code == 3 and "fetch --unshallow" in refused.err
     other = shallow.call("build", "other", "--json")
     assert (other.code, [row["status"] for row in other.json]) == (0, ["built"])
 

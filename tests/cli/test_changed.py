@@ -167,15 +167,16 @@ def test_a_shallow_clone_without_the_parent_is_not_taken_for_a_root_commit(
 ) -> None:
     first = repo.git("rev-parse", "HEAD")
     repo.commit({"repos/altai/focus": Pin(B)})
-    repo.git("clone", "--quiet", "--depth=1", repo.path.as_uri(), str(tmp_path / "shallow"))
-    answer = altai_build("-C", tmp_path / "shallow", "changed", cwd=tmp_path)
+    shallow = tmp_path / "a shallow clone"
+    repo.git("clone", "--quiet", "--depth=1", repo.path.as_uri(), str(shallow))
+    answer = altai_build("-C", shallow, "changed", cwd=tmp_path)
     assert (answer.code, answer.out) == (3, "")
     assert answer.err == (
         "altai-build: the parent of HEAD is not in this shallow clone\n"
-        "What to do: fetch it: git fetch --deepen=1 (or clone without --depth)\n"
+        f"What to do: fetch it: git -C '{shallow}' fetch --deepen=1 (or clone without --depth)\n"
     )
-    answer = altai_build("-C", tmp_path / "shallow", "changed", first, cwd=tmp_path)
-    assert answer.code == 3 and "`git fetch --unshallow origin`" in answer.err
+    answer = altai_build("-C", shallow, "changed", first, cwd=tmp_path)
+    assert answer.code == 3 and f"`git -C '{shallow}' fetch --unshallow origin`" in answer.err
 
 
 def test_an_unknown_revision_is_reported_with_similar_names(repo: Repo) -> None:
@@ -185,7 +186,7 @@ def test_an_unknown_revision_is_reported_with_similar_names(repo: Repo) -> None:
     assert answer.err == (
         f"altai-build: the superproject {repo.path} has no commit 'v1.0.2'\n"
         "similar names: v1.0.1\n"
-        f"What to do: see `git -C {repo.path} log --oneline`\n"
+        f"What to do: see `git -C {repo.path} log --oneline --all`\n"
     )
 
 

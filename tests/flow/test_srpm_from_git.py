@@ -342,8 +342,10 @@ def test_a_shallow_superproject_serves_its_components_but_not_its_own_spec(tmp_p
     }
     assert answer.code == 3 and rows["altai-release"]["reason"] == (
         f"{clone} is a shallow clone\npackages are numbered by counting its commits\n"
-        "What to do: run there: git fetch --unshallow"
+        f"What to do: run: git -C {clone}/.git fetch --unshallow"
     )
+    subprocess.run(["git", "-C", f"{clone}/.git", "fetch", "--quiet", "--unshallow"], check=True)
+    assert altai_build("-C", clone, "srpm", "altai-release", cwd=tmp_path).code == 0
 
 
 def test_a_superproject_and_components_with_sha256(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ class BuildExplanation:
     last_run: ComponentOutcome | None
     last_changes: tuple[InputChange, ...]  # what the last run found to differ from the run before it
     last_build: Record | None  # that its packages came from
-    would: str  # reuse, build, or unknown: a dependency is built first, and its result is not known yet
+    # reuse, build, blocked: a dependency cannot be read, or unknown: one is built first, with a result nobody knows yet
+    would: str
     reason: str
     key: str | None  # of the build that a run would look for; None while a dependency must be built first
     dependants: str  # the rebuild policy
@@ -74,6 +75,9 @@ def explain_component(
     build_plan = plan_build(run, revision, [name], None)
     discovery = build_plan.discovery
     requested = [sourced.component.name for sourced in select_by_name(discovery, [name]).sourced]
+    for unreadable in discovery.unreadable:
+        if name in (unreadable.name, unreadable.path) and unreadable.error is not None:
+            raise unreadable.error
     if len(requested) != 1:
         reasons = [f"  {out.name}: {out.reason}" for out in discovery.without_srpm]
         raise InputError(
@@ -89,6 +93,8 @@ def explain_component(
     srpm_batch = make_discovered_srpms(quiet, discovery, only_stored=True)
     batch = replace(srpm_batch, maker=replace(srpm_batch.maker, only_stored=False))
     explainer = _BuildExplainer(run, batch, released)
+    if requested[0] in build_plan.blocked:
+        return explainer.explain_blocked(requested[0], build_plan.blocked[requested[0]])
     for result in srpm_batch.results:
         if result.component == requested[0] and result.srpm is None:
             if isinstance(result.error, SrpmNotMade):
@@ -142,6 +148,10 @@ class _BuildExplainer:
                 then.inputs if then else (), lookup.resolved.inputs, environment.policy, self.run.ledger
             )
         return self._describe(name, last, would, reason, inputs=inputs, key=key)
+
+    def explain_blocked(self, name: str, reason: str) -> BuildExplanation:
+        """The explanation of a component that needs one that cannot be read."""
+        return self._describe(name, self._last_build(name), "blocked", reason)
 
     def explain_without_srpm(self, name: str, not_made: SrpmNotMade) -> BuildExplanation:
         """The explanation of a component whose source package would be made first: by what that would be made from."""

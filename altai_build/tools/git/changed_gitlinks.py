@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, quote_path
 from altai_build.model.gitlink import GitlinkChange, parse_raw_diff
 from altai_build.tools.git.command import USER_CLONE, GitError, run_git
 from altai_build.tools.git.layout import is_shallow
@@ -64,6 +64,6 @@ def _has_no_parent(history: RepositoryHistory, revision: str) -> bool:
     if is_shallow(history.common) and commit in (history.common / "shallow").read_text().split():
         raise InputError(
             f"the parent of {revision} is not in this shallow clone",
-            todo="fetch it: git fetch --deepen=1 (or clone without --depth)",
+            todo=f"fetch it: git -C {quote_path(history.place)} fetch --deepen=1 (or clone without --depth)",
         )
     return True

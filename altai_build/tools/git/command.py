@@ -21,7 +21,7 @@ from collections.abc import Container, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, quote_path
 from altai_build.tools import commands, process
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def make_git_error(
     profile: GitProfile, result: process.ProcessResult, subcommand: str, place: str
 ) -> GitError:
     """The error for a git that failed, with what to do about it."""
-    todo = profile.todo.format(place=place)
+    todo = profile.todo.format(place=quote_path(place))
     if "dubious ownership" in result.error_text:
         todo = "trust the repository as git says above, or run as the user who owns it"
     ending = "was stopped" if result.stopped else commands.describe_exit(result.returncode)

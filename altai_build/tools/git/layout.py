@@ -6,6 +6,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from altai_build.errors import quote_path
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -77,4 +79,4 @@ def advise_on_partial_clone(git_dir: Path, place: str) -> str:
     """What to do when objects of a partial clone are missing, which only its own git fetches; "" for another clone."""
     if not is_partial_clone(git_dir):
         return ""
-    return f"it is a partial clone; complete it: git -C {place} fetch --refetch --no-filter"
+    return f"it is a partial clone; complete it: git -C {quote_path(place)} fetch --refetch --no-filter"

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar, cast
 
-from altai_build.errors import AltaiError, InputError
+from altai_build.errors import AltaiError, InputError, quote_path
 from altai_build.model.commit import Commit
 from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools import process
@@ -341,7 +341,7 @@ class ObjectStore:
             raise InputError(
                 f"{self.origin} is a shallow clone",
                 why="packages are numbered by counting its commits",
-                todo="run there: git fetch --unshallow",
+                todo=f"run: git -C {quote_path(self.objects)} fetch --unshallow",
             )
 
     def read_commit_time(self, commit: CommitId) -> int:

@@ -6,7 +6,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, quote_path
 from altai_build.model.gitlink import ID_LENGTHS, CommitId
 from altai_build.tools.git.command import USER_CLONE, make_git_error, run_git
 from altai_build.tools.git.layout import git_directory, is_shallow
@@ -78,7 +78,7 @@ class RepositoryHistory:
             return InputError(
                 f"{revision} of {self.place} is commit {named}, and that object is missing there",
                 why=complaint,
-                todo=USER_CLONE.todo.format(place=self.place),
+                todo=USER_CLONE.todo.format(place=quote_path(self.place)),
             )
         # Only a wrong name needs it.
         from altai_build.tools.git.revision_hints import find_revision_hints
@@ -89,10 +89,11 @@ class RepositoryHistory:
             reasons.append(f"HEAD is on the branch {hints.empty_branch}, which has no commit or is damaged")
         if hints.similar:
             reasons.append(f"similar names: {', '.join(hints.similar)}")
-        todo = f"see `git -C {self.place} log --oneline`"
+        in_clone = f"git -C {quote_path(self.place)}"
+        todo = f"see `{in_clone} log --oneline --all`"
         if hints.remotes:
             deepen = " --unshallow" if is_shallow(self.common) else ""
-            todo += f"; a commit of a remote may first need `git fetch{deepen} {hints.remotes[0]}`"
+            todo += f"; a commit of a remote may first need `{in_clone} fetch{deepen} {hints.remotes[0]}`"
         return InputError(
             f"the superproject {self.place} has no commit {revision!r}",
             why="\n".join(reason for reason in reasons if reason),

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, quote_path
 from altai_build.model.gitlink import GITLINK_MODE, CommitId, Gitlink
 from altai_build.tools.git.attributes import list_left_out
 from altai_build.tools.git.clone_settings import CloneSettings, read_clone_settings, read_submodule_urls
@@ -95,7 +95,7 @@ class Superproject(RepositoryHistory):
             raise InputError(
                 f"the superproject {self.path} is a shallow clone",
                 why="packages are numbered by counting its commits",
-                todo="run there: git fetch --unshallow",
+                todo=f"run: git -C {quote_path(self.path)} fetch --unshallow",
             )
 
     def list_uncommitted(self, paths: Sequence[Path]) -> list[str]:

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from altai_build.errors import SigningError, describe_cause
+from altai_build.errors import SigningError, describe_cause, quote_path
 from altai_build.model.openpgp import PublicKey
 from altai_build.regular_files import open_regular_file
 
@@ -59,7 +59,7 @@ def _read_passphrase(file: Path) -> str:
                 raise SigningError(
                     f"other users can read the passphrase file {file}",
                     why=f"its permissions are {stat.filemode(mode)}",
-                    todo=f"run `chmod 600 {file}`, and change the passphrase if others may have read it",
+                    todo=f"run `chmod 600 {quote_path(file)}`, and change the passphrase if others may have read it",
                 )
             lines = stream.read(_MAX_PASSPHRASE_FILE).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
