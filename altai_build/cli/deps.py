@@ -9,6 +9,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option, rev_option, wait_option
 from altai_build.cli.output import print_json, print_table
+from altai_build.cli.suggestions import SuggestingGroup
 from altai_build.model.quantity import format_count, format_size
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from altai_build.model.lock import LockChange, LockedPackage
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def deps() -> None:
     """Lock, download and explain third-party packages.
 

@@ -12,6 +12,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option
 from altai_build.cli.output import print_json, print_table
+from altai_build.cli.suggestions import SuggestingGroup
 from altai_build.config import Config, Key
 from altai_build.errors import InputError, SigningError
 from altai_build.model.openpgp import PublicKey
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from altai_build.pipeline.published.keys import KeyUse, ListedKey
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def keys() -> None:
     """Create and list signing keys.
 

@@ -21,6 +21,7 @@ from altai_build.cli.global_options import accept_global_options, add_global_opt
 from altai_build.cli.json_errors import print_error, print_failure
 from altai_build.cli.machine_errors import describe_machine_error
 from altai_build.cli.streams import install_safe_streams
+from altai_build.cli.suggestions import SuggestingGroup
 from altai_build.errors import AltaiError, InputError, UsageError, escape_control_characters
 from altai_build.tools import process, processors
 
@@ -55,7 +56,7 @@ VERBS = {
 _VERB_OPTIONS = ("--json", "--rev", "--wait", "--key", "--markdown", "--changed-since")
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(SuggestingGroup):
     """A command group that imports the module of a verb on first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -79,18 +80,6 @@ class _LazyGroup(click.Group):
                     ctx,
                 ) from error
             raise
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
-            # Only a wrong verb needs it.
-            import difflib
-
-            similar = difflib.get_close_matches(args[0], VERBS, n=2)
-            hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
-        return super().resolve_command(ctx, args)
 
 
 @click.command(

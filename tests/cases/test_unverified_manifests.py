@@ -79,7 +79,7 @@ def test_a_key_that_the_user_names_counts_in_place_of_the_configured_ones(
     assert call(site, "releases", "--key", materials.ours.public, "--json").json[0]["trust"] == "pinned"
     answer = call(site, "releases", "--key", other, "--json")
     assert [row["trust"] for row in answer.json] == ["own keys", "own keys"]
-    assert "release 1.0.1: it agrees only with the keys it brought; no pinned key signed it" in answer.err
+    assert "releases 1.0.1, 1.0.2, each: it agrees only with the keys it brought; no pinned key" in answer.err
 
 
 def test_verify_says_whose_keys_it_agrees_with(

@@ -163,7 +163,7 @@ def test_the_configuration_that_an_option_names(world: World, tmp_path: Path) ->
     assert result.code == 3 and "cannot read none.yaml" in result.err
 
 
-@pytest.mark.parametrize("verb", ["build", "plan", "release 1.0", "verify 1.0", "keys list"])
+@pytest.mark.parametrize("verb", ["build", "plan", "release 1.0", "verify --deep 1.0", "keys list"])
 def test_verbs_that_need_a_definition_say_so(world: World, tmp_path: Path, verb: str) -> None:
     result = altai_build("-C", world.super.path, *verb.split(), cwd=tmp_path)
     assert (result.code, result.out) == (3, "")
