@@ -86,6 +86,8 @@ def audit(
     _refuse_unknown(listed, repository, origin)
     package_filter = PackageFilter(repository=repository, origin=origin, name=name)
     entries = [entry for entry in listed if package_filter.is_match(entry)]
+    if listed and not entries:
+        run.reporter.warn(f"no package of release {release.manifest.version} is what these options select")
     by_repository, by_signer = compute_totals(entries)
     if only_totals:
         _print_totals(by_repository, by_signer, as_json)

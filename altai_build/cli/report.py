@@ -47,6 +47,14 @@ def report(
       altai-build report 1.0.2
       altai-build report 1.0.2 -o /tmp/report.html
     """
+    if output is not None:
+        from altai_build.tools.output_directory import refuse_release
+
+        refuse_release(output)
+        if output.is_dir():
+            raise InputError(
+                f"cannot write to {output}", why="it is a folder", todo="name a file with -o FILE"
+            )
     reading = open_reading(app, where, [version], keys)
     part = ReleasePart.REPORT if output is None else ReleasePart.WHOLE
     directory = reading.catalog.find(version, part)

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from altai_build.errors import InputError
+from altai_build.model.release import CHECKSUMS_NAME, MANIFEST_NAME
 from altai_build.tools.files import (
     cannot_write_error,
     link_or_copy,
@@ -19,11 +21,24 @@ from altai_build.tools.leftovers import remove_abandoned
 _PREFIX = ".altai-build"
 
 
+def refuse_release(path: Path) -> None:
+    """Raise InputError for a path in a published release, whose files never change."""
+    place = Path(os.path.realpath(path))
+    for folder in (place, *place.parents):
+        if (folder / MANIFEST_NAME).is_file() and (folder / CHECKSUMS_NAME).is_file():
+            raise InputError(
+                f"{path} is in the release {folder}",
+                why="a published release never changes",
+                todo="name another place with -o",
+            )
+
+
 def prepare_output(folder: Path) -> None:
     """Create the folder, and find out now, before hours of builds, whether files can be written there.
 
-    Raises InputError when they cannot.
+    Raises InputError when they cannot, and for a folder in a release.
     """
+    refuse_release(folder)
     make_directory(folder, durable=True)
     with scratch_directory(folder, _PREFIX):
         pass

@@ -112,6 +112,9 @@ def test_filters_that_cannot_match_are_refused(site: Path) -> None:
     assert (wrong.code, wrong.out) == (3, "")
     assert "deps/epel" in wrong.err
     assert audit(site, "--origin", "git").code == 3
+    nothing = audit(site, "--name", "nothing*")
+    assert (nothing.code, nothing.out) == (0, "")
+    assert "warning: no package of release 1.0.2 is what these options select" in nothing.err
     assert audit(site, "--csv", "--json").code == 2
 
 

@@ -40,6 +40,18 @@ def test_a_release_without_a_report_says_how_to_write_one(site: Path) -> None:
     assert "`altai-build report 1.0.2 -o FILE` writes one" in answer.err
 
 
+def test_a_new_report_never_takes_the_place_of_a_released_one(site: Path) -> None:
+    release = site / "releases" / "1.0.2"
+    (site / "link").symlink_to(release)
+    for place in (release / "report" / "index.html", site / "link" / "page.html"):
+        answer = altai_build("report", "1.0.2", "-o", place, cwd=site)
+        assert (answer.code, answer.out) == (3, "")
+        assert f"{place} is in the release {release}" in answer.err
+    assert not (release / "report").exists() and not (release / "page.html").exists()
+    folder = altai_build("report", "1.0.2", "-o", site, cwd=site)
+    assert (folder.code, "it is a folder" in folder.err) == (3, True)
+
+
 def test_a_new_report_has_the_findings_of_today(site: Path, tmp_path: Path) -> None:
     (site / "releases" / "1.0.2" / "notes.txt").write_text("new\n")
     page = tmp_path / "page.html"

@@ -87,3 +87,16 @@ def test_a_place_is_tried_before_anything_is_there_to_copy(tmp_path: Path) -> No
     for place in (tmp_path / "file", Path("/proc/self")):
         with pytest.raises(InputError, match="cannot write to"):
             prepare_output(place)
+
+
+def test_packages_are_never_copied_into_a_release(tmp_path: Path) -> None:
+    release = tmp_path / "1.0"
+    (release / "main").mkdir(parents=True)
+    (release / "release.json").write_text("{}")
+    # A folder of the user's may have checksums too.
+    prepare_output(release / "main")
+    (release / "SHA256SUMS").write_text("")
+    for place in (release, release / "main", release / "main" / "new"):
+        with pytest.raises(InputError, match="is in the release"):
+            prepare_output(place)
+    assert sorted(path.name for path in release.rglob("*")) == ["SHA256SUMS", "main", "release.json"]
