@@ -298,9 +298,7 @@ def start_child(
         )
     except OSError as error:
         if cwd is not None and not cwd.is_dir():
-            raise InputError(
-                f"cannot run {argv[0]} in {cwd}: not a directory", why=describe_cause(error)
-            ) from error
+            raise InputError(f"cannot run {argv[0]} in {cwd}: it is no directory") from error
         if isinstance(error, FileNotFoundError):
             raise program_missing_error(argv[0]) from error
         if error.errno == errno.E2BIG:
