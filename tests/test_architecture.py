@@ -54,6 +54,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "cyclonedx": ("tools/sbom/cyclonedx.py", "tools/sbom/license.py"),
     "packageurl": ("tools/sbom/purl.py",),
     "yaml": ("config/*.py", "tools/repo/modules.py"),
+    "zstandard": ("tools/repo/compression.py",),
     "click": ("cli/*.py",),
     "rich": ("tools/progress.py", "cli/*.py"),
 }

@@ -62,7 +62,7 @@ PROGRAMS = (
     _Program(
         "setarch", "builds for 32-bit targets on 64-bit machines", "util-linux", "util-linux", needed=False
     ),
-    _Program("zstd", "reads repodata and writes archives (.zst)", "zstd", "zstd", needed=False),
+    _Program("zstd", "writes source archives (.zst)", "zstd", "zstd", needed=False),
 )
 
 

@@ -7,20 +7,22 @@ import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from altai_build.errors import DistrustedError, InputError
 from altai_build.model.findings import Finding, Severity
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import Dependency, FileEntry, RpmHeader
-from altai_build.rules.rule import Rule, RuleResult
-from altai_build.rules.view import ReleaseView
 from altai_build.tools.leftovers import temporary_directory
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.versions import compare_evr, ranges_overlap
 from altai_build.tools.solver.package_files import fetch_resolved_packages, read_file_lists
 from altai_build.tools.solver.pool import PackagePool
+
+if TYPE_CHECKING:
+    from altai_build.rules.rule import Rule, RuleResult
+    from altai_build.rules.view import ReleaseView
 
 _GHOST = 1 << 6  # rpm's RPMFILE_GHOST: the package owns the file but does not contain it
 _MULTILIB = {"i386", "i486", "i586", "i686"}
@@ -34,6 +36,9 @@ def check_file_conflicts(rule: Rule, view: ReleaseView) -> RuleResult:
 
     Both may be in the release, or one of them in the operating system's repositories, where those are configured.
     """
+    # `upgrade-check` compares files without a rule of `verify`.
+    from altai_build.rules.rule import RuleResult
+
     findings = [*_check_release(rule, view), *_check_against_base(rule, view)]
     return RuleResult(len(view.binary_headers), findings)
 

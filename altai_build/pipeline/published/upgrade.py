@@ -22,7 +22,6 @@ from altai_build.stages.replacements import check_single_release
 from altai_build.stages.upgrade import check_upgrade, make_upgrade_report
 from altai_build.stages.upstreams import read_upstreams
 from altai_build.tools.files import make_directory, scratch_directory
-from altai_build.tools.repo.assumed import ASSUMED_PACKAGE, write_assumed_repository
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
     RepositorySource,
@@ -30,7 +29,6 @@ from altai_build.tools.repo.metadata import (
     read_local_metadata,
 )
 from altai_build.tools.repo.repodata import find_damaged_metadata, write_repodata
-from altai_build.tools.solver.describe import find_outside_requirements
 from altai_build.tools.solver.upgrades import UpgradeSolver
 from altai_build.tools.url import join_url
 
@@ -201,6 +199,10 @@ def _assume_base(
     scratch: Path,
 ) -> RepositoryMetadata:
     """What an unknown operating system has to provide: all that releases require and none of them provides."""
+    # With a configuration there is none.
+    from altai_build.tools.repo.assumed import ASSUMED_PACKAGE, write_assumed_repository
+    from altai_build.tools.solver.describe import find_outside_requirements
+
     versions = {
         **earlier,
         release.manifest.version: [release.read_metadata(*repository) for repository in release.repositories],

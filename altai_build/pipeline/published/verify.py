@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -133,7 +134,8 @@ def make_verify_context(run: Run, version: str) -> VerifyContext:
     return VerifyContext(
         compat=target.compat,
         arch=target.arch,
-        base=(lambda: _read_base_repositories(run)) if target.base else None,
+        # Several rules ask for them.
+        base=cache(lambda: _read_base_repositories(run)) if target.base else None,
         previous_releases=list_releases_before(releases_directory(config), version),
         source_repositories=tuple(
             (repository.name, repository.source_rpms)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import IO, cast
 
 from altai_build.errors import InputError, describe_cause
 from altai_build.regular_files import open_regular_file
-from altai_build.tools import process
 from altai_build.tools.leftovers import temporary_directory
 
 # Bytes. The largest metadata of public distributions (file lists of Fedora) is below 2 GiB.
@@ -20,6 +19,10 @@ MAX_METADATA_SIZE = 4 << 30
 _MAX_RATIO = 100
 _FREE_SIZE = 64 << 20
 _CHUNK_SIZE = 1 << 20
+# Of a zstd file, so many bytes at a time: each makes at most 32,768.
+_ZSTD_CHUNK_SIZE = 1 << 10
+# As the program zstd has it: a file that needs more memory is refused.
+_ZSTD_MAX_WINDOW = 128 << 20
 
 
 class Compression(str, Enum):
@@ -104,14 +107,11 @@ def _decompress(path: Path, compression: Compression, destination: Path, limit: 
     import lzma
     import zlib
 
+    read = _read_zstd if compression is Compression.ZSTD else _read_standard
     try:
-        with _open_stream(path, compression) as source, open(destination, "wb") as target:
-            complete = _copy(source, target, limit)
+        with closing(read(path, compression)) as pieces, open(destination, "wb") as target:
+            complete = _copy(pieces, target, limit)
         complaint = "" if complete else f"it holds more than {limit} bytes"
-    except process.ProgramFailed as error:
-        if error.result.returncode < 0:  # that it was killed says nothing about the file
-            raise
-        complaint = error.result.error_text or error.what
     except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         # What the decompressors raise for damaged data has no error number; what the disk raises has one.
         if isinstance(error, OSError) and error.errno is not None:
@@ -121,12 +121,8 @@ def _decompress(path: Path, compression: Compression, destination: Path, limit: 
         raise _damaged_error(path, complaint)
 
 
-@contextmanager
-def _open_stream(path: Path, compression: Compression) -> Iterator[IO[bytes]]:
-    if compression is Compression.ZSTD:
-        with _open_zstd(path) as stream:
-            yield stream
-        return
+def _read_standard(path: Path, compression: Compression) -> Generator[bytes, None, None]:
+    """The content of a file that Python's own library decompresses."""
     import bz2
     import gzip
     import lzma
@@ -135,31 +131,38 @@ def _open_stream(path: Path, compression: Compression) -> Iterator[IO[bytes]]:
     openers = {Compression.GZIP: gzip.open, Compression.BZIP2: bz2.open, Compression.XZ: lzma.open}
     opener = cast("Callable[[Path], IO[bytes]]", openers.get(compression, lzma.open))
     with opener(path) as stream:
-        yield stream
+        yield from iter(lambda: stream.read(_CHUNK_SIZE), b"")
 
 
-@contextmanager
-def _open_zstd(path: Path) -> Iterator[IO[bytes]]:
-    """The output of the program zstd. Raises ProgramFailed for a damaged file when all that can be read was read.
+def _read_zstd(path: Path, _compression: Compression) -> Generator[bytes, None, None]:
+    """The content of a zstd file, of all its frames. Raises EOFError for damaged data, as Python's library does.
 
-    createrepo_c also decompresses zstd, but takes a truncated file for a whole one. Drop the program when Python 3.14,
-    whose library has `compression.zstd`, is the oldest that is supported.
+    createrepo_c also decompresses zstd, but takes a truncated file for a whole one; so do the streams of this library.
+    Drop it when Python 3.14, whose own has `compression.zstd`, is the oldest that is supported.
     """
-    with process.start_child(["zstd", "--decompress", "--quiet", "--stdout", str(path)]) as child:
-        stream = cast("IO[bytes]", child.stdout)
-        yield stream
-        if stream.read(1):
-            # The reader has had enough: leaving the block ends the program.
-            return
-        result = process.wait_for_child(child)
-    if result.returncode:
-        raise process.ProgramFailed(result)
+    import zstandard
+
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_MAX_WINDOW)
+    frame = None
+    with open_regular_file(path) as stream:
+        for piece in iter(lambda: stream.read(_ZSTD_CHUNK_SIZE), b""):
+            rest = piece
+            while rest:
+                frame = frame or decompressor.decompressobj()
+                try:
+                    yield frame.decompress(rest)
+                except zstandard.ZstdError as error:
+                    raise EOFError(str(error)) from error
+                rest = frame.unused_data if frame.eof else b""
+                frame = None if frame.eof else frame
+    if frame is not None:
+        raise EOFError("it ends too early")
 
 
-def _copy(source: IO[bytes], target: IO[bytes], limit: int) -> bool:
-    """Copy at most `limit` bytes; False when there are more."""
+def _copy(pieces: Iterator[bytes], target: IO[bytes], limit: int) -> bool:
+    """Write at most `limit` bytes; False when there are more."""
     size = 0
-    for piece in iter(lambda: source.read(_CHUNK_SIZE), b""):
+    for piece in pieces:
         size += len(piece)
         if size > limit:
             return False

@@ -14,7 +14,8 @@ import re
 import signal
 import struct
 import tempfile
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -55,6 +56,9 @@ _CHECK_LINE = re.compile(
 )
 # Files per rpmkeys process: enough that starting it costs little, few enough that their names fit on a command line.
 _MIN_BATCH, _MAX_BATCH = 50, 500
+# The texts of imported key files → the files of their keyring.
+_rings: dict[tuple[bytes, ...], Mapping[str, bytes]] = {}
+_making_ring = threading.Lock()
 
 
 def read_signatures(path: Path) -> tuple[Signature, ...]:
@@ -176,16 +180,36 @@ def _temporary_keyring(key_files: Sequence[Path]) -> Iterator[Path]:
     """A temporary keyring with the keys of these files that rpm imports.
 
     rpm gets them in the form that it reads, as a release publishes them. A key that it refuses to import nevertheless
-    shows in the results as KEY_UNSUITABLE. rpm's `fs` keyring is a folder of key
-    files: it takes 3 ms where a database takes 10, and opens no rpmdb.
+    shows in the results as KEY_UNSUITABLE. rpm's `fs` keyring is a folder of key files: no rpmdb is opened.
     """
+    files = _list_ring_files(tuple(read_rewritten_keys(file) for file in key_files))
     with temporary_directory("ring") as home:
         (home / "keys").mkdir()
-        for number, file in enumerate(key_files):
-            rewritten = home / f"{number}.asc"
-            rewritten.write_bytes(read_rewritten_keys(file))
-            _import_keys(rewritten, home)
+        for name, content in files.items():
+            (home / "keys" / name).write_bytes(content)
         yield home
+
+
+def _list_ring_files(texts: tuple[bytes, ...]) -> Mapping[str, bytes]:
+    """The files of the keyring that rpm makes of some key files, imported one after the other.
+
+    A run checks many repositories with few keys, and rpm makes the same files of the same keys. Where it refused one,
+    it is asked again: the reason may be another than the key.
+    """
+    with _making_ring:
+        files = _rings.get(texts)
+        if files is None:
+            with temporary_directory("ring") as home:
+                (home / "keys").mkdir()
+                imported = []
+                for number, text in enumerate(texts):
+                    (home / f"{number}.asc").write_bytes(text)
+                    imported.append(_import_keys(home / f"{number}.asc", home))
+                found = (home / "keys").iterdir()
+                files = {file.name: read_regular_file(file, limit=_MAX_HEADER_SIZE) for file in found}
+            if all(imported):
+                _rings[texts] = files
+        return files
 
 
 def can_import_keys(file: Path) -> bool:

@@ -67,6 +67,8 @@ class UpgradeSolver:
         self._system: solv.Repo | None = None
         # Copy on the machine → the package of a repository.
         self._originals: dict[int, int] = {}
+        # Package, whether file lists are loaded → its dependencies by kind, as libsolv numbers them.
+        self._copied: dict[tuple[int, bool], list[tuple[int, list[int]]]] = {}
 
     # ---- repositories ------------------------------------------------------------------------------------------
 
@@ -254,6 +256,8 @@ class UpgradeSolver:
         """Make the packages of all sides available, for the pool to index them."""
         self._disabled_lists = {}
         self._enabled_sides = ()
+        # The pool adds files to what packages provide.
+        self._copied = {}
         self._pool.libsolv.set_disabled_list([])
 
     def _needs_filelists(self) -> bool:
@@ -308,19 +312,24 @@ class UpgradeSolver:
         self._originals = {}
         for number in sorted(machine, key=self._package_key):
             copy = self._system.add_solvable()
-            _copy_solvable(libsolv.id2solvable(number), copy)
+            self._copy_solvable(number, copy)
             self._originals[copy.id] = number
         libsolv.installed = self._system
         self._enabled_sides = ()
         self._enable_sides(sides)
 
-
-def _copy_solvable(original: solv.XSolvable, copy: solv.XSolvable) -> None:
-    copy.nameid, copy.evrid, copy.archid = original.nameid, original.evrid, original.archid
-    copy.vendorid = original.vendorid
-    for kind in _COPIED_DEPENDENCIES:
-        for dep in list_dependencies(original, kind):
-            copy.add_deparray(kind, dep)
+    def _copy_solvable(self, number: int, copy: solv.XSolvable) -> None:
+        original = self._pool.libsolv.id2solvable(number)
+        copy.nameid, copy.evrid, copy.archid = original.nameid, original.evrid, original.archid
+        copy.vendorid = original.vendorid
+        state = number, self._pool.has_filelists
+        if state not in self._copied:
+            self._copied[state] = [
+                (kind, [dep.id for dep in list_dependencies(original, kind)]) for kind in _COPIED_DEPENDENCIES
+            ]
+        for kind, numbers in self._copied[state]:
+            for dep in numbers:
+                copy.add_deparray(kind, dep)
 
 
 def _is_in_range(evr: str, bound: Sequence[str]) -> bool:

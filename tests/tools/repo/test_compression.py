@@ -107,6 +107,22 @@ def test_a_damaged_file_is_refused(tmp_path: Path, suffix: str) -> None:
     assert refusal(write(tmp_path / f"primary.xml{suffix}", bytes(data)))
 
 
+def test_all_frames_of_a_zstd_file_are_read(tmp_path: Path) -> None:
+    """zstd files may be appended to one another; a skippable frame holds nothing."""
+    skippable = b"\x50\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"12345"
+    packed = zstd(CONTENT[:1000]) + skippable + zstd(b"") + zstd(CONTENT[1000:])
+    with decompressed(write(tmp_path / "primary.xml.zst", packed)) as plain:
+        assert plain.read_bytes() == CONTENT
+    assert refusal(write(tmp_path / "primary.xml.zst", packed[: len(zstd(CONTENT[:1000]))] + b"junk"))
+
+
+def test_a_zstd_file_that_needs_much_memory_is_refused(tmp_path: Path) -> None:
+    frame = b"\x28\xb5\x2f\xfd"  # magic number
+    frame += b"\x00" + bytes([(30 - 10) << 3])  # a window of 2^30 bytes (RFC 8878, 3.1.1.1.2)
+    frame += b"\x01\x00\x00"  # the last block, empty
+    assert "memory" in refusal(write(tmp_path / "primary.xml.zst", frame))
+
+
 def test_zchunk_is_named_as_unsupported(tmp_path: Path) -> None:
     assert "zchunk" in refusal(write(tmp_path / "primary.xml.zck", b"\0ZCK1 and more"))
 

@@ -14,8 +14,10 @@ import yaml
 from altai_build.errors import InputError
 from altai_build.model.armor import dearmor
 from altai_build.model.signature import SignatureStatus
+from altai_build.tools import process
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.process import ProgramFailed
+from altai_build.tools.rpm import signatures
 from altai_build.tools.rpm.signatures import (
     find_damaged_packages,
     read_signatures,
@@ -270,3 +272,21 @@ def test_a_killed_rpmkeys_says_nothing_about_a_package(
                 find_damaged_packages([package])
         else:
             assert find_damaged_packages([package]) == ((package, "rpmkeys was killed by SIGSEGV on it"),)
+
+
+def test_the_same_keys_are_imported_once_and_refused_ones_each_time(
+    made: Signed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[str] = []
+    monkeypatch.setattr(process, "_listeners", [commands.append])
+    monkeypatch.setattr(signatures, "_rings", {})
+    stub = tmp_path / "bin" / "rpmkeys"
+    stub.parent.mkdir()
+    stub.write_text("#!/bin/sh\nexit 1\n")
+    stub.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{stub.parent}{os.pathsep}{os.environ['PATH']}")
+    statuses = [verify_signature(made.signed, [made.key.public]).status]
+    stub.unlink()
+    statuses += [verify_signature(made.signed, [made.key.public]).status for _ in range(2)]
+    assert statuses == [SignatureStatus.DAMAGED, SignatureStatus.GOOD, SignatureStatus.GOOD]
+    assert len([command for command in commands if "--import" in command]) == 2
