@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.build import nothing_changed
 from altai_build.cli.options import against_option, choose_revision, json_option, selection_options
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.reading import open_released_builds
@@ -61,6 +60,8 @@ def plan(
     for cycle in order.cycles:
         run.reporter.warn(f"build dependency cycle: {order.describe_cycle(cycle)}")
     if not rows:
+        from altai_build.cli.build import nothing_changed
+
         run.reporter.warn(nothing_changed(changed_since))
     if order.critical_path and not build_plan.blocked.keys() & set(order.critical_path):
         run.reporter.info(

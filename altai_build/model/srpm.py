@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from altai_build.errors import AltaiError
 from altai_build.model.build import ComponentStatus
-from altai_build.model.gitlink import CommitId
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from altai_build.errors import AltaiError
+    from altai_build.model.gitlink import CommitId
 
 # Part of every source package's key: raise it when the same inputs would give other bytes than before.
 SRPM_RECIPE_VERSION = "7"

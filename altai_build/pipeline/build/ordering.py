@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from altai_build.config import Bootstrap
 from altai_build.errors import AltaiError
-from altai_build.model.component import ComponentWithoutSrpm
 from altai_build.model.dependency import list_dependency_names
 from altai_build.model.order import Order, OrderedComponent, compute_order
-from altai_build.model.package import RpmHeader
 from altai_build.model.possible_provides import find_possible_provides
-from altai_build.model.srpm import Srpm
 from altai_build.pipeline.build.revealed_needs import RevealedNeed, add_revealed_needs, read_revealed_needs
-from altai_build.pipeline.build.srpms import SrpmBatch
-from altai_build.pipeline.run import Run
-from altai_build.tools.git.superproject import ComponentSource
-from altai_build.tools.rpm.evaluate import SpecEvaluator
-from altai_build.tools.rpm.header import read_header
+
+if TYPE_CHECKING:
+    from altai_build.config import Bootstrap
+    from altai_build.model.component import ComponentWithoutSrpm
+    from altai_build.model.package import RpmHeader
+    from altai_build.model.srpm import Srpm
+    from altai_build.pipeline.build.srpms import SrpmBatch
+    from altai_build.pipeline.run import Run
+    from altai_build.tools.git.superproject import ComponentSource
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
     Components without a source package have a place in it too, so that nothing is built with other packages that
     provide the same.
     """
+    # `plan` orders without source packages.
+    from altai_build.tools.rpm.header import read_header
+
     srpms = {source.component.name: (source, srpm) for source, srpm in srpm_batch.srpms}
     headers = {name: read_header(srpm.path) for name, (_, srpm) in srpms.items()}
     made = [
@@ -209,6 +213,10 @@ def _read_bootstraps(
 
     Only of components that are blocked by a cycle.
     """
+    if not order.blocked_by_cycle:
+        return {}
+    from altai_build.tools.rpm.evaluate import SpecEvaluator
+
     evaluator = SpecEvaluator(run.config.limits, scratch=run.workspace.scratch, cache=run.workspace.specs)
     found = {}
     for source in sources:

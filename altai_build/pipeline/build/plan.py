@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from altai_build.errors import AltaiError
 from altai_build.model.component import ComponentKind
-from altai_build.model.gitlink import CommitId
-from altai_build.model.order import Order
+from altai_build.pipeline.build.component_names import warn_of_empty_folders, warn_of_unknown_settings
 from altai_build.pipeline.build.ordering import get_unreadable_name, static_order
 from altai_build.pipeline.build.selection import select_components
-from altai_build.pipeline.build.srpms import warn_of_empty_folders, warn_of_unknown_settings
-from altai_build.pipeline.run import Run
 from altai_build.stages.discover.components import Discovery, discover
-from altai_build.tools.git.superproject import ComponentSource
-from altai_build.tools.git.worktree import describe_difference, take_snapshot
 from altai_build.tools.spec.reader import SpecReader
+
+if TYPE_CHECKING:
+    from altai_build.model.gitlink import CommitId
+    from altai_build.model.order import Order
+    from altai_build.pipeline.run import Run
+    from altai_build.tools.git.superproject import ComponentSource
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def _select(whole: Discovery, reasons: Container[str], names: Container[str]) ->
 
 def warn_of_work_trees(run: Run, build_plan: BuildPlan) -> None:
     """Warn of components whose work trees differ from their pins: what was edited there is not built."""
+    from altai_build.tools.git.worktree import describe_difference
 
     def find(source: ComponentSource) -> str:
         component = source.component
@@ -113,6 +116,8 @@ def commit_work_trees(run: Run) -> CommitId:
 
     Nothing of the user's but objects is written.
     """
+    from altai_build.tools.git.worktree import take_snapshot
+
     run.workspace.prepare()
     snapshot = take_snapshot(run.superproject.path, run.workspace.scratch)
     for link in snapshot.changed:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from altai_build.model.build import BuildResult
 from altai_build.model.order import OrderedComponent, compute_order
 from altai_build.tools.files import write_atomically
 from altai_build.tools.sealed_json import dump_sealed, read_sealed
+
+if TYPE_CHECKING:
+    from altai_build.model.build import BuildResult
 
 
 class RevealedNeed(NamedTuple):

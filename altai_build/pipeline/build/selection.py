@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from altai_build.ledger import Ledger
 from altai_build.model.build_inputs import BUILDROOT_PREFIX
 from altai_build.model.gitlink import ChangeStatus
-from altai_build.model.order import Order
 from altai_build.model.package_fingerprint import is_local_package
-from altai_build.model.pin import PinDirection
-from altai_build.pipeline.build.changed_settings import select_changed_settings
+from altai_build.pipeline.build.component_names import select_by_name
 from altai_build.pipeline.build.ordering import static_order
-from altai_build.pipeline.build.pins import compare_pins, read_pins
-from altai_build.pipeline.build.srpms import select_by_name
-from altai_build.pipeline.run import Run
 from altai_build.stages.discover.components import Discovery, discover
-from altai_build.tools.git.changed_gitlinks import list_changed_gitlinks
 from altai_build.tools.spec.reader import SpecReader
+
+if TYPE_CHECKING:
+    from altai_build.ledger import Ledger
+    from altai_build.model.order import Order
+    from altai_build.pipeline.run import Run
 
 # The reason in a plan of all components.
 ALL_COMPONENTS_REASON = "all components are built"
@@ -46,6 +45,9 @@ def select_components(
         reasons.update({component.name: NAMED_REASON for component in chosen.without_srpm})
     needs = _compute_needs(run.ledger, order)
     if changed_since is not None:
+        # Reads mock configurations.
+        from altai_build.pipeline.build.changed_settings import select_changed_settings
+
         reasons.update(select_changed_settings(run, whole, changed_since))
         changed_paths = _list_changed_paths(run, changed_since, revision)
         reasons.update(_select_changed_pins(run, whole, changed_paths, changed_since))
@@ -125,6 +127,8 @@ def _add_needs(reasons: dict[str, str], needs: Mapping[str, Iterable[str]]) -> N
 
 def _list_changed_paths(run: Run, since: str, revision: str) -> set[str]:
     """The paths of the gitlinks that were added or modified."""
+    from altai_build.tools.git.changed_gitlinks import list_changed_gitlinks
+
     changes = list_changed_gitlinks(run.superproject, since, revision, run.config.superproject.components)
     return {change.path for change in changes if change.status is not ChangeStatus.REMOVED}
 
@@ -133,6 +137,9 @@ def _select_changed_pins(
     run: Run, whole: Discovery, changed_paths: Collection[str], since: str
 ) -> dict[str, str]:
     """Components with a new or changed pin; warns where yum may not update to the new pin's packages."""
+    from altai_build.model.pin import PinDirection
+    from altai_build.pipeline.build.pins import compare_pins, read_pins
+
     reasons = {}
     before = read_pins(run, since)
     for source in whole.sourced:

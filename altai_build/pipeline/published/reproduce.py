@@ -17,8 +17,9 @@ from altai_build.model.release import BuildRecord, Manifest, ReleasedPackage
 from altai_build.model.reproduction import ReproducedPackage, ReproductionReport, Similarity
 from altai_build.model.srpm import Srpm
 from altai_build.model.srpm_making import SrpmMaking, describe_other_making, select_making
+from altai_build.pipeline.build.component_names import select_by_name
 from altai_build.pipeline.build.schedule import MAX_REBUILDS
-from altai_build.pipeline.build.srpms import make_discovered_srpms, select_by_name
+from altai_build.pipeline.build.srpms import make_discovered_srpms
 from altai_build.pipeline.build.toolchains import list_build_macros, open_build_environments
 from altai_build.pipeline.published.manifest_trust import open_reader
 from altai_build.pipeline.published.verify import open_release, trusted_keys

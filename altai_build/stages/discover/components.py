@@ -18,7 +18,6 @@ from altai_build.stages.discover.candidates import (
 )
 from altai_build.stages.discover.specs import SpecReading
 from altai_build.tools.git.superproject import ComponentSource, Submodule, Superproject
-from altai_build.tools.rpm.evaluate import SpecEvaluator
 from altai_build.tools.spec.reader import SpecReader
 from altai_build.workspace import Workspace
 
@@ -71,8 +70,7 @@ def discover(
             *pool.map(find, finder.list_submodules()),
             *finder.find_in_spec_folders(),
         ]
-        evaluator = SpecEvaluator(config.limits, scratch=workspace.scratch, cache=workspace.specs)
-        sourced, without_srpm = SpecReading(config, reader, evaluator, pool).read(found)
+        sourced, without_srpm = SpecReading(config, reader, workspace, pool).read(found)
     return Discovery(
         commit=commit,
         time=finder.store.read_commit_time(commit),

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Union
+from functools import cached_property
+from typing import TYPE_CHECKING, Union
 
 from altai_build.config import Config
 from altai_build.errors import AltaiError, faults_of
@@ -23,8 +24,11 @@ from altai_build.model.possible_provides import read_declared_names
 from altai_build.model.spec import SpecInfo, UnknownSpec
 from altai_build.stages.discover.candidates import Found, SpecCandidate, SpecFile, last_part, read_texts
 from altai_build.tools.git.superproject import ComponentSource, ComponentSpec
-from altai_build.tools.rpm.evaluate import ForeignArch, SpecEvaluator
 from altai_build.tools.spec.reader import NotASpec, SpecReader, SpecResult, SpecText
+
+if TYPE_CHECKING:
+    from altai_build.tools.rpm.evaluate import SpecEvaluator
+    from altai_build.workspace import Workspace
 
 # What was read of one spec of a candidate.
 _Reading = tuple[SpecFile, Union[SpecResult, AltaiError]]
@@ -36,8 +40,15 @@ class SpecReading:
 
     config: Config
     reader: SpecReader
-    evaluator: SpecEvaluator
+    workspace: Workspace
     pool: Executor
+
+    @cached_property
+    def evaluator(self) -> SpecEvaluator:
+        """What has rpm read specs: imported for the first one that it must read."""
+        from altai_build.tools.rpm.evaluate import SpecEvaluator
+
+        return SpecEvaluator(self.config.limits, scratch=self.workspace.scratch, cache=self.workspace.specs)
 
     def read(self, found: Sequence[Found]) -> tuple[list[ComponentSource], list[ComponentWithoutSrpm]]:
         """Read all specs in batches; a candidate without an RPM spec is read again in its next folder."""
@@ -108,6 +119,8 @@ class SpecReading:
         )
         source = ComponentSpec(component, text=spec.text, store=candidate.store, tree=candidate.tree)
         if isinstance(result, UnknownSpec) or has_macros:
+            from altai_build.tools.rpm.evaluate import ForeignArch
+
             macros, arch = self.config.get_component_macros(name, component.path, component.repository)
             read = self.evaluator.read if has_macros else self.evaluator.evaluate
             try:

@@ -9,9 +9,8 @@ import pytest
 from altai_build.config import load_config
 from altai_build.model.build import ComponentStatus
 from altai_build.model.srpm import Srpm
-from altai_build.pipeline.build.srpms import SrpmBatch, make_srpms, warn_of_empty_folders
+from altai_build.pipeline.build.srpms import SrpmBatch, make_srpms
 from altai_build.pipeline.run import Run
-from altai_build.stages.discover.components import discover
 from altai_build.stages.srpm import PackedSrpm, PreparedSrpm, SrpmMaker
 from altai_build.tools.progress import ProgressReporter
 from altai_build.tools.spec.reader import SpecReader
@@ -118,21 +117,3 @@ def test_many_packages_and_one_have_the_same_bytes(world: World, capsys: pytest.
     made = maker.make_srpm(sourced)
     assert isinstance(made, Srpm) and not made.reused
     assert (made.key, made.path.read_bytes()) == (srpm.key, srpm.path.read_bytes())
-
-
-def test_folders_of_the_definition_without_components_are_named(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
-    misc = "repositories: {m: {source: specs, path: spekcs, target: t, key: k, source_rpms: s}, "
-    definition = DEFINITION.replace("repositories: {", misc)
-    definition += "superproject: {components: [repos, repo]}\n"
-    world.super.commit({"repos.yaml": definition, "specs/a/a.spec": make_spec("a")})
-    (world.super.path / "repos.yaml").write_text(definition)
-    at_work = run(world, 1)
-    found = discover(at_work.superproject, at_work.config, at_work.workspace, "HEAD", jobs=1)
-    warn_of_empty_folders(at_work, found)
-    begin, end = "warning:", f"at commit {found.commit[:12]}"
-    assert capsys.readouterr().err.splitlines() == [
-        f"{begin} repositories.m.path in repos.yaml: there is no component below spekcs/ {end}",
-        f"{begin} superproject.components: repo in repos.yaml: there is no component below repo/ {end}",
-    ]
