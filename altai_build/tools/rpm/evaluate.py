@@ -10,7 +10,9 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
+from time import time as now
 
 from altai_build.errors import InputError
 from altai_build.model.limits import Limits
@@ -41,19 +43,23 @@ _READS_FILES = re.compile(
 _READS_OTHERS = re.compile(r"_sourcedir|_specdir|_topdir|RPM_SOURCE_DIR")
 # What rpm says to a BuildArch: for other architectures.
 _NO_ARCH = "No compatible architectures found for build"
+# How specs write dates.
+_DATE_FORMS = ("%Y%m%d", "%Y.%m.%d", "%Y-%m-%d", "%Y_%m_%d", "%y%m%d", "%d%m%Y", "%Y%j")
 # Bytes.
 _LARGEST_FILES = 64 << 20
-_CACHE_FORMAT = 4
+_CACHE_FORMAT = 5
 
 
 @dataclass(frozen=True)
 class _Expansion:
-    """What rpm expands: a spec, the files beside it by their paths, the macros, the target's architecture."""
+    """What rpm expands: a spec, the files beside it by their paths, the macros, the target's architecture, the time."""
 
     source: ComponentSpec
     files: Mapping[str, bytes]
     macros: Mapping[str, str]
     arch: str
+    # Of the commit, in seconds since 1970: a spec that asks for the date says the same on every day.
+    time: int
 
 
 class ForeignArch(InputError):
@@ -88,6 +94,7 @@ class SpecEvaluator:
         """
         macros = {**macros, **find_autorelease_macros(source, macros, arch)}
         beside = self._list_files(source)
+        time = source.store.read_commit_time(source.component.commit)
         key = [
             _CACHE_FORMAT,
             self._rpm_version,
@@ -96,6 +103,7 @@ class SpecEvaluator:
             posixpath.basename(source.component.spec),
             hashlib.sha256(encode_spec(source.text)).hexdigest(),
             sorted(beside.items()),
+            time,
         ]
         path = (
             self._cache
@@ -106,7 +114,7 @@ class SpecEvaluator:
             return load_spec_info(cached)
         contents = dict(zip(beside, source.store.read_blobs(beside.values())))
         files = {f"SOURCES/{name}": content for name, content in contents.items()}
-        info = self._evaluate(_Expansion(source=source, files=files, macros=macros, arch=arch))
+        info = self._evaluate(_Expansion(source=source, files=files, macros=macros, arch=arch, time=time))
         write_atomically(path, dump_sealed(dataclasses.asdict(info)), durable=False)
         return info
 
@@ -176,7 +184,10 @@ class SpecEvaluator:
         source, macros, arch = expansion.source, expansion.macros, expansion.arch
         spec = posixpath.join("SPECS", posixpath.basename(source.component.spec))
         all_files = {**expansion.files, spec: encode_spec(source.text)}
-        expanded = rpmbuild.expand_spec(spec, all_files, macros, arch, self._limits, scratch=self._scratch)
+        started = int(now())
+        expanded = rpmbuild.expand_spec(
+            spec, all_files, macros, arch, self._limits, epoch=expansion.time, scratch=self._scratch
+        )
         if expanded.returncode != 0:
             if _NO_ARCH in expanded.error_text:
                 raise ForeignArch(f"its BuildArch: has no architecture for the target {arch}")
@@ -195,7 +206,39 @@ class SpecEvaluator:
                 why="\n".join(left),
                 todo="define the macro in the spec, or in targets.NAME.macros of repos.yaml",
             )
+        known = "\n".join([*map(decode_spec, all_files.values()), *macros.values()])
+        clock = {
+            tag: value for tag, value in values.items() if shows_clock(value, known, started, expansion.time)
+        }
+        if clock:
+            raise _clock_error(source, clock)
         return result
+
+
+def shows_clock(value: str, known: str, now: int, commit: int) -> bool:
+    """Whether a value has the date or the time of an evaluation that began `now`, where nothing that was read has it.
+
+    Both times are in seconds since 1970. On the day of the commit only the seconds tell.
+    """
+    seconds = (found for found in re.findall(r"(?<!\d)\d{10}(?!\d)", value) if found not in known)
+    if any(now <= int(found) <= now + rpmbuild.EXPAND_TIMEOUT for found in seconds):
+        return True
+    days = {
+        datetime.fromtimestamp(now + later, timezone.utc).date() for later in (0, rpmbuild.EXPAND_TIMEOUT)
+    }
+    days.discard(datetime.fromtimestamp(commit, timezone.utc).date())
+    texts = {day.strftime(form) for day in days for form in _DATE_FORMS}
+    return any(text in value and text not in known for text in texts)
+
+
+def _clock_error(source: ComponentSpec, values: Mapping[str, str]) -> InputError:
+    return InputError(
+        f"{source.component.name}: {source.component.spec_path} has another "
+        f"{' and '.join(tag.lower() for tag in values)} every day",
+        why="\n".join(f"{tag}: {value}" for tag, value in values.items())
+        + "\na commit gives one package: date(1) and Lua's os.date have the commit's time here, other programs not",
+        todo="ask %(date …), or use $SOURCE_DATE_EPOCH, the time of the commit",
+    )
 
 
 def _mentions(text: str, name: str) -> bool:

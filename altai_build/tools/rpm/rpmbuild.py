@@ -16,6 +16,7 @@ from altai_build.tools import commands, process
 from altai_build.tools.files import make_directory, move_out, scratch_directory, sha256_file
 from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, HostSandbox, find_start_fault
+from altai_build.tools.sandbox.clock import fixed_lua_clock
 from altai_build.tools.sandbox.limits import run_with_output
 from altai_build.tools.spec.macrofiles import RPM_CONFIG_DIR
 from altai_build.tools.spec.reader import RPM_MACROS, decode_spec, encode_spec
@@ -56,19 +57,25 @@ def expand_spec(
     arch: str,
     limits: Limits,
     *,
+    epoch: int,
     scratch: Path,
 ) -> process.ProcessResult:
     """A spec with all macros expanded by rpm, on standard output; files that the spec writes are discarded.
 
-    `files` are those in SPECS/ and SOURCES/ by their paths; `spec` is one of them.
+    `files` are those in SPECS/ and SOURCES/ by their paths; `spec` is one of them. It is read at the time `epoch`
+    (seconds since 1970), which is also that of the files.
     """
-    argv = ["rpmspec", "--parse", f"--target={arch}", *_define_options({**RPM_MACROS, **macros}), spec]
+    argv = ["rpmspec", "--parse", f"--target={arch}", f"--eval={fixed_lua_clock(epoch)}"]
+    argv += [*_define_options({**RPM_MACROS, **macros}), spec]
     with scratch_directory(scratch, "spec") as home:
         for path, content in files.items():
             make_directory((home / path).parent)
             (home / path).write_bytes(content)
         (home / spec).write_bytes(encode_spec(close_prep(decode_spec(files[spec]))))
-        return run_with_output(HostSandbox(writable=home), argv, _bound_limits(limits, EXPAND_TIMEOUT))
+        for path in files:
+            os.utime(home / path, (epoch, epoch))
+        view = HostSandbox(writable=home, now=epoch)
+        return run_with_output(view, argv, _bound_limits(limits, EXPAND_TIMEOUT))
 
 
 def spec_error(source: ComponentSpec, result: process.ProcessResult) -> AltaiError:
@@ -96,7 +103,7 @@ def spec_error(source: ComponentSpec, result: process.ProcessResult) -> AltaiErr
 def build_srpm(
     top: Path, spec: str, macros: Mapping[str, str], arch: str, limits: Limits, *, epoch: int
 ) -> process.ProcessResult:
-    """Make the source package of SPECS/`spec` below `top` in SRPMS/; `epoch` is its build time (seconds since 1970).
+    """Make the source package of SPECS/`spec` below `top` in SRPMS/; `epoch` is its build time, and the time there.
 
     SOURCES/ and SPECS/ are removed. The payload is gzip, which EL6 can read, without compression where nearly all
     sources are compressed already. Programs that the spec runs can write to a folder of their own below `top` only.
@@ -110,12 +117,14 @@ def build_srpm(
         "--nodeps",
         f"--target={arch}",
         *_define_options({**RPM_MACROS, **payload, **macros}),
+        # rpmbuild drops what --eval has done when it reads its macros for the target; this it expands before the spec.
+        *_define_options({"_topdir": f"{fixed_lua_clock(epoch)}{RPM_MACROS['_topdir']}"}),
     ]
     argv.append(posixpath.join(BUILD_DIR, "SPECS", spec))
     with scratch_directory(top, ".home") as home:
         for name in ("SOURCES", "SPECS"):
             os.rename(top / name, home / name)
-        view = HostSandbox(writable=home, environment={"SOURCE_DATE_EPOCH": str(epoch)})
+        view = HostSandbox(writable=home, now=epoch)
         packed = run_with_output(view, argv, _bound_limits(limits, SRPM_TIMEOUT))
         # Also matches nosrc.rpm.
         move_out(home / "SRPMS", make_directory(top / "SRPMS"), "src.rpm")

@@ -136,7 +136,9 @@ def _read_expanded_changelog(recipe: SrpmRecipe, text: str, limits: Limits, scra
     spec = posixpath.join("SPECS", posixpath.basename(recipe.sourced.component.spec))
     files = {f"SOURCES/{name}": encode_spec(content) for name, content in _read_small_files(recipe).items()}
     files[spec] = encode_spec(text)
-    expanded = rpmbuild.expand_spec(spec, files, recipe.macros, recipe.arch, limits, scratch=scratch)
+    expanded = rpmbuild.expand_spec(
+        spec, files, recipe.macros, recipe.arch, limits, epoch=recipe.time, scratch=scratch
+    )
     if expanded.returncode != 0:
         raise rpmbuild.spec_error(recipe.sourced, expanded)
     return read_expanded_changelog(decode_spec(expanded.stdout))

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from altai_build.errors import MissingToolError
 from altai_build.tools import commands, process
 from altai_build.tools.files import chown_tree, make_directory
+from altai_build.tools.sandbox.clock import fixed_date_options
 from altai_build.tools.sandbox.seccomp import filter_command
 
 # These names are in packages: they are fixed, so that the same inputs result in the same bytes on every machine.
@@ -24,10 +25,13 @@ _GROUPS = f"root:x:0:\n{BUILD_USER}:x:{BUILD_UID}:\n"
 
 @dataclass(frozen=True)
 class HostSandbox:
-    """The host's programs, read-only, and one writable directory at BUILD_DIR: for expanding specs and making SRPMs."""
+    """The host's programs, read-only, and one writable directory at BUILD_DIR: for expanding specs and making SRPMs.
+
+    `now` is the time there (seconds since 1970).
+    """
 
     writable: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
+    now: int
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """The command that runs `argv` in the sandbox as the unprivileged build user, who then owns the directory.
@@ -45,10 +49,13 @@ class HostSandbox:
         words += [*_proc_options("/proc"), "--dev", "/dev"]
         # Not a tmpfs, which belongs to root.
         for place in ("/tmp", "/var/tmp"):  # noqa: S108 - of the sandbox
-            own = make_directory(self.writable / f".{place.strip('/').replace('/', '.')}")
-            words += ["--bind", str(own), place]
+            temporary = make_directory(self.writable / f".{place.strip('/').replace('/', '.')}")
+            words += ["--bind", str(temporary), place]
+        words += fixed_date_options(self.writable / ".clock", self.now)
         words += ["--bind", str(self.writable), BUILD_DIR, "--chdir", BUILD_DIR, *_NO_SPACE_IN_MEMORY]
-        for name, value in {**_FIXED_ENVIRONMENT, **self.environment}.items():
+        path = f"{BUILD_DIR}/.clock:{_FIXED_ENVIRONMENT['PATH']}"
+        own = {"PATH": path, "SOURCE_DATE_EPOCH": str(self.now)}
+        for name, value in {**_FIXED_ENVIRONMENT, **own}.items():
             words += ["--setenv", name, value]
         if may_become_build_user():
             chown_tree(self.writable, BUILD_UID)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from altai_build.model.limits import Limits
 from altai_build.model.spec import SpecInfo
 from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.rpm import rpmbuild
-from altai_build.tools.rpm.evaluate import SpecEvaluator
+from altai_build.tools.rpm.evaluate import SpecEvaluator, shows_clock
 from tests.kit.git import Entry, Symlink
 from tests.kit.sourced import make_component_spec
 from tests.kit.superprojects import make_spec
@@ -161,3 +162,56 @@ def test_files_that_cannot_be_told_by_name(tmp_path: Path) -> None:
 def test_a_spec_that_does_without_them(tmp_path: Path) -> None:
     text = make_spec("x", version="%(test -d %{_sourcedir} && echo 1)", source="x.patch")
     assert evaluate(tmp_path, text, {"VERSION": "2", "x.patch": ""}).unlisted == ()
+
+
+def test_a_spec_that_asks_for_the_date_gets_that_of_the_commit(tmp_path: Path) -> None:
+    """By every way that rpm has itself: shell, Lua, the time of a file, the environment."""
+    version = (
+        "%(date +%Y).%(/bin/date -d yesterday +%j).%(date -r %{_sourcedir}/x +%m).%(echo $SOURCE_DATE_EPOCH)"
+    )
+    text = make_spec("x", version=version).replace(
+        "Release: 1", 'Release: %{lua: print(os.date("%Y%m%d"))}.%{lua: print(os.time())}'
+    )
+    source = make(tmp_path, text, {"x": "x\n"})
+    time = source.store.read_commit_time(source.component.commit)
+    day = datetime.fromtimestamp(time, timezone.utc)
+    info = evaluator(tmp_path).evaluate(source, {}, "x86_64")
+    yesterday = (day - timedelta(days=1)).strftime("%j")
+    assert info.version == f"{day:%Y}.{yesterday}.{day:%m}.{time}"
+    assert info.release == f"{day:%Y%m%d}.{time}"
+
+
+@pytest.mark.parametrize("form", ["%Y%m%d", "%s"])
+def test_a_spec_that_has_the_clock_from_elsewhere_is_refused(tmp_path: Path, form: str) -> None:
+    """Until the day of the commit is over nobody would notice, and then every day has a package of its own."""
+    text = make_spec("x", version=f"1.%(perl -MPOSIX -e 'print strftime(\"{form}\", gmtime)')")
+    with pytest.raises(InputError, match=r"x: repos/x/x\.spec has another version every day"):
+        evaluate(tmp_path, text)
+
+
+COMMITTED, NOW = 1_362_051_200, 1_800_000_000
+
+
+@pytest.mark.parametrize(
+    ("value", "known", "shown"),
+    [
+        ("1.20270115", "", True),
+        ("1.20270115", "Version: 1.20270115", False),
+        ("1.20130228", "", False),
+        ("27.01.15", "", False),
+        ("2027.01.15", "", True),
+        ("270115git", "", True),
+        ("0.1800000003", "", True),
+        ("0.1800000003", "1800000003", False),
+        ("0.1799999999", "", False),
+        ("0.11800000003", "", False),
+        (f"0.{COMMITTED}", "", False),
+    ],
+)
+def test_values_with_the_time_of_the_evaluation(value: str, known: str, shown: bool) -> None:
+    assert shows_clock(value, known, NOW, COMMITTED) is shown
+
+
+def test_on_the_day_of_the_commit_its_date_may_be_that_of_the_commit() -> None:
+    assert not shows_clock("1.20270115", "", NOW, NOW - 3600)
+    assert shows_clock(f"1.{NOW}", "", NOW, NOW - 3600)

@@ -40,13 +40,15 @@ def test_compressed_sources_are_not_compressed_again(tmp_path: Path, source: str
     size = 1_000_000 if source.startswith("large") else 1000
     (tmp_path / "SOURCES" / source).write_bytes(bytes(size))
     (tmp_path / "SPECS/a.spec").write_text(
-        f"Name: a\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\nSource0: {source}\n%description\nx\n"
+        f"Name: a\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\nSource0: {source}\n%description\n"
+        "%(date +%s) %{lua: print(os.time())}\n"
     )
     made = rpmbuild.build_srpm(tmp_path, "a.spec", {}, "x86_64", Limits(), epoch=1_300_000_000)
     assert made.returncode == 0, made.error_text
     (srpm,) = (tmp_path / "SRPMS").iterdir()
-    asked = ["rpm", "-qp", "--nosignature", "--qf", "%{PAYLOADCOMPRESSOR} %{PAYLOADFLAGS}", str(srpm)]
-    assert process.run(asked).text == f"gzip {flags}"
+    form = "%{PAYLOADCOMPRESSOR} %{PAYLOADFLAGS} %{DESCRIPTION}"
+    asked = ["rpm", "-qp", "--nosignature", "--qf", form, str(srpm)]
+    assert process.run(asked).text == f"gzip {flags} 1300000000 1300000000"
     assert unpack(srpm)[source] == bytes(size)
 
 
@@ -63,7 +65,9 @@ def run_both(folder: Path, version: str, limits: Limits) -> list[process.Process
     """An expansion and a source package of one spec; both run what it contains."""
     top = make_source(folder, version)
     files = {"SPECS/a.spec": (top / "SPECS/a.spec").read_bytes()}
-    expanded = rpmbuild.expand_spec("SPECS/a.spec", files, {}, "x86_64", limits, scratch=folder / "scratch")
+    expanded = rpmbuild.expand_spec(
+        "SPECS/a.spec", files, {}, "x86_64", limits, epoch=1_300_000_000, scratch=folder / "scratch"
+    )
     return [expanded, rpmbuild.build_srpm(top, "a.spec", {}, "x86_64", limits, epoch=1_300_000_000)]
 
 

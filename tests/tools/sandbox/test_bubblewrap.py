@@ -31,7 +31,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path, require: Require) -> S
         require(os.geteuid() == 0, "the views of the chroot builder need root")
         os.chown(place, BUILD_UID, BUILD_UID)
     views: dict[str, HostSandbox | InstallSandbox | BuildrootSandbox] = {
-        "host": HostSandbox(writable=place),
+        "host": HostSandbox(writable=place, now=1),
         "install": InstallSandbox(root=str(place), packages=packages, scratch=tmp_path / "scratch"),
         "root": BuildrootSandbox(root="/", build_dir=place),
     }
@@ -90,7 +90,7 @@ def test_what_an_ordinary_user_writes_is_never_in_memory(
 ) -> None:
     """There the build user owns the directories that bubblewrap makes."""
     monkeypatch.setattr(bubblewrap, "may_become_build_user", lambda: False)
-    view = HostSandbox(writable=tmp_path)
+    view = HostSandbox(writable=tmp_path, now=1)
     check_where_it_writes(process.run(view.command(["sh", "-c", _WRITE_EVERYWHERE])), tmp_path)
 
 
@@ -124,7 +124,7 @@ def test_background_processes_end_with_the_command(shell: Shell, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "view", ["HostSandbox(writable=place)", "BuildrootSandbox(root='/', build_dir=place)"]
+    "view", ["HostSandbox(writable=place, now=1)", "BuildrootSandbox(root='/', build_dir=place)"]
 )
 def test_everything_ends_when_the_caller_is_killed(view: str, tmp_path: Path, require: Require) -> None:
     require(os.geteuid() == 0 or view.startswith("Host"), "the views of the chroot builder need root")
@@ -168,7 +168,7 @@ def test_the_build_user_can_use_shared_memory(tmp_path: Path, require: Require) 
 
 def test_files_of_the_hosts_root_belong_to_nobody_for_specs(tmp_path: Path) -> None:
     answer = process.run(
-        HostSandbox(writable=tmp_path).command(["sh", "-c", "touch mine /tmp/a /var/tmp/b; id -un"])
+        HostSandbox(writable=tmp_path, now=1).command(["sh", "-c", "touch mine /tmp/a /var/tmp/b; id -un"])
     )
     assert answer.text == "mockbuild\n"
     expected = BUILD_UID if os.geteuid() == 0 else os.geteuid()
@@ -181,7 +181,9 @@ def test_a_sandbox_starts_where_process_ids_are_scarce(tmp_path: Path, require: 
     place.mkdir()
     # As in a container: number 2 is used up and gone before the view is opened, whose own second process has it.
     crowd = ["unshare", "--pid", "--fork", "--", "sh", "-c", '/bin/true; exec "$@"', "sh"]
-    assert process.run([*crowd, *HostSandbox(writable=place).command(["echo", "open"])]).text == "open\n"
+    assert (
+        process.run([*crowd, *HostSandbox(writable=place, now=1).command(["echo", "open"])]).text == "open\n"
+    )
 
 
 def test_a_root_that_knows_no_other_user_makes_the_sandbox_as_an_ordinary_user_does(
@@ -193,7 +195,7 @@ def test_a_root_that_knows_no_other_user_makes_the_sandbox_as_an_ordinary_user_d
         "from altai_build.tools import process\n"
         "assert not b.may_become_build_user()\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
-        "    process.run(b.HostSandbox(writable=Path(folder)).command(['/bin/true']))"
+        "    process.run(b.HostSandbox(writable=Path(folder), now=1).command(['/bin/true']))"
     )
     unshare = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "unshare", "-Urm"]
     root = str(Path(__file__).resolve().parents[3])
@@ -216,7 +218,7 @@ def test_only_a_sandbox_that_does_not_start_is_a_fault_of_the_machine(
     place = tmp_path / "place"
     place.mkdir()
     argv = ["sh", "-c", "echo 'bwrap: No permissions' >&2; exit 1"]
-    pretended = process.run(HostSandbox(writable=place).command(argv), ok=process.ANY_END)
+    pretended = process.run(HostSandbox(writable=place, now=1).command(argv), ok=process.ANY_END)
     assert pretended.error_text == "bwrap: No permissions"
     assert bubblewrap.find_start_fault("no spec is read", pretended) is None
     refusing = tmp_path / "bin/bwrap"

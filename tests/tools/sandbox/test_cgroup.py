@@ -48,7 +48,7 @@ def test_processes_that_use_too_much_memory_together_are_ended(groups: Path, tmp
 
 
 def test_a_spec_that_uses_too_much_memory_is_ended(groups: Path, tmp_path: Path) -> None:
-    done = run_with_output(HostSandbox(writable=tmp_path), ["bash", "-c", HOGS], LIMITS)
+    done = run_with_output(HostSandbox(writable=tmp_path, now=1), ["bash", "-c", HOGS], LIMITS)
     assert done.returncode != 0 and done.error_text.endswith(WHY)
 
 

@@ -61,7 +61,7 @@ def test_keyrings_namespaces_and_the_hypervisor_are_refused_inside(
     for name in ("dev", "proc"):
         (tmp_path / name).mkdir()
     sandboxes: dict[str, Callable[[list[str]], list[str]]] = {
-        "host": HostSandbox(writable=tmp_path).command,
+        "host": HostSandbox(writable=tmp_path, now=1).command,
         "evaluation": EvaluationSandbox({}).command,
         "install": InstallSandbox(root=str(tmp_path), packages=tmp_path, scratch=tmp_path / "s").command,
         "root": BuildrootSandbox(root="/", build_dir=tmp_path).command,
