@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 from altai_build.errors import AltaiError
 
@@ -23,8 +24,10 @@ def print_failure(code: int, what: str, *, why: str = "", todo: str = "") -> Non
     from altai_build.cli import output
 
     if not output.is_json_printed():
-        output.print_json({"error": {"code": code, "what": what, "why": why, "todo": todo}})
-        sys.stdout.flush()
+        # The exit code says what happened, also where the document cannot be written.
+        with suppress(OSError):
+            output.print_json({"error": {"code": code, "what": what, "why": why, "todo": todo}})
+            sys.stdout.flush()
 
 
 def print_error(error: AltaiError) -> None:

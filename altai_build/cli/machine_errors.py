@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
-from altai_build.errors import InputError
+from altai_build.cli.streams import STREAM_NAMES
+from altai_build.errors import AltaiError, InputError, MissingToolError
 
 # Python's text of a RuntimeError that has no type of its own.
 _NO_THREAD = "can't start new thread"
 
 
-def describe_machine_error(error: Exception) -> InputError | None:
+def describe_machine_error(error: Exception) -> AltaiError | None:
     """The error for something that the machine refuses, with the file where Python knows it; None for a bug.
 
     What the kernel refuses is the machine's: no list of its errors is complete.
@@ -25,10 +26,21 @@ def describe_machine_error(error: Exception) -> InputError | None:
             why=str(error),
             todo="raise the limit (ulimit -u, or pids.max of the container), or use fewer --jobs, and rerun",
         )
+    if isinstance(error, ImportError) and not (error.name or "").startswith("altai_build"):
+        return MissingToolError(
+            f"the library {error.name or 'that is needed'} cannot be loaded",
+            why=str(error),
+            todo="install it again (scripts/setup), and unset variables that lead its own files elsewhere",
+        )
     if not isinstance(error, OSError):
         return None
     file = error.filename2 or error.filename
     reason = error.strerror or str(error) or type(error).__name__
+    if file in STREAM_NAMES:
+        return InputError(
+            f"{reason}: {file}",
+            todo="let it go to a place that takes it, and rerun; what is finished is not done again",
+        )
     return InputError(
         f"{reason}: {os.fsdecode(file)}"
         if file is not None

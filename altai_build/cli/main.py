@@ -12,6 +12,7 @@ import importlib
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +23,7 @@ from altai_build.cli.json_errors import print_error, print_failure
 from altai_build.cli.machine_errors import describe_machine_error
 from altai_build.cli.streams import install_safe_streams
 from altai_build.cli.suggestions import SuggestingGroup
-from altai_build.errors import AltaiError, InputError, UsageError, escape_control_characters
+from altai_build.errors import AltaiError, UsageError, escape_control_characters
 from altai_build.tools import process, processors
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
     except click.exceptions.Exit as request:
         return request.exit_code, ""
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         command = (
             error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "altai-build"
         )
@@ -167,14 +169,14 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
         return UsageError.exit_code, error.format_message()
     except AltaiError as error:
         message = escape_control_characters(str(error))
-        print(f"altai-build: {message}", file=sys.stderr)
+        _print_error(message)
         print_error(error)
         process.kill_all_children()
         return error.exit_code, message
     except (KeyboardInterrupt, click.Abort):
         process.kill_all_children()
         message = "interrupted; published releases are unchanged. Rerun the command to resume."
-        print(f"altai-build: {message}", file=sys.stderr)
+        _print_error(message)
         print_failure(
             _INTERRUPTED, "interrupted; published releases are unchanged", todo="rerun the command to resume"
         )
@@ -186,10 +188,10 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
         described = describe_machine_error(error)
         if described is not None:
             message = escape_control_characters(str(described))
-            print(f"altai-build: {message}", file=sys.stderr)
+            _print_error(message)
             print_error(described)
             # Where it happened is for the debug log.
-            return InputError.exit_code, f"{message}\n{traceback.format_exc()}"
+            return described.exit_code, f"{message}\n{traceback.format_exc()}"
         # Only a bug needs it.
         from altai_build.cli.crash_report import SEND_REPORT, report_bug
 
@@ -199,6 +201,12 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
         )
         return AltaiError.exit_code, text
     return code if isinstance(code, int) else 0, ""
+
+
+def _print_error(message: str) -> None:
+    """Print an error; where nobody can read it (a full disk), the exit code still says what happened."""
+    with suppress(OSError):
+        print(f"altai-build: {message}", file=sys.stderr)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

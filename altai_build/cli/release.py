@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +13,7 @@ from altai_build.cli.app import App
 from altai_build.cli.options import dependants_option, json_option, rev_option, wait_option
 from altai_build.cli.output import print_json, print_path, print_table
 from altai_build.cli.plan import get_exit_code, list_skipped_rows, list_wave_rows, order_to_json
-from altai_build.errors import UsageError
+from altai_build.errors import InputError, UsageError
 from altai_build.model.findings import finding_to_json
 from altai_build.model.gitlink import require_commit
 from altai_build.model.openpgp import PublicKey
@@ -82,7 +84,9 @@ def release(
             prompt = _ask_passphrase if sys.stdin.isatty() else None
             result = make_release(run, plan, choose_passphrase_source(prompt))
             tags = plan.tags
-    _print_result(run, result, as_json)
+    with _published(version, unpushed=tags.name if tags is not None and push_tags else ""):
+        _print_result(run, result, as_json)
+        sys.stdout.flush()
     if tags is not None and push_tags:
         pushed = push(tags)
         run.reporter.info(f"pushed the tag {tags.name} to {format_count(len(pushed), 'remote')}")
@@ -91,6 +95,20 @@ def release(
 
 def _ask_passphrase(key: PublicKey) -> str:
     return str(click.prompt(f"Passphrase of {key.uid} ({key.key_id})", hide_input=True, err=True))
+
+
+@contextmanager
+def _published(version: str, *, unpushed: str) -> Iterator[None]:
+    """What cannot be printed after a release was published does not hide that it was; nor that a tag is not pushed."""
+    try:
+        yield
+    except OSError as error:
+        push = f"; push the tag {unpushed} yourself" if unpushed else ""
+        raise InputError(
+            f"release {version} is published, but its description cannot be printed",
+            why=f"{error.filename or 'output'}: {error.strerror or error}",
+            todo=f"see it with `altai-build audit {version}`{push}",
+        ) from error
 
 
 def _print_result(run: Run, result: ReleaseResult, as_json: bool) -> None:

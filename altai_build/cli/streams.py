@@ -7,6 +7,9 @@ import os
 import sys
 from typing import TextIO
 
+# How errors name them.
+STREAM_NAMES = ("standard output", "standard error")
+
 
 class _SafeOutput(io.FileIO):
     """A file descriptor for output: drops what nobody reads any more (`| head`), reports a full disk once."""
@@ -23,7 +26,7 @@ class _SafeOutput(io.FileIO):
             return memoryview(data).nbytes  # type: ignore[arg-type]
         except OSError as error:
             self._failed = True
-            error.filename = "standard output" if self.fileno() == 1 else "standard error"
+            error.filename = STREAM_NAMES[self.fileno() - 1]
             raise
 
 

@@ -9,6 +9,8 @@ import shutil
 import pytest
 
 from altai_build.cli import main as cli_module
+from altai_build.cli.machine_errors import describe_machine_error
+from altai_build.errors import MissingToolError
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,7 @@ def test_whatever_the_kernel_refuses_is_no_bug(monkeypatch: pytest.MonkeyPatch, 
         (MemoryError(), "the machine has no memory left"),
         (shutil.Error("no errno"), "the operating system refused an operation: no errno"),
         (OSError(), "the operating system refused an operation: OSError"),
+        (OSError(errno.ENOSPC, "full", "standard output"), "full: standard output"),
     ],
 )
 def test_a_machine_at_its_limits_is_no_bug(
@@ -46,3 +49,18 @@ def test_a_machine_at_its_limits_is_no_bug(
     monkeypatch.setattr(cli_module.cli, "main", fail)
     code, described = cli_module._run([])
     assert (code, described.splitlines()[0]) == (3, message)
+
+
+def test_a_library_that_cannot_be_loaded_is_a_missing_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """rpm's bindings find nothing when RPM_CONFIGDIR leads nowhere. A module of our own is a bug."""
+    assert isinstance(
+        describe_machine_error(ImportError("cannot import name 'ts'", name="rpm._rpm")), MissingToolError
+    )
+    assert describe_machine_error(ImportError("no such module", name="altai_build.nothing")) is None
+
+    def fail(**_: object) -> None:
+        raise ModuleNotFoundError("No module named 'solv'", name="solv")
+
+    monkeypatch.setattr(cli_module.cli, "main", fail)
+    code, described = cli_module._run([])
+    assert (code, described.splitlines()[0]) == (4, "the library solv cannot be loaded")

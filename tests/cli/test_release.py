@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
+import pytest
+
+from altai_build.cli.release import _published
+from altai_build.errors import InputError
 from tests.kit.cli import altai_build
 from tests.kit.release_worlds import commit_definition, make_world
 from tests.kit.superprojects import make_spec
@@ -46,3 +51,13 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(tmp_path: Path) -> None:
     assert [[row["component"] for row in wave] for wave in plan["waves"]] == [["focus"], ["nova"]]
     assert [row["component"] for row in plan["skipped"]] == ["docs"]
     assert not (tmp_path / "releases").exists()
+
+
+def test_a_published_release_that_cannot_be_printed_is_called_published() -> None:
+    with pytest.raises(InputError) as caught, _published("1.0.1", unpushed="p-1.0.1"):
+        raise OSError(errno.ENOSPC, "No space left on device", "standard output")
+    assert str(caught.value).splitlines() == [
+        "release 1.0.1 is published, but its description cannot be printed",
+        "standard output: No space left on device",
+        "What to do: see it with `altai-build audit 1.0.1`; push the tag p-1.0.1 yourself",
+    ]

@@ -65,6 +65,20 @@ def test_a_result_that_cannot_be_written_is_an_error_and_no_bug(run: Run) -> Non
     assert len(result.stderr.splitlines()) == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("changed nowhere", "3"),
+        ("changed nowhere --json", "3"),
+        ("nosuchverb", "2"),
+        ("changed --nosuch --json", "2"),
+    ],
+)
+def test_the_exit_code_is_right_where_nothing_can_be_printed(run: Run, words: str, code: str) -> None:
+    assert run(f"$ALTAI {words} >/dev/full 2>/dev/full; echo $?").stdout.splitlines() == [code]
+    assert run(f"$ALTAI {words} 2>/dev/full; echo $?").stdout.splitlines()[-1] == code
+
+
 def test_characters_that_the_terminals_encoding_lacks_are_escaped(tmp_path: Path, run: Run) -> None:
     world = World(tmp_path)
     world.super.commit({"README": "x"})
