@@ -18,6 +18,7 @@ from typing import Any
 
 from altai_build.model.release_suffix import has_hidden_dist
 from altai_build.model.spec import SpecInfo, UnknownSpec
+from altai_build.tools.spec.calls import QUOTE
 from altai_build.tools.spec.macrofiles import read_system_macros
 from altai_build.tools.spec.macros import MacroExpander
 from altai_build.tools.spec.parser import RestartForArch, SpecContent
@@ -68,8 +69,8 @@ def _run_child() -> None:
 def read_spec(text: str, macros: Mapping[str, str], arch: str, *, is_expanded: bool) -> dict[str, Any]:
     """The answer for one spec: the fields of a SpecInfo or UnknownSpec, `foreign`, or `error` and `todo`."""
     try:
-        if UNKNOWN in text:
-            raise OnlyRpmKnows("a NUL character")
+        if UNKNOWN in text or QUOTE in text:
+            raise OnlyRpmKnows("a control character")
         reading = _Reading(arch, macros)
         content = reading.read_expanded(text) if is_expanded else reading.read(text)
         hidden_dist = None

@@ -190,6 +190,7 @@ def test_macros_that_setup_and_sources_define() -> None:
         "Source0: a\nSource0: b",
         "%py_provides python3-six",
         "Summary",
+        "Summary: a\x1fb",
         "Url:",
         "  Epoch: 1",
         "%(cat tags)",
