@@ -81,6 +81,8 @@ def read_macros(node: YamlNode) -> tuple[tuple[str, str], ...]:
             value.add_error(
                 f"got the number {value.describe_value()}; quote it, a macro is text (6.10 would become 6.1)"
             )
+        elif value.value is None:
+            value.add_error("rpm refuses a macro without a value; write '%{nil}'")
         else:
             macros.append((macro, value.read_text()))
     return tuple(macros)

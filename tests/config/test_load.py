@@ -145,6 +145,11 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
             "targets.centos6.macros.rhel: got the number 6; quote it, a macro is text (6.10 would become 6.1)",
         ),
         (
+            "targets|centos6|macros",
+            {"rhel": None},
+            "targets.centos6.macros.rhel: rpm refuses a macro without a value; write '%{nil}'",
+        ),
+        (
             "targets|centos6|macros|%x",
             "1",
             "targets.centos6.macros.%x: a macro is a name of letters, digits and _, without %, or NAME(OPTIONS)",

@@ -91,12 +91,12 @@ class MacroExpander:
 
     # ---- definitions -----------------------------------------------------------------------------------------
 
-    def define(self, name: str, body: str, *, options: str | None = None, is_literal: bool = False) -> None:
+    def define(self, name: str, body: str, *, is_literal: bool = False) -> None:
         """Put a definition in front of those that there are."""
-        self._push(Macro(name=name, body=body, options=options, is_literal=is_literal))
+        self._push(Macro(name=name, body=body, is_literal=is_literal))
 
     def define_from_text(self, text: str) -> None:
-        """Define a macro as a macro file does: its name, options and body."""
+        """Define a macro as a macro file or --define does: its name, options and body."""
         self._define(text, is_global=False, free=True)
 
     @property

@@ -69,7 +69,7 @@ def _run_child() -> None:
 def read_spec(text: str, macros: Mapping[str, str], arch: str, *, is_expanded: bool) -> dict[str, Any]:
     """The answer for one spec: the fields of a SpecInfo or UnknownSpec, `foreign`, or `error` and `todo`."""
     try:
-        if UNKNOWN in text or QUOTE in text:
+        if UNKNOWN in text or (QUOTE in text and not is_expanded):
             raise OnlyRpmKnows("a control character")
         reading = _Reading(arch, macros)
         content = reading.read_expanded(text) if is_expanded else reading.read(text)
@@ -119,8 +119,7 @@ class _Reading:
         self._arch = arch
         self._macros = MacroExpander(read_system_macros(arch))
         for name, value in macros.items():
-            plain, bracket, options = name.partition("(")
-            self._macros.define(plain, value, options=options.removesuffix(")") if bracket else None)
+            self._macros.define_from_text(f"{name} {value}")  # as rpm takes --define
 
     def read(self, text: str) -> SpecContent:
         """The content of a spec as it is written."""

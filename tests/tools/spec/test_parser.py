@@ -43,6 +43,12 @@ def test_macros_of_the_spec_and_of_the_target() -> None:
     assert read(text, ver="2.5").build_requires == ("other",)
 
 
+def test_values_of_macros_are_those_that_rpm_takes_from_its_command_line() -> None:
+    values = {"a": " 1 ", "b": "x\\y", "c": "{z}z", "d()": "<%1>"}
+    text = f"{HEAD}Source0: %{{a}}.tar\nSource1: %{{b}}\nSource2: %{{c}}\nSource3: %{{d e}}\n"
+    assert [source.value for source in read(text, **values).sources] == ["1.tar", "xy", "z", "<e>"]
+
+
 def test_packages_named_by_a_macro_of_the_spec() -> None:
     text = f"%global srcname six\n{HEAD}%description\n%package -n python3-%{{srcname}}\nSummary: x\n"
     text += "Provides: python3dist(%{srcname}) = %{version}\nRequires: lib%srcname-devel\n%description -n python3-six\n"
