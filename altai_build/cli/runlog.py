@@ -56,7 +56,9 @@ class RunLog:
             if self._echo:
                 sys.stderr.write(event)
             self._pending.append(event)
-            if self._workspace is not None and os.path.isdir(self._workspace.root):
+            if self._workspace is not None and (
+                self._descriptor is not None or os.path.isdir(self._workspace.root)
+            ):
                 self._write_pending(self._workspace)
 
     def close(self, code: int, message: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import signal
@@ -13,14 +14,25 @@ from altai_build.errors import MissingToolError
 INHERITED_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
 # createrepo and rpm tools may be there.
 _SBIN_PATH = ":/usr/local/sbin:/usr/sbin:/sbin"
+# The password in a URL, with the name before it; compiled only where a URL is shown.
+_LOGIN_IN_URL = r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@"
+# Where programs were found, by name and PATH.
+_found_programs: dict[tuple[str, str], str] = {}
 
 
 def find_program(program: str) -> str | None:
-    """The path of a program on PATH or in an sbin directory, or None."""
+    """The path of a program on PATH or in an sbin directory, or None. A found program is looked for only once."""
+    path = os.environ.get("PATH", os.defpath) + _SBIN_PATH
+    known = _found_programs.get((program, path))
+    if known is not None and os.access(known, os.X_OK):
+        return known
     # Imported late: its compression modules would slow down every quick verb.
     import shutil
 
-    return shutil.which(program, path=os.environ.get("PATH", os.defpath) + _SBIN_PATH)
+    found = shutil.which(program, path=path)
+    if found is not None:
+        _found_programs[program, path] = found
+    return found
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -54,7 +66,13 @@ def describe_exit(returncode: int) -> str:
 
 def quote_command(argv: Sequence[str]) -> str:
     """The command as a person can paste it into a shell; without the passwords in its URLs, for it goes into logs."""
+    return " ".join(map(_quote_word, argv))
+
+
+# Commands of one kind differ in a few words only.
+@functools.lru_cache(maxsize=2048)
+def _quote_word(word: str) -> str:
     # Imported late: quick verbs have nothing to quote.
     import shlex
 
-    return " ".join(shlex.quote(re.sub(r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@", "", word)) for word in argv)
+    return shlex.quote(re.sub(_LOGIN_IN_URL, "", word) if "://" in word else word)

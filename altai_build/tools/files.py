@@ -154,13 +154,21 @@ def make_directory(path: Path, *, mode: int = 0o755, durable: bool = False) -> P
     With `durable` those that were made are still there after a power cut.
     """
     try:
-        # Not by mkdir(parents=True), which calls itself for each of them.
-        missing = [] if path.is_dir() else [folder for folder in path.parents if not folder.exists()]
-        for folder in reversed(missing):
-            folder.mkdir(exist_ok=True)
-        is_new = not path.exists()
-        path.mkdir(exist_ok=True, mode=mode)
-        if durable and is_new:
+        if os.path.isdir(path):
+            return path
+        missing: list[Path] = []
+        try:
+            path.mkdir(mode=mode)
+        except FileNotFoundError:
+            # Not by mkdir(parents=True), which calls itself for each of them.
+            missing = [folder for folder in path.parents if not folder.exists()]
+            for folder in reversed(missing):
+                folder.mkdir(exist_ok=True)
+            path.mkdir(mode=mode, exist_ok=True)
+        except FileExistsError:
+            # Another process has made it meanwhile, or it is no directory.
+            path.mkdir(exist_ok=True)
+        if durable:
             for folder in (path, *missing):
                 sync_directory(folder.parent)
     except OSError as error:

@@ -22,7 +22,7 @@ class Pipes:
         self._captured = {stream: bytearray() for stream in (stdout, stderr) if stream is not None}
         self._stdin = stdin
         self._unsent = memoryview(input)
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.PollSelector()
         for stream in self._captured:
             self._selector.register(stream, selectors.EVENT_READ)
         if stdin is not None:

@@ -280,8 +280,9 @@ def start_child(
     """
     if any("\0" in word for word in argv):
         raise InputError("a name holds a NUL byte and cannot be given to a program", why=quote_command(argv))
+    command = quote_command(argv) if _listeners or _end_listeners else ""
     if _listeners:
-        _notify_listeners(f"$ {quote_command(argv)}")
+        _notify_listeners(f"$ {command}")
     started = time.monotonic()
     try:
         child = subprocess.Popen(
@@ -325,14 +326,9 @@ def start_child(
         with _running_lock:
             del _running[child]
         if _end_listeners:
-            _notify_end_listeners(child, time.monotonic() - started)
-
-
-def _notify_end_listeners(child: ChildProcess, seconds: float) -> None:
-    argv = cast("Sequence[str]", child.args)
-    end = CommandEnd(command=quote_command(argv), seconds=seconds, returncode=child.returncode)
-    for listener in _end_listeners:
-        listener(end)
+            end = CommandEnd(command, time.monotonic() - started, child.returncode)
+            for listener in _end_listeners:
+                listener(end)
 
 
 def stop_children() -> bool:
@@ -352,7 +348,9 @@ def stop_children() -> bool:
 
 def end_stopped_thread(*, wait: float = 0.0) -> None:
     """Raise KeyboardInterrupt in a thread, but the main one, of a run that is stopped within `wait` seconds."""
-    if _stopping.wait(wait) and threading.current_thread() is not threading.main_thread():
+    if (
+        _stopping.wait(wait) if wait else _stopping.is_set()
+    ) and threading.current_thread() is not threading.main_thread():
         raise KeyboardInterrupt
 
 

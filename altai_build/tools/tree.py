@@ -46,7 +46,9 @@ def walk_tree(
     for anything that cannot be read or is moved during the walk.
     """
     parents: list[str] = []
-    descriptor = _open_folder(os.fspath(top), None, parents, changing or removing, removing)
+    # That of every directory of the walk; None: mount points are entered.
+    mount = _read_outer_mount_id(os.fspath(top)) if changing or removing else None
+    descriptor = _open_folder(os.fspath(top), None, parents, mount, removing)
     # For each directory on the way: its identity, and its subdirectories that were not visited yet.
     levels: list[tuple[tuple[int, int], list[str]]] = []
     try:
@@ -58,7 +60,7 @@ def walk_tree(
                 name = folders.pop()
                 try:
                     above = [os.fspath(top), *parents]
-                    child = _open_folder(name, descriptor, above, changing or removing, removing)
+                    child = _open_folder(name, descriptor, above, mount, removing)
                 except FileNotFoundError:
                     if not removing:
                         raise
@@ -94,13 +96,15 @@ def _list_entries(descriptor: int, parents: list[str]) -> Generator[TreeEntry, N
     return [name for name, is_folder in reversed(listed) if is_folder]
 
 
-def _open_folder(name: str, parent: int | None, parents: list[str], changing: bool, removing: bool) -> int:
+def _open_folder(
+    name: str, parent: int | None, parents: list[str], mount: bytes | None, removing: bool
+) -> int:
     try:
-        if not changing:
+        if mount is None:
             return os.open(name, _FOLDER_FLAGS, dir_fd=parent)
         handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         try:
-            _refuse_mount_point(handle, name, parent)
+            _refuse_mount_point(handle, mount)
             if removing:
                 _make_accessible(handle)
             # Not by name: what is opened is what was checked.
@@ -112,25 +116,30 @@ def _open_folder(name: str, parent: int | None, parents: list[str], changing: bo
         raise
 
 
-def _refuse_mount_point(folder: int, name: str, parent: int | None) -> None:
-    """Raise OSError (EBUSY) when another file system, or another part of one, is mounted on this directory.
+def _refuse_mount_point(folder: int, mount: bytes) -> None:
+    """Raise OSError (EBUSY) when another mount than that of the directory above it is on this directory.
 
     Mounts are compared, not devices: a bind mount has the device of its origin, and a subvolume of btrfs has a device
     of its own but is no mount.
     """
-    if parent is not None:
-        above = _read_mount_id(parent)
-    else:
-        # Its own ".." can only be opened with the permission to enter it.
-        base = os.path.basename(name)
-        outer = os.path.join(name, "..") if base in ("", ".", "..") else os.path.dirname(name) or "."
-        handle = os.open(outer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            above = _read_mount_id(handle)
-        finally:
-            os.close(handle)
-    if _read_mount_id(folder) != above:
+    if _read_mount_id(folder) != mount:
         raise OSError(errno.EBUSY, "a file system is mounted here (unmount it first)")
+
+
+def _read_outer_mount_id(top: str) -> bytes:
+    """The number of the mount on which the directory above `top` is."""
+    # Its own ".." can only be opened with the permission to enter it.
+    base = os.path.basename(top)
+    outer = os.path.join(top, "..") if base in ("", ".", "..") else os.path.dirname(top) or "."
+    try:
+        handle = os.open(outer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        error.filename = top
+        raise
+    try:
+        return _read_mount_id(handle)
+    finally:
+        os.close(handle)
 
 
 def _read_mount_id(folder: int) -> bytes:
@@ -144,9 +153,9 @@ def _read_mount_id(folder: int) -> bytes:
         text = os.read(descriptor, 4096)
     finally:
         os.close(descriptor)
-    for line in text.splitlines():
-        if line.startswith(b"mnt_id:"):
-            return line
+    _, found, after = text.partition(b"\nmnt_id:")
+    if found:
+        return after.partition(b"\n")[0]
     raise OSError(errno.ENOSYS, "the kernel does not show mount points in /proc/self/fdinfo")
 
 

@@ -28,6 +28,20 @@ def test_programs_in_sbin_are_found_without_it_on_path(
     assert commands.find_program("no-such-program") is None
 
 
+def test_a_program_that_was_found_and_is_gone_is_looked_for_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}/a:{tmp_path}/b")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "altai-tool").write_text("#!/bin/sh\n")
+        (tmp_path / name / "altai-tool").chmod(0o755)
+    for expected in (f"{tmp_path}/a/altai-tool", f"{tmp_path}/b/altai-tool"):
+        assert [commands.find_program("altai-tool") for _ in range(2)] == [expected] * 2
+        Path(expected).unlink()
+    assert commands.find_program("altai-tool") is None
+
+
 def test_a_command_is_shown_without_the_password_in_its_url() -> None:
     words = ["git", "fetch", "https://user:pass@word@host/x.git", "ssh://git@host/a@b.git", "a@b", "x://"]
     assert commands.quote_command(words) == "git fetch https://host/x.git ssh://host/a@b.git a@b x://"

@@ -168,7 +168,7 @@ def _select_changed_in_superproject(run: Run, whole: Discovery, since: str) -> d
     reasons = {}
     for source in whole.sourced:
         component = source.component
-        if source.store.git_dir != store.git_dir:
+        if source.store.objects != store.objects:
             continue
         files = {entry.path: entry.oid for entry in source.tree if entry.is_file}
         if _files_of(component.path, files) != _files_of(component.path, old_files):

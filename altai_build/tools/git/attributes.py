@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from altai_build.model.gitlink import CommitId, require_commit
-from altai_build.tools.git.command import ISOLATED, run_git
+from altai_build.tools.git.command import run_git
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 
 
@@ -36,7 +36,7 @@ def read_attribute(
     asked = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
     with tempfile.TemporaryDirectory(prefix="altai-index.") as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
-        profile = ISOLATED._replace(environment={**ISOLATED.environment, **index})
+        profile = store.profile._replace(environment={**store.profile.environment, **index})
         words = ["read-tree", require_commit(commit)]
         run_git(profile, words, git_dir=store.git_dir, place=store.origin)
         words = ["check-attr", "--cached", "-z", "--stdin", name]

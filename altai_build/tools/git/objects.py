@@ -25,7 +25,7 @@ from altai_build.tools.git.command import (
 )
 from altai_build.tools.git.commit_time import convert_time, parse_commit_time
 from altai_build.tools.git.layout import advise_on_partial_clone, is_shallow
-from altai_build.tools.git.shadow import make_shadow
+from altai_build.tools.git.shadow import make_shadow, name_objects
 
 # As many object ids as a pipe holds.
 _COPIED_AT_ONCE = 800
@@ -64,15 +64,20 @@ class ObjectStore:
     """Read access to a repository's objects through a private repository that borrows them (git's alternates).
 
     The configuration, references, hooks, grafts and attributes of the other repository have no effect: what is read
-    depends on the commit alone. Missing history is an error, never a shorter result.
+    depends on the commit alone. Missing history is an error, never a shorter result. The private repository is empty,
+    and all stores share it: each names its objects in git's environment.
     """
 
-    def __init__(self, git_dir: Path, *, objects: Path, origin: str, repairs: Sequence[Repair] = ()) -> None:
+    def __init__(
+        self, git_dir: Path, *, commons: Sequence[Path], origin: str, repairs: Sequence[Repair] = ()
+    ) -> None:
         self.git_dir = git_dir
         # Of mirrors among the borrowed repositories, as long as they were not needed.
         self._repairs = tuple(repairs)
-        # The directory of the repository whose objects are borrowed.
-        self.objects = objects
+        # The directory of the repository whose objects are borrowed first.
+        self.objects = commons[0]
+        # How git is run on the store.
+        self.profile = ISOLATED._replace(environment={**ISOLATED.environment, **name_objects(commons)})
         # The name of that repository in errors.
         self.origin = origin
         # Kept, because git takes a process for each.
@@ -99,8 +104,8 @@ class ObjectStore:
     def _borrow(
         cls, commons: Sequence[Path], shadows: Path, origin: str, commit: CommitId, repairs: Sequence[Repair]
     ) -> ObjectStore:
-        shadow = make_shadow(commons, shadows, is_sha256=len(commit) == 64)
-        return cls(shadow, objects=commons[0], origin=origin, repairs=repairs)
+        shadow = make_shadow(shadows, is_sha256=len(commit) == 64)
+        return cls(shadow, commons=commons, origin=origin, repairs=repairs)
 
     def retry(self, read: Callable[[], _Answer]) -> _Answer:
         """What `read` returns; when git cannot read an object of a mirror, that is repaired and `read` called again."""
@@ -126,14 +131,14 @@ class ObjectStore:
         """Run git on the store, with no configuration but its own; arguments and errors as for `run_git`."""
 
         try:
-            run_once = partial(run_git, ISOLATED, arguments, git_dir=self.git_dir, place=self.origin)
+            run_once = partial(run_git, self.profile, arguments, git_dir=self.git_dir, place=self.origin)
             return self.retry(lambda: run_once(input=input, ok=ok, timeout=timeout, limit=limit))
         except GitError as error:
             raise self.make_error(error.result, arguments[0]) from error
 
     def make_error(self, result: process.ProcessResult, subcommand: str) -> GitError:
         """The error for a git that failed on the store, with what to do about it."""
-        error = make_git_error(ISOLATED, result, subcommand, self.origin)
+        error = make_git_error(self.profile, result, subcommand, self.origin)
         advice = advise_on_partial_clone(self.objects, self.origin)
         return GitError(result, error.what, advice) if advice else error
 
@@ -144,7 +149,7 @@ class ObjectStore:
         # For `$Format:%aN$`: the commit's own .mailmap, where git would take that of whatever is checked out.
         words = ["-c", f"mailmap.blob={commit}:.mailmap"]
         words += ["archive", f"--format={format}", f"--prefix={prefix}", require_commit(commit)]
-        return start_git(ISOLATED, words, git_dir=self.git_dir)
+        return start_git(self.profile, words, git_dir=self.git_dir)
 
     def has_commit_object(self, commit: CommitId) -> bool:
         """True when the commit itself is here; a damaged clone may still lack its trees."""
@@ -210,7 +215,7 @@ class ObjectStore:
         return self.retry(lambda: self._read_start(oid, size))
 
     def _read_start(self, oid: str, size: int) -> bytes:
-        with start_git(ISOLATED, ["cat-file", "blob", oid], git_dir=self.git_dir) as child:
+        with start_git(self.profile, ["cat-file", "blob", oid], git_dir=self.git_dir) as child:
             assert child.stdout is not None
             start = child.stdout.read(size)
             if len(start) < size and child.wait() != 0:
@@ -223,7 +228,7 @@ class ObjectStore:
             self.retry(partial(self._copy_part, files[at : at + _COPIED_AT_ONCE], budget))
 
     def _copy_part(self, files: Sequence[tuple[str, Path]], budget: WriteBudget) -> None:
-        with start_git(ISOLATED, ["cat-file", "--batch"], git_dir=self.git_dir, input=b"oids") as child:
+        with start_git(self.profile, ["cat-file", "--batch"], git_dir=self.git_dir, input=b"oids") as child:
             assert child.stdin is not None and child.stdout is not None
             with suppress(BrokenPipeError):
                 child.stdin.write("".join(f"{oid}\n" for oid, _ in files).encode())

@@ -1,8 +1,7 @@
-"""Private repositories without objects of their own, which borrow those of others (git's alternates)."""
+"""A private repository without objects, through which those of others are read (git's alternates)."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,28 +9,24 @@ from altai_build.regular_files import read_regular_file
 from altai_build.tools.files import make_directory, write_atomically
 
 
-def make_shadow(commons: Sequence[Path], shadows: Path, *, is_sha256: bool) -> Path:
-    """The repository in `shadows` that borrows the objects of these, which all have one object format.
-
-    It is made again where it is damaged.
-    """
-    known = ":".join([*map(str, commons), str(64 if is_sha256 else 40)])
-    name = hashlib.sha256(known.encode("utf-8", "surrogateescape")).hexdigest()[:24]
-    shadow = shadows / name
+def make_shadow(shadows: Path, *, is_sha256: bool) -> Path:
+    """The repository in `shadows` for one object format; it is made again where it is damaged."""
+    shadow = shadows / ("sha256" if is_sha256 else "sha1")
     config = f"[core]\n\trepositoryformatversion = {int(is_sha256)}\n\tbare = true\n"
     config += "[extensions]\n\tobjectFormat = sha256\n" if is_sha256 else ""
-    wanted = {
-        "config": config.encode(),
-        "objects/info/alternates": b"".join(
-            f"{common / 'objects'}\n".encode("utf-8", "surrogateescape") for common in commons
-        ),
-        "HEAD": b"ref: refs/heads/none\n",
-    }
-    make_directory(shadow / "refs")
-    for file, content in wanted.items():
+    for folder in ("objects", "refs"):
+        make_directory(shadow / folder)
+    for file, content in {"config": config.encode(), "HEAD": b"ref: refs/heads/none\n"}.items():
         if not _has_content(shadow / file, content):
             write_atomically(shadow / file, content, durable=False)
     return shadow
+
+
+def name_objects(commons: Sequence[Path]) -> dict[str, str]:
+    """The environment in which git reads the objects of these repositories, which all have one object format."""
+    places = (f"{common / 'objects'}".replace("\\", "\\\\").replace('"', '\\"') for common in commons)
+    # In quotes a path may contain anything (git(1)).
+    return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": ":".join(f'"{place}"' for place in places)}
 
 
 def _has_content(path: Path, content: bytes) -> bool:

@@ -30,6 +30,12 @@ def limit_command(limits: Limits, group: ControlGroup | None = None) -> list[str
     The kernel does not limit the number of root's processes; it counts those of the user that the command becomes. The
     `group` that the command runs in limits its memory better: these limits count what a process reserves, too.
     """
+    # Everybody may raise the value; choom(1) is in util-linux since 2018.
+    first_victim = ("choom", "--adjust", "1000", "--") if commands.find_program("choom") else ()
+    return [*first_victim, *_limit_resources_command(limits, group)]
+
+
+def _limit_resources_command(limits: Limits, group: ControlGroup | None) -> list[str]:
     words = ["prlimit", "--core=0:0"]
     for name, limit, kind in (
         ("nproc", limits.processes, resource.RLIMIT_NPROC),
@@ -41,18 +47,18 @@ def limit_command(limits: Limits, group: ControlGroup | None = None) -> list[str
             highest = resource.getrlimit(kind)[1]
             given = limit if highest == resource.RLIM_INFINITY else min(limit, highest)
             words.append(f"--{name}={given}:{given}")
-    # Everybody may raise the value; choom(1) is in util-linux since 2018.
-    return [*(("choom", "--adjust", "1000", "--") if commands.find_program("choom") else ()), *words]
+    return words
 
 
 def run_with_output(sandbox: HostSandbox, argv: Sequence[str], limits: Limits) -> process.ProcessResult:
     """Run foreign code in a sandbox with the host's programs, within its limits; what it prints is in the result.
 
-    The limits are laid on inside, where the kernel does not count the other processes of the user who calls.
+    The limits are laid on inside, where the kernel does not count the other processes of the user who calls. All of
+    the sandbox is among the first out-of-memory victims.
     """
     with open_group(limits) as group:
         done = process.run(
-            [*group.prefix, *sandbox.command([*limit_command(limits, group), *argv])],
+            [*group.prefix, *sandbox.command([*_limit_resources_command(limits, group), *argv])],
             ok=process.ANY_END,
             timeout=limits.seconds,
             limit=limits.log,

@@ -98,6 +98,8 @@ _LOAD, _JUMP, _IF_EQUAL, _IF_AT_LEAST, _IF_BITS, _RETURN = 0x20, 0x05, 0x15, 0x3
 _AT_NUMBER, _AT_ARCHITECTURE, _AT_FIRST_ARGUMENT = 0, 4, 16
 _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
 
+_FIRST_VICTIM = "echo 1000 >/proc/self/oom_score_adj"
+
 _Instruction = tuple[int, int, int, int]
 
 
@@ -152,12 +154,13 @@ def _open_filter(machine: str, socketcall: bool) -> int:
 
 
 def filter_command(*, socketcall: bool = False) -> tuple[list[str], list[str]]:
-    """The prefix of a command that runs bubblewrap, and the options of bubblewrap; nothing for an unknown machine.
+    """The prefix of a command that runs bubblewrap, and the options of bubblewrap; no filter for an unknown machine.
 
-    Each command opens the file itself, because a shared descriptor would have one position for all.
+    Each command opens the file itself, because a shared descriptor would have one position for all. What it starts is
+    among the first out-of-memory victims (proc(5), oom_score_adj).
     """
     machine = platform.machine()
     if not is_known_machine(machine):
-        return [], []
+        return ["sh", "-c", f'{_FIRST_VICTIM} && exec "$@"', "sh"], []
     file = f"/proc/{os.getpid()}/fd/{_open_filter(machine, socketcall)}"
-    return ["sh", "-c", 'exec "$@" 9<"$0"', file], ["--seccomp", "9"]
+    return ["sh", "-c", f'{_FIRST_VICTIM} && exec "$@" 9<"$0"', file], ["--seccomp", "9"]

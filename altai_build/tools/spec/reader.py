@@ -46,6 +46,9 @@ RPM_MACROS = {
     "_source_filedigest_algorithm": "8",
     # Changelogs of old packages are not always UTF-8; the target's rpm decides whether to refuse them.
     "_invalid_encoding_terminates_build": "0",
+    # A source package holds its expanded spec, which would name the processors of this machine and what its make can.
+    "_smp_build_ncpus": "1",
+    "_make_output_sync": "-O",
     "vendor": "%{nil}",
     "packager": "%{nil}",
 }

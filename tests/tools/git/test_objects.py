@@ -72,6 +72,29 @@ def test_a_gitmodules_file_does_not_include_files_of_this_machine(tmp_path: Path
     assert read_gitmodules(store, commit) == {"a": ("a", "../a", "")}
 
 
+@pytest.mark.parametrize("name", ["a:b", 'a"b', "a\\b", "#a", "a\nb", "a b\xfc\udcff"])
+def test_a_repository_is_read_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    repo = Repo(tmp_path / name)
+    commit = repo.commit({"notes.txt": "kept\n"})
+    assert archived(repo, commit, tmp_path / "shadows") == {"p/notes.txt": "kept\n"}
+
+
+def test_stores_share_one_private_repository_and_not_their_objects(tmp_path: Path) -> None:
+    repos = [Repo(tmp_path / name) for name in ("a", "b")]
+    commits = [repo.commit({"file": repo.path.name}) for repo in repos]
+    stores = [
+        ObjectStore.open_borrowed(
+            repo.path / ".git", shadows=tmp_path / "shadows", origin="a test", commit=commit
+        )
+        for repo, commit in zip(repos, commits)
+    ]
+    assert [folder.name for folder in (tmp_path / "shadows").iterdir()] == ["sha1"]
+    has = [[store.has_commit_object(commit) for commit in commits] for store in stores]
+    assert has == [[True, False], [False, True]]
+    joined = stores[0].join(stores[1:], shadows=tmp_path / "shadows", commit=commits[0])
+    assert all(joined.has_commit_object(commit) for commit in commits)
+
+
 def test_one_process_reads_a_commit_and_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repo = Repo(tmp_path / "repo")
     commit = repo.commit({"a": "1\n", "b": "2\n"})

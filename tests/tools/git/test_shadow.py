@@ -1,4 +1,4 @@
-"""Private repositories that borrow objects: made again where anything of them is missing or has changed."""
+"""The private repository through which objects are read: made again where anything of it is missing or has changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.tools.git.shadow import make_shadow
+from altai_build.tools.git.command import ISOLATED, run_git
+from altai_build.tools.git.shadow import make_shadow, name_objects
 from tests.kit.git import Repo
 
 
@@ -18,7 +19,6 @@ from tests.kit.git import Repo
         lambda shadow: None,
         lambda shadow: (shadow / "HEAD").unlink(),
         lambda shadow: (shadow / "config").write_text("[core\n"),
-        lambda shadow: (shadow / "objects/info/alternates").write_bytes(b""),
         lambda shadow: (shadow / "refs").rmdir(),
         lambda shadow: shutil.rmtree(shadow / "objects"),
         shutil.rmtree,
@@ -32,9 +32,11 @@ def test_objects_are_read_through_it_whatever_has_happened_to_it(
     commit = repo.commit({"a": "1\n"})
 
     def open_shadow() -> Path:
-        return make_shadow([repo.path / ".git"], tmp_path / "shadows", is_sha256=object_format == "sha256")
+        return make_shadow(tmp_path / "shadows", is_sha256=object_format == "sha256")
 
     shadow = open_shadow()
     damage(shadow)
     assert open_shadow() == shadow
-    assert repo.git("--git-dir", str(shadow), "cat-file", "blob", f"{commit}:a") == "1"
+    named = name_objects([repo.path / ".git"])
+    profile = ISOLATED._replace(environment={**ISOLATED.environment, **named})
+    assert run_git(profile, ["cat-file", "blob", f"{commit}:a"], git_dir=shadow).text == "1\n"

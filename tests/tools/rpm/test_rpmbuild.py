@@ -82,6 +82,18 @@ def test_specs_and_source_packages_have_the_limits_of_builds(tmp_path: Path) -> 
     assert [path.name for path in (tmp_path / "SRPMS").iterdir()] == [f"a-{wanted}-1.src.rpm"]
 
 
+def test_a_source_package_does_not_depend_on_processors_and_make_of_this_machine(tmp_path: Path) -> None:
+    top = make_source(tmp_path, "1")
+    with open(top / "SPECS/a.spec", "a") as spec:
+        spec.write("%build\nbuild %{?_smp_mflags} %{_make_output_sync} %{_smp_build_ncpus}\n")
+    packed = rpmbuild.build_srpm(top, "a.spec", {}, "x86_64", Limits(), epoch=1_300_000_000)
+    assert packed.returncode == 0, packed.error_text
+    (package,) = (top / "SRPMS").iterdir()
+    # Newer versions of rpm keep the expanded spec in the package.
+    shown = process.run(["rpm", "-qp", "--nosignature", "--queryformat", "%{SPEC}", str(package)]).text
+    assert shown == "(none)" or "\nbuild -j1 -O 1\n" in shown
+
+
 def test_a_spec_that_takes_too_long_prints_too_much_or_needs_too_much_memory_is_stopped(
     tmp_path: Path,
 ) -> None:
