@@ -19,7 +19,8 @@ from altai_build.cli.options import (
 )
 from altai_build.cli.output import NO_COMPONENTS, print_rows
 from altai_build.cli.reading import open_released_builds
-from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.build import BuildResult
+from altai_build.model.component_status import ComponentStatus
 
 
 def nothing_changed(changed_since: str | None) -> str:

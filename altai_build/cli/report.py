@@ -12,7 +12,8 @@ from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json, print_path
 from altai_build.cli.reading import Reading, open_reading
 from altai_build.errors import InputError
-from altai_build.model.release import REPORT_PATH, Manifest, ReleasePart
+from altai_build.model.release import Manifest, ReleasePart
+from altai_build.model.release_files import REPORT_PATH
 
 if TYPE_CHECKING:
     from altai_build.pipeline.published.manifest_trust import CheckedManifest

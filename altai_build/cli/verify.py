@@ -14,7 +14,7 @@ from altai_build.cli.output import print_json
 from altai_build.cli.reading import find_releases_here
 from altai_build.model.findings import Finding, VerificationReport, refuse_errors
 from altai_build.model.quantity import format_count
-from altai_build.model.release import LATEST_LINK
+from altai_build.model.release_files import LATEST_LINK
 from altai_build.model.trace import TraceStep, count_proved_steps
 from altai_build.model.trust import TrustLevel
 

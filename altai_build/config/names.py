@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from altai_build.config.yaml_reader import YamlNode
-from altai_build.model.release import (
+from altai_build.model.release_files import (
     CHECKSUMS_NAME,
     KEY_FILE_PREFIX,
     MANIFEST_NAME,

@@ -8,20 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.errors import BuildError
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.limits import Limits
 
 if TYPE_CHECKING:
     from altai_build.model.package import LocalRpm
-
-
-class ComponentStatus(str, Enum):
-    """What happened to a component in one step; the words of the command line's `status`."""
-
-    BUILT = "built"
-    REUSED = "reused"
-    SKIPPED = "skipped"
-    BLOCKED = "blocked"
-    FAILED = "failed"
 
 
 class BuildStep(str, Enum):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from altai_build.errors import InputError
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.model.release import (
-    MANIFEST_NAME,
     ORIGIN_KINDS,
     BuildRecord,
     ComponentOrigin,
@@ -25,6 +24,7 @@ from altai_build.model.release import (
     SpecOrigin,
     SuperprojectPin,
 )
+from altai_build.model.release_files import MANIFEST_NAME
 from altai_build.model.untrusted_json import parse_json
 
 if TYPE_CHECKING:

@@ -8,21 +8,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Union
 
 from altai_build.model.nevra import SOURCE_ARCHES, Nevra
+from altai_build.model.release_files import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME, REPORT_PATH
 from altai_build.model.srpm_making import SrpmMaking
 
 if TYPE_CHECKING:
     from altai_build.model.findings import Waiver
-
-MANIFEST_NAME = "release.json"
-CHECKSUMS_NAME = "SHA256SUMS"
-LATEST_LINK = "latest"
-REPORT_PATH = "report/index.html"
-KEY_FILE_PREFIX = "RPM-GPG-KEY-"
-PROVENANCE = "provenance"  # bills of materials, and how each package was built, for other tools
-SPDX_PATH = f"{PROVENANCE}/release.spdx.json"
-CYCLONEDX_PATH = f"{PROVENANCE}/release.cdx.json"
-STATEMENTS_FOLDER = f"{PROVENANCE}/slsa"
-BUILDROOTS_FOLDER = f"{PROVENANCE}/buildroots"
 
 
 class ReleasePart(Enum):
@@ -208,11 +198,6 @@ class Manifest:
     builds: tuple[BuildRecord, ...]
     skipped: tuple[SkippedComponent, ...]
     waivers: tuple[Waiver, ...] = ()  # those in repos.yaml when the release was made
-
-
-def make_repo_section_name(project: str, repository: str) -> str:
-    """The section name of a repository in the .repo file: `altai-deps-epel` for `deps/epel`."""
-    return f"{project}-{repository.replace('/', '-')}"
 
 
 def format_created(epoch: int) -> str:

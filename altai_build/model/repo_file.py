@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from altai_build.model.release import KEY_FILE_PREFIX, make_repo_section_name
+from altai_build.model.release_files import KEY_FILE_PREFIX, make_repo_section_name
 
 
 def format_repo_file(project: str, version: str, baseurl: str, keys: Mapping[str, Sequence[str]]) -> str:

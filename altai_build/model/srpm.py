@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from altai_build.model.build import ComponentStatus
+from altai_build.model.component_status import ComponentStatus
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,9 @@ from altai_build.config import SourceKind
 from altai_build.config.lockfile import load_lock
 from altai_build.config.upstreams import list_upstreams
 from altai_build.errors import BuildError, InputError
-from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.build import BuildResult
 from altai_build.model.checksum import SHA256, Checksum
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.lock import LOCK_FILE_NAME, Lock, LockedPackage
 from altai_build.model.package import LocalRpm
 from altai_build.model.quantity import format_count

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -173,11 +172,11 @@ def _check_sandbox() -> CheckResult:
             else "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1), or run as root",
             exit_code=4,
         )
-    if not is_known_machine(platform.machine()):
+    if not is_known_machine(os.uname().machine):
         return CheckResult(
             check="sandbox",
             status=CheckStatus.WARNING,
-            found=f"works, but without a filter of system calls: there is none for {platform.machine()}",
+            found=f"works, but without a filter of system calls: there is none for {os.uname().machine}",
             todo="build only what you trust here: the kernel's keyrings are shared with builds",
         )
     counts = "all processes of a build together" if find_parent() else "each process, without cgroup v2"

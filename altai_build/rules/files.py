@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from altai_build.model.findings import Severity
 from altai_build.model.package import FileEntry
-from altai_build.model.release import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME
+from altai_build.model.release_files import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME
 from altai_build.rules.file_conflicts import summarize_paths
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView

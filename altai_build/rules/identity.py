@@ -9,7 +9,8 @@ from pathlib import Path
 from altai_build.errors import InputError, describe_cause
 from altai_build.model.findings import Finding, Severity
 from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
-from altai_build.model.release import MANIFEST_NAME, Manifest
+from altai_build.model.release import Manifest
+from altai_build.model.release_files import MANIFEST_NAME
 from altai_build.regular_files import read_regular_file
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView

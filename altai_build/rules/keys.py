@@ -10,7 +10,7 @@ from altai_build.model.compat import Compat
 from altai_build.model.findings import Finding, Severity
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.quantity import format_count
-from altai_build.model.release import KEY_FILE_PREFIX
+from altai_build.model.release_files import KEY_FILE_PREFIX
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.openpgp.keyfile import read_public_keys

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 
 from altai_build.errors import describe_cause
 from altai_build.model.findings import Finding, Severity
-from altai_build.model.release import (
+from altai_build.model.release import ReleasedRepository
+from altai_build.model.release_files import (
     CHECKSUMS_NAME,
     KEY_FILE_PREFIX,
     LATEST_LINK,
     MANIFEST_NAME,
-    ReleasedRepository,
     make_repo_section_name,
 )
 from altai_build.model.release_version import is_version

@@ -7,15 +7,13 @@ from typing import Any
 
 from altai_build.model.findings import Severity
 from altai_build.model.provenance import RELEASE_BUILD_TYPE, find_statement_errors
-from altai_build.model.release import (
+from altai_build.model.release import BuildOrigin, Manifest, ReleasedPackage
+from altai_build.model.release_files import (
     BUILDROOTS_FOLDER,
     CYCLONEDX_PATH,
     PROVENANCE,
     SPDX_PATH,
     STATEMENTS_FOLDER,
-    BuildOrigin,
-    Manifest,
-    ReleasedPackage,
 )
 from altai_build.model.untrusted_json import parse_json
 from altai_build.rules.rule import Rule, RuleResult

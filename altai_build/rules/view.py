@@ -16,13 +16,8 @@ from altai_build.errors import InputError, describe_cause
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Severity, Waiver
 from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
-from altai_build.model.release import (
-    CHECKSUMS_NAME,
-    KEY_FILE_PREFIX,
-    MANIFEST_NAME,
-    Manifest,
-    ReleasedRepository,
-)
+from altai_build.model.release import Manifest, ReleasedRepository
+from altai_build.model.release_files import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME
 from altai_build.model.trust import TrustLevel
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import processors

@@ -14,9 +14,6 @@ from altai_build.model.manifest import manifest_to_json
 from altai_build.model.nevra import is_safe_name
 from altai_build.model.openpgp import KeyId, PublicKey
 from altai_build.model.release import (
-    CHECKSUMS_NAME,
-    KEY_FILE_PREFIX,
-    MANIFEST_NAME,
     BuildRecord,
     Manifest,
     Origin,
@@ -27,6 +24,7 @@ from altai_build.model.release import (
     SuperprojectPin,
     format_created,
 )
+from altai_build.model.release_files import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME
 from altai_build.model.repo_file import format_repo_file
 from altai_build.tools import processors
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_atomically

@@ -15,7 +15,7 @@ from altai_build.errors import InputError, VerificationError
 from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.model.quantity import format_count, format_size
-from altai_build.model.release import CHECKSUMS_NAME, MANIFEST_NAME
+from altai_build.model.release_files import CHECKSUMS_NAME, MANIFEST_NAME
 from altai_build.regular_files import read_regular_file
 from altai_build.tools.files import make_tree_public
 from altai_build.tools.http import download

@@ -16,17 +16,13 @@ from pathlib import Path
 
 from altai_build.model.bill_of_materials import BillOfMaterials
 from altai_build.model.provenance import Provenance, ResourceDescriptor
-from altai_build.model.release import (
+from altai_build.model.release import BuildRecord, ComponentOrigin, Manifest, ReleasedPackage, SpecOrigin
+from altai_build.model.release_files import (
     BUILDROOTS_FOLDER,
     CYCLONEDX_PATH,
     KEY_FILE_PREFIX,
     SPDX_PATH,
     STATEMENTS_FOLDER,
-    BuildRecord,
-    ComponentOrigin,
-    Manifest,
-    ReleasedPackage,
-    SpecOrigin,
 )
 from altai_build.tools import processors
 from altai_build.tools.files import link_if_identical_else_write, sha256_file

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError, PublishError
-from altai_build.model.release import CHECKSUMS_NAME, LATEST_LINK, MANIFEST_NAME
+from altai_build.model.release_files import CHECKSUMS_NAME, LATEST_LINK, MANIFEST_NAME
 from altai_build.model.release_version import UnorderedVersion, to_rpm_version
 from altai_build.tools.files import (
     PUBLIC_DIRECTORY_MODE,

@@ -12,8 +12,6 @@ from urllib.parse import quote
 from altai_build.model.build_graph import BuildGraph, lay_out_graph
 from altai_build.model.findings import VerificationReport
 from altai_build.model.release import (
-    REPORT_PATH,
-    STATEMENTS_FOLDER,
     BuildRecord,
     ComponentOrigin,
     Manifest,
@@ -21,6 +19,7 @@ from altai_build.model.release import (
     ReleasedPackage,
     SpecOrigin,
 )
+from altai_build.model.release_files import REPORT_PATH, STATEMENTS_FOLDER
 from altai_build.tools.files import write_atomically
 from altai_build.tools.html_page import render_template
 

@@ -17,7 +17,7 @@ from altai_build.ledger import Artefact, Ledger, Record
 from altai_build.model.component import Component, ComponentKind
 from altai_build.model.gitlink import GITLINK_MODE
 from altai_build.model.package import RpmHeader
-from altai_build.model.release import KEY_FILE_PREFIX
+from altai_build.model.release_files import KEY_FILE_PREFIX
 from altai_build.model.spec import SpecInfo
 from altai_build.model.srpm import Srpm
 from altai_build.tools.files import scratch_directory, sha256_file

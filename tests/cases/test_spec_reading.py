@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.config import load_config
-from altai_build.model.build import ComponentStatus
+from altai_build.model.component_status import ComponentStatus
 from altai_build.tools.rpm.stamp import AUTHOR
 from tests.kit.builders import HostSite
 from tests.kit.git import Entry

@@ -9,7 +9,6 @@ from pathlib import Path
 from altai_build.model.manifest import manifest_to_json
 from altai_build.model.nevra import parse_nevra
 from altai_build.model.release import (
-    MANIFEST_NAME,
     ComponentOrigin,
     Manifest,
     MirrorOrigin,
@@ -20,6 +19,7 @@ from altai_build.model.release import (
     SpecOrigin,
     SuperprojectPin,
 )
+from altai_build.model.release_files import MANIFEST_NAME
 
 MIRRORED = MirrorOrigin(url="https://example.org/some.rpm", sha256="f" * 64, needed_by=("focus",))
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from altai_build.model.nevra import parse_nevra
-from altai_build.model.release import ReleasedRepository, format_created, make_repo_section_name
+from altai_build.model.release import ReleasedRepository, format_created
 from tests.kit.manifests import component, package
-
-
-def test_a_repository_is_called_after_project_and_folder_in_the_repo_file() -> None:
-    assert make_repo_section_name("altai", "deps/centos6-updates") == "altai-deps-centos6-updates"
 
 
 def test_the_time_is_written_in_utc_whatever_the_clock_says() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from altai_build.errors import BuildError
-from altai_build.model.build import ComponentStatus
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.gitlink import CommitId
 from altai_build.model.srpm import Srpm, SrpmResult
 

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from altai_build.errors import BuildError
-from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.build import BuildResult
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.gitlink import CommitId
 from altai_build.model.order import OrderedComponent, compute_order
 from altai_build.model.package import LocalRpm

@@ -14,7 +14,7 @@ from altai_build.config.lockfile import load_lock
 from altai_build.config.upstreams import list_upstreams
 from altai_build.errors import InputError
 from altai_build.model.manifest import manifest_to_json
-from altai_build.model.release import MANIFEST_NAME
+from altai_build.model.release_files import MANIFEST_NAME
 from altai_build.pipeline.deps import check_lock
 from altai_build.pipeline.lock import LockUpdate, lock_packages, read_metadata
 from altai_build.pipeline.run import Run

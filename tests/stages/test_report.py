@@ -11,7 +11,6 @@ import pytest
 
 from altai_build.model.findings import Finding, Severity, VerificationReport
 from altai_build.model.release import (
-    REPORT_PATH,
     BuildRecord,
     ComponentOrigin,
     Manifest,
@@ -22,6 +21,7 @@ from altai_build.model.release import (
     SkippedComponent,
     SuperprojectPin,
 )
+from altai_build.model.release_files import REPORT_PATH
 from altai_build.stages.report import make_report_view, write_report
 
 INTACT = VerificationReport(release="1.0.1", findings=())

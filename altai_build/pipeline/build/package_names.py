@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
-from altai_build.config import Config
-from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
-from altai_build.model.findings import SHARED_NAMES_RULE, Finding, Severity, waive
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.release_suffix import shows_commit
 
-SHARED_NAME_FIX = (
-    "give one of the packages another name, leave one of the components out by components.NAME.skip in repos.yaml, "
-    f"or accept it there by a waiver for the rule {SHARED_NAMES_RULE} and the package's name"
-)
+if TYPE_CHECKING:
+    from altai_build.config import Config
+    from altai_build.model.build import BuildResult
+
+
+def describe_shared_name_fix() -> str:
+    """What to do about components that make packages of one name."""
+    # Few runs need it.
+    from altai_build.model.findings import SHARED_NAMES_RULE
+
+    return (
+        "give one of the packages another name, leave one of the components out by components.NAME.skip in "
+        f"repos.yaml, or accept it there by a waiver for the rule {SHARED_NAMES_RULE} and the package's name"
+    )
 
 
 def list_shared_names(
@@ -34,6 +43,8 @@ def list_shared_names(
 
 
 def _is_accepted(config: Config, name: str) -> bool:
+    from altai_build.model.findings import SHARED_NAMES_RULE, Finding, Severity, waive
+
     finding = Finding(rule=SHARED_NAMES_RULE, severity=Severity.ERROR, subject=name, message="")
     today = datetime.now(timezone.utc).date()
     return waive([finding], config.waivers, today)[0].waiver is not None
@@ -48,6 +59,8 @@ def require_commit_in_releases(result: BuildResult, template: str) -> BuildResul
     bare = [str(nevra) for nevra in nevras if not shows_commit(nevra.release, template, result.commit)]
     if not bare:
         return result
+    from altai_build.model.build import FailureKind
+
     return replace(
         result,
         status=ComponentStatus.FAILED,

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from altai_build.config import Config
 from altai_build.ledger import ComponentOutcome, write_outcomes
-from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
+from altai_build.model.build import BuildResult, FailureKind
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.srpm import SrpmResult
-from altai_build.pipeline.build.package_names import SHARED_NAME_FIX, list_shared_names
+from altai_build.pipeline.build.package_names import describe_shared_name_fix, list_shared_names
 from altai_build.pipeline.build.selection import ALL_COMPONENTS_REASON
 from altai_build.workspace import Workspace
 
@@ -44,7 +45,7 @@ def fail_duplicate_packages(
     }
     for package, names in list_shared_names(config, made, targets).items():
         both = " and ".join(sorted(names))
-        reason = f"{both} both produce packages of the name {package}: {SHARED_NAME_FIX}"
+        reason = f"{both} both produce packages of the name {package}: {describe_shared_name_fix()}"
         for name in names:
             judged[name] = replace(results[name], status=ComponentStatus.FAILED, reason=reason, rpms=())
     return judged

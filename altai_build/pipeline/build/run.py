@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from altai_build.ledger import read_outcomes
-from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.build import BuildResult
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.remaining_time import RemainingTime
 from altai_build.pipeline.build.ordering import BuildOrder, order_srpms, order_with_revealed_needs
 from altai_build.pipeline.build.plan import BuildPlan

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from altai_build.errors import BuildError
-from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
+from altai_build.model.build import BuildResult, FailureKind
+from altai_build.model.component_status import ComponentStatus
 from altai_build.pipeline.build.executor import Executor, JobHandle
 from altai_build.pipeline.build.ordering import BuildOrder
 from altai_build.pipeline.build.package_names import require_commit_in_releases

@@ -12,15 +12,15 @@ from functools import partial
 
 from altai_build.config import Config
 from altai_build.errors import AltaiError, InputError
-from altai_build.model.build import ComponentStatus
 from altai_build.model.component import ComponentWithoutSrpm
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.srpm import Srpm, SrpmResult
 from altai_build.pipeline.build.component_names import (
     select_by_name,
     warn_of_empty_folders,
     warn_of_unknown_settings,
 )
-from altai_build.pipeline.build.package_names import SHARED_NAME_FIX, list_shared_names
+from altai_build.pipeline.build.package_names import describe_shared_name_fix, list_shared_names
 from altai_build.pipeline.build.srpm_cache import INPUTS_UNCHANGED
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover.components import Discovery, discover
@@ -106,7 +106,7 @@ class _SrpmPipeline:
     """Runs the three steps of SrpmMaker at the same time, each for other components."""
 
     # Seconds between two calls of `store_packages`, which takes as long for many packages as for one.
-    STORE_INTERVAL = 0.1
+    STORE_INTERVAL = 0.2
 
     def __init__(self, run: Run, maker: SrpmMaker, errors: Mapping[str, AltaiError]) -> None:
         """`errors` are those of components whose sources could not be downloaded."""
@@ -239,7 +239,7 @@ def _find_shared_names(
             why="\n".join(
                 f"  {known[maker].component.spec_path} at {known[maker].component.commit}" for maker in makers
             ),
-            todo=SHARED_NAME_FIX,
+            todo=describe_shared_name_fix(),
         )
         for package, makers in list_shared_names(config, names, targets).items()
         for name in makers

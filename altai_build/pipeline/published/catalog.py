@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.model.release import LATEST_LINK, ReleasePart
+from altai_build.model.release import ReleasePart
+from altai_build.model.release_files import LATEST_LINK
 from altai_build.pipeline.published.releases import find_release, load_manifest, open_releases
 from altai_build.stages.publish import compare_releases, is_release, list_releases
 from altai_build.tools.url import is_web_url, name_location

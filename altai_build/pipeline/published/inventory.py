@@ -13,14 +13,8 @@ from typing import TYPE_CHECKING
 from altai_build.errors import InputError
 from altai_build.model.gitlink import require_commit
 from altai_build.model.inventory import InventoryEntry, MatchKind, PackageMatch
-from altai_build.model.release import (
-    KEY_FILE_PREFIX,
-    ComponentOrigin,
-    Manifest,
-    MirrorOrigin,
-    ReleasedPackage,
-    ReleasePart,
-)
+from altai_build.model.release import ComponentOrigin, Manifest, MirrorOrigin, ReleasedPackage, ReleasePart
+from altai_build.model.release_files import KEY_FILE_PREFIX
 from altai_build.tools.openpgp.keyfile import read_user_ids
 
 if TYPE_CHECKING:

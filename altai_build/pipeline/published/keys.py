@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from altai_build.config import Key
 from altai_build.model.openpgp import KeyFingerprint, PublicKey
-from altai_build.model.release import KEY_FILE_PREFIX, Manifest
+from altai_build.model.release import Manifest
+from altai_build.model.release_files import KEY_FILE_PREFIX
 from altai_build.pipeline.published.manifest_trust import CheckedManifest, open_reader
 from altai_build.pipeline.published.releases import open_releases
 from altai_build.pipeline.run import Run

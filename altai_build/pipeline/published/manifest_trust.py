@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.model.release import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME, Manifest
+from altai_build.model.release import Manifest
+from altai_build.model.release_files import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME
 from altai_build.model.signature import SignatureCheck
 from altai_build.model.trust import ManifestTrust, TrustLevel
 from altai_build.pipeline.published.releases import load_manifest

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError, describe_cause
 from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
-from altai_build.model.release import LATEST_LINK, MANIFEST_NAME, Manifest
+from altai_build.model.release import Manifest
+from altai_build.model.release_files import LATEST_LINK, MANIFEST_NAME
 from altai_build.model.srpm_making import SrpmMaking
 from altai_build.regular_files import read_regular_file
 from altai_build.stages.publish import compare_releases, finish_publications, is_release, list_releases

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from altai_build.errors import BuildError, InputError
 from altai_build.ledger import Ledger
-from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
+from altai_build.model.build import BuildResult, FailureKind
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.package import LocalRpm
 from altai_build.model.release import BuildRecord, Manifest, ReleasedPackage
 from altai_build.model.reproduction import ReproducedPackage, ReproductionReport, Similarity

@@ -12,7 +12,8 @@ from urllib.parse import unquote
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.release import LATEST_LINK, ReleasePart
+from altai_build.model.release import ReleasePart
+from altai_build.model.release_files import LATEST_LINK
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.stages.download_release import DownloadBudget, NoReleaseAtUrl, download_release
 from altai_build.stages.publish import release_order

@@ -12,7 +12,8 @@ from altai_build.config.upstreams import Upstream, list_upstreams
 from altai_build.errors import DistrustedError, InputError
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Finding, Severity, waive
-from altai_build.model.release import KEY_FILE_PREFIX, Manifest, MirrorOrigin
+from altai_build.model.release import Manifest, MirrorOrigin
+from altai_build.model.release_files import KEY_FILE_PREFIX
 from altai_build.model.upgrade import Side, UpgradeReport
 from altai_build.model.variables import find_machine_arch
 from altai_build.pipeline.published.releases import load_manifest

@@ -14,7 +14,8 @@ from altai_build.config.upstreams import list_upstreams
 from altai_build.errors import InputError
 from altai_build.model.findings import VerificationReport
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.release import LATEST_LINK, ReleasePart
+from altai_build.model.release import ReleasePart
+from altai_build.model.release_files import LATEST_LINK
 from altai_build.pipeline.published.catalog import is_location, open_catalog
 from altai_build.pipeline.published.releases import (
     find_release,

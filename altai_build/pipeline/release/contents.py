@@ -10,7 +10,7 @@ from pathlib import Path
 from altai_build import __version__
 from altai_build.config import Config, SourceKind
 from altai_build.ledger import Ledger
-from altai_build.model.build import ComponentStatus
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.release import BuildRecord, SkippedComponent, SuperprojectPin
 from altai_build.model.srpm_making import SrpmMaking, select_making
 from altai_build.pipeline.build.run import BuildRun

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from altai_build import __version__
 from altai_build.ledger import Record
-from altai_build.model.build import BuildResult, BuildStep, ComponentStatus
+from altai_build.model.build import BuildResult, BuildStep
 from altai_build.model.build_inputs import BUILDROOT_PREFIX, SOURCE_PACKAGE, compute_build_key
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.package import LocalRpm
 from altai_build.model.package_fingerprint import RebuildPolicy, compute_fingerprint
 from altai_build.stages.build.cache import BuildCache, ReleasedBuild

@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.build import BuildRequest, BuildResult, BuildStep, ComponentStatus
+from altai_build.model.build import BuildRequest, BuildResult, BuildStep
 from altai_build.model.build_inputs import compute_build_key
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.stages.build.cache import BuildCache
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild

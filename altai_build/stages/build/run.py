@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from altai_build.model.build import BuildResult, BuildStep, ComponentStatus, FailureKind
+from altai_build.model.build import BuildResult, BuildStep, FailureKind
 from altai_build.model.build_inputs import BUILDROOT_PREFIX, BuildInputs
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.package_fingerprint import is_local_package
 from altai_build.model.rebuild_reason import describe_reuse
 from altai_build.stages.build.cache import BuildCache, describe_rebuild_reason

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import struct
 from functools import cache
 
@@ -159,7 +158,7 @@ def filter_command(*, socketcall: bool = False) -> tuple[list[str], list[str]]:
     Each command opens the file itself, because a shared descriptor would have one position for all. What it starts is
     among the first out-of-memory victims (proc(5), oom_score_adj).
     """
-    machine = platform.machine()
+    machine = os.uname().machine
     if not is_known_machine(machine):
         return ["sh", "-c", f'{_FIRST_VICTIM} && exec "$@"', "sh"], []
     file = f"/proc/{os.getpid()}/fd/{_open_filter(machine, socketcall)}"

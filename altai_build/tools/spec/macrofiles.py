@@ -6,10 +6,12 @@ import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from altai_build.tools.spec.calls import has_open_brackets
-from altai_build.tools.spec.macros import Macro, MacroExpander
 from altai_build.tools.spec.undecided import UNKNOWN, OnlyRpmKnows
+
+if TYPE_CHECKING:
+    from altai_build.tools.spec.macros import Macro
 
 RPM_CONFIG_DIR = Path("/usr/lib/rpm")
 # What is no macro file, though its name begins like one.
@@ -22,6 +24,9 @@ def read_system_macros(arch: str, folder: Path = RPM_CONFIG_DIR) -> Mapping[str,
 
     /etc/rpm is left out: where specs are evaluated and packed, rpm does not see it either.
     """
+    # The process that only lists the files has no use for it.
+    from altai_build.tools.spec.macros import MacroExpander
+
     macros = MacroExpander({})
     macros.define("getconfdir", str(folder), is_literal=True)
     for path in list_macro_files(arch, folder):
@@ -59,6 +64,8 @@ def list_macro_files(arch: str, folder: Path = RPM_CONFIG_DIR) -> list[Path]:
 
 def _list_definitions(text: str) -> Iterator[str]:
     """The definitions of a macro file, each without its `%`; brackets and backslashes hold lines together."""
+    from altai_build.tools.spec.calls import has_open_brackets
+
     lines = iter(text.split("\n"))
     for line in lines:
         definition = line.lstrip(" \t")

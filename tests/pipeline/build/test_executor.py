@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.build import BuildRequest, ComponentStatus
+from altai_build.model.build import BuildRequest
+from altai_build.model.component_status import ComponentStatus
 from altai_build.pipeline.build import toolchains
 from altai_build.pipeline.build.builders import BUILDERS
 from altai_build.pipeline.build.executor import Executor, JobHandle, LocalExecutor

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from altai_build.config import Config, load_config
-from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.build import BuildResult
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.findings import Waiver
 from altai_build.model.nevra import Nevra
 from altai_build.pipeline.build.package_names import list_shared_names, require_commit_in_releases

@@ -8,10 +8,11 @@ from typing import Any
 
 from altai_build.errors import AltaiError, InputError
 from altai_build.ledger import read_outcomes
-from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
+from altai_build.model.build import BuildResult, FailureKind
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.gitlink import CommitId
 from altai_build.model.srpm import Srpm, SrpmResult
-from altai_build.pipeline.build.package_names import SHARED_NAME_FIX
+from altai_build.pipeline.build.package_names import describe_shared_name_fix
 from altai_build.pipeline.build.results import (
     describe_selection,
     fail_duplicate_packages,
@@ -60,7 +61,7 @@ def test_components_that_produce_packages_of_one_name_have_both_failed() -> None
     results["b"].rpms[0].header.nevra.name = "a"  # type: ignore[misc]
     judged = judge(results)
     assert {name: row.status for name, row in judged.items()} == {"a": FAILED, "b": FAILED, "c": BUILT}
-    assert judged["b"].reason == f"a and b both produce packages of the name a: {SHARED_NAME_FIX}"
+    assert judged["b"].reason == f"a and b both produce packages of the name a: {describe_shared_name_fix()}"
 
 
 def test_a_bootstrap_build_and_the_second_build_are_no_duplicates() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.build import BuildResult
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.order import OrderedComponent
 from altai_build.pipeline.build.revealed_needs import (
     NeedsWatch,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from altai_build.ledger import read_outcomes
-from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.build import BuildResult
+from altai_build.model.component_status import ComponentStatus
 from altai_build.pipeline.build.run import BuildRun, build_all
 from tests.kit.builders import HostSite, noarch_component
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from altai_build.errors import BuildError, InputError
-from altai_build.model.build import BuildResult, ComponentStatus, FailureKind
+from altai_build.model.build import BuildResult, FailureKind
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.order import OrderedComponent, compute_order
 from altai_build.pipeline.build import schedule
 from altai_build.pipeline.build.executor import JobHandle

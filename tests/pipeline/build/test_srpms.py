@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.config import load_config
-from altai_build.model.build import ComponentStatus
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.srpm import Srpm
 from altai_build.pipeline.build.srpms import SrpmBatch, make_srpms
 from altai_build.pipeline.run import Run

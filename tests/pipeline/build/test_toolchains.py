@@ -10,14 +10,8 @@ from typing import ClassVar
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.model.build import (
-    BuilderSettings,
-    BuildOutcome,
-    BuildRequest,
-    ComponentStatus,
-    FailureKind,
-    HostSupport,
-)
+from altai_build.model.build import BuilderSettings, BuildOutcome, BuildRequest, FailureKind, HostSupport
+from altai_build.model.component_status import ComponentStatus
 from altai_build.pipeline.build.toolchains import refuse_other_arch
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.mock.config import MockConfig, read_config

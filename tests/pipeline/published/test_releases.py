@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.build import BuildResult
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.nevra import Nevra, parse_nevra
 from altai_build.model.package import LocalRpm
 from altai_build.model.release import BuildRecord

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from altai_build.ledger import Artefact, Ledger, Record
-from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.build import BuildResult
+from altai_build.model.component_status import ComponentStatus
 from altai_build.pipeline.release.contents import list_build_records, write_logs
 from altai_build.tools.files import sha256_file
 

@@ -9,7 +9,8 @@ import pytest
 
 from altai_build.config import load_config
 from altai_build.errors import SigningError
-from altai_build.model.release import KEY_FILE_PREFIX, Manifest
+from altai_build.model.release import Manifest
+from altai_build.model.release_files import KEY_FILE_PREFIX
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.release.key_change import refuse_undeclared_key_change
 from altai_build.pipeline.run import Run

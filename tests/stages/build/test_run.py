@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.build import BuildResult, ComponentStatus
+from altai_build.model.build import BuildResult
+from altai_build.model.component_status import ComponentStatus
 from tests.kit.builders import HostSite, noarch_component
 
 

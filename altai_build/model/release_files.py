@@ -1,0 +1,19 @@
+"""The names of the files of a release."""
+
+from __future__ import annotations
+
+MANIFEST_NAME = "release.json"
+CHECKSUMS_NAME = "SHA256SUMS"
+LATEST_LINK = "latest"
+KEY_FILE_PREFIX = "RPM-GPG-KEY-"
+REPORT_PATH = "report/index.html"
+PROVENANCE = "provenance"  # bills of materials, and how each package was built, for other tools
+SPDX_PATH = f"{PROVENANCE}/release.spdx.json"
+CYCLONEDX_PATH = f"{PROVENANCE}/release.cdx.json"
+STATEMENTS_FOLDER = f"{PROVENANCE}/slsa"
+BUILDROOTS_FOLDER = f"{PROVENANCE}/buildroots"
+
+
+def make_repo_section_name(project: str, repository: str) -> str:
+    """The section name of a repository in the .repo file: `altai-deps-epel` for `deps/epel`."""
+    return f"{project}-{repository.replace('/', '-')}"
