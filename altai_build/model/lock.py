@@ -6,10 +6,13 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from altai_build.model.checksum import Sha256
 from altai_build.model.nevra import Nevra
-from altai_build.model.release import Signer
+
+if TYPE_CHECKING:
+    from altai_build.model.release import Signer
 
 LOCK_FILE_NAME = "deps.lock.yaml"
 FORMAT = 1

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.release import CHECKSUMS_NAME, MANIFEST_NAME
+from altai_build.model.release_files import CHECKSUMS_NAME, MANIFEST_NAME
 from altai_build.tools.files import (
     cannot_write_error,
     link_or_copy,

@@ -124,6 +124,8 @@ def _list_trials(
     """
     for number in _sort_needed(request, solution):
         providers = _find_rivals(request, solution, number)
+        if not providers:
+            continue
         alternatives: dict[str, list[Candidate]] = defaultdict(list)
         for other in _select_equals(request, request.pool.get_candidate(number), providers):
             alternatives[other.nevra.name].append(other)

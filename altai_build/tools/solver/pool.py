@@ -92,6 +92,7 @@ class PackagePool:
         self._metadata: dict[int, RepositoryMetadata] = {}
         self._local: dict[int, ResolvedPackage] = {}
         self._candidates: dict[int, Candidate] = {}
+        self._resolved: dict[int, ResolvedPackage] = {}
         self._excluded: tuple[int, ...] = ()
         # Packages that modules leave out.
         self.filtered: frozenset[int] = frozenset()
@@ -241,9 +242,11 @@ class PackagePool:
     def find_providers(self, requirement: str) -> tuple[int, ...]:
         """The packages that provide a requirement; of a rich one, what it needs, but not its conditions."""
         self.prepare()
-        atoms = {atom.text for atom in list_needed_atoms(read_requirement(requirement))}
-        if atoms != {requirement}:
-            return tuple(sorted({provider for atom in atoms for provider in self.find_providers(atom)}))
+        requirement = requirement.strip()
+        if requirement.startswith("("):
+            atoms = {atom.text for atom in list_needed_atoms(read_requirement(requirement))}
+            if atoms != {requirement}:
+                return tuple(sorted({provider for atom in atoms for provider in self.find_providers(atom)}))
         providers = [
             solvable.id for solvable in self.libsolv.whatprovides(make_dep(self.libsolv, requirement))
         ]
@@ -328,8 +331,12 @@ class PackagePool:
 
     def get_resolved(self, number: int) -> ResolvedPackage:
         """Where a package of the pool is, its size and checksum. Raises InputError when its repository gives none."""
-        if number in self._local:
-            return self._local[number]
+        found = self._local.get(number) or self._resolved.get(number)
+        if found is None:
+            found = self._resolved[number] = self._resolve(number)
+        return found
+
+    def _resolve(self, number: int) -> ResolvedPackage:
         solvable = self.libsolv.id2solvable(self._corrected.get(number, number))
         checksum = solvable.lookup_checksum(solv.SOLVABLE_CHECKSUM)
         if checksum is None:
