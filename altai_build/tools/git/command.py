@@ -166,9 +166,13 @@ def make_git_error(
     profile: GitProfile, result: process.ProcessResult, subcommand: str, place: str
 ) -> GitError:
     """The error for a git that failed, with what to do about it."""
-    todo = profile.todo.format(place=quote_path(place))
     if "dubious ownership" in result.error_text:
-        todo = "trust the repository as git says above, or run as the user who owns it"
+        return GitError(
+            result,
+            f"git does not read {place}, which belongs to another user",
+            f"if you trust it: git config --global --add safe.directory {quote_path(place)}; or run as its owner",
+        )
+    todo = profile.todo.format(place=quote_path(place))
     ending = "was stopped" if result.stopped else commands.describe_exit(result.returncode)
     return GitError(result, f"git {subcommand} {ending} in {place}", todo)
 

@@ -152,4 +152,5 @@ def test_a_repository_of_another_user_is_an_error_with_git_s_own_advice(
     with pytest.raises(GitError) as caught:
         run_git(profile, ["rev-parse", "HEAD"], directory=repo.path)
     assert "safe.directory" in caught.value.why
-    assert caught.value.todo == "trust the repository as git says above, or run as the user who owns it"
+    assert caught.value.what == f"git does not read {repo.path}, which belongs to another user"
+    assert f"git config --global --add safe.directory {repo.path};" in caught.value.todo
