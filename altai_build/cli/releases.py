@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from altai_build.cli.app import App
@@ -31,10 +33,11 @@ def releases(app: App, place: str | None, where: str | None, keys: tuple[str, ..
       altai-build releases https://repo.example.org/altai
     """
     reading = open_reading(app, place if where is None else where, keys=keys)
-    read = reading.reader.read_all(reading.catalog.list_all())
+    directories = reading.catalog.list_all()
+    read = reading.reader.read_readable(directories)
     manifests = [release.manifest for release in read]
     newest = reading.catalog.find_latest()
-    if not manifests:
+    if not directories:
         app.info(f"there are no releases in {reading.catalog.location}")
     if as_json:
         print_json(
@@ -47,7 +50,12 @@ def releases(app: App, place: str | None, where: str | None, keys: tuple[str, ..
                 for release in read
             ]
         )
-        return
+    else:
+        _print_table(manifests, newest)
+    reading.reader.refuse_unreadable("releases that cannot be read are not listed")
+
+
+def _print_table(manifests: Sequence[Manifest], newest: str | None) -> None:
     print_table(
         ("release", "created", "commit", "follows", "packages", "size", "latest"),
         [

@@ -51,6 +51,7 @@ def which(app: App, thing: str, where: str | None, keys: tuple[str, ...], as_jso
             ("release", "found by", "package", "repository", "SHA-256", "origin", "note"),
             [_match_cells(match) for match in matches],
         )
+    reader.refuse_unreadable("releases that cannot be read were not searched")
     if not matches:
         similar = suggest_names(reader, reading.catalog, thing)
         raise InputError(

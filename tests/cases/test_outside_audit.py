@@ -123,6 +123,26 @@ def test_what_is_said_of_several_releases_is_one_line(desk: Path, where: str) ->
     assert answer.err.count("warning: releases 1.0.1, 1.0.2, each: it agrees only with the keys") == 1
 
 
+def test_a_release_that_cannot_be_read_hides_no_other_and_is_named(
+    releases: Path, desk: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(releases, copy, symlinks=True)
+    (copy / "1.0.1" / "release.json").write_text("{}")
+    listed = call(desk, "releases", copy, "--json")
+    assert (listed.code, [row["release"] for row in listed.json]) == (3, ["1.0.2"])
+    assert "releases that cannot be read are not listed: 1.0.1" in listed.err
+    found = call(desk, "which", "focus", "--releases", copy, "--json")
+    assert (found.code, {row["release"] for row in found.json}) == (3, {"1.0.2"})
+    # Nobody knows whether 1.0.1 has it.
+    unknown = call(desk, "which", "nothing", "--releases", copy)
+    assert unknown.code == 3
+    assert "releases that cannot be read were not searched: 1.0.1" in unknown.err
+    assert "no release has" not in unknown.err
+    refused = call(desk, "diff", "1.0.1", "1.0.2", "--releases", copy)
+    assert (refused.code, refused.out) == (3, "")
+
+
 @pytest.mark.parametrize("words", [("audit", "ftp://host/1.0"), ("verify", "https:/host/1.0")])
 def test_a_wrong_url_is_no_missing_folder(desk: Path, words: tuple[str, ...]) -> None:
     answer = call(desk, *words)

@@ -70,14 +70,17 @@ def find_matches(run: Run, reader: ManifestReader, catalog: Catalog, query: str)
     source package, a commit, or a file: the file name of an RPM, the path of an RPM on this machine (its bytes are
     compared), or the absolute path of a file that packages install. A commit has at least four digits. If no package
     was built from that very commit, releases that contain it in a component's history match, as far as local
-    repositories have the commits. Raises InputError when there is no release.
+    repositories have the commits. Raises InputError when there is no release that can be read.
     """
     from altai_build.pipeline.published.matching import match_package, match_source_name, read_query
 
     asked = read_query(query)
     is_content = asked.local_rpm is None and query.startswith("/")
-    read = reader.read_all(catalog.list_all(ReleasePart.METADATA if is_content else ReleasePart.MANIFEST))
+    read = reader.read_readable(
+        catalog.list_all(ReleasePart.METADATA if is_content else ReleasePart.MANIFEST)
+    )
     if not read:
+        reader.refuse_unreadable("releases that cannot be read were not searched")
         raise InputError(
             "there are no releases",
             why=f"{catalog.location} contains no release",
@@ -100,7 +103,7 @@ def suggest_names(reader: ManifestReader, catalog: Catalog, query: str) -> list[
     """Names of released packages that are similar to the query."""
     names = {
         package.name
-        for release in reader.read_all(catalog.list_all())
+        for release in reader.read_readable(catalog.list_all())
         for package in release.manifest.packages
     }
     return difflib.get_close_matches(query, sorted(names), n=3, cutoff=0.6)
@@ -128,7 +131,7 @@ def _find_providers(
     """
     from altai_build.tools.solver.describe import find_provided
 
-    for release in reader.read_all(catalog.list_all(ReleasePart.METADATA)):
+    for release in reader.read_readable(catalog.list_all(ReleasePart.METADATA)):
         manifest = release.manifest
         try:
             provided = find_provided(

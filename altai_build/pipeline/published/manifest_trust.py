@@ -41,6 +41,7 @@ class ManifestReader:
         self._pinned_keys = tuple(pinned_keys)
         self._warn = warn
         self._read: dict[Path, CheckedManifest] = {}
+        self._unreadable: dict[Path, InputError] = {}
 
     def read(self, directory: Path) -> CheckedManifest:
         """The manifest of the release in a folder. Raises InputError when it cannot be read."""
@@ -49,12 +50,36 @@ class ManifestReader:
     def read_all(self, directories: Iterable[Path]) -> tuple[CheckedManifest, ...]:
         """The manifests of the releases in folders, in their order. Raises InputError for one that is unreadable."""
         wanted = list(directories)
-        unread = [directory for directory in dict.fromkeys(wanted) if directory not in self._read]
+        readable = self.read_readable(wanted)
+        for directory in wanted:
+            if directory in self._unreadable:
+                raise self._unreadable[directory]
+        return readable
+
+    def read_readable(self, directories: Iterable[Path]) -> tuple[CheckedManifest, ...]:
+        """Those of the manifests that can be read; `refuse_unreadable` then tells of the others."""
+        wanted = list(directories)
+        known = self._read.keys() | self._unreadable.keys()
+        new = [directory for directory in dict.fromkeys(wanted) if directory not in known]
         with ThreadPoolExecutor(processors.available()) as pool:
-            for checked in pool.map(self._check, unread):
-                self._read[checked.directory] = checked
-        self._warn_of_trust([self._read[directory] for directory in unread])
-        return tuple(self._read[directory] for directory in wanted)
+            for directory, checked in zip(new, pool.map(self._check, new)):
+                if isinstance(checked, InputError):
+                    self._unreadable[directory] = checked
+                else:
+                    self._read[directory] = checked
+        self._warn_of_trust([self._read[directory] for directory in new if directory in self._read])
+        return tuple(self._read[directory] for directory in wanted if directory in self._read)
+
+    def refuse_unreadable(self, consequence: str) -> None:
+        """Raise InputError when a manifest could not be read: what was printed lacks that release."""
+        if self._unreadable:
+            names = ", ".join(directory.name for directory in self._unreadable)
+            raise InputError(
+                f"{consequence}: {names}",
+                why="\n".join(f"{error.what}\n{error.why}" for error in self._unreadable.values()),
+                todo="restore release.json from another copy of the release; `altai-build verify` finds what else is "
+                "damaged",
+            )
 
     def _warn_of_trust(self, found: Iterable[CheckedManifest]) -> None:
         """Warn of what no pinned key signed; what is said of several releases is one line."""
@@ -81,8 +106,11 @@ class ManifestReader:
         """The version of each release that was read, and how far it may be believed."""
         return {checked.manifest.version: checked.trust.level for checked in self._read.values()}
 
-    def _check(self, directory: Path) -> CheckedManifest:
-        manifest = load_manifest(directory)
+    def _check(self, directory: Path) -> CheckedManifest | InputError:
+        try:
+            manifest = load_manifest(directory)
+        except InputError as error:
+            return error
         trust = check_signature(directory, MANIFEST_NAME, manifest, self._pinned_keys)
         return CheckedManifest(directory=directory, manifest=manifest, trust=trust)
 
