@@ -5,6 +5,7 @@ Source of the rules: librepo, mirrorlist.c, metalink.c and handle.c.
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ _LAST = -1_000_000
 # Lines of a list that an error shows.
 _MAX_SHOWN = 5
 _MAX_SHOWN_LENGTH = 200
+# Characters of it in which comments are looked for.
+_MAX_SEARCHED = 10_000
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,9 @@ def read_mirrors(
 
 def _quote_comments(text: str) -> str:
     """What a list without mirrors says: servers answer in comments."""
-    lines = [line.strip()[:_MAX_SHOWN_LENGTH] for line in text.splitlines() if line.strip().startswith("#")]
-    return "\n".join(f"it says: {line}" for line in lines[:_MAX_SHOWN])
+    comments = re.findall(r"^[ \t]*#([^\n]*)|<!--(.*?)-->", text[:_MAX_SEARCHED], re.M | re.S)
+    lines = [" ".join("".join(comment).split())[:_MAX_SHOWN_LENGTH] for comment in comments]
+    return "\n".join(f"it says: {line}" for line in lines[:_MAX_SHOWN] if line)
 
 
 def _make_unusable_error(where: str, text: str, refused: Mapping[str, str]) -> InputError:
@@ -137,7 +141,13 @@ def _parse_metalink(text: str, where: str) -> tuple[list[str], tuple[Checksum, .
 def _find_urls(file: ElementTree.Element) -> list[str]:
     nodes = [node for node in file.iter() if get_local_name(node) == "url" and (node.text or "").strip()]
     ordered = sorted(nodes, key=_get_preference, reverse=True)
-    return [(node.text or "").strip().removesuffix(_REPOMD).rstrip("/") for node in ordered]
+    return [_find_repository((node.text or "").strip()) for node in ordered]
+
+
+def _find_repository(url: str) -> str:
+    """The URL of the repository whose repomd.xml a URL names; a query stays."""
+    path, mark, query = url.partition("?")
+    return f"{path.removesuffix(_REPOMD).rstrip('/')}{mark}{query}"
 
 
 def _get_preference(url: ElementTree.Element) -> int:

@@ -128,7 +128,11 @@ def test_what_a_list_without_mirrors_says_is_shown(upstream: Upstream) -> None:
     url = upstream.write("mirrors", "# repo = epel-99 arch = x86_64\n# Bad repo\n")
     with pytest.raises(InputError, match="is empty") as caught:
         read_mirrors(url, {})
-    assert caught.value.why == "it says: # repo = epel-99 arch = x86_64\nit says: # Bad repo"
+    assert caught.value.why == "it says: repo = epel-99 arch = x86_64\nit says: Bad repo"
+    url = upstream.write("metalink", "<metalink><!-- repo = epel-99 -->\n<!--\n Bad repo --></metalink>")
+    with pytest.raises(InputError, match="is empty") as caught:
+        read_mirrors(url, {})
+    assert caught.value.why == "it says: repo = epel-99\nit says: Bad repo"
 
 
 def test_mirrors_whose_urls_would_name_something_else_are_left_out(upstream: Upstream) -> None:
@@ -145,6 +149,12 @@ def test_a_metalink_names_mirrors_and_states(upstream: Upstream) -> None:
     found = upstream.metalink("http://a.example/e", "https://b.example/e", newest="A" * 64, before="b" * 64)
     assert found.urls == ("http://a.example/e", "https://b.example/e")
     assert found.repomd_checksums == (Checksum("sha256", "a" * 64), Checksum("sha256", "b" * 64))
+
+
+def test_a_query_stays_at_the_end_of_a_mirror(upstream: Upstream) -> None:
+    text = '<metalink><files><file name="repomd.xml"><url>{}</url></file></files></metalink>'
+    url = upstream.write("metalink", text.format("http://a.example/e/repodata/repomd.xml?token=1"))
+    assert read_mirrors(url, {}).urls == ("http://a.example/e?token=1",)
 
 
 def test_a_list_that_fails_at_first_is_asked_for_again(upstream: Upstream) -> None:
