@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 _ROOT_FORMAT_VERSION = "1"
 # Bytes.
 _MAX_KEY_SIZE = 1 << 20
+# Answers that are kept; each names some hundred packages.
+_MAX_BUILDROOTS = 4096
 _INSTALL_VERBS = ("install", "groupinstall", "group", "update", "upgrade")
 
 
@@ -73,6 +76,11 @@ class BuildrootResolver:
     def __init__(self, config: MockConfig, *, cache: Path) -> None:
         self.config = config
         self._cache = cache
+        # Of one lookup of a build, and often of several, most questions are the same.
+        self._buildroots: dict[tuple[object, ...], Buildroot] = {}
+        # The last pool, with the local packages in it.
+        self._pool: tuple[tuple[object, ...], PackagePool] | None = None
+        self._lock = threading.Lock()
 
     @cached_property
     def metadata(self) -> tuple[RepositoryMetadata, ...]:
@@ -122,12 +130,30 @@ class BuildrootResolver:
     def resolve_build_requires(
         self, build_requires: Sequence[str], local: Sequence[LocalRpm] = ()
     ) -> Buildroot:
-        """The buildroot for BuildRequires, and for BuildConflicts after a `!`. Raises Unsatisfiable."""
+        """The buildroot for BuildRequires, and for BuildConflicts after a `!`. Raises Unsatisfiable.
+
+        The metadata is read once, so the same question always has the same answer.
+        """
+        packages = tuple((rpm.path, rpm.sha256) for rpm in local)
+        question = (packages, *build_requires)
+        with self._lock:
+            if question not in self._buildroots:
+                if len(self._buildroots) >= _MAX_BUILDROOTS:
+                    self._buildroots.clear()
+                self._buildroots[question] = self._resolve(build_requires, local, packages)
+            return self._buildroots[question]
+
+    def _resolve(
+        self, build_requires: Sequence[str], local: Sequence[LocalRpm], packages: tuple[object, ...]
+    ) -> Buildroot:
         base = self.base
+        pool = self._pool[1] if self._pool is not None and self._pool[0] == packages else None
+        # With file lists it might answer otherwise than one that has not needed them.
+        if pool is None or pool.has_filelists:
+            pool = self._make_pool(local)
+            self._pool = packages, pool
         try:
-            chosen = resolve_requirements(
-                self._make_pool(local), build_requires, base=[package.nevra for package in base]
-            )
+            chosen = resolve_requirements(pool, build_requires, base=[package.nevra for package in base])
         except Unsatisfiable as error:
             conflicts = [text[1:] for text in build_requires if text.startswith("!")]
             notes = [f"BuildConflicts: {conflict}" for conflict in conflicts]

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from altai_build.errors import InputError
 from altai_build.tools import process
 from altai_build.tools.files import make_directory, scratch_directory, sha256_file
-from altai_build.tools.http.least_rate import LeastRate
 from altai_build.tools.http.transfer import open_session
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, PyPISimple
+
+    from altai_build.tools.http.least_rate import LeastRate
 
 MAX_ATTEMPTS = 3
 # Seconds.
@@ -30,6 +31,9 @@ def fetch_sdist(project: str, version: str, sha256: str, destination: Path) -> P
     """
     if destination.is_file() and sha256_file(destination) == sha256:
         return destination
+    # Brings sockets, which a source that is there does not need.
+    from altai_build.tools.http.least_rate import LeastRate
+
     make_directory(destination.parent)
     for attempt in range(1, MAX_ATTEMPTS + 1):
         rate = LeastRate()

@@ -13,6 +13,8 @@ from altai_build.tools.chroot.resolver import BuildrootResolver, section_to_sour
 from altai_build.tools.mock.config import read_config
 from altai_build.tools.repo.dnfconf import RepoSection, parse_dnf_config
 from altai_build.tools.repo.repodata import createrepo_program
+from altai_build.tools.solver.pool import PackagePool
+from altai_build.tools.solver.resolve import Unsatisfiable
 from tests.kit.repositories import Package, build_packages
 from tests.kit.server import serving
 
@@ -161,3 +163,36 @@ repo_gpgcheck=KEYS
         else:
             with pytest.raises(DistrustedError, match="the repository unsigned is not trusted"):
                 resolver.metadata  # noqa: B018 - a property that reads
+
+
+def test_the_same_question_is_answered_once_and_others_as_by_a_new_resolver(
+    packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "repository"
+    shutil.copytree(packages, folder)
+    subprocess.run([createrepo_program(), "--quiet", str(folder)], check=True)
+    text = CONFIG.format(url=folder.as_uri()).replace("@build", "gcc")
+    (tmp_path / "small.cfg").write_text(text)
+    pools: list[PackagePool] = []
+
+    def make_pool(arch: str, *, cache: Path) -> PackagePool:
+        pools.append(PackagePool(arch, cache=cache))
+        return pools[-1]
+
+    def ask(resolver: BuildrootResolver, *names: str) -> list[str]:
+        try:
+            return [package.nevra.name for package in resolver.resolve_build_requires(names).extra]
+        except Unsatisfiable as error:
+            return list(error.problems)
+
+    def make() -> BuildrootResolver:
+        return BuildrootResolver(read_config("small", search=[tmp_path]), cache=tmp_path / "cache")
+
+    questions = [(), ("vim",), ("vim",), ("none",), ("gdb",), ("/usr/share/vim",), ("vim-extra",), ("vim",)]
+    expected = [ask(make(), *names) for names in questions]
+    monkeypatch.setattr("altai_build.tools.chroot.resolver.PackagePool", make_pool)
+    resolver = make()
+    assert [ask(resolver, *names) for names in questions] == expected
+    assert expected[1] == ["vim"] and expected[3] == ["nothing provides none"]
+    # Of the base; of the first questions, up to that one that needs file lists; of those after it.
+    assert len(pools) <= 4
