@@ -32,6 +32,7 @@ from altai_build.tools.spec.reader import (
     read_expanded_spec,
     read_specs,
 )
+from altai_build.tools.spec.undecided import UNDEFINED
 
 # The value of dist in a second expansion, which shows where in Release: it is.
 _DIST_MARKER = "ALTAIDIST"
@@ -45,6 +46,9 @@ _READS_OTHERS = re.compile(r"_sourcedir|_specdir|_topdir|RPM_SOURCE_DIR")
 _NO_ARCH = "No compatible architectures found for build"
 # How specs write dates.
 _DATE_FORMS = ("%Y%m%d", "%Y.%m.%d", "%Y-%m-%d", "%Y_%m_%d", "%y%m%d", "%d%m%Y", "%Y%j")
+_BUILD_ARCH = re.compile(r"^[ \t]*BuildArch(?:itectures)?[ \t]*:[ \t]*", re.IGNORECASE | re.MULTILINE)
+# A tag that may stand in its place, whatever its value.
+_ARCH_STAND_IN = "Summary(altai): "
 # Bytes.
 _LARGEST_FILES = 64 << 20
 _CACHE_FORMAT = 5
@@ -173,6 +177,29 @@ class SpecEvaluator:
             todo="name them by SourceN: in the spec",
         )
 
+    def _refuse_undefined_arch(self, expansion: _Expansion) -> None:
+        """Raise InputError when rpm finds no architecture in BuildArch: because it does not know a macro there."""
+        source = expansion.source
+        if not (_BUILD_ARCH.search(source.text) and "%" in source.text):
+            return
+        text = _BUILD_ARCH.sub(_ARCH_STAND_IN, source.text)
+        spec = f"SPECS/{posixpath.basename(source.component.spec)}"
+        expanded = rpmbuild.expand_spec(
+            spec,
+            {**expansion.files, spec: encode_spec(text)},
+            expansion.macros,
+            expansion.arch,
+            self._limits,
+            epoch=expansion.time,
+            scratch=self._scratch,
+        )
+        arch = _find_undefined_arch(expanded.text)
+        if arch:
+            raise InputError(
+                f"{source.component.name}: {source.component.spec_path}: BuildArch: {arch} {UNDEFINED}",
+                todo=rpmbuild.DEFINE_MACRO,
+            )
+
     def _says_the_same(self, expansion: _Expansion, info: SpecInfo) -> bool:
         """Whether a spec says the same with these files beside it."""
         try:
@@ -190,12 +217,14 @@ class SpecEvaluator:
         )
         if expanded.returncode != 0:
             if _NO_ARCH in expanded.error_text:
+                self._refuse_undefined_arch(expansion)
                 raise ForeignArch(f"its BuildArch: has no architecture for the target {arch}")
             raise rpmbuild.spec_error(source, expanded)
         path = source.component.spec_path
         result = read_expanded_spec(SpecText(path=path, text=expanded.text), arch)
         if isinstance(result, UnknownSpec):
-            raise InputError(f"{path} cannot be parsed", why=result.reason)
+            todo = rpmbuild.DEFINE_MACRO if UNDEFINED in result.reason else ""
+            raise InputError(f"{path} cannot be parsed", why=result.reason, todo=todo)
         if isinstance(result, InputError):
             raise result
         values = {"Name": result.name, "Version": result.version, "Release": result.release}
@@ -213,6 +242,18 @@ class SpecEvaluator:
         if clock:
             raise _clock_error(source, clock)
         return result
+
+
+def _find_undefined_arch(text: str) -> str:
+    """The value of a BuildArch: with a macro, in a spec in which that tag has the name of another; "" without one."""
+    return next(
+        (
+            value
+            for value in re.findall(rf"^{re.escape(_ARCH_STAND_IN)}(.*)", text, re.MULTILINE)
+            if "%" in value
+        ),
+        "",
+    )
 
 
 def shows_clock(value: str, known: str, now: int, commit: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from altai_build.tools.sandbox.clock import fixed_lua_clock
 from altai_build.tools.sandbox.limits import run_with_output
 from altai_build.tools.spec.macrofiles import RPM_CONFIG_DIR
 from altai_build.tools.spec.reader import RPM_MACROS, decode_spec, encode_spec
+from altai_build.tools.spec.undecided import UNDEFINED
 from altai_build.tools.tree import walk_tree
 
 # Seconds. A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not stop the others.
@@ -35,6 +37,17 @@ _COMPRESSED_SUFFIXES = (
 )  # fmt: skip
 # Bytes. A source package with less that is not compressed yet gets an uncompressed payload.
 _SMALL_SIZE = 1 << 18
+
+
+# What rpm says where a macro was left that it does not know.
+_UNDEFINED_MACRO = re.compile(
+    r"(?:Unknown tag|Dependency tokens|unsigned number|Illegal (?:char|sequence)|parse error in expression).*?"
+    r"%\{?[!?]*([A-Za-z_]\w*)"
+)
+DEFINE_MACRO = (
+    "if a package of macros brings it in the buildroot, install that package on this machine too, or define the macro "
+    "by targets.NAME.macros or components.NAME.macros in repos.yaml (as `NAME()` where it takes arguments)"
+)
 
 
 def rpm_version_key() -> str:
@@ -85,6 +98,13 @@ def spec_error(source: ComponentSpec, result: process.ProcessResult) -> AltaiErr
     # A killed rpm did not refuse anything, whatever it had complained about.
     if lines and result.returncode >= 0:
         first = lines[0].partition("error:")[2].strip()
+        undefined = _UNDEFINED_MACRO.search(first)
+        if undefined:
+            return InputError(
+                f"{source.component.name}: {source.component.spec} {UNDEFINED}: %{undefined[1]}",
+                why=result.error_text,
+                todo=f"{DEFINE_MACRO}; or fix {spec_path}",
+            )
         return InputError(
             f"{source.component.name}: rpm refuses {source.component.spec}: {first}",
             why=result.error_text,

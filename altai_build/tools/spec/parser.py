@@ -24,7 +24,7 @@ from altai_build.tools.spec.tags import (
     split_words,
     strip_comment,
 )
-from altai_build.tools.spec.undecided import UNKNOWN, OnlyRpmKnows
+from altai_build.tools.spec.undecided import UNDEFINED, UNKNOWN, OnlyRpmKnows
 
 _OTHER_DEPENDENCIES = frozenset({
     "recommends", "suggests", "supplements", "enhances", "conflicts", "obsoletes", "buildconflicts",
@@ -252,6 +252,8 @@ class SpecContent:
         elif name == "icon":
             self.icons.append(SourceTag(number=len(self.icons), value=self._require_known(value)))
         elif name in PLATFORM_TAGS:
+            if "%" in value:
+                raise OnlyRpmKnows(f"{PLATFORM_TAGS[name]}: {value} {UNDEFINED}")
             known = self._package.platforms.setdefault(name, set())
             known.update(split_quoted_words(self._require_known(value).lower()))
         elif name in ("buildarch", "buildarchitectures"):

@@ -5,6 +5,9 @@ from __future__ import annotations
 # Stands in an expanded text for what only rpm knows. rpm's own strings end at this character, so no spec has it.
 UNKNOWN = "\0"
 
+# What is said of a value with a macro that is defined neither in the spec nor on this machine.
+UNDEFINED = "has a macro that rpm does not know on this machine"
+
 
 class OnlyRpmKnows(Exception):
     """What follows in a spec depends on something that only rpm knows, or rpm refuses the spec.

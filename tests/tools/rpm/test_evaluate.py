@@ -13,7 +13,7 @@ from altai_build.model.limits import Limits
 from altai_build.model.spec import SpecInfo
 from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.rpm import rpmbuild
-from altai_build.tools.rpm.evaluate import SpecEvaluator, shows_clock
+from altai_build.tools.rpm.evaluate import ForeignArch, SpecEvaluator, shows_clock
 from tests.kit.git import Entry, Symlink
 from tests.kit.sourced import make_component_spec
 from tests.kit.superprojects import make_spec
@@ -109,7 +109,10 @@ def test_where_a_macro_hides_dist(tmp_path: Path) -> None:
             {"version": "%(echo '%{a}')"},
             "x: repos/x/x.spec has an undefined macro in its name, version or release",
         ),
-        ({"tags": "%py_provides x"}, "x: rpm refuses x.spec: line 7: Unknown tag: %py_provides x"),
+        (
+            {"tags": "%py_provides x"},
+            "x: x.spec has a macro that rpm does not know on this machine: %py_provides",
+        ),
         (
             {"tags": "%include /none"},
             "x: rpm refuses x.spec: Unable to open /none: No such file or directory",
@@ -215,3 +218,41 @@ def test_values_with_the_time_of_the_evaluation(value: str, known: str, shown: b
 def test_on_the_day_of_the_commit_its_date_may_be_that_of_the_commit() -> None:
     assert not shows_clock("1.20270115", "", NOW, NOW - 3600)
     assert shows_clock(f"1.{NOW}", "", NOW, NOW - 3600)
+
+
+@pytest.mark.parametrize(
+    ("tag", "macro"),
+    [
+        ("%py_provides python3-x", "%py_provides"),
+        ("%{gometa -i}", "%gometa"),
+        ("BuildRequires: %{py3_dist six}", "%py3_dist"),
+        ("Requires: a, %py3_dist six", "%py3_dist"),
+        ("Epoch: %{epoch_of_x}", "%epoch_of_x"),
+        ("%if %{nosuch}\nRequires: x\n%endif", "%nosuch"),
+        ("ExclusiveArch: %{nodejs_arches} noarch", "ExclusiveArch: %{nodejs_arches} noarch"),
+        ("ExcludeArch: %{some_arches}", "ExcludeArch: %{some_arches}"),
+        ("BuildArch: %{some_arch}", "BuildArch: %{some_arch}"),
+    ],
+)
+def test_a_macro_that_rpm_does_not_know_here_is_named_with_the_ways_out(
+    tmp_path: Path, tag: str, macro: str
+) -> None:
+    """The buildroot may have it: the spec is not to blame, and the component is not skipped."""
+    with pytest.raises(InputError) as caught:
+        evaluator(tmp_path).read(make(tmp_path, make_spec("x", tags=tag)), {}, "x86_64")
+    assert not isinstance(caught.value, ForeignArch)
+    assert "has a macro that rpm does not know on this machine" in str(caught.value)
+    assert macro in str(caught.value)
+    assert "targets.NAME.macros or components.NAME.macros" in caught.value.todo
+
+
+def test_an_architecture_from_a_macro_may_be_foreign(tmp_path: Path) -> None:
+    text = "%global some_arch aarch64\n" + make_spec("x", tags="BuildArch: %{some_arch}")
+    with pytest.raises(ForeignArch):
+        evaluate(tmp_path, text)
+    info = evaluator(tmp_path).read(
+        make(tmp_path / "2", make_spec("x", tags="ExclusiveArch: %{some_arches}")),
+        {"some_arches": "aarch64 x86_64"},
+        "x86_64",
+    )
+    assert info.excluded == ""
