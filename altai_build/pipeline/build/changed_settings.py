@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from altai_build.config import Config, load_config
 from altai_build.errors import AltaiError
+from altai_build.model.component import ComponentKind
 from altai_build.pipeline.run import Run, with_mock_dist
 from altai_build.regular_files import read_regular_file
 from altai_build.stages.discover.components import Discovery
@@ -36,7 +38,7 @@ class _Comparison:
         """How a file differs from that at the earlier commit; "" where it does not, or nobody knows."""
         path = self.find_inner_path(file)
         if path is None or (path not in self.before and path not in self.after):
-            self.run.reporter.info(
+            self.run.reporter.warn(
                 f"whether {file} has changed since {self.since} is not known: no commit has it"
             )
             return ""
@@ -83,11 +85,7 @@ def _compare_definitions(comparison: _Comparison) -> dict[str, str]:
         return comparison.select_all(change)
     (content,) = comparison.store.read_blobs([entry.oid])
     try:
-        with scratch_directory(run.workspace.scratch, "settings") as folder:
-            (folder / file.name).write_bytes(content)
-            old = with_mock_dist(
-                replace(load_config(folder / file.name), root=run.config.root), run.workspace
-            )
+        old = _load_definition(run, file.name, content)
     except AltaiError as error:
         return comparison.select_all(f"{path} at {since} cannot be read: {error.what}")
     reasons = {}
@@ -99,11 +97,55 @@ def _compare_definitions(comparison: _Comparison) -> dict[str, str]:
     return reasons
 
 
+def _load_definition(run: Run, name: str, content: bytes) -> Config:
+    """A definition with this content in the place of the present one."""
+    with scratch_directory(run.workspace.scratch, "settings") as folder:
+        (folder / name).write_bytes(content)
+        config = load_config(folder / name)
+    root = run.config.root
+    repositories = {
+        repository.name: repository
+        if repository.path is None
+        else replace(repository, path=root / os.path.relpath(repository.path, config.root))
+        for repository in config.repositories.values()
+    }
+    superproject = config.superproject._replace(folder=run.config.superproject.folder)
+    return with_mock_dist(
+        replace(config, root=root, superproject=superproject, repositories=repositories), run.workspace
+    )
+
+
+def read_earlier_definition(run: Run, since: str) -> Config:
+    """The definition at an earlier commit; the present one where that commit has none that can be read.
+
+    Then all components are selected for that reason.
+    """
+    file = run.config.file
+    if file is None:
+        return run.config
+    commit = run.superproject.resolve_revision(since)
+    store = run.superproject.open_store(commit)
+    root, real = run.superproject.path.resolve(), file.resolve()
+    path = real.relative_to(root).as_posix() if root in real.parents else None
+    oids = [entry.oid for entry in store.read_tree(commit) if entry.is_file and entry.path == path]
+    try:
+        return _load_definition(run, file.name, *store.read_blobs(oids)) if oids else run.config
+    except AltaiError:
+        return run.config
+
+
 def _list_settings(config: Config, source: ComponentSource) -> dict[str, object]:
     """What repos.yaml says about the packages of a component, by name."""
     component = source.component
     own = config.find_component(component.name, component.path)
     found: dict[str, object] = {"release.stamp": config.release and config.release.stamp}
+    if component.kind is ComponentKind.ROOT:
+        found["superproject.root"] = config.superproject.root
+    elif component.kind is ComponentKind.SUBMODULE:
+        found["superproject.components"] = any(
+            folder == "." or f"{component.path}/".startswith(f"{folder}/")
+            for folder in config.superproject.components
+        )
     if own is not None:
         found[f"components.{own.name}"] = (
             own.source,
@@ -113,11 +155,18 @@ def _list_settings(config: Config, source: ComponentSource) -> dict[str, object]
             own.bootstrap,
             own.macros,
             own.exclude_submodules,
+            own.skip,
         )
-        if own.sources:
-            found["release.baseurl"] = config.release and config.release.baseurl
     repository = config.repositories.get(component.repository or "")
+    if own is not None and own.sources:
+        # What generated sources are made from.
+        found["release.baseurl"] = config.release and config.release.baseurl
+        found["project"] = config.project
+        if repository is not None:
+            keys = (repository.key, *config.get_related_keys(repository.key))
+            found[f"repositories.{repository.name}.key"] = keys
     if repository is not None:
+        found[f"repositories.{repository.name}.path"] = repository.path
         target = config.targets[repository.target]
         found[f"targets.{target.name}.macros"] = sorted(target.build_macros)
         found[f"targets.{target.name}.arch"] = target.arch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from altai_build.model.build_inputs import BUILDROOT_PREFIX
@@ -46,7 +47,9 @@ def select_components(
     needs = _compute_needs(run.ledger, order)
     if changed_since is not None:
         # Reads mock configurations.
-        from altai_build.pipeline.build.changed_settings import select_changed_settings
+        from altai_build.pipeline.build.changed_settings import (
+            select_changed_settings,
+        )
 
         reasons.update(select_changed_settings(run, whole, changed_since))
         changed_paths = _list_changed_paths(run, changed_since, revision)
@@ -101,9 +104,15 @@ def _add_dependents_of_removed(
     run: Run, reasons: dict[str, str], needs: Mapping[str, Collection[str]], since: str
 ) -> None:
     """Add the components that needed at `since` one that was changed or removed, even if they do not need it now."""
+    from altai_build.pipeline.build.changed_settings import read_earlier_definition
+
+    config = read_earlier_definition(run, since)
     with SpecReader(cache=run.workspace.specs) as reader:
-        before = discover(run.superproject, run.config, run.workspace, since, jobs=run.jobs, reader=reader)
-    order, changed = static_order(run, before.sourced, before.unreadable), set(reasons)
+        before = discover(run.superproject, config, run.workspace, since, jobs=run.jobs, reader=reader)
+    order, changed = (
+        static_order(replace(run, config=config), before.sourced, before.unreadable),
+        set(reasons),
+    )
     for name, needed in order.needs.items():
         if name not in needs:
             continue

@@ -92,3 +92,32 @@ def test_a_definition_that_cannot_be_compared_changes_everything(site: HostSite)
     site.world.pin({"repos.yaml": None})
     site.world.pin({"repos.yaml": good})
     assert set(changed(site).values()) == {"repos.yaml was added since HEAD^"}
+
+
+def test_a_component_that_was_skipped_or_left_out_before_is_new(site: HostSite) -> None:
+    change(site, "repos.yaml", "project: p\n", "project: p\ncomponents: {app: {skip: broken}}\n")
+    change(site, "repos.yaml", "components: {app: {skip: broken}}\n", "")
+    assert changed(site) == {"app": "components.app in repos.yaml changed since HEAD^"}
+    change(site, "repos.yaml", "project: p\n", "project: p\nsuperproject: {components: [repos/other]}\n")
+    change(site, "repos.yaml", "superproject: {components: [repos/other]}\n", "")
+    assert changed(site) == {"app": "superproject.components in repos.yaml changed since HEAD^"}
+
+
+def test_what_was_built_with_a_component_that_is_skipped_now_is_built_again(site: HostSite) -> None:
+    site.world.component("repos/user", noarch_component("user", "app"))
+    commit(site)
+    change(site, "repos.yaml", "project: p\n", "project: p\ncomponents: {app: {skip: broken}}\n")
+    assert changed(site) == {"user": "was built with app, which was removed"}
+
+
+def test_all_that_generated_sources_are_made_from_counts(site: HostSite) -> None:
+    change(
+        site,
+        "repos.yaml",
+        "project: p\n",
+        "project: p\ncomponents: {app: {sources: {x: '{project} {gpgkeys}'}}}\n",
+    )
+    change(site, "repos.yaml", "project: p\n", "project: q\n")
+    assert changed(site) == {"app": "project in repos.yaml changed since HEAD^"}
+    change(site, "repos.yaml", "keys: {", "keys: {newer: {file: keys/newer, signs: true, replaces: k}, ")
+    assert changed(site) == {"app": "repositories.r.key in repos.yaml changed since HEAD^"}
