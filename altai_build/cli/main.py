@@ -12,6 +12,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ from altai_build.errors import AltaiError, UsageError, escape_control_characters
 from altai_build.tools import process, processors
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from altai_build.cli.runlog import RunLog
 
 # verb → its module, which is imported when the verb is called, so that a quick verb starts quickly
@@ -134,10 +137,9 @@ def cli(
 
 def main() -> None:
     """Run the command line and exit with its code; every exit of the program is here."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    # nohup and & ignore SIGINT: leave that as it is
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
+    _handle_signals()
+    # Without these this process could not use its own files.
+    os.umask(os.umask(0o077) & 0o077)
     install_safe_streams()
     logs: list[RunLog] = []
     code, message = _run(logs)
@@ -149,6 +151,19 @@ def main() -> None:
 
 
 _INTERRUPTED = 130
+# Seconds until an interrupted run exits, whatever it waits for. mock may take 60 to clean up.
+_LONGEST_END = 120.0
+# When the run was interrupted.
+_interrupted: list[float] = []
+
+
+def _handle_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, _interrupt)
+    # nohup and & ignore these: leave that as it is
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
 
 
 def _run(logs: list[RunLog]) -> tuple[int, str]:
@@ -209,11 +224,33 @@ def _print_error(message: str) -> None:
         print(f"altai-build: {message}", file=sys.stderr)
 
 
-def _interrupt(_signal: int, _frame: object) -> None:
-    """Stop all children, so that the threads that wait for them end; a second signal exits at once."""
-    if not process.stop_children():
-        os._exit(130)
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Stop all children, so that the threads that wait for them end; a second signal exits at once.
+
+    SIGALRM, which this function asks for, is none: it continues what an earlier signal has begun.
+    """
+    if number == signal.SIGALRM and _interrupted:
+        if time.monotonic() > _interrupted[0] + _LONGEST_END:
+            os._exit(_INTERRUPTED)
+    elif process.stop_children():
+        _interrupted.append(time.monotonic())
+    else:
+        os._exit(_INTERRUPTED)
+    if _is_importing(frame):
+        # An interrupted import may keep the lock of all imports, and other threads would wait for it for ever.
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        return
+    # What waits for a thread that does not end waits again, once.
+    signal.setitimer(signal.ITIMER_REAL, _LONGEST_END + 1)
     raise KeyboardInterrupt
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _exit_now(code: int) -> None:

@@ -16,7 +16,9 @@ import click
 import pytest
 
 from altai_build import __version__
+from altai_build.cli import main
 from altai_build.cli.main import VERBS, cli
+from altai_build.tools import process
 from tests.kit.cli import ROOT, altai_build
 from tests.kit.superprojects import World, make_files
 
@@ -90,7 +92,7 @@ def test_a_missing_program_is_reported_with_what_to_install(
     assert result.code == 4 and missing in result.err and "install" in result.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_ends_its_children(world: World, number: signal.Signals) -> None:
     marker = f"sleep {os.getpid()}.{number.value}"
     world.component("repos/focus", make_files("focus", version=f"%({marker}; echo 1)"))
@@ -116,6 +118,46 @@ def test_an_interrupted_run_ends_its_children(world: World, number: signal.Signa
     assert (child.returncode, out) == (130, b"")
     assert b"interrupted" in err and b"Traceback" not in err and b"failed" not in err
     wait_for(lambda: not running(marker))
+
+
+def test_an_import_is_not_interrupted(tmp_path: Path) -> None:
+    """It could keep a lock that other threads, which import too, wait for. The run ends right after it."""
+    (tmp_path / "slow.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nfor _ in range(9): pass\nprint('imported')\n"
+    )
+    script = (
+        "import time\nfrom altai_build.cli import main\nmain._handle_signals()\n"
+        "try:\n    import slow\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('interrupted')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("imported\ninterrupted\n", "")
+
+
+def test_an_interrupted_run_that_waits_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[int] = []
+    timers: list[float] = []
+    monkeypatch.setattr(os, "_exit", ends.append)
+    monkeypatch.setattr(process, "stop_children", lambda: not main._interrupted)
+    monkeypatch.setattr(signal, "setitimer", lambda _which, seconds: timers.append(seconds))
+    monkeypatch.setattr(main, "_interrupted", [])
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        with pytest.raises(KeyboardInterrupt):
+            main._interrupt(number, None)
+    assert ends == [] and timers == [121.0, 121.0]
+    main._interrupted[0] -= 120
+    with pytest.raises(KeyboardInterrupt):
+        main._interrupt(signal.SIGALRM, None)
+    assert ends == [130]
+    with pytest.raises(KeyboardInterrupt):
+        main._interrupt(signal.SIGINT, None)
+    assert ends == [130, 130]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -190,3 +232,12 @@ def test_a_standard_output_that_cannot_be_written_is_an_error_and_no_bug(world: 
             check=False,
         )
     assert (done.returncode, "Bad file descriptor: standard output" in done.stderr) == (3, True), done.stderr
+
+
+def test_a_umask_that_keeps_files_from_their_owner_does_not_count(world: World) -> None:
+    before = os.umask(0o777)
+    try:
+        result = altai_build("srpm", "--json", cwd=world.super.path)
+    finally:
+        os.umask(before)
+    assert result.code == 0, result.err
