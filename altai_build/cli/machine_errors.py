@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from altai_build.cli.streams import STREAM_NAMES
@@ -45,5 +46,15 @@ def describe_machine_error(error: Exception) -> AltaiError | None:
         f"{reason}: {os.fsdecode(file)}"
         if file is not None
         else f"the operating system refused an operation: {reason}",
+        why=_find_full_disks(error, file),
         todo="free disk space or fix the permissions there, or name another --workspace DIR, and rerun",
     )
+
+
+def _find_full_disks(error: OSError, file: str | bytes | None) -> str:
+    """Which of the places where this process writes are full, when that is the reason; Python seldom knows the file."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return ""
+    from altai_build.tools.disk import describe_full_disks, list_touched_places  # seldom needed
+
+    return "\n".join(describe_full_disks(list_touched_places([os.fsdecode(file)] if file else [])))

@@ -189,16 +189,13 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
         process.kill_all_children()
         return error.exit_code, message
     except (KeyboardInterrupt, click.Abort):
-        process.kill_all_children()
-        message = "interrupted; published releases are unchanged. Rerun the command to resume."
-        _print_error(message)
-        print_failure(
-            _INTERRUPTED, "interrupted; published releases are unchanged", todo="rerun the command to resume"
-        )
-        return _INTERRUPTED, message
+        return _end_interrupted()
     except Exception as error:
         import traceback
 
+        if _interrupted:
+            # It came in the way of something that cleans up.
+            return _end_interrupted(f"\n{traceback.format_exc()}")
         process.kill_all_children()
         described = describe_machine_error(error)
         if described is not None:
@@ -216,6 +213,16 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
         )
         return AltaiError.exit_code, text
     return code if isinstance(code, int) else 0, ""
+
+
+def _end_interrupted(details: str = "") -> tuple[int, str]:
+    process.kill_all_children()
+    message = "interrupted; published releases are unchanged. Rerun the command to resume."
+    _print_error(message)
+    print_failure(
+        _INTERRUPTED, "interrupted; published releases are unchanged", todo="rerun the command to resume"
+    )
+    return _INTERRUPTED, f"{message}{details}"
 
 
 def _print_error(message: str) -> None:

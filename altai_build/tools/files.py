@@ -63,7 +63,8 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, durable: boo
                 os.fsync(descriptor)
             os.replace(partial, path)
         except BaseException:
-            os.unlink(partial)
+            # It has been renamed already when an interruption comes late.
+            partial.unlink(missing_ok=True)
             raise
     if durable:
         sync_directory(path.parent)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from altai_build.cli import main as cli_module
 from altai_build.cli.machine_errors import describe_machine_error
 from altai_build.errors import MissingToolError
+from tests.conftest import Require
 
 
 @pytest.mark.parametrize(
@@ -64,3 +67,19 @@ def test_a_library_that_cannot_be_loaded_is_a_missing_program(monkeypatch: pytes
     monkeypatch.setattr(cli_module.cli, "main", fail)
     code, described = cli_module._run([])
     assert (code, described.splitlines()[0]) == (4, "the library solv cannot be loaded")
+
+
+def test_a_full_disk_is_named_where_the_error_does_not_say_which(
+    require: Require, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    require(os.geteuid() == 0, "mounting a small disk needs root")
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", tmp_path], check=True)
+    try:
+        described = describe_machine_error(error)
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path], check=True)
+    assert described is not None and f"the file system of {tmp_path} is full" in described.why
+    other = describe_machine_error(OSError(errno.EIO, os.strerror(errno.EIO)))
+    assert other is not None and other.why == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -158,6 +159,17 @@ def test_an_interrupted_run_that_waits_for_ever_is_ended(monkeypatch: pytest.Mon
     with pytest.raises(KeyboardInterrupt):
         main._interrupt(signal.SIGINT, None)
     assert ends == [130, 130]
+
+
+def test_what_an_interruption_makes_fail_is_the_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/some/file")
+
+    monkeypatch.setattr(cli, "main", fail)
+    monkeypatch.setattr(main, "_interrupted", [time.monotonic()])
+    code, message = main._run([])
+    assert (code, message.splitlines()[0].partition(";")[0]) == (130, "interrupted")
+    assert "/some/file" in message
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

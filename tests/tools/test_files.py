@@ -448,3 +448,18 @@ def test_a_folder_that_takes_no_files_is_an_error_at_once() -> None:
     """/proc says of a new file that it does not exist."""
     with pytest.raises(InputError, match="cannot write to /proc/self"):
         write_atomically(Path("/proc/self/new"), b"x")
+
+
+def test_an_interruption_right_after_the_rename_is_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def replace_and_interrupt(source: Path, destination: Path) -> None:
+        replace(source, destination)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", replace_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
