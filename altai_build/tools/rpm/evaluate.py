@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 import posixpath
 import re
 from collections.abc import Mapping
@@ -241,6 +242,13 @@ class SpecEvaluator:
         }
         if clock:
             raise _clock_error(source, clock)
+        if found := find_kernel(" ".join(values.values()), known, os.uname().release):
+            raise InputError(
+                f"{source.component.name}: {path} has another version or release under every kernel: {found}",
+                why="a commit gives one package, wherever it is made, and the kernel of this machine is no part of it",
+                todo="define the macro that asks `uname -r` by targets.NAME.macros or components.NAME.macros in "
+                "repos.yaml",
+            )
         return result
 
 
@@ -270,6 +278,14 @@ def shows_clock(value: str, known: str, now: int, commit: int) -> bool:
     days.discard(datetime.fromtimestamp(commit, timezone.utc).date())
     texts = {day.strftime(form) for day in days for form in _DATE_FORMS}
     return any(text in value and text not in known for text in texts)
+
+
+def find_kernel(value: str, known: str, release: str) -> str:
+    """What a value has of a kernel's release, in a form that rpm allows; "" where it has none, or the spec has it."""
+    forms = [release.translate(str.maketrans("-", other)) for other in "-_.~+"]
+    return next(
+        (form for form in (*forms, release.replace("-", "")) if form in value and form not in known), ""
+    )
 
 
 def _clock_error(source: ComponentSpec, values: Mapping[str, str]) -> InputError:

@@ -13,7 +13,7 @@ from altai_build.model.limits import Limits
 from altai_build.model.spec import SpecInfo
 from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.rpm import rpmbuild
-from altai_build.tools.rpm.evaluate import ForeignArch, SpecEvaluator, shows_clock
+from altai_build.tools.rpm.evaluate import ForeignArch, SpecEvaluator, find_kernel, shows_clock
 from tests.kit.git import Entry, Symlink
 from tests.kit.sourced import make_component_spec
 from tests.kit.superprojects import make_spec
@@ -256,3 +256,26 @@ def test_an_architecture_from_a_macro_may_be_foreign(tmp_path: Path) -> None:
         "x86_64",
     )
     assert info.excluded == ""
+
+
+def test_a_spec_that_asks_for_the_kernel_is_refused(tmp_path: Path) -> None:
+    text = make_spec("x").replace("Release: 1", "Release: 1.%{kernel}")
+    kernel = "%{!?kernel: %global kernel %(uname -r | tr - _)}\n"
+    with pytest.raises(InputError, match="has another version or release under every kernel") as caught:
+        evaluate(tmp_path, kernel + text)
+    assert "macros" in caught.value.todo
+    info = evaluate(tmp_path / "2", kernel + text, kernel="4.18.0")
+    assert info.release.startswith("1.4.18.0")
+
+
+@pytest.mark.parametrize(
+    ("value", "known", "found"),
+    [
+        ("x 1 1.6.1.0_13_amd64", "", "6.1.0_13_amd64"),
+        ("x 1 6.1.0.13.amd64", "", "6.1.0.13.amd64"),
+        ("x 1 6.1.0.13.amd64", "Release: 6.1.0.13.amd64", ""),
+        ("x 6.1.0 1", "", ""),
+    ],
+)
+def test_values_with_the_release_of_the_kernel(value: str, known: str, found: str) -> None:
+    assert find_kernel(value, known, "6.1.0-13-amd64") == found
