@@ -1,4 +1,7 @@
-"""Files that others wrote, opened only when they are regular: a FIFO would block, a device would never end."""
+"""Files that others wrote, opened only when they are regular: a FIFO would block, a device would never end.
+
+Links that others made may lead in a circle.
+"""
 
 from __future__ import annotations
 
@@ -34,3 +37,13 @@ def read_regular_file(path: str | Path, *, limit: int = OWN_FILE_LIMIT) -> bytes
     if len(data) > limit:
         raise OSError(errno.EFBIG, f"larger than {limit} bytes", str(path))
     return data
+
+
+def resolve_links(path: str | Path) -> Path:
+    """The absolute path without symbolic links; one that leads in a circle stays, and then cannot be opened.
+
+    pathlib's own function raises RuntimeError for it.
+    """
+    from pathlib import Path
+
+    return Path(os.path.realpath(path))

@@ -227,6 +227,21 @@ def package_of(name: str) -> str:
     return parts[0] if parts else PACKAGE
 
 
+def test_links_are_resolved_by_the_function_that_copes_with_circles() -> None:
+    """Path.resolve raises RuntimeError for a link to itself, which is no OSError."""
+    wrong = [
+        f"{module.file}:{node.lineno}"
+        for module in modules().values()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "resolve"
+        and "esolver" not in ast.unparse(node.func.value)
+        and "__file__" not in ast.unparse(node.func.value)
+    ]
+    assert not wrong, f"use resolve_links: {wrong}"
+
+
 def test_a_stage_imports_no_stage() -> None:
     """A stage is a module or a package of stages/."""
     wrong = [

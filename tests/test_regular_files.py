@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.regular_files import open_regular_file, read_regular_file
+from altai_build.regular_files import open_regular_file, read_regular_file, resolve_links
 
 
 def test_a_regular_file_and_a_link_to_one_are_read(tmp_path: Path) -> None:
@@ -31,3 +31,14 @@ def test_a_file_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
     with pytest.raises(OSError, match="larger than 6 bytes"):
         read_regular_file(tmp_path / "file", limit=6)
+
+
+def test_links_that_lead_in_a_circle_cannot_be_opened_but_are_no_bug(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    assert resolve_links(tmp_path / "link" / "file") == Path(os.path.realpath(tmp_path)) / "folder" / "file"
+    path = resolve_links(tmp_path / "loop" / "file")
+    assert path.parts[-2:] == ("loop", "file")
+    with pytest.raises(OSError):
+        open_regular_file(path)

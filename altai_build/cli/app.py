@@ -123,10 +123,11 @@ class App(NamedTuple):
         """The workspace that --workspace names, else the default one beside the release definition."""
         from pathlib import Path
 
+        from altai_build.regular_files import resolve_links
         from altai_build.workspace import Workspace, default_workspace
 
         path = self.config_path
-        beside = path.resolve().parent if path else Path(self._repository)
+        beside = resolve_links(path).parent if path else Path(self._repository)
         root = Path(self.workspace_dir) if self.workspace_dir else default_workspace(beside)
         return Workspace(root.absolute())
 

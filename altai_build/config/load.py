@@ -38,6 +38,7 @@ from altai_build.config.yaml_reader import InputErrors, YamlNode, load_yaml
 from altai_build.model.compat import Compat, get_default_compat
 from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.model.variables import make_arch_variables
+from altai_build.regular_files import resolve_links
 
 _TOP_KEYS = (
     "project",
@@ -69,7 +70,7 @@ def load_config(path: Path) -> Config:
     """Read and check repos.yaml. Raises InputError naming all errors: the key path, its value, what to write."""
     tree = load_yaml(path)
     errors = InputErrors()
-    root = path.resolve().parent
+    root = resolve_links(path).parent
     top = YamlNode(tree, "", errors).check_keys(
         _TOP_KEYS, needed=("project", "targets", "keys", "repositories", "release")
     )
@@ -103,7 +104,7 @@ def load_config(path: Path) -> Config:
     errors.raise_if_any(str(path), todo="fix them all; docs/repos-yaml.md explains each key")
     return Config(
         project=project,
-        file=path.resolve(),
+        file=resolve_links(path),
         root=root,
         superproject=superproject,
         targets=targets,

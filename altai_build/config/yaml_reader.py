@@ -15,6 +15,8 @@ from altai_build.errors import InputError
 from altai_build.regular_files import open_regular_file
 
 _MERGED_LIMIT = 10_000
+# characters
+_LONGEST_INTEGER = 100
 # bytes; a release definition is a few kilobytes
 _SIZE_LIMIT = 1 << 20
 
@@ -49,6 +51,13 @@ class _Loader(yaml.SafeLoader):
             raise yaml.YAMLError(f"line {line}: the merge keys (<<) give more than {_MERGED_LIMIT} entries")
 
 
+def _construct_integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    """An integer of few digits: Python prints none with thousands, and to the base of 60 they take quadratic time."""
+    if len(node.value) > _LONGEST_INTEGER:
+        raise yaml.YAMLError(f"line {node.start_mark.line + 1}: the number has too many digits")
+    return int(loader.construct_yaml_int(node))
+
+
 def _construct_unique_mapping(
     loader: yaml.SafeLoader, node: yaml.MappingNode, deep: bool = False
 ) -> dict[Any, Any]:
@@ -64,6 +73,7 @@ def _construct_unique_mapping(
     return loader.construct_mapping(node, deep=True)
 
 
+_Loader.add_constructor("tag:yaml.org,2002:int", _construct_integer)
 _Loader.add_constructor("tag:yaml.org,2002:map", _construct_unique_mapping)
 
 

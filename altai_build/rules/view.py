@@ -19,7 +19,7 @@ from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
 from altai_build.model.release import Manifest, ReleasedRepository
 from altai_build.model.release_files import CHECKSUMS_NAME, KEY_FILE_PREFIX, MANIFEST_NAME
 from altai_build.model.trust import TrustLevel
-from altai_build.regular_files import read_regular_file
+from altai_build.regular_files import read_regular_file, resolve_links
 from altai_build.tools import processors
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
@@ -105,7 +105,7 @@ class ReleaseView:
     @cached_property
     def tree(self) -> dict[str, os.stat_result]:
         """The status of every file, link and folder, by its path in the release."""
-        return {entry.path: entry.stat() for entry in walk_tree(self.directory.resolve())}
+        return {entry.path: entry.stat() for entry in walk_tree(resolve_links(self.directory))}
 
     @cached_property
     def files(self) -> tuple[str, ...]:

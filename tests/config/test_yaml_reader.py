@@ -54,6 +54,8 @@ def read_project(data: bytes) -> str:
         ("project: 2012-13-45\n", "month must be in 1..12"),
         ("project: !!int x\n", "invalid literal"),
         ("project: !!timestamp x\n", "is not valid YAML"),
+        (f"project: 0x{'f' * 9000}\n", "line 1: the number has too many digits"),
+        (f"project: 1:{'59:' * 300_000}1\n", "line 1: the number has too many digits"),
         (b"project: \xff\xfe\n", "is not valid YAML"),
         (b"project: a\x00b\n", "special characters are not allowed"),
         ("[" * 50_000, "recursion"),

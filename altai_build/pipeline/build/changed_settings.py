@@ -12,7 +12,7 @@ from altai_build.config import Config, load_config
 from altai_build.errors import AltaiError
 from altai_build.model.component import ComponentKind
 from altai_build.pipeline.run import Run, with_mock_dist
-from altai_build.regular_files import read_regular_file
+from altai_build.regular_files import read_regular_file, resolve_links
 from altai_build.stages.discover.components import Discovery
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
@@ -50,7 +50,7 @@ class _Comparison:
 
     def find_inner_path(self, file: Path) -> str | None:
         """The path of a file in the superproject; None for one elsewhere."""
-        root, real = self.run.superproject.path.resolve(), file.resolve()
+        root, real = resolve_links(self.run.superproject.path), resolve_links(file)
         return real.relative_to(root).as_posix() if root in real.parents else None
 
     def select_all(self, reason: str) -> dict[str, str]:
@@ -125,7 +125,7 @@ def read_earlier_definition(run: Run, since: str) -> Config:
         return run.config
     commit = run.superproject.resolve_revision(since)
     store = run.superproject.open_store(commit)
-    root, real = run.superproject.path.resolve(), file.resolve()
+    root, real = resolve_links(run.superproject.path), resolve_links(file)
     path = real.relative_to(root).as_posix() if root in real.parents else None
     oids = [entry.oid for entry in store.read_tree(commit) if entry.is_file and entry.path == path]
     try:

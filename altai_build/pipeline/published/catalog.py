@@ -16,6 +16,7 @@ from altai_build.errors import InputError
 from altai_build.model.release import ReleasePart
 from altai_build.model.release_files import LATEST_LINK
 from altai_build.pipeline.published.releases import find_release, load_manifest, open_releases
+from altai_build.regular_files import resolve_links
 from altai_build.stages.publish import compare_releases, is_release, list_releases
 from altai_build.tools.url import is_web_url, name_location
 
@@ -130,5 +131,5 @@ class Catalog:
     def _find_single(self, part: ReleasePart) -> Path | None:
         """The one release that this is, where it is not a folder of releases."""
         if self.url is None:
-            return self._directory.resolve() if is_release(self._directory) else None
+            return resolve_links(self._directory) if is_release(self._directory) else None
         return self._server.find_single(self.url, part)

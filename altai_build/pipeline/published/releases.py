@@ -13,7 +13,7 @@ from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
 from altai_build.model.release import Manifest
 from altai_build.model.release_files import LATEST_LINK, MANIFEST_NAME
 from altai_build.model.srpm_making import SrpmMaking
-from altai_build.regular_files import read_regular_file
+from altai_build.regular_files import read_regular_file, resolve_links
 from altai_build.stages.publish import compare_releases, finish_publications, is_release, list_releases
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def find_release(releases: Path, named: str) -> Path:
 
     Raises InputError that lists the published versions.
     """
-    directory = (Path(named) if "/" in named else releases / named).resolve()
+    directory = resolve_links(Path(named) if "/" in named else releases / named)
     if (directory / MANIFEST_NAME).is_file():
         return directory
     if "/" in named:

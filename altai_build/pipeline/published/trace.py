@@ -21,6 +21,7 @@ from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms
 from altai_build.pipeline.published.reproduce import clean_workspace, find_making, make_srpm_named
 from altai_build.pipeline.published.verify import open_view
 from altai_build.pipeline.run import Run
+from altai_build.regular_files import resolve_links
 from altai_build.rules.view import ReleaseView
 from altai_build.stages.discover.components import Discovery, discover
 from altai_build.stages.verify import verify_view
@@ -94,8 +95,8 @@ def _check_superproject(run: Run, commit: str) -> _Result:
 def _read_lock(run: Run, commit: str) -> Lock | str:
     """The lock of third-party packages in the superproject's commit, or why it cannot be read."""
     try:
-        root = run.superproject.path.resolve()
-        name = (run.config.root.resolve() / LOCK_FILE_NAME).relative_to(root).as_posix()
+        root = resolve_links(run.superproject.path)
+        name = (resolve_links(run.config.root) / LOCK_FILE_NAME).relative_to(root).as_posix()
         pinned = require_commit(commit)
         store = run.superproject.open_store(pinned)
         entry = next(

@@ -18,6 +18,7 @@ from altai_build.model.upgrade import Side, UpgradeReport
 from altai_build.model.variables import find_machine_arch
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
+from altai_build.regular_files import resolve_links
 from altai_build.rules.upgrade import UpgradePolicy
 from altai_build.stages.replacements import check_single_release
 from altai_build.stages.upgrade import check_upgrade, make_upgrade_report
@@ -273,7 +274,7 @@ class _EarlierReleaseReader:
             raise InputError(f"{directory} is damaged", why=why)
         copy = make_directory(self.scratch / release.manifest.version / name)
         for file in files:
-            (copy / file).symlink_to(directory.resolve() / file)
+            (copy / file).symlink_to(resolve_links(directory) / file)
         write_repodata(copy, epoch=0, compat=Compat.MODERN)
         self.findings.append(
             Finding(

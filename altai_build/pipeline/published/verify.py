@@ -26,6 +26,7 @@ from altai_build.pipeline.published.releases import (
     releases_directory,
 )
 from altai_build.pipeline.run import Run
+from altai_build.regular_files import resolve_links
 from altai_build.rules.view import ReleaseView, VerifyContext
 from altai_build.stages.upstreams import read_upstreams
 from altai_build.stages.verify import StagedVerification, verify_before_checksums, verify_view
@@ -101,11 +102,11 @@ def find_release_directory(run: Run, named: str) -> Path:
     if not is_location(named):
         releases = open_releases(run.config, run.reporter.warn)
         folder = releases / named
-        return folder.resolve() if folder.is_dir() else find_release(releases, named)
+        return resolve_links(folder) if folder.is_dir() else find_release(releases, named)
     folder = Path(named)
     if folder.is_dir():
         refuse_folder_of_releases(named)
-        return folder.resolve()
+        return resolve_links(folder)
     raise InputError(
         f"there is no release in {named}",
         why="it is not a folder",

@@ -12,6 +12,7 @@ from altai_build.config import Config, Repository, SourceKind
 from altai_build.errors import AltaiError, InputError, faults_of
 from altai_build.model.component import ComponentKind, ComponentWithoutSrpm
 from altai_build.model.gitlink import GITLINK_MODE, CommitId
+from altai_build.regular_files import resolve_links
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 from altai_build.tools.git.spec_files import SPEC_FOLDERS, list_specs, read_spec_files
 from altai_build.tools.git.superproject import Submodule, Superproject
@@ -202,7 +203,7 @@ def find_repository_name(config: Config, source: SourceKind) -> str | None:
 def find_path_in(root: Path, path: Path) -> str | None:
     """A path relative to a folder that it is below; None for another one."""
     try:
-        return path.resolve().relative_to(root.resolve()).as_posix()
+        return resolve_links(path).relative_to(resolve_links(root)).as_posix()
     except ValueError:
         return None
 

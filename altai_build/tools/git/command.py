@@ -57,6 +57,21 @@ _PROTECTED_ENVIRONMENT = {
 _NO_QUESTIONS = {"GIT_ASKPASS": ""}
 
 
+# Objects that are fetched are checked (git-fsck(1)): names such as `..` and `.git`, and .gitmodules that would make git
+# run something, are refused. Real histories have these faults, which mislead nobody: requests has a bad time zone.
+_HARMLESS_FAULTS = (
+    *("badDate", "badDateOverflow", "badEmail", "badName", "badTimezone", "missingEmail", "multipleAuthors"),
+    *("missingNameBeforeEmail", "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "zeroPaddedDate"),
+    *("missingAuthor", "missingCommitter", "missingTaggerEntry", "badTagName", "extraHeaderEntry"),
+    *("badFilemode", "zeroPaddedFilemode", "duplicateEntries", "treeNotSorted", "emptyName", "nulInCommit"),
+    *("gitmodulesParse", "gitmodulesMissing"),
+)
+_CHECKED_OBJECTS = {
+    "fetch.fsckObjects": "true",
+    **{f"fetch.fsck.{fault}": "ignore" for fault in _HARMLESS_FAULTS},
+}
+
+
 # A tuple, because a dataclass takes longer to define, and `changed` imports this module.
 class GitProfile(NamedTuple):
     """Settings (`-c`) and environment of a git process, and what a person does when it fails.
@@ -102,7 +117,13 @@ ISOLATED = GitProfile(
 )
 REMOTE = GitProfile(
     # One pack is flushed faster than many objects.
-    settings={**_PROTECTIONS, **_DURABLE, "fetch.unpackLimit": "1", "gc.autoDetach": "false"},
+    settings={
+        **_PROTECTIONS,
+        **_DURABLE,
+        **_CHECKED_OBJECTS,
+        "fetch.unpackLimit": "1",
+        "gc.autoDetach": "false",
+    },
     environment=_PROTECTED_ENVIRONMENT,
     todo="check the address, the network and your access there, then rerun the command",
     inherited=("SSH_AUTH_SOCK",),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from altai_build.errors import InputError, quote_path
 from altai_build.model.gitlink import GITLINK_MODE, CommitId, Gitlink
+from altai_build.regular_files import resolve_links
 from altai_build.tools.git.attributes import list_left_out
 from altai_build.tools.git.clone_settings import CloneSettings, read_clone_settings, read_submodule_urls
 from altai_build.tools.git.command import ALLOWED_PROTOCOLS, USER_CLONE, run_git
@@ -105,8 +106,8 @@ class Superproject(RepositoryHistory):
         """
         if not (self.path / ".git").exists():
             return []
-        root = self.path.resolve()
-        inside = [path.resolve() for path in paths]
+        root = resolve_links(self.path)
+        inside = list(map(resolve_links, paths))
         names = [f":(top,literal){path.relative_to(root)}" for path in inside if root in path.parents]
         if not names:
             return []
@@ -150,7 +151,7 @@ class Superproject(RepositoryHistory):
         return self._absolute_url(url) if url else None
 
     def _absolute_url(self, url: str) -> str:
-        return resolve_url(url, base=self.remote_url or str(self.path.resolve()))
+        return resolve_url(url, base=self.remote_url or str(resolve_links(self.path)))
 
     # ---- objects of the components ---------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from altai_build.model.checksum import SHA256, Checksum
+from altai_build.regular_files import resolve_links
 from altai_build.tools.files import write_atomically
 from altai_build.tools.repo.metadata import RepositoryMetadata, RepositorySource
 from altai_build.tools.repo.repomd import MetadataFile
@@ -42,7 +43,7 @@ def write_assumed_repository(directory: Path, capabilities: Iterable[str]) -> Re
         checksum=Checksum(SHA256, hashlib.sha256(content).hexdigest()),
         size=len(content),
     )
-    url = directory.resolve().as_uri()
+    url = resolve_links(directory).as_uri()
     return RepositoryMetadata(
         source=RepositorySource(
             name=ASSUMED_PACKAGE, urls=(url,), check_packages=False, check_metadata=False, keys=()

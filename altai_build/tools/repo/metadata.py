@@ -15,7 +15,7 @@ from altai_build.model.checksum import Checksum
 from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.model.quantity import parse_whole_number
-from altai_build.regular_files import read_regular_file
+from altai_build.regular_files import read_regular_file, resolve_links
 from altai_build.tools.files import make_directory, scratch_directory, write_atomically
 from altai_build.tools.http import download
 from altai_build.tools.http.attempts import MAX_ATTEMPTS, NoServerWorked, Servers
@@ -203,7 +203,7 @@ def read_local_metadata(name: str, directory: Path) -> RepositoryMetadata:
         raise InputError(
             f"the repository in {directory} lists no packages", why=repomd.describe_missing_primary()
         )
-    url = directory.resolve().as_uri()
+    url = resolve_links(directory).as_uri()
     return RepositoryMetadata(
         source=RepositorySource(name=name, urls=(url,), check_packages=False, check_metadata=False, keys=()),
         url=url,

@@ -13,6 +13,7 @@ from pathlib import Path
 from altai_build.errors import AltaiError, BuildError, InputError
 from altai_build.model.limits import Limits
 from altai_build.model.spec_text import close_prep
+from altai_build.regular_files import resolve_links
 from altai_build.tools import commands, process
 from altai_build.tools.files import make_directory, move_out, scratch_directory, sha256_file
 from altai_build.tools.git.superproject import ComponentSpec
@@ -56,7 +57,7 @@ def rpm_version_key() -> str:
     Other macros can give a spec other requirements. The sandbox has no macros but those below RPM_CONFIG_DIR.
     """
     digest = hashlib.sha256()
-    for name in sorted(entry.path for entry in walk_tree(RPM_CONFIG_DIR.resolve())):
+    for name in sorted(entry.path for entry in walk_tree(resolve_links(RPM_CONFIG_DIR))):
         path = RPM_CONFIG_DIR / name
         if path.is_file():
             digest.update(f"{name}\0{sha256_file(path)}\n".encode())

@@ -61,6 +61,17 @@ def test_no_program_of_the_repository_is_run(repo: Repo, tmp_path: Path, profile
     assert trace.exists(), "the programs would have been run"
 
 
+@pytest.mark.parametrize("profile", [USER_CLONE, ISOLATED], ids=["clone", "isolated"])
+def test_no_program_of_the_repository_asks_for_a_password(
+    repo: Repo, tmp_path: Path, profile: GitProfile
+) -> None:
+    program, trace = make_program(tmp_path)
+    repo.git("config", "core.askPass", str(program))
+    asked = b"url=https://somebody@localhost/\n\n"
+    run_git(profile, ["credential", "fill"], git_dir=repo.path / ".git", input=asked, ok=ANY_STATUS)
+    assert not trace.exists()
+
+
 @PROFILES
 def test_replaced_objects_are_not_shown(repo: Repo, profile: GitProfile) -> None:
     first = repo.git("rev-parse", "HEAD")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -174,3 +174,51 @@ def test_a_mirror_that_the_machine_does_not_let_git_read_is_not_taken_for_a_dama
     with pytest.raises(InputError, match="git fsck exited with 128"):
         fetch_mirror(str(origin.path), mirrors=tmp_path / "mirrors", commit=commit, examine=True)
     assert mirror.is_dir() and said == []
+
+
+COMMAND = b'[submodule "x"]\n\tpath = x\n\turl = -u./evil\n'
+PERSON = "A <a@example.org> 1 +0000"
+# The fault: entries of the tree (mode, name, content), and the author of the commit.
+MISLEADING = {
+    "hasDotdot": [("100644", "..", b""), ("100644", "a", b"")],
+    "hasDotgit": [("100644", ".GIT", b""), ("100644", "a", b"")],
+    "hasDotgit ": [("100644", "a", b""), ("100644", "git~1", b"")],
+    "gitmodulesSymlink": [("120000", ".gitmodules", b"/etc/passwd")],
+    "gitmodulesUrl": [("100644", ".gitmodules", COMMAND)],
+}
+HARMLESS = {
+    "mode": ([("0100644", "a", b"")], PERSON),
+    "group-writable": ([("100664", "a", b"")], PERSON),
+    "twice": ([("100644", "a", b"")] * 2, PERSON),
+    "order": ([("100644", "b", b""), ("100644", "a", b"")], PERSON),
+    "time zone": ([("100644", "a", b"")], "A <a@example.org> 1 -7000000"),
+    "date": ([("100644", "a", b"")], "A <a@example.org>"),
+    "email": ([("100644", "a", b"")], "A 1 +0000"),
+}
+
+
+def write_objects(origin: Repo, entries: Sequence[tuple[str, str, bytes]], author: str = PERSON) -> CommitId:
+    """A commit that no git command makes, on the main branch."""
+    write = ["hash-object", "--literally", "-w", "--stdin", "-t"]
+    tree = b"".join(
+        f"{mode} {name}\0".encode() + bytes.fromhex(origin.git(*write, "blob", input=content))
+        for mode, name, content in entries
+    )
+    lines = [f"tree {origin.git(*write, 'tree', input=tree)}", f"author {author}", f"committer {author}"]
+    commit = origin.git(*write, "commit", input="\n".join([*lines, "", "message", ""]).encode())
+    origin.git("update-ref", "refs/heads/main", commit)
+    return CommitId(commit)
+
+
+@pytest.mark.parametrize("fault", MISLEADING)
+def test_objects_made_to_mislead_git_are_not_fetched(origin: Repo, tmp_path: Path, fault: str) -> None:
+    commit = write_objects(origin, MISLEADING[fault])
+    with pytest.raises(InputError) as caught:
+        fetch_mirror(str(origin.path), mirrors=tmp_path / "mirrors", commit=commit)
+    assert f"{fault.strip()}:" in caught.value.why
+
+
+@pytest.mark.parametrize("fault", HARMLESS)
+def test_harmless_faults_of_old_histories_are_fetched(origin: Repo, tmp_path: Path, fault: str) -> None:
+    commit = write_objects(origin, *HARMLESS[fault])
+    assert fetch_mirror(str(origin.path), mirrors=tmp_path / "mirrors", commit=commit).is_dir()

@@ -114,6 +114,36 @@ def test_no_network_and_the_processes_are_its_own(shell: Shell) -> None:
     assert shell("cat /proc/1/environ; env").text.count("pytest") == 0
 
 
+def test_system_objects_and_the_host_name_are_its_own(shell: Shell) -> None:
+    names = ("ipc", "uts", "net", "pid")
+    inside = shell(f"cd /proc/self/ns && readlink {' '.join(names)}").text.split()
+    assert len(inside) == len(names)
+    assert not {os.readlink(f"/proc/self/ns/{name}") for name in names}.intersection(inside)
+
+
+def test_no_variable_of_the_caller_is_inherited(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Every other child has it.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert "TMPDIR" not in shell("env").text
+
+
+@pytest.mark.parametrize("kind", ["host", "root"])
+def test_no_group_of_the_caller_is_inherited(tmp_path: Path, require: Require, kind: str) -> None:
+    require(os.geteuid() == 0, "giving a process groups needs root")
+    os.chown(tmp_path, BUILD_UID, BUILD_UID)
+    place = tmp_path / "place"
+    place.mkdir()
+    os.chown(place, BUILD_UID, BUILD_UID)
+    view = (
+        HostSandbox(writable=place, now=1) if kind == "host" else BuildrootSandbox(root="/", build_dir=place)
+    )
+    command = view.command(["grep", "Groups:", "/proc/self/status"])
+    shown = process.run(["setpriv", "--groups=0,4", "--", *command]).text.split()
+    assert set(shown[1:]) <= {str(BUILD_UID)}
+
+
 def test_background_processes_end_with_the_command(shell: Shell, tmp_path: Path) -> None:
     where = "d=/builddir; test -d /target && d=/target; "
     shell(f"{where} (setsid sh -c 'while :; do echo x >> $0/log; done' $d &) ; sleep 0.1")
