@@ -148,9 +148,13 @@ class _BuildrootSearch:
         self, step: BuildStep, resolved: ResolvedBuild
     ) -> Steps[tuple[ResolvedBuild, tuple[str, ...]]]:
         """The buildroot in which a step asks for nothing that is not in it, and what it asks for."""
+        answered: tuple[str, ...] | None = None
         for _ in range(MAX_ROUNDS):
             requires = yield from self._ask(step, resolved)
-            before, resolved = resolved, self._resolve(requires)
+            if requires == answered:
+                # This is the buildroot of these requirements.
+                return resolved, requires
+            before, resolved, answered = resolved, self._resolve(requires), requires
             if resolved.buildroot.lines == before.buildroot.lines:
                 return before, requires
         raise UnknownBuildRequires(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -16,10 +17,15 @@ _MAX_KEY_FILE = 4 << 20  # bytes; keys with many certifications have some hundre
 
 T = TypeVar("T")
 
+# A release has many signatures by few keys: the same bytes are parsed once.
+_parse_keys = functools.lru_cache(maxsize=16)(parse_keys)
+_dearmor = functools.lru_cache(maxsize=16)(dearmor)
+_rewrite_keys = functools.lru_cache(maxsize=16)(rewrite_keys)
+
 
 def read_public_keys(path: Path) -> tuple[PublicKey, ...]:
     """The keys in a public key file; raises InputError when it is unreadable or holds none."""
-    return _read(path, parse_keys)
+    return _read(path, _parse_keys)
 
 
 def read_user_ids(paths: Iterable[Path]) -> dict[str, str]:
@@ -29,12 +35,12 @@ def read_user_ids(paths: Iterable[Path]) -> dict[str, str]:
 
 def read_key_packets(path: Path) -> bytes:
     """The content of a public key file without ASCII armor, which gpgv cannot read. Raises InputError."""
-    return _read(path, dearmor)
+    return _read(path, _dearmor)
 
 
 def read_rewritten_keys(path: Path) -> bytes:
     """The keys in a public key file in the form that every client reads, rpm too. Raises InputError."""
-    return _read(path, rewrite_keys)
+    return _read(path, _rewrite_keys)
 
 
 def _read(path: Path, parse: Callable[[bytes], T]) -> T:

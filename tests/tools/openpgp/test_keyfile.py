@@ -50,3 +50,12 @@ def test_a_key_file_tells_whether_its_key_is_revoked(tmp_path: Path) -> None:
     key = make_key(tmp_path, "revoked", revoked=True)
     assert read_public_keys(key.public)[0].revoked
     assert not read_public_keys(make_key(tmp_path, "sound").public)[0].revoked
+
+
+def test_a_key_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    keys = [make_key(tmp_path / name, name) for name in ("one", "other")]
+    for key in keys:
+        path.write_bytes(key.public.read_bytes())
+        assert [found.fingerprint for found in read_public_keys(path)] == [key.fingerprint]
+        assert read_key_packets(path) == dearmor(key.public.read_bytes())
