@@ -80,7 +80,7 @@ def build(
         revision = choose_revision(run, rev, worktree)
         build_plan = plan_build(run, revision, components, changed_since)
         if revision == "HEAD":
-            warn_of_work_trees(run, build_plan)
+            warn_of_work_trees(run, build_plan.discovery.sourced)
         released = open_released_builds(run, against)
         find_released = released.find if released is not None else None
         build_run = build_all(run, build_plan, fail_fast=not keep_going, find_released=find_released)

@@ -42,10 +42,13 @@ def plan(
       altai-build plan --against latest
     """
     from altai_build.model.order import DEFAULT_BUILD_SECONDS
-    from altai_build.pipeline.build.plan import plan_build
+    from altai_build.pipeline.build.plan import plan_build, warn_of_work_trees
 
     run = app.create_run(app.load_config())
-    build_plan = plan_build(run, choose_revision(run, rev, worktree), components, changed_since)
+    revision = choose_revision(run, rev, worktree)
+    build_plan = plan_build(run, revision, components, changed_since)
+    if components and revision == "HEAD":
+        warn_of_work_trees(run, build_plan.discovery.sourced)
     released = open_released_builds(run, against, with_packages=False)
     if released is not None:
         build_plan = released.describe(build_plan)

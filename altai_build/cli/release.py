@@ -60,6 +60,7 @@ def release(
       altai-build release 1.0.2 --dry-run
       altai-build release 1.0.2
     """
+    from altai_build.pipeline.build.plan import warn_of_work_trees
     from altai_build.pipeline.release.plan import plan_release
     from altai_build.pipeline.release.run import make_release, read_finished_release, recover_releases
     from altai_build.pipeline.release.tagging import plan_release_tags
@@ -81,6 +82,10 @@ def release(
             tags = plan_release_tags(run, version, commit, pushing=push_tags) if push_tags else None
         else:
             plan = plan_release(run, version, rev, tag=tag, push=push_tags)
+            if rev == "HEAD":
+                warn_of_work_trees(
+                    run, plan.build_plan.discovery.sourced, taken="only the pinned commit is released"
+                )
             prompt = _ask_passphrase if sys.stdin.isatty() else None
             result = make_release(run, plan, choose_passphrase_source(prompt))
             tags = plan.tags

@@ -119,7 +119,12 @@ def _make_or_recall(app: App, components: tuple[str, ...], rev: str) -> Sequence
     with SpecReader(cache=app.get_workspace().specs) as reader:
         from altai_build.pipeline.build.srpms import make_srpms
 
-        srpm_batch = make_srpms(app.create_run(app.load_config(needed=False)), commit, components, reader)
+        run = app.create_run(app.load_config(needed=False))
+        srpm_batch = make_srpms(run, commit, components, reader)
+    if components and rev == "HEAD":
+        from altai_build.pipeline.build.plan import warn_of_work_trees
+
+        warn_of_work_trees(run, srpm_batch.discovery.sourced)
     if not components:
         cache.store_results(srpm_batch.results)
     return srpm_batch.results

@@ -21,7 +21,7 @@ from altai_build.model.package import LocalRpm
 from altai_build.model.package_fingerprint import RebuildPolicy, is_local_package
 from altai_build.pipeline.build.component_names import select_by_name
 from altai_build.pipeline.build.ordering import order_srpms
-from altai_build.pipeline.build.plan import plan_build
+from altai_build.pipeline.build.plan import plan_build, warn_of_work_trees
 from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms
 from altai_build.pipeline.build.toolchains import component_target, list_build_macros, open_build_environments
 from altai_build.pipeline.run import Run
@@ -89,6 +89,12 @@ def explain_component(
             todo="name one component that is built (`altai-build plan`)",
         )
     _refuse_cycle(build_plan.order, requested[0])
+    if revision == "HEAD":
+        warn_of_work_trees(
+            run,
+            [sourced for sourced in discovery.sourced if sourced.component.name == requested[0]],
+            taken="only the pinned commit is compared",
+        )
     # What each source package is made from decides whether there is one: progress of making them would be confusing.
     quiet = replace(run, reporter=ProgressReporter(quiet=True, log=run.reporter.log))
     srpm_batch = make_discovered_srpms(quiet, discovery, only_stored=True)

@@ -88,8 +88,13 @@ def _select(whole: Discovery, reasons: Container[str], names: Container[str]) ->
     )
 
 
-def warn_of_work_trees(run: Run, build_plan: BuildPlan) -> None:
-    """Warn of components whose work trees differ from their pins: what was edited there is not built."""
+def warn_of_work_trees(
+    run: Run,
+    sources: Sequence[ComponentSource],
+    *,
+    taken: str = "only the pinned commit is built (--worktree builds what is there)",
+) -> None:
+    """Warn of components whose work trees differ from their pins: what was edited there is not `taken`."""
     from altai_build.tools.git.worktree import describe_difference
 
     def find(source: ComponentSource) -> str:
@@ -101,14 +106,10 @@ def warn_of_work_trees(run: Run, build_plan: BuildPlan) -> None:
         except AltaiError as error:
             return f"cannot be compared with its pin: {error.what}"
 
-    sources = build_plan.discovery.sourced
     with ThreadPoolExecutor(max(1, run.jobs)) as pool:
         for source, difference in zip(sources, pool.map(find, sources)):
             if difference:
-                run.reporter.warn(
-                    f"{source.component.name}: the work tree {difference}; only the pinned commit is built "
-                    "(--worktree builds what is there)"
-                )
+                run.reporter.warn(f"{source.component.name}: the work tree {difference}; {taken}")
 
 
 def commit_work_trees(run: Run) -> CommitId:
