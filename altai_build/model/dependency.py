@@ -7,10 +7,14 @@ from collections.abc import Callable
 
 _COMPARISONS = frozenset({"<=", "=<", "<", "==", "=", ">=", "=>", ">"})
 _RICH_OPERATORS = frozenset({"and", "or", "if", "unless", "else", "with", "without"})
+_REPEATABLE = ("and", "or", "with")
+_ALTERNATIVES = (("if", "else"), ("unless", "else"))
+_OPERATOR = re.compile(r"[^\s)]*", re.ASCII)
 _SEPARATORS = re.compile(r"[\s,]*", re.ASCII)
 _WORD = re.compile(r"[^\s,]+", re.ASCII)
 # Letters of other alphabets are left to the build system.
 _FIRST = re.compile(r"[A-Za-z0-9_/]|[^\x00-\x7f]")
+_DIGITS = "0123456789"
 _VERSION = re.compile(r"[A-Za-z0-9._+%{}~^:-]+")
 
 
@@ -55,27 +59,39 @@ def _read_dependency(text: str, at: int, names: list[str], read_word: Callable[[
 
 def _read_rich(text: str, at: int, names: list[str]) -> int:
     """Read one rich dependency, which begins with a bracket; returns where the text after it begins."""
-    depth, expects_operand = 0, True
+    chained: list[str] = []  # the operator before, of each open bracket
+    expects_operand = True
     while True:
         at = _skip_separators(text, at)
         character = text[at : at + 1]
         if not character:
             raise ValueError("an unterminated rich dependency")
         if character == "(" and expects_operand:
-            depth, at = depth + 1, at + 1
+            chained.append("")
+            at += 1
         elif character == ")":
             if expects_operand:
                 raise ValueError("a rich dependency without an operand")
-            depth, at = depth - 1, at + 1
-            if depth == 0:
+            chained.pop()
+            at += 1
+            if not chained:
                 return at
         elif expects_operand:
             at, expects_operand = _read_dependency(text, at, names, _read_rich_word), False
         else:
-            operator = _read_rich_word(text, at)
-            if operator not in _RICH_OPERATORS:
-                raise ValueError(f"{operator} is no operator of rich dependencies")
-            at, expects_operand = at + len(operator), True
+            found = _OPERATOR.match(text, at)
+            assert found is not None  # it matches nothing too
+            chained[-1] = _chain(chained[-1], found.group())
+            at, expects_operand = found.end(), True
+
+
+def _chain(before: str, operator: str) -> str:
+    """The operator that counts for the next one (rpm's rpmrichParseInternal)."""
+    if operator not in _RICH_OPERATORS:
+        raise ValueError(f"{operator} is no operator of rich dependencies")
+    if before and (before, operator) not in {*_ALTERNATIVES, *((one, one) for one in _REPEATABLE)}:
+        raise ValueError(f"{operator} behind {before}")
+    return operator
 
 
 def _read_rich_word(text: str, at: int) -> str:
@@ -101,6 +117,7 @@ def _check(name: str, version: str | None) -> str:
         if name.startswith("/"):
             raise ValueError("versioned file name not permitted")
         separators = max(version.count("-"), version.count(":"))
-        if not _VERSION.fullmatch(version) or ".." in version or separators > 1:
+        epoch = version.partition(":")[0] if ":" in version else "0"
+        if not _VERSION.fullmatch(version) or ".." in version or separators > 1 or epoch.strip(_DIGITS):
             raise ValueError(f"an illegal version {version!r}" if version else "version required")
     return name

@@ -29,8 +29,8 @@ _OF_SOURCE = r"%{NAME} %{EPOCH} %{VERSION} %{RELEASE}\n" + "".join(
     rf"[{kind}\t%{{{tag}}}\n]"
     for kind, tag in (("build_requires", "REQUIRENAME"), ("sources", "SOURCE"), ("patches", "PATCH"))
 )
-# What a scriptlet is run with is required without a tag.
-_INTERPRETER = re.compile("/|<lua>$")
+# What a scriptlet is run with, and what rpm itself has to know, is required without a tag.
+_WITHOUT_TAG = re.compile(r"/|<lua>$|rpmlib\(")
 
 # Runs a program with its options; a spec is the last of them.
 Run = Callable[[Sequence[str]], process.ProcessResult]
@@ -77,12 +77,10 @@ def _compare(
         found[kind].update(_split(names))
     for kind, names in (line.split("\t") for line in lines):
         found[kind].update(_split(names) if kind == "build_requires" else [names])
-    found["build_requires"] = {name for name in found["build_requires"] if not name.startswith("rpmlib(")}
     known = {kind: set(answer[kind]) for kind in ("provides", "requires", "build_requires")}
     known.update({kind: {SourceTag(**one).file for one in answer[kind]} for kind in ("sources", "patches")})
-    found["requires"] = {
-        name for name in found["requires"] if name in known["requires"] or not _INTERPRETER.match(name)
-    }
+    for kind in ("requires", "build_requires"):
+        found[kind] = {name for name in found[kind] if name in known[kind] or not _WITHOUT_TAG.match(name)}
     evr = f"{answer['name']} {answer['epoch'] or '(none)'} {answer['version']} {answer['release']}"
     pairs: dict[str, tuple[object, object]] = {kind: (known[kind], found[kind]) for kind in found}
     folders = re.findall(r"^cd '(?:\./)?([^'/]+)[^']*'$", expansion, re.MULTILINE)
@@ -123,8 +121,9 @@ def main() -> None:
         counts["known" if "name" in known else "left to rpm"] += 1
         counts["refused by rpm"] += differences is None
         for field, ours, theirs in differences or ():
-            counts[f"wrong: {field}"] += 1
-            print(f"{path}: {field}: known {ours!r}, rpm {theirs!r}")
+            what = "known, but refused by rpm" if field == "refused" else f"wrong: {field}"
+            counts[what] += 1
+            print(f"{path}: {what}: {ours!r}, rpm: {theirs!r}")
     print(*(f"{what}: {number}" for what, number in counts.items()), sep="\n")
     sys.exit(any(what.startswith("wrong") for what in counts))
 

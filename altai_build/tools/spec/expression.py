@@ -32,6 +32,9 @@ class Version:
 
     text: str
 
+    def __str__(self) -> str:
+        return self.text
+
     def compare(self, other: Version) -> int:
         """Negative, zero or positive, as rpm compares versions."""
         pairs = zip(_split_version(self.text), _split_version(other.text))

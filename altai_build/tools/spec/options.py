@@ -16,6 +16,8 @@ def read_line_options(line: str, letters: str) -> tuple[list[tuple[str, str | No
     value, or a quote that is not closed.
     """
     words = shlex.split(line)[1:] if re.search(r"[\\'\"]", line) else split_words(line)[1:]
+    if "" in words:
+        raise ValueError("an empty word")
     # For popt, the value in `-n=x` is `x`.
     return _read_options(words, letters, assignment="=")
 

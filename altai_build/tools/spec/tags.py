@@ -80,7 +80,7 @@ def parse_tag(line: str) -> Tag:
     if not colon or not value:
         raise ValueError("empty tag")
     number = re.split("[ \t]", head[len(name) :])[0] if is_numbered else ""
-    if not _NUMBER.fullmatch(number):
+    if not _NUMBER.fullmatch(number) or len(number.lstrip("0")) > 9:
         raise ValueError("bad number")
     return Tag(name=name, number=int(number) if number else None, value=value)
 

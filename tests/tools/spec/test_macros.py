@@ -32,7 +32,7 @@ TEXTS = [
     "%define f() %#\n%f %{quote:a b} c",
     "%dnl nothing here %{\nx",
     "x%{dnl y}z",
-    "%[1 + 2 * 3]%{expr:4 / 2}",
+    '%[1 + 2 * 3]%{expr:4 / 2}%[v"1:2-3"]%{expr:v"1"}',
     "%bcond_with one\n%bcond_without two\n%{with one}%{with two}%{without one}",
     "%{S:0}%{P:3}",
     "%nil|%{nil}|%{?_isa}|%_target_cpu|%{ix86}",

@@ -13,7 +13,7 @@ def test_options_of_a_line() -> None:
     assert options == [("q", None), ("n", "a b"), ("m", "c"), ("n", "z"), ("n", "=y")]
     assert words == ["d", "-e"]
     assert read_line_options("%x", "") == ([], [])
-    for wrong in ("%x -z", "%x -n", "%x 'a"):
+    for wrong in ("%x -z", "%x -n", "%x 'a", "%x -n ''"):
         with pytest.raises(ValueError):
             read_line_options(wrong, "n:q")
 

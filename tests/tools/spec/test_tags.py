@@ -29,7 +29,17 @@ def test_tags(line: str, tag: Tag) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        *("Names: x", " Name: x", "Name", "Name:", "Name: \t", "Provides(x): y", "Sourcex: y", "Source: "),
+        *(
+            "Names: x",
+            " Name: x",
+            "Name",
+            "Name:",
+            "Name: \t",
+            "Provides(x): y",
+            "Sourcex: y",
+            "Source: ",
+            "Source9999999999: x",
+        ),
         *("Requires(pre, post): x", "Requires(none): x", "Requires(pre: x", "x", ""),
     ],
 )
