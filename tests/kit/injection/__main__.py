@@ -31,6 +31,12 @@ COMMANDS = {
     "keys": ("keys", "init", "k", "--no-passphrase", "--algorithm", "ed25519"),
     "verify": ("verify", "1.0.0"),
     "clean": ("clean", "--older-than", "0d"),
+    "lock": ("deps", "lock"),
+    "fetch": ("deps", "fetch"),
+    "rebuild": ("rebuild", "--compare", "floor", "1.0.0", "-o", "../out"),
+    "report": ("report", "1.0.0", "-o", "../report.html"),
+    "upgrades": ("upgrade-check", "1.0.0"),
+    "plan": ("plan",),
 }
 KINDS = ("kill", "error", "child", "disk", "inodes", "files")
 # Folders of the site that may be full: the workspace, the releases, the temporary files.
@@ -80,6 +86,8 @@ class Explorer:
         self._is_release = command == "release"
         if command == "keys":
             site.forget_key()
+        if command in ("lock", "fetch"):
+            site.add_mirror(locked=command == "fetch")
         self._before = site.read_published()
         self.events = site.list_events(*self._words)
         self._files = set(self._list_files())

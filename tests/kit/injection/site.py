@@ -26,6 +26,8 @@ import altai_build
 from altai_build.pipeline.build.builders import BUILDERS
 from tests.kit.builders import HostBuilder, HostSite, noarch_component
 from tests.kit.injection.inject import NO_FAULT, Event, Fault, run_with_fault
+from tests.kit.keys import make_key
+from tests.kit.repositories import Package, make_repository
 
 _MORE = """\
 superproject: {path: ., components: [repos], root: false}
@@ -70,12 +72,42 @@ class FaultSite:
 
     def _check_out(self) -> None:
         """Pin the newest commits, and clone them as `git submodule update` does."""
-        names = ("repos.yaml", "mock-configs/m.cfg", "k")
+        names = [
+            name
+            for name in ("repos.yaml", "mock-configs/m.cfg", "k", "m.pub")
+            if (self.super / name).exists()
+        ]
         self._world.pin({name: (self.super / name).read_text() for name in names})
         self._world.super.git("reset", "--quiet", "--hard")
         for path, repo in self._world.components.items():
             shutil.rmtree(self.super / path, ignore_errors=True)
             shutil.copytree(repo.path, self.super / path)
+
+    def add_mirror(self, *, locked: bool) -> None:
+        """Have a component need a package of a mirror; with `locked`, `deps lock` has been called."""
+        self.restore()
+        key = make_key(self.top / "mirror", "m", algorithm="ed25519")
+        make_repository(self.top / "mirror", [Package("third"), Package("party", requires=["third"])], key)
+        make_repository(self.top / "os", [Package("system")], key)
+        definition = (self.super / "repos.yaml").read_text()
+        mirror = "deps: {source: mirror, target: t, url: '../mirror', key: m, packages: needed}"
+        for old, new in (
+            ("signs: true}}", "signs: true}, m: {file: m.pub}}"),
+            ("{dist: .x}", "{dist: .x}, base: [{name: os, url: '../os', key: m}]"),
+            ("key: k}}", f"key: k}}, {mirror}}}"),
+            ("'../", f"'{self.top.as_uri()}/"),
+        ):
+            definition = definition.replace(old, new)
+        (self.super / "repos.yaml").write_text(definition)
+        shutil.copy(key.public, self.super / "m.pub")
+        self._world.component("repos/roof", noarch_component("roof", "floor", tags=["Requires: party"]))
+        self._check_out()
+        if locked:
+            self.require("deps", "lock")
+            # All that is downloaded.
+            for name in ("packages", "cache"):
+                shutil.rmtree(self.top / "ws" / name, ignore_errors=True)
+        self.save()
 
     def forget_key(self) -> None:
         """Begin before there is a signing key."""
