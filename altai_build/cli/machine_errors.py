@@ -8,6 +8,14 @@ import os
 from altai_build.cli.streams import STREAM_NAMES
 from altai_build.errors import AltaiError, InputError, MissingToolError
 
+# What to do about errors that neither space nor permissions cure.
+_CURES = {
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or use fewer --jobs, and rerun",
+    errno.ENFILE: "close programs that keep many files open, or raise fs.file-max, and rerun",
+    errno.EIO: "see `dmesg` for errors of the disk, or name another --workspace DIR, and rerun",
+    errno.EROFS: "make the file system writable, or name another --workspace DIR, and rerun",
+    errno.ENOSYS: "run it where the kernel has this (in a container: with /proc), and rerun",
+}
 # Python's text of a RuntimeError that has no type of its own.
 _NO_THREAD = "can't start new thread"
 
@@ -47,7 +55,10 @@ def describe_machine_error(error: Exception) -> AltaiError | None:
         if file is not None
         else f"the operating system refused an operation: {reason}",
         why=_find_full_disks(error, file),
-        todo="free disk space or fix the permissions there, or name another --workspace DIR, and rerun",
+        todo=_CURES.get(
+            error.errno or 0,
+            "free disk space or fix the permissions there, or name another --workspace DIR, and rerun",
+        ),
     )
 
 

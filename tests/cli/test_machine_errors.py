@@ -54,6 +54,20 @@ def test_a_machine_at_its_limits_is_no_bug(
     assert (code, described.splitlines()[0]) == (3, message)
 
 
+@pytest.mark.parametrize(
+    ("number", "cure"),
+    [
+        (errno.ENOSPC, "free disk space"),
+        (errno.EACCES, "free disk space or fix the permissions"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.ENOSYS, "with /proc"),
+    ],
+)
+def test_the_advice_fits_the_reason(number: int, cure: str) -> None:
+    described = describe_machine_error(OSError(number, os.strerror(number), "/some/file"))
+    assert described is not None and cure in described.todo
+
+
 def test_a_library_that_cannot_be_loaded_is_a_missing_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """rpm's bindings find nothing when RPM_CONFIGDIR leads nowhere. A module of our own is a bug."""
     assert isinstance(
