@@ -25,6 +25,7 @@ _UNDECIDED = re.compile(
 # Different markers in the files of one commit that have one of those: git runs for each.
 _MAX_EXPANDED = 100
 _MAX_FORMAT = 1 << 16  # bytes
+_MAX_NAMED = 100  # paths in one command; with more, git looks into all files
 _MAX_SHOWN = 60  # characters of a marker in a message
 
 
@@ -45,13 +46,12 @@ def substitute_files(
     """
     if not has_attributes(tree) or not mentions_attribute(store, tree, b"export-subst"):
         return {}
-    with_markers = _list_files_with_markers(store, commit)
-    files = {entry.path: entry.oid for entry in tree if entry.is_file and entry.path in with_markers}
-    substituted = [
-        path for path, value in read_attribute(store, commit, "export-subst", files).items() if value == "set"
-    ]
-    left_out = list_left_out(store, commit, tree, substituted)
-    paths = [path for path in substituted if path not in left_out]
+    files = {entry.path: entry.oid for entry in tree if entry.is_file}
+    values = read_attribute(store, commit, "export-subst", files)
+    substituted = [path for path, value in values.items() if value == "set"]
+    with_markers = _list_files_with_markers(store, commit, substituted)
+    left_out = list_left_out(store, commit, tree, with_markers)
+    paths = [path for path in with_markers if path not in left_out]
     contents = dict(zip(paths, store.read_blobs([files[path] for path in paths])))
     expander = _Expander(store, commit)
     return {
@@ -66,10 +66,15 @@ def is_undecided(format: bytes) -> bool:
     return len(format) > _MAX_FORMAT or any(found != b"%%" for found in _UNDECIDED.findall(format))
 
 
-def _list_files_with_markers(store: ObjectStore, commit: CommitId) -> set[str]:
+def _list_files_with_markers(store: ObjectStore, commit: CommitId, paths: Sequence[str]) -> list[str]:
+    """Those of the paths whose content has a marker. There may be more, and larger ones, than could be read."""
+    if not paths:
+        return []
     words = ["grep", "--files-with-matches", "--null", "--text", "--fixed-strings", "-e", "$Format:"]
-    found = store.run([*words, require_commit(commit)], ok=(0, 1))
-    return {name.partition(":")[2] for name in found.text.split("\0")}
+    limit = [f":(top,literal){path}" for path in paths] if len(paths) <= _MAX_NAMED else []
+    found = store.run([*words, require_commit(commit), "--", *limit], ok=(0, 1))
+    names = {name.partition(":")[2] for name in found.text.split("\0")}
+    return [path for path in paths if path in names]
 
 
 class _Expander:

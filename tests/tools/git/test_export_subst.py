@@ -81,6 +81,12 @@ def test_undecided_markers_stay_and_the_others_are_those_of_git(tmp_path: Path) 
     assert "p/left" not in found
 
 
+def test_many_files_with_the_attribute_are_looked_through_at_once(tmp_path: Path) -> None:
+    many: dict[str, Entry] = {f"d/{number}": "x\n" for number in range(120)}
+    part = open_commit(tmp_path, {".gitattributes": "* export-subst\n", **many, "ö:*": mark("%d")})
+    assert list(part.substituted) == ["ö:*"]
+
+
 def test_names_are_mapped_by_the_commit_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repo = Repo(tmp_path / "repo")
     name, email = repo.git("log", "-1", "--format=%an%n%ae", repo.commit({"a": "1\n"})).splitlines()
