@@ -50,7 +50,7 @@ def static_order(
 
     Components that cannot be read have a place in it, for those that may need them.
     """
-    components = [_read_spec_needs(run, source) for source in sources]
+    components = _add_possible_provides([_read_spec_needs(run, source) for source in sources])
     components += _place_unreadable(run, unreadable, components)
     components, _ = add_revealed_needs(components, read_revealed_needs(run.workspace.revealed_needs))
     order = compute_order(components)
@@ -74,9 +74,12 @@ def order_srpms(run: Run, srpm_batch: SrpmBatch) -> BuildOrder:
 
     srpms = {source.component.name: (source, srpm) for source, srpm in srpm_batch.srpms}
     headers = {name: read_header(srpm.path) for name, (_, srpm) in srpms.items()}
-    made = [
-        _with_srpm_needs(_read_spec_needs(run, source), headers[name]) for name, (source, _) in srpms.items()
-    ]
+    made = _add_possible_provides(
+        [
+            _with_srpm_needs(_read_spec_needs(run, source), headers[name])
+            for name, (source, _) in srpms.items()
+        ]
+    )
     unavailable = _list_unavailable(run, srpm_batch, made)
     revealed = read_revealed_needs(run.workspace.revealed_needs)
     components, _ = add_revealed_needs([*made, *unavailable], revealed)
@@ -175,6 +178,28 @@ def _place_unreadable(
             name=name, provides=frozenset(provides), build_requires=(), requires=()
         )
     return list(found.values())
+
+
+def _add_possible_provides(components: Sequence[OrderedComponent]) -> list[OrderedComponent]:
+    """The components, and what their packages may provide whose names have macros that only the buildroot knows.
+
+    Not what is known to be of another component: then they would seem to need one another.
+    """
+    unknown = {one.name for one in components if any("%" in name for name in one.provides)}
+    if not unknown:
+        return list(components)
+    wanted = {name for one in components for name in (*one.build_requires, *one.requires)}
+    wanted -= {name for one in components for name in one.provides}
+    return [
+        replace(one, provides=one.provides | find_possible_provides(_known_names(one), wanted))
+        if one.name in unknown
+        else one
+        for one in components
+    ]
+
+
+def _known_names(component: OrderedComponent) -> set[str]:
+    return {name for name in component.provides if "%" not in name}
 
 
 def get_unreadable_name(component: ComponentWithoutSrpm, taken: Container[str]) -> str:

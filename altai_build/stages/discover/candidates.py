@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from altai_build.tools.spec.reader import decode_spec
 
 # Of one component. Each takes some time and memory to read; real ones have a tenth.
 _MAX_SPECS = 200
+_SPEC_TEMPLATE = re.compile(r"\.spec\.(?:in|cmake|tmpl|template|j2|jinja2?|erb|m4)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class CandidateFinder:
         first, *later = [tuple(level) for level in levels if level] or [()]
         if not first:
             folders = ", ".join(f"{folder}/" if folder else "its root" for folder in SPEC_FOLDERS)
-            return skip(f"no spec file in {folders}")
+            return skip(f"no spec file in {folders}{_name_others(tree, name)}")
         if len(first) > _MAX_SPECS:
             refused = InputError(
                 f"{link.path} has {len(first)} specs",
@@ -228,3 +230,13 @@ def read_texts(candidate: SpecCandidate) -> SpecCandidate:
         return dataclasses.replace(candidate, texts=texts, error=error)
     texts = tuple(SpecFile(path=spec, text=decode_spec(blob)) for spec, blob in zip(candidate.specs, blobs))
     return dataclasses.replace(candidate, texts=texts)
+
+
+def _name_others(tree: Sequence[TreeEntry], component: str) -> str:
+    """What looks like a spec in a repository without one, for the reason why it has no component; "" for nothing."""
+    paths = [entry.path for entry in tree if entry.is_file]
+    elsewhere = [path for path in paths if path.lower().endswith(".spec")]
+    if elsewhere:
+        return f", but {elsewhere[0]}; if it is the component's, name it in components.{component}.specs"
+    templates = [path for path in paths if _SPEC_TEMPLATE.search(path)]
+    return f"; {templates[0]} is a template of one: commit what it makes" if templates else ""

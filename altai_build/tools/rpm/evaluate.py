@@ -33,7 +33,7 @@ from altai_build.tools.spec.reader import (
     read_expanded_spec,
     read_specs,
 )
-from altai_build.tools.spec.undecided import UNDEFINED
+from altai_build.tools.spec.undecided import DEFINE_MACRO, UNDEFINED
 
 # The value of dist in a second expansion, which shows where in Release: it is.
 _DIST_MARKER = "ALTAIDIST"
@@ -198,7 +198,7 @@ class SpecEvaluator:
         if arch:
             raise InputError(
                 f"{source.component.name}: {source.component.spec_path}: BuildArch: {arch} {UNDEFINED}",
-                todo=rpmbuild.DEFINE_MACRO,
+                todo=DEFINE_MACRO,
             )
 
     def _says_the_same(self, expansion: _Expansion, info: SpecInfo) -> bool:
@@ -224,7 +224,7 @@ class SpecEvaluator:
         path = source.component.spec_path
         result = read_expanded_spec(SpecText(path=path, text=expanded.text), arch)
         if isinstance(result, UnknownSpec):
-            todo = rpmbuild.DEFINE_MACRO if UNDEFINED in result.reason else ""
+            todo = DEFINE_MACRO if UNDEFINED in result.reason else ""
             raise InputError(f"{path} cannot be parsed", why=result.reason, todo=todo)
         if isinstance(result, InputError):
             raise result

@@ -24,6 +24,7 @@ from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm.source_files import SourceFile
 from altai_build.tools.sandbox.limits import make_resource_watch
 from altai_build.tools.spec.reader import encode_spec
+from altai_build.tools.spec.undecided import DEFINE_MACRO, UNDEFINED
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,11 @@ def _get_prefix(recipe: SrpmRecipe) -> str:
     folder = recipe.info.prefix
     if not folder:
         return ""
+    if "%{" in folder:
+        raise InputError(
+            f"{recipe.sourced.component.name}: the top folder of its archive is not known: {folder} {UNDEFINED}",
+            todo=DEFINE_MACRO,
+        )
     if is_source_file_name(folder):
         return f"{folder}/"
     raise InputError(

@@ -22,7 +22,7 @@ from altai_build.tools.sandbox.clock import fixed_lua_clock
 from altai_build.tools.sandbox.limits import run_with_output
 from altai_build.tools.spec.macrofiles import RPM_CONFIG_DIR
 from altai_build.tools.spec.reader import RPM_MACROS, decode_spec, encode_spec
-from altai_build.tools.spec.undecided import UNDEFINED
+from altai_build.tools.spec.undecided import DEFINE_MACRO, UNDEFINED
 from altai_build.tools.tree import walk_tree
 
 # Seconds. A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not stop the others.
@@ -42,12 +42,9 @@ _SMALL_SIZE = 1 << 18
 
 # What rpm says where a macro was left that it does not know.
 _UNDEFINED_MACRO = re.compile(
-    r"(?:Unknown tag|Dependency tokens|unsigned number|Illegal (?:char|sequence)|parse error in expression).*?"
+    r"(?:Unknown tag|Dependency tokens|unsigned number|subpackages are supported|Illegal (?:char|sequence)"
+    r"|parse error in expression).*?"
     r"%\{?[!?]*([A-Za-z_]\w*)"
-)
-DEFINE_MACRO = (
-    "if a package of macros brings it in the buildroot, install that package on this machine too, or define the macro "
-    "by targets.NAME.macros or components.NAME.macros in repos.yaml (as `NAME()` where it takes arguments)"
 )
 
 

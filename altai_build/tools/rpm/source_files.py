@@ -18,6 +18,7 @@ from altai_build.tools.files import sha256_file
 from altai_build.tools.git.lfs import POINTER_LIMIT, find_content, parse_pointer
 from altai_build.tools.git.superproject import ComponentSource, ComponentSpec
 from altai_build.tools.rpm.source_lists import read_checksum_lists
+from altai_build.tools.spec.undecided import UNDEFINED
 
 _SYMLINK = "120000"
 _MAX_SYMLINKS = 8
@@ -71,6 +72,9 @@ def collect_source_files(
     files: dict[str, SourceFile] = {}
     missing = []
     for label, tag in _label_sources(info):
+        if "%{" in tag.file:
+            missing.append(f"{label}: {tag.file} {UNDEFINED}")
+            continue
         if not is_source_file_name(tag.file):
             missing.append(f"{label}: {tag.value!r} is not a plain file name")
             continue

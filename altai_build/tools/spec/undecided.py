@@ -7,6 +7,10 @@ UNKNOWN = "\0"
 
 # What is said of a value with a macro that is defined neither in the spec nor on this machine.
 UNDEFINED = "has a macro that rpm does not know on this machine"
+DEFINE_MACRO = (
+    "if a package of macros brings it in the buildroot, install that package on this machine too, or define the macro "
+    "by targets.NAME.macros or components.NAME.macros in repos.yaml (as `NAME()` where it takes arguments)"
+)
 
 
 class OnlyRpmKnows(Exception):

@@ -78,14 +78,23 @@ def test_a_component_without_a_source_package_keeps_its_place(
 ) -> None:
     site = HostSite.create(tmp_path, monkeypatch)
     site.world.component("repos/lib", noarch_component("lib", tags=["Source1: nowhere.tar.gz"]))
-    site.world.component("repos/app", noarch_component("app", "lib"))
+    site.world.component("repos/app", noarch_component("app", "lib", "python3-six", "python3-own"))
     site.world.component("repos/unreadable", {"unreadable.spec": "Name: unreadable\n"})
+    # The buildroot may know the macro. What is known to be of another component is not taken for this one's.
+    macro = (
+        "%package -n python%{nobody_knows}-six\nSummary: x\n%description -n python%{nobody_knows}-six\nx\n"
+    )
+    six = noarch_component("six")
+    six["six.spec"] = str(six["six.spec"]).replace("%description\n", f"{macro}%description\n", 1)
+    site.world.component("repos/six", six)
+    site.world.component("repos/own", noarch_component("own", "six", tags=["Provides: python3-own"]))
     site.world.component("repos/none", {"README": "no spec"})
     site.world.pin()
     found = order(site)
     assert found.unavailable == {"lib", "unreadable"}
-    assert set(found.srpms) == {"app"} and found.needs("app") == ["lib"]
-    assert found.order.waves == (("lib", "unreadable"), ("app",))
+    assert set(found.srpms) == {"app", "six", "own"} and found.needs("app") == ["lib", "own", "six"]
+    assert found.order.waves == (("lib", "six", "unreadable"), ("own",), ("app",))
+    assert static_order(site.run, site.plan().discovery.sourced).needs["app"] == ("lib", "own", "six")
 
 
 def test_times_come_from_the_last_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,9 @@ def world(tmp_path: Path) -> World:
     world.super.commit({"root.spec": make_spec("root"), "specs/misc/misc.spec": make_spec("misc")})
     world.component("repos/packed", {"x.txt": "x", "rpm/packed.spec": "text", "SPECS/other.spec": "other"})
     world.component("repos/bare", {"README": "x"})
+    world.component("repos/deep", {"contrib/rpm/deep.spec": "x", "deep.spec.in": "x"})
+    world.component("repos/upper", {"upper.SPEC": "x"})
+    world.component("repos/made", {"packaging/made.spec.in": "x"})
     world.component("repos/odd", {"odd.spec": "x"})
     world.component("repos/linked", {"linked.spec": Symlink("contrib/x"), "contrib/x": "linked text"})
     world.pin()
@@ -66,6 +69,12 @@ def test_why_there_is_none(world: World) -> None:
     reasons = {path: one.reason for path, one in found.items() if isinstance(one, ComponentWithoutSrpm)}
     assert reasons == {
         "repos/bare": "no spec file in its root, rpm/, packaging/, redhat/, SPECS/",
+        "repos/deep": "no spec file in its root, rpm/, packaging/, redhat/, SPECS/, but contrib/rpm/deep.spec; "
+        "if it is the component's, name it in components.deep.specs",
+        "repos/upper": "no spec file in its root, rpm/, packaging/, redhat/, SPECS/, but upper.SPEC; "
+        "if it is the component's, name it in components.upper.specs",
+        "repos/made": "no spec file in its root, rpm/, packaging/, redhat/, SPECS/; packaging/made.spec.in is a "
+        "template of one: commit what it makes",
         "repos/odd": "skipped in repos.yaml: not now",
     }
 

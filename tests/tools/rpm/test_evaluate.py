@@ -232,6 +232,7 @@ def test_on_the_day_of_the_commit_its_date_may_be_that_of_the_commit() -> None:
         ("ExclusiveArch: %{nodejs_arches} noarch", "ExclusiveArch: %{nodejs_arches} noarch"),
         ("ExcludeArch: %{some_arches}", "ExcludeArch: %{some_arches}"),
         ("BuildArch: %{some_arch}", "BuildArch: %{some_arch}"),
+        ("%package y\nSummary: y\nBuildArch: %{some_arch}\n%description y\ny", "BuildArch: %{some_arch}"),
     ],
 )
 def test_a_macro_that_rpm_does_not_know_here_is_named_with_the_ways_out(

@@ -100,3 +100,12 @@ def test_an_archive_never_leads_out_of_its_folder(tmp_path: Path, prefix: str) -
     (tmp_path / "top").mkdir()
     with pytest.raises(InputError, match="its archive cannot have the top folder"):
         write_source_tree(recipe, recipe.sourced.text, tmp_path / "top", Limits())
+
+
+def test_a_top_folder_with_an_unknown_macro_is_not_taken_literally(tmp_path: Path) -> None:
+    recipe = make_recipe(tmp_path, make_spec("x", prep="%setup -q -n x-%{nobody_knows}"))
+    (tmp_path / "top").mkdir()
+    with pytest.raises(
+        InputError, match=r"is not known: x-%\{nobody_knows\} has a macro that rpm does not know"
+    ):
+        write_source_tree(recipe, recipe.sourced.text, tmp_path / "top", Limits())

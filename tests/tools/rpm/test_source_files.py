@@ -103,14 +103,14 @@ def test_what_the_commit_lacks_is_generated_or_was_downloaded(tmp_path: Path) ->
 
 def test_everything_that_is_missing_is_named(tmp_path: Path) -> None:
     files = {
-        "x.spec": spec("none", "lfs", "twice", "a/", "..", "none"),
+        "x.spec": spec("none", "lfs", "twice", "a/", "..", "none", "x-%{nobody_knows}.tar"),
         "lfs": LFS,
         "a/twice": "1",
         "b/twice": "2",
     }
     with pytest.raises(InputError) as caught:
         collect(tmp_path, files, generated={"twice": b"never taken for one of them"})
-    assert caught.value.what == "x: 6 sources are missing"
+    assert caught.value.what == "x: 7 sources are missing"
     assert caught.value.why.splitlines() == [
         "  Source0: none is neither in the repository nor generated",
         "  Source1: lfs is a Git LFS pointer at lfs, not the file",
@@ -118,6 +118,7 @@ def test_everything_that_is_missing_is_named(tmp_path: Path) -> None:
         "  Source3: 'a/' is not a plain file name",
         "  Source4: '..' is not a plain file name",
         "  Source5: none is neither in the repository nor generated",
+        "  Source6: x-%{nobody_knows}.tar has a macro that rpm does not know on this machine",
     ]
 
 
