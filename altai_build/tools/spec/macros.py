@@ -286,6 +286,8 @@ class MacroExpander:
             if UNKNOWN in words:
                 raise OnlyRpmKnows(f"%{call.name}{call.words.rstrip()}")
             arguments = split_quoted(words)
+        if self._macros.get(call.name) is not macro:
+            raise OnlyRpmKnows(f"%{call.name} is changed by its own arguments")
         return self._expand_macro(macro, arguments), call.end_of_arguments(text)
 
     # ---- what rpm has built in -------------------------------------------------------------------------------

@@ -322,6 +322,8 @@ class SpecContent:
     def _parse_setup(self, line: str, following: tuple[str, ...]) -> SetupMacro:
         options, _ = self._read_options(line, "a:b:n:cDTq")
         values = dict(options)
+        if any(letter in "ab" and not re.fullmatch("[0-9]+", value or "") for letter, value in options):
+            raise self._undecided()
         return SetupMacro(folder=values.get("n"), makes_folder="c" in values, following=following)
 
 

@@ -68,6 +68,7 @@ def test_what_would_have_to_be_run_is_unknown(text: str) -> None:
         "%define 1 x\n",
         "%define expand x\n",
         "%define f() x\n%f %(echo a)",
+        "%define f() x\n%{f:%{undefine:f}}",
         "%undefine dnl",
         "%undefine %(echo a)",
         '%["a" + 1]',

@@ -217,6 +217,7 @@ def test_macros_that_setup_and_sources_define() -> None:
         "%description\n%prep\n%setup -q -n %{undefined_macro}",
         "%description\n%prep\n%if %(x)\n%setup -n y\n%endif",
         "%description\n%prep\n%setup -z",
+        "%description\n%prep\n%setup -a -n x",
         "%description\n%prep\n%{setup} -n x",
         "%description\n%prep\n  %setup -n x",
         "%description\n%prep\n%prep",
