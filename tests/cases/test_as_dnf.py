@@ -126,6 +126,18 @@ WORLDS: dict[str, tuple[Sequence[str], Sequence[Package], Sequence[Package], Map
         {"epel": app("{perl: []}") + PERL_STREAMS + describe_default("perl", "5.26")},
     ),
     "a stream whose module is missing": (["app"], [], PERLS[:2], {"epel": app("{perl: [6]}")}),
+    "a stream that was built for two others": (
+        ["dbi"],
+        [],
+        [*PERLS[1:], P("dbi", "1"), P("dbi", "2", requires=["perl = 5.30"])],
+        {
+            "epel": describe_module("dbi", "1", "dbi-0:1-1.noarch", requires="{perl: [5.26]}")
+            + describe_module("dbi", "1", "dbi-0:2-1.noarch", requires="{perl: [5.30]}", version=2)
+            + describe_default("dbi", "1")
+            + PERL_STREAMS
+            + describe_default("perl", "5.26")
+        },
+    ),
     "two builds of a stream": (
         ["foo = 1", "libfoo"],
         [],

@@ -27,9 +27,10 @@ def find_excluded_packages(
     those that they require. Raises InputError for a chosen stream that cannot be active.
     """
     active = select_active_streams(modules, chosen, find_platform(libsolv))
-    streams = [stream for content in modules for stream in content.streams]
-    wanted = {nevra for stream in streams if stream.label in active for nevra in stream.artifacts}
-    others = {nevra for stream in streams for nevra in stream.artifacts} - wanted
+    wanted = {nevra for stream in active for nevra in stream.artifacts}
+    others = {
+        nevra for content in modules for stream in content.streams for nevra in stream.artifacts
+    } - wanted
     excluded = set()
     for nevras, is_active in ((others, False), (wanted, True)):
         for name in {nevra.name for nevra in nevras}:
@@ -55,10 +56,12 @@ def find_platform(libsolv: solv.Pool) -> str:
 
 def select_active_streams(
     modules: Sequence[Modules], chosen: Mapping[str, str], platform: str
-) -> frozenset[str]:
-    """The labels of the active streams; `platform` is that of the machine, "" where it is unknown.
+) -> tuple[ModuleStream, ...]:
+    """The active builds of streams; `platform` is that of the machine, "" where it is unknown.
 
-    Raises InputError for chosen streams that do not exist or cannot be active together.
+    A stream may have been built several times: with other versions of its packages, and for other streams of what it
+    requires (contexts). Of the latter the builds for one of these streams are active. Raises InputError for chosen
+    streams that do not exist or cannot be active together.
     """
     streams = [stream for content in modules for stream in content.streams]
     _reject_unknown(streams, chosen)
@@ -66,7 +69,11 @@ def select_active_streams(
     libsolv.setdisttype(solv.Pool.DISTTYPE_RPM)
     libsolv.setarch("noarch")
     repo = libsolv.add_repo("modules")
-    labels = {_add_stream(repo, stream, platform): stream.label for stream in streams}
+    # Builds that require the same are active together, as in dnf, which asks the last one for its platform.
+    groups: dict[str, list[ModuleStream]] = {}
+    for stream in streams:
+        groups.setdefault(_format_build(stream), []).append(stream)
+    builds = {_add_stream(repo, group[-1], platform): group for group in groups.values()}
     libsolv.addfileprovides()
     libsolv.createwhatprovides()
     defaults = {name: stream for name, stream in get_default_streams(modules).items() if name not in chosen}
@@ -81,12 +88,24 @@ def select_active_streams(
         solver = libsolv.Solver()
         problems = solver.solve(jobs)
         if not problems:
-            return frozenset(labels[solvable.id] for solvable in solver.transaction().newsolvables())
+            active = [solvable.id for solvable in solver.transaction().newsolvables()]
+            return tuple(stream for number in sorted(active) for stream in builds[number])
     raise InputError(
         "the streams that `modules` in repos.yaml chooses cannot be active together",
         why="\n".join(str(problem) for problem in problems),
         todo="choose other streams, also of the modules that they require",
     )
+
+
+def _format_build(stream: ModuleStream) -> str:
+    """`name:stream:requirements`: the same for builds that require the same, in whatever order they say so."""
+    blocks = sorted(
+        ",".join(
+            f"{name}:[{','.join(sorted(streams))}]" for name, streams in sorted(block) if name != _PLATFORM
+        )
+        for block in stream.requires
+    )
+    return f"{stream.label}:{';'.join(blocks)}"
 
 
 def _reject_unknown(streams: Iterable[ModuleStream], chosen: Mapping[str, str]) -> None:
@@ -110,7 +129,8 @@ def _add_stream(repo: solv.Repo, stream: ModuleStream, platform: str) -> int:
     """Add a stream as a package that requires other streams; returns its number."""
     libsolv = repo.pool
     solvable = repo.add_solvable()
-    solvable.name, solvable.evr, solvable.arch = stream.label, "0", "noarch"
+    # Of builds for several streams, libsolv takes the first by name, as it does in dnf.
+    solvable.name, solvable.evr, solvable.arch = _format_build(stream), "0", "noarch"
     own = libsolv.Dep(f"module({stream.name})")
     solvable.add_provides(own)
     solvable.add_provides(libsolv.Dep(f"module({stream.label})"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,8 @@ def active(*streams: ModuleStream, defaults: str = "", chosen: str = "", platfor
         return dict(label.split(":") for label in text.split())
 
     found = [ModuleDefault(name, version, 0) for name, version in pairs(defaults).items()]
-    return set(select_active_streams([Modules(streams, tuple(found))], pairs(chosen), platform))
+    chosen_streams = select_active_streams([Modules(streams, tuple(found))], pairs(chosen), platform)
+    return {stream.label for stream in chosen_streams}
 
 
 PERLS = (make_stream("perl:5.26"), make_stream("perl:5.30"))
@@ -50,6 +52,24 @@ def test_default_and_chosen_streams_are_active_with_what_they_require() -> None:
     assert active(app, *PERLS, chosen="app:1", defaults="perl:5.26") == {"app:1", "perl:5.30"}
     assert active(make_stream("app:1", perl=("-5.30",)), *PERLS, defaults="app:1") == {"app:1", "perl:5.26"}
     assert "app:1" in active(make_stream("app:1", perl=()), *PERLS, defaults="app:1")
+
+
+def test_of_builds_for_several_streams_those_for_the_active_one_are_active() -> None:
+    def build(version: int, **requires: tuple[str, ...]) -> ModuleStream:
+        artifact = Nevra(name="dbi", epoch=0, version=f"{version}", release="1", arch="noarch")
+        return replace(make_stream("dbi:1", **requires), artifacts=(artifact,))
+
+    builds = [build(1, perl=("5.30",)), build(2, perl=("5.26",)), build(3, perl=("5.26",))]
+    defaults = [ModuleDefault("dbi", "1", 0), ModuleDefault("perl", "5.26", 0)]
+
+    def list_active(chosen: dict[str, str], *defaults: ModuleDefault) -> list[str]:
+        found = select_active_streams([Modules((*builds, *PERLS), defaults)], chosen, "")
+        return [nevra.version for stream in found for nevra in stream.artifacts if nevra.name == "dbi"]
+
+    assert list_active({}, *defaults) == ["2", "3"]
+    assert list_active({"perl": "5.30"}, *defaults) == ["1"]
+    # As in dnf, the first by name.
+    assert list_active({}, defaults[0]) == ["2", "3"]
 
 
 def test_default_streams_that_cannot_be_active_are_left_out() -> None:
