@@ -83,6 +83,9 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
         ThreadPoolExecutor(1) as background,
     ):
         libraries = background.submit(load_libraries)
+        with staging(releases, plan.version):
+            # Fails now, before hours of builds, where nothing can be written.
+            pass
         build_run, contents = _build_packages(run, plan, keys, PublishedReleases.load(releases), previous)
         key = keys[contents.signing_key]
         with staging(releases, plan.version) as directory:

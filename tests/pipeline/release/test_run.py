@@ -13,6 +13,7 @@ import pytest
 
 from altai_build.config import load_config
 from altai_build.errors import PublishError
+from altai_build.pipeline.release import run as module
 from altai_build.pipeline.release.plan import plan_release
 from altai_build.pipeline.release.run import make_release
 from altai_build.pipeline.run import Run
@@ -103,6 +104,32 @@ def test_an_existing_tag_is_refused_before_the_first_build(site: Site) -> None:
     assert "the tag small-1.0.3 exists already" in refused.err
     assert "built" not in refused.err and "reused" not in refused.err
     assert not (releases(site) / "1.0.3").exists()
+
+
+def test_a_folder_of_releases_that_cannot_be_written_is_found_before_the_builds(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        pytest.fail("something is built")
+
+    monkeypatch.setattr(module, "_build_packages", refuse)
+    config = load_config(site.definition)
+    (tmp_path / "file").write_text("")
+    config = replace(
+        config,
+        superproject=config.superproject._replace(folder=str(site.world.super.path)),
+        release=replace(config.get_release_settings(), directory=tmp_path / "file" / "releases"),
+    )
+    run = Run(
+        config=config,
+        workspace=Workspace(site.workspace),
+        jobs=2,
+        builder="chroot",
+        reporter=ProgressReporter(quiet=True),
+    )
+    plan = plan_release(run, "1.1.1", "HEAD")
+    with pytest.raises(PublishError, match=r"release 1\.1\.1 could not be published"):
+        make_release(run, plan, choose_passphrase_source(None))
 
 
 def test_a_release_that_another_run_overtook_is_refused_and_succeeds_when_repeated(site: Site) -> None:
