@@ -141,6 +141,13 @@ def test_a_release_that_cannot_be_read_hides_no_other_and_is_named(
     assert "no release has" not in unknown.err
     refused = call(desk, "diff", "1.0.1", "1.0.2", "--releases", copy)
     assert (refused.code, refused.out) == (3, "")
+    # `latest` is the one that cannot be read.
+    shutil.copy(releases / "1.0.1" / "release.json", copy / "1.0.1")
+    (copy / "1.0.2" / "release.json").write_text("{}")
+    with serving(copy) as url:
+        served = call(desk, "releases", url, "--json")
+    assert (served.code, [row["release"] for row in served.json]) == (3, ["1.0.1"])
+    assert "releases that cannot be read are not listed: 1.0.2" in served.err
 
 
 @pytest.mark.parametrize("words", [("audit", "ftp://host/1.0"), ("verify", "https:/host/1.0")])

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.nevra import is_safe_name
-from altai_build.model.release import ReleasePart
+from altai_build.model.release import Manifest, ReleasePart
 from altai_build.model.release_files import LATEST_LINK
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.stages.download_release import DownloadBudget, NoReleaseAtUrl, download_release
@@ -90,11 +90,13 @@ class ReleaseServer:
             return None
 
     def find_latest(self, url: str) -> str | None:
-        """The version that `latest` is; None when there is no such link."""
+        """The version that `latest` is; None when there is no such link, or its manifest cannot be read."""
         try:
-            return load_manifest(self.download(join_url(url, LATEST_LINK), ReleasePart.MANIFEST)).version
+            copy = self.download(join_url(url, LATEST_LINK), ReleasePart.MANIFEST)
         except NoReleaseAtUrl:
             return None
+        manifest = _read_manifest(copy)
+        return None if manifest is None else manifest.version
 
     def find_url(self, directory: Path) -> str | None:
         """The URL of a release of which `directory` is the copy; None for another folder."""
@@ -135,8 +137,20 @@ class ReleaseServer:
             if copy is None:
                 break
             found[following] = copy
-            following = load_manifest(copy).previous
+            manifest = _read_manifest(copy)
+            following = None if manifest is None else manifest.previous
+        # One that cannot be read is reported by whoever reads it.
+        if not found and (copy := download(LATEST_LINK)) is not None:
+            found[LATEST_LINK] = copy
         return [found[name] for name in sorted(found, key=release_order)]
+
+
+def _read_manifest(directory: Path) -> Manifest | None:
+    """The manifest of a downloaded release; None for one that cannot be read."""
+    try:
+        return load_manifest(directory)
+    except InputError:
+        return None
 
 
 def _read_links(url: str) -> list[str]:
