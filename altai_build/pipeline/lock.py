@@ -33,8 +33,8 @@ from altai_build.stages.lock import (
     make_lock_content,
 )
 from altai_build.stages.upstreams import read_upstreams
+from altai_build.tools.checksums import has_checksum
 from altai_build.tools.files import write_atomically
-from altai_build.tools.http.download import has_checksum
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.solver.closure import Closure, ClosurePackage
 

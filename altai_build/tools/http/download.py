@@ -12,11 +12,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from altai_build.errors import InputError, UnreachableError
-from altai_build.model.checksum import HEX_DIGITS, SHA256, Checksum
+from altai_build.model.checksum import Checksum
 from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.regular_files import open_regular_file, read_regular_file
-from altai_build.tools.files import link_or_copy, make_directory, sha256_file
+from altai_build.tools.checksums import compute_checksum, has_checksum
+from altai_build.tools.files import link_or_copy, make_directory
 from altai_build.tools.http.attempts import MAX_ATTEMPTS, NoServerWorked, Servers, WrongContentError
 from altai_build.tools.http.transfer import (
     FileLimits,
@@ -190,24 +191,6 @@ def _check_content(
         complaint = "the server sent an HTML page in its place"
     if complaint:
         raise WrongContentError(f"cannot download {without_password(url)}", why=complaint)
-
-
-def has_checksum(path: Path, checksum: Checksum) -> bool:
-    """True when a file's bytes have the checksum. Raises InputError for an unknown algorithm."""
-    return compute_checksum(path, checksum.algorithm) == checksum
-
-
-def compute_checksum(path: Path, algorithm: str) -> Checksum:
-    """The checksum of a file's bytes. Raises InputError for an unknown algorithm."""
-    if algorithm == SHA256:
-        return Checksum(algorithm=SHA256, value=sha256_file(path))
-    if algorithm not in HEX_DIGITS:
-        raise InputError(f"unknown checksum algorithm {algorithm!r}", why=f"known: {', '.join(HEX_DIGITS)}")
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    with open_regular_file(path) as stream:
-        for piece in iter(lambda: stream.read(_CHUNK_SIZE), b""):
-            digest.update(piece)
-    return Checksum(algorithm=algorithm, value=digest.hexdigest())
 
 
 def _partial_path(destination: Path) -> Path:

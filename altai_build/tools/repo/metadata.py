@@ -16,6 +16,7 @@ from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.model.quantity import parse_whole_number
 from altai_build.regular_files import read_regular_file, resolve_links
+from altai_build.tools.checksums import has_checksum
 from altai_build.tools.files import make_directory, scratch_directory, write_atomically
 from altai_build.tools.http import download
 from altai_build.tools.http.attempts import MAX_ATTEMPTS, NoServerWorked, Servers
@@ -287,7 +288,7 @@ def _fetch_repomd(
 
 def _check_metalink(source: RepositorySource, url: str, repomd: Path) -> None:
     if source.repomd_checksums and not any(
-        download.has_checksum(repomd, checksum) for checksum in source.repomd_checksums
+        has_checksum(repomd, checksum) for checksum in source.repomd_checksums
     ):
         raise InputError(
             f"the metadata at {without_password(url)} does not match the metalink of {source.name}",

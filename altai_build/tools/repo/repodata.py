@@ -66,13 +66,14 @@ def write_repodata(
     and True returned; if it holds some of them, only the other packages are read. Raises InputError naming each
     damaged package among those that are read: createrepo_c indexes them without an error.
     """
-    names = list_package_files(directory)
     known: set[str] = set()
-    if reuse_from is not None and (shared := _find_reusable(directory, reuse_from)) is not None:
-        known = shared
-        if known == set(names) == set(list_package_files(reuse_from)):
+    if reuse_from is not None and (found := _find_reusable(directory, reuse_from)) is not None:
+        new, old = found
+        if new == old:
             _link_repodata(reuse_from, directory)
             return True
+        known = new & old
+    names = list_package_files(directory)
     remove_tree(directory / REPODATA)
     with scratch_directory(directory, ".list") as scratch, ThreadPoolExecutor(1) as executor:
         damaged = executor.submit(
@@ -128,8 +129,8 @@ def list_package_files(directory: Path) -> list[str]:
     return sorted(entry.name for entry in os.scandir(directory) if entry.name.endswith(".rpm"))
 
 
-def _find_reusable(directory: Path, other: Path) -> set[str] | None:
-    """The names that are the same inodes in both directories; None when the other's metadata must not be reused.
+def _find_reusable(directory: Path, other: Path) -> tuple[set[str], set[str]] | None:
+    """The packages in both directories, by name; None when the other's metadata must not be reused.
 
     It must be complete. And createrepo_c takes a package of the same name, size and time for the same package: if one
     directory has another package under such a name, all are read.
@@ -141,8 +142,8 @@ def _find_reusable(directory: Path, other: Path) -> set[str] | None:
     new, old = _inode_by_name(directory), _inode_by_name(other)
     if metadata.problems or sorted(package.location for package in metadata.packages) != sorted(old):
         return None
-    common = new.keys() & old.keys()
-    return common if all(new[name] == old[name] for name in common) else None
+    is_same = all(old.get(name, inode) == inode for name, inode in new.items())
+    return (set(new), set(old)) if is_same else None
 
 
 def _inode_by_name(directory: Path) -> dict[str, tuple[int, int]]:
@@ -297,23 +298,19 @@ def _read_packages(directory: Path, primary: MetadataFile) -> tuple[IndexedPacka
 
 def _make_indexed_package(package: createrepo_c.Package) -> IndexedPackage:
     """One package of the primary metadata. Raises ValueError when it has no identity."""
-    epoch = package.epoch or "0"
-    identity = (package.name, package.version, package.release, package.arch)
-    number = parse_whole_number(epoch)
-    if not all(identity) or number is None:
-        raise ValueError(
-            f"{package.location_href!r} has no valid name, epoch, version, release or architecture"
-        )
-    name, version, release, arch = identity
-    if not package.location_href:
-        raise ValueError(f"it does not say where {'-'.join(identity[:3])} is")
-    if package.location_base:
-        raise ValueError(
-            f"it sends clients to another place for {package.location_href!r}: xml:base is {package.location_base!r}"
-        )
+    # Each attribute of a package is converted whenever it is asked for.
+    epoch, location = package.epoch, package.location_href
+    name, version, release, arch = package.name, package.version, package.release, package.arch
+    number = parse_whole_number(epoch) if epoch else 0
+    if not (name and version and release and arch) or number is None:
+        raise ValueError(f"{location!r} has no valid name, epoch, version, release or architecture")
+    if not location:
+        raise ValueError(f"it does not say where {name}-{version}-{release} is")
+    if base := package.location_base:
+        raise ValueError(f"it sends clients to another place for {location!r}: xml:base is {base!r}")
     return IndexedPackage(
-        nevra=Nevra(name=name, epoch=number, version=version, release=release, arch=arch),
-        location=package.location_href or "",
+        nevra=Nevra(name, number, version, release, arch),
+        location=location,
         sha256=package.pkgId if package.checksum_type == "sha256" else "",
         size=package.size_package,
         sourcerpm=package.rpm_sourcerpm or "",

@@ -11,7 +11,7 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.regular_files import open_regular_file
-from altai_build.tools.http import download
+from altai_build.tools.checksums import has_checksum
 from altai_build.tools.repo.compression import decompressed
 from altai_build.tools.repo.repomd import MetadataFile
 
@@ -32,9 +32,12 @@ class StoredFile:
         A downloaded file that was damaged since is downloaded again. Raises InputError.
         """
         checksum = self.entry.checksum
-        if checksum is None or (self.path.is_file() and download.has_checksum(self.path, checksum)):
+        if checksum is None or (self.path.is_file() and has_checksum(self.path, checksum)):
             return self.path
         if self.url:
+            # Files of repositories in directories are not downloaded.
+            from altai_build.tools.http import download
+
             return download.fetch_file(
                 self.url, self.path, size=self.entry.size, checksum=checksum, connection=self.connection
             )

@@ -16,9 +16,7 @@ from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import Checksum
 from altai_build.tools.http import attempts
 from altai_build.tools.http.download import (
-    compute_checksum,
     fetch_file,
-    has_checksum,
     read_url,
 )
 from altai_build.tools.http.transfer import FileNotOnServer
@@ -146,19 +144,6 @@ def test_file_urls_are_copied_and_linked_only_when_verified(source: Path, tmp_pa
     fetch_file(f"FILE://localhost{source}", tmp_path / "local").unlink()
     assert source.read_bytes() == CONTENT
     assert {path.name for path in tmp_path.iterdir()} == {"served", "copy", "linked"}
-
-
-@pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512"])
-def test_checksums_of_every_algorithm_in_repodata(source: Path, algorithm: str) -> None:
-    expected = Checksum(algorithm, hashlib.new(algorithm, CONTENT, usedforsecurity=False).hexdigest())
-    assert compute_checksum(source, algorithm) == expected
-    assert has_checksum(source, expected)
-    assert not has_checksum(source, Checksum(algorithm, "0" * len(expected.value)))
-
-
-def test_an_unknown_algorithm_is_refused(source: Path) -> None:
-    with pytest.raises(InputError, match="unknown checksum algorithm 'crc32'"):
-        has_checksum(source, Checksum("crc32", "0" * 32))
 
 
 class _Endless(http.server.BaseHTTPRequestHandler):
