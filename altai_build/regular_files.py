@@ -39,6 +39,16 @@ def read_regular_file(path: str | Path, *, limit: int = OWN_FILE_LIMIT) -> bytes
     return data
 
 
+def is_special_file(path: str | Path) -> bool:
+    """True for what exists and is no regular file."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+        return False
+
+
 def resolve_links(path: str | Path) -> Path:
     """The absolute path without symbolic links; one that leads in a circle stays, and then cannot be opened.
 

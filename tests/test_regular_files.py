@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.regular_files import open_regular_file, read_regular_file, resolve_links
+from altai_build.regular_files import is_special_file, open_regular_file, read_regular_file, resolve_links
 
 
 def test_a_regular_file_and_a_link_to_one_are_read(tmp_path: Path) -> None:
@@ -25,6 +25,22 @@ def test_a_fifo_a_device_and_a_directory_are_refused_at_once(tmp_path: Path) -> 
     for name in ("fifo", "link", "."):
         with pytest.raises(OSError, match="not a regular file"):
             read_regular_file(tmp_path / name, limit=10)
+
+
+def test_what_is_there_and_no_regular_file_is_special(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "file").write_bytes(b"")
+    names = ("fifo", ".", "/dev/null", "file", "gone", "file/below", "circle")
+    assert [is_special_file(tmp_path / name) for name in names] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_a_file_beyond_the_limit_is_refused(tmp_path: Path) -> None:

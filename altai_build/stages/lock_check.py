@@ -118,7 +118,7 @@ class _RequirementWalk:
     def _list_requirements(self, requirer: Candidate) -> Iterator[tuple[str, bool]]:
         yield from ((text, False) for text in requirer.requires)
         if self.weak:
-            yield from ((text, True) for text in requirer.recommends)
+            yield from ((text, True) for text in self.pool.get_recommends(requirer.id))
 
     def _find_locked_providers(self, requirer: Candidate, requirement: Requirement) -> list[int] | None:
         """The locked packages that meet a requirement, [] when others meet it; None when nothing does.

@@ -35,7 +35,7 @@ from altai_build.model.signature import (
     get_expiry_day,
     judge_signature,
 )
-from altai_build.regular_files import open_regular_file, read_regular_file
+from altai_build.regular_files import is_special_file, open_regular_file, read_regular_file
 from altai_build.tools import commands, process, processors
 from altai_build.tools.leftovers import temporary_directory
 from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_keys
@@ -254,13 +254,13 @@ def _run_checks(
         if "\n" in str(path):
             raise InputError(f"the name of a package file contains a line break: {str(path)!r}")
     # rpmkeys would wait for a FIFO, and read a device without end.
-    special = {path for path in paths if path.exists() and not path.is_file()}
-    files = [path for path in paths if path not in special]
+    special = {path for path in paths if is_special_file(path)}
+    files = [path for path in paths if path not in special] if special else paths
     share = -(-len(files) // processors.available())
     size = min(max(share, _MIN_BATCH), _MAX_BATCH)
     batches = [files[at : at + size] for at in range(0, len(files), size)]
     reports = chain.from_iterable(pool.map(lambda batch: _check_batch(batch, ring, options), batches))
-    return (_NOT_REGULAR if path in special else next(reports) for path in paths)
+    return (_NOT_REGULAR if special and path in special else next(reports) for path in paths)
 
 
 def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> list[_CheckReport]:

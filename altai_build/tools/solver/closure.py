@@ -86,7 +86,7 @@ def _make_package(pool: PackagePool, number: int, explainer: ChoiceExplainer) ->
         id=number,
         resolved=pool.get_resolved(number),
         repository=candidate.repository,
-        license=candidate.license,
+        license=pool.get_license(number),
         needed_by=tuple(sorted(explainer.solution.needed.requirements[number])),
         choice=explainer.explain(candidate),
     )

@@ -61,8 +61,6 @@ class Candidate:
     repository: str
     # Without what rpm itself has to provide.
     requires: tuple[str, ...]
-    recommends: tuple[str, ...]
-    license: str
     # False for an architecture that is installed beside the machine's own, as i686 on x86_64.
     is_native: bool
 
@@ -314,20 +312,32 @@ class PackagePool:
         candidate = self._candidates.get(number)
         if candidate is None:
             solvable = self.libsolv.id2solvable(number)
-            original = self.libsolv.id2solvable(self._corrected.get(number, number))
             candidate = Candidate(
                 id=number,
                 nevra=get_nevra(solvable),
-                repository="" if number in self._local else self._metadata[solvable.repo.id].source.name,
+                repository=self.get_repository(number),
                 requires=format_dependencies(solvable, solv.SOLVABLE_REQUIRES),
-                recommends=format_dependencies(solvable, solv.SOLVABLE_RECOMMENDS),
-                license=original.lookup_str(solv.SOLVABLE_LICENSE) or "",
                 is_native=self._base_arch is None
                 or solvable.arch == "noarch"
                 or get_base_arch(solvable.arch) == self._base_arch,
             )
             self._candidates[number] = candidate
         return candidate
+
+    def get_repository(self, number: int) -> str:
+        """The name of a package's repository; "" for a local RPM."""
+        if number in self._local:
+            return ""
+        return self._metadata[self.libsolv.id2solvable(number).repo.id].source.name
+
+    def get_recommends(self, number: int) -> tuple[str, ...]:
+        """What a package of the pool recommends."""
+        return format_dependencies(self.libsolv.id2solvable(number), solv.SOLVABLE_RECOMMENDS)
+
+    def get_license(self, number: int) -> str:
+        """The license of a package of the pool."""
+        original = self.libsolv.id2solvable(self._corrected.get(number, number))
+        return original.lookup_str(solv.SOLVABLE_LICENSE) or ""
 
     def get_resolved(self, number: int) -> ResolvedPackage:
         """Where a package of the pool is, its size and checksum. Raises InputError when its repository gives none."""

@@ -126,8 +126,8 @@ def _find_unmet_demanders(
 
 def _list_demands(request: ClosureRequest, number: int, chosen: frozenset[int]) -> Iterator[str]:
     """What a package to ship needs on some machine only: `a`, for `(a if b)` where base has `b`."""
-    candidate = request.pool.get_candidate(number)
-    if request.rank(candidate) == BASE_RANK:
+    # Most packages are of the base; what they require is not looked up.
+    if request.rank_of(number) == BASE_RANK:
         return
 
     def is_possible(atom: str) -> bool:
@@ -136,7 +136,7 @@ def _list_demands(request: ClosureRequest, number: int, chosen: frozenset[int]) 
             for provider in request.pool.find_providers(atom)
         )
 
-    for requirement in candidate.requires:
+    for requirement in request.pool.get_candidate(number).requires:
         if requirement.startswith("("):
             yield from map(str, list_demands(read_requirement(requirement), is_possible))
 
@@ -208,18 +208,22 @@ class _NeedCollector:
         if requirement.startswith("(") and not is_weak:
             providers = self._record_rich(requirer, requirement, providers)
         in_use = []
-        for provider in map(self._request.pool.get_candidate, providers):
-            rank = self._request.rank(provider)
-            if is_weak and (rank <= BASE_RANK or not self._request.policies[provider.repository].weak):
+        for number in providers:
+            rank = self._request.rank_of(number)
+            if is_weak and (rank <= BASE_RANK or not self._is_of_weak(number)):
                 continue
-            in_use.append(provider.id)
+            in_use.append(number)
             is_of_base = self._request.rank(requirer) == BASE_RANK
             if rank == BASE_RANK and not is_of_base and not requirement.startswith("("):
                 self._needed.from_base.add(requirement)
             if rank > BASE_RANK:
                 name = requirer.nevra.name + (BASE_SUFFIX if is_of_base else "")
-                self._needed.add(provider.id, Requirement(package=name, requires=requirement, weak=is_weak))
+                self._needed.add(number, Requirement(package=name, requires=requirement, weak=is_weak))
         return in_use
+
+    def _is_of_weak(self, number: int) -> bool:
+        """Whether a mirrored package is of a repository whose recommended packages are taken."""
+        return self._request.policies[self._request.pool.get_repository(number)].weak
 
     def _record_rich(self, requirer: Candidate, requirement: str, providers: list[int]) -> list[int]:
         """Record what base does for a rich requirement; returns the packages that take part in meeting it.

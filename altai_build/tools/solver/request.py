@@ -48,19 +48,26 @@ class ClosureRequest:
         mirrors = {name: number for number, name in enumerate(self.policies, start=BASE_RANK + 1)}
         return {"": OWN_RANK, **dict.fromkeys(self.base, BASE_RANK), **mirrors}
 
+    @cached_property
+    def _known_ranks(self) -> dict[int, int]:
+        return {}
+
     def rank(self, candidate: Candidate) -> int:
         """The place of a package's repository in the order of preference: ours, base, then the mirrors."""
         return self._ranks[candidate.repository]
 
     def rank_of(self, number: int) -> int:
         """The same for a package's number."""
-        return self.rank(self.pool.get_candidate(number))
+        known = self._known_ranks
+        if number not in known:
+            known[number] = self._ranks[self.pool.get_repository(number)]
+        return known[number]
 
     def list_dependencies(self, candidate: Candidate) -> Iterator[tuple[str, bool]]:
         """(requirement, whether it is only recommended) of a package, as far as the request follows them."""
         yield from ((requirement, False) for requirement in candidate.requires)
         if self.takes_recommended:
-            yield from ((recommended, True) for recommended in candidate.recommends)
+            yield from ((recommended, True) for recommended in self.pool.get_recommends(candidate.id))
 
     def is_preferred(self, candidate: Candidate) -> bool:
         """True when the `prefer` of the package's repository names it."""

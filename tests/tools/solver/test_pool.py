@@ -79,8 +79,8 @@ def test_packages_are_found_by_name_and_by_pattern(pool: PackagePool) -> None:
 def test_a_package_is_described_without_what_rpm_itself_provides(pool: PackagePool) -> None:
     (number,) = pool.find_providers("gcc < 13")
     candidate = pool.get_candidate(number)
-    assert (candidate.requires, candidate.recommends) == (("libc >= 2.0",), ("make",))
-    assert (candidate.license, candidate.label) == ("Licence of gcc", "gcc-12-1.noarch (base)")
+    assert (candidate.requires, pool.get_recommends(number)) == (("libc >= 2.0",), ("make",))
+    assert (pool.get_license(number), candidate.label) == ("Licence of gcc", "gcc-12-1.noarch (base)")
 
 
 def test_an_excluded_package_provides_nothing_and_can_be_named(

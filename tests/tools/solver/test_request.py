@@ -18,8 +18,6 @@ def candidate(name: str, repository: str) -> Candidate:
         nevra=Nevra(name=name, epoch=0, version="1", release="1", arch="noarch"),
         repository=repository,
         requires=("libc", "(a if b)"),
-        recommends=("docs",),
-        license="MIT",
         is_native=True,
     )
 
@@ -46,7 +44,10 @@ def test_our_packages_come_first_then_base_then_the_mirrors_in_their_order(
     assert made.rank(candidate("a", repository)) == rank
 
 
-def test_recommendations_are_followed_when_one_repository_takes_them(tmp_path: Path) -> None:
+def test_recommendations_are_followed_when_one_repository_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PackagePool, "get_recommends", lambda pool, number: ("docs",))
     strict, weak = MirrorPolicy("updates", None), MirrorPolicy("epel", None, weak=True)
     required = [("libc", False), ("(a if b)", False)]
     assert list(request(tmp_path, strict).list_dependencies(candidate("a", ""))) == required
