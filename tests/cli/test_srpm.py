@@ -251,7 +251,11 @@ def test_files_that_are_not_rpm_specs_are_ignored(made: Made) -> None:
 @pytest.mark.parametrize(
     ("component", "reason"),
     [
-        ("no-spec", "no spec file in its root, rpm/, packaging/, redhat/, SPECS/"),
+        (
+            "no-spec",
+            "no spec file in its root, rpm/, packaging/, redhat/, SPECS/, but deep/er/x.spec; if it is the "
+            "component's, name it in components.no-spec.specs",
+        ),
         ("foreign", "x.spec: not an RPM spec"),
         ("left-out", "skipped in repos.yaml: nobody wants it"),
     ],
