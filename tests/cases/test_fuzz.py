@@ -17,8 +17,8 @@ from tests.kit.fuzz import Reader, check_reader, make_readers, try_reader
 
 READERS = (
     "build log", "commit", "comps", "compressed metadata", "definition", "filelists", "gitmodules", "json", "key",
-    "ledger", "lock", "manifest", "metalink", "mock configuration", "modules", "outcomes", "package",
-    "primary", "repomd", "signature", "sources", "spec", "tree",
+    "ledger", "lock", "manifest", "metalink", "mock configuration", "modules", "outcomes", "own lists", "package",
+    "package signatures", "primary", "provenance", "repomd", "signature", "sources", "spec", "texts", "tree",
 )  # fmt: skip
 
 

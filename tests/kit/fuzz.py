@@ -36,12 +36,21 @@ from altai_build.model.gitlink import CommitId
 from altai_build.model.lock import Choice, ChoiceRule, Lock, LockedPackage, LockedRepository, Requirement
 from altai_build.model.manifest import manifest_from_json, manifest_to_json
 from altai_build.model.nevra import Nevra
-from altai_build.model.release import Signer
+from altai_build.model.release import Manifest, Signer
+from altai_build.model.release_files import CYCLONEDX_PATH, SPDX_PATH, STATEMENTS_FOLDER
+from altai_build.model.sources import read_checksum_list
+from altai_build.model.spec_changelog import read_changelog, read_expanded_changelog
 from altai_build.model.untrusted_json import parse_json
+from altai_build.pipeline.published import manifest_trust
+from altai_build.rules import provenance as rules
+from altai_build.rules.view import ReleaseView
 from altai_build.tools.buildlog import first_error_line, read_for_keeping
+from altai_build.tools.chroot import file_list
+from altai_build.tools.git.lfs import parse_pointer
 from altai_build.tools.git.objects import ObjectStore
 from altai_build.tools.git.superproject import read_gitmodules
 from altai_build.tools.mock.config import read_config
+from altai_build.tools.mock.result import installed_packages
 from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_keys, read_user_ids
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.repo.groups import read_group
@@ -52,6 +61,8 @@ from altai_build.tools.repo.repodata import parse_packages
 from altai_build.tools.repo.repomd import MetadataFile, read_repomd
 from altai_build.tools.repo.stored_files import StoredFile
 from altai_build.tools.rpm.header import read_header
+from altai_build.tools.rpm.signatures import read_signatures
+from altai_build.tools.sealed_json import dump_sealed, read_sealed
 from altai_build.tools.solver.pool import PackagePool
 from altai_build.tools.spec.reader_child import read_spec
 from tests.kit.git import Repo, gitmodules
@@ -302,6 +313,48 @@ def _read_untrusted_json(data: bytes, _: Path) -> None:
         pass
 
 
+def _read_package_signatures(data: bytes, folder: Path) -> None:
+    read_signatures(write(data, folder))
+
+
+def _read_texts(data: bytes, folder: Path) -> None:
+    """Small files of components, whatever they are: a list of checksums, a changelog, a Git LFS pointer."""
+    text = data.decode("utf-8", "surrogateescape")
+    read_checksum_list(text)
+    read_changelog(text)
+    read_expanded_changelog(text)
+    parse_pointer(data)
+
+
+def _read_own_lists(data: bytes, folder: Path) -> None:
+    """Lists in the workspace and in releases, which others may have changed."""
+    path = write(data, folder)
+    read_sealed(path)
+    installed_packages(path)
+    manifest_trust._read_digests(path)
+    file_list._parse(data)
+
+
+def _read_provenance(data: bytes, folder: Path, made: Manifest) -> None:
+    """As one of the bills of materials, and as the statement about the only package."""
+    view = ReleaseView(folder, ())
+    (package,) = made.packages
+    assert package.build_origin is not None
+    for name, read in (
+        (SPDX_PATH, rules._read_spdx_digests),
+        (CYCLONEDX_PATH, rules._read_cyclonedx_digests),
+    ):
+        list(rules._check_bill_of_materials(view, made, _write_document(data, folder, name), read))
+    name = _write_document(data, folder, f"{STATEMENTS_FOLDER}/x.json")
+    list(rules._check_statement(view, made, name, package, package.build_origin))
+
+
+def _write_document(data: bytes, folder: Path, name: str) -> str:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+    return name
+
+
 def _read_definition(data: bytes, folder: Path) -> None:
     load_config(write(data, folder, "repos.yaml"))
 
@@ -379,6 +432,45 @@ sources:
   - {file: x-1.tar.gz, sha256: %s, from: {pypi: x, version: 1.0.1}}
   - {file: y.tar, sha256: "%s", from: "https://example.org/y.tar"}
 """ % (b"a" * 64, b"1" * 64)
+_CHECKSUMS = b"""\
+SHA512 (x-1.tar.gz) = %s
+%s  y.tar
+""" % (b"a" * 128, b"b" * 64)
+_CHANGELOG = b"""\
+%changelog
+* Thu Feb 28 2013 A B <a@example.org> - 1:2.0-3
+- first
+* Mon Jan 07 2013 12:00:00 UTC 2013 C <c@example.org> 1-1
+- second
+"""
+_POINTER = b"""\
+version https://git-lfs.github.com/spec/v1
+oid sha256:%s
+size 12345
+""" % (b"c" * 64)
+_INSTALLED = b"bash-0:5.1-2.x86_64 1600000000 7000000 installed\ngpg-pubkey-0-0.noarch 0 0 installed\n"
+_SPDX = json.dumps(
+    {"packages": [{"name": "a", "checksums": [{"algorithm": "SHA256", "checksumValue": "d" * 64}]}]}
+).encode()
+_CYCLONEDX = json.dumps(
+    {"components": [{"name": "a", "hashes": [{"alg": "SHA-256", "content": "d" * 64}]}]}
+).encode()
+_STATEMENT = json.dumps(
+    {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "r/a.rpm", "digest": {"sha256": "d" * 64}}],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {
+                "buildType": "https://example.org/x",
+                "externalParameters": {"component": "a"},
+                "internalParameters": {"buildKey": "k"},
+                "resolvedDependencies": [{"name": "repos/a", "uri": "x", "digest": {"gitCommit": "e" * 40}}],
+            },
+            "runDetails": {"builder": {"id": "https://example.org/x"}, "metadata": {"invocationId": "1"}},
+        },
+    }
+).encode()
 _LOG = b"""+ umask 022
 Executing(%build): /bin/sh -e /var/tmp/rpm-tmp.x
 gcc -c x.c
@@ -465,13 +557,19 @@ def make_readers(folder: Path) -> Mapping[str, Reader]:
             lambda data, place: read_outcomes(write(data, place)), (b'[{"component": "x", "time": 1}]',)
         ),
         "package": Reader(lambda data, place: read_header(write(data, place)), (rpm,)),
+        "package signatures": Reader(_read_package_signatures, (rpm,)),
         "primary": Reader(_read_primary, (primary,)),
+        "provenance": Reader(
+            lambda data, place: _read_provenance(data, place, made), (_SPDX, _CYCLONEDX, _STATEMENT)
+        ),
         "repomd": Reader(_read_repomd, (_make_repomd(folder / "repomd", primary),)),
         "signature": Reader(
             lambda data, place: _read_signature(data, place, key.public), (with_key.read_bytes(),), rate=20
         ),
         "sources": Reader(lambda data, place: read_sources(data, "sources.yaml"), (_SOURCES,)),
         "spec": Reader(_read_spec, (_SPEC,), _SPEC_WORDS, rate=20),
+        "texts": Reader(_read_texts, (_CHECKSUMS, _CHANGELOG, _POINTER)),
+        "own lists": Reader(_read_own_lists, (dump_sealed({"a": [1, "b"]}), _INSTALLED, _CHECKSUMS)),
         "tree": Reader(objects.read_tree, (objects.tree_bytes(),), rate=10),
     }
 
