@@ -46,7 +46,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     # The user's own clone, where neither speed nor hostile input matters; the scripts use it too.
     "git": ("tools/git/revision_hints.py",),
     "deflate": ("tools/git/archive.py",),
-    "requests": ("tools/http/transfer.py",),
+    "requests": ("tools/http/session.py", "tools/http/transfer.py"),
     "jinja2": ("tools/html_page.py",),
     "templated_dictionary": ("tools/mock/evaluate_child.py",),
     "pypi_simple": ANY_FILE,
@@ -59,7 +59,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "rich": ("tools/progress.py", "cli/*.py"),
 }
 # Every other library has one importer. The license list of cyclonedx serves both bills of materials.
-SEVERAL_IMPORTERS = {"click", "cyclonedx", "rich", "rpm", "solv", "yaml"}
+SEVERAL_IMPORTERS = {"click", "cyclonedx", "requests", "rich", "rpm", "solv", "yaml"}
 
 # Files that may be read without regular_files.py: a FIFO in place of any other would block, a device would never end.
 READ_AS_THEY_ARE = {

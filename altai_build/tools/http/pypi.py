@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from altai_build.errors import InputError
 from altai_build.tools import process
 from altai_build.tools.files import make_directory, scratch_directory, sha256_file
-from altai_build.tools.http.transfer import open_session
+from altai_build.tools.http.session import open_session
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, PyPISimple
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 3
 # Seconds.
 _READ_TIMEOUT = 60
+# Bytes of a source archive.
+_MAX_SIZE = 8 << 30
 
 
 def fetch_sdist(project: str, version: str, sha256: str, destination: Path) -> Path:
@@ -38,7 +40,7 @@ def fetch_sdist(project: str, version: str, sha256: str, destination: Path) -> P
     for attempt in range(1, MAX_ATTEMPTS + 1):
         rate = LeastRate()
         try:
-            with rate, open_session(rate) as session:
+            with rate, open_session(rate, most=_MAX_SIZE) as session:
                 return _fetch(session, project, version, sha256, destination)
         except (OSError, InputError) as error:
             process.end_stopped_thread()

@@ -21,6 +21,7 @@ from altai_build.regular_files import open_regular_file
 from altai_build.tools import process
 from altai_build.tools.http.attempts import WrongContentError
 from altai_build.tools.http.request_options import make_request_options
+from altai_build.tools.http.session import open_session
 from altai_build.tools.url import without_password
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 TIMEOUT = (15.0, 30.0)
 # Bytes: the most that is lost when a connection breaks. A slow server is given this many at a time, too.
 _CHUNK_SIZE = 8 << 10
-_MAX_REDIRECTS = 6
 # Bytes that stay free on a disk, or a twentieth of a small one; and how often they are looked at.
 _MIN_FREE = 64 << 20
 _SPACE_INTERVAL = 16 << 20
@@ -164,57 +164,6 @@ def remove_encoding(path: Path, encoding: str, limits: FileLimits) -> bool:
     finally:
         plain.unlink(missing_ok=True)
     return True
-
-
-@contextmanager
-def open_session(rate: LeastRate) -> Iterator[requests.Session]:
-    """A session whose connections are watched: slow ones are broken off, and all when the run is interrupted."""
-    # Imported here: its 30 ms would delay every command, and most download nothing.
-    import requests
-    from requests.adapters import HTTPAdapter
-
-    class WatchedAdapter(HTTPAdapter):
-        """Connections are made known to the watch before anything is sent: headers can be slow, too."""
-
-        def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-            pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-            make = pool.ConnectionCls
-
-            def make_watched(*args: Any, **kwargs: Any) -> Any:
-                connection = make(*args, **kwargs)
-                # urllib3 has no public hook here; its own support for SOCKS replaces this method too.
-                connect = connection._new_conn
-
-                def connect_watched() -> Any:
-                    opened = connect()
-                    rate.add(opened)
-                    return opened
-
-                connection._new_conn = connect_watched
-                return connection
-
-            # Each transfer has pools of its own.
-            pool.ConnectionCls = make_watched
-            return pool
-
-        def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-            response = super().send(*args, **kwargs)
-            raw: Any = response.raw
-            stream = raw.stream
-
-            def stream_counted(*args: Any, **kwargs: Any) -> Iterator[bytes]:
-                for piece in stream(*args, **kwargs):
-                    rate.count(len(piece))
-                    yield piece
-
-            raw.stream = stream_counted
-            return response
-
-    with requests.Session() as session:
-        session.max_redirects = _MAX_REDIRECTS
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, WatchedAdapter())
-        yield session
 
 
 def _request(

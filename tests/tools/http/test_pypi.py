@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.http import least_rate, pypi
+from altai_build.tools.http import least_rate, pypi, session
 from tests.kit.server import Request, scripted_server, serving
 
 CONTENT = b"the bytes of a source archive"
@@ -101,6 +101,22 @@ def test_an_index_that_sends_a_byte_now_and_then_is_left(
     pypi._pip_setting.cache_clear()
     assert "the server sent less than 100000 bytes a second for 0.3 seconds (3 attempts)" in error.why
     assert "http" not in str(error)
+
+
+@pytest.mark.parametrize("where", ["page", "archive"])
+def test_an_index_that_sends_too_much_is_left(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    index.publish(CONTENT + bytes(5000), f'">{"x" * 5000}</a><a href="/y')
+    if where == "page":
+        monkeypatch.setattr(session, "_MAX_IN_MEMORY", 4096)
+    else:
+        monkeypatch.setattr(pypi, "_MAX_SIZE", 4096)
+    error = refusal(tmp_path / ARCHIVE)
+    assert (error.what, error.why) == (
+        "the answer of a server is larger than expected",
+        "it has more than 4 kB",
+    )
 
 
 def test_an_unknown_project_is_an_error(index: Index, tmp_path: Path) -> None:
