@@ -47,6 +47,10 @@ _READS_OTHERS = re.compile(r"_sourcedir|_specdir|_topdir|RPM_SOURCE_DIR")
 _NO_ARCH = "No compatible architectures found for build"
 # How specs write dates.
 _DATE_FORMS = ("%Y%m%d", "%Y.%m.%d", "%Y-%m-%d", "%Y_%m_%d", "%y%m%d", "%d%m%Y", "%Y%j")
+# Words of programs that answer otherwise each time.
+_RANDOM = re.compile(
+    r"\bRANDOM\b|/dev/u?random|uuid|mktemp|\$\$|\bshuf\b|math\.random|tmpname", re.IGNORECASE
+)
 _BUILD_ARCH = re.compile(r"^[ \t]*BuildArch(?:itectures)?[ \t]*:[ \t]*", re.IGNORECASE | re.MULTILINE)
 # A tag that may stand in its place, whatever its value.
 _ARCH_STAND_IN = "Summary(altai): "
@@ -138,7 +142,13 @@ class SpecEvaluator:
         return shown
 
     def _evaluate(self, expansion: _Expansion) -> SpecInfo:
-        info = self._expand(expansion)
+        info, component = self._expand(expansion), expansion.source.component
+        if _RANDOM.search(expansion.source.text) and not self._says_the_same(expansion, info):
+            raise InputError(
+                f"{component.name}: {component.spec_path} says something else each time it is read",
+                why="it uses random numbers or names, and a commit gives one package",
+                todo="make them from the commit's time ($SOURCE_DATE_EPOCH), or define their macro in repos.yaml",
+            )
         info = replace(info, unlisted=self._find_unlisted(expansion, info))
         if not has_hidden_dist(expansion.source.text):
             return info

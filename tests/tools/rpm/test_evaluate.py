@@ -280,3 +280,11 @@ def test_a_spec_that_asks_for_the_kernel_is_refused(tmp_path: Path) -> None:
 )
 def test_values_with_the_release_of_the_kernel(value: str, known: str, found: str) -> None:
     assert find_kernel(value, known, "6.1.0-13-amd64") == found
+
+
+def test_a_spec_that_says_something_else_each_time_is_refused(tmp_path: Path) -> None:
+    text = make_spec("x", version="1.%(od -An -N6 -tu8 /dev/urandom | tr -d ' ')")
+    with pytest.raises(InputError, match="says something else each time"):
+        evaluate(tmp_path, text)
+    harmless = make_spec("x", version="1.%(rm -f $(mktemp); echo 2)")
+    assert evaluate(tmp_path / "2", harmless).version == "1.2"
