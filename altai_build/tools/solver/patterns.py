@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import solv
@@ -24,32 +24,22 @@ class _Form:
     arch: str | None = None
 
 
-@dataclass(frozen=True)
-class _Package:
-    id: int
-    name: str
-    epoch: str
-    version: str
-    release: str
-    arch: str
+# Name → the packages that have it.
+_Packages = Mapping[str, Sequence[solv.XSolvable]]
 
 
 def find_matches(repositories: Iterable[solv.Repo], patterns: Iterable[str]) -> Mapping[str, frozenset[int]]:
     """Pattern → the packages of all repositories that it means. A pattern has the first meaning that a package has."""
     wanted = set(patterns)
-    if not wanted:
-        return {}
-    packages = [_describe(solvable) for repo in repositories for solvable in repo.solvables]
+    packages: dict[str, list[solv.XSolvable]] = {}
+    if wanted:
+        for repo in repositories:
+            for solvable in repo.solvables:
+                packages.setdefault(solvable.name, []).append(solvable)
     return {pattern: _find_meant(packages, pattern) for pattern in wanted}
 
 
-def _describe(solvable: solv.XSolvable) -> _Package:
-    epoch, _, rest = solvable.evr.rpartition(":")
-    version, _, release = rest.rpartition("-")
-    return _Package(solvable.id, solvable.name, epoch or "0", version, release, solvable.arch)
-
-
-def _find_meant(packages: Sequence[_Package], pattern: str) -> frozenset[int]:
+def _find_meant(packages: _Packages, pattern: str) -> frozenset[int]:
     for form in _list_forms(pattern):
         found = frozenset(_match(packages, form))
         if found:
@@ -75,12 +65,24 @@ def _read_version(parts: Sequence[str], count: int, arch: str | None) -> Iterato
         yield _Form(parts[0], epoch if colon else None, version, release, arch)
 
 
-def _match(packages: Iterable[_Package], form: _Form) -> Iterator[int]:
-    given = [
-        (key, re.compile(fnmatch.translate(part)).match)
-        for key in ("arch", "name", "version", "release", "epoch")
-        if (part := getattr(form, key)) is not None
-    ]
-    for package in packages:
-        if all(match(getattr(package, key)) for key, match in given):
-            yield package.id
+def _match(packages: _Packages, form: _Form) -> Iterator[int]:
+    has_name, has_arch = _compile(form.name), _compile(form.arch)
+    versions = [_compile(part) for part in (form.epoch, form.version, form.release)]
+    for name in filter(has_name, packages):
+        for solvable in packages[name]:
+            if form.arch is not None and not has_arch(solvable.arch):
+                continue
+            if form.version is None or all(
+                has_part(part) for has_part, part in zip(versions, _split_version(solvable.evr))
+            ):
+                yield int(solvable.id)
+
+
+def _compile(pattern: str | None) -> Callable[[str], object]:
+    return re.compile(fnmatch.translate("*" if pattern is None else pattern)).match
+
+
+def _split_version(evr: str) -> tuple[str, str, str]:
+    epoch, _, rest = evr.rpartition(":")
+    version, _, release = rest.rpartition("-")
+    return epoch or "0", version, release
