@@ -10,7 +10,7 @@ from pathlib import Path
 from altai_build.config.components import list_template_fields, read_component, read_macros
 from altai_build.config.key_rotation import check_replaced_keys
 from altai_build.config.limits import read_limits
-from altai_build.config.names import check_baseurl, check_plain_name, check_repository_names
+from altai_build.config.names import check_arch, check_baseurl, check_plain_name, check_repository_names
 from altai_build.config.repositories import (
     check_chosen_modules,
     check_url,
@@ -133,7 +133,7 @@ def _read_target(name: str, node: YamlNode) -> Target:
     macros = read_macros(node.get_child("macros"))
     chosen = node.get_child("compat").read_choice([compat.value for compat in Compat], "")
     compat = Compat(chosen) if chosen else get_default_compat(dict(macros).get("rhel"))
-    arch = node.get_child("arch").read_text(check=check_plain_name)
+    arch = node.get_child("arch").read_text(check=check_arch)
     variables = make_arch_variables(arch)
     return Target(
         name=name,

@@ -21,12 +21,18 @@ _RESERVED = (PROVENANCE, "report", "index.html", MANIFEST_NAME, CHECKSUMS_NAME)
 _RESERVED_STARTS = (KEY_FILE_PREFIX,)
 _RESERVED_ENDS = (".repo", ".asc")
 # RFC 3986, without what begins a query or a fragment; $ begins a variable of yum and dnf.
+_ARCH = re.compile(r"[a-z][a-z0-9_]*")
 _BASEURL = re.compile(r"(?:[A-Za-z0-9._~:/\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 
 
 def check_plain_name(value: str) -> str | None:
     """What is wrong with the name of a target, key, package or other entry of repos.yaml."""
     return None if _SEGMENT.fullmatch(value) and ".." not in value else "write letters, digits and _ . + -"
+
+
+def check_arch(value: str) -> str | None:
+    """What is wrong with an architecture: rpm takes `x86-64` for the operating system 64 on the architecture x86."""
+    return None if _ARCH.fullmatch(value) else "write an architecture as rpm calls it, such as x86_64"
 
 
 def check_repository_name(name: str) -> str | None:

@@ -123,10 +123,16 @@ def find_updates(run: Run, revision: str) -> tuple[LockChange, ...]:
 def _list_kept(previous: Lock | None, *, update: bool, names: Sequence[str]) -> tuple[LockedPackage, ...]:
     """The locked packages whose versions are to stay. Raises InputError for names that are not locked."""
     packages = previous.packages if previous else ()
-    unknown = sorted(set(names) - {package.nevra.name for package in packages})
+    known = {package.nevra.name for package in packages}
+    unknown = sorted(set(names) - known)
     if unknown:
+        import difflib  # only a wrong name needs it
+
+        similar = {name: difflib.get_close_matches(name, known, n=1) for name in unknown}
         raise InputError(
-            f"not locked: {', '.join(unknown)}", todo="`altai-build deps list` shows the locked packages"
+            f"not locked: {', '.join(unknown)}",
+            why="\n".join(f"{name}: perhaps {near[0]}" for name, near in similar.items() if near),
+            todo="`altai-build deps list` shows the locked packages",
         )
     if not update:
         return packages

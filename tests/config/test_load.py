@@ -134,6 +134,11 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
             "targets.centos6.arch: got 86; write text, in quotes if it looks like a number",
         ),
         (
+            "targets|centos6|arch",
+            "x86-64",
+            "targets.centos6.arch: got 'x86-64'; write an architecture as rpm calls it, such as x86_64",
+        ),
+        (
             "targets|centos6|mock_config",
             "../../etc/shadow",
             "targets.centos6.mock_config: got '../../etc/shadow'; "
