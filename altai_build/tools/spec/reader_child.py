@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -20,7 +21,7 @@ from altai_build.model.release_suffix import has_hidden_dist
 from altai_build.model.spec import SpecInfo, UnknownSpec
 from altai_build.tools.spec.calls import QUOTE
 from altai_build.tools.spec.macrofiles import read_system_macros
-from altai_build.tools.spec.macros import MacroExpander
+from altai_build.tools.spec.macros import Macro, MacroExpander
 from altai_build.tools.spec.parser import RestartForArch, SpecContent
 from altai_build.tools.spec.undecided import UNKNOWN, EndlessMacro, OnlyRpmKnows
 
@@ -117,9 +118,7 @@ class _Reading:
 
     def __init__(self, arch: str, macros: Mapping[str, str]) -> None:
         self._arch = arch
-        self._macros = MacroExpander(read_system_macros(arch))
-        for name, value in macros.items():
-            self._macros.define_from_text(f"{name} {value}")  # as rpm takes --define
+        self._macros = MacroExpander(_define_macros(arch, tuple(macros.items())))
 
     def read(self, text: str) -> SpecContent:
         """The content of a spec as it is written."""
@@ -163,6 +162,15 @@ class _Reading:
             icons=tuple(content.icons),
             excluded=content.find_exclusion(self._arch),
         )
+
+
+@functools.lru_cache(maxsize=4)
+def _define_macros(arch: str, macros: tuple[tuple[str, str], ...]) -> Mapping[str, Macro]:
+    """rpm's own macros for an architecture, and others as rpm takes them from --define."""
+    expander = MacroExpander(read_system_macros(arch))
+    for name, value in macros:
+        expander.define_from_text(f"{name} {value}")
+    return expander.definitions
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:
