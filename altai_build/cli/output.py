@@ -24,7 +24,8 @@ def is_json_printed() -> bool:
 def print_json(result: Any) -> None:
     """Print one JSON document on stdout; records become objects, enum members their values.
 
-    An object says which version of its form it has.
+    An object says which version of its form it has. Characters that could control a terminal or turn the text around
+    are escaped as JSON has it, so that the values stay the same.
     """
     unicode = sys.stdout.encoding.lower() in ("utf-8", "utf8")
     import json
@@ -33,8 +34,10 @@ def print_json(result: Any) -> None:
     if isinstance(document, dict):
         document = {"schema_version": SCHEMA_VERSION, **document}
     _printed.append(True)
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=not unicode, default=str)
-    sys.stdout.write("\n")
+    text = json.dumps(document, indent=2, ensure_ascii=not unicode, default=str)
+    if not text.replace("\n", "").isprintable():
+        text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    sys.stdout.write(f"{text}\n")
 
 
 def _to_json(value: Any) -> Any:

@@ -43,6 +43,14 @@ def test_json_of_records_enums_and_bytes_that_are_not_utf_8(capsys: pytest.Captu
     assert '"ü"' in out
 
 
+def test_json_has_no_character_that_controls_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "n\x1b\x7f\x9b\u202e\u200b\ufeff\U000e0041é"
+    print_json({name: name})
+    out = capsys.readouterr().out
+    assert json.loads(out)[name] == name
+    assert out.replace("\n", "").isprintable() and "é" in out
+
+
 def test_json_for_a_terminal_without_unicode_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
