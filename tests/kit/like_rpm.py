@@ -32,6 +32,9 @@ _OF_SOURCE = r"%{NAME} %{EPOCH} %{VERSION} %{RELEASE}\n" + "".join(
 # What a scriptlet is run with, and what rpm itself has to know, is required without a tag.
 _WITHOUT_TAG = re.compile(r"/|<lua>$|rpmlib\(")
 
+# Differences in which nothing that is known is wrong.
+_NOT_WRONG = {"refused": "known, but refused by rpm", "unread": "an error of ours, but read by rpm"}
+
 # Runs a program with its options; a spec is the last of them.
 Run = Callable[[Sequence[str]], process.ProcessResult]
 # What is wrong: the field, what is known of it, what rpm says.
@@ -121,7 +124,7 @@ def main() -> None:
         counts["known" if "name" in known else "left to rpm"] += 1
         counts["refused by rpm"] += differences is None
         for field, ours, theirs in differences or ():
-            what = "known, but refused by rpm" if field == "refused" else f"wrong: {field}"
+            what = _NOT_WRONG.get(field, f"wrong: {field}")
             counts[what] += 1
             print(f"{path}: {what}: {ours!r}, rpm: {theirs!r}")
     print(*(f"{what}: {number}" for what, number in counts.items()), sep="\n")
