@@ -8,7 +8,7 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option, rev_option, wait_option
-from altai_build.cli.output import print_json, print_table
+from altai_build.cli.output import print_json, print_table, print_text
 from altai_build.cli.suggestions import SuggestingGroup
 from altai_build.model.quantity import format_count, format_size
 
@@ -181,11 +181,11 @@ def why(app: App, name: str, as_json: bool) -> None:
     package = found.package
     for chain in found.chains:
         for depth, step in enumerate(chain):
-            print(f"{'  ' * depth}{step.package} requires {step.requires}")
-        print(f"{'  ' * len(chain)}{package.nevra} from {package.repository}")
+            print_text(f"{'  ' * depth}{step.package} requires {step.requires}")
+        print_text(f"{'  ' * len(chain)}{package.nevra} from {package.repository}")
     over = f", over {', '.join(package.choice.over)}" if package.choice.over else ""
-    print(f"choice: {package.choice.rule.value}{over}")
-    print(f"signed by {package.signer.fingerprint}; from repodata revision {found.revision}")
+    print_text(f"choice: {package.choice.rule.value}{over}")
+    print_text(f"signed by {package.signer.fingerprint}; from repodata revision {found.revision}")
 
 
 @deps.command()

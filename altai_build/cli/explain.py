@@ -10,7 +10,7 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.options import against_option, dependants_option, json_option, rev_option
-from altai_build.cli.output import print_json, print_table
+from altai_build.cli.output import print_json, print_table, print_text
 from altai_build.cli.reading import open_released_builds
 
 if TYPE_CHECKING:
@@ -55,26 +55,26 @@ def explain(
 def _print_explanation(explanation: BuildExplanation) -> None:
     from altai_build.model.build_inputs import BUILDROOT_PREFIX
 
-    print(f"{explanation.component} ({explanation.path}) at {explanation.commit[:12]}")
+    print_text(f"{explanation.component} ({explanation.path}) at {explanation.commit[:12]}")
     last_run = explanation.last_run
     if last_run is not None:
         when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(last_run.time))
-        print(f"last run:  {last_run.status} on {when}: {last_run.reason}")
+        print_text(f"last run:  {last_run.status} on {when}: {last_run.reason}")
         _print_changes(explanation.last_changes)
     else:
         print("last run:  none in this workspace")
-    print(f"next run:  {explanation.would}: {explanation.reason}")
+    print_text(f"next run:  {explanation.would}: {explanation.reason}")
     print("inputs:")
     statuses = [change.status for change in explanation.inputs]
     for status in dict.fromkeys(statuses):
-        print(f"  {status}: {statuses.count(status)}")
+        print_text(f"  {status}: {statuses.count(status)}")
     changed = [change for change in explanation.inputs if change.status != "same"]
     _print_changes(
         changed or [change for change in explanation.inputs if not change.name.startswith(BUILDROOT_PREFIX)]
     )
     print("rebuilt by:")
     for cause in explanation.rebuilt_by:
-        print(f"  {cause}")
+        print_text(f"  {cause}")
 
 
 def _print_changes(changes: Sequence[InputChange]) -> None:

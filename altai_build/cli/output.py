@@ -72,6 +72,11 @@ def print_path(path: os.PathLike[str]) -> None:
     sys.stdout.buffer.flush()
 
 
+def print_text(line: str) -> None:
+    """Print a line on stdout whose control characters are escaped: it contains names that others chose."""
+    print(escape_control_characters(line, keep=""))
+
+
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on stdout: aligned on a terminal, tab-separated into a pipe; nothing where there are no rows."""
     if not sys.stdout.isatty():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.cli.output import NO_COMPONENTS, print_json, print_path, print_rows, print_table
+from altai_build.cli import output
+from altai_build.cli.output import NO_COMPONENTS, print_json, print_path, print_rows, print_table, print_text
 
 
 class Status(str, Enum):
@@ -41,6 +43,27 @@ def test_json_of_records_enums_and_bytes_that_are_not_utf_8(capsys: pytest.Captu
         "ü": None,
     }
     assert '"ü"' in out
+
+
+def test_a_line_has_no_character_that_controls_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_text("  focus\x1b[31m\n\u202e requires\x9b é")
+    assert capsys.readouterr().out == "  focus\\x1b[31m\\n\\u202e requires\\x9b é\n"
+
+
+def test_no_command_prints_names_as_they_are() -> None:
+    """A line with a value in it is printed by `print_text`."""
+    folder = Path(output.__file__).parent
+    wrong = [
+        f"{file.name}:{node.lineno}"
+        for file in sorted(folder.glob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
+        and not node.keywords
+        and any(isinstance(argument, ast.JoinedStr) for argument in node.args)
+    ]
+    assert not wrong
 
 
 def test_json_has_no_character_that_controls_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
