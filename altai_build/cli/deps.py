@@ -108,6 +108,7 @@ def fetch(app: App, wait: float, as_json: bool) -> None:
 
     run = app.create_run(app.load_config())
     with run.lock(wait=wait):
+        run.workspace.remove_leftovers()
         lock = read_required_lock(run)
         files = fetch_locked(run, lock.packages if lock is not None else ())
     if as_json:
@@ -206,6 +207,7 @@ def outdated(app: App, rev: str, wait: float, as_json: bool) -> None:
 
     run = app.create_run(app.load_config())
     with run.lock(wait=wait):
+        run.workspace.remove_leftovers()
         changes = find_updates(run, rev)
     if as_json:
         print_json(changes)

@@ -48,6 +48,7 @@ def rebuild(
         prepare_output(output)
     run = app.create_run(app.load_config())
     with run.lock(wait=wait):
+        run.workspace.remove_leftovers()
         result = reproduce(run, component, version, output=output)
     if as_json:
         print_json(_record(result))

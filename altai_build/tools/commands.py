@@ -16,6 +16,10 @@ INHERITED_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
 _SBIN_PATH = ":/usr/local/sbin:/usr/sbin:/sbin"
 # The password in a URL, with the name before it; compiled only where a URL is shown.
 _LOGIN_IN_URL = r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@"
+# How rpm and others say that the machine did not let them read a file: it may be sound.
+READ_ERROR = re.compile(
+    r"BAD, read returned -1|Input/output error|Cannot allocate memory|Too many open files"
+)
 # Where programs were found, by name and PATH.
 _found_programs: dict[tuple[str, str], str] = {}
 

@@ -40,6 +40,9 @@ def app() -> SimpleNamespace:
     """An App whose run does nothing."""
     run = SimpleNamespace(
         lock=lambda wait: contextlib.nullcontext(),
+        workspace=SimpleNamespace(
+            remove_leftovers=lambda: click.echo("removed what killed runs left", err=True)
+        ),
         reporter=SimpleNamespace(
             info=lambda text: click.echo(text, err=True),
             warn=lambda text: click.echo(f"warning: {text}", err=True),
@@ -75,7 +78,7 @@ def test_packages_that_are_the_same_pass(monkeypatch: pytest.MonkeyPatch, app: S
         ],
         "sameness": "identical but for signature and times",
     }
-    assert result.stderr == "nova at cccccccccccc; buildroot: identical\n"
+    assert result.stderr == "removed what killed runs left\nnova at cccccccccccc; buildroot: identical\n"
 
 
 def test_a_different_package_fails_with_its_first_difference(

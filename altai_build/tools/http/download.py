@@ -245,9 +245,11 @@ def _copy_file_url(url: str, destination: Path, checksum: Checksum | None, limit
     if complaint := _describe_mismatch(partial, None, checksum):
         partial.unlink()
         raise InputError(f"{url} is not the expected file", why=complaint)
-    os.replace(partial, destination)
-    # rename(2) does nothing when both names are the same inode already.
-    partial.unlink(missing_ok=True)
+    try:
+        os.replace(partial, destination)
+    finally:
+        # rename(2) does nothing when both names are the same inode already.
+        partial.unlink(missing_ok=True)
     return destination
 
 

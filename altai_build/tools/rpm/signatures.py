@@ -277,17 +277,16 @@ def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> l
         )
         output.seek(0)
         text = output.read().decode("utf-8", "surrogateescape")
+    if commands.READ_ERROR.search(text + result.error_text):
+        raise process.ProgramFailed(result._replace(stderr=result.stderr or text.encode()))
     reports = _split_reports(names, text, result.stderr.decode("utf-8", "surrogateescape"))
     if result.returncode < 0 or reports is None:
         if len(paths) == 1:
             if result.returncode == -signal.SIGKILL and not result.stderr.strip():
                 # By the kernel or a person, and not by our time limit, which says so: that is no fault of the file.
                 raise process.ProgramFailed(result)
-            return [
-                _CheckReport(
-                    lines=(), error_text=f"rpmkeys {commands.describe_exit(result.returncode)} on it"
-                )
-            ]
+            why = f"rpmkeys {commands.describe_exit(result.returncode)} on it"
+            return [_CheckReport(lines=(), error_text=why)]
         return [report for path in paths for report in _check_batch([path], ring, options)]
     passed = all(line.result == "OK" for report in reports for line in report.lines)
     if passed and result.returncode and not options:

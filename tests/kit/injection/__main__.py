@@ -38,6 +38,8 @@ COMMANDS = {
     "upgrades": ("upgrade-check", "1.0.0"),
     "plan": ("plan",),
 }
+# Those that do not hold the workspace leave it to others to remove what killed ones have left.
+READING = ("verify", "report", "upgrades", "plan")
 KINDS = ("kill", "error", "child", "disk", "inodes", "files")
 # Folders of the site that may be full: the workspace, the releases, the temporary files.
 DISKS = ("ws", "super/releases", "tmp")
@@ -190,6 +192,8 @@ class Explorer:
         if again.code and not (is_done and first.code in (0, -9, *_MACHINE_CODES)):
             yield f"the next run ends with {again.code}: {_tail(again.output)}"
             return
+        if self._command in READING:
+            self._site.require("clean", "--older-than", "9999d")
         files = set(self._list_files())
         if files - self._files:
             yield f"left behind: {', '.join(sorted(files - self._files)[:5])}"

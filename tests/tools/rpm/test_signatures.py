@@ -274,6 +274,23 @@ def test_a_killed_rpmkeys_says_nothing_about_a_package(
             assert find_damaged_packages([package]) == ((package, "rpmkeys was killed by SIGSEGV on it"),)
 
 
+@pytest.mark.parametrize(
+    "text", ["    Header V4: hdr blob(1753): BAD, read returned -1", "error: open failed: Input/output error"]
+)
+def test_a_package_that_the_machine_does_not_let_rpmkeys_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    package = build_rpm(tmp_path, "sound").binary
+    program = tmp_path / "bin" / "rpmkeys"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho '{text}'; exit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    with pytest.raises(ProgramFailed, match="rpmkeys exited with 1") as caught:
+        find_damaged_packages([package])
+    assert text.strip() in caught.value.why
+
+
 def test_the_same_keys_are_imported_once_and_refused_ones_each_time(
     made: Signed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
