@@ -140,6 +140,10 @@ class GitError(InputError):
         super().__init__(what, why=f"$ {commands.quote_command(result.argv)}\n{result.error_text}", todo=todo)
 
 
+class IncompleteRepository(InputError):
+    """An object is missing, or git cannot read it."""
+
+
 def run_git(
     profile: GitProfile,
     arguments: Sequence[str],

@@ -19,6 +19,7 @@ from altai_build.tools.git.command import (
     ISOLATED,
     OUTPUT_LIMIT,
     GitError,
+    IncompleteRepository,
     make_git_error,
     run_git,
     start_git,
@@ -54,10 +55,6 @@ class TreeEntry:
     def is_link(self) -> bool:
         """A symbolic link; its blob is the target."""
         return self.mode == "120000"
-
-
-class IncompleteRepository(InputError):
-    """An object is missing, or git cannot read it."""
 
 
 class ObjectStore:
