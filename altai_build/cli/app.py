@@ -165,7 +165,7 @@ class App(NamedTuple):
         log = self.open_log()
         log.attach(workspace)
         reporter = ProgressReporter(quiet=self.quiet, log=log.record)
-        on_notice(reporter.warn)
+        on_notice(reporter.warn, reporter.info)
         return Run(
             config=with_mock_dist(config, workspace),
             workspace=workspace,

@@ -132,12 +132,16 @@ def list_(app: App, as_json: bool) -> None:
       altai-build keys list --json
     """
     from altai_build.pipeline.published.keys import list_key_usage
+    from altai_build.pipeline.published.manifest_trust import open_reader
 
-    listed = list_key_usage(app.create_run(app.load_config()))
+    run = app.create_run(app.load_config())
+    reader = open_reader(run.config, (), run.reporter.warn)
+    listed = list_key_usage(run, reader)
     if as_json:
         print_json([_key_to_json(key) for key in listed])
     else:
         _print_keys(listed)
+    reader.refuse_unreadable("uses of keys in releases that cannot be read are not listed")
 
 
 def _read_fingerprints(file: Path) -> set[str]:

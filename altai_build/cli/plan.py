@@ -66,10 +66,12 @@ def plan(
         from altai_build.cli.build import nothing_changed
 
         run.reporter.warn(nothing_changed(changed_since))
-    if order.critical_path and not build_plan.blocked.keys() & set(order.critical_path):
+    buildable = build_plan.buildable
+    if buildable.critical_path:
+        total = buildable.estimate_duration(app.jobs)
         run.reporter.info(
-            f"critical path: {' → '.join(order.critical_path)}, about {order.critical_path_seconds:.0f} s; "
-            f"everything with {app.jobs} jobs: about {order.estimate_duration(app.jobs):.0f} s, less what is reused "
+            f"critical path: {' → '.join(buildable.critical_path)}, about {buildable.critical_path_seconds:.0f} s; "
+            f"everything with {app.jobs} jobs: about {total:.0f} s, less what is reused "
             f"(from earlier builds; {DEFAULT_BUILD_SECONDS:.0f} s is assumed for a component that was never built)"
         )
     return get_exit_code(build_plan)
@@ -155,11 +157,11 @@ def order_to_json(build_plan: BuildPlan, reasons: Mapping[str, str]) -> dict[str
 
 
 def _plan_to_json(build_plan: BuildPlan, jobs: int) -> dict[str, object]:
-    order = build_plan.order
+    buildable = build_plan.buildable
     return {
         "commit": build_plan.discovery.commit,
         **order_to_json(build_plan, build_plan.reasons),
-        "critical_path": order.critical_path,
-        "critical_path_seconds": round(order.critical_path_seconds, 1),
-        "expected_seconds": round(order.estimate_duration(jobs), 1),
+        "critical_path": buildable.critical_path,
+        "critical_path_seconds": round(buildable.critical_path_seconds, 1),
+        "expected_seconds": round(buildable.estimate_duration(jobs), 1),
     }

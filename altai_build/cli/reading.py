@@ -41,7 +41,8 @@ def open_reading(app: App, where: str | None, named: Sequence[str] = (), keys: S
     if not is_told and run.config.file is None:
         where = find_releases_here(app)
     catalog = click.get_current_context().with_resource(open_catalog(run, where))
-    return Reading(run=run, catalog=catalog, reader=open_reader(run.config, keys, run.reporter.warn))
+    reader = open_reader(run.config, keys, run.reporter.warn, catalog.find_url)
+    return Reading(run=run, catalog=catalog, reader=reader)
 
 
 def open_released_builds(run: Run, named: str | None, *, with_packages: bool = True) -> ReleasedBuilds | None:
@@ -59,7 +60,9 @@ def open_released_builds(run: Run, named: str | None, *, with_packages: bool = T
 
     catalog = click.get_current_context().with_resource(open_catalog(run, None))
     directory = catalog.find(named, ReleasePart.WHOLE if with_packages else ReleasePart.MANIFEST)
-    return ReleasedBuilds(run, open_reader(run.config, (), run.reporter.warn).read(directory))
+    return ReleasedBuilds(
+        run, open_reader(run.config, (), run.reporter.warn, catalog.find_url).read(directory)
+    )
 
 
 def find_releases_here(app: App) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import NamedTuple, Union
 
@@ -83,6 +83,19 @@ class Order:
     def critical_path_seconds(self) -> float:
         """How long the longest chain takes: no number of jobs makes it shorter."""
         return max(self.remaining_seconds.values(), default=0.0)
+
+    def without(self, names: Collection[str]) -> Order:
+        """The order of the components that are left when these, and all that need them, are not built."""
+        gone = _find_dependents(self.graph, {name for name in names if name in self.graph})
+        graph = {step: needed for step, needed in self.graph.items() if step not in gone}
+        remaining_seconds, critical_path = _measure_paths(graph, self.seconds)
+        return replace(
+            self,
+            waves=_list_waves(BuildSequence(graph)),
+            remaining_seconds=remaining_seconds,
+            critical_path=critical_path,
+            graph=graph,
+        )
 
     def start(self) -> BuildSequence:
         """The components of all waves, each as soon as what it needs is done."""

@@ -141,6 +141,16 @@ def test_a_release_that_cannot_be_read_hides_no_other_and_is_named(
     assert "no release has" not in unknown.err
     refused = call(desk, "diff", "1.0.1", "1.0.2", "--releases", copy)
     assert (refused.code, refused.out) == (3, "")
+    # The place of a copy, which is gone when it is read, says nothing.
+    with serving(copy) as url:
+        for words in (
+            ("releases", url),
+            ("audit", f"{url}/1.0.1"),
+            ("audit", "1.0.1", "--releases", f"{url}/1.0.1/"),
+        ):
+            answer = altai_build(*words, cwd=desk)
+            assert answer.code == 3 and f"{url}/1.0.1/release.json" in answer.err, answer.err
+            assert "/scratch" not in answer.err and "/tmp" not in answer.err.replace(url, ""), answer.err
     # `latest` is the one that cannot be read.
     shutil.copy(releases / "1.0.1" / "release.json", copy / "1.0.1")
     (copy / "1.0.2" / "release.json").write_text("{}")

@@ -92,6 +92,8 @@ def test_a_plan_shows_what_cannot_be_read_and_what_that_blocks(site: HostSite) -
     ]
     assert [row["component"] for row in plan["failed"]] == ["tool"]
     assert plan["skipped"] == []
+    # Nobody waits for what is not built.
+    assert (plan["critical_path"], plan["expected_seconds"]) == (["other"], 30.0)
 
 
 def test_a_missing_pin_blocks_what_its_project_may_provide(

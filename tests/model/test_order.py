@@ -123,6 +123,10 @@ def test_the_longest_chain_by_measured_times() -> None:
         "new": DEFAULT_BUILD_SECONDS,
     }
     assert (order.critical_path, order.critical_path_seconds) == (("slow", "end"), 105.0)
+    left = order.without({"slow", "unheard-of"})
+    assert left.waves == (("new", "quick"), ("mid",))
+    assert (left.critical_path, left.critical_path_seconds) == (("new",), DEFAULT_BUILD_SECONDS)
+    assert left.estimate_duration(1) == 11.0 + DEFAULT_BUILD_SECONDS
 
 
 def test_how_long_everything_takes_with_some_builds_side_by_side() -> None:

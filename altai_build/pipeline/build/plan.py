@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from altai_build.errors import AltaiError
@@ -38,6 +39,11 @@ class BuildPlan:
         commits = {source.component.name: source.component.commit for source in self.discovery.sourced}
         bootstrap_builds = self.order.bootstrap_builds
         return {**commits, **{build: commits[name] for build, name in bootstrap_builds.items()}}
+
+    @cached_property
+    def buildable(self) -> Order:
+        """The order without the components that are blocked: what a build of the plan takes its time for."""
+        return self.order.without(self.blocked) if self.blocked else self.order
 
 
 def plan_build(run: Run, revision: str, names: Sequence[str], changed_since: str | None) -> BuildPlan:

@@ -77,7 +77,7 @@ class Catalog:
             return find_release(Path(), os.path.join(named, ""))
         single = self._find_single(part)
         if single is not None:
-            version = load_manifest(single).version
+            version = load_manifest(single, self.url).version
             if named not in (version, LATEST_LINK):
                 raise InputError(
                     f"there is no release {named}", why=f"{self.location} is release {version} and no other"

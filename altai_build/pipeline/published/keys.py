@@ -9,7 +9,7 @@ from altai_build.config import Key
 from altai_build.model.openpgp import KeyFingerprint, PublicKey
 from altai_build.model.release import Manifest
 from altai_build.model.release_files import KEY_FILE_PREFIX
-from altai_build.pipeline.published.manifest_trust import CheckedManifest, open_reader
+from altai_build.pipeline.published.manifest_trust import CheckedManifest, ManifestReader
 from altai_build.pipeline.published.releases import open_releases
 from altai_build.pipeline.run import Run
 from altai_build.stages.publish import list_releases
@@ -66,11 +66,13 @@ class _ReleaseKeys:
         return KeyUse(release=self.manifest.version, packages=packages, metadata=is_metadata_key)
 
 
-def list_key_usage(run: Run) -> tuple[ListedKey, ...]:
-    """The keys of repos.yaml in its order, then those that only releases contain."""
+def list_key_usage(run: Run, reader: ManifestReader) -> tuple[ListedKey, ...]:
+    """The keys of repos.yaml in its order, then those that only releases contain.
+
+    Releases that the reader cannot read are left out: its `refuse_unreadable` names them.
+    """
     directory = open_releases(run.config, run.reporter.warn)
-    reader = open_reader(run.config, (), run.reporter.warn)
-    read = reader.read_all(directory / version for version in list_releases(directory))
+    read = reader.read_readable(directory / version for version in list_releases(directory))
     releases = [_ReleaseKeys.read(release) for release in read]
     secret = _read_secret_fingerprints(run)
 

@@ -37,7 +37,14 @@ class CheckedManifest:
 class ManifestReader:
     """Reads each manifest once, checks its signature once, and warns once of one that no pinned key signed."""
 
-    def __init__(self, pinned_keys: Sequence[Path], warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        pinned_keys: Sequence[Path],
+        warn: Callable[[str], None],
+        find_url: Callable[[Path], str | None] = lambda directory: None,
+    ) -> None:
+        """`find_url` tells of which URL a folder has the copy."""
+        self._find_url = find_url
         self._pinned_keys = tuple(pinned_keys)
         self._warn = warn
         self._read: dict[Path, CheckedManifest] = {}
@@ -108,17 +115,22 @@ class ManifestReader:
 
     def _check(self, directory: Path) -> CheckedManifest | InputError:
         try:
-            manifest = load_manifest(directory)
+            manifest = load_manifest(directory, self._find_url(directory))
         except InputError as error:
             return error
         trust = check_signature(directory, MANIFEST_NAME, manifest, self._pinned_keys)
         return CheckedManifest(directory=directory, manifest=manifest, trust=trust)
 
 
-def open_reader(config: Config, keys: Sequence[str], warn: Callable[[str], None]) -> ManifestReader:
+def open_reader(
+    config: Config,
+    keys: Sequence[str],
+    warn: Callable[[str], None],
+    find_url: Callable[[Path], str | None] = lambda directory: None,
+) -> ManifestReader:
     """A reader that trusts the key files `keys`, or else the signing keys of the configuration."""
     configured = [key.file for key in config.keys.values() if key.is_signing_key]
-    return ManifestReader([Path(key) for key in keys] or configured, warn)
+    return ManifestReader([Path(key) for key in keys] or configured, warn, find_url)
 
 
 def check_signature(

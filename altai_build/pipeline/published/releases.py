@@ -15,6 +15,7 @@ from altai_build.model.release_files import LATEST_LINK, MANIFEST_NAME
 from altai_build.model.srpm_making import SrpmMaking
 from altai_build.regular_files import read_regular_file, resolve_links
 from altai_build.stages.publish import compare_releases, finish_publications, is_release, list_releases
+from altai_build.tools.url import join_url
 
 if TYPE_CHECKING:
     from altai_build.config import Config
@@ -87,18 +88,21 @@ def find_release(releases: Path, named: str) -> Path:
     )
 
 
-def load_manifest(directory: Path) -> Manifest:
-    """The manifest of the release in a folder. Raises InputError when it cannot be read."""
+def load_manifest(directory: Path, url: str | None = None) -> Manifest:
+    """The manifest of the release in a folder, which is a copy of what is at `url`, if that is given.
+
+    Raises InputError, which names the URL or the folder, when it cannot be read.
+    """
     path = directory / MANIFEST_NAME
     try:
         text = read_regular_file(path, limit=MAX_MANIFEST_SIZE).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"there is no release in {directory}",
+            f"there is no release {'in' if url is None else 'at'} {url or directory}",
             why=describe_cause(error),
             todo="`altai-build releases` lists the published releases",
         ) from error
-    return manifest_from_json(text, where=str(path))
+    return manifest_from_json(text, where=str(path) if url is None else join_url(url, MANIFEST_NAME))
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from altai_build.tools.output_directory import copy_all_into
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.package_comparison import compare_packages
 from altai_build.tools.rpm.signatures import verify_signature
+from altai_build.tools.url import is_web_url
 from altai_build.workspace import Workspace
 
 _REBUILD_SUFFIX = re.compile(r"\.(\d+)")
@@ -65,7 +66,9 @@ def reproduce(run: Run, component: str, release: str, *, output: Path | None = N
     build fails.
     """
     with open_release(run, release) as directory, clean_workspace(run) as clean_run:
-        manifest = open_reader(run.config, (), run.reporter.warn).read(directory).manifest
+        url = release if is_web_url(release) else None
+        reader = open_reader(run.config, (), run.reporter.warn, lambda directory: url)
+        manifest = reader.read(directory).manifest
         source, srpm, released = _make_srpm(clean_run, manifest, component)
         record = _find_record(manifest, source.component.name)
         others = describe_other_making(

@@ -71,6 +71,12 @@ class _PublishedRelease:
         return replace(metadata, source=replace(metadata.source, check_packages=True, keys=keys))
 
 
+def _open_release(directory: Path, urls: Mapping[Path, str]) -> _PublishedRelease:
+    """The release in a folder. Raises InputError when its manifest cannot be read."""
+    url = urls.get(directory)
+    return _PublishedRelease(load_manifest(directory, url), directory, url)
+
+
 def check_upgrades(
     run: Run,
     old: Sequence[Path],
@@ -84,16 +90,18 @@ def check_upgrades(
     `urls` are those of releases of which the directory has the metadata only. An earlier release that cannot be read is
     a finding. Raises InputError when the new one cannot be read.
     """
-    release = _PublishedRelease(load_manifest(new), new, urls.get(new))
+    release = _open_release(new, urls)
     manifest = release.manifest
     arch = _find_arch(run, manifest)
     findings = list(external.findings)
     earlier = []
     for directory in old:
         try:
-            other = _PublishedRelease(load_manifest(directory), directory, urls.get(directory))
+            other = _open_release(directory, urls)
         except InputError as error:
-            findings.append(_make_unreadable_finding(directory, f"{error.what}: {error.why}"))
+            findings.append(
+                _make_unreadable_finding(directory, urls.get(directory), f"{error.what}: {error.why}")
+            )
             continue
         if other.manifest.target == manifest.target:
             earlier.append(other)
@@ -259,7 +267,7 @@ class _EarlierReleaseReader:
             )
         except (InputError, OSError) as error:
             why = error.why if isinstance(error, InputError) else str(error)
-            self.findings.append(_make_unreadable_finding(release.directory, why))
+            self.findings.append(_make_unreadable_finding(release.directory, release.url, why))
             return None
 
     def _find_metadata(self, release: _PublishedRelease, name: str, directory: Path) -> Path:
@@ -289,14 +297,14 @@ class _EarlierReleaseReader:
         return copy
 
 
-def _make_unreadable_finding(directory: Path, why: str) -> Finding:
+def _make_unreadable_finding(directory: Path, url: str | None, why: str) -> Finding:
     return Finding(
         rule="unreadable",
         severity=Severity.ERROR,
         upgrade_from=directory.name,
         subject=directory.name,
         message=f"upgrades from it were not checked, because it cannot be read: {why}",
-        fix=f"restore {directory} from another copy, or accept this with a waiver (rule unreadable, subject "
+        fix=f"restore {url or directory} from another copy, or accept this with a waiver (rule unreadable, subject "
         f"{directory.name})",
     )
 

@@ -7,6 +7,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from altai_build.errors import describe_cause
 from altai_build.regular_files import read_regular_file
 from altai_build.tools.files import write_atomically
 from altai_build.tools.tree import TreeEntry, walk_tree
@@ -17,21 +18,27 @@ SUFFIX = ".files"
 _PROPERTIES = ("mode", "owner", "size", "time", "overlay")
 
 
+class NoFileList(Exception):
+    """Nothing says what the files of a buildroot were: earlier versions wrote no list of them."""
+
+
 def write_file_list(root: Path, place: Path) -> None:
     """Write down what is in `root`, which nothing changes any more, for `place`, where it will be."""
     write_atomically(get_list_path(place), _list_entries(root))
 
 
 def find_change(place: Path) -> str:
-    """What has changed in a buildroot since it was made, "" when nothing has.
+    """Why a buildroot cannot be taken for what it was when it was made, "" when nothing has changed.
 
     Names, modes, owners, sizes and times are compared, in about 50 ms for ten thousand files. Contents are not: reading
-    them takes longer than many builds.
+    them takes longer than many builds. Raises NoFileList where nobody wrote down how they were.
     """
     try:
         recorded = read_regular_file(get_list_path(place))
-    except OSError:
-        return "there is no list of its files"
+    except FileNotFoundError as error:
+        raise NoFileList from error
+    except OSError as error:
+        return f"the list of its files cannot be read: {describe_cause(error)}"
     found = _list_entries(place)
     if found == recorded:
         return ""
@@ -40,7 +47,8 @@ def find_change(place: Path) -> str:
     if not names:
         return "the list of its files is damaged"
     first = _describe_change(names[0], before.get(names[0]), after.get(names[0]))
-    return first if len(names) == 1 else f"{first}, and {len(names) - 1} more"
+    more = "" if len(names) == 1 else f", and {len(names) - 1} more"
+    return f"its files have changed: {first}{more}"
 
 
 def get_list_path(place: Path) -> Path:

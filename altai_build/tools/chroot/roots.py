@@ -14,7 +14,7 @@ from altai_build.model.limits import Limits
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import commands, notices, process
 from altai_build.tools.buildlog import read_ends
-from altai_build.tools.chroot.file_list import find_change, get_list_path, write_file_list
+from altai_build.tools.chroot.file_list import NoFileList, find_change, get_list_path, write_file_list
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.files import (
     file_lock,
@@ -131,9 +131,17 @@ class RootCache:
         """Whether a root is as it was made; removes it when it is not. The caller holds its lock."""
         if place in self._checked:
             return True
-        change = find_change(place)
+        try:
+            change = find_change(place)
+        except NoFileList:
+            change = (
+                "nothing says what its files were when it was made (earlier versions wrote no list of them)"
+            )
+            notices.inform(f"the buildroot {place} is made again: {change}")
+        else:
+            if change:
+                notices.notify(f"the buildroot {place} is made again, because {change}")
         if change:
-            notices.notify(f"the buildroot {place} is made again, because its files have changed: {change}")
             # Half of it, should this be interrupted, is not taken for the whole.
             get_list_path(place).unlink(missing_ok=True)
             remove_tree(place)

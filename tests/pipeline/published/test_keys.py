@@ -144,6 +144,18 @@ def test_a_key_that_only_releases_have_is_listed(
     assert "not in repos.yaml\t1: announced" in text
 
 
+def test_a_damaged_release_hides_no_other_and_is_named(materials: Materials, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    write_config(site, materials)
+    for version in ("1", "2"):
+        make_release(site / "releases" / version, materials, make_release_contents(materials, version))
+    (site / "releases" / "1" / "release.json").write_text("{}")
+    answer = altai_build("keys", "list", "--json", cwd=site)
+    assert answer.code == 3
+    assert {use["release"] for row in answer.json for use in row["releases"]} == {"2"}
+    assert "uses of keys in releases that cannot be read are not listed: 1\n" in answer.err
+
+
 def test_who_may_not_read_the_keyring_is_not_told_that_it_is_empty(
     materials: Materials, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.tools.chroot.file_list import find_change, get_list_path, write_file_list
+from altai_build.tools.chroot.file_list import NoFileList, find_change, get_list_path, write_file_list
 from tests.conftest import Require
 
 
@@ -61,20 +61,29 @@ def _replace(path: Path, content: str) -> None:
             lambda root: shutil.rmtree(root / "usr"),
             "usr is missing, and 3 more",
         ),
-        (lambda root: get_list_path(root).unlink(), "there is no list of its files"),
         (lambda root: get_list_path(root).write_text("x"), ". is new, and 5 more"),
-        (lambda root: get_list_path(root).open("a").write("x"), "the list of its files is damaged"),
     ],
 )
 def test_what_has_changed_is_named(root: Path, damage: Callable[[Path], object], text: str) -> None:
     damage(root)
-    assert find_change(root) == text
+    assert find_change(root) == f"its files have changed: {text}"
+
+
+def test_of_a_list_that_says_nothing_no_change_is_said(root: Path) -> None:
+    with get_list_path(root).open("a") as file:
+        file.write("x")
+    assert find_change(root) == "the list of its files is damaged"
+    get_list_path(root).unlink()
+    with pytest.raises(NoFileList):
+        find_change(root)
+    get_list_path(root).mkdir()
+    assert find_change(root).startswith("the list of its files cannot be read: ")
 
 
 def test_owners_count(require: Require, root: Path) -> None:
     require(os.geteuid() == 0, "only root may change owners")
     os.chown(root / "usr", 12, 34)
-    assert find_change(root) == "usr has changed (owner 0:0, now 12:34)"
+    assert find_change(root) == "its files have changed: usr has changed (owner 0:0, now 12:34)"
 
 
 def test_a_layer_that_has_lost_what_overlayfs_knows_it_by_has_changed(require: Require, root: Path) -> None:
@@ -86,4 +95,5 @@ def test_a_layer_that_has_lost_what_overlayfs_knows_it_by_has_changed(require: R
     write_file_list(root, root)
     assert find_change(root) == ""
     os.removexattr(root / "usr", "trusted.overlay.opaque")
-    assert find_change(root) == "usr has changed (overlay trusted.overlay.opaque, now none)"
+    change = "usr has changed (overlay trusted.overlay.opaque, now none)"
+    assert find_change(root) == f"its files have changed: {change}"

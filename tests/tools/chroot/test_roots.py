@@ -12,6 +12,7 @@ import pytest
 from altai_build.errors import InputError, MissingToolError
 from altai_build.tools import notices
 from altai_build.tools.chroot import roots as module
+from altai_build.tools.chroot.file_list import get_list_path
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.chroot.roots import (
     RootCache,
@@ -54,6 +55,8 @@ def test_a_buildroot_whose_files_have_changed_is_made_again(
     require(os.geteuid() == 0, "installing a buildroot needs root")
     said: list[str] = []
     monkeypatch.setattr(notices, "_listeners", [said.append])
+    informed: list[str] = []
+    monkeypatch.setattr(notices, "_information_listeners", [informed.append])
     folder = make_repository(
         tmp_path / "os", [Package(name, files={f"/opt/{name}": f"{name}\n"}) for name in ("base", "extra")]
     )
@@ -89,6 +92,11 @@ def test_a_buildroot_whose_files_have_changed_is_made_again(
     said.clear()
     use()
     assert said == []
+    # As an earlier version left it.
+    get_list_path(layer).unlink()
+    use()
+    nothing = "nothing says what its files were when it was made (earlier versions wrote no list of them)"
+    assert (said, informed) == ([], [f"the buildroot {layer} is made again: {nothing}"])
 
 
 def make_layer(roots: RootCache, name: str, size: int, used: int) -> Path:
