@@ -15,6 +15,7 @@ from altai_build.errors import InputError
 from altai_build.model.nevra import Nevra
 from altai_build.model.variables import make_arch_variables
 from altai_build.tools.mock.config_files import ConfigSources, open_sources
+from altai_build.tools.mock.dnf_options import find_unsupported_dnf_options
 from altai_build.tools.mock.evaluate import EvaluatedOptions, evaluate
 from altai_build.tools.mock.option_check import UnsupportedOption, find_unsupported
 from altai_build.tools.mock.options import default_options, without_effect
@@ -188,7 +189,10 @@ def _build_config(path: Path, files: tuple[Path, ...], options: EvaluatedOptions
         main=main,
         repositories=repositories,
         variables=tuple(sorted(variables.items())),
-        unsupported=find_unsupported(options.changed, options.plugin_settings, read.text("package_manager")),
+        unsupported=(
+            *find_unsupported(options.changed, options.plugin_settings, read.text("package_manager")),
+            *find_unsupported_dnf_options(main, repositories),
+        ),
         flat=options.flat,
         digest=_digest(meaning, main, repositories),
     )

@@ -13,13 +13,15 @@ from altai_build.tools.mock.plugins import PLUGINS, REFUSED_PLUGIN_SETTINGS
 class UnsupportedOption:
     """An option that a configuration sets and that a builder does not carry out."""
 
-    keys: tuple[str, ...]  # config_opts[key][key]
+    keys: tuple[str, ...]  # config_opts[key][key]; of dnf.conf: its section and option
     why: str
     is_error: bool  # packages may differ by it
 
     @property
     def name(self) -> str:
-        """As the configuration writes it: `config_opts['plugin_conf']['sign_enable']`."""
+        """As the configuration writes it: `config_opts['plugin_conf']['sign_enable']`, `dnf.conf: [main] strict`."""
+        if self.keys[0] == "dnf.conf" and len(self.keys) == 3:
+            return f"dnf.conf: [{self.keys[1]}] {self.keys[2]}"
         return "config_opts" + "".join(f"[{key!r}]" for key in self.keys)
 
     def __str__(self) -> str:

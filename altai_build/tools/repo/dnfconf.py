@@ -14,11 +14,15 @@ from altai_build.model.variables import expand_variables
 
 _TRUE = ("1", "yes", "true", "on")
 _FALSE = ("0", "no", "false", "off", "")
-_KNOWN_OPTIONS = {
-    "name", "baseurl", "mirrorlist", "metalink", "enabled", "gpgcheck", "repo_gpgcheck", "gpgkey", "priority", "cost",
-    "exclude", "excludepkgs", "includepkgs", "module_hotfixes", "skip_if_unavailable",
+# What RepoSection has of [main] too.
+INHERITED_OPTIONS = frozenset({
+    "gpgcheck", "repo_gpgcheck", "exclude", "excludepkgs", "includepkgs", "skip_if_unavailable",
     "proxy", "proxy_username", "proxy_password", "minrate", "timeout", "username", "password",
     "sslverify", "sslcacert", "sslclientcert", "sslclientkey",
+})  # fmt: skip
+# All that RepoSection has fields for.
+REPOSITORY_OPTIONS = INHERITED_OPTIONS | {
+    "name", "baseurl", "mirrorlist", "metalink", "enabled", "gpgkey", "priority", "cost", "module_hotfixes",
 }  # fmt: skip
 _SIZE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _TIME_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -89,9 +93,10 @@ def _parse_section(
 
     def flag(key: str, *, inherits: bool = False, default: str = "0") -> bool:
         word = options.get(key, main.get(key, default) if inherits else default).strip().lower()
-        if word not in _TRUE + _FALSE:
+        found = read_flag(word)
+        if found is None:
             raise InputError(f"{where}: [{section}] {key}={word} is not a boolean", todo="write 0 or 1")
-        return word in _TRUE
+        return found
 
     def inherited(key: str) -> str | None:
         return options.get(key, main.get(key))
@@ -149,8 +154,14 @@ def _parse_section(
             sslclientkey=inherited("sslclientkey") or "",
         ),
         sslverify=flag("sslverify", inherits=True, default="1"),
-        other=tuple(sorted((key, value) for key, value in options.items() if key not in _KNOWN_OPTIONS)),
+        other=tuple(sorted((key, value) for key, value in options.items() if key not in REPOSITORY_OPTIONS)),
     )
+
+
+def read_flag(text: str) -> bool | None:
+    """A boolean as dnf reads it; None for other text."""
+    word = text.strip().lower()
+    return word in _TRUE if word in _TRUE + _FALSE else None
 
 
 def _read_proxy(url: str | None, username: str, password: str) -> str | None:

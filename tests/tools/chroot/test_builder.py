@@ -96,6 +96,7 @@ def test_of_the_environment_only_the_defaults_of_an_interactive_shell_are_left_o
         ("config_opts['environment']['HOME'] = '/root'", {"config_opts['environment']['HOME']": True}),
         ("config_opts['macros']['_topdir'] = '/tmp'", {"config_opts['macros']['%_topdir']": False}),
         ("config_opts['macros']['clamp_mtime_to_source_date_epoch'] = '1'", {}),
+        ("config_opts['dnf.conf'] = '[main]\\nobsoletes=0\\nbest=1'", {"dnf.conf: [main] obsoletes": True}),
         ("config_opts['forcearch'] = 'aarch64'", {"config_opts['forcearch']": True}),
     ],
 )
