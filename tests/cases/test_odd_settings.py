@@ -117,6 +117,8 @@ def test_workspaces_in_impossible_places(tmp_path: Path, place: str) -> None:
         place = "/proc/nonexistent"
     answer = altai_build("--workspace", place, "srpm", cwd=world.super.path)
     assert (answer.code, place[:20] in answer.err) == (InputError.exit_code, True)
+    # pytest removes no tree of this depth.
+    remove_tree(world.super.path / "y")
 
 
 def test_a_very_deep_workspace_is_made_without_recursion(tmp_path: Path) -> None:
