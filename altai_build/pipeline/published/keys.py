@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from altai_build.config import Key
+from altai_build.errors import InputError
 from altai_build.model.openpgp import KeyFingerprint, PublicKey
 from altai_build.model.release import Manifest
 from altai_build.model.release_files import KEY_FILE_PREFIX
@@ -73,7 +74,12 @@ def list_key_usage(run: Run, reader: ManifestReader) -> tuple[ListedKey, ...]:
     """
     directory = open_releases(run.config, run.reporter.warn)
     read = reader.read_readable(directory / version for version in list_releases(directory))
-    releases = [_ReleaseKeys.read(release) for release in read]
+    releases = []
+    for checked in read:
+        try:
+            releases.append(_ReleaseKeys.read(checked))
+        except InputError as error:
+            reader.leave_out(checked.directory, error)
     secret = _read_secret_fingerprints(run)
 
     def list_key(name: str, key: Key | None, public: PublicKey) -> ListedKey:

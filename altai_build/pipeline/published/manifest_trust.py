@@ -77,14 +77,18 @@ class ManifestReader:
         self._warn_of_trust([self._read[directory] for directory in new if directory in self._read])
         return tuple(self._read[directory] for directory in wanted if directory in self._read)
 
+    def leave_out(self, directory: Path, error: InputError) -> None:
+        """Count a release as unreadable of which another file than the manifest cannot be read."""
+        self._unreadable[directory] = error
+
     def refuse_unreadable(self, consequence: str) -> None:
-        """Raise InputError when a manifest could not be read: what was printed lacks that release."""
+        """Raise InputError when a release could not be read: what was printed lacks it."""
         if self._unreadable:
             names = ", ".join(directory.name for directory in self._unreadable)
             raise InputError(
                 f"{consequence}: {names}",
                 why="\n".join(f"{error.what}\n{error.why}" for error in self._unreadable.values()),
-                todo="restore release.json from another copy of the release; `altai-build verify` finds what else is "
+                todo="restore these files from another copy of the release; `altai-build verify` finds what else is "
                 "damaged",
             )
 

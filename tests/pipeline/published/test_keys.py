@@ -147,13 +147,15 @@ def test_a_key_that_only_releases_have_is_listed(
 def test_a_damaged_release_hides_no_other_and_is_named(materials: Materials, tmp_path: Path) -> None:
     site = tmp_path / "site"
     write_config(site, materials)
-    for version in ("1", "2"):
+    for version in ("1", "2", "3"):
         make_release(site / "releases" / version, materials, make_release_contents(materials, version))
     (site / "releases" / "1" / "release.json").write_text("{}")
+    (site / "releases" / "3" / "RPM-GPG-KEY-epel6").write_text("damaged")
     answer = altai_build("keys", "list", "--json", cwd=site)
     assert answer.code == 3
     assert {use["release"] for row in answer.json for use in row["releases"]} == {"2"}
-    assert "uses of keys in releases that cannot be read are not listed: 1\n" in answer.err
+    assert "uses of keys in releases that cannot be read are not listed: 1, 3\n" in answer.err
+    assert f"{site}/releases/3/RPM-GPG-KEY-epel6" in answer.err
 
 
 def test_who_may_not_read_the_keyring_is_not_told_that_it_is_empty(
