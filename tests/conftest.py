@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from altai_build.tools.sandbox import cgroup
 from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,6 +51,21 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the collection of real packages and keys is not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def control_groups(require: Require) -> Path:
+    """The control group in which tests make others.
+
+    Without the kernel's memory controller the test is skipped, even in CI: no privilege adds that to a machine.
+    """
+    own = cgroup._find_own_group()
+    if own is None or "memory" not in (own / "cgroup.controllers").read_text().split():
+        pytest.skip("this machine has no memory controller of cgroup v2")
+    parent = cgroup.find_parent()
+    require(parent is not None, "this process may make no control groups (cgroup v2)")
+    assert parent is not None
+    return parent
 
 
 @pytest.fixture(scope="session")

@@ -58,13 +58,17 @@ def grow(data: bytes, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("read", "why"), [(spin, "seconds of CPU time"), (fail_as_ours, "without an exit code"), (grow, "MiB")]
+    ("read", "limit", "why"),
+    [
+        (spin, ("SECONDS", 0.2), "seconds of CPU time"),
+        (grow, ("BYTES", 1 << 20), "MiB"),
+        (fail_as_ours, ("SECONDS", 60), "without an exit code"),
+    ],
 )
 def test_the_check_notices(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: fuzz.Read, why: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: fuzz.Read, limit: tuple[str, float], why: str
 ) -> None:
-    monkeypatch.setattr(fuzz, "SECONDS", 0.2)
-    monkeypatch.setattr(fuzz, "BYTES", 1 << 20)
+    monkeypatch.setattr(fuzz, *limit)
     with pytest.raises(AssertionError, match=why):
         check_reader(Reader(read, (b"",)), b"", tmp_path)
 

@@ -11,9 +11,8 @@ from altai_build.model.limits import Limits
 from altai_build.tools import process
 from altai_build.tools.sandbox import cgroup
 from altai_build.tools.sandbox.bubblewrap import HostSandbox
-from altai_build.tools.sandbox.cgroup import ControlGroup, find_parent, open_group
+from altai_build.tools.sandbox.cgroup import ControlGroup, open_group
 from altai_build.tools.sandbox.limits import limit_command, run_script, run_with_log, run_with_output
-from tests.conftest import Require
 
 LIMITS = Limits(memory=100 << 20, processes=40)
 WHY = "stopped: it used more memory than build.limits allows (104.9 MB)"
@@ -32,27 +31,19 @@ for count in range(60):
 """
 
 
-@pytest.fixture
-def groups(require: Require) -> Path:
-    parent = find_parent()
-    require(parent is not None, "this process may make no control groups (cgroup v2)")
-    assert parent is not None
-    return parent
-
-
-def test_processes_that_use_too_much_memory_together_are_ended(groups: Path, tmp_path: Path) -> None:
+def test_processes_that_use_too_much_memory_together_are_ended(control_groups: Path, tmp_path: Path) -> None:
     done = run_with_log(["bash", "-c", f"echo begins; {HOGS}"], LIMITS, tmp_path / "log", [tmp_path])
     assert (done.returncode, done.stopped) == (-signal.SIGKILL, WHY)
     assert (tmp_path / "log").read_text() == f"begins\n\n{WHY}"
-    assert not list(groups.glob("altai-build.*"))
+    assert not list(control_groups.glob("altai-build.*"))
 
 
-def test_a_spec_that_uses_too_much_memory_is_ended(groups: Path, tmp_path: Path) -> None:
+def test_a_spec_that_uses_too_much_memory_is_ended(control_groups: Path, tmp_path: Path) -> None:
     done = run_with_output(HostSandbox(writable=tmp_path, now=1), ["bash", "-c", HOGS], LIMITS)
     assert done.returncode != 0 and done.error_text.endswith(WHY)
 
 
-def test_a_scriptlet_as_root_cannot_start_processes_without_end(groups: Path) -> None:
+def test_a_scriptlet_as_root_cannot_start_processes_without_end(control_groups: Path) -> None:
     """The kernel's own limit does not count those of root."""
     with pytest.raises(process.ProgramFailed) as caught:
         run_script(["/usr/bin/python3", "-c", FORKS], LIMITS, input=b"", timeout=60)
@@ -60,7 +51,7 @@ def test_a_scriptlet_as_root_cannot_start_processes_without_end(groups: Path) ->
     assert caught.value.result.error_text == "39 children"
 
 
-def test_what_a_command_leaves_behind_is_killed(groups: Path, tmp_path: Path) -> None:
+def test_what_a_command_leaves_behind_is_killed(control_groups: Path, tmp_path: Path) -> None:
     script = "setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $! > pid"
     with open_group(LIMITS) as group:
         process.run([*group.prefix, "bash", "-c", script], cwd=tmp_path)
