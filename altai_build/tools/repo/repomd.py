@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, describe_cause
 from altai_build.model.checksum import Checksum, make_checksum
 from altai_build.regular_files import read_regular_file
 from altai_build.tools.repo.xmltree import parse_xml
@@ -66,7 +66,7 @@ def read_repomd(directory: Path) -> Repomd:
     except (OSError, ValueError) as error:
         raise InputError(
             f"{directory} is not a yum repository",
-            why=f"{REPOMD} cannot be read: {error}",
+            why=f"{REPOMD} cannot be read: {describe_cause(error)}",
             todo="check the path; a release's repositories are its subdirectories",
         ) from error
     return Repomd(

@@ -85,6 +85,12 @@ def test_what_is_no_repomd_is_an_error(tmp_path: Path, text: str | bytes) -> Non
     assert "repodata/repomd.xml cannot be read: " in caught.value.why
 
 
+def test_a_missing_repomd_is_told_without_the_number_of_the_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_repomd(tmp_path)
+    assert caught.value.why == "repodata/repomd.xml cannot be read: No such file or directory"
+
+
 def test_only_a_regular_file_of_a_sensible_size_is_read(tmp_path: Path) -> None:
     (tmp_path / "repodata").mkdir()
     place = tmp_path / "repodata/repomd.xml"
