@@ -20,6 +20,7 @@ from pathlib import Path
 from altai_build.errors import AltaiError, InputError, PublishError
 from altai_build.model.release_files import CHECKSUMS_NAME, LATEST_LINK, MANIFEST_NAME
 from altai_build.model.release_version import UnorderedVersion, to_rpm_version
+from altai_build.tools import notices
 from altai_build.tools.files import (
     PUBLIC_DIRECTORY_MODE,
     CannotWriteError,
@@ -296,7 +297,9 @@ def _locked(releases: Path) -> Iterator[None]:
     """Hold the lock of the folder itself, which leaves no file: one process at a time changes what it contains."""
     descriptor = os.open(releases, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        lock_descriptor(descriptor)
+        if not lock_descriptor(descriptor, blocking=False):
+            notices.inform(f"waiting for another run that is changing {releases}")
+            lock_descriptor(descriptor)
         yield
     finally:
         os.close(descriptor)

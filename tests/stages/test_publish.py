@@ -25,6 +25,7 @@ from altai_build.stages.publish import (
     recover,
     staging,
 )
+from altai_build.tools import notices
 from tests.conftest import Require
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -331,6 +332,21 @@ def test_a_publication_under_way_is_left_to_its_process(tmp_path: Path) -> None:
     os.close(descriptor)
     assert finish_publications(tmp_path) == ("1.0.0",)
     assert finish_publications(tmp_path / "gone") == ()
+
+
+def test_a_run_that_waits_for_another_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    said = []
+
+    def listen(text: str) -> None:
+        said.append(text)
+        os.close(descriptor)  # the other run has ended
+
+    monkeypatch.setattr(notices, "_information_listeners", [listen])
+    make(tmp_path, "1.0.0")
+    assert said == [f"waiting for another run that is changing {tmp_path}"]
+    assert names(tmp_path) == ["1.0.0", "latest"]
 
 
 def test_an_earlier_interrupted_publication_does_not_win_over_a_later_one(tmp_path: Path) -> None:
