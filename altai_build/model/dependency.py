@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 _COMPARISONS = frozenset({"<=", "=<", "<", "==", "=", ">=", "=>", ">"})
 _RICH_OPERATORS = frozenset({"and", "or", "if", "unless", "else", "with", "without"})
-_REPEATABLE = ("and", "or", "with")
-_ALTERNATIVES = (("if", "else"), ("unless", "else"))
+# An operator, and the one that may follow it between the same brackets.
+_CHAINS = {("and", "and"), ("or", "or"), ("with", "with"), ("if", "else"), ("unless", "else")}
 _OPERATOR = re.compile(r"[^\s)]*", re.ASCII)
 _SEPARATORS = re.compile(r"[\s,]*", re.ASCII)
 _WORD = re.compile(r"[^\s,]+", re.ASCII)
@@ -89,7 +89,7 @@ def _chain(before: str, operator: str) -> str:
     """The operator that counts for the next one (rpm's rpmrichParseInternal)."""
     if operator not in _RICH_OPERATORS:
         raise ValueError(f"{operator} is no operator of rich dependencies")
-    if before and (before, operator) not in {*_ALTERNATIVES, *((one, one) for one in _REPEATABLE)}:
+    if before and (before, operator) not in _CHAINS:
         raise ValueError(f"{operator} behind {before}")
     return operator
 

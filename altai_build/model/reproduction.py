@@ -23,9 +23,8 @@ class PackageComparison:
 
     similarity: Similarity
     first_difference: str
-    is_in_compression: bool = (
-        False  # only: another version of the compressor makes other bytes of the same content
-    )
+    # Only: another version of the compressor makes other bytes of the same content.
+    is_in_compression: bool = False
 
 
 @dataclass(frozen=True)

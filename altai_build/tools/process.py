@@ -203,7 +203,7 @@ def wait_for_child(
         ):
             pause = 0.0
         try:
-            return _make_result(child, *child.communicate(input=input, timeout=pause))
+            return make_result(child, *child.communicate(input=input, timeout=pause))
         except subprocess.TimeoutExpired:
             # It is being sent.
             input = None
@@ -212,12 +212,13 @@ def wait_for_child(
         if why:
             _terminate({child: grace})
             out, err = child.communicate()
-            return _make_result(child, out, err, why)
+            return make_result(child, out, err, why)
 
 
-def _make_result(
-    child: ChildProcess, out: bytes | None, err: bytes | None, stopped: str = ""
+def make_result(
+    child: ChildProcess, out: bytes | None = None, err: bytes | None = None, stopped: str = ""
 ) -> ProcessResult:
+    """What a child has left that has ended, and has printed `out` and `err`; `stopped` is why it was ended."""
     # What a stopped child has printed means nothing.
     end_stopped_thread()
     errors = (err or b"") + (f"\n{stopped}".encode() if stopped else b"")
@@ -256,7 +257,7 @@ def _communicate_within(
         if why:
             _terminate({child: grace})
         child.wait()
-        return _make_result(child, pipes.read(child.stdout), pipes.read(child.stderr), why)
+        return make_result(child, pipes.read(child.stdout), pipes.read(child.stderr), why)
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from altai_build.config import Config, load_config
 from altai_build.errors import AltaiError
 from altai_build.model.component import ComponentKind
 from altai_build.pipeline.run import Run, with_mock_dist
-from altai_build.regular_files import read_regular_file, resolve_links
+from altai_build.regular_files import read_regular_file
+from altai_build.stages.discover.candidates import find_path_in
 from altai_build.stages.discover.components import Discovery
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
@@ -36,7 +37,7 @@ class _Comparison:
 
     def describe_change(self, file: Path) -> str:
         """How a file differs from that at the earlier commit; "" where it does not, or nobody knows."""
-        path = self.find_inner_path(file)
+        path = _find_inner_path(self.run, file)
         if path is None or (path not in self.before and path not in self.after):
             self.run.reporter.warn(
                 f"whether {file} has changed since {self.since} is not known: no commit has it"
@@ -47,11 +48,6 @@ class _Comparison:
             return f"{path} was added since {self.since}"
         changed = self.store.read_blobs([entry.oid]) != [read_regular_file(file)]
         return f"{path} changed since {self.since}" if changed else ""
-
-    def find_inner_path(self, file: Path) -> str | None:
-        """The path of a file in the superproject; None for one elsewhere."""
-        root, real = resolve_links(self.run.superproject.path), resolve_links(file)
-        return real.relative_to(root).as_posix() if root in real.parents else None
 
     def select_all(self, reason: str) -> dict[str, str]:
         """Every component, for one reason."""
@@ -73,11 +69,16 @@ def select_changed_settings(run: Run, whole: Discovery, since: str) -> dict[str,
     return {**_compare_mock_configs(comparison), **_compare_definitions(comparison)}
 
 
+def _find_inner_path(run: Run, file: Path) -> str | None:
+    """The path of a file in the superproject; None for one elsewhere."""
+    return find_path_in(run.superproject.path, file)
+
+
 def _compare_definitions(comparison: _Comparison) -> dict[str, str]:
     """Components that repos.yaml says something else about; all of them where it cannot be compared."""
     run, since, file = comparison.run, comparison.since, comparison.run.config.file
     change = comparison.describe_change(file) if file is not None else ""
-    path = comparison.find_inner_path(file) if file is not None else None
+    path = _find_inner_path(run, file) if file is not None else None
     if file is None or path is None or not change:
         return {}
     entry = comparison.before.get(path)
@@ -125,8 +126,7 @@ def read_earlier_definition(run: Run, since: str) -> Config:
         return run.config
     commit = run.superproject.resolve_revision(since)
     store = run.superproject.open_store(commit)
-    root, real = resolve_links(run.superproject.path), resolve_links(file)
-    path = real.relative_to(root).as_posix() if root in real.parents else None
+    path = _find_inner_path(run, file)
     oids = [entry.oid for entry in store.read_tree(commit) if entry.is_file and entry.path == path]
     try:
         return _load_definition(run, file.name, *store.read_blobs(oids)) if oids else run.config
@@ -205,7 +205,7 @@ def _describe_mock_change(comparison: _Comparison, name: str) -> str:
     change = next(filter(None, map(comparison.describe_change, files)), "")
     if change:
         return change
-    folder = comparison.find_inner_path(folders[0] / "x")
+    folder = _find_inner_path(comparison.run, folders[0] / "x")
     beside = None if folder is None else posixpath.dirname(folder)
     removed = [
         path

@@ -185,16 +185,19 @@ def _add_possible_provides(components: Sequence[OrderedComponent]) -> list[Order
 
     Not what is known to be of another component: then they would seem to need one another.
     """
-    unknown = {one.name for one in components if any("%" in name for name in one.provides)}
+    unknown = {component.name for component in components if any("%" in name for name in component.provides)}
     if not unknown:
         return list(components)
-    wanted = {name for one in components for name in (*one.build_requires, *one.requires)}
-    wanted -= {name for one in components for name in one.provides}
+    wanted = {name for component in components for name in (*component.build_requires, *component.requires)}
+    wanted -= {name for component in components for name in component.provides}
     return [
-        replace(one, provides=one.provides | find_possible_provides(_known_names(one), wanted))
-        if one.name in unknown
-        else one
-        for one in components
+        replace(
+            component,
+            provides=component.provides | find_possible_provides(_known_names(component), wanted),
+        )
+        if component.name in unknown
+        else component
+        for component in components
     ]
 
 

@@ -112,9 +112,8 @@ class PublishedReleases:
     files: dict[str, Path]  # NEVRA → the released file
     files_by_build: dict[tuple[str, str], Path]  # (NEVRA, build key) → the released file
     files_by_digest: dict[str, Path]  # SHA-256 in the manifest → the released file
-    makings: dict[str, SrpmMaking | None] = field(
-        default_factory=dict
-    )  # released source package → what made it
+    # Released source package → what made it.
+    makings: dict[str, SrpmMaking | None] = field(default_factory=dict)
 
     @classmethod
     def load(cls, releases: Path) -> PublishedReleases:

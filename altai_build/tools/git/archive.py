@@ -300,8 +300,7 @@ def _wait_for_git(child: process.ChildProcess, errors: _ErrorReader, store: Obje
     status = child.wait()
     errors.join()
     if status != 0:
-        argv = tuple(cast("Sequence[str]", child.args))
-        result = process.ProcessResult(argv, status, b"", errors.end)
+        result = process.make_result(child, err=errors.end)
         if status < 0:
             raise process.ProgramFailed(result)
         raise store.make_error(result, "archive")

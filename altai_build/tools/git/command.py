@@ -187,6 +187,11 @@ def start_git(
     return process.start_child(argv, env=env, input=input, memory=profile.memory)
 
 
+def own_mailmap(commit: str) -> list[str]:
+    """For `$Format:%aN$`: git's options for the commit's own .mailmap, not that of whatever is checked out."""
+    return ["-c", f"mailmap.blob={commit}:.mailmap"]
+
+
 def make_git_error(
     profile: GitProfile, result: process.ProcessResult, subcommand: str, place: str
 ) -> GitError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools.git.attributes import has_attributes, list_left_out, mentions_attribute, read_attribute
+from altai_build.tools.git.command import own_mailmap
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 
 _MARKER = re.compile(rb"\$Format:([^$]*)\$")
@@ -108,6 +109,6 @@ class _Expander:
             )
         # As in `git archive`, the format ends at a NUL.
         text = format.partition(b"\0")[0].decode("utf-8", "surrogateescape")
-        words = ["-c", f"mailmap.blob={self._commit}:.mailmap"]
-        words += ["log", "-1", "-z", f"--format=tformat:{text}", require_commit(self._commit)]
+        words = [*own_mailmap(self._commit), "log", "-1", "-z", f"--format=tformat:{text}"]
+        words.append(require_commit(self._commit))
         return self._store.run(words).stdout.removesuffix(b"\0")

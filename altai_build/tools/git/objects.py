@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TypeVar, cast
+from typing import IO, TypeVar
 
 from altai_build.errors import AltaiError, InputError, quote_path
 from altai_build.model.commit import Commit
@@ -21,6 +21,7 @@ from altai_build.tools.git.command import (
     GitError,
     IncompleteRepository,
     make_git_error,
+    own_mailmap,
     run_git,
     start_git,
 )
@@ -126,10 +127,9 @@ class ObjectStore:
         limit: int = OUTPUT_LIMIT,
     ) -> process.ProcessResult:
         """Run git on the store, with no configuration but its own; arguments and errors as for `run_git`."""
-
+        run_once = partial(run_git, self.profile, arguments, git_dir=self.git_dir, place=self.origin)
         try:
-            run_once = partial(run_git, self.profile, arguments, git_dir=self.git_dir, place=self.origin)
-            return self.retry(lambda: run_once(input=input, ok=ok, timeout=timeout, limit=limit))
+            return self.retry(partial(run_once, input=input, ok=ok, timeout=timeout, limit=limit))
         except GitError as error:
             raise self.make_error(error.result, arguments[0]) from error
 
@@ -143,9 +143,8 @@ class ObjectStore:
         self, commit: CommitId, prefix: str, format: str
     ) -> AbstractContextManager[process.ChildProcess]:
         """A running `git archive` of a commit; it prints the same bytes in every clone."""
-        # For `$Format:%aN$`: the commit's own .mailmap, where git would take that of whatever is checked out.
-        words = ["-c", f"mailmap.blob={commit}:.mailmap"]
-        words += ["archive", f"--format={format}", f"--prefix={prefix}", require_commit(commit)]
+        words = [*own_mailmap(commit), "archive", f"--format={format}", f"--prefix={prefix}"]
+        words.append(require_commit(commit))
         return start_git(self.profile, words, git_dir=self.git_dir)
 
     def has_commit_object(self, commit: CommitId) -> bool:
@@ -259,9 +258,8 @@ class ObjectStore:
 
     def _make_read_error(self, child: process.ChildProcess, oid: str) -> AltaiError:
         """The error for a git that has ended before it had printed an object."""
-        if (status := child.wait()) < 0:
-            argv = tuple(cast("Sequence[str]", child.args))
-            return process.ProgramFailed(process.ProcessResult(argv, status, b"", b""))
+        if child.wait() < 0:
+            return process.ProgramFailed(process.make_result(child))
         return self._incomplete_error(oid)
 
     def read_blob_sizes(self, oids: Sequence[str]) -> list[int]:

@@ -96,11 +96,16 @@ def copy_header(header: RpmHeader, solvable: solv.XSolvable) -> None:
         solvable.add_provides(libsolv.Dep(file.path))
 
 
-def get_nevra(solvable: solv.XSolvable) -> Nevra:
-    """The identity of a package of a pool. Raises InputError when its repository gives it none that is valid."""
+def split_evr(solvable: solv.XSolvable) -> tuple[str, str, str]:
+    """Epoch ("0" where it has none), version and release of a package of a pool, as its repository gives them."""
     epoch, _, rest = solvable.evr.rpartition(":")
     version, _, release = rest.rpartition("-")
-    epoch = epoch or "0"
+    return epoch or "0", version, release
+
+
+def get_nevra(solvable: solv.XSolvable) -> Nevra:
+    """The identity of a package of a pool. Raises InputError when its repository gives it none that is valid."""
+    epoch, version, release = split_evr(solvable)
     is_number = epoch.isascii() and epoch.isdigit() and len(epoch) <= _MAX_EPOCH_DIGITS
     if not (solvable.name and solvable.arch and is_number):
         raise InputError(

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import solv
 
+from altai_build.tools.solver.dependencies import split_evr
+
 
 @dataclass(frozen=True)
 class _Form:
@@ -73,16 +75,10 @@ def _match(packages: _Packages, form: _Form) -> Iterator[int]:
             if form.arch is not None and not has_arch(solvable.arch):
                 continue
             if form.version is None or all(
-                has_part(part) for has_part, part in zip(versions, _split_version(solvable.evr))
+                has_part(part) for has_part, part in zip(versions, split_evr(solvable))
             ):
                 yield int(solvable.id)
 
 
 def _compile(pattern: str | None) -> Callable[[str], object]:
     return re.compile(fnmatch.translate("*" if pattern is None else pattern)).match
-
-
-def _split_version(evr: str) -> tuple[str, str, str]:
-    epoch, _, rest = evr.rpartition(":")
-    version, _, release = rest.rpartition("-")
-    return epoch or "0", version, release
