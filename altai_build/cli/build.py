@@ -69,8 +69,9 @@ def build(
       altai-build build nova --worktree
       altai-build build --changed-since v1.0.2 --against 1.0.2
     """
-    from altai_build.pipeline.build.plan import plan_build, warn_of_work_trees
+    from altai_build.pipeline.build.plan import plan_build
     from altai_build.pipeline.build.run import build_all
+    from altai_build.pipeline.build.work_trees import warn_of_work_trees
     from altai_build.tools.output_directory import prepare_output
 
     if output is not None:

@@ -126,6 +126,6 @@ def choose_revision(run: Run, rev: str, worktree: bool) -> str:
             "--worktree and --rev exclude each other",
             todo="give one of them: --worktree takes what is there now",
         )
-    from altai_build.pipeline.build.plan import commit_work_trees
+    from altai_build.pipeline.build.work_trees import commit_work_trees
 
     return commit_work_trees(run)

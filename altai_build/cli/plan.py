@@ -42,7 +42,8 @@ def plan(
       altai-build plan --against latest
     """
     from altai_build.model.order import DEFAULT_BUILD_SECONDS
-    from altai_build.pipeline.build.plan import plan_build, warn_of_work_trees
+    from altai_build.pipeline.build.plan import plan_build
+    from altai_build.pipeline.build.work_trees import warn_of_work_trees
 
     run = app.create_run(app.load_config())
     revision = choose_revision(run, rev, worktree)

@@ -60,7 +60,7 @@ def release(
       altai-build release 1.0.2 --dry-run
       altai-build release 1.0.2
     """
-    from altai_build.pipeline.build.plan import warn_of_work_trees
+    from altai_build.pipeline.build.work_trees import warn_of_work_trees
     from altai_build.pipeline.release.plan import plan_release
     from altai_build.pipeline.release.run import make_release, read_finished_release, recover_releases
     from altai_build.pipeline.release.tagging import plan_release_tags

@@ -120,11 +120,8 @@ def _make_or_recall(app: App, components: tuple[str, ...], rev: str) -> Sequence
         from altai_build.pipeline.build.srpms import make_srpms
 
         run = app.create_run(app.load_config(needed=False))
-        srpm_batch = make_srpms(run, commit, components, reader)
-    if components and rev == "HEAD":
-        from altai_build.pipeline.build.plan import warn_of_work_trees
-
-        warn_of_work_trees(run, srpm_batch.discovery.sourced)
+        compare = bool(components) and rev == "HEAD"
+        srpm_batch = make_srpms(run, commit, components, reader, compare_work_trees=compare)
     if not components:
         cache.store_results(srpm_batch.results)
     return srpm_batch.results

@@ -21,9 +21,10 @@ from altai_build.model.package import LocalRpm
 from altai_build.model.package_fingerprint import RebuildPolicy, is_local_package
 from altai_build.pipeline.build.component_names import select_by_name
 from altai_build.pipeline.build.ordering import order_srpms
-from altai_build.pipeline.build.plan import plan_build, warn_of_work_trees
+from altai_build.pipeline.build.plan import plan_build
 from altai_build.pipeline.build.srpms import SrpmBatch, make_discovered_srpms
 from altai_build.pipeline.build.toolchains import component_target, list_build_macros, open_build_environments
+from altai_build.pipeline.build.work_trees import warn_of_work_trees
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import BuildCache, ReleasedBuild, describe_rebuild_reason
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild

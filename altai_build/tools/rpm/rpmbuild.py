@@ -123,8 +123,9 @@ def build_srpm(
 ) -> process.ProcessResult:
     """Make the source package of SPECS/`spec` below `top` in SRPMS/; `epoch` is its build time, and the time there.
 
-    SOURCES/ and SPECS/ are removed. The payload is gzip, which EL6 can read, without compression where nearly all
-    sources are compressed already. Programs that the spec runs can write to a folder of their own below `top` only.
+    The payload is gzip, which EL6 can read, without compression where nearly all sources are compressed already.
+    Programs that the spec runs can write to a folder of their own below `top` only. SOURCES/ and SPECS/ are moved to
+    it; it is left for the caller to remove with `top`.
     """
     with os.scandir(top / "SOURCES") as sources:
         plain = sum(file.stat().st_size for file in sources if not file.name.endswith(_COMPRESSED_SUFFIXES))
@@ -139,13 +140,13 @@ def build_srpm(
         *_define_options({"_topdir": f"{fixed_lua_clock(epoch)}{RPM_MACROS['_topdir']}"}),
     ]
     argv.append(posixpath.join(BUILD_DIR, "SPECS", spec))
-    with scratch_directory(top, ".home") as home:
-        for name in ("SOURCES", "SPECS"):
-            os.rename(top / name, home / name)
-        view = HostSandbox(writable=home, now=epoch)
-        packed = run_with_output(view, argv, _bound_limits(limits, SRPM_TIMEOUT))
-        # Also matches nosrc.rpm.
-        move_out(home / "SRPMS", make_directory(top / "SRPMS"), "src.rpm")
+    home = make_directory(top / ".home", mode=0o700)
+    for name in ("SOURCES", "SPECS"):
+        os.rename(top / name, home / name)
+    view = HostSandbox(writable=home, now=epoch)
+    packed = run_with_output(view, argv, _bound_limits(limits, SRPM_TIMEOUT))
+    # Also matches nosrc.rpm.
+    move_out(home / "SRPMS", make_directory(top / "SRPMS"), "src.rpm")
     return packed
 
 
