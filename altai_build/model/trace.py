@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,10 +25,12 @@ class TraceStepKind(str, Enum):
 
 
 class TraceStatus(str, Enum):
-    """Whether a step is proved, cannot be proved for lack of evidence, or is contradicted by the evidence."""
+    """Whether a step is proved, was looked at without a proof, could not be looked at, or is contradicted."""
 
     PROVED = "proved"
     UNPROVED = "not proved"
+    # What would prove or contradict it is not here: a repository, a commit, a file.
+    UNEXAMINED = "not examined"
     # What there is differs, as it would without any change to the package.
     INCOMPARABLE = "unknown"
     CONTRADICTED = "contradicted"
@@ -36,12 +38,16 @@ class TraceStatus(str, Enum):
 
 @dataclass(frozen=True)
 class TraceStep:
-    """One step of a package's trace; `subject` is repository/file, or the release for the step that all share."""
+    """One step of a package's trace; `subject` is repository/file, or the release for the step that all share.
+
+    `origin` is where the package comes from: the path of its component, or the repository that is mirrored.
+    """
 
     subject: str
     kind: TraceStepKind
     status: TraceStatus
     detail: str
+    origin: str = ""
 
 
 # The steps of packages whose evidence is in git and in the lock, not in the release itself.
@@ -53,11 +59,14 @@ _OUTSIDE_EVIDENCE = (
 )
 _SEVERITIES = {
     TraceStatus.UNPROVED: Severity.WARNING,
+    TraceStatus.UNEXAMINED: Severity.ERROR,
     TraceStatus.INCOMPARABLE: Severity.WARNING,
     TraceStatus.CONTRADICTED: Severity.ERROR,
 }
+_AVAILABLE_FIX = "make what the finding names available, and rerun `altai-build verify --deep`"
 _FIXES = {
-    TraceStatus.UNPROVED: "make what the finding names available, and rerun `altai-build verify --deep`",
+    TraceStatus.UNPROVED: _AVAILABLE_FIX,
+    TraceStatus.UNEXAMINED: f"{_AVAILABLE_FIX}; a waiver in repos.yaml accepts what is gone for good",
     TraceStatus.INCOMPARABLE: "this is no evidence against the package. To prove it, rerun `altai-build verify "
     "--deep` with what it was made with: that altai-build or rpm, or the repos.yaml of the release's commit",
     TraceStatus.CONTRADICTED: "do not install the package; restore it from another copy, or build and release again",
@@ -65,35 +74,43 @@ _FIXES = {
 
 
 def list_trace_findings(release: str, steps: Sequence[TraceStep]) -> list[Finding]:
-    """A finding for each step that is not proved: a warning without evidence, an error against the evidence.
+    """A finding for each step that is not proved: a warning where it was examined, an error against the evidence.
 
-    If no step is proved by evidence from outside the release, nothing is, and that is an error too.
+    What could not be examined is an error too, one for each origin and reason: a proof was asked for, and nobody
+    looked. If no step is proved by evidence from outside the release, nothing is, and that is another error.
     """
     outside = [step for step in steps if step.kind in _OUTSIDE_EVIDENCE]
     findings = [
-        Finding(
-            rule=TRACE_RULE,
-            severity=_SEVERITIES[step.status],
-            subject=step.subject,
-            message=f"{step.kind.value}: {step.detail}",
-            fix=_FIXES[step.status],
-        )
+        _make_finding(step.status, step.subject, f"{step.kind.value}: {step.detail}")
         for step in steps
-        if step.status is not TraceStatus.PROVED
+        if step.status not in (TraceStatus.PROVED, TraceStatus.UNEXAMINED)
     ]
+    findings += _list_unexamined(release, steps)
     if outside and not any(step.status is TraceStatus.PROVED for step in outside):
         reasons = Counter(step.detail for step in outside)
-        findings.append(
-            Finding(
-                rule=TRACE_RULE,
-                severity=Severity.ERROR,
-                subject=release,
-                message=f"nothing outside the release proves where its packages come from: 0 of {len(outside)} steps; "
-                f"most often: {reasons.most_common(1)[0][0]}",
-                fix=_FIXES[TraceStatus.UNPROVED],
-            )
+        message = (
+            f"nothing outside the release proves where its packages come from: 0 of {len(outside)} steps; "
+            f"most often: {reasons.most_common(1)[0][0]}"
         )
+        findings.append(_make_finding(TraceStatus.UNEXAMINED, release, message))
     return findings
+
+
+def _list_unexamined(release: str, steps: Sequence[TraceStep]) -> Iterator[Finding]:
+    """What could not be examined of each origin."""
+    kinds: dict[tuple[str, str], set[TraceStepKind]] = {}
+    for step in steps:
+        if step.status is TraceStatus.UNEXAMINED:
+            kinds.setdefault((step.origin or release, step.detail), set()).add(step.kind)
+    for (origin, detail), missing in kinds.items():
+        names = " and ".join(kind.value for kind in TraceStepKind if kind in missing)
+        yield _make_finding(TraceStatus.UNEXAMINED, origin, f"{names} could not be examined: {detail}")
+
+
+def _make_finding(status: TraceStatus, subject: str, message: str) -> Finding:
+    return Finding(
+        rule=TRACE_RULE, severity=_SEVERITIES[status], subject=subject, message=message, fix=_FIXES[status]
+    )
 
 
 def count_proved_steps(steps: Sequence[TraceStep]) -> dict[str, tuple[int, int]]:

@@ -154,7 +154,8 @@ def fetch_packages(
                 request, mirrors.find(request.repository), sources.cache
             )
             detail = "" if local else format_size(path.stat().st_size)
-            work.finish(request.file, "reused" if local else "ok", detail)
+            # What it is, and whose, is checked when all are here.
+            work.finish(request.file, "reused" if local else "fetched", detail)
         except InputError as error:
             errors[request] = f"{error.what}: {error.why}" if error.why else error.what
             work.finish(request.file, "failed", error.what)
@@ -168,6 +169,7 @@ def fetch_packages(
             headers[request] = _read_genuine_header(request, files[request], check)
         except InputError as error:
             errors[request] = error.what
+            work.finish(request.file, "failed", error.what)
     if errors:
         raise InputError(
             f"{format_count(len(errors), 'third-party package')} cannot be used",

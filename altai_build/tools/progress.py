@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 _STATUS_STYLES = {
     "built": "green",
     "reused": "cyan",
+    "fetched": "green",
     "skipped": "dim",
     "blocked": "yellow",
     "failed": "bold red",
-    "ok": "green",
     "warning": "yellow",
 }
 
@@ -141,7 +141,10 @@ class TaskProgress:
             self._refresh()
 
     def finish(self, item: str, status: str, detail: str = "") -> None:
-        """Print that an item is finished; `status` is a status of the results."""
+        """Print that an item is finished; `status` is a status of the results.
+
+        An item may finish twice: a later check can refuse what was made or downloaded before.
+        """
         with self._lock:
             started = self._running.pop(item, None)
             seconds = f" {time.monotonic() - started:5.1f} s" if started is not None else "        "
@@ -153,9 +156,9 @@ class TaskProgress:
                 self._reporter.print_line(
                     mark, (f"{seconds}  {item}", ""), (f"  {detail}" if detail else "", "")
                 )
-            self._done.add(item)
-            if self._bar is not None:
+            if self._bar is not None and item not in self._done:
                 self._bar.advance(self._task)
+            self._done.add(item)
             self._refresh()
             if self._bar is None and time.monotonic() - self._told >= _LINE_INTERVAL:
                 self._told = time.monotonic()

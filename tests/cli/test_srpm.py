@@ -369,6 +369,12 @@ def test_failed_components_have_a_reason_and_do_not_stop_the_others(
     assert row["reason"].splitlines()[0] in made.answer.err
 
 
+@pytest.mark.parametrize("component", ["twin-1", "twin-2"])
+def test_the_progress_output_does_not_end_with_made_for_what_is_refused(made: Made, component: str) -> None:
+    words = [line.split() for line in made.answer.err.splitlines() if line.startswith("  ")]
+    assert [line[0] for line in words if component in line][-1:] == ["failed"], made.answer.err
+
+
 def test_a_superproject_without_components_is_reported(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "super")
     repo.commit({"README": "nothing is pinned here\n"})

@@ -158,18 +158,22 @@ def test_what_another_recipe_made_is_unknown_and_not_distrusted(
     assert answer["links"]["source"] == {"proved": 2, "of": 6}
 
 
-def test_without_the_component_its_steps_are_not_proved(site: Site) -> None:
+def test_without_the_component_its_steps_are_not_examined_but_its_pin_is_proved(site: Site) -> None:
     floor = site.world.components["repos/floor"].path
     mirrors = site.workspace / "git" / "mirrors"
     hidden = mirrors.rename(mirrors.with_name("hidden"))
     away = floor.rename(floor.with_name("away"))
     try:
-        answer = deep(site, "1.0.0")
+        answer = deep(site, "1.0.0", code=7)
     finally:
         away.rename(floor)
         shutil.rmtree(mirrors, ignore_errors=True)
         hidden.rename(mirrors)
-    assert unproved(answer) == {("warning", "floor", link) for link in ("source", "commit", "gitlink")}
+    (finding,) = (finding for finding in answer["findings"] if finding["rule"] == "deep")
+    assert (finding["severity"], finding["subject"]) == ("error", "repos/floor")
+    assert finding["message"].startswith("source and commit could not be examined: ")
+    proved = {kind: row["proved"] for kind, row in answer["links"].items()}
+    assert proved == {"signature": 6, "header": 6, "source": 4, "commit": 4, "gitlink": 6, "superproject": 1}
 
 
 def test_a_commit_on_no_branch_is_a_warning(site: Site) -> None:

@@ -59,5 +59,29 @@ def test_a_trace_that_nothing_outside_the_release_proves_is_an_error() -> None:
     assert list_trace_findings("1.0", [signed, superproject]) == []
 
 
+def test_what_could_not_be_examined_is_an_error_for_each_component() -> None:
+    """Of one component nobody looked, while everything of the others is proved: --deep asked for a proof of both."""
+    reason = "commit abc is not available from https://example.org/nova"
+    steps = [
+        TraceStep(subject=subject, kind=kind, status=status, detail=detail, origin=origin)
+        for origin, subject, kind, status, detail in (
+            ("repos/nova", "nova.rpm", TraceStepKind.COMMIT, TraceStatus.UNEXAMINED, reason),
+            ("repos/nova", "nova.rpm", TraceStepKind.SOURCE, TraceStatus.UNEXAMINED, reason),
+            ("repos/nova", "nova-api.rpm", TraceStepKind.SOURCE, TraceStatus.UNEXAMINED, reason),
+            ("repos/nova", "nova.rpm", TraceStepKind.GITLINK, TraceStatus.PROVED, "pinned"),
+            ("repos/glance", "glance.rpm", TraceStepKind.COMMIT, TraceStatus.PROVED, "there"),
+            ("deps/epel", "erlang.rpm", TraceStepKind.LOCK, TraceStatus.UNEXAMINED, "no lock"),
+            ("", "1.0", TraceStepKind.SUPERPROJECT, TraceStatus.UNEXAMINED, "no clone"),
+        )
+    ]
+    findings = list_trace_findings("1.0", steps)
+    assert [(found.severity, found.subject, found.message) for found in findings] == [
+        (Severity.ERROR, "repos/nova", f"source and commit could not be examined: {reason}"),
+        (Severity.ERROR, "deps/epel", "lock could not be examined: no lock"),
+        (Severity.ERROR, "1.0", "superproject could not be examined: no clone"),
+    ]
+    assert all("waiver" in found.fix for found in findings)
+
+
 def test_steps_are_counted_by_kind_in_the_order_of_the_trace() -> None:
     assert list(count_proved_steps(STEPS).items()) == [("signature", (1, 2)), ("commit", (0, 1))]

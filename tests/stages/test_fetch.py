@@ -67,7 +67,7 @@ class Shop:
             cache=self.machine / "cache",
             urls={"deps/epel": urls or (self.url,)},
         )
-        with ProgressReporter(quiet=True).track("packages", len(wanted)) as work:
+        with ProgressReporter().track("packages", len(wanted)) as work:
             return fetch_packages(wanted, sources, jobs=2, work=work)
 
     def refusal(self, *wanted: PackageRequest, urls: tuple[str, ...] = ()) -> InputError:
@@ -328,7 +328,9 @@ def test_one_bad_package_does_not_hide_another(shop: Shop, tmp_path: Path) -> No
     assert "mta-1.0-1.noarch.rpm: " in why
 
 
-def test_a_package_that_is_another_than_its_repository_says_is_refused(shop: Shop) -> None:
+def test_a_package_that_is_another_than_its_repository_says_is_refused(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Its checksum and its signature are right: who can write unsigned metadata can give any package any name."""
     wanted = shop.wanted("leaf")
     for false in (
@@ -342,6 +344,11 @@ def test_a_package_that_is_another_than_its_repository_says_is_refused(shop: Sho
             f"  deps/epel/{false.filename}: it is leaf-1.0-1.noarch, although its repository lists it as {false}: "
             "the metadata is false"
         )
+        # What was downloaded is not called good before it was checked, and its last word is that it was refused.
+        statuses = [
+            line.split()[0] for line in capsys.readouterr().err.splitlines() if false.filename in line
+        ]
+        assert statuses == ["fetched", "failed"]
 
 
 def test_a_package_gets_its_canonical_name_whatever_its_repository_calls_it(shop: Shop) -> None:

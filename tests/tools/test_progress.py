@@ -66,6 +66,19 @@ def test_one_line_for_each_finished_item(capsys: pytest.CaptureFixture[str]) -> 
     ]
 
 
+def test_what_a_later_check_refuses_is_counted_once_and_its_last_line_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with ProgressReporter().track("packages", 2) as work:
+        work.finish("a", "built")
+        work.finish("a", "failed", "b makes it too")
+        assert work._done == {"a"}
+    assert [line.split()[:2] for line in capsys.readouterr().err.splitlines()] == [
+        ["built", "a"],
+        ["failed", "a"],
+    ]
+
+
 def test_a_step_ends_with_its_time(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressReporter().run_step("base root"):
         pass

@@ -72,6 +72,9 @@ def build_all(
     build_order = order_srpms(run, srpm_batch)
     last_keys = {name: outcome.key for name, outcome in read_outcomes(run.workspace.outcomes).items()}
     total = len(build_order.srpms)
+    targets = {
+        source.component.name: component_target(run.config, source).name for source, _ in srpm_batch.srpms
+    }
     with closing(open_executor(run, environments, limit=total)) as executor:
         for name, environment in environments.items():
             with run.reporter.run_step(f"base buildroot of {name} ({environment.builder.name})"):
@@ -96,12 +99,13 @@ def build_all(
                 ),
                 _list_base_packages(run, srpm_batch, environments),
             )
-    bootstrap_builds = build_order.order.bootstrap_builds
-    targets = {
-        source.component.name: component_target(run.config, source).name for source, _ in srpm_batch.srpms
-    }
-    results = fail_duplicate_packages(results, bootstrap_builds, run.config, targets)
-    results = fail_with_bootstrap_builds(results, bootstrap_builds)
+            bootstrap_builds = build_order.order.bootstrap_builds
+            built = results
+            results = fail_duplicate_packages(results, bootstrap_builds, run.config, targets)
+            results = fail_with_bootstrap_builds(results, bootstrap_builds)
+            for name, result in results.items():
+                if result is not built[name]:
+                    progress.finish(name, result.status.value, result.reason)
     record_outcomes(run.workspace, results, bootstrap_builds, last_keys)
     results = describe_selection(results, build_plan.reasons)
     return BuildRun(

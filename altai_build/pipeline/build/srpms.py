@@ -100,8 +100,6 @@ def make_discovered_srpms(
         only_stored=only_stored,
     )
     outcomes = _SrpmPipeline(run, maker, errors).run(discovery.sourced)
-    outcomes.update(_find_duplicate_packages(discovery.sourced, outcomes))
-    outcomes.update(_find_shared_names(run.config, discovery.sourced, outcomes))
     results = [_make_result(source, outcomes[source.component.name]) for source in discovery.sourced]
     results += [_make_result_without_srpm(component) for component in discovery.without_srpm]
     srpms = tuple(
@@ -149,6 +147,8 @@ class _SrpmPipeline:
                     packing.result()
             self._all_packed.set()
             storing.result()
+            self._record_errors(_find_duplicate_packages(sources, self.outcomes))
+            self._record_errors(_find_shared_names(self._run.config, sources, self.outcomes))
         return self.outcomes
 
     def _prepare(self, source: ComponentSource, packers: Executor) -> Future[None] | None:
@@ -195,6 +195,10 @@ class _SrpmPipeline:
         for packed in batch:
             remove_tree(packed.prepared.top)
 
+    def _record_errors(self, errors: Mapping[str, AltaiError]) -> None:
+        for name, error in errors.items():
+            self._record_outcome(name, error)
+
     def _record_outcome(self, name: str, outcome: Srpm | AltaiError) -> None:
         self.outcomes[name] = outcome
         if isinstance(outcome, AltaiError):
@@ -206,7 +210,7 @@ class _SrpmPipeline:
 
 def _find_duplicate_packages(
     sources: Sequence[ComponentSource], outcomes: Mapping[str, Srpm | AltaiError]
-) -> dict[str, Srpm | AltaiError]:
+) -> dict[str, AltaiError]:
     """Errors for components that produce the same package, because a repository cannot offer both.
 
     That is so for source packages of one file name, and for specs of one name, version and release: their release
@@ -235,7 +239,7 @@ def _find_duplicate_packages(
 
 def _find_shared_names(
     config: Config, sources: Sequence[ComponentSource], outcomes: Mapping[str, Srpm | AltaiError]
-) -> dict[str, Srpm | AltaiError]:
+) -> dict[str, AltaiError]:
     """Errors for components whose specs make packages of one name; builds take hours, and would find that too."""
     known = {
         source.component.name: source

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from altai_build.config.lockfile import load_lock
 from altai_build.errors import AltaiError
 from altai_build.model.findings import VerificationReport, waive
-from altai_build.model.gitlink import require_commit
+from altai_build.model.gitlink import GITLINK_MODE, CommitId, require_commit
 from altai_build.model.lock import LOCK_FILE_NAME, Lock
 from altai_build.model.package import RpmHeader
 from altai_build.model.release import BuildOrigin, Manifest, ReleasedPackage
@@ -26,6 +26,7 @@ from altai_build.rules.view import ReleaseView
 from altai_build.stages.discover.components import Discovery, discover
 from altai_build.stages.verify import verify_view
 from altai_build.tools.files import scratch_directory
+from altai_build.tools.git.objects import ObjectStore
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm.package_comparison import compare_packages
 
@@ -63,6 +64,7 @@ def _trace_release(run: Run, view: ReleaseView, manifest: Manifest) -> Iterator[
     commit = manifest.superproject.commit
     status, detail = _check_superproject(run, commit)
     yield TraceStep(subject=manifest.version, kind=TraceStepKind.SUPERPROJECT, status=status, detail=detail)
+    pins = _open_pins(run, commit)
     with clean_workspace(run) as clean_run:
         discovery: Discovery | str
         srpm_batch: SrpmBatch | None = None
@@ -73,7 +75,7 @@ def _trace_release(run: Run, view: ReleaseView, manifest: Manifest) -> Iterator[
             srpm_batch = make_discovered_srpms(clean_run, discovery, version=manifest.version)
         except AltaiError as error:
             discovery = error.what
-        tracer = _PackageTracer(view, manifest, discovery, srpm_batch, _read_lock(clean_run, commit))
+        tracer = _PackageTracer(view, manifest, pins, discovery, srpm_batch, _read_lock(clean_run, commit))
         for package in manifest.packages:
             yield from tracer.trace(package)
 
@@ -83,13 +85,48 @@ def _check_superproject(run: Run, commit: str) -> _Result:
     try:
         pinned = require_commit(commit)
         if not run.superproject.open_store(pinned).has_commit_object(pinned):
-            return TraceStatus.UNPROVED, f"{run.superproject.path} does not have its commit {commit}"
+            return TraceStatus.UNEXAMINED, f"{run.superproject.path} does not have its commit {commit}"
         names = run.superproject.list_refs_containing(pinned)
     except AltaiError as error:
-        return TraceStatus.UNPROVED, error.what
+        return TraceStatus.UNEXAMINED, error.what
     if not names:
         return TraceStatus.UNPROVED, f"no branch or tag of the superproject contains its commit {commit}"
     return TraceStatus.PROVED, f"{commit} is in {names[0]}"
+
+
+class _Pins:
+    """What the superproject's commit pins, read from the superproject alone."""
+
+    def __init__(self, store: ObjectStore, commit: CommitId) -> None:
+        """Raises InputError when the commit or its tree is missing."""
+        self._store = store
+        self._commit = commit
+        tree = store.read_tree(commit)
+        self._gitlinks = {entry.path: CommitId(entry.oid) for entry in tree if entry.mode == GITLINK_MODE}
+        self._folders = {str(folder) for entry in tree for folder in PurePosixPath(entry.path).parents}
+        self._changes: dict[str, CommitId | None] = {}
+
+    def find(self, path: str) -> CommitId | None:
+        """The commit that is pinned at a path; None where there is nothing. Raises InputError in a shallow clone.
+
+        A folder of specs has the newest change to it, the root the superproject's commit itself.
+        """
+        if path == ".":
+            return self._commit
+        if path in self._gitlinks or path not in self._folders:
+            return self._gitlinks.get(path)
+        if path not in self._changes:
+            self._changes[path] = self._store.find_last_change(self._commit, path)
+        return self._changes[path]
+
+
+def _open_pins(run: Run, commit: str) -> _Pins | str:
+    """The pins of the superproject's commit, or why they cannot be read."""
+    try:
+        pinned = require_commit(commit)
+        return _Pins(run.superproject.open_store(pinned), pinned)
+    except AltaiError as error:
+        return error.what
 
 
 def _read_lock(run: Run, commit: str) -> Lock | str:
@@ -125,14 +162,17 @@ class _PackageTracer:
 
     view: ReleaseView
     manifest: Manifest
+    pins: _Pins | str
     discovery: Discovery | str
     srpm_batch: SrpmBatch | None
     lock: Lock | str
 
     def trace(self, package: ReleasedPackage) -> Iterator[TraceStep]:
         """The steps of one package."""
+        built = package.build_origin
+        origin = built.path if built is not None else package.repository
         for kind, (status, detail) in self._check_steps(package):
-            yield TraceStep(subject=package.path, kind=kind, status=status, detail=detail)
+            yield TraceStep(subject=package.path, kind=kind, status=status, detail=detail, origin=origin)
 
     def _check_steps(self, package: ReleasedPackage) -> Iterator[tuple[TraceStepKind, _Result]]:
         yield TraceStepKind.SIGNATURE, self._check_signature(package)
@@ -145,12 +185,12 @@ class _PackageTracer:
         yield TraceStepKind.HEADER, _check_header(header, origin.commit)
         yield TraceStepKind.SOURCE, self._check_source_package(package, header, source)
         yield TraceStepKind.COMMIT, _check_commit(source, origin.commit)
-        yield TraceStepKind.GITLINK, _check_gitlink(source, origin)
+        yield TraceStepKind.GITLINK, _check_gitlink(self.pins, origin)
 
     def _check_signature(self, package: ReleasedPackage) -> _Result:
         checks = self.view.signature_checks.get(package.repository, "the release has no such repository")
         if isinstance(checks, str):
-            return TraceStatus.UNPROVED, checks
+            return TraceStatus.UNEXAMINED, checks
         check = next((check for check in checks if check.path.name == package.file), None)
         if check is None:
             return TraceStatus.CONTRADICTED, "the release does not have the file"
@@ -161,7 +201,7 @@ class _PackageTracer:
     def _check_lock(self, package: ReleasedPackage) -> _Result:
         """The lock in the superproject's commit lists the bytes of a mirrored package."""
         if isinstance(self.lock, str):
-            return TraceStatus.UNPROVED, self.lock
+            return TraceStatus.UNEXAMINED, self.lock
         sha256 = self.view.digests.get(package.path)
         locked = [entry.sha256 for entry in self.lock.packages if entry.nevra == package.nevra]
         if sha256 in locked:
@@ -189,21 +229,23 @@ class _PackageTracer:
     ) -> _Result:
         """The source package, made again from the commit, equals the published one, or has the name in the header."""
         if isinstance(source, str) or self.srpm_batch is None:
-            return TraceStatus.UNPROVED, str(source)
+            return TraceStatus.UNEXAMINED, str(source)
         if header is None:
             return TraceStatus.UNPROVED, "the header cannot be trusted"
         candidates = self._list_srpms(self.srpm_batch, package)
         if not candidates:
-            component = source.component.name
+            component, pinned = source.component.name, source.component.commit
+            if package.build_origin is not None and package.build_origin.commit != pinned:
+                return TraceStatus.UNPROVED, f"the superproject pins another commit: {pinned}"
             results = (result for result in self.srpm_batch.results if result.component == component)
             reason = next((result.reason.partition("\n")[0] for result in results), "nothing was made")
-            return TraceStatus.UNPROVED, f"the source package cannot be made again: {reason}"
+            return TraceStatus.UNEXAMINED, f"the source package cannot be made again: {reason}"
         name = package.file if header.is_source else header.sourcerpm
         try:
             named = (make_srpm_named(self.srpm_batch.maker, *candidate, name) for candidate in candidates)
             srpm = next((srpm for srpm in named if srpm is not None), None)
         except AltaiError as error:
-            return TraceStatus.UNPROVED, f"the source package cannot be made again: {error.what}"
+            return TraceStatus.UNEXAMINED, f"the source package cannot be made again: {error.what}"
         if srpm is None:
             names = ", ".join(made.path.name for _, made in candidates)
             others = self._describe_other_making(self.srpm_batch, name, candidates[0][1])
@@ -274,17 +316,22 @@ def _check_header(header: RpmHeader | None, commit: str) -> _Result:
 def _check_commit(source: ComponentSource | str, commit: str) -> _Result:
     """The component's repository has the commit."""
     if isinstance(source, str):
-        return TraceStatus.UNPROVED, source
+        return TraceStatus.UNEXAMINED, source
     if not source.store.has_commit_object(require_commit(commit)):
         return TraceStatus.UNPROVED, f"{source.store.origin} does not have {commit}"
     return TraceStatus.PROVED, f"{source.store.origin} has {commit}"
 
 
-def _check_gitlink(source: ComponentSource | str, origin: BuildOrigin) -> _Result:
-    """The superproject's commit pins the commit."""
-    if isinstance(source, str):
-        return TraceStatus.UNPROVED, source
-    pinned = source.component.commit
+def _check_gitlink(pins: _Pins | str, origin: BuildOrigin) -> _Result:
+    """The superproject's commit pins the commit; the component's own repository is not needed to know."""
+    if isinstance(pins, str):
+        return TraceStatus.UNEXAMINED, pins
+    try:
+        pinned = pins.find(origin.path)
+    except AltaiError as error:
+        return TraceStatus.UNEXAMINED, error.what
+    if pinned is None:
+        return TraceStatus.CONTRADICTED, f"the superproject's commit has nothing at {origin.path}"
     if pinned != origin.commit:
         return (
             TraceStatus.CONTRADICTED,

@@ -51,12 +51,13 @@ def find(steps: tuple[TraceStep, ...], subject: str, kind: TraceStepKind) -> Tra
 def test_what_the_superproject_does_not_have_is_not_proved(run: Run, materials: Materials) -> None:
     release = make(run, materials, "0" * 40)
     trace = trace_provenance(run, release)
-    # Each is a warning, and that nothing is proved is an error.
-    (error,) = select_errors(trace.verification.findings)
+    *unexamined, error = select_errors(trace.verification.findings)
+    assert {finding.subject for finding in unexamined} >= {"1.0.2", "deps/epel"}
+    assert all(" could not be examined: " in finding.message for finding in unexamined)
     assert (error.rule, error.subject) == ("deep", "1.0.2")
     assert error.message.startswith("nothing outside the release proves where its packages come from: 0 of ")
     step = find(trace.steps, "1.0.2", TraceStepKind.SUPERPROJECT)
-    assert step.status is TraceStatus.UNPROVED
+    assert step.status is TraceStatus.UNEXAMINED
     assert step.detail == f"{run.config.root} does not have its commit {'0' * 40}"
     assert find(trace.steps, FOCUS, TraceStepKind.SIGNATURE).status is TraceStatus.PROVED
     for subject, kind in (
@@ -64,7 +65,7 @@ def test_what_the_superproject_does_not_have_is_not_proved(run: Run, materials: 
         (FOCUS, TraceStepKind.GITLINK),
         (ERLANG, TraceStepKind.LOCK),
     ):
-        assert find(trace.steps, subject, kind).status is TraceStatus.UNPROVED, (subject, kind)
+        assert find(trace.steps, subject, kind).status is TraceStatus.UNEXAMINED, (subject, kind)
 
 
 def test_a_commit_without_the_component_or_the_lock_does_not_prove_them(
@@ -77,18 +78,20 @@ def test_a_commit_without_the_component_or_the_lock_does_not_prove_them(
     assert superproject_step.detail.startswith(f"{commit} is in ")
     lock = find(trace.steps, ERLANG, TraceStepKind.LOCK)
     assert (lock.status, lock.detail) == (
-        TraceStatus.UNPROVED,
+        TraceStatus.UNEXAMINED,
         "the superproject's commit has no deps.lock.yaml",
     )
     gitlink = find(trace.steps, FOCUS, TraceStepKind.GITLINK)
-    assert gitlink.status is TraceStatus.UNPROVED
-    assert gitlink.detail.startswith("the superproject's commit has no component at ")
+    assert (gitlink.status, gitlink.detail) == (
+        TraceStatus.CONTRADICTED,
+        f"the superproject's commit has nothing at {gitlink.origin}",
+    )
 
 
 def test_a_lock_that_is_not_valid_proves_nothing(run: Run, materials: Materials, superproject: Repo) -> None:
     commit = superproject.commit({"deps.lock.yaml": "version: 0\n"})
     step = find(trace_provenance(run, make(run, materials, commit)).steps, ERLANG, TraceStepKind.LOCK)
-    assert step.status is TraceStatus.UNPROVED
+    assert step.status is TraceStatus.UNEXAMINED
     assert step.detail.startswith("deps.lock.yaml in the superproject's commit is not valid: (top level): ")
     assert "\n" not in step.detail
 
