@@ -119,9 +119,10 @@ def _make_or_recall(app: App, components: tuple[str, ...], rev: str) -> Sequence
     with SpecReader(cache=app.get_workspace().specs) as reader:
         from altai_build.pipeline.build.srpms import make_srpms
 
-        run = app.create_run(app.load_config(needed=False))
+        config = app.load_config(needed=False)
+        run = app.create_run(config)
         compare = bool(components) and rev == "HEAD"
         srpm_batch = make_srpms(run, commit, components, reader, compare_work_trees=compare)
     if not components:
-        cache.store_results(srpm_batch.results)
+        cache.store_results(srpm_batch.results, config)
     return srpm_batch.results

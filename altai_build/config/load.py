@@ -29,6 +29,7 @@ from altai_build.config.schema import (
     VerifySettings,
 )
 from altai_build.config.superproject import (
+    check_inner_path,
     get_default_superproject,
     parse_superproject_settings,
 )
@@ -128,7 +129,7 @@ def _read_rebuild_policy(node: YamlNode) -> RebuildPolicy:
 
 def _read_target(name: str, node: YamlNode) -> Target:
     _check_name(node, name)
-    keys = ("mock_config", "arch", "macros", "base", "compat")
+    keys = ("mock_config", "arch", "macros", "macro_files", "base", "compat")
     node = node.check_keys(keys, needed=("mock_config", "arch"))
     macros = read_macros(node.get_child("macros"))
     chosen = node.get_child("compat").read_choice([compat.value for compat in Compat], "")
@@ -142,6 +143,7 @@ def _read_target(name: str, node: YamlNode) -> Target:
         macros=macros,
         base=tuple(read_base_repository(entry, variables) for entry in node.get_child("base").read_list()),
         compat=compat,
+        macro_files=node.get_child("macro_files").read_text(check=check_inner_path),
     )
 
 

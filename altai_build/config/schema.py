@@ -68,6 +68,8 @@ class Target:
     macros: tuple[tuple[str, str], ...]
     base: tuple[BaseRepository, ...]
     compat: Compat
+    # The path of a folder with files of its /usr/lib/rpm: specs are read with them in place of this machine's.
+    macro_files: str = ""
 
     @property
     def build_macros(self) -> tuple[tuple[str, str], ...]:
@@ -222,6 +224,13 @@ class Config:
             return {}, "x86_64"
         target = self.targets[self.repositories[repository].target]
         return dict(target.macros), target.arch
+
+    def get_macro_files(self, repository: str | None) -> Path | None:
+        """The folder of macro files of a repository's target, where there is one."""
+        if repository is None:
+            return None
+        path = self.targets[self.repositories[repository].target].macro_files
+        return self.root / path if path else None
 
     def get_component_macros(
         self, name: str, path: str, repository: str | None

@@ -15,6 +15,7 @@ _DESCRIPTIONS = {
     "archiver": "{then} made its archive, and here is {now}",
     "stamp": "it was made with another release.stamp in repos.yaml: {then}",
     "macros": "it was made with other macros in repos.yaml: {then}",
+    "macro files": "it was made with other macro files of the target ({then}), and here are {now}",
     "arch": "it was made for {then}, and the target in repos.yaml is {now} now",
 }
 # Only for people: which version had the recipe.

@@ -27,6 +27,7 @@ from altai_build.tools.git.lfs import find_lfs_files
 from altai_build.tools.git.superproject import ComponentSource, Superproject
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.header import read_built_headers
+from altai_build.tools.rpm.macro_files import read_macro_files
 from altai_build.tools.rpm.recipe import SrpmRecipe, compute_key, write_source_tree
 from altai_build.tools.rpm.source_files import collect_source_files
 from altai_build.tools.rpm.stamp import StampedSpec, check_stamp, stamp_spec
@@ -166,7 +167,13 @@ class SrpmMaker:
         recipe, component, top = prepared.recipe, prepared.component, prepared.top
         spec = posixpath.basename(component.spec)
         result = rpmbuild.build_srpm(
-            top, spec, recipe.macros, recipe.arch, self.config.limits, epoch=recipe.time
+            top,
+            spec,
+            recipe.macros,
+            recipe.arch,
+            self.config.limits,
+            epoch=recipe.time,
+            macro_files=recipe.macro_files,
         )
         if result.returncode != 0:
             raise rpmbuild.spec_error(recipe.sourced, result)
@@ -217,6 +224,7 @@ class SrpmMaker:
         component = sourced.component
         macros, arch = self.config.get_component_macros(component.name, component.path, component.repository)
         macros.update(bootstrap.all_macros if bootstrap else {})
+        macro_folder = self.config.get_macro_files(component.repository)
         template = f"{self.config.stamp}.{rebuild_count}" if rebuild_count else self.config.stamp
         info = sourced.info
         settings = self.config.find_component(component.name, component.path)
@@ -247,6 +255,7 @@ class SrpmMaker:
             arch=arch,
             release_template=f"0.bootstrap.{template}" if bootstrap else template,
             rpm_version=self.rpm_version,
+            macro_files=read_macro_files(macro_folder) if macro_folder else None,
         )
 
     def _add_nested_files(self, sourced: ComponentSource) -> ComponentSource:

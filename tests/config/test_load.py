@@ -122,6 +122,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         ("superproject", [1], "superproject: got [1]; write a mapping with the keys path, components, root"),
         ("superproject|root", "yes", "superproject.root: got 'yes'; write true or false"),
         ("superproject|components", "repos", "superproject.components: got 'repos'; write a list"),
+        ("targets|centos6|macro_files", "../rpm", f"targets.centos6.macro_files: got '../rpm'; {INSIDE}"),
         ("superproject|components", ["a", "../b"], f"superproject.components[1]: got '../b'; {INSIDE}"),
         (
             "superproject|componnets",

@@ -19,6 +19,7 @@ from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.mock.config import read_config
+from altai_build.tools.rpm.macro_files import read_macro_files
 
 # Where one commit has something and the other has not.
 _ABSENT = "absent"
@@ -66,7 +67,7 @@ def select_changed_settings(run: Run, whole: Discovery, since: str) -> dict[str,
         for commit in (before, whole.commit)
     )
     comparison = _Comparison(run=run, whole=whole, since=since, store=store, before=old, after=new)
-    return {**_compare_mock_configs(comparison), **_compare_definitions(comparison)}
+    return {**_compare_target_files(comparison), **_compare_definitions(comparison)}
 
 
 def _find_inner_path(run: Run, file: Path) -> str | None:
@@ -169,13 +170,14 @@ def _list_settings(config: Config, source: ComponentSource) -> dict[str, object]
         found[f"repositories.{repository.name}.path"] = repository.path
         target = config.targets[repository.target]
         found[f"targets.{target.name}.macros"] = sorted(target.build_macros)
+        found[f"targets.{target.name}.macro_files"] = target.macro_files
         found[f"targets.{target.name}.arch"] = target.arch
         found[f"targets.{target.name}.mock_config"] = target.mock_config
     return found
 
 
-def _compare_mock_configs(comparison: _Comparison) -> dict[str, str]:
-    """Components of targets whose mock configuration, or a file that it includes, has changed."""
+def _compare_target_files(comparison: _Comparison) -> dict[str, str]:
+    """Components of targets whose mock configuration, or a file that it includes, or a macro file has changed."""
     config = comparison.run.config
     changes: dict[str, str] = {}
     reasons = {}
@@ -183,12 +185,35 @@ def _compare_mock_configs(comparison: _Comparison) -> dict[str, str]:
         repository = config.repositories.get(source.component.repository or "")
         if repository is None:
             continue
-        name = config.targets[repository.target].mock_config
+        name = repository.target
         if name not in changes:
-            changes[name] = _describe_mock_change(comparison, name)
+            changes[name] = _describe_mock_change(comparison, config.targets[name].mock_config)
+            changes[name] = changes[name] or _describe_macro_change(
+                comparison, config.targets[name].macro_files
+            )
         if changes[name]:
             reasons[source.component.name] = changes[name]
     return reasons
+
+
+def _describe_macro_change(comparison: _Comparison, path: str) -> str:
+    """Which macro file of a target has changed; "" for none."""
+    folder = comparison.run.config.root / path
+    inner = _find_inner_path(comparison.run, folder) if path else ""
+    if inner is None:
+        comparison.run.reporter.warn(
+            f"whether {folder} has changed since {comparison.since} is not known: it is in no commit"
+        )
+    if not inner:
+        return ""
+    now = {f"{inner}/{name}": content for name, content in read_macro_files(folder).files}
+    old = [name for name in comparison.before if name.startswith(f"{inner}/")]
+    removed = next((name for name in old if name not in now), None)
+    if removed:
+        return f"{removed} was removed since {comparison.since}"
+    return next(
+        filter(None, (comparison.describe_change(folder / name[len(inner) + 1 :]) for name in now)), ""
+    )
 
 
 def _describe_mock_change(comparison: _Comparison, name: str) -> str:

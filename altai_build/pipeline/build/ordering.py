@@ -255,7 +255,7 @@ def _read_bootstraps(
         macros, arch = run.config.get_component_macros(component.name, component.path, component.repository)
         macros.update(settings.bootstrap.all_macros)
         try:
-            info = evaluator.read(source, macros, arch)
+            info = evaluator.read(source, macros, arch, run.config.get_macro_files(component.repository))
         except AltaiError as error:
             run.reporter.warn(f"the bootstrap build of {component.name} is not possible: {error}")
             continue

@@ -105,7 +105,8 @@ class SpecReading:
         settings = self.config.find_component(name, candidate.path)
         if settings and settings.skip:
             return _without_srpm(candidate, name, f"skipped in repos.yaml: {settings.skip}")
-        has_macros = settings is not None and bool(settings.macros) and candidate.error is None
+        macro_folder = self.config.get_macro_files(candidate.repository)
+        has_macros = bool((settings and settings.macros) or macro_folder) and candidate.error is None
         if isinstance(result, AltaiError) and not has_macros:
             return _fail(candidate, name, spec, result)
         component = Component(
@@ -125,7 +126,7 @@ class SpecReading:
             read = self.evaluator.read if has_macros else self.evaluator.evaluate
             try:
                 with faults_of(component.spec_path):
-                    result = read(source, macros, arch)
+                    result = read(source, macros, arch, macro_folder)
             except ForeignArch as error:
                 return _without_srpm(candidate, name, error.what)
             except AltaiError as error:

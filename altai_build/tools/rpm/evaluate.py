@@ -23,6 +23,7 @@ from altai_build.tools.files import write_atomically
 from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.autorelease import find_autorelease_macros
+from altai_build.tools.rpm.macro_files import MacroFiles, read_macro_files
 from altai_build.tools.rpm.source_files import LARGEST_SHOWN_FILE, list_files_beside
 from altai_build.tools.sealed_json import dump_sealed, read_sealed
 from altai_build.tools.spec.reader import (
@@ -33,7 +34,7 @@ from altai_build.tools.spec.reader import (
     read_expanded_spec,
     read_specs,
 )
-from altai_build.tools.spec.undecided import DEFINE_MACRO, UNDEFINED
+from altai_build.tools.spec.undecided import MACRO_FIX, UNDEFINED
 
 # The value of dist in a second expansion, which shows where in Release: it is.
 _DIST_MARKER = "ALTAIDIST"
@@ -69,6 +70,8 @@ class _Expansion:
     arch: str
     # Of the commit, in seconds since 1970: a spec that asks for the date says the same on every day.
     time: int
+    # Those of the target, where they are used in place of this machine's.
+    macro_files: MacroFiles | None
 
 
 class ForeignArch(InputError):
@@ -87,16 +90,30 @@ class SpecEvaluator:
     def _rpm_version(self) -> str:
         return rpmbuild.rpm_version_key()
 
-    def read(self, source: ComponentSpec, macros: Mapping[str, str], arch: str) -> SpecInfo:
+    def read(
+        self,
+        source: ComponentSpec,
+        macros: Mapping[str, str],
+        arch: str,
+        macro_folder: Path | None = None,
+    ) -> SpecInfo:
         """The content of a component's spec, read statically if that is possible. Raises as `evaluate`."""
+        if macro_folder is not None:
+            return self.evaluate(source, macros, arch, macro_folder)
         text = SpecText(path=source.component.spec_path, text=source.text)
         result = read_specs([text], macros, arch, cache=self._cache)[0]
         if isinstance(result, InputError):
             raise result
         return self.evaluate(source, macros, arch) if isinstance(result, UnknownSpec) else result
 
-    def evaluate(self, source: ComponentSpec, macros: Mapping[str, str], arch: str) -> SpecInfo:
-        """The content of a component's spec, read by rpm.
+    def evaluate(
+        self,
+        source: ComponentSpec,
+        macros: Mapping[str, str],
+        arch: str,
+        macro_folder: Path | None = None,
+    ) -> SpecInfo:
+        """The content of a component's spec, read by rpm, with the macro files of a folder.
 
         Raises InputError when rpm refuses the spec or a macro is left in it, BuildError when rpm crashes or takes too
         long.
@@ -114,6 +131,9 @@ class SpecEvaluator:
             sorted(beside.items()),
             time,
         ]
+        macro_files = read_macro_files(macro_folder) if macro_folder else None
+        if macro_files:
+            key.append(macro_files.digest)
         path = (
             self._cache
             / f"rpm-{hashlib.sha256(json.dumps(key).encode('utf-8', 'surrogateescape')).hexdigest()}"
@@ -123,7 +143,7 @@ class SpecEvaluator:
             return load_spec_info(cached)
         contents = dict(zip(beside, source.store.read_blobs(beside.values())))
         files = {f"SOURCES/{name}": content for name, content in contents.items()}
-        info = self._evaluate(_Expansion(source=source, files=files, macros=macros, arch=arch, time=time))
+        info = self._evaluate(_Expansion(source, files, macros, arch, time, macro_files))
         write_atomically(path, dump_sealed(dataclasses.asdict(info)), durable=False)
         return info
 
@@ -147,7 +167,8 @@ class SpecEvaluator:
             raise InputError(
                 f"{component.name}: {component.spec_path} says something else each time it is read",
                 why="it uses random numbers or names, and a commit gives one package",
-                todo="make them from the commit's time ($SOURCE_DATE_EPOCH), or define their macro in repos.yaml",
+                todo="make them from the commit's time ($SOURCE_DATE_EPOCH), or define their macro by "
+                f"components.{component.name}.macros in repos.yaml",
             )
         info = replace(info, unlisted=self._find_unlisted(expansion, info))
         if not has_hidden_dist(expansion.source.text):
@@ -203,12 +224,13 @@ class SpecEvaluator:
             self._limits,
             epoch=expansion.time,
             scratch=self._scratch,
+            macro_files=expansion.macro_files,
         )
         arch = _find_undefined_arch(expanded.text)
         if arch:
             raise InputError(
                 f"{source.component.name}: {source.component.spec_path}: BuildArch: {arch} {UNDEFINED}",
-                todo=DEFINE_MACRO,
+                todo=MACRO_FIX.format(component=source.component.name),
             )
 
     def _says_the_same(self, expansion: _Expansion, info: SpecInfo) -> bool:
@@ -224,7 +246,14 @@ class SpecEvaluator:
         all_files = {**expansion.files, spec: encode_spec(source.text)}
         started = int(now())
         expanded = rpmbuild.expand_spec(
-            spec, all_files, macros, arch, self._limits, epoch=expansion.time, scratch=self._scratch
+            spec,
+            all_files,
+            macros,
+            arch,
+            self._limits,
+            epoch=expansion.time,
+            scratch=self._scratch,
+            macro_files=expansion.macro_files,
         )
         if expanded.returncode != 0:
             if _NO_ARCH in expanded.error_text:
@@ -234,7 +263,7 @@ class SpecEvaluator:
         path = source.component.spec_path
         result = read_expanded_spec(SpecText(path=path, text=expanded.text), arch)
         if isinstance(result, UnknownSpec):
-            todo = DEFINE_MACRO if UNDEFINED in result.reason else ""
+            todo = MACRO_FIX.format(component=source.component.name) if UNDEFINED in result.reason else ""
             raise InputError(f"{path} cannot be parsed", why=result.reason, todo=todo)
         if isinstance(result, InputError):
             raise result
@@ -244,7 +273,7 @@ class SpecEvaluator:
             raise InputError(
                 f"{source.component.name}: {path} has an undefined macro in its name, version or release",
                 why="\n".join(left),
-                todo="define the macro in the spec, or in targets.NAME.macros of repos.yaml",
+                todo=f"{MACRO_FIX.format(component=source.component.name)}; or define it in the spec",
             )
         known = "\n".join([*map(decode_spec, all_files.values()), *macros.values()])
         clock = {
@@ -256,8 +285,8 @@ class SpecEvaluator:
             raise InputError(
                 f"{source.component.name}: {path} has another version or release under every kernel: {found}",
                 why="a commit gives one package, wherever it is made, and the kernel of this machine is no part of it",
-                todo="define the macro that asks `uname -r` by targets.NAME.macros or components.NAME.macros in "
-                "repos.yaml",
+                todo="define the macro that asks `uname -r` in repos.yaml, by "
+                f"components.{source.component.name}.macros, or targets.NAME.macros for all",
             )
         return result
 

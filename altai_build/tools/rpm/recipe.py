@@ -21,10 +21,11 @@ from altai_build.model.srpm import SRPM_RECIPE_VERSION
 from altai_build.tools.disk import WriteBudget
 from altai_build.tools.git.archive import ArchivePart, archiver_version, write_archive
 from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.rpm.macro_files import MacroFiles
 from altai_build.tools.rpm.source_files import SourceFile
 from altai_build.tools.sandbox.limits import make_resource_watch
 from altai_build.tools.spec.reader import encode_spec
-from altai_build.tools.spec.undecided import DEFINE_MACRO, UNDEFINED
+from altai_build.tools.spec.undecided import MACRO_FIX, UNDEFINED
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class SrpmRecipe:
     release_template: str
     # Which rpm makes the package (`rpmbuild.rpm_version_key`).
     rpm_version: str
+    # Those of the target, where they are used in place of this machine's.
+    macro_files: MacroFiles | None = None
 
     @property
     def time(self) -> int:
@@ -65,6 +68,8 @@ class SrpmRecipe:
             ("macros", json.dumps(sorted(self.macros.items()))),
             ("arch", self.arch),
         ]
+        if self.macro_files:
+            inputs.append(("macro files", self.macro_files.digest))
         if any(file.archive_format for file in self.files):
             inputs.append(("archiver", archiver_version()))
         inputs += [(f"source {file.name}", file.origin) for file in self.files]
@@ -119,7 +124,7 @@ def _get_prefix(recipe: SrpmRecipe) -> str:
     if "%{" in folder:
         raise InputError(
             f"{recipe.sourced.component.name}: the top folder of its archive is not known: {folder} {UNDEFINED}",
-            todo=DEFINE_MACRO,
+            todo=MACRO_FIX.format(component=recipe.sourced.component.name),
         )
     if is_source_file_name(folder):
         return f"{folder}/"

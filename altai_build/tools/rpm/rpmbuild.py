@@ -17,12 +17,13 @@ from altai_build.regular_files import resolve_links
 from altai_build.tools import commands, process
 from altai_build.tools.files import make_directory, move_out, scratch_directory, sha256_file
 from altai_build.tools.git.superproject import ComponentSpec
+from altai_build.tools.rpm.macro_files import MacroFiles
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, HostSandbox, find_start_fault
 from altai_build.tools.sandbox.clock import fixed_lua_clock
 from altai_build.tools.sandbox.limits import run_with_output
 from altai_build.tools.spec.macrofiles import RPM_CONFIG_DIR
 from altai_build.tools.spec.reader import RPM_MACROS, decode_spec, encode_spec
-from altai_build.tools.spec.undecided import DEFINE_MACRO, UNDEFINED
+from altai_build.tools.spec.undecided import MACRO_FIX, UNDEFINED
 from altai_build.tools.tree import walk_tree
 
 # Seconds. A spec is read in milliseconds and packed in seconds; one whose %(...) never ends must not stop the others.
@@ -70,11 +71,12 @@ def expand_spec(
     *,
     epoch: int,
     scratch: Path,
+    macro_files: MacroFiles | None = None,
 ) -> process.ProcessResult:
     """A spec with all macros expanded by rpm, on standard output; files that the spec writes are discarded.
 
     `files` are those in SPECS/ and SOURCES/ by their paths; `spec` is one of them. It is read at the time `epoch`
-    (seconds since 1970), which is also that of the files.
+    (seconds since 1970), which is also that of the files. `macro_files` are in place of this machine's.
     """
     argv = ["rpmspec", "--parse", f"--target={arch}", f"--eval={fixed_lua_clock(epoch)}"]
     argv += [*_define_options({**RPM_MACROS, **macros}), spec]
@@ -85,7 +87,7 @@ def expand_spec(
         (home / spec).write_bytes(encode_spec(close_prep(decode_spec(files[spec]))))
         for path in files:
             os.utime(home / path, (epoch, epoch))
-        view = HostSandbox(writable=home, now=epoch)
+        view = _make_view(home, epoch, macro_files)
         return run_with_output(view, argv, _bound_limits(limits, EXPAND_TIMEOUT))
 
 
@@ -101,7 +103,7 @@ def spec_error(source: ComponentSpec, result: process.ProcessResult) -> AltaiErr
             return InputError(
                 f"{source.component.name}: {source.component.spec} {UNDEFINED}: %{undefined[1]}",
                 why=result.error_text,
-                todo=f"{DEFINE_MACRO}; or fix {spec_path}",
+                todo=f"{MACRO_FIX.format(component=source.component.name)}; or fix {spec_path}",
             )
         return InputError(
             f"{source.component.name}: rpm refuses {source.component.spec}: {first}",
@@ -119,13 +121,20 @@ def spec_error(source: ComponentSpec, result: process.ProcessResult) -> AltaiErr
 
 
 def build_srpm(
-    top: Path, spec: str, macros: Mapping[str, str], arch: str, limits: Limits, *, epoch: int
+    top: Path,
+    spec: str,
+    macros: Mapping[str, str],
+    arch: str,
+    limits: Limits,
+    *,
+    epoch: int,
+    macro_files: MacroFiles | None = None,
 ) -> process.ProcessResult:
     """Make the source package of SPECS/`spec` below `top` in SRPMS/; `epoch` is its build time, and the time there.
 
     The payload is gzip, which EL6 can read, without compression where nearly all sources are compressed already.
     Programs that the spec runs can write to a folder of their own below `top` only. SOURCES/ and SPECS/ are moved to
-    it; it is left for the caller to remove with `top`.
+    it; it is left for the caller to remove with `top`. `macro_files` are in place of this machine's.
     """
     with os.scandir(top / "SOURCES") as sources:
         plain = sum(file.stat().st_size for file in sources if not file.name.endswith(_COMPRESSED_SUFFIXES))
@@ -143,11 +152,16 @@ def build_srpm(
     home = make_directory(top / ".home", mode=0o700)
     for name in ("SOURCES", "SPECS"):
         os.rename(top / name, home / name)
-    view = HostSandbox(writable=home, now=epoch)
+    view = _make_view(home, epoch, macro_files)
     packed = run_with_output(view, argv, _bound_limits(limits, SRPM_TIMEOUT))
     # Also matches nosrc.rpm.
     move_out(home / "SRPMS", make_directory(top / "SRPMS"), "src.rpm")
     return packed
+
+
+def _make_view(home: Path, epoch: int, macro_files: MacroFiles | None) -> HostSandbox:
+    replaced = (RPM_CONFIG_DIR, macro_files.write(home / ".rpm")) if macro_files else None
+    return HostSandbox(writable=home, now=epoch, replaced=replaced)
 
 
 def _bound_limits(limits: Limits, seconds: float) -> Limits:

@@ -18,7 +18,7 @@ from altai_build.tools.files import sha256_file
 from altai_build.tools.git.lfs import POINTER_LIMIT, find_content, parse_pointer
 from altai_build.tools.git.superproject import ComponentSource, ComponentSpec
 from altai_build.tools.rpm.source_lists import read_checksum_lists
-from altai_build.tools.spec.undecided import UNDEFINED
+from altai_build.tools.spec.undecided import MACRO_FIX, UNDEFINED
 
 _SYMLINK = "120000"
 _MAX_SYMLINKS = 8
@@ -157,10 +157,14 @@ def _missing_sources_error(sourced: ComponentSource, missing: list[str]) -> Inpu
         f"generate them by components.{component.name}.sources in repos.yaml",
         f"list them in {SOURCES_FILE_NAME} beside the spec",
     ]
+    undefined = [line for line in missing if line.endswith(UNDEFINED)]
+    todo = [MACRO_FIX.format(component=component.name)] if undefined else []
+    if len(undefined) < len(missing):
+        todo.insert(0, ", or ".join(ways))
     return InputError(
         f"{component.name}: {len(missing)} source{'s are' if len(missing) > 1 else ' is'} missing",
         why="\n".join(f"  {line}" for line in missing),
-        todo=", or ".join(ways),
+        todo="; ".join(todo),
     )
 
 

@@ -137,7 +137,14 @@ def _read_expanded_changelog(recipe: SrpmRecipe, text: str, limits: Limits, scra
     files = {f"SOURCES/{name}": encode_spec(content) for name, content in _read_small_files(recipe).items()}
     files[spec] = encode_spec(text)
     expanded = rpmbuild.expand_spec(
-        spec, files, recipe.macros, recipe.arch, limits, epoch=recipe.time, scratch=scratch
+        spec,
+        files,
+        recipe.macros,
+        recipe.arch,
+        limits,
+        epoch=recipe.time,
+        scratch=scratch,
+        macro_files=recipe.macro_files,
     )
     if expanded.returncode != 0:
         raise rpmbuild.spec_error(recipe.sourced, expanded)

@@ -27,11 +27,13 @@ _GROUPS = f"root:x:0:\n{BUILD_USER}:x:{BUILD_UID}:\n"
 class HostSandbox:
     """The host's programs, read-only, and one writable directory at BUILD_DIR: for expanding specs and making SRPMs.
 
-    `now` is the time there (seconds since 1970).
+    `now` is the time there (seconds since 1970). `replaced` is a folder of the host below /usr, and another one whose
+    entries stand there in place of those with their names.
     """
 
     writable: Path
     now: int
+    replaced: tuple[Path, Path] | None = None
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """The command that runs `argv` in the sandbox as the unprivileged build user, who then owns the directory.
@@ -45,6 +47,8 @@ class HostSandbox:
         # Directories that bubblewrap makes on the way to a mount only root may enter.
         words += ["--dir", "/etc", "--dir", "/var"]
         words += _host_program_options()
+        if self.replaced:
+            words += _replace_options(*self.replaced)
         words += ["--ro-bind", str(accounts), "/etc/passwd", "--ro-bind", str(groups), "/etc/group"]
         words += [*_proc_options("/proc"), "--dev", "/dev"]
         # Not a tmpfs, which belongs to root.
@@ -131,6 +135,18 @@ def _host_program_options() -> list[str]:
     for place in ("/etc/alternatives", "/etc/ld.so.cache"):
         words += ["--ro-bind-try", place, place]
     return words
+
+
+def _replace_options(folder: Path, other: Path) -> list[str]:
+    """Options that show a folder of the host with the entries of another one in place of those with their names."""
+    words = ["--tmpfs", str(folder)]
+    entries = {entry.name: entry for place in (folder, other) for entry in os.scandir(place)}
+    for name, entry in entries.items():
+        if entry.is_symlink():
+            words += ["--symlink", os.readlink(entry.path), str(folder / name)]
+        else:
+            words += ["--ro-bind", entry.path, str(folder / name)]
+    return [*words, "--remount-ro", str(folder)]
 
 
 def _proc_options(place: str) -> list[str]:

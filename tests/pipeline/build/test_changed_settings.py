@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from altai_build.config import load_config
+from altai_build.pipeline.build import changed_settings
+from altai_build.tools.rpm.macro_files import read_macro_files
 from tests.kit.builders import HostSite, noarch_component
 
 
@@ -57,6 +59,38 @@ def test_a_mock_configuration_changes_the_components_of_its_target(site: HostSit
     change(site, "mock-configs/m.cfg", "install bash", "install bash base-tool")
     reason = "mock-configs/m.cfg changed since HEAD^"
     assert changed(site) == {"app": reason, "other": reason}
+
+
+def test_a_macro_file_counts_when_it_is_added_changed_and_removed(
+    site: HostSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changed_settings, "read_macro_files", read_macro_files.__wrapped__)
+    folder = site.world.super.path / "rpm/macros.d"
+    folder.mkdir(parents=True)
+
+    def commit_files(**texts: str) -> set[str]:
+        for name, text in texts.items():
+            (folder / f"macros.{name}").write_text(text)
+        site.world.pin(
+            {"repos.yaml": (site.world.super.path / "repos.yaml").read_text()}
+            | {
+                f"mock-configs/{path.name}": path.read_text()
+                for path in (folder.parents[1] / "mock-configs").iterdir()
+            }
+            | {f"rpm/macros.d/{path.name}": path.read_text() for path in folder.iterdir()}
+        )
+        return set(changed(site).values())
+
+    commit_files(a="%a 1\n")
+    definition = site.world.super.path / "repos.yaml"
+    definition.write_text(definition.read_text().replace("{dist: .x}", "{dist: .x}, macro_files: rpm"))
+    site.run = replace(site.run, config=load_config(definition))
+    assert commit_files() == {"targets.t.macro_files in repos.yaml changed since HEAD^"}
+    assert commit_files() == set()
+    assert commit_files(a="%a 2\n") == {"rpm/macros.d/macros.a changed since HEAD^"}
+    assert commit_files(b="%b 1\n") == {"rpm/macros.d/macros.b was added since HEAD^"}
+    (folder / "macros.a").unlink()
+    assert commit_files() == {"rpm/macros.d/macros.a was removed since HEAD^"}
 
 
 def test_an_included_file_counts_when_it_is_added_changed_and_removed(site: HostSite) -> None:

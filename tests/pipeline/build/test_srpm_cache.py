@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from altai_build.config import load_config
+from altai_build.pipeline.build.srpm_cache import SrpmCache
+from altai_build.workspace import Workspace
 from tests.kit.cli import altai_build
 from tests.kit.git import Repo
 from tests.kit.superprojects import DEFINITION, World, make_files
@@ -120,3 +124,28 @@ def test_a_packages_name_selects_its_component(world: World) -> None:
     world.component("repos/one-package", make_files("four"))
     world.pin()
     assert set(srpm(world, "one-package")[0]) == {"one-package"}
+
+
+def test_macros_from_outside_of_the_commit_are_compared(tmp_path: Path) -> None:
+    """Of the mock configuration, which may give dist, and of the target's macro files."""
+    definition = DEFINITION.replace("macros: {dist: .x}", "macro_files: rpm").replace(
+        "mock_config: m", "mock_config: no-such"
+    )
+    (tmp_path / "repos.yaml").write_text(definition)
+    (tmp_path / "rpm/macros.d").mkdir(parents=True)
+    config = load_config(tmp_path / "repos.yaml")
+    cache = SrpmCache(tmp_path, "0" * 40, tmp_path / "repos.yaml", Workspace(tmp_path / "workspace"))
+    folder = tmp_path / "mock-configs"
+    folder.mkdir()
+    changes: dict[str, Callable[[], object]] = {
+        "a mock configuration": lambda: (folder / "no-such.cfg").write_text("include('x.tpl')\n"),
+        "what it includes": lambda: (folder / "x.tpl").write_text("config_opts['root'] = 'r'\n"),
+        "another text": lambda: (folder / "x.tpl").write_text("config_opts['root'] = 'other'\n"),
+        "a macro file": lambda: (tmp_path / "rpm/macros.d/macros.a").write_text("%a 1\n"),
+        "its text": lambda: (tmp_path / "rpm/macros.d/macros.a").write_text("%a 12\n"),
+    }
+    for name, change in changes.items():
+        cache.store_results([], config)
+        assert cache.load_results() == [], name
+        change()
+        assert cache.load_results() is None, name

@@ -120,6 +120,7 @@ def test_everything_that_is_missing_is_named(tmp_path: Path) -> None:
         "  Source5: none is neither in the repository nor generated",
         "  Source6: x-%{nobody_knows}.tar has a macro that rpm does not know on this machine",
     ]
+    assert "components.x.sources" in caught.value.todo and "components.x.macros" in caught.value.todo
 
 
 @pytest.mark.parametrize("name", ["a@.service", "f,patch", "-x", "q'uote", "(p)", "a b"])
