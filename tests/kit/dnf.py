@@ -68,6 +68,7 @@ def ask_dnf(
     if "Operation aborted" not in text:
         assert "Error:" in text or "Nothing to do" in text, text
         return None
-    table = text[text.index("Installing:") : text.index("Transaction Summary")]
+    # "Installing:", or "Installing group/module packages:".
+    table = text[text.index("\nInstalling") : text.index("Transaction Summary")]
     rows = (match for line in table.splitlines() if (match := _ROW.match(line)))
     return {f"{row[4]}/{row[1]}-{row[3]}.{row[2]}" for row in rows}

@@ -23,6 +23,7 @@ from altai_build.tools.repo.metadata import (
     fetch_metadata,
 )
 from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
+from altai_build.tools.solver.names import OneOf, find_by_exact_name, find_named_packages
 from altai_build.tools.solver.pool import PackagePool, ResolvedPackage
 from altai_build.tools.solver.resolve import Unsatisfiable, resolve_requirements
 from altai_build.tools.url import path_from_file_url, without_password
@@ -38,6 +39,12 @@ _ROOT_FORMAT_VERSION = "1"
 _MAX_KEY_SIZE = 1 << 20
 # Answers that are kept; each names some hundred packages.
 _MAX_BUILDROOTS = 4096
+# Of dnf. What they ask for is done anyway, or concerns a machine that has packages already.
+_OPTIONS_WITHOUT_EFFECT = frozenset({
+    "-y", "--assumeyes", "-q", "--quiet", "-v", "--verbose", "-b", "--best", "--nobest", "--allowerasing", "--refresh",
+    "--nogpgcheck", "--noplugins", "--setopt=install_weak_deps=0", "--setopt=install_weak_deps=False",
+    "--setopt=install_weak_deps=false",
+})  # fmt: skip
 _INSTALL_VERBS = ("install", "groupinstall", "group", "update", "upgrade")
 
 
@@ -170,46 +177,63 @@ class BuildrootResolver:
             pool.add_local(rpm.path, rpm.header, digest=rpm.sha256)
         return pool
 
-    def _list_setup_requirements(self, pool: PackagePool) -> list[str]:
+    def _list_setup_requirements(self, pool: PackagePool) -> list[str | OneOf]:
         verb, *words = self.config.chroot_setup_cmd
         if verb not in _INSTALL_VERBS:
             raise InputError(
                 f"chroot_setup_cmd of {self.config.name} begins with {verb!r}",
                 todo=f"begin it with one of {', '.join(_INSTALL_VERBS)}",
             )
-        names = []
-        for word in (*words, *self.config.additional_packages):
-            # Options of the package manager, and the second word of `group install`.
+        words = [*words, *self.config.additional_packages]
+        self._reject_options([word for word in words if word.startswith("-")])
+        found: list[str | OneOf] = []
+        for word in words:
+            # The second word of `group install`.
             if word.startswith("-") or word == "install":
                 continue
             if word.startswith("@") or verb in ("groupinstall", "group"):
-                names += self._list_group_requirements(pool, word.lstrip("@"))
+                found += self._list_group_requirements(pool, word.lstrip("@"))
             else:
-                names.append(word)
-        return names
+                # What is no name may be a file, or something that packages provide.
+                found += find_named_packages(pool, word) or [word]
+        return found
 
-    def _list_group_requirements(self, pool: PackagePool, name: str) -> list[str]:
+    def _reject_options(self, options: Iterable[str]) -> None:
+        """Raise InputError for options of dnf that could change which packages are installed."""
+        unknown = [option for option in options if option not in _OPTIONS_WITHOUT_EFFECT]
+        if unknown:
+            raise InputError(
+                f"chroot_setup_cmd of {self.config.name} has options that are not supported: {' '.join(unknown)}",
+                todo="write them into config_opts['dnf.conf']: exclude=, enabled=0 or priority= of repositories",
+            )
+
+    def _list_group_requirements(self, pool: PackagePool, name: str) -> list[str | OneOf]:
         """What installing a group means: as in dnf, packages that no repository has are left out."""
         groups = [
             read_group(metadata.groups, name) for metadata in self.metadata if metadata.groups is not None
         ]
-        members = [member for group in groups if group is not None for member in group]
+        # As in dnf the last repository says what a package is in a group of several.
+        by_name = {member.name: member for group in groups for member in group or ()}
+        members = [member for member in by_name.values() if not member.is_optional]
         if not members:
             raise InputError(
                 f"no repository of {self.config.name} has a group {name!r} with packages",
                 todo="name packages in chroot_setup_cmd instead",
             )
-        found = [member for member in members if pool.find_by_name(member.name)]
+        # By its name alone: what provides it under another name is not meant.
+        found = [
+            (member, package) for member in members if (package := find_by_exact_name(pool, member.name))
+        ]
         if not found:
             raise InputError(
                 f"no repository of {self.config.name} has a package of the group {name!r}",
                 why=f"its packages: {', '.join(member.name for member in members)}",
                 todo="check the repositories of the mock configuration",
             )
-        requirements = [
-            f"({member.name} if {member.condition})" if member.condition else member.name for member in found
+        return [
+            f"({member.name} if {member.condition})" if member.condition else package
+            for member, package in found
         ]
-        return list(dict.fromkeys(requirements))
 
 
 def make_no_repository_error(name: str) -> InputError:

@@ -1,4 +1,4 @@
-"""Which packages the patterns of exclude= and includepkgs= mean: names, and more as far as a pattern tells it.
+"""Which packages the patterns of exclude=, includepkgs= and `dnf install` mean: names, and more as far as one tells it.
 
 Source of the rules: libdnf, Query::filterSubject and HY_FORMS_MOST_SPEC.
 """
@@ -16,7 +16,7 @@ from altai_build.tools.solver.dependencies import split_evr
 
 
 @dataclass(frozen=True)
-class _Form:
+class PackageForm:
     """One way to read a pattern; None: any."""
 
     name: str
@@ -24,6 +24,11 @@ class _Form:
     version: str | None = None
     release: str | None = None
     arch: str | None = None
+
+    @property
+    def has_just_name(self) -> bool:
+        """True when the pattern says nothing but a name."""
+        return self.version is None and self.arch is None
 
 
 # Name → the packages that have it.
@@ -42,32 +47,33 @@ def find_matches(repositories: Iterable[solv.Repo], patterns: Iterable[str]) -> 
 
 
 def _find_meant(packages: _Packages, pattern: str) -> frozenset[int]:
-    for form in _list_forms(pattern):
-        found = frozenset(_match(packages, form))
+    for form in list_forms(pattern):
+        found = frozenset(match_form(packages, form))
         if found:
             return found
     return frozenset()
 
 
-def _list_forms(pattern: str) -> Iterator[_Form]:
+def list_forms(pattern: str) -> Iterator[PackageForm]:
     """The meanings of a pattern in the order in which dnf tries them."""
     body, dot, arch = pattern.rpartition(".")
     if dot:
         yield from _read_version(body.rsplit("-", 2), 3, arch)
-        yield _Form(body, arch=arch)
-    yield _Form(pattern)
+        yield PackageForm(body, arch=arch)
+    yield PackageForm(pattern)
     yield from _read_version(pattern.rsplit("-", 2), 3, None)
     yield from _read_version(pattern.rsplit("-", 1), 2, None)
 
 
-def _read_version(parts: Sequence[str], count: int, arch: str | None) -> Iterator[_Form]:
+def _read_version(parts: Sequence[str], count: int, arch: str | None) -> Iterator[PackageForm]:
     if len(parts) == count and all(parts):
         epoch, colon, version = parts[1].rpartition(":")
         release = parts[2] if count == 3 else None
-        yield _Form(parts[0], epoch if colon else None, version, release, arch)
+        yield PackageForm(parts[0], epoch if colon else None, version, release, arch)
 
 
-def _match(packages: _Packages, form: _Form) -> Iterator[int]:
+def match_form(packages: _Packages, form: PackageForm) -> Iterator[int]:
+    """The packages that a meaning fits."""
     has_name, has_arch = _compile(form.name), _compile(form.arch)
     versions = [_compile(part) for part in (form.epoch, form.version, form.release)]
     for name in filter(has_name, packages):

@@ -8,6 +8,7 @@ import solv
 
 from altai_build.model.nevra import Nevra
 from altai_build.tools.solver.dependencies import get_nevra, make_dep
+from altai_build.tools.solver.names import OneOf
 from altai_build.tools.solver.pool import PackagePool, ResolvedPackage
 
 
@@ -20,13 +21,13 @@ class Unsatisfiable(Exception):
 
 
 def resolve_requirements(
-    pool: PackagePool, requirements: Iterable[str], *, base: Iterable[Nevra] = ()
+    pool: PackagePool, requirements: Iterable[str | OneOf], *, base: Iterable[Nevra] = ()
 ) -> tuple[ResolvedPackage, ...]:
     """The smallest preferred set of packages that provides all requirements, sorted by NEVRA.
 
     A requirement is what a spec writes after BuildRequires: `name`, `name >= 1.2`, a file, or a rich dependency;
-    after a `!` it is what must not be there. The packages of `base` are part of the answer as they are.
-    Raises Unsatisfiable.
+    after a `!` it is what must not be there. It may also be a choice among packages of the pool. The packages of `base`
+    are part of the answer as they are. Raises Unsatisfiable.
     """
     wanted, fixed = list(requirements), list(base)
     pool.prepare()
@@ -88,7 +89,7 @@ def _solve(
 
 
 def _make_jobs(
-    pool: PackagePool, requirements: list[str], fixed: list[Nevra]
+    pool: PackagePool, requirements: list[str | OneOf], fixed: list[Nevra]
 ) -> tuple[list[solv.Job], list[str]]:
     """The jobs for requirements and packages, and those that no package of the pool answers."""
     jobs, unknown = [], []
@@ -101,6 +102,9 @@ def _make_jobs(
     install = solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE_PROVIDES
     erase = solv.Job.SOLVER_ERASE | solv.Job.SOLVER_SOLVABLE_PROVIDES
     for requirement in requirements:
+        if isinstance(requirement, OneOf):
+            jobs.append(_make_choice_job(pool, requirement))
+            continue
         dep = make_dep(pool.libsolv, requirement.lstrip("!"))
         if requirement.startswith("!"):
             jobs.append(pool.libsolv.Job(erase, dep.id))
@@ -130,10 +134,7 @@ def _make_selection_jobs(
     pool: PackagePool, roots: list[Sequence[int]], favor: list[int], forbid: list[int], require: list[str]
 ) -> list[solv.Job]:
     job, kind = pool.libsolv.Job, solv.Job
-    jobs = [
-        job(kind.SOLVER_INSTALL | kind.SOLVER_SOLVABLE_ONE_OF, pool.libsolv.towhatprovides(list(root)))
-        for root in roots
-    ]
+    jobs = [_make_choice_job(pool, OneOf(tuple(root))) for root in roots]
     jobs += [
         job(kind.SOLVER_INSTALL | kind.SOLVER_SOLVABLE_PROVIDES, make_dep(pool.libsolv, requirement).id)
         for requirement in require
@@ -141,6 +142,15 @@ def _make_selection_jobs(
     jobs += [job(kind.SOLVER_FAVOR | kind.SOLVER_SOLVABLE, number) for number in favor]
     jobs += [job(kind.SOLVER_LOCK | kind.SOLVER_SOLVABLE, number) for number in forbid]
     return jobs
+
+
+def _make_choice_job(pool: PackagePool, choice: OneOf) -> solv.Job:
+    """The job that installs one of some packages, the best."""
+    flags = solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE_ONE_OF
+    if choice.has_arch:
+        # Else libsolv installs a native package of that name beside one of another architecture.
+        flags |= solv.Job.SOLVER_SETARCH
+    return pool.libsolv.Job(flags, pool.libsolv.towhatprovides(list(choice.packages)))
 
 
 def _list_rules(problem: solv.Problem) -> list[solv.XRule]:

@@ -15,6 +15,7 @@ from altai_build.tools.repo.dnfconf import RepoSection, parse_dnf_config
 from altai_build.tools.repo.repodata import createrepo_program
 from altai_build.tools.solver.pool import PackagePool
 from altai_build.tools.solver.resolve import Unsatisfiable
+from tests.kit.repodata import describe_repository
 from tests.kit.repositories import Package, build_packages
 from tests.kit.server import serving
 
@@ -83,6 +84,71 @@ def test_a_group_is_installed_whatever_compression_its_repository_has(
     (tmp_path / "small.cfg").write_text(CONFIG.format(url=tmp_path.as_uri()))
     resolver = BuildrootResolver(read_config("small", search=[tmp_path]), cache=tmp_path / "cache")
     assert [package.nevra.name for package in resolver.base] == ["gcc", "gdb", "libc"]
+
+
+P = Package
+# chroot_setup_cmd → what dnf 4.14 installs (asked by hand).
+SETUPS = {
+    "gcc": {"gcc-1-1.x86_64"},
+    "gcc.i686": {"gcc-1-1.i686"},
+    "make-4.1": {"make-4.1-1.noarch"},
+    "make-4.1-1.noarch": {"make-4.1-1.noarch"},
+    "mak*": {"make-4.2-1.noarch", "makeself-1.0-1.noarch"},
+    "'make < 4.2'": {"make-4.1-1.noarch"},
+    "--setopt=install_weak_deps=0 -y old": {"new-1.0-1.noarch"},
+    "@build": {"gcc-1-1.x86_64"},
+    "@BUI*": {"gcc-1-1.x86_64"},
+    "/usr/bin/made": {"makeself-1.0-1.noarch"},
+}
+
+
+@pytest.fixture(scope="module")
+def setups(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    comps = "<comps><group><id>build</id><packagelist><packagereq>gcc</packagereq>{}</packagelist></group></comps>"
+    folder = tmp_path_factory.mktemp("setups")
+    described = {
+        "a": [
+            *(P("gcc", "1", arch=arch) for arch in ("i686", "x86_64")),
+            P("gcc-alternative", "9", provides=["gcc = 9"]),
+            *(P("make", version) for version in ("4.1", "4.2")),
+            P("makeself", files={"/usr/bin/made": ""}),
+        ],
+        "b": [P("old"), P("new", obsoletes=["old"])],
+    }
+    # As in dnf the last repository says what a package is in a group of several.
+    entries = {"a": "<packagereq>make</packagereq>", "b": '<packagereq type="optional">make</packagereq>'}
+    for name, packages in described.items():
+        describe_repository(folder / name, packages, group=comps.format(entries[name]).encode())
+    return folder
+
+
+def read_setup(setups: Path, folder: Path, words: str) -> BuildrootResolver:
+    urls = "".join(f"[{name}]\nbaseurl={(setups / name).as_uri()}\n" for name in ("a", "b"))
+    lines = {
+        "root": "small",
+        "target_arch": "x86_64",
+        "chroot_setup_cmd": f"install {words}",
+        "dnf.conf": urls,
+    }
+    (folder / "small.cfg").write_text("".join(f"config_opts[{k!r}] = {v!r}\n" for k, v in lines.items()))
+    return BuildrootResolver(read_config("small", search=[folder]), cache=folder / "cache")
+
+
+@pytest.mark.parametrize("words", SETUPS)
+def test_the_words_of_chroot_setup_cmd_mean_what_they_mean_to_dnf(
+    setups: Path, tmp_path: Path, words: str
+) -> None:
+    found = {str(package.nevra) for package in read_setup(setups, tmp_path, words).base}
+    assert found == SETUPS[words]
+
+
+@pytest.mark.parametrize(
+    "option", ["--exclude=make", "--setopt=excludepkgs=make", "--disablerepo=b", "-make"]
+)
+def test_options_that_change_what_is_installed_are_refused(setups: Path, tmp_path: Path, option: str) -> None:
+    with pytest.raises(InputError) as caught:
+        _ = read_setup(setups, tmp_path, f"{option} gcc").base
+    assert caught.value.what == f"chroot_setup_cmd of small has options that are not supported: {option}"
 
 
 def test_what_a_repository_sets_for_the_choice_of_packages_counts(tmp_path: Path) -> None:

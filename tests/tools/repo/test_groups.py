@@ -22,6 +22,9 @@ COMPS = """<?xml version="1.0"?>
     <packagereq type="mandatory">gcc</packagereq><packagereq type="mandatory"> make
     </packagereq></packagelist></group>
   <group><id>empty</id><name>Empty</name><packagelist/></group>
+  <group><id>odd</id><packagelist><packagereq type="sometimes">cron</packagereq></packagelist></group>
+  <environment><id>both</id><name>All of it</name><grouplist><groupid>build</groupid><groupid>none</groupid>
+  </grouplist><optionlist><groupid>core</groupid></optionlist></environment>
 </comps>
 """
 
@@ -36,24 +39,33 @@ def comps(tmp_path: Path) -> StoredFile:
     return store(tmp_path / "comps.xml.gz", gzip.compress(COMPS.encode()))
 
 
-@pytest.mark.parametrize("name", ["build", "Buildsystem building group"])
-def test_a_group_is_found_by_id_and_by_name(comps: StoredFile, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["build", "Buildsystem building group", "BUILD", "bui*", "both", "All of it"]
+)
+def test_a_group_is_found_by_id_and_by_name_and_in_an_environment(comps: StoredFile, name: str) -> None:
     assert read_group(comps, name) == (GroupMember("gcc"), GroupMember("make"))
 
 
-def test_optional_packages_are_left_out_and_conditional_ones_have_their_condition(comps: StoredFile) -> None:
+def test_packages_that_are_optional_or_conditional_are_told(comps: StoredFile) -> None:
     assert read_group(comps, "core") == (
         GroupMember("bash"),
         GroupMember("rpm"),
         GroupMember("dnf"),
+        GroupMember("vim", is_optional=True),
         GroupMember("kde-vim", condition="kde"),
     )
 
 
 def test_an_empty_group_is_not_a_missing_one(comps: StoredFile) -> None:
     assert read_group(comps, "empty") == ()
-    for name in ("Kern", "Build", ""):
+    for name in ("Kern", "Buil", ""):
         assert read_group(comps, name) is None
+
+
+def test_a_type_that_is_unknown_is_an_error_where_the_group_is_used(comps: StoredFile) -> None:
+    with pytest.raises(InputError) as caught:
+        read_group(comps, "odd")
+    assert "the package cron of a group has the type 'sometimes'" in caught.value.why
 
 
 @pytest.mark.parametrize(
