@@ -176,7 +176,7 @@ class SrpmMaker:
             macro_files=recipe.macro_files,
         )
         if result.returncode != 0:
-            raise rpmbuild.spec_error(recipe.sourced, result)
+            raise rpmbuild.spec_error(recipe.sourced, result, prepared.stamped.text)
         packages = sorted((top / "SRPMS").glob("*.src.rpm"))
         if any((top / "SRPMS").glob("*.nosrc.rpm")):
             raise InputError(

@@ -68,6 +68,9 @@ _SECTION = re.compile(r"^(?:Executing\(%\w+\)|Processing files: )")
 _BAD_EXIT = re.compile(r"^\s*(?:error: )?Bad exit status from \S+ \((%\w+)\)")
 _SCRIPT_END = re.compile(r"^(?:\+ exit |RPM build errors:|error:$)")
 _FAILED_EXIT = re.compile(r"^\+ exit [1-9]")
+# Commands that a script says its own words with.
+_WRITES = re.compile(r"^\++ (?:echo|printf|cat)\b")
+_COMMAND_LIMIT = 100  # characters
 _COMMAND = re.compile(r"^\++ ")  # rpmbuild's scripts run under `sh -x`
 _NOT_A_CAUSE = re.compile(
     r"\bwarning: |\.\.\. |\(ignored\)|^\s*(?:checking|Provides|Requires)\b|^RPM build errors:", re.I
@@ -133,11 +136,18 @@ def _build_cause(lines: list[str]) -> str:
     exits = [last] if _FAILED_EXIT.match(last) else []
     # A script that ends itself: what its earlier commands printed did not stop it.
     earlier = "" if exits else _find_cause(script)
-    found = _find_cause(printed) or _last_line(printed) or earlier
-    if found or not commands:
-        return found or section[ends[0]]
+    found = _find_cause(printed)
+    if not commands:
+        return found or _last_line(printed) or section[ends[0]]
+    found = found or (_last_line(printed) if _WRITES.match(script[commands[-1]]) else "")
+    if found or (earlier and not printed):
+        return found or earlier
     command = _COMMAND.sub("", exits[-1] if exits else script[commands[-1]])
-    return f"{command}: failed without a message ({_failed_section(section[ends[0]])})"
+    where = _failed_section(section[ends[0]])
+    if not printed:
+        return f"{command}: failed without a message ({where})"
+    # Whatever a program prints last need not be why it failed, and not why a script ends itself behind it.
+    return f"{command[:_COMMAND_LIMIT]}: failed ({where}); the last output before that: {_last_line(printed)}"
 
 
 def _failed_section(bad_exit: str) -> str:

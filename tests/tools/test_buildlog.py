@@ -157,6 +157,20 @@ fi
 """,
         "exit 4: failed without a message (%build)",
     ),
+    "exit behind other output": (
+        r"""
+%build
+(seq 3; exit 4)
+""",
+        "exit 4: failed (%build); the last output before that: 3",
+    ),
+    "a program that says nothing of it": (
+        r"""
+%build
+sh -c "seq 3; exit 4"
+""",
+        "; exit 4: failed (%build); the last output before that: 3",
+    ),
     "exit after an error": (
         r"""
 %build

@@ -259,7 +259,7 @@ class SpecEvaluator:
             if _NO_ARCH in expanded.error_text:
                 self._refuse_undefined_arch(expansion)
                 raise ForeignArch(f"its BuildArch: has no architecture for the target {arch}")
-            raise rpmbuild.spec_error(source, expanded)
+            raise rpmbuild.spec_error(source, expanded, source.text)
         path = source.component.spec_path
         result = read_expanded_spec(SpecText(path=path, text=expanded.text), arch)
         if isinstance(result, UnknownSpec):

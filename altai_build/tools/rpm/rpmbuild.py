@@ -39,6 +39,8 @@ _COMPRESSED_SUFFIXES = (
 )  # fmt: skip
 # Bytes. A source package with less that is not compressed yet gets an uncompressed payload.
 _SMALL_SIZE = 1 << 18
+# Characters of a line of a spec in a message.
+_LONGEST_SHOWN_LINE = 100
 
 
 # What rpm says where a macro was left that it does not know.
@@ -91,13 +93,18 @@ def expand_spec(
         return run_with_output(view, argv, _bound_limits(limits, EXPAND_TIMEOUT))
 
 
-def spec_error(source: ComponentSpec, result: process.ProcessResult) -> AltaiError:
-    """The error for a failed rpm: its first error line about the spec, how it ended, or that it did not start."""
+def spec_error(source: ComponentSpec, result: process.ProcessResult, text: str) -> AltaiError:
+    """The error for a failed rpm: its first error line about the spec, how it ended, or that it did not start.
+
+    `text` is the spec that it was given.
+    """
     spec_path = source.component.spec_path
-    lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "error:" in line]
+    lines = [
+        line for line in result.stderr.decode("utf-8", "replace").splitlines() if line.startswith("error: ")
+    ]
     # A killed rpm did not refuse anything, whatever it had complained about.
     if lines and result.returncode >= 0:
-        first = lines[0].partition("error:")[2].strip()
+        first = lines[0].removeprefix("error: ").strip()
         undefined = _UNDEFINED_MACRO.search(first)
         if undefined:
             return InputError(
@@ -106,7 +113,7 @@ def spec_error(source: ComponentSpec, result: process.ProcessResult) -> AltaiErr
                 todo=f"{MACRO_FIX.format(component=source.component.name)}; or fix {spec_path}",
             )
         return InputError(
-            f"{source.component.name}: rpm refuses {source.component.spec}: {first}",
+            f"{source.component.name}: rpm refuses {source.component.spec}: {_show_line(first, text)}",
             why=result.error_text,
             todo=f"fix {spec_path} and commit it",
         )
@@ -118,6 +125,22 @@ def spec_error(source: ComponentSpec, result: process.ProcessResult) -> AltaiErr
         todo=f"check {spec_path} for a %(...) that never ends or uses more than build.limits allows; "
         "check free memory and space",
     )
+
+
+def _show_line(error: str, text: str) -> str:
+    """An error about a line of a spec, with that line where it has macros: rpm tells what they expand to.
+
+    Behind an %include rpm may count the lines of another file.
+    """
+    found = re.match(r"line (\d+): ", error)
+    lines = text.split("\n")
+    if not found or not 0 < int(found[1]) <= len(lines) or "%include" in text:
+        return error
+    line = lines[int(found[1]) - 1].strip()
+    if "%" not in line or line in error:
+        return error
+    shown = line if len(line) <= _LONGEST_SHOWN_LINE else f"{line[:_LONGEST_SHOWN_LINE]}…"
+    return f"line {found[1]} (`{shown}`): {error[found.end() :]}"
 
 
 def build_srpm(

@@ -147,7 +147,7 @@ def _read_expanded_changelog(recipe: SrpmRecipe, text: str, limits: Limits, scra
         macro_files=recipe.macro_files,
     )
     if expanded.returncode != 0:
-        raise rpmbuild.spec_error(recipe.sourced, expanded)
+        raise rpmbuild.spec_error(recipe.sourced, expanded, text)
     return read_expanded_changelog(decode_spec(expanded.stdout))
 
 

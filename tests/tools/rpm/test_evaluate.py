@@ -114,6 +114,10 @@ def test_where_a_macro_hides_dist(tmp_path: Path) -> None:
             "x: x.spec has a macro that rpm does not know on this machine: %py_provides",
         ),
         (
+            {"version": "%(seq 2; exit 4)"},
+            "x: rpm refuses x.spec: line 2 (`Version: %(seq 2; exit 4)`): Unknown tag: 2",
+        ),
+        (
             {"tags": "%include /none"},
             "x: rpm refuses x.spec: Unable to open /none: No such file or directory",
         ),
