@@ -68,7 +68,9 @@ class SignatureCheck:
     fingerprint: KeyFingerprint | None
     weaknesses: tuple[str, ...]  # what a modern policy refuses although the signature is good
     key_expired_on: date | None  # set when the key has expired by now
-    detail: str  # the output of the program that checked
+    detail: (
+        str  # who signed, and what is wrong, in plain words; the output of the program is in the debug log
+    )
 
     @property
     def summary(self) -> str:
@@ -85,6 +87,12 @@ class SignatureCheck:
     def is_good(self) -> bool:
         """True only if every signature and digest was checked and is correct, and its key could vouch for it."""
         return self.status is SignatureStatus.GOOD
+
+
+def describe_other_content(key: PublicKey | None) -> str:
+    """What a wrong signature by a known key means."""
+    signer = key.uid if key is not None and key.uid else "its key"
+    return f"it was changed after {signer} signed it, or the signature is that of another file"
 
 
 def find_key_part(keys: Sequence[PublicKey], signature: Signature | None) -> KeyPart | None:

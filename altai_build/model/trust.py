@@ -28,4 +28,7 @@ class ManifestTrust:
             return ""
         if self.level is TrustLevel.OWN_KEYS:
             return f"it agrees only with the keys it brought; {self.detail}"
-        return f"release.json is unverified; {self.detail}"
+        return (
+            f"release.json is unverified; {self.detail}. Do not rely on it: compare it with another copy of the "
+            "release, or run `altai-build verify`, which checks every file"
+        )

@@ -115,13 +115,22 @@ class ProgramFailed(AltaiError):
 
 
 def on_command(listener: Callable[[str], None]) -> None:
-    """Call the listener with every command, quoted so that it can be pasted, before it runs; from any thread."""
+    """Call the listener with every command, quoted so that it can be pasted, before it runs; from any thread.
+
+    It also gets what `note_output` is given.
+    """
     _listeners.append(listener)
 
 
 def on_command_end(listener: Callable[[CommandEnd], None]) -> None:
     """Call the listener after each child has ended, however it did; from any thread."""
     _end_listeners.append(listener)
+
+
+def note_output(text: str) -> None:
+    """Give the listeners of commands what a child printed, where messages say it in plain words."""
+    if text:
+        _notify_listeners(text)
 
 
 def _notify_listeners(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,30 @@ def test_an_edited_manifest_is_unverified(site: Path, verb: str) -> None:
     of_all = verb in ("audit", "diff", "report")
     levels = [row["trust"] for row in rows if of_all or row["release"] == "1.0.2"]
     assert {level["new"] if isinstance(level, dict) else level for level in levels} == {"unverified"}
+
+
+def test_a_warning_of_a_wrong_signature_is_one_line_of_plain_words(site: Path) -> None:
+    """Who signed, what is wrong, what to do; what gpgv printed is shown with -v."""
+    edit_commit(site)
+    for options, is_raw in (((), False), (("-v",), True)):
+        answer = call(site, *options, *READING["which"])
+        (warning,) = (line for line in answer.err.splitlines() if line.startswith("warning: "))
+        assert re.fullmatch(
+            r"warning: release 1\.0\.2: release\.json is unverified; bad signature \(key [0-9A-F]{16}\): it was changed "
+            r"after .+ <.+> signed it, or the signature is that of another file\. Do not rely on it: compare it with .*",
+            warning,
+        )
+        assert ("gpgv: BAD signature" in answer.err) == is_raw
+
+
+def test_a_key_file_of_a_release_that_cannot_be_read_does_not_hide_its_packages(site: Path) -> None:
+    complete = call(site, "audit", "1.0.2", "--json").json
+    (file, *_) = sorted((site / "releases" / "1.0.2").glob("RPM-GPG-KEY-*"))
+    file.write_text("garbled\n")
+    answer = call(site, "audit", "1.0.2", "--json")
+    assert answer.code == 0, answer.err
+    assert [row["nevra"] for row in answer.json] == [row["nevra"] for row in complete]
+    assert f"release 1.0.2: {file.name} cannot be read, so the names of its keys are unknown: " in answer.err
 
 
 def test_the_page_of_an_edited_report_is_unverified(site: Path) -> None:

@@ -29,12 +29,21 @@ if TYPE_CHECKING:
 def list_packages(run: Run, release: CheckedManifest) -> tuple[InventoryEntry, ...]:
     """Every package of a release, with the name of its signer and the packages that need it.
 
-    Raises InputError when its keys or metadata cannot be read.
+    A key file that cannot be read is a warning: the fingerprint of the signer is in release.json. Raises InputError
+    when the metadata cannot be read.
     """
     from altai_build.tools.solver.describe import describe_packages
 
     directory, manifest = release.directory, release.manifest
-    names = read_user_ids(sorted(directory.glob(f"{KEY_FILE_PREFIX}*")))
+    names: dict[str, str] = {}
+    for file in sorted(directory.glob(f"{KEY_FILE_PREFIX}*")):
+        try:
+            names.update(read_user_ids([file]))
+        except InputError as error:
+            run.reporter.warn(
+                f"release {manifest.version}: {file.name} cannot be read, so the names of its keys are unknown: "
+                f"{error.why}"
+            )
     descriptions = describe_packages(_read_repositories(release), cache=run.workspace.cache / "solv")
     dependents = _find_dependents(manifest, descriptions)
     return tuple(

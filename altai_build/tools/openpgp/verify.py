@@ -13,6 +13,7 @@ from altai_build.model.openpgp import PublicKey, Signature, split_signatures
 from altai_build.model.signature import (
     SignatureCheck,
     SignatureStatus,
+    describe_other_content,
     find_key,
     find_key_part,
     find_weaknesses,
@@ -54,10 +55,15 @@ def verify_detached(
     known = [found for found in signatures if find_key(keys, found[0]) is not None]
     checks = []
     for signature, packet in known[:_MAX_SIGNATURES]:
-        status, detail = _run_gpgv(data, packet, tuple(read_key_packets(file) for file in key_files))
+        status = _run_gpgv(data, packet, tuple(read_key_packets(file) for file in key_files))
         part = find_key_part(keys, signature)
+        detail = ""
         if status is SignatureStatus.GOOD and part is not None:
             status, detail = judge_signature(signature, part, moment)
+        elif status is SignatureStatus.BAD_SIGNATURE:
+            detail = describe_other_content(find_key(keys, signature))
+        elif status is SignatureStatus.KEY_UNSUITABLE:
+            detail = "gpgv cannot use the key"
         checks.append(_make_check(path, signature, keys, moment, status, detail))
         if checks[-1].is_good:
             return checks[-1]
@@ -89,8 +95,8 @@ def _make_check(
 
 
 @functools.lru_cache(maxsize=4096)
-def _run_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> tuple[SignatureStatus, str]:
-    """gpgv's result and messages; the result is read from its status lines (GnuPG's doc/DETAILS), not its exit status.
+def _run_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> SignatureStatus:
+    """gpgv's result, read from its status lines (GnuPG's doc/DETAILS), not from its exit status.
 
     The cache saves a process for each signature that a release reuses: it is checked when the release is made, and
     again when the whole release is verified.
@@ -105,12 +111,8 @@ def _run_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> tuple[S
             command += ["--keyring", str(ring)]
         result = process.run([*command, "--", f"{home}/signature", "-"], input=data, ok=process.ANY_STATUS)
     words = {line.split(" ")[1] for line in result.text.splitlines() if line.startswith("[GNUPG:] ")}
-    if "BADSIG" in words:
-        status = SignatureStatus.BAD_SIGNATURE
-    elif "NO_PUBKEY" in words:
-        status = SignatureStatus.KEY_UNSUITABLE
-    elif "VALIDSIG" in words and not words & {"ERRSIG", "FAILURE"}:
-        status = SignatureStatus.GOOD
-    else:
-        status = SignatureStatus.BAD_SIGNATURE
-    return status, "" if status is SignatureStatus.GOOD else result.error_text
+    if "VALIDSIG" in words and not words & {"BADSIG", "NO_PUBKEY", "ERRSIG", "FAILURE"}:
+        return SignatureStatus.GOOD
+    process.note_output(result.error_text)
+    unsuitable = "NO_PUBKEY" in words and "BADSIG" not in words
+    return SignatureStatus.KEY_UNSUITABLE if unsuitable else SignatureStatus.BAD_SIGNATURE

@@ -29,6 +29,7 @@ from altai_build.model.openpgp import KeyId, PublicKey, Signature, parse_signatu
 from altai_build.model.signature import (
     SignatureCheck,
     SignatureStatus,
+    describe_other_content,
     find_key,
     find_key_part,
     find_weaknesses,
@@ -171,7 +172,10 @@ def find_damaged_packages(paths: Sequence[Path]) -> tuple[tuple[Path, str], ...]
         for path, report in zip(paths, _run_checks(paths, ring, pool, "--nosignature")):
             bad = [line.text for line in report.lines if not line.is_signature and line.result == "BAD"]
             if bad or not any(line.result == "OK" for line in report.lines):
-                damaged.append((path, "; ".join(bad) or report.error_text or "it has no digest"))
+                _note_report(report)
+                damaged.append(
+                    (path, _describe_bad_digests(report) if bad else _describe_damage(path, report))
+                )
     return tuple(damaged)
 
 
@@ -348,9 +352,11 @@ def _check_signatures(
     signature = signatures[0] if signatures else None
     key, part = find_key(keys, signature), find_key_part(keys, signature)
     status = _determine_status(report, signatures, key)
-    detail = "; ".join(line.text for line in report.lines if line.result != "OK") or report.error_text
     if status is SignatureStatus.GOOD:
         status, detail = _judge_signatures(signatures, keys, now)
+    else:
+        _note_report(report)
+        detail = _describe_status(path, status, report, signature, key)
     return SignatureCheck(
         path=path,
         status=status,
@@ -360,6 +366,51 @@ def _check_signatures(
         key_expired_on=get_expiry_day(part, now),
         detail=detail,
     )
+
+
+def _note_report(report: _CheckReport) -> None:
+    """What rpmkeys printed goes to the debug log: messages say it in plain words."""
+    process.note_output("\n".join([*(line.text for line in report.lines), report.error_text]).strip())
+
+
+def _describe_status(
+    path: Path,
+    status: SignatureStatus,
+    report: _CheckReport,
+    signature: Signature | None,
+    key: PublicKey | None,
+) -> str:
+    """Who signed, and what is wrong, in plain words; "" where the status says it."""
+    if status is SignatureStatus.DAMAGED:
+        return _describe_damage(path, report)
+    if status is SignatureStatus.BAD_DIGEST:
+        return _describe_bad_digests(report)
+    if status is SignatureStatus.KEY_UNSUITABLE:
+        return "rpm does not import the key"
+    if status is SignatureStatus.UNREADABLE_ALGORITHM and signature is not None:
+        return f"rpm cannot read signatures with {signature.algorithm}"
+    if status is SignatureStatus.BAD_SIGNATURE:
+        # What rpmkeys calls neither good nor bad is unforeseen: its words are all there is.
+        known = {"OK", "NOTFOUND", "NOKEY", "BAD"}
+        odd = [line.text for line in report.lines if line.is_signature and line.result not in known]
+        return "; ".join(odd) or describe_other_content(key)
+    return ""
+
+
+def _describe_damage(path: Path, report: _CheckReport) -> str:
+    """Why rpm cannot read a package, without the path, which callers name."""
+    if not report.error_text:
+        return "it has no digest"
+    words = report.error_text.replace("error: ", "").replace(f"{path.absolute()}: ", "")
+    return f"rpm cannot read it: {words}" if words != report.error_text else words
+
+
+def _describe_bad_digests(report: _CheckReport) -> str:
+    """Which parts of a package are not those that its digests were made of."""
+    bad = [line.text for line in report.lines if not line.is_signature and line.result == "BAD"]
+    # The digest of the whole is wrong with each part.
+    parts = [part for part in ("header", "payload") if any(text.lower().startswith(part) for text in bad)]
+    return f"its {' and '.join(parts) or 'content'} differs from what was packed"
 
 
 def _judge_signatures(

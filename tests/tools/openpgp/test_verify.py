@@ -11,6 +11,7 @@ import pytest
 from altai_build.model.armor import dearmor
 from altai_build.model.signature import SignatureStatus
 from altai_build.tools import process
+from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.verify import verify_detached
 from tests.kit.keys import ThrowawayKey, signing_key
 from tests.kit.timed_keys import timed_keyring
@@ -52,7 +53,26 @@ def test_gpgv_is_asked_once_about_the_same_bytes_and_again_about_others(
     data.write_text("asked again\n")
     assert verify_detached(data, signature, [plain.public]).status is SignatureStatus.BAD_SIGNATURE
     assert verify_detached(copy, signature, [plain.public]).is_good
-    assert len(commands) == 2
+    assert len([command for command in commands if command.startswith("$ ")]) == 2
+
+
+def test_who_signed_and_what_is_wrong_is_said_in_plain_words_and_gpgv_s_own_go_to_the_log(
+    tmp_path: Path, plain: ThrowawayKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.write_text("signed in plain words\n")
+    with signing_key(plain) as key:
+        signature = key.sign_detached(data)
+    (uid,) = (key.uid for key in read_public_keys(plain.public))
+    lines: list[str] = []
+    monkeypatch.setattr(process, "_listeners", [lines.append])
+    data.write_text("changed in plain words\n")
+    check = verify_detached(data, signature, [plain.public])
+    assert check.description == (
+        f"bad signature (key {plain.fingerprint[-16:]}): it was changed after {uid} signed it, or the signature is "
+        "that of another file"
+    )
+    assert [line for line in lines if "gpgv: BAD signature from" in line]
 
 
 def test_one_good_signature_of_several_is_enough(

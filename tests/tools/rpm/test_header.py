@@ -108,5 +108,5 @@ def test_a_header_cut_short_tells_rpm_s_own_reason(tmp_path: Path, capfd: pytest
     rpm.write_bytes(data[: data.index(b"\x8e\xad\xe8\x01", 200) + 100])  # within the second header
     with pytest.raises(InputError) as caught:
         read_header(rpm)
-    assert "error:" in caught.value.why
+    assert caught.value.why.startswith("rpm cannot read it: hdr ")
     assert capfd.readouterr() == ("", "")

@@ -217,8 +217,29 @@ def test_find_damaged_tells_good_from_changed_and_cut(made: Signed, tmp_path: Pa
     cut.write_bytes(cut.read_bytes()[:-40])
     found = dict(find_damaged_packages([made.signed, changed, made.unsigned, cut]))
     assert set(found) == {changed, cut}
-    assert "BAD" in found[changed]
+    assert found[changed] == "its payload differs from what was packed"
     assert find_damaged_packages([]) == ()
+
+
+def test_what_is_wrong_is_said_in_plain_words_and_rpm_s_own_go_to_the_log(
+    made: Signed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(process, "_listeners", [lines.append])
+    payload, header = tmp_path / "payload.rpm", tmp_path / "header.rpm"
+    shutil.copy(made.signed, payload)
+    flip_last_byte(payload)
+    data = made.signed.read_bytes()
+    at = data.index(b"hello", data.index(b"\x8e\xad\xe8\x01", 200))
+    header.write_bytes(data[:at] + b"H" + data[at + 1 :])
+    key = f"(key {made.key.fingerprint[-16:]})"
+    checks = verify_signatures([payload, header, made.unsigned], [made.key.public])
+    assert [check.description for check in checks] == [
+        f"bad digest {key}: its payload differs from what was packed",
+        f"bad digest {key}: its header differs from what was packed",
+        "unsigned",
+    ]
+    assert [line for line in lines if "Payload SHA256 digest: BAD (Expected " in line]
 
 
 @pytest.mark.parametrize(
