@@ -42,6 +42,8 @@ def test_a_key_is_made_once_and_its_public_half_is_in_the_file_of_repos_yaml(sit
     assert made.code == 0, made.err
     (public,) = read_public_keys(site / "RPM-GPG-KEY-ours")
     assert public.uid == "altai release signing key <release@altai.localdomain>"
+    promised = " ".join(init(site, "--help").out.split())
+    assert "default: release@PROJECT.localdomain." in promised, "the address that it really gives"
     assert made.out == (
         f"ours\t{public.fingerprint}\tEdDSA-255\t2030-12-31\tyes\t{public.uid}\tRPM-GPG-KEY-ours\t-\n"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -46,6 +47,20 @@ def test_defaults() -> None:
         "worktree": False,
     }
     assert run() == f"{sorted(expected.items())}\n"
+
+
+def test_the_help_of_changed_since_names_all_that_decides_and_what_it_cannot_do() -> None:
+    help_text = " ".join(run("--help").split())
+    (described,) = re.findall(r"--changed-since REV (.*?) --", help_text)
+    for part in (
+        "commit",
+        "files",
+        "settings in repos.yaml",
+        "mock configuration",
+        "depend on them",
+        "shallow clone",
+    ):
+        assert part in described
 
 
 def test_values() -> None:

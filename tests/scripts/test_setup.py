@@ -55,6 +55,22 @@ def setup(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_what_setup_says_of_rpm_and_dnf_is_what_they_are_used_for() -> None:
+    """Buildroots are installed by rpm; dnf is only the machine that installs a release in tests and the demo."""
+    lists = re.findall(
+        r"^\w+_packages\(\) \{\n    cat <<'TEXT'\n(.*?)^TEXT",
+        (ROOT / "scripts" / "setup").read_text(),
+        re.S | re.M,
+    )
+    uses = [dict(line.split(maxsplit=1) for line in listed.splitlines()) for listed in lists]
+    assert len(uses) == 2
+    assert {of["dnf"] for of in uses} == {"tests, demo: the machine that installs a release"}
+    assert any(
+        "installs buildroots" in use for of in uses for name, use in of.items() if name.startswith("rpm")
+    )
+    assert not [use for of in uses for name, use in of.items() if name == "dnf" and "buildroot" in use]
+
+
 def assert_works(checkout: Path) -> None:
     # The bindings are the system's own: no search for them, with Pythons as children, comes first.
     program = (
