@@ -115,10 +115,7 @@ class ProgramFailed(AltaiError):
 
 
 def on_command(listener: Callable[[str], None]) -> None:
-    """Call the listener with every command, quoted so that it can be pasted, before it runs; from any thread.
-
-    It also gets what `note_output` is given.
-    """
+    """Call the listener with every command, quoted so that it can be pasted, before it runs; from any thread."""
     _listeners.append(listener)
 
 
@@ -129,13 +126,8 @@ def on_command_end(listener: Callable[[CommandEnd], None]) -> None:
 
 def note_output(text: str) -> None:
     """Give the listeners of commands what a child printed, where messages say it in plain words."""
-    if text:
-        _notify_listeners(text)
-
-
-def _notify_listeners(line: str) -> None:
     for listener in _listeners:
-        listener(line)
+        listener(text)
 
 
 def run(
@@ -292,7 +284,7 @@ def start_child(
         raise InputError("a name holds a NUL byte and cannot be given to a program", why=quote_command(argv))
     command = quote_command(argv) if _listeners or _end_listeners else ""
     if _listeners:
-        _notify_listeners(f"$ {command}")
+        note_output(f"$ {command}")
     started = time.monotonic()
     try:
         child = subprocess.Popen(
@@ -390,7 +382,7 @@ def _send_signal(child: ChildProcess, grace: float) -> bool:
         pass
     except PermissionError:
         # A program that has become another user, as mock does.
-        _notify_listeners(f"cannot stop process {child.pid}: it belongs to another user and runs to its end")
+        note_output(f"cannot stop process {child.pid}: it belongs to another user and runs to its end")
         return False
     return True
 

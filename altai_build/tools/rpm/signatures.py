@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import signal
 import struct
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -29,7 +26,6 @@ from altai_build.model.openpgp import KeyId, PublicKey, Signature, parse_signatu
 from altai_build.model.signature import (
     SignatureCheck,
     SignatureStatus,
-    describe_other_content,
     find_key,
     find_key_part,
     find_weaknesses,
@@ -40,6 +36,15 @@ from altai_build.regular_files import is_special_file, open_regular_file, read_r
 from altai_build.tools import commands, process, processors
 from altai_build.tools.leftovers import temporary_directory
 from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_keys
+from altai_build.tools.rpm.check_report import (
+    CheckReport,
+    describe_bad_digests,
+    describe_damage,
+    describe_status,
+    determine_status,
+    note_report,
+    split_reports,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -51,10 +56,6 @@ _MAX_HEADER_SIZE = 64 << 20  # rpm's own limit (lib/header.c, HEADER_DATA_MAX is
 _SIGNATURE_TAGS = {268: "RSAHEADER", 267: "DSAHEADER", 1002: "SIGPGP", 1005: "SIGGPG", 278: "OPENPGP"}
 _GOOD = SignatureStatus.GOOD
 _TYPE_BIN, _TYPE_STRING_ARRAY = 7, 8
-_RPM4_ALGORITHMS = ("RSA", "DSA", "EdDSA")
-_CHECK_LINE = re.compile(
-    r"    (?P<what>.*?(?P<kind>[Ss]ignature|digest)(?:, key ID [0-9a-f]+)?): (?P<result>[A-Z]+)(?P<more>.*)"
-)
 # Files per rpmkeys process: enough that starting it costs little, few enough that their names fit on a command line.
 _MIN_BATCH, _MAX_BATCH = 50, 500
 # The texts of imported key files → the files of their keyring.
@@ -120,24 +121,7 @@ def _parse_or_describe(packet: bytes, tag: str) -> Signature:
         )
 
 
-@dataclass(frozen=True)
-class _CheckLine:
-    """One result that `rpmkeys --checksig --verbose` printed."""
-
-    is_signature: bool
-    result: str  # OK, NOTFOUND, NOKEY, BAD, …
-    text: str
-
-
-@dataclass(frozen=True)
-class _CheckReport:
-    """What rpmkeys printed about one file."""
-
-    lines: tuple[_CheckLine, ...]
-    error_text: str  # what it printed on standard error
-
-
-_NOT_REGULAR = _CheckReport(lines=(), error_text="not a regular file")
+_NOT_REGULAR = CheckReport(lines=(), error_text="not a regular file")
 
 
 def verify_signatures(
@@ -172,10 +156,8 @@ def find_damaged_packages(paths: Sequence[Path]) -> tuple[tuple[Path, str], ...]
         for path, report in zip(paths, _run_checks(paths, ring, pool, "--nosignature")):
             bad = [line.text for line in report.lines if not line.is_signature and line.result == "BAD"]
             if bad or not any(line.result == "OK" for line in report.lines):
-                _note_report(report)
-                damaged.append(
-                    (path, _describe_bad_digests(report) if bad else _describe_damage(path, report))
-                )
+                note_report(report)
+                damaged.append((path, describe_bad_digests(report) if bad else describe_damage(path, report)))
     return tuple(damaged)
 
 
@@ -252,7 +234,7 @@ def _pool() -> ThreadPoolExecutor:
 
 def _run_checks(
     paths: Sequence[Path], ring: Path, pool: ThreadPoolExecutor, *options: str
-) -> Iterator[_CheckReport]:
+) -> Iterator[CheckReport]:
     """rpmkeys' report on each file; the processes have started when this returns."""
     for path in paths:
         if "\n" in str(path):
@@ -267,7 +249,7 @@ def _run_checks(
     return (_NOT_REGULAR if special and path in special else next(reports) for path in paths)
 
 
-def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> list[_CheckReport]:
+def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> list[CheckReport]:
     """The reports of one rpmkeys process; if it crashes, of one process per file, so that the damaged file is known."""
     names = [str(path.absolute()) for path in paths]
     # A file, because rpmkeys flushes after every package: a pipe would be read once for each.
@@ -283,52 +265,21 @@ def _check_batch(paths: Sequence[Path], ring: Path, options: Sequence[str]) -> l
         text = output.read().decode("utf-8", "surrogateescape")
     if commands.READ_ERROR.search(text + result.error_text):
         raise process.ProgramFailed(result._replace(stderr=result.stderr or text.encode()))
-    reports = _split_reports(names, text, result.stderr.decode("utf-8", "surrogateescape"))
+    reports = split_reports(names, text, result.stderr.decode("utf-8", "surrogateescape"))
     if result.returncode < 0 or reports is None:
         if len(paths) == 1:
             if result.returncode == -signal.SIGKILL and not result.stderr.strip():
                 # By the kernel or a person, and not by our time limit, which says so: that is no fault of the file.
                 raise process.ProgramFailed(result)
             why = f"rpmkeys {commands.describe_exit(result.returncode)} on it"
-            return [_CheckReport(lines=(), error_text=why)]
+            return [CheckReport(lines=(), error_text=why)]
         return [report for path in paths for report in _check_batch([path], ring, options)]
     passed = all(line.result == "OK" for report in reports for line in report.lines)
     if passed and result.returncode and not options:
         if len(paths) > 1:
             return [report for path in paths for report in _check_batch([path], ring, options)]
-        return [_CheckReport(lines=(), error_text=result.error_text or "rpmkeys refused it without a reason")]
+        return [CheckReport(lines=(), error_text=result.error_text or "rpmkeys refused it without a reason")]
     return reports
-
-
-def _split_reports(names: Sequence[str], stdout: str, stderr: str) -> list[_CheckReport] | None:
-    """The report of each file, in order; None when the text does not have one section for each file."""
-    sections: list[list[_CheckLine]] = []
-    for row in stdout.splitlines():
-        if len(sections) < len(names) and row == f"{names[len(sections)]}:":
-            sections.append([])
-        elif not sections:
-            return None
-        else:
-            sections[-1].append(_parse_check_line(row))
-    if len(sections) != len(names):
-        return None
-    complaints = stderr.splitlines()
-    return [
-        _CheckReport(
-            lines=tuple(lines), error_text="; ".join(row for row in complaints if f" {name}: " in row)
-        )
-        for name, lines in zip(names, sections)
-    ]
-
-
-# Most rows are the same for every package.
-@lru_cache(maxsize=1024)
-def _parse_check_line(row: str) -> _CheckLine:
-    """One row of the output; a row of an unknown form counts as a failed signature, so that nothing passes unread."""
-    match = _CHECK_LINE.fullmatch(row)
-    if match is None:
-        return _CheckLine(is_signature=True, result="UNKNOWN", text=row.strip())
-    return _CheckLine(is_signature=match["kind"] != "digest", result=match["result"], text=row.strip())
 
 
 def _read_signatures_or_error(path: Path) -> tuple[Signature, ...] | InputError:
@@ -340,23 +291,23 @@ def _read_signatures_or_error(path: Path) -> tuple[Signature, ...] | InputError:
 
 def _check_signatures(
     path: Path,
-    report: _CheckReport,
+    report: CheckReport,
     signatures: tuple[Signature, ...] | InputError,
     keys: Sequence[PublicKey],
     now: datetime,
 ) -> SignatureCheck:
     """The check of one file from rpmkeys' report and our own reading of its signatures."""
     if isinstance(signatures, InputError):
-        report = _CheckReport(lines=(), error_text=report.error_text or signatures.why)
+        report = CheckReport(lines=(), error_text=report.error_text or signatures.why)
         signatures = ()
     signature = signatures[0] if signatures else None
     key, part = find_key(keys, signature), find_key_part(keys, signature)
-    status = _determine_status(report, signatures, key)
+    status = determine_status(report, signatures, key)
     if status is SignatureStatus.GOOD:
         status, detail = _judge_signatures(signatures, keys, now)
     else:
-        _note_report(report)
-        detail = _describe_status(path, status, report, signature, key)
+        note_report(report)
+        detail = describe_status(path, status, report, signature, key)
     return SignatureCheck(
         path=path,
         status=status,
@@ -368,51 +319,6 @@ def _check_signatures(
     )
 
 
-def _note_report(report: _CheckReport) -> None:
-    """What rpmkeys printed goes to the debug log: messages say it in plain words."""
-    process.note_output("\n".join([*(line.text for line in report.lines), report.error_text]).strip())
-
-
-def _describe_status(
-    path: Path,
-    status: SignatureStatus,
-    report: _CheckReport,
-    signature: Signature | None,
-    key: PublicKey | None,
-) -> str:
-    """Who signed, and what is wrong, in plain words; "" where the status says it."""
-    if status is SignatureStatus.DAMAGED:
-        return _describe_damage(path, report)
-    if status is SignatureStatus.BAD_DIGEST:
-        return _describe_bad_digests(report)
-    if status is SignatureStatus.KEY_UNSUITABLE:
-        return "rpm does not import the key"
-    if status is SignatureStatus.UNREADABLE_ALGORITHM and signature is not None:
-        return f"rpm cannot read signatures with {signature.algorithm}"
-    if status is SignatureStatus.BAD_SIGNATURE:
-        # What rpmkeys calls neither good nor bad is unforeseen: its words are all there is.
-        known = {"OK", "NOTFOUND", "NOKEY", "BAD"}
-        odd = [line.text for line in report.lines if line.is_signature and line.result not in known]
-        return "; ".join(odd) or describe_other_content(key)
-    return ""
-
-
-def _describe_damage(path: Path, report: _CheckReport) -> str:
-    """Why rpm cannot read a package, without the path, which callers name."""
-    if not report.error_text:
-        return "it has no digest"
-    words = report.error_text.replace("error: ", "").replace(f"{path.absolute()}: ", "")
-    return f"rpm cannot read it: {words}" if words != report.error_text else words
-
-
-def _describe_bad_digests(report: _CheckReport) -> str:
-    """Which parts of a package are not those that its digests were made of."""
-    bad = [line.text for line in report.lines if not line.is_signature and line.result == "BAD"]
-    # The digest of the whole is wrong with each part.
-    parts = [part for part in ("header", "payload") if any(text.lower().startswith(part) for text in bad)]
-    return f"its {' and '.join(parts) or 'content'} differs from what was packed"
-
-
 def _judge_signatures(
     signatures: Sequence[Signature], keys: Sequence[PublicKey], now: datetime
 ) -> tuple[SignatureStatus, str]:
@@ -422,28 +328,3 @@ def _judge_signatures(
     if not judged:
         return SignatureStatus.UNKNOWN_KEY, "no signature names one of the keys"
     return next((judgement for judgement in judged if judgement[0] is not _GOOD), judged[0])
-
-
-def _determine_status(
-    report: _CheckReport, signatures: Sequence[Signature], key: PublicKey | None
-) -> SignatureStatus:
-    """The worst that applies: damaged, a wrong digest, a wrong signature, one that cannot be checked, none."""
-    results = {line.result for line in report.lines if line.is_signature}
-    if not report.lines:
-        return SignatureStatus.DAMAGED
-    if any(not line.is_signature and line.result == "BAD" for line in report.lines):
-        return SignatureStatus.BAD_DIGEST
-    if results - {"OK", "NOTFOUND", "NOKEY"}:
-        unreadable = any("invalid OpenPGP" in line.text for line in report.lines) and any(
-            signature.algorithm not in _RPM4_ALGORITHMS for signature in signatures
-        )
-        return SignatureStatus.UNREADABLE_ALGORITHM if unreadable else SignatureStatus.BAD_SIGNATURE
-    if "NOKEY" in results:
-        return SignatureStatus.KEY_UNSUITABLE if key else SignatureStatus.UNKNOWN_KEY
-    if "OK" not in results:
-        return SignatureStatus.V6_ONLY if signatures else SignatureStatus.UNSIGNED
-    return (
-        SignatureStatus.GOOD
-        if all(line.result == "OK" for line in report.lines)
-        else SignatureStatus.PARTLY_SIGNED
-    )
