@@ -11,7 +11,7 @@ class Limits:
 
     # As in Fedora's build system.
     seconds: float | None = 24 * 3600.0
-    # And threads, of all builds together: the kernel counts them by user.
+    # And threads.
     processes: int | None = 8192
     # Bytes of data of one process; without a default, because sanitizers reserve more than any machine has.
     memory: int | None = None

@@ -12,6 +12,7 @@ from altai_build.errors import MissingToolError
 from altai_build.tools import commands, process
 from altai_build.tools.files import chown_tree, make_directory
 from altai_build.tools.sandbox.clock import fixed_date_options
+from altai_build.tools.sandbox.process_count import count_apart_command
 from altai_build.tools.sandbox.seccomp import filter_command
 
 # These names are in packages: they are fixed, so that the same inputs result in the same bytes on every machine.
@@ -101,8 +102,9 @@ class EvaluationSandbox:
 def _as_build_user(words: Sequence[str], argv: Sequence[str]) -> list[str]:
     """The command that becomes the build user in a sandbox with these options.
 
-    In a user namespace the build user would still be the host's root to the kernel, which asks no more before it lets
-    /proc/sys be written or files of root be read (user_namespaces(7)): root becomes another user for good.
+    In a user namespace that knows one user only, the build user would still be the host's root to the kernel, which
+    asks no more before it lets /proc/sys be written or files of root be read (user_namespaces(7)): root becomes another
+    user for good, in a namespace where each user is that of the host.
     """
     prefix, options = filter_command()
     words = [*words, *options]
@@ -119,8 +121,9 @@ def _as_build_user(words: Sequence[str], argv: Sequence[str]) -> list[str]:
             *argv,
         ]
     become = ["setpriv", f"--reuid={BUILD_UID}", f"--regid={BUILD_UID}", "--clear-groups", "--"]
-    words += _capability_options("SETUID", "SETGID")
-    return [*prefix, *_DIE_WITH_PARENT, *words, "--", *become, *argv]
+    opening, apart, closing = count_apart_command()
+    words += [*apart, *_capability_options("SETUID", "SETGID")]
+    return [*prefix, *opening, *_DIE_WITH_PARENT, *words, "--", *closing, *become, *argv]
 
 
 def _host_program_options() -> list[str]:
@@ -297,7 +300,8 @@ class BuildrootSandbox:
         """
         require_bubblewrap()
         prefix, options = filter_command(socketcall=self.is_32_bit)
-        words = [*prefix, *_DIE_WITH_PARENT, "bwrap", *options, *_UNSHARE_OPTIONS]
+        opening, apart, closing = count_apart_command()
+        words = [*prefix, *opening, *_DIE_WITH_PARENT, "bwrap", *options, *apart, *_UNSHARE_OPTIONS]
         words += _capability_options("SETUID", "SETGID", "SYS_CHROOT")
         shared_memory = self.build_dir.with_name(f"{self.build_dir.name}.shm")
         make_directory(shared_memory, mode=0o700)
@@ -310,7 +314,7 @@ class BuildrootSandbox:
         for name, value in {**_FIXED_ENVIRONMENT, **self.environment}.items():
             words += ["--setenv", name, value]
         user = f"--userspec={BUILD_UID}:{BUILD_UID}"
-        return [*words, "--", "chroot", user, f"--groups={BUILD_UID}", "/", *argv]
+        return [*words, "--", "chroot", user, f"--groups={BUILD_UID}", "/", *closing, *argv]
 
 
 _FIXED_ENVIRONMENT = {

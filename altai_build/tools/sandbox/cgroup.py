@@ -123,18 +123,16 @@ def _find_parent() -> Path | None:
 
 def _find_own_group() -> Path | None:
     """The directory of the group that this process is in; None where cgroup v2 is not mounted."""
-    groups = Path("/proc/self/cgroup").read_text().splitlines()
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    return _locate_group(groups, mounts)
+    return _locate_group(Path("/proc/self/cgroup").read_text())
 
 
-def _locate_group(groups: list[str], mounts: list[str]) -> Path | None:
-    """The directory of a group by the lines of /proc/PID/cgroup (cgroups(7)) and mountinfo (proc(5))."""
-    path = next((line.removeprefix("0::") for line in groups if line.startswith("0::")), None)
+def _locate_group(groups: str, mountinfo: Path = Path("/proc/self/mountinfo")) -> Path | None:
+    """The directory of a group by the text of /proc/PID/cgroup (cgroups(7)) and the mounts of this process."""
+    path = next((line.removeprefix("0::") for line in groups.splitlines() if line.startswith("0::")), None)
     # "/..": outside the namespace of this process.
     if path is None or path.startswith("/.."):
         return None
-    for line in mounts:
+    for line in mountinfo.read_text().splitlines():
         words, _, source = line.partition(" - ")
         if source.split(" ")[0] != "cgroup2":
             continue
@@ -191,8 +189,7 @@ def _ask_systemd() -> Path | None:
             while not (shown := pipes.read(child.stdout)).endswith(b"\n\n"):
                 if not pipes.transfer(deadline):
                     return None
-        mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-        group = _locate_group(shown.decode().splitlines(), mounts)
+        group = _locate_group(shown.decode())
         if group is not None:
             # It moves that cat.
             _enable_controllers(group)

@@ -27,8 +27,9 @@ _KEPT_INODES = 100_000
 def limit_command(limits: Limits, group: ControlGroup | None = None) -> list[str]:
     """The prefix of a command that limits it and everything it starts, and makes them the first out-of-memory victims.
 
-    The kernel does not limit the number of root's processes; it counts those of the user that the command becomes. The
-    `group` that the command runs in limits its memory better: these limits count what a process reserves, too.
+    The kernel does not limit the number of root's processes; it counts those of the user that the command becomes, in
+    the user namespace of the sandbox. The `group` that the command runs in limits its memory better: these limits count
+    what a process reserves, too.
     """
     # Everybody may raise the value; choom(1) is in util-linux since 2018.
     first_victim = ("choom", "--adjust", "1000", "--") if commands.find_program("choom") else ()

@@ -132,6 +132,8 @@ CONTAINER = ["31 22 0:26 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw"]
     ],
 )
 def test_the_group_of_a_process_is_found_where_it_is_mounted(
-    groups: list[str], mounts: list[str], place: str | None
+    tmp_path: Path, groups: list[str], mounts: list[str], place: str | None
 ) -> None:
-    assert cgroup._locate_group(groups, mounts) == (Path(place) if place else None)
+    mountinfo = tmp_path / "mountinfo"
+    mountinfo.write_text("\n".join(mounts))
+    assert cgroup._locate_group("\n".join(groups), mountinfo) == (Path(place) if place else None)

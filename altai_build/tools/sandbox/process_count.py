@@ -1,0 +1,99 @@
+"""User namespaces in which the kernel counts the processes of a sandbox apart from all others of the same user.
+
+The limit of processes (RLIMIT_NPROC, setrlimit(2)) holds for each user in each user namespace since Linux 5.14. In the
+host's namespace a sandbox could start fewer processes the more others run as the same user: a fork bomb in one build
+would make another one fail. These namespaces have the users of the host, so that nothing else is different in them.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import threading
+import time
+import weakref
+from pathlib import Path
+
+from altai_build.errors import AltaiError
+from altai_build.tools import process
+from altai_build.tools.pipes import Pipes
+
+_START_TIMEOUT = 20.0  # seconds
+_DESCRIPTOR = 8
+
+
+class _Namespace:
+    """A user namespace, which is there as long as this object; `descriptor` is None where none can be made."""
+
+    def __init__(self) -> None:
+        self.descriptor = _open_namespace()
+        if self.descriptor is not None:
+            weakref.finalize(self, os.close, self.descriptor)
+
+
+# One for each thread, which runs one sandbox after the other.
+_of_thread = threading.local()
+
+
+def count_apart_command() -> tuple[list[str], list[str], list[str]]:
+    """What makes the kernel count the processes of a sandbox that this thread starts as root apart from all others.
+
+    The prefix of the command that runs bubblewrap, the options of bubblewrap, and the prefix of the command inside; all
+    empty where that cannot be done.
+    """
+    if not hasattr(_of_thread, "namespace"):
+        _of_thread.namespace = _Namespace()
+    descriptor = _of_thread.namespace.descriptor
+    if descriptor is None:
+        return [], [], []
+    file = f"/proc/{os.getpid()}/fd/{descriptor}"
+    opening, closing = (["sh", "-c", f'exec "$@" {_DESCRIPTOR}{what}'] for what in ('<"$0"', "<&-"))
+    return [*opening, file], ["--userns2", str(_DESCRIPTOR)], [*closing, "sh"]
+
+
+def _open_namespace() -> int | None:
+    """A descriptor of a new user namespace that bubblewrap can use; None where there is none."""
+    try:
+        # What runs in the namespace counts for its maker too, together with all that root runs.
+        highest = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        if highest != resource.RLIM_INFINITY and highest < _read_default_limit():
+            return None
+        # The child makes the namespace, and ends when its standard input is closed.
+        argv = ["prlimit", f"--nproc={highest}:{highest}", "--", "unshare", "--user", "--"]
+        argv += ["sh", "-c", "echo; exec cat"]
+        with (
+            process.start_child(argv, input=b"") as child,
+            Pipes(None, child.stdout, child.stderr, b"") as pipes,
+        ):
+            deadline = time.monotonic() + _START_TIMEOUT
+            while not pipes.read(child.stdout):
+                if not pipes.transfer(deadline):
+                    return None
+            directory = Path("/proc", str(child.pid))
+            for name in ("uid_map", "gid_map"):
+                (directory / name).write_text(_make_identity(Path("/proc/self", name).read_text()))
+            descriptor = os.open(directory / "ns/user", os.O_RDONLY)
+    except (OSError, ValueError, AltaiError):
+        return None
+    if not _can_enter(descriptor):
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _read_default_limit() -> int:
+    """How many processes a user may have where nobody sets a limit (kernel/fork.c, set_max_threads)."""
+    return int(Path("/proc/sys/kernel/threads-max").read_text()) // 2
+
+
+def _make_identity(table: str) -> str:
+    """The table of a namespace with the same ids, from that of the one above it (user_namespaces(7))."""
+    rows = (line.split() for line in table.splitlines())
+    return "".join(f"{inside} {inside} {count}\n" for inside, _, count in rows)
+
+
+def _can_enter(descriptor: int) -> bool:
+    """Whether bubblewrap can put a program into a namespace."""
+    argv = ["sh", "-c", f'exec "$@" {_DESCRIPTOR}<"$0"', f"/proc/{os.getpid()}/fd/{descriptor}", "bwrap"]
+    argv += ["--userns2", str(_DESCRIPTOR), "--ro-bind", "/", "/", "--", "/bin/true"]
+    return process.run(argv, ok=process.ANY_END).returncode == 0
