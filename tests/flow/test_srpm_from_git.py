@@ -245,11 +245,11 @@ def test_unavailable_commits_are_named_and_other_components_are_made(tmp_path: P
     commit = world.components["repos/altai/focus"].git("rev-parse", "HEAD")
     if fault == "commit":
         world.pin(focus=gone)
-        expected = f"commit {gone} is not available from {tmp_path}/focus"
+        expected = f"commit {gone} of repos/altai/focus is not available from {tmp_path}/focus"
     elif fault == "remote":
         world.urls["repos/altai/focus"] = "../moved"
         world.pin()
-        expected = f"commit {commit} is not available from {tmp_path}/moved"
+        expected = f"commit {commit} of repos/altai/focus is not available from {tmp_path}/moved"
     else:
         urls = {path: url for path, url in world.urls.items() if path != "repos/altai/focus"}
         world.super.commit({".gitmodules": gitmodules(urls)})

@@ -79,4 +79,4 @@ def test_commits_that_are_not_available_are_a_problem_of_that_component(world: W
     new = world.pin()
     focus = describe(world, old, new)["repos/focus"]
     assert focus.component_change is ComponentChange.UNKNOWN
-    assert focus.problem.startswith(f"commit {'d' * 40} is not available from ")
+    assert focus.problem.startswith(f"commit {'d' * 40} of repos/focus is not available from ")

@@ -168,8 +168,9 @@ class Superproject(RepositoryHistory):
         places: list[tuple[Path, str | None]] = [(place, None) for place in self.list_local_clones(submodule)]
         urls = [url for url in (submodule.own_url, submodule.url) if url is not None]
         places += [(mirror_path(url, self.state / "mirrors"), url) for url in urls]
+        link = Gitlink(path=submodule.link.path, commit=commits[0])
         for place, url in places:
-            store = self._borrow_complete_store(place, commits[0], url)
+            store = self._borrow_complete_store(place, link, url)
             if store is not None and all(store.has_commit_object(commit) for commit in commits[1:]):
                 return store
         return None
@@ -234,9 +235,7 @@ class Superproject(RepositoryHistory):
             link = Gitlink(path=entry.path, commit=pinned)
             submodule = Submodule(link=link, name=name, url=inner_url, own_url=own_url)
             places = [store.objects / "modules" / name] if name and not _has_parent_reference(name) else []
-            inner = next(
-                (one for place in places if (one := self._borrow_complete_store(place, pinned))), None
-            )
+            inner = next((one for place in places if (one := self._borrow_complete_store(place, link))), None)
             inner = inner or self._fetch_mirror(submodule)
             found.append((entry.path, inner, pinned))
             deeper = self.list_nested_submodules(
@@ -273,48 +272,55 @@ class Superproject(RepositoryHistory):
 
     def _fetch_mirror(self, submodule: Submodule) -> ObjectStore:
         """The objects of a submodule from its remote: where the user's configuration says it is, else .gitmodules."""
-        commit = submodule.link.commit
         own_error = None
         if submodule.own_url is not None and submodule.own_url != submodule.url:
             try:
-                return self._fetch(submodule.own_url, commit)
+                return self._fetch(submodule.own_url, submodule.link)
             except InputError as error:
                 own_error = error
         try:
-            return self._fetch(self._url_to_fetch(submodule), commit)
+            return self._fetch(self._url_to_fetch(submodule), submodule.link)
         except InputError as error:
             if own_error is None:
                 raise
             raise InputError(error.what, why=f"{error.why}\n{own_error}", todo=error.todo) from own_error
 
-    def _fetch(self, url: str, commit: CommitId) -> ObjectStore:
+    def _fetch(self, url: str, link: Gitlink) -> ObjectStore:
         return self._borrow_store(
-            self._have_mirror(url, commit),
+            self._have_mirror(url, link),
             without_password(url),
-            commit,
-            repairs=[partial(self._repair_mirror, url, commit)],
+            link.commit,
+            repairs=[partial(self._repair_mirror, url, link)],
         )
 
-    def _have_mirror(self, url: str, commit: CommitId, *, examine: bool = False) -> Path:
-        profile = self._settings.remote_profile
-        mirrors = self.state / "mirrors"
-        return fetch_mirror(url, mirrors=mirrors, commit=commit, profile=profile, examine=examine)
+    def _have_mirror(self, url: str, link: Gitlink, *, examine: bool = False) -> Path:
+        return fetch_mirror(
+            url,
+            mirrors=self.state / "mirrors",
+            commit=link.commit,
+            profile=self._settings.remote_profile,
+            examine=examine,
+            pinned_at=link.path,
+        )
 
-    def _repair_mirror(self, url: str, commit: CommitId) -> None:
+    def _repair_mirror(self, url: str, link: Gitlink) -> None:
         """Fetch a mirror again if it is damaged; each is examined once."""
         is_new = url not in self._examined
         self._examined.add(url)
-        self._have_mirror(url, commit, examine=is_new)
+        self._have_mirror(url, link, examine=is_new)
 
     def _borrow_complete_store(
-        self, place: Path, commit: CommitId, url: str | None = None
+        self, place: Path, link: Gitlink, url: str | None = None
     ) -> ObjectStore | None:
-        """The objects at a place, if a commit is there with all its trees; `url` is that of a mirror."""
+        """The objects at a place, if a gitlink's commit is there with all its trees; `url` is that of a mirror."""
         common = common_directory(place)
         if common is None or common == self.common or is_shallow(common):
             return None
-        repairs = [] if url is None else [partial(self._repair_mirror, url, commit)]
-        store = self._borrow_store(common, str(place), commit, repairs)
+        repairs = [] if url is None else [partial(self._repair_mirror, url, link)]
+        commit = link.commit
+        # Nobody knows a mirror by its path.
+        origin = str(place) if url is None else without_password(url)
+        store = self._borrow_store(common, origin, commit, repairs)
         complete = store.has_tree(commit) and (not is_partial_clone(common) or store.has_all_objects(commit))
         return store if complete else None
 

@@ -58,7 +58,19 @@ def test_what_is_not_available_is_named_with_its_remote(origin: Repo, tmp_path: 
     with pytest.raises(InputError) as caught:
         fetch_mirror(url, mirrors=tmp_path / "mirrors", commit=CommitId("a" * 40))
     assert caught.value.what == f"commit {'a' * 40} is not available from {url}"
-    assert caught.value.why and "push the commit" in caught.value.todo
+    todo = "push the commit" if kind == "no such commit" else "check that URL"
+    assert caught.value.why and caught.value.todo.startswith(todo)
+
+
+def test_an_overlong_url_is_no_fault_of_git(tmp_path: Path) -> None:
+    url = "https://user:secret@localhost/" + "a" * 200_000
+    with pytest.raises(InputError) as caught:
+        fetch_mirror(url, mirrors=tmp_path / "m", commit=CommitId("a" * 40), pinned_at="repos/x")
+    what = f"commit {'a' * 40} of repos/x is not available: its URL has {len(url)} characters"
+    assert caught.value.what == what and "secret" not in str(caught.value)
+    assert (
+        ".gitmodules" in caught.value.todo and len(str(caught.value)) < 500 and not (tmp_path / "m").exists()
+    )
 
 
 def test_a_fetch_that_was_killed_does_not_hinder_the_next(origin: Repo, tmp_path: Path) -> None:

@@ -197,8 +197,8 @@ def test_where_the_users_url_lacks_the_commit_that_of_gitmodules_counts(repo: Re
     elsewhere = Superproject(repo.path, state=tmp_path / "other state")
     with pytest.raises(InputError) as caught:
         elsewhere.open_component_store(submodule)
-    assert f"commit {commit} is not available from {other.path}" in caught.value.what
-    assert f"commit {commit} is not available from {mirror.path}" in caught.value.why
+    assert f"commit {commit} of repos/a is not available from {other.path}" in caught.value.what
+    assert f"commit {commit} of repos/a is not available from {mirror.path}" in caught.value.why
 
 
 # ---- nested submodules --------------------------------------------------------------------------------------------
