@@ -24,6 +24,7 @@ from altai_build.model.inventory import (
 )
 from altai_build.model.quantity import format_count, format_size
 from altai_build.model.release import ORIGIN_KINDS
+from altai_build.model.suggestion import suggest
 from altai_build.model.trust import ManifestTrust
 from altai_build.tools.repo.repomd import REPOMD
 
@@ -110,6 +111,7 @@ def _refuse_unknown(entries: Sequence[InventoryEntry], repository: str | None, o
     if repository is not None and repository not in repositories:
         raise InputError(
             f"the release has no repository {repository!r}",
+            why=suggest(repository, repositories),
             todo=f"use one of {', '.join(sorted(repositories))}",
         )
     kinds = set(ORIGIN_KINDS)
@@ -117,6 +119,7 @@ def _refuse_unknown(entries: Sequence[InventoryEntry], repository: str | None, o
     if origin is not None and origin not in kinds | paths:
         raise InputError(
             f"the release has no packages of origin {origin!r}",
+            why=suggest(origin, kinds | paths),
             todo=f"use one of {', '.join(sorted(kinds))}, or the path of a component",
         )
 

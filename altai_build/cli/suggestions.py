@@ -15,9 +15,8 @@ class SuggestingGroup(click.Group):
         names = self.list_commands(ctx)
         if args and args[0] not in names and not args[0].startswith("-"):
             # Only a wrong name needs it.
-            import difflib
+            from altai_build.model.suggestion import suggest
 
-            similar = difflib.get_close_matches(args[0], names, n=2)
-            hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
+            hint = suggest(args[0], names)
+            ctx.fail(f"No such command {args[0]!r}." + (f" {hint[0].upper()}{hint[1:]}" if hint else ""))
         return super().resolve_command(ctx, args)

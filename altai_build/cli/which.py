@@ -36,7 +36,7 @@ def which(app: App, thing: str, where: str | None, keys: tuple[str, ...], as_jso
       altai-build which /usr/bin/nova
       altai-build which 6f2c1e0
     """
-    from altai_build.pipeline.published.inventory import find_matches, suggest_names
+    from altai_build.pipeline.published.inventory import find_matches, suggest_package
 
     if not thing.strip():
         raise UsageError("an empty text names no package, file or commit")
@@ -53,10 +53,10 @@ def which(app: App, thing: str, where: str | None, keys: tuple[str, ...], as_jso
         )
     reader.refuse_unreadable("releases that cannot be read were not searched")
     if not matches:
-        similar = suggest_names(reader, reading.catalog, thing)
+        suggestion = suggest_package(reader, reading.catalog, thing)
         raise InputError(
             f"no release has {thing}",
-            why=f"similar names: {', '.join(similar)}" if similar else "",
+            why=suggestion,
             todo="`altai-build releases` lists the releases, `altai-build audit VERSION` the packages of one",
         )
 

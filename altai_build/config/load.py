@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,6 +37,7 @@ from altai_build.config.waivers import read_waivers
 from altai_build.config.yaml_reader import InputErrors, YamlNode, load_yaml
 from altai_build.model.compat import Compat, get_default_compat
 from altai_build.model.package_fingerprint import RebuildPolicy
+from altai_build.model.suggestion import suggest
 from altai_build.model.variables import make_arch_variables
 from altai_build.regular_files import resolve_links
 
@@ -213,8 +213,7 @@ def _check_references(
 def _check_reference(node: YamlNode, name: str, table: Iterable[str], section: str) -> None:
     defined = list(table)
     if name and name not in defined:
-        near = difflib.get_close_matches(name, defined, n=1)
-        hint = f"perhaps you meant {near[0]!r}" if near else f"defined: {', '.join(defined) or 'none'}"
+        hint = suggest(name, defined) or f"defined: {', '.join(defined) or 'none'}"
         node.add_error(f"got {name!r}, which is not in {section}; {hint}")
 
 

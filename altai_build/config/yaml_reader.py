@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 import yaml
 
 from altai_build.errors import InputError
+from altai_build.model.suggestion import suggest
 from altai_build.regular_files import open_regular_file
 
 _MERGED_LIMIT = 10_000
@@ -175,8 +175,7 @@ class YamlNode:
             return YamlNode({}, self.key_path, InputErrors())
         for key in self.value:
             if key not in keys:
-                near = difflib.get_close_matches(str(key), keys, n=1)
-                hint = f"perhaps you meant {near[0]!r}" if near else f"known here: {', '.join(keys)}"
+                hint = suggest(str(key), keys) or f"known here: {', '.join(keys)}"
                 self.add_error(f"unknown key {key!r}; {(hints or {}).get(str(key), hint)}")
         for key in needed:
             if self.value.get(key) is None:
@@ -255,7 +254,6 @@ class YamlNode:
         def check(value: str) -> str | None:
             if value in choices:
                 return None
-            near = difflib.get_close_matches(value, choices, n=1)
-            return f"perhaps you meant {near[0]!r}" if near else f"write one of {', '.join(choices)}"
+            return suggest(value, choices) or f"write one of {', '.join(choices)}"
 
         return self.read_text(default, check=check)

@@ -14,6 +14,7 @@ from altai_build.model.compat import list_unreadable_packages
 from altai_build.model.lock import Lock, LockChange, LockedPackage
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import LocalRpm, RpmHeader
+from altai_build.model.suggestion import suggest_each
 from altai_build.pipeline.deps import (
     check_upstreams,
     fetch_all,
@@ -126,12 +127,9 @@ def _list_kept(previous: Lock | None, *, update: bool, names: Sequence[str]) -> 
     known = {package.nevra.name for package in packages}
     unknown = sorted(set(names) - known)
     if unknown:
-        import difflib  # only a wrong name needs it
-
-        similar = {name: difflib.get_close_matches(name, known, n=1) for name in unknown}
         raise InputError(
             f"not locked: {', '.join(unknown)}",
-            why="\n".join(f"{name}: perhaps {near[0]}" for name, near in similar.items() if near),
+            why=suggest_each(unknown, known),
             todo="`altai-build deps list` shows the locked packages",
         )
     if not update:

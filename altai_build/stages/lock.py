@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from altai_build.model.lock import (
 from altai_build.model.nevra import Nevra
 from altai_build.model.package import LocalRpm, RpmHeader
 from altai_build.model.quantity import format_count
+from altai_build.model.suggestion import suggest
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.rpm.versions import compare_evr
 from altai_build.tools.solver.closure import Closure, ClosurePackage, compute_closure
@@ -215,16 +215,16 @@ def explain_locked_package(lock: Lock, name: str) -> LockExplanation:
     )
     if package is None:
         provided = [requirement for requirement in lock.from_base if requirement.split()[0] == name]
-        names = sorted(package.nevra.name for package in lock.packages)
-        near = difflib.get_close_matches(name, names, n=3)
+        hint = suggest(name, {package.nevra.name for package in lock.packages})
+        reason = (
+            "the operating system provides it"
+            if provided
+            else "no package of the release requires it from a mirror"
+        )
         raise InputError(
             f"{name} is not locked",
-            why="the operating system provides it"
-            if provided
-            else "no package of the release requires it from a mirror",
-            todo=f"perhaps you meant {' or '.join(near)}"
-            if near
-            else "`altai-build deps list` shows the locked packages",
+            why=f"{reason}; {hint}" if hint else reason,
+            todo="`altai-build deps list` shows the locked packages",
         )
     repository = lock.repository(package.repository)
     return LockExplanation(

@@ -5,13 +5,13 @@ The rules are in altai_build/rules; registry.py lists them.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.findings import WAIVERS_RULE, Finding, Severity, VerificationReport, Waiver, waive
+from altai_build.model.suggestion import suggest
 from altai_build.model.trace import TRACE_RULE
 from altai_build.rules.registry import RULES
 from altai_build.rules.rule import Rule, RuleScope
@@ -97,9 +97,9 @@ def _find_misspelled_waivers(context: VerifyContext) -> list[Finding]:
     known = sorted({rule.id for rule in RULES} | {TRACE_RULE})
     findings = []
     for waiver in context.waivers:
-        near = difflib.get_close_matches(waiver.rule, known, n=1, cutoff=0.75)
-        if near and waiver.rule not in known:
-            message = f"there is no rule {waiver.rule!r}; perhaps you meant {near[0]!r}"
+        hint = "" if waiver.rule in known else suggest(waiver.rule, known, cutoff=0.75)
+        if hint:
+            message = f"there is no rule {waiver.rule!r}; {hint}"
             findings.append(_make_waiver_finding(waiver, message, "correct the rule's name in repos.yaml"))
     return findings
 

@@ -185,7 +185,7 @@ def test_an_unknown_revision_is_reported_with_similar_names(repo: Repo) -> None:
     assert (answer.code, answer.out) == (3, "")
     assert answer.err == (
         f"altai-build: the superproject {repo.path} has no commit 'v1.0.2'\n"
-        "similar names: v1.0.1\n"
+        "did you mean v1.0.1?\n"
         f"What to do: see `git -C {repo.path} log --oneline --all`\n"
     )
 

@@ -64,4 +64,4 @@ def test_a_new_report_has_the_findings_of_today(site: Path, tmp_path: Path) -> N
 def test_a_release_that_does_not_exist_is_an_error_with_a_suggestion(site: Path) -> None:
     answer = altai_build("report", "1.0.3", cwd=site)
     assert answer.code == 3
-    assert "there is no release 1.0.3" in answer.err and "perhaps you meant 1.0.2" in answer.err
+    assert "there is no release 1.0.3" in answer.err and "did you mean 1.0.2?" in answer.err

@@ -100,7 +100,7 @@ def test_a_release_that_is_not_there(site: Path) -> None:
     answer = altai_build("verify", "1.0.3", cwd=site)
     assert answer.code == 3
     assert "there is no release 1.0.3" in answer.err
-    assert "perhaps you meant 1.0.2" in answer.err
+    assert "did you mean 1.0.2?" in answer.err
     answer = altai_build("verify", "./nosuch", cwd=site.parent)
     assert answer.code == 3
     assert "there is no release in ./nosuch" in answer.err

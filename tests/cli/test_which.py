@@ -66,7 +66,7 @@ def test_a_file_of_the_same_name_with_different_bytes(
 def test_a_thing_that_no_release_has(site: Path) -> None:
     answer = altai_build("which", "focuss", "--json", cwd=site)
     assert (answer.code, answer.json) == (3, [])
-    assert "no release has focuss" in answer.err and "similar names: focus" in answer.err
+    assert "no release has focuss" in answer.err and "did you mean focus?" in answer.err
 
 
 def test_which_by_commit_of_component_and_superproject(tmp_path: Path) -> None:

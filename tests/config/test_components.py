@@ -36,7 +36,7 @@ def test_macros_with_and_without_options() -> None:
 
 def test_another_word_is_an_error() -> None:
     assert read({"source": "comitted"})[1] == [
-        "  components.x.source: got 'comitted'; perhaps you meant 'committed'"
+        "  components.x.source: got 'comitted'; did you mean committed?"
     ]
 
 

@@ -43,7 +43,7 @@ def test_related_keys_are_the_replaced_ones_and_the_successors(tmp_path: Path) -
     [
         (
             "  b: {file: b, signs: true, replaces: altaj}",
-            ["keys.b.replaces: got 'altaj', which is not in keys; perhaps you meant 'altai'"],
+            ["keys.b.replaces: got 'altaj', which is not in keys; did you mean altai?"],
         ),
         (
             "  b: {file: b, signs: true, replaces: altai}\n  c: {file: c, signs: true, replaces: altai}",

@@ -118,7 +118,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         ("project", 5, "project: got 5; write text, in quotes if it looks like a number"),
         ("project", "..", f"project: got '..'; {NAME}"),
         ("project", None, "(top level): the key 'project' is missing"),
-        ("projcet", "x", "(top level): unknown key 'projcet'; perhaps you meant 'project'"),
+        ("projcet", "x", "(top level): unknown key 'projcet'; did you mean project or superproject?"),
         ("superproject", [1], "superproject: got [1]; write a mapping with the keys path, components, root"),
         ("superproject|root", "yes", "superproject.root: got 'yes'; write true or false"),
         ("superproject|components", "repos", "superproject.components: got 'repos'; write a list"),
@@ -127,7 +127,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         (
             "superproject|componnets",
             [],
-            "superproject: unknown key 'componnets'; perhaps you meant 'components'",
+            "superproject: unknown key 'componnets'; did you mean components?",
         ),
         (
             "targets|centos6|arch",
@@ -160,7 +160,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
             "1",
             "targets.centos6.macros.%x: a macro is a name of letters, digits and _, without %, or NAME(OPTIONS)",
         ),
-        ("targets|centos6|compat", "el66", "targets.centos6.compat: got 'el66'; perhaps you meant 'el6'"),
+        ("targets|centos6|compat", "el66", "targets.centos6.compat: got 'el66'; did you mean el6?"),
         (
             "targets|centos6|base|0|url",
             "ftp://example.org/",
@@ -169,7 +169,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         (
             "targets|centos6|base|0|key",
             "centos",
-            "targets.centos6.base[0].key: got 'centos', which is not in keys; perhaps you meant 'centos6'",
+            "targets.centos6.base[0].key: got 'centos', which is not in keys; did you mean centos6?",
         ),
         ("keys|altai|file", None, "keys.altai: the key 'file' is missing"),
         ("keys|altai|signs", "maybe", "keys.altai.signs: got 'maybe'; write true or false"),
@@ -177,7 +177,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         (
             "repositories|centos6|target",
             "centos7",
-            "repositories.centos6.target: got 'centos7', which is not in targets; perhaps you meant 'centos6'",
+            "repositories.centos6.target: got 'centos7', which is not in targets; did you mean centos6?",
         ),
         (
             "repositories|centos6|key",
@@ -192,7 +192,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
         (
             "repositories|centos6|source",
             "supreproject",
-            "repositories.centos6.source: got 'supreproject'; perhaps you meant 'superproject'",
+            "repositories.centos6.source: got 'supreproject'; did you mean superproject?",
         ),
         ("repositories|deps/misc|path", None, "repositories.deps/misc: the key 'path' is missing"),
         (
@@ -250,7 +250,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
             "components|altai-release|repository",
             "centos",
             "components.altai-release.repository: got 'centos', which is not in repositories; "
-            "perhaps you meant 'centos6'",
+            "did you mean centos6?",
         ),
         (
             "components|altai-release|skip",

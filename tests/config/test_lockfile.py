@@ -196,11 +196,11 @@ def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
         read(tmp_path, text)
     assert caught.value.why.splitlines() == [
         "  format: got 9; this program reads format 1",
-        "  packages[0]: unknown key 'licence'; perhaps you meant 'license'",
+        "  packages[0]: unknown key 'licence'; did you mean license?",
         "  packages[0]: the key 'license' is missing",
         "  packages[0].nevra: got 17; write text, in quotes if it looks like a number",
         "  packages[0].repository: got 'x', which is not among the repositories above",
-        "  packages[0].choice.rule: got 'newst'; perhaps you meant 'newest'",
+        "  packages[0].choice.rule: got 'newst'; did you mean newest?",
         "  packages[0].sha256: got 'deadbeef'; a SHA-256 has 64 hexadecimal digits",
         "  packages[0].size: got -1; a size is a number of bytes",
         "  packages[1].location: got '../b-14-2.el6.x86_64.rpm'; a location is a path below the repository's URL, or "

@@ -52,7 +52,7 @@ sources:
         "  sources[2].from: got 'https://user...example.org/x'; write an https URL without user and "
         "password, or {pypi: NAME, version: V}",
         "  sources[3].sha256: got ''; write text, in quotes if it looks like a number",
-        "  sources[3].from: unknown key 'pypy'; perhaps you meant 'pypi'",
+        "  sources[3].from: unknown key 'pypy'; did you mean pypi?",
         "  sources[3].from: the key 'pypi' is missing",
         "  sources[3].from: the key 'version' is missing",
         "  sources: a.tar.gz is listed twice",

@@ -59,6 +59,6 @@ def test_errors_of_profiles_and_downgrades_are_reported_together(tmp_path: Path)
         "profiles.bad name: write letters, digits and _ . + -",
         "profiles.odd[0]: got '--force'; write letters, digits and _ . + -",
         "allow_downgrades[0]: the key 'reason' is missing",
-        "allow_downgrades[1]: unknown key 'reasons'; perhaps you meant 'reason'",
+        "allow_downgrades[1]: unknown key 'reasons'; did you mean reason?",
         "allow_downgrades[2].package: 'b' is listed twice",
     ]

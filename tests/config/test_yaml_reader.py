@@ -146,7 +146,7 @@ def test_errors_of_a_file_are_raised_together() -> None:
         (lambda node: node.read_integer(7, minimum=1, hint="write a count"), True, 7, "write a count"),
         (lambda node: node.read_integer(7, minimum=1, hint="write a count"), "3", 7, "write a count"),
         (lambda node: node.read_choice(("auto", "mock"), "auto"), "mock", "mock", None),
-        (lambda node: node.read_choice(("auto", "mock"), "auto"), "mok", "auto", "perhaps you meant 'mock'"),
+        (lambda node: node.read_choice(("auto", "mock"), "auto"), "mok", "auto", "did you mean mock?"),
         (lambda node: node.read_choice(("auto", "mock"), "auto"), "x", "auto", "write one of auto, mock"),
         (lambda node: node.read_texts(), ["a", "b"], ("a", "b"), None),
         (lambda node: node.read_texts(), "a", (), "write a list"),

@@ -209,7 +209,7 @@ def test_components_are_named_by_name_or_path(tmp_path: Path, names: list[str]) 
 def test_all_unknown_components_are_named(tmp_path: Path) -> None:
     answer = srpm(make_world(tmp_path), "focsu", "nova", "zzz")
     assert (answer.code, answer.json["error"]["code"]) == (3, 3)
-    assert "no such component: focsu, zzz" in answer.err and "focsu: perhaps focus" in answer.err
+    assert "no such component: focsu, zzz" in answer.err and "focsu: did you mean focus?" in answer.err
 
 
 def test_a_bare_superproject(tmp_path: Path) -> None:

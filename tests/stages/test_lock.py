@@ -70,7 +70,11 @@ def test_why_prints_the_chain_from_ours(site: LockSite) -> None:
     ("name", "why", "todo"),
     [
         ("base-lib", "the operating system provides it", "`altai-build deps list` shows the locked packages"),
-        ("erlng", "no package of the release requires it from a mirror", "perhaps you meant erlang"),
+        (
+            "erlng",
+            "no package of the release requires it from a mirror; did you mean erlang?",
+            "`altai-build deps list` shows the locked packages",
+        ),
     ],
 )
 def test_why_of_what_is_not_locked(site: LockSite, name: str, why: str, todo: str) -> None:

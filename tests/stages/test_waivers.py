@@ -69,7 +69,7 @@ def test_a_waiver_whose_rule_is_misspelled_is_a_warning(release: Path) -> None:
     report = verify(release, NOTES, Waiver(**{**vars(NOTES), "rule": "stray-file"}))
     (warning,) = (finding for finding in report.findings if finding.rule == "waivers")
     assert (warning.severity, warning.subject) == (Severity.WARNING, "stray-file: *.txt")
-    assert warning.message == "there is no rule 'stray-file'; perhaps you meant 'stray-files'"
+    assert warning.message == "there is no rule 'stray-file'; did you mean stray-files?"
 
 
 @pytest.mark.parametrize("rule", ["replaced", "left-over", "downgrade", "obsoletes-loop", "upstream", "deep"])

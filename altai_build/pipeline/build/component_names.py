@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from altai_build.config import SourceKind
 from altai_build.errors import InputError
 from altai_build.model.gitlink import DEFAULT_FOLDERS
+from altai_build.model.suggestion import suggest, suggest_each
 from altai_build.stages.discover.candidates import find_path_in
 from altai_build.stages.discover.components import Discovery
 
@@ -30,10 +30,9 @@ def select_by_name(discovery: Discovery, names: Sequence[str]) -> Discovery:
     known |= {name for component in discovery.without_srpm for name in (component.name, component.path)}
     unknown = [name for name in names if name not in known]
     if unknown:
-        similar = [(name, difflib.get_close_matches(name, known, n=2)) for name in unknown]
         raise InputError(
             f"no such component: {', '.join(unknown)}",
-            why="\n".join(f"{name}: perhaps {', '.join(matches)}" for name, matches in similar if matches),
+            why=suggest_each(unknown, known),
             todo="give a component's name or path, or its package's name; `altai-build plan` lists the components",
         )
     wanted = set(names)
@@ -63,10 +62,10 @@ def warn_of_unknown_settings(run: Run, discovery: Discovery) -> None:
     known = {alias for name, path in found for alias in (name, path, path.rpartition("/")[2])}
     for name in run.config.components:
         if name not in known:
-            similar = difflib.get_close_matches(name, known, n=2)
+            hint = suggest(name, known)
             run.reporter.warn(
                 f"components.{name} in repos.yaml is ignored: no component has this name or path"
-                + (f"; perhaps {' or '.join(similar)}" if similar else "")
+                + (f"; {hint}" if hint else "")
             )
 
 

@@ -5,7 +5,6 @@ What reads repository metadata is imported where that is asked for: the search f
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from altai_build.model.gitlink import require_commit
 from altai_build.model.inventory import InventoryEntry, MatchKind, PackageMatch
 from altai_build.model.release import ComponentOrigin, Manifest, MirrorOrigin, ReleasedPackage, ReleasePart
 from altai_build.model.release_files import KEY_FILE_PREFIX
+from altai_build.model.suggestion import suggest
 from altai_build.tools.openpgp.keyfile import read_user_ids
 
 if TYPE_CHECKING:
@@ -108,14 +108,14 @@ def find_matches(run: Run, reader: ManifestReader, catalog: Catalog, query: str)
     return tuple(matches)
 
 
-def suggest_names(reader: ManifestReader, catalog: Catalog, query: str) -> list[str]:
-    """Names of released packages that are similar to the query."""
+def suggest_package(reader: ManifestReader, catalog: Catalog, query: str) -> str:
+    """`did you mean NAME?` with names of released packages that are similar to the query."""
     names = {
         package.name
         for release in reader.read_readable(catalog.list_all())
         for package in release.manifest.packages
     }
-    return difflib.get_close_matches(query, sorted(names), n=3, cutoff=0.6)
+    return suggest(query, names)
 
 
 def _match_all(

@@ -13,6 +13,7 @@ from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
 from altai_build.model.release import Manifest
 from altai_build.model.release_files import LATEST_LINK, MANIFEST_NAME
 from altai_build.model.srpm_making import SrpmMaking
+from altai_build.model.suggestion import suggest
 from altai_build.regular_files import read_regular_file, resolve_links
 from altai_build.stages.publish import compare_releases, finish_publications, is_release, list_releases
 from altai_build.tools.url import join_url
@@ -72,15 +73,12 @@ def find_release(releases: Path, named: str) -> Path:
         return directory
     if "/" in named:
         refuse_folder_of_releases(named)
-    import difflib  # only a wrong name needs it
-
     versions = list_releases(releases)
-    near = difflib.get_close_matches(named, versions, n=1)
-    hint = f"perhaps you meant {near[0]}; " if near else ""
+    hint = suggest(named, versions)
     raise InputError(
         f"there is no release {named}",
         why=f"{directory / MANIFEST_NAME} does not exist",
-        todo=f"{hint}releases in {releases}: {', '.join(versions)}"
+        todo=f"{hint} releases in {releases}: {', '.join(versions)}".strip()
         if versions
         else "name the folder of a release"
         if "/" in named

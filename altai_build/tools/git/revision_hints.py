@@ -17,6 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from altai_build.model.suggestion import suggest
+
 if TYPE_CHECKING:
     import git
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 class RevisionHints:
     """What a clone has instead of an unknown revision; empty where its files cannot be read."""
 
-    similar: tuple[str, ...] = ()
+    suggestion: str = ""
     remotes: tuple[str, ...] = ()
     # The branch that HEAD is on, if that branch names no commit.
     empty_branch: str | None = None
@@ -33,15 +35,13 @@ class RevisionHints:
 
 def find_revision_hints(place: str, revision: str) -> RevisionHints:
     """The branches and tags whose names are similar to a revision that `place`, a clone, does not have."""
-    import difflib
-
     import git
 
     try:
         with git.Repo(place) as clone:
             names = [reference.name for reference in clone.references]
             return RevisionHints(
-                similar=tuple(difflib.get_close_matches(revision, names, n=3, cutoff=0.5)),
+                suggestion=suggest(revision, names, cutoff=0.5),
                 remotes=tuple(remote.name for remote in clone.remotes),
                 empty_branch=_find_empty_branch(clone),
             )

@@ -87,8 +87,7 @@ class RepositoryHistory:
         reasons = [complaint]
         if hints.empty_branch is not None and revision.startswith("HEAD"):
             reasons.append(f"HEAD is on the branch {hints.empty_branch}, which has no commit or is damaged")
-        if hints.similar:
-            reasons.append(f"similar names: {', '.join(hints.similar)}")
+        reasons.append(hints.suggestion)
         in_clone = f"git -C {quote_path(self.place)}"
         todo = f"see `{in_clone} log --oneline --all`"
         if hints.remotes:

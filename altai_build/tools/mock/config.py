@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import shlex
@@ -13,6 +12,7 @@ from typing import Any, NoReturn
 
 from altai_build.errors import InputError
 from altai_build.model.nevra import Nevra
+from altai_build.model.suggestion import suggest
 from altai_build.model.variables import make_arch_variables
 from altai_build.tools.mock.config_files import ConfigSources, open_sources
 from altai_build.tools.mock.dnf_options import find_unsupported_dnf_options
@@ -139,13 +139,12 @@ def _find_config_file(name: str, search: Sequence[Path]) -> Path:
     found = next((place for place in places or [given] if place.is_file()), None)
     if found is not None:
         return found
-    near = difflib.get_close_matches(name, available_configs(search), n=3)
+    hint = suggest(name, available_configs(search))
+    looked_at = "looked at " + ", ".join(map(str, dict.fromkeys(places or [given])))
     raise InputError(
         f"there is no mock configuration {name}",
-        why="looked at " + ", ".join(map(str, dict.fromkeys(places or [given]))),
-        todo=f"perhaps you meant {' or '.join(near)}"
-        if near
-        else "write it beside repos.yaml, in mock-configs/",
+        why=f"{looked_at}; {hint}" if hint else looked_at,
+        todo="correct `mock_config` in repos.yaml, or write the file beside it, in mock-configs/",
     )
 
 

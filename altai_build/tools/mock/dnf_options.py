@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from altai_build.model.suggestion import find_similar, suggest
 from altai_build.tools.mock.option_check import UnsupportedOption
 from altai_build.tools.mock.options import Treatment
 from altai_build.tools.repo.dnfconf import INHERITED_OPTIONS, REPOSITORY_OPTIONS, RepoSection, read_flag
@@ -188,11 +189,9 @@ def _describe_unknown(name: str, section: str) -> str:
     """What is said of an option that is not in the table; "" for a misspelt one that would do nothing either."""
     if name in REPOSITORY_OPTIONS:
         return "it counts in the sections of repositories alone"
-    # Seldom needed.
-    import difflib
-
     known = [*_OPTIONS, *(REPOSITORY_OPTIONS if section != "main" else INHERITED_OPTIONS)]
-    near = next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.85)), "")
+    near = next(iter(find_similar(name, known, cutoff=0.85)), "")
     if near in _OPTIONS and _OPTIONS[near].treatment is Treatment.WITHOUT_EFFECT:
         return ""
-    return "the chroot builder does not know this option" + (f"; did you mean {near}?" if near else "")
+    hint = suggest(name, known, cutoff=0.85)
+    return "the chroot builder does not know this option" + (f"; {hint}" if hint else "")

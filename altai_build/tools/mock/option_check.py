@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from altai_build.model.suggestion import suggest
 from altai_build.tools.mock.options import OPTIONS, PACKAGE_MANAGER_OPTIONS, Treatment
 from altai_build.tools.mock.plugins import PLUGINS, REFUSED_PLUGIN_SETTINGS
 
@@ -39,8 +40,8 @@ def find_unsupported(
     found = []
     for name in sorted(changed):
         option = OPTIONS.get(name)
-        if option is None and (near := _find_similar(name)):
-            found.append(UnsupportedOption((name,), f"mock has no such option; did you mean {near}?", False))
+        if option is None and (hint := _suggest(name)):
+            found.append(UnsupportedOption((name,), f"mock has no such option; {hint}", False))
         if option is None or option.treatment not in (Treatment.WARNED, Treatment.REFUSED):
             continue
         if name in PACKAGE_MANAGER_OPTIONS and not _belongs_to(name, package_manager):
@@ -56,12 +57,9 @@ def find_unsupported(
     return tuple(found)
 
 
-def _find_similar(name: str) -> str:
-    """The option that a misspelt one stands for; "" where it is a variable of the configuration's own."""
-    # Seldom needed.
-    import difflib
-
-    return next(iter(difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.9)), "")
+def _suggest(name: str) -> str:
+    """What a misspelt option may mean; "" where it is a variable of the configuration's own."""
+    return suggest(name, OPTIONS, cutoff=0.9)
 
 
 def _belongs_to(option: str, package_manager: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from altai_build.errors import InputError
 from altai_build.model.lock import Choice, MirrorPolicy, Requirement
 from altai_build.model.nevra import Nevra
 from altai_build.model.quantity import format_count
+from altai_build.model.suggestion import suggest
 from altai_build.tools.solver.diagnosis import describe_unmet_requirements
 from altai_build.tools.solver.minimize import keep_locked_versions, minimize
 from altai_build.tools.solver.pool import PackagePool, ResolvedPackage
@@ -119,11 +119,11 @@ def _find_listed(
 
 
 def _suggest_names(pool: PackagePool, repository: str, name: str) -> str:
-    """`; perhaps you meant …` with names of the repository that are similar; "" when there are none."""
+    """`; did you mean NAME?` with names of the repository that are similar; "" when there are none."""
     numbers = pool.find_by_name_pattern(repository, [f"{name[:3]}*"])
     names = sorted({pool.get_candidate(number).nevra.name for number in numbers})
-    near = difflib.get_close_matches(name, names, n=2)
-    return f"; perhaps you meant {' or '.join(near)}" if near else ""
+    hint = suggest(name, names)
+    return f"; {hint}" if hint else ""
 
 
 def _reject_unlisted(request: ClosureRequest, solution: Solution) -> None:

@@ -49,14 +49,14 @@ def test_a_component_is_named_by_its_name_path_or_package(world: World) -> None:
     assert select_by_name(found, []) is found
     with pytest.raises(InputError, match="no such component: fokus, x") as caught:
         select_by_name(found, ["fokus", "x"])
-    assert caught.value.why == "fokus: perhaps focus"
+    assert caught.value.why == "fokus: did you mean focus?"
 
 
 def test_settings_of_no_component_are_named(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     run, found = define(world, DEFINITION + "components: {fokus: {skip: why}, bunch: {skip: why}}\n")
     warn_of_unknown_settings(run, found)
     assert capsys.readouterr().err.splitlines() == [
-        "warning: components.fokus in repos.yaml is ignored: no component has this name or path; perhaps focus"
+        "warning: components.fokus in repos.yaml is ignored: no component has this name or path; did you mean focus?"
     ]
 
 

@@ -80,7 +80,7 @@ def test_settings_of_no_component_are_named_with_what_they_may_mean(
     site.world.pin()
     assert names(site) == ["docopt"]
     assert [line for line in capsys.readouterr().err.splitlines() if "components." in line] == [
-        "warning: components.dcopt in repos.yaml is ignored: no component has this name or path; perhaps docopt",
+        "warning: components.dcopt in repos.yaml is ignored: no component has this name or path; did you mean docopt?",
         "warning: components.zzz in repos.yaml is ignored: no component has this name or path",
     ]
 

@@ -78,7 +78,7 @@ def test_what_is_named_and_everything_that_it_needs(world: World) -> None:
     }
     with pytest.raises(InputError, match="no such component: ap, other") as caught:
         select(make_run(world), "ap", "other")
-    assert caught.value.why == "ap: perhaps app\nother: perhaps third"
+    assert caught.value.why == "ap: did you mean app?\nother: did you mean third?"
 
 
 def test_a_component_may_be_named_by_a_package_that_it_makes(world: World) -> None:

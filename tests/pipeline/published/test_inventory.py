@@ -10,7 +10,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.inventory import MatchKind, PackageMatch
 from altai_build.pipeline.published.catalog import open_catalog
-from altai_build.pipeline.published.inventory import find_matches, suggest_names
+from altai_build.pipeline.published.inventory import find_matches, suggest_package
 from altai_build.pipeline.published.manifest_trust import ManifestReader
 from altai_build.pipeline.run import Run
 from tests.kit.configs import make_run
@@ -83,8 +83,8 @@ def test_without_releases_a_search_is_an_error(run: Run, reader: ManifestReader,
 def test_similar_names_are_suggested(run: Run, reader: ManifestReader, tmp_path: Path) -> None:
     write_manifests(tmp_path / "releases", manifest("1.0", [FOCUS, package("nova-1-1.noarch")]))
     with open_catalog(run, str(tmp_path / "releases")) as catalog:
-        assert suggest_names(reader, catalog, "focuss") == ["focus"]
-        assert suggest_names(reader, catalog, "xyz") == []
+        assert suggest_package(reader, catalog, "focuss") == "did you mean focus?"
+        assert suggest_package(reader, catalog, "xyz") == ""
 
 
 @pytest.mark.parametrize(

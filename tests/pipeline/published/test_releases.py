@@ -43,7 +43,7 @@ def test_a_wrong_name_is_an_error_with_a_suggestion(releases: Path) -> None:
     with pytest.raises(InputError) as caught:
         find_release(releases, "1.0.1")
     assert caught.value.what == "there is no release 1.0.1"
-    assert caught.value.todo == f"perhaps you meant 1.0.10; releases in {releases}: 1.0.9, 1.0.10, 1.1.0"
+    assert caught.value.todo == f"did you mean 1.0.10 or 1.0.9? releases in {releases}: 1.0.9, 1.0.10, 1.1.0"
 
 
 def test_earlier_releases_are_those_below_a_version_by_the_order_of_rpm(releases: Path) -> None:

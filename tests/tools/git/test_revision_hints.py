@@ -24,9 +24,9 @@ def test_similar_branches_and_tags_and_the_remotes(repo: Repo) -> None:
     repo.git("branch", "stable/1.0")
     repo.git("remote", "add", "upstream", "https://example.org/a.git")
     hints = find_revision_hints(str(repo.path), "v1.0.2")
-    assert set(hints.similar) == {"v1.0.1", "v1.0.3"}
+    assert hints.suggestion == "did you mean v1.0.3 or v1.0.1?"
     assert hints.remotes == ("upstream",)
-    assert find_revision_hints(str(repo.path), "stable/1").similar == ("stable/1.0",)
+    assert find_revision_hints(str(repo.path), "stable/1").suggestion == "did you mean stable/1.0?"
 
 
 def test_a_branch_without_a_commit(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_the_variables_that_git_sets_for_a_hook_have_no_effect(
 ) -> None:
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "elsewhere"))
-    assert "v1.0.1" in find_revision_hints(str(repo.path), "v1.0.2").similar
+    assert "v1.0.1" in find_revision_hints(str(repo.path), "v1.0.2").suggestion
 
 
 def test_no_program_of_the_clone_is_run(repo: Repo, tmp_path: Path) -> None:

@@ -239,8 +239,9 @@ def test_the_error_for_a_missing_configuration_names_similar_ones(
     with pytest.raises(InputError) as caught:
         read_config("centos6-x86_64", search=[place, tmp_path / "etc"])
     assert caught.value.what == "there is no mock configuration centos6-x86_64"
-    assert caught.value.why == f"looked at {place}/centos6-x86_64.cfg, {tmp_path}/etc/centos6-x86_64.cfg"
-    assert caught.value.todo == "perhaps you meant centos-6-x86_64"
+    looked_at = f"{place}/centos6-x86_64.cfg, {tmp_path}/etc/centos6-x86_64.cfg"
+    assert caught.value.why == f"looked at {looked_at}; did you mean centos-6-x86_64?"
+    assert caught.value.todo.startswith("correct `mock_config` in repos.yaml")
     assert available_configs([place]) == ("centos-6-x86_64",)
 
 

@@ -32,7 +32,7 @@ def test_a_list_is_closed_over_and_is_all_that_is_taken(mirrors: Mirrors) -> Non
 def test_unknown_names_on_a_list_are_reported_all_at_once(mirrors: Mirrors) -> None:
     error = refusal(lambda: mirrors.close(packages=["erlng", "nothing-like-it", "leaf"]))
     assert error.why.splitlines() == [
-        "  repositories.epel.packages: erlng; perhaps you meant erlang",
+        "  repositories.epel.packages: erlng; did you mean erlang?",
         "  repositories.epel.packages: nothing-like-it",
     ]
 
