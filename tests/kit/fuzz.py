@@ -46,9 +46,9 @@ from altai_build.rules import provenance as rules
 from altai_build.rules.view import ReleaseView
 from altai_build.tools.buildlog import first_error_line, read_for_keeping
 from altai_build.tools.chroot import file_list
+from altai_build.tools.git.gitmodules import read_gitmodules
 from altai_build.tools.git.lfs import parse_pointer
 from altai_build.tools.git.objects import ObjectStore
-from altai_build.tools.git.superproject import read_gitmodules
 from altai_build.tools.mock.config import read_config
 from altai_build.tools.mock.result import installed_packages
 from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_keys, read_user_ids

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError, quote_path
 from altai_build.model.gitlink import GITLINK_MODE, CommitId, Gitlink
@@ -15,12 +15,12 @@ from altai_build.regular_files import resolve_links
 from altai_build.tools.git.attributes import list_left_out
 from altai_build.tools.git.clone_settings import CloneSettings, read_clone_settings, read_submodule_urls
 from altai_build.tools.git.command import ALLOWED_PROTOCOLS, USER_CLONE, run_git
+from altai_build.tools.git.gitmodules import GitmodulesEntry, read_gitmodules
 from altai_build.tools.git.layout import common_directory, is_partial_clone, is_shallow
 from altai_build.tools.git.mirror import fetch_mirror, mirror_path
-from altai_build.tools.git.objects import ObjectStore, Repair, TreeEntry, parse_tree
+from altai_build.tools.git.objects import ObjectStore, Repair, TreeEntry
 from altai_build.tools.git.revisions import RepositoryHistory
 from altai_build.tools.git.url import has_allowed_protocol, is_local_url, resolve_url
-from altai_build.tools.process import ANY_STATUS
 from altai_build.tools.url import without_password
 
 if TYPE_CHECKING:
@@ -30,14 +30,6 @@ if TYPE_CHECKING:
 # Of the submodules of one component, with those that they have in turn.
 _MAX_NESTED = 1000
 _MAX_NESTING = 20
-
-
-class GitmodulesEntry(NamedTuple):
-    """What .gitmodules says of a submodule: its URL and how to update it, both as written."""
-
-    name: str | None
-    url: str | None
-    update: str = ""
 
 
 _UNKNOWN_MODULE = GitmodulesEntry(None, None)
@@ -83,12 +75,17 @@ class Superproject(RepositoryHistory):
         self.state = state
         # URLs of mirrors that were examined, because git could not read something in them.
         self._examined: set[str] = set()
+        # Length of a commit id → the superproject's own objects, with the trees that were read.
+        self._own_stores: dict[int, ObjectStore] = {}
 
     # ---- content at a commit ---------------------------------------------------------------------------------
 
     def open_store(self, commit: CommitId) -> ObjectStore:
         """The superproject's own objects."""
-        return self._borrow_store(self.common, str(self.path), commit)
+        store = self._own_stores.get(len(commit))
+        if store is None:
+            store = self._own_stores[len(commit)] = self._borrow_store(self.common, str(self.path), commit)
+        return store
 
     def require_full_history(self) -> None:
         """Raise InputError when the superproject is a shallow clone, whose commits cannot be counted."""
@@ -355,36 +352,6 @@ class Superproject(RepositoryHistory):
                 todo="clone the component yourself: git submodule update --init",
             )
         return submodule.url
-
-
-def read_gitmodules(store: ObjectStore, commit: CommitId) -> dict[str, GitmodulesEntry]:
-    """Path → entry of a commit's .gitmodules; {} when there is none, or text that git does not understand.
-
-    Raises InputError when the file is in the commit but not in the clone.
-    """
-    words = ["config", "--no-includes", "--blob", f"{commit}:.gitmodules", "--null", "--list"]
-    listed = store.run(words, ok=ANY_STATUS)
-    if listed.returncode != 0:
-        entries = parse_tree(store.run(["ls-tree", "-z", "--full-tree", commit, ".gitmodules"]).stdout)
-        if not entries or not (entries[0].is_file or entries[0].is_link):
-            return {}
-        # Its object may be damaged, and of a mirror it has been fetched again then.
-        store.read_blobs([entries[0].oid])
-        listed = store.run(words, ok=ANY_STATUS)
-    if listed.returncode != 0:
-        return {}
-    table: dict[str, dict[str, str]] = {}
-    for row in listed.text.split("\0")[:-1]:
-        key, _, value = row.partition("\n")
-        section, _, rest = key.partition(".")
-        name, _, variable = rest.rpartition(".")
-        if section == "submodule" and name:
-            table.setdefault(name, {})[variable] = value
-    return {
-        entry["path"].rstrip("/"): GitmodulesEntry(name, entry.get("url"), entry.get("update", ""))
-        for name, entry in table.items()
-        if "path" in entry
-    }
 
 
 def _too_many_nested_error(store: ObjectStore, commit: CommitId) -> InputError:

@@ -13,6 +13,7 @@ from altai_build.pipeline.build.ordering import static_order
 from altai_build.pipeline.build.selection import ALL_COMPONENTS_REASON, select_components
 from altai_build.pipeline.run import Run
 from altai_build.stages.discover.components import discover
+from altai_build.tools import process
 from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
 from tests.kit.superprojects import DEFINITION, World, make_files
@@ -105,6 +106,17 @@ def test_what_changed_what_depends_on_it_and_what_that_needs(world: World) -> No
         "base": "needed to build lib",
     }
     assert select(make_run(world), since="HEAD") == {}
+
+
+def test_the_earlier_commit_is_listed_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For its settings, pins and files, and for what its components needed."""
+    make_component(world, "lib", "base", readme="changed")
+    world.pin()
+    earlier = world.super.git("rev-parse", "HEAD^")
+    commands: list[str] = []
+    monkeypatch.setattr(process, "_listeners", [commands.append])
+    assert "app" in select(make_run(world), since="HEAD^")
+    assert len([command for command in commands if "ls-tree -r" in command and earlier in command]) == 1
 
 
 def test_what_needed_a_removed_component(world: World) -> None:

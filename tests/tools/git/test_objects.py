@@ -14,8 +14,8 @@ from altai_build.model.gitlink import CommitId
 from altai_build.tools import process
 from altai_build.tools.disk import WriteBudget
 from altai_build.tools.git.archive import ArchivePart, write_archive
+from altai_build.tools.git.gitmodules import read_gitmodules
 from altai_build.tools.git.objects import ObjectStore
-from altai_build.tools.git.superproject import read_gitmodules
 from tests.kit.git import Repo, gitmodules
 
 
