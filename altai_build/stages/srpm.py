@@ -15,15 +15,17 @@ from altai_build.config import Bootstrap, Config
 from altai_build.errors import AltaiError, BuildError, InputError, faults_of
 from altai_build.ledger import Artefact, Ledger, Record
 from altai_build.model.component import Component, ComponentKind
-from altai_build.model.gitlink import GITLINK_MODE
+from altai_build.model.gitlink import GITLINK_MODE, CommitId
 from altai_build.model.package import RpmHeader
 from altai_build.model.release_files import KEY_FILE_PREFIX
 from altai_build.model.spec import SpecInfo
 from altai_build.model.srpm import Srpm
 from altai_build.tools.files import scratch_directory, sha256_file
 from altai_build.tools.git.archive import ArchivePart
+from altai_build.tools.git.attributes import read_attribute_files
 from altai_build.tools.git.export_subst import substitute_files
 from altai_build.tools.git.lfs import find_lfs_files
+from altai_build.tools.git.objects import ObjectStore
 from altai_build.tools.git.superproject import ComponentSource, Superproject
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.header import read_built_headers
@@ -237,13 +239,13 @@ class SrpmMaker:
         )
         try:
             files = collect(sourced)
-        except InputError:
+        except InputError as missing:
             if component.kind is ComponentKind.ROOT or all(
                 entry.mode != GITLINK_MODE for entry in sourced.tree
             ):
                 raise
             # They may be in the component's own submodules, which are read only if they are needed.
-            sourced = self._add_nested_files(sourced)
+            sourced = self._add_nested_files(sourced, missing)
             files = collect(sourced)
         has_archive = any(file.archive_format for file in files)
         return SrpmRecipe(
@@ -258,12 +260,36 @@ class SrpmMaker:
             macro_files=read_macro_files(macro_folder) if macro_folder else None,
         )
 
-    def _add_nested_files(self, sourced: ComponentSource) -> ComponentSource:
-        component = sourced.component
-        store, tree = self.superproject.open_with_nested(
-            sourced.store, component.commit, sourced.tree, component.url
+    def _add_nested_files(self, sourced: ComponentSource, missing: InputError) -> ComponentSource:
+        try:
+            nested = self._list_nested(sourced)
+        except InputError as error:
+            raise InputError(
+                missing.what,
+                why=f"{missing.why}\nwhat is in its submodules is not known: {error.what}\n{error.why}",
+                todo=f"{missing.todo}; {error.todo}",
+            ) from error
+        store, tree = self.superproject.join_nested(
+            sourced.store, sourced.component.commit, sourced.tree, nested
         )
         return replace(sourced, store=store, tree=tree)
+
+    def _list_nested(self, sourced: ComponentSource) -> list[tuple[str, ObjectStore, CommitId]]:
+        """The component's own pinned submodules, at every depth: folder, objects, commit."""
+        component = sourced.component
+        settings = self.config.find_component(component.name, component.path)
+        try:
+            return self.superproject.list_nested_submodules(
+                sourced.store,
+                component.commit,
+                sourced.tree,
+                component.url,
+                excluded=settings.exclude_submodules if settings else (),
+            )
+        except InputError as error:
+            way_out = f"leave it out by components.{component.name}.exclude_submodules in repos.yaml"
+            todo = "; or ".join(filter(None, (error.todo, way_out)))
+            raise InputError(error.what, why=error.why, todo=todo) from error
 
     def _generate_sources(self, sourced: ComponentSource, info: SpecInfo) -> dict[str, bytes]:
         """The files of components.NAME.sources in repos.yaml."""
@@ -299,14 +325,7 @@ class SrpmMaker:
         own = ArchivePart(store=sourced.store, commit=component.commit, folder="")
         if component.kind is ComponentKind.ROOT:
             return (own,)
-        settings = self.config.find_component(component.name, component.path)
-        nested = self.superproject.list_nested_submodules(
-            sourced.store,
-            component.commit,
-            sourced.tree,
-            component.url,
-            excluded=settings.exclude_submodules if settings else (),
-        )
+        nested = self._list_nested(sourced)
         return (
             own,
             *(ArchivePart(store=store, commit=commit, folder=folder) for folder, store, commit in nested),
@@ -353,9 +372,10 @@ class SrpmMaker:
 
 def _complete_part(part: ArchivePart) -> ArchivePart:
     """A part of an archive with the files that are not as `git archive` writes them."""
-    tree = part.store.read_tree(part.commit)
+    store, tree = part.store, part.store.read_tree(part.commit)
+    attributes = read_attribute_files(store, tree)
     return replace(
         part,
-        lfs_files=find_lfs_files(part.store, part.commit, tree),
-        substituted=substitute_files(part.store, part.commit, tree),
+        lfs_files=find_lfs_files(store, part.commit, tree, attributes),
+        substituted=substitute_files(store, part.commit, tree, attributes),
     )

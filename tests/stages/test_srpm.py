@@ -16,7 +16,7 @@ from altai_build.stages.srpm import SrpmMaker
 from altai_build.tools.git.superproject import ComponentSource, Superproject
 from altai_build.tools.rpm.rpmbuild import rpm_version_key
 from altai_build.workspace import Workspace
-from tests.kit.git import Entry
+from tests.kit.git import Entry, Pin, gitmodules
 from tests.kit.superprojects import DEFINITION, World, make_files, make_spec, members, unpack
 
 
@@ -59,6 +59,31 @@ def test_a_package_is_stored_under_its_key_and_reused(world: World) -> None:
     assert record is not None and record.artefacts[0].sha256 == first.sha256
     assert (record.component, record.commit) == ("one", sourced.component.commit)
     assert not list(maker.workspace.scratch.iterdir())
+
+
+@pytest.mark.parametrize("tags", ["BuildArch: noarch", "Source1: none.txt"])
+def test_a_submodule_that_is_not_available_is_named_with_the_ways_out(tmp_path: Path, tags: str) -> None:
+    """Where a source is missing too, that comes first: it may be in the submodule."""
+    world = World(tmp_path)
+    nested: dict[str, Entry] = {".gitmodules": gitmodules({"lib/x": "../gone"}), "lib/x": Pin("d" * 40)}
+    world.component("repos/one", {**make_files("one", tags=tags), **nested})
+    world.pin()
+    maker = make_maker(world)
+    with pytest.raises(InputError) as caught:
+        maker.make_srpm(find_component(maker))
+    repository = world.components["repos/one"].path
+    lost = f"commit {'d' * 40} of lib/x (a submodule of {repository}) is not available from {tmp_path}/gone"
+    is_missing = "none.txt" in tags
+    assert caught.value.what == ("one: 1 source is missing" if is_missing else lost)
+    assert not is_missing or lost in caught.value.why
+    assert "leave it out by components.one.exclude_submodules" in caught.value.todo
+    maker = make_maker(world, f"{DEFINITION}components: {{one: {{exclude_submodules: [lib/*]}}}}\n")
+    if not is_missing:
+        assert maker.make_srpm(find_component(maker)).path.is_file()
+        return
+    with pytest.raises(InputError) as caught:
+        maker.make_srpm(find_component(maker))
+    assert caught.value.why == "  Source1: none.txt is neither in the repository nor generated"
 
 
 def test_rebuilds_and_bootstrap_builds_have_releases_of_their_own(world: World) -> None:

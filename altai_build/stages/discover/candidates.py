@@ -114,7 +114,14 @@ class CandidateFinder:
                 tree = store.read_tree(link.commit)
                 wanted = settings.specs if settings else ()
                 if _has_specs_in_submodule(tree, wanted):
-                    store, tree = self._superproject.open_with_nested(store, link.commit, tree, submodule.url)
+                    nested = self._superproject.list_nested_submodules(
+                        store,
+                        link.commit,
+                        tree,
+                        submodule.url,
+                        excluded=settings.exclude_submodules if settings else (),
+                    )
+                    store, tree = self._superproject.join_nested(store, link.commit, tree, nested)
         except AltaiError as error:
             return skip(error.what, error)
         levels = [wanted] if wanted else [list_specs(tree, folder) for folder in SPEC_FOLDERS]

@@ -11,19 +11,14 @@ from altai_build.tools.git.command import run_git
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 
 
-def has_attributes(tree: Sequence[TreeEntry]) -> bool:
-    """True when a commit gives any file an attribute."""
-    return any(_is_attributes_file(entry) for entry in tree)
-
-
 def _is_attributes_file(entry: TreeEntry) -> bool:
     return entry.path.rpartition("/")[2] == ".gitattributes"
 
 
-def mentions_attribute(store: ObjectStore, tree: Sequence[TreeEntry], word: bytes) -> bool:
-    """True when a word is in any .gitattributes; without it no file has the attribute."""
+def read_attribute_files(store: ObjectStore, tree: Sequence[TreeEntry]) -> bytes:
+    """All .gitattributes of a commit: no file has an attribute whose name is not in them."""
     oids = [entry.oid for entry in tree if entry.is_file and _is_attributes_file(entry)]
-    return any(word in content for content in store.read_blobs(oids))
+    return b"\n".join(store.read_blobs(oids)) if oids else b""
 
 
 def read_attribute(
@@ -50,7 +45,7 @@ def list_left_out(
     store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntry], paths: Sequence[str]
 ) -> set[str]:
     """Those of the paths that `git archive` leaves out because they, or a folder above, have export-ignore."""
-    if not paths or not has_attributes(tree):
+    if not paths or not any(map(_is_attributes_file, tree)):
         return set()
     places = {path: _list_places(path) for path in paths}
     asked = sorted({place for found in places.values() for place in found})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId, require_commit
-from altai_build.tools.git.attributes import has_attributes, list_left_out, mentions_attribute, read_attribute
+from altai_build.tools.git.attributes import list_left_out, read_attribute
 from altai_build.tools.git.command import own_mailmap
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 
@@ -39,13 +39,14 @@ class SubstitutedFile:
 
 
 def substitute_files(
-    store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntry]
+    store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntry], attributes: bytes
 ) -> Mapping[str, SubstitutedFile]:
     """Path → content of the files with such a marker; their other markers are expanded as `git archive` does.
 
-    `git archive` itself does that for all other files.
+    `git archive` itself does that for all other files. `attributes` are the commit's .gitattributes
+    (`attributes.read_attribute_files`).
     """
-    if not has_attributes(tree) or not mentions_attribute(store, tree, b"export-subst"):
+    if b"export-subst" not in attributes:
         return {}
     files = {entry.path: entry.oid for entry in tree if entry.is_file}
     values = read_attribute(store, commit, "export-subst", files)

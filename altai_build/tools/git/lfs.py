@@ -10,7 +10,7 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId
 from altai_build.tools.files import sha256_file
-from altai_build.tools.git.attributes import has_attributes, list_left_out, mentions_attribute, read_attribute
+from altai_build.tools.git.attributes import list_left_out, read_attribute
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
 
 # Bytes. A pointer is smaller.
@@ -49,14 +49,17 @@ def find_content(store: ObjectStore, pointer: LfsPointer) -> Path | None:
     return path
 
 
-def find_lfs_files(store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntry]) -> Mapping[str, Path]:
+def find_lfs_files(
+    store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntry], attributes: bytes
+) -> Mapping[str, Path]:
     """Path → content of the files of a commit that are in Git LFS and that `git archive` does not leave out.
 
+    `attributes` are its .gitattributes (`attributes.read_attribute_files`).
     Raises InputError naming those whose content is not in the clone.
     """
-    files = {entry.path: entry.oid for entry in tree if entry.is_file}
-    if not has_attributes(tree) or not mentions_attribute(store, tree, b"lfs"):
+    if b"lfs" not in attributes:
         return {}
+    files = {entry.path: entry.oid for entry in tree if entry.is_file}
     filters = read_attribute(store, commit, "filter", files)
     paths = [path for path, value in filters.items() if value == "lfs"]
     sizes = store.read_blob_sizes([files[path] for path in paths])

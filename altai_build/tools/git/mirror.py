@@ -40,6 +40,7 @@ _REFUSED = re.compile(
 # Characters. Web servers take a fifth; git and the kernel fail in other ways for each length above.
 _LONGEST_URL = 4 << 10
 _SHOWN_URL = 80
+_FETCH_YOURSELF = "fetch the submodule yourself (git submodule update --init --recursive)"
 _FIX_REMOTE = "check that URL (in .gitmodules, or your own for it), the network, and your access there"
 
 
@@ -70,7 +71,7 @@ def fetch_mirror(
         raise InputError(
             f"{what} is not available: its URL has {len(url)} characters",
             why=f"it begins {without_password(url)[:_SHOWN_URL]!r}",
-            todo="correct the URL in .gitmodules, or fetch the submodule yourself (git submodule update --init)",
+            todo=f"correct the URL in .gitmodules, or {_FETCH_YOURSELF}",
         )
     place = mirror_path(url, mirrors)
     with file_lock(place.with_suffix(".lock")):
@@ -93,8 +94,7 @@ def fetch_mirror(
     raise InputError(
         f"{what} is not available from {without_password(url)}",
         why=end.complaint or "the remote answered, but none of its branches and tags has such a commit",
-        todo=("push the commit to that remote" if end.answered else _FIX_REMOTE)
-        + ", or fetch the submodule yourself (git submodule update --init)",
+        todo=("push the commit to that remote" if end.answered else _FIX_REMOTE) + f", or {_FETCH_YOURSELF}",
     )
 
 
@@ -150,8 +150,7 @@ def _replace(place: Path, url: str, commit: CommitId, profile: GitProfile, damag
             raise InputError(
                 f"the copy of {name} in the workspace is damaged, and commit {commit} is not available from there",
                 why=f"{damage}\n{complaint}".rstrip(),
-                todo="rerun the command when the remote can be reached, or fetch the submodule yourself "
-                "(git submodule update --init)",
+                todo=f"rerun the command when the remote can be reached, or {_FETCH_YOURSELF}",
             )
         # A folder in an image of a container cannot be renamed.
         with suppress(OSError):

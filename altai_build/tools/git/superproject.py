@@ -229,7 +229,7 @@ class Superproject(RepositoryHistory):
             inner_url = resolve_url(written, base=url or store.origin) if written else None
             pinned = CommitId(entry.oid)
             own_url = self._find_own_url(own_urls, name)
-            link = Gitlink(path=entry.path, commit=pinned)
+            link = Gitlink(path=f"{entry.path} (a submodule of {store.origin})", commit=pinned)
             submodule = Submodule(link=link, name=name, url=inner_url, own_url=own_url)
             places = [store.objects / "modules" / name] if name and not _has_parent_reference(name) else []
             inner = next((one for place in places if (one := self._borrow_complete_store(place, link))), None)
@@ -249,14 +249,14 @@ class Superproject(RepositoryHistory):
                 raise _too_many_nested_error(store, commit)
         return found
 
-    def open_with_nested(
-        self, store: ObjectStore, commit: CommitId, tree: Sequence[TreeEntry], url: str | None
+    def join_nested(
+        self,
+        store: ObjectStore,
+        commit: CommitId,
+        tree: Sequence[TreeEntry],
+        nested: Sequence[tuple[str, ObjectStore, CommitId]],
     ) -> tuple[ObjectStore, tuple[TreeEntry, ...]]:
-        """A component's objects and tree with those of its own submodules, whose files are below their folders.
-
-        Raises InputError as `list_nested_submodules` does.
-        """
-        nested = self.list_nested_submodules(store, commit, tree, url)
+        """A component's objects and tree with those of its own submodules, whose files are below their folders."""
         joined = store.join([inner for _, inner, _ in nested], shadows=self.state / "shadows", commit=commit)
         known = {entry.path for entry in tree}
         files = [

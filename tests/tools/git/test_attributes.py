@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.model.gitlink import CommitId
-from altai_build.tools.git.attributes import has_attributes, list_left_out, read_attribute
+from altai_build.tools.git.attributes import list_left_out, read_attribute, read_attribute_files
 from altai_build.tools.git.objects import ObjectStore
 from tests.kit.git import Entry, Repo
 
@@ -51,4 +51,4 @@ def test_a_commit_without_attributes_is_not_looked_into(tmp_path: Path) -> None:
     store, commit = open_commit(tmp_path, {"x": "1", "gitattributes": "x"})
     tree = store.read_tree(commit)
     store.git_dir = tmp_path / "none"
-    assert not has_attributes(tree) and list_left_out(store, commit, tree, ["x"]) == set()
+    assert read_attribute_files(store, tree) == b"" and list_left_out(store, commit, tree, ["x"]) == set()

@@ -9,6 +9,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.tools.disk import WriteBudget
 from altai_build.tools.git.archive import ArchivePart, write_archive
+from altai_build.tools.git.attributes import read_attribute_files
 from altai_build.tools.git.export_subst import is_undecided, substitute_files
 from altai_build.tools.git.objects import ObjectStore
 from tests.kit.git import Entry, Repo
@@ -36,7 +37,8 @@ def open_commit(tmp_path: Path, files: dict[str, Entry]) -> ArchivePart:
     store = ObjectStore.open_borrowed(
         repo.path / ".git", shadows=tmp_path / "shadows", origin="a test", commit=commit
     )
-    substituted = substitute_files(store, commit, store.read_tree(commit))
+    tree = store.read_tree(commit)
+    substituted = substitute_files(store, commit, tree, read_attribute_files(store, tree))
     return ArchivePart(store=store, commit=commit, folder="", substituted=substituted)
 
 

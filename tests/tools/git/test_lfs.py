@@ -12,6 +12,7 @@ from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId
 from altai_build.tools.disk import WriteBudget
 from altai_build.tools.git.archive import ArchivePart, write_archive
+from altai_build.tools.git.attributes import read_attribute_files
 from altai_build.tools.git.lfs import LfsPointer, find_lfs_files, parse_pointer
 from altai_build.tools.git.objects import ObjectStore
 from tests.kit.git import Entry, Repo
@@ -40,7 +41,8 @@ def open_commit(
 
 def find(tmp_path: Path, files: Mapping[str, Entry], fetched: bytes | None = None) -> dict[str, bytes]:
     store, commit = open_commit(tmp_path, files, fetched=fetched)
-    found = find_lfs_files(store, commit, store.read_tree(commit))
+    tree = store.read_tree(commit)
+    found = find_lfs_files(store, commit, tree, read_attribute_files(store, tree))
     return {path: content.read_bytes() for path, content in found.items()}
 
 
@@ -69,8 +71,9 @@ def test_the_content_comes_from_the_clone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fetched", [None, CONTENT[:-1], b"x" + CONTENT[1:]])
 def test_a_content_that_is_missing_or_another_one_is_named(tmp_path: Path, fetched: bytes | None) -> None:
     store, commit = open_commit(tmp_path, LFS, fetched=fetched)
+    tree = store.read_tree(commit)
     with pytest.raises(InputError) as caught:
-        find_lfs_files(store, commit, store.read_tree(commit))
+        find_lfs_files(store, commit, tree, read_attribute_files(store, tree))
     assert str(caught.value) == (
         "the archive of a test would have Git LFS pointers in place of files\n"
         "the content of these files is not there:\n  a/b.bin\n"
@@ -101,7 +104,8 @@ def test_a_hostile_pointer_leads_nowhere(tmp_path: Path) -> None:
 
 def test_the_archive_has_the_content(tmp_path: Path) -> None:
     store, commit = open_commit(tmp_path, {**LFS, "README": "x\n"}, fetched=CONTENT)
-    files = find_lfs_files(store, commit, store.read_tree(commit))
+    tree = store.read_tree(commit)
+    files = find_lfs_files(store, commit, tree, read_attribute_files(store, tree))
     part = ArchivePart(store=store, commit=commit, folder="", lfs_files=files)
     output = tmp_path / "out.tar"
     write_archive([part], prefix="p/", format=".tar", output=output, budget=WriteBudget())
