@@ -10,6 +10,7 @@ _LINE = re.compile(rb"-----(BEGIN|END) PGP ([A-Z0-9 ,/]+)-----")
 # A signed text has an armored signature behind it, and no end of its own.
 _SIGNED_TEXT = b"SIGNED MESSAGE"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _CRC_START, _CRC_POLYNOMIAL = 0xB704CE, 0x1864CFB
 
 
@@ -19,6 +20,8 @@ def dearmor(data: bytes) -> bytes:
     Blanks at the ends of lines do not count, as for gpg. Each line is looked at once. Raises ValueError for anything
     else, for a block without an end, and for one whose checksum is wrong.
     """
+    if data.startswith(_UTF_16):
+        raise ValueError("it is UTF-16 text, as PowerShell writes it: save it as ASCII")
     packets: list[bytes] = []
     block: list[bytes] | None = None
     for raw in data.removeprefix(_BYTE_ORDER_MARK).splitlines():

@@ -41,6 +41,7 @@ EXPECTED: dict[str, tuple[SignatureStatus, bool, bool, bool]] = {
     "signed after the subkey expired": (SignatureStatus.EXPIRED_KEY, True, False, False),
     "primary key of the subkey revoked": (SignatureStatus.REVOKED_KEY, True, False, False),
     "second of two keys in the file": (GOOD, True, True, True),
+    "no longer for signing": (SignatureStatus.WRONG_KEY_USE, True, False, False),
     "two copies of the key, the later extended": (GOOD, True, False, True),
     "unsigned": (SignatureStatus.UNSIGNED, False, False, False),
     "signed by another key": (SignatureStatus.UNKNOWN_KEY, False, False, False),
@@ -122,6 +123,10 @@ def _sign_with_whole_keys(keyring: TimedKeyring, sign: Callable[..., Path]) -> N
     two.write_bytes(expired + extended.read_bytes())
     both = sign("second of two keys in the file", short, "20210601")
     both.write_bytes(keyring.export(both, key).read_bytes() + extended.read_bytes())
+    dropped = keyring.make("dropped", "20200101")
+    file = sign("no longer for signing", dropped)
+    keyring.drop_signing(dropped)
+    keyring.export(file, dropped)
     gone = keyring.make("gone", "20200101")
     file = sign("revoked", gone, "20200601")
     keyring.revoke(gone)

@@ -44,6 +44,10 @@ class TimedKeyring:
         answers = f"key {number}\nrevkey\ny\n0\n\ny\nsave\n"
         self._gpg("--command-fd", "0", "--edit-key", key, input=answers.encode())
 
+    def drop_signing(self, key: str) -> None:
+        """Let a key that is for signing and certifying be for certifying alone."""
+        self._gpg("--command-fd", "0", "--edit-key", key, input=b"change-usage\nS\nQ\nsave\n")
+
     def export(self, path: Path, *keys: str) -> Path:
         """Write the public keys as they are now."""
         path.write_bytes(self._gpg("--armor", "--export", *keys))

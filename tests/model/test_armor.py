@@ -38,6 +38,7 @@ def test_a_signed_text_is_its_signature() -> None:
         (b"", "neither an ASCII-armored"),
         (b"<html>", "neither an ASCII-armored"),
         (END, "neither an ASCII-armored"),
+        ((BEGIN + b"\nYWJj\n" + END).decode().encode("utf-16"), "it is UTF-16 text, as PowerShell writes it"),
         (BEGIN + b"\n!!!!\n" + END, "armor is damaged: "),
         (BEGIN + b"\nYWJj\n=abcd\n" + END, "armor is damaged: its checksum is wrong"),
         (BEGIN + b"\nYWJj\n", "armor is damaged: its last block has no end"),

@@ -30,6 +30,8 @@ _MAX_SIGNATURE_FILE = 1 << 20
 _MAX_SIGNED_FILE = 256 << 20
 # Of one file, by keys that are given. Each costs a process.
 _MAX_SIGNATURES = 16
+# The reason that gpgv gives by its number: GPG_ERR_WRONG_KEY_USAGE.
+_WRONG_KEY_USAGE = "125"
 
 
 def verify_detached(
@@ -110,9 +112,12 @@ def _run_gpgv(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> Signatu
             ring.write_bytes(key)
             command += ["--keyring", str(ring)]
         result = process.run([*command, "--", f"{home}/signature", "-"], input=data, ok=process.ANY_STATUS)
-    words = {line.split(" ")[1] for line in result.text.splitlines() if line.startswith("[GNUPG:] ")}
+    rows = [line.split(" ")[1:] for line in result.text.splitlines() if line.startswith("[GNUPG:] ")]
+    words = {row[0] for row in rows}
     if "VALIDSIG" in words and not words & {"BADSIG", "NO_PUBKEY", "ERRSIG", "FAILURE"}:
         return SignatureStatus.GOOD
     process.note_output(result.error_text)
+    if any(row[0] == "ERRSIG" and row[6:7] == [_WRONG_KEY_USAGE] for row in rows):
+        return SignatureStatus.WRONG_KEY_USE
     unsuitable = "NO_PUBKEY" in words and "BADSIG" not in words
     return SignatureStatus.KEY_UNSUITABLE if unsuitable else SignatureStatus.BAD_SIGNATURE

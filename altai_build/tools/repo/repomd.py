@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import InputError, describe_cause
-from altai_build.model.checksum import Checksum, make_checksum
+from altai_build.model.checksum import Checksum, find_strongest, make_checksum
 from altai_build.regular_files import read_regular_file
 from altai_build.tools.repo.xmltree import parse_xml
 
@@ -15,6 +15,8 @@ REPODATA = "repodata"
 REPOMD = "repodata/repomd.xml"
 # Bytes.
 MAX_REPOMD_SIZE = 16 << 20
+# The kinds that this program reads. Of two files of one kind, clients disagree which one counts.
+_UNIQUE_KINDS = ("primary", "filelists", "other", "group", "modules")
 _XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
 
 
@@ -25,7 +27,7 @@ class MetadataFile:
     kind: str
     # Relative to the repository's directory.
     location: str
-    # None: repomd.xml gives none.
+    # The strongest of several; None: repomd.xml gives none.
     checksum: Checksum | None
     # Bytes; None: repomd.xml gives none.
     size: int | None
@@ -63,6 +65,9 @@ def read_repomd(directory: Path) -> Repomd:
     try:
         root = parse_xml(read_regular_file(directory / REPOMD, limit=MAX_REPOMD_SIZE), "repomd")
         files = [_parse_data(data) for data in root.iterfind("{*}data")]
+        kinds = [file.kind for file in files]
+        if repeated := [kind for kind in _UNIQUE_KINDS if kinds.count(kind) > 1]:
+            raise ValueError(f"it lists more than one file of the kind {' and '.join(repeated)}")
     except (OSError, ValueError) as error:
         raise InputError(
             f"{directory} is not a yum repository",
@@ -77,11 +82,14 @@ def read_repomd(directory: Path) -> Repomd:
 
 def _parse_data(data: ElementTree.Element) -> MetadataFile:
     """One <data> of repomd.xml. Raises ValueError for a size or checksum that is not one."""
-    location, checksum = data.find("{*}location"), data.find("{*}checksum")
+    location = data.find("{*}location")
+    checksums = [
+        make_checksum(node.get("type", ""), node.text or "") for node in data.iterfind("{*}checksum")
+    ]
     return MetadataFile(
         kind=data.get("type", ""),
         location="" if location is None else location.get("href", ""),
-        checksum=None if checksum is None else make_checksum(checksum.get("type", ""), checksum.text or ""),
+        checksum=find_strongest(checksums) or next(iter(checksums), None),
         size=_parse_size(data, "size"),
         open_size=_parse_size(data, "open-size"),
         base="" if location is None else location.get(_XML_BASE, ""),

@@ -65,6 +65,25 @@ def test_a_size_of_nothing_is_unknown(tmp_path: Path) -> None:
     assert primary is not None and (primary.size, primary.open_size) == (None, None)
 
 
+def test_the_strongest_of_several_checksums_counts(tmp_path: Path) -> None:
+    rows = [("md5", "1" * 32), ("sha256", "2" * 64), ("sha", "3" * 40)]
+    listed = "".join(f'<checksum type="{name}">{value}</checksum>' for name, value in rows)
+    primary = read(tmp_path, f'<repomd><data type="primary">{listed}</data></repomd>').find("primary")
+    assert primary is not None and primary.checksum == Checksum("sha256", "2" * 64)
+    primary = read(
+        tmp_path,
+        '<repomd><data type="primary"><checksum type="md5">' + "1" * 32 + "</checksum></data></repomd>",
+    ).find("primary")
+    assert primary is not None and primary.checksum == Checksum("md5", "1" * 32)
+
+
+def test_two_files_of_a_kind_that_is_read_are_an_error(tmp_path: Path) -> None:
+    rows = "".join(f'<data type="{kind}"/>' for kind in ("primary", "group", "primary", "notes", "notes"))
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, f"<repomd>{rows}</repomd>")
+    assert caught.value.why.endswith("it lists more than one file of the kind primary")
+
+
 @pytest.mark.parametrize(
     "text",
     [
