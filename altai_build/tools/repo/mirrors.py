@@ -162,13 +162,21 @@ def _get_preference(url: ElementTree.Element) -> int:
 def _find_checksums(file: ElementTree.Element) -> tuple[Checksum, ...]:
     """The strongest checksum of each <verification>, and of those outside any (RFC 5854).
 
-    A metalink without any compares nothing, as for librepo. Raises ValueError for text that is not a checksum, and for
-    a metalink whose checksums are all of unknown kinds.
+    A metalink without any compares nothing, as for librepo. A state whose checksum is no checksum is that of no file.
+    Raises ValueError for a metalink in which no state has one, or whose checksums are all of unknown kinds.
     """
     parents = [file, *(node for node in file.iter() if get_local_name(node) == "verification")]
     states = [[node for node in parent if get_local_name(node) == "hash"] for parent in parents]
-    strongest = [_find_strongest(hashes) for hashes in states]
+    strongest: list[Checksum | None] = []
+    errors: list[ValueError] = []
+    for hashes in states:
+        try:
+            strongest.append(_find_strongest(hashes))
+        except ValueError as error:
+            errors.append(error)
     known = tuple(checksum for checksum in strongest if checksum is not None)
+    if not known and errors:
+        raise errors[0]
     if not known and any(states):
         kinds = sorted({node.get("type", "") for hashes in states for node in hashes})
         raise ValueError(f"its checksums are of unknown kinds: {', '.join(map(repr, kinds))}")

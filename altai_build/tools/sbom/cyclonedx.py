@@ -6,7 +6,9 @@ import json
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
+from urllib.parse import quote
 
+from cyclonedx.exception.model import InvalidUriException
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
@@ -138,18 +140,28 @@ def _make_license(text: str) -> License:
 def _list_references(bill: BillOfMaterials, package: ReleasedPackage) -> Iterator[ExternalReference]:
     """Where the package is, its sources and its home page."""
     origin, home = package.origin, bill.describe(package).url
-    yield ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(f"{bill.url}/{package.path}"))
-    if home.startswith(("http://", "https://")):
-        yield ExternalReference(type=ExternalReferenceType.WEBSITE, url=XsUri(home))
+    yield ExternalReference(
+        type=ExternalReferenceType.DISTRIBUTION, url=_make_uri(f"{bill.url}/{package.path}")
+    )
+    if home.lower().startswith(("http://", "https://")):
+        yield ExternalReference(type=ExternalReferenceType.WEBSITE, url=_make_uri(home))
     if isinstance(origin, ComponentOrigin) and "://" in origin.url and not origin.url.startswith("file:"):
         comment = f"commit {origin.commit}"
-        yield ExternalReference(type=ExternalReferenceType.VCS, url=XsUri(origin.url), comment=comment)
+        yield ExternalReference(type=ExternalReferenceType.VCS, url=_make_uri(origin.url), comment=comment)
     for source in origin.sources if isinstance(origin, SpecOrigin) else ():
         yield ExternalReference(
             type=ExternalReferenceType.SOURCE_DISTRIBUTION,
-            url=XsUri(source.file),
+            url=_make_uri(source.file),
             hashes=[HashType(alg=HashAlgorithm.SHA_256, content=source.sha256)],
         )
+
+
+def _make_uri(text: str) -> XsUri:
+    """A URL, or a relative one; of what is none, every character that has a meaning there is encoded."""
+    try:
+        return XsUri(text)
+    except InvalidUriException:
+        return XsUri(quote(text, safe=":/?&=@+,;~"))
 
 
 def _make_properties(**values: str) -> list[Property]:

@@ -35,6 +35,7 @@ from altai_build.tools.sbom.purl import format_release_purl, format_rpm_purl
 _VERSION = "SPDX-2.3"
 _DOCUMENT = "SPDXRef-DOCUMENT"
 _RELEASE = "SPDXRef-Release"
+_BRACKETS = str.maketrans("()", "[]")
 
 
 def format_spdx(bill: BillOfMaterials) -> str:
@@ -57,7 +58,7 @@ def format_spdx(bill: BillOfMaterials) -> str:
 
 def _make_document(bill: BillOfMaterials) -> Document:
     manifest = bill.manifest
-    maker = Actor(ActorType.ORGANIZATION, bill.project)
+    maker = _make_organization(bill.project)
     created = datetime.fromisoformat(manifest.created.replace("Z", "+00:00")).replace(tzinfo=None)
     info = CreationInfo(
         spdx_version=_VERSION,
@@ -86,6 +87,11 @@ def _make_document(bill: BillOfMaterials) -> Document:
         relationships=relationships,
         extracted_licensing_info=_list_other_licenses(bill),
     )
+
+
+def _make_organization(name: str) -> Actor:
+    """An organization. Readers take what is in parentheses for its email address."""
+    return Actor(ActorType.ORGANIZATION, name.translate(_BRACKETS))
 
 
 def _find_download_location(*urls: str) -> str | SpdxNoAssertion:
@@ -129,7 +135,7 @@ def _make_package(bill: BillOfMaterials, package: ReleasedPackage, identifier: s
         file_name=package.path,
         download_location=_find_download_location(published, *filter(None, (upstream,))),
         comment=f"published at {published}",
-        supplier=Actor(ActorType.ORGANIZATION, supplier) if supplier else SpdxNoAssertion(),
+        supplier=_make_organization(supplier) if supplier else SpdxNoAssertion(),
         homepage=description.url if description.url and not validate_url(description.url) else None,
         summary=description.summary or None,
         files_analyzed=False,

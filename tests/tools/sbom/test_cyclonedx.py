@@ -106,5 +106,24 @@ def test_a_release_on_this_machine_has_a_valid_document(bill: BillOfMaterials) -
     assert "http://127.0.0.1:8000/1.0.2/" in json.dumps(document)
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://example.org/100%", "https://example.org/100%25"),
+        ("https://example.org/%zz", "https://example.org/%25zz"),
+        ("https://example.org/#a#b", "https://example.org/%23a%23b"),
+        ("HTTP://EXAMPLE.ORG/a b", "HTTP://EXAMPLE.ORG/a%20b"),
+        ("https://example.org/%20", "https://example.org/%20"),
+    ],
+)
+def test_a_home_page_that_is_no_valid_url_is_encoded(bill: BillOfMaterials, url: str, expected: str) -> None:
+    focus = "centos6/focus-1.0-3.el6.noarch.rpm"
+    descriptions = {**bill.descriptions, focus: replace(bill.descriptions[focus], url=url)}
+    document = make_document(replace(bill, descriptions=descriptions))
+    (component,) = (one for one in document["components"] if one["name"] == "focus")
+    references = {one["type"]: one["url"] for one in component["externalReferences"]}
+    assert references["website"] == expected
+
+
 def test_equal_manifests_give_equal_documents(bill: BillOfMaterials) -> None:
     assert make_document(bill) == make_document(replace(bill))

@@ -126,5 +126,17 @@ def test_a_url_that_spdx_tools_reject_is_a_comment(bill: BillOfMaterials, url: s
     assert packages[1]["comment"] == f"published at {url}/centos6/focus-1.0-3.el6.noarch.rpm"
 
 
+@pytest.mark.parametrize("vendor", ["(none)", "Example (Europe)", "Person (me@example.org)"])
+def test_a_vendor_with_parentheses_is_read_again(bill: BillOfMaterials, tmp_path: Path, vendor: str) -> None:
+    """Readers take what is in parentheses for an email address, and refuse a name without anything else."""
+    erlang = "deps/epel/erlang-14-2.el6.noarch.rpm"
+    descriptions = {**bill.descriptions, erlang: replace(bill.descriptions[erlang], vendor=vendor)}
+    path = tmp_path / "release.spdx.json"
+    path.write_text(format_spdx(replace(bill, descriptions=descriptions)))
+    packages = {package.file_name: package for package in parse_from_file(str(path)).packages}
+    expected = vendor.replace("(", "[").replace(")", "]")
+    assert str(packages[erlang].supplier) == f"Organization: {expected}"
+
+
 def test_equal_manifests_give_equal_documents(bill: BillOfMaterials) -> None:
     assert format_spdx(bill) == format_spdx(replace(bill))
