@@ -296,16 +296,11 @@ def test_checksums_of_unknown_kinds_are_not_no_checksums(
 
 def test_a_state_whose_checksum_is_none_is_passed_over(upstream: Upstream) -> None:
     """As in a metalink of librepo's own tests: the alternates of a good state are not usable."""
-    bad = (
-        '</verification><alternates><verification><hash type="sha256">bad</hash></verification></alternates>'
-    )
-    url = metalink_with(upstream, ("sha256", "3" * 64))
-    text = Path(url.removeprefix("file://")).read_text()
-    assert "</verification>" in text
-    mixed = upstream.write("mixed", text.replace("</verification>", bad, 1))
+    second = '</hash></verification><verification><hash type="sha256">'
+    mixed = metalink_with(upstream, ("sha256", f"{'3' * 64}{second}bad"))
     assert read_mirrors(mixed, {}).repomd_checksums == (Checksum("sha256", "3" * 64),)
     with pytest.raises(InputError, match="cannot read the metalink"):
-        read_mirrors(upstream.write("only", text.replace("3" * 64, "bad")), {})
+        read_mirrors(metalink_with(upstream, ("sha256", f"worse{second}bad")), {})
 
 
 def test_a_metalink_without_checksums_compares_nothing(upstream: Upstream) -> None:
