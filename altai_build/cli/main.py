@@ -37,6 +37,7 @@ VERBS = {
     "audit": "audit",
     "build": "build",
     "changed": "changed",
+    "ci": "ci",
     "clean": "clean",
     "deps": "deps",
     "diff": "diff",

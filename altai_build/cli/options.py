@@ -10,6 +10,7 @@ import click
 from altai_build.errors import UsageError
 
 if TYPE_CHECKING:
+    from altai_build.model.openpgp import PublicKey
     from altai_build.pipeline.run import Run
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -115,6 +116,11 @@ def selection_options(command: Any) -> Any:
     ):
         command = option(command)
     return command
+
+
+def ask_passphrase(key: PublicKey) -> str:
+    """The passphrase of a signing key, as typed at the terminal."""
+    return str(click.prompt(f"Passphrase of {key.uid} ({key.key_id})", hide_input=True, err=True))
 
 
 def choose_revision(run: Run, rev: str, worktree: bool) -> str:

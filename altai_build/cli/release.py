@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import dependants_option, json_option, rev_option, wait_option
+from altai_build.cli.options import ask_passphrase, dependants_option, json_option, rev_option, wait_option
 from altai_build.cli.output import print_json, print_path, print_table
 from altai_build.cli.plan import get_exit_code, list_skipped_rows, list_wave_rows, order_to_json
 from altai_build.errors import InputError, UsageError
 from altai_build.model.findings import finding_to_json
 from altai_build.model.gitlink import require_commit
-from altai_build.model.openpgp import PublicKey
 from altai_build.model.quantity import format_count, format_size
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def release(
                 warn_of_work_trees(
                     run, plan.build_plan.discovery.sourced, taken="only the pinned commit is released"
                 )
-            prompt = _ask_passphrase if sys.stdin.isatty() else None
+            prompt = ask_passphrase if sys.stdin.isatty() else None
             result = make_release(run, plan, choose_passphrase_source(prompt))
             tags = plan.tags
     with _published(version, unpushed=tags.name if tags is not None and push_tags else ""):
@@ -96,10 +95,6 @@ def release(
         pushed = push(tags)
         run.reporter.info(f"pushed the tag {tags.name} to {format_count(len(pushed), 'remote')}")
     return 0
-
-
-def _ask_passphrase(key: PublicKey) -> str:
-    return str(click.prompt(f"Passphrase of {key.uid} ({key.key_id})", hide_input=True, err=True))
 
 
 @contextmanager

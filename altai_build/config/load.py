@@ -18,6 +18,7 @@ from altai_build.config.repositories import (
 )
 from altai_build.config.schema import (
     DEFAULT_STAMP,
+    CiSettings,
     ComponentSettings,
     Config,
     Key,
@@ -54,6 +55,7 @@ _TOP_KEYS = (
     "waivers",
     "profiles",
     "allow_downgrades",
+    "ci",
 )
 
 
@@ -100,6 +102,7 @@ def load_config(path: Path) -> Config:
     limits = read_limits(build.get_child("limits"))
     profiles = read_profiles(top.get_child("profiles"), check_plain_name)
     downgrades = read_downgrades(top.get_child("allow_downgrades"), check_plain_name)
+    ci = _read_ci(top.get_child("ci"), keys)
     _check_references(top, project, targets, keys, repositories, components)
     check_chosen_modules(top.get_child("repositories"), repositories)
     errors.raise_if_any(str(path), todo="fix them all; docs/repos-yaml.md explains each key")
@@ -119,6 +122,7 @@ def load_config(path: Path) -> Config:
         limits=limits,
         profiles=profiles,
         allow_downgrades=downgrades,
+        ci=ci,
     )
 
 
@@ -168,6 +172,17 @@ def _read_release(node: YamlNode, root: Path) -> ReleaseSettings:
     )
 
 
+def _read_ci(node: YamlNode, keys: dict[str, Key]) -> CiSettings:
+    if node.value is None:
+        return CiSettings()
+    entry = node.check_keys(("key",)).get_child("key")
+    name = entry.read_text() or None
+    if name is not None:
+        _check_reference(entry, name, keys, "keys")
+        _check_that_it_signs(entry, name, keys)
+    return CiSettings(key=name)
+
+
 def _read_verify(node: YamlNode) -> VerifySettings:
     """Read `verify`: the settings of the rules."""
     default = VerifySettings()
@@ -197,11 +212,8 @@ def _check_references(
         node = top.get_child("repositories").get_child(name)
         _check_reference(node.get_child("target"), repository.target, targets, "targets")
         _check_reference(node.get_child("key"), repository.key, keys, "keys")
-        key = keys.get(repository.key)
-        if repository.source is not SourceKind.MIRROR and key is not None and not key.is_signing_key:
-            node.get_child("key").add_error(
-                f"got {repository.key!r}, which does not sign; name a key with signs: true"
-            )
+        if repository.source is not SourceKind.MIRROR:
+            _check_that_it_signs(node.get_child("key"), repository.key, keys)
     source_names = {name: repository.source_rpms for name, repository in repositories.items()}
     check_repository_names(top.get_child("repositories"), project, source_names)
     for name, component in components.items():
@@ -215,6 +227,12 @@ def _check_reference(node: YamlNode, name: str, table: Iterable[str], section: s
     if name and name not in defined:
         hint = suggest(name, defined) or f"defined: {', '.join(defined) or 'none'}"
         node.add_error(f"got {name!r}, which is not in {section}; {hint}")
+
+
+def _check_that_it_signs(node: YamlNode, name: str, keys: dict[str, Key]) -> None:
+    key = keys.get(name)
+    if key is not None and not key.is_signing_key:
+        node.add_error(f"got {name!r}, which does not sign; name a key with signs: true")
 
 
 def _check_name(node: YamlNode, name: str) -> None:

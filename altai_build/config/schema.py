@@ -174,6 +174,13 @@ class VerifySettings:
 
 
 @dataclass(frozen=True)
+class CiSettings:
+    """The settings of `ci`: the name of the key that signs topic repositories; None: they are not signed."""
+
+    key: str | None = None
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole of repos.yaml; every name in it is checked to exist.
 
@@ -195,6 +202,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     profiles: tuple[Profile, ...] = ()
     allow_downgrades: tuple[AllowedDowngrade, ...] = ()
+    ci: CiSettings = CiSettings()
 
     @property
     def stamp(self) -> str:

@@ -10,21 +10,34 @@ from altai_build.model.release_files import KEY_FILE_PREFIX, make_repo_section_n
 def format_repo_file(project: str, version: str, baseurl: str, keys: Mapping[str, Sequence[str]]) -> str:
     """The file, with a section for each repository in `keys`: repository → the names of the keys that clients need."""
     root = f"{baseurl.rstrip('/')}/{version}"
-    sections = []
-    for repository, names in keys.items():
-        lines = [
-            f"[{make_repo_section_name(project, repository)}]",
-            f"name={project} {version} {repository}",
-            f"baseurl={root}/{repository}/",
-            "enabled=1",
-            "gpgcheck=1",
-            "repo_gpgcheck=1",
-            # Where dnf.conf says True (Debian's does), dnf would pass over a refused signature, and succeed.
-            "skip_if_unavailable=0",
-            # Modules of the operating system would hide packages that have the name of one of theirs, and dnf refuses
-            # packages of modules whose modules.yaml is not in the repository.
-            "module_hotfixes=1",
-            "gpgkey=" + "\n       ".join(f"{root}/{KEY_FILE_PREFIX}{name}" for name in dict.fromkeys(names)),
-        ]
-        sections.append("\n".join(lines) + "\n")
+    sections = [
+        format_repo_section(
+            make_repo_section_name(project, repository),
+            f"{project} {version} {repository}",
+            f"{root}/{repository}/",
+            [f"{root}/{KEY_FILE_PREFIX}{name}" for name in dict.fromkeys(names)],
+        )
+        for repository, names in keys.items()
+    ]
     return "\n".join(sections)
+
+
+def format_repo_section(section: str, name: str, baseurl: str, key_urls: Sequence[str]) -> str:
+    """The section of one repository; clients check signatures where it has the URLs of public keys."""
+    signed = int(bool(key_urls))
+    lines = [
+        f"[{section}]",
+        f"name={name}",
+        f"baseurl={baseurl}",
+        "enabled=1",
+        f"gpgcheck={signed}",
+        f"repo_gpgcheck={signed}",
+        # Where dnf.conf says True (Debian's does), dnf would pass over a refused signature, and succeed.
+        "skip_if_unavailable=0",
+        # Modules of the operating system would hide packages that have the name of one of theirs, and dnf refuses
+        # packages of modules whose modules.yaml is not in the repository.
+        "module_hotfixes=1",
+    ]
+    if key_urls:
+        lines.append("gpgkey=" + "\n       ".join(key_urls))
+    return "\n".join(lines) + "\n"

@@ -55,12 +55,15 @@ class ProgressReporter:
 
     def __init__(self, *, quiet: bool = False, log: Callable[[str], None] | None = None) -> None:
         self.quiet = quiet
+        # Lines begin with the time of day: for logs in which nothing else tells it.
+        self.timestamps = False
         self.log = log or (lambda text: None)
         self.console = _open_console()
 
     def print_line(self, *pieces: tuple[str, str]) -> None:
         """Print a line of texts with their styles, quiet or not; control characters and markup are printed as text."""
-        line = [(escape_control_characters(text), style) for text, style in pieces]
+        now = [(time.strftime("%H:%M:%S "), "dim")] if self.timestamps else []
+        line = [*now, *((escape_control_characters(text), style) for text, style in pieces)]
         if self.console is None:
             sys.stderr.write("".join(text for text, _ in line) + "\n")
             return

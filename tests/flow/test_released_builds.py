@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.kit.builds import Site, small_component
+from tests.kit.client import Client
 from tests.kit.superprojects import World
 
 
@@ -17,7 +19,7 @@ from tests.kit.superprojects import World
 def site(testbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """`roof` is built with `wall`, `wall` with `floor`, and 1.0.0 is their release; then `wall` changes."""
     place = tmp_path_factory.mktemp("released") / "site"
-    site = Site(world=World(place), testbed=testbed, workspace=place / "ws")
+    site = Site(world=World(place), testbed=testbed, workspace=place / "ws", more="ci: {key: small}\n")
     for name, needs in (("floor", ()), ("wall", ("floor",)), ("roof", ("wall",)), ("shed", ())):
         site.world.component(f"repos/{name}", small_component(name, needs=needs))
     site.world.pin()
@@ -76,3 +78,32 @@ def test_a_release_that_nobody_vouches_for_is_refused_before_anything_is_built(
     assert answer.code == 3
     assert "the packages of release 1.0.0 cannot be used for builds" in answer.err
     assert not (clean.workspace / "builds").exists() or list((clean.workspace / "builds").iterdir()) == []
+
+
+def test_machines_with_the_release_install_what_a_ci_job_built(site: Site, tmp_path: Path) -> None:
+    releases = site.definition.parent / "releases"
+    results = tmp_path / "results"
+    answer = site.call("ci", "-o", str(results), "--json")
+    assert answer.code == 0, answer.err
+    found = answer.json
+    assert {row["component"]: row["status"] for row in found["components"]} == {
+        "floor": "reused",
+        "wall": "built",
+        "roof": "built",
+    }
+    assert (found["outcome"], found["against"]) == ("success", "1.0.0")
+    # The release has the others.
+    assert sorted({name.split("-")[0] for name in found["topic"]["files"]}) == ["roof", "wall"]
+    client = Client(tmp_path / "client", site.testbed)
+    text = (releases / "1.0.0" / "small.repo").read_text()
+    client.configure(
+        "release", re.sub(r"https?://[^/\n]+(?:/[^/\n]+)*?/1\.0\.0", (releases / "1.0.0").as_uri(), text)
+    )
+    assert client.dnf("install", "roof", "wall", "shed").code == 0
+    before = client.installed()
+    client.configure("ci", (results / "small-ci.repo").read_text())
+    upgraded = client.dnf("upgrade")
+    assert upgraded.code == 0, upgraded.said
+    changed = {name.split("-")[0] for name in client.installed() - before}
+    assert changed == {"roof", "wall"}, upgraded.said
+    assert "wall: changed" in (client.root / "usr/share/small/roof").read_text()

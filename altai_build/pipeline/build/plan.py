@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from altai_build.pipeline.build.component_names import warn_of_empty_folders, warn_of_unknown_settings
 from altai_build.pipeline.build.ordering import get_unreadable_name, static_order
-from altai_build.pipeline.build.selection import select_components
+from altai_build.pipeline.build.selection import Dependents, select_components
 from altai_build.stages.discover.components import Discovery, discover
 from altai_build.tools.spec.reader import SpecReader
 
@@ -41,8 +41,14 @@ class BuildPlan:
         return self.order.without(self.blocked) if self.blocked else self.order
 
 
-def plan_build(run: Run, revision: str, names: Sequence[str], changed_since: str | None) -> BuildPlan:
-    """Plan the named components, or those changed since a revision with everything that depends on them, or all.
+def plan_build(
+    run: Run,
+    revision: str,
+    names: Sequence[str],
+    changed_since: str | None,
+    dependents: Dependents = Dependents.ALL,
+) -> BuildPlan:
+    """Plan the named components, or those changed since a revision with their `dependents`, or all.
 
     The other components that these need are in the plan too: their packages are reused or built.
     """
@@ -52,7 +58,7 @@ def plan_build(run: Run, revision: str, names: Sequence[str], changed_since: str
     warn_of_unknown_settings(run, whole)
     warn_of_empty_folders(run, whole)
     whole_order = static_order(run, whole.sourced, whole.unreadable)
-    reasons = select_components(run, whole, whole_order, revision, names, changed_since)
+    reasons = select_components(run, whole, whole_order, revision, names, changed_since, dependents)
     discovery = _select(whole, reasons, names) if names or changed_since else whole
     is_whole = discovery is whole and not whole.unreadable
     order = whole_order if is_whole else static_order(run, discovery.sourced)

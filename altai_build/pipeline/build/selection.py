@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from altai_build.model.build_inputs import BUILDROOT_PREFIX
@@ -24,6 +25,16 @@ ALL_COMPONENTS_REASON = "all components are built"
 NAMED_REASON = "named in the command"
 
 
+class Dependents(str, Enum):
+    """Which of the components that need a changed one are selected with it."""
+
+    NONE = "none"
+    # Those whose specs require its packages.
+    DIRECT = "direct"
+    # Those that need it through others, too.
+    ALL = "all"
+
+
 def select_components(
     run: Run,
     whole: Discovery,
@@ -31,11 +42,12 @@ def select_components(
     revision: str,
     names: Sequence[str],
     changed_since: str | None,
+    dependents: Dependents = Dependents.ALL,
 ) -> dict[str, str]:
     """The selected components, and why each is selected.
 
-    Without `names` and `changed_since` all are. Else those named, those changed since a revision with all that depend
-    on them, and everything that these need.
+    Without `names` and `changed_since` all are. Else those named, those changed since a revision with their
+    `dependents`, and everything that these need.
     """
     if not names and changed_since is None:
         return {source.component.name: ALL_COMPONENTS_REASON for source in whole.sourced}
@@ -55,8 +67,13 @@ def select_components(
         changed_paths = _list_changed_paths(run, changed_since, revision)
         reasons.update(_select_changed_pins(run, whole, changed_paths, changed_since))
         reasons.update(_select_changed_in_superproject(run, whole, changed_since))
-        _add_dependents(reasons, needs)
-        _add_dependents_of_removed(run, reasons, needs, changed_since)
+        changed = set(reasons)
+        if dependents is Dependents.DIRECT:
+            _add_dependents(reasons, {name: _list_direct_needs(order, name) for name in needs})
+            _add_dependents_of_removed(run, reasons, needs, changed_since, changed, is_direct=True)
+        elif dependents is Dependents.ALL:
+            _add_dependents(reasons, needs)
+            _add_dependents_of_removed(run, reasons, needs, changed_since, set(reasons))
     _add_needs(reasons, needs)
     return reasons
 
@@ -91,6 +108,13 @@ def _add_indirect_needs(name: str, needs: Mapping[str, Collection[str]]) -> set[
     return found - {name}
 
 
+def _list_direct_needs(order: Order, name: str) -> set[str]:
+    """The components whose packages the spec of a component requires; bootstrap builds count as their components."""
+    bootstrap_builds = order.bootstrap_builds
+    needed = {bootstrap_builds.get(other, other) for other in order.reasons.get(name, ())}
+    return needed - {name}
+
+
 def _add_dependents(reasons: dict[str, str], needs: Mapping[str, Collection[str]]) -> None:
     """Add the components that need one of those selected so far."""
     changed = set(reasons)
@@ -101,23 +125,29 @@ def _add_dependents(reasons: dict[str, str], needs: Mapping[str, Collection[str]
 
 
 def _add_dependents_of_removed(
-    run: Run, reasons: dict[str, str], needs: Mapping[str, Collection[str]], since: str
+    run: Run,
+    reasons: dict[str, str],
+    needs: Mapping[str, Collection[str]],
+    since: str,
+    changed: Collection[str],
+    *,
+    is_direct: bool = False,
 ) -> None:
-    """Add the components that needed at `since` one that was changed or removed, even if they do not need it now."""
+    """Add the components that needed at `since` one that changed or was removed, even if they do not need it now."""
     from altai_build.pipeline.build.changed_settings import read_earlier_definition
 
     config = read_earlier_definition(run, since)
     with SpecReader(cache=run.workspace.specs) as reader:
         before = discover(run.superproject, config, run.workspace, since, jobs=run.jobs, reader=reader)
-    order, changed = (
-        static_order(replace(run, config=config), before.sourced, before.unreadable),
-        set(reasons),
-    )
+    order = static_order(replace(run, config=config), before.sourced, before.unreadable)
     for name, needed in order.needs.items():
         if name not in needs:
             continue
-        old_needs = {order.bootstrap_builds.get(other, other) for other in needed} - {name}
-        for other in sorted(old_needs & changed):
+        if is_direct:
+            old_needs = _list_direct_needs(order, name)
+        else:
+            old_needs = {order.bootstrap_builds.get(other, other) for other in needed} - {name}
+        for other in sorted(old_needs.intersection(changed)):
             reasons.setdefault(name, f"was built with {other}, which changed")
         for other in sorted(old_needs - needs.keys()):
             reasons.setdefault(name, f"was built with {other}, which was removed")

@@ -29,6 +29,11 @@ class ReleasedBuilds:
         """The version of the release."""
         return self._release.manifest.version
 
+    @property
+    def directory(self) -> Path:
+        """The folder of the release."""
+        return self._release.directory
+
     def __init__(self, run: Run, release: CheckedManifest) -> None:
         """Raises InputError for a release whose manifest no key of repos.yaml signed: what it says cannot be used."""
         if release.trust.level is not TrustLevel.PINNED:
@@ -72,6 +77,10 @@ class ReleasedBuilds:
         if self.has_commit_of(component):
             return f"release {self.version} has packages of this commit, used if all inputs are the same"
         return f"release {self.version} has no packages of this commit"
+
+    def has_build(self, key: str) -> bool:
+        """Whether the manifest names packages of the build with this key."""
+        return key in self._packages
 
     def find(self, key: str) -> ReleasedBuild | None:
         """The packages of the build with this key; None where the release has none, or not all as its manifest says."""

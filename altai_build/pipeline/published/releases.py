@@ -114,17 +114,20 @@ class PublishedReleases:
     makings: dict[str, SrpmMaking | None] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, releases: Path) -> PublishedReleases:
-        """Read the manifests of all published releases; the file of a later release replaces one of the same NEVRA."""
+    def load(cls, releases: Path, *others: Path) -> PublishedReleases:
+        """Read the manifests of all releases in a folder, and of `others`, which are single releases.
+
+        The file of a later release replaces one of the same NEVRA.
+        """
         files: dict[str, Path] = {}
         files_by_build: dict[tuple[str, str], Path] = {}
         files_by_digest: dict[str, Path] = {}
         makings: dict[str, SrpmMaking | None] = {}
-        for version in list_releases(releases):
-            manifest = load_manifest(releases / version)
+        for directory in (*(releases / version for version in list_releases(releases)), *others):
+            manifest = load_manifest(directory)
             makings.update({build.source: build.made_with for build in manifest.builds})
             for package in manifest.packages:
-                path = releases / version / package.path
+                path = directory / package.path
                 files[str(package.nevra)] = path
                 files_by_digest[package.sha256] = path
                 if package.build_origin is not None:

@@ -28,10 +28,19 @@ def unlock_signing_keys(
         for repository in run.config.repositories.values()
         if repository.source is not SourceKind.MIRROR
     }
+    with unlock_keys(run, sorted(names), target, passphrase) as unlocked:
+        yield unlocked
+
+
+@contextmanager
+def unlock_keys(
+    run: Run, names: Sequence[str], target: Target, passphrase: Passphrase
+) -> Iterator[Mapping[str, SigningKey]]:
+    """The same for the keys with these names in repos.yaml."""
     with ExitStack() as stack:
         keyring = stack.enter_context(open_keyring(run.workspace.gnupg))
         unlocked: dict[str, SigningKey] = {}
-        for name in sorted(names):
+        for name in names:
             configured = run.config.keys[name]
             key = keyring.find_key(_read_configured_key(configured))
             check_signing_key(key, target.compat)

@@ -1,0 +1,90 @@
+"""The result of a CI job as Markdown for a comment on a merge request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from altai_build.cli import markdown
+from altai_build.model.build import BuildResult
+from altai_build.model.ci_result import CiResult
+from altai_build.model.component_status import ComponentStatus
+from altai_build.model.quantity import format_count
+
+# A comment is to be read: of more rows than this only those that failed are shown.
+_MOST_ROWS = 50
+
+
+def format_summary(result: CiResult) -> str:
+    """What changed, what was built and why, what failed with its cause, and how the packages are installed."""
+    return markdown.document(_list_lines(result))
+
+
+def describe_outcome(result: CiResult) -> str:
+    """The whole result in one line."""
+    if not result.rows:
+        return f"nothing has changed since {(result.since or '')[:12]}"
+    counts = [
+        f"{len(rows)} {status.value}" for status in ComponentStatus if (rows := result.with_status(status))
+    ]
+    return f"{format_count(len(result.rows), 'component')}: {', '.join(counts)}"
+
+
+def _list_lines(result: CiResult) -> Iterator[str]:
+    yield f"## altai-build: {result.outcome}"
+    yield ""
+    yield f"{markdown.escape(describe_outcome(result))}."
+    yield ""
+    if result.since is None:
+        yield f"Commit {markdown.code(result.commit[:12])}: {markdown.escape(result.compared)}, so everything is new."
+    else:
+        yield (
+            f"Commit {markdown.code(result.commit[:12])}, compared with {markdown.code(result.since[:12])} "
+            f"({markdown.escape(result.compared)})."
+        )
+    failed = result.with_status(ComponentStatus.FAILED)
+    if failed:
+        yield from markdown.section("Failed", level=3)
+        for row in failed:
+            yield from _describe_failure(row)
+    if result.rows:
+        yield from markdown.section("Components", level=3)
+        shown = result.rows if len(result.rows) <= _MOST_ROWS else failed
+        yield from markdown.table(
+            ("component", "commit", "result", "seconds", "why"), [_cells(row) for row in shown]
+        )
+        if len(shown) < len(result.rows):
+            yield ""
+            yield f"{format_count(len(result.rows) - len(shown), 'component')} more: see result.json."
+    yield from _describe_topic(result)
+    if result.rows:
+        yield from ("", "Tests: those in the %check sections of the specs, which are part of the builds.")
+
+
+def _describe_failure(row: BuildResult) -> Iterator[str]:
+    yield f"- {markdown.code(row.component)}: {markdown.escape(row.reason)}"
+
+
+def _cells(row: BuildResult) -> Sequence[str]:
+    return (
+        markdown.escape(row.component),
+        markdown.code(row.commit[:12]),
+        row.status.value,
+        f"{row.seconds:.1f}",
+        markdown.escape(row.reason),
+    )
+
+
+def _describe_topic(result: CiResult) -> Iterator[str]:
+    topic = result.topic
+    if topic is None:
+        return
+    yield from markdown.section("Install", level=3)
+    base = f"release {result.against}" if result.against else "the operating system (there is no release yet)"
+    signer = (
+        f"signed by {markdown.code(topic.signer)}"
+        if topic.signer
+        else "not signed (repos.yaml has no `ci.key`)"
+    )
+    yield f"{format_count(len(topic.files), 'package')} on top of {markdown.escape(base)}, {signer}:"
+    # Indented: no fence is longer than every run of backquotes in a URL.
+    yield from ("", f"    {topic.install_command}")

@@ -1,0 +1,69 @@
+"""What a CI job made of a change: the components, the topic repository, and the release that it lies on."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from altai_build.model.build import BuildResult
+from altai_build.model.component_status import ComponentStatus
+
+# The file by which a folder of results is recognised.
+RESULT_NAME = "result.json"
+
+
+@dataclass(frozen=True)
+class TopicRepository:
+    """A yum repository with the packages of a change.
+
+    `url` is that of the folder, `section` the name in the .repo file; `files` are those of its packages, `names` what a
+    machine can install of them. `signer` is the fingerprint of the key that signed packages and metadata, `key_url`
+    where clients find it; "" where no key is configured.
+    """
+
+    section: str
+    url: str
+    files: tuple[str, ...]
+    names: tuple[str, ...]
+    signer: str = ""
+    key_url: str = ""
+
+    @property
+    def install_command(self) -> str:
+        """The command with which a machine that has the release installs the packages."""
+        options = (
+            {"gpgcheck": "1", "repo_gpgcheck": "1", "gpgkey": self.key_url}
+            if self.signer
+            else {"gpgcheck": "0"}
+        )
+        words = ["dnf", f"--repofrompath={self.section},{self.url}"]
+        words += [f"--setopt={self.section}.{name}={value}" for name, value in options.items()]
+        return shlex.join([*words, "install", *self.names])
+
+
+@dataclass(frozen=True)
+class CiResult:
+    """What became of a change.
+
+    `since` is the commit that `commit` was compared with, for the reason in `compared`; None for the first commit.
+    `against` is the version of the release whose packages were used, and which `topic` lies on.
+    """
+
+    commit: str
+    since: str | None
+    compared: str
+    rows: tuple[BuildResult, ...]
+    exit_code: int
+    against: str | None = None
+    topic: TopicRepository | None = None
+
+    def with_status(self, *statuses: ComponentStatus) -> tuple[BuildResult, ...]:
+        """The components that ended so."""
+        return tuple(row for row in self.rows if row.status in statuses)
+
+    @property
+    def outcome(self) -> str:
+        """One word for the whole: `unchanged`, `success` or `failure`."""
+        if self.exit_code:
+            return "failure"
+        return "success" if self.rows else "unchanged"

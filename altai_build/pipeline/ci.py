@@ -1,0 +1,146 @@
+"""A change of the superproject → its topic repository: what it is compared with, and what clients install."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from altai_build.errors import InputError
+from altai_build.model.ci_result import RESULT_NAME, TopicRepository
+from altai_build.model.component_status import ComponentStatus
+from altai_build.model.release_files import KEY_FILE_PREFIX, make_repo_section_name
+from altai_build.model.repo_file import format_repo_section
+from altai_build.pipeline.release.signing import unlock_keys
+from altai_build.stages.sign import sign_packages
+from altai_build.tools.files import (
+    link_or_copy,
+    make_directory,
+    remove_tree,
+    scratch_directory,
+    write_atomically,
+)
+from altai_build.tools.git.merge_base import ComparedCommit, find_branch, find_merge_base
+from altai_build.tools.leftovers import remove_abandoned
+from altai_build.tools.openpgp.keyfile import read_rewritten_keys
+from altai_build.tools.output_directory import prepare_output
+from altai_build.tools.repo.repodata import write_repodata
+from altai_build.tools.repo.repomd import REPOMD
+
+if TYPE_CHECKING:
+    from altai_build.model.gitlink import CommitId
+    from altai_build.pipeline.build.run import BuildRun
+    from altai_build.pipeline.published.released_builds import ReleasedBuilds
+    from altai_build.pipeline.run import Run
+    from altai_build.tools.ci_service import CiJob
+    from altai_build.tools.git.revisions import RepositoryHistory
+    from altai_build.tools.openpgp.passphrase import Passphrase
+    from altai_build.tools.openpgp.signing import SigningKey
+
+TOPIC_FOLDER = "repo"
+_RESULT_NAMES = (TOPIC_FOLDER, "logs", "*-ci.repo", f"{KEY_FILE_PREFIX}*")
+_SCRATCH = ".altai-build"
+# Of packages that nobody installs to try a change.
+_DEBUG_SUFFIXES = ("-debuginfo", "-debugsource")
+
+
+def choose_compared_commit(
+    history: RepositoryHistory, commit: CommitId, job: CiJob, since: str | None
+) -> ComparedCommit:
+    """The commit that `commit` is compared with: the named one, that of the job, or where its branch left the main one.
+
+    Raises InputError for a commit that this clone does not have.
+    """
+    if since is not None:
+        return ComparedCommit(history.resolve_revision(since), "named by --since")
+    if job.since is not None:
+        return ComparedCommit(history.resolve_revision(job.since), job.since_reason)
+    return find_merge_base(history, commit, find_branch(history, job.target) if job.target else None)
+
+
+def prepare_results_folder(folder: Path) -> None:
+    """Refuse a folder with files that no earlier job wrote: what a job writes replaces all that it wrote before."""
+    if folder.is_dir() and not (folder / RESULT_NAME).is_file() and any(folder.iterdir()):
+        raise InputError(
+            f"{folder} has files that are no results of `altai-build ci`",
+            why=f"it has no {RESULT_NAME}; the results replace what is in their folder",
+            todo="name a new or empty folder with -o",
+        )
+    prepare_output(folder)
+
+
+@contextmanager
+def open_results(folder: Path) -> Iterator[Path]:
+    """A folder for the results of a job; when the block has ended well, they replace those of an earlier job."""
+    remove_abandoned(folder, f"{_SCRATCH}.*")
+    with scratch_directory(folder, _SCRATCH) as scratch:
+        yield scratch
+        for pattern in _RESULT_NAMES:
+            for old in folder.glob(pattern):
+                remove_tree(old)
+        # The file by which the folder is recognised is always there.
+        for new in sorted(scratch.iterdir(), key=lambda path: path.name == RESULT_NAME):
+            new.replace(folder / new.name)
+
+
+@contextmanager
+def unlock_topic_key(run: Run, passphrase: Passphrase) -> Iterator[SigningKey | None]:
+    """The key that signs topic repositories, unlocked before anything is built; None without ci.key in repos.yaml."""
+    name = run.config.ci.key
+    if name is None:
+        yield None
+        return
+    with unlock_keys(run, [name], run.config.get_target(), passphrase) as keys:
+        yield keys[name]
+
+
+def make_topic_repository(
+    run: Run,
+    build_run: BuildRun,
+    released: ReleasedBuilds | None,
+    folder: Path,
+    url: str,
+    key: SigningKey | None,
+) -> TopicRepository | None:
+    """Fill `folder`, which clients find at `url`, with what a change adds to a release; None where that is nothing.
+
+    It gets the binary packages and the source package of each component whose build the release does not have, and a
+    .repo file. Everything is signed by `key`, if there is one.
+    """
+    added = [
+        row
+        for row in build_run.rows
+        if row.status in (ComponentStatus.BUILT, ComponentStatus.REUSED)
+        and not (released is not None and released.has_build(row.key))
+    ]
+    sources = [row.srpm for row in added if row.srpm is not None]
+    files = [*(rpm.path for row in added for rpm in row.rpms), *sources]
+    if not files:
+        return None
+    target = run.config.get_target()
+    if key is not None:
+        signed = sign_packages(files, key=key, store=run.workspace.signed, compat=target.compat)
+        files = [package.path for package in signed]
+    repository = make_directory(folder / TOPIC_FOLDER)
+    for file in files:
+        link_or_copy(file, repository / file.name)
+    discovery = build_run.build_plan.discovery
+    write_repodata(repository, epoch=discovery.time, compat=target.compat)
+    key_file = f"{KEY_FILE_PREFIX}{run.config.ci.key}"
+    if key is not None:
+        key.sign_detached(repository / REPOMD)
+        write_atomically(folder / key_file, read_rewritten_keys(key.file), durable=False)
+    names = {rpm.header.nevra.name for row in added for rpm in row.rpms}
+    topic = TopicRepository(
+        section=make_repo_section_name(run.config.project, "ci"),
+        url=f"{url}/{TOPIC_FOLDER}/",
+        files=tuple(sorted(file.name for file in files)),
+        names=tuple(sorted(name for name in names if not name.endswith(_DEBUG_SUFFIXES))),
+        signer=key.public.fingerprint if key is not None else "",
+        key_url=f"{url}/{key_file}" if key is not None else "",
+    )
+    title = f"{run.config.project} at {discovery.commit[:12]}"
+    text = format_repo_section(topic.section, title, topic.url, [topic.key_url] if topic.key_url else [])
+    write_atomically(folder / f"{topic.section}.repo", text.encode(), durable=False)
+    return topic

@@ -1,0 +1,137 @@
+"""The CI service that runs the job: what it says of the change, and how its logs are folded and annotated.
+
+Sources: GitHub's "workflow commands" and "variables", GitLab's "predefined CI/CD variables" and "custom collapsible
+sections", Jenkins's "building a software project" with the variables of its branch and git plugins.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.model.gitlink import ID_LENGTHS
+from altai_build.regular_files import read_regular_file
+
+
+class Service(str, Enum):
+    """The CI services that are recognised."""
+
+    GITHUB = "GitHub Actions"
+    GITLAB = "GitLab CI"
+    JENKINS = "Jenkins"
+
+
+@dataclass(frozen=True)
+class CiJob:
+    """What the environment of a job says.
+
+    `since` is the commit that the service compares with, `variable` says which of its variables it is from. `target` is
+    the branch that a merge request is for. `summary` is the file in which the service expects Markdown.
+    """
+
+    service: Service | None = None
+    since: str | None = None
+    variable: str = ""
+    target: str | None = None
+    summary: Path | None = None
+
+    @property
+    def since_reason(self) -> str:
+        """Why `since` is the commit to compare with."""
+        return f"{self.variable} of {self.service.value}" if self.service is not None else ""
+
+
+def recognise_job(environment: Mapping[str, str]) -> CiJob:
+    """The job that this process is part of; one of no service outside of CI. Raises InputError for a damaged event."""
+    if environment.get("GITHUB_ACTIONS") == "true":
+        return _read_github(environment)
+    if environment.get("GITLAB_CI") == "true":
+        return CiJob(
+            Service.GITLAB,
+            *_first_commit(environment, "CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_COMMIT_BEFORE_SHA"),
+            target=environment.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME") or None,
+        )
+    if environment.get("JENKINS_URL"):
+        target = environment.get("CHANGE_TARGET") or None
+        # That of a merge request is the commit of its last job, which has built a part of it.
+        names = () if target else ("GIT_PREVIOUS_SUCCESSFUL_COMMIT",)
+        return CiJob(Service.JENKINS, *_first_commit(environment, *names), target=target)
+    return CiJob()
+
+
+def _read_github(environment: Mapping[str, str]) -> CiJob:
+    target = environment.get("GITHUB_BASE_REF") or None
+    since, event = None, environment.get("GITHUB_EVENT_PATH", "")
+    if target is None and event:
+        try:
+            payload = json.loads(read_regular_file(event))
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(
+                f"the description of the event cannot be read: {event}",
+                why=str(error),
+                todo="name the commit to compare with: --since REV",
+            ) from error
+        before = payload.get("before") if isinstance(payload, dict) else None
+        since = before if isinstance(before, str) and _is_commit(before) else None
+    summary = environment.get("GITHUB_STEP_SUMMARY")
+    return CiJob(
+        Service.GITHUB,
+        since=since,
+        variable="`before` of the event" if since else "",
+        target=target,
+        summary=Path(summary) if summary else None,
+    )
+
+
+def _first_commit(environment: Mapping[str, str], *names: str) -> tuple[str | None, str]:
+    """The first of these variables that names a commit, and its name."""
+    found = next((name for name in names if _is_commit(environment.get(name, ""))), "")
+    return (environment[found] if found else None), found
+
+
+def _is_commit(text: str) -> bool:
+    """True for a commit id; all zeros stand for a branch that is new."""
+    return len(text) in ID_LENGTHS and set(text) <= set("0123456789abcdef") and bool(text.strip("0"))
+
+
+def fold_lines(service: Service | None, title: str, lines: list[str]) -> str:
+    """Lines of a log as a section that the service shows folded; outside of CI below their title.
+
+    The lines are foreign: nothing in them is a command to the service. They have no control characters.
+    """
+    text = "".join(f"{line}\n" for line in lines)
+    if service is Service.GITHUB:
+        # What is printed until this word is no command.
+        word = secrets.token_hex(16)
+        return f"::group::{_escape_data(title)}\n::stop-commands::{word}\n{text}::{word}::\n::endgroup::\n"
+    if service is Service.GITLAB:
+        name, now = f"log_{secrets.token_hex(4)}", int(time.time())
+        return (
+            f"\x1b[0Ksection_start:{now}:{name}[collapsed=true]\r\x1b[0K{title}\n"
+            f"{text}\x1b[0Ksection_end:{now}:{name}\r\x1b[0K\n"
+        )
+    return f"{title}\n{text}"
+
+
+def annotate_error(service: Service | None, title: str, text: str, *, file: str = "", line: int = 0) -> str:
+    """What makes the service show an error beside the change, at a line of a file if that is known; else ""."""
+    if service is not Service.GITHUB:
+        return ""
+    place = [f"file={_escape_property(file)}", f"line={line}"] if file and line else []
+    properties = ",".join([*place, f"title={_escape_property(title)}"])
+    return f"::error {properties}::{_escape_data(text)}\n"
+
+
+def _escape_data(text: str) -> str:
+    """As the toolkit of GitHub Actions escapes the text of a command."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,128 @@
+"""`ci` at the command line: what changed is built, and written down for people and programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+import altai_build
+from altai_build.tools.repo.repodata import read_repodata
+from tests.kit.builders import HostSite, noarch_component
+
+SCHEMA = Path(altai_build.__file__).parent / "schemas" / "ci-result.json"
+SERVICES = ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostSite:
+    """`app` needs `lib`, `far` needs `app`; `other` neither."""
+    for name in SERVICES:
+        monkeypatch.delenv(name, raising=False)
+    site = HostSite.create(tmp_path / "site", monkeypatch)
+    for name, needs in (("lib", ()), ("app", ("lib",)), ("far", ("app",)), ("other", ())):
+        site.world.component(f"repos/{name}", noarch_component(name, *needs))
+    site.world.pin()
+    return site
+
+
+def read_result(folder: Path) -> dict[str, object]:
+    """The result, checked by its schema."""
+    result = json.loads((folder / "result.json").read_text())
+    jsonschema.validate(result, json.loads(SCHEMA.read_text()))
+    assert isinstance(result, dict)
+    return result
+
+
+def test_everything_of_a_job_is_in_its_folder(
+    site: HostSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    first = site.call("ci", "-o", str(out), "--json")
+    assert first.code == 0, first.err
+    result = read_result(out)
+    assert first.json == result
+    assert (result["since"], result["compared"]) == (None, "it is the first commit")
+    site.world.component("repos/lib", {"README": "changed\n"})
+    site.world.component("repos/broken", noarch_component("broken", build="echo '::error::x'; nonsense"))
+    site.world.pin()
+    (tmp_path / "summary").write_text("before\n")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    answer = site.call("ci", "-o", str(out), "--dependents", "direct", "--url", "https://ci.example.org/7/")
+    assert answer.code == 5
+    rows = [line.split("\t")[:2] for line in answer.out.splitlines()]
+    assert rows == [["built", "app"], ["failed", "broken"], ["built", "lib"]]
+    result = read_result(out)
+    assert (result["outcome"], result["exit_code"]) == ("failure", 5)
+    topic = result["topic"]
+    assert isinstance(topic, dict)
+    assert topic["url"] == "https://ci.example.org/7/repo/"
+    assert topic["install"].endswith("--setopt=p-ci.gpgcheck=0 install app lib")
+    # No release has what they need, so all of it is there.
+    assert sorted(package.location for package in read_repodata(out / "repo").packages) == topic["files"]
+    assert {name.rpartition("-")[0].rpartition("-")[0] for name in topic["files"]} == {"app", "lib"}
+    assert "baseurl=https://ci.example.org/7/repo/\n" in (out / "p-ci.repo").read_text()
+    assert sorted(path.name for path in (out / "logs").iterdir()) == ["app.log", "broken.log", "lib.log"]
+    case = ElementTree.parse(out / "junit.xml").find(".//testcase[@name='broken']/failure")
+    assert case is not None and "nonsense" in (case.text or "")
+    summary = (out / "summary.md").read_text()
+    assert (tmp_path / "summary").read_text() == f"before\n{summary}\n"
+    # What the build printed is no command to the service.
+    printed = answer.err[: answer.err.index("::error::x\n")]
+    assert printed.index("::group::log of broken") < printed.rindex("::stop-commands::")
+    assert "::error title=broken::" in answer.err
+
+
+def test_nothing_changed_is_a_success_that_replaces_the_results(site: HostSite, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "repo").mkdir(parents=True)
+    (out / "result.json").write_text("{}")
+    answer = site.call("ci", "-o", str(out), "--since", "HEAD")
+    assert (answer.code, answer.out) == (0, "")
+    assert "unchanged: nothing has changed since" in answer.err
+    result = read_result(out)
+    assert (result["outcome"], result["components"], result["topic"]) == ("unchanged", [], None)
+    assert sorted(path.name for path in out.iterdir()) == ["junit.xml", "result.json", "summary.md"]
+
+
+@pytest.mark.parametrize(
+    ("dependents", "selected"),
+    [
+        ("none", ["lib"]),
+        ("direct", ["app", "lib"]),
+        ("all", ["app", "far", "lib"]),
+        (None, ["app", "far", "lib"]),
+    ],
+)
+def test_dependents_are_built_as_asked(
+    site: HostSite, tmp_path: Path, dependents: str | None, selected: list[str]
+) -> None:
+    assert site.call("build").code == 0
+    site.world.component("repos/lib", {"README": "changed\n"})
+    site.world.pin()
+    options = ["--dependents", dependents] if dependents else []
+    answer = site.call("ci", "-o", str(tmp_path / "out"), "--json", *options)
+    assert answer.code == 0, answer.err
+    assert sorted(row["component"] for row in answer.json["components"]) == selected
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "error"),
+    [
+        (("--since", "nowhere"), 3, "has no commit 'nowhere'"),
+        (("--url", "ftp ://x"), 2, "write a URL"),
+        (("--url", "https://x/\n[main]"), 2, "--url"),
+        (("-o", "."), 3, "has files that are no results of `altai-build ci`"),
+        (("--against", "9.9"), 3, "there is no release 9.9"),
+    ],
+)
+def test_a_wrong_job_builds_nothing(site: HostSite, words: tuple[str, ...], code: int, error: str) -> None:
+    answer = site.call("ci", *words)
+    assert answer.code == code and error in answer.err
+    assert not site.run.workspace.builds.exists()
+    if words[0] != "-o":
+        assert not (site.world.super.path / "ci-results" / "result.json").exists()

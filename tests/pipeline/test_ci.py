@@ -1,0 +1,66 @@
+"""A CI job's own folder, and the commit that it compares with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.pipeline.ci import choose_compared_commit, open_results, prepare_results_folder
+from altai_build.tools.ci_service import CiJob, Service
+from altai_build.tools.git.revisions import RepositoryHistory
+from tests.kit.git import Repo
+
+
+def test_what_is_named_comes_before_the_job_and_the_job_before_the_main_branch(tmp_path: Path) -> None:
+    repo = Repo(tmp_path)
+    for number in range(4):
+        repo.commit({"file": str(number)})
+    repo.git("branch", "stable", "main~2")
+    history = RepositoryHistory(repo.path)
+    commits = [history.resolve_revision(f"main~{number}") for number in range(4)]
+
+    def choose(job: CiJob, since: str | None = None) -> tuple[str | None, str]:
+        compared = choose_compared_commit(history, commits[0], job, since)
+        return compared.commit, compared.reason
+
+    pushed = CiJob(Service.GITLAB, commits[3], "CI_COMMIT_BEFORE_SHA", target="stable")
+    assert choose(pushed, "main~1") == (commits[1], "named by --since")
+    assert choose(pushed) == (commits[3], "CI_COMMIT_BEFORE_SHA of GitLab CI")
+    assert choose(CiJob(Service.GITHUB, target="stable")) == (commits[2], "the merge base with stable")
+    assert choose(CiJob()) == (commits[1], "its first parent: the commit is in main")
+    with pytest.raises(InputError, match="has no commit 'ffff"):
+        choose(CiJob(Service.GITLAB, "f" * 40, "CI_COMMIT_BEFORE_SHA"))
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="files that are no results of `altai-build ci`"):
+        prepare_results_folder(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    prepare_results_folder(tmp_path / "new" / "folder")
+    assert (tmp_path / "new" / "folder").is_dir()
+
+
+def test_results_replace_earlier_ones_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("result.json", "note", "old-ci.repo", "RPM-GPG-KEY-old", "logs/gone.log", "repo/gone.rpm"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("old")
+    prepare_results_folder(tmp_path)
+    with open_results(tmp_path) as folder:
+        for name in ("result.json", "logs/kept.log"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("new")
+    found = {
+        str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()
+    }
+    assert found == {"result.json": "new", "note": "old", "logs/kept.log": "new"}
+
+
+def test_results_that_could_not_be_made_replace_nothing(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text("old")
+    with pytest.raises(InputError), open_results(tmp_path) as folder:
+        (folder / "result.json").write_text("new")
+        raise InputError("no space")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("result.json", "old")]
