@@ -287,7 +287,8 @@ def _report(
             job.service, row.component, escape_control_characters(row.reason), file=file, line=line
         )
         log = _read_log_end(row)
-        folded = fold_lines(job.service, f"log of {row.component}", log.split("\n")) if log else ""
+        title = escape_control_characters(f"log of {row.component}", keep="")
+        folded = fold_lines(job.service, title, log.split("\n")) if log else ""
         sys.stderr.write(folded + error)
     if job.summary is not None:
         with open(job.summary, "a", encoding="utf-8") as stream:
