@@ -98,8 +98,10 @@ def _rpmbuild(folder: Path, packages: Sequence[Package], payload: str) -> None:
                 )
                 files.append(f"/usr/share/{package.name}/weight")
         spec = Path(top, "kit.spec")
-        spec.write_text("\n".join([*lines, "%install", *install, *files, ""]))
+        text = "\n".join([*lines, "%install", *install, *files, ""])
+        spec.write_bytes(text.encode("utf-8", "surrogateescape"))
         macros = {"_topdir": top, "_rpmdir": folder, "_binary_payload": payload, "_dbpath": f"{top}/db"}
+        macros["_invalid_encoding_terminates_build"] = "0"
         macros["_build_name_fmt"] = "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"
         options = [word for key, value in macros.items() for word in ("--define", f"{key} {value}")]
         # Also for architectures that the host cannot run.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+from altai_build.model.header_text import to_valid_text
+
 if TYPE_CHECKING:
     from altai_build.model.package import Dependency
 
@@ -33,7 +35,8 @@ def ranges_overlap(left: Dependency, right: Dependency) -> bool:
 def _rpm_dependency(dependency: Dependency) -> Any:
     rpm = _load_librpm()
     flags = sum(bit for bit, sign in COMPARISONS if sign in dependency.flags)
-    return rpm.ds((dependency.name, flags, dependency.evr if flags else ""), rpm.RPMTAG_PROVIDENAME)
+    evr = to_valid_text(dependency.evr) if flags else ""
+    return rpm.ds((to_valid_text(dependency.name), flags, evr), rpm.RPMTAG_PROVIDENAME)
 
 
 def compare_evr(left: str, right: str) -> int:
@@ -47,6 +50,6 @@ def compare_versions(left: str, right: str) -> int:
 
 
 def _split_evr(evr: str) -> tuple[str, str, str]:
-    epoch, colon, rest = evr.rpartition(":")
+    epoch, colon, rest = to_valid_text(evr).rpartition(":")
     version, _, release = rest.partition("-")
     return (epoch if colon else "0", version, release)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import solv
 
+from altai_build.model.header_text import to_valid_text
 from altai_build.model.package import Dependency, RpmHeader
 from altai_build.tools.rpm.versions import ranges_overlap
 from altai_build.tools.solver.dependencies import format_dependencies
@@ -23,9 +24,9 @@ def find_differences(
     createrepo leaves out what a package requires and provides itself, and all but one of libc's symbol versions.
     """
     solvable = pool.libsolv.id2solvable(number)
-    contents = {file.path for file in header.files}
+    contents = {to_valid_text(file.path) for file in header.files}
     own = str(Dependency(name=header.nevra.name, flags="=", evr=header.nevra.evr))
-    absent = set(files) - contents - {dependency.name for dependency in header.provides}
+    absent = set(files) - contents - {to_valid_text(dependency.name) for dependency in header.provides}
     lines: list[str] = []
     for name, kind, needed, allowed in (
         # libsolv adds the package's own name where it is missing.
@@ -60,5 +61,5 @@ def _format_some(texts: Iterable[str]) -> str:
 
 
 def _normalize(text: str) -> str:
-    """A dependency without an epoch of 0, which createrepo leaves out."""
-    return text.replace(" 0:", " ")
+    """A dependency as metadata has it: without an epoch of 0, and in UTF-8."""
+    return to_valid_text(text).replace(" 0:", " ")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import solv
 
 from altai_build.errors import InputError
+from altai_build.model.header_text import to_valid_text
 from altai_build.model.nevra import Nevra
 from altai_build.tools.solver.rich import Atom, RichNode, parse_requirement
 
@@ -46,7 +47,7 @@ def format_dependencies(solvable: solv.XSolvable, kind: int) -> tuple[str, ...]:
 
 def make_dep(libsolv: solv.Pool, requirement: str) -> solv.Dep:
     """A requirement as a spec writes it (`name`, `name >= 1.2`, a file, a rich dependency), for libsolv."""
-    text = requirement.strip()
+    text = to_valid_text(requirement.strip())
     if text.startswith("("):
         # None: it has errors. As a name, it is what nothing provides.
         return libsolv.parserpmrichdep(text) or libsolv.Dep(text)
@@ -68,18 +69,19 @@ def convert_dependency(libsolv: solv.Pool, dependency: Dependency) -> solv.Dep:
     """A dependency of an RPM's header, for libsolv."""
     if dependency.name.startswith("("):
         return make_dep(libsolv, dependency.name)
-    dep = libsolv.Dep(dependency.name)
+    dep = libsolv.Dep(to_valid_text(dependency.name))
     comparison = _COMPARISONS.get(dependency.flags)
     if not comparison or not dependency.evr:
         return dep
-    return dep.Rel(comparison, libsolv.Dep(dependency.evr))
+    return dep.Rel(comparison, libsolv.Dep(to_valid_text(dependency.evr)))
 
 
 def copy_header(header: RpmHeader, solvable: solv.XSolvable) -> None:
     """Give a new package of a pool the identity and the dependencies in a header."""
     libsolv = solvable.pool
-    solvable.name, solvable.arch, solvable.vendor = header.nevra.name, header.nevra.arch, header.vendor
-    evr = header.nevra.evr
+    identity = (header.nevra.name, header.nevra.arch, header.vendor)
+    solvable.name, solvable.arch, solvable.vendor = map(to_valid_text, identity)
+    evr = to_valid_text(header.nevra.evr)
     solvable.evr = evr if ":" in evr else f"0:{evr}"
     solvable.add_provides(libsolv.Dep(solvable.name).Rel(solv.REL_EQ, libsolv.Dep(solvable.evr)))
     for kind, dependencies in (
@@ -93,7 +95,7 @@ def copy_header(header: RpmHeader, solvable: solv.XSolvable) -> None:
             if not dependency.name.startswith("rpmlib("):
                 solvable.add_deparray(kind, convert_dependency(libsolv, dependency))
     for file in header.files:
-        solvable.add_provides(libsolv.Dep(file.path))
+        solvable.add_provides(libsolv.Dep(to_valid_text(file.path)))
 
 
 def split_evr(solvable: solv.XSolvable) -> tuple[str, str, str]:

@@ -26,6 +26,11 @@ def test_versions_are_ordered_as_rpm_orders_them(older: str, newer: str) -> None
     assert compare_evr(f"0:{older}" if ":" not in older else older, older) == 0
 
 
+def test_versions_and_names_in_another_encoding_are_compared() -> None:
+    assert (compare_evr("1\udce9-1", "1\udce9-2"), compare_evr("1\udce9-1", "1\udce9-1")) == (-1, 0)
+    assert ranges_overlap(Dependency("caf\udce9", "", ""), Dependency("caf\udce9", "=", "1\udce9"))
+
+
 def test_release_numbers_may_hold_dashes() -> None:
     assert compare_versions("1.0.9", "1.0.10") == -1
     assert compare_versions("1.0.1", "1.0.1") == 0

@@ -46,6 +46,28 @@ def test_true_metadata_does_not_differ(repository: Path, tmp_path: Path) -> None
     assert differences(repository, tmp_path, "/usr/bin/rich", "/etc/rich") == ()
 
 
+def test_a_header_in_another_encoding_does_not_differ_from_its_metadata(tmp_path: Path) -> None:
+    """createrepo_c takes what is not UTF-8 for Latin-1; libsolv and the bindings of rpm take UTF-8 alone."""
+    latin = Package(
+        "latin",
+        requires=["own-\udce9", "other-\udce9 = 1"],
+        provides=["own-\udce9", "caf\udce9 = 2"],
+        conflicts=["r\udce9 < 2"],
+        vendor="Soci\udce9t\udce9",
+        files={"/usr/share/latin/\udce9": ""},
+    )
+    make_repository(tmp_path / "latin", [latin])
+    pool = PackagePool("x86_64", cache=tmp_path)
+    pool.add_repository(read_local_metadata("latin", tmp_path / "latin"))
+    (path,) = (tmp_path / "latin").glob("*.rpm")
+    header, (number,) = read_header(path), pool.find_by_name("latin")
+    assert find_differences(pool, number, header, ()) == ()
+    local = pool.add_local(path, header)
+    for requirement in ("café = 2", "caf\udce9", "/usr/share/latin/é"):
+        assert local in pool.find_providers(requirement)
+    assert pool.get_candidate(local).requires == ("other-é = 1", "own-é")
+
+
 @pytest.mark.parametrize(
     ("true", "false", "expected"),
     [

@@ -40,6 +40,8 @@ def test_a_rich_requirement_with_errors_is_what_nothing_provides() -> None:
         (Dependency("a", ">=", "1:2-3"), "a >= 1:2-3"),
         (Dependency("a", "=", ""), "a"),
         (Dependency("(a if b)", "", ""), "(a if b)"),
+        (Dependency("caf\udce9", "=", "1\udce9"), "café = 1é"),
+        (Dependency("(caf\udce9 if b)", "", ""), "(café if b)"),
     ],
 )
 def test_dependencies_of_headers(pool: solv.Pool, dependency: Dependency, text: str) -> None:
