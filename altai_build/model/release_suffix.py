@@ -18,6 +18,8 @@ _VERSION = re.compile(r"\s*(?:Version|Release)\s*:", re.IGNORECASE)
 _MAIN_RELEASE = re.compile(r"%\{?[?!]*release\b", re.IGNORECASE)
 _OWN_DIST = re.compile(r"%(?:define|global)\s+dist\s")
 _DIST = re.compile(r"%(?:\{[?!]*dist[:}]|[?!]*dist(?!\w))")
+# `%{?dist:1}` is a part of the spec's own value, `%{?dist:.%{dist}}` and `%{!?dist:.el6}` stand for dist.
+_IS_NO_SUFFIX = re.compile(r"%\{[?!]*dist:(?![._~^+-])(?!.*dist).*\}")
 _FREE_CALL = re.compile(r"[?!]*\w+|%")
 
 
@@ -108,7 +110,7 @@ def has_subpackage_versions(text: str) -> bool:
 def shows_commit(release: str, template: str, commit: str) -> bool:
     """True for a Release: that `template` was written into for a commit."""
     marks = {"release": "\0", "count": "\1", "commit": commit[:7]}
-    pattern = re.escape(template.format(**marks)).replace("\0", ".*").replace("\1", "[0-9]+")
+    pattern = re.escape(template.format(**marks)).replace("\0", ".+").replace("\1", "[0-9]+")
     return re.search(pattern, release) is not None
 
 
@@ -134,8 +136,8 @@ def _find_dist(value: str) -> tuple[str, str, str] | None:
     while (at := value.find("%", at)) >= 0:
         call = _DIST.match(value, at)
         end = _find_call_end(value, at + 1)
-        if call is not None:
-            text = value[at:end]
+        text = value[at:end]
+        if call is not None and not _IS_NO_SUFFIX.fullmatch(text):
             # It may be undefined.
             dist = text if text.startswith("%{") and text != "%{dist}" else "%{?dist}"
             return value[:at], dist, value[end:]

@@ -25,6 +25,17 @@ _INCLUDE = re.compile(
 )
 
 
+# A shell command of a spec in which git is a program.
+_GIT_QUESTION = re.compile(r"%\((?:[^()\n]*[\s;&|({!`])?(git[ \t]+[a-z-][^()\n|;]*)")
+
+
+def find_git_question(text: str) -> str:
+    """What a text of a spec asks git, by its first command; "" for nothing."""
+    lines = (line for line in text.split("\n") if not line.lstrip().startswith("#"))
+    found = next(filter(None, map(_GIT_QUESTION.search, lines)), None)
+    return found[1].strip() if found else ""
+
+
 def get_section_name(line: str) -> str | None:
     """The section that a spec line starts (`description`, `files`…), or None."""
     match = _SECTION.match(line)

@@ -19,6 +19,7 @@ from altai_build.model.gitlink import GITLINK_MODE, CommitId
 from altai_build.model.package import RpmHeader
 from altai_build.model.release_files import KEY_FILE_PREFIX
 from altai_build.model.spec import SpecInfo
+from altai_build.model.spec_text import find_git_question
 from altai_build.model.srpm import Srpm
 from altai_build.tools.files import scratch_directory, sha256_file
 from altai_build.tools.git.archive import ArchivePart
@@ -54,7 +55,19 @@ class PreparedSrpm:
         return self.recipe.sourced.component
 
     def list_warnings(self) -> list[str]:
-        """What somebody may have expected to be otherwise in its archive."""
+        """What somebody may have expected to be otherwise in it."""
+        name, component = self.component.name, self.component
+        asked = find_git_question(self.recipe.sourced.text)
+        unanswered = (
+            f"{name}: {component.spec_path} asks git (`{asked}`), which answers nothing: "
+            + rpmbuild.NO_REPOSITORY_FIX.format(component=name)
+        )
+        return [
+            *([unanswered] if asked else []),
+            *self._list_kept_markers(),
+        ]
+
+    def _list_kept_markers(self) -> list[str]:
         name = self.component.name
         return [
             f"{name}: {posixpath.join(part.folder, path)} in its archive keeps {', '.join(file.kept)} as it is: tags "

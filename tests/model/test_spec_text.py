@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from altai_build.model.spec_text import add_sources, close_prep, get_section_name, inline_includes
+from altai_build.model.spec_text import (
+    add_sources,
+    close_prep,
+    find_git_question,
+    get_section_name,
+    inline_includes,
+)
 from tests.kit.spec_infos import make_source
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Version: %(git describe --tags | sed s/v//)", "git describe --tags"),
+        ("%define c %(c=$(git log -1); echo $c)", "git log -1"),
+        ("%global v %(cd x && git --git-dir=y rev-parse HEAD || echo 0)", "git --git-dir=y rev-parse HEAD"),
+        ("# %(git log)\nURL: https://git/x\nVersion: %(echo digit a; legit b)\n%prep\ngit init", ""),
+    ],
+)
+def test_what_a_spec_asks_git(text: str, asked: str) -> None:
+    assert find_git_question(f"Name: x\n{text}\n") == asked
 
 
 def test_more_sources_are_named_behind_the_others() -> None:

@@ -191,6 +191,10 @@ class _SrpmPipeline:
         batch = [self._packed.popleft() for _ in range(len(self._packed))]
         for packed, outcome in zip(batch, self._maker.store_packages(batch) if batch else ()):
             self._record_outcome(packed.component.name, outcome)
+            # rpmbuild succeeds without a %changelog whose first entry it does not understand.
+            errors = [line for line in packed.complaints.splitlines() if line.startswith("error: ")]
+            if errors and isinstance(outcome, Srpm):
+                self._run.reporter.warn(f"{packed.component.name}: rpm goes on behind an {errors[0]}")
         # Not in `_pack`: the next rpmbuild need not wait for it.
         for packed in batch:
             remove_tree(packed.prepared.top)

@@ -263,7 +263,8 @@ class SpecEvaluator:
         path = source.component.spec_path
         result = read_expanded_spec(SpecText(path=path, text=expanded.text), arch)
         if isinstance(result, UnknownSpec):
-            todo = MACRO_FIX.format(component=source.component.name) if UNDEFINED in result.reason else ""
+            fix = MACRO_FIX.format(component=source.component.name)
+            todo = fix if UNDEFINED in result.reason else f"fix {path} and commit it"
             raise InputError(f"{path} cannot be parsed", why=result.reason, todo=todo)
         if isinstance(result, InputError):
             raise result

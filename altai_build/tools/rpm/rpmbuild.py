@@ -12,7 +12,7 @@ from pathlib import Path
 
 from altai_build.errors import AltaiError, BuildError, InputError
 from altai_build.model.limits import Limits
-from altai_build.model.spec_text import close_prep
+from altai_build.model.spec_text import close_prep, find_git_question
 from altai_build.regular_files import resolve_links
 from altai_build.tools import commands, process
 from altai_build.tools.files import make_directory, move_out, scratch_directory, sha256_file
@@ -42,6 +42,11 @@ _SMALL_SIZE = 1 << 18
 # Characters of a line of a spec in a message.
 _LONGEST_SHOWN_LINE = 100
 
+
+NO_REPOSITORY_FIX = (
+    "specs are read without a repository, so that a commit gives one package: read a committed file "
+    "(%(cat %{{_sourcedir}}/VERSION)), or use a macro that components.{component}.macros in repos.yaml defines"
+)
 
 # What rpm says where a macro was left that it does not know.
 _UNDEFINED_MACRO = re.compile(
@@ -112,10 +117,14 @@ def spec_error(source: ComponentSpec, result: process.ProcessResult, text: str) 
                 why=result.error_text,
                 todo=f"{MACRO_FIX.format(component=source.component.name)}; or fix {spec_path}",
             )
+        shown = _show_line(first, text)
+        todo = f"fix {spec_path} and commit it"
+        if find_git_question(shown):
+            todo = NO_REPOSITORY_FIX.format(component=source.component.name)
         return InputError(
-            f"{source.component.name}: rpm refuses {source.component.spec}: {_show_line(first, text)}",
+            f"{source.component.name}: rpm refuses {source.component.spec}: {shown}",
             why=result.error_text,
-            todo=f"fix {spec_path} and commit it",
+            todo=todo,
         )
     if fault := find_start_fault(f"{source.component.name}: no source package was made", result):
         return fault

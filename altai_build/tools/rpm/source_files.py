@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,6 +43,9 @@ class SourceFile:
     cached: Path | None = None
     # Of an archive of the repository itself: the usual ending of its format.
     archive_format: str = ""
+
+
+_OTHER_ARCHIVE = re.compile(r"\.(?:tar\.\w+|Z|7z|rar|cpio|crate|gem|whl|jar|shar)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,19 @@ def collect_source_files(
         else:
             found = _find_file(sourced, tag.file, generated, cached)
         if isinstance(found, MissingSource):
-            missing.append(f"{label}: {tag.file} {found.why}")
+            missing.append(f"{label}: {tag.file} {found.why}{_explain_format(archive, label, tag)}")
         else:
             files[tag.file] = found
     if missing:
         raise _missing_sources_error(sourced, missing)
     return tuple(files.values())
+
+
+def _explain_format(archive: SourceTag | None, label: str, tag: SourceTag) -> str:
+    """That the ending of Source0 keeps it from being an archive of the repository."""
+    if archive is not None or label != "Source0" or not _OTHER_ARCHIVE.search(tag.file):
+        return ""
+    return "; archives of the repository end in .tar, .tar.gz, .tar.bz2, .tar.xz, .tar.zst, .tar.lz, .tar.lzma or .zip"
 
 
 def _find_archive(

@@ -99,9 +99,15 @@ def test_damaged_packages_are_named_and_the_others_stored(
 def test_many_packages_and_one_have_the_same_bytes(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     marked = {".gitattributes": "v export-subst\n", "v": "$Format:%H$ $Format:%(describe)$\n"}
     world.component("repos/c0", {**make_files("c0"), **marked})
+    world.component("repos/c1", make_files("c1", version="%(git describe || echo 1)"))
+    world.component("repos/c2", make_files("c2", changelog="* Tue Foo 01 2019 A\n- x"))
     world.pin()
     srpm_batch = make(run(world, 2))
-    (warning,) = capsys.readouterr().err.splitlines()
+    warning, *others = sorted(capsys.readouterr().err.splitlines())
+    assert [line.partition(", ")[0] for line in others] == [
+        "warning: c1: repos/c1/c1.spec asks git (`git describe`)",
+        "warning: c2: rpm goes on behind an error: bad date in %changelog: Tue Foo 01 2019 A",
+    ]
     assert warning.startswith(
         "warning: c0: v in its archive keeps $Format:%(describe)$ as it is: tags and other"
     )

@@ -101,6 +101,17 @@ def test_what_the_commit_lacks_is_generated_or_was_downloaded(tmp_path: Path) ->
     assert found["both"].blob == blob("own"), "the commit's own file comes first"
 
 
+def test_an_archive_of_another_format_is_told_from_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        collect(tmp_path, {"x.spec": spec("x-1.tar.Z", "y.tar.Z")})
+    first, second = caught.value.why.splitlines()
+    assert (
+        "x-1.tar.Z is neither in the repository nor generated; archives of the repository end in .tar"
+        in first
+    )
+    assert second.endswith("y.tar.Z is neither in the repository nor generated")
+
+
 def test_everything_that_is_missing_is_named(tmp_path: Path) -> None:
     files = {
         "x.spec": spec("none", "lfs", "twice", "a/", "..", "none", "x-%{nobody_knows}.tar"),
