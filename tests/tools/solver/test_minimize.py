@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from altai_build.model.lock import ChoiceRule
+from altai_build.tools.solver import minimize, reach
+from altai_build.tools.solver.pool import Candidate, PackagePool
+from altai_build.tools.solver.reach import Solution
+from altai_build.tools.solver.request import ClosureRequest
 from tests.kit.closures import Mirrors, close_over, find_package, shipped
 from tests.kit.repositories import Package
 
@@ -105,3 +110,28 @@ def test_a_newer_version_counts_more_than_size_for_another_requirement(tmp_path:
         Package("lib", "2", weight=500),
     ]
     assert "epel/lib-2-1" in shipped(close_over(tmp_path, ours, mirror=mirror))
+
+
+def test_very_many_providers_are_chosen_from_in_a_bounded_number_of_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The work is that of some solutions, and of reading each package some times: never of trying all of them."""
+    providers = 2000
+    monkeypatch.setattr(minimize, "_MAX_LEFT_OUT", 5 * providers)
+    sizes, read = [], Counter[str]()
+    get_candidate = PackagePool.get_candidate
+
+    def count_solutions(request: ClosureRequest, forbidden: frozenset[int]) -> Solution:
+        sizes.append(len(forbidden))
+        return reach.solve(request, forbidden)
+
+    def count_reads(pool: PackagePool, number: int) -> Candidate:
+        read["candidates"] += 1
+        return get_candidate(pool, number)
+
+    monkeypatch.setattr(minimize, "solve", count_solutions)
+    monkeypatch.setattr(PackagePool, "get_candidate", count_reads)
+    mirror = [Package(f"p{number:05}", provides=["many"], weight=number % 7) for number in range(providers)]
+    closure = close_over(tmp_path, Package("our", requires=["many"]), mirror=mirror)
+    assert len(shipped(closure)) == 1
+    assert len(sizes) <= 7 and read["candidates"] <= 20 * providers
