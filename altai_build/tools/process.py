@@ -388,8 +388,8 @@ def _send_signal(child: ChildProcess, grace: float) -> bool:
 
 
 def read_program_version(program: str) -> str:
-    """What `PROGRAM --version` prints. Raises MissingToolError when the program is missing or does not work."""
-    result = run([program, "--version"], ok=ANY_END, timeout=60)
+    """What `PROGRAM --version` prints. Raises MissingToolError for one that does not work, ProgramFailed if killed."""
+    result = run([program, "--version"], ok=ANY_STATUS, timeout=60)
     if result.returncode != 0:
         raise MissingToolError(
             f"{program} does not work: `{program} --version` {describe_exit(result.returncode)}",

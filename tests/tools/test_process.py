@@ -226,6 +226,18 @@ def test_file_that_cannot_be_executed(tmp_path: Path) -> None:
         run([str(plain)])
 
 
+def test_a_program_that_is_killed_is_not_called_broken(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    with pytest.raises(ProgramFailed, match="program was killed by SIGKILL") as killed:
+        process.read_program_version(str(program))
+    assert killed.value.todo == "see `dmesg` for out-of-memory kills, free memory, and rerun the command"
+    program.write_text("#!/bin/sh\nexit 3\n")
+    with pytest.raises(MissingToolError, match=r"does not work: `.*program --version` exited with 3"):
+        process.read_program_version(str(program))
+
+
 def test_a_missing_working_directory_is_not_a_missing_program(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="gone"):
         run(["true"], cwd=tmp_path / "gone")

@@ -168,7 +168,7 @@ class _BuildExplainer:
         made = {record.key: record.artefacts for record in self.run.ledger.all("srpm")}
         then = dict(last.inputs).get(SOURCE_PACKAGE) if last else None
         if then is not None and then in {artefact.sha256 for artefact in made.get(not_made.key, ())}:
-            reason = "its source package is no longer in the workspace and is made again first"
+            reason = "its source package in the workspace is missing or damaged, and is made again first"
             return self._describe(name, last, "unknown", reason)
         before = _find_srpm_inputs(self.run.ledger, then)
         inputs = [InputChange(name=SOURCE_PACKAGE, status="changed", then=then, now=None)] if then else []

@@ -123,4 +123,4 @@ def describe_rebuild_reason(inputs: BuildInputs, last: Record | None) -> str:
     """What differs from the component's last build."""
     if last is None:
         return "never built in this workspace"
-    return describe_differences(last.inputs, inputs) or "its packages are no longer in the workspace"
+    return describe_differences(last.inputs, inputs) or "its packages in the workspace are missing or damaged"

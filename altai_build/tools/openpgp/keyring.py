@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,7 +80,7 @@ class Keyring:
         except (OSError, ValueError) as error:
             raise SigningError(
                 "gpg does not work",
-                why=str(error.__context__ or error),
+                why=_describe_failure(str(error.__context__ or error)),
                 todo="check free space and memory (`altai-build doctor`) and rerun the command",
             ) from error
 
@@ -91,7 +92,13 @@ class Keyring:
             full = describe_full_disks([self.session.directory, self.home])
             raise SigningError(
                 f"gpg cannot list the secret keys of {self.home}",
-                why="\n".join((_gpg_error_text(listed.stderr), *full)),
+                why="\n".join(
+                    (
+                        _gpg_error_text(listed.stderr),
+                        f"gpg {commands.describe_exit(listed.returncode)}",
+                        *full,
+                    )
+                ),
                 todo="free space there and rerun the command"
                 if full
                 else "read what gpg says, and rerun the command",
@@ -174,3 +181,11 @@ def _gpg_error_text(stderr: str) -> str:
     """The last lines of gpg's messages, without the status lines meant for programs."""
     lines = [line for line in stderr.splitlines() if line and not line.startswith("[GNUPG:]")]
     return "\n".join(lines[-6:])
+
+
+def _describe_failure(text: str) -> str:
+    """What the library says of a gpg that failed, with a signal by its name instead of as a number below 0."""
+    found = re.fullmatch(r"Error invoking gpg: (-\d+): (.*)", text, re.DOTALL)
+    if found is None:
+        return text
+    return "\n".join(filter(None, (f"gpg {commands.describe_exit(int(found[1]))}", found[2].strip())))

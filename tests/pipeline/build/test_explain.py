@@ -64,7 +64,9 @@ def test_a_removed_source_package_is_no_change(site: HostSite) -> None:
     shutil.rmtree(site.run.workspace.srpms)
     found = explain(site, "lib")
     assert (found.would, changed(found)) == ("unknown", {})
-    assert found.reason == "its source package is no longer in the workspace and is made again first"
+    assert (
+        found.reason == "its source package in the workspace is missing or damaged, and is made again first"
+    )
 
 
 def test_a_component_whose_inputs_are_unchanged(site: HostSite) -> None:

@@ -114,5 +114,5 @@ def test_a_rebuild_has_a_reason(cache: BuildCache, tmp_path: Path) -> None:
     assert describe_rebuild_reason(INPUTS, None) == "never built in this workspace"
     store(cache, tmp_path, "k1")
     last = cache.last_build("hello", "k1")
-    assert describe_rebuild_reason(INPUTS, last) == "its packages are no longer in the workspace"
+    assert describe_rebuild_reason(INPUTS, last) == "its packages in the workspace are missing or damaged"
     assert describe_rebuild_reason((*INPUTS, ("target", "x")), last) == "target changed"

@@ -126,6 +126,12 @@ def test_a_gpg_that_fails_is_not_a_keyring_without_keys(
     with open_keyring(tmp_path / "keys") as keyring, refused as caught:
         keyring.find_key(read_public_keys(plain.public))
     assert "gpg: planted" in caught.value.why
+    end = "gpg exited with 2" if ending == "exit 2" else "gpg was killed by SIGKILL"
+    assert end in caught.value.why
+    stub.write_text(f"#!/bin/sh\n{ending}\n")
+    with pytest.raises(SigningError, match="gpg does not work") as caught, open_keyring(tmp_path / "keys"):
+        pass
+    assert ("killed by SIGKILL" in caught.value.why) == ("SIGKILL" in end) and "-9" not in caught.value.why
 
 
 def test_lock_files_of_killed_programs_are_removed_and_others_stay(tmp_path: Path) -> None:
