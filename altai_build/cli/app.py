@@ -240,8 +240,13 @@ def change_directory(directory: str) -> None:
         # Fails in a directory that was removed.
         os.getcwd()
     except OSError as error:
+        here = directory == "."
         raise InputError(
-            f"cannot change to the directory {directory}",
-            why=error.strerror or "",
-            todo="name the superproject's folder with -C DIR",
+            "cannot work in the current directory" if here else f"cannot change to the directory {directory}",
+            why=f"{error.strerror}: it was removed, or this user may not enter it"
+            if here
+            else error.strerror or "",
+            todo="change to another directory, or name the superproject's folder with -C DIR"
+            if here
+            else "name the superproject's folder with -C DIR",
         ) from error

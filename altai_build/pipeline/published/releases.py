@@ -74,7 +74,7 @@ def find_release(releases: Path, named: str) -> Path:
     if "/" in named:
         refuse_folder_of_releases(named)
     versions = list_releases(releases)
-    hint = suggest(named, versions)
+    hint = suggest(named, [*versions, LATEST_LINK])
     raise InputError(
         f"there is no release {named}",
         why=f"{directory / MANIFEST_NAME} does not exist",
