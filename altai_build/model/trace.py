@@ -103,7 +103,8 @@ def _list_unexamined(release: str, steps: Sequence[TraceStep]) -> Iterator[Findi
         if step.status is TraceStatus.UNEXAMINED:
             kinds.setdefault((step.origin or release, step.detail), set()).add(step.kind)
     for (origin, detail), missing in kinds.items():
-        names = " and ".join(kind.value for kind in TraceStepKind if kind in missing)
+        *first, last = (kind.value for kind in TraceStepKind if kind in missing)
+        names = f"{', '.join(first)} and {last}" if first else last
         yield _make_finding(TraceStatus.UNEXAMINED, origin, f"{names} could not be examined: {detail}")
 
 

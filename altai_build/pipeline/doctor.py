@@ -25,6 +25,7 @@ from altai_build.tools import commands, process
 from altai_build.tools.builder import Builder
 from altai_build.tools.files import make_directory
 from altai_build.tools.git.layout import git_directory
+from altai_build.tools.git.superproject import Superproject
 from altai_build.tools.mock.config import read_config
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring
@@ -233,6 +234,7 @@ def _check_configuration(config: Config, workspace: Workspace, builder: str) -> 
     yield _check_definition(config)
     if config.file is None:
         return
+    yield _check_superproject(config, workspace)
     for target in config.targets.values():
         yield from _check_target(config, target, workspace, builder)
     for key in config.keys.values():
@@ -295,6 +297,19 @@ def _check_definition(config: Config) -> CheckResult:
         )
     found = f"{folder} has no repos.yaml: only `changed` and `srpm` work"
     return CheckResult(check="configuration", status=CheckStatus.WARNING, found=found, todo=todo)
+
+
+def _check_superproject(config: Config, workspace: Workspace) -> CheckResult:
+    """Whether the superproject has a commit, and the history that a release counts."""
+    check = "superproject"
+    try:
+        superproject = Superproject(Path(config.superproject.folder), state=workspace.git)
+        commit = superproject.resolve_revision("HEAD")
+        superproject.require_full_history()
+    except AltaiError as error:
+        return make_failed_check(check, error)
+    found = f"{superproject.path} at commit {commit[:12]}"
+    return CheckResult(check=check, status=CheckStatus.OK, found=found)
 
 
 def _check_target(

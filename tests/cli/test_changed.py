@@ -177,6 +177,13 @@ def test_a_shallow_clone_without_the_parent_is_not_taken_for_a_root_commit(
     )
     answer = altai_build("-C", shallow, "changed", first, cwd=tmp_path)
     assert answer.code == 3 and f"`git -C '{shallow}' fetch --unshallow origin`" in answer.err
+    answer = altai_build("-C", shallow, "changed", "HEAD^", cwd=tmp_path)
+    assert answer.err.splitlines()[:3] == [
+        f"altai-build: the superproject {shallow} has no commit 'HEAD^'",
+        "it is a shallow clone, which has only the newest commits",
+        f"What to do: fetch the whole history: `git -C '{shallow}' fetch --unshallow origin`; see `git -C '{shallow}' "
+        "log --oneline --all`",
+    ]
 
 
 def test_an_unknown_revision_is_reported_with_similar_names(repo: Repo) -> None:

@@ -30,7 +30,7 @@ def test_each_check_is_a_row_and_the_first_failed_one_is_the_exit_code(place: Pa
     assert rows["target t"]["status"] == "missing" and "module_enable" in rows["target t"]["found"]
     assert rows["key k"]["status"] == "missing"
     failed = [row["check"] for row in answer.json if row["status"] == "missing"]
-    assert answer.code == (3 if failed[0] == "target t" else 4)
+    assert answer.code == (3 if failed[0] == "superproject" else 4)
 
 
 def test_the_table_says_what_to_do(place: Path) -> None:

@@ -17,6 +17,7 @@ from altai_build.tools import commands
 from altai_build.tools.chroot.builder import ChrootBuilder
 from altai_build.tools.mock.builder import MockBuilder
 from altai_build.workspace import Workspace
+from tests.kit.git import Repo
 from tests.kit.keys import make_key
 from tests.kit.superprojects import DEFINITION, World
 
@@ -113,6 +114,27 @@ def test_a_mock_configuration_that_fails_names_its_line(tmp_path: Path, workspac
     found = checks(workspace, config(tmp_path, "import nothing_here\n"))["target t"]
     assert (found.status, found.exit_code) == (CheckStatus.MISSING, 3)
     assert found.found.startswith(f"{tmp_path}/mock-configs/m.cfg:5: ModuleNotFoundError")
+
+
+def test_a_superproject_that_cannot_be_released_is_not_ok(tmp_path: Path, workspace: Workspace) -> None:
+    """No repository, one without a commit, a shallow clone."""
+    (tmp_path / "site").mkdir()
+    definition = config(tmp_path / "site")
+    found = checks(workspace, definition)["superproject"]
+    assert (found.status, found.exit_code) == (CheckStatus.MISSING, 3)
+    assert found.found.endswith("is not a git repository: it has neither .git nor HEAD and objects/")
+    repo = Repo(tmp_path / "site")
+    assert checks(workspace, definition)["superproject"].exit_code == 3
+    for text in ("1\n", "2\n"):
+        commit = repo.commit({"README": text})
+    found = checks(workspace, definition)["superproject"]
+    assert (found.status, found.found) == (CheckStatus.OK, f"{repo.path} at commit {commit[:12]}")
+    repo.git("clone", "--quiet", "--depth=1", repo.path.as_uri(), str(tmp_path / "shallow"))
+    shallow = tmp_path / "shallow"
+    (shallow / "repos.yaml").write_text(DEFINITION)
+    found = checks(workspace, load_config(shallow / "repos.yaml"))["superproject"]
+    assert (found.status, found.exit_code) == (CheckStatus.MISSING, 3)
+    assert found.todo == f"run: git -C {shallow} fetch --unshallow"
 
 
 def test_little_space_is_a_warning(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,12 @@ def _trace_release(run: Run, view: ReleaseView, manifest: Manifest) -> Iterator[
     commit = manifest.superproject.commit
     status, detail = _check_superproject(run, commit)
     yield TraceStep(subject=manifest.version, kind=TraceStepKind.SUPERPROJECT, status=status, detail=detail)
+    if status is TraceStatus.UNEXAMINED:
+        # Nothing of it can be read, for the one reason.
+        tracer = _PackageTracer(view, manifest, detail, detail, None, detail)
+        for package in manifest.packages:
+            yield from tracer.trace(package)
+        return
     pins = _open_pins(run, commit)
     with clean_workspace(run) as clean_run:
         discovery: Discovery | str

@@ -87,12 +87,16 @@ class RepositoryHistory:
         reasons = [complaint]
         if hints.empty_branch is not None and revision.startswith("HEAD"):
             reasons.append(f"HEAD is on the branch {hints.empty_branch}, which has no commit or is damaged")
-        reasons.append(hints.suggestion)
+        # The ancestor of a commit (HEAD^) is no name that could be mistyped.
+        reasons.append("" if set(revision) & set("^~@{:") else hints.suggestion)
         in_clone = f"git -C {quote_path(self.place)}"
         todo = f"see `{in_clone} log --oneline --all`"
-        if hints.remotes:
-            deepen = " --unshallow" if is_shallow(self.common) else ""
-            todo += f"; a commit of a remote may first need `{in_clone} fetch{deepen} {hints.remotes[0]}`"
+        if is_shallow(self.common):
+            reasons.append("it is a shallow clone, which has only the newest commits")
+            fetch = f"{in_clone} fetch --unshallow {' '.join(hints.remotes[:1])}".rstrip()
+            todo = f"fetch the whole history: `{fetch}`; see `{in_clone} log --oneline --all`"
+        elif hints.remotes:
+            todo += f"; a commit of a remote may first need `{in_clone} fetch {hints.remotes[0]}`"
         return InputError(
             f"the superproject {self.place} has no commit {revision!r}",
             why="\n".join(reason for reason in reasons if reason),
