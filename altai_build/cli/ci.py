@@ -46,6 +46,17 @@ def _check_url(_ctx: click.Context, _param: click.Parameter, url: str | None) ->
     return url
 
 
+def _read_components(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Component → commit or clone, as typed."""
+    pairs = [value.partition("=") for value in values]
+    for name, equals, where in pairs:
+        if not (name and equals and where):
+            raise click.BadParameter(f"{name}: write NAME=COMMIT or NAME=CLONE")
+    if len({name for name, _, _ in pairs}) < len(pairs):
+        raise click.BadParameter("a component is named twice")
+    return {name: where for name, _, where in pairs}
+
+
 @click.command()
 @click.option(
     "--since",
@@ -54,6 +65,16 @@ def _check_url(_ctx: click.Context, _param: click.Parameter, url: str | None) ->
     "else the first parent.",
 )
 @rev_option
+@click.option(
+    "--component",
+    "pinned",
+    metavar="NAME=COMMIT",
+    multiple=True,
+    callback=_read_components,
+    help="Build this commit of a component before the superproject pins it: a full commit id, which is fetched from "
+    "the component's remote where no clone here has it, or the path of a clone, whose HEAD is taken. May be repeated; "
+    "compared with the pins in --rev.",
+)
 @click.option(
     "--dependents",
     type=click.Choice(["none", "direct", "all"]),
@@ -83,6 +104,7 @@ def ci(
     app: App,
     since: str | None,
     rev: str,
+    pinned: dict[str, str],
     dependents: str | None,
     against: str | None,
     output: Path,
@@ -101,15 +123,18 @@ def ci(
     Examples:
       altai-build ci
       altai-build ci --since origin/main -o results --url https://ci.example.org/42/results
+      altai-build ci --component nova=../nova
     """
     from altai_build.pipeline.ci import (
         choose_compared_commit,
         make_topic_repository,
         open_results,
+        pin_components,
         prepare_results_folder,
         unlock_topic_key,
     )
     from altai_build.tools.ci_service import recognise_job
+    from altai_build.tools.git.merge_base import ComparedCommit
     from altai_build.tools.git.revisions import RepositoryHistory
     from altai_build.tools.openpgp.passphrase import choose_passphrase_source
 
@@ -121,12 +146,16 @@ def ci(
         run.reporter.timestamps = True
     history = RepositoryHistory(run.superproject.path)
     commit = history.resolve_revision(rev)
-    compared = choose_compared_commit(history, commit, job, since)
+    built, pins = pin_components(run, commit, pinned) if pinned else (commit, {})
+    if pinned and since is None:
+        compared = ComparedCommit(commit, "the pins that --component replaces")
+    else:
+        compared = choose_compared_commit(history, commit, job, since)
     where = compared.commit[:12] if compared.commit is not None else "nothing"
     run.reporter.info(f"{commit[:12]} is compared with {where} ({compared.reason})")
     prompt = ask_passphrase if sys.stdin.isatty() else None
     with run.lock(wait=wait), unlock_topic_key(run, choose_passphrase_source(prompt)) as key:
-        build_run, released = _build(run, commit, compared, dependents, against)
+        build_run, released = _build(run, built, compared, dependents, against)
         with open_results(output) as folder:
             topic = None
             if build_run is not None:
@@ -140,6 +169,7 @@ def ci(
                 exit_code=build_run.exit_code if build_run is not None else 0,
                 against=released.version if released is not None else None,
                 topic=topic,
+                pins=pins,
             )
             _write_results(result, folder)
     _report(run, result, build_run, output, job, as_json)
@@ -210,6 +240,7 @@ def result_to_json(result: CiResult) -> dict[str, object]:
         "outcome": result.outcome,
         "exit_code": result.exit_code,
         "commit": result.commit,
+        "pins": {_text(path): commit for path, commit in result.pins.items()},
         "since": result.since,
         "compared": result.compared,
         "against": result.against,

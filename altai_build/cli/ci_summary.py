@@ -34,13 +34,15 @@ def _list_lines(result: CiResult) -> Iterator[str]:
     yield ""
     yield f"{markdown.escape(describe_outcome(result))}."
     yield ""
+    what = f"Commit {markdown.code(result.commit[:12])}"
+    if result.pins:
+        pins = [f"{markdown.code(path)} at {markdown.code(pin[:12])}" for path, pin in result.pins.items()]
+        what += f" with {', '.join(pins)}"
+    why = markdown.escape(result.compared)
     if result.since is None:
-        yield f"Commit {markdown.code(result.commit[:12])}: {markdown.escape(result.compared)}, so everything is new."
+        yield f"{what}: {why}, so everything is new."
     else:
-        yield (
-            f"Commit {markdown.code(result.commit[:12])}, compared with {markdown.code(result.since[:12])} "
-            f"({markdown.escape(result.compared)})."
-        )
+        yield f"{what}, compared with {markdown.code(result.since[:12])} ({why})."
     failed = result.with_status(ComponentStatus.FAILED)
     if failed:
         yield from markdown.section("Failed", level=3)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from altai_build.model.build import BuildResult
 from altai_build.model.component_status import ComponentStatus
@@ -45,7 +46,8 @@ class TopicRepository:
 class CiResult:
     """What became of a change.
 
-    `since` is the commit that `commit` was compared with, for the reason in `compared`; None for the first commit.
+    `pins` are the commits of components that are not those which `commit` pins, by path. `since` is the commit that it
+    was compared with, for the reason in `compared`; None for the first commit.
     `against` is the version of the release whose packages were used, and which `topic` lies on.
     """
 
@@ -56,6 +58,7 @@ class CiResult:
     exit_code: int
     against: str | None = None
     topic: TopicRepository | None = None
+    pins: Mapping[str, str] = field(default_factory=dict)
 
     def with_status(self, *statuses: ComponentStatus) -> tuple[BuildResult, ...]:
         """The components that ended so."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, quote_path
 from altai_build.model.ci_result import RESULT_NAME, TopicRepository
 from altai_build.model.component_status import ComponentStatus
+from altai_build.model.gitlink import ID_LENGTHS, CommitId
 from altai_build.model.release_files import KEY_FILE_PREFIX, make_repo_section_name
 from altai_build.model.repo_file import format_repo_section
+from altai_build.model.suggestion import suggest
 from altai_build.pipeline.release.signing import unlock_keys
 from altai_build.stages.sign import sign_packages
 from altai_build.tools.files import (
@@ -21,7 +23,10 @@ from altai_build.tools.files import (
     scratch_directory,
     write_atomically,
 )
+from altai_build.tools.git.layout import is_shallow
 from altai_build.tools.git.merge_base import ComparedCommit, find_branch, find_merge_base
+from altai_build.tools.git.revisions import RepositoryHistory
+from altai_build.tools.git.worktree import commit_with_pins
 from altai_build.tools.leftovers import remove_abandoned
 from altai_build.tools.openpgp.keyfile import read_rewritten_keys
 from altai_build.tools.output_directory import prepare_output
@@ -29,12 +34,10 @@ from altai_build.tools.repo.repodata import write_repodata
 from altai_build.tools.repo.repomd import REPOMD
 
 if TYPE_CHECKING:
-    from altai_build.model.gitlink import CommitId
     from altai_build.pipeline.build.run import BuildRun
     from altai_build.pipeline.published.released_builds import ReleasedBuilds
     from altai_build.pipeline.run import Run
     from altai_build.tools.ci_service import CiJob
-    from altai_build.tools.git.revisions import RepositoryHistory
     from altai_build.tools.openpgp.passphrase import Passphrase
     from altai_build.tools.openpgp.signing import SigningKey
 
@@ -57,6 +60,51 @@ def choose_compared_commit(
     if job.since is not None:
         return ComparedCommit(history.resolve_revision(job.since), job.since_reason)
     return find_merge_base(history, commit, find_branch(history, job.target) if job.target else None)
+
+
+def pin_components(
+    run: Run, base: CommitId, given: Mapping[str, str]
+) -> tuple[CommitId, dict[str, CommitId]]:
+    """A commit of the superproject like `base`, in which components have other pins; and these, by path.
+
+    `given` is component → the full id of a commit, or the path of a clone, whose HEAD is taken. Raises InputError for a
+    component that `base` does not pin, and for a clone that cannot be used.
+    """
+    superproject = run.superproject
+    tree = superproject.open_store(base).read_tree(base)
+    submodules = superproject.read_submodules(base, tree, run.config.superproject.components)
+    paths = [submodule.link.path for submodule in submodules]
+    pins: dict[str, CommitId] = {}
+    for name, value in given.items():
+        path = _find_gitlink(name, paths)
+        if len(value) in ID_LENGTHS and set(value) <= set("0123456789abcdef"):
+            pins[path] = CommitId(value)
+            continue
+        clone = RepositoryHistory(Path(value).absolute())
+        if is_shallow(clone.common):
+            raise InputError(
+                f"the clone {value} of {name} is shallow",
+                why="packages are numbered by counting commits",
+                todo=f"fetch the rest: `git -C {quote_path(value)} fetch --unshallow`",
+            )
+        superproject.clones[path] = clone.path
+        pins[path] = clone.resolve_revision("HEAD")
+    run.workspace.prepare()
+    return commit_with_pins(superproject.path, base, pins, run.workspace.scratch), pins
+
+
+def _find_gitlink(name: str, paths: Sequence[str]) -> str:
+    """The path of the gitlink that is meant: it, or the end of it. Raises InputError where that is none or several."""
+    found = [path for path in paths if path == name] or [path for path in paths if path.endswith(f"/{name}")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"{name} may be {' or '.join(found)}", todo="write the whole path")
+    raise InputError(
+        f"no component {name} is pinned in the superproject",
+        why=suggest(name, [*paths, *(path.rpartition("/")[2] for path in paths)]),
+        todo="`altai-build plan` lists the components",
+    )
 
 
 def prepare_results_folder(folder: Path) -> None:

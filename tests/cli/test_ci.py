@@ -12,6 +12,7 @@ import pytest
 import altai_build
 from altai_build.tools.repo.repodata import read_repodata
 from tests.kit.builders import HostSite, noarch_component
+from tests.kit.git import Repo
 
 SCHEMA = Path(altai_build.__file__).parent / "schemas" / "ci-result.json"
 SERVICES = ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL")
@@ -126,3 +127,47 @@ def test_a_wrong_job_builds_nothing(site: HostSite, words: tuple[str, ...], code
     assert not site.run.workspace.builds.exists()
     if words[0] != "-o":
         assert not (site.world.super.path / "ci-results" / "result.json").exists()
+
+
+def test_a_component_is_built_before_the_superproject_pins_it(site: HostSite, tmp_path: Path) -> None:
+    lib, out = site.world.components["repos/lib"], tmp_path / "out"
+    base = site.world.super.git("rev-parse", "HEAD")
+    lib.git("branch", "fix", "main")
+    fixed = lib.commit({"README": "fixed\n"}, branch="fix")
+    answer = site.call("ci", "-o", str(out), "--component", f"lib={fixed}", "--json")
+    assert answer.code == 0, answer.err
+    result = read_result(out)
+    assert (result["commit"], result["since"], result["pins"]) == (base, base, {"repos/lib": fixed})
+    assert {row["component"] for row in answer.json["components"]} == {"lib", "app", "far"}
+    assert [row["commit"] for row in answer.json["components"] if row["component"] == "lib"] == [fixed]
+    assert f"with `repos/lib` at `{fixed[:12]}`" in (out / "summary.md").read_text()
+    assert site.world.super.git("rev-parse", "HEAD") == base
+    # Nobody has pushed what is in a clone of one's own.
+    clone = Repo(tmp_path / "clone")
+    clone.git("fetch", "-q", str(lib.path), "main:mine")
+    newer = clone.commit({"README": "newer\n"}, branch="mine")
+    clone.git("update-ref", "--no-deref", "HEAD", newer)
+    answer = site.call("ci", "-o", str(out), "--component", f"repos/lib={clone.path}", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["pins"] == {"repos/lib": newer}
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "error"),
+    [
+        ("lib", 2, "write NAME=COMMIT or NAME=CLONE"),
+        ("lib=", 2, "write NAME=COMMIT or NAME=CLONE"),
+        ("lip=" + "f" * 40, 3, "no component lip is pinned in the superproject"),
+        ("lib=main", 3, "main is not a git repository"),
+        (
+            "lib=" + "f" * 40,
+            3,
+            "commit ffffffffffffffffffffffffffffffffffffffff of repos/lib is not available",
+        ),
+    ],
+)
+def test_a_component_that_cannot_be_pinned_is_an_error(
+    site: HostSite, value: str, code: int, error: str
+) -> None:
+    answer = site.call("ci", "--component", value)
+    assert answer.code == code and error in answer.err + answer.out

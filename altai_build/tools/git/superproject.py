@@ -73,6 +73,8 @@ class Superproject(RepositoryHistory):
         """`path` is a work tree or a bare repository; `state` is the folder of private repositories and mirrors."""
         super().__init__(path)
         self.state = state
+        # Path of a gitlink → the clone of its repository that is looked into first.
+        self.clones: dict[str, Path] = {}
         # URLs of mirrors that were examined, because git could not read something in them.
         self._examined: set[str] = set()
         # Length of a commit id → the superproject's own objects, with the trees that were read.
@@ -177,7 +179,8 @@ class Superproject(RepositoryHistory):
         places = [self.path / submodule.link.path]
         if submodule.name and not _has_parent_reference(submodule.name):
             places.insert(0, self.common / "modules" / submodule.name)
-        return places
+        given = self.clones.get(submodule.link.path)
+        return places if given is None else [given, *places]
 
     def open_store_with_both(self, old: Submodule, new: Submodule) -> ObjectStore:
         """One store with the objects of a component at two pins; they are fetched when no clone has both.

@@ -1,10 +1,13 @@
-"""Work trees: how one differs from its pin, and one as a commit, because packages are made from commits alone."""
+"""Commits of what no branch has, because packages are made from commits alone: a work tree, other pins.
+
+And how a work tree differs from its pin.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +61,20 @@ def take_snapshot(place: Path, scratch: Path) -> WorkTreeSnapshot:
         if tree != _git(USER_CLONE, place, "rev-parse", "--verify", f"{head}^{{tree}}"):
             head = _git(profile, place, "commit-tree", tree, "-p", head, "-m", "Work tree")
     return WorkTreeSnapshot(commit=CommitId(head), changed=tuple(changed))
+
+
+def commit_with_pins(place: Path, base: CommitId, pins: Mapping[str, CommitId], scratch: Path) -> CommitId:
+    """A commit after `base` whose gitlinks at these paths are pinned elsewhere; equal pins give the same commit.
+
+    It is an object of the clone `place`; no branch, index or work tree changes. Raises GitError when git fails.
+    """
+    with scratch_directory(scratch, "pins") as folder:
+        profile = _make_profile(folder / "index", _git(USER_CLONE, place, "show", "-s", "--format=%ct", base))
+        _git(profile, place, "read-tree", base)
+        for path, commit in pins.items():
+            _git(profile, place, "update-index", "--cacheinfo", f"{GITLINK_MODE},{commit},{path}")
+        tree = _git(profile, place, "write-tree")
+        return CommitId(_git(profile, place, "commit-tree", tree, "-p", base, "-m", "Other pins"))
 
 
 def _make_profile(index: Path, time: str) -> GitProfile:
