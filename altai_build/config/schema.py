@@ -249,8 +249,13 @@ class Config:
         return {**macros, **dict(settings.macros if settings else ())}, arch
 
     def find_component(self, name: str, path: str) -> ComponentSettings | None:
-        """The settings of the component with this name and path; it may stand under either."""
-        return self.components.get(name) or self.components.get(path)
+        """The settings of the component with this name and path.
+
+        They may stand under either, or under the last part of the path, which is the name of its repository: they are
+        for all components of that repository that have none of their own.
+        """
+        keys = (name, path, path.rpartition("/")[2])
+        return next((self.components[key] for key in keys if key in self.components), None)
 
     def get_related_keys(self, key: str) -> tuple[str, ...]:
         """The other keys that clients of a key's repositories need: those that it replaces, then its successors."""

@@ -16,6 +16,8 @@ _COMPUTED = re.compile(r"%\(|%\{?[?!]*(?:lua:|autorelease\b)")
 _VERSION = re.compile(r"\s*(?:Version|Release)\s*:", re.IGNORECASE)
 # The main package's Release: as a macro, which has the commit in it already.
 _MAIN_RELEASE = re.compile(r"%\{?[?!]*release\b", re.IGNORECASE)
+_RELEASE_CALL = re.compile(r"%(?:\{\??release\}|\??release\b)")
+_OWN_RELEASE = re.compile(r"%(?:define|global)\s+release\s")
 _OWN_DIST = re.compile(r"%(?:define|global)\s+dist\s")
 _DIST = re.compile(r"%(?:\{[?!]*dist[:}]|[?!]*dist(?!\w))")
 # `%{?dist:1}` is a part of the spec's own value, `%{?dist:.%{dist}}` and `%{!?dist:.el6}` stand for dist.
@@ -65,6 +67,23 @@ def _list_subpackage_releases(lines: Sequence[str]) -> list[int]:
         if match is not None and not _MAIN_RELEASE.search(match.group("value")):
             found.append(index)
     return found
+
+
+def write_given_release(text: str, release: str) -> str:
+    """The spec with a `release` that its macros have from outside written into the Release: tags that ask for it.
+
+    rpm gives the macro the value of the tag once it has read that. It reads a spec with BuildArch: twice, and all that
+    was added to the macro in the tag would be in the value twice.
+    """
+    if _OWN_RELEASE.search(text):
+        return text
+    lines = text.split("\n")
+    for index, line in enumerate(list_preamble_lines(lines)):
+        match = _RELEASE.match(line)
+        if match:
+            value = _RELEASE_CALL.sub(lambda _: release, match["value"])
+            lines[index] = match["head"] + value + match["tail"]
+    return "\n".join(lines)
 
 
 def write_computed_values(text: str, info: SpecInfo, dist: str) -> str:

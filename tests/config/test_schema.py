@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from altai_build.config import Bootstrap, Config, Key, Repository, SourceKind, Target
-from altai_build.config.schema import DEFAULT_STAMP
+from altai_build.config.schema import DEFAULT_STAMP, ComponentSettings
 from altai_build.config.superproject import get_default_superproject
 from altai_build.model.compat import Compat
 
@@ -61,6 +62,16 @@ def test_the_first_repository_of_a_source_and_the_macros_of_its_target() -> None
     config = make_config(ours, epel, extra)
     assert config.find_repository(SourceKind.MIRROR) is epel
     assert config.get_target_macros("epel") == ({"dist": ".el6"}, "i686")
+
+
+def test_settings_of_a_repository_are_for_all_its_components_without_their_own() -> None:
+    """A repository with several specs makes components named NAME/SPEC."""
+    settings = {name: ComponentSettings(name=name) for name in ("two", "two/b", "repos/x", ".")}
+    config = replace(make_config(), components=settings)
+    assert config.find_component("two/a", "repos/two") is settings["two"]
+    assert config.find_component("two/b", "repos/two") is settings["two/b"]
+    assert config.find_component("x", "repos/x") is settings["repos/x"]
+    assert config.find_component("b", "repos/b") is None and config.find_component("root", "") is None
 
 
 def test_related_keys_in_the_order_of_replacement() -> None:

@@ -12,6 +12,7 @@ from altai_build.model.release_suffix import (
     has_subpackage_versions,
     shows_commit,
     write_computed_values,
+    write_given_release,
 )
 from tests.kit.spec_infos import make_info
 
@@ -137,6 +138,17 @@ def test_all_other_lines_stay(rest: str) -> None:
 
 def test_where_a_release_is() -> None:
     assert has_release("Name: x\nrelease : 1\n") and not has_release("%description\nRelease: 1\n")
+
+
+@pytest.mark.parametrize("call", ["%{release}", "%release", "%{?release}", "%?release"])
+def test_a_release_from_outside_is_written_where_the_tag_asks_for_it(call: str) -> None:
+    text = f"Name: x\nRelease: {call}%{{?dist}}\nSource: {call}\n%description\n"
+    assert write_given_release(text, "1\\2%{x}") == text.replace(f"{call}%{{?", "1\\2%{x}%{?")
+    own = f"%global release 7\n{text}"
+    assert (write_given_release(own, "1"), write_given_release("Release: %{releases}", "1")) == (
+        own,
+        "Release: %{releases}",
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,10 @@ _SMALL_SIZE = 1 << 18
 _LONGEST_SHOWN_LINE = 100
 
 
+# What rpm says of a Lua program that needs a file of another package.
+_MISSING_MODULE = re.compile(r"lua script failed: .*module '.*' not found")
+# Marks of rpkg, of Jinja and of configure scripts.
+_TEMPLATE = re.compile(r"\{\{.*\}\}|@[A-Za-z_]\w+@")
 NO_REPOSITORY_FIX = (
     "specs are read without a repository, so that a commit gives one package: read a committed file "
     "(%(cat %{{_sourcedir}}/VERSION)), or use a macro that components.{component}.macros in repos.yaml defines"
@@ -117,14 +121,10 @@ def spec_error(source: ComponentSpec, result: process.ProcessResult, text: str) 
                 why=result.error_text,
                 todo=f"{MACRO_FIX.format(component=source.component.name)}; or fix {spec_path}",
             )
-        shown = _show_line(first, text)
-        todo = f"fix {spec_path} and commit it"
-        if find_git_question(shown):
-            todo = NO_REPOSITORY_FIX.format(component=source.component.name)
         return InputError(
-            f"{source.component.name}: rpm refuses {source.component.spec}: {shown}",
+            f"{source.component.name}: rpm refuses {source.component.spec}: {_show_line(first, text)}",
             why=result.error_text,
-            todo=todo,
+            todo=_advise(source, _show_line(first, text)),
         )
     if fault := find_start_fault(f"{source.component.name}: no source package was made", result):
         return fault
@@ -134,6 +134,21 @@ def spec_error(source: ComponentSpec, result: process.ProcessResult, text: str) 
         todo=f"check {spec_path} for a %(...) that never ends or uses more than build.limits allows; "
         "check free memory and space",
     )
+
+
+def _advise(source: ComponentSpec, error: str) -> str:
+    """What to do about an error of rpm in a spec."""
+    name, path = source.component.name, source.component.spec_path
+    if _MISSING_MODULE.search(error):
+        return f"{MACRO_FIX.format(component=name)}, its Lua modules too"
+    if find_git_question(error):
+        return NO_REPOSITORY_FIX.format(component=name)
+    if _TEMPLATE.search(error):
+        return (
+            f"{path} seems to be a template: commit the spec that is made of it, and name that in "
+            f"components.{name}.specs in repos.yaml"
+        )
+    return f"fix {path} and commit it"
 
 
 def _show_line(error: str, text: str) -> str:

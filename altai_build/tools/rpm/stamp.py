@@ -17,6 +17,7 @@ from altai_build.model.release_suffix import (
     has_subpackage_versions,
     shows_commit,
     write_computed_values,
+    write_given_release,
 )
 from altai_build.model.spec_changelog import (
     Changelog,
@@ -56,9 +57,12 @@ def stamp_spec(recipe: SrpmRecipe, limits: Limits, *, scratch: Path) -> StampedS
     folder = component.path if component.kind is ComponentKind.SPEC else None
     count = store.count_commits(component.commit, folder)
     try:
+        text = _inline_needed_files(recipe)
+        if "release" in recipe.macros:
+            text = write_given_release(text, recipe.macros["release"])
         text = append_release_suffix(
             write_computed_values(
-                _AUTOCHANGELOG.sub("", _inline_needed_files(recipe)),
+                _AUTOCHANGELOG.sub("", text),
                 recipe.info,
                 recipe.macros.get("dist", ""),
             ),

@@ -8,9 +8,9 @@ UNKNOWN = "\0"
 # What is said of a value with a macro that is defined neither in the spec nor on this machine.
 UNDEFINED = "has a macro that rpm does not know on this machine"
 MACRO_FIX = (
-    "if a package brings the macro into the buildroot, give specs the macro files of that package by "
-    "targets.NAME.macro_files in repos.yaml (docs/repos-yaml.md, Macros of a target); else define it there by "
-    "components.{component}.macros, or targets.NAME.macros for all, as `NAME()` where it takes arguments"
+    "define the macro in repos.yaml by components.{component}.macros, or targets.NAME.macros for all, as `NAME()` "
+    "where it takes arguments; if a package brings it into the buildroot, give specs the macro files of that package "
+    "by targets.NAME.macro_files (docs/repos-yaml.md, Macros of a target)"
 )
 
 

@@ -251,6 +251,22 @@ def test_a_macro_that_rpm_does_not_know_here_is_named_with_the_ways_out(
     assert "components.x.macros, or targets.NAME.macros for all" in caught.value.todo
 
 
+@pytest.mark.parametrize(
+    ("version", "todo"),
+    [
+        ("{{{ git_dir_version }}}", "repos/x/x.spec seems to be a template"),
+        ("@VERSION@", "repos/x/x.spec seems to be a template"),
+        ("%(git describe)", "specs are read without a repository"),
+        ('%{lua: require("fedora.common")}', "define the macro in repos.yaml by components.x.macros"),
+        ("1 2", "fix repos/x/x.spec and commit it"),
+    ],
+)
+def test_an_error_says_what_to_do(tmp_path: Path, version: str, todo: str) -> None:
+    with pytest.raises(InputError) as caught:
+        evaluate(tmp_path, make_spec("x", version=version))
+    assert caught.value.todo.startswith(todo)
+
+
 def test_an_architecture_from_a_macro_may_be_foreign(tmp_path: Path) -> None:
     text = "%global some_arch aarch64\n" + make_spec("x", tags="BuildArch: %{some_arch}")
     with pytest.raises(ForeignArch):

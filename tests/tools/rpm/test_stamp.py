@@ -45,6 +45,18 @@ def test_the_spec_has_the_commit_in_release_and_changelog(tmp_path: Path) -> Non
     assert f"\n- Made from commit {commit}\n" in text
 
 
+def test_a_release_from_the_macros_has_the_suffix_once(tmp_path: Path) -> None:
+    """rpm reads a spec with BuildArch: twice, and the second time the macro has the value of the tag."""
+    recipe = make_recipe(tmp_path)
+    text = recipe.sourced.text.replace("Release: 1", "Release: %{release}")
+    assert "BuildArch: noarch" in text and "%{release}" in text
+    sourced = dataclasses.replace(recipe.sourced, text=text)
+    recipe = dataclasses.replace(recipe, sourced=sourced, macros={**recipe.macros, "release": "3"})
+    header, _ = pack(recipe, stamp(recipe, tmp_path).text, tmp_path)
+    assert header.nevra.release.startswith(f"3.1.g{recipe.sourced.component.commit[:7]}")
+    assert header.nevra.release.count(".g") == 1
+
+
 def test_a_spec_without_a_release_line(tmp_path: Path) -> None:
     recipe = make_recipe(tmp_path)
     text = recipe.sourced.text.replace("Release: ", "%{nil}Release: ")
