@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # yum on EL6 reads gz, bz2 and xz, and is slow with xz.
 _COMPRESSION = {Compat.EL6: "gz", Compat.MODERN: "zstd"}
+# What createrepo_c prints of a package that it cannot describe.
+_UNDESCRIBABLE = re.compile(r"Cannot dump XML for (\S+) \([^)]*\): Forbidden control chars")
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def write_repodata(
         result = process.run(command, env={"SOURCE_DATE_EPOCH": str(epoch)}, ok=process.ANY_END)
     _reject_damaged(damaged.result(), directory)
     if result.returncode:
+        _reject_undescribable(result, directory)
         raise process.ProgramFailed(result)
     written = read_repodata(directory)
     if sorted(package.location for package in written.packages) != names or written.problems:
@@ -121,6 +125,17 @@ def _reject_damaged(damaged: Sequence[tuple[Path, str]], directory: Path) -> Non
             f"{format_count(len(damaged), 'damaged package')} in {directory}",
             why="\n".join(f"{path.name}: {why}" for path, why in damaged),
             todo="fetch or build them again",
+        )
+
+
+def _reject_undescribable(result: process.ProcessResult, directory: Path) -> None:
+    """Raise InputError for packages with texts that XML cannot hold, for which createrepo_c gives up."""
+    text = result.stderr.decode("utf-8", "replace")
+    if names := sorted(set(_UNDESCRIBABLE.findall(text))):
+        raise InputError(
+            f"createrepo_c cannot describe {' and '.join(names)} in {directory}",
+            why="the summary, description or another text of the package has control characters",
+            todo="remove them from its spec, or from the changelog there, and build it again",
         )
 
 

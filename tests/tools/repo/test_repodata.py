@@ -19,7 +19,7 @@ from altai_build.tools.repo import repodata
 from altai_build.tools.repo.repodata import find_owners, read_repodata, write_repodata
 from altai_build.tools.rpm.signatures import find_damaged_packages
 from tests.kit.repodata import describe_packages, index_metadata
-from tests.kit.repositories import Package
+from tests.kit.repositories import Package, build_packages
 from tests.kit.rpms import BuiltRpms, build_rpm, flip_last_byte
 
 EPOCH = 1362052800
@@ -119,6 +119,13 @@ def test_all_damaged_packages_are_named_and_nothing_is_written(repository: Path)
     assert "one-1.0-1.el6.noarch.rpm: " in caught.value.why
     assert "two-2.0-1.el6.noarch.rpm: " in caught.value.why
     assert not (repository / "repodata").exists()
+
+
+def test_a_package_with_control_characters_is_named(tmp_path: Path) -> None:
+    build_packages(tmp_path, [Package("sound"), Package("bell", vendor="ring \x07")])
+    with pytest.raises(InputError) as caught:
+        write_repodata(tmp_path, epoch=EPOCH, compat=Compat.EL6)
+    assert caught.value.what == f"createrepo_c cannot describe bell in {tmp_path}"
 
 
 def test_metadata_of_the_same_inodes_is_linked(repository: Path, tmp_path: Path) -> None:
