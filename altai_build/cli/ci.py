@@ -152,7 +152,8 @@ def ci(
     else:
         compared = choose_compared_commit(history, commit, job, since)
     where = compared.commit[:12] if compared.commit is not None else "nothing"
-    run.reporter.info(f"{commit[:12]} is compared with {where} ({compared.reason})")
+    other = "".join(f" with {path} at {pin[:12]}" for path, pin in pins.items())
+    run.reporter.info(f"{commit[:12]}{other} is compared with {where} ({compared.reason})")
     prompt = ask_passphrase if sys.stdin.isatty() else None
     with run.lock(wait=wait), unlock_topic_key(run, choose_passphrase_source(prompt)) as key:
         build_run, released = _build(run, built, compared, dependents, against)
