@@ -43,10 +43,10 @@ def which(app: App, thing: str, where: str | None, keys: tuple[str, ...], as_jso
     reading = open_reading(app, where, keys=keys)
     reader = reading.reader
     matches = find_matches(reading.run, reader, reading.catalog, thing)
-    if as_json:
+    if as_json and matches:
         levels = reader.levels
         print_json([{**_match_record(match), "trust": levels[match.release]} for match in matches])
-    else:
+    elif matches:
         print_table(
             ("release", "found by", "package", "repository", "SHA-256", "origin", "note"),
             [_match_cells(match) for match in matches],

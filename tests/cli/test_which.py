@@ -24,9 +24,10 @@ def site(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def which(folder: Path, thing: str | Path) -> list[tuple[str, str, str | None]]:
     answer = altai_build("which", str(thing), "--json", cwd=folder)
-    rows = [(row["release"], row["matched"], row["nevra"]) for row in answer.json]
-    assert answer.code == (0 if rows else 3), answer.err
-    return rows
+    if answer.code:
+        assert answer.json["error"]["what"] == f"no release has {thing}"
+        return []
+    return [(row["release"], row["matched"], row["nevra"]) for row in answer.json]
 
 
 def test_which_by_name_nevra_file_and_content(site: Path, materials: Materials, tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_a_file_of_the_same_name_with_different_bytes(
 
 def test_a_thing_that_no_release_has(site: Path) -> None:
     answer = altai_build("which", "focuss", "--json", cwd=site)
-    assert (answer.code, answer.json) == (3, [])
+    assert (answer.code, answer.json["error"]["why"]) == (3, "did you mean focus?")
     assert "no release has focuss" in answer.err and "did you mean focus?" in answer.err
 
 
