@@ -25,7 +25,8 @@ def refuse_release(path: Path) -> None:
     """Raise InputError for a path in a published release, whose files never change."""
     place = Path(os.path.realpath(path))
     for folder in (place, *place.parents):
-        if (folder / MANIFEST_NAME).is_file() and (folder / CHECKSUMS_NAME).is_file():
+        # False also where this user may not look, and so cannot write.
+        if all(os.path.isfile(folder / name) for name in (MANIFEST_NAME, CHECKSUMS_NAME)):
             raise InputError(
                 f"{path} is in the release {folder}",
                 why="a published release never changes",

@@ -89,6 +89,22 @@ def test_a_place_is_tried_before_anything_is_there_to_copy(tmp_path: Path) -> No
             prepare_output(place)
 
 
+def test_a_place_into_which_this_user_may_not_look_cannot_be_written(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    is_root = os.geteuid() == 0
+    closed.chmod(0o700 if is_root else 0)
+    try:
+        if is_root:
+            os.seteuid(65534)
+        with pytest.raises(InputError, match="cannot write to"):
+            prepare_output(closed / "out")
+    finally:
+        if is_root:
+            os.seteuid(0)
+        closed.chmod(0o700)
+
+
 def test_packages_are_never_copied_into_a_release(tmp_path: Path) -> None:
     release = tmp_path / "1.0"
     (release / "main").mkdir(parents=True)
