@@ -10,6 +10,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option, wait_option
 from altai_build.cli.output import print_json, print_table
+from altai_build.errors import InputError
 from altai_build.model.quantity import format_size, parse_duration, parse_size
 
 
@@ -63,6 +64,12 @@ def clean(
     from altai_build.stages.clean import clean_up, list_workspace_items, plan_cleanup, prune_ledger
 
     run = app.create_run(app.load_config(needed=False))
+    if not run.workspace.root.is_dir():
+        raise InputError(
+            f"there is no workspace {run.workspace.root}",
+            why="nothing has been built there yet, or it is another folder",
+            todo="name the superproject's folder with -C DIR, or the workspace with --workspace DIR",
+        )
     with run.lock(wait=wait):
         cleanup_plan = plan_cleanup(
             list_workspace_items(run.workspace),
