@@ -37,7 +37,10 @@ def test_a_line_for_each_removal_and_the_sum(workspace: Path) -> None:
 
 def test_a_workspace_that_does_not_exist_is_not_an_empty_one_and_is_not_made(tmp_path: Path) -> None:
     answer = altai_build("clean", "--json", cwd=tmp_path)
-    assert (answer.code, answer.json["error"]["what"]) == (3, f"there is no workspace {tmp_path}/.altai-build")
+    assert (answer.code, answer.json["error"]["what"]) == (
+        3,
+        f"there is no workspace {tmp_path}/.altai-build",
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -77,7 +77,9 @@ def find_release(releases: Path, named: str) -> Path:
     hint = suggest(named, [*versions, LATEST_LINK])
     raise InputError(
         f"there is no release {named}",
-        why=f"{directory / MANIFEST_NAME} does not exist",
+        why=f"{directory / MANIFEST_NAME} does not exist"
+        if directory.is_dir() or not directory.exists()
+        else "it is not a folder",
         todo=f"{hint} releases in {releases}: {', '.join(versions)}".strip()
         if versions
         else "name the folder of a release"

@@ -46,6 +46,13 @@ def test_a_wrong_name_is_an_error_with_a_suggestion(releases: Path) -> None:
     assert caught.value.todo == f"did you mean 1.0.10 or 1.0.9? releases in {releases}: 1.0.9, 1.0.10, 1.1.0"
 
 
+def test_the_file_of_a_release_is_no_release(releases: Path) -> None:
+    file = releases / "1.0.9" / "release.json"
+    with pytest.raises(InputError) as caught:
+        find_release(releases, str(file))
+    assert (caught.value.what, caught.value.why) == (f"there is no release {file}", "it is not a folder")
+
+
 def test_earlier_releases_are_those_below_a_version_by_the_order_of_rpm(releases: Path) -> None:
     assert [folder.name for folder in list_releases_before(releases, "1.1.0")] == ["1.0.9", "1.0.10"]
     assert [folder.name for folder in list_releases_before(releases, "1.0.11")] == ["1.0.9", "1.0.10"]
