@@ -50,6 +50,6 @@ def _read(path: Path, parse: Callable[[bytes], T]) -> T:
         raise InputError(
             f"cannot use the key file {path}",
             why=describe_cause(error),
-            todo="export the key with `gpg --armor --export KEYID`, or name another file (--key, or `file` under `keys` "
-            "in repos.yaml)",
+            todo="export the key with `gpg --armor --export KEYID`, or name another file (--key, or `file` under "
+            "`keys` in repos.yaml)",
         ) from error
