@@ -105,7 +105,8 @@ def build(
     )
     for row in rows:
         if row.status is ComponentStatus.FAILED:
-            run.reporter.warn(f"{row.component}: {row.reason}" + (f"\n  log: {row.log}" if row.log else ""))
+            why = row.describe_failure().replace("\n", "\n  ")
+            run.reporter.warn(f"{row.component}: {why}" + (f"\n  log: {row.log}" if row.log else ""))
     return build_run.exit_code
 
 
@@ -120,6 +121,7 @@ def result_to_json(result: BuildResult) -> dict[str, object]:
         "log": result.log and str(result.log),
         "seconds": result.seconds,
         "reason": result.reason,
+        "causes": result.list_causes(),
     }
 
 

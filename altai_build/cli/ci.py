@@ -219,7 +219,7 @@ def _open_release(run: Run, against: str | None) -> ReleasedBuilds | None:
 def _write_results(result: CiResult, folder: Path) -> None:
     """The logs of all components, and the result for people, for CI services and for programs."""
     from altai_build.stages.junit import format_junit
-    from altai_build.tools.buildlog import read_for_keeping
+    from altai_build.tools.buildlog.reading import read_for_keeping
     from altai_build.tools.files import make_directory, write_atomically
 
     for row in result.rows:
@@ -259,6 +259,7 @@ def result_to_json(result: CiResult) -> dict[str, object]:
                 "commit": row.commit,
                 "status": row.status.value,
                 "reason": _text(row.reason),
+                "causes": list(map(_text, row.list_causes())),
                 "seconds": row.seconds,
                 "packages": [rpm.path.name for rpm in row.rpms],
                 "log": _text(_log_name(row)) if row.log is not None else None,
@@ -279,7 +280,7 @@ def _log_name(row: BuildResult) -> str:
 
 def _read_log_end(row: BuildResult) -> str:
     """The last lines of a failed component's log; "" without a log."""
-    from altai_build.tools.buildlog import read_ends
+    from altai_build.tools.buildlog.reading import read_ends
 
     if row.log is None:
         return ""
@@ -313,10 +314,11 @@ def _report(
         sys.stdout.flush()
     files = _list_files(build_run) if build_run is not None else {}
     for row in result.with_status(ComponentStatus.FAILED):
-        run.reporter.warn(f"{row.component}: {row.reason}")
+        why = row.describe_failure()
+        run.reporter.warn(f"{row.component}: {why}")
         file, line = _find_place(row, files.get(row.component, ("", frozenset())))
         error = annotate_error(
-            job.service, row.component, escape_control_characters(row.reason), file=file, line=line
+            job.service, row.component, escape_control_characters(why), file=file, line=line
         )
         log = _read_log_end(row)
         title = escape_control_characters(f"log of {row.component}", keep="")

@@ -64,6 +64,8 @@ def _list_lines(result: CiResult) -> Iterator[str]:
 
 def _describe_failure(row: BuildResult) -> Iterator[str]:
     yield f"- {markdown.code(row.component)}: {markdown.escape(row.reason)}"
+    for cause in row.list_other_causes():
+        yield f"  - {markdown.escape(cause)}"
 
 
 def _cells(row: BuildResult) -> Sequence[str]:

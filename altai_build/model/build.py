@@ -49,6 +49,8 @@ class BuildRequest:
     macros: tuple[tuple[str, str], ...] = ()  # for this build alone, over the target's
     # For a list, the builder makes a source package whose header has it.
     step: BuildStep = BuildStep.PACKAGES
+    # Of an earlier build of the component that succeeded: what it printed too stops no build.
+    good_log: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,10 @@ class BuildOutcome:
     failure: FailureKind | None
     rpms: tuple[Path, ...]  # binary RPMs in result_dir, sorted; empty on failure
     log: Path | None  # the log to read first
-    reason: str  # "" on success; else the first real error line
+    reason: str  # "" on success; else what went wrong, in one line
     seconds: float
     buildroot: tuple[str, ...]  # "NEVRA sha256-of-header" of every package in the chroot, sorted
+    causes: tuple[str, ...] = ()  # lines of the logs that say why, the most telling first; none on success
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,21 @@ class BuildResult:
     key: str = ""  # of the build that its packages came from
     buildroot: tuple[str, ...] = ()  # `NEVRA algorithm:digest` of every package in the chroot, sorted
     failure: FailureKind | None = None
+    causes: tuple[str, ...] = ()  # lines of its logs that say why it failed, the most telling first
     exit_code: int = BuildError.exit_code  # of a run in which this failed
+
+    def list_causes(self) -> list[str]:
+        """The lines that say why it failed, the most telling first; none of one that did not fail."""
+        failed = self.status is ComponentStatus.FAILED
+        return list(self.causes or self.reason.splitlines()) if failed else []
+
+    def describe_failure(self) -> str:
+        """Why it failed, in several lines: the reason, and what the log says besides it."""
+        return "\n".join((self.reason, *self.list_other_causes()))
+
+    def list_other_causes(self) -> list[str]:
+        """What the log says besides the reason."""
+        return [line for line in self.causes if line not in self.reason]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,11 @@ STATEMENTS_FOLDER = f"{PROVENANCE}/slsa"
 BUILDROOTS_FOLDER = f"{PROVENANCE}/buildroots"
 
 
+def make_log_path(component: str) -> str:
+    """Where a component's build log is in a release; components `a/b` and `a_b` get different paths."""
+    return f"report/logs/{component}.log.gz"
+
+
 def make_repo_section_name(project: str, repository: str) -> str:
     """The section name of a repository in the .repo file: `altai-deps-epel` for `deps/epel`."""
     return f"{project}-{repository.replace('/', '-')}"

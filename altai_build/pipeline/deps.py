@@ -83,7 +83,8 @@ def our_packages(build_run: BuildRun) -> tuple[LocalRpm, ...]:
 
 def _describe_failure(row: BuildResult) -> str:
     """Why a component has no packages, and its log."""
-    reason = row.reason.replace("\n", "\n    ") if row.status is ComponentStatus.FAILED else row.reason
+    is_failed = row.status is ComponentStatus.FAILED
+    reason = row.describe_failure().replace("\n", "\n    ") if is_failed else row.reason
     return f"  {row.component} {row.status.value}: {reason}" + (f"\n    log: {row.log}" if row.log else "")
 
 

@@ -22,7 +22,7 @@ def test_json_rows_have_the_promised_form(site: HostSite, tmp_path: Path) -> Non
     answer = site.call("build", "--json", "-o", str(tmp_path / "out"))
     assert answer.code == 0, answer.err
     rows = {row["component"]: row for row in answer.json}
-    keys = ["component", "commit", "status", "srpm", "rpms", "log", "seconds", "reason"]
+    keys = ["component", "commit", "status", "srpm", "rpms", "log", "seconds", "reason", "causes"]
     assert all(list(row) == keys for row in rows.values())
     fine = rows["fine"]
     assert (fine["status"], fine["reason"]) == ("built", "never built in this workspace")
@@ -46,7 +46,9 @@ def test_a_failure_is_printed_with_its_log(site: HostSite) -> None:
     answer = site.call("build")
     assert answer.code == 5
     log = site.run.workspace.failed_build_logs("broken") / "build.log"
-    assert f"broken: rpmbuild failed\n  log: {log}\n" in answer.err
+    assert (
+        f"broken: rpmbuild failed\n  exit 1: failed without a message (%build)\n  log: {log}\n" in answer.err
+    )
     assert "behind\t" in answer.out and "needs broken, which failed" in answer.out
 
 
@@ -61,3 +63,21 @@ def test_where_packages_are_copied_to_is_tried_before_the_builds(site: HostSite)
     answer = site.call("build", "-o", "/proc/nowhere")
     assert answer.code == 3 and "cannot write to /proc/nowhere" in answer.err
     assert not site.run.workspace.builds.exists() and not site.run.workspace.srpms.exists()
+
+
+def test_a_failure_is_explained_without_what_the_last_good_build_printed_too(site: HostSite) -> None:
+    noise = "echo 'error: no network, using the cache'"
+    files = noarch_component("fine", build=noise)
+    site.world.component("repos/fine", files)
+    site.world.pin()
+    assert site.call("build", "fine").code == 0
+    fault = "echo 'x.c:3:1: error: no such thing'\nfalse"
+    files["fine.spec"] = str(files["fine.spec"]).replace(noise, f"if true; then\n{noise}\n{fault}\nfi")
+    site.world.component("repos/fine", files)
+    site.world.pin()
+    answer = site.call("build", "fine", "--json")
+    (row,) = answer.json
+    assert (answer.code, row["status"]) == (5, "failed")
+    assert "x.c:3:1: error: no such thing" in row["causes"]
+    assert not any("no network" in cause for cause in row["causes"])
+    assert "\n  x.c:3:1: error: no such thing\n" in answer.err

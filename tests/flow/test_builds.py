@@ -116,7 +116,7 @@ def run(new_site: Callable[[str], Site]) -> Run:
 
 
 def test_rows_have_the_promised_form(run: Run) -> None:
-    keys = ["component", "commit", "status", "srpm", "rpms", "log", "seconds", "reason"]
+    keys = ["component", "commit", "status", "srpm", "rpms", "log", "seconds", "reason", "causes"]
     assert all(list(row) == keys for row in run.rows.values())
     assert {name: row["status"] for name, row in run.rows.items()} == {
         "compiled": "built",
@@ -167,6 +167,9 @@ def test_a_dependent_component_is_built_with_packages_of_this_run(run: Run) -> N
 def test_a_failure_names_its_log_and_the_line_with_the_cause(run: Run) -> None:
     row = run.rows["broken"]
     assert row["reason"] == "x.c:3:1: error: no such thing"
+    bad_exit = row["causes"][1]
+    assert row["causes"] == [row["reason"], bad_exit] and bad_exit.endswith(" (%build)")
+    assert f"\n  {bad_exit}\n  log: " in run.first.err
     assert row["rpms"] == [] and "echo fine" in Path(row["log"]).read_text()
     assert f"broken: {row['reason']}" in run.first.err and row["log"] in run.first.err
 

@@ -27,6 +27,7 @@ from altai_build.pipeline.build.plan import BuildPlan, plan_build
 from altai_build.pipeline.build.run import BuildRun, build_all
 from altai_build.pipeline.run import Run
 from altai_build.tools.builder import Builder
+from altai_build.tools.buildlog.causes import find_causes
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.mock.option_check import UnsupportedOption
@@ -132,6 +133,7 @@ class HostBuilder:
             reason="rpmbuild failed" if failed else "",
             seconds=time.monotonic() - started,
             buildroot=buildroot.lines,
+            causes=find_causes(log, FailureKind.BUILD, good_log=request.good_log) if failed else (),
         )
 
 

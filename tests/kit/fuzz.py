@@ -44,7 +44,8 @@ from altai_build.model.untrusted_json import parse_json
 from altai_build.pipeline.published import manifest_trust
 from altai_build.rules import provenance as rules
 from altai_build.rules.view import ReleaseView
-from altai_build.tools.buildlog import first_error_line, read_for_keeping
+from altai_build.tools.buildlog.causes import find_causes
+from altai_build.tools.buildlog.reading import read_for_keeping
 from altai_build.tools.chroot import file_list
 from altai_build.tools.git.gitmodules import read_gitmodules
 from altai_build.tools.git.lfs import parse_pointer
@@ -292,7 +293,7 @@ def _read_mock_config(data: bytes, folder: Path) -> None:
 def _read_log(data: bytes, folder: Path) -> None:
     path = write(data, folder)
     for failure in (None, *FailureKind):
-        first_error_line(path, failure)
+        find_causes(path, failure)
     read_for_keeping(path)
 
 

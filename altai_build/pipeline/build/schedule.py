@@ -5,10 +5,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from altai_build.config import Config
 from altai_build.errors import BuildError
 from altai_build.model.build import BuildResult, FailureKind
 from altai_build.model.component_status import ComponentStatus
+from altai_build.model.release_files import LATEST_LINK, make_log_path
 from altai_build.pipeline.build.executor import Executor, JobHandle
 from altai_build.pipeline.build.ordering import BuildOrder
 from altai_build.pipeline.build.package_names import require_commit_in_releases
@@ -25,6 +28,13 @@ from altai_build.tools.rpm.header import read_header
 
 # A release line never needs so many rebuilds of one commit; a build that differs each time must end too.
 MAX_REBUILDS = 100
+
+
+def find_released_log(config: Config, component: str) -> Path | None:
+    """Where the latest release has the log of a component's build, if it has one."""
+    if config.release is None:
+        return None
+    return config.release.directory / LATEST_LINK / make_log_path(component)
 
 
 @dataclass
@@ -175,6 +185,7 @@ class Schedule:
                 macros=list_build_macros(
                     self.run.config, sourced.component, self.build_order.macros.get(name, ())
                 ),
+                released_log=find_released_log(self.run.config, name),
                 last_key=self.last_keys.get(name, ""),
             )
             result = yield from build_or_reuse(build, environment, self._cache)

@@ -32,7 +32,7 @@ from altai_build.stages.build.run import build_or_reuse
 from altai_build.stages.discover.components import discover
 from altai_build.stages.provenance import compute_buildroot_digest
 from altai_build.stages.srpm import SrpmMaker
-from altai_build.tools.buildlog import read_for_keeping
+from altai_build.tools.buildlog.reading import read_for_keeping
 from altai_build.tools.files import make_directory, scratch_directory, write_atomically
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.output_directory import copy_all_into
@@ -196,7 +196,7 @@ def _make_build_error(
     run: Run, manifest: Manifest, source: ComponentSource, result: BuildResult
 ) -> BuildError:
     """The error for a failed build. Its log is copied from the workspace that is about to be removed."""
-    why = result.reason
+    why = result.describe_failure()
     if result.log is not None:
         folder = run.workspace.failed_build_logs(f"{source.component.name} of {manifest.version}")
         log = make_directory(folder) / result.log.name

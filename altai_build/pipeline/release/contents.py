@@ -12,6 +12,7 @@ from altai_build.config import Config, SourceKind
 from altai_build.ledger import Ledger
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.release import BuildRecord, SkippedComponent, SuperprojectPin
+from altai_build.model.release_files import make_log_path
 from altai_build.model.srpm_making import SrpmMaking, select_making
 from altai_build.pipeline.build.run import BuildRun
 from altai_build.pipeline.published.releases import PublishedReleases
@@ -20,7 +21,7 @@ from altai_build.pipeline.run import Run
 from altai_build.regular_files import read_regular_file
 from altai_build.stages.compose import KeyFile, Placement, ReleaseContents, RepositoryContents
 from altai_build.stages.provenance import compute_buildroot_digest
-from altai_build.tools.buildlog import read_for_keeping
+from altai_build.tools.buildlog.reading import read_for_keeping
 from altai_build.tools.files import link_if_identical_else_write, sha256_file
 from altai_build.tools.url import without_password
 
@@ -131,7 +132,7 @@ def list_build_records(
                 # Of a reused build, how long it took when it was made.
                 seconds=row.seconds if build is None else build.seconds,
                 buildroot=compute_buildroot_digest(row.buildroot),
-                log=_log_path(row.component) if row.log else "",
+                log=make_log_path(row.component) if row.log else "",
                 source=source,
                 source_sha256=sha256,
                 key=row.key,
@@ -149,15 +150,10 @@ def write_logs(directory: Path, build_run: BuildRun, previous: Path | None) -> N
     """
     for row in build_run.rows:
         if row.log and row.status in (ComponentStatus.BUILT, ComponentStatus.REUSED):
-            path = _log_path(row.component)
+            path = make_log_path(row.component)
             released = previous / path if previous is not None else None
             compressed = _compress_log(read_for_keeping(row.log), released)
             link_if_identical_else_write(directory / path, compressed, released)
-
-
-def _log_path(component: str) -> str:
-    """Where a component's log is in a release; components `a/b` and `a_b` get different paths."""
-    return f"report/logs/{component}.log.gz"
 
 
 def _compress_log(log: bytes, released: Path | None) -> bytes:

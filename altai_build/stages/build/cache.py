@@ -71,6 +71,12 @@ class BuildCache:
         log = self._folder(key) / "build.log"
         return log if log.exists() else None
 
+    def find_good_log(self, build: ComponentBuild) -> Path | None:
+        """The log of the component's last build that succeeded: one in the workspace, else that in a release."""
+        last = self.last_build(build.component, build.last_key)
+        found = self.find_log(last.key) if last is not None else None
+        return found if found is not None else build.released_log
+
     def last_build(self, component: str, key: str) -> Record | None:
         """The build that a component's packages came from last, by its `key`; the newest where that is not known."""
         return (self.ledger.find("build", key) if key else None) or self.ledger.latest("build", component)

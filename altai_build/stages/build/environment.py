@@ -46,4 +46,5 @@ class ComponentBuild:
     local: tuple[LocalRpm, ...]
     cpus: int  # processors that the build may use
     macros: tuple[tuple[str, str], ...] = ()  # of a declared bootstrap, over the target's
+    released_log: Path | None = None  # of the component's packages in the latest release
     last_key: str = ""  # of the build that the component's packages came from last; "" where it is not known

@@ -70,6 +70,7 @@ def run_builder(
                 jobs=build.cpus,
                 macros=build.macros,
                 step=step,
+                good_log=cache.find_good_log(build),
             ),
             buildroot=resolved.buildroot,
         )
@@ -88,6 +89,7 @@ def run_builder(
                 key=resolved.key,
                 buildroot=outcome.buildroot,
                 failure=outcome.failure,
+                causes=outcome.causes,
             )
             return StepResult(failed)
         note = ""

@@ -24,7 +24,7 @@ from altai_build.model.build import (
 )
 from altai_build.model.limits import Limits
 from altai_build.tools import commands
-from altai_build.tools.buildlog import first_error_line
+from altai_build.tools.buildlog.causes import find_causes
 from altai_build.tools.chroot.resolver import Buildroot, host_rpm_version
 from altai_build.tools.chroot.roots import RootCache, RpmInstallFailed, describe_signal, require_root
 from altai_build.tools.files import link_or_copy, make_directory, move_out, scratch_directory
@@ -272,7 +272,10 @@ class ChrootBuilder:
         why: str = "",
     ) -> BuildOutcome:
         rpms = tuple(sorted(request.result_dir.glob("*.rpm"))) if failure is None else ()
-        reason = (why or first_error_line(log, failure)) if failure is not None else ""
+        causes: tuple[str, ...] = (why,) if why else ()
+        if failure is not None and not why:
+            causes = find_causes(log, failure, good_log=request.good_log)
+        reason = "".join(causes[:1]) if failure is not None else ""
         if failure is None and not rpms:
             made = "package" if request.step is BuildStep.PACKAGES else "list of BuildRequires"
             failure, reason = FailureKind.BUILD, f"rpmbuild succeeded but made no {made}"
@@ -283,6 +286,7 @@ class ChrootBuilder:
             reason=reason,
             seconds=time.monotonic() - started,
             buildroot=buildroot.lines,
+            causes=causes,
         )
 
 

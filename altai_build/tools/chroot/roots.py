@@ -13,7 +13,7 @@ from altai_build.errors import InputError, MissingToolError
 from altai_build.model.limits import Limits
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import commands, notices, process
-from altai_build.tools.buildlog import read_ends
+from altai_build.tools.buildlog.reading import read_ends
 from altai_build.tools.chroot.file_list import NoFileList, find_change, get_list_path, write_file_list
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.files import (

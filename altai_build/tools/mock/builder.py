@@ -34,7 +34,7 @@ from altai_build.tools.mock.result import (
     TERMINATED_STATUSES,
     choose_log,
     classify_exit,
-    find_failure_reason,
+    find_failure_reasons,
     installed_packages,
     is_chroot_locked,
 )
@@ -349,7 +349,10 @@ class MockBuilder:
                 todo="let the host's rpm look for databases in /var/lib/rpm: "
                 "echo '%_dbpath /var/lib/rpm' > /etc/rpm/macros.dbpath",
             )
-        reason = stopped or ("" if failure is None else find_failure_reason(directory, failure, status))
+        causes: tuple[str, ...] = (stopped,) if stopped else ()
+        if failure is not None and not stopped:
+            causes = find_failure_reasons(directory, failure, status, request.good_log)
+        reason = "".join(causes[:1])
         if failure is None and not rpms:
             failure, reason = (
                 FailureKind.BUILD,
@@ -362,6 +365,7 @@ class MockBuilder:
             reason=reason,
             seconds=seconds,
             buildroot=buildroot,
+            causes=causes,
         )
 
 

@@ -10,7 +10,8 @@ from altai_build.errors import AltaiError, InputError, MissingToolError
 from altai_build.model.build import BuildRequest, FailureKind
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import commands
-from altai_build.tools.buildlog import TAIL_SIZE, first_error_line, read_ends
+from altai_build.tools.buildlog.causes import find_causes
+from altai_build.tools.buildlog.reading import TAIL_SIZE, read_ends
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.rpm.header import read_header
 
@@ -96,7 +97,7 @@ def classify_exit(request: BuildRequest, status: int, config: MockConfig) -> Fai
         output = request.result_dir / MOCK_OUTPUT
         raise fault.error(
             f"{fault.what} ({config.name})",
-            why=first_error_line(output, FailureKind.BUILDROOT),
+            why="\n".join(find_causes(output, FailureKind.BUILDROOT)),
             todo=fault.todo,
         )
     if status in _FAILURES:
@@ -116,17 +117,19 @@ def _is_source_package(path: Path) -> bool:
         return False
 
 
-def find_failure_reason(directory: Path, failure: FailureKind, status: int) -> str:
-    """The line to show for a failure: of build.log for rpmbuild, else of mock's output."""
+def find_failure_reasons(
+    directory: Path, failure: FailureKind, status: int, good_log: Path | None = None
+) -> tuple[str, ...]:
+    """The lines to show for a failure, at least one: of build.log for rpmbuild, else of mock's output."""
     if failure is FailureKind.BUSY:
-        return "another process holds the chroot"
+        return ("another process holds the chroot",)
     if status == _TIMEOUT_STATUS and (expired := _timeout_seconds(directory / MOCK_OUTPUT)):
-        return f"stopped after {expired} seconds"
+        return (f"stopped after {expired} seconds",)
     if status < 0 or status in TERMINATED_STATUSES:
-        return f"mock {commands.describe_exit(min(status, 128 - status))}"
+        return (f"mock {commands.describe_exit(min(status, 128 - status))}",)
     logs = ("build.log", MOCK_OUTPUT) if failure is FailureKind.BUILD else (MOCK_OUTPUT, "root.log")
-    line = first_error_line(directory / logs[0], failure, also=[directory / logs[1]])
-    return line or f"mock {commands.describe_exit(status)}"
+    causes = find_causes(directory / logs[0], failure, also=[directory / logs[1]], good_log=good_log)
+    return causes or (f"mock {commands.describe_exit(status)}",)
 
 
 def _timeout_seconds(output: Path) -> str:

@@ -146,7 +146,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
         }
         rebuilds.clear()
         anything: Any = SimpleNamespace(
-            config=SimpleNamespace(stamp="{release}", find_component=lambda name, path: None),
+            config=SimpleNamespace(release=None, stamp="{release}", find_component=lambda name, path: None),
             workspace=None,
             ledger=None,
         )

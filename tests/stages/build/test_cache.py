@@ -116,3 +116,14 @@ def test_a_rebuild_has_a_reason(cache: BuildCache, tmp_path: Path) -> None:
     last = cache.last_build("hello", "k1")
     assert describe_rebuild_reason(INPUTS, last) == "its packages in the workspace are missing or damaged"
     assert describe_rebuild_reason((*INPUTS, ("target", "x")), last) == "target changed"
+
+
+def test_the_last_good_log_is_that_of_the_workspace_else_that_of_the_release(
+    cache: BuildCache, tmp_path: Path
+) -> None:
+    released = tmp_path / "released.log.gz"
+    header = read_header(build_rpm(tmp_path / "rpm", "hello").source)
+    build = ComponentBuild("hello", "c", tmp_path, "", header, local=(), cpus=1, released_log=released)
+    assert cache.find_good_log(build) == released
+    store(cache, tmp_path, "k1")
+    assert cache.find_good_log(build) == cache.workspace.builds / "k1" / "build.log"

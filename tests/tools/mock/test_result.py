@@ -12,7 +12,7 @@ from altai_build.tools.mock.config import MockConfig, read_config
 from altai_build.tools.mock.result import (
     choose_log,
     classify_exit,
-    find_failure_reason,
+    find_failure_reasons,
     installed_packages,
     is_chroot_locked,
 )
@@ -92,7 +92,7 @@ def test_what_an_exit_status_means(
     request = make_request(tmp_path, srpm, stage, logs)
     assert classify_exit(request, status, config) is failure
     assert choose_log(request.result_dir, failure) == request.result_dir / log
-    assert find_failure_reason(request.result_dir, failure, status) == reason
+    assert find_failure_reasons(request.result_dir, failure, status)[0] == reason
     assert is_chroot_locked(status) is (failure is FailureKind.BUSY)
 
 

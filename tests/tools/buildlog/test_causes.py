@@ -1,11 +1,11 @@
-"""The line with the cause of a failure, from real logs of rpmbuild."""
+"""The lines with the cause of a failure, from real logs of rpmbuild."""
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from altai_build.model.build import FailureKind
-from altai_build.tools import buildlog
-from altai_build.tools.buildlog import HEAD_SIZE, LINE_LIMIT, TAIL_SIZE, first_error_line
-from tests.conftest import ROOT, Require
+from altai_build.tools.buildlog.causes import LINE_LIMIT, find_causes
+from altai_build.tools.buildlog.reading import HEAD_SIZE, TAIL_SIZE
+from tests.conftest import Require
 
 PREAMBLE = """\
 Name: case
@@ -122,7 +122,7 @@ nosuchcommand --x
 %prep
 printf -- '--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n' > p; echo z > x; patch -p1 < p
 """,
-        "Hunk #1 FAILED at 1.",
+        "1 out of 1 hunk FAILED -- saving rejects to file x.rej",
     ),
     "archive": (
         r"""
@@ -255,7 +255,7 @@ def rpmbuild(tmp_path: Path, require: Require) -> Callable[[str], Path]:
 @pytest.mark.parametrize("case", BUILDS)
 def test_the_cause_of_a_failed_build(rpmbuild: Callable[[str], Path], case: str) -> None:
     sections, expected = BUILDS[case]
-    line = first_error_line(rpmbuild(sections), FailureKind.BUILD)
+    line = find_causes(rpmbuild(sections), FailureKind.BUILD)[0]
     assert expected in line
     assert "\x1b" not in line
 
@@ -294,7 +294,7 @@ def log(tmp_path: Path) -> Callable[[str], Path]:
         (
             "ERROR: Exception(x.src.rpm) Config(y) 0 minutes 4 seconds\nERROR: Command failed: \n # dnf install\n"
             "Package bash-1.rpm is not signed\nError: GPG check FAILED\n",
-            "Error: GPG check FAILED",
+            "Package bash-1.rpm is not signed",
         ),
         (
             'Traceback (most recent call last):\n  File "mock.py", line 1, in <module>\n    main()\n'
@@ -308,17 +308,17 @@ def log(tmp_path: Path) -> Callable[[str], Path]:
     ],
 )
 def test_the_cause_of_a_failed_chroot(log: Callable[[str], Path], text: str, expected: str) -> None:
-    assert first_error_line(log(text), FailureKind.DEPENDENCIES) == expected
+    assert find_causes(log(text), FailureKind.DEPENDENCIES)[:1] == ((expected,) if expected else ())
 
 
 def test_a_line_that_ends_in_a_colon_is_shown_with_the_next(log: Callable[[str], Path]) -> None:
     text = "error: Failed build dependencies:\n\terlang >= 3 is needed by case-1-1.noarch\n"
     expected = "error: Failed build dependencies: erlang >= 3 is needed by case-1-1.noarch"
-    assert first_error_line(log(text), FailureKind.BUILD) == expected
+    assert find_causes(log(text), FailureKind.BUILD) == (expected,)
 
 
 def test_without_a_log_there_is_no_line(tmp_path: Path) -> None:
-    assert first_error_line(tmp_path / "nothing.log", None) == ""
+    assert find_causes(tmp_path / "nothing.log", None) == ()
 
 
 def test_only_the_start_and_the_end_of_a_huge_log_are_read(tmp_path: Path) -> None:
@@ -330,39 +330,98 @@ def test_only_the_start_and_the_end_of_a_huge_log_are_read(tmp_path: Path) -> No
             b"\nmake: *** [all] Error 2\n" + b"x" * 10 + b"\na.c:1:2: error: " + b"y" * 10_000 + b"\n"
         )
     started = time.monotonic()
-    line = first_error_line(path, FailureKind.BUILD)
+    line, *_ = find_causes(path, FailureKind.BUILD)
     assert line == "a.c:1:2: error: " + "y" * (LINE_LIMIT - len("a.c:1:2: error: "))
     assert time.monotonic() - started < 10
 
 
-def test_a_long_log_is_kept_and_read_by_its_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buildlog, "KEPT_SIZE", 40)
-    log = tmp_path / "log"
-    log.write_bytes(b"0123456789" * 4)
-    assert buildlog.read_for_keeping(log) == b"0123456789" * 4
-    log.write_bytes(b"the first\n" + b"middle\n" * 100 + b"the last line\n")
-    head, tail = b"the first\n", b"middle\nmiddle\nthe last line\n"
-    left_out = log.stat().st_size - len(head) - len(tail)
-    assert (
-        buildlog.read_for_keeping(log) == head + f"\n[{left_out} bytes are left out here]\n".encode() + tail
+def test_what_follows_from_the_first_error_comes_after_it(log: Callable[[str], Path]) -> None:
+    text = """\
+Executing(%build): /bin/sh -e /var/tmp/rpm-tmp.1
++ make -j2
+cc -c b.c -Werror=format-security
+b.c:2:1: warning: unused
+a.c:1:2: error: 'x' undeclared
+make[1]: *** [Makefile:2: a.o] Error 1
+c.c:1:2: error: of another target, in parallel
+make: *** [Makefile:9: all] Error 2
+error: Bad exit status from /var/tmp/rpm-tmp.1 (%build)
+
+RPM build errors:
+    Bad exit status from /var/tmp/rpm-tmp.1 (%build)
+"""
+    assert find_causes(log(text), FailureKind.BUILD) == (
+        "a.c:1:2: error: 'x' undeclared",
+        "make[1]: *** [Makefile:2: a.o] Error 1",
+        "error: Bad exit status from /var/tmp/rpm-tmp.1 (%build)",
     )
 
 
-def test_a_huge_log_needs_little_memory(tmp_path: Path) -> None:
-    """Sparse files stand for what a scriptlet or a build has printed."""
-    for name in ("one", "two"):
-        with open(tmp_path / name, "wb") as stream:
-            stream.truncate(8 << 30)
-            stream.seek(0, 2)
-            stream.write(b"\nerror: the cause\n")
-    script = (
-        "import resource; from pathlib import Path; resource.setrlimit(resource.RLIMIT_DATA, (600 << 20, 600 << 20))\n"
-        "from altai_build.tools.buildlog import read_for_keeping\n"
-        "from altai_build.tools.chroot.roots import RpmInstallFailed\n"
-        f"print(len(read_for_keeping(Path({str(tmp_path / 'one')!r}))) < 70_000_000)\n"
-        f"print('error: the cause' in str(RpmInstallFailed(Path({str(tmp_path / 'two')!r}), 1, '')))\n"
+def test_several_causes_are_shown_once_each_before_what_follows(log: Callable[[str], Path]) -> None:
+    text = """\
+/usr/bin/ld: a.o:a.c:7:(.text+0x1): undefined reference to `f'
+/usr/bin/ld: a.o:a.c:9:(.text+0x9): undefined reference to `f'
+/usr/bin/ld: a.o:a.c:9:(.text+0x9): undefined reference to `g'
+collect2: error: ld returned 1 exit status
+make: *** [Makefile:2: a] Error 1
+"""
+    assert find_causes(log(text), FailureKind.BUILD) == (
+        "/usr/bin/ld: a.o:a.c:7:(.text+0x1): undefined reference to `f'",
+        "/usr/bin/ld: a.o:a.c:9:(.text+0x9): undefined reference to `g'",
+        "collect2: error: ld returned 1 exit status",
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+
+
+def test_of_symptoms_the_newest_is_the_first(log: Callable[[str], Path]) -> None:
+    text = "git: command not found\nValueError: bad digit\nx: Permission denied\nend\n"
+    assert find_causes(log(text), FailureKind.BUILD) == (
+        "x: Permission denied",
+        "ValueError: bad digit",
+        "git: command not found",
     )
-    assert done.stdout == "True\nTrue\n", done.stderr
+
+
+GOOD = "error: no network, using the cache\nline 7 of 9: at 12:01:33\n"
+BAD = "error: no network, using the cache\n1 out of 2 hunks FAILED -- saving rejects to file a.rej\n"
+
+
+@pytest.mark.parametrize("name", ["good.log", "good.log.gz"])
+def test_messages_that_the_last_good_log_has_too_are_left_out(
+    log: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    good = tmp_path / name
+    good.write_bytes(gzip.compress(GOOD.encode()) if name.endswith(".gz") else GOOD.encode())
+    everything = find_causes(log(BAD), FailureKind.BUILD)
+    assert everything == tuple(BAD.splitlines())
+    assert find_causes(log(BAD), FailureKind.BUILD, good_log=good) == everything[1:]
+
+
+def test_a_message_in_the_good_log_is_shown_where_there_is_no_other(
+    log: Callable[[str], Path], tmp_path: Path
+) -> None:
+    good = tmp_path / "good.log"
+    good.write_text(GOOD)
+    assert find_causes(log(GOOD), FailureKind.BUILD, good_log=good) == (GOOD.split("\n")[0],)
+
+
+@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"error: x\n")[:-9]])
+def test_a_good_log_that_cannot_be_read_leaves_nothing_out(
+    log: Callable[[str], Path], tmp_path: Path, content: bytes
+) -> None:
+    good = tmp_path / "good.log.gz"
+    good.write_bytes(content)
+    assert find_causes(log("error: y\n"), FailureKind.BUILD, good_log=good) == ("error: y",)
+
+
+def test_rpmbuild_says_before_the_script_which_source_is_missing(log: Callable[[str], Path]) -> None:
+    text = """\
+error: Bad source: /SOURCES/a-1.tar.gz: No such file or directory
+Executing(%prep): /bin/sh -e /var/tmp/rpm-tmp.1
++ cd a-1
+/var/tmp/rpm-tmp.1: line 38: cd: a-1: No such file or directory
+error: Bad exit status from /var/tmp/rpm-tmp.1 (%prep)
+"""
+    assert find_causes(log(text), FailureKind.BUILD)[:2] == (
+        "error: Bad source: /SOURCES/a-1.tar.gz: No such file or directory",
+        "/var/tmp/rpm-tmp.1: line 38: cd: a-1: No such file or directory",
+    )

@@ -1,0 +1,1 @@
+"""Build logs: read within limits, and the lines that say why a build failed."""
