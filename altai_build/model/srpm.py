@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from altai_build.model.gitlink import CommitId
 
 # Part of every source package's key: raise it when the same inputs would give other bytes than before.
-SRPM_RECIPE_VERSION = "9"
+SRPM_RECIPE_VERSION = "10"
 
 
 @dataclass(frozen=True)
