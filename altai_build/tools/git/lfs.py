@@ -9,6 +9,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId
+from altai_build.regular_files import read_regular_file
 from altai_build.tools.files import sha256_file
 from altai_build.tools.git.attributes import list_left_out, read_attribute
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
@@ -47,6 +48,32 @@ def find_content(store: ObjectStore, pointer: LfsPointer) -> Path | None:
     if not path.is_file() or path.stat().st_size != pointer.size or sha256_file(path) != pointer.oid:
         return None
     return path
+
+
+def read_content(store: ObjectStore, blob: bytes, limit: int) -> bytes | None:
+    """What a small file of a commit says: its blob, or what that is a pointer to; None where the clone lacks it.
+
+    Raises InputError when it has more than `limit` bytes.
+    """
+    pointer = parse_pointer(blob)
+    if pointer is None:
+        return blob
+    path = find_content(store, pointer)
+    if path is None:
+        return None
+    if pointer.size > limit:
+        raise InputError(f"a file in Git LFS has {pointer.size} bytes, and {limit} are allowed where it is")
+    return read_regular_file(path, limit=limit)
+
+
+def make_pointer_error(file: str, commit: CommitId) -> InputError:
+    """The error for a file that is read, and whose content is not in the clone."""
+    return InputError(
+        f"{file} is a Git LFS pointer, not the file",
+        why="its content is not in the clone",
+        todo=f"fetch it into a clone of the component at its place in the superproject (git lfs fetch origin "
+        f"{commit[:12]}), or commit the file itself",
+    )
 
 
 def find_lfs_files(

@@ -34,11 +34,21 @@ def read_spec_files(
 ) -> list[bytes]:
     """The contents of specs; a symbolic link has that of the file that it leads to in the same commit.
 
-    Raises InputError for a link that leads to no file of the commit.
+    Raises InputError for a link that leads to no file of the commit, and for a Git LFS pointer without its content.
     """
     entries = {entry.path: entry for entry in tree if entry.is_file or entry.is_link}
     files = [_follow_links(store, commit, entries, spec) for spec in specs]
-    return store.read_blobs((entry.oid for entry in files), commit=commit, limit=_MAX_SPECS)
+    blobs = list(store.read_blobs((entry.oid for entry in files), commit=commit, limit=_MAX_SPECS))
+    if any(blob.startswith(b"version https://git-lfs") for blob in blobs):
+        # Nearly no spec is in Git LFS.
+        from altai_build.tools.git.lfs import make_pointer_error, read_content
+
+        for at, (spec, blob) in enumerate(zip(specs, blobs)):
+            content = read_content(store, blob, _MAX_SPECS)
+            if content is None:
+                raise make_pointer_error(spec, commit)
+            blobs[at] = content
+    return blobs
 
 
 def _follow_links(
@@ -56,5 +66,5 @@ def _follow_links(
         entry = entries[path]
     raise InputError(
         f"{spec} is a symbolic link that leads to no file of the commit {commit[:12]}",
-        todo="commit the spec itself, or name another one in components.NAME.specs in repos.yaml",
+        todo="commit the spec itself, or name another one by `specs` of the component in repos.yaml",
     )

@@ -20,6 +20,7 @@ from altai_build.model.limits import Limits
 from altai_build.model.release_suffix import has_hidden_dist
 from altai_build.model.spec import SpecInfo, UnknownSpec
 from altai_build.tools.files import write_atomically
+from altai_build.tools.git.lfs import make_pointer_error, read_content
 from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.autorelease import find_autorelease_macros
@@ -141,11 +142,27 @@ class SpecEvaluator:
         cached = read_sealed(path)
         if cached is not None:
             return load_spec_info(cached)
-        contents = dict(zip(beside, source.store.read_blobs(beside.values())))
-        files = {f"SOURCES/{name}": content for name, content in contents.items()}
+        blobs = dict(zip(beside, source.store.read_blobs(beside.values())))
+        files = self._read_files(source, blobs)
         info = self._evaluate(_Expansion(source, files, macros, arch, time, macro_files))
-        write_atomically(path, dump_sealed(dataclasses.asdict(info)), durable=False)
+        # What the clone has of Git LFS is no part of the key.
+        if list(files.values()) == list(blobs.values()):
+            write_atomically(path, dump_sealed(dataclasses.asdict(info)), durable=False)
         return info
+
+    def _read_files(self, source: ComponentSpec, blobs: Mapping[str, bytes]) -> dict[str, bytes]:
+        """The files beside a spec by their paths in the sandbox, without Git LFS pointers.
+
+        Raises InputError where the spec reads one whose content is not in the clone.
+        """
+        files = {}
+        for name, blob in blobs.items():
+            content = read_content(source.store, blob, LARGEST_SHOWN_FILE)
+            if content is not None:
+                files[f"SOURCES/{name}"] = content
+            elif _mentions(source.text, name):
+                raise make_pointer_error(name, source.component.commit)
+        return files
 
     def _list_files(self, source: ComponentSpec) -> dict[str, str]:
         """Name → object id of the files that the spec may read."""

@@ -32,6 +32,15 @@ _TOO_LONG = {
     "todo": "look for a macro that repeats another one many times",
 }
 
+_NEEDED_TAGS = ("Name", "Version", "Release")
+_TAGS_ELSEWHERE = {
+    "error": "its Name:, Version: and Release: are behind a section, or under a condition that does not hold",
+    "todo": "write them before the first section, for every target; for a component that is not for this target "
+    "use ExclusiveArch:, or components.NAME.skip in repos.yaml",
+}
+# The marks at the start of such a text, as bytes that are no UTF-8.
+_UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")
+
 # The value of dist when a spec is read the second time, to see where in Release: it is.
 _RELEASE_MARKER = "ALTAIDIST"
 _SPEC_LINE = re.compile(
@@ -70,6 +79,8 @@ def _run_child() -> None:
 def read_spec(text: str, macros: Mapping[str, str], arch: str, *, is_expanded: bool) -> dict[str, Any]:
     """The answer for one spec: the fields of a SpecInfo or UnknownSpec, `foreign`, or `error` and `todo`."""
     try:
+        if UNKNOWN in text and text.startswith(_UTF_16) and _has_all_tags(text[2:].replace(UNKNOWN, "")):
+            return {"error": "it is UTF-16", "todo": "convert it to UTF-8: iconv -f UTF-16 -t UTF-8"}
         if UNKNOWN in text or (QUOTE in text and not is_expanded):
             raise OnlyRpmKnows("a control character")
         reading = _Reading(arch, macros)
@@ -80,7 +91,7 @@ def read_spec(text: str, macros: Mapping[str, str], arch: str, *, is_expanded: b
             hidden_dist = _find_dist(marked.main.tags.get("release", ""))
         return dataclasses.asdict(reading.make_info(content, hidden_dist))
     except _NotAnRpmSpec:
-        return {"foreign": True}
+        return _TAGS_ELSEWHERE if _has_all_tags(text) else {"foreign": True}
     except OnlyRpmKnows as error:
         if not _mentions_tags(text):
             return {"foreign": True}
@@ -94,6 +105,11 @@ def read_spec(text: str, macros: Mapping[str, str], arch: str, *, is_expanded: b
 def _find_dist(release: str) -> str | None:
     """A Release with a NUL for the marker that stood for dist; None without one."""
     return release.replace(_RELEASE_MARKER, "\0", 1) if _RELEASE_MARKER in release else None
+
+
+def _has_all_tags(text: str) -> bool:
+    """True for a text with a line for each of the tags that no RPM spec is without."""
+    return all(re.search(rf"^{tag}\s*:", text, re.IGNORECASE | re.MULTILINE) for tag in _NEEDED_TAGS)
 
 
 def _mentions_tags(text: str) -> bool:
@@ -137,7 +153,7 @@ class _Reading:
         tags = content.main.tags
         if not tags.keys() & {"name", "version", "release"}:
             raise _NotAnRpmSpec
-        lacking = [tag for tag in ("Name", "Version", "Release") if tag.lower() not in tags]
+        lacking = [tag for tag in _NEEDED_TAGS if tag.lower() not in tags]
         if lacking:
             raise _SpecError(
                 f"it has no {' and '.join(lacking)}: tag", "an RPM spec has Name:, Version: and Release: tags"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -265,6 +266,21 @@ def test_an_error_says_what_to_do(tmp_path: Path, version: str, todo: str) -> No
     with pytest.raises(InputError) as caught:
         evaluate(tmp_path, make_spec("x", version=version))
     assert caught.value.todo.startswith(todo)
+
+
+def test_a_file_in_git_lfs_is_read_as_its_content(tmp_path: Path) -> None:
+    """What the clone has of it may change, so that nothing is kept."""
+    oid = hashlib.sha256(b"7\n").hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 2\n"
+    text = make_spec("x", version="%(cat %{_sourcedir}/V || echo 0)")
+    source = make(tmp_path, text, {"V": pointer, "other.bin": pointer.replace(oid, "a" * 64)})
+    with pytest.raises(InputError, match=r"^V is a Git LFS pointer, not the file"):
+        evaluator(tmp_path).evaluate(source, {}, "x86_64")
+    path = tmp_path / "component/.git/lfs/objects" / oid[:2] / oid[2:4] / oid
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"7\n")
+    assert evaluator(tmp_path).evaluate(source, {}, "x86_64").version == "7"
+    assert not (tmp_path / "cache").exists()
 
 
 def test_an_architecture_from_a_macro_may_be_foreign(tmp_path: Path) -> None:

@@ -57,6 +57,26 @@ def test_an_error_is_an_answer_with_what_to_do() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (
+            f"%if 0\n{SPEC}%endif\n",
+            "its Name:, Version: and Release: are behind a section, or under a condition",
+        ),
+        (
+            f"%description\nx\n{SPEC}",
+            "its Name:, Version: and Release: are behind a section, or under a condition",
+        ),
+        (SPEC.encode("utf-16").decode("utf-8", "surrogateescape"), "it is UTF-16"),
+        ("\udcff\udcfea\0 = Analysis", None),
+    ],
+)
+def test_a_spec_whose_tags_do_not_count_is_no_other_kind_of_file(text: str, error: str | None) -> None:
+    (answer,) = answers(text)
+    assert answer == {"foreign": True} if error is None else answer["error"].startswith(error)
+
+
 def test_what_only_rpm_can_tell_is_an_answer_with_the_construct() -> None:
     (answer,) = answers(SPEC.replace("Version: 1.0", "Version: %(cat VERSION)"))
     assert answer == {"reason": "line 2: Version: %(cat VERSION)"}
