@@ -69,8 +69,8 @@ def plan_release(
     """Decide what a release contains, and with `tag` what to tag (and with `push` where to push the tags).
 
     Raises PublishError for a version or a tag that exists, InputError for a version that cannot be ordered, for
-    uncommitted files of the definition and for a lock that is missing or faulty, SigningError for a key that does not
-    replace the previous one.
+    uncommitted files of the definition, for a lock that is missing or faulty and for a release without packages,
+    SigningError for a key that does not replace the previous one.
     """
     releases = run.config.get_release_settings().directory
     published = list_releases(releases)
@@ -84,6 +84,7 @@ def plan_release(
     previous = reader.read(earlier[-1]).manifest if earlier else None
     refuse_undeclared_key_change(run, previous)
     build_plan = plan_build(run, revision, (), None)
+    _refuse_empty(version, build_plan, lock)
     commit = build_plan.discovery.commit
     release_plan = ReleasePlan(
         version=version,
@@ -106,6 +107,21 @@ def plan_release(
             f"checked (run `altai-build upgrade-check {version} {newer}` after the release)"
         )
     return release_plan
+
+
+def _refuse_empty(version: str, build_plan: BuildPlan, lock: Lock | None) -> None:
+    """Raise InputError when nothing is built and nothing is mirrored; what cannot be read is an error of its own."""
+    discovery = build_plan.discovery
+    if discovery.sourced or discovery.unreadable or (lock is not None and lock.packages):
+        return
+    skipped = [f"{component.name}: {component.reason}" for component in discovery.without_srpm]
+    raise InputError(
+        f"release {version} would have no packages",
+        why="\n".join(skipped)
+        or f"at commit {discovery.commit[:12]} no submodule is pinned below superproject.components, and the root has "
+        "no spec",
+        todo="pin components (`git submodule add`), or correct superproject.components in repos.yaml",
+    )
 
 
 def _refuse_uncommitted(run: Run) -> None:

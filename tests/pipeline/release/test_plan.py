@@ -100,6 +100,21 @@ def test_a_definition_that_is_not_committed_is_refused(tmp_path: Path) -> None:
     assert "the release definition is not committed\n  k\n" in refused.err
 
 
+def test_a_release_without_packages_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    config = (
+        (world.super.path / "repos.yaml")
+        .read_text()
+        .replace("altai\n", "altai\nsuperproject: {path: .}\n", 1)
+    )
+    definition = config.replace("{path: .}", "{path: ., components: [elsewhere]}")
+    world.pin({"repos.yaml": definition})
+    world.super.git("reset", "--quiet", "--hard")
+    refused = plan(world)
+    assert (refused.code, "release 1.0.3 would have no packages" in refused.err) == (3, True), refused.err
+    assert "no submodule is pinned below superproject.components" in refused.err
+
+
 def test_a_release_follows_its_candidate(tmp_path: Path) -> None:
     world = make_world(tmp_path)
     write_manifests(tmp_path / "releases", manifest("1.0.9", []), manifest("2.0-rc1", []))
