@@ -147,6 +147,7 @@ def test_a_file_is_never_read_beyond_what_is_allowed(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=f"the object {large} is too large to be read") as refused:
             store.read_blobs(oids, limit=100_000)
         assert "it has 200000 bytes, and 100000 are allowed" in refused.value.why
+        assert f"grep {large[:12]}" in refused.value.todo
     with pytest.raises(InputError, match="is a commit and no blob"):
         store.read_blobs([commit])
     with pytest.raises(InputError, match="is missing"):

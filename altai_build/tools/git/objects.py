@@ -294,6 +294,7 @@ class ObjectStore:
                 raise InputError(
                     f"{self.origin}: the object {oid} is too large to be read",
                     why=f"it has {size} bytes, and {limit} are allowed for it and those with it",
+                    todo=f"commit a smaller file; `git ls-tree -r COMMIT | grep {oid[:12]}` names it",
                 )
             contents.append(out[end + 1 : at - 1])
         return contents
