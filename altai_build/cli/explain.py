@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import against_option, dependants_option, json_option, rev_option
+from altai_build.cli.options import (
+    against_option,
+    component_argument,
+    dependants_option,
+    json_option,
+    rev_option,
+)
 from altai_build.cli.output import print_json, print_table, print_text
 from altai_build.cli.reading import open_released_builds
 
@@ -23,7 +29,7 @@ _LONGEST = 40  # characters of a value in the table; of digests the beginning is
 
 
 @click.command()
-@click.argument("component")
+@component_argument
 @rev_option
 @against_option
 @dependants_option

@@ -96,6 +96,11 @@ def _name_components(ctx: click.Context, _param: click.Parameter, names: tuple[s
     return tuple(name_component(name, root) for name in names)
 
 
+def _name_one_component(ctx: click.Context, param: click.Parameter, name: str) -> str:
+    return _name_components(ctx, param, (name,))[0]
+
+
+component_argument = click.argument("component", callback=_name_one_component)
 components_argument = click.argument(
     "components", nargs=-1, metavar="[COMPONENT]...", callback=_name_components
 )

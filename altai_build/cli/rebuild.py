@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option, wait_option
+from altai_build.cli.options import component_argument, json_option, wait_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.errors import UsageError, VerificationError
 from altai_build.model.reproduction import ReproductionReport, Similarity
@@ -18,7 +18,7 @@ from altai_build.model.reproduction import ReproductionReport, Similarity
 @click.option(
     "-o", "output", metavar="DIR", type=click.Path(path_type=Path), help="Keep the new packages in DIR."
 )
-@click.argument("component")
+@component_argument
 @click.argument("version")
 @wait_option
 @json_option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from altai_build.cli.main import VERBS
 from altai_build.cli.options import (
     dependants_option,
     json_option,
@@ -102,6 +104,19 @@ def test_a_folder_as_a_shell_completes_it_is_a_component(
     assert name_component(".", root) == name_component("../nova/", root) == "repos/nova"
     assert name_component("repos/nova", root) == "repos/nova", "as it is written from the root"
     assert name_component("/usr", root) == "/usr"
+
+
+def test_a_component_may_be_a_folder_for_every_command_that_takes_one() -> None:
+    callbacks = {
+        verb: param.callback
+        for verb, module in VERBS.items()
+        for param in getattr(
+            importlib.import_module(f"altai_build.cli.{module}"), verb.replace("-", "_")
+        ).params
+        if isinstance(param, click.Argument) and param.name in ("component", "components")
+    }
+    assert callbacks.keys() >= {"build", "explain", "plan", "rebuild", "srpm"}
+    assert [verb for verb, callback in callbacks.items() if callback is None] == []
 
 
 @pytest.mark.parametrize("seconds", ["nan", "-1"])

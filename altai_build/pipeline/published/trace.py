@@ -226,7 +226,7 @@ class _PackageTracer:
         sources = [source for source in self.discovery.sourced if source.component.path == origin.path]
         if not sources:
             reasons = (skip.reason for skip in self.discovery.without_srpm if skip.path == origin.path)
-            return next(reasons, f"the superproject's commit has no component at {origin.path}")
+            return next(reasons, f"repos.yaml has no component at {origin.path} in the superproject's commit")
         same_commit = (source for source in sources if source.component.commit == origin.commit)
         return next(same_commit, sources[0])
 
