@@ -78,8 +78,8 @@ def test_odd_commits_fail_alone(world: World, verb: str) -> None:
     assert "good" in good or "has no source package" in good
     assert reasons.keys() == {*ODD_COMMITTERS, "folder", "far"}
     assert all("has no time that a package could have" in reasons[name] for name in ODD_COMMITTERS)
-    assert f"commit {pins['folder']} is not available" in reasons["folder"]
-    assert "a name is too long to be given to git" in reasons["far"]
+    assert f"commit {pins['folder']} of repos/folder is not available" in reasons["folder"]
+    assert "of repos/far is not available: its URL has" in reasons["far"]
 
 
 def test_a_tree_that_repeats_itself_is_refused_in_bounded_memory(world: World) -> None:
