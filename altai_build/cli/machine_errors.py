@@ -14,6 +14,7 @@ _CURES = {
     errno.ENFILE: "close programs that keep many files open, or raise fs.file-max, and rerun",
     errno.EIO: "see `dmesg` for errors of the disk, or name another --workspace DIR, and rerun",
     errno.EROFS: "make the file system writable, or name another --workspace DIR, and rerun",
+    errno.EOPNOTSUPP: "use a file system with locks (flock), permissions and symbolic links, and rerun",
     errno.ENOSYS: "run it where the kernel has this (in a container: with /proc), and rerun",
 }
 # Python's text of a RuntimeError that has no type of its own.

@@ -117,7 +117,8 @@ def judge_signature(signature: Signature, part: KeyPart, now: datetime) -> tuple
     if created is None:
         return SignatureStatus.WRONG_TIME, "it does not say when it was made"
     if created > now + CLOCK_TOLERANCE:
-        return SignatureStatus.WRONG_TIME, f"it is dated {_format(created)}, and it is {_format(now)} now"
+        times = f"it is dated {_format(created)}, and it is {_format(now)} now"
+        return SignatureStatus.WRONG_TIME, f"{times}: the clock of this machine is wrong, or the signer's was"
     if created < part.created:
         made = f"it is dated {_format(created)}, and the key was made at {_format(part.created)}"
         return SignatureStatus.WRONG_TIME, made

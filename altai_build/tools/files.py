@@ -351,13 +351,19 @@ def link_or_copy(source: str | Path, destination: str | Path) -> None:
 def lock_descriptor(descriptor: int, *, shared: bool = False, blocking: bool = True) -> bool:
     """Take an flock(2) on an open file or directory; False when it is held elsewhere and `blocking` is off.
 
-    The kernel drops it when the descriptor is closed, at the latest with the process.
+    The kernel drops it when the descriptor is closed, at the latest with the process. Raises OSError, with the file,
+    where its file system has no locks.
     """
     operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if blocking else fcntl.LOCK_NB)
     try:
         fcntl.flock(descriptor, operation)
     except BlockingIOError:
         return False
+    except OSError as error:
+        with suppress(OSError):
+            error.filename = os.readlink(f"/proc/self/fd/{descriptor}")
+        error.strerror = f"cannot lock: {error.strerror}"
+        raise
     return True
 
 

@@ -71,6 +71,8 @@ def test_the_judgement_gives_the_times_it_compared() -> None:
     assert judge_signature(SIGNATURE, late, NOW)[1] == (
         "signed 2026-04-12 12:00:00 UTC, expired 2026-04-02 12:00:00 UTC"
     )
+    early = judge_signature(SIGNATURE, PART, NOW - 51 * DAY)[1]
+    assert early.endswith("UTC now: the clock of this machine is wrong, or the signer's was")
 
 
 def test_a_key_expires_at_its_moment_and_not_on_the_day_before() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import multiprocessing
 import os
@@ -463,3 +464,16 @@ def test_an_interruption_right_after_the_rename_is_not_hidden(
     with pytest.raises(KeyboardInterrupt):
         write_atomically(tmp_path / "file", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(OSError, match="cannot lock: Operation not supported") as caught,
+        file_lock(tmp_path / "x"),
+    ):
+        pass
+    assert (caught.value.filename, caught.value.errno) == (str(tmp_path / "x"), errno.EOPNOTSUPP)

@@ -15,6 +15,7 @@ from altai_build.model.checksum import Checksum
 from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.model.quantity import parse_whole_number
+from altai_build.model.signature import SignatureStatus
 from altai_build.regular_files import read_regular_file, resolve_links
 from altai_build.tools.checksums import has_checksum
 from altai_build.tools.files import make_directory, scratch_directory, write_atomically
@@ -34,6 +35,10 @@ _MAX_SIGNATURE_SIZE = 1 << 20
 # Of one compressed file, where repomd.xml does not give its size.
 _MAX_METADATA_SIZE = 1 << 30
 # The endings of names that say how a file is compressed.
+# What to do about a signature from the future.
+_CHECK_CLOCK = (
+    "set the clock of this machine right; if it is, do not use the repository until its owner signs it again"
+)
 _SUFFIXES = re.compile(r"(?:\.[A-Za-z0-9]{1,8}){0,2}")
 
 
@@ -128,8 +133,9 @@ def _try_urls(source: RepositorySource, fetch: Callable[[str], T], *, attempts: 
 
 def _make_unusable_error(source: RepositorySource, errors: Sequence[InputError]) -> InputError:
     why = "\n".join(f"{error.what}: {error.why}" if error.why else error.what for error in errors)
-    if any(isinstance(error, DistrustedError) for error in errors):
-        return _make_distrusted_error(source, why)
+    distrusted = [error for error in errors if isinstance(error, DistrustedError)]
+    if distrusted:
+        return _make_distrusted_error(source, why, distrusted[0].todo)
     unreachable = bool(errors) and all(isinstance(error, UnreachableError) for error in errors)
     return (UnreachableError if unreachable else InputError)(
         f"the repository {source.name} cannot be used",
@@ -153,12 +159,13 @@ def check_key_files(source: RepositorySource) -> None:
             ) from error
 
 
-def _make_distrusted_error(source: RepositorySource, why: str) -> DistrustedError:
+def _make_distrusted_error(source: RepositorySource, why: str, todo: str) -> DistrustedError:
     keys = ", ".join(str(file) for file in source.keys) or "none"
     return DistrustedError(
         f"the repository {source.name} is not trusted",
         why=why,
-        todo=f"compare its key file ({keys}) with the key that its owner publishes; "
+        todo=todo
+        or f"compare its key file ({keys}) with the key that its owner publishes; "
         "do not use it until its owner has explained the difference",
     )
 
@@ -329,7 +336,9 @@ def _check_signature(source: RepositorySource, url: str, repomd: Path, attempts:
     check = verify_detached(repomd, signature, source.keys)
     if not check.is_good:
         raise DistrustedError(
-            f"the metadata at {without_password(url)} is not signed by its key", why=check.description
+            f"the metadata at {without_password(url)} is not signed by its key",
+            why=check.description,
+            todo=_CHECK_CLOCK if check.status is SignatureStatus.WRONG_TIME else "",
         )
     return True
 

@@ -7,12 +7,16 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from altai_build.errors import DistrustedError, InputError
 from altai_build.tools.http import attempts
+from altai_build.tools.openpgp.verify import verify_detached
+from altai_build.tools.repo import metadata
 from altai_build.tools.repo.metadata import (
     RepositoryMetadata,
     RepositorySource,
@@ -192,6 +196,17 @@ def test_a_signature_by_somebody_else(
     assert "not signed by its key" in refused(mirror, tmp_path, distrusted=True, keys=(keys[1].public,))
     index_repository(mirror.folder, keys[1])
     assert "not signed by its key" in refused(mirror, tmp_path, distrusted=True)
+
+
+def test_a_signature_from_the_future_speaks_of_the_clock(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    then = datetime(2001, 1, 1, tzinfo=timezone.utc)
+    monkeypatch.setattr(metadata, "verify_detached", partial(verify_detached, now=then))
+    with pytest.raises(DistrustedError) as caught:
+        mirror.fetch(tmp_path)
+    assert "the clock of this machine is wrong, or the signer's was" in caught.value.why
+    assert caught.value.todo.startswith("set the clock of this machine right; ")
 
 
 def test_metadata_changed_after_signing(mirror: Mirror, tmp_path: Path) -> None:
