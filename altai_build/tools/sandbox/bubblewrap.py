@@ -106,9 +106,9 @@ def _as_build_user(words: Sequence[str], argv: Sequence[str]) -> list[str]:
     asks no more before it lets /proc/sys be written or files of root be read (user_namespaces(7)): root becomes another
     user for good, in a namespace where each user is that of the host.
     """
-    prefix, options = filter_command()
-    words = [*words, *options]
     if not may_become_build_user():
+        prefix, options = filter_command()
+        words = [*words, *options]
         return [
             *prefix,
             *words,
@@ -121,9 +121,10 @@ def _as_build_user(words: Sequence[str], argv: Sequence[str]) -> list[str]:
             *argv,
         ]
     become = ["setpriv", f"--reuid={BUILD_UID}", f"--regid={BUILD_UID}", "--clear-groups", "--"]
-    opening, apart, closing = count_apart_command()
-    words += [*apart, *_capability_options("SETUID", "SETGID")]
-    return [*prefix, *opening, *_DIE_WITH_PARENT, *words, "--", *closing, *become, *argv]
+    opened, apart, closing = count_apart_command()
+    prefix, options = filter_command(opened=opened)
+    words = [*words, *options, *apart, *_capability_options("SETUID", "SETGID")]
+    return [*prefix, *_DIE_WITH_PARENT, *words, "--", *closing, *become, *argv]
 
 
 def _host_program_options() -> list[str]:
@@ -299,9 +300,9 @@ class BuildrootSandbox:
         command, and a background process could still write to the results for some milliseconds.
         """
         require_bubblewrap()
-        prefix, options = filter_command(socketcall=self.is_32_bit)
-        opening, apart, closing = count_apart_command()
-        words = [*prefix, *opening, *_DIE_WITH_PARENT, "bwrap", *options, *apart, *_UNSHARE_OPTIONS]
+        opened, apart, closing = count_apart_command()
+        prefix, options = filter_command(socketcall=self.is_32_bit, opened=opened)
+        words = [*prefix, *_DIE_WITH_PARENT, "bwrap", *options, *apart, *_UNSHARE_OPTIONS]
         words += _capability_options("SETUID", "SETGID", "SYS_CHROOT")
         shared_memory = self.build_dir.with_name(f"{self.build_dir.name}.shm")
         make_directory(shared_memory, mode=0o700)

@@ -35,20 +35,19 @@ class _Namespace:
 _of_thread = threading.local()
 
 
-def count_apart_command() -> tuple[list[str], list[str], list[str]]:
+def count_apart_command() -> tuple[dict[int, str], list[str], list[str]]:
     """What makes the kernel count the processes of a sandbox that this thread starts as root apart from all others.
 
-    The prefix of the command that runs bubblewrap, the options of bubblewrap, and the prefix of the command inside; all
-    empty where that cannot be done.
+    Descriptor → the file that bubblewrap is to have open there; the options of bubblewrap; the prefix of the command
+    inside. All are empty where that cannot be done.
     """
     if not hasattr(_of_thread, "namespace"):
         _of_thread.namespace = _Namespace()
     descriptor = _of_thread.namespace.descriptor
     if descriptor is None:
-        return [], [], []
-    file = f"/proc/{os.getpid()}/fd/{descriptor}"
-    opening, closing = (["sh", "-c", f'exec "$@" {_DESCRIPTOR}{what}'] for what in ('<"$0"', "<&-"))
-    return [*opening, file], ["--userns2", str(_DESCRIPTOR)], [*closing, "sh"]
+        return {}, [], []
+    opened = {_DESCRIPTOR: f"/proc/{os.getpid()}/fd/{descriptor}"}
+    return opened, ["--userns2", str(_DESCRIPTOR)], ["sh", "-c", f'exec "$@" {_DESCRIPTOR}<&-', "sh"]
 
 
 def _open_namespace() -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+from collections.abc import Mapping
 from functools import cache
 
 # Of linux/audit.h, in the order of the columns below.
@@ -98,6 +99,8 @@ _AT_NUMBER, _AT_ARCHITECTURE, _AT_FIRST_ARGUMENT = 0, 4, 16
 _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
 
 _FIRST_VICTIM = "echo 1000 >/proc/self/oom_score_adj"
+# Of the filter in bubblewrap, which closes it.
+_DESCRIPTOR = 9
 
 _Instruction = tuple[int, int, int, int]
 
@@ -152,14 +155,22 @@ def _open_filter(machine: str, socketcall: bool) -> int:
     return descriptor
 
 
-def filter_command(*, socketcall: bool = False) -> tuple[list[str], list[str]]:
+def filter_command(
+    *, socketcall: bool = False, opened: Mapping[int, str] | None = None
+) -> tuple[list[str], list[str]]:
     """The prefix of a command that runs bubblewrap, and the options of bubblewrap; no filter for an unknown machine.
 
-    Each command opens the file itself, because a shared descriptor would have one position for all. What it starts is
-    among the first out-of-memory victims (proc(5), oom_score_adj).
+    Each command opens the file itself, because a shared descriptor would have one position for all; it also opens the
+    files in `opened`, by their descriptors. What it starts is among the first out-of-memory victims (proc(5),
+    oom_score_adj).
     """
     machine = os.uname().machine
-    if not is_known_machine(machine):
-        return ["sh", "-c", f'{_FIRST_VICTIM} && exec "$@"', "sh"], []
-    file = f"/proc/{os.getpid()}/fd/{_open_filter(machine, socketcall)}"
-    return ["sh", "-c", f'{_FIRST_VICTIM} && exec "$@" 9<"$0"', file], ["--seccomp", "9"]
+    files, options = dict(opened or {}), []
+    if is_known_machine(machine):
+        files[_DESCRIPTOR] = f"/proc/{os.getpid()}/fd/{_open_filter(machine, socketcall)}"
+        options = ["--seccomp", str(_DESCRIPTOR)]
+    # By one shell, because each takes a millisecond.
+    names = "".join(f"f{descriptor}=$1; shift; " for descriptor in files)
+    opening = " ".join(f'{descriptor}<"$f{descriptor}"' for descriptor in files)
+    script = f'{_FIRST_VICTIM} && {{ {names}exec "$@" {opening}; }}'
+    return ["sh", "-c", script, "sh", *files.values()], options
