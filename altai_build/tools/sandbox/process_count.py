@@ -33,6 +33,9 @@ class _Namespace:
 
 # One for each thread, which runs one sandbox after the other.
 _of_thread = threading.local()
+# Not empty when bubblewrap has entered one.
+_entered: list[bool] = []
+_entering = threading.Lock()
 
 
 def count_apart_command() -> tuple[dict[int, str], list[str], list[str]]:
@@ -74,9 +77,12 @@ def _open_namespace() -> int | None:
             descriptor = os.open(directory / "ns/user", os.O_RDONLY)
     except (OSError, ValueError, AltaiError):
         return None
-    if not _can_enter(descriptor):
-        os.close(descriptor)
-        return None
+    with _entering:
+        if not _entered and not _can_enter(descriptor):
+            os.close(descriptor)
+            return None
+        # One is like another.
+        _entered.append(True)
     return descriptor
 
 

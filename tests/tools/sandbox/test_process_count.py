@@ -95,6 +95,7 @@ def test_users_are_those_of_the_host(counts_apart: None, tmp_path: Path) -> None
 
 def test_without_namespaces_sandboxes_start_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_count, "_of_thread", SimpleNamespace())
+    monkeypatch.setattr(process_count, "_entered", [])
     monkeypatch.setattr(process_count, "_can_enter", lambda _: False)
     assert process_count.count_apart_command() == ({}, [], [])
     assert process.run(HostSandbox(writable=tmp_path, now=1).command(["echo", "started"])).text == "started\n"
