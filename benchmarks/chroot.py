@@ -41,7 +41,7 @@ REPOS = """\
 project: bench
 targets: {t: {mock_config: testbed-x86_64, arch: x86_64}}
 keys: {k: {file: keys/k, signs: true}}
-repositories: {r: {source: superproject, target: t, key: k}}
+repositories: {r: {source: superproject, target: t, key: k, source_rpms: r-srpms}}
 release: {baseurl: "http://127.0.0.1"}
 """
 _SPEC = """\
