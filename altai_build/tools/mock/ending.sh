@@ -9,7 +9,13 @@ trap : TERM
 # Without what bash adds to the environment that it was given.
 env --unset=_ --unset=OLDPWD --unset=PWD --unset=SHLVL -- "$@" &
 child=$!
+status=127
 while kill -0 "$child" 2>/dev/null; do
     wait "$child"
+    status=$?
 done
-wait "$child"
+wait "$child" 2>/dev/null
+last=$?
+# bash has forgotten a command that ended while a signal came (-1, 127): then the signal is how it ended.
+[[ $last == -1 || $last == 127 ]] && last=$status
+exit "$last"

@@ -26,7 +26,7 @@ from altai_build.errors import MissingToolError
 from altai_build.model.build import BuildOutcome, BuildRequest, FailureKind
 from altai_build.model.limits import Limits
 from altai_build.tools import process
-from altai_build.tools.mock.builder import MockBuilder
+from altai_build.tools.mock.builder import TERMINATE_SCRIPT, MockBuilder
 from altai_build.tools.mock.config import MockConfig, read_config
 from tests.conftest import Require
 from tests.kit.processes import is_running, wait_until_gone
@@ -501,6 +501,21 @@ def test_an_interrupted_build_lets_mock_end_the_processes_of_the_chroot(
     words = ["--configdir", str(left), "--root", "small", "--uniqueext", left.name, "--clean"]
     assert stub.calls[1]["argv"] == words
     assert not left.exists()
+
+
+def test_how_mock_ended_is_known_when_it_ends_at_once_on_a_signal() -> None:
+    # bash forgets some of those that end while it handles the signal itself.
+    mock = "trap 'exit 143' TERM; sleep 60 & echo; wait"
+    command = ["bash", str(TERMINATE_SCRIPT), "sh", "-c", mock]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) for _ in range(60)]
+    for run in runs:
+        assert run.stdout and run.stdout.read(1)
+    for run in runs:
+        os.killpg(run.pid, signal.SIGTERM)
+    assert {run.wait(30) for run in runs} == {143}
+    for run in runs:
+        if run.stdout:
+            run.stdout.close()
 
 
 def test_a_chroot_that_mock_could_not_clean_is_cleaned_before_it_is_used_again(
