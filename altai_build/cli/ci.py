@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import posixpath
 import re
@@ -14,8 +13,8 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.ci_summary import describe_outcome, format_summary
-from altai_build.cli.options import against_option, ask_passphrase, json_option, rev_option, wait_option
-from altai_build.cli.output import SCHEMA_VERSION, print_json, print_table
+from altai_build.cli.options import against_option, choose_passphrase, json_option, rev_option, wait_option
+from altai_build.cli.output import format_json, print_json, print_table
 from altai_build.errors import escape_control_characters
 from altai_build.model.ci_result import RESULT_NAME, CiResult
 from altai_build.model.component_status import ComponentStatus
@@ -136,7 +135,6 @@ def ci(
     from altai_build.tools.ci_service import recognise_job
     from altai_build.tools.git.merge_base import ComparedCommit
     from altai_build.tools.git.revisions import RepositoryHistory
-    from altai_build.tools.openpgp.passphrase import choose_passphrase_source
 
     prepare_results_folder(output)
     policy = "rebuild" if dependents in ("direct", "all") else None
@@ -154,8 +152,7 @@ def ci(
     where = compared.commit[:12] if compared.commit is not None else "nothing"
     other = "".join(f" with {path} at {pin[:12]}" for path, pin in pins.items())
     run.reporter.info(f"{commit[:12]}{other} is compared with {where} ({compared.reason})")
-    prompt = ask_passphrase if sys.stdin.isatty() else None
-    with run.lock(wait=wait), unlock_topic_key(run, choose_passphrase_source(prompt)) as key:
+    with run.lock(wait=wait), unlock_topic_key(run, choose_passphrase()) as key:
         build_run, released = _build(run, built, compared, dependents, against)
         with open_results(output) as folder:
             topic = None
@@ -229,9 +226,7 @@ def _write_results(result: CiResult, folder: Path) -> None:
             write_atomically(log, read_for_keeping(row.log), durable=False)
     write_atomically(folder / "junit.xml", format_junit(result.rows, _read_log_end), durable=False)
     write_atomically(folder / "summary.md", format_summary(result).encode(), durable=False)
-    document = {"schema_version": SCHEMA_VERSION, **result_to_json(result)}
-    text = json.dumps(document, indent=2, ensure_ascii=True)
-    write_atomically(folder / RESULT_NAME, f"{text}\n".encode(), durable=False)
+    write_atomically(folder / RESULT_NAME, format_json(result_to_json(result)).encode(), durable=False)
 
 
 def result_to_json(result: CiResult) -> dict[str, object]:
@@ -241,7 +236,7 @@ def result_to_json(result: CiResult) -> dict[str, object]:
         "outcome": result.outcome,
         "exit_code": result.exit_code,
         "commit": result.commit,
-        "pins": {_text(path): commit for path, commit in result.pins.items()},
+        "pins": dict(result.pins),
         "since": result.since,
         "compared": result.compared,
         "against": result.against,
@@ -255,23 +250,18 @@ def result_to_json(result: CiResult) -> dict[str, object]:
         },
         "components": [
             {
-                "component": _text(row.component),
+                "component": row.component,
                 "commit": row.commit,
-                "status": row.status.value,
-                "reason": _text(row.reason),
-                "causes": list(map(_text, row.list_causes())),
+                "status": row.status,
+                "reason": row.reason,
+                "causes": row.list_causes(),
                 "seconds": row.seconds,
                 "packages": [rpm.path.name for rpm in row.rpms],
-                "log": _text(_log_name(row)) if row.log is not None else None,
+                "log": _log_name(row) if row.log is not None else None,
             }
             for row in result.rows
         ],
     }
-
-
-def _text(text: str) -> str:
-    """Names in git are bytes; JSON must be UTF-8, so other bytes are escaped."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _log_name(row: BuildResult) -> str:

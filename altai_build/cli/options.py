@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from altai_build.errors import UsageError
 if TYPE_CHECKING:
     from altai_build.model.openpgp import PublicKey
     from altai_build.pipeline.run import Run
+    from altai_build.tools.openpgp.passphrase import Passphrase
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
@@ -123,9 +125,14 @@ def selection_options(command: Any) -> Any:
     return command
 
 
-def ask_passphrase(key: PublicKey) -> str:
-    """The passphrase of a signing key, as typed at the terminal."""
-    return str(click.prompt(f"Passphrase of {key.uid} ({key.key_id})", hide_input=True, err=True))
+def choose_passphrase() -> Passphrase:
+    """Where the passphrases of signing keys come from: a file that the environment names, else the terminal."""
+    from altai_build.tools.openpgp.passphrase import choose_passphrase_source
+
+    def ask(key: PublicKey) -> str:
+        return str(click.prompt(f"Passphrase of {key.uid} ({key.key_id})", hide_input=True, err=True))
+
+    return choose_passphrase_source(ask if sys.stdin.isatty() else None)
 
 
 def choose_revision(run: Run, rev: str, worktree: bool) -> str:

@@ -22,22 +22,26 @@ def is_json_printed() -> bool:
 
 
 def print_json(result: Any) -> None:
-    """Print one JSON document on stdout; records become objects, enum members their values.
+    """Print one JSON document on stdout."""
+    _printed.append(True)
+    sys.stdout.write(format_json(result, ascii_only=sys.stdout.encoding.lower() not in ("utf-8", "utf8")))
+
+
+def format_json(result: Any, *, ascii_only: bool = True) -> str:
+    """A JSON document; records become objects, enum members their values.
 
     An object says which version of its form it has. Characters that could control a terminal or turn the text around
     are escaped as JSON has it, so that the values stay the same.
     """
-    unicode = sys.stdout.encoding.lower() in ("utf-8", "utf8")
     import json
 
     document = _to_json(result)
     if isinstance(document, dict):
         document = {"schema_version": SCHEMA_VERSION, **document}
-    _printed.append(True)
-    text = json.dumps(document, indent=2, ensure_ascii=not unicode, default=str)
+    text = json.dumps(document, indent=2, ensure_ascii=ascii_only, default=str)
     if not text.replace("\n", "").isprintable():
         text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
-    sys.stdout.write(f"{text}\n")
+    return f"{text}\n"
 
 
 def _to_json(value: Any) -> Any:
@@ -47,7 +51,7 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, dict):
-        return {key: _to_json(item) for key, item in value.items()}
+        return {_to_json(key): _to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_to_json(item) for item in value]
     if isinstance(value, str):

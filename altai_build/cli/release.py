@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import ask_passphrase, dependants_option, json_option, rev_option, wait_option
+from altai_build.cli.options import choose_passphrase, dependants_option, json_option, rev_option, wait_option
 from altai_build.cli.output import print_json, print_path, print_table
 from altai_build.cli.plan import get_exit_code, list_skipped_rows, list_wave_rows, order_to_json
 from altai_build.errors import InputError, UsageError
@@ -64,7 +64,6 @@ def release(
     from altai_build.pipeline.release.run import make_release, read_finished_release, recover_releases
     from altai_build.pipeline.release.tagging import plan_release_tags
     from altai_build.stages.tag import push_tags as push
-    from altai_build.tools.openpgp.passphrase import choose_passphrase_source
 
     if push_tags and not tag:
         raise UsageError("--push-tags needs --tag", todo="add --tag, which makes the tags to push")
@@ -85,8 +84,7 @@ def release(
                 warn_of_work_trees(
                     run, plan.build_plan.discovery.sourced, taken="only the pinned commit is released"
                 )
-            prompt = ask_passphrase if sys.stdin.isatty() else None
-            result = make_release(run, plan, choose_passphrase_source(prompt))
+            result = make_release(run, plan, choose_passphrase())
             tags = plan.tags
     with _published(version, unpushed=tags.name if tags is not None and push_tags else ""):
         _print_result(run, result, as_json)

@@ -76,8 +76,13 @@ def parse_raw_diff(raw: bytes) -> list[GitlinkChange]:
 ID_LENGTHS = (40, 64)
 
 
+def is_commit_id(text: str) -> bool:
+    """True for a full commit id, in lower case."""
+    return len(text) in ID_LENGTHS and set(text) <= set("0123456789abcdef")
+
+
 def require_commit(commit: str) -> CommitId:
     """The id itself if it is a full object id; anything else never reaches a command line."""
-    if len(commit) not in ID_LENGTHS or not set(commit) <= set("0123456789abcdef"):
+    if not is_commit_id(commit):
         raise InputError(f"{commit!r} is not a full commit id")
     return CommitId(commit)

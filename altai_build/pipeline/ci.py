@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from altai_build.errors import InputError, quote_path
 from altai_build.model.ci_result import RESULT_NAME, TopicRepository
 from altai_build.model.component_status import ComponentStatus
-from altai_build.model.gitlink import ID_LENGTHS, CommitId
+from altai_build.model.gitlink import CommitId, is_commit_id
 from altai_build.model.release_files import KEY_FILE_PREFIX, make_repo_section_name
 from altai_build.model.repo_file import format_repo_section
 from altai_build.model.suggestion import suggest
@@ -77,7 +77,7 @@ def pin_components(
     pins: dict[str, CommitId] = {}
     for name, value in given.items():
         path = _find_gitlink(name, paths)
-        if len(value) in ID_LENGTHS and set(value) <= set("0123456789abcdef"):
+        if is_commit_id(value):
             pins[path] = CommitId(value)
             continue
         clone = RepositoryHistory(Path(value).absolute())

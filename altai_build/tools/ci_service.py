@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from altai_build.errors import InputError
-from altai_build.model.gitlink import ID_LENGTHS
+from altai_build.model.gitlink import is_commit_id
 from altai_build.regular_files import read_regular_file
 
 
@@ -97,7 +97,7 @@ def _first_commit(environment: Mapping[str, str], *names: str) -> tuple[str | No
 
 def _is_commit(text: str) -> bool:
     """True for a commit id; all zeros stand for a branch that is new."""
-    return len(text) in ID_LENGTHS and set(text) <= set("0123456789abcdef") and bool(text.strip("0"))
+    return is_commit_id(text) and bool(text.strip("0"))
 
 
 def fold_lines(service: Service | None, title: str, lines: list[str]) -> str:

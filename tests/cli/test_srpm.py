@@ -140,8 +140,8 @@ def kinds(canary: Path) -> dict[str, Mapping[str, Entry]]:
             "subst": "$Format:%d$",
             "hidden": "x",
         },
-        "twin-1": make_files("twin"),
-        "twin-2": {**make_files("twin"), "other": "content"},
+        "same-1": make_files("same"),
+        "same-2": {**make_files("same"), "other": "content"},
         "ünï cödé": make_files("unicode"),
     }  # fmt: skip
 
@@ -355,9 +355,9 @@ def test_the_commit_can_be_read_from_the_changelog(made: Made) -> None:
         ("broken", "What to do: fix repos/broken/broken.spec and commit it"),
         ("include-host", "rpm refuses include-host.spec: Unable to open"),
         ("no-version", "it has no Version and Release: tag"),
-        ("twin-1", "2 components produce the same package"),
-        ("twin-2", "repos/twin-1/twin.spec at "),
-        ("twin-1", "repos/twin-2/twin.spec at "),
+        ("same-1", "2 components produce the same package"),
+        ("same-2", "repos/same-1/same.spec at "),
+        ("same-1", "repos/same-2/same.spec at "),
     ],
 )
 def test_failed_components_have_a_reason_and_do_not_stop_the_others(
@@ -369,7 +369,7 @@ def test_failed_components_have_a_reason_and_do_not_stop_the_others(
     assert row["reason"].splitlines()[0] in made.answer.err
 
 
-@pytest.mark.parametrize("component", ["twin-1", "twin-2"])
+@pytest.mark.parametrize("component", ["same-1", "same-2"])
 def test_the_progress_output_does_not_end_with_made_for_what_is_refused(made: Made, component: str) -> None:
     words = [line.split() for line in made.answer.err.splitlines() if line.startswith("  ")]
     assert [line[0] for line in words if component in line][-1:] == ["failed"], made.answer.err
