@@ -1,4 +1,4 @@
-"""scripts/test runs the checks and the tests that it is asked for, and checks the coverage of full runs only."""
+"""scripts/test runs the checks and the tests that it is asked for, and checks the coverage where that is asked for."""
 
 from __future__ import annotations
 
@@ -77,8 +77,15 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-def test_without_arguments_everything_runs_and_coverage_is_checked(checkout: Checkout) -> None:
+def test_without_arguments_everything_runs(checkout: Checkout) -> None:
     done = checkout.test()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert checkout.programs == ["setup", *STATIC, "python"]
+    assert checkout.calls[-1] == f"python -m pytest {ON_TWO_CORES}"
+
+
+def test_coverage_is_measured_and_checked_where_it_is_asked_for(checkout: Checkout) -> None:
+    done = checkout.test("--coverage")
     assert (done.returncode, done.stderr) == (0, "")
     assert checkout.programs[: len(STATIC) + 1] == ["setup", *STATIC]
     assert checkout.calls[len(STATIC) + 1 :] == [
@@ -91,26 +98,26 @@ def test_without_arguments_everything_runs_and_coverage_is_checked(checkout: Che
 
 
 def test_coverage_below_the_floor_fails_and_shows_the_lines(checkout: Checkout) -> None:
-    done = checkout.test(total="79")
+    done = checkout.test("--coverage", total="79")
     assert done.returncode == 1
     assert checkout.calls[-1] == "coverage report --fail-under=0 --show-missing --skip-covered --sort=cover"
     assert done.stderr.splitlines()[-1] == "test: failed checks: coverage"
 
 
 def test_coverage_far_above_the_floor_asks_for_a_higher_floor(checkout: Checkout) -> None:
-    assert checkout.test(total="81").stderr == ""
-    done = checkout.test(total="82")
+    assert checkout.test("--coverage", total="81").stderr == ""
+    done = checkout.test("--coverage", total="82")
     assert (done.returncode, done.stderr) == (0, "test: raise fail_under in pyproject.toml to 82\n")
 
 
 @pytest.mark.parametrize(("total", "settings"), [("", "fail_under = 80\n"), ("80", "")])
 def test_coverage_that_is_unknown_does_not_pass(checkout: Checkout, total: str, settings: str) -> None:
     (checkout.place / "pyproject.toml").write_text(settings)
-    assert checkout.test(total=total).returncode != 0
+    assert checkout.test("--coverage", total=total).returncode != 0
 
 
 def test_failed_tests_fail_and_coverage_is_not_checked(checkout: Checkout) -> None:
-    done = checkout.test(failing="coverage run")
+    done = checkout.test("--coverage", failing="coverage run")
     assert done.returncode == 1
     assert checkout.programs[-1] == "coverage"
     assert not any(call.startswith("coverage report") for call in checkout.calls)
@@ -125,7 +132,7 @@ def test_failed_tests_fail_and_coverage_is_not_checked(checkout: Checkout) -> No
         (["-k", "waiver", "tests/a.py::test_b"], "python -m pytest -k waiver tests/a.py::test_b"),
     ],
 )
-def test_a_partial_run_measures_no_coverage(checkout: Checkout, arguments: list[str], expected: str) -> None:
+def test_arguments_choose_tests(checkout: Checkout, arguments: list[str], expected: str) -> None:
     assert checkout.test(*arguments).returncode == 0
     assert checkout.programs == ["setup", *STATIC, "python"]
     assert checkout.calls[-1] == expected
@@ -134,7 +141,7 @@ def test_a_partial_run_measures_no_coverage(checkout: Checkout, arguments: list[
 def test_tests_only_skips_the_static_checks(checkout: Checkout) -> None:
     assert checkout.test("--tests-only", "tests/a.py").returncode == 0
     assert checkout.calls == ["setup", "python -m pytest tests/a.py"]
-    assert checkout.test("--tests-only").returncode == 0
+    assert checkout.test("--tests-only", "--coverage").returncode == 0
     assert checkout.programs == ["setup", *["coverage"] * 4]
 
 
@@ -158,4 +165,4 @@ def test_nothing_runs_where_setup_fails(checkout: Checkout) -> None:
 def test_help_names_every_option(checkout: Checkout) -> None:
     done = checkout.test("--help")
     assert (done.returncode, done.stderr, checkout.calls) == (0, "", [])
-    assert done.stdout.startswith("usage: test [--tests-only] [--fast] [ARGUMENT of pytest…]\n")
+    assert done.stdout.startswith("usage: test [--tests-only] [--coverage] [--fast] [ARGUMENT of pytest…]\n")
