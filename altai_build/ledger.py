@@ -34,7 +34,7 @@ class Artefact:
 class Record:
     """One piece of finished work. `inputs`: everything that the key was computed from, by name, for explanations."""
 
-    # srpm, or the BuildStep whose result it is.
+    # srpm, the BuildStep whose result it is, or FAILURE_KIND.
     kind: str
     key: str
     component: str

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # verb → its module, which is imported when the verb is called, so that a quick verb starts quickly
 VERBS = {
     "audit": "audit",
+    "bisect": "bisect",
     "build": "build",
     "changed": "changed",
     "ci": "ci",

@@ -26,6 +26,10 @@ class BuildStep(str, Enum):
     GENERATED_REQUIRES = "requires"
 
 
+# The kind of the ledger's record of a build that failed.
+FAILURE_KIND = "failure"
+
+
 class FailureKind(str, Enum):
     """Which part of a build failed: where to look for the cause."""
 
@@ -64,6 +68,8 @@ class BuildOutcome:
     seconds: float
     buildroot: tuple[str, ...]  # "NEVRA sha256-of-header" of every package in the chroot, sorted
     causes: tuple[str, ...] = ()  # lines of the logs that say why, the most telling first; none on success
+    # Of a failure: the scripts of the package failed, and neither a limit nor the machine ended them or made them fail.
+    is_conclusive: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,8 @@ class BuildResult:
     failure: FailureKind | None = None
     causes: tuple[str, ...] = ()  # lines of its logs that say why it failed, the most telling first
     exit_code: int = BuildError.exit_code  # of a run in which this failed
+    is_known_failure: bool = False  # not built, because a build of the same inputs has failed
+    is_conclusive: bool = False  # of a failure: as `BuildOutcome.is_conclusive`
 
     def list_causes(self) -> list[str]:
         """The lines that say why it failed, the most telling first; none of one that did not fail."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.ledger import Ledger, Record
-from altai_build.model.build import BuildStep
+from altai_build.model.build import FAILURE_KIND, BuildStep
 from altai_build.model.build_inputs import SOURCE_PACKAGE
 from altai_build.tools.files import remove_tree, sync_directory
 from altai_build.tools.tree import walk_tree
@@ -110,7 +110,8 @@ def prune_ledger(workspace: Workspace, ledger: Ledger) -> None:
     The last record of each component stays, for `explain` and for expected build times, and so do the records of the
     source packages that the remaining builds were made from.
     """
-    builds = [record for step in BuildStep for record in ledger.all(step.value)]
+    kinds = (*(step.value for step in BuildStep), FAILURE_KIND)
+    builds = [record for kind in kinds for record in ledger.all(kind)]
     kept = {
         (record.kind, record.key)
         for folder, records in ((workspace.builds, builds), (workspace.srpms, ledger.all("srpm")))

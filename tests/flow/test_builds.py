@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from altai_build.ledger import Ledger
 from tests.kit.builds import Site, small_component
 from tests.kit.cli import ROOT, CliResult
 from tests.kit.git import Entry
@@ -171,6 +172,9 @@ def test_a_failure_names_its_log_and_the_line_with_the_cause(run: Run) -> None:
     assert row["causes"] == [row["reason"], bad_exit] and bad_exit.endswith(" (%build)")
     assert f"\n  {bad_exit}\n  log: " in run.first.err
     assert row["rpms"] == [] and "echo fine" in Path(row["log"]).read_text()
+    # What would fail each time is on record; what could not be built at all is not.
+    failures = {record.component for record in Ledger(run.site.workspace / "ledger.jsonl").all("failure")}
+    assert failures == {"broken", "empty"}
     assert f"broken: {row['reason']}" in run.first.err and row["log"] in run.first.err
 
 

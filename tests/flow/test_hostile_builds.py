@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from altai_build.ledger import Ledger
 from tests.kit.builds import Site, small_component
 from tests.kit.superprojects import World, make_spec
 
@@ -88,6 +89,8 @@ def test_build_limits_of_repos_yaml_stop_a_build(
     rows = {row["component"]: row for row in site.call("build", "--json").json}
     assert {name: row["status"] for name, row in rows.items()} == {"evil": "failed", "good": "built"}
     assert reason in rows["evil"]["reason"]
+    # With another limit, or on another machine, it would not fail.
+    assert Ledger(site.workspace / "ledger.jsonl").all("failure") == ()
 
 
 def test_an_endless_scriptlet_fails_the_builds_that_install_its_package(testbed: Path, folder: Path) -> None:

@@ -28,6 +28,7 @@ from altai_build.pipeline.build.run import BuildRun, build_all
 from altai_build.pipeline.run import Run
 from altai_build.tools.builder import Builder
 from altai_build.tools.buildlog.causes import find_causes
+from altai_build.tools.buildlog.machine import may_blame_machine
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.mock.option_check import UnsupportedOption
@@ -131,6 +132,7 @@ class HostBuilder:
             rpms=() if failed else tuple(sorted(request.result_dir.glob("*.rpm"))),
             log=log,
             reason="rpmbuild failed" if failed else "",
+            is_conclusive=failed and not may_blame_machine(log),
             seconds=time.monotonic() - started,
             buildroot=buildroot.lines,
             causes=find_causes(log, FailureKind.BUILD, good_log=request.good_log) if failed else (),

@@ -153,11 +153,17 @@ def test_records_of_what_is_gone_are_dropped_but_for_the_last_of_each_component(
         append("build", f"b{number}", "nova", f"sha of s{number}")
     append("build", "kept", "glance")
     append("build", "last", "glance")
+    append("failure", "f0", "glance")
+    append("failure", "f1", "glance")
     for place in (workspace.builds / "b1", workspace.builds / "kept"):
         place.mkdir(parents=True)
     prune_ledger(workspace, ledger)
-    kept = {one.key for kind in ("srpm", "requires", "build") for one in Ledger(workspace.ledger).all(kind)}
-    assert kept == {"s1", "s2", "r2", "b1", "b2", "kept", "last"}
+    kept = {
+        one.key
+        for kind in ("srpm", "requires", "build", "failure")
+        for one in Ledger(workspace.ledger).all(kind)
+    }
+    assert kept == {"s1", "s2", "r2", "b1", "b2", "kept", "last", "f1"}
 
 
 def test_folders_of_a_lower_layer_of_overlayfs_are_removed(tmp_path: Path, require: Require) -> None:

@@ -88,3 +88,36 @@ class LocalExecutor:
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown()
+
+
+class BuildNeeded(Exception):
+    """Something would have to be built to know the result."""
+
+
+class NoExecutor:
+    """Runs nothing: for what earlier builds and releases know. Raises BuildNeeded where that is not enough."""
+
+    slots = 1
+    cpus_per_job = 1
+
+    @classmethod
+    def open(cls, environments: Mapping[str, BuildEnvironment], slots: int) -> NoExecutor:
+        """An executor that uses no builder."""
+        return cls()
+
+    def prepare(self, target: str, base: Buildroot) -> None:
+        """Nothing is built in it."""
+
+    def submit(self, job: BuildJob) -> JobHandle:
+        """Raise BuildNeeded."""
+        raise BuildNeeded(job.request.component)
+
+    def wait(self) -> list[tuple[JobHandle, JobResult]]:
+        """Nothing runs."""
+        return []
+
+    def cancel(self) -> None:
+        """Nothing runs."""
+
+    def close(self) -> None:
+        """There is nothing to release."""

@@ -11,6 +11,7 @@ from altai_build.ledger import read_outcomes
 from altai_build.model.build import BuildResult
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.remaining_time import RemainingTime
+from altai_build.pipeline.build.executor import Executor, NoExecutor
 from altai_build.pipeline.build.ordering import BuildOrder, order_srpms, order_with_revealed_needs
 from altai_build.pipeline.build.plan import BuildPlan
 from altai_build.pipeline.build.results import (
@@ -58,12 +59,16 @@ def build_all(
     fail_fast: bool = False,
     has_no_name_conflict: Callable[[BuildResult], bool] = lambda result: True,
     find_released: Callable[[str], ReleasedBuild | None] | None = None,
+    is_trial: bool = False,
+    only_known: bool = False,
 ) -> BuildRun:
     """Make source packages, then binary packages, of everything in the plan.
 
     A failure blocks what depends on it and nothing else, unless `fail_fast`. A result whose names an earlier release
     gave to other packages is built again as the commit's next rebuild. What the workspace does not have may come from
-    `find_released`: the build with a key in a release. Errors of the machine or of the configuration
+    `find_released`: the build with a key in a release. Of a trial, builds that have failed are not repeated, and what
+    earlier runs noted of the components stays. With `only_known` nothing is built: where something would have to be,
+    BuildNeeded is raised. Errors of the machine or of the configuration
     are raised; failed components are rows. The caller holds the workspace.
     """
     run.workspace.remove_leftovers()
@@ -75,7 +80,10 @@ def build_all(
     targets = {
         source.component.name: component_target(run.config, source).name for source, _ in srpm_batch.srpms
     }
-    with closing(open_executor(run, environments, limit=total)) as executor:
+    open_it: Callable[[], Executor] = (
+        NoExecutor if only_known else partial(open_executor, run, environments, limit=total)
+    )
+    with closing(open_it()) as executor:
         for name, environment in environments.items():
             with run.reporter.run_step(f"base buildroot of {name} ({environment.builder.name})"):
                 executor.prepare(name, environment.resolver.base_buildroot)
@@ -96,6 +104,7 @@ def build_all(
                     has_no_name_conflict=has_no_name_conflict,
                     find_released=find_released,
                     last_keys=last_keys,
+                    trusts_failures=is_trial,
                 ),
                 _list_base_packages(run, srpm_batch, environments),
             )
@@ -106,7 +115,8 @@ def build_all(
             for name, result in results.items():
                 if result is not built[name]:
                     progress.finish(name, result.status.value, result.reason)
-    record_outcomes(run.workspace, results, bootstrap_builds, last_keys)
+    if not is_trial:
+        record_outcomes(run.workspace, results, bootstrap_builds, last_keys)
     results = describe_selection(results, build_plan.reasons)
     return BuildRun(
         build_plan=replace(build_plan, order=build_order.order),

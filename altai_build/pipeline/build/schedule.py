@@ -61,6 +61,7 @@ class Schedule:
     last_keys: Mapping[str, str]  # component → the key of the build that its packages came from last
     watch: NeedsWatch
     find_released: Callable[[str], ReleasedBuild | None] | None = None
+    trusts_failures: bool = False
     # The schedule by an order that lacked needs; what became of components holds where their inputs are the same.
     previous: Schedule | None = None
     results: dict[str, BuildResult] = field(default_factory=dict)
@@ -71,7 +72,9 @@ class Schedule:
     revealed: set[RevealedNeed] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._cache = BuildCache(self.run.workspace, self.run.ledger, self.find_released)
+        self._cache = BuildCache(
+            self.run.workspace, self.run.ledger, self.find_released, trusts_failures=self.trusts_failures
+        )
         self._sequence = self.build_order.order.start()
         self._ready: list[tuple[float, str]] = []  # a heap of (−remaining seconds, name)
         self._running: dict[JobHandle, tuple[str, Steps[BuildResult]]] = {}

@@ -9,19 +9,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altai_build.ledger import Artefact, Ledger, Record
-from altai_build.model.build import BuildStep
+from altai_build.model.build import FAILURE_KIND, BuildStep
 from altai_build.model.build_inputs import BuildInputs
 from altai_build.model.package import LocalRpm
 from altai_build.model.rebuild_reason import describe_differences
 from altai_build.stages.build.environment import ComponentBuild
 from altai_build.stages.build.jobs import JobResult
-from altai_build.tools.files import make_directory, remove_tree, sha256_file, write_atomically
+from altai_build.tools.buildlog.reading import read_for_keeping
+from altai_build.tools.files import (
+    make_directory,
+    remove_tree,
+    scratch_directory,
+    sha256_file,
+    write_atomically,
+)
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.sealed_json import dump_sealed, read_sealed
 from altai_build.workspace import Workspace
 
 # The list of what a build requires, in the folder of a step that asked for it.
 _REQUIRES_FILE = "requires.json"
+# Of a failed build. The log has another name than that of one that succeeded, because what a failed build printed
+# explains no other failure.
+_FAILURE_FILE = "failure.json"
+_FAILURE_LOG = "failed.log"
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,15 @@ class ReleasedBuild:
 
 
 @dataclass(frozen=True)
+class KnownFailure:
+    """Why a build failed, its log, and the lines of it that say why."""
+
+    reason: str
+    log: Path
+    causes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class BuildCache:
     """The builds of one workspace, and those that a release has."""
 
@@ -40,6 +60,8 @@ class BuildCache:
     ledger: Ledger
     # Build key → the build in a release; None: no release is looked at.
     find_released: Callable[[str], ReleasedBuild | None] | None = None
+    # Whether what has failed is not built again. Usually it is: whoever builds again hopes for another result.
+    trusts_failures: bool = False
 
     def read_packages(self, record: Record | None) -> tuple[LocalRpm, ...]:
         """The packages of a build; () unless each is still there with the bytes that were recorded."""
@@ -111,6 +133,49 @@ class BuildCache:
             )
         )
         return packages
+
+    def store_failure(self, build: ComponentBuild, key: str, inputs: BuildInputs, result: JobResult) -> None:
+        """Record that a build of these inputs has failed, with its log; the caller knows that it fails each time."""
+        assert result.outcome.log is not None
+        folder = self._folder(key)
+        with scratch_directory(self.workspace.builds, ".new") as scratch:
+            made = make_directory(scratch / "failure")
+            log = read_for_keeping(result.outcome.log)
+            text = dump_sealed({"reason": result.outcome.reason, "causes": result.outcome.causes})
+            artefacts = []
+            for name, data in ((_FAILURE_FILE, text), (_FAILURE_LOG, log)):
+                write_atomically(made / name, data)
+                artefacts.append(Artefact(file=name, sha256=hashlib.sha256(data).hexdigest(), size=len(data)))
+            remove_tree(folder)
+            os.rename(made, folder)
+        self.ledger.append(
+            Record(
+                kind=FAILURE_KIND,
+                key=key,
+                component=build.component,
+                commit=build.commit,
+                inputs=tuple(inputs),
+                artefacts=tuple(artefacts),
+                seconds=round(result.outcome.seconds, 3),
+                nevra=str(build.header.nevra),
+            )
+        )
+
+    def find_failure(self, key: str) -> KnownFailure | None:
+        """The failed build of the same inputs; None unless it may stand for another one and is there as recorded."""
+        record = self.ledger.find(FAILURE_KIND, key) if self.trusts_failures else None
+        if record is None:
+            return None
+        folder = self._folder(key)
+        stored = read_sealed(folder / _FAILURE_FILE)
+        if stored is None or not (folder / _FAILURE_LOG).is_file():
+            return None
+        self.mark_used(key)
+        return KnownFailure(
+            reason=str(stored["reason"]),
+            log=folder / _FAILURE_LOG,
+            causes=tuple(map(str, stored["causes"])),
+        )
 
     def keep_failure_logs(self, component: str, result: JobResult) -> Path | None:
         """Move the logs of a failed job to where people look for them; returns the log to read first."""

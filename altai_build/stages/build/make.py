@@ -76,6 +76,9 @@ def run_builder(
         )
         outcome = result.outcome
         if outcome.failure is not None:
+            unexpected = describe_unexpected_packages(resolved.buildroot, outcome.buildroot)
+            if step is BuildStep.PACKAGES and outcome.is_conclusive and not unexpected:
+                cache.store_failure(build, resolved.key, resolved.inputs, result)
             log = cache.keep_failure_logs(build.component, result)
             _refuse_full_disk(build.component, log, cache)
             failed = BuildResult(
@@ -90,6 +93,7 @@ def run_builder(
                 buildroot=outcome.buildroot,
                 failure=outcome.failure,
                 causes=outcome.causes,
+                is_conclusive=outcome.is_conclusive,
             )
             return StepResult(failed)
         note = ""

@@ -66,6 +66,21 @@ def build_or_reuse(
             key=lookup.resolved.key,
             buildroot=_buildroot_of(lookup.resolved.inputs),
         )
+    known = cache.find_failure(lookup.resolved.key)
+    if known is not None:
+        return BuildResult(
+            component=build.component,
+            commit=build.commit,
+            status=ComponentStatus.FAILED,
+            reason=known.reason,
+            srpm=build.srpm,
+            log=known.log,
+            key=lookup.resolved.key,
+            failure=FailureKind.BUILD,
+            causes=known.causes,
+            is_known_failure=True,
+            is_conclusive=True,
+        )
     why = describe_rebuild_reason(lookup.resolved.inputs, cache.last_build(build.component, build.last_key))
     made = yield from run_builder(BuildStep.PACKAGES, build, lookup.resolved, environment, cache)
     result = made.result

@@ -25,6 +25,7 @@ from altai_build.model.build import (
 from altai_build.model.limits import Limits
 from altai_build.tools import commands
 from altai_build.tools.buildlog.causes import find_causes
+from altai_build.tools.buildlog.machine import may_blame_machine
 from altai_build.tools.chroot.resolver import Buildroot, host_rpm_version
 from altai_build.tools.chroot.roots import RootCache, RpmInstallFailed, describe_signal, require_root
 from altai_build.tools.files import link_or_copy, make_directory, move_out, scratch_directory
@@ -279,6 +280,7 @@ class ChrootBuilder:
         if failure is None and not rpms:
             made = "package" if request.step is BuildStep.PACKAGES else "list of BuildRequires"
             failure, reason = FailureKind.BUILD, f"rpmbuild succeeded but made no {made}"
+        is_conclusive = failure is FailureKind.BUILD and not why and not may_blame_machine(log)
         return BuildOutcome(
             failure=failure,
             rpms=rpms,
@@ -287,6 +289,7 @@ class ChrootBuilder:
             seconds=time.monotonic() - started,
             buildroot=buildroot.lines,
             causes=causes,
+            is_conclusive=is_conclusive,
         )
 
 

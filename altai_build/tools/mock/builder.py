@@ -37,6 +37,7 @@ from altai_build.tools.mock.result import (
     find_failure_reasons,
     installed_packages,
     is_chroot_locked,
+    is_conclusive,
 )
 from altai_build.tools.repo.repodata import write_repodata
 from altai_build.tools.sandbox.bubblewrap import BUILD_HOSTNAME
@@ -354,10 +355,8 @@ class MockBuilder:
             causes = find_failure_reasons(directory, failure, status, request.good_log)
         reason = "".join(causes[:1])
         if failure is None and not rpms:
-            failure, reason = (
-                FailureKind.BUILD,
-                "mock made no package: the spec has no %files for this architecture",
-            )
+            failure = FailureKind.BUILD
+            reason = "mock made no package: the spec has no %files for this architecture"
         return BuildOutcome(
             failure=failure,
             rpms=rpms,
@@ -366,6 +365,7 @@ class MockBuilder:
             seconds=seconds,
             buildroot=buildroot,
             causes=causes,
+            is_conclusive=not stopped and is_conclusive(directory, failure, status, self.config),
         )
 
 

@@ -11,6 +11,7 @@ from altai_build.model.build import BuildRequest, FailureKind
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import commands
 from altai_build.tools.buildlog.causes import find_causes
+from altai_build.tools.buildlog.machine import may_blame_machine
 from altai_build.tools.buildlog.reading import TAIL_SIZE, read_ends
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.rpm.header import read_header
@@ -130,6 +131,16 @@ def find_failure_reasons(
     logs = ("build.log", MOCK_OUTPUT) if failure is FailureKind.BUILD else (MOCK_OUTPUT, "root.log")
     causes = find_causes(directory / logs[0], failure, also=[directory / logs[1]], good_log=good_log)
     return causes or (f"mock {commands.describe_exit(status)}",)
+
+
+def is_conclusive(directory: Path, failure: FailureKind | None, status: int, config: MockConfig) -> bool:
+    """Whether the scripts of the package failed, and neither a time limit nor the machine or the network made them."""
+    return (
+        failure is FailureKind.BUILD
+        and status != _TIMEOUT_STATUS
+        and not any(option.keys == ("rpmbuild_networking",) for option in config.unsupported)
+        and not may_blame_machine(choose_log(directory, failure))
+    )
 
 
 def _timeout_seconds(output: Path) -> str:

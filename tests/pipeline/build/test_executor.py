@@ -18,7 +18,7 @@ from altai_build.model.build import BuildRequest
 from altai_build.model.component_status import ComponentStatus
 from altai_build.pipeline.build import toolchains
 from altai_build.pipeline.build.builders import BUILDERS
-from altai_build.pipeline.build.executor import Executor, JobHandle, LocalExecutor
+from altai_build.pipeline.build.executor import BuildNeeded, Executor, JobHandle, LocalExecutor, NoExecutor
 from altai_build.pipeline.build.run import BuildRun
 from altai_build.stages.build.environment import BuildEnvironment
 from altai_build.stages.build.jobs import BuildJob, JobResult, run_job
@@ -143,3 +143,13 @@ def test_processors_are_shared_between_the_slots(monkeypatch: pytest.MonkeyPatch
         executor = LocalExecutor.open({}, slots)
         assert (executor.slots, executor.cpus_per_job) == (slots, cpus)
         executor.close()
+
+
+def test_what_is_not_known_is_not_built(tmp_path: Path) -> None:
+    executor: Executor = NoExecutor.open({}, 1)
+    executor.prepare("t", Buildroot(base=(), extra=()))
+    with pytest.raises(BuildNeeded, match="c"):
+        executor.submit(sleeping_job(tmp_path))
+    executor.cancel()
+    executor.close()
+    assert executor.wait() == []

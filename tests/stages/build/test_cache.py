@@ -127,3 +127,26 @@ def test_the_last_good_log_is_that_of_the_workspace_else_that_of_the_release(
     assert cache.find_good_log(build) == released
     store(cache, tmp_path, "k1")
     assert cache.find_good_log(build) == cache.workspace.builds / "k1" / "build.log"
+
+
+def test_a_failure_is_known_only_to_those_who_ask_and_as_it_was_recorded(
+    cache: BuildCache, tmp_path: Path
+) -> None:
+    header = read_header(build_rpm(tmp_path / "rpm", "hello").source)
+    build = ComponentBuild("hello", "c", tmp_path, "", header=header, local=(), cpus=1)
+    failed = job_result(tmp_path / "failed")
+    outcome = replace(failed.outcome, reason="it breaks", causes=("it breaks", "and more"))
+    cache.store_failure(build, "k1", INPUTS, replace(failed, outcome=outcome))
+    assert cache.find_failure("k1") is None and cache.find_log("k1") is None
+    asking = BuildCache(cache.workspace, Ledger(cache.workspace.ledger), trusts_failures=True)
+    known = asking.find_failure("k1")
+    assert known is not None and (known.reason, known.causes) == ("it breaks", ("it breaks", "and more"))
+    assert known.log.read_text() == "the log\n" and asking.find_failure("k2") is None
+    assert cache.find_good_log(build) is None
+    # A damaged one is none, and neither is one whose inputs gave packages at last.
+    (known.log.parent / "failure.json").write_text("{}")
+    assert asking.find_failure("k1") is None
+    cache.store_failure(build, "k1", INPUTS, replace(failed, outcome=outcome))
+    assert asking.find_failure("k1") == known
+    store(cache, tmp_path, "k1")
+    assert asking.find_failure("k1") is None

@@ -41,7 +41,7 @@ def test_packages_of_the_same_inputs_are_reused(site: HostSite) -> None:
     assert changed.key != first.key
 
 
-def test_a_failure_keeps_its_log_and_nothing_else(site: HostSite) -> None:
+def test_a_failure_keeps_its_log_and_no_packages(site: HostSite) -> None:
     site.world.component("repos/a", noarch_component("a", build="echo it breaks; exit 1"))
     site.world.pin()
     failed = build(site, "a")
@@ -49,8 +49,10 @@ def test_a_failure_keeps_its_log_and_nothing_else(site: HostSite) -> None:
     workspace = site.run.workspace
     assert failed.log == workspace.failed_build_logs("a") / "build.log"
     assert "it breaks" in failed.log.read_text()
-    kept = {record.key: record.kind for record in site.run.ledger.all("spec-requires")}
-    assert {path.name for path in workspace.builds.iterdir()} == kept.keys(), "no packages"
+    kinds = ("spec-requires", "failure")
+    kept = {record.key: record.kind for kind in kinds for record in site.run.ledger.all(kind)}
+    assert {path.name for path in workspace.builds.iterdir()} == kept.keys()
+    assert not list(workspace.builds.rglob("*.rpm"))
 
 
 def test_a_failing_generator_of_requirements_is_a_failed_build(site: HostSite) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,14 @@ import pytest
 from altai_build.errors import InputError, MissingToolError
 from altai_build.model.build import BuildRequest, FailureKind
 from altai_build.tools.mock.config import MockConfig, read_config
+from altai_build.tools.mock.option_check import UnsupportedOption
 from altai_build.tools.mock.result import (
     choose_log,
     classify_exit,
     find_failure_reasons,
     installed_packages,
     is_chroot_locked,
+    is_conclusive,
 )
 from tests.kit.rpms import build_rpm
 
@@ -94,6 +97,11 @@ def test_what_an_exit_status_means(
     assert choose_log(request.result_dir, failure) == request.result_dir / log
     assert find_failure_reasons(request.result_dir, failure, status)[0] == reason
     assert is_chroot_locked(status) is (failure is FailureKind.BUSY)
+    # A time limit, and the network, may end otherwise the next time.
+    fails_always = failure is FailureKind.BUILD and status != 11
+    assert is_conclusive(request.result_dir, failure, status, config) is fails_always
+    online = UnsupportedOption(("rpmbuild_networking",), "", False)
+    assert not is_conclusive(request.result_dir, failure, status, replace(config, unsupported=(online,)))
 
 
 def test_success(tmp_path: Path, srpm: Path, config: MockConfig) -> None:
