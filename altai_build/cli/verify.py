@@ -12,6 +12,7 @@ from altai_build.cli.findings import SEE_FIXES, print_findings
 from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json
 from altai_build.cli.reading import find_releases_here
+from altai_build.errors import UsageError
 from altai_build.model.findings import Finding, VerificationReport, refuse_errors
 from altai_build.model.quantity import format_count
 from altai_build.model.release_files import LATEST_LINK
@@ -20,14 +21,21 @@ from altai_build.model.trust import TrustLevel
 
 
 @click.command()
-@click.argument("version")
+@click.argument("version", required=False, metavar="VERSION")
 @click.option("--deep", is_flag=True, help="Also trace each package to the superproject's commit.")
+@click.option("--history", is_flag=True, help="Verify that all releases form the chain that was published.")
 @releases_option
 @key_option
 @json_option
 @click.pass_obj
 def verify(
-    app: App, version: str, deep: bool, where: str | None, keys: tuple[str, ...], as_json: bool
+    app: App,
+    version: str | None,
+    deep: bool,
+    history: bool,
+    where: str | None,
+    keys: tuple[str, ...],
+    as_json: bool,
 ) -> int:
     """Verify release VERSION as a client would see it.
 
@@ -38,11 +46,25 @@ def verify(
     --deep also traces each package from its signature to its header, its source package (which is made again), the
     component's commit, the gitlink and the superproject's commit. Each step that cannot be proved is a finding.
 
+    --history checks all releases at once, in place of one: every file of every release, and the digest by which each
+    release names those that it follows. A release that was changed, removed, exchanged or added is found. VERSION is
+    then the folder or URL of all releases; without it they are those of repos.yaml.
+
     \b
     Examples:
       altai-build verify 1.0.2
       altai-build verify https://repo.example.org/altai/1.0.2 --key RPM-GPG-KEY-altai
+      altai-build verify --history
     """
+    if history:
+        from altai_build.cli.history import verify_all_releases
+
+        if deep or (version is not None and where is not None):
+            other = "--deep" if deep else "--releases"
+            raise UsageError(f"--history and {other} exclude each other", todo="give one of them")
+        return verify_all_releases(app, version if where is None else where, keys, as_json)
+    if version is None:
+        raise UsageError("no release is named", todo="name a release, or add --history to verify all of them")
     from altai_build.pipeline.published.catalog import is_location
     from altai_build.pipeline.published.verify import open_release, verify_published
     from altai_build.tools.openpgp.keyfile import read_public_keys

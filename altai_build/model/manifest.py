@@ -13,6 +13,7 @@ from altai_build.model.release import (
     ORIGIN_KINDS,
     BuildRecord,
     ComponentOrigin,
+    FollowedRelease,
     Manifest,
     MirrorOrigin,
     Origin,
@@ -55,8 +56,21 @@ def manifest_to_json(manifest: Manifest) -> str:
         ],
         "skipped": [_plain(skip) for skip in sorted(manifest.skipped, key=lambda skip: skip.component)],
         "waivers": [waiver.to_json() for waiver in manifest.waivers],
+        **_chain_to_json(manifest),
     }
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def _chain_to_json(manifest: Manifest) -> dict[str, Any]:
+    """The digests of the releases that it follows; nothing for a release that does not say."""
+    if manifest.follows is None:
+        return {}
+    digests = {followed.version: followed.sha256 for followed in manifest.follows}
+    previous = manifest.previous or ""
+    return {
+        "previous_sha256": digests.get(previous),
+        "also_follows": [_plain(followed) for followed in manifest.follows if followed.version != previous],
+    }
 
 
 def _plain(record: Any) -> dict[str, Any]:
@@ -95,7 +109,25 @@ def manifest_from_json(text: str, *, where: str = MANIFEST_NAME) -> Manifest:
         builds=root.read_list("builds", _read_build),
         skipped=root.read_list("skipped", _read_skipped),
         waivers=root.read_list("waivers", _read_waiver) if root.has_key("waivers") else (),
+        follows=_read_chain(root),
     )
+
+
+def _read_chain(root: _JsonReader) -> tuple[FollowedRelease, ...] | None:
+    """The releases that it follows; None where the manifest does not say, as those of earlier versions."""
+    if not root.has_key("previous_sha256"):
+        return None
+    if root.is_null("previous") != root.is_null("previous_sha256"):
+        raise root.make_error("previous_sha256", "is the digest of `previous`: both are null, or neither is")
+    others = root.read_list("also_follows", _read_followed)
+    if root.is_null("previous"):
+        return others
+    own = FollowedRelease(version=root.read_path("previous"), sha256=root.read_sha256("previous_sha256"))
+    return (own, *others)
+
+
+def _read_followed(reader: _JsonReader) -> FollowedRelease:
+    return FollowedRelease(version=reader.read_path("version"), sha256=reader.read_sha256("sha256"))
 
 
 def _read_superproject(reader: _JsonReader) -> SuperprojectPin:
@@ -238,6 +270,16 @@ class _JsonReader:
         """The name of a file in the release, or with `folders` its path there: no text that leads elsewhere."""
         text = self.read_text(key)
         self._check_path(key, text, folders=folders)
+        return text
+
+    def read_sha256(self, key: str) -> str:
+        """A SHA-256 in lower-case hexadecimal digits."""
+        # The first releases have none.
+        from altai_build.model.checksum import is_sha256
+
+        text = self.read_text(key)
+        if not is_sha256(text):
+            raise self.make_error(key, "is no SHA-256 of 64 hexadecimal digits")
         return text
 
     def _check_path(self, key: str, text: str, *, folders: bool = False) -> None:

@@ -183,8 +183,20 @@ class ReleasedRepository:
 
 
 @dataclass(frozen=True)
+class FollowedRelease:
+    """A release that a later one follows: its version, and the SHA-256 of its SHA256SUMS."""
+
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """All of release.json; `signed_by` is the name of the key that signs metadata, checksums and manifest."""
+    """All of release.json; `signed_by` is the name of the key that signs metadata, checksums and manifest.
+
+    `follows` are the releases that were published before it and that no other release follows: `previous`, and seldom
+    others (of another series). None: it was made before releases named them.
+    """
 
     version: str
     created: str
@@ -198,6 +210,7 @@ class Manifest:
     builds: tuple[BuildRecord, ...]
     skipped: tuple[SkippedComponent, ...]
     waivers: tuple[Waiver, ...] = ()  # those in repos.yaml when the release was made
+    follows: tuple[FollowedRelease, ...] | None = None
 
 
 def format_created(epoch: int) -> str:

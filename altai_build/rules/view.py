@@ -74,12 +74,17 @@ class ReleaseView:
         context: VerifyContext = VerifyContext(),
         *,
         is_signed: bool = True,
+        hash_file: Callable[[Path], str] = sha256_file,
     ) -> None:
-        """`trusted_keys` are (name, file); `is_signed` is False for a release that has no report and checksums yet."""
+        """`trusted_keys` are (name, file); `is_signed` is False for a release that has no report and checksums yet.
+
+        `hash_file` computes the SHA-256 of a file.
+        """
         self.directory = directory
         self.trusted_keys = tuple(trusted_keys)
         self.context = context
         self.is_signed = is_signed
+        self._hash_file = hash_file
         self._initial_stats = {} if is_signed else self.file_stats  # taken before anything is read
         self._signature_checks: dict[str, SignatureCheck | str] = {}
 
@@ -129,7 +134,7 @@ class ReleaseView:
     def _hash_files(self, names: Iterable[str]) -> dict[str, str]:
         listed = list(names)
         with ThreadPoolExecutor(max_workers=processors.available()) as pool:
-            return dict(zip(listed, pool.map(lambda name: sha256_file(self.directory / name), listed)))
+            return dict(zip(listed, pool.map(lambda name: self._hash_file(self.directory / name), listed)))
 
     def check_detached_signatures(self, names: Sequence[str]) -> dict[str, SignatureCheck | str]:
         """File → the check of its signature by the key of the metadata, or why there is no check."""

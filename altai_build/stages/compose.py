@@ -15,6 +15,7 @@ from altai_build.model.nevra import is_safe_name
 from altai_build.model.openpgp import KeyId, PublicKey
 from altai_build.model.release import (
     BuildRecord,
+    FollowedRelease,
     Manifest,
     Origin,
     ReleasedPackage,
@@ -86,6 +87,7 @@ class ReleaseContents:
     builds: tuple[BuildRecord, ...] = ()
     skipped: tuple[SkippedComponent, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    follows: tuple[FollowedRelease, ...] | None = None
 
     def get_key_file(self, name: str) -> Path:
         """The public key file of a key."""
@@ -125,6 +127,7 @@ def compose(directory: Path, contents: ReleaseContents, key: SigningKey) -> Mani
         builds=contents.builds,
         skipped=contents.skipped,
         waivers=contents.waivers,
+        follows=contents.follows,
     )
     write_atomically(directory / MANIFEST_NAME, manifest_to_json(manifest).encode(), durable=False)
     key.sign_detached(directory / MANIFEST_NAME)

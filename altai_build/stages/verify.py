@@ -11,6 +11,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.findings import WAIVERS_RULE, Finding, Severity, VerificationReport, Waiver, waive
+from altai_build.model.release_chain import HISTORY_RULE
 from altai_build.model.suggestion import suggest
 from altai_build.model.trace import TRACE_RULE
 from altai_build.rules.registry import RULES
@@ -94,7 +95,7 @@ def _find_misspelled_waivers(context: VerifyContext) -> list[Finding]:
 
     A name that is close to none may be a rule of another check (upgrade-check has its own).
     """
-    known = sorted({rule.id for rule in RULES} | {TRACE_RULE})
+    known = sorted({rule.id for rule in RULES} | {TRACE_RULE, HISTORY_RULE})
     findings = []
     for waiver in context.waivers:
         hint = "" if waiver.rule in known else suggest(waiver.rule, known, cutoff=0.75)

@@ -19,7 +19,7 @@ from altai_build.model.release import (
     SpecOrigin,
     SuperprojectPin,
 )
-from altai_build.model.release_files import MANIFEST_NAME
+from altai_build.model.release_files import CHECKSUMS_NAME, MANIFEST_NAME
 
 MIRRORED = MirrorOrigin(url="https://example.org/some.rpm", sha256="f" * 64, needed_by=("focus",))
 
@@ -88,8 +88,11 @@ def manifest(
 
 
 def write_manifests(releases: Path, *manifests: Manifest) -> None:
-    """Lay the manifests where releases are published."""
+    """Lay the manifests where releases are published, each with its checksums, unsigned."""
     for one in manifests:
         folder = releases / one.version
         folder.mkdir(parents=True)
-        (folder / MANIFEST_NAME).write_text(manifest_to_json(one))
+        text = manifest_to_json(one)
+        (folder / MANIFEST_NAME).write_text(text)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        (folder / CHECKSUMS_NAME).write_text(f"{digest}  {MANIFEST_NAME}\n")

@@ -14,6 +14,7 @@ from altai_build.model.manifest import manifest_from_json, manifest_to_json
 from altai_build.model.release import (
     BuildRecord,
     ComponentOrigin,
+    FollowedRelease,
     Manifest,
     MirrorOrigin,
     ReleasedPackage,
@@ -130,6 +131,54 @@ def test_the_text_is_what_the_contract_says() -> None:
     assert document["builds"][0]["seconds"] == 1.5
     assert document["builds"][0]["made_with"] == {"arch": "x86_64", "recipe": "6"}
     assert document["skipped"] == [{"component": "docs", "reason": "no spec"}]
+
+
+PREVIOUS = FollowedRelease(version="1.0.1", sha256="1" * 64)
+OTHER = FollowedRelease(version="2.0", sha256="2" * 64)
+
+
+@pytest.mark.parametrize(
+    ("previous", "follows", "digest", "others"),
+    [
+        (None, (), None, []),
+        ("1.0.1", (PREVIOUS,), "1" * 64, []),
+        ("1.0.1", (PREVIOUS, OTHER), "1" * 64, [{"version": "2.0", "sha256": "2" * 64}]),
+        (None, (OTHER,), None, [{"version": "2.0", "sha256": "2" * 64}]),
+    ],
+)
+def test_the_releases_that_it_follows_are_named_by_digest(
+    previous: str | None, follows: tuple[FollowedRelease, ...], digest: str | None, others: list[object]
+) -> None:
+    made = replace(MANIFEST, previous=previous, follows=follows)
+    document = json.loads(manifest_to_json(made))
+    assert (document["previous_sha256"], document["also_follows"]) == (digest, others)
+    assert manifest_from_json(manifest_to_json(made)).follows == follows
+
+
+def test_a_manifest_of_an_earlier_version_says_nothing_of_what_it_follows() -> None:
+    text = manifest_to_json(MANIFEST)
+    assert not {"previous_sha256", "also_follows"} & json.loads(text).keys()
+    assert manifest_from_json(text).follows is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"previous_sha256": None},
+            "previous_sha256: is the digest of `previous`: both are null, or neither is",
+        ),
+        ({"previous": None}, "previous_sha256: is the digest of `previous`: both are null, or neither is"),
+        ({"previous_sha256": "1" * 63}, "previous_sha256: is no SHA-256 of 64 hexadecimal digits"),
+        ({"also_follows": [{"version": "../2", "sha256": "2" * 64}]}, "also_follows[0].version: "),
+        ({"also_follows": [{"version": "2", "sha256": "X"}]}, "also_follows[0].sha256: is no SHA-256"),
+    ],
+)
+def test_a_damaged_chain_is_an_error_with_its_place(changes: dict[str, object], message: str) -> None:
+    document = json.loads(manifest_to_json(replace(MANIFEST, follows=(PREVIOUS,))))
+    with pytest.raises(InputError) as error:
+        manifest_from_json(json.dumps({**document, **changes}))
+    assert error.value.why.startswith(message)
 
 
 def test_a_manifest_is_read_back_the_same_and_order_does_not_matter() -> None:

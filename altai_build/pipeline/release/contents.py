@@ -52,6 +52,7 @@ def collect_contents(
             tag=plan.tags.name if plan.tags else None,
         ),
         previous=plan.previous_version,
+        follows=plan.follows,
         target=plan.target.name,
         tool_version=__version__,
         keys=tuple(KeyFile(name=key.name, file=key.file) for key in config.keys.values()),

@@ -10,10 +10,11 @@ from altai_build.errors import InputError
 from altai_build.model.gitlink import require_commit
 from altai_build.model.lock import Lock
 from altai_build.model.pin import PinDirection
-from altai_build.model.release import ComponentOrigin, Manifest, SpecOrigin
+from altai_build.model.release import ComponentOrigin, FollowedRelease, Manifest, SpecOrigin
 from altai_build.pipeline.build.pins import compare_pins
 from altai_build.pipeline.build.plan import BuildPlan, plan_build
 from altai_build.pipeline.deps import lock_path, read_required_lock
+from altai_build.pipeline.published.history import choose_followed_releases
 from altai_build.pipeline.published.manifest_trust import open_reader
 from altai_build.pipeline.published.releases import list_releases_before
 from altai_build.pipeline.release.key_change import refuse_undeclared_key_change
@@ -44,6 +45,7 @@ class ReleasePlan:
     build_plan: BuildPlan
     lock: Lock | None  # of third-party packages
     change_status: dict[str, str]  # component → how its commit compares with the previous release
+    follows: tuple[FollowedRelease, ...]  # what the manifest names of them
     tags: TagPlan | None = None
 
     @property
@@ -98,6 +100,9 @@ def plan_release(
             sourced.component.name: _describe_change(run, sourced, previous)
             for sourced in build_plan.discovery.sourced
         },
+        follows=choose_followed_releases(
+            releases, published, previous.version if previous else None, run.reporter.warn
+        ),
         tags=plan_release_tags(run, version, commit, pushing=push) if tag else None,
     )
     newer = release_plan.newer_version
