@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +14,10 @@ from altai_build.cli.options import json_option, wait_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.errors import InputError
 from altai_build.model.quantity import format_size, parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from altai_build.pipeline.run import Run
+    from altai_build.stages.clean import WorkspaceItem
 
 
 def _parse_age(value: str) -> float:
@@ -29,6 +35,23 @@ def _parse_parameter(parse: Callable[[str], float], value: str) -> float:
         return parse(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+
+
+@contextmanager
+def _listing_items(run: Run) -> Iterator[list[WorkspaceItem]]:
+    """What can be removed of the workspace and of the channels, which no other run changes until the block ends."""
+    from altai_build.stages.channel import list_channel_remains
+    from altai_build.stages.clean import list_channel_items, list_workspace_items
+    from altai_build.stages.publish import lock_releases
+
+    items = list(list_workspace_items(run.workspace))
+    releases = run.config.release.directory if run.config.release is not None else None
+    if releases is None or not releases.is_dir():
+        yield items
+        return
+    with lock_releases(releases):
+        remains = list_channel_remains(releases)
+        yield [*items, *list_channel_items(remains.earlier, remains.unfinished)]
 
 
 @click.command()
@@ -54,14 +77,15 @@ def clean(
     """Remove files that are no longer needed from the workspace.
 
     Without options only the remains of killed runs are removed. --older-than and --max-size also remove files that can
-    be made again: base buildroots and layers, builds, source packages, signed copies, logs and downloads. Keys, locked
-    third-party packages and files that a release links to are never removed.
+    be made again: base buildroots and layers, builds, source packages, signed copies, logs and downloads; and the
+    folders that a channel showed before. Keys, locked third-party packages, releases, files that a release links to,
+    and what a channel shows are never removed.
 
     \b
     Example:
       altai-build clean --older-than 14d --max-size 20G
     """
-    from altai_build.stages.clean import clean_up, list_workspace_items, plan_cleanup, prune_ledger
+    from altai_build.stages.clean import clean_up, plan_cleanup, prune_ledger
 
     run = app.create_run(app.load_config(needed=False))
     if not run.workspace.root.is_dir():
@@ -70,9 +94,9 @@ def clean(
             why="nothing has been built there yet, or it is another folder",
             todo="name the superproject's folder with -C DIR, or the workspace with --workspace DIR",
         )
-    with run.lock(wait=wait):
+    with run.lock(wait=wait), _listing_items(run) as items:
         cleanup_plan = plan_cleanup(
-            list_workspace_items(run.workspace),
+            items,
             now=time.time(),
             older_than=older_than,
             max_size=None if max_size is None else int(max_size),

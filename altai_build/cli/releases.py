@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
 
 from altai_build.cli.app import App
 from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json, print_table
-from altai_build.cli.reading import open_reading
+from altai_build.cli.reading import Reading, open_reading
 from altai_build.model.quantity import format_size
 from altai_build.model.release import Manifest
 
@@ -37,6 +38,7 @@ def releases(app: App, place: str | None, where: str | None, keys: tuple[str, ..
     read = reading.reader.read_readable(directories)
     manifests = [release.manifest for release in read]
     newest = reading.catalog.find_latest()
+    shown = _read_channels(reading, keys)
     if not directories:
         app.info(f"there are no releases in {reading.catalog.location}")
     if as_json:
@@ -46,18 +48,43 @@ def releases(app: App, place: str | None, where: str | None, keys: tuple[str, ..
                     **_summary(release.manifest),
                     "latest": release.manifest.version == newest,
                     "trust": release.trust.level,
+                    "channels": None if shown is None else list(shown.get(release.manifest.version, ())),
                 }
                 for release in read
             ]
         )
     else:
-        _print_table(manifests, newest)
+        _print_table(manifests, newest, shown or {})
     reading.reader.refuse_unreadable("releases that cannot be read are not listed")
 
 
-def _print_table(manifests: Sequence[Manifest], newest: str | None) -> None:
+def _read_channels(reading: Reading, keys: Sequence[str]) -> Mapping[str, Sequence[str]] | None:
+    """Version → the channels that show it; None where that is unknown: on a server, and beside a single release.
+
+    Warns of a channel that cannot be read or must not be believed.
+    """
+    from altai_build.pipeline.published.channels import (
+        find_channels_by_release,
+        list_channel_keys,
+        read_channels,
+    )
+
+    folder = reading.catalog.folder
+    if folder is None:
+        return None
+    key_files = [Path(key) for key in keys] or list_channel_keys(reading.run.config)
+    channels = read_channels(folder, key_files)
+    for channel in channels:
+        if channel.error is not None:
+            reading.run.reporter.warn(f"{channel.error.what}: {channel.error.why}")
+    return find_channels_by_release(channels)
+
+
+def _print_table(
+    manifests: Sequence[Manifest], newest: str | None, channels: Mapping[str, Sequence[str]]
+) -> None:
     print_table(
-        ("release", "created", "commit", "follows", "packages", "size", "latest"),
+        ("release", "created", "commit", "follows", "packages", "size", "latest", "channels"),
         [
             (
                 manifest.version,
@@ -67,6 +94,7 @@ def _print_table(manifests: Sequence[Manifest], newest: str | None) -> None:
                 str(len(manifest.packages)),
                 format_size(sum(package.size for package in manifest.packages)),
                 "latest" if manifest.version == newest else "",
+                ", ".join(channels.get(manifest.version, ())),
             )
             for manifest in manifests
         ],

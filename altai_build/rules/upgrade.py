@@ -31,10 +31,13 @@ class UpgradePolicy:
 
     profiles: tuple[Profile, ...] = ()
     allowed: tuple[AllowedDowngrade, ...] = ()
+    # Why every package may be downgraded: the way back to an earlier release. None: only those that are allowed.
+    reason_to_go_back: str | None = None
 
     def find_downgrade_reason(self, name: str) -> str | None:
         """Why a package may be downgraded; None when it may not."""
-        return next((allowed.reason for allowed in self.allowed if allowed.package == name), None)
+        reasons = (allowed.reason for allowed in self.allowed if allowed.package == name)
+        return next(reasons, self.reason_to_go_back)
 
 
 class UpgradeEvaluator:

@@ -163,6 +163,14 @@ def list_workspace_items(workspace: Workspace) -> Iterator[WorkspaceItem]:
             yield _measure(LEFTOVER, path)
 
 
+def list_channel_items(earlier: Iterable[Path], unfinished: Iterable[Path]) -> Iterator[WorkspaceItem]:
+    """Folders that no channel shows: those that were shown before, and what killed runs left."""
+    for path in earlier:
+        yield _measure("folder of a channel", path)
+    for path in unfinished:
+        yield _measure(LEFTOVER, path)
+
+
 def _list_visible(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []

@@ -58,7 +58,7 @@ def staging(releases: Path, version: str) -> Iterator[Path]:
     """
     with _publish_errors(releases, version):
         _make_public_directory(releases)
-        with _locked(releases):
+        with lock_releases(releases):
             check_version(version, list_releases(releases), releases)
             folder = Path(tempfile.mkdtemp(prefix=f".{version}.staging-", dir=releases))
         # mkdtemp makes a private folder, but web servers must read this one.
@@ -85,7 +85,7 @@ def publish(directory: Path, releases: Path, version: str, *, judged_against: Se
     target = releases / version
     with _publish_errors(releases, version):
         sync_tree(directory)
-        with _locked(releases):
+        with lock_releases(releases):
             _finish_publications(releases)
             published = list_releases(releases)
             check_version(version, published, releases)
@@ -105,7 +105,7 @@ def recover(releases: Path) -> Recovery:
     if not releases.is_dir():
         return Recovery(finished=(), removed=())
     removed = []
-    with _publish_errors(releases, ""), _locked(releases):
+    with _publish_errors(releases, ""), lock_releases(releases):
         finished = _finish_publications(releases)
         for entry in sorted(releases.iterdir()):
             if _is_abandoned(entry):
@@ -128,6 +128,22 @@ def finish_publications(releases: Path) -> tuple[str, ...]:
     descriptor = os.open(releases, os.O_RDONLY | os.O_DIRECTORY)
     try:
         return _finish_publications(releases) if lock_descriptor(descriptor, blocking=False) else ()
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def lock_releases(releases: Path) -> Iterator[None]:
+    """Hold the lock of the folder itself, which leaves no file: one process at a time changes what it contains.
+
+    Raises OSError where there is no such folder, or its file system has no locks.
+    """
+    descriptor = os.open(releases, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if not lock_descriptor(descriptor, blocking=False):
+            notices.inform(f"waiting for another run that is changing {releases}")
+            lock_descriptor(descriptor)
+        yield
     finally:
         os.close(descriptor)
 
@@ -290,19 +306,6 @@ def _make_unfinished_error(target: Path, error: OSError) -> UnfinishedPublicatio
         why=f"{error.filename or target.parent}: {error.strerror or error}",
         todo=f"check the disk of {target.parent}, then run `altai-build releases`, which finishes the publication",
     )
-
-
-@contextmanager
-def _locked(releases: Path) -> Iterator[None]:
-    """Hold the lock of the folder itself, which leaves no file: one process at a time changes what it contains."""
-    descriptor = os.open(releases, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if not lock_descriptor(descriptor, blocking=False):
-            notices.inform(f"waiting for another run that is changing {releases}")
-            lock_descriptor(descriptor)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _is_abandoned(folder: Path) -> bool:

@@ -37,8 +37,8 @@ def test_releases_are_listed_in_the_order_of_rpm(site: Path) -> None:
     )
     (site / "releases" / "latest").symlink_to("1.0.10")
     assert altai_build("releases", cwd=site).out.splitlines() == [
-        "1.0.9\t2013-02-28\tbbbbbbbbbbbb\t-\t1\t500 B\t",
-        "1.0.10\t2013-02-28\taaaaaaaaaaaa\t1.0.9\t2\t2.5 MB\tlatest",
+        "1.0.9\t2013-02-28\tbbbbbbbbbbbb\t-\t1\t500 B\t\t",
+        "1.0.10\t2013-02-28\taaaaaaaaaaaa\t1.0.9\t2\t2.5 MB\tlatest\t",
     ]
     assert altai_build("releases", "--json", cwd=site).json[1] == {
         "release": "1.0.10",
@@ -50,6 +50,7 @@ def test_releases_are_listed_in_the_order_of_rpm(site: Path) -> None:
         "size": 2_500_500,
         "trust": "unverified",
         "latest": True,
+        "channels": [],
     }
 
 

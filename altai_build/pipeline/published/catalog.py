@@ -68,6 +68,11 @@ class Catalog:
         """Where the releases are."""
         return self.url or str(self._directory)
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder of all releases; None on a server, and where there is a single release."""
+        return None if self.url is not None or is_release(self._directory) else self._directory
+
     def find(self, named: str, part: ReleasePart = ReleasePart.MANIFEST) -> Path:
         """The folder of a release by its version, `latest`, path or URL. Raises InputError when there is none."""
         named = name_location(named)

@@ -84,11 +84,13 @@ def check_upgrades(
     external: ExternalRepositories,
     *,
     urls: Mapping[Path, str] = MappingProxyType({}),
+    reason_to_go_back: str | None = None,
 ) -> UpgradeReport:
     """Check the upgrades from each of the releases `old` to the release `new`, all given by their directories.
 
-    `urls` are those of releases of which the directory has the metadata only. An earlier release that cannot be read is
-    a finding. Raises InputError when the new one cannot be read.
+    `urls` are those of releases of which the directory has the metadata only. With `reason_to_go_back` the release
+    `new` is the earlier one, and distro-sync must get there. A release of `old` that cannot be read is a finding.
+    Raises InputError when the new one cannot be read.
     """
     release = _open_release(new, urls)
     manifest = release.manifest
@@ -107,7 +109,12 @@ def check_upgrades(
             earlier.append(other)
         else:
             findings.append(_make_target_finding(other.manifest, manifest))
-    policy = UpgradePolicy(profiles=run.config.profiles, allowed=run.config.allow_downgrades)
+    policy = UpgradePolicy(
+        profiles=run.config.profiles,
+        # On the way back they would be reported as not needed.
+        allowed=run.config.allow_downgrades if reason_to_go_back is None else (),
+        reason_to_go_back=reason_to_go_back,
+    )
     own_names = frozenset(
         package.name for package in manifest.packages if not isinstance(package.origin, MirrorOrigin)
     )

@@ -56,7 +56,7 @@ def collect_contents(
         target=plan.target.name,
         tool_version=__version__,
         keys=tuple(KeyFile(name=key.name, file=key.file) for key in config.keys.values()),
-        signing_key=_choose_signing_key(config),
+        signing_key=choose_signing_key(config),
         repositories=tuple(_list_repositories(config, placements, previous)),
         builds=list_build_records(build_run, run.ledger, _list_released_makings(placements, published)),
         waivers=config.waivers,
@@ -67,7 +67,7 @@ def collect_contents(
     )
 
 
-def _choose_signing_key(config: Config) -> str:
+def choose_signing_key(config: Config) -> str:
     """The name of the key that signs the metadata: that of the first repository whose packages are built here."""
     return next(
         repository.key

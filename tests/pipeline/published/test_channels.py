@@ -1,0 +1,49 @@
+"""What channels show: known, distrusted and unreadable ones are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import DistrustedError
+from altai_build.model.trust import TrustLevel
+from altai_build.pipeline.published.channels import find_channels_by_release, read_channels
+from altai_build.tools.openpgp.signing import SigningKey
+from tests.kit.keys import signing_key
+from tests.kit.releases import Materials
+from tests.stages.test_channel import switch
+
+
+@pytest.fixture(scope="module")
+def key(materials: Materials) -> Iterator[SigningKey]:
+    with signing_key(materials.ours) as key:
+        yield key
+
+
+def test_each_release_with_the_channels_that_show_it(
+    tmp_path: Path, key: SigningKey, materials: Materials
+) -> None:
+    switch(tmp_path, key, 2)
+    (tmp_path / "channels" / "broken").symlink_to("nothing")
+    pinned = read_channels(tmp_path, [key.file])
+    assert [(channel.name, channel.trust) for channel in pinned] == [
+        ("broken", TrustLevel.UNVERIFIED),
+        ("stable", TrustLevel.PINNED),
+    ]
+    assert find_channels_by_release(pinned) == {"1.0.1": ("stable",)}
+    assert pinned[0].error is not None and "cannot be read" in pinned[0].error.what
+    distrusted = read_channels(tmp_path, [materials.theirs.public])
+    assert isinstance(distrusted[1].error, DistrustedError)
+    assert find_channels_by_release(distrusted) == {}
+
+
+def test_without_a_key_a_channel_is_compared_with_its_own(tmp_path: Path, key: SigningKey) -> None:
+    switch(tmp_path, key, 1)
+    (channel,) = read_channels(tmp_path, ())
+    assert isinstance(channel.error, DistrustedError)
+    own = tmp_path / "channels" / "stable" / "RPM-GPG-KEY-ours"
+    own.write_bytes(key.file.read_bytes())
+    (channel,) = read_channels(tmp_path, ())
+    assert (channel.trust, channel.error) == (TrustLevel.OWN_KEYS, None)
