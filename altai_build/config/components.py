@@ -14,6 +14,7 @@ from altai_build.config.yaml_reader import YamlNode
 if TYPE_CHECKING:
     from altai_build.model.sources import SourceChoice
 
+_SOURCE_PLACEHOLDERS = ("baseurl", "version", "project", "gpgkeys", "channel", "ring")
 _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # With the letters of its options in brackets, as %define takes them.
 _PARAMETRIC_MACRO = re.compile(rf"{_MACRO.pattern}(?:\((?:-|[A-Za-z0-9:]*)\))?")
@@ -31,7 +32,7 @@ def read_component(name: str, node: YamlNode) -> ComponentSettings:
         sources.append(
             (
                 file,
-                template.read_text(check=_make_template_check(("baseurl", "version", "project", "gpgkeys"))),
+                template.read_text(check=_make_template_check(_SOURCE_PLACEHOLDERS)),
             )
         )
     return ComponentSettings(

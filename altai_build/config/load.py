@@ -104,6 +104,7 @@ def load_config(path: Path) -> Config:
     downgrades = read_downgrades(top.get_child("allow_downgrades"), check_plain_name)
     ci = _read_ci(top.get_child("ci"), keys)
     _check_references(top, project, targets, keys, repositories, components)
+    _check_placeholders(top, components, release)
     check_chosen_modules(top.get_child("repositories"), repositories)
     errors.raise_if_any(str(path), todo="fix them all; docs/repos-yaml.md explains each key")
     return Config(
@@ -164,12 +165,45 @@ def _read_key(name: str, node: YamlNode, root: Path) -> Key:
 
 def _read_release(node: YamlNode, root: Path) -> ReleaseSettings:
     if node.value is not None:
-        node = node.check_keys(("directory", "baseurl", "stamp"), needed=("baseurl",))
+        keys = ("directory", "baseurl", "stamp", "mirrors", "channel", "rings")
+        node = node.check_keys(keys, needed=("baseurl",))
+    channel, rings = _read_followed_channel(node)
     return ReleaseSettings(
         directory=root / node.get_child("directory").read_text("releases"),
         baseurl=node.get_child("baseurl").read_text(check=_check_baseurl).rstrip("/"),
         stamp=node.get_child("stamp").read_text(DEFAULT_STAMP, check=_check_stamp_template),
+        mirrors=tuple(url.rstrip("/") for url in node.get_child("mirrors").read_texts(check=_check_baseurl)),
+        channel=channel,
+        rings=rings,
     )
+
+
+def _read_followed_channel(node: YamlNode) -> tuple[str | None, tuple[tuple[str, int], ...]]:
+    """`channel` and `rings` of `release`."""
+    if not node.has_key("channel") and not node.has_key("rings"):
+        return None, ()
+    # Few definitions have channels.
+    from altai_build.config.channels import check_channel_name, read_rings
+
+    channel = node.get_child("channel").read_text(check=check_channel_name) or None
+    rings = read_rings(node.get_child("rings"))
+    if channel is not None and rings:
+        node.get_child("channel").add_error("give either channel or rings: packages follow one of them")
+    return channel, rings
+
+
+def _check_placeholders(
+    top: YamlNode, components: dict[str, ComponentSettings], release: ReleaseSettings
+) -> None:
+    """`{channel}` and `{ring}` in generated sources need the keys of `release` that they stand for."""
+    for name, component in components.items():
+        for file, template in component.sources:
+            node = top.get_child("components").get_child(name).get_child("sources").get_child(file)
+            fields = list_template_fields(template) or []
+            if "channel" in fields and not release.follows_channel:
+                node.add_error("{channel} needs release.channel or release.rings, which say what it follows")
+            if "ring" in fields and not release.rings:
+                node.add_error("{ring} needs release.rings")
 
 
 def _read_ci(node: YamlNode, keys: dict[str, Key]) -> CiSettings:

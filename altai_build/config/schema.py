@@ -159,11 +159,24 @@ class ComponentSettings:
 
 @dataclass(frozen=True)
 class ReleaseSettings:
-    """Where releases are stored, the URL where clients find them, and the template of the Release: field."""
+    """Where releases are stored, the URL where clients find them, and the template of the Release: field.
+
+    `mirrors` are URLs of copies, which metalinks name before `baseurl`. `channel` or `rings` say what packages follow
+    that carry the .repo file of a channel; `rings` are channels with the percentage of machines for each and earlier
+    ones.
+    """
 
     directory: Path
     baseurl: str
     stamp: str
+    mirrors: tuple[str, ...] = ()
+    channel: str | None = None
+    rings: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def follows_channel(self) -> bool:
+        """True where `{channel}` has a meaning."""
+        return self.channel is not None or bool(self.rings)
 
 
 @dataclass(frozen=True)
@@ -271,6 +284,26 @@ class Config:
             newer.append(successor)
             successor = successors.get(successor)
         return (*older, *newer)
+
+    @property
+    def signing_key(self) -> str:
+        """The name of the key that signs metadata: that of the first repository whose packages are built here."""
+        return next(
+            repository.key
+            for repository in self.repositories.values()
+            if repository.source is not SourceKind.MIRROR
+        )
+
+    def list_client_keys(self) -> dict[str, tuple[str, ...]]:
+        """Repository → the names of the keys that clients need for its packages and metadata."""
+        signing = self.signing_key
+        metadata_keys = (signing, *self.get_related_keys(signing))
+        return {
+            name: tuple(
+                dict.fromkeys((repository.key, *self.get_related_keys(repository.key), *metadata_keys))
+            )
+            for name, repository in self.repositories.items()
+        }
 
     @property
     def mock_config_directories(self) -> tuple[Path, ...]:

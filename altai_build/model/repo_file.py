@@ -24,13 +24,21 @@ def format_repo_file(project: str, version: str, baseurl: str, keys: Mapping[str
 
 
 def format_channel_repo_file(
-    project: str, channel: str, baseurl: str, keys: Mapping[str, Sequence[str]]
+    project: str,
+    channel: str,
+    baseurl: str,
+    keys: Mapping[str, Sequence[str]],
+    *,
+    label: str | None = None,
 ) -> str:
-    """The same for a channel: where the release is that it shows, and the keys, is asked for each time."""
+    """The same for a channel: clients ask each time which release it shows.
+
+    `channel` may be a variable of dnf and yum; `label` then stands in the names of the sections.
+    """
     root = f"{baseurl.rstrip('/')}/{CHANNELS_FOLDER}/{channel}"
     sections = [
         format_repo_section(
-            make_repo_section_name(f"{project}-{channel}", repository),
+            make_repo_section_name(f"{project}-{label or channel}", repository),
             f"{project} {channel} {repository}",
             f"{root}/{make_metalink_path(repository)}",
             _list_key_urls(root, names),

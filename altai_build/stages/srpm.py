@@ -12,13 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from altai_build.config import Bootstrap, Config
+from altai_build.config.generated_sources import generate_sources
 from altai_build.errors import AltaiError, BuildError, InputError, faults_of
 from altai_build.ledger import Artefact, Ledger, Record
 from altai_build.model.component import Component, ComponentKind
 from altai_build.model.gitlink import GITLINK_MODE, CommitId
 from altai_build.model.package import RpmHeader
-from altai_build.model.release_files import KEY_FILE_PREFIX
-from altai_build.model.spec import SpecInfo
 from altai_build.model.spec_text import find_git_question
 from altai_build.model.srpm import Srpm
 from altai_build.tools.files import scratch_directory, sha256_file
@@ -246,7 +245,7 @@ class SrpmMaker:
         collect = partial(
             collect_source_files,
             info=info,
-            generated=self._generate_sources(sourced, info),
+            generated=generate_sources(self.config, sourced.component, self.version or info.version or ""),
             cached=self.source_cache.get(component.name, {}),
             choice=settings.source if settings else None,
         )
@@ -303,31 +302,6 @@ class SrpmMaker:
             way_out = f"leave it out by components.{component.name}.exclude_submodules in repos.yaml"
             todo = "; or ".join(filter(None, (error.todo, way_out)))
             raise InputError(error.what, why=error.why, todo=todo) from error
-
-    def _generate_sources(self, sourced: ComponentSource, info: SpecInfo) -> dict[str, bytes]:
-        """The files of components.NAME.sources in repos.yaml."""
-        settings = self.config.find_component(sourced.component.name, sourced.component.path)
-        if settings is None or self.config.release is None:
-            return {}
-        values = {
-            "baseurl": self.config.release.baseurl,
-            "version": self.version or info.version,
-            "project": self.config.project,
-            "gpgkeys": self._list_key_urls(sourced, info),
-        }
-        return {
-            name: f"{template.format(**values)}\n".encode()
-            for name, template in dict(settings.sources).items()
-        }
-
-    def _list_key_urls(self, sourced: ComponentSource, info: SpecInfo) -> str:
-        """Where clients find the keys of the component's repository; all of them while keys are rotated."""
-        repository = self.config.repositories.get(sourced.component.repository or "")
-        if repository is None or self.config.release is None:
-            return ""
-        root = f"{self.config.release.baseurl}/{self.version or info.version or ''}"
-        keys = (repository.key, *self.config.get_related_keys(repository.key))
-        return " ".join(f"{root}/{KEY_FILE_PREFIX}{name}" for name in keys)
 
     def _list_archive_parts(self, sourced: ComponentSource) -> tuple[ArchivePart, ...]:
         """The component's content and that of its own pinned submodules, at every depth.

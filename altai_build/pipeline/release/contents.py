@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from altai_build import __version__
-from altai_build.config import Config, SourceKind
+from altai_build.config import Config
 from altai_build.ledger import Ledger
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.release import BuildRecord, SkippedComponent, SuperprojectPin
@@ -56,7 +56,7 @@ def collect_contents(
         target=plan.target.name,
         tool_version=__version__,
         keys=tuple(KeyFile(name=key.name, file=key.file) for key in config.keys.values()),
-        signing_key=choose_signing_key(config),
+        signing_key=config.signing_key,
         repositories=tuple(_list_repositories(config, placements, previous)),
         builds=list_build_records(build_run, run.ledger, _list_released_makings(placements, published)),
         waivers=config.waivers,
@@ -64,15 +64,6 @@ def collect_contents(
             SkippedComponent(component=skipped.name, reason=skipped.reason)
             for skipped in plan.build_plan.discovery.without_srpm
         ),
-    )
-
-
-def choose_signing_key(config: Config) -> str:
-    """The name of the key that signs the metadata: that of the first repository whose packages are built here."""
-    return next(
-        repository.key
-        for repository in config.repositories.values()
-        if repository.source is not SourceKind.MIRROR
     )
 
 

@@ -19,7 +19,7 @@ from altai_build.model.channel import (
 )
 from altai_build.model.findings import Finding, VerificationReport, refuse_errors
 from altai_build.model.metalink import format_metalink
-from altai_build.model.release import Manifest
+from altai_build.model.release import Manifest, ReleasedRepository
 from altai_build.model.release_files import CHECKSUMS_NAME, KEY_FILE_PREFIX
 from altai_build.model.repo_file import format_channel_repo_file
 from altai_build.model.upgrade import UpgradeReport
@@ -27,7 +27,6 @@ from altai_build.pipeline.published.channels import list_channel_keys
 from altai_build.pipeline.published.releases import find_release, load_manifest, open_releases
 from altai_build.pipeline.published.upgrade import check_upgrades, read_external_repositories
 from altai_build.pipeline.published.verify import verify_published
-from altai_build.pipeline.release.contents import choose_signing_key
 from altai_build.pipeline.release.signing import unlock_keys
 from altai_build.pipeline.run import Run
 from altai_build.regular_files import read_regular_file
@@ -84,6 +83,8 @@ def plan_promotion(
     history = read_channel(releases, channel, list_channel_keys(run.config))
     shown = history.last.version if history is not None else None
     _check_direction(channel, manifest.version, shown, reason_to_go_back)
+    if reason_to_go_back is None:
+        _warn_of_skipped_rings(run, releases, channel, manifest.version)
     files = _make_files(run, directory, manifest, channel)
     promotion = Promotion(
         number=history.last.number + 1 if history is not None else 1,
@@ -122,7 +123,7 @@ def promote(run: Run, plan: PromotionPlan, passphrase: Passphrase) -> Path:
     Raises PublishError, and changes nothing, when the release or the channel changed since the plan was made.
     """
     releases = plan.directory.parent
-    name = choose_signing_key(run.config)
+    name = run.config.signing_key
     with unlock_keys(run, [name], run.config.get_target(), passphrase) as keys, lock_releases(releases):
         if read_channel(releases, plan.channel, list_channel_keys(run.config)) != plan.history:
             raise PublishError(
@@ -169,6 +170,16 @@ def _check_direction(channel: str, version: str, shown: str | None, reason_to_go
         )
 
 
+def _warn_of_skipped_rings(run: Run, releases: Path, channel: str, version: str) -> None:
+    """Warn when machines of a later ring get a release before those of an earlier one."""
+    names = [name for name, _ in run.config.get_release_settings().rings]
+    for name in names[: names.index(channel)] if channel in names else ():
+        history = read_channel(releases, name, list_channel_keys(run.config))
+        if history is None or compare_releases(history.last.version, version) < 0:
+            shows = history.last.version if history is not None else "nothing"
+            run.reporter.warn(f"the ring {name} is before {channel}, but shows {shows}")
+
+
 def _list_ways(releases: Path, history: ChannelHistory | None, promotion: Promotion) -> Iterator[Path]:
     """The releases that machines of the channel come from.
 
@@ -203,13 +214,14 @@ def _make_files(run: Run, directory: Path, manifest: Manifest, channel: str) -> 
     settings = run.config.get_release_settings()
     keys = {
         repository.name: (*repository.keys, *_list_metadata_keys(manifest))
-        for repository in manifest.repositories
+        for repository in _sort_repositories(run, manifest)
         if not repository.source
     }
     repo_file = format_channel_repo_file(run.config.project, channel, settings.baseurl, keys)
     files = {make_channel_repo_name(run.config.project, channel): repo_file.encode()}
     for repository in keys:
-        urls = [join_url(settings.baseurl, f"{manifest.version}/{repository}/{REPOMD}")]
+        path = f"{manifest.version}/{repository}/{REPOMD}"
+        urls = [join_url(place, path) for place in (*settings.mirrors, settings.baseurl)]
         repomd = read_repomd_identity(directory / repository)
         files[make_metalink_path(repository)] = format_metalink(repomd, urls).encode()
     for name in {name for names in keys.values() for name in names}:
@@ -219,6 +231,12 @@ def _make_files(run: Run, directory: Path, manifest: Manifest, channel: str) -> 
         except OSError as error:
             raise InputError(f"{directory / file} cannot be read", why=str(error)) from error
     return files
+
+
+def _sort_repositories(run: Run, manifest: Manifest) -> list[ReleasedRepository]:
+    """Those of the release, in the order of repos.yaml: clients ask for the sections in this order."""
+    order = {name: number for number, name in enumerate(run.config.repositories)}
+    return sorted(manifest.repositories, key=lambda each: order.get(each.name, len(order)))
 
 
 def _list_metadata_keys(manifest: Manifest) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,11 +52,27 @@ def test_a_channel_has_all_that_clients_need_and_nothing_of_sources(run: Run) ->
     }
     metalink = files["deps/epel/metalink.xml"].decode()
     assert ">https://repo.example.org/altai/1.0.0/deps/epel/repodata/repomd.xml</url>" in metalink
-    section = files["altai-files.repo"].decode().split("\n\n")[1].splitlines()
-    assert section[0] == "[altai-files-deps-epel]"
+    # In the order of repos.yaml.
+    sections = [section.splitlines() for section in files["altai-files.repo"].decode().split("\n\n")]
+    names = ["centos6", "deps-misc", "deps-epel"]
+    assert [section[0] for section in sections] == [f"[altai-files-{name}]" for name in names]
+    section = sections[2]
     assert "metalink=https://repo.example.org/altai/channels/files/deps/epel/metalink.xml" in section
     assert {"gpgcheck=1", "repo_gpgcheck=1", "skip_if_unavailable=0", "metadata_expire=300"} <= set(section)
     assert not any(line.startswith("baseurl") for line in section)
+
+
+def test_mirrors_come_before_the_url_of_the_releases(run: Run) -> None:
+    settings = replace(
+        run.config.get_release_settings(), mirrors=("https://a.example.org", "ftp://b.example.org/x")
+    )
+    mirrored = replace(run, config=replace(run.config, release=settings))
+    metalink = plan(mirrored, "files").files["centos6/metalink.xml"].decode()
+    assert re.findall(r'preference="([0-9]+)">(.*)/1\.0\.0/centos6/repodata/repomd\.xml<', metalink) == [
+        ("100", "https://a.example.org"),
+        ("99", "ftp://b.example.org/x"),
+        ("98", "https://repo.example.org/altai"),
+    ]
 
 
 def test_another_run_that_was_faster_is_not_overwritten(run: Run) -> None:
@@ -75,3 +92,16 @@ def test_a_release_that_changed_after_its_checks_is_not_shown(run: Run, world: C
         with pytest.raises(PublishError, match="changed while it was checked"):
             promote(run, changed, no_passphrase)
     assert not Path(world.releases, "channels", "late").exists()
+
+
+def test_a_ring_that_is_left_out_is_named(run: Run) -> None:
+    rings = (("early", 10), ("half", 50), ("last", 100))
+    settings = replace(run.config.get_release_settings(), rings=rings)
+    ringed = replace(run, config=replace(run.config, release=settings))
+    promote(ringed, plan(ringed, "early"), no_passphrase)
+    messages: list[str] = []
+    object.__setattr__(ringed.reporter, "warn", messages.append)
+    plan(ringed, "half")
+    assert messages == []
+    plan(ringed, "last")
+    assert messages == ["the ring half is before last, but shows nothing"]
