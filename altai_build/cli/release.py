@@ -169,6 +169,8 @@ def _plan_to_json(plan: ReleasePlan) -> dict[str, object]:
         "commit": plan.commit,
         "previous": plan.previous_version,
         "sorts_below": plan.newer_version,
+        "follows": plan.follows,
+        "expected_by": plan.expected_by,
         "target": plan.target.name,
         "tag": plan.tags.name if plan.tags else None,
         **order_to_json(plan.build_plan, plan.reasons),

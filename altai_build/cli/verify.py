@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,11 +20,21 @@ from altai_build.model.release_files import LATEST_LINK
 from altai_build.model.trace import TraceStep, count_proved_steps
 from altai_build.model.trust import TrustLevel
 
+if TYPE_CHECKING:
+    from altai_build.pipeline.published.remembered import RememberedVerification
+    from altai_build.pipeline.run import Run
+
 
 @click.command()
 @click.argument("version", required=False, metavar="VERSION")
 @click.option("--deep", is_flag=True, help="Also trace each package to the superproject's commit.")
 @click.option("--history", is_flag=True, help="Verify that all releases form the chain that was published.")
+@click.option(
+    "--remember",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Compare with the highest release seen before, which FILE holds, and remember this one.",
+)
 @releases_option
 @key_option
 @json_option
@@ -33,6 +44,7 @@ def verify(
     version: str | None,
     deep: bool,
     history: bool,
+    remember: Path | None,
     where: str | None,
     keys: tuple[str, ...],
     as_json: bool,
@@ -50,17 +62,26 @@ def verify(
     release names those that it follows. A release that was changed, removed, exchanged or added is found. VERSION is
     then the folder or URL of all releases; without it they are those of repos.yaml.
 
+    --remember FILE is for a cron job on a client or a second site. It reports a release that is older than one seen
+    before, one that does not follow it or has other content, and one that is not replaced in time
+    (release.expected_by). A damaged FILE is an error.
+
     \b
     Examples:
       altai-build verify 1.0.2
       altai-build verify https://repo.example.org/altai/1.0.2 --key RPM-GPG-KEY-altai
       altai-build verify --history
+      altai-build -q verify https://repo.example.org/altai/latest --key KEY --remember seen.json
     """
     if history:
         from altai_build.cli.history import verify_all_releases
 
-        if deep or (version is not None and where is not None):
-            other = "--deep" if deep else "--releases"
+        others = {
+            "--deep": deep,
+            "--remember": remember,
+            "--releases": version is not None and where is not None,
+        }
+        for other in (name for name, given in others.items() if given):
             raise UsageError(f"--history and {other} exclude each other", todo="give one of them")
         return verify_all_releases(app, version if where is None else where, keys, as_json)
     if version is None:
@@ -76,8 +97,13 @@ def verify(
     signers = [Path(key) for key in keys]
     for signer in signers:
         read_public_keys(signer)
+    if remember is not None:
+        from altai_build.cli.remember import refuse_useless_memory
+
+        refuse_useless_memory(run, remember, keys)
     asked = "" if is_location(version) or version == LATEST_LINK else version
     steps: tuple[TraceStep, ...] = ()
+    memory: RememberedVerification | None = None
     with open_release(run, version, where) as directory:
         if deep:
             from altai_build.pipeline.published.trace import trace_provenance
@@ -86,10 +112,27 @@ def verify(
             verification, steps = answer.verification, answer.steps
         else:
             verification = verify_published(run, directory, signers=signers, version=asked)
+        if remember is not None:
+            from altai_build.pipeline.published.remembered import verify_remembered
+
+            memory = verify_remembered(
+                run, directory, verification, file=remember, named=version, where=where
+            )
+            verification = memory.verification
     if as_json:
-        print_json(_document(verification, steps if deep else None))
+        print_json(_document(verification, steps if deep else None, memory))
     else:
         print_findings(verification.findings)
+    _print_result(run, verification, steps)
+    if memory is not None and remember is not None:
+        from altai_build.cli.remember import describe_memory
+
+        run.reporter.info(describe_memory(memory, remember))
+    return 0
+
+
+def _print_result(run: Run, verification: VerificationReport, steps: tuple[TraceStep, ...]) -> None:
+    """Say what was proved. Raises VerificationError when there are errors."""
     for kind, (proved, total) in count_proved_steps(steps).items():
         run.reporter.info(f"{kind}: {proved} of {total} proved")
     refuse_errors(
@@ -107,12 +150,17 @@ def verify(
         f"release {verification.release} passed verification{_describe_other(verification.findings)}"
         + (", but agrees only with the keys it brought" if own_keys else "")
     )
-    return 0
 
 
-def _document(verification: VerificationReport, steps: tuple[TraceStep, ...] | None) -> dict[str, object]:
-    """The contract's form; with --deep also how many steps of each kind were proved."""
+def _document(
+    verification: VerificationReport,
+    steps: tuple[TraceStep, ...] | None,
+    memory: RememberedVerification | None,
+) -> dict[str, object]:
+    """The contract's form; with --deep also how many steps of each kind were proved, with --remember what was seen."""
     document = verification.to_json()
+    if memory is not None:
+        document["remembered"] = {"before": memory.before, "now": memory.now}
     if steps is not None:
         document["links"] = {
             kind: {"proved": proved, "of": total}

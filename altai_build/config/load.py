@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 from altai_build.config.components import list_template_fields, read_component, read_macros
@@ -42,6 +44,7 @@ from altai_build.model.suggestion import suggest
 from altai_build.model.variables import make_arch_variables
 from altai_build.regular_files import resolve_links
 
+_LONGEST_EXPECTATION = 100 * 365 * 86400  # seconds
 _TOP_KEYS = (
     "project",
     "superproject",
@@ -165,7 +168,7 @@ def _read_key(name: str, node: YamlNode, root: Path) -> Key:
 
 def _read_release(node: YamlNode, root: Path) -> ReleaseSettings:
     if node.value is not None:
-        keys = ("directory", "baseurl", "stamp", "mirrors", "channel", "rings")
+        keys = ("directory", "baseurl", "stamp", "mirrors", "channel", "rings", "expected_by")
         node = node.check_keys(keys, needed=("baseurl",))
     channel, rings = _read_followed_channel(node)
     return ReleaseSettings(
@@ -175,7 +178,27 @@ def _read_release(node: YamlNode, root: Path) -> ReleaseSettings:
         mirrors=tuple(url.rstrip("/") for url in node.get_child("mirrors").read_texts(check=_check_baseurl)),
         channel=channel,
         rings=rings,
+        expected_by=_read_expected_by(node.get_child("expected_by")),
     )
+
+
+def _read_expected_by(node: YamlNode) -> float | date | None:
+    """A time after the commit (90d), or a day, which YAML loads as a date where it has no quotes."""
+    from altai_build.model.quantity import parse_duration
+
+    # A datetime is an instance of date too, and is refused.
+    if node.value is None or type(node.value) is date:
+        return node.value
+    with suppress(ValueError):
+        return date.fromisoformat(str(node.value))
+    with suppress(ValueError):
+        seconds = parse_duration(str(node.value))
+        if 0 < seconds <= _LONGEST_EXPECTATION:
+            return seconds
+    node.add_error(
+        f"got {node.describe_value()}; write a time after the commit, as in 90d, or a day, as in 2027-03-31"
+    )
+    return None
 
 
 def _read_followed_channel(node: YamlNode) -> tuple[str | None, tuple[tuple[str, int], ...]]:

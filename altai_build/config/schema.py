@@ -16,6 +16,8 @@ from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.model.quantity import format_count
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from altai_build.config.superproject import SuperprojectSettings
     from altai_build.model.findings import Waiver
     from altai_build.model.sources import SourceChoice
@@ -164,11 +166,13 @@ class ReleaseSettings:
     `mirrors` are URLs of copies, which metalinks name before `baseurl`. `channel` or `rings` say what packages follow
     that carry the .repo file of a channel; `rings` are channels with the percentage of machines for each and earlier
     ones.
+    `expected_by` is when the next release is expected: seconds after the commit's time, or the last day; None: never.
     """
 
     directory: Path
     baseurl: str
     stamp: str
+    expected_by: float | date | None = None
     mirrors: tuple[str, ...] = ()
     channel: str | None = None
     rings: tuple[tuple[str, int], ...] = ()

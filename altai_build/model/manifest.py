@@ -24,6 +24,7 @@ from altai_build.model.release import (
     SourceFile,
     SpecOrigin,
     SuperprojectPin,
+    parse_time,
 )
 from altai_build.model.release_files import MANIFEST_NAME
 from altai_build.model.untrusted_json import parse_json
@@ -57,6 +58,7 @@ def manifest_to_json(manifest: Manifest) -> str:
         "skipped": [_plain(skip) for skip in sorted(manifest.skipped, key=lambda skip: skip.component)],
         "waivers": [waiver.to_json() for waiver in manifest.waivers],
         **_chain_to_json(manifest),
+        **({} if manifest.expected_by is None else {"expected_by": manifest.expected_by}),
     }
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
@@ -110,7 +112,20 @@ def manifest_from_json(text: str, *, where: str = MANIFEST_NAME) -> Manifest:
         skipped=root.read_list("skipped", _read_skipped),
         waivers=root.read_list("waivers", _read_waiver) if root.has_key("waivers") else (),
         follows=_read_chain(root),
+        expected_by=_read_expected_by(root),
     )
+
+
+def _read_expected_by(root: _JsonReader) -> str | None:
+    text = root.read_optional_text("expected_by")
+    if text is not None:
+        try:
+            parse_time(text)
+        except ValueError as error:
+            raise root.make_error(
+                "expected_by", f"{text!r} is no time such as 2027-03-31T12:00:00Z"
+            ) from error
+    return text
 
 
 def _read_chain(root: _JsonReader) -> tuple[FollowedRelease, ...] | None:
@@ -120,6 +135,12 @@ def _read_chain(root: _JsonReader) -> tuple[FollowedRelease, ...] | None:
     if root.is_null("previous") != root.is_null("previous_sha256"):
         raise root.make_error("previous_sha256", "is the digest of `previous`: both are null, or neither is")
     others = root.read_list("also_follows", _read_followed)
+    named = [
+        None if root.is_null("previous") else root.read_path("previous"),
+        *(one.version for one in others),
+    ]
+    if len(set(named)) != len(named):
+        raise root.make_error("also_follows", "names a release twice, or `previous`")
     if root.is_null("previous"):
         return others
     own = FollowedRelease(version=root.read_path("previous"), sha256=root.read_sha256("previous_sha256"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Union
 
@@ -195,7 +195,8 @@ class Manifest:
     """All of release.json; `signed_by` is the name of the key that signs metadata, checksums and manifest.
 
     `follows` are the releases that were published before it and that no other release follows: `previous`, and seldom
-    others (of another series). None: it was made before releases named them.
+    others (of another series). None: it was made before releases named them. `expected_by` is the time, written like
+    `created`, by which the next release is expected; None: at any time, or never.
     """
 
     version: str
@@ -211,8 +212,26 @@ class Manifest:
     skipped: tuple[SkippedComponent, ...]
     waivers: tuple[Waiver, ...] = ()  # those in repos.yaml when the release was made
     follows: tuple[FollowedRelease, ...] | None = None
+    expected_by: str | None = None
+
+
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def format_created(epoch: int) -> str:
     """A commit's time as the manifest writes it: `2013-02-28T12:00:00Z`."""
-    return datetime.fromtimestamp(epoch, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(epoch, tz=timezone.utc).strftime(_TIME_FORMAT)
+
+
+def format_expected_by(expected: float | date | None, epoch: int) -> str | None:
+    """When the next release is expected: so many seconds after the commit's time, or at the end of a day."""
+    if expected is None:
+        return None
+    if isinstance(expected, date):
+        return f"{expected.isoformat()}T23:59:59Z"
+    return format_created(epoch + int(expected))
+
+
+def parse_time(text: str) -> datetime:
+    """A time as the manifest writes it. Raises ValueError for other text."""
+    return datetime.strptime(text, _TIME_FORMAT).replace(tzinfo=timezone.utc)

@@ -88,6 +88,7 @@ class ReleaseContents:
     skipped: tuple[SkippedComponent, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     follows: tuple[FollowedRelease, ...] | None = None
+    expected_by: str | None = None
 
     def get_key_file(self, name: str) -> Path:
         """The public key file of a key."""
@@ -128,6 +129,7 @@ def compose(directory: Path, contents: ReleaseContents, key: SigningKey) -> Mani
         skipped=contents.skipped,
         waivers=contents.waivers,
         follows=contents.follows,
+        expected_by=contents.expected_by,
     )
     write_atomically(directory / MANIFEST_NAME, manifest_to_json(manifest).encode(), durable=False)
     key.sign_detached(directory / MANIFEST_NAME)

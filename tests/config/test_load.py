@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,30 @@ def test_optional_keys(tmp_path: Path) -> None:
     assert config.release is not None and config.release.directory == tmp_path / "releases"
     assert (config.stamp, config.superproject.root) == ("{release}.{count}.g{commit}", True)
     assert config.superproject.components == ("repos",)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("90d", 90 * 86400.0),
+        ("2w", 14 * 86400.0),
+        ("2027-03-31", date(2027, 3, 31)),
+        (date(2027, 3, 31), date(2027, 3, 31)),
+        (None, None),
+    ],
+)
+def test_when_the_next_release_is_expected(tmp_path: Path, written: object, read: object) -> None:
+    tree = yaml.safe_load(VALID)
+    tree["release"]["expected_by"] = written
+    config = load_config(write(tmp_path, yaml.safe_dump(tree)))
+    assert config.get_release_settings().expected_by == read
+
+
+@pytest.mark.parametrize("written", ["soon", "0d", "999999999w", 5, True, datetime(2027, 3, 31, 12), ["90d"]])
+def test_what_is_no_time_for_the_next_release_is_refused(tmp_path: Path, written: object) -> None:
+    (error,) = read_errors(tmp_path, broken("release|expected_by", written))
+    assert error.startswith("release.expected_by: got ")
+    assert "write a time after the commit, as in 90d, or a day, as in 2027-03-31" in error
 
 
 NAME = "write letters, digits and _ . + -"

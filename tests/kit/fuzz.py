@@ -332,7 +332,7 @@ def _read_own_lists(data: bytes, folder: Path) -> None:
     path = write(data, folder)
     read_sealed(path)
     installed_packages(path)
-    manifest_trust._read_digests(path)
+    manifest_trust.read_digests(path)
     file_list._parse(data)
 
 

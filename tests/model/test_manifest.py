@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ from altai_build.model.release import (
     SpecOrigin,
     SuperprojectPin,
     format_created,
+    format_expected_by,
 )
 
 ORIGINS = (
@@ -171,6 +173,10 @@ def test_a_manifest_of_an_earlier_version_says_nothing_of_what_it_follows() -> N
         ({"previous": None}, "previous_sha256: is the digest of `previous`: both are null, or neither is"),
         ({"previous_sha256": "1" * 63}, "previous_sha256: is no SHA-256 of 64 hexadecimal digits"),
         ({"also_follows": [{"version": "../2", "sha256": "2" * 64}]}, "also_follows[0].version: "),
+        (
+            {"also_follows": [{"version": "1.0.1", "sha256": "2" * 64}]},
+            "also_follows: names a release twice, or `previous`",
+        ),
         ({"also_follows": [{"version": "2", "sha256": "X"}]}, "also_follows[0].sha256: is no SHA-256"),
     ],
 )
@@ -179,6 +185,17 @@ def test_a_damaged_chain_is_an_error_with_its_place(changes: dict[str, object], 
     with pytest.raises(InputError) as error:
         manifest_from_json(json.dumps({**document, **changes}))
     assert error.value.why.startswith(message)
+
+
+def test_when_the_next_release_is_expected_is_a_time_of_the_commit_or_a_day() -> None:
+    assert format_expected_by(None, 1362052800) is None
+    assert format_expected_by(90 * 86400.0, 1362052800) == "2013-05-29T12:00:00Z"
+    assert format_expected_by(date(2027, 3, 31), 1362052800) == "2027-03-31T23:59:59Z"
+    text = manifest_to_json(replace(MANIFEST, expected_by="2027-03-31T23:59:59Z"))
+    assert manifest_from_json(text).expected_by == "2027-03-31T23:59:59Z"
+    assert "expected_by" not in json.loads(manifest_to_json(MANIFEST))
+    with pytest.raises(InputError, match="is no time such as"):
+        manifest_from_json(text.replace("T23:59:59Z", " some day"))
 
 
 def test_a_manifest_is_read_back_the_same_and_order_does_not_matter() -> None:

@@ -106,7 +106,7 @@ class ManifestReader:
         """Warn of each file of a release that is not the one that its signed checksums list."""
         trust = check_signature(release.directory, CHECKSUMS_NAME, release.manifest, self._pinned_keys)
         is_signed = trust.level is not TrustLevel.UNVERIFIED
-        digests = _read_digests(release.directory / CHECKSUMS_NAME) if is_signed else {}
+        digests = read_digests(release.directory / CHECKSUMS_NAME) if is_signed else {}
         reason = f"{CHECKSUMS_NAME} lists another file" if is_signed else trust.detail
         for name in names:
             if not is_signed or digests.get(name, "") != sha256_file(release.directory / name):
@@ -169,7 +169,7 @@ def _verify(path: Path, key_file: Path) -> SignatureCheck | str:
 _MAX_CHECKSUMS = 64 << 20  # bytes
 
 
-def _read_digests(sums: Path) -> dict[str, str]:
+def read_digests(sums: Path) -> dict[str, str]:
     """File → the first SHA-256 that SHA256SUMS gives for it; nothing when it cannot be read."""
     try:
         lines = read_regular_file(sums, limit=_MAX_CHECKSUMS).decode("utf-8", "replace").splitlines()

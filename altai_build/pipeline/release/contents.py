@@ -53,6 +53,7 @@ def collect_contents(
         ),
         previous=plan.previous_version,
         follows=plan.follows,
+        expected_by=plan.expected_by,
         target=plan.target.name,
         tool_version=__version__,
         keys=tuple(KeyFile(name=key.name, file=key.file) for key in config.keys.values()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from altai_build.config import Target
@@ -10,7 +11,14 @@ from altai_build.errors import InputError
 from altai_build.model.gitlink import require_commit
 from altai_build.model.lock import Lock
 from altai_build.model.pin import PinDirection
-from altai_build.model.release import ComponentOrigin, FollowedRelease, Manifest, SpecOrigin
+from altai_build.model.release import (
+    ComponentOrigin,
+    FollowedRelease,
+    Manifest,
+    SpecOrigin,
+    format_expected_by,
+    parse_time,
+)
 from altai_build.pipeline.build.pins import compare_pins
 from altai_build.pipeline.build.plan import BuildPlan, plan_build
 from altai_build.pipeline.deps import lock_path, read_required_lock
@@ -46,6 +54,7 @@ class ReleasePlan:
     lock: Lock | None  # of third-party packages
     change_status: dict[str, str]  # component → how its commit compares with the previous release
     follows: tuple[FollowedRelease, ...]  # what the manifest names of them
+    expected_by: str | None  # when the release after it is expected
     tags: TagPlan | None = None
 
     @property
@@ -103,6 +112,7 @@ def plan_release(
         follows=choose_followed_releases(
             releases, published, previous.version if previous else None, run.reporter.warn
         ),
+        expected_by=_plan_next_release(run, build_plan.discovery.time),
         tags=plan_release_tags(run, version, commit, pushing=push) if tag else None,
     )
     newer = release_plan.newer_version
@@ -112,6 +122,17 @@ def plan_release(
             f"checked (run `altai-build upgrade-check {version} {newer}` after the release)"
         )
     return release_plan
+
+
+def _plan_next_release(run: Run, epoch: int) -> str | None:
+    """When the next release is expected, by the commit's time; warns of a time that has passed."""
+    expected = format_expected_by(run.config.get_release_settings().expected_by, epoch)
+    if expected is not None and parse_time(expected) < datetime.now(timezone.utc):
+        run.reporter.warn(
+            f"the next release was expected by {expected} (release.expected_by in repos.yaml): `verify --remember` "
+            "reports this one as out of date at once"
+        )
+    return expected
 
 
 def _refuse_empty(version: str, build_plan: BuildPlan, lock: Lock | None) -> None:

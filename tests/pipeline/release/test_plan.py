@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from altai_build.model.release import ComponentOrigin
+from altai_build.tools.files import sha256_file
 from tests.kit.cli import CliResult, altai_build
 from tests.kit.manifests import manifest, write_manifests
 from tests.kit.release_worlds import commit_definition, make_world
@@ -125,6 +126,21 @@ def test_a_release_follows_its_candidate(tmp_path: Path) -> None:
         8,
         True,
     )
+
+
+def test_the_plan_names_what_the_release_follows_and_when_the_next_one_is_expected(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    write_manifests(tmp_path / "releases", manifest("1.0.9", []))
+    definition = (world.super.path / "repos.yaml").read_text()
+    for setting, ahead in (("9999-12-31", True), ("1d", False)):
+        world.pin({"repos.yaml": definition.replace("release: {", f"release: {{expected_by: {setting}, ")})
+        world.super.git("reset", "--quiet", "--hard")
+        answer = plan_as_json(world, "1.1")
+        digest = sha256_file(tmp_path / "releases" / "1.0.9" / "SHA256SUMS")
+        assert answer["follows"] == [{"version": "1.0.9", "sha256": digest}]
+        assert (answer["expected_by"] == "9999-12-31T23:59:59Z") == ahead
+        warning = "reports this one as out of date at once"
+        assert (warning in plan(world, "1.1").err) != ahead
 
 
 def test_a_release_of_an_older_series_is_told_what_it_sorts_below(tmp_path: Path) -> None:
