@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
+from altai_build.cli.ci_init import ci_init
 from altai_build.cli.ci_summary import describe_outcome, format_summary
 from altai_build.cli.options import against_option, choose_passphrase, json_option, rev_option, wait_option
 from altai_build.cli.output import format_json, print_json, print_table
@@ -56,7 +57,7 @@ def _read_components(_ctx: click.Context, _param: click.Parameter, values: tuple
     return {name: where for name, _, where in pairs}
 
 
-@click.command()
+@click.group(invoke_without_command=True, subcommand_metavar="[init ...]")
 @click.option(
     "--since",
     metavar="REV",
@@ -98,9 +99,9 @@ def _read_components(_ctx: click.Context, _param: click.Parameter, values: tuple
 )
 @wait_option
 @json_option
-@click.pass_obj
+@click.pass_context
 def ci(
-    app: App,
+    ctx: click.Context,
     since: str | None,
     rev: str,
     pinned: dict[str, str],
@@ -123,7 +124,11 @@ def ci(
       altai-build ci
       altai-build ci --since origin/main -o results --url https://ci.example.org/42/results
       altai-build ci --component nova=../nova
+      altai-build ci init github
     """
+    if ctx.invoked_subcommand is not None:
+        return 0
+    app: App = ctx.obj
     from altai_build.pipeline.ci import (
         choose_compared_commit,
         make_topic_repository,
@@ -172,6 +177,9 @@ def ci(
             _write_results(result, folder)
     _report(run, result, build_run, output, job, as_json)
     return result.exit_code
+
+
+ci.add_command(ci_init)
 
 
 def _build(

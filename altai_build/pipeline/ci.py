@@ -53,13 +53,17 @@ def choose_compared_commit(
 ) -> ComparedCommit:
     """The commit that `commit` is compared with: the named one, that of the job, or where its branch left the main one.
 
-    Raises InputError for a commit that this clone does not have.
+    After a forced push it is none: everything is built, or reused.
+    Raises InputError for a named commit that this clone does not have, and where a shallow clone lacks what decides it.
     """
     if since is not None:
         return ComparedCommit(history.resolve_revision(since), "named by --since")
-    if job.since is not None:
+    if job.since is None:
+        return find_merge_base(history, commit, find_branch(history, job.target) if job.target else None)
+    if is_shallow(history.common) or history.has_commit(job.since):
         return ComparedCommit(history.resolve_revision(job.since), job.since_reason)
-    return find_merge_base(history, commit, find_branch(history, job.target) if job.target else None)
+    # After a forced push it is in no branch. Any other commit to compare with could hide a change.
+    return ComparedCommit(None, f"this clone does not have {job.since[:12]}, {job.since_reason}")
 
 
 def pin_components(

@@ -30,8 +30,12 @@ def test_what_is_named_comes_before_the_job_and_the_job_before_the_main_branch(t
     assert choose(pushed) == (commits[3], "CI_COMMIT_BEFORE_SHA of GitLab CI")
     assert choose(CiJob(Service.GITHUB, target="stable")) == (commits[2], "the merge base with stable")
     assert choose(CiJob()) == (commits[1], "its first parent: the commit is in main")
+    # After a forced push: the first parent would hide what the other commits changed.
+    gone = CiJob(Service.GITLAB, "f" * 40, "CI_COMMIT_BEFORE_SHA", target="stable")
+    assert choose(gone) == (None, "this clone does not have ffffffffffff, CI_COMMIT_BEFORE_SHA of GitLab CI")
+    repo.git("clone", "-q", "--depth=1", repo.path.as_uri(), str(tmp_path / "cut"))
     with pytest.raises(InputError, match="has no commit 'ffff"):
-        choose(CiJob(Service.GITLAB, "f" * 40, "CI_COMMIT_BEFORE_SHA"))
+        choose_compared_commit(RepositoryHistory(tmp_path / "cut"), commits[0], gone, None)
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:

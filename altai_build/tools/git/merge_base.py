@@ -43,6 +43,15 @@ def find_branch(history: RepositoryHistory, name: str) -> str:
     )
 
 
+def name_main_branch(history: RepositoryHistory) -> str | None:
+    """The short name of the main branch, as the remote or the usual names say; None where there is none."""
+    for full in _MAIN_BRANCHES:
+        if _find_commit(history, full) is not None:
+            target = _list(history, "rev-parse", "--symbolic-full-name", full)[0]
+            return target.removeprefix("refs/heads/").removeprefix("refs/remotes/origin/")
+    return None
+
+
 def find_merge_base(
     history: RepositoryHistory, commit: CommitId, branch: str | None = None
 ) -> ComparedCommit:

@@ -65,6 +65,10 @@ class RepositoryHistory:
             raise make_git_error(USER_CLONE, answer, "rev-parse", self.place)
         raise self._unknown_revision_error(revision, answer.error_text)
 
+    def has_commit(self, commit: str) -> bool:
+        """True where the repository has a commit of this id."""
+        return self._parse_revision(f"{commit}^{{commit}}").returncode == 0
+
     def _parse_revision(self, text: str) -> ProcessResult:
         """git's answer: status 0 with an id, 1 when nothing has that name, another one when git itself fails."""
         arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", text]

@@ -1,0 +1,49 @@
+"""The pipeline of a CI service → a file in the superproject, which is never replaced without a word."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from altai_build.errors import InputError
+from altai_build.stages.ci_pipeline import (
+    PipelineService,
+    PipelineSettings,
+    check_setting,
+    format_pipeline,
+    get_pipeline_path,
+)
+from altai_build.tools.files import make_directory, write_atomically
+from altai_build.tools.git.merge_base import name_main_branch
+from altai_build.tools.git.revisions import RepositoryHistory
+from altai_build.tools.output_directory import refuse_release
+
+
+def write_pipeline(
+    superproject: Path, service: PipelineService, file: Path | None, given: Mapping[str, str], *, force: bool
+) -> Path:
+    """Write the pipeline with the `given` settings (fields of PipelineSettings) and return its path.
+
+    `file` is by default where the service looks for it. Raises InputError for a file that is there, unless `force`.
+    """
+    settings = dict(given)
+    if "branch" not in settings and service is PipelineService.GITHUB:
+        branch = name_main_branch(RepositoryHistory(superproject))
+        if branch is not None and check_setting(branch) is None:
+            settings["branch"] = branch
+    path = file if file is not None else superproject / get_pipeline_path(service)
+    if os.path.lexists(path) and not (force and path.is_file()):
+        raise InputError(
+            f"{path} is there already",
+            why="a pipeline that somebody may have changed is never replaced unasked"
+            if path.is_file()
+            else "it is no file",
+            todo="replace it with --force, or name another file with -o"
+            if path.is_file()
+            else "name a file with -o",
+        )
+    refuse_release(path.parent)
+    make_directory(path.parent)
+    write_atomically(path, format_pipeline(service, PipelineSettings(**settings)).encode())
+    return path
