@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from check_jsonschema.builtin_schemas import get_builtin_schema  # type: ignore[import-untyped]
-from check_jsonschema.transforms import TRANSFORM_LIBRARY  # type: ignore[import-untyped]
+from check_jsonschema.builtin_schemas import get_builtin_schema
+from check_jsonschema.transforms import TRANSFORM_LIBRARY
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 
 from altai_build.stages.ci_pipeline import (
