@@ -29,7 +29,7 @@ class RepomdIdentity:
 def format_metalink(repomd: RepomdIdentity, urls: Sequence[str]) -> str:
     """The metalink of a repository; `urls` are those of its repomd.xml, in the order in which they are tried."""
     resources = [
-        f'    <url protocol="{protocol}" type="{protocol}" preference="{_HIGHEST_PREFERENCE - number}">'
+        f'    <url protocol="{protocol}" type="{protocol}" preference="{max(0, _HIGHEST_PREFERENCE - number)}">'
         f"{escape(url)}</url>"
         for number, url in enumerate(urls)
         for protocol in (escape(url.partition(":")[0]),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -18,6 +19,12 @@ from altai_build.model.channel import (
     is_channel_name,
 )
 
+
+def compute_checksums(version: str) -> str:
+    """The SHA-256 of what stands for the SHA256SUMS of a release."""
+    return hashlib.sha256(version.encode()).hexdigest()
+
+
 _FIRST = Promotion(
     number=1,
     who="Ann <ann@example.org>",
@@ -26,9 +33,11 @@ _FIRST = Promotion(
     version="1.0.0",
     why="",
     is_back=False,
-    checksums="a" * 64,
+    checksums=compute_checksums("1.0.0"),
 )
-_SECOND = replace(_FIRST, number=2, previous="1.0.0", version="1.0.1", why="näher")
+_SECOND = replace(
+    _FIRST, number=2, previous="1.0.0", version="1.0.1", why="näher", checksums=compute_checksums("1.0.1")
+)
 _THIRD = replace(_FIRST, number=3, previous="1.0.1", why="bad", is_back=True)
 HISTORY = ChannelHistory(
     project="altai",

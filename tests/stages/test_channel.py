@@ -30,6 +30,8 @@ def switch(releases: Path, key: SigningKey, count: int) -> None:
     """Let the channel `stable` show the release of its n-th promotion."""
     history = replace(HISTORY, promotions=HISTORY.promotions[:count], files={})
     version = history.last.version.encode()
+    (releases / history.last.version).mkdir(parents=True, exist_ok=True)
+    (releases / history.last.version / "SHA256SUMS").write_bytes(version)
     switch_channel(releases, history, {"altai-stable.repo": version, "deps/epel/metalink.xml": version}, key)
 
 

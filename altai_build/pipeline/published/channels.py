@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, describe_cause
 from altai_build.model.channel import CHANNELS_FOLDER, ChannelHistory
-from altai_build.model.release_files import KEY_FILE_PREFIX
+from altai_build.model.release_files import CHECKSUMS_NAME, KEY_FILE_PREFIX
 from altai_build.model.trust import TrustLevel
 from altai_build.stages.channel import list_channels, read_channel
+from altai_build.tools.files import sha256_file
 
 if TYPE_CHECKING:
     from altai_build.config import Config
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel; `history` is None where `error` says why it is unknown or must not be believed."""
+    """A channel; `history` is None where it is unknown or must not be believed. `error` says what is wrong."""
 
     name: str
     history: ChannelHistory | None
@@ -51,6 +52,26 @@ def _read(releases: Path, name: str, key_files: Sequence[Path]) -> Channel:
     trust = TrustLevel.PINNED if key_files else TrustLevel.OWN_KEYS
     own = sorted((releases / CHANNELS_FOLDER / name).glob(f"{KEY_FILE_PREFIX}*"))
     try:
-        return Channel(name, read_channel(releases, name, key_files or own), trust)
+        history = read_channel(releases, name, key_files or own)
     except InputError as error:
         return Channel(name, None, TrustLevel.UNVERIFIED, error)
+    return Channel(name, history, trust, _find_error_of_release(releases, name, history))
+
+
+def _find_error_of_release(releases: Path, name: str, history: ChannelHistory | None) -> InputError | None:
+    """What is wrong with the release that a channel shows: it is gone, or another than was promoted."""
+    if history is None:
+        return None
+    last = history.last
+    sums = releases / last.version / CHECKSUMS_NAME
+    try:
+        if sha256_file(sums) == last.checksums:
+            return None
+        why = f"{sums} is not the file that was promoted"
+    except OSError as error:
+        why = f"{sums}: {describe_cause(error)}"
+    return InputError(
+        f"the channel {name} shows {last.version}, which machines cannot get",
+        why=why,
+        todo=f"restore release {last.version} from another copy, or promote another release",
+    )

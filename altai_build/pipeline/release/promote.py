@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from altai_build.errors import InputError, PublishError, UsageError
+from altai_build.config import Config
+from altai_build.errors import InputError, PublishError, UsageError, describe_cause
 from altai_build.model.channel import (
     ChannelHistory,
     Promotion,
@@ -40,6 +41,7 @@ from altai_build.tools.repo.repomd_identity import read_repomd_identity
 from altai_build.tools.url import join_url
 
 _MAX_KEY_FILE = 1 << 20  # bytes
+_MOST_EARLIER = 16  # releases that a metalink names besides the one that is shown
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def plan_promotion(
     _check_direction(channel, manifest.version, shown, reason_to_go_back)
     if reason_to_go_back is None:
         _warn_of_skipped_rings(run, releases, channel, manifest.version)
-    files = _make_files(run, directory, manifest, channel)
+    files = make_channel_files(
+        run.config, directory, manifest, channel, list_shown_before(releases, history, manifest.version)
+    )
     promotion = Promotion(
         number=history.last.number + 1 if history is not None else 1,
         who=read_committer(run.config.superproject.path),
@@ -209,19 +213,39 @@ def _is_other(history: ChannelHistory, promotion: Promotion, files: dict[str, by
     )
 
 
-def _make_files(run: Run, directory: Path, manifest: Manifest, channel: str) -> dict[str, bytes]:
-    """The files of a channel that shows a release: path in the channel's folder → content."""
-    settings = run.config.get_release_settings()
+def list_shown_before(releases: Path, history: ChannelHistory | None, version: str) -> list[str]:
+    """The other releases that a channel has shown last and that still exist, the last one first."""
+    shown = dict.fromkeys(promotion.version for promotion in reversed(history.promotions if history else ()))
+    found = [earlier for earlier in shown if earlier != version and (releases / earlier).is_dir()]
+    return found[:_MOST_EARLIER]
+
+
+def make_channel_files(
+    config: Config, directory: Path, manifest: Manifest, channel: str, earlier: Sequence[str]
+) -> dict[str, bytes]:
+    """The files of a channel that shows the release in `directory`: path in the channel's folder → content.
+
+    `earlier` are the releases that it has shown, the last one first. A dnf that has read the index of one of them asks
+    for the metalink again before it downloads packages (librepo prepares the mirrors of each handle anew), so the
+    metalink names the earlier releases too: they have these packages, and none of them has the index that it wants.
+    yum keeps metalink and index together. Raises InputError when a file of the release cannot be read.
+    """
+    settings = config.get_release_settings()
     keys = {
         repository.name: (*repository.keys, *_list_metadata_keys(manifest))
-        for repository in _sort_repositories(run, manifest)
+        for repository in _sort_repositories(config, manifest)
         if not repository.source
     }
-    repo_file = format_channel_repo_file(run.config.project, channel, settings.baseurl, keys)
-    files = {make_channel_repo_name(run.config.project, channel): repo_file.encode()}
+    repo_file = format_channel_repo_file(config.project, channel, settings.baseurl, keys)
+    files = {make_channel_repo_name(config.project, channel): repo_file.encode()}
     for repository in keys:
-        path = f"{manifest.version}/{repository}/{REPOMD}"
-        urls = [join_url(place, path) for place in (*settings.mirrors, settings.baseurl)]
+        places = [join_url(place, manifest.version) for place in (*settings.mirrors, settings.baseurl)]
+        places += [
+            join_url(settings.baseurl, version)
+            for version in earlier
+            if (directory.parent / version / repository / REPOMD).is_file()
+        ]
+        urls = [join_url(place, f"{repository}/{REPOMD}") for place in places]
         repomd = read_repomd_identity(directory / repository)
         files[make_metalink_path(repository)] = format_metalink(repomd, urls).encode()
     for name in {name for names in keys.values() for name in names}:
@@ -229,13 +253,13 @@ def _make_files(run: Run, directory: Path, manifest: Manifest, channel: str) -> 
         try:
             files[file] = read_regular_file(directory / file, limit=_MAX_KEY_FILE)
         except OSError as error:
-            raise InputError(f"{directory / file} cannot be read", why=str(error)) from error
+            raise InputError(f"{directory / file} cannot be read", why=describe_cause(error)) from error
     return files
 
 
-def _sort_repositories(run: Run, manifest: Manifest) -> list[ReleasedRepository]:
+def _sort_repositories(config: Config, manifest: Manifest) -> list[ReleasedRepository]:
     """Those of the release, in the order of repos.yaml: clients ask for the sections in this order."""
-    order = {name: number for number, name in enumerate(run.config.repositories)}
+    order = {name: number for number, name in enumerate(config.repositories)}
     return sorted(manifest.repositories, key=lambda each: order.get(each.name, len(order)))
 
 

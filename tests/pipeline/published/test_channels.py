@@ -47,3 +47,17 @@ def test_without_a_key_a_channel_is_compared_with_its_own(tmp_path: Path, key: S
     own.write_bytes(key.file.read_bytes())
     (channel,) = read_channels(tmp_path, ())
     assert (channel.trust, channel.error) == (TrustLevel.OWN_KEYS, None)
+
+
+def test_a_channel_that_shows_a_release_that_is_gone_or_another(tmp_path: Path, key: SigningKey) -> None:
+    switch(tmp_path, key, 1)
+    sums = tmp_path / "1.0.0" / "SHA256SUMS"
+    for damage, why in (
+        (lambda: sums.write_text("other"), "is not the file that was promoted"),
+        (sums.unlink, "No such file"),
+    ):
+        damage()
+        (channel,) = read_channels(tmp_path, [key.file])
+        assert channel.history is not None and channel.error is not None
+        assert channel.error.what == "the channel stable shows 1.0.0, which machines cannot get"
+        assert why in channel.error.why

@@ -10,12 +10,20 @@ import pytest
 
 from altai_build.config import load_config
 from altai_build.errors import PublishError
-from altai_build.pipeline.release.promote import PromotionPlan, plan_promotion, promote
+from altai_build.pipeline.published.releases import load_manifest
+from altai_build.pipeline.release.promote import (
+    PromotionPlan,
+    list_shown_before,
+    make_channel_files,
+    plan_promotion,
+    promote,
+)
 from altai_build.pipeline.run import Run
 from altai_build.tools.progress import ProgressReporter
 from altai_build.workspace import Workspace
 from tests.kit.channel_worlds import ChannelWorld
 from tests.kit.releases import Materials
+from tests.model.test_channel import HISTORY
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +113,26 @@ def test_a_ring_that_is_left_out_is_named(run: Run) -> None:
     assert messages == []
     plan(ringed, "last")
     assert messages == ["the ring half is before last, but shows nothing"]
+
+
+def test_a_metalink_names_the_releases_that_were_shown_before(
+    tmp_path: Path, run: Run, world: ChannelWorld
+) -> None:
+    """Those that still exist, the last one first, each once."""
+    versions = ["1.0", "1.1", "1.2", "1.1", "1.3", *(f"2.{number}" for number in range(20))]
+    promotions = tuple(
+        replace(HISTORY.promotions[0], number=number, version=version)
+        for number, version in enumerate(versions, start=1)
+    )
+    for version in versions:
+        (tmp_path / version).mkdir(exist_ok=True)
+    (tmp_path / "1.2").rmdir()
+    few, many = (replace(HISTORY, promotions=promotions[:end]) for end in (5, None))
+    assert list_shown_before(tmp_path, None, "1.4") == []
+    assert list_shown_before(tmp_path, few, "1.4") == ["1.3", "1.1", "1.0"]
+    assert list_shown_before(tmp_path, few, "1.3") == ["1.1", "1.0"]
+    assert list_shown_before(tmp_path, many, "3") == [f"2.{number}" for number in range(19, 3, -1)]
+    shown = world.releases / "1.0.0"
+    files = make_channel_files(run.config, shown, load_manifest(shown), "x", ["1.0.0", "9.9"])
+    urls = re.findall(r">(https[^<]*)<", files["centos6/metalink.xml"].decode())
+    assert urls == ["https://repo.example.org/altai/1.0.0/centos6/repodata/repomd.xml"] * 2
