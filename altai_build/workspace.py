@@ -32,7 +32,7 @@ _TEMPORARY_NAMES = (
     f"{GONE_PREFIX}*",
     *(f".{name}.*" for name in ("new", "signing", "packages", "probe", "look", "fetch")),
 )
-_REWRITTEN_FILES = (".gitignore", "lock.holder", "ledger.jsonl", "outcomes.json", "needs.json")
+_REWRITTEN_FILES = (".gitignore", "lock.holder", "ledger.jsonl", "outcomes.json", "needs.json", "flaky.json")
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,11 @@ class Workspace:
     def revealed_needs(self) -> Path:
         """Needs of components that their specs do not declare and earlier builds revealed."""
         return self.root / "needs.json"
+
+    @property
+    def flaky_tests(self) -> Path:
+        """Unit tests that failed and passed when they were run again, and how often."""
+        return self.root / "flaky.json"
 
     def failed_build_logs(self, component: str) -> Path:
         """The directory for the logs of a component's failed build; no two components share one."""

@@ -54,6 +54,7 @@ VERBS = {
     "releases": "releases",
     "report": "report",
     "srpm": "srpm",
+    "test": "test",
     "upgrade-check": "upgrade",
     "verify": "verify",
     "which": "which",

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 @click.command()
 @selection_options
 @against_option
+@click.option(
+    "--tests",
+    "with_tests",
+    is_flag=True,
+    help="Show the unit tests of each component that `altai-build test` would run, and what says so.",
+)
 @json_option
 @click.pass_obj
 def plan(
@@ -28,6 +34,7 @@ def plan(
     rev: str,
     worktree: bool,
     against: str | None,
+    with_tests: bool,
     as_json: bool,
 ) -> int:
     """Show what would be built, in which order and why.
@@ -40,6 +47,7 @@ def plan(
       altai-build plan
       altai-build plan --changed-since v1.0.1
       altai-build plan --against latest
+      altai-build plan --tests
     """
     from altai_build.model.order import DEFAULT_BUILD_SECONDS
     from altai_build.pipeline.build.plan import plan_build
@@ -50,6 +58,11 @@ def plan(
     build_plan = plan_build(run, revision, components, changed_since)
     if components and revision == "HEAD":
         warn_of_work_trees(run, build_plan.discovery.sourced)
+    if with_tests:
+        from altai_build.cli.suites import show_suites
+
+        show_suites(run, build_plan, as_json=as_json)
+        return get_exit_code(build_plan)
     released = open_released_builds(run, against, with_packages=False)
     if released is not None:
         build_plan = released.describe(build_plan)

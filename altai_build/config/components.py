@@ -12,6 +12,7 @@ from altai_build.config.superproject import check_inner_path
 from altai_build.config.yaml_reader import YamlNode
 
 if TYPE_CHECKING:
+    from altai_build.config.unit_tests import TestSettings
     from altai_build.model.sources import SourceChoice
 
 _SOURCE_PLACEHOLDERS = ("baseurl", "version", "project", "gpgkeys", "channel", "ring")
@@ -23,7 +24,10 @@ _PARAMETRIC_MACRO = re.compile(rf"{_MACRO.pattern}(?:\((?:-|[A-Za-z0-9:]*)\))?")
 def read_component(name: str, node: YamlNode) -> ComponentSettings:
     """One entry of `components`."""
     node = node.check_keys(
-        ("source", "sources", "macros", "specs", "repository", "skip", "bootstrap", "exclude_submodules")
+        (
+            *("source", "sources", "macros", "specs", "repository", "skip", "bootstrap"),
+            *("exclude_submodules", "test"),
+        )
     )
     sources = []
     for file, template in node.get_child("sources").read_mapping("source file"):
@@ -45,7 +49,18 @@ def read_component(name: str, node: YamlNode) -> ComponentSettings:
         skip=node.get_child("skip").read_text() or None,
         bootstrap=_read_bootstrap(node.get_child("bootstrap")) if node.has_key("bootstrap") else None,
         exclude_submodules=node.get_child("exclude_submodules").read_texts(),
+        test=read_tests(node.get_child("test")),
     )
+
+
+def read_tests(node: YamlNode, *, is_default: bool = False) -> TestSettings | None:
+    """The settings of unit tests; None where there are none. With `is_default` those of all components."""
+    if node.value is None:
+        return None
+    # Most definitions have none.
+    from altai_build.config.unit_tests import read_test_settings
+
+    return read_test_settings(node, is_default=is_default)
 
 
 def _read_source(node: YamlNode) -> SourceChoice | None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
-from altai_build.config.components import list_template_fields, read_component, read_macros
+from altai_build.config.components import list_template_fields, read_component, read_macros, read_tests
 from altai_build.config.key_rotation import check_replaced_keys
 from altai_build.config.limits import read_limits
 from altai_build.config.names import check_arch, check_baseurl, check_plain_name, check_repository_names
@@ -59,6 +59,7 @@ _TOP_KEYS = (
     "profiles",
     "allow_downgrades",
     "ci",
+    "test",
 )
 
 
@@ -106,6 +107,7 @@ def load_config(path: Path) -> Config:
     profiles = read_profiles(top.get_child("profiles"), check_plain_name)
     downgrades = read_downgrades(top.get_child("allow_downgrades"), check_plain_name)
     ci = _read_ci(top.get_child("ci"), keys)
+    test = read_tests(top.get_child("test"), is_default=True)
     _check_references(top, project, targets, keys, repositories, components)
     _check_placeholders(top, components, release)
     check_chosen_modules(top.get_child("repositories"), repositories)
@@ -127,6 +129,7 @@ def load_config(path: Path) -> Config:
         profiles=profiles,
         allow_downgrades=downgrades,
         ci=ci,
+        test=test,
     )
 
 

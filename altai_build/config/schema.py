@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from altai_build.config.superproject import SuperprojectSettings
+    from altai_build.config.unit_tests import TestSettings
     from altai_build.model.findings import Waiver
     from altai_build.model.sources import SourceChoice
     from altai_build.model.upgrade import AllowedDowngrade, Profile
@@ -145,7 +146,8 @@ class ComponentSettings:
     `sources` are the generated sources: file name and template of the content. `specs` are the spec files to use where
     the search finds the wrong ones. `skip` is the reason not to build it. `source` says what the archive is that its
     spec unpacks, where the commit does not say it. `exclude_submodules` are patterns of the paths of its own submodules
-    that the archive of its repository does not need. `macros` are over those of the target.
+    that the archive of its repository does not need. `macros` are over those of the target. `test` says how its unit
+    tests are run.
     """
 
     name: str
@@ -157,6 +159,7 @@ class ComponentSettings:
     source: SourceChoice | None = None
     exclude_submodules: tuple[str, ...] = ()
     macros: tuple[tuple[str, str], ...] = ()
+    test: TestSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -220,6 +223,7 @@ class Config:
     profiles: tuple[Profile, ...] = ()
     allow_downgrades: tuple[AllowedDowngrade, ...] = ()
     ci: CiSettings = CiSettings()
+    test: TestSettings | None = None  # what counts for all components that say nothing else
 
     @property
     def stamp(self) -> str:

@@ -1,4 +1,4 @@
-"""Builds as JUnit XML, which CI services show as test results.
+"""Builds and unit tests as JUnit XML, which CI services show as test results.
 
 The form is the one that Jenkins, GitLab and GitHub's reporters read: testsuites, testsuite, testcase, failure, error,
 skipped (the schema of Jenkins's xUnit plugin, junit-10.xsd).
@@ -12,13 +12,18 @@ from xml.etree import ElementTree
 
 from altai_build.model.build import BuildResult, FailureKind
 from altai_build.model.component_status import ComponentStatus
+from altai_build.model.unit_tests import SuiteStatus, TestCase, TestResult, TestStatus, count_cases
 
 # What XML 1.0 has no form for.
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def format_junit(rows: Sequence[BuildResult], read_log: Callable[[BuildResult], str]) -> bytes:
-    """A test case for each component; `read_log` gives the end of the log of a failed one.
+def format_junit(
+    rows: Sequence[BuildResult],
+    read_log: Callable[[BuildResult], str],
+    tests: Sequence[TestResult] = (),
+) -> bytes:
+    """A test case for each component; `read_log` gives the end of the log of a failed one; then its unit `tests`.
 
     A component that could not be built because of another one, or that is skipped, is a skipped case. A failed build
     is a failure; a failure of its surroundings (buildroot, dependencies, inputs) an error.
@@ -47,9 +52,78 @@ def format_junit(rows: Sequence[BuildResult], read_log: Callable[[BuildResult], 
             ElementTree.SubElement(case, kind, {**message, "type": what}).text = _clean(read_log(row))
         elif _is_skipped(row):
             ElementTree.SubElement(case, "skipped", message)
+    for result in tests:
+        _add_suite(suites, result)
+    return _write(suites)
+
+
+def format_tests(results: Sequence[TestResult]) -> bytes:
+    """The unit tests of components: a suite for each, whose cases have the component's name before their class.
+
+    A suite that could not be run is one case with an error; a component without a suite one that is skipped.
+    """
+    suites = ElementTree.Element("testsuites")
+    for result in results:
+        _add_suite(suites, result)
+    return _write(suites)
+
+
+def _write(suites: ElementTree.Element) -> bytes:
     ElementTree.indent(suites)
     text: str = ElementTree.tostring(suites, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
+
+
+def _add_suite(suites: ElementTree.Element, result: TestResult) -> None:
+    cases = _list_cases(result)
+    counts = count_cases(cases)
+    attributes = {
+        "name": _clean(f"{result.component} unit tests"),
+        "tests": str(counts.tests),
+        "failures": str(counts.failures),
+        "errors": str(counts.errors),
+        "skipped": str(counts.skipped),
+        "time": f"{result.seconds:.3f}",
+    }
+    suite = ElementTree.SubElement(suites, "testsuite", attributes)
+    for case in cases:
+        names = {
+            "classname": _clean(".".join(filter(None, (result.component, case.suite)))),
+            "name": _clean(case.name),
+            "time": f"{case.seconds:.3f}",
+        }
+        node = ElementTree.SubElement(suite, "testcase", names)
+        element = _CASE_ELEMENTS.get(case.status)
+        if element == "skipped":
+            ElementTree.SubElement(node, element, {"message": _clean(case.message)})
+        elif element is not None:
+            about = {"message": _clean(case.message), "type": case.status.value}
+            ElementTree.SubElement(node, element, about).text = _clean(case.detail)
+
+
+_CASE_ELEMENTS = {
+    TestStatus.FAILED: "failure",
+    TestStatus.ERROR: "error",
+    TestStatus.SKIPPED: "skipped",
+    TestStatus.FLAKY: "flakyFailure",
+}
+
+
+def _list_cases(result: TestResult) -> Sequence[TestCase]:
+    """The cases of a suite; one for all of it where they are not known, or do not say what went wrong."""
+    status = {
+        SuiteStatus.PASSED: TestStatus.PASSED,
+        SuiteStatus.FLAKY: TestStatus.FLAKY,
+        SuiteStatus.FAILED: TestStatus.FAILED,
+        SuiteStatus.NOT_RUN: TestStatus.ERROR,
+    }.get(result.status, TestStatus.SKIPPED)
+    whole = TestCase(
+        suite="", name="unit tests", status=status, message=result.reason, detail="\n".join(result.causes)
+    )
+    if not result.cases:
+        return [whole]
+    is_told = not result.status.is_bad or any(case.is_failure for case in result.cases)
+    return result.cases if is_told else [*result.cases, whole]
 
 
 def _is_failure(row: BuildResult) -> bool:

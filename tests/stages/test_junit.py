@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 
 from altai_build.model.build import BuildResult, FailureKind
 from altai_build.model.component_status import ComponentStatus
-from altai_build.stages.junit import format_junit
+from altai_build.model.unit_tests import SuiteOutcome, SuiteStatus, TestCase, TestResult, TestStatus
+from altai_build.stages.junit import format_junit, format_tests
 
 
 def row(
@@ -57,3 +58,59 @@ def test_what_xml_cannot_hold_is_replaced() -> None:
 def test_no_component_is_an_empty_suite() -> None:
     suite = ElementTree.fromstring(format_junit([], lambda _row: ""))[0]
     assert (suite.get("tests"), len(suite)) == ("0", 0)
+
+
+def make_tests(component: str, status: SuiteStatus, *cases: TestCase) -> TestResult:
+    outcome = SuiteOutcome(status, cases=cases, seconds=2.0)
+    return TestResult(component, "0" * 40, status, "why", outcome=outcome, causes=("first", "second"))
+
+
+def test_unit_tests_are_suites_by_component() -> None:
+    cases = [
+        TestCase("m.C", "a", TestStatus.PASSED),
+        TestCase("m.C", "b", TestStatus.FAILED, 0.5, "1 != 2", "Traceback"),
+        TestCase("", "c", TestStatus.ERROR, message="gone"),
+        TestCase("m.C", "d", TestStatus.SKIPPED, message="no network"),
+        TestCase("m.C", "e", TestStatus.FLAKY, message="late"),
+    ]
+    results = [
+        make_tests("nova", SuiteStatus.FAILED, *cases),
+        make_tests("broken", SuiteStatus.NOT_RUN),
+        make_tests("odd", SuiteStatus.FAILED, cases[0]),
+        make_tests("plain", SuiteStatus.PASSED),
+        make_tests("none", SuiteStatus.NONE),
+    ]
+    suites = ElementTree.fromstring(format_tests(results))
+    counts = [
+        [suite.get(name) for name in ("name", "tests", "failures", "errors", "skipped")] for suite in suites
+    ]
+    assert counts == [
+        ["nova unit tests", "5", "1", "1", "1"],
+        ["broken unit tests", "1", "0", "1", "0"],
+        ["odd unit tests", "2", "1", "0", "0"],
+        ["plain unit tests", "1", "0", "0", "0"],
+        ["none unit tests", "1", "0", "0", "1"],
+    ]
+    found = [
+        (
+            case.get("classname"),
+            case.get("name"),
+            [(child.tag, child.get("message"), child.text) for child in case],
+        )
+        for suite in suites
+        for case in suite
+    ]
+    assert found == [
+        ("nova.m.C", "a", []),
+        ("nova.m.C", "b", [("failure", "1 != 2", "Traceback")]),
+        ("nova", "c", [("error", "gone", None)]),
+        ("nova.m.C", "d", [("skipped", "no network", None)]),
+        ("nova.m.C", "e", [("flakyFailure", "late", None)]),
+        ("broken", "unit tests", [("error", "why", "first\nsecond")]),
+        ("odd.m.C", "a", []),
+        ("odd", "unit tests", [("failure", "why", "first\nsecond")]),
+        ("plain", "unit tests", []),
+        ("none", "unit tests", [("skipped", "why", None)]),
+    ]
+    together = ElementTree.fromstring(format_junit([], lambda row: "", results))
+    assert [suite.get("name") for suite in together][:2] == ["altai-build.build", "nova unit tests"]

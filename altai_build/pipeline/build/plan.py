@@ -41,22 +41,32 @@ class BuildPlan:
         return self.order.without(self.blocked) if self.blocked else self.order
 
 
+def discover_all(run: Run, revision: str) -> Discovery:
+    """All components of a revision; warns of settings and folders that are of none."""
+    run.workspace.prepare()
+    with SpecReader(cache=run.workspace.specs) as reader:
+        whole = discover(run.superproject, run.config, run.workspace, revision, jobs=run.jobs, reader=reader)
+    warn_of_unknown_settings(run, whole)
+    warn_of_empty_folders(run, whole)
+    return whole
+
+
 def plan_build(
     run: Run,
     revision: str,
     names: Sequence[str],
     changed_since: str | None,
     dependents: Dependents = Dependents.ALL,
+    *,
+    whole: Discovery | None = None,
 ) -> BuildPlan:
     """Plan the named components, or those changed since a revision with their `dependents`, or all.
 
-    The other components that these need are in the plan too: their packages are reused or built.
+    The other components that these need are in the plan too: their packages are reused or built. `whole` is what
+    `discover_all` found, where that is known.
     """
-    run.workspace.prepare()
-    with SpecReader(cache=run.workspace.specs) as reader:
-        whole = discover(run.superproject, run.config, run.workspace, revision, jobs=run.jobs, reader=reader)
-    warn_of_unknown_settings(run, whole)
-    warn_of_empty_folders(run, whole)
+    if whole is None:
+        whole = discover_all(run, revision)
     whole_order = static_order(run, whole.sourced, whole.unreadable)
     reasons = select_components(run, whole, whole_order, revision, names, changed_since, dependents)
     discovery = _select(whole, reasons, names) if names or changed_since else whole

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # The reason in a plan of all components.
 ALL_COMPONENTS_REASON = "all components are built"
 NAMED_REASON = "named in the command"
+_NEEDED_REASON = "needed to build "
 
 
 class Dependents(str, Enum):
@@ -160,8 +161,13 @@ def _add_needs(reasons: dict[str, str], needs: Mapping[str, Iterable[str]]) -> N
         name = pending.pop(0)
         for needed in sorted(needs.get(name, ())):
             if needed not in reasons:
-                reasons[needed] = f"needed to build {name}"
+                reasons[needed] = f"{_NEEDED_REASON}{name}"
                 pending.append(needed)
+
+
+def is_only_needed(reason: str) -> bool:
+    """Whether a component is selected because another one needs it, and for nothing of its own."""
+    return reason.startswith(_NEEDED_REASON)
 
 
 def _list_changed_paths(run: Run, since: str, revision: str) -> set[str]:

@@ -62,6 +62,8 @@ class BuildCache:
     find_released: Callable[[str], ReleasedBuild | None] | None = None
     # Whether what has failed is not built again. Usually it is: whoever builds again hopes for another result.
     trusts_failures: bool = False
+    # Which packages of an earlier build may be used again.
+    is_reusable: Callable[[LocalRpm], bool] = lambda rpm: True
 
     def read_packages(self, record: Record | None) -> tuple[LocalRpm, ...]:
         """The packages of a build; () unless each is still there with the bytes that were recorded."""
@@ -75,7 +77,7 @@ class BuildCache:
             if sha256_file(path) != artefact.sha256:
                 return ()
             packages.append(LocalRpm(path=path, header=read_header(path), sha256=artefact.sha256))
-        return tuple(packages)
+        return tuple(packages) if all(map(self.is_reusable, packages)) else ()
 
     def read_requires(self, record: Record | None) -> tuple[str, ...] | None:
         """What a build requires by an earlier answer; None unless that is still there as it was recorded."""

@@ -150,6 +150,12 @@ class BuildrootResolver:
                 self._buildroots[question] = self._resolve(build_requires, local, packages)
             return self._buildroots[question]
 
+    def list_provided(self, requirements: Iterable[str], local: Sequence[LocalRpm] = ()) -> frozenset[str]:
+        """Those of the requirements that a package of the repositories, or of the local ones, provides."""
+        with self._lock:
+            pool = self._make_pool(local)
+            return frozenset(text for text in requirements if pool.has_provider(text))
+
     def _resolve(
         self, build_requires: Sequence[str], local: Sequence[LocalRpm], packages: tuple[object, ...]
     ) -> Buildroot:

@@ -1,0 +1,102 @@
+"""`test`: the unit tests of components, in clean buildroots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from altai_build.cli.app import App
+from altai_build.cli.options import (
+    against_option,
+    choose_revision,
+    json_option,
+    selection_options,
+    wait_option,
+)
+from altai_build.cli.output import format_json, print_json
+from altai_build.cli.reading import open_released_builds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from altai_build.model.unit_tests import TestResult
+
+
+@click.command()
+@selection_options
+@click.option("--all", "run_all", is_flag=True, help="Run also the tests whose inputs have not changed.")
+@click.option(
+    "-o",
+    "output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Also write JUnit XML, the output of each suite and its coverage files to DIR.",
+)
+@against_option
+@wait_option
+@json_option
+@click.pass_obj
+def test(
+    app: App,
+    components: tuple[str, ...],
+    changed_since: str | None,
+    rev: str,
+    worktree: bool,
+    run_all: bool,
+    output: Path | None,
+    against: str | None,
+    wait: float,
+    as_json: bool,
+) -> int:
+    """Run the unit tests of components in clean chroots.
+
+    A component is built first; then its suite runs in its unpacked source, with the packages that its build and its
+    own packages require, without network. The suite is components.NAME.test.command in repos.yaml, or is found in the
+    files of its commit: `altai-build plan --tests` shows which one, and why. Tests that fail are run once more; those
+    that pass then are flaky. Where nothing has changed since a run without failures, that counts.
+
+    \b
+    Examples:
+      altai-build test
+      altai-build test nova --worktree
+      altai-build test --changed-since v1.0.2 -o test-results
+    """
+    from altai_build.cli.test_report import (
+        choose_exit_code,
+        print_results,
+        results_to_json,
+        write_results,
+    )
+    from altai_build.pipeline.build.run import build_all
+    from altai_build.pipeline.build.work_trees import warn_of_work_trees
+    from altai_build.pipeline.unit_tests.plan import plan_tests
+    from altai_build.pipeline.unit_tests.run import run_tests
+    from altai_build.tools.files import write_atomically
+    from altai_build.tools.output_directory import prepare_output
+
+    if output is not None:
+        prepare_output(output)
+    run = app.create_run(app.load_config())
+    with run.lock(wait=wait):
+        revision = choose_revision(run, rev, worktree)
+        plan = plan_tests(run, revision, components, changed_since)
+        if revision == "HEAD":
+            warn_of_work_trees(run, plan.build_plan.discovery.sourced)
+        released = open_released_builds(run, against)
+        find_released = released.find if released is not None else None
+        results: Sequence[TestResult] = ()
+        if plan.suites:
+            build_run = build_all(run, plan.build_plan, find_released=find_released)
+            results = run_tests(run, plan, build_run, run_all=run_all)
+    exit_code = choose_exit_code(results, is_named=bool(components))
+    files = write_results(results, output) if output is not None else {}
+    if output is not None:
+        text = format_json(results_to_json(results, exit_code, files))
+        write_atomically(output / "result.json", text.encode(), durable=False)
+    if as_json:
+        print_json(results_to_json(results, exit_code, files))
+    else:
+        print_results(run.reporter, results, changed_since)
+    return exit_code

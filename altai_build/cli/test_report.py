@@ -1,0 +1,150 @@
+"""Results of unit tests for people and programs: a table, notes, JSON, JUnit XML, logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from altai_build.cli.output import NO_COMPONENTS, print_table
+from altai_build.errors import BuildError, InputError
+from altai_build.model.quantity import format_count
+from altai_build.model.unit_tests import SuiteStatus, TestResult, TestStatus
+from altai_build.tools.progress import ProgressReporter
+
+# Tests of one component that are named on the terminal.
+_MOST_SHOWN = 10
+
+
+def choose_exit_code(results: Sequence[TestResult], *, is_named: bool) -> int:
+    """5 where tests failed or could not be run; 3 where a component that was named has no suite; else 0."""
+    if any(result.status.is_bad for result in results):
+        return BuildError.exit_code
+    lacks_suite = any(result.status is SuiteStatus.NONE for result in results)
+    return InputError.exit_code if is_named and lacks_suite else 0
+
+
+def print_results(
+    reporter: ProgressReporter, results: Sequence[TestResult], changed_since: str | None
+) -> None:
+    """The table on stdout; what failed, what was flaky and what was not tested on stderr."""
+    order = list(SuiteStatus)
+    rows = sorted(results, key=lambda result: order.index(result.status))
+    print_table(
+        ("component", "status", "tests", "failures", "skipped", "seconds", "reason"),
+        [_cells(result) for result in rows],
+    )
+    for result in rows:
+        if result.status.is_bad:
+            lines = [result.reason, *(cause for cause in result.causes if cause not in result.reason)]
+            log = [f"log: {result.log}"] if result.log is not None else []
+            reporter.warn(f"{result.component}: " + "\n  ".join([*lines, *log]))
+        flaky = result.with_status(TestStatus.FLAKY)
+        for case in flaky[:_MOST_SHOWN]:
+            before = f", {format_count(result.flaky_before, 'time')} before" if result.flaky_before else ""
+            reporter.warn(f"{result.component}: flaky: {case.label} ({case.message or 'no message'}{before})")
+        for note in result.notes:
+            reporter.info(f"{result.component}: {note}")
+    reporter.info(describe_results(results, changed_since))
+    without = [result.component for result in rows if result.status is SuiteStatus.NONE]
+    if without:
+        reporter.warn(
+            f"no suite was found for {', '.join(without)}: set components.NAME.test.command in repos.yaml, "
+            "or components.NAME.test.skip with the reason why there is none"
+        )
+
+
+def describe_results(results: Sequence[TestResult], changed_since: str | None = None) -> str:
+    """All results in one line."""
+    if not results:
+        return NO_COMPONENTS if changed_since is None else f"no component has changed since {changed_since}"
+    tested = [result for result in results if result.status not in (SuiteStatus.NONE, SuiteStatus.SKIPPED)]
+    if not tested:
+        return f"nothing was tested: none of {format_count(len(results), 'component')} has a suite"
+    counts = [
+        f"{count} {status.value if status is not SuiteStatus.NONE else 'without a suite'}"
+        for status in SuiteStatus
+        if (count := sum(result.status is status for result in results))
+    ]
+    tests = sum(result.counts.tests for result in tested if result.counts is not None)
+    return (
+        f"{format_count(len(tested), 'component')} tested, {format_count(tests, 'test')}: {', '.join(counts)}"
+    )
+
+
+def _cells(result: TestResult) -> tuple[str, ...]:
+    counts = result.counts
+    numbers = ("-", "-", "-")
+    if counts is not None:
+        numbers = (str(counts.tests), str(counts.failures + counts.errors), str(counts.skipped))
+    reused = " (reused)" if result.is_reused else ""
+    return (
+        result.component,
+        f"{result.status.value}{reused}",
+        *numbers,
+        f"{result.seconds:.0f}",
+        result.reason.split("\n")[0],
+    )
+
+
+def result_to_json(result: TestResult, files: Mapping[str, str] | None = None) -> dict[str, object]:
+    """What became of one component's tests, as `test --json` prints it; `files` are those that were written."""
+    counts = result.counts
+    return {
+        "component": result.component,
+        "commit": result.commit,
+        "status": result.status,
+        "reused": result.is_reused,
+        "reason": result.reason,
+        "causes": list(result.causes),
+        "suite": result.suite
+        and {"kind": result.suite.kind, "command": result.suite.command, "why": result.suite.why},
+        "tests": counts and counts.tests,
+        "failures": counts and counts.failures + counts.errors,
+        "skipped": counts and counts.skipped,
+        "flaky": [case.label for case in result.with_status(TestStatus.FLAKY)],
+        "failed": [
+            {"test": case.label, "message": case.message}
+            for case in result.with_status(TestStatus.FAILED, TestStatus.ERROR)
+        ],
+        "seconds": result.seconds,
+        "notes": list(result.notes),
+        "log": result.log and str(result.log),
+        "files": dict(files or {}),
+    }
+
+
+def results_to_json(
+    results: Sequence[TestResult], exit_code: int, files: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, object]:
+    """The results of all components; `files` are those that were written, by component."""
+    written = files or {}
+    return {
+        "exit_code": exit_code,
+        "components": [result_to_json(result, written.get(result.component)) for result in results],
+    }
+
+
+def write_results(results: Sequence[TestResult], folder: Path) -> dict[str, dict[str, str]]:
+    """Write a folder for each component: its JUnit XML, the output of its suite, its coverage.
+
+    Returns the paths in `folder` by component and by what they are.
+    """
+    from altai_build.stages.junit import format_tests
+    from altai_build.tools.files import make_directory, remove_tree, write_atomically
+
+    written: dict[str, dict[str, str]] = {}
+    for result in results:
+        files = written[result.component] = {}
+        place = folder / result.component
+        remove_tree(place)
+        contents = {"junit.xml": format_tests([result])} if result.suite is not None else {}
+        if result.outcome is not None:
+            contents["suite.log"] = b"".join(result.outcome.logs)
+            contents.update(result.outcome.coverage)
+            if result.outcome.coverage_log:
+                contents["coverage.log"] = result.outcome.coverage_log
+        for name, data in contents.items():
+            make_directory(place)
+            write_atomically(place / name, data, durable=False)
+            files[name] = f"{result.component}/{name}"
+    return written

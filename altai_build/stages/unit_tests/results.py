@@ -1,0 +1,116 @@
+"""The package of a test run → what became of the tests. Tests wrote it, so it is read with limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from altai_build.model.package import LocalRpm
+from altai_build.model.quantity import parse_whole_number
+from altai_build.model.unit_tests import (
+    SuiteKind,
+    SuiteOutcome,
+    SuiteRun,
+    SuiteStatus,
+    TestCase,
+    combine_runs,
+    count_cases,
+)
+from altai_build.stages.unit_tests.wrapper import PASSED_FILE, RESULTS_FOLDER
+from altai_build.tools.rpm.payload import read_payload
+from altai_build.tools.unit_tests.junit import read_junit
+from altai_build.tools.unit_tests.output import COUNTED_KINDS, read_output
+
+# Bytes of all results of one component.
+PAYLOAD_LIMIT = 256 << 20
+# By these names they are in the package, and in the folder of -o.
+COVERAGE_FILES = ("coverage.xml", "lcov.info", "cover.out")
+# What timeout(1) exits with.
+_TIMED_OUT = (124, 137)
+_STATUS = re.compile(r"(\d{1,3}) (\d{1,9})\n?")
+_MOST_RUNS = 10
+
+
+def has_passed(rpm: LocalRpm) -> bool:
+    """Whether the last run of a suite had no failure, by the header of its package."""
+    return any(file.path == PASSED_FILE for file in rpm.header.files)
+
+
+def read_results(package: Path, kind: SuiteKind, *, scratch: Path) -> SuiteOutcome:
+    """Read the package of a test run. Raises InputError for one that cannot be read."""
+    files = read_payload(package, limit=PAYLOAD_LIMIT, scratch=scratch)
+    prefix = f"{RESULTS_FOLDER}/"
+    return parse_results(
+        {path[len(prefix) :]: data for path, data in files.items() if path.startswith(prefix)}, kind
+    )
+
+
+def parse_results(files: Mapping[str, bytes], kind: SuiteKind) -> SuiteOutcome:
+    """The results in the files of a package, by their names in its folder of results."""
+    runs: list[SuiteRun] = []
+    logs: list[bytes] = []
+    notes: list[str] = []
+    seconds = 0
+    for number in range(1, _MOST_RUNS):
+        status = _STATUS.fullmatch(files.get(f"{number}/status", b"").decode("ascii", "replace"))
+        if status is None:
+            break
+        seconds += parse_whole_number(status[2]) or 0
+        log = files.get(f"{number}/log", b"")
+        logs.append(log)
+        found = _read_cases(files, number, kind, log, notes)
+        exit_status = int(status[1])
+        runs.append(
+            SuiteRun(exit_status, tuple(found), exit_status in _TIMED_OUT and number == len(runs) + 1)
+        )
+    if not runs:
+        return SuiteOutcome(SuiteStatus.NOT_RUN, problem="the results of the suite are missing")
+    cases = combine_runs(runs)
+    counts = count_cases(cases) if cases else None
+    judged, problem = _judge(runs, cases, kind)
+    return SuiteOutcome(
+        status=judged,
+        cases=cases,
+        counts=counts,
+        seconds=float(seconds),
+        problem=problem,
+        notes=tuple(dict.fromkeys(notes)),
+        logs=tuple(logs),
+        coverage={name: files[name] for name in COVERAGE_FILES if name in files},
+        coverage_log=files.get("coverage.log", b""),
+        folder=files.get("folder", b"").decode("utf-8", "replace").strip(),
+    )
+
+
+def _read_cases(
+    files: Mapping[str, bytes], number: int, kind: SuiteKind, log: bytes, notes: list[str]
+) -> list[TestCase]:
+    """The cases of one run: those in its JUnit files, else those in its output."""
+    pattern = re.compile(rf"{number}/junit-\d+\.xml")
+    cases: list[TestCase] = []
+    for name in sorted(filter(pattern.fullmatch, files)):
+        try:
+            cases += read_junit(files[name])
+        except ValueError as error:
+            notes.append(f"a JUnit file of the suite cannot be read: {error}")
+    return cases or read_output(kind, log.decode("utf-8", "replace"))
+
+
+def _judge(runs: list[SuiteRun], cases: tuple[TestCase, ...], kind: SuiteKind) -> tuple[SuiteStatus, str]:
+    """The status, and what it says that no test case does."""
+    last = runs[-1]
+    failing = [case for case in cases if case.is_failure]
+    if last.exit_status != 0:
+        if last.timed_out:
+            return SuiteStatus.FAILED, "the suite was ended after the time that it may take (test.timeout)"
+        if failing:
+            return SuiteStatus.FAILED, ""
+        if not cases and kind in COUNTED_KINDS:
+            return SuiteStatus.NOT_RUN, f"the suite ended with exit status {last.exit_status} and ran no test"
+        return SuiteStatus.FAILED, f"the suite ended with exit status {last.exit_status}"
+    if failing:
+        return SuiteStatus.FAILED, "tests failed, although the suite ended with exit status 0"
+    if not cases and kind in COUNTED_KINDS:
+        return SuiteStatus.NOT_RUN, "the suite ran no test"
+    return (SuiteStatus.FLAKY if len(runs) > 1 else SuiteStatus.PASSED), ""

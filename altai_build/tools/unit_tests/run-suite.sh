@@ -1,0 +1,273 @@
+#!/bin/sh
+# Runs the unit tests of a source package in a buildroot; rpmbuild calls it from the sections of a spec.
+#
+#   run-suite.sh unpack SOURCE_PACKAGE   the sections of the component's own spec that come before its tests
+#   run-suite.sh test                    the suite, and what failed again
+#
+# The file suite.conf beside it sets the variables in capitals; the files command and rerun are scripts for sh.
+# POSIX sh and the coreutils of EL6: it runs in the buildroots of old distributions.
+set -eu
+
+sources=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=/dev/null
+. "$sources/suite.conf"
+top=$PWD/t
+results=$PWD/results
+log_limit=8388608 # bytes of a suite's output that are kept
+file_limit=33554432
+most_files=200
+
+fail() {
+    printf 'error: %s\n' "$1" >&2
+    exit 1
+}
+
+# unpack SOURCE_PACKAGE: %prep, or %prep and %build, of the component's own spec, in a folder of its own.
+unpack() {
+    rm -rf "$top"
+    mkdir -p "$top" "$top/BUILD" "$top/home"
+    rpm --define "_topdir $top" --define "_dbpath $top/rpmdb" --install --nodeps --nosignature "$1"
+    step=-bp
+    if [ "$START" = build ]; then
+        step=-bc
+    fi
+    set -- --nodeps --target "$TARGET" --define "_topdir $top"
+    # Where a section ends is where its files are.
+    set -- "$@" --define "__spec_prep_post pwd >$top/prep.folder; %{___build_post}"
+    set -- "$@" --define "__spec_build_post pwd >$top/build.folder; %{___build_post}"
+    if [ "$COVERAGE" = lcov ]; then
+        set -- "$@" --define "optflags $(rpm --eval '%{?optflags}') --coverage"
+    fi
+    rpmbuild "$step" "$@" "$top"/SPECS/*.spec
+}
+
+# The folder that %prep ends in, or the only one that it has unpacked.
+find_source() {
+    base=$top/BUILD
+    for one in "$base"/*/; do
+        # Newer rpm unpacks below a folder of its own.
+        if [ -d "${one}SPECPARTS" ]; then
+            base=${one%/}
+        fi
+    done
+    folder=$(cat "$top/prep.folder" 2>/dev/null || :)
+    case $folder in
+        "$base"/?*) ;;
+        *)
+            find_only_folder
+            folder=$chosen
+            ;;
+    esac
+    if [ -n "$DIRECTORY" ]; then
+        for one in "$folder/$DIRECTORY" "$base/$DIRECTORY"; do
+            if [ -d "$one" ]; then
+                printf '%s\n' "$one"
+                return
+            fi
+        done
+        fail "the source has no folder $DIRECTORY (components.$COMPONENT.test.directory in repos.yaml)"
+    fi
+    if [ -z "$folder" ]; then
+        fail "%prep ends in no source folder and unpacks several: $names(name one by components.$COMPONENT.test.directory in repos.yaml)"
+    fi
+    printf '%s\n' "$folder"
+}
+
+# Sets chosen to the folder in $base, where it is one alone, to $base where it has none, else to nothing.
+find_only_folder() {
+    names=
+    chosen=$base
+    for one in "$base"/*/; do
+        case ${one#"$base/"} in
+            '*/' | SPECPARTS/ | *BUILDROOT/) continue ;;
+        esac
+        if [ -n "$names" ]; then
+            chosen=
+        else
+            chosen=${one%/}
+        fi
+        one=${one%/}
+        names="$names${one##*/} "
+    done
+}
+
+# first_with NAME FOLDER: the folder next to the top that has a file of this name.
+first_with() {
+    find "$2" -maxdepth 5 -name "$1" -type f -print 2>/dev/null |
+        awk '{ depth = gsub("/", "/"); if (!best || depth < best) { best = depth; path = $0 } } END { if (best) print path }' |
+        sed 's,/[^/]*$,,'
+}
+
+# Where a kind of suite is run: the build folder of programs that have one.
+find_place() {
+    place=
+    built=$(cat "$top/build.folder" 2>/dev/null || :)
+    if [ -z "$DIRECTORY" ]; then
+        case $KIND in
+            "make check")
+                if [ -e "$built/Makefile" ] && [ -e "$built/config.status" ]; then
+                    place=$built
+                else
+                    place=$(first_with config.status "$source")
+                fi
+                ;;
+            ctest) place=$(first_with CTestTestfile.cmake "$source") ;;
+            meson)
+                place=$(first_with build.ninja "$source")
+                ;;
+        esac
+    fi
+    printf '%s\n' "${place:-$source}"
+}
+
+# What Python needs to find the source, locked projects and a project's own version.
+prepare_python() {
+    DISCOVER="$PYTHON -m unittest discover"
+    if ! $PYTHON -c 'import sys; sys.exit(sys.version_info < (2, 7))'; then
+        DISCOVER="unit2 discover"
+    fi
+    if [ "$COVERAGE" = coverage.py ]; then
+        DISCOVER="$PYTHON -m coverage run $COVERAGE_OPTIONS -m unittest discover"
+    fi
+    PYTHONPATH=$place
+    if [ -d "$place/src" ] && [ ! -e "$place/src/__init__.py" ]; then
+        PYTHONPATH=$PYTHONPATH:$place/src
+    fi
+    locked=$top/locked
+    for file in "$sources"/*.whl; do
+        [ -e "$file" ] || continue
+        $PYTHON -m zipfile -e "$file" "$locked"
+    done
+    for file in $SDISTS; do
+        install_sdist "$sources/$file"
+    done
+    export PYTHONPATH="$PYTHONPATH:$locked" PYTHONDONTWRITEBYTECODE=1
+    if [ -e setup.py ]; then
+        # Entry points and versions are looked up in its metadata. What fails here fails in the tests that need it.
+        (
+            export PBR_VERSION="$VERSION" SETUPTOOLS_SCM_PRETEND_VERSION="$VERSION"
+            $PYTHON setup.py -q egg_info || :
+            if [ "$START" = build ]; then
+                $PYTHON setup.py -q build_ext --inplace || :
+            fi
+        ) </dev/null
+    fi
+    if [ "$COVERAGE" = coverage.py ]; then
+        PYTHON="$PYTHON -m coverage run $COVERAGE_OPTIONS"
+    fi
+    export PYTHON DISCOVER
+}
+
+install_sdist() {
+    folder=$top/sdist
+    rm -rf "$folder"
+    mkdir "$folder"
+    tar -C "$folder" -xf "$1"
+    (cd "$folder"/* && $PYTHON setup.py -q build --build-lib "$locked") </dev/null
+}
+
+# run NUMBER SCRIPT: one run of the suite; its status, its output, and what it writes to $RESULTS.
+run() {
+    RESULTS=$top/run-$1
+    ALTAI_TEST_RESULTS=$RESULTS
+    GO_COVERAGE=
+    if [ "$COVERAGE" = go ]; then
+        GO_COVERAGE="-coverprofile=$RESULTS/cover.out"
+    fi
+    if [ "$COVERAGE" = coverage.py ]; then
+        export COVERAGE_FILE="$top/.coverage"
+    fi
+    export RESULTS ALTAI_TEST_RESULTS GO_COVERAGE JOBS
+    mkdir -p "$RESULTS" "$results/$1"
+    began=$(date +%s)
+    status=0
+    # shellcheck disable=SC2086 # an option with its value, or nothing
+    HOME=$top/home timeout $KILL_AFTER "$TIMEOUT" sh -e "$2" </dev/null >"$RESULTS/.log" 2>&1 || status=$?
+    printf '%s %s\n' "$status" $(($(date +%s) - began)) >"$results/$1/status"
+    keep_log "$RESULTS/.log" "$results/$1/log"
+    keep_reports "$1"
+    tail -n 100 "$results/$1/log"
+    echo "the suite has ended with exit status $status"
+}
+
+# keep_log LOG COPY: the beginning and the end of a long one.
+keep_log() {
+    size=$(wc -c <"$1")
+    if [ "$size" -le "$log_limit" ]; then
+        cp "$1" "$2"
+    else
+        {
+            head -c $((log_limit / 4)) "$1"
+            printf '\n[… %s bytes are left out …]\n' $((size - log_limit))
+            tail -c $((log_limit * 3 / 4)) "$1"
+        } >"$2"
+    fi
+}
+
+keep_reports() {
+    found=0
+    if [ "$KIND" = meson ] && [ -f meson-logs/testlog.junit.xml ]; then
+        cp meson-logs/testlog.junit.xml "$RESULTS/"
+    fi
+    for file in "$RESULTS"/*.xml "$RESULTS"/lcov.info "$RESULTS"/cover.out; do
+        { [ -f "$file" ] && [ ! -L "$file" ]; } || continue
+        [ "$(wc -c <"$file")" -le "$file_limit" ] || continue
+        case ${file##*/} in
+            coverage.xml | lcov.info | cover.out) cp "$file" "$results/" ;;
+            *)
+                found=$((found + 1))
+                [ "$found" -le "$most_files" ] || break
+                cp "$file" "$results/$1/junit-$found.xml"
+                ;;
+        esac
+    done
+}
+
+keep_coverage() {
+    case $COVERAGE in
+        coverage.py)
+            (
+                export COVERAGE_FILE="$top/.coverage"
+                $INTERPRETER -m coverage combine || :
+                $INTERPRETER -m coverage xml -i -o "$results/coverage.xml"
+            ) >"$results/coverage.log" 2>&1 </dev/null || :
+            ;;
+        lcov)
+            lcov --capture --directory "$source" --output-file "$results/lcov.info" \
+                >"$results/coverage.log" 2>&1 </dev/null || :
+            ;;
+    esac
+}
+
+run_tests() {
+    rm -rf "$results"
+    mkdir -p "$results"
+    source=$(find_source)
+    place=$(find_place)
+    printf '%s\n' "$source" >"$results/folder"
+    cd "$place"
+    KILL_AFTER=
+    if timeout --help 2>&1 | grep -q -e --kill-after; then
+        KILL_AFTER=--kill-after=10
+    fi
+    INTERPRETER=$PYTHON
+    if [ -n "$PYTHON" ]; then
+        prepare_python
+    fi
+    run 1 "$sources/command"
+    attempt=1
+    while [ "$status" -ne 0 ] && [ "$attempt" -le "$RERUNS" ]; do
+        attempt=$((attempt + 1))
+        run "$attempt" "$sources/rerun"
+    done
+    keep_coverage
+    if [ "$status" -eq 0 ]; then
+        : >"$results/passed"
+    fi
+}
+
+case $1 in
+    unpack) unpack "$2" ;;
+    test) run_tests ;;
+    *) fail "unknown step $1" ;;
+esac

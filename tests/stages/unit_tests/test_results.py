@@ -1,0 +1,67 @@
+"""The files that a test run left, and what they say about the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from altai_build.model.unit_tests import SuiteKind, SuiteStatus, TestCounts
+from altai_build.stages.unit_tests.results import parse_results
+
+GOOD = b'<testsuite><testcase classname="m" name="a"/></testsuite>'
+BAD = b'<testsuite><testcase classname="m" name="a"><failure message="no"/></testcase></testsuite>'
+PYTEST, COMMAND = SuiteKind.PYTEST, SuiteKind.COMMAND
+
+
+@pytest.mark.parametrize(
+    ("files", "kind", "status", "problem"),
+    [
+        ({"1/status": b"0 3\n", "1/junit-1.xml": GOOD}, PYTEST, SuiteStatus.PASSED, ""),
+        ({"1/status": b"1 3\n", "1/junit-1.xml": BAD}, PYTEST, SuiteStatus.FAILED, ""),
+        ({"1/status": b"0 3\n", "1/junit-1.xml": BAD}, PYTEST, SuiteStatus.FAILED,
+         "tests failed, although the suite ended with exit status 0"),
+        ({"1/status": b"1 3\n", "1/junit-1.xml": BAD, "2/status": b"0 1\n", "2/junit-1.xml": GOOD}, PYTEST,
+         SuiteStatus.FLAKY, ""),
+        ({"1/status": b"5 0\n"}, PYTEST, SuiteStatus.NOT_RUN, "the suite ended with exit status 5 and ran no test"),
+        ({"1/status": b"0 0\n"}, PYTEST, SuiteStatus.NOT_RUN, "the suite ran no test"),
+        ({"1/status": b"0 0\n"}, COMMAND, SuiteStatus.PASSED, ""),
+        ({"1/status": b"2 0\n"}, COMMAND, SuiteStatus.FAILED, "the suite ended with exit status 2"),
+        ({"1/status": b"124 9\n"}, COMMAND, SuiteStatus.FAILED,
+         "the suite was ended after the time that it may take (test.timeout)"),
+        ({"1/status": b"not a number"}, COMMAND, SuiteStatus.NOT_RUN, "the results of the suite are missing"),
+        ({}, PYTEST, SuiteStatus.NOT_RUN, "the results of the suite are missing"),
+    ],
+)  # fmt: skip
+def test_the_status(files: Mapping[str, bytes], kind: SuiteKind, status: SuiteStatus, problem: str) -> None:
+    outcome = parse_results(files, kind)
+    assert (outcome.status, outcome.problem) == (status, problem)
+
+
+def test_what_a_run_leaves() -> None:
+    outcome = parse_results(
+        {
+            "folder": b"/builddir/x\n",
+            "1/status": b"1 3\n",
+            "1/log": b"first",
+            "1/junit-1.xml": BAD,
+            "2/status": b"0 4\n",
+            "2/log": b"second",
+            "2/junit-1.xml": GOOD,
+            "2/junit-2.xml": b"<broken",
+            "coverage.xml": b"<coverage/>",
+            "other": b"",
+        },
+        PYTEST,
+    )
+    assert outcome.counts == TestCounts(tests=1, flaky=1)
+    assert (outcome.seconds, outcome.logs, outcome.folder) == (7.0, (b"first", b"second"), "/builddir/x")
+    assert outcome.coverage == {"coverage.xml": b"<coverage/>"}
+    assert len(outcome.notes) == 1 and outcome.notes[0].startswith(
+        "a JUnit file of the suite cannot be read: "
+    )
+
+
+def test_output_counts_where_there_is_no_junit_file() -> None:
+    outcome = parse_results({"1/status": b"0 1\n", "1/log": b"test_a (m.C) ... ok\n"}, SuiteKind.UNITTEST)
+    assert (outcome.status, outcome.counts) == (SuiteStatus.PASSED, TestCounts(tests=1))

@@ -1,0 +1,65 @@
+"""The source package of a test run: the same inputs give the same bytes, and foreign text stays text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from altai_build.config.unit_tests import TestSettings
+from altai_build.errors import InputError
+from altai_build.model.limits import Limits
+from altai_build.model.unit_tests import Suite, SuiteKind
+from altai_build.stages.unit_tests.wrapper import LockedFile, SuiteRequest, make_wrapper
+from altai_build.tools.rpm.header import read_header
+from tests.kit.rpms import build_rpm
+from tests.kit.superprojects import unpack
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> SuiteRequest:
+    wheel = tmp_path / "mock-1-py3-none-any.whl"
+    wheel.write_bytes(b"zip")
+    return SuiteRequest(
+        component="repos/a'b",
+        srpm=build_rpm(tmp_path / "component").source,
+        version="1.0",
+        epoch=1_500_000_000,
+        suite=Suite(SuiteKind.COMMAND, "echo '%{name}' $HOME", "repos.yaml", python="python3"),
+        settings=TestSettings(rerun=2, parallel=3),
+        requires=("gcc >= 3", "perl(A::B)", "!clang", "odd-%{name}"),
+        locked=(LockedFile("mock", wheel),),
+    )
+
+
+def make(request: SuiteRequest, folder: Path) -> Path:
+    folder.mkdir()
+    return make_wrapper(request, folder, {"dist": ".x"}, "x86_64", Limits())
+
+
+def test_the_same_inputs_give_the_same_bytes(request_: SuiteRequest, tmp_path: Path) -> None:
+    first, second = make(request_, tmp_path / "1"), make(request_, tmp_path / "2")
+    assert first.read_bytes() == second.read_bytes()
+    other = make(replace(request_, suite=replace(request_.suite, command="true")), tmp_path / "3")
+    assert other.read_bytes() != first.read_bytes()
+
+
+def test_what_is_in_it(request_: SuiteRequest, tmp_path: Path) -> None:
+    package = make(request_, tmp_path / "1")
+    header = read_header(package)
+    assert str(header.nevra) == "repos-a-b-unit-tests-1-1.src"
+    names = [str(one) for one in header.requires if not one.name.startswith("rpmlib(")]
+    assert sorted(names) == ["gcc >= 3", "odd-%{name}", "perl(A::B)"]
+    assert [str(one) for one in header.conflicts] == ["clang"]
+    files = unpack(package)
+    assert files["command"] == files["rerun"] == b"echo '%{name}' $HOME\n"
+    settings = files["suite.conf"].decode().splitlines()
+    assert settings[0] == "COMPONENT='repos/a'\"'\"'b'" and settings[-1] == "JOBS=3"
+    assert "RERUNS=2" in settings and "SDISTS=''" in settings
+    assert files["mock-1-py3-none-any.whl"] == b"zip"
+
+
+def test_a_requirement_that_is_no_line_is_refused(request_: SuiteRequest, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be written into a spec"):
+        make(replace(request_, requires=("a\n%install\nrm",)), tmp_path / "1")
