@@ -97,7 +97,7 @@ def init(
         if public is None or public.fingerprint not in _read_fingerprints(key.file):
             _refuse_existing(key)
             request = KeyRequest(
-                name=f"{config.project} release signing key",
+                name=f"{config.project} release {'signing' if key.is_signing_key else 'approval'} key",
                 email=email or f"release@{config.project}.localdomain",
                 algorithm=algorithm,
                 passphrase=None if no_passphrase else _get_new_passphrase(),
@@ -166,7 +166,8 @@ def _find_signing_key(config: Config, name: str | None) -> Key:
     if name is None and len(signing) == 1:
         return signing[0]
     key = config.keys.get(name or "")
-    if key is not None and key.is_signing_key:
+    approvals = config.release.approvals if config.release else None
+    if key is not None and (key.is_signing_key or (approvals is not None and key.name in approvals.keys)):
         return key
     if name:
         what = f"repos.yaml has no signing key {name!r}"

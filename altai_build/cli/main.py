@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # verb → its module, which is imported when the verb is called, so that a quick verb starts quickly
 VERBS = {
+    "approve": "approve",
     "audit": "audit",
     "bisect": "bisect",
     "build": "build",

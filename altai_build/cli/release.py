@@ -126,6 +126,12 @@ def _print_result(run: Run, result: ReleaseResult, as_json: bool) -> None:
     )
     if manifest.superproject.tag:
         run.reporter.info(f"made the tag {manifest.superproject.tag}")
+    approvals = run.config.get_release_settings().approvals
+    if approvals is not None:
+        run.reporter.info(
+            f"it needs {format_count(approvals.needed, 'approval')} before a channel shows it: `altai-build approve "
+            f"{manifest.version} --key NAME`"
+        )
     run.reporter.info(f"clients install from {result.directory / (run.config.project + '.repo')}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,7 @@ def verify(
         return verify_all_releases(app, version if where is None else where, keys, as_json)
     if version is None:
         raise UsageError("no release is named", todo="name a release, or add --history to verify all of them")
-    from altai_build.pipeline.published.catalog import is_location
+    from altai_build.pipeline.published.catalog import is_location, locate_releases
     from altai_build.pipeline.published.verify import open_release, verify_published
     from altai_build.tools.openpgp.keyfile import read_public_keys
 
@@ -112,6 +113,11 @@ def verify(
             verification, steps = answer.verification, answer.steps
         else:
             verification = verify_published(run, directory, signers=signers, version=asked)
+        if run.config.release is not None and run.config.release.approvals is not None:
+            from altai_build.pipeline.published.approvals import check_approvals
+
+            approvals = check_approvals(run, directory, locate_releases(directory, version, where))
+            verification = replace(verification, findings=(*verification.findings, *approvals))
         if remember is not None:
             from altai_build.pipeline.published.remembered import verify_remembered
 

@@ -20,6 +20,7 @@ from altai_build.config.repositories import (
 )
 from altai_build.config.schema import (
     DEFAULT_STAMP,
+    ApprovalSettings,
     CiSettings,
     ComponentSettings,
     Config,
@@ -96,7 +97,7 @@ def load_config(path: Path) -> Config:
         name: read_component(name, node)
         for name, node in top.get_child("components").read_mapping("component")
     }
-    release = _read_release(top.get_child("release"), root)
+    release = _read_release(top.get_child("release"), root, keys)
     verify = _read_verify(top.get_child("verify"))
     waivers = read_waivers(top.get_child("waivers"))
     build = top.get_child("build")
@@ -169,10 +170,10 @@ def _read_key(name: str, node: YamlNode, root: Path) -> Key:
     )
 
 
-def _read_release(node: YamlNode, root: Path) -> ReleaseSettings:
+def _read_release(node: YamlNode, root: Path, keys: Iterable[str]) -> ReleaseSettings:
     if node.value is not None:
-        keys = ("directory", "baseurl", "stamp", "mirrors", "channel", "rings", "expected_by")
-        node = node.check_keys(keys, needed=("baseurl",))
+        known = ("directory", "baseurl", "stamp", "mirrors", "channel", "rings", "expected_by", "approvals")
+        node = node.check_keys(known, needed=("baseurl",))
     channel, rings = _read_followed_channel(node)
     return ReleaseSettings(
         directory=root / node.get_child("directory").read_text("releases"),
@@ -182,7 +183,25 @@ def _read_release(node: YamlNode, root: Path) -> ReleaseSettings:
         channel=channel,
         rings=rings,
         expected_by=_read_expected_by(node.get_child("expected_by")),
+        approvals=_read_approvals(node.get_child("approvals"), keys),
     )
+
+
+def _read_approvals(node: YamlNode, keys: Iterable[str]) -> ApprovalSettings | None:
+    """`approvals` of `release`: names in `keys`, and how many of them are needed."""
+    if node.value is None:
+        return None
+    node = node.check_keys(("keys", "needed"), needed=("keys", "needed"))
+    names = node.get_child("keys").read_texts()
+    for name in names:
+        _check_reference(node.get_child("keys"), name, keys, "keys")
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        node.get_child("keys").add_error(f"names {name} twice")
+    hint = "write how many of the keys are needed, as in 2"
+    needed = node.get_child("needed").read_integer(None, minimum=1, hint=hint)
+    if needed is not None and needed > len(names):
+        node.get_child("needed").add_error(f"got {needed}, but `keys` names only {len(names)}")
+    return ApprovalSettings(keys=names, needed=needed or 1)
 
 
 def _read_expected_by(node: YamlNode) -> float | date | None:

@@ -163,6 +163,14 @@ class ComponentSettings:
 
 
 @dataclass(frozen=True)
+class ApprovalSettings:
+    """Who approves a release: names in `keys`, and how many different ones are needed."""
+
+    keys: tuple[str, ...]
+    needed: int
+
+
+@dataclass(frozen=True)
 class ReleaseSettings:
     """Where releases are stored, the URL where clients find them, and the template of the Release: field.
 
@@ -170,12 +178,14 @@ class ReleaseSettings:
     that carry the .repo file of a channel; `rings` are channels with the percentage of machines for each and earlier
     ones.
     `expected_by` is when the next release is expected: seconds after the commit's time, or the last day; None: never.
+    `approvals` is None where nobody has to approve a release.
     """
 
     directory: Path
     baseurl: str
     stamp: str
     expected_by: float | date | None = None
+    approvals: ApprovalSettings | None = None
     mirrors: tuple[str, ...] = ()
     channel: str | None = None
     rings: tuple[tuple[str, int], ...] = ()

@@ -18,6 +18,8 @@ from altai_build.rules.registry import RULES
 from altai_build.rules.rule import Rule, RuleScope
 from altai_build.rules.view import ReleaseView, VerifyContext
 
+# Of `verify` with --remember, and of approvals.
+_OTHER_RULES = ("rollback", "fork", "freeze", "approvals")
 EMPTY_CONTEXT = VerifyContext()  # nothing is known but the release
 
 
@@ -95,7 +97,7 @@ def _find_misspelled_waivers(context: VerifyContext) -> list[Finding]:
 
     A name that is close to none may be a rule of another check (upgrade-check has its own).
     """
-    known = sorted({rule.id for rule in RULES} | {TRACE_RULE, HISTORY_RULE})
+    known = sorted({rule.id for rule in RULES} | {TRACE_RULE, HISTORY_RULE, *_OTHER_RULES})
     findings = []
     for waiver in context.waivers:
         hint = "" if waiver.rule in known else suggest(waiver.rule, known, cutoff=0.75)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from altai_build.config import Config, SourceKind, load_config
+from altai_build.config.schema import ApprovalSettings
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
 
@@ -123,6 +124,32 @@ def test_when_the_next_release_is_expected(tmp_path: Path, written: object, read
     tree["release"]["expected_by"] = written
     config = load_config(write(tmp_path, yaml.safe_dump(tree)))
     assert config.get_release_settings().expected_by == read
+
+
+def test_who_approves_a_release(tmp_path: Path) -> None:
+    tree = yaml.safe_load(VALID)
+    assert load_config(write(tmp_path, VALID)).get_release_settings().approvals is None
+    tree["release"]["approvals"] = {"keys": ["altai", "centos6"], "needed": 2}
+    config = load_config(write(tmp_path, yaml.safe_dump(tree)))
+    assert config.get_release_settings().approvals == ApprovalSettings(keys=("altai", "centos6"), needed=2)
+
+
+@pytest.mark.parametrize(
+    ("keys", "needed", "expected"),
+    [
+        (["altai"], 2, "release.approvals.needed: got 2, but `keys` names only 1"),
+        (["altai", "altai"], 2, "release.approvals.keys: names altai twice"),
+        (["alice"], 1, "release.approvals.keys: got 'alice', which is not in keys; "),
+        (["altai"], 0, "release.approvals.needed: got 0; write how many of the keys are needed, as in 2"),
+        (["altai"], None, "release.approvals: the key 'needed' is missing"),
+    ],
+)
+def test_approvals_that_nobody_could_give_are_refused(
+    tmp_path: Path, keys: list[str], needed: int | None, expected: str
+) -> None:
+    settings = {"keys": keys, **({} if needed is None else {"needed": needed})}
+    errors = read_errors(tmp_path, broken("release|approvals", settings))
+    assert any(error.startswith(expected) for error in errors), errors
 
 
 @pytest.mark.parametrize("written", ["soon", "0d", "999999999w", 5, True, datetime(2027, 3, 31, 12), ["90d"]])

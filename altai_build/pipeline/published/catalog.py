@@ -30,6 +30,18 @@ def is_location(named: str) -> bool:
     return "/" in named or named in (".", "..")
 
 
+def locate_releases(directory: Path, named: str, where: str | None) -> str:
+    """The folder or URL of the releases among which a release is.
+
+    `directory` is the release or its copy, `named` and `where` are what the user called it and the releases.
+    """
+    if is_web_url(named):
+        return named.rstrip("/").rpartition("/")[0]
+    if where is not None and not is_location(named):
+        return where
+    return str(directory.parent)
+
+
 @contextmanager
 def open_catalog(run: Run, where: str | None) -> Iterator[Catalog]:
     """The releases at `where`, a folder or URL of one release or of all; by default those that repos.yaml names.

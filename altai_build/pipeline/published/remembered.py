@@ -15,14 +15,13 @@ from altai_build.model.findings import Finding, Severity, VerificationReport, se
 from altai_build.model.release import FollowedRelease, Manifest, parse_time
 from altai_build.model.release_files import CHECKSUMS_NAME, MANIFEST_NAME
 from altai_build.model.trust import TrustLevel
-from altai_build.pipeline.published.catalog import Catalog, is_location, open_catalog
+from altai_build.pipeline.published.catalog import Catalog, locate_releases, open_catalog
 from altai_build.pipeline.published.manifest_trust import read_digests
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.regular_files import read_regular_file
 from altai_build.stages.publish import compare_releases
 from altai_build.tools.files import lock_descriptor, sha256_file, write_atomically
 from altai_build.tools.sealed_json import dump_sealed, load_sealed
-from altai_build.tools.url import is_web_url
 
 if TYPE_CHECKING:
     from altai_build.pipeline.run import Run
@@ -118,7 +117,7 @@ def verify_remembered(
         )
         found = list(_compare(before, seen)) if before is not None else []
         if before is not None and not found and before.release != seen.release:
-            location = _locate_releases(directory, named, where)
+            location = locate_releases(directory, named, where)
             with open_catalog(run, location) as catalog:
                 found = list(_check_descent(before, manifest, catalog))
         found = [replace(finding, fix=_FIX.format(file=file)) for finding in found]
@@ -214,15 +213,6 @@ def _make_finding(
     rule: str, subject: str, message: str, severity: Severity = Severity.ERROR, fix: str = ""
 ) -> Finding:
     return Finding(rule=rule, severity=severity, subject=subject, message=message, fix=fix)
-
-
-def _locate_releases(directory: Path, named: str, where: str | None) -> str:
-    """The folder or URL of the releases among which a release is."""
-    if is_web_url(named):
-        return named.rstrip("/").rpartition("/")[0]
-    if where is not None and not is_location(named):
-        return where
-    return str(directory.parent)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from altai_build.model.release import Manifest, ReleasedRepository
 from altai_build.model.release_files import CHECKSUMS_NAME, KEY_FILE_PREFIX
 from altai_build.model.repo_file import format_channel_repo_file
 from altai_build.model.upgrade import UpgradeReport
+from altai_build.pipeline.published.approvals import check_approvals
 from altai_build.pipeline.published.channels import list_channel_keys
 from altai_build.pipeline.published.releases import find_release, load_manifest, open_releases
 from altai_build.pipeline.published.upgrade import check_upgrades, read_external_repositories
@@ -102,6 +103,8 @@ def plan_promotion(
     )
     with run.reporter.run_step("verification"):
         verification = verify_published(run, directory, version=manifest.version)
+        approvals = check_approvals(run, directory)
+        verification = replace(verification, findings=(*verification.findings, *approvals))
     _refuse(verification.findings, promotion, channel)
     old = list(_list_ways(releases, history, promotion))
     upgrades = None
