@@ -12,8 +12,8 @@ from altai_build.cli.app import App
 from altai_build.cli.options import json_option, key_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.reading import find_releases_here
-from altai_build.errors import InputError
-from altai_build.model.channel import promotion_to_json
+from altai_build.errors import InputError, UsageError
+from altai_build.model.channel import is_channel_name, promotion_to_json
 from altai_build.model.trust import TrustLevel
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", required=False, metavar="[CHANNEL]")
 @click.option(
-    "--releases", "where", metavar="DIR", help="The folder of all releases; no repos.yaml is needed then."
+    "--releases",
+    "where",
+    metavar="DIR|URL",
+    help="Read the channels of the releases in this folder or at this URL; no repos.yaml is needed then.",
 )
 @key_option
 @json_option
@@ -37,11 +40,14 @@ def channels(app: App, name: str | None, where: str | None, keys: tuple[str, ...
     \b
     Examples:
       altai-build channels
-      altai-build channels stable --json
+      altai-build channels stable --releases https://repo.example.org/altai --key RPM-GPG-KEY-altai
     """
-    from altai_build.pipeline.published.channels import list_channel_keys, read_channels
+    from altai_build.pipeline.published.channels import list_channel_keys, open_channels, read_channels
 
-    config = app.load_config(needed=False)
+    if name is not None and not is_channel_name(name):
+        raise UsageError(f"{name!r} is not a name for a channel")
+    run = app.create_reading_run(app.load_config(needed=False))
+    config = run.config
     if where is None:
         where = (
             str(config.get_release_settings().directory)
@@ -49,7 +55,8 @@ def channels(app: App, name: str | None, where: str | None, keys: tuple[str, ...
             else find_releases_here(app)
         )
     key_files = [Path(key) for key in keys] or list_channel_keys(config)
-    found = read_channels(Path(where), key_files)
+    with open_channels(run, where, name) as folder:
+        found = read_channels(folder, key_files)
     if name is not None:
         found = _select(found, name, where)
     for channel in found:

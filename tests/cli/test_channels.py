@@ -15,6 +15,7 @@ from tests.kit.cli import ROOT, altai_build
 from tests.kit.keys import signing_key
 from tests.kit.manifests import manifest, write_manifests
 from tests.kit.releases import Materials
+from tests.kit.server import serving
 from tests.stages.test_channel import switch
 
 _REPOS = """\
@@ -107,3 +108,17 @@ def test_clean_keeps_what_a_channel_shows(tmp_path: Path, key: SigningKey) -> No
     answer = altai_build("clean", "--older-than", "1d", cwd=tmp_path)
     assert (answer.code, answer.out.split("\t")[:2]) == (0, ["folder of a channel", f"{channels}/.stable.1"])
     assert sorted(os.listdir(channels)) == [".stable.2", "stable"]
+
+
+def test_channels_on_a_server(tmp_path: Path, key: SigningKey) -> None:
+    switch(tmp_path / "served", key, 2)
+    with serving(tmp_path / "served") as url:
+        words = ("--releases", url, "--key", str(key.file))
+        listed = altai_build("channels", *words, cwd=tmp_path)
+        assert listed.out.startswith("stable\t1.0.1\t"), listed.err
+        (tmp_path / "served" / "channels" / "index.html").write_text("<html>")
+        unlisted = altai_build("channels", *words, cwd=tmp_path)
+        assert (unlisted.code, "name the channel" in unlisted.err) == (3, True)
+        (tmp_path / "served" / "1.0.1" / "SHA256SUMS").unlink()
+        gone = altai_build("channels", "stable", *words, cwd=tmp_path)
+        assert "the channel stable shows 1.0.1, which machines cannot get" in gone.err

@@ -62,9 +62,12 @@ class ChannelWorld:
             _REPOS.format(baseurl=self.baseurl, folder=self.folder, more=more)
         )
 
-    def release(self, version: str, *packages: Package, misc: tuple[Package, ...] = ()) -> Path:
+    def release(
+        self, version: str, *packages: Package, misc: tuple[Package, ...] = (), epoch: int | None = None
+    ) -> Path:
         """Publish a release with these packages in centos6, and `misc` in deps/misc, besides those of the kit."""
         contents = replace(make_release_contents(self.materials, version), baseurl=self.baseurl)
+        contents = contents if epoch is None else replace(contents, epoch=epoch)
         for name, listed in (("centos6", packages), ("deps/misc", misc)):
             rpms = build_packages(self.folder / "rpms" / version / name, listed) if listed else []
             if rpms:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError, describe_cause
-from altai_build.model.channel import CHANNELS_FOLDER, ChannelHistory
+from altai_build.model.channel import CHANNELS_FOLDER, ChannelHistory, is_channel_name
 from altai_build.model.release_files import CHECKSUMS_NAME, KEY_FILE_PREFIX
 from altai_build.model.trust import TrustLevel
 from altai_build.stages.channel import list_channels, read_channel
-from altai_build.tools.files import sha256_file
+from altai_build.tools.files import scratch_directory, sha256_file
+from altai_build.tools.url import is_web_url, join_url
 
 if TYPE_CHECKING:
     from altai_build.config import Config
+    from altai_build.pipeline.run import Run
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,36 @@ class Channel:
 def list_channel_keys(config: Config) -> tuple[Path, ...]:
     """The files of the keys that may sign a channel."""
     return tuple(key.file for key in config.keys.values() if key.is_signing_key)
+
+
+@contextmanager
+def open_channels(run: Run, where: str, name: str | None) -> Iterator[Path]:
+    """A folder with the channels of the releases at `where`, a folder or a URL.
+
+    With `name` only that one is downloaded.
+    Raises InputError for a server that does not say which channels it has.
+    """
+    if not is_web_url(where):
+        yield Path(where)
+        return
+    # Folders need nothing that downloads.
+    from altai_build.pipeline.published.server import read_links
+    from altai_build.stages.download_channel import download_channel
+
+    url = where.rstrip("/")
+    names = (
+        [name] if name is not None else filter(is_channel_name, read_links(join_url(url, CHANNELS_FOLDER)))
+    )
+    run.workspace.prepare()
+    with scratch_directory(run.workspace.scratch, "channels") as scratch:
+        for each in list(names):
+            download_channel(url, each, scratch)
+        if not list_channels(scratch):
+            raise InputError(
+                f"the server does not list its channels at {join_url(url, CHANNELS_FOLDER)}",
+                todo=f"name the channel: altai-build channels CHANNEL --releases {url}",
+            )
+        yield scratch
 
 
 def read_channels(releases: Path, key_files: Sequence[Path]) -> tuple[Channel, ...]:

@@ -113,7 +113,7 @@ class ReleaseServer:
         return [self.download(join_url(url, directory.name), part) for directory in found]
 
     def _find_all(self, url: str) -> list[Path]:
-        names = set(_read_links(url))
+        names = set(read_links(url))
         following = self.find_latest(url)
         seen: set[str] = set()
         found: dict[str, Path] = {}
@@ -153,7 +153,7 @@ def _read_manifest(directory: Path) -> Manifest | None:
         return None
 
 
-def _read_links(url: str) -> list[str]:
+def read_links(url: str) -> list[str]:
     """The folders that the page at a URL links to: what web servers show of a folder, or its index.html."""
     try:
         page = read_url(f"{url}/", limit=_MAX_PAGE)

@@ -88,6 +88,8 @@ def plan_promotion(
     _check_direction(channel, manifest.version, shown, reason_to_go_back)
     if reason_to_go_back is None:
         _warn_of_skipped_rings(run, releases, channel, manifest.version)
+        if shown is not None:
+            _warn_of_older_indexes(run, releases / shown, directory, manifest)
     files = make_channel_files(
         run.config, directory, manifest, channel, list_shown_before(releases, history, manifest.version)
     )
@@ -185,6 +187,25 @@ def _warn_of_skipped_rings(run: Run, releases: Path, channel: str, version: str)
         if history is None or compare_releases(history.last.version, version) < 0:
             shows = history.last.version if history is not None else "nothing"
             run.reporter.warn(f"the ring {name} is before {channel}, but shows {shows}")
+
+
+def _warn_of_older_indexes(run: Run, shown: Path, directory: Path, manifest: Manifest) -> None:
+    """Warn of repositories whose index is dated before the one that is shown: yum takes that for a rollback.
+
+    The date is that of the superproject's commit, so that of a fix of an older branch may be earlier.
+    """
+    older = []
+    for repository in manifest.repositories:
+        if repository.source or not (shown / repository.name / REPOMD).is_file():
+            continue
+        before, after = (read_repomd_identity(place / repository.name) for place in (shown, directory))
+        if after.timestamp < before.timestamp:
+            older.append(repository.name)
+    if older:
+        run.reporter.warn(
+            f"{', '.join(older)}: the index of {manifest.version} is dated before that of {shown.name}: dnf "
+            "takes it, but yum keeps the one that it has until `yum clean metadata`"
+        )
 
 
 def _list_ways(releases: Path, history: ChannelHistory | None, promotion: Promotion) -> Iterator[Path]:

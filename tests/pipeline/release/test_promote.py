@@ -136,3 +136,15 @@ def test_a_metalink_names_the_releases_that_were_shown_before(
     files = make_channel_files(run.config, shown, load_manifest(shown), "x", ["1.0.0", "9.9"])
     urls = re.findall(r">(https[^<]*)<", files["centos6/metalink.xml"].decode())
     assert urls == ["https://repo.example.org/altai/1.0.0/centos6/repodata/repomd.xml"] * 2
+
+
+def test_an_index_that_yum_would_take_for_a_rollback_is_named(run: Run, world: ChannelWorld) -> None:
+    world.release("1.0.1", epoch=1_300_000_000)
+    promote(run, plan(run, "branch"), no_passphrase)
+    messages: list[str] = []
+    object.__setattr__(run.reporter, "warn", messages.append)
+    plan_promotion(run, "1.0.1", "branch")
+    (message,) = (message for message in messages if "yum" in message)
+    assert message.startswith(
+        "centos6, deps/epel, deps/misc: the index of 1.0.1 is dated before that of 1.0.0"
+    )
