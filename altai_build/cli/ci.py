@@ -14,15 +14,23 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.ci_init import ci_init
 from altai_build.cli.ci_summary import describe_outcome, format_summary
+from altai_build.cli.ci_tests import (
+    choose_ci_exit_code,
+    make_tests_json,
+    print_tests,
+    report_failed_tests,
+    write_test_results,
+)
 from altai_build.cli.options import against_option, choose_passphrase, json_option, rev_option, wait_option
 from altai_build.cli.output import format_json, print_json, print_table
 from altai_build.errors import escape_control_characters
-from altai_build.model.ci_result import RESULT_NAME, CiResult
+from altai_build.model.ci_result import RESULT_NAME, TESTS_FOLDER, CiResult
 from altai_build.model.component_status import ComponentStatus
 
 if TYPE_CHECKING:
     from altai_build.model.build import BuildResult
     from altai_build.model.gitlink import CommitId
+    from altai_build.model.unit_tests import TestResult
     from altai_build.pipeline.build.run import BuildRun
     from altai_build.pipeline.published.released_builds import ReleasedBuilds
     from altai_build.pipeline.run import Run
@@ -97,6 +105,12 @@ def _read_components(_ctx: click.Context, _param: click.Parameter, values: tuple
     callback=_check_url,
     help="Where clients will find DIR; default: its path on this machine.",
 )
+@click.option(
+    "--tests/--no-tests",
+    "with_tests",
+    default=True,
+    help="Run the unit tests of what has changed and of what depends on it (default), as `altai-build test` does.",
+)
 @wait_option
 @json_option
 @click.pass_context
@@ -109,15 +123,16 @@ def ci(
     against: str | None,
     output: Path,
     url: str | None,
+    with_tests: bool,
     wait: float,
     as_json: bool,
 ) -> int:
-    """Build what a commit changed, for review.
+    """Build what a commit changed and run its unit tests, for review.
 
     What depends on it is built again, and packages of the latest release (or of --against) are used where their inputs
     are the same. DIR gets `repo/`, a yum repository with what the release does not have, its .repo file, `summary.md`
-    for a comment on the merge request, `junit.xml`, `result.json` and `logs/`, in place of the results of an earlier
-    job. Where nothing has changed, that is a success.
+    for a comment on the merge request, `junit.xml`, `result.json`, `logs/` and `tests/`, in place of the results of an
+    earlier job. Where nothing has changed, that is a success.
 
     \b
     Examples:
@@ -158,7 +173,7 @@ def ci(
     other = "".join(f" with {path} at {pin[:12]}" for path, pin in pins.items())
     run.reporter.info(f"{commit[:12]}{other} is compared with {where} ({compared.reason})")
     with run.lock(wait=wait), unlock_topic_key(run, choose_passphrase()) as key:
-        build_run, released = _build(run, built, compared, dependents, against)
+        build_run, released, tests = _build(run, built, compared, dependents, against, with_tests)
         with open_results(output) as folder:
             topic = None
             if build_run is not None:
@@ -169,10 +184,12 @@ def ci(
                 since=compared.commit,
                 compared=compared.reason,
                 rows=build_run.rows if build_run is not None else (),
-                exit_code=build_run.exit_code if build_run is not None else 0,
+                exit_code=choose_ci_exit_code(build_run.exit_code if build_run is not None else 0, tests),
                 against=released.version if released is not None else None,
                 topic=topic,
                 pins=pins,
+                tests=tests,
+                has_tested=with_tests,
             )
             _write_results(result, folder)
     _report(run, result, build_run, output, job, as_json)
@@ -183,18 +200,30 @@ ci.add_command(ci_init)
 
 
 def _build(
-    run: Run, commit: CommitId, compared: ComparedCommit, dependents: str | None, against: str | None
-) -> tuple[BuildRun | None, ReleasedBuilds | None]:
-    """What became of the change, and the release that it lies on; None where nothing has changed, or there is none."""
+    run: Run,
+    commit: CommitId,
+    compared: ComparedCommit,
+    dependents: str | None,
+    against: str | None,
+    with_tests: bool,
+) -> tuple[BuildRun | None, ReleasedBuilds | None, tuple[TestResult, ...]]:
+    """What became of the change, the release that it lies on, and its unit tests.
+
+    None where nothing has changed, or there is no release.
+    """
     from altai_build.pipeline.build.plan import plan_build
     from altai_build.pipeline.build.run import build_all
     from altai_build.pipeline.build.selection import Dependents
     from altai_build.pipeline.published.releases import PublishedReleases
+    from altai_build.pipeline.unit_tests.plan import plan_tests
+    from altai_build.pipeline.unit_tests.run import run_tests
 
     since = compared.commit[:12] if compared.commit is not None else None
-    plan = plan_build(run, commit, (), since, Dependents(dependents or "all"))
+    policy = Dependents(dependents or "all")
+    test_plan = plan_tests(run, commit, (), since, policy) if with_tests else None
+    plan = test_plan.build_plan if test_plan else plan_build(run, commit, (), since, policy)
     if not plan.discovery.sourced and not plan.discovery.without_srpm:
-        return None, None
+        return None, None, ()
     released = _open_release(run, against)
     published = PublishedReleases.load(
         run.config.get_release_settings().directory, *([released.directory] if released is not None else [])
@@ -205,7 +234,8 @@ def _build(
         has_no_name_conflict=published.has_no_name_conflict,
         find_released=released.find if released is not None else None,
     )
-    return build_run, released
+    tests = run_tests(run, test_plan, build_run) if test_plan else ()
+    return build_run, released, tests
 
 
 def _open_release(run: Run, against: str | None) -> ReleasedBuilds | None:
@@ -232,7 +262,9 @@ def _write_results(result: CiResult, folder: Path) -> None:
             log = folder / _log_name(row)
             make_directory(log.parent)
             write_atomically(log, read_for_keeping(row.log), durable=False)
-    write_atomically(folder / "junit.xml", format_junit(result.rows, _read_log_end), durable=False)
+    write_test_results(result.tests, folder / TESTS_FOLDER)
+    junit = format_junit(result.rows, _read_log_end, result.tests)
+    write_atomically(folder / "junit.xml", junit, durable=False)
     write_atomically(folder / "summary.md", format_summary(result).encode(), durable=False)
     write_atomically(folder / RESULT_NAME, format_json(result_to_json(result)).encode(), durable=False)
 
@@ -269,6 +301,7 @@ def result_to_json(result: CiResult) -> dict[str, object]:
             }
             for row in result.rows
         ],
+        "tests": make_tests_json(result.tests) if result.has_tested else None,
     }
 
 
@@ -309,6 +342,7 @@ def _report(
                 for row in result.rows
             ],
         )
+        print_tests(result.tests)
         sys.stdout.flush()
     files = _list_files(build_run) if build_run is not None else {}
     for row in result.with_status(ComponentStatus.FAILED):
@@ -322,6 +356,7 @@ def _report(
         title = escape_control_characters(f"log of {row.component}", keep="")
         folded = fold_lines(job.service, title, log.split("\n")) if log else ""
         sys.stderr.write(folded + error)
+    report_failed_tests(run.reporter, result, job)
     if job.summary is not None:
         with open(job.summary, "a", encoding="utf-8") as stream:
             stream.write(f"{format_summary(result)}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from altai_build.cli import markdown
+from altai_build.cli.ci_tests import describe_tests
 from altai_build.model.build import BuildResult
 from altai_build.model.ci_result import CiResult
 from altai_build.model.component_status import ComponentStatus
@@ -57,9 +58,8 @@ def _list_lines(result: CiResult) -> Iterator[str]:
         if len(shown) < len(result.rows):
             yield ""
             yield f"{format_count(len(result.rows) - len(shown), 'component')} more: see result.json."
+        yield from describe_tests(result)
     yield from _describe_topic(result)
-    if result.rows:
-        yield from ("", "Tests: those in the %check sections of the specs, which are part of the builds.")
 
 
 def _describe_failure(row: BuildResult) -> Iterator[str]:

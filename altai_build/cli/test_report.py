@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from altai_build.cli.output import NO_COMPONENTS, print_table
@@ -29,10 +30,7 @@ def print_results(
     """The table on stdout; what failed, what was flaky and what was not tested on stderr."""
     order = list(SuiteStatus)
     rows = sorted(results, key=lambda result: order.index(result.status))
-    print_table(
-        ("component", "status", "tests", "failures", "skipped", "seconds", "reason"),
-        [_cells(result) for result in rows],
-    )
+    print_table_of_results(rows)
     for result in rows:
         if result.status.is_bad:
             lines = [result.reason, *(cause for cause in result.causes if cause not in result.reason)]
@@ -51,6 +49,12 @@ def print_results(
             f"no suite was found for {', '.join(without)}: set components.NAME.test.command in repos.yaml, "
             "or components.NAME.test.skip with the reason why there is none"
         )
+
+
+def print_table_of_results(results: Sequence[TestResult]) -> None:
+    """A row for each component."""
+    headers = ("component", "status", "tests", "failures", "skipped", "seconds", "reason")
+    print_table(headers, [_cells(result) for result in results])
 
 
 def describe_results(results: Sequence[TestResult], changed_since: str | None = None) -> str:
@@ -124,27 +128,42 @@ def results_to_json(
     }
 
 
+def list_files(result: TestResult) -> dict[str, str]:
+    """The files that `write_results` writes for a component, by name, with their paths in the folder."""
+    return {name: f"{result.component}/{name}" for name in _list_contents(result)}
+
+
 def write_results(results: Sequence[TestResult], folder: Path) -> dict[str, dict[str, str]]:
     """Write a folder for each component: its JUnit XML, the output of its suite, its coverage.
 
-    Returns the paths in `folder` by component and by what they are.
+    Returns the paths in `folder` by component and by name.
     """
-    from altai_build.stages.junit import format_tests
     from altai_build.tools.files import make_directory, remove_tree, write_atomically
 
-    written: dict[str, dict[str, str]] = {}
     for result in results:
-        files = written[result.component] = {}
         place = folder / result.component
         remove_tree(place)
-        contents = {"junit.xml": format_tests([result])} if result.suite is not None else {}
-        if result.outcome is not None:
-            contents["suite.log"] = b"".join(result.outcome.logs)
-            contents.update(result.outcome.coverage)
-            if result.outcome.coverage_log:
-                contents["coverage.log"] = result.outcome.coverage_log
-        for name, data in contents.items():
+        for name, read in _list_contents(result).items():
             make_directory(place)
-            write_atomically(place / name, data, durable=False)
-            files[name] = f"{result.component}/{name}"
-    return written
+            write_atomically(place / name, read(), durable=False)
+    return {result.component: list_files(result) for result in results}
+
+
+def _list_contents(result: TestResult) -> dict[str, Callable[[], bytes]]:
+    """The files of one component, by name, and what gives their contents."""
+    from altai_build.stages.junit import format_tests
+    from altai_build.tools.buildlog.reading import read_for_keeping
+
+    contents: dict[str, Callable[[], bytes]] = {}
+    if result.suite is not None:
+        contents["junit.xml"] = lambda: format_tests([result])
+    outcome, log = result.outcome, result.log
+    if outcome is not None:
+        contents["suite.log"] = lambda: b"".join(outcome.logs)
+        for name, data in outcome.coverage.items():
+            contents[name] = partial(bytes, data)
+        if outcome.coverage_log:
+            contents["coverage.log"] = lambda: outcome.coverage_log
+    elif log is not None:
+        contents["build.log"] = lambda: read_for_keeping(log)
+    return contents

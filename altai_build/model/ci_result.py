@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 
 from altai_build.model.build import BuildResult
 from altai_build.model.component_status import ComponentStatus
+from altai_build.model.unit_tests import TestResult
 
 # The file by which a folder of results is recognised.
 RESULT_NAME = "result.json"
+# Where the results of unit tests are in it.
+TESTS_FOLDER = "tests"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class CiResult:
     `pins` are the commits of components that are not those which `commit` pins, by path. `since` is the commit that it
     was compared with, for the reason in `compared`; None for the first commit.
     `against` is the version of the release whose packages were used, and which `topic` lies on.
+    `tests` are the unit tests of what has changed and of what depends on it.
     """
 
     commit: str
@@ -59,6 +63,8 @@ class CiResult:
     against: str | None = None
     topic: TopicRepository | None = None
     pins: Mapping[str, str] = field(default_factory=dict)
+    tests: tuple[TestResult, ...] = ()
+    has_tested: bool = False  # unit tests were to be run, whether or not there are any
 
     def with_status(self, *statuses: ComponentStatus) -> tuple[BuildResult, ...]:
         """The components that ended so."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError, quote_path
-from altai_build.model.ci_result import RESULT_NAME, TopicRepository
+from altai_build.model.ci_result import RESULT_NAME, TESTS_FOLDER, TopicRepository
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.gitlink import CommitId, is_commit_id
 from altai_build.model.release_files import KEY_FILE_PREFIX, make_repo_section_name
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from altai_build.tools.openpgp.signing import SigningKey
 
 TOPIC_FOLDER = "repo"
-_RESULT_NAMES = (TOPIC_FOLDER, "logs", "*-ci.repo", f"{KEY_FILE_PREFIX}*")
+_RESULT_NAMES = (TOPIC_FOLDER, "logs", TESTS_FOLDER, "*-ci.repo", f"{KEY_FILE_PREFIX}*")
 _SCRATCH = ".altai-build"
 # Of packages that nobody installs to try a change.
 _DEBUG_SUFFIXES = ("-debuginfo", "-debugsource")

@@ -13,6 +13,7 @@ import altai_build
 from altai_build.tools.repo.repodata import read_repodata
 from tests.kit.builders import HostSite, noarch_component
 from tests.kit.git import Repo
+from tests.kit.unit_tests import BAD, GOOD, make_site, make_tested
 
 SCHEMA = Path(altai_build.__file__).parent / "schemas" / "ci-result.json"
 SERVICES = ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL")
@@ -88,6 +89,39 @@ def test_nothing_changed_is_a_success_that_replaces_the_results(site: HostSite, 
     result = read_result(out)
     assert (result["outcome"], result["components"], result["topic"]) == ("unchanged", [], None)
     assert sorted(path.name for path in out.iterdir()) == ["junit.xml", "result.json", "summary.md"]
+
+
+def test_unit_tests_of_what_changed_are_in_all_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SERVICES:
+        monkeypatch.delenv(name, raising=False)
+    site = make_site(tmp_path / "site", monkeypatch)
+    site.world.component("repos/good", make_tested("good", GOOD))
+    site.world.component("repos/plain", noarch_component("plain"))
+    site.world.pin()
+    site.world.component("repos/bad", make_tested("bad", GOOD, BAD))
+    site.world.component("repos/plain", {"README": "changed\n"})
+    site.world.pin()
+    out = tmp_path / "out"
+    answer = site.call("ci", "-o", str(out))
+    assert answer.code == 5
+    result = read_result(out)
+    tests = {row["component"]: row for row in result["tests"]}  # type: ignore[attr-defined]
+    assert {name: row["status"] for name, row in tests.items()} == {"bad": "failed", "plain": "none"}
+    assert (result["outcome"], result["exit_code"]) == ("failure", 5)
+    assert tests["bad"]["log"] == tests["bad"]["files"]["suite.log"] == "tests/bad/suite.log"
+    assert "AssertionError: 1 != 2" in (out / "tests/bad/suite.log").read_text()
+    cases = ElementTree.parse(out / "junit.xml").iterfind(".//testcase[@classname='bad.test_it.Case']")
+    assert [(case.get("name"), [child.tag for child in case]) for case in cases] == [
+        ("test_bad", ["failure"]),
+        ("test_good", []),
+    ]
+    assert "unit tests of bad: 1 test failed\n  test_it.Case: test_bad: AssertionError: 1 != 2" in answer.err
+    assert "- `bad`: `test_it.Case: test_bad`: AssertionError: 1 \\!= 2" in (out / "summary.md").read_text()
+    again = site.call("ci", "-o", str(out), "--no-tests", "--json")
+    assert (again.code, again.json["tests"]) == (0, None)
+    assert not (out / "tests").exists()
 
 
 def test_dependents_are_built_as_asked(site: HostSite, tmp_path: Path) -> None:

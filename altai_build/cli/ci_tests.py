@@ -1,0 +1,115 @@
+"""Unit tests in the results of a CI job: table, files, messages, Markdown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from altai_build.cli import markdown
+from altai_build.cli.test_report import (
+    describe_results,
+    list_files,
+    print_table_of_results,
+    result_to_json,
+    write_results,
+)
+from altai_build.errors import BuildError, escape_control_characters
+from altai_build.model.ci_result import TESTS_FOLDER
+from altai_build.model.unit_tests import SuiteStatus, TestResult, TestStatus
+
+if TYPE_CHECKING:
+    from altai_build.model.ci_result import CiResult
+    from altai_build.tools.ci_service import CiJob
+    from altai_build.tools.progress import ProgressReporter
+
+# Failed or flaky tests of one component that are shown; all are in junit.xml.
+_MOST_SHOWN = 10
+
+
+def choose_ci_exit_code(build_code: int, tests: Sequence[TestResult]) -> int:
+    """That of the builds; where they have none, 5 if tests failed or could not be run."""
+    return build_code or (BuildError.exit_code if any(result.status.is_bad for result in tests) else 0)
+
+
+def print_tests(tests: Sequence[TestResult]) -> None:
+    """A second table, where there are tests."""
+    if any(result.suite is not None for result in tests):
+        print_table_of_results([result for result in tests if result.suite is not None])
+
+
+def write_test_results(tests: Sequence[TestResult], folder: Path) -> None:
+    """A folder for each component that has a suite."""
+    write_results([result for result in tests if result.suite is not None], folder)
+
+
+def make_tests_json(tests: Sequence[TestResult]) -> list[dict[str, object]]:
+    """The results as in `test --json`, with the paths in the folder of results of the job."""
+    rows = []
+    for result in tests:
+        files = {name: f"{TESTS_FOLDER}/{path}" for name, path in list_files(result).items()}
+        log = files.get("suite.log") or files.get("build.log")
+        rows.append({**result_to_json(result, files), "log": log})
+    return rows
+
+
+def report_failed_tests(reporter: ProgressReporter, result: CiResult, job: CiJob) -> None:
+    """Say what failed, to people and to the CI service; and that nothing was tested."""
+    from altai_build.tools.ci_service import annotate_error
+
+    for tests in result.tests:
+        if tests.status.is_bad:
+            why = "\n  ".join([tests.reason, *(cause for cause in tests.causes if cause not in tests.reason)])
+            reporter.warn(f"unit tests of {tests.component}: {why}")
+            title = f"unit tests of {tests.component}"
+            sys.stderr.write(annotate_error(job.service, title, escape_control_characters(why)))
+    if result.has_tested and result.rows:
+        reporter.info(f"unit tests: {describe_results(result.tests)}")
+
+
+def describe_tests(result: CiResult) -> Iterator[str]:
+    """The unit tests of a change as Markdown."""
+    yield from markdown.section("Unit tests", level=3)
+    if not result.has_tested:
+        yield "They were not run (`--no-tests`). The `%check` sections of specs are part of builds."
+        return
+    yield f"{markdown.escape(describe_results(result.tests))}."
+    tested = [tests for tests in result.tests if tests.suite is not None]
+    if tested:
+        yield ""
+        headers = ("component", "result", "tests", "failures", "skipped", "seconds", "why")
+        yield from markdown.table(headers, [_cells(tests) for tests in tested])
+    for tests in tested:
+        for case in tests.with_status(TestStatus.FAILED, TestStatus.ERROR)[:_MOST_SHOWN]:
+            yield from ("", *_describe_case(tests, case.label, case.message))
+        if tests.status.is_bad and not any(case.is_failure for case in tests.cases):
+            for cause in tests.causes:
+                yield from ("", f"- {markdown.code(tests.component)}: {markdown.escape(cause)}")
+        for case in tests.with_status(TestStatus.FLAKY)[:_MOST_SHOWN]:
+            yield from ("", *_describe_case(tests, f"flaky: {case.label}", case.message))
+    without = [tests for tests in result.tests if tests.status in (SuiteStatus.NONE, SuiteStatus.SKIPPED)]
+    if without:
+        names = ", ".join(markdown.code(tests.component) for tests in without)
+        yield from ("", f"Without unit tests: {names} (`altai-build plan --tests` says why).")
+
+
+def _cells(tests: TestResult) -> Sequence[str]:
+    counts = tests.counts
+    numbers = (
+        ("-", "-", "-")
+        if counts is None
+        else (str(counts.tests), str(counts.failures + counts.errors), str(counts.skipped))
+    )
+    return (
+        markdown.escape(tests.component),
+        tests.status.value,
+        *numbers,
+        f"{tests.seconds:.0f}",
+        markdown.escape(tests.reason.split("\n")[0]),
+    )
+
+
+def _describe_case(tests: TestResult, label: str, message: str) -> Iterator[str]:
+    said = f": {markdown.escape(message)}" if message else ""
+    yield f"- {markdown.code(tests.component)}: {markdown.code(label)}{said}"
