@@ -13,7 +13,7 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.ci_init import ci_init
-from altai_build.cli.ci_summary import describe_outcome, format_summary
+from altai_build.cli.ci_summary import choose_shown_rows, describe_outcome, format_summary
 from altai_build.cli.ci_tests import (
     choose_ci_exit_code,
     make_tests_json,
@@ -26,6 +26,7 @@ from altai_build.cli.output import format_json, print_json, print_table
 from altai_build.errors import escape_control_characters
 from altai_build.model.ci_result import RESULT_NAME, TESTS_FOLDER, CiResult
 from altai_build.model.component_status import ComponentStatus
+from altai_build.model.quantity import format_count
 
 if TYPE_CHECKING:
     from altai_build.model.build import BuildResult
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _DEFAULT_FOLDER = "ci-results"
 # Lines of a failed component's log that are printed.
 _SHOWN_LINES = 60
+_LONGEST_COMMAND = 500  # characters
 _LOG_TAIL = 64 << 10  # bytes
 # The place in a compiler's message: a file, a line.
 _PLACE = re.compile(r"(?:\./)*([\w+./-]+):(\d+):")
@@ -161,7 +163,7 @@ def ci(
     run = app.create_run(app.load_config(), dependants=policy)
     job = recognise_job(os.environ)
     if job.service is not None:
-        run.reporter.timestamps = True
+        run.reporter.timestamps = run.reporter.brief = True
     history = RepositoryHistory(run.superproject.path)
     commit = history.resolve_revision(rev)
     built, pins = pin_components(run, commit, pinned) if pinned else (commit, {})
@@ -329,6 +331,7 @@ def _report(
     if as_json:
         print_json(result_to_json(result))
     else:
+        rows = result.rows if job.service is None else choose_shown_rows(result)
         print_table(
             ("status", "component", "commit", "seconds", "reason"),
             [
@@ -339,11 +342,15 @@ def _report(
                     f"{row.seconds:.1f}",
                     row.reason.split("\n")[0],
                 )
-                for row in result.rows
+                for row in rows
             ],
         )
         print_tests(result.tests)
         sys.stdout.flush()
+        if len(rows) < len(result.rows):
+            run.reporter.info(
+                f"{format_count(len(result.rows) - len(rows), 'component')} more: see result.json"
+            )
     files = _list_files(build_run) if build_run is not None else {}
     for row in result.with_status(ComponentStatus.FAILED):
         why = row.describe_failure()
@@ -362,7 +369,11 @@ def _report(
             stream.write(f"{format_summary(result)}\n")
     run.reporter.info(f"{result.outcome}: {describe_outcome(result)}; see {output / 'summary.md'}")
     if result.topic is not None:
-        run.reporter.info(f"install the packages: {result.topic.install_command}")
+        command = result.topic.install_command
+        place = output / "summary.md"
+        run.reporter.info(
+            f"install the packages: {command if len(command) <= _LONGEST_COMMAND else f'see {place}'}"
+        )
 
 
 def _list_files(build_run: BuildRun) -> dict[str, tuple[str, frozenset[str]]]:

@@ -13,6 +13,8 @@ from altai_build.model.quantity import format_count
 
 # A comment is to be read: of more rows than this only those that failed are shown.
 _MOST_ROWS = 50
+# The same in the log of a job, which begins with the progress output: a run without failures is a page.
+_MOST_LINES = 20
 
 
 def format_summary(result: CiResult) -> str:
@@ -28,6 +30,14 @@ def describe_outcome(result: CiResult) -> str:
         f"{len(rows)} {status.value}" for status in ComponentStatus if (rows := result.with_status(status))
     ]
     return f"{format_count(len(result.rows), 'component')}: {', '.join(counts)}"
+
+
+def choose_shown_rows(result: CiResult) -> Sequence[BuildResult]:
+    """What the log of a job lists of the components: all that went wrong, and the others as far as a page has room."""
+    wrong = (ComponentStatus.FAILED, ComponentStatus.BLOCKED)
+    others = [row for row in result.rows if row.status not in wrong]
+    left_out = {row.component for row in others[max(0, _MOST_LINES + len(others) - len(result.rows)) :]}
+    return [row for row in result.rows if row.component not in left_out]
 
 
 def _list_lines(result: CiResult) -> Iterator[str]:

@@ -25,8 +25,9 @@ def format_junit(
 ) -> bytes:
     """A test case for each component; `read_log` gives the end of the log of a failed one; then its unit `tests`.
 
-    A component that could not be built because of another one, or that is skipped, is a skipped case. A failed build
-    is a failure; a failure of its surroundings (buildroot, dependencies, inputs) an error.
+    The message of a failure has every known cause. A component that could not be built because of another one, or that
+    is skipped, is a skipped case. A failed build is a failure; a failure of its surroundings (buildroot, dependencies,
+    inputs) an error.
     """
     suites = ElementTree.Element("testsuites")
     attributes = {
@@ -47,6 +48,7 @@ def format_junit(
         case = ElementTree.SubElement(suite, "testcase", names)
         message = {"message": _clean(row.reason)}
         if row.status is ComponentStatus.FAILED:
+            message = {"message": _clean(row.describe_failure())}
             kind = "failure" if _is_failure(row) else "error"
             what = row.failure.value if row.failure is not None else "input"
             ElementTree.SubElement(case, kind, {**message, "type": what}).text = _clean(read_log(row))

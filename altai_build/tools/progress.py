@@ -31,6 +31,10 @@ _STATUS_STYLES = {
 # Items that are done, and those that run with the seconds since each began → how long the rest takes.
 TimeLeft = Callable[[Collection[str], Mapping[str, float]], str]
 
+# Of more items than this a brief reporter prints lines only for those that went wrong.
+_MOST_LINES = 12
+_GOOD_STATUSES = ("built", "reused", "fetched", "skipped")
+
 # Seconds between two lines that say how long the rest takes, where nothing is animated.
 _LINE_INTERVAL = 60.0
 
@@ -57,6 +61,8 @@ class ProgressReporter:
         self.quiet = quiet
         # Lines begin with the time of day: for logs in which nothing else tells it.
         self.timestamps = False
+        # A run without failures prints about as much for many items as for few.
+        self.brief = False
         self.log = log or (lambda text: None)
         self.console = _open_console()
 
@@ -111,7 +117,9 @@ class TaskProgress:
         self._title = title
         self._total = total
         self._counted = counted
-        self._count = 0
+        self._is_brief = reporter.brief and total > _MOST_LINES
+        self._interval = _LINE_INTERVAL
+        self._counts: dict[str, int] = {}
         self._left = left
         self._running: dict[str, float] = {}
         self._done: set[str] = set()
@@ -134,8 +142,9 @@ class TaskProgress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        if self._count:
-            self._reporter.info(f"{self._title}: {self._count} {self._counted}")
+        if self._counts:
+            counts = ", ".join(f"{count} {status}" for status, count in self._counts.items())
+            self._reporter.info(f"{self._title}: {counts}")
 
     def start(self, item: str) -> None:
         """Record that the work on an item starts."""
@@ -152,8 +161,8 @@ class TaskProgress:
             started = self._running.pop(item, None)
             seconds = f" {time.monotonic() - started:5.1f} s" if started is not None else "        "
             self._reporter.log(f"{status} {item}{seconds.rstrip()}" + (f": {detail}" if detail else ""))
-            if status == self._counted:
-                self._count += 1
+            if status == self._counted or (self._is_brief and status in _GOOD_STATUSES):
+                self._counts[status] = self._counts.get(status, 0) + 1
             elif not self._reporter.quiet:
                 mark = (f"  {status:<8}", _STATUS_STYLES.get(status, ""))
                 self._reporter.print_line(
@@ -163,8 +172,10 @@ class TaskProgress:
                 self._bar.advance(self._task)
             self._done.add(item)
             self._refresh()
-            if self._bar is None and time.monotonic() - self._told >= _LINE_INTERVAL:
+            if self._bar is None and time.monotonic() - self._told >= self._interval:
                 self._told = time.monotonic()
+                if self._is_brief:
+                    self._interval *= 2
                 if left := self.describe_time_left():
                     self._reporter.info(f"{self._title}: {len(self._done)} of {self._total}, {left}")
 

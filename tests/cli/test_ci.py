@@ -13,6 +13,7 @@ import altai_build
 from altai_build.tools.repo.repodata import read_repodata
 from tests.kit.builders import HostSite, noarch_component
 from tests.kit.git import Repo
+from tests.kit.junit import find_junit_errors
 from tests.kit.unit_tests import BAD, GOOD, make_site, make_tested
 
 SCHEMA = Path(altai_build.__file__).parent / "schemas" / "ci-result.json"
@@ -69,6 +70,7 @@ def test_everything_of_a_job_is_in_its_folder(
     assert {name.rpartition("-")[0].rpartition("-")[0] for name in topic["files"]} == {"app", "lib"}
     assert "baseurl=https://ci.example.org/7/repo/\n" in (out / "p-ci.repo").read_text()
     assert sorted(path.name for path in (out / "logs").iterdir()) == ["app.log", "broken.log", "lib.log"]
+    assert find_junit_errors((out / "junit.xml").read_bytes()) == []
     case = ElementTree.parse(out / "junit.xml").find(".//testcase[@name='broken']/failure")
     assert case is not None and "nonsense" in (case.text or "")
     summary = (out / "summary.md").read_text()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from altai_build.model.build import BuildResult, FailureKind
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.unit_tests import SuiteOutcome, SuiteStatus, TestCase, TestResult, TestStatus
 from altai_build.stages.junit import format_junit, format_tests
+from tests.kit.junit import find_junit_errors
 
 
 def row(
@@ -28,8 +30,9 @@ def test_each_component_is_a_case_with_its_outcome() -> None:
         row("blocked", ComponentStatus.BLOCKED),
         row("skipped", ComponentStatus.SKIPPED),
     ]
-    suites = ElementTree.fromstring(format_junit(rows, lambda row: f"log of {row.component}"))
-    (suite,) = suites
+    data = format_junit(rows, lambda row: f"log of {row.component}")
+    assert find_junit_errors(data) == []
+    (suite,) = ElementTree.fromstring(data)
     counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped", "time")}
     assert counts == {"tests": "7", "failures": "1", "errors": "2", "skipped": "2", "time": "10.500"}
     outcomes = {
@@ -50,12 +53,39 @@ def test_each_component_is_a_case_with_its_outcome() -> None:
 def test_what_xml_cannot_hold_is_replaced() -> None:
     odd = 'a\x00\x1b\udcff\ufffe]]>&"<\u2028b'
     text = format_junit([row(odd, ComponentStatus.FAILED, odd, FailureKind.BUILD)], lambda _row: odd)
+    assert find_junit_errors(text) == []
     case = ElementTree.fromstring(text)[0][0]
     clean = 'a����]]>&"<\u2028b'
     assert (case.get("name"), case[0].get("message"), case[0].text) == (clean, clean, clean)
 
 
+def test_the_message_of_a_failure_has_every_cause() -> None:
+    failed = replace(
+        row("a", ComponentStatus.FAILED, "rpmbuild failed", FailureKind.BUILD),
+        causes=("x.c:1: error: no y", "make: *** [x.o] Error 1"),
+    )
+    data = format_junit([failed], lambda _row: "the end")
+    assert find_junit_errors(data) == []
+    failure = ElementTree.fromstring(data)[0][0][0]
+    assert failure.get("message") == "rpmbuild failed\nx.c:1: error: no y\nmake: *** [x.o] Error 1"
+    assert failure.text == "the end"
+
+
+def test_the_check_finds_what_a_service_cannot_read() -> None:
+    good = format_junit([row("a", ComponentStatus.SKIPPED)], lambda _row: "").decode()
+    for old, new in (
+        ('name="a"', 'nmae="a"'),
+        ('tests="1"', 'tests="2"'),
+        ('time="1.500"', 'time="1,5"'),
+        ("skipped ", "omitted "),
+        ("testsuites", "suites"),
+    ):
+        assert old in good
+        assert find_junit_errors(good.replace(old, new).encode()) != [], old
+
+
 def test_no_component_is_an_empty_suite() -> None:
+    assert find_junit_errors(format_junit([], lambda _row: "")) == []
     suite = ElementTree.fromstring(format_junit([], lambda _row: ""))[0]
     assert (suite.get("tests"), len(suite)) == ("0", 0)
 
@@ -80,6 +110,7 @@ def test_unit_tests_are_suites_by_component() -> None:
         make_tests("plain", SuiteStatus.PASSED),
         make_tests("none", SuiteStatus.NONE),
     ]
+    assert find_junit_errors(format_tests(results)) == []
     suites = ElementTree.fromstring(format_tests(results))
     counts = [
         [suite.get(name) for name in ("name", "tests", "failures", "errors", "skipped")] for suite in suites
@@ -112,5 +143,7 @@ def test_unit_tests_are_suites_by_component() -> None:
         ("plain", "unit tests", []),
         ("none", "unit tests", [("skipped", "why", None)]),
     ]
-    together = ElementTree.fromstring(format_junit([], lambda row: "", results))
+    data = format_junit([row("nova", ComponentStatus.BUILT)], lambda row: "", results)
+    assert find_junit_errors(data) == []
+    together = ElementTree.fromstring(data)
     assert [suite.get("name") for suite in together][:2] == ["altai-build.build", "nova unit tests"]

@@ -79,6 +79,27 @@ def test_what_a_later_check_refuses_is_counted_once_and_its_last_line_says_so(
     ]
 
 
+def test_a_brief_reporter_counts_many_items_and_names_those_that_went_wrong(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_INTERVAL", 0.0)
+    reporter = ProgressReporter()
+    reporter.brief = True
+    with reporter.track("packages", 200) as work:
+        for number in range(200):
+            work.finish(
+                str(number), {7: "failed", 8: "blocked"}.get(number, "built" if number % 2 else "reused")
+            )
+    assert [line.split()[:2] for line in capsys.readouterr().err.splitlines()] == [
+        ["failed", "7"],
+        ["blocked", "8"],
+        ["packages:", "99"],
+    ]
+    with reporter.track("packages", 2) as work:
+        work.finish("few", "built")
+    assert capsys.readouterr().err.split() == ["built", "few"]
+
+
 def test_a_step_ends_with_its_time(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressReporter().run_step("base root"):
         pass
