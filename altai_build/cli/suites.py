@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from altai_build.cli.output import print_json, print_table
-from altai_build.model.unit_tests import NoSuite, Suite
+from altai_build.model.unit_tests import NoSuite, Suite, SuiteStatus
 from altai_build.pipeline.unit_tests.plan import find_suites, list_tested
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def show_suites(run: Run, build_plan: BuildPlan, *, as_json: bool) -> None:
 
 def _cells(name: str, suite: Suite | NoSuite) -> tuple[str, ...]:
     if isinstance(suite, NoSuite):
-        return (name, "skipped" if suite.skipped else "none", "-", suite.reason, "-")
+        return (name, suite.status.value, "-", suite.reason, "-")
     command = " ; ".join(line.strip() for line in suite.command.splitlines() if line.strip())
     asked = f"wants {', '.join((*suite.needs, *suite.wants))}" if suite.needs or suite.wants else ""
     return (name, suite.kind.value, command, suite.why, "; ".join(filter(None, (asked, *suite.notes))) or "-")
@@ -44,7 +44,7 @@ def _suite_to_json(name: str, commit: str, suite: Suite | NoSuite) -> dict[str, 
             "commit": commit,
             "suite": None,
             "reason": suite.reason,
-            "skipped": suite.skipped,
+            "skipped": suite.status is SuiteStatus.SKIPPED,
         }
     return {
         "component": name,

@@ -17,11 +17,15 @@ _MOST_SHOWN = 10
 
 
 def choose_exit_code(results: Sequence[TestResult], *, is_named: bool) -> int:
-    """5 where tests failed or could not be run; 3 where a component that was named has no suite; else 0."""
-    if any(result.status.is_bad for result in results):
+    """5 where tests failed or could not be run.
+
+    Else 3 for a component that cannot be read, or that was named and has no suite.
+    """
+    bad = [result for result in results if result.status.is_bad]
+    if any(result.suite is not None for result in bad):
         return BuildError.exit_code
-    lacks_suite = any(result.status is SuiteStatus.NONE for result in results)
-    return InputError.exit_code if is_named and lacks_suite else 0
+    lacks_suite = is_named and any(result.status is SuiteStatus.NONE for result in results)
+    return InputError.exit_code if bad or lacks_suite else 0
 
 
 def print_results(

@@ -49,14 +49,6 @@ class Suite:
     notes: tuple[str, ...] = ()  # what of the project's own way is not done here, or not known
 
 
-@dataclass(frozen=True)
-class NoSuite:
-    """A component without a suite that is known; `skipped`: by a reason in repos.yaml."""
-
-    reason: str
-    skipped: bool = False
-
-
 class TestStatus(str, Enum):
     """What became of one test."""
 
@@ -135,6 +127,14 @@ class SuiteStatus(str, Enum):
 
 
 @dataclass(frozen=True)
+class NoSuite:
+    """A component without a suite that is known; `status` says whether it is skipped, or cannot be read."""
+
+    reason: str
+    status: SuiteStatus = SuiteStatus.NONE
+
+
+@dataclass(frozen=True)
 class SuiteRun:
     """What one run of a suite left: exit status of its command, its cases, and the end of its output."""
 
@@ -179,6 +179,7 @@ class SuiteOutcome:
     cases: tuple[TestCase, ...] = ()
     counts: TestCounts | None = None
     seconds: float = 0.0
+    exit_status: int = 0  # of the last run
     problem: str = ""
     notes: tuple[str, ...] = ()
     logs: tuple[bytes, ...] = ()

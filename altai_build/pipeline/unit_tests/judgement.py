@@ -61,7 +61,8 @@ def judge_run(component: str, suite: Suite, result: BuildResult, cache: BuildCac
     if outcome.status.is_bad and outcome.logs:
         log = make_directory(logs) / SUITE_LOG
         write_atomically(log, outcome.logs[-1], durable=False)
-        causes = causes or _find_causes_in(log, suite, result, cache)
+        if not causes and outcome.exit_status != 0:
+            causes = _find_causes_in(log, suite, result, cache)
     return TestResult(
         component=component,
         commit=result.commit,

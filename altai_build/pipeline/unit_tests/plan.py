@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from altai_build.config.unit_tests import TestSettings
 from altai_build.model.python_packages import list_capabilities
-from altai_build.model.unit_tests import NoSuite, Suite
+from altai_build.model.unit_tests import NoSuite, Suite, SuiteStatus
 from altai_build.pipeline.build.plan import BuildPlan, discover_all, plan_build
 from altai_build.pipeline.build.selection import Dependents, is_only_needed
 from altai_build.stages.unit_tests.detection import find_suite, open_files
@@ -97,7 +97,9 @@ def complete_plan(
         build_plan = plan_build(run, revision, [*names, *missing], changed_since, dependents, whole=whole)
         build_plan.reasons.update({**missing, **reasons})
     others = {
-        component.name: NoSuite(component.reason if component.error is None else str(component.error))
+        component.name: NoSuite(component.reason, SuiteStatus.SKIPPED)
+        if component.error is None
+        else NoSuite(f"it cannot be read: {component.error.what}", SuiteStatus.NOT_RUN)
         for component in build_plan.discovery.without_srpm
         if not is_only_needed(build_plan.reasons.get(component.name, ""))
     }

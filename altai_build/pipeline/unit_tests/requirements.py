@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from altai_build.model.build import BuildStep
@@ -12,6 +12,7 @@ from altai_build.model.build_inputs import SOURCE_PACKAGE
 from altai_build.model.python_packages import list_capabilities
 from altai_build.model.unit_tests import Suite, SuiteKind
 from altai_build.stages.build.jobs import list_build_requires
+from altai_build.tools.solver.resolve import Unsatisfiable
 
 if TYPE_CHECKING:
     from altai_build.config.unit_tests import TestSettings
@@ -28,14 +29,17 @@ COVERAGE_PY = "coverage.py"
 class SuiteNeeds:
     """What is installed for a suite; `missing` is what it cannot run without, `absent` what it may want in vain.
 
-    `coverage` is the tool that measures, "" for none, and `unmeasured` says why there is none.
+    `optional` is installed too, as far as it can be; `uninstallable` is what cannot, and why. `coverage` is the tool
+    that measures, "" for none, and `unmeasured` says why there is none.
     """
 
     requires: tuple[str, ...]
+    optional: tuple[str, ...]
     missing: tuple[str, ...]
     absent: tuple[str, ...]
     coverage: str
     unmeasured: str
+    uninstallable: tuple[tuple[str, str], ...] = ()
 
 
 def find_suite_needs(
@@ -59,16 +63,20 @@ def find_suite_needs(
     coverage, unmeasured = _choose_coverage(
         suite, settings, bool(chosen.get("coverage")) or "coverage" in have
     )
-    wanted = [*suite.needs, *suite.wants, *(["coverage"] if coverage == COVERAGE_PY else [])]
+    needed = [*suite.needs, *(["coverage"] if coverage == COVERAGE_PY else [])]
     requires = [
         *(name for name in build_requires if not name.startswith("rpmlib(")),
         *suite.requires,
-        *(one for one in runtime if one in known),
-        *(chosen[name] for name in wanted if chosen.get(name) and chosen[name] not in own),
+        *(chosen[name] for name in needed if chosen.get(name) and chosen[name] not in own),
         *(["lcov"] if coverage == "lcov" else []),
+    ]
+    optional = [
+        *(one for one in runtime if one in known),
+        *(chosen[name] for name in suite.wants if chosen.get(name) and chosen[name] not in own),
     ]
     return SuiteNeeds(
         requires=tuple(dict.fromkeys(requires)),
+        optional=tuple(one for one in dict.fromkeys(optional) if one not in requires),
         missing=tuple(name for name in suite.needs if name in chosen and not chosen[name]),
         absent=tuple(
             dict.fromkeys(
@@ -79,6 +87,30 @@ def find_suite_needs(
         coverage=coverage,
         unmeasured=unmeasured,
     )
+
+
+def drop_uninstallable(needs: SuiteNeeds, resolve: Callable[[Sequence[str]], object]) -> SuiteNeeds:
+    """The needs without what cannot be installed: its own requirements are not satisfied, or it conflicts.
+
+    `resolve` raises Unsatisfiable. Tests that need such a package fail for that; the others run.
+    """
+    try:
+        resolve([*needs.requires, *needs.optional])
+    except Unsatisfiable:
+        pass
+    else:
+        return needs
+    kept: list[str] = []
+    dropped: list[tuple[str, str]] = []
+    for one in needs.optional:
+        try:
+            resolve([*needs.requires, *kept, one])
+        except Unsatisfiable as error:
+            dropped.append((one, error.problems[0]))
+        else:
+            kept.append(one)
+    # Where nothing is left, it is the rest that cannot be installed, and the build says so.
+    return replace(needs, optional=tuple(kept), uninstallable=tuple(dropped)) if kept or dropped else needs
 
 
 def _choose_coverage(suite: Suite, settings: TestSettings, has_coverage_py: bool) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from altai_build.pipeline.unit_tests.judgement import judge_failed_run, judge_ru
 from altai_build.pipeline.unit_tests.plan import TestPlan, get_test_settings
 from altai_build.pipeline.unit_tests.requirements import (
     SuiteNeeds,
+    drop_uninstallable,
     find_suite_needs,
     list_known_build_requires,
 )
@@ -117,10 +118,12 @@ class _TestRuns:
         return tuple(self.results[name] for name in self.plan.suites)
 
     def _settle_without_suite(self, name: str, suite: NoSuite) -> None:
-        status = SuiteStatus.SKIPPED if suite.skipped else SuiteStatus.NONE
         row = self._rows.get(name)
         self.results[name] = TestResult(
-            component=name, commit=row.commit if row is not None else "", status=status, reason=suite.reason
+            component=name,
+            commit=row.commit if row is not None else "",
+            status=suite.status,
+            reason=suite.reason,
         )
 
     def _run_suites(
@@ -211,6 +214,9 @@ class _TestRuns:
                 todo=f"add a repository with it, name it in components.{name}.test.pypi, or set "
                 f"components.{name}.test.command in repos.yaml",
             )
+        needs = drop_uninstallable(
+            needs, lambda wanted: environment.resolver.resolve_build_requires(wanted, local)
+        )
         request = SuiteRequest(
             component=name,
             srpm=srpm.path,
@@ -218,7 +224,7 @@ class _TestRuns:
             epoch=int(header.build_time.timestamp()),
             suite=suite,
             settings=settings,
-            requires=needs.requires,
+            requires=(*needs.requires, *needs.optional),
             coverage=needs.coverage,
             locked=locked,
         )
@@ -256,6 +262,7 @@ class _TestRuns:
         notes = [*prepared.suite.notes, *judged.notes]
         if prepared.needs.absent:
             notes.append(f"no package of the target provides {', '.join(prepared.needs.absent)}")
+        notes += [f"{name} cannot be installed: {why}" for name, why in prepared.needs.uninstallable]
         if prepared.needs.unmeasured and not prepared.needs.coverage:
             goal = get_test_settings(self.run.config, name, prepared.source.component.path).coverage.goal
             unmet = f", so its goal of {float(goal):g} % is not checked" if goal is not None else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from altai_build.config.unit_tests import TestSettings
-from altai_build.model.unit_tests import NoSuite, Suite, SuiteKind
+from altai_build.model.unit_tests import NoSuite, Suite, SuiteKind, SuiteStatus
 from altai_build.stages.unit_tests.files import MAX_FILE_SIZE, ProjectFiles
 from altai_build.stages.unit_tests.other_suites import OTHER_SUITES, detect_make_suite
 from altai_build.stages.unit_tests.python_suites import (
@@ -33,7 +33,7 @@ def find_suite(files: ProjectFiles, settings: TestSettings, build_requires: Sequ
     What more than one kind of project could mean, and what no file says, is not guessed.
     """
     if settings.skip is not None:
-        return NoSuite(settings.skip, skipped=True)
+        return NoSuite(settings.skip, SuiteStatus.SKIPPED)
     python = choose_python(build_requires)
     if settings.command is not None:
         found: Suite | NoSuite = Suite(
@@ -43,7 +43,26 @@ def find_suite(files: ProjectFiles, settings: TestSettings, build_requires: Sequ
         found = detect_suite(files, build_requires)
     if isinstance(found, NoSuite):
         return found
-    return replace(found, requires=settings.requires, start=settings.after or found.start)
+    found = replace(found, requires=settings.requires, start=settings.after or found.start)
+    return _parallelize(found) if (settings.parallel or 1) > 1 else found
+
+
+def _parallelize(suite: Suite) -> Suite:
+    """The suite in several processes, where its program does not take $JOBS anyway."""
+    if suite.kind is SuiteKind.PYTEST:
+        more = ' -n "$JOBS"'
+        needs = (*suite.needs, "pytest-xdist")
+        return replace(suite, command=suite.command + more, rerun=suite.rerun + more, needs=needs)
+    if suite.kind is SuiteKind.AUTOMAKE:
+        command, rerun = (
+            text.replace("make -k", 'make -k -j"$JOBS"') for text in (suite.command, suite.rerun)
+        )
+        return replace(suite, command=command, rerun=rerun)
+    if suite.python:
+        return replace(
+            suite, notes=(*suite.notes, f"test.parallel has no effect: {suite.kind.value} runs one process")
+        )
+    return suite
 
 
 def detect_suite(files: ProjectFiles, build_requires: Sequence[str]) -> Suite | NoSuite:

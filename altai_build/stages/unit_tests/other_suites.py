@@ -22,6 +22,15 @@ _ADD_TEST = re.compile(
 _MESON_TEST = re.compile(r"(?:^|[\s.])test\s*\(", re.MULTILINE)
 
 
+# Older versions of automake have no such target.
+_RECHECK = """\
+if make -n recheck >/dev/null 2>&1; then
+    make -k recheck VERBOSE=1
+else
+    make -k check VERBOSE=1
+fi"""
+
+
 def _detect_autotools(files: ProjectFiles) -> Suite | None:
     if not (files.has("configure.ac") or files.has("configure.in")):
         return None
@@ -34,8 +43,8 @@ def _detect_autotools(files: ProjectFiles) -> Suite | None:
             continue
         return Suite(
             kind=SuiteKind.AUTOMAKE,
-            command="make check VERBOSE=1",
-            rerun="make recheck VERBOSE=1",
+            command="make -k check VERBOSE=1",
+            rerun=_RECHECK,
             why=path,
             start=SuiteStart.BUILD,
         )

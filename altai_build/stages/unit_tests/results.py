@@ -74,6 +74,7 @@ def parse_results(files: Mapping[str, bytes], kind: SuiteKind) -> SuiteOutcome:
         cases=cases,
         counts=counts,
         seconds=float(seconds),
+        exit_status=runs[-1].exit_status,
         problem=problem,
         notes=tuple(dict.fromkeys(notes)),
         logs=tuple(logs),

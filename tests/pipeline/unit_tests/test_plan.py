@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.unit_tests import NoSuite, Suite
+from altai_build.model.unit_tests import NoSuite, Suite, SuiteStatus
 from altai_build.pipeline.unit_tests.plan import TestPlan, plan_tests
 from tests.kit.builders import HostSite, noarch_component
 from tests.kit.unit_tests import GOOD, make_site, make_tested
@@ -52,7 +52,7 @@ def test_all_components_or_those_that_have_changed(site: HostSite) -> None:
         "other": "$DISCOVER -v -s tests",
         "none": "no spec file in its root, rpm/, packaging/, redhat/, SPECS/",
     }
-    assert plan.suites["plain"] == NoSuite("it has none", skipped=True)
+    assert plan.suites["plain"] == NoSuite("it has none", SuiteStatus.SKIPPED)
     before = site.world.super.git("rev-parse", "HEAD").strip()
     site.world.component("repos/other", {"README": "changed"})
     site.world.pin()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from altai_build.config.unit_tests import TestSettings
 from altai_build.model.gitlink import CommitId
-from altai_build.model.unit_tests import NoSuite, Suite, SuiteKind, SuiteStart
+from altai_build.model.unit_tests import NoSuite, Suite, SuiteKind, SuiteStart, SuiteStatus
 from altai_build.stages.unit_tests.detection import find_suite, open_files
 from altai_build.stages.unit_tests.files import MAX_FILE_SIZE, ProjectFiles
 from altai_build.tools.git.superproject import Superproject
@@ -28,7 +28,9 @@ def test_repos_yaml_comes_first() -> None:
     assert found == Suite(
         SuiteKind.COMMAND, "make x", "repos.yaml", python="python3", requires=("y",), start=SuiteStart.BUILD
     )
-    assert find(BOTH, settings=TestSettings(skip="needs hardware")) == NoSuite("needs hardware", skipped=True)
+    assert find(BOTH, settings=TestSettings(skip="needs hardware")) == NoSuite(
+        "needs hardware", SuiteStatus.SKIPPED
+    )
 
 
 def test_of_two_kinds_the_one_that_the_spec_builds_is_meant() -> None:
@@ -38,6 +40,18 @@ def test_of_two_kinds_the_one_that_the_spec_builds_is_meant() -> None:
     assert isinstance(found, Suite) and found.kind is SuiteKind.CTEST
     both = NoSuite("it may be one of pytest (tests/test_a.py), ctest (CMakeLists.txt)")
     assert find(BOTH, ["cmake", "python3-devel"]) == find(BOTH) == both
+
+
+def test_several_processes_where_the_suite_allows_it() -> None:
+    several = TestSettings(parallel=4)
+    found = find({"tox.ini": "[testenv]\ncommands=pytest"}, ["python3"], several)
+    assert isinstance(found, Suite)
+    assert found.command.endswith('junit.xml" -n "$JOBS"') and found.needs == ("pytest", "pytest-xdist")
+    found = find({"configure.ac": "", "Makefile.am": "TESTS = a"}, [], several)
+    assert isinstance(found, Suite) and found.command == 'make -k -j"$JOBS" check VERBOSE=1'
+    found = find({"setup.cfg": "[nosetests]"}, ["python3"], several)
+    assert isinstance(found, Suite)
+    assert found.notes == ("test.parallel has no effect: nose runs one process",)
 
 
 def test_that_nothing_is_known_is_said() -> None:
