@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from altai_build.regular_files import read_regular_file
 from altai_build.tools.files import cannot_write_error, make_directory, sync_directory, write_atomically
@@ -149,8 +150,11 @@ def _serialize(record: Record) -> bytes:
 def _parse(line: bytes) -> Record | None:
     """The record in a line; None for half a line, and for one in which a single digit has changed."""
     tree = load_sealed(line)
-    if tree is None:
-        return None
+    return None if tree is None else parse_record(tree)
+
+
+def parse_record(tree: Mapping[str, Any]) -> Record | None:
+    """The record that `asdict` made this of; None for what is no record."""
     try:
         seconds = float(tree["seconds"])
         if not 0 <= seconds < math.inf:

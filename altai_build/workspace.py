@@ -92,6 +92,16 @@ class Workspace:
         return self.cache / "mock-configs"
 
     @property
+    def made_archives(self) -> Path:
+        """The digests of the archives of CI caches that were made here, or from which something here was made."""
+        return self.cache / "archives"
+
+    @property
+    def unsigned_import(self) -> Path:
+        """A file that is there once builds were taken that nobody had signed."""
+        return self.root / "unsigned-import"
+
+    @property
     def gnupg(self) -> Path:
         """The keyring with the private keys, which cannot be made again."""
         return self.root / "gnupg"

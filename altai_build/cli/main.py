@@ -38,6 +38,7 @@ VERBS = {
     "audit": "audit",
     "bisect": "bisect",
     "build": "build",
+    "cache": "cache",
     "changed": "changed",
     "channels": "channels",
     "ci": "ci",

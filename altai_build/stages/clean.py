@@ -85,7 +85,7 @@ def clean_up(cleanup_plan: CleanupPlan) -> None:
         path = removal.item.path
         _remove(path)
         # Of buildroots.
-        for suffix in (".log", ".lock", ".size", ".files"):
+        for suffix in (".log", ".lock", ".size", ".files", ".packages"):
             path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 

@@ -73,6 +73,9 @@ class RootCache:
                 root.chmod(0o755)
                 log = self.directory / "base" / f"{buildroot.base_cache_key}.log"
                 self._install_packages(root, buildroot.base, log, buildroot.nodocs)
+                # For those who copy the root elsewhere, and need them no more.
+                digests = "".join(f"{package.checksum.value}\n" for package in buildroot.base)
+                write_atomically(get_packages_path(place), digests.encode(), durable=False)
                 set_up_base_root(root)
                 self._add_files(root, buildroot)
                 self._move_to_place(root, place)
@@ -204,6 +207,11 @@ class RootCache:
             for path, text in buildroot.files:
                 script = '[ -e "$1" ] || { mkdir -p -- "${1%/*}/"; cat >"$1"; }'
                 run(script, f"/{path.lstrip('/')}", input=text.encode("utf-8", "surrogateescape"))
+
+
+def get_packages_path(place: Path) -> Path:
+    """Where the checksums of the packages of a base buildroot are, a line for each."""
+    return place.with_name(f"{place.name}.packages")
 
 
 @contextmanager

@@ -159,6 +159,18 @@ def _read_zstd(path: Path, _compression: Compression) -> Generator[bytes, None, 
         raise EOFError("it ends too early")
 
 
+def read_zstd(path: Path) -> Iterator[bytes]:
+    """The content of a zstd file, piece by piece. Raises EOFError for damaged data."""
+    return _read_zstd(path, Compression.ZSTD)
+
+
+def write_zstd(source: IO[bytes], target: IO[bytes]) -> None:
+    """Compress all of a stream, fast and with all processors."""
+    import zstandard
+
+    zstandard.ZstdCompressor(level=1, threads=-1).copy_stream(source, target)
+
+
 def _copy(pieces: Iterator[bytes], target: IO[bytes], limit: int) -> bool:
     """Write at most `limit` bytes; False when there are more."""
     size = 0
