@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from altai_build.cli.test_report import choose_exit_code, describe_results
-from altai_build.model.unit_tests import SuiteOutcome, SuiteStatus, TestCounts, TestResult
+from altai_build.model.unit_tests import Suite, SuiteKind, SuiteOutcome, SuiteStatus, TestCounts, TestResult
 
 
 def make_result(status: SuiteStatus, tests: int | None = None) -> TestResult:
     counts = TestCounts(tests=tests) if tests is not None else None
-    return TestResult("x", "1" * 40, status, "why", outcome=SuiteOutcome(status, counts=counts))
+    suite = None if status is SuiteStatus.NONE else Suite(SuiteKind.COMMAND, "true", "repos.yaml")
+    return TestResult("x", "1" * 40, status, "why", suite=suite, outcome=SuiteOutcome(status, counts=counts))
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,12 @@ def make_result(status: SuiteStatus, tests: int | None = None) -> TestResult:
 )
 def test_exit_codes(statuses: list[SuiteStatus], is_named: bool, code: int) -> None:
     assert choose_exit_code([make_result(status) for status in statuses], is_named=is_named) == code
+
+
+def test_a_component_that_cannot_be_read_is_an_input_that_is_wrong() -> None:
+    unreadable = TestResult("x", "", SuiteStatus.NOT_RUN, "it cannot be read: no such commit")
+    assert choose_exit_code([unreadable], is_named=False) == 3
+    assert choose_exit_code([unreadable, make_result(SuiteStatus.FAILED)], is_named=False) == 5
 
 
 def test_one_line_for_all() -> None:
