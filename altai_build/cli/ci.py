@@ -13,7 +13,7 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.ci_init import ci_init
-from altai_build.cli.ci_summary import choose_shown_rows, describe_outcome, format_summary
+from altai_build.cli.ci_summary import choose_shown, describe_outcome, format_summary
 from altai_build.cli.ci_tests import (
     choose_ci_exit_code,
     make_tests_json,
@@ -26,7 +26,6 @@ from altai_build.cli.output import format_json, print_json, print_table
 from altai_build.errors import escape_control_characters
 from altai_build.model.ci_result import RESULT_NAME, TESTS_FOLDER, CiResult
 from altai_build.model.component_status import ComponentStatus
-from altai_build.model.quantity import format_count
 
 if TYPE_CHECKING:
     from altai_build.model.build import BuildResult
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 _DEFAULT_FOLDER = "ci-results"
 # Lines of a failed component's log that are printed.
 _SHOWN_LINES = 60
+_WRONG = (ComponentStatus.FAILED, ComponentStatus.BLOCKED)
 _LONGEST_COMMAND = 500  # characters
 _LOG_TAIL = 64 << 10  # bytes
 # The place in a compiler's message: a file, a line.
@@ -331,7 +331,10 @@ def _report(
     if as_json:
         print_json(result_to_json(result))
     else:
-        rows = result.rows if job.service is None else choose_shown_rows(result)
+        rows, tests = result.rows, result.tests
+        if job.service is not None:
+            rows = tuple(choose_shown(rows, lambda row: row.status in _WRONG))
+            tests = tuple(choose_shown(tests, lambda row: row.status.is_bad))
         print_table(
             ("status", "component", "commit", "seconds", "reason"),
             [
@@ -345,12 +348,10 @@ def _report(
                 for row in rows
             ],
         )
-        print_tests(result.tests)
+        print_tests(tests)
         sys.stdout.flush()
-        if len(rows) < len(result.rows):
-            run.reporter.info(
-                f"{format_count(len(result.rows) - len(rows), 'component')} more: see result.json"
-            )
+        if len(rows) < len(result.rows) or len(tests) < len(result.tests):
+            run.reporter.info(f"the tables are shortened: {output / RESULT_NAME} has all of them")
     files = _list_files(build_run) if build_run is not None else {}
     for row in result.with_status(ComponentStatus.FAILED):
         why = row.describe_failure()

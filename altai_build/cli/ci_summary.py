@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from altai_build.cli import markdown
 from altai_build.cli.ci_tests import describe_tests
@@ -10,6 +11,8 @@ from altai_build.model.build import BuildResult
 from altai_build.model.ci_result import CiResult
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.quantity import format_count
+
+_Row = TypeVar("_Row")
 
 # A comment is to be read: of more rows than this only those that failed are shown.
 _MOST_ROWS = 50
@@ -32,12 +35,17 @@ def describe_outcome(result: CiResult) -> str:
     return f"{format_count(len(result.rows), 'component')}: {', '.join(counts)}"
 
 
-def choose_shown_rows(result: CiResult) -> Sequence[BuildResult]:
-    """What the log of a job lists of the components: all that went wrong, and the others as far as a page has room."""
-    wrong = (ComponentStatus.FAILED, ComponentStatus.BLOCKED)
-    others = [row for row in result.rows if row.status not in wrong]
-    left_out = {row.component for row in others[max(0, _MOST_LINES + len(others) - len(result.rows)) :]}
-    return [row for row in result.rows if row.component not in left_out]
+def choose_shown(rows: Sequence[_Row], is_wrong: Callable[[_Row], bool]) -> list[_Row]:
+    """What the log of a job lists of the rows: all that went wrong, and the others as far as a page has room."""
+    room = _MOST_LINES - sum(is_wrong(row) for row in rows)
+    shown = []
+    for row in rows:
+        if is_wrong(row):
+            shown.append(row)
+        elif room > 0:
+            shown.append(row)
+            room -= 1
+    return shown
 
 
 def _list_lines(result: CiResult) -> Iterator[str]:

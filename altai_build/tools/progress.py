@@ -33,7 +33,7 @@ TimeLeft = Callable[[Collection[str], Mapping[str, float]], str]
 
 # Of more items than this a brief reporter prints lines only for those that went wrong.
 _MOST_LINES = 12
-_GOOD_STATUSES = ("built", "reused", "fetched", "skipped")
+_BAD_STATUSES = ("failed", "blocked", "not run")
 
 # Seconds between two lines that say how long the rest takes, where nothing is animated.
 _LINE_INTERVAL = 60.0
@@ -161,7 +161,7 @@ class TaskProgress:
             started = self._running.pop(item, None)
             seconds = f" {time.monotonic() - started:5.1f} s" if started is not None else "        "
             self._reporter.log(f"{status} {item}{seconds.rstrip()}" + (f": {detail}" if detail else ""))
-            if status == self._counted or (self._is_brief and status in _GOOD_STATUSES):
+            if status == self._counted or (self._is_brief and status not in _BAD_STATUSES):
                 self._counts[status] = self._counts.get(status, 0) + 1
             elif not self._reporter.quiet:
                 mark = (f"  {status:<8}", _STATUS_STYLES.get(status, ""))
