@@ -127,3 +127,44 @@ def test_a_scriptlet_that_destroys_rpm_and_its_database_harms_no_build(testbed: 
     assert {name: row["status"] for name, row in rows.items()} == dict.fromkeys(
         ("evil", "good", "user"), "built"
     )
+
+
+# Of a project with a configure script, as autotools leave it.
+CONFIGURE = "#!/bin/sh\ntouch config.status\ncp Makefile.in Makefile\n"
+MAKEFILE = """\
+t: t.c
+\t$(CC) -o t t.c
+check: t
+\t./t && echo PASS: first
+\t@test ! -e again || { echo PASS: second; exit 0; }; touch again; echo FAIL: second; exit 1
+"""
+EVIL_SUITE = """\
+ln -s /etc/passwd "$ALTAI_TEST_RESULTS/link.xml"
+mkfifo "$ALTAI_TEST_RESULTS/fifo.xml"
+echo '<!DOCTYPE a [<!ENTITY b "c">]><testsuite/>' >"$ALTAI_TEST_RESULTS/entity.xml"
+printf '<testsuite><testcase name="\\\\033[31m../../x"/></testsuite>' >"$ALTAI_TEST_RESULTS/odd.xml"
+head -c 20000000 /dev/zero
+ln -s /etc/shadow ../../../results/folder-2
+test -e /dev/tcp || ! (exec 3<>/dev/tcp/127.0.0.1/22)
+"""
+
+
+def test_suites_run_in_the_chroot_and_what_they_leave_is_read_with_limits(
+    testbed: Path, folder: Path
+) -> None:
+    suite = "".join(f"        {line}\n" for line in EVIL_SUITE.splitlines())
+    more = f"components:\n  evil:\n    test:\n      command: |\n{suite}"
+    site = make_site(testbed, folder / "suites", more, evil="true")
+    tags = "BuildRequires: gcc, make\n%global debug_package %{nil}"
+    spec = make_spec("c", tags=tags, build="sh configure\nmake t")
+    files = {"c.spec": spec, "README": "x", "configure": CONFIGURE, "Makefile.in": MAKEFILE}
+    site.world.component("repos/c", {**files, "configure.ac": "", "t.c": "int main(void) { return 0; }\n"})
+    site.world.pin()
+    answer = site.call("test", "--json")
+    rows = {row["component"]: row for row in answer.json["components"]}
+    assert (rows["c"]["status"], rows["c"]["flaky"]) == ("flaky", ["second"]), answer.err
+    assert rows["c"]["suite"]["why"] == "Makefile.in"
+    evil = rows["evil"]
+    assert (evil["status"], evil["tests"]) == ("passed", 1), answer.err
+    assert any("declares a document type" in note for note in evil["notes"])
+    assert not any(b"root:" in path.read_bytes() for path in site.workspace.rglob("suite.log"))

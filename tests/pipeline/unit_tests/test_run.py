@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.unit_tests import SuiteStatus, TestResult, TestStatus
+from altai_build.model.unit_tests import TestResult, TestStatus
 from altai_build.pipeline.build.run import build_all
 from altai_build.pipeline.unit_tests.plan import plan_tests
 from altai_build.pipeline.unit_tests.run import run_tests
 from altai_build.stages.unit_tests.history import read_flaky_tests
 from tests.kit.builders import HostSite, noarch_component
+from tests.kit.git import Entry
 from tests.kit.unit_tests import BAD, FLAKY, GOOD, make_site, make_tested
 
 # A suite of its own that writes JUnit XML, in a folder of the source.
@@ -34,21 +35,24 @@ def run_all(site: HostSite, *names: str, run_all: bool = False) -> dict[str, Tes
     return {result.component: result for result in run_tests(site.run, plan, build_run, run_all=run_all)}
 
 
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostSite:
+def make_broken() -> dict[str, Entry]:
+    """A component that cannot be built."""
+    files = make_tested("broken", GOOD)
+    spec = str(files["broken.spec"]).replace("%install", "echo 'x.c:1: error: no' && exit 1\n%install")
+    return {**files, "broken.spec": spec}
+
+
+def test_each_outcome_and_what_is_reused_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = make_site(tmp_path / "site", monkeypatch, MORE)
-    site.world.component("repos/good", make_tested("good", GOOD, requires="python3-mock"))
-    return site
-
-
-def test_each_outcome(site: HostSite) -> None:
     world = site.world
+    world.component("repos/good", make_tested("good", GOOD, requires="python3-mock"))
     world.component("repos/bad", make_tested("bad", GOOD, BAD))
     world.component("repos/shaky", make_tested("shaky", FLAKY))
     world.component("repos/own", {**make_tested("own"), "sub/here": ""})
     world.component("repos/wanting", make_tested("wanting", GOOD))
     world.component("repos/unpacked", make_tested("unpacked", GOOD, prep="%setup -q\ncd ..\nmkdir a"))
     world.component("repos/none", noarch_component("none"))
+    world.component("repos/broken", make_broken())
     world.pin()
     results = run_all(site)
     found = {name: (result.status.value, result.reason) for name, result in results.items()}
@@ -59,6 +63,7 @@ def test_each_outcome(site: HostSite) -> None:
         "own": ("passed", "never tested in this workspace"),
         "wanting": ("not run", "its buildroot could not be made: nothing provides nobody-has-this"),
         "unpacked": ("not run", "they did not run: rpmbuild failed"),
+        "broken": ("not run", "its build failed"),
         "none": ("none", "no file of a test suite that is known here"),
     }
     bad = results["bad"]
@@ -71,27 +76,14 @@ def test_each_outcome(site: HostSite) -> None:
     assert [case.name for case in results["shaky"].with_status(TestStatus.FLAKY)] == ["test_flaky"]
     (flaky,) = read_flaky_tests(site.run.workspace.flaky_tests)["shaky"]
     assert (flaky.label, flaky.runs) == ("test_it.Case: test_flaky", 1)
-
-
-def test_only_runs_without_failures_are_reused(site: HostSite) -> None:
-    site.world.component("repos/bad", make_tested("bad", BAD))
-    site.world.pin()
-    assert not any(result.is_reused for result in run_all(site).values())
-    again = run_all(site)
-    assert {name: (result.status, result.is_reused) for name, result in again.items()} == {
-        "good": (SuiteStatus.PASSED, True),
-        "bad": (SuiteStatus.FAILED, False),
+    assert "x.c:1: error: no" in "\n".join(results["broken"].causes)
+    # A failure may be another one the next time; a run without failures is not repeated.
+    again = run_all(site, "good", "bad", "shaky")
+    assert {name: (result.status.value, result.is_reused) for name, result in again.items()} == {
+        "good": ("passed", True),
+        "bad": ("failed", False),
+        "shaky": ("flaky", True),
     }
     assert [case.name for case in again["good"].cases] == ["test_good"]
-    assert again["bad"].reason == "1 test failed"
+    assert again["shaky"].flaky_before == 1
     assert not run_all(site, "good", run_all=True)["good"].is_reused
-
-
-def test_a_component_that_cannot_be_built_is_not_tested(site: HostSite) -> None:
-    files = make_tested("broken", GOOD)
-    spec = str(files["broken.spec"]).replace("%install", "echo 'x.c:1: error: no' && exit 1\n%install")
-    site.world.component("repos/broken", {**files, "broken.spec": spec})
-    site.world.pin()
-    result = run_all(site)["broken"]
-    assert (result.status, result.reason) == (SuiteStatus.NOT_RUN, "its build failed")
-    assert "x.c:1: error: no" in "\n".join(result.causes)
