@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from altai_build.errors import WorkspaceLockedError
+from altai_build.errors import InputError, WorkspaceLockedError
 from altai_build.regular_files import read_regular_file
 from altai_build.tools.files import file_lock, make_directory, remove_tree, write_atomically
 from altai_build.tools.leftovers import list_abandoned
@@ -165,6 +165,22 @@ class Workspace:
                 return False
         return True
 
+    def require_own_buildroots(self) -> None:
+        """Raise InputError where another user made the buildroots: their files have ids of that user's."""
+        for folder in (self.root, self.buildroots):
+            try:
+                owner = folder.stat().st_uid
+            except FileNotFoundError:
+                continue
+            is_own = owner == os.geteuid()
+            if is_own or (folder == self.root and self.is_writable()):
+                continue
+            raise InputError(
+                f"the workspace {self.root} belongs to another user ({_describe_owner(owner)})",
+                why=f"{folder} is not this user's, so that buildroots can neither be used nor made there",
+                todo="run as that user, or name another directory with --workspace DIR",
+            )
+
     def prepare(self) -> None:
         """Create the directory, and have git ignore it where it is in a work tree."""
         make_directory(self.root, mode=0o755)
@@ -223,6 +239,15 @@ def default_workspace(root: Path) -> Path:
     if (root / "objects").is_dir() and (root / "HEAD").is_file():
         return Path("~/.cache/altai-build").expanduser() / root.name
     return root / ".altai-build"
+
+
+def _describe_owner(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def _get_user_name() -> str:

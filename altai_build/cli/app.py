@@ -150,18 +150,31 @@ class App(NamedTuple):
 
         ProgressReporter(quiet=self.quiet).warn(text)
 
-    def create_run(self, config: Config, *, dependants: str | None = None) -> Run:
-        """The context of a run with this configuration; `dependants` overrides its rebuild policy."""
+    def create_run(self, config: Config, *, dependants: str | None = None, builds: bool = True) -> Run:
+        """The context of a run with this configuration; `dependants` overrides its rebuild policy.
+
+        A run that builds, or removes buildroots, becomes root of a user namespace where the builder needs that, before
+        there is any thread. Then raises InputError for a workspace of another user.
+        """
         # modules stay loaded: exempt them from garbage collection, and start it for the work that follows
         gc.freeze()
         gc.enable()
         from altai_build.model.package_fingerprint import RebuildPolicy
         from altai_build.model.quantity import parse_size
         from altai_build.pipeline.run import Run, with_mock_dist
+        from altai_build.tools.commands import may_mount
         from altai_build.tools.notices import on_notice
         from altai_build.tools.progress import ProgressReporter
 
         workspace = self.get_workspace()
+        if builds:
+            from altai_build.pipeline.build.builders import makes_buildroots
+
+            if makes_buildroots(self.builder):
+                workspace.require_own_buildroots()
+        # Without the right to mount, as in a container, root needs that for each sandbox.
+        if builds or (os.geteuid() == 0 and not may_mount()):
+            self.become_root()
         log = self.open_log()
         log.attach(workspace)
         reporter = ProgressReporter(quiet=self.quiet, log=log.record)
@@ -176,12 +189,20 @@ class App(NamedTuple):
             max_download=int(parse_size(self.max_download)),
         )
 
+    def become_root(self) -> None:
+        """Become root of a user namespace where the builder needs that; before there is any thread."""
+        from altai_build.pipeline.build.builders import makes_buildroots
+        from altai_build.tools.sandbox.user_namespace import become_root
+
+        if makes_buildroots(self.builder):
+            become_root()
+
     def create_reading_run(self, config: Config) -> Run:
         """The context for verbs that read releases: auditors may have a workspace that they cannot write, or none.
 
         They get a temporary one, which is removed when the verb ends. In a folder without repos.yaml nothing is left.
         """
-        run = self.create_run(config)
+        run = self.create_run(config, builds=False)
         is_visitor = config.file is None and self.workspace_dir is None and not run.workspace.root.exists()
         if not is_visitor and run.workspace.is_writable():
             return run

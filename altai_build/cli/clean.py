@@ -87,7 +87,9 @@ def clean(
     """
     from altai_build.stages.clean import clean_up, plan_cleanup, prune_ledger
 
-    run = app.create_run(app.load_config(needed=False))
+    run = app.create_run(app.load_config(needed=False), builds=False)
+    # Files of buildroots may have ids that belong to a user namespace.
+    app.become_root()
     if not run.workspace.root.is_dir():
         raise InputError(
             f"there is no workspace {run.workspace.root}",

@@ -33,7 +33,7 @@ def doctor(app: App, as_json: bool) -> int:
         config = app.load_config(needed=False)
     except AltaiError as error:
         fault = error
-    run = app.create_run(config or default_config(Path(app.directory)))
+    run = app.create_run(config or default_config(Path(app.directory)), builds=False)
     checks = check_system(config, fault, run.workspace, run.builder)
     if as_json:
         print_json([{key: value for key, value in vars(one).items() if key != "exit_code"} for one in checks])

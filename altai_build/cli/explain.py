@@ -50,7 +50,9 @@ def explain(
     """
     from altai_build.pipeline.build.explain import explain_component
 
-    run = app.create_run(app.load_config(), dependants=dependants)
+    run = app.create_run(app.load_config(), dependants=dependants, builds=False)
+    # The keys of builds depend on what the builder can do.
+    app.become_root()
     explanation = explain_component(run, rev, component, open_released_builds(run, against))
     if as_json:
         print_json(_explanation_to_json(explanation))

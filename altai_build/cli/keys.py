@@ -84,7 +84,7 @@ def init(
 
     config = app.load_config()
     key = _find_signing_key(config, name)
-    run = app.create_run(config)
+    run = app.create_run(config, builds=False)
     run.workspace.prepare()
     home = run.workspace.gnupg
     with lock_creation(home, run.reporter):
@@ -134,7 +134,7 @@ def list_(app: App, as_json: bool) -> None:
     from altai_build.pipeline.published.keys import list_key_usage
     from altai_build.pipeline.published.manifest_trust import open_reader
 
-    run = app.create_run(app.load_config())
+    run = app.create_run(app.load_config(), builds=False)
     reader = open_reader(run.config, (), run.reporter.warn)
     listed = list_key_usage(run, reader)
     if as_json:

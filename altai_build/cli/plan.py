@@ -53,7 +53,7 @@ def plan(
     from altai_build.pipeline.build.plan import plan_build
     from altai_build.pipeline.build.work_trees import warn_of_work_trees
 
-    run = app.create_run(app.load_config())
+    run = app.create_run(app.load_config(), builds=False)
     revision = choose_revision(run, rev, worktree)
     build_plan = plan_build(run, revision, components, changed_since)
     if components and revision == "HEAD":

@@ -52,7 +52,7 @@ def srpm(
 
         prepare_output(output)
     if worktree:
-        rev = choose_revision(app.create_run(app.load_config(needed=False)), rev, worktree)
+        rev = choose_revision(app.create_run(app.load_config(needed=False), builds=False), rev, worktree)
     results = _make_or_recall(app, components, rev)
     if output is not None:
         results = _copy_packages(results, output)
@@ -72,7 +72,7 @@ def srpm(
     for result in results:
         if result.error is not None:
             is_named = result.reason.startswith(result.component)
-            app.create_run(app.load_config(needed=False)).reporter.warn(
+            app.create_run(app.load_config(needed=False), builds=False).reporter.warn(
                 result.reason if is_named else f"{result.component}: {result.reason}"
             )
     return max((result.exit_code for result in results), default=0)
@@ -120,7 +120,7 @@ def _make_or_recall(app: App, components: tuple[str, ...], rev: str) -> Sequence
         from altai_build.pipeline.build.srpms import make_srpms
 
         config = app.load_config(needed=False)
-        run = app.create_run(config)
+        run = app.create_run(config, builds=False)
         compare = bool(components) and rev == "HEAD"
         srpm_batch = make_srpms(run, commit, components, reader, compare_work_trees=compare)
     if not components:

@@ -30,9 +30,10 @@ from altai_build.tools.mock.config import read_config
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.signing import check_signing_key
-from altai_build.tools.sandbox import bubblewrap
 from altai_build.tools.sandbox.cgroup import find_parent
 from altai_build.tools.sandbox.seccomp import is_known_machine
+from altai_build.tools.sandbox.trial import require_sandbox
+from altai_build.tools.sandbox.user_namespace import Way, become_root
 from altai_build.workspace import Workspace
 
 
@@ -77,7 +78,8 @@ def check_system(
     checks += [_check_program(program) for program in PROGRAMS]
     checks += [_check_libraries(), _check_sandbox()]
     with _open_workspace(workspace) as (usable, found):
-        checks += [*_check_builders(usable), found]
+        # mock first: for the other one this process becomes root of a user namespace, which has no other groups.
+        checks += [*_check_builders(usable), *_check_ways(), found]
         if fault is not None:
             checks.append(make_failed_check("configuration", fault))
         elif config is not None:
@@ -162,17 +164,10 @@ def _can_import(*names: str) -> bool:
 
 
 def _check_sandbox() -> CheckResult:
-    error = bubblewrap.try_sandbox()
-    if error:
-        return CheckResult(
-            check="sandbox",
-            status=CheckStatus.MISSING,
-            found=error.splitlines()[-1],
-            todo="install bubblewrap (see bwrap above)"
-            if commands.find_program("bwrap") is None
-            else "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1), or run as root",
-            exit_code=4,
-        )
+    try:
+        require_sandbox()
+    except AltaiError as error:
+        return make_failed_check("sandbox", error)
     if not is_known_machine(os.uname().machine):
         return CheckResult(
             check="sandbox",
@@ -201,6 +196,21 @@ def _check_builders(workspace: Workspace) -> list[CheckResult]:
             for check in checks
         ]
     return checks
+
+
+def _check_ways() -> Iterator[CheckResult]:
+    """In which ways the chroot builder can be root on this machine."""
+    attempts = become_root()
+    for attempt in attempts:
+        is_enough = attempt.usable or (attempts[-1].usable and attempts[-1].way is not Way.ONE_ID)
+        yield CheckResult(
+            check=f"chroot: {attempt.way.value}",
+            status=CheckStatus.OK if is_enough else CheckStatus.WARNING,
+            found=attempt.found if attempt.usable or not is_enough else f"not needed: {attempt.found}",
+            todo="" if is_enough else attempt.todo,
+        )
+    for way in list(Way)[len(attempts) :]:
+        yield CheckResult(check=f"chroot: {way.value}", status=CheckStatus.OK, found="not needed")
 
 
 def _check_builder(name: str, builder: type[Builder], scratch: Path) -> CheckResult:

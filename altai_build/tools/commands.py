@@ -20,6 +20,9 @@ _LOGIN_IN_URL = r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@"
 READ_ERROR = re.compile(
     r"BAD, read returned -1|Input/output error|Cannot allocate memory|Too many open files"
 )
+_CAP_SYS_ADMIN = 21  # linux/capability.h
+# The user and the group that this process had before it became root of a user namespace.
+_caller: list[tuple[int, int]] = []
 # Where programs were found, by name and PATH.
 _found_programs: dict[tuple[str, str], str] = {}
 
@@ -47,6 +50,31 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     env["TZ"] = "UTC"
     env.update(extra or {})
     return env
+
+
+def may_mount() -> bool:
+    """Whether this process may mount file systems; root of most containers may not."""
+    from altai_build.regular_files import read_regular_file  # quick verbs mount nothing
+
+    try:
+        status = read_regular_file("/proc/self/status").decode("ascii", "replace")
+    except OSError:
+        return False
+    rights = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
+    return bool(int(rights, 16) >> _CAP_SYS_ADMIN & 1)
+
+
+def remember_caller(uid: int, gid: int) -> None:
+    """Note that this process was another user before it became root of a user namespace."""
+    _caller[:] = [(uid, gid)]
+
+
+def caller_prefix() -> list[str]:
+    """The prefix of a command that runs as the user who called, where this process has become root since."""
+    if not _caller:
+        return []
+    uid, gid = _caller[0]
+    return ["unshare", "--user", f"--map-user={uid}", f"--map-group={gid}", "--"]
 
 
 def program_missing_error(program: str) -> MissingToolError:

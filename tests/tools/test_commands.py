@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from altai_build.tools import commands
 from altai_build.tools.commands import describe_exit
+from tests.conftest import Require
+from tests.kit.cli import ROOT
 
 
 def test_describe_exit() -> None:
@@ -54,3 +58,26 @@ def test_the_environment_of_a_child_is_an_allow_list(monkeypatch: pytest.MonkeyP
     assert set(environment) <= {"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LC_ALL", "TZ", "A"}
     assert (environment["LC_ALL"], environment["TZ"], environment["A"]) == ("C.UTF-8", "UTC", "b")
     assert environment["PATH"] == os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def test_programs_run_as_the_caller_only_where_this_process_has_become_another_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commands, "_caller", [])
+    assert commands.caller_prefix() == []
+    commands.remember_caller(1000, 100)
+    commands.remember_caller(1001, 101)
+    assert commands.caller_prefix() == ["unshare", "--user", "--map-user=1001", "--map-group=101", "--"]
+
+
+def test_the_right_to_mount_is_a_capability(require: Require) -> None:
+    require(os.geteuid() == 0, "dropping a capability needs root")
+    program = "from altai_build.tools.commands import may_mount; print(may_mount())"
+    prefix = ["setpriv", "--bounding-set=-sys_admin", "--"]
+    argv = [sys.executable, "-c", program]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    shown = [
+        subprocess.run(words, env=env, stdout=subprocess.PIPE, check=True).stdout
+        for words in (argv, [*prefix, *argv])
+    ]
+    assert shown == [b"True\n", b"False\n"]

@@ -6,6 +6,7 @@ import pkgutil
 from typing import TYPE_CHECKING, cast
 
 from altai_build.errors import InputError
+from altai_build.tools import commands
 
 if TYPE_CHECKING:
     from altai_build.tools.builder import Builder
@@ -15,6 +16,11 @@ BUILDERS = {
     "mock": "altai_build.tools.mock.builder:MockBuilder",
     "chroot": "altai_build.tools.chroot.builder:ChrootBuilder",
 }
+
+
+def makes_buildroots(name: str) -> bool:
+    """Whether the builder of this name, or `auto`, makes buildroots in the workspace as root; loads none."""
+    return name == "chroot" or (name == "auto" and commands.find_program("mock") is None)
 
 
 def load_builder(name: str) -> type[Builder]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import stat
@@ -27,7 +26,7 @@ from altai_build.tools import commands
 from altai_build.tools.buildlog.causes import find_causes
 from altai_build.tools.buildlog.machine import may_blame_machine
 from altai_build.tools.chroot.resolver import Buildroot, host_rpm_version
-from altai_build.tools.chroot.roots import RootCache, RpmInstallFailed, describe_signal, require_root
+from altai_build.tools.chroot.roots import RootCache, RpmInstallFailed, describe_signal
 from altai_build.tools.files import link_or_copy, make_directory, move_out, scratch_directory
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.mock.option_check import UnsupportedOption
@@ -35,12 +34,13 @@ from altai_build.tools.mock.options import default_options
 from altai_build.tools.sandbox.bubblewrap import (
     BUILD_DIR,
     BUILD_HOSTNAME,
-    BUILD_UID,
     BuildrootSandbox,
-    require_bubblewrap,
+    give_to_build_user,
 )
 from altai_build.tools.sandbox.limits import run_with_log
 from altai_build.tools.sandbox.overlay import Overlay, can_mount_overlay
+from altai_build.tools.sandbox.trial import require_sandbox
+from altai_build.tools.sandbox.user_namespace import describe_way, has_one_id, require_root
 
 # Part of every build key: raise it when the same inputs result in other packages than before.
 BUILD_FORMAT_VERSION = "2"
@@ -104,9 +104,9 @@ class ChrootBuilder:
         """Whether overlayfs works. Raises MissingToolError as `require_usable` does."""
         cls.require_usable()
         if can_mount_overlay(make_directory(scratch)):
-            return HostSupport(found="overlayfs works")
+            return HostSupport(found=f"{describe_way()}; overlayfs works")
         return HostSupport(
-            found="overlayfs does not work here: each build gets a copy of the whole root",
+            found=f"{describe_way()}; overlayfs does not work here: each build gets a copy of the whole root",
             todo="put the workspace on a file system that overlayfs supports (ext4, xfs, btrfs, tmpfs)",
         )
 
@@ -130,15 +130,17 @@ class ChrootBuilder:
     @classmethod
     def require_usable(cls) -> None:
         """Raise MissingToolError when a program or a privilege is missing on this machine."""
-        require_root()
-        require_bubblewrap()
-        for program in ("rpm", "unshare", "mount", "prlimit"):
+        for program in ("rpm", "unshare", "mount", "prlimit", "setpriv"):
             if commands.find_program(program) is None:
                 raise commands.program_missing_error(program)
+        require_root()
+        require_sandbox()
 
     def version(self) -> str:
         """The format of builds and the version of the host's rpm, which installs the buildroots."""
-        return f"chroot {BUILD_FORMAT_VERSION}, {host_rpm_version()}"
+        # Files of buildroots then have other owners than elsewhere.
+        one_id = ", one id" if has_one_id() else ""
+        return f"chroot {BUILD_FORMAT_VERSION}{one_id}, {host_rpm_version()}"
 
     @cached_property
     def supports_overlays(self) -> bool:
@@ -224,8 +226,7 @@ class ChrootBuilder:
         for path in (build_dir, build_dir / "build", *folders):
             # bubblewrap enters the first before it becomes that user.
             path.chmod(0o755)
-        for path in (build_dir, build_dir / "build", *folders, macros, source):
-            os.chown(path, BUILD_UID, BUILD_UID)
+        give_to_build_user(build_dir, build_dir / "build", *folders, macros, source)
 
     def _write_macro_file(self, request: BuildRequest) -> str:
         macros = {

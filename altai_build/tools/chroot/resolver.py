@@ -23,6 +23,7 @@ from altai_build.tools.repo.metadata import (
     fetch_metadata,
 )
 from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
+from altai_build.tools.sandbox.user_namespace import has_one_id
 from altai_build.tools.solver.names import OneOf, find_by_exact_name, find_named_packages
 from altai_build.tools.solver.pool import PackagePool, ResolvedPackage
 from altai_build.tools.solver.resolve import Unsatisfiable, resolve_requirements
@@ -67,6 +68,7 @@ class Buildroot:
     def base_cache_key(self) -> str:
         """The name of the base directory: a digest of everything in it, and of how it was installed."""
         how = [f"recipe {_ROOT_FORMAT_VERSION}", host_rpm_version(), "nodocs" if self.nodocs else ""]
+        how += ["one id"] if has_one_id() else []
         how += [f"directory {path!r}" for path in self.directories]
         how += [f"file {path!r} {text!r}" for path, text in self.files]
         return _hash_lines([*how, *(package.line for package in self.base)])

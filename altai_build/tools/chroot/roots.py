@@ -9,12 +9,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from altai_build.errors import InputError, MissingToolError
+from altai_build.errors import InputError
 from altai_build.model.limits import Limits
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import commands, notices, process
 from altai_build.tools.buildlog.reading import read_ends
 from altai_build.tools.chroot.file_list import NoFileList, find_change, get_list_path, write_file_list
+from altai_build.tools.chroot.file_owners import describe_other_owners, list_devices, read_headers
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.files import (
     file_lock,
@@ -32,8 +33,10 @@ from altai_build.tools.sandbox.bubblewrap import (
     InstallSandbox,
     may_become_build_user,
 )
+from altai_build.tools.sandbox.id_ranges import in_user_namespace
 from altai_build.tools.sandbox.limits import run_script, run_with_log
 from altai_build.tools.sandbox.overlay import Overlay
+from altai_build.tools.sandbox.user_namespace import has_one_id
 from altai_build.tools.solver.package_files import fetch_resolved_packages
 from altai_build.tools.solver.pool import ResolvedPackage
 from altai_build.tools.tree import walk_tree
@@ -62,6 +65,7 @@ class RootCache:
         build in it: a run that finds all its builds in the cache does not wait for it.
         """
         self._restrict_access()
+        self._require_owners()
         place = self.directory / "base" / buildroot.base_cache_key
         with file_lock(self.directory / "base" / f"{buildroot.base_cache_key}.lock"):
             if place.is_dir() and (not check or self._is_unchanged(place)):
@@ -164,6 +168,21 @@ class RootCache:
         """Keep other users of this machine out: buildroots contain setuid programs."""
         make_directory(self.directory, mode=0o700).chmod(0o700)
 
+    def _require_owners(self) -> None:
+        """Raise InputError where files cannot be given to other users, as on most network file systems."""
+        if self._checked or not may_become_build_user():
+            return
+        with scratch_directory(self.directory, ".probe") as probe:
+            try:
+                os.chown(probe, BUILD_UID, BUILD_UID)
+                os.chown(probe, 0, 0)
+            except OSError as error:
+                raise InputError(
+                    f"files in {self.directory} cannot be given to other users, which buildroots need",
+                    why=f"{error.strerror}: its file system does not allow that, as most network file systems",
+                    todo="name a directory on a local disk with --workspace DIR",
+                ) from error
+
     def _install_packages(
         self,
         root: Path,
@@ -184,6 +203,8 @@ class RootCache:
             argv += ["--nosignature", "--install", "--verbose"]
             if nodocs:
                 argv.append("--excludedocs")
+            if in_user_namespace():
+                argv += _leave_out(paths)
             done = run_with_log(
                 [*prefix, *view.command([*argv, *names])], self.limits, log, [root.parent, folder]
             )
@@ -212,6 +233,18 @@ class RootCache:
 def get_packages_path(place: Path) -> Path:
     """Where the checksums of the packages of a base buildroot are, a line for each."""
     return place.with_name(f"{place.name}.packages")
+
+
+def _leave_out(paths: Sequence[Path]) -> list[str]:
+    """Options of rpm that leave out what root of a user namespace may not make or change: device nodes, and /proc.
+
+    Says which packages cannot have their owners.
+    """
+    headers = read_headers(paths)
+    if has_one_id() and (text := describe_other_owners(headers)):
+        notices.notify(text)
+    devices = [f"--excludepath={path}" for path in list_devices(headers)]
+    return ["--define", "_netsharedpath /proc", *devices]
 
 
 @contextmanager
@@ -287,24 +320,6 @@ def _log_tail(log: Path) -> list[str]:
     """The end of a log, where rpm says why it failed."""
     tail = read_ends(log, 0, _LOG_TAIL_SIZE)[2]
     return tail.decode("utf-8", "replace").splitlines()[-4:]
-
-
-def require_root() -> None:
-    """Raise MissingToolError for others than a root that has other users: their files are in every buildroot."""
-    if os.geteuid() != 0:
-        raise MissingToolError(
-            "the chroot builder needs root",
-            why="it mounts overlays and installs packages into buildroots",
-            todo="run altai-build as root, or use mock (--builder mock) as a member of its group",
-        )
-    if not may_become_build_user():
-        raise MissingToolError(
-            "the chroot builder needs a root that has other users",
-            why="this one is of a user namespace that has no other user (/proc/self/uid_map), and buildroots have "
-            "files of several",
-            todo="run altai-build as root of the machine or of a container that has all users, or use mock "
-            "(--builder mock)",
-        )
 
 
 def set_up_base_root(root: Path) -> None:

@@ -11,7 +11,8 @@ object format, line endings), because the result must be what the user's own git
 Only that repository's configuration counts, so the result depends on the commit alone.
 
 `REMOTE`: a mirror or a clone talks to another repository. The user's proxies, certificates and credential helpers
-count; protocols that run commands are refused, and there is a time limit.
+count; protocols that run commands are refused, and there is a time limit. Where this process has become root of a user
+namespace, ssh and credential helpers see the user who called.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ class GitProfile(NamedTuple):
     inherited: tuple[str, ...] = ()
     timeout: float = 900.0
     memory: int | None = MEMORY_LIMIT
+    as_caller: bool = False
 
 
 USER_CLONE = GitProfile(
@@ -129,6 +131,7 @@ REMOTE = GitProfile(
     inherited=("SSH_AUTH_SOCK",),
     # Unpacking what was fetched takes as much as the largest repositories need.
     memory=None,
+    as_caller=True,
 )
 
 
@@ -226,4 +229,17 @@ def _command(
         env["GIT_DIR"] = os.fspath(git_dir)
     # Found here, because a profile's PATH may lead nowhere.
     program = (commands.find_program("git") or "git") if "PATH" in env else "git"
-    return [program, *words, *arguments], env
+    prefix = commands.caller_prefix() if profile.as_caller else []
+    if prefix:
+        env["GIT_SSH_COMMAND"] = f"ssh -F {_find_ssh_configuration()} -o BatchMode=yes"
+    return [*prefix, program, *words, *arguments], env
+
+
+def _find_ssh_configuration() -> str:
+    """The user's file for ssh, quoted for a shell.
+
+    The machine's files belong to root, who is no user of the namespace: ssh refuses those that /etc/ssh/ssh_config
+    includes ("Bad owner or permissions").
+    """
+    file = os.path.expanduser("~/.ssh/config")
+    return quote_path(file) if os.path.exists(file) else "none"

@@ -19,7 +19,7 @@ from altai_build.tools import commands, process
 from altai_build.tools.files import write_atomically
 from altai_build.tools.mock.config_files import ConfigSources
 from altai_build.tools.mock.options import ALIASES, default_options
-from altai_build.tools.sandbox.bubblewrap import EvaluationSandbox, find_start_fault
+from altai_build.tools.sandbox.bubblewrap import EvaluationSandbox
 from altai_build.tools.sealed_json import dump_sealed, read_sealed
 
 CHILD = Path(__file__).with_name("evaluate_child.py")
@@ -167,6 +167,8 @@ def _run_child(sources: ConfigSources, request: bytes, libraries: Mapping[str, P
 
 def _no_response_error(sources: ConfigSources, result: process.ProcessResult) -> Exception:
     """The error for a child without a response: the sandbox did not start, or a limit ended it."""
+    from altai_build.tools.sandbox.trial import find_start_fault  # seldom needed
+
     if fault := find_start_fault("mock configurations cannot be evaluated", result):
         return fault
     status = result.returncode

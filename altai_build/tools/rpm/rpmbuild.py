@@ -18,7 +18,7 @@ from altai_build.tools import commands, process
 from altai_build.tools.files import make_directory, move_out, scratch_directory, sha256_file
 from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.rpm.macro_files import MacroFiles
-from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, HostSandbox, find_start_fault
+from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, HostSandbox
 from altai_build.tools.sandbox.clock import fixed_lua_clock
 from altai_build.tools.sandbox.limits import run_with_output
 from altai_build.tools.spec.macrofiles import RPM_CONFIG_DIR
@@ -126,6 +126,8 @@ def spec_error(source: ComponentSpec, result: process.ProcessResult, text: str) 
             why=result.error_text,
             todo=_advise(source, _show_line(first, text)),
         )
+    from altai_build.tools.sandbox.trial import find_start_fault  # seldom needed
+
     if fault := find_start_fault(f"{source.component.name}: no source package was made", result):
         return fault
     return BuildError(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from altai_build.errors import MissingToolError
-from altai_build.tools import commands, process
+from altai_build.tools import commands
 from altai_build.tools.files import chown_tree, make_directory
 from altai_build.tools.sandbox.clock import fixed_date_options
 from altai_build.tools.sandbox.process_count import count_apart_command
@@ -44,7 +44,7 @@ class HostSandbox:
         """
         require_bubblewrap()
         accounts, groups = self._account_files()
-        words = ["bwrap", *_UNSHARE_OPTIONS, "--as-pid-1"]
+        words = ["bwrap", *UNSHARE_OPTIONS, "--as-pid-1"]
         # Directories that bubblewrap makes on the way to a mount only root may enter.
         words += ["--dir", "/etc", "--dir", "/var"]
         words += _host_program_options()
@@ -85,7 +85,7 @@ class EvaluationSandbox:
         """The command that runs `argv` in the sandbox as the unprivileged build user."""
         require_bubblewrap()
         # Not as the first process of the namespace: it would ignore the signals of its limits.
-        words = ["bwrap", *_UNSHARE_OPTIONS, *_host_program_options()]
+        words = ["bwrap", *UNSHARE_OPTIONS, *_host_program_options()]
         words += [*_proc_options("/proc"), "--dev", "/dev"]
         folders = {str(folder) for place in self.visible.values() for folder in PurePath(place).parents}
         # Directories that bubblewrap makes on the way to a mount only root may enter.
@@ -109,22 +109,12 @@ def _as_build_user(words: Sequence[str], argv: Sequence[str]) -> list[str]:
     if not may_become_build_user():
         prefix, options = filter_command()
         words = [*words, *options]
-        return [
-            *prefix,
-            *words,
-            "--unshare-user",
-            "--uid",
-            str(BUILD_UID),
-            "--gid",
-            str(BUILD_UID),
-            "--",
-            *argv,
-        ]
+        return [*prefix, *words, *_ONLY_USER, "--", *argv]
     become = ["setpriv", f"--reuid={BUILD_UID}", f"--regid={BUILD_UID}", "--clear-groups", "--"]
     opened, apart, closing = count_apart_command()
     prefix, options = filter_command(opened=opened)
     words = [*words, *options, *apart, *_capability_options("SETUID", "SETGID")]
-    return [*prefix, *_DIE_WITH_PARENT, *words, "--", *closing, *become, *argv]
+    return [*prefix, *DIE_WITH_PARENT, *words, "--", *closing, *become, *argv]
 
 
 def _host_program_options() -> list[str]:
@@ -190,8 +180,11 @@ def _disk_dev_options(folder: Path, place: str) -> list[str]:
     return [*words, "--dir", f"{place}/shm"]
 
 
+# The only user of a user namespace of its own is the build user.
+_ONLY_USER = ("--unshare-user", "--uid", str(BUILD_UID), "--gid", str(BUILD_UID))
+
 # Own processes, no network, own System V objects and host name; ends with its parent; no inherited environment.
-_UNSHARE_OPTIONS = (
+UNSHARE_OPTIONS = (
     "--unshare-pid",
     "--unshare-net",
     "--unshare-ipc",
@@ -208,7 +201,7 @@ _UNSHARE_OPTIONS = (
 # Ends with its parent, however that ends, and its whole process namespace with it. bubblewrap's --die-with-parent does
 # not end a process that became another user, because bubblewrap has dropped CAP_KILL by then. bubblewrap looks up its
 # child in /proc, so it needs one of that namespace.
-_DIE_WITH_PARENT = (
+DIE_WITH_PARENT = (
     *("setpriv", "--pdeathsig", "KILL"),
     *("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
 )
@@ -248,14 +241,18 @@ class InstallSandbox:
     def command(self, argv: Sequence[str]) -> list[str]:
         """The command that runs `argv` in the sandbox; the buildroot is at ROOT, the packages are at PACKAGES."""
         require_bubblewrap()
-        prefix, options = filter_command()
+        is_alone = not may_become_build_user()
+        # Root of a user namespace may have groups of the user outside; one that has one id cannot leave them.
+        groups = [] if is_alone else ["setpriv", "--clear-groups", "--"]
+        prefix, options = filter_command(ignore_owners=is_alone)
         # New ones for each command: an earlier one may have left a trap.
         own = Path(tempfile.mkdtemp(dir=make_directory(self.scratch)))
         words = [
             *prefix,
+            *groups,
             "bwrap",
             *options,
-            *_UNSHARE_OPTIONS,
+            *UNSHARE_OPTIONS,
             "--as-pid-1",
             *_capability_options(*_INSTALL_CAPABILITIES),
             *_host_program_options(),
@@ -300,22 +297,35 @@ class BuildrootSandbox:
         command, and a background process could still write to the results for some milliseconds.
         """
         require_bubblewrap()
-        opened, apart, closing = count_apart_command()
+        is_alone = not may_become_build_user()
+        opened, apart, closing = ({}, [], []) if is_alone else count_apart_command()
         prefix, options = filter_command(socketcall=self.is_32_bit, opened=opened)
-        words = [*prefix, *_DIE_WITH_PARENT, "bwrap", *options, *apart, *_UNSHARE_OPTIONS]
-        words += _capability_options("SETUID", "SETGID", "SYS_CHROOT")
-        shared_memory = self.build_dir.with_name(f"{self.build_dir.name}.shm")
-        make_directory(shared_memory, mode=0o700)
-        os.chown(shared_memory, BUILD_UID, BUILD_UID)
+        words = [*prefix, *DIE_WITH_PARENT, "bwrap", *options, *apart, *UNSHARE_OPTIONS]
+        words += _ONLY_USER if is_alone else _capability_options("SETUID", "SETGID", "SYS_CHROOT")
         words += ["--bind", self.root, "/", "--dev", "/dev"]
         # Shared memory is a directory on the disk too: a tmpfs has no limit but the machine's memory.
-        words += ["--bind", str(shared_memory), "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
+        words += ["--bind", str(self._make_own_directory("shm")), "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
         words += _proc_options("/proc")
+        if is_alone:
+            # The build user owns the whole buildroot, and may write where others may.
+            for place in ("/tmp", "/var/tmp"):  # noqa: S108 - of the sandbox
+                words += ["--bind", str(self._make_own_directory(place.replace("/", "."))), place]
+            words += ["--remount-ro", "/"]
         words += ["--bind", str(self.build_dir), BUILD_DIR, "--chdir", BUILD_DIR]
         for name, value in {**_FIXED_ENVIRONMENT, **self.environment}.items():
             words += ["--setenv", name, value]
+        if is_alone:
+            return [*words, "--", *argv]
         user = f"--userspec={BUILD_UID}:{BUILD_UID}"
         return [*words, "--", "chroot", user, f"--groups={BUILD_UID}", "/", *closing, *argv]
+
+    def _make_own_directory(self, name: str) -> Path:
+        """A directory of the build user beside its home."""
+        path = make_directory(
+            self.build_dir.with_name(f"{self.build_dir.name}.{name.lstrip('.')}"), mode=0o700
+        )
+        give_to_build_user(path)
+        return path
 
 
 _FIXED_ENVIRONMENT = {
@@ -350,38 +360,8 @@ def may_become_build_user() -> bool:
     return any(first <= BUILD_UID < first + count for first, _, count in rows)
 
 
-def try_sandbox() -> str:
-    """Start a sandbox; returns "" when that works, else what the kernel or bwrap says."""
-    if commands.find_program("bwrap") is None:
-        return "bwrap is not installed"
-    prefix, user = (_DIE_WITH_PARENT, []) if may_become_build_user() else ((), ["--unshare-user"])
-    opening, options = filter_command()
-    probe = [
-        *opening,
-        *prefix,
-        "bwrap",
-        *options,
-        *_UNSHARE_OPTIONS,
-        *user,
-        "--ro-bind",
-        "/",
-        "/",
-        "--",
-        "/bin/true",
-    ]
-    result = process.run(probe, ok=process.ANY_END)
-    return "" if result.returncode == 0 else result.error_text or commands.describe_exit(result.returncode)
-
-
-def find_start_fault(what: str, result: process.ProcessResult) -> MissingToolError | None:
-    """The error for a sandbox that did not start; None where what ran in it failed.
-
-    `what` is the consequence. What runs in a sandbox may print the same words, so that another one is started.
-    """
-    if not result.error_text.startswith(("bwrap:", "setpriv:", "unshare:")) or not try_sandbox():
-        return None
-    return MissingToolError(
-        f"{what}: the sandbox does not start",
-        why=result.error_text,
-        todo="`altai-build doctor` says what the sandbox needs",
-    )
+def give_to_build_user(*paths: Path) -> None:
+    """Make the build user the owner of files; where there are no other users it is already."""
+    if may_become_build_user():
+        for path in paths:
+            os.chown(path, BUILD_UID, BUILD_UID)

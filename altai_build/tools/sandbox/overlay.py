@@ -8,6 +8,7 @@ from pathlib import Path
 
 from altai_build.tools import process
 from altai_build.tools.files import make_directory, scratch_directory
+from altai_build.tools.sandbox.id_ranges import in_user_namespace
 
 OVERLAY = Path(__file__).with_name("overlay.sh")
 
@@ -30,8 +31,11 @@ class Overlay:
             (directory / f"lower{index}").symlink_to(lower)
         names = ":".join(f"lower{index}" for index in range(len(lowers)))
         unshare = ["unshare", "--mount", "--propagation", "private", "--"]
+        # Root of a user namespace cannot write the attributes trusted.overlay.*; user.overlay.* since Linux 5.11.
+        options = "userxattr" if in_user_namespace() else ""
         return cls(
-            merged=directory / "merged", prefix=(*unshare, "bash", str(OVERLAY), str(directory), names)
+            merged=directory / "merged",
+            prefix=(*unshare, "bash", str(OVERLAY), str(directory), names, options),
         )
 
 
@@ -39,5 +43,9 @@ def can_mount_overlay(directory: Path) -> bool:
     """Whether an overlay with its upper layer in `directory` can be mounted; makes one to find out."""
     with scratch_directory(directory, ".probe") as scratch:
         lower = make_directory(scratch / "lower")
+        make_directory(lower / "folder")
         overlay = Overlay.create(make_directory(scratch / "overlay"), [lower])
-        return process.run([*overlay.prefix, "true"], ok=process.ANY_STATUS).returncode == 0
+        # A folder in the place of another one needs the attributes that some file systems do not have.
+        script = 'rmdir "$1" && mkdir "$1"'
+        argv = [*overlay.prefix, "sh", "-c", script, "sh", str(overlay.merged / "folder")]
+        return process.run(argv, ok=process.ANY_STATUS).returncode == 0

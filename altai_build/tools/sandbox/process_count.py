@@ -10,15 +10,12 @@ from __future__ import annotations
 import os
 import resource
 import threading
-import time
 import weakref
 from pathlib import Path
 
 from altai_build.errors import AltaiError
 from altai_build.tools import process
-from altai_build.tools.pipes import Pipes
 
-_START_TIMEOUT = 20.0  # seconds
 _DESCRIPTOR = 8
 
 
@@ -55,27 +52,16 @@ def count_apart_command() -> tuple[dict[int, str], list[str], list[str]]:
 
 def _open_namespace() -> int | None:
     """A descriptor of a new user namespace that bubblewrap can use; None where there is none."""
+    # Commands that start no sandbox do without it.
+    from altai_build.tools.sandbox.new_namespace import NamespaceRefused, give_same_ids, open_user_namespace
+
     try:
         # What runs in the namespace counts for its maker too, together with all that root runs.
         highest = resource.getrlimit(resource.RLIMIT_NPROC)[1]
         if highest != resource.RLIM_INFINITY and highest < _read_default_limit():
             return None
-        # The child makes the namespace, and ends when its standard input is closed.
-        argv = ["prlimit", f"--nproc={highest}:{highest}", "--", "unshare", "--user", "--"]
-        argv += ["sh", "-c", "echo; exec cat"]
-        with (
-            process.start_child(argv, input=b"") as child,
-            Pipes(None, child.stdout, child.stderr, b"") as pipes,
-        ):
-            deadline = time.monotonic() + _START_TIMEOUT
-            while not pipes.read(child.stdout):
-                if not pipes.transfer(deadline):
-                    return None
-            directory = Path("/proc", str(child.pid))
-            for name in ("uid_map", "gid_map"):
-                (directory / name).write_text(_make_identity(Path("/proc/self", name).read_text()))
-            descriptor = os.open(directory / "ns/user", os.O_RDONLY)
-    except (OSError, ValueError, AltaiError):
+        descriptor = open_user_namespace(give_same_ids, ["prlimit", f"--nproc={highest}:{highest}", "--"])
+    except (OSError, ValueError, AltaiError, NamespaceRefused):
         return None
     with _entering:
         if not _entered and not _can_enter(descriptor):
@@ -89,12 +75,6 @@ def _open_namespace() -> int | None:
 def _read_default_limit() -> int:
     """How many processes a user may have where nobody sets a limit (kernel/fork.c, set_max_threads)."""
     return int(Path("/proc/sys/kernel/threads-max").read_text()) // 2
-
-
-def _make_identity(table: str) -> str:
-    """The table of a namespace with the same ids, from that of the one above it (user_namespaces(7))."""
-    rows = (line.split() for line in table.splitlines())
-    return "".join(f"{inside} {inside} {count}\n" for inside, _, count in rows)
 
 
 def _can_enter(descriptor: int) -> bool:

@@ -81,6 +81,16 @@ vhangup 153 111 58 111
 vm86 - 166 - -
 vm86old - 113 - -
 """
+# Those that change owners.
+_OWNERS = """
+chown 92 182 - 182
+chown32 - 212 - 212
+fchown 93 95 55 95
+fchown32 - 207 - 207
+fchownat 260 298 54 325
+lchown 94 16 - 16
+lchown32 - 198 - 198
+"""
 _CLONE = {"x86_64": 56, "i386": 120, "aarch64": 220, "arm": 120}
 _SOCKET = {"x86_64": 41, "i386": 359, "aarch64": 198, "arm": 281}
 # The first flag of the new namespaces that clone(2) can make, in one mask (linux/sched.h: CLONE_NEW...).
@@ -110,27 +120,28 @@ def is_known_machine(machine: str) -> bool:
     return machine in _OF_MACHINE
 
 
-def make_filter(machine: str, *, socketcall: bool = False) -> bytes:
-    """The filter as bubblewrap reads it; with `socketcall` old 32-bit programs get sockets, AF_VSOCK among them."""
+def make_filter(machine: str, *, socketcall: bool = False, ignore_owners: bool = False) -> bytes:
+    """The filter as bubblewrap reads it; with `socketcall` old 32-bit programs get sockets, AF_VSOCK among them.
+
+    With `ignore_owners` changes of owners do nothing and succeed: for a root without other users.
+    """
     program: list[_Instruction] = [(_LOAD, 0, 0, _AT_ARCHITECTURE)]
     for name in _OF_MACHINE[machine]:
-        block = _filter_architecture(name, socketcall)
+        block = _filter_architecture(name, socketcall, ignore_owners)
         program += [(_IF_EQUAL, 1, 0, _ARCHITECTURES[name]), (_JUMP, 0, 0, len(block)), *block]
     program.append(_refuse(errno.EPERM))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 
-def _filter_architecture(name: str, socketcall: bool) -> list[_Instruction]:
+def _filter_architecture(name: str, socketcall: bool, ignore_owners: bool) -> list[_Instruction]:
     """The instructions for the system calls of one architecture; they end in a return."""
     block: list[_Instruction] = [(_LOAD, 0, 0, _AT_NUMBER)]
     if name == "x86_64":
         block += [(_IF_AT_LEAST, 0, 1, _X32_BIT), _refuse(errno.EPERM)]
     column = 1 + list(_ARCHITECTURES).index(name)
-    refused = {
-        int(words[column]): errno.EPERM
-        for words in map(str.split, _REFUSED.strip().splitlines())
-        if words[column] != "-"
-    }
+    refused = dict.fromkeys(_list_numbers(_REFUSED, column), errno.EPERM)
+    if ignore_owners:
+        refused.update(dict.fromkeys(_list_numbers(_OWNERS, column), 0))
     refused[_CLONE3] = errno.ENOSYS
     if name in _SOCKETCALL and not socketcall:
         refused[_SOCKETCALL[name]] = errno.EAFNOSUPPORT
@@ -143,20 +154,26 @@ def _filter_architecture(name: str, socketcall: bool) -> list[_Instruction]:
     return block
 
 
+def _list_numbers(table: str, column: int) -> list[int]:
+    rows = map(str.split, table.strip().splitlines())
+    return [int(words[column]) for words in rows if words[column] != "-"]
+
+
 def _refuse(error: int) -> _Instruction:
+    """Return an error; 0: success, without doing anything."""
     return (_RETURN, 0, 0, _ERROR | error)
 
 
 @cache
-def _open_filter(machine: str, socketcall: bool) -> int:
+def _open_filter(machine: str, socketcall: bool, ignore_owners: bool) -> int:
     """A descriptor of a file in memory with the filter; open as long as this process runs."""
     descriptor = os.memfd_create("seccomp")
-    os.write(descriptor, make_filter(machine, socketcall=socketcall))
+    os.write(descriptor, make_filter(machine, socketcall=socketcall, ignore_owners=ignore_owners))
     return descriptor
 
 
 def filter_command(
-    *, socketcall: bool = False, opened: Mapping[int, str] | None = None
+    *, socketcall: bool = False, ignore_owners: bool = False, opened: Mapping[int, str] | None = None
 ) -> tuple[list[str], list[str]]:
     """The prefix of a command that runs bubblewrap, and the options of bubblewrap; no filter for an unknown machine.
 
@@ -167,7 +184,8 @@ def filter_command(
     machine = os.uname().machine
     files, options = dict(opened or {}), []
     if is_known_machine(machine):
-        files[_DESCRIPTOR] = f"/proc/{os.getpid()}/fd/{_open_filter(machine, socketcall)}"
+        descriptor = _open_filter(machine, socketcall, ignore_owners)
+        files[_DESCRIPTOR] = f"/proc/{os.getpid()}/fd/{descriptor}"
         options = ["--seccomp", str(_DESCRIPTOR)]
     # By one shell, because each takes a millisecond.
     names = "".join(f"f{descriptor}=$1; shift; " for descriptor in files)

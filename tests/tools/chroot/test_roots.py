@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import ExitStack
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.errors import InputError, MissingToolError
+from altai_build.errors import InputError
 from altai_build.tools import notices
 from altai_build.tools.chroot import roots as module
 from altai_build.tools.chroot.file_list import get_list_path
@@ -18,7 +19,6 @@ from altai_build.tools.chroot.roots import (
     RootCache,
     _in_use,
     describe_signal,
-    require_root,
     set_up_base_root,
 )
 from altai_build.tools.files import file_lock
@@ -140,11 +140,17 @@ def test_a_killed_program_says_that_memory_may_have_been_short(status: int) -> N
     assert describe_signal("rpm", 1) == ""
 
 
-def test_a_root_without_other_users_cannot_make_buildroots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That of `unshare --map-root-user`: doctor said ok, and the first package with a file of another user failed."""
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(module, "may_become_build_user", lambda: False)
-    with pytest.raises(MissingToolError, match="needs a root that has other users"):
-        require_root()
+def test_a_file_system_without_owners_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a network file system that takes root for nobody."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
     monkeypatch.setattr(module, "may_become_build_user", lambda: True)
-    require_root()
+    roots = RootCache(directory=tmp_path, packages=tmp_path / "packages")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "chown", refuse)
+        with pytest.raises(InputError, match="cannot be given to other users") as error:
+            roots._require_owners()
+    assert error.value.todo == "name a directory on a local disk with --workspace DIR"
+    assert list(tmp_path.iterdir()) == []

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.tools import commands, process
+from altai_build.tools.git import command
 from altai_build.tools.git.command import ISOLATED, REMOTE, USER_CLONE, GitError, GitProfile, run_git
 from altai_build.tools.process import ANY_STATUS
+from tests.conftest import Require
 from tests.kit.git import Repo
 
 PROFILES = pytest.mark.parametrize(
@@ -165,3 +168,26 @@ def test_a_repository_of_another_user_is_an_error_with_git_s_own_advice(
     assert "safe.directory" in caught.value.why
     assert caught.value.what == f"git does not read {repo.path}, which belongs to another user"
     assert f"git config --global --add safe.directory {repo.path};" in caught.value.todo
+
+
+def test_a_remote_is_reached_as_the_user_who_called(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, require: Require
+) -> None:
+    """As root of a user namespace ssh would take the home of root, and refuse the machine's own files."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(commands, "_caller", [])
+    assert command._command(REMOTE, ["fetch"], None, None)[1]["GIT_SSH_COMMAND"] == "ssh -o BatchMode=yes"
+    commands.remember_caller(1000, 1000)
+    argv, env = command._command(REMOTE, ["fetch"], None, None)
+    assert argv[:4] == ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+    assert env["GIT_SSH_COMMAND"] == "ssh -F none -o BatchMode=yes"
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/config").write_text("")
+    assert command._command(REMOTE, ["fetch"], None, None)[1]["GIT_SSH_COMMAND"] == (
+        f"ssh -F {tmp_path}/.ssh/config -o BatchMode=yes"
+    )
+    assert "unshare" not in command._command(USER_CLONE, ["log"], None, None)[0]
+    possible = process.run([*commands.caller_prefix(), "true"], ok=ANY_STATUS).returncode == 0
+    require(possible, "user namespaces cannot be made")
+    commands.remember_caller(os.geteuid(), os.getegid())
+    assert run_git(REMOTE, ["ls-remote", str(repo.path), "HEAD"]).text.endswith("\tHEAD\n")

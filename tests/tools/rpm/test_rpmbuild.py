@@ -123,8 +123,8 @@ def test_a_sandbox_that_does_not_start_is_no_failed_build(
 ) -> None:
     source = make_component_spec(tmp_path, {"a.spec": "Name: a\n"}, "a.spec")
     refused = process.ProcessResult(("bwrap",), 1, b"", b"bwrap: No permissions to create new namespace")
-    monkeypatch.setattr("altai_build.tools.sandbox.bubblewrap.try_sandbox", lambda: "")
+    monkeypatch.setattr("altai_build.tools.sandbox.trial.try_sandbox", lambda: "")
     assert rpmbuild.spec_error(source, refused, source.text).exit_code == 5
-    monkeypatch.setattr("altai_build.tools.sandbox.bubblewrap.try_sandbox", lambda: "No permissions")
+    monkeypatch.setattr("altai_build.tools.sandbox.trial.try_sandbox", lambda: "No permissions")
     error = rpmbuild.spec_error(source, refused, source.text)
-    assert (error.exit_code, error.todo) == (4, "`altai-build doctor` says what the sandbox needs")
+    assert (error.exit_code, error.why) == (4, "No permissions")

@@ -239,23 +239,3 @@ def test_a_root_that_knows_no_other_user_makes_the_sandbox_as_an_ordinary_user_d
     )
     require("unshare failed" not in done.stderr, "this machine has no unprivileged user namespaces")
     assert done.returncode == 0, done.stderr
-
-
-def test_only_a_sandbox_that_does_not_start_is_a_fault_of_the_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What runs in it may print the same words."""
-    place = tmp_path / "place"
-    place.mkdir()
-    argv = ["sh", "-c", "echo 'bwrap: No permissions' >&2; exit 1"]
-    pretended = process.run(HostSandbox(writable=place, now=1).command(argv), ok=process.ANY_END)
-    assert pretended.error_text == "bwrap: No permissions"
-    assert bubblewrap.find_start_fault("no spec is read", pretended) is None
-    refusing = tmp_path / "bin/bwrap"
-    refusing.parent.mkdir()
-    refusing.write_text("#!/bin/sh\necho 'bwrap: No permissions' >&2\nexit 1\n")
-    refusing.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{refusing.parent}:{os.environ['PATH']}")
-    fault = bubblewrap.find_start_fault("no spec is read", pretended)
-    assert fault is not None
-    assert (fault.exit_code, fault.what) == (4, "no spec is read: the sandbox does not start")
