@@ -64,7 +64,7 @@ def approve(
         raise UsageError("--statement prints a text and signs nothing", todo="leave out --key and --json")
     if output is not None and key is None:
         raise UsageError("without --key nothing is written", todo="name your key with --key NAME")
-    run = app.create_run(app.load_config())
+    run = app.create_run(app.load_config(), builds=False)
     with open_release(run, version, where) as directory:
         if statement:
             sys.stdout.write(make_release_statement(run, directory).decode())

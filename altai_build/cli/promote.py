@@ -59,7 +59,7 @@ def promote(
         raise UsageError("--back needs a reason", todo="say why, for the history of the channel")
     if back is not None and why:
         raise UsageError("--back and --why exclude each other", todo="the reason to go back is the why")
-    run = app.create_run(app.load_config())
+    run = app.create_run(app.load_config(), builds=False)
     with run.lock(wait=wait):
         plan = plan_promotion(run, version, channel, why=why, reason_to_go_back=back)
         path = plan.directory.parent / "channels" / channel

@@ -10,8 +10,9 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.limits import Limits
 from altai_build.tools.files import link_or_copy, scratch_directory
-from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, HostSandbox, find_start_fault
+from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, HostSandbox
 from altai_build.tools.sandbox.limits import run_with_output
+from altai_build.tools.sandbox.trial import find_start_fault
 
 # Seconds, bytes. rpm2cpio prints a hundred megabytes a second.
 _TIMEOUT = 60.0
