@@ -25,7 +25,8 @@ GONE_PREFIX = ".gone."
 # Where temporary files and directories are besides tmp/, and their names there. The root may be a folder of the user's
 # with other files in it.
 _TEMPORARY_PLACES = (
-    "git", "srpms", "builds", "logs", "roots", "roots/*", "signed/*", "packages", "packages/*", "cache/*", "cache/*/*"
+    "git", "srpms", "builds", "logs", "roots", "roots/*", "signed/*", "packages", "packages/*", "cache/*", "cache/*/*",
+    "coverage/*",
 )  # fmt: skip
 _TEMPORARY_NAMES = (
     ".*.new",
@@ -133,11 +134,11 @@ class Workspace:
 
     def failed_build_logs(self, component: str) -> Path:
         """The directory for the logs of a component's failed build; no two components share one."""
-        # Loaded here: quick verbs do not need it.
-        from urllib.parse import quote
+        return self.logs / _quote_component(component)
 
-        name = quote(component, safe="")
-        return self.logs / (f"%2E{name[1:]}" if name.startswith(".") else name)
+    def coverage_of(self, component: str) -> Path:
+        """The directory with the coverage of a component, by commit; no two components share one."""
+        return self.root / "coverage" / _quote_component(component)
 
     def list_leftovers(self) -> Iterator[Path]:
         """Temporary files and directories of processes that were killed, and what they had half removed.
@@ -232,6 +233,15 @@ class Workspace:
             return f"{process}, since {holder['since']}: {holder['command']}"
         except (OSError, ValueError, KeyError, TypeError):
             return "which process that is cannot be read from lock.holder"
+
+
+def _quote_component(component: str) -> str:
+    """The name of a component as that of a folder."""
+    # Loaded here: quick verbs do not need it.
+    from urllib.parse import quote
+
+    name = quote(component, safe="")
+    return f"%2E{name[1:]}" if name.startswith(".") else name
 
 
 def default_workspace(root: Path) -> Path:

@@ -19,6 +19,7 @@ from altai_build.cli.ci_tests import (
     make_tests_json,
     print_tests,
     report_failed_tests,
+    run_unit_tests,
     write_test_results,
 )
 from altai_build.cli.options import against_option, choose_passphrase, json_option, rev_option, wait_option
@@ -26,9 +27,11 @@ from altai_build.cli.output import format_json, print_json, print_table
 from altai_build.errors import escape_control_characters
 from altai_build.model.ci_result import RESULT_NAME, TESTS_FOLDER, CiResult
 from altai_build.model.component_status import ComponentStatus
+from altai_build.model.coverage_table import NO_COVERAGE
 
 if TYPE_CHECKING:
     from altai_build.model.build import BuildResult
+    from altai_build.model.coverage_table import CoverageTable
     from altai_build.model.gitlink import CommitId
     from altai_build.model.unit_tests import TestResult
     from altai_build.pipeline.build.run import BuildRun
@@ -175,7 +178,7 @@ def ci(
     other = "".join(f" with {path} at {pin[:12]}" for path, pin in pins.items())
     run.reporter.info(f"{commit[:12]}{other} is compared with {where} ({compared.reason})")
     with run.lock(wait=wait), unlock_topic_key(run, choose_passphrase()) as key:
-        build_run, released, tests = _build(run, built, compared, dependents, against, with_tests)
+        build_run, released, tests, coverage = _build(run, built, compared, dependents, against, with_tests)
         with open_results(output) as folder:
             topic = None
             if build_run is not None:
@@ -191,6 +194,7 @@ def ci(
                 topic=topic,
                 pins=pins,
                 tests=tests,
+                coverage=coverage,
                 has_tested=with_tests,
             )
             _write_results(result, folder)
@@ -208,8 +212,8 @@ def _build(
     dependents: str | None,
     against: str | None,
     with_tests: bool,
-) -> tuple[BuildRun | None, ReleasedBuilds | None, tuple[TestResult, ...]]:
-    """What became of the change, the release that it lies on, and its unit tests.
+) -> tuple[BuildRun | None, ReleasedBuilds | None, tuple[TestResult, ...], CoverageTable]:
+    """What became of the change, the release that it lies on, its unit tests and their coverage.
 
     None where nothing has changed, or there is no release.
     """
@@ -218,14 +222,13 @@ def _build(
     from altai_build.pipeline.build.selection import Dependents
     from altai_build.pipeline.published.releases import PublishedReleases
     from altai_build.pipeline.unit_tests.plan import plan_tests
-    from altai_build.pipeline.unit_tests.run import run_tests
 
     since = compared.commit[:12] if compared.commit is not None else None
     policy = Dependents(dependents or "all")
     test_plan = plan_tests(run, commit, (), since, policy) if with_tests else None
     plan = test_plan.build_plan if test_plan else plan_build(run, commit, (), since, policy)
     if not plan.discovery.sourced and not plan.discovery.without_srpm:
-        return None, None, ()
+        return None, None, (), NO_COVERAGE
     released = _open_release(run, against)
     published = PublishedReleases.load(
         run.config.get_release_settings().directory, *([released.directory] if released is not None else [])
@@ -236,8 +239,7 @@ def _build(
         has_no_name_conflict=published.has_no_name_conflict,
         find_released=released.find if released is not None else None,
     )
-    tests = run_tests(run, test_plan, build_run) if test_plan else ()
-    return build_run, released, tests
+    return (build_run, released, *run_unit_tests(run, test_plan, build_run))
 
 
 def _open_release(run: Run, against: str | None) -> ReleasedBuilds | None:
@@ -264,7 +266,7 @@ def _write_results(result: CiResult, folder: Path) -> None:
             log = folder / _log_name(row)
             make_directory(log.parent)
             write_atomically(log, read_for_keeping(row.log), durable=False)
-    write_test_results(result.tests, folder / TESTS_FOLDER)
+    write_test_results(result, folder / TESTS_FOLDER)
     junit = format_junit(result.rows, _read_log_end, result.tests)
     write_atomically(folder / "junit.xml", junit, durable=False)
     write_atomically(folder / "summary.md", format_summary(result).encode(), durable=False)
@@ -303,7 +305,7 @@ def result_to_json(result: CiResult) -> dict[str, object]:
             }
             for row in result.rows
         ],
-        "tests": make_tests_json(result.tests) if result.has_tested else None,
+        "tests": make_tests_json(result) if result.has_tested else None,
     }
 
 
@@ -348,7 +350,7 @@ def _report(
                 for row in rows
             ],
         )
-        print_tests(tests)
+        print_tests(tests, result.coverage)
         sys.stdout.flush()
         if len(rows) < len(result.rows) or len(tests) < len(result.tests):
             run.reporter.info(f"the tables are shortened: {output / RESULT_NAME} has all of them")

@@ -8,19 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.cli import markdown
+from altai_build.cli.coverage_table import format_coverage
 from altai_build.cli.test_report import (
     describe_results,
     list_files,
     print_table_of_results,
     result_to_json,
+    write_coverage,
     write_results,
 )
 from altai_build.errors import BuildError, escape_control_characters
 from altai_build.model.ci_result import TESTS_FOLDER
+from altai_build.model.coverage_table import NO_COVERAGE
 from altai_build.model.unit_tests import SuiteStatus, TestResult, TestStatus
 
 if TYPE_CHECKING:
     from altai_build.model.ci_result import CiResult
+    from altai_build.model.coverage_table import CoverageTable
+    from altai_build.pipeline.build.run import BuildRun
+    from altai_build.pipeline.run import Run
+    from altai_build.pipeline.unit_tests.plan import TestPlan
     from altai_build.tools.ci_service import CiJob
     from altai_build.tools.progress import ProgressReporter
 
@@ -33,24 +40,40 @@ def choose_ci_exit_code(build_code: int, tests: Sequence[TestResult]) -> int:
     return build_code or (BuildError.exit_code if any(result.status.is_bad for result in tests) else 0)
 
 
-def print_tests(tests: Sequence[TestResult]) -> None:
+def run_unit_tests(
+    run: Run, plan: TestPlan | None, build_run: BuildRun
+) -> tuple[tuple[TestResult, ...], CoverageTable]:
+    """Run the suites of a plan, and measure their coverage; nothing without a plan."""
+    from altai_build.pipeline.unit_tests.coverage import measure_coverage
+    from altai_build.pipeline.unit_tests.run import run_tests
+
+    if plan is None:
+        return (), NO_COVERAGE
+    tests = run_tests(run, plan, build_run)
+    return tests, measure_coverage(run, plan, tests)
+
+
+def print_tests(tests: Sequence[TestResult], coverage: CoverageTable) -> None:
     """A second table, where there are tests."""
     if any(result.suite is not None for result in tests):
-        print_table_of_results([result for result in tests if result.suite is not None])
+        print_table_of_results([result for result in tests if result.suite is not None], coverage)
 
 
-def write_test_results(tests: Sequence[TestResult], folder: Path) -> None:
-    """A folder for each component that has a suite."""
-    write_results([result for result in tests if result.suite is not None], folder)
+def write_test_results(result: CiResult, folder: Path) -> None:
+    """A folder for each component that has a suite, and the lines of each file as the baseline of later jobs."""
+    tested = [tests for tests in result.tests if tests.suite is not None]
+    if tested:
+        write_results(tested, folder)
+        write_coverage(result.coverage, folder)
 
 
-def make_tests_json(tests: Sequence[TestResult]) -> list[dict[str, object]]:
+def make_tests_json(result: CiResult) -> list[dict[str, object]]:
     """The results as in `test --json`, with the paths in the folder of results of the job."""
     rows = []
-    for result in tests:
-        files = {name: f"{TESTS_FOLDER}/{path}" for name, path in list_files(result).items()}
+    for tests in result.tests:
+        files = {name: f"{TESTS_FOLDER}/{path}" for name, path in list_files(tests).items()}
         log = files.get("suite.log") or files.get("build.log")
-        rows.append({**result_to_json(result, files), "log": log})
+        rows.append({**result_to_json(tests, files, result.coverage.find(tests.component)), "log": log})
     return rows
 
 
@@ -80,6 +103,7 @@ def describe_tests(result: CiResult) -> Iterator[str]:
         yield ""
         headers = ("component", "result", "tests", "failures", "skipped", "seconds", "why")
         yield from markdown.table(headers, [_cells(tests) for tests in tested])
+        yield from format_coverage(result.coverage, level=4)
     for tests in tested:
         for case in tests.with_status(TestStatus.FAILED, TestStatus.ERROR)[:_MOST_SHOWN]:
             yield from ("", *_describe_case(tests, case.label, case.message))

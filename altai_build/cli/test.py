@@ -17,6 +17,7 @@ from altai_build.cli.options import (
 )
 from altai_build.cli.output import format_json, print_json
 from altai_build.cli.reading import open_released_builds
+from altai_build.errors import VerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,19 @@ if TYPE_CHECKING:
     "output",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Also write JUnit XML, the output of each suite and its coverage files to DIR.",
+    help="Also write JUnit XML, the output of each suite, and the table of coverage as HTML, Markdown and JSON to DIR.",
+)
+@click.option(
+    "--baseline",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Compare coverage with that in FILE too, the coverage.json of an earlier -o DIR. Default: what this workspace "
+    "measured at the commits of the latest release.",
+)
+@click.option(
+    "--require-goals",
+    is_flag=True,
+    help="Fail, with exit code 7, where a component misses its goal of coverage.",
 )
 @against_option
 @wait_option
@@ -46,6 +59,8 @@ def test(
     worktree: bool,
     run_all: bool,
     output: Path | None,
+    baseline: Path | None,
+    require_goals: bool,
     against: str | None,
     wait: float,
     as_json: bool,
@@ -62,22 +77,27 @@ def test(
       altai-build test
       altai-build test nova --worktree
       altai-build test --changed-since v1.0.2 -o test-results
+      altai-build test --baseline main/coverage.json --require-goals
     """
     from altai_build.cli.test_report import (
         choose_exit_code,
         print_results,
         results_to_json,
+        write_coverage,
         write_results,
     )
     from altai_build.pipeline.build.run import build_all
     from altai_build.pipeline.build.work_trees import warn_of_work_trees
+    from altai_build.pipeline.unit_tests.coverage import measure_coverage
     from altai_build.pipeline.unit_tests.plan import plan_tests
     from altai_build.pipeline.unit_tests.run import run_tests
+    from altai_build.stages.coverage_store import load_baseline
     from altai_build.tools.files import write_atomically
     from altai_build.tools.output_directory import prepare_output
 
     if output is not None:
         prepare_output(output)
+    before = load_baseline(baseline) if baseline is not None else None
     run = app.create_run(app.load_config())
     with run.lock(wait=wait):
         revision = choose_revision(run, rev, worktree)
@@ -90,13 +110,17 @@ def test(
         if plan.suites:
             build_run = build_all(run, plan.build_plan, find_released=find_released)
             results = run_tests(run, plan, build_run, run_all=run_all)
+        coverage = measure_coverage(run, plan, results, before)
     exit_code = choose_exit_code(results, is_named=bool(components))
+    if exit_code == 0 and require_goals and coverage.missed_goals:
+        exit_code = VerificationError.exit_code
     files = write_results(results, output) if output is not None else {}
     if output is not None:
-        text = format_json(results_to_json(results, exit_code, files))
+        write_coverage(coverage, output)
+        text = format_json(results_to_json(results, exit_code, coverage, files))
         write_atomically(output / "result.json", text.encode(), durable=False)
     if as_json:
-        print_json(results_to_json(results, exit_code, files))
+        print_json(results_to_json(results, exit_code, coverage, files))
     else:
-        print_results(run.reporter, results, changed_since)
+        print_results(run.reporter, results, changed_since, coverage)
     return exit_code

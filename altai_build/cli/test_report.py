@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from altai_build.cli.output import NO_COMPONENTS, print_table
+from altai_build.cli.coverage_table import HEADERS, format_coverage, list_cells, list_notes
+from altai_build.cli.markdown import document
+from altai_build.cli.output import NO_COMPONENTS, format_json, print_table
 from altai_build.errors import BuildError, InputError
+from altai_build.model.coverage_table import CoverageRow, CoverageTable
 from altai_build.model.quantity import format_count
 from altai_build.model.unit_tests import SuiteStatus, TestResult, TestStatus
+from altai_build.stages.coverage_report import row_to_json, table_to_json, write_coverage_page
 from altai_build.tools.progress import ProgressReporter
 
 # Tests of one component that are named on the terminal.
@@ -29,12 +33,15 @@ def choose_exit_code(results: Sequence[TestResult], *, is_named: bool) -> int:
 
 
 def print_results(
-    reporter: ProgressReporter, results: Sequence[TestResult], changed_since: str | None
+    reporter: ProgressReporter,
+    results: Sequence[TestResult],
+    changed_since: str | None,
+    coverage: CoverageTable,
 ) -> None:
     """The table on stdout; what failed, what was flaky and what was not tested on stderr."""
     order = list(SuiteStatus)
     rows = sorted(results, key=lambda result: order.index(result.status))
-    print_table_of_results(rows)
+    print_table_of_results(rows, coverage)
     for result in rows:
         if result.status.is_bad:
             lines = [result.reason, *(cause for cause in result.causes if cause not in result.reason)]
@@ -46,6 +53,12 @@ def print_results(
             reporter.warn(f"{result.component}: flaky: {case.label} ({case.message or 'no message'}{before})")
         for note in result.notes:
             reporter.info(f"{result.component}: {note}")
+    for note in list_notes(coverage):
+        reporter.info(note)
+    for row in coverage.missed_goals:
+        reporter.warn(
+            f"{row.component}: coverage of lines {row.describe_lines()}, goal {row.describe_goal()}"
+        )
     reporter.info(describe_results(results, changed_since))
     without = [result.component for result in rows if result.status is SuiteStatus.NONE]
     if without:
@@ -55,10 +68,10 @@ def print_results(
         )
 
 
-def print_table_of_results(results: Sequence[TestResult]) -> None:
+def print_table_of_results(results: Sequence[TestResult], coverage: CoverageTable) -> None:
     """A row for each component."""
-    headers = ("component", "status", "tests", "failures", "skipped", "seconds", "reason")
-    print_table(headers, [_cells(result) for result in results])
+    headers = ("component", "status", "tests", "failures", "skipped", "seconds", *HEADERS, "reason")
+    print_table(headers, [_cells(result, coverage) for result in results])
 
 
 def describe_results(results: Sequence[TestResult], changed_since: str | None = None) -> str:
@@ -79,7 +92,7 @@ def describe_results(results: Sequence[TestResult], changed_since: str | None = 
     )
 
 
-def _cells(result: TestResult) -> tuple[str, ...]:
+def _cells(result: TestResult, coverage: CoverageTable) -> tuple[str, ...]:
     counts = result.counts
     numbers = ("-", "-", "-")
     if counts is not None:
@@ -90,11 +103,14 @@ def _cells(result: TestResult) -> tuple[str, ...]:
         f"{result.status.value}{reused}",
         *numbers,
         f"{result.seconds:.0f}",
+        *list_cells(coverage.find(result.component)),
         result.reason.split("\n")[0],
     )
 
 
-def result_to_json(result: TestResult, files: Mapping[str, str] | None = None) -> dict[str, object]:
+def result_to_json(
+    result: TestResult, files: Mapping[str, str] | None = None, coverage: CoverageRow | None = None
+) -> dict[str, object]:
     """What became of one component's tests, as `test --json` prints it; `files` are those that were written."""
     counts = result.counts
     return {
@@ -115,6 +131,7 @@ def result_to_json(result: TestResult, files: Mapping[str, str] | None = None) -
             for case in result.with_status(TestStatus.FAILED, TestStatus.ERROR)
         ],
         "seconds": result.seconds,
+        "coverage": None if coverage is None else row_to_json(coverage),
         "notes": list(result.notes),
         "log": result.log and str(result.log),
         "files": dict(files or {}),
@@ -122,19 +139,36 @@ def result_to_json(result: TestResult, files: Mapping[str, str] | None = None) -
 
 
 def results_to_json(
-    results: Sequence[TestResult], exit_code: int, files: Mapping[str, Mapping[str, str]] | None = None
+    results: Sequence[TestResult],
+    exit_code: int,
+    coverage: CoverageTable,
+    files: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, object]:
     """The results of all components; `files` are those that were written, by component."""
     written = files or {}
     return {
         "exit_code": exit_code,
-        "components": [result_to_json(result, written.get(result.component)) for result in results],
+        "components": [
+            result_to_json(result, written.get(result.component), coverage.find(result.component))
+            for result in results
+        ],
     }
 
 
 def list_files(result: TestResult) -> dict[str, str]:
     """The files that `write_results` writes for a component, by name, with their paths in the folder."""
     return {name: f"{result.component}/{name}" for name in _list_contents(result)}
+
+
+def write_coverage(coverage: CoverageTable, folder: Path) -> None:
+    """Write the table for people (coverage.html, coverage.md), and with the lines of each file (coverage.json)."""
+    from altai_build.tools.files import write_atomically
+
+    write_coverage_page(folder / "coverage.html", coverage)
+    text = document(format_coverage(coverage)) or "No component has a suite."
+    write_atomically(folder / "coverage.md", f"{text.strip()}\n".encode(), durable=False)
+    data = format_json(table_to_json(coverage, with_files=True)).encode()
+    write_atomically(folder / "coverage.json", data, durable=False)
 
 
 def write_results(results: Sequence[TestResult], folder: Path) -> dict[str, dict[str, str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from altai_build.model.build import BuildResult
 from altai_build.model.component_status import ComponentStatus
+from altai_build.model.coverage_table import NO_COVERAGE, CoverageTable
 from altai_build.model.unit_tests import TestResult
 
 # The file by which a folder of results is recognised.
@@ -64,6 +65,7 @@ class CiResult:
     topic: TopicRepository | None = None
     pins: Mapping[str, str] = field(default_factory=dict)
     tests: tuple[TestResult, ...] = ()
+    coverage: CoverageTable = NO_COVERAGE
     has_tested: bool = False  # unit tests were to be run, whether or not there are any
 
     def with_status(self, *statuses: ComponentStatus) -> tuple[BuildResult, ...]:

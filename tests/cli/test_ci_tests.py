@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 from altai_build.cli.ci_tests import choose_ci_exit_code, describe_tests, make_tests_json
 from altai_build.model.ci_result import CiResult
+from altai_build.model.coverage import Coverage, FileCoverage, UnknownCoverage
+from altai_build.model.coverage_table import MeasuredComponent, make_coverage_table
 from altai_build.model.unit_tests import (
     Suite,
     SuiteKind,
@@ -16,6 +19,7 @@ from altai_build.model.unit_tests import (
     TestStatus,
     count_cases,
 )
+from altai_build.stages.coverage_report import row_to_json
 
 CASES = (
     TestCase("m.C", "bad|`", TestStatus.FAILED, message="*1* != 2"),
@@ -58,6 +62,22 @@ def test_exit_codes_and_paths() -> None:
     assert choose_ci_exit_code(3, [FAILED]) == 3
     assert choose_ci_exit_code(0, [FAILED, NONE]) == 5
     assert choose_ci_exit_code(0, [NONE]) == 0
-    nova, _, docs = make_tests_json(RESULT.tests)
+    nova, _, docs = make_tests_json(RESULT)
     assert nova["files"] == {"junit.xml": "tests/nova/junit.xml", "suite.log": "tests/nova/suite.log"}
     assert (nova["log"], docs["log"]) == ("tests/nova/suite.log", None)
+
+
+def test_coverage_is_in_the_summary_and_in_the_result() -> None:
+    coverage = Coverage({"a.py": FileCoverage(frozenset({1}), frozenset({2}))})
+    measured = MeasuredComponent(
+        "nova", "1" * 40, coverage, (), Fraction(80), "", UnknownCoverage("no release")
+    )
+    result = replace(RESULT, coverage=make_coverage_table([measured], ""))
+    lines = [line for line in describe_tests(result) if line]
+    assert (
+        lines[lines.index("#### Coverage") + 3]
+        == "| `nova` | 50.0 % | not measured | unknown | **80 %: missed** |"
+    )
+    nova, glance, _ = make_tests_json(result)
+    assert nova["coverage"] == row_to_json(result.coverage.rows[0])
+    assert glance["coverage"] is None
