@@ -41,6 +41,7 @@ from tests.kit.releases import make_materials, make_release_contents
 from tests.kit.repositories import Package, build_packages
 
 CHANNEL = "stable"
+FOLLOWED = ("channel", "latest", "channel-with-bad-mirrors")
 _SERVED = ("centos6", "deps/misc")
 # Text of dnf → what was wrong.
 _CAUSES = (
@@ -95,11 +96,16 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that leave are no errors."""
+
+
 @contextmanager
 def serve(folder: Path, rewrite: Callable[[str], str] = lambda path: path) -> Iterator[str]:
     """A web server of a folder; yields its URL."""
     handler = partial(_Handler, rewrite=rewrite, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
@@ -112,9 +118,9 @@ def serve(folder: Path, rewrite: Callable[[str], str] = lambda path: path) -> It
 class Proof:
     """Releases 1.0.1 to 1.0.N, and the ways in which machines can follow them."""
 
-    def __init__(self, folder: Path, url: str, count: int) -> None:
+    def __init__(self, folder: Path, url: str, count: int, operator: str) -> None:
         self.world = ChannelWorld(folder / "world", make_materials(folder / "materials"), baseurl=url)
-        self.releases, self.count = self.world.releases, count
+        self.releases, self.count, self.operator = self.world.releases, count, operator
         self.folder, self.url = folder, url
 
     def make_releases(self) -> None:
@@ -129,7 +135,10 @@ class Proof:
             list(pool.map(lambda number: self._make_release(contents, key, number), range(1, self.count + 1)))
 
     def _make_release(self, contents: ReleaseContents, key: SigningKey, number: int) -> None:
-        packages = (Package("app", str(number), requires=[f"lib >= {number}"]), Package("lib", str(number)))
+        packages = (
+            Package("app", str(number), requires=[f"lib {self.operator} {number}"]),
+            Package("lib", str(number)),
+        )
         rpms = build_packages(self.folder / "rpms" / str(number), packages)
         key.sign_rpms(rpms)
         repositories = tuple(
@@ -219,7 +228,8 @@ class Proof:
                     result = machine.dnf(*words)
                     with lock:
                         results.add(result.code, result.said)
-                    if done.is_set():
+                    # Without the package nothing else can be tried.
+                    if done.is_set() or (result.code and "install" in words):
                         break
                 machine.dnf("--disablerepo=*", "remove", "app", "lib")
 
@@ -264,6 +274,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="where to work; by default a temporary one"
     )
+    parser.add_argument(
+        "--only", choices=FOLLOWED, help="what machines follow; default: all, one after another"
+    )
+    parser.add_argument("--exact", action="store_true", help="app requires the very lib of its release")
     options = parser.parse_args(arguments)
     failed = 0
     with ExitStack() as stack:
@@ -271,17 +285,20 @@ def main(arguments: Sequence[str]) -> int:
         count = max(options.switches, options.mirror_switches) + 1
         started = time.monotonic()
         url = stack.enter_context(serve(folder / "world" / "releases"))
-        proof = Proof(folder, url, count)
+        proof = Proof(folder, url, count, "=" if options.exact else ">=")
         proof.make_releases()
         print(f"{count} releases made in {time.monotonic() - started:.0f} s", flush=True)
         mirrors = make_mirrors(proof.releases, stack)
         print("| followed | switches | dnf runs | transactions | held back | failed | causes | seconds |")
         print("|---|---|---|---|---|---|---|---|")
-        for name, switches, follow in (
-            ("channel", options.switches, proof.follow_channel),
-            ("latest", options.switches, proof.follow_latest),
-            ("channel-with-bad-mirrors", options.mirror_switches, partial(proof.follow_channel, mirrors)),
-        ):
+        ways: tuple[tuple[int, Callable[[], tuple[str, Callable[[int], None]]]], ...] = (
+            (options.switches, proof.follow_channel),
+            (options.switches, proof.follow_latest),
+            (options.mirror_switches, partial(proof.follow_channel, mirrors)),
+        )
+        for name, (switches, follow) in zip(FOLLOWED, ways):
+            if options.only not in (None, name):
+                continue
             started = time.monotonic()
             repo_file, switch = follow()
             results = proof.run_loops(
