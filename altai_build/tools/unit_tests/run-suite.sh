@@ -126,6 +126,10 @@ prepare_python() {
     if ! $PYTHON -c 'import sys; sys.exit(sys.version_info < (2, 7))'; then
         DISCOVER="unit2 discover"
     fi
+    # What a project says itself about what is measured counts.
+    if ! { [ -e .coveragerc ] || grep -qs 'coverage:run' setup.cfg tox.ini || grep -qs 'tool\.coverage' pyproject.toml; }; then
+        COVERAGE_OPTIONS="$COVERAGE_OPTIONS --source=."
+    fi
     if [ "$COVERAGE" = coverage.py ]; then
         DISCOVER="$PYTHON -m coverage run $COVERAGE_OPTIONS -m unittest discover"
     fi
