@@ -13,6 +13,7 @@ from typing import Any
 from altai_build.model.untrusted_json import parse_json
 
 INDEX_NAME = "cache.json"
+SIGNATURE_NAME = f"{INDEX_NAME}.asc"
 _FORMAT = 1
 # Of a file name: what rpm, git and repositories use. No name begins with a dot or a dash.
 _NAME = r"[A-Za-z0-9_+~^%][A-Za-z0-9_+~^%.,:=@()-]{0,250}"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.model.job_cache import INDEX_NAME
+from altai_build.model.job_cache import INDEX_NAME, SIGNATURE_NAME
 from altai_build.stages.cache_export import ExportedCache, export_cache, write_index
 from altai_build.stages.cache_import import ImportedCache, import_cache, read_index
-from altai_build.tools.files import write_atomically
+from altai_build.tools.files import scratch_directory, write_atomically
 from altai_build.tools.openpgp.verify import verify_detached
 
 if TYPE_CHECKING:
@@ -39,15 +39,17 @@ def take(run: Run, folder: Path, *, max_size: int, trust_unsigned: bool) -> Impo
     """Take a cache into the workspace. A damaged one is worth nothing, and no error: the job works without it."""
     run.workspace.prepare()
     run.workspace.remove_leftovers()
-    try:
-        index = read_index(folder)
-    except InputError as error:
-        run.reporter.warn(f"{error.what}: {error.why}")
-        return ImportedCache()
-    if index is None:
-        run.reporter.info(f"there is no cache in {folder} yet")
-        return ImportedCache()
-    distrust = _find_distrust(run, folder)
+    with scratch_directory(run.workspace.scratch, "cache-list") as scratch:
+        # What is read is what is verified, whoever writes to the folder meanwhile.
+        try:
+            index = read_index(folder, copy=scratch)
+        except InputError as error:
+            run.reporter.warn(f"{error.what}: {error.why}")
+            return ImportedCache()
+        if index is None:
+            run.reporter.info(f"there is no cache in {folder} yet")
+            return ImportedCache()
+        distrust = _find_distrust(run, scratch)
     if distrust and trust_unsigned:
         write_atomically(run.workspace.unsigned_import, b"")
         distrust = ""
@@ -57,6 +59,5 @@ def take(run: Run, folder: Path, *, max_size: int, trust_unsigned: bool) -> Impo
 def _find_distrust(run: Run, folder: Path) -> str:
     """Why the list of a cache is not trusted; "" where a signing key of repos.yaml signed it."""
     keys = [key.file for key in run.config.keys.values() if key.is_signing_key and key.file.exists()]
-    path = folder / INDEX_NAME
-    check = verify_detached(path, path.with_name(f"{INDEX_NAME}.asc"), keys)
+    check = verify_detached(folder / INDEX_NAME, folder / SIGNATURE_NAME, keys)
     return "" if check.is_good else f"{INDEX_NAME} is not trusted: {check.description}"

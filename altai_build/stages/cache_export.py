@@ -14,6 +14,7 @@ from altai_build.ledger import Ledger, Record
 from altai_build.model.build import BuildStep
 from altai_build.model.job_cache import (
     INDEX_NAME,
+    SIGNATURE_NAME,
     CachedFile,
     CacheIndex,
     CacheUnit,
@@ -106,7 +107,7 @@ def export_cache(workspace: Workspace, ledger: Ledger, folder: Path, *, max_size
 
 def write_index(index: CacheIndex, folder: Path, sign: Callable[[Path], object] | None) -> None:
     """Write the list of a cache, and its signature where there is a key."""
-    (folder / f"{INDEX_NAME}.asc").unlink(missing_ok=True)
+    (folder / SIGNATURE_NAME).unlink(missing_ok=True)
     write_atomically(folder / INDEX_NAME, index.dump())
     if sign is not None:
         sign(folder / INDEX_NAME)
@@ -245,7 +246,7 @@ class _Exporter:
         own = f"{self.scratch.name}/"
         for entry in walk_tree(self.folder, removing=True):
             path = entry.path
-            if f"{path}/".startswith(own) or path in (INDEX_NAME, f"{INDEX_NAME}.asc"):
+            if f"{path}/".startswith(own) or path in (INDEX_NAME, SIGNATURE_NAME):
                 continue
             if entry.is_folder:
                 if not any((self.folder / path).iterdir()):

@@ -13,6 +13,7 @@ from altai_build.ledger import Ledger, Record, parse_record
 from altai_build.model.build import BuildStep
 from altai_build.model.job_cache import (
     INDEX_NAME,
+    SIGNATURE_NAME,
     CacheIndex,
     CacheKind,
     CacheUnit,
@@ -31,6 +32,7 @@ from altai_build.workspace import Workspace
 
 # Bytes of the list of a cache: some hundred for each file.
 _MAX_INDEX_SIZE = 64 << 20
+_MAX_SIGNATURE_SIZE = 1 << 20
 _LOG = "build.log"
 _RECORD_KINDS = {"srpms": frozenset({"srpm"}), "builds": frozenset(step.value for step in BuildStep)}
 
@@ -52,10 +54,18 @@ class ImportedCache:
     left_out: list[LeftOut] = field(default_factory=list)
 
 
-def read_index(folder: Path) -> CacheIndex | None:
-    """The list of a cache; None where there is none. Raises InputError for one that cannot be used."""
+def read_index(folder: Path, *, copy: Path) -> CacheIndex | None:
+    """The list of a cache; None where there is none. What was read, and its signature, is then in the folder `copy`.
+
+    Raises InputError for one that cannot be used.
+    """
     try:
-        return parse_index(read_regular_file(folder / INDEX_NAME, limit=_MAX_INDEX_SIZE))
+        data = read_regular_file(folder / INDEX_NAME, limit=_MAX_INDEX_SIZE)
+        (copy / INDEX_NAME).write_bytes(data)
+        with suppress(FileNotFoundError):
+            signature = read_regular_file(folder / SIGNATURE_NAME, limit=_MAX_SIGNATURE_SIZE)
+            (copy / SIGNATURE_NAME).write_bytes(signature)
+        return parse_index(data)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -186,12 +186,14 @@ def test_a_buildroot_is_made_of_its_archive(
 
 
 def test_a_list_that_cannot_be_used_is_an_error_and_no_list_is_none(tmp_path: Path) -> None:
-    assert read_index(tmp_path) is None
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    assert read_index(tmp_path, copy=copy) is None
     for content in ("", "{}", json.dumps({"format": 1, "files": [{"path": "/etc/shadow"}], "records": []})):
         (tmp_path / INDEX_NAME).write_text(content)
         with pytest.raises(InputError, match="cannot be used"):
-            read_index(tmp_path)
+            read_index(tmp_path, copy=copy)
     (tmp_path / INDEX_NAME).unlink()
     os.mkfifo(tmp_path / INDEX_NAME)
     with pytest.raises(InputError, match="cannot be used"):
-        read_index(tmp_path)
+        read_index(tmp_path, copy=copy)

@@ -13,6 +13,7 @@ from altai_build.model.bisection import Answer, CommitTest, HistoryCommit, Sourc
 from altai_build.model.build import BuildResult, FailureKind
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.gitlink import CommitId
+from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.pipeline.build.executor import BuildNeeded
 from altai_build.pipeline.build.plan import BuildPlan, plan_build
 from altai_build.pipeline.build.run import BuildRun, build_all
@@ -73,8 +74,8 @@ class CommitTester:
 
     def __post_init__(self) -> None:
         self._reporter = _OnceReporter(self.run.reporter)
-        # One run for all, which has one ledger.
-        self._run = replace(self.run, reporter=self._reporter)
+        # One run for all, with one ledger. What was built with other packages is no answer, whatever the policy is.
+        self._run = replace(self.run, reporter=self._reporter, dependants=RebuildPolicy.REBUILD)
 
     def look_up(self, commit: HistoryCommit) -> CommitTest | None:
         """What earlier builds say of a commit of the superproject; None where something would have to be built."""

@@ -42,6 +42,20 @@ def test_an_earlier_build_is_an_answer_and_the_last_outcome_stays(site: HostSite
     assert not row.is_known_failure and row.log is not None and row.log.name == "build.log"
 
 
+def test_packages_that_were_built_with_others_are_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = HostSite.create(tmp_path / "site", monkeypatch, more="build: {dependants: never}\n")
+    site.world.component("repos/app", noarch_component("app", "lib"))
+    site.world.component("repos/lib", noarch_component("lib"))
+    site.world.pin()
+    site.build()
+    site.world.component("repos/lib", {**noarch_component("lib", tags=["Provides: more"])})
+    commit = pin(site)
+    assert site.build().results["app"].rpms == site.build().results["app"].rpms
+    assert CommitTester(run=site.run, component="app").test(commit).source is Source.BUILT
+
+
 def test_a_failure_of_the_machine_is_no_answer(site: HostSite) -> None:
     build = "echo 'cc1: error: No space left on device'; exit 1"
     site.world.component("repos/app", noarch_component("app", "lib", build=build))
