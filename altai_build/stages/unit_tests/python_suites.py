@@ -33,6 +33,14 @@ _PLUGIN_OPTION = re.compile(
     r"--(?:cov|flake8|pep8|isort|black|mypy|ruff|benchmark|numprocesses|html|timeout|strict-cov|codestyle|doctest-plus|"
     r"xdist|dist|reruns|randomly|forked|pylint|docstyle|instafail|nbval|codespell)\b|(?:^|\s)-n[\s\d]"
 )
+# Options of nose 1.3 and its own plugins; and those of them that choose tests.
+_NOSE_OPTION = re.compile(
+    r"all-modules|attr|collect-only|cover-[\w-]+|debug[\w-]*|detailed-errors|doctest-[\w-]+|eval-attr|exclude|exe|failed|"
+    r"failure-detail|first-package-wins|id-file|ignore-files|include|logging-[\w-]+|match|no-[\w-]+|nocapture|nologcapture|"
+    r"pdb[\w-]*|plugins|process(?:es|-timeout|-restartworker)|profile-[\w-]+|py3where|quiet|stop|tests|testmatch|traverse-namespace|"
+    r"verbos(?:e|ity)|where|with-(?:collect|coverage|doctest|id|isolation|profile|xunit|allmodules)|xunit-[\w-]+"
+)
+_NOSE_CHOICES = ("attr", "eval-attr", "exclude", "ignore-files", "include", "match", "tests", "where")
 _USUAL_PATTERN = "test*.py"
 _OTHER_TESTS = re.compile(r"(?:^|/)(?:examples?|docs?|benchmarks?|functional|integration|vendor|contrib)/")
 _IMPORT = re.compile(r"^\s*(?:import|from)\s+([A-Za-z_]\w*)", re.MULTILINE)
@@ -159,6 +167,8 @@ def _search_setup(files: ProjectFiles, _commands: Sequence[str]) -> _Found | Non
     is_package = files.has(f"{folder}/__init__.py") or any(
         path.startswith(f"{folder}/") for path in files.paths
     )
+    if not is_package and not files.has(f"{folder}.py") and not _find_test_files(files):
+        return None
     return _Found(SuiteKind.UNITTEST, "setup.py", start=folder if is_package else "")
 
 
@@ -209,7 +219,7 @@ def _make_suite(files: ProjectFiles, found: _Found, python: str) -> Suite:
     if found.kind is SuiteKind.PYTEST:
         command, rerun, needs = *_write_pytest(files, notes), ("pytest",)
     elif found.kind is SuiteKind.NOSE:
-        command = '$PYTHON -m nose --with-id --with-xunit --xunit-file="$RESULTS/junit.xml"'
+        command = _write_nose(files, notes)
         rerun, needs = f"{command} --failed", ("nose",)
     else:
         command, rerun = _write_unittest(files, found), ""
@@ -223,6 +233,25 @@ def _make_suite(files: ProjectFiles, found: _Found, python: str) -> Suite:
         wants=tuple(name for name in wanted if name not in needs),
         notes=tuple(notes),
     )
+
+
+def _write_nose(files: ProjectFiles, notes: list[str]) -> str:
+    """nose refuses to start where setup.cfg has an option of a plugin that is not installed."""
+    command = '$PYTHON -m nose --with-id --with-xunit --xunit-file="$RESULTS/junit.xml"'
+    setup = read_ini(files.get_text("setup.cfg"))
+    options = dict(setup.items("nosetests")) if setup.has_section("nosetests") else {}
+    unknown = sorted(name for name in options if not _NOSE_OPTION.fullmatch(name))
+    if not unknown:
+        return command
+    notes.append(f"[nosetests] of setup.cfg is left out, because it needs plugins: {', '.join(unknown)}")
+    words = [
+        shlex.quote(f"--{name}={value}")
+        for name, given in options.items()
+        if name in _NOSE_CHOICES
+        for value in given.split("\n")
+        if value
+    ]
+    return " ".join(["NOSE_IGNORE_CONFIG_FILES=1", command, *words])
 
 
 def _write_pytest(files: ProjectFiles, notes: list[str]) -> tuple[str, str]:

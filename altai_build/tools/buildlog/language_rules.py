@@ -41,6 +41,7 @@ LANGUAGE_RULES = (
     _rule(
         "python", "Error|Exception|Exit|Interrupt|Mismatch|Timeout|NotFound|Failure", _EXCEPTION, Rank.SYMPTOM
     ),
+    _rule("python", ": error: ", r"(?:python[\d.]* -m [\w.]+|\w+\.py|pytest|py\.test|nosetests): error: "),
     _rule(
         "distutils",
         "command |Failed to build|subprocess-exited",

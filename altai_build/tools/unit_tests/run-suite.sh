@@ -131,6 +131,7 @@ prepare_python() {
         COVERAGE_OPTIONS="$COVERAGE_OPTIONS --source=."
     fi
     if [ "$COVERAGE" = coverage.py ]; then
+        choose_coverage_settings
         DISCOVER="$PYTHON -m coverage run $COVERAGE_OPTIONS -m unittest discover"
     fi
     PYTHONPATH=$place
@@ -160,6 +161,16 @@ prepare_python() {
         PYTHON="$PYTHON -m coverage run $COVERAGE_OPTIONS"
     fi
     export PYTHON DISCOVER
+}
+
+# Settings of the project that this version of coverage.py refuses would end each run before its first test.
+choose_coverage_settings() {
+    if ! $PYTHON -m coverage debug config >"$top/coverage.settings" 2>&1; then
+        cp "$top/coverage.settings" "$results/coverage.log"
+        : >"$top/coveragerc"
+        COVERAGE_FILES="--rcfile=$top/coveragerc"
+        COVERAGE_OPTIONS="$COVERAGE_OPTIONS $COVERAGE_FILES"
+    fi
 }
 
 install_sdist() {
@@ -232,9 +243,11 @@ keep_coverage() {
         coverage.py)
             (
                 export COVERAGE_FILE="$top/.coverage"
-                $INTERPRETER -m coverage combine || :
-                $INTERPRETER -m coverage xml -i -o "$results/coverage.xml"
-            ) >"$results/coverage.log" 2>&1 </dev/null || :
+                # shellcheck disable=SC2086 # an option, or nothing
+                $INTERPRETER -m coverage combine $COVERAGE_FILES || :
+                # shellcheck disable=SC2086
+                $INTERPRETER -m coverage xml -i -o "$results/coverage.xml" $COVERAGE_FILES
+            ) >>"$results/coverage.log" 2>&1 </dev/null || :
             ;;
         lcov)
             lcov --capture --directory "$source" --output-file "$results/lcov.info" \
@@ -255,6 +268,7 @@ run_tests() {
         KILL_AFTER=--kill-after=10
     fi
     INTERPRETER=$PYTHON
+    COVERAGE_FILES=
     if [ -n "$PYTHON" ]; then
         prepare_python
     fi

@@ -62,6 +62,19 @@ def test_options_that_need_plugins_are_left_out_and_that_is_said() -> None:
     assert suite.notes == ("addopts of pytest.ini are left out, because they need plugins: --cov=x -ra",)
 
 
+def test_settings_of_nose_that_need_plugins_are_left_out_but_not_the_choice_of_tests() -> None:
+    settings = "[nosetests]\nverbosity=2\nwith-openstack=1\nopenstack-red=0.05\nexclude=slow\ntests=a b\n"
+    suite = detect({"setup.cfg": settings})
+    assert isinstance(suite, Suite)
+    assert suite.command == f"NOSE_IGNORE_CONFIG_FILES=1 {NOSE} --exclude=slow '--tests=a b'"
+    assert suite.rerun == f"{suite.command} --failed"
+    assert suite.notes == (
+        "[nosetests] of setup.cfg is left out, because it needs plugins: openstack-red, with-openstack",
+    )
+    known = detect({"setup.cfg": "[nosetests]\ncover-package = x\nwith-xunit=1\nno-path-adjustment=1"})
+    assert isinstance(known, Suite) and (known.command, known.notes) == (NOSE, ())
+
+
 def test_what_the_suite_cannot_do_without_and_what_files_ask_for() -> None:
     suite = detect(
         {"tox.ini": "[testenv]\ndeps = pytest\n  mock\ncommands = pytest", "requirements.txt": "six"}
@@ -72,6 +85,8 @@ def test_what_the_suite_cannot_do_without_and_what_files_ask_for() -> None:
 
 def test_nothing_is_guessed() -> None:
     assert detect({"setup.py": ""}) == "no file of a test suite (test_*.py, tox.ini, .stestr.conf, …)"
+    missing = {"setup.py": "setup(test_suite='tests')", "x/__init__.py": ""}
+    assert detect(missing) == "no file of a test suite (test_*.py, tox.ini, .stestr.conf, …)"
     assert (
         detect({"setup.py": "", "test.py": "print(1)"})
         == "there are tests, and no file says which program runs them"

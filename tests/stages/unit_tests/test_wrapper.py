@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +45,28 @@ def test_the_same_inputs_give_the_same_bytes(request_: SuiteRequest, tmp_path: P
     assert first.read_bytes() == second.read_bytes()
     other = make(replace(request_, suite=replace(request_.suite, command="true")), tmp_path / "3")
     assert other.read_bytes() != first.read_bytes()
+
+
+@pytest.mark.parametrize("settings", ["[run]\nbranch = perhaps\n", "[run]\nomit = setup.py\n"])
+def test_settings_that_coverage_refuses_do_not_stop_the_tests(
+    settings: str, request_: SuiteRequest, tmp_path: Path
+) -> None:
+    suite = replace(request_.suite, command="$PYTHON a.py", python=sys.executable)
+    package = make(replace(request_, suite=suite, coverage="coverage.py", locked=()), tmp_path / "1")
+    sources, source = tmp_path / "sources", tmp_path / "t/BUILD/x"
+    sources.mkdir()
+    source.mkdir(parents=True)
+    for name, content in unpack(package).items():
+        (sources / name).write_bytes(content)
+    (source / "a.py").write_text("print('tested')\n", encoding="utf-8")
+    (source / ".coveragerc").write_text(settings, encoding="utf-8")
+    subprocess.run(
+        ["sh", sources / "run-suite.sh", "test"], cwd=tmp_path, stdin=subprocess.DEVNULL, check=True
+    )
+    results = tmp_path / "results"
+    assert (results / "1/log").read_text(encoding="utf-8") == "tested\n"
+    assert (results / "passed").exists() and (results / "coverage.xml").exists()
+    assert ("perhaps" in (results / "coverage.log").read_text(encoding="utf-8")) == ("perhaps" in settings)
 
 
 def test_what_is_in_it(request_: SuiteRequest, tmp_path: Path) -> None:

@@ -29,6 +29,11 @@ CAUSE, SYMPTOM, RESULT = Rank.CAUSE, Rank.SYMPTOM, Rank.RESULT
         ("python", CAUSE, "ModuleNotFoundError: No module named 'x'"),
         ("python", CAUSE, "pkg_resources.DistributionNotFound: pbr>=1.6"),
         ("python", SYMPTOM, "mypkg.errors.ConfigError: no such option"),
+        (
+            "python",
+            CAUSE,
+            "python -m nose: error: Error reading config file 'setup.cfg': no such option 'with-openstack'",
+        ),
         ("distutils", RESULT, "error: command 'gcc' failed with exit status 1"),
         (
             "distutils",
