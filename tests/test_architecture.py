@@ -50,6 +50,9 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "jinja2": ("tools/html_page.py",),
     "templated_dictionary": ("tools/mock/evaluate_child.py",),
     "pypi_simple": ANY_FILE,
+    # Names, versions, markers and metadata of Python distributions.
+    "packaging": ("tools/pypi/*.py",),
+    "resolvelib": ANY_FILE,
     "spdx_tools": ("tools/sbom/spdx.py",),
     "cyclonedx": ("tools/sbom/cyclonedx.py", "tools/sbom/license.py"),
     "packageurl": ("tools/sbom/purl.py",),
@@ -59,7 +62,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "rich": ("tools/progress.py", "cli/*.py"),
 }
 # Every other library has one importer. The license list of cyclonedx serves both bills of materials.
-SEVERAL_IMPORTERS = {"click", "cyclonedx", "requests", "rich", "rpm", "solv", "yaml"}
+SEVERAL_IMPORTERS = {"click", "cyclonedx", "packaging", "requests", "rich", "rpm", "solv", "yaml"}
 
 # Files that may be read without regular_files.py: a FIFO in place of any other would block, a device would never end.
 READ_AS_THEY_ARE = {

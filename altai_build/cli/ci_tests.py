@@ -45,11 +45,12 @@ def run_unit_tests(
 ) -> tuple[tuple[TestResult, ...], CoverageTable]:
     """Run the suites of a plan, and measure their coverage; nothing without a plan."""
     from altai_build.pipeline.unit_tests.coverage import measure_coverage
+    from altai_build.pipeline.unit_tests.locking import fetch_locked
     from altai_build.pipeline.unit_tests.run import run_tests
 
     if plan is None:
         return (), NO_COVERAGE
-    tests = run_tests(run, plan, build_run)
+    tests = run_tests(run, plan, build_run, locked=fetch_locked(run, plan))
     return tests, measure_coverage(run, plan, tests)
 
 

@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 @selection_options
 @click.option("--all", "run_all", is_flag=True, help="Run also the tests whose inputs have not changed.")
 @click.option(
+    "--lock",
+    is_flag=True,
+    help="Run no tests: resolve the requirements from the Python package index (test.pypi in repos.yaml) to exact "
+    "files for the target's Python, and write test.lock.yaml. Locked versions are kept as long as they fit.",
+)
+@click.option("--update", is_flag=True, help="With --lock: take the newest versions.")
+@click.option(
     "-o",
     "output",
     metavar="DIR",
@@ -58,6 +65,8 @@ def test(
     rev: str,
     worktree: bool,
     run_all: bool,
+    lock: bool,
+    update: bool,
     output: Path | None,
     baseline: Path | None,
     require_goals: bool,
@@ -77,8 +86,10 @@ def test(
       altai-build test
       altai-build test nova --worktree
       altai-build test --changed-since v1.0.2 -o test-results
+      altai-build test --lock
       altai-build test --baseline main/coverage.json --require-goals
     """
+    from altai_build.cli.test_locking import lock_requirements
     from altai_build.cli.test_report import (
         choose_exit_code,
         print_results,
@@ -89,12 +100,15 @@ def test(
     from altai_build.pipeline.build.run import build_all
     from altai_build.pipeline.build.work_trees import warn_of_work_trees
     from altai_build.pipeline.unit_tests.coverage import measure_coverage
+    from altai_build.pipeline.unit_tests.locking import fetch_locked
     from altai_build.pipeline.unit_tests.plan import plan_tests
     from altai_build.pipeline.unit_tests.run import run_tests
     from altai_build.stages.coverage_store import load_baseline
     from altai_build.tools.files import write_atomically
     from altai_build.tools.output_directory import prepare_output
 
+    if update and not lock:
+        raise click.UsageError("--update is only for --lock")
     if output is not None:
         prepare_output(output)
     before = load_baseline(baseline) if baseline is not None else None
@@ -102,14 +116,18 @@ def test(
     with run.lock(wait=wait):
         revision = choose_revision(run, rev, worktree)
         plan = plan_tests(run, revision, components, changed_since)
+        if lock:
+            is_whole = not components and changed_since is None
+            return lock_requirements(run, plan, update=update, is_whole=is_whole, as_json=as_json)
         if revision == "HEAD":
             warn_of_work_trees(run, plan.build_plan.discovery.sourced)
         released = open_released_builds(run, against)
         find_released = released.find if released is not None else None
         results: Sequence[TestResult] = ()
         if plan.suites:
+            locked = fetch_locked(run, plan)
             build_run = build_all(run, plan.build_plan, find_released=find_released)
-            results = run_tests(run, plan, build_run, run_all=run_all)
+            results = run_tests(run, plan, build_run, run_all=run_all, locked=locked)
         coverage = measure_coverage(run, plan, results, before)
     exit_code = choose_exit_code(results, is_named=bool(components))
     if exit_code == 0 and require_goals and coverage.missed_goals:
