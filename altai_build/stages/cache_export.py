@@ -36,6 +36,7 @@ from altai_build.tools.files import (
     write_atomically,
 )
 from altai_build.tools.git.bundle import describe_references, write_bundle
+from altai_build.tools.leftovers import remove_abandoned
 from altai_build.tools.output_directory import prepare_output
 from altai_build.tools.tree import walk_tree
 from altai_build.tools.verified_copy import copy_verified
@@ -63,13 +64,19 @@ class ExportedCache:
 
 def prepare_cache_folder(folder: Path) -> None:
     """Refuse a folder with files that are no cache: what a cache does not have is removed from its folder."""
-    if folder.is_dir() and not (folder / INDEX_NAME).is_file() and any(folder.iterdir()):
+    if folder.is_dir():
+        remove_abandoned(folder, f"{_SCRATCH}.*")
+    is_cache = (folder / INDEX_NAME).is_file()
+    if folder.is_dir() and not is_cache and any(folder.iterdir()):
         raise InputError(
             f"{folder} has files that are no cache",
             why=f"it has no {INDEX_NAME}; what is not in a new cache is removed from its folder",
             todo="name a new or empty folder",
         )
     prepare_output(folder)
+    if not is_cache:
+        # Should the export be interrupted, the folder is that of a cache, which has nothing yet.
+        write_atomically(folder / INDEX_NAME, CacheIndex((), ()).dump())
     # A folder that a service restored may hold links to other places.
     for entry in walk_tree(folder):
         if not entry.is_folder and entry.name != INDEX_NAME and get_kind(entry.path) is None:

@@ -132,6 +132,18 @@ def test_links_in_a_restored_folder_lead_nowhere(workspace: Workspace, tmp_path:
     assert not (folder / f"builds/{A}/x.rpm").is_symlink()
 
 
+def test_an_interrupted_export_leaves_a_cache(workspace: Workspace, tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    store(workspace, "build", A)
+    (folder / ".altai-build.killed" / "x").mkdir(parents=True)
+    prepare_cache_folder(folder)
+    assert parse_index((folder / INDEX_NAME).read_bytes()).files == ()
+    # Killed before the list was written.
+    export_cache(workspace, Ledger(workspace.ledger), folder, max_size=1 << 30)
+    assert len(export(workspace, folder).index.files) == 2
+    assert list_files(folder) == {f"builds/{A}/x.rpm", f"builds/{A}/build.log", INDEX_NAME}
+
+
 def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match="has files that are no cache"):
