@@ -51,10 +51,10 @@ def print_results(
         for case in flaky[:_MOST_SHOWN]:
             before = f", {format_count(result.flaky_before, 'time')} before" if result.flaky_before else ""
             reporter.warn(f"{result.component}: flaky: {case.label} ({case.message or 'no message'}{before})")
-        for note in result.notes:
-            reporter.info(f"{result.component}: {note}")
-    for note in list_notes(coverage):
-        reporter.info(note)
+    notes = [f"{result.component}: {note}" for result in rows for note in result.notes]
+    # What is not measured is in both.
+    for text in dict.fromkeys([*notes, *list_notes(coverage)]):
+        reporter.info(text)
     for row in coverage.missed_goals:
         reporter.warn(
             f"{row.component}: coverage of lines {row.describe_lines()}, goal {row.describe_goal()}"

@@ -40,10 +40,14 @@ from altai_build.model.release import Manifest, Signer
 from altai_build.model.release_files import CYCLONEDX_PATH, SPDX_PATH, STATEMENTS_FOLDER
 from altai_build.model.sources import read_checksum_list
 from altai_build.model.spec_changelog import read_changelog, read_expanded_changelog
+from altai_build.model.unit_tests import SuiteKind
 from altai_build.model.untrusted_json import parse_json
 from altai_build.pipeline.published import manifest_trust
 from altai_build.rules import provenance as rules
 from altai_build.rules.view import ReleaseView
+from altai_build.stages.unit_tests.detection import detect_suite
+from altai_build.stages.unit_tests.files import ProjectFiles
+from altai_build.stages.unit_tests.results import parse_results
 from altai_build.tools.buildlog.causes import find_causes
 from altai_build.tools.buildlog.reading import read_for_keeping
 from altai_build.tools.chroot import file_list
@@ -297,6 +301,21 @@ def _read_log(data: bytes, folder: Path) -> None:
     read_for_keeping(path)
 
 
+def _read_test_results(data: bytes, _: Path) -> None:
+    """What test programs print, and what they write, in the place of each other too."""
+    for kind in SuiteKind:
+        parse_results({"1/status": b"1 1\n", "1/log": data, "1/junit-1.xml": data}, kind)
+
+
+def _read_suite_files(data: bytes, _: Path) -> None:
+    """The files by which the suite of a component is found; each with the same text."""
+    text = data.decode("utf-8", "replace")
+    paths = ("setup.py", "setup.cfg", "pyproject.toml", "pytest.ini", "run_tests.sh", "test-requirements.txt")
+    for more in ((), ("tox.ini",), (".testr.conf",), (".stestr.conf",), ("configure.ac", "Makefile.am")):
+        files = ProjectFiles((*more, *paths, "tests/test_a.py"), lambda asked: dict.fromkeys(asked, text))
+        detect_suite(files, ["python3-devel"])
+
+
 def _read_lock(data: bytes, folder: Path) -> None:
     lock = load_lock(write(data, folder))
     assert parse_lock(encode_lock(lock), "again") == lock
@@ -483,6 +502,22 @@ RPM build errors:
 """
 
 
+_SUITE_FILES = (
+    b"[testenv]\ndeps =\n  mock\ncommands =\n  py27: nosetests {posargs}\n  pytest\n[tool:pytest]\naddopts = -n2\n",
+    b"[DEFAULT]\ntest_command=${PYTHON:-python} -m subunit.run discover -t ./ ${P:-./tests} $LISTOPT\ntest_path=./a\n",
+    b"setup(install_requires=['six', \"mock>=1\"], test_suite='tests')\nimport unittest\nTESTS = a\n",
+)
+_TEST_OUTPUTS = (
+    b"test_a (m.C) ... ok\ntest_b (m.C) ... FAIL\n\n======\nFAIL: test_b (m.C)\n------\nOSError: x\n------\nRan\n",
+    b"PASS: a\nFAIL: b\nFAIL: b\n=======\n\nb.c:1: no\n\n 1/2 Test  #1: a ....   Passed    0.01 sec\n",
+    b"--- FAIL: TestA (0.00s)\nFAIL\texample.org/a\t0.1s\ntest x ... FAILED\n---- x stdout ----\npanicked at y\n",
+)
+_JUNIT = (
+    b'<testsuites><testsuite><testcase classname="m" name="a" time="1"><failure message="x">y</failure></testcase>'
+    b"</testsuite></testsuites>"
+)
+
+
 def _make_record() -> bytes:
     record = Record(
         kind="srpm",
@@ -571,6 +606,8 @@ def make_readers(folder: Path) -> Mapping[str, Reader]:
         "spec": Reader(_read_spec, (_SPEC,), _SPEC_WORDS, rate=20),
         "texts": Reader(_read_texts, (_CHECKSUMS, _CHANGELOG, _POINTER)),
         "own lists": Reader(_read_own_lists, (dump_sealed({"a": [1, "b"]}), _INSTALLED, _CHECKSUMS)),
+        "suite files": Reader(_read_suite_files, _SUITE_FILES),
+        "test results": Reader(_read_test_results, (*_TEST_OUTPUTS, _JUNIT)),
         "tree": Reader(objects.read_tree, (objects.tree_bytes(),), rate=10),
     }
 

@@ -46,7 +46,8 @@ def read_ini(text: str) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
     try:
         parser.read_string(text)
-    except configparser.Error:
+    # The last where a line without a value is continued.
+    except (configparser.Error, AttributeError):
         return configparser.RawConfigParser()
     return parser
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,8 @@ from altai_build.tools.sandbox.trial import find_start_fault
 _TIMEOUT = 60.0
 _MEMORY_LIMIT = 1 << 30
 _HEADER_SIZE = 110
-_MAGICS = (b"070701", b"070702")
+# The magic of the two forms, then thirteen numbers of eight digits.
+_HEADER = re.compile(rb"07070[12][0-9A-Fa-f]{104}")
 _END = "TRAILER!!!"
 
 
@@ -50,7 +52,7 @@ def _parse_archive(data: bytes) -> Iterator[tuple[str, bytes]]:
     at = 0
     while True:
         header = data[at : at + _HEADER_SIZE]
-        if len(header) < _HEADER_SIZE or header[:6] not in _MAGICS:
+        if not _HEADER.fullmatch(header):
             raise ValueError(f"there is no cpio header at byte {at}")
         fields = [int(header[6 + 8 * number : 14 + 8 * number], 16) for number in range(13)]
         mode, size, name_size = fields[1], fields[6], fields[11]

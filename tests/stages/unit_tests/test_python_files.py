@@ -35,7 +35,8 @@ def test_commands_of_tox_have_no_substitutions() -> None:
     commands = "commands =\n  py27: {envbindir}/pytest {posargs:tests} \\\n    -v\n  - true\n"
     tox = read_ini(f"[testenv]\n{commands}[testenv:pep8]\ncommands = flake8")
     assert [" ".join(line.split()) for line in list_tox_commands(tox)] == ["{envbindir}/pytest -v", "true"]
-    assert read_ini("no section\n").sections() == []
+    for broken in ("no section\n", "[testenv]\ndeps\n  mock\n"):
+        assert read_ini(broken).sections() == []
 
 
 @pytest.mark.parametrize(
