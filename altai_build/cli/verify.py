@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("version", required=False, metavar="VERSION")
+@click.argument("version", required=False)
 @click.option("--deep", is_flag=True, help="Also trace each package to the superproject's commit.")
 @click.option("--history", is_flag=True, help="Verify that all releases form the chain that was published.")
 @click.option(

@@ -15,12 +15,13 @@ class PastRelease:
     """What the chain knows of a published release.
 
     `sha256` is that of its SHA256SUMS; "" where it has none. `follows` is None for a release that was made before
-    releases named those that they follow.
+    releases named those that they follow, and for one that is not readable.
     """
 
     version: str
     sha256: str
     follows: tuple[FollowedRelease, ...] | None
+    is_readable: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,12 @@ def list_unfollowed(releases: Sequence[PastRelease]) -> tuple[FollowedRelease, .
 
 
 def list_unchained(releases: Sequence[PastRelease]) -> tuple[str, ...]:
-    """The versions of the releases that neither name another release nor are named by one."""
+    """The versions of the readable releases that neither name another release nor are named by one."""
     unfollowed = {followed.version for followed in list_unfollowed(releases)}
     return tuple(
-        release.version for release in releases if release.follows is None and release.version in unfollowed
+        release.version
+        for release in releases
+        if release.follows is None and release.is_readable and release.version in unfollowed
     )
 
 

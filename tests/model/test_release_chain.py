@@ -56,6 +56,8 @@ def test_each_break_names_the_release_that_is_not_as_the_others_say() -> None:
     assert "is unknown, and 3 names 2" in without.message
     (added,) = find_chain_breaks([first, second, third, old("4")])
     assert added.version == "4" and "does not say which release it follows" in added.message
+    unreadable = PastRelease("4", "4", None, is_readable=False)
+    assert find_chain_breaks([first, second, third, unreadable]) == ()
     fork = (ChainBreak("2b", "the history forks: neither 2b nor 2 follows the other"),)
     assert find_chain_breaks([first, second, past("2b", "1")]) == fork
     # The fork is still found when a later release has named both.

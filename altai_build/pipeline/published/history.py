@@ -191,7 +191,12 @@ def _read_past_release(directory: Path, manifest: Manifest | None) -> PastReleas
     except OSError:
         digest = ""
     # By the name of its folder: a manifest under another name is an error of its own.
-    return PastRelease(version=directory.name, sha256=digest, follows=manifest.follows if manifest else None)
+    return PastRelease(
+        version=directory.name,
+        sha256=digest,
+        follows=manifest.follows if manifest else None,
+        is_readable=manifest is not None,
+    )
 
 
 def _name_subject(directory: Path, subject: str) -> str:

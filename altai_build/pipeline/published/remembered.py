@@ -96,7 +96,9 @@ def verify_remembered(
     """
     with _locked(file):
         before = read_remembered(file)
-        if select_errors(verification.findings):
+        is_sound = not select_errors(verification.findings)
+        if verification.trust is not TrustLevel.PINNED and not is_sound:
+            # What nobody vouches for proves nothing about the releases.
             return RememberedVerification(verification, before, before)
         if verification.trust is not TrustLevel.PINNED:
             refused = _make_finding(
@@ -123,9 +125,10 @@ def verify_remembered(
         found = [replace(finding, fix=_FIX.format(file=file)) for finding in found]
         moment = now or datetime.now(timezone.utc)
         waived = waive(found, run.config.waivers, moment.date())
-        remembered = before if before is not None and select_errors(waived) else seen
-        if remembered != before:
-            write_atomically(file, dump_sealed(asdict(seen)))
+        is_accepted = is_sound and (before is None or not select_errors(waived))
+        remembered = seen if is_accepted else before
+        if remembered is not None and remembered != before:
+            write_atomically(file, dump_sealed(asdict(remembered)))
     # That it is late is no reason not to remember it.
     late = waive(_check_expectation(remembered, moment), run.config.waivers, moment.date())
     return RememberedVerification(
@@ -198,9 +201,9 @@ def _read_followed(followed: FollowedRelease, catalog: Catalog) -> Manifest:
     return load_manifest(directory)
 
 
-def _check_expectation(known: RememberedRelease, now: datetime) -> Iterator[Finding]:
+def _check_expectation(known: RememberedRelease | None, now: datetime) -> Iterator[Finding]:
     """Whether a release after the highest one was expected by now."""
-    if known.expected_by is not None and parse_time(known.expected_by) < now:
+    if known is not None and known.expected_by is not None and parse_time(known.expected_by) < now:
         yield _make_finding(
             FREEZE_RULE,
             known.release,

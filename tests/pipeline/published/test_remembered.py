@@ -180,9 +180,13 @@ def test_what_is_not_sound_and_signed_by_a_pinned_key_is_not_remembered(
 ) -> None:
     broken = replace(SOUND, findings=(Finding("checksums", Severity.ERROR, "x", "y"),))
     assert look(releases / "1.0.4", verified=broken).now is None
+    assert look(releases / "1.0.4", verified=replace(broken, trust=TrustLevel.UNVERIFIED)).now is None
     own_keys = look(releases / "1.0.4", verified=replace(SOUND, trust=TrustLevel.OWN_KEYS))
     assert own_keys.now is None and not own_keys.verification.is_ok
     assert not (tmp_path / "seen").exists()
+    look(releases / "1.0.4")
+    older = look(releases / "1.0.3", verified=broken)
+    assert [finding.rule for finding in older.verification.findings] == ["checksums", "rollback"]
 
 
 def test_a_damaged_memory_is_never_taken_for_none(releases: Path, tmp_path: Path) -> None:
