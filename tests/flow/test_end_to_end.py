@@ -22,11 +22,14 @@ from urllib.parse import unquote
 import pytest
 
 from altai_build.model.compat import Compat
+from altai_build.stages.ci_pipeline import PipelineService
 from altai_build.tools.repo.repodata import write_repodata
+from tests.kit.ci_pipelines import describe_push, make_tool, run_build_step
 from tests.kit.cli import ROOT, CliResult, altai_build
 from tests.kit.client import Client
 from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.rpms import flip_last_byte
+from tests.kit.scripts import make_python_program
 from tests.kit.server import serving
 
 # Component → its package and, for both releases, VERSION-RELEASE up to the commit's id; None: not in that release.
@@ -401,6 +404,29 @@ def test_another_page_is_made_elsewhere_and_leaves_the_release_alone(
 
 
 # ---- kills -----------------------------------------------------------------------------------------------------
+
+
+def test_the_pipelines_of_ci_services_build_what_its_last_commit_changed(
+    site: Site, second: Any, tmp_path: Path
+) -> None:
+    tool = make_tool(tmp_path / "tool")
+    main = "sys.argv[1:1] = ['--builder', 'chroot']\nfrom altai_build.cli.main import main\nmain()\n"
+    program = make_python_program(tmp_path / "altai-build", main)
+    branch, commit = site.git("branch", "--show-current"), site.commits["1.0.1"]
+    site.git("checkout", "--quiet", "--detach", commit)
+    for service in PipelineService:
+        variables = describe_push(service, site.git("rev-parse", "HEAD^"), tmp_path / "event.json")
+        done = run_build_step(service, site.altai, tool, program, tmp_path, **variables)
+        assert done.returncode == 0, done.stderr
+        result = json.loads((site.altai / "ci-results/result.json").read_text())
+        assert (result["commit"], result["against"]) == (commit, "1.0.1")
+        # The release has it already, so nothing is built and nobody needs a repository.
+        assert [(row["component"], row["status"]) for row in result["components"]] == [
+            ("altai-release", "reused")
+        ]
+        assert result["topic"] is None
+    shutil.rmtree(site.altai / "ci-results")
+    site.git("checkout", "--quiet", branch)
 
 
 def test_a_killed_release_shows_nothing_and_changes_nothing(interrupted: Interrupted) -> None:

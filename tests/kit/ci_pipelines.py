@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import tree_sitter
 import tree_sitter_groovy
 import yaml
+
+from altai_build.stages.ci_pipeline import PipelineService, PipelineSettings, format_pipeline
+from tests.conftest import ROOT
+from tests.kit.git import Executable, Repo
 
 
 def list_github_scripts(text: str) -> dict[str, str]:
@@ -56,3 +64,65 @@ def _visit(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
     yield node
     for child in node.children:
         yield from _visit(child)
+
+
+def make_tool(folder: Path) -> Repo:
+    """A repository with the scripts of this checkout, from which jobs get altai-build."""
+    tool = Repo(folder)
+    scripts = [*(ROOT / "scripts").glob("c*"), ROOT / "scripts/lib.sh"]
+    tool.commit({f"scripts/{path.name}": Executable(path.read_text()) for path in scripts})
+    return tool
+
+
+def run_build_step(
+    service: PipelineService, superproject: Path, tool: Repo, program: Path, home: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the bash of the step that builds in a checkout, as the service does; `program` stands for scripts/setup."""
+    settings = PipelineSettings(tool_url=str(tool.path), tool_rev="main")
+    text = format_pipeline(service, settings)
+    if service is PipelineService.GITHUB:
+        script = list_github_scripts(text)["build: Build what has changed"]
+    elif service is PipelineService.GITLAB:
+        script = list_gitlab_scripts(text)["build: script"]
+    else:
+        (script,) = list_jenkins_scripts(text)
+    environment = {
+        "ALTAI_BUILD": str(program),
+        "ALTAI_BUILD_REV": settings.tool_rev,
+        "ALTAI_BUILD_URL": settings.tool_url,
+        "CI": "true",
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "PATH": os.environ["PATH"],
+    }
+    return subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=superproject,
+        env={**environment, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def describe_push(service: PipelineService, before: str, event: Path) -> dict[str, str]:
+    """The variables of a service for a push to the main branch; `event` is a file that GitHub's job gets."""
+    event.write_text(json.dumps({"before": before}))
+    return {
+        PipelineService.GITHUB: {
+            "GITHUB_ACTIONS": "true",
+            "BEFORE": before,
+            "GITHUB_EVENT_PATH": str(event),
+        },
+        PipelineService.GITLAB: {
+            "GITLAB_CI": "true",
+            "CI_COMMIT_BEFORE_SHA": before,
+            "CI_JOB_URL": "https://g.example/j/7",
+        },
+        PipelineService.JENKINS: {
+            "JENKINS_URL": "https://j.example/",
+            "GIT_PREVIOUS_SUCCESSFUL_COMMIT": before,
+            "BUILD_URL": "https://j.example/job/7/",
+        },
+    }[service]
