@@ -55,6 +55,13 @@ def _check_setting(_ctx: click.Context, _param: click.Parameter, value: str | No
     callback=_check_setting,
     help="The tag or full commit id of altai-build there; default: the tag of this version.",
 )
+@click.option(
+    "--matrix",
+    metavar="N",
+    type=click.IntRange(min=2),
+    help="GitHub (N at most 256), GitLab (200): up to N jobs first build some of the components each, for the job that "
+    "has the result. From the plan of HEAD, so write the file again when components are added.",
+)
 @json_option
 @click.pass_obj
 def ci_init(
@@ -66,6 +73,7 @@ def ci_init(
     label: str | None,
     tool_url: str | None,
     tool_rev: str | None,
+    matrix: int | None,
     as_json: bool,
 ) -> None:
     """Write a complete pipeline for a CI service.
@@ -77,17 +85,27 @@ def ci_init(
     \b
     Examples:
       altai-build ci init github
+      altai-build ci init gitlab --matrix 8
       altai-build ci init jenkins --label rpm -o ci/Jenkinsfile
     """
-    from altai_build.pipeline.ci_pipeline import write_pipeline
-    from altai_build.stages.ci_pipeline import PipelineService
+    from altai_build.pipeline.ci_pipeline import plan_groups, write_pipeline
+    from altai_build.stages.ci_pipeline import MOST_JOBS, PipelineService
+
+    if matrix is not None and matrix > MOST_JOBS.get(service, 0):
+        most = MOST_JOBS.get(service)
+        raise click.UsageError(
+            f"--matrix is at most {most} for {service}: that is the limit of the service"
+            if most
+            else f"--matrix is not for {service}, whose agents keep what they built: use -j for several processors"
+        )
+    groups = plan_groups(app.create_run(app.load_config()), matrix) if matrix is not None else ()
 
     given = {"branch": branch, "label": label, "tool_url": tool_url, "tool_rev": tool_rev}
     settings = {name: value for name, value in given.items() if value is not None}
     folder = Path(app.read_superproject().folder)
-    file = write_pipeline(folder, PipelineService(service), output, settings, force=force)
+    file = write_pipeline(folder, PipelineService(service), output, settings, force=force, groups=groups)
     if as_json:
-        print_json({"service": service, "file": str(file)})
+        print_json({"service": service, "file": str(file), "jobs": [list(group) for group in groups]})
     else:
         print_path(file)
     app.info("read it, then commit it; docs/ci.md explains each step")

@@ -48,6 +48,10 @@ def test_wrong_words_are_refused(tmp_path: Path) -> None:
         ("init", "github", "--branch", "a'b"): 2,
         ("init", "github", "--tool-rev", "$(x)"): 2,
         ("init", "github", "-o", "."): 3,
+        ("init", "github", "--matrix", "257"): 2,
+        ("init", "gitlab", "--matrix", "201"): 2,
+        ("init", "jenkins", "--matrix", "2"): 2,
+        ("init", "gitlab", "--matrix", "1"): 2,
         ("inti",): 2,
     }
     for words, code in wrong.items():

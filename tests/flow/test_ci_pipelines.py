@@ -7,6 +7,7 @@ fetched from a repository with the scripts of this checkout.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -52,7 +53,7 @@ def test_a_new_pin_is_built_and_a_second_job_has_nothing_to_do(
     old, new = clone.git("rev-list", "--reverse", "HEAD").split()
     program = make_python_program(tmp_path / "altai-build", _HOST_MAIN)
     variables = describe_push(service, old, tmp_path / "event.json")
-    done = run_build_step(service, clone.path, tool, program, tmp_path, **variables)
+    done = run_build_step(service, clone.path, tool, program, tmp_path, variables)
     assert done.returncode == 0, done.stderr
     results = clone.path / "ci-results"
     result = json.loads((results / "result.json").read_text())
@@ -66,5 +67,37 @@ def test_a_new_pin_is_built_and_a_second_job_has_nothing_to_do(
     cases = ElementTree.parse(results / "junit.xml").findall(".//testcase[@classname='altai-build.build']")
     assert {case.get("name") for case in cases} == {"app", "lib"}
     variables = describe_push(service, new, tmp_path / "event.json")
-    done = run_build_step(service, clone.path, tool, program, tmp_path, **variables)
+    done = run_build_step(service, clone.path, tool, program, tmp_path, variables)
     assert (done.returncode, done.stderr.endswith(": nothing has changed\n")) == (0, True), done.stderr
+
+
+def test_the_jobs_of_a_matrix_build_for_the_job_that_has_the_result(
+    clone: Repo, tool: Repo, tmp_path: Path
+) -> None:
+    old = clone.git("rev-parse", "HEAD^")
+    program = make_python_program(tmp_path / "altai-build", _HOST_MAIN)
+    variables = describe_push(GITLAB, old, tmp_path / "event.json")
+    groups = (("app",), ("far",))
+    places = []
+    for number, group in enumerate((*groups, ()), start=1):
+        place = clone.path.parent / f"job{number}"
+        clone.git("clone", "--quiet", str(clone.path), str(place))
+        places.append(place)
+        if group:
+            extra = {"COMPONENTS": " ".join(group), "CI_NODE_INDEX": str(number)}
+            part = run_build_step(
+                GITLAB, place, tool, program, tmp_path, {**variables, **extra}, groups=groups, is_part=True
+            )
+            assert part.returncode == 0, part.stderr
+    # GitLab unpacks the artifacts of all jobs into the next one's checkout.
+    last = places.pop()
+    for place in places:
+        shutil.copytree(place / "ci-caches", last / "ci-caches", dirs_exist_ok=True)
+    done = run_build_step(GITLAB, last, tool, program, tmp_path, variables, groups=groups)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((last / "ci-results/result.json").read_text())
+    assert {row["component"]: row["status"] for row in result["components"]} == {
+        "app": "reused",
+        "lib": "reused",
+    }
+    assert (last / "ci-cache/cache.json").is_file()

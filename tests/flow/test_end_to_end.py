@@ -416,7 +416,7 @@ def test_the_pipelines_of_ci_services_build_what_its_last_commit_changed(
     site.git("checkout", "--quiet", "--detach", commit)
     for service in PipelineService:
         variables = describe_push(service, site.git("rev-parse", "HEAD^"), tmp_path / "event.json")
-        done = run_build_step(service, site.altai, tool, program, tmp_path, **variables)
+        done = run_build_step(service, site.altai, tool, program, tmp_path, variables)
         assert done.returncode == 0, done.stderr
         result = json.loads((site.altai / "ci-results/result.json").read_text())
         assert (result["commit"], result["against"]) == (commit, "1.0.1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +75,27 @@ def make_tool(folder: Path) -> Repo:
 
 
 def run_build_step(
-    service: PipelineService, superproject: Path, tool: Repo, program: Path, home: Path, **variables: str
+    service: PipelineService,
+    superproject: Path,
+    tool: Repo,
+    program: Path,
+    home: Path,
+    variables: Mapping[str, str],
+    *,
+    groups: tuple[tuple[str, ...], ...] = (),
+    is_part: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the bash of the step that builds in a checkout, as the service does; `program` stands for scripts/setup."""
-    settings = PipelineSettings(tool_url=str(tool.path), tool_rev="main")
+    """Run the bash of the step that builds in a checkout, as the service does; `program` stands for scripts/setup.
+
+    With `groups` the pipeline has a matrix; `is_part`: the step is that of a job of the matrix.
+    """
+    settings = PipelineSettings(tool_url=str(tool.path), tool_rev="main", groups=groups)
     text = format_pipeline(service, settings)
     if service is PipelineService.GITHUB:
-        script = list_github_scripts(text)["build: Build what has changed"]
+        name = "prebuild: Build some of the components" if is_part else "build: Build what has changed"
+        script = list_github_scripts(text)[name]
     elif service is PipelineService.GITLAB:
-        script = list_gitlab_scripts(text)["build: script"]
+        script = list_gitlab_scripts(text)["prebuild: script" if is_part else "build: script"]
     else:
         (script,) = list_jenkins_scripts(text)
     environment = {

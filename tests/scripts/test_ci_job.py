@@ -168,6 +168,36 @@ def test_setup_installs_only_where_there_is_work(repo: Repo, tmp_path: Path) -> 
     assert read_calls(tmp_path) == [["-C", ".", "ci", "--rev", "HEAD", "--since", "HEAD^"]]
 
 
+def test_caches_are_taken_before_and_left_after_a_job(repo: Repo, tmp_path: Path) -> None:
+    words = ("--since", "HEAD^", "--cache", "one", "--cache", "two", "--trust-unsigned", "--save", "one")
+    code, calls, _ = job(repo, *words, "--", "-o", "out")
+    assert (code, calls) == (
+        0,
+        [
+            ["-C", ".", "cache", "import", "--trust-unsigned", "--", "one"],
+            ["-C", ".", "cache", "import", "--trust-unsigned", "--", "two"],
+            ["-C", ".", "ci", "--rev", "HEAD", "--since", "HEAD^", "-o", "out"],
+            ["-C", ".", "cache", "export", "--", "one"],
+        ],
+    )
+    code, calls, _ = job(repo, "--since", "HEAD^", "--cache", "one", "--save", "two", "--build", "a -b")
+    assert calls == [
+        ["-C", ".", "cache", "import", "--", "one"],
+        ["-C", ".", "build", "--rev", "HEAD", "--", "a", "-b"],
+        ["-C", ".", "cache", "export", "--", "two"],
+    ]
+    # A failed build leaves the others; after any other failure there may be nothing. A cache is never a failure.
+    program = tmp_path / "program"
+    for failure, last in ((5, "cache export"), (3, "ci --rev")):
+        program.write_text(
+            f'#!/bin/bash\necho "$3 $4" >>{tmp_path}/last\n[[ $3 != ci ]] || exit {failure}\nexit 4\n'
+        )
+        program.chmod(0o755)
+        code, _, messages = job(repo, *words, ALTAI_BUILD=str(program))
+        assert (code, "the cache one is not used" in messages) == (failure, True)
+        assert (tmp_path / "last").read_text().splitlines()[-1] == last
+
+
 def test_wrong_words_are_refused(repo: Repo) -> None:
     for words, code in {
         ("--frobnicate",): 2,

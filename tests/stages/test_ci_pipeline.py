@@ -19,6 +19,7 @@ from altai_build.stages.ci_pipeline import (
     check_setting,
     format_pipeline,
     get_pipeline_path,
+    group_components,
 )
 from tests.conftest import ROOT
 from tests.kit.ci_pipelines import (
@@ -29,6 +30,7 @@ from tests.kit.ci_pipelines import (
 )
 
 GITHUB, GITLAB, JENKINS = PipelineService
+MATRIX = PipelineSettings(groups=(("a", "b"), ("c",)))
 OTHER = PipelineSettings(branch="rel/1.x", tool_url="ssh://git@h:2/x", tool_rev="a" * 40, label="rpm")
 
 
@@ -58,7 +60,7 @@ def find_schema_errors(service: PipelineService, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("service", [GITHUB, GITLAB])
-@pytest.mark.parametrize("settings", [PipelineSettings(), OTHER])
+@pytest.mark.parametrize("settings", [PipelineSettings(), OTHER, MATRIX])
 def test_it_is_valid_by_the_published_schema(service: PipelineService, settings: PipelineSettings) -> None:
     text = format_pipeline(service, settings)
     assert find_schema_errors(service, text) == []
@@ -93,11 +95,28 @@ def test_github_runs_with_the_least_rights_on_pinned_actions() -> None:
     }
     uses = re.findall(r"uses: (\S+)", text)
     assert len(uses) == 5
+    assert format_pipeline(GITHUB, MATRIX).count("uses: ") == 9
     assert all(re.fullmatch(r"actions/[a-z/-]+@[0-9a-f]{40}", name) for name in uses)
     (checkout,) = (step for step in workflow["jobs"]["build"]["steps"] if "checkout" in step.get("uses", ""))
     assert checkout["with"] == {"fetch-depth": 0, "persist-credentials": False}
     # A name of a branch or the title of a pull request would be program text there.
     assert not [script for script in list_github_scripts(text).values() if "${{" in script]
+
+
+def test_a_matrix_shares_what_no_other_component_needs() -> None:
+    needs = {"lib": set(), "app": {"lib"}, "far": {"app", "lib"}, "x": set(), "y": {"lib"}, "self": {"self"}}
+    assert group_components(needs, 8) == (("far",), ("self",), ("x",), ("y",))
+    assert group_components(needs, 3) == (("far", "y"), ("self",), ("x",))
+    many = {f"c{number:03}": set[str]() for number in range(300)}
+    groups = group_components(many, 256)
+    assert len(groups) == 256 and sorted(name for group in groups for name in group) == sorted(many)
+    for service, place in ((GITHUB, ("jobs", "prebuild", "strategy")), (GITLAB, ("prebuild", "parallel"))):
+        part = load_yaml(format_pipeline(service, MATRIX))
+        for name in place:
+            part = part[name]
+        matrix = part["matrix"]["components"] if service is GITHUB else part["matrix"][0]["COMPONENTS"]
+        assert matrix == ["a b", "c"]
+        assert "prebuild" not in load_yaml(format_pipeline(service, PipelineSettings())).get("jobs", {})
 
 
 def test_gitlab_gets_the_whole_history_and_reports_junit() -> None:
@@ -107,8 +126,8 @@ def test_gitlab_gets_the_whole_history_and_reports_junit() -> None:
 
 
 def list_scripts(service: PipelineService) -> list[str]:
-    """The bash in a pipeline."""
-    text = format_pipeline(service, PipelineSettings())
+    """The bash in a pipeline, with a matrix where there can be one."""
+    text = format_pipeline(service, PipelineSettings() if service is JENKINS else MATRIX)
     if service is GITHUB:
         return list(list_github_scripts(text).values())
     if service is GITLAB:
@@ -119,7 +138,7 @@ def list_scripts(service: PipelineService) -> list[str]:
 @pytest.mark.parametrize("service", PipelineService)
 def test_its_bash_passes_shellcheck(service: PipelineService) -> None:
     scripts = list_scripts(service)
-    assert len(scripts) == {GITHUB: 3, GITLAB: 3, JENKINS: 1}[service]
+    assert len(scripts) == {GITHUB: 5, GITLAB: 5, JENKINS: 1}[service]
     for script in scripts:
         checked = subprocess.run(
             ["shellcheck", "--shell=bash", "-"],
