@@ -93,6 +93,8 @@ class GitProfile(NamedTuple):
 USER_CLONE = GitProfile(
     settings={**_PROTECTIONS, **_DURABLE},
     environment={**_PROTECTED_ENVIRONMENT, **_NO_QUESTIONS},
+    # Tags have the name of the user who called.
+    as_caller=True,
     todo="check the clone with `git -C {place} fsck`; fetch what is missing there, or clone it again",
 )
 ISOLATED = GitProfile(

@@ -186,7 +186,8 @@ def test_a_remote_is_reached_as_the_user_who_called(
     assert command._command(REMOTE, ["fetch"], None, None)[1]["GIT_SSH_COMMAND"] == (
         f"ssh -F {tmp_path}/.ssh/config -o BatchMode=yes"
     )
-    assert "unshare" not in command._command(USER_CLONE, ["log"], None, None)[0]
+    assert command._command(USER_CLONE, ["tag"], None, None)[0][0] == "unshare"
+    assert "unshare" not in command._command(ISOLATED, ["log"], None, None)[0]
     possible = process.run([*commands.caller_prefix(), "true"], ok=ANY_STATUS).returncode == 0
     require(possible, "user namespaces cannot be made")
     commands.remember_caller(os.geteuid(), os.getegid())
