@@ -132,7 +132,7 @@ def ci(
     wait: float,
     as_json: bool,
 ) -> int:
-    """Build what a commit changed and run its unit tests, for review.
+    """Build and test what a commit changed, for review.
 
     What depends on it is built again, and packages of the latest release (or of --against) are used where their inputs
     are the same. DIR gets `repo/`, a yum repository with what the release does not have, its .repo file, `summary.md`
