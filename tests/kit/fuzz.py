@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import io
 import json
 import os
 import random
@@ -14,9 +15,11 @@ import re
 import resource
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import traceback
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,10 +31,12 @@ from hypothesis import strategies as st
 from altai_build.config import load_config
 from altai_build.config.lockfile import encode_lock, load_lock, parse_lock
 from altai_build.config.sources import read_sources
+from altai_build.config.test_lock import load_test_lock, write_test_lock
 from altai_build.errors import AltaiError
 from altai_build.ledger import Artefact, Ledger, Record, read_outcomes
 from altai_build.model.build import FailureKind
 from altai_build.model.checksum import Sha256
+from altai_build.model.coverage_json import coverage_from_json, coverage_to_json
 from altai_build.model.gitlink import CommitId
 from altai_build.model.lock import Choice, ChoiceRule, Lock, LockedPackage, LockedRepository, Requirement
 from altai_build.model.manifest import manifest_from_json, manifest_to_json
@@ -51,6 +56,8 @@ from altai_build.stages.unit_tests.results import parse_results
 from altai_build.tools.buildlog.causes import find_causes
 from altai_build.tools.buildlog.reading import read_for_keeping
 from altai_build.tools.chroot import file_list
+from altai_build.tools.coverage.paths import ComponentFiles
+from altai_build.tools.coverage.reader import read_coverage
 from altai_build.tools.git.gitmodules import read_gitmodules
 from altai_build.tools.git.lfs import parse_pointer
 from altai_build.tools.git.objects import ObjectStore
@@ -58,6 +65,7 @@ from altai_build.tools.mock.config import read_config
 from altai_build.tools.mock.result import installed_packages
 from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_keys, read_user_ids
 from altai_build.tools.openpgp.verify import verify_detached
+from altai_build.tools.pypi.metadata import read_sdist, read_wheel
 from altai_build.tools.repo.groups import read_group
 from altai_build.tools.repo.metadata import read_local_metadata
 from altai_build.tools.repo.mirrors import read_mirrors
@@ -316,6 +324,52 @@ def _read_suite_files(data: bytes, _: Path) -> None:
         detect_suite(files, ["python3-devel"])
 
 
+def _read_coverage(data: bytes, _: Path) -> None:
+    """A report of a test suite, and what is kept of it; or what an earlier job left."""
+    if data.startswith(b"{"):
+        try:
+            coverage_from_json(parse_json(data.decode("utf-8", "surrogateescape")))
+        except ValueError:  # its documented error
+            pass
+        return
+    found = read_coverage("report", data, ComponentFiles(frozenset({"a.py", "b.c", "m.go"}), ("/b",)))
+    assert coverage_from_json(coverage_to_json(found.coverage)) == found.coverage
+
+
+def _read_python_archive(data: bytes, folder: Path) -> None:
+    for name, read in (("x.whl", read_wheel), ("x.tar.gz", read_sdist), ("x.tar", read_sdist)):
+        try:
+            read(write(data, folder, name))
+        except ValueError:  # its documented error
+            pass
+
+
+def _make_python_archives(folder: Path) -> tuple[bytes, ...]:
+    """A wheel, and a source archive with and without compression."""
+    made = []
+    with zipfile.ZipFile(folder / "x.whl", "w") as wheel:
+        wheel.writestr(
+            "x-1.dist-info/METADATA", b"Metadata-Version: 2.1\nName: x\nRequires-Dist: y; extra == 'z'\n"
+        )
+    made.append((folder / "x.whl").read_bytes())
+    for mode in ("w", "w:gz"):
+        with tarfile.open(folder / "x.tar", mode) as archive:
+            for name, text in (
+                ("x-1/PKG-INFO", b"Name: x\n"),
+                ("x-1/x.egg-info/requires.txt", b"y\n[z]\na\n"),
+            ):
+                entry = tarfile.TarInfo(name)
+                entry.size = len(text)
+                archive.addfile(entry, io.BytesIO(text))
+        made.append((folder / "x.tar").read_bytes())
+    return tuple(made)
+
+
+def _read_test_lock(data: bytes, folder: Path) -> None:
+    lock = load_test_lock(write(data, folder))
+    assert load_test_lock(write(write_test_lock(lock), folder)) == lock
+
+
 def _read_lock(data: bytes, folder: Path) -> None:
     lock = load_lock(write(data, folder))
     assert parse_lock(encode_lock(lock), "again") == lock
@@ -552,6 +606,20 @@ def _make_lock() -> bytes:
     )
 
 
+_COVERAGE = (
+    b'<?xml version="1.0"?><!DOCTYPE coverage SYSTEM "x"><coverage><sources><source>/b</source></sources>'
+    b'<class filename="a.py"><lines><line number="3" hits="0"/><line number="4" hits="1" branch="true" '
+    b'condition-coverage="50% (1/2)" missing-branches="5"/></lines></class></coverage>',
+    b"TN:\nSF:/b/b.c\nDA:1,1\nDA:2,0\nBRDA:1,0,0,1\nBRDA:1,0,1,-\nend_of_record\n",
+    b"mode: set\nx.org/m/m.go:1.1,3.9 2 1\nx.org/m/m.go:4.1,5.2 1 0\n",
+    b'{"a.py": {"covered": "1-3,7", "missed": "5", "branches": {"2": {"valid": 2, "missed": 1, "names": ["5"]}}}}',
+)
+_TEST_LOCK = (
+    'format: 1\nfiles:\n- {file: a-1.zip, project: a, version: "1", sha256: "%s"}\ncomponents:\n- component: x\n'
+    '  python: "2.7"\n  requires: [a]\n  files: {a-1.zip: [a]}\n' % ("b" * 64)
+).encode()
+
+
 def make_readers(folder: Path) -> Mapping[str, Reader]:
     """All readers by name. Makes a key, a package and a repository in `folder`."""
     key = make_key(folder / "keys")
@@ -574,6 +642,7 @@ def make_readers(folder: Path) -> Mapping[str, Reader]:
         "commit": Reader(objects.read_commit, (objects.commit_bytes(),), rate=10),
         "comps": Reader(lambda data, place: read_group(_store(data, place, "group"), "core"), (_COMPS,)),
         "compressed metadata": Reader(_read_packed, (gzip.compress(primary), _pack_zstd(primary))),
+        "coverage": Reader(_read_coverage, _COVERAGE),
         "definition": Reader(_read_definition, (DEFINITION.encode(), _DEFINITION)),
         "filelists": Reader(lambda data, place: _read_filelists(data, place, primary), (filelists,)),
         "gitmodules": Reader(
@@ -604,6 +673,8 @@ def make_readers(folder: Path) -> Mapping[str, Reader]:
         ),
         "sources": Reader(lambda data, place: read_sources(data, "sources.yaml"), (_SOURCES,)),
         "spec": Reader(_read_spec, (_SPEC,), _SPEC_WORDS, rate=20),
+        "test lock": Reader(_read_test_lock, (_TEST_LOCK,), rate=20),
+        "python archives": Reader(_read_python_archive, _make_python_archives(folder)),
         "texts": Reader(_read_texts, (_CHECKSUMS, _CHANGELOG, _POINTER)),
         "own lists": Reader(_read_own_lists, (dump_sealed({"a": [1, "b"]}), _INSTALLED, _CHECKSUMS)),
         "suite files": Reader(_read_suite_files, _SUITE_FILES),

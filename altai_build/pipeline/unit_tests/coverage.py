@@ -106,7 +106,11 @@ def _measure(
 def _read(source: ComponentSource, result: TestResult, directory: str) -> AnyCoverage:
     """The coverage of a complete run: what tests would have covered that were not run is not known."""
     if result.status not in _COMPLETE or result.outcome is None:
-        return UnknownCoverage(f"its tests have the status {result.status.value}")
+        return UnknownCoverage(
+            "its tests failed"
+            if result.status is SuiteStatus.FAILED
+            else "its tests did not run to their end"
+        )
     if not result.outcome.coverage:
         reasons = [note for note in result.notes if note.startswith(_UNMEASURED)]
         return UnknownCoverage(reasons[0] if reasons else "its suite left no coverage report")
