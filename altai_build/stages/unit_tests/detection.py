@@ -34,13 +34,12 @@ def find_suite(files: ProjectFiles, settings: TestSettings, build_requires: Sequ
     """
     if settings.skip is not None:
         return NoSuite(settings.skip, SuiteStatus.SKIPPED)
-    python = choose_python(build_requires)
+    found = detect_suite(files, build_requires)
     if settings.command is not None:
-        found: Suite | NoSuite = Suite(
-            SuiteKind.COMMAND, settings.command, "repos.yaml", python=python or "python3"
-        )
-    else:
-        found = detect_suite(files, build_requires)
+        # What the files ask for is most probably what the command needs.
+        wants = (*found.needs, *found.wants) if isinstance(found, Suite) else ()
+        python = choose_python(build_requires) or "python3"
+        found = Suite(SuiteKind.COMMAND, settings.command, "repos.yaml", python=python, wants=wants)
     if isinstance(found, NoSuite):
         return found
     found = replace(found, requires=settings.requires, start=settings.after or found.start)

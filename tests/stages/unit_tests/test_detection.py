@@ -33,6 +33,13 @@ def test_repos_yaml_comes_first() -> None:
     )
 
 
+def test_a_command_of_its_own_gets_what_the_files_ask_for() -> None:
+    files = {"setup.py": "", "tox.ini": "[testenv]\ndeps = mock\ncommands = nosetests"}
+    found = find(files, settings=TestSettings(command="$PYTHON -m nose a"))
+    assert isinstance(found, Suite) and found.kind is SuiteKind.COMMAND
+    assert (found.needs, found.wants) == ((), ("nose", "mock"))
+
+
 def test_of_two_kinds_the_one_that_the_spec_builds_is_meant() -> None:
     found = find(BOTH, ["python3-devel"])
     assert isinstance(found, Suite) and found.kind is SuiteKind.PYTEST
