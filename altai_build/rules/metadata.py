@@ -54,6 +54,12 @@ def check_metadata_signatures(rule: Rule, view: ReleaseView) -> RuleResult:
         for name, check in view.check_detached_signatures(names).items()
         for message, severity in assess_signature(check)
     ]
+    if not view.may_sign_releases:
+        signer = view.manifest.signed_by
+        message = (
+            f"it names {signer} as its key, which signs no releases: it has no `signs: true` in repos.yaml"
+        )
+        findings.append(rule.finding(MANIFEST_NAME, message))
     return RuleResult(len(names), findings)
 
 

@@ -51,6 +51,8 @@ class VerifyContext:
     waivers: tuple[Waiver, ...] = ()
     # The key files, given for this verification, one of which must have signed the release; none: as configured.
     signers: tuple[Path, ...] = ()
+    # The names of the keys that may sign releases; none: the configuration does not say.
+    release_keys: tuple[str, ...] = ()
     # The version that the user asked for by name; "": whatever version the release has.
     version: str = ""
     cache: Path | None = None  # the solver's cache; None: no cache
@@ -74,17 +76,17 @@ class ReleaseView:
         context: VerifyContext = VerifyContext(),
         *,
         is_signed: bool = True,
-        hash_file: Callable[[Path], str] = sha256_file,
+        hash_file: Callable[[Path], str] | None = None,
     ) -> None:
         """`trusted_keys` are (name, file); `is_signed` is False for a release that has no report and checksums yet.
 
-        `hash_file` computes the SHA-256 of a file.
+        `hash_file` computes the SHA-256 of a file; default: reading it.
         """
         self.directory = directory
         self.trusted_keys = tuple(trusted_keys)
         self.context = context
         self.is_signed = is_signed
-        self._hash_file = hash_file
+        self._hash_file = hash_file or (lambda path: sha256_file(path))
         self._initial_stats = {} if is_signed else self.file_stats  # taken before anything is read
         self._signature_checks: dict[str, SignatureCheck | str] = {}
 
@@ -253,12 +255,22 @@ class ReleaseView:
         return [self.find_trusted_key(self.manifest.signed_by)] if self.manifest else []
 
     @property
+    def may_sign_releases(self) -> bool:
+        """False when the manifest names a key that signs packages of others, or approvals, and no releases."""
+        if self.manifest is None or self.context.signers or not self.context.release_keys:
+            return True
+        name = self.manifest.signed_by
+        # Another rule reports a key that repos.yaml does not have.
+        return name in self.context.release_keys or name not in dict(self.trusted_keys)
+
+    @property
     def trust(self) -> TrustLevel:
         """Who vouches for the manifest."""
         check = self.check_detached_signatures([MANIFEST_NAME])[MANIFEST_NAME] if self.manifest else ""
         if self.manifest is None or isinstance(check, str) or not check.is_good:
             return TrustLevel.UNVERIFIED
-        is_pinned = bool(self.context.signers) or self.manifest.signed_by in dict(self.trusted_keys)
+        is_known = self.manifest.signed_by in dict(self.trusted_keys) and self.may_sign_releases
+        is_pinned = bool(self.context.signers) or is_known
         return TrustLevel.PINNED if is_pinned else TrustLevel.OWN_KEYS
 
 

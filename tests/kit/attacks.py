@@ -21,7 +21,7 @@ from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.repo.repodata import write_repodata
 from tests.kit.attack_server import Hostility
 from tests.kit.keys import ThrowawayKey, make_key, signing_key
-from tests.kit.releases import Materials, make_release, make_release_contents, with_packages
+from tests.kit.releases import Materials, make_release, make_release_contents, with_packages, with_repository
 from tests.kit.repositories import Package, build_packages
 
 OLD, NEW = "1.0.0", "1.0.1"
@@ -255,6 +255,16 @@ def _third_party_key_other_section(world: AttackWorld) -> None:
     world.serve(_add_evil(world, "centos6", rpm, world.theirs))
 
 
+def _third_party_key_whole_release(world: AttackWorld) -> None:
+    rpm = world.make_evil_package("theirs", world.theirs)
+    shutil.rmtree(world.folder / "attack", ignore_errors=True)
+    contents = replace(make_contents(world, NEW, rpm), signing_key="epel6")
+    contents = with_repository(contents, "centos6", further_keys=("epel6",))
+    latest = make_release(world.folder / "attack" / "latest", world.materials, contents)
+    make_tree_public(latest)
+    world.serve(latest)
+
+
 def _make_again_with_our_key(world: AttackWorld, version: str) -> Path:
     rpm = world.make_evil_package("ours", world.ours)
     shutil.rmtree(world.folder / "attack", ignore_errors=True)
@@ -311,6 +321,7 @@ ATTACKS = (
     Attack("wrong software: another package that we signed", _wrong_software),
     Attack("key compromise: a third party's key, in its own section", _third_party_key_own_section),
     Attack("key compromise: a third party's key, in our section", _third_party_key_other_section),
+    Attack("key compromise: a third party's key, a whole release", _third_party_key_whole_release),
     Attack("key compromise: the release's key, a release made again", _release_key_same_version, seen=NEW),
     Attack("key compromise: the release's key, the next release", _release_key_next_version),
     Attack("signature file dropped", _signature_dropped),

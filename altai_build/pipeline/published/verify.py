@@ -144,11 +144,18 @@ def make_verify_context(run: Run, version: str) -> VerifyContext:
             for repository in config.repositories.values()
             if repository.source_rpms
         ),
+        release_keys=_list_release_keys(config),
         horizon_days=config.verify.expiry_horizon_days,
         waivers=config.waivers,
         cache=run.workspace.cache / "solv",
         packages=run.workspace.cache / "packages",
     )
+
+
+def _list_release_keys(config: Config) -> tuple[str, ...]:
+    """The keys that sign releases, and those that they replace, which signed earlier ones."""
+    signing = [key.name for key in config.keys.values() if key.is_signing_key]
+    return tuple(dict.fromkeys(name for key in signing for name in (key, *config.get_related_keys(key))))
 
 
 def _read_base_repositories(run: Run) -> Sequence[RepositoryMetadata]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Waiver
+from altai_build.model.trust import TrustLevel
 from altai_build.pipeline.published.verify import (
     find_release_directory,
     make_verify_context,
@@ -43,6 +45,20 @@ def test_the_context_is_what_the_configuration_and_earlier_releases_say(
     )
     assert context.base is None  # the target lists no repositories
     assert context.waivers == (Waiver(rule="closure", subject="*", reason="QA", expires=date(2999, 12, 31)),)
+
+
+def test_the_key_of_a_mirror_or_of_a_person_signs_no_release(materials: Materials, tmp_path: Path) -> None:
+    run = make_run(tmp_path, materials)
+    contents = replace(make_release_contents(materials), signing_key="epel6")
+    release = make_release(tmp_path / "releases" / "1.0.2", materials, contents)
+    report = verify_published(run, release)
+    assert [(finding.rule, finding.subject) for finding in report.findings] == [
+        ("metadata-signatures", "release.json")
+    ]
+    assert "epel6 as its key, which signs no releases" in report.findings[0].message
+    assert report.trust is TrustLevel.OWN_KEYS
+    # By name on the command line it is what the user trusts.
+    assert verify_published(run, release, signers=[materials.theirs.public]).trust is TrustLevel.PINNED
 
 
 def test_without_a_configuration_nothing_else_is_known(materials: Materials, tmp_path: Path) -> None:
