@@ -92,7 +92,8 @@ def _cells(row: BuildResult) -> Sequence[str]:
         markdown.code(row.commit[:12]),
         row.status.value,
         f"{row.seconds:.1f}",
-        markdown.escape(row.reason),
+        # What failed is told in full above.
+        markdown.escape(row.reason.partition("\n")[0]),
     )
 
 

@@ -44,6 +44,7 @@ def test_all_that_a_reviewer_asks_is_there() -> None:
     ]
     assert r"- `bad|<b>`: \*x\* \<script\>" in lines
     assert "| lib | `333333333333` | built | 2.0 | its pin moved |" in lines
+    assert lines.count(r"| bad\|\<b\> | `444444444444` | failed | 0.0 | \*x\* |") == 1
     assert "1 package on top of release 1.0.0, signed by `ABC`:" in lines
     assert f"    {RESULT.topic.install_command if RESULT.topic else ''}" in lines
 
