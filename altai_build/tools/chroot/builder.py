@@ -38,7 +38,7 @@ from altai_build.tools.sandbox.bubblewrap import (
     give_to_build_user,
 )
 from altai_build.tools.sandbox.limits import run_with_log
-from altai_build.tools.sandbox.overlay import Overlay, can_mount_overlay
+from altai_build.tools.sandbox.overlay import Overlay, OverlayKind, find_overlay_kind
 from altai_build.tools.sandbox.trial import require_sandbox
 from altai_build.tools.sandbox.user_namespace import describe_way, has_one_id, require_root
 
@@ -103,11 +103,13 @@ class ChrootBuilder:
     def inspect_host(cls, scratch: Path) -> HostSupport:
         """Whether overlayfs works. Raises MissingToolError as `require_usable` does."""
         cls.require_usable()
-        if can_mount_overlay(make_directory(scratch)):
-            return HostSupport(found=f"{describe_way()}; overlayfs works")
+        kind = find_overlay_kind(make_directory(scratch))
+        if kind is not None:
+            return HostSupport(found=f"{describe_way()}; {kind.value} works")
         return HostSupport(
             found=f"{describe_way()}; overlayfs does not work here: each build gets a copy of the whole root",
-            todo="put the workspace on a file system that overlayfs supports (ext4, xfs, btrfs, tmpfs)",
+            todo="put the workspace on a file system that overlayfs supports (ext4, xfs, btrfs, tmpfs), or "
+            "install fuse-overlayfs",
         )
 
     @classmethod
@@ -143,9 +145,9 @@ class ChrootBuilder:
         return f"chroot {BUILD_FORMAT_VERSION}{one_id}, {host_rpm_version()}"
 
     @cached_property
-    def supports_overlays(self) -> bool:
-        """Whether overlayfs works in the scratch directory; probed once."""
-        return can_mount_overlay(self.scratch)
+    def overlay_kind(self) -> OverlayKind | None:
+        """What mounts overlays in the scratch directory; probed once. None: buildroots are copied."""
+        return find_overlay_kind(self.scratch)
 
     def prepare(self, base: Buildroot) -> None:
         """Install the base buildroot, so that builds that start together do not wait for one another."""
@@ -202,17 +204,17 @@ class ChrootBuilder:
         self, buildroot: Buildroot, scratch: Path, stack: ExitStack
     ) -> tuple[str, tuple[str, ...]]:
         """The path of the build's root, and the command prefix that mounts it."""
-        if not self.supports_overlays:
+        if self.overlay_kind is None:
             place = scratch / "root"
             self.roots.copy_root(buildroot, place)
             return str(place), ()
-        layer = self.roots.open_layer(buildroot, stack)
+        layer = self.roots.open_layer(buildroot, stack, self.overlay_kind)
         lowers = (
             [self.roots.ensure_base(buildroot)]
             if layer is None
             else [layer, self.roots.ensure_base(buildroot)]
         )
-        overlay = Overlay.create(make_directory(scratch / "overlay"), lowers)
+        overlay = Overlay.create(make_directory(scratch / "overlay"), lowers, self.overlay_kind)
         return str(overlay.merged), overlay.prefix
 
     def _prepare_build_dir(self, build_dir: Path, request: BuildRequest) -> None:

@@ -35,7 +35,7 @@ from altai_build.tools.sandbox.bubblewrap import (
 )
 from altai_build.tools.sandbox.id_ranges import in_user_namespace
 from altai_build.tools.sandbox.limits import run_script, run_with_log
-from altai_build.tools.sandbox.overlay import Overlay
+from altai_build.tools.sandbox.overlay import Overlay, OverlayKind
 from altai_build.tools.sandbox.user_namespace import has_one_id
 from altai_build.tools.solver.package_files import fetch_resolved_packages
 from altai_build.tools.solver.pool import ResolvedPackage
@@ -85,7 +85,9 @@ class RootCache:
                 self._move_to_place(root, place)
         return place
 
-    def open_layer(self, buildroot: Buildroot, stack: ExitStack) -> Path | None:
+    def open_layer(
+        self, buildroot: Buildroot, stack: ExitStack, kind: OverlayKind = OverlayKind.KERNEL
+    ) -> Path | None:
         """The overlay layer with the packages of `extra`, installed if it is not there; None without any.
 
         It stays as long as `stack` is open; others may be removed, those first that were not used for the longest time.
@@ -93,15 +95,16 @@ class RootCache:
         if not buildroot.extra:
             return None
         base = self.ensure_base(buildroot)
-        place = self.directory / "layers" / buildroot.extra_cache_key
-        with file_lock(self.directory / "layers" / f"{buildroot.extra_cache_key}.lock"):
+        suffix = "" if kind is OverlayKind.KERNEL else f"-{kind.value}"
+        place = self.directory / "layers" / f"{buildroot.extra_cache_key}{suffix}"
+        with file_lock(place.with_name(f"{place.name}.lock")):
             if place.is_dir() and self._is_unchanged(place):
                 os.utime(place)
                 stack.enter_context(_in_use(place))
                 return place
             with scratch_directory(self.directory / "layers", ".new") as scratch:
-                overlay = Overlay.create(scratch, [base])
-                log = self.directory / "layers" / f"{buildroot.extra_cache_key}.log"
+                overlay = Overlay.create(scratch, [base], kind)
+                log = place.with_name(f"{place.name}.log")
                 self._install_packages(overlay.merged, buildroot.extra, log, buildroot.nodocs, overlay.prefix)
                 self._move_to_place(scratch / "upper", place)
                 os.utime(place)
