@@ -178,7 +178,8 @@ install_sdist() {
     rm -rf "$folder"
     mkdir "$folder"
     tar -C "$folder" -xf "$1"
-    (cd "$folder"/* && $PYTHON setup.py -q build --build-lib "$locked") </dev/null
+    # What its setup.py needs is locked too, and already there where that is a wheel.
+    (cd "$folder"/* && PYTHONPATH=$locked $PYTHON setup.py -q build --build-lib "$locked") </dev/null
 }
 
 # run NUMBER SCRIPT: one run of the suite; its status, its output, and what it writes to $RESULTS.

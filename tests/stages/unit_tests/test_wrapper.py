@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +69,32 @@ def test_settings_that_coverage_refuses_do_not_stop_the_tests(
     assert (results / "1/log").read_text(encoding="utf-8") == "tested\n"
     assert (results / "passed").exists() and (results / "coverage.xml").exists()
     assert ("perhaps" in (results / "coverage.log").read_text(encoding="utf-8")) == ("perhaps" in settings)
+
+
+def test_the_setup_of_a_source_archive_finds_locked_wheels(request_: SuiteRequest, tmp_path: Path) -> None:
+    wheel, sdist, setup = (
+        tmp_path / "w-1-py3-none-any.whl",
+        tmp_path / "s-1.tar.gz",
+        tmp_path / "s-1/setup.py",
+    )
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("w.py", "TEXT = 'PASSED = 1'")
+    setup.parent.mkdir()
+    setup.write_text("import sys, w\nopen(sys.argv[-1] + '/s.py', 'w').write(w.TEXT)\n", encoding="utf-8")
+    with tarfile.open(sdist, "w:gz") as files:
+        files.add(setup.parent, "s-1")
+    suite = replace(request_.suite, command="$PYTHON -c 'import s; print(s.PASSED)'", python=sys.executable)
+    locked = (LockedFile("w", wheel), LockedFile("s", sdist))
+    package = make(replace(request_, suite=suite, locked=locked), tmp_path / "1")
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (tmp_path / "t/BUILD/x").mkdir(parents=True)
+    for name, content in unpack(package).items():
+        (sources / name).write_bytes(content)
+    subprocess.run(
+        ["sh", sources / "run-suite.sh", "test"], cwd=tmp_path, stdin=subprocess.DEVNULL, check=True
+    )
+    assert (tmp_path / "results/1/log").read_text(encoding="utf-8") == "1\n"
 
 
 def test_what_is_in_it(request_: SuiteRequest, tmp_path: Path) -> None:
