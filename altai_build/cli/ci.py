@@ -269,7 +269,7 @@ def _write_results(result: CiResult, folder: Path) -> None:
     write_test_results(result, folder / TESTS_FOLDER)
     junit = format_junit(result.rows, _read_log_end, result.tests)
     write_atomically(folder / "junit.xml", junit, durable=False)
-    write_atomically(folder / "summary.md", format_summary(result).encode(), durable=False)
+    write_atomically(folder / "summary.md", f"{format_summary(result)}\n".encode(), durable=False)
     write_atomically(folder / RESULT_NAME, format_json(result_to_json(result)).encode(), durable=False)
 
 

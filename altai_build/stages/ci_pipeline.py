@@ -72,7 +72,8 @@ def get_pipeline_path(service: PipelineService) -> str:
 def format_pipeline(service: PipelineService, settings: PipelineSettings) -> str:
     """The pipeline of a service. The settings have only characters that `check_setting` allows."""
     form = _FORMS[service]
-    script = _read("get-tool.sh").rstrip("\n")
+    # Its first line says for which shell it is.
+    script = _read("get-tool.sh").partition("\n")[2].rstrip("\n")
     if service is PipelineService.JENKINS:
         # It stands between ''', where a backslash escapes.
         script = script.replace("\\", "\\\\")

@@ -21,6 +21,7 @@ READ_ERROR = re.compile(
     r"BAD, read returned -1|Input/output error|Cannot allocate memory|Too many open files"
 )
 _CAP_SYS_ADMIN = 21  # linux/capability.h
+_MAX_STATUS = 64 << 10  # bytes of a file in /proc, whose size nothing says beforehand
 # The user and the group that this process had before it became root of a user namespace.
 _caller: list[tuple[int, int]] = []
 # Where programs were found, by name and PATH.
@@ -57,7 +58,7 @@ def may_mount() -> bool:
     from altai_build.regular_files import read_regular_file  # quick verbs mount nothing
 
     try:
-        status = read_regular_file("/proc/self/status").decode("ascii", "replace")
+        status = read_regular_file("/proc/self/status", limit=_MAX_STATUS).decode("ascii", "replace")
     except OSError:
         return False
     rights = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")

@@ -74,7 +74,8 @@ def test_everything_of_a_job_is_in_its_folder(
     case = ElementTree.parse(out / "junit.xml").find(".//testcase[@name='broken']/failure")
     assert case is not None and "nonsense" in (case.text or "")
     summary = (out / "summary.md").read_text()
-    assert (tmp_path / "summary").read_text() == f"before\n{summary}\n"
+    assert summary.endswith("\n") and not summary.endswith("\n\n")
+    assert (tmp_path / "summary").read_text() == f"before\n{summary}"
     # What the build printed is no command to the service.
     printed = answer.err[: answer.err.index("::error::x\n")]
     assert printed.index("::group::log of broken") < printed.rindex("::stop-commands::")

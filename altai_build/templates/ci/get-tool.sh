@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 set -euo pipefail
 tool=$HOME/.cache/altai-build/tool
 git init --quiet "$tool"
