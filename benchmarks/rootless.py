@@ -88,7 +88,7 @@ def main() -> None:
         return
     user = arguments.user or os.environ.get("SUDO_USER")
     if os.geteuid() != 0 or not user or user == "root":
-        parser.error("needs root, and --user NAME with a user who has ids in /etc/subuid and /etc/subgid")
+        parser.error("needs root, and --user NAME: a user with ids in /etc/subuid and /etc/subgid")
     with measure.scratch("rootless", "rpmbuild", "bwrap", "newuidmap") as folder, ExitStack() as stack:
         asks = {
             name: stack.enter_context(serving(folder / str(number), arguments.testbed, one))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.server
 import posixpath
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
+
+from tests.kit.server import running
 
 # What an endless file has at most, so that a client that takes it all does not fill the disk.
 ENDLESS_BYTES = 64 << 20
@@ -101,11 +102,5 @@ def hostile_server() -> Iterator[tuple[str, Hostility]]:
         # A slow answer must not hold whoever closes the server.
         block_on_close = False
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", hostility
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(Server(("127.0.0.1", 0), Handler)) as url:
+        yield url, hostility

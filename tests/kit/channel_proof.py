@@ -39,6 +39,7 @@ from tests.kit.client import Client
 from tests.kit.keys import signing_key
 from tests.kit.releases import make_materials, make_release_contents
 from tests.kit.repositories import Package, build_packages
+from tests.kit.server import running
 
 CHANNEL = "stable"
 FOLLOWED = ("channel", "latest", "channel-with-bad-mirrors")
@@ -105,14 +106,8 @@ class _Server(http.server.ThreadingHTTPServer):
 def serve(folder: Path, rewrite: Callable[[str], str] = lambda path: path) -> Iterator[str]:
     """A web server of a folder; yields its URL."""
     handler = partial(_Handler, rewrite=rewrite, directory=str(folder))
-    with _Server(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(_Server(("127.0.0.1", 0), handler)) as url:
+        yield url
 
 
 class Proof:

@@ -6,7 +6,6 @@ import contextlib
 import http.server
 import subprocess
 import tempfile
-import threading
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from altai_build.model.compat import Compat
 from altai_build.tools.repo.repodata import write_repodata
 from tests.kit.keys import ThrowawayKey, signing_key
+from tests.kit.server import running
 
 REVISION = 1_700_000_000
 
@@ -236,11 +236,5 @@ def faulty_server(directory: Path, faults: ServerFaults) -> Iterator[str]:
         def handle_error(self, request: object, client_address: object) -> None:
             """A connection that the test cut is no news."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(Server(("127.0.0.1", 0), Handler)) as url:
+        yield url

@@ -19,17 +19,25 @@ class _Silent(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serving(directory: Path) -> Iterator[str]:
-    """Serve what is, or will be, in `directory`; yields the URL without a slash at its end."""
-    handler = partial(_Silent, directory=str(directory))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+def running(server: socketserver.TCPServer) -> Iterator[str]:
+    """Answer requests in another thread while the block runs; yields the URL of the server, which is then closed."""
+    with server:
+        # Asked 50 times a second whether it shall end.
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[str]:
+    """Serve what is, or will be, in `directory`; yields the URL without a slash at its end."""
+    handler = partial(_Silent, directory=str(directory))
+    with running(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)) as url:
+        yield url
 
 
 @dataclass(frozen=True)
@@ -75,11 +83,5 @@ def scripted_server(answer: Callable[[Request], None]) -> Iterator[str]:
         # A script that waits for its client must not hold the test.
         block_on_close = False
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(Server(("127.0.0.1", 0), Handler)) as url:
+        yield url

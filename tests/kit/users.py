@@ -97,7 +97,7 @@ class User:
 
 @contextmanager
 def other_user(*, ids: bool, source: Path | None = None) -> Iterator[User]:
-    """A user who has subordinate `ids` or none."""
+    """A user with subordinate `ids` or none."""
     folder = Path(tempfile.mkdtemp(prefix="altai-user."))
     try:
         folder.chmod(0o755)

@@ -31,6 +31,19 @@ _REASONS = {
 }
 
 
+def make_not_run(component: str, suite: Suite, build: BuildResult, reason: str) -> TestResult:
+    """The result of a suite that did not run because of a build, with its log and causes."""
+    return TestResult(
+        component=component,
+        commit=build.commit,
+        status=SuiteStatus.NOT_RUN,
+        reason=reason,
+        suite=suite,
+        log=build.log,
+        causes=tuple(build.list_causes()[:MAX_CAUSES]),
+    )
+
+
 def judge_failed_run(component: str, suite: Suite, result: BuildResult) -> TestResult:
     """The result of a run that ended before the suite did: a requirement is missing, %prep failed, a limit."""
     what = (
@@ -38,15 +51,8 @@ def judge_failed_run(component: str, suite: Suite, result: BuildResult) -> TestR
         if result.failure is FailureKind.DEPENDENCIES
         else "they did not run"
     )
-    return TestResult(
-        component=component,
-        commit=result.commit,
-        status=SuiteStatus.NOT_RUN,
-        reason=f"{what}: {result.reason.splitlines()[0] if result.reason else 'see the log'}",
-        suite=suite,
-        log=result.log,
-        causes=tuple(result.list_causes()[:MAX_CAUSES]),
-    )
+    why = result.reason.splitlines()[0] if result.reason else "see the log"
+    return make_not_run(component, suite, result, f"{what}: {why}")
 
 
 def judge_run(component: str, suite: Suite, result: BuildResult, cache: BuildCache, logs: Path) -> TestResult:

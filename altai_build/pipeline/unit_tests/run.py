@@ -21,7 +21,7 @@ from altai_build.pipeline.build.toolchains import (
     open_executor,
 )
 from altai_build.pipeline.run import Run
-from altai_build.pipeline.unit_tests.judgement import judge_failed_run, judge_run
+from altai_build.pipeline.unit_tests.judgement import judge_failed_run, judge_run, make_not_run
 from altai_build.pipeline.unit_tests.plan import TestPlan, get_test_settings
 from altai_build.pipeline.unit_tests.requirements import (
     SuiteNeeds,
@@ -154,15 +154,8 @@ class _TestRuns:
         """One component's test run."""
         row = self._rows[name]
         if row.status not in (ComponentStatus.BUILT, ComponentStatus.REUSED):
-            return TestResult(
-                component=name,
-                commit=row.commit,
-                status=SuiteStatus.NOT_RUN,
-                reason=f"its build {'failed' if row.status is ComponentStatus.FAILED else f'is {row.status.value}'}",
-                suite=suite,
-                log=row.log,
-                causes=tuple(row.list_causes()[:3]),
-            )
+            what = "failed" if row.status is ComponentStatus.FAILED else f"is {row.status.value}"
+            return make_not_run(name, suite, row, f"its build {what}")
         try:
             prepared = self._prepare(name, suite, row, environments, executor, scratch)
         except AltaiError as error:
