@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 
 MAX_VERSION_LENGTH = 100
-# Tags are often written with a `v`. After it: numbers first, then parts with at most one separator before each.
-_VERSION = re.compile(r"[vV]?([0-9]+(?:[-._~+^]?[0-9A-Za-z]+)*)")
+# Tags are often written with a `v`. After it: a number first, then parts with one separator before each. There is one
+# way only to match a text: with several, a long text that is no version takes for ever.
+_VERSION = re.compile(r"[vV]?([0-9][0-9A-Za-z]*(?:[-._~+^][0-9A-Za-z]+)*)")
 _PART = re.compile(r"([-._~+^]?)([0-9]+|[A-Za-z]+)")
 _TRAILING_ZEROS = re.compile(r"(?:\.0+)+(?![.0-9])")
 # A state of development is older than every numbered candidate: `~~` sorts before `~`.

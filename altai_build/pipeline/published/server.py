@@ -24,9 +24,13 @@ from altai_build.tools.url import join_url
 if TYPE_CHECKING:
     from altai_build.pipeline.run import Run
 
-_LINK = re.compile(r"""href\s*=\s*["']?(?:\./)?([^"'?#>\s/]+)/""", re.IGNORECASE)
+# A page is cut at each of these first, so that no part of it is read twice.
+_HREF = re.compile(r"href\s*=\s*", re.IGNORECASE)
+_FOLDER = re.compile(r"""["']?(?:\./)?([^"'?#>\s/]+)/""")
 # Of a server's page; more of them are no list of releases.
 _MAX_LINKS = 1000
+# Releases before `latest`, of which each names the one before it.
+_MAX_PREDECESSORS = 1000
 _MAX_PAGE = 4 << 20
 
 
@@ -132,6 +136,12 @@ class ReleaseServer:
                 if copy is not None
             )
         while following is not None and following not in seen:
+            if len(seen) > _MAX_PREDECESSORS:
+                raise InputError(
+                    f"the releases at {url} have no end",
+                    why=f"more than {_MAX_PREDECESSORS} come before `{LATEST_LINK}`",
+                    todo="name one release by its URL",
+                )
             seen.add(following)
             copy = found.get(following) or download(following)
             if copy is None:
@@ -162,5 +172,6 @@ def read_links(url: str) -> list[str]:
     except InputError:
         # Servers need not show their folders; `latest` leads to the releases as well.
         return []
-    links = dict.fromkeys(unquote(match[1]) for match in _LINK.finditer(page))
+    found = (_FOLDER.match(part) for part in _HREF.split(page)[1:])
+    links = dict.fromkeys(unquote(match[1]) for match in found if match is not None)
     return [name for name in links if is_safe_name(name)][:_MAX_LINKS]

@@ -11,12 +11,13 @@ import pytest
 from altai_build.config import Config
 from altai_build.config.superproject import get_default_superproject
 from altai_build.errors import InputError
+from altai_build.model.manifest import manifest_to_json
 from altai_build.model.release import ReleasePart
 from altai_build.pipeline.published.server import ReleaseServer
 from altai_build.pipeline.run import Run
 from altai_build.workspace import Workspace
 from tests.kit.manifests import manifest, write_manifests
-from tests.kit.server import serving
+from tests.kit.server import Request, scripted_server, serving
 
 
 @pytest.fixture
@@ -51,6 +52,32 @@ def test_links_of_a_page_lead_nowhere_else(server: ReleaseServer, folder: Path) 
     )
     with serving(folder) as url:
         assert [copy.name for copy in server.list_all(url, ReleasePart.MANIFEST)] == ["1.0.1"]
+
+
+def test_a_page_that_is_no_list_is_read_at_once(server: ReleaseServer, folder: Path) -> None:
+    (folder / "index.html").write_text('<a href = "1.0.2/">' + "href=" * 800_000)
+    with serving(folder) as url:
+        assert [copy.name for copy in server.list_all(url, ReleasePart.MANIFEST)] == ["1.0.2"]
+
+
+def test_predecessors_without_end_are_not_followed(
+    server: ReleaseServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("altai_build.pipeline.published.server._MAX_PREDECESSORS", 10)
+    asked = []
+
+    def answer(request: Request) -> None:
+        _, version, *names = request.path.split("/")
+        asked.append(version)
+        number = int(version[1:] or 0) if version.isdigit() else 0
+        text = manifest_to_json(manifest(f"1{number}", [], previous=f"1{number + 1}"))
+        texts = {"release.json": text, "SHA256SUMS": f"{'0' * 64}  release.json\n"}
+        body = texts.get("/".join(names), "").encode()
+        request.answer(200 if body else 404, body, content_length=str(len(body)))
+
+    with scripted_server(answer) as url, pytest.raises(InputError, match="have no end"):
+        server.list_all(url, ReleasePart.MANIFEST)
+    assert len(set(asked)) < 20
 
 
 def test_the_predecessors_of_a_linked_release_are_found_through_latest(
