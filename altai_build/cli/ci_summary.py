@@ -8,7 +8,7 @@ from typing import TypeVar
 from altai_build.cli import markdown
 from altai_build.cli.ci_tests import describe_tests
 from altai_build.model.build import BuildResult
-from altai_build.model.ci_result import CiResult
+from altai_build.model.ci_result import CiResult, InstallCheck
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.quantity import format_count
 
@@ -33,6 +33,15 @@ def describe_outcome(result: CiResult) -> str:
         f"{len(rows)} {status.value}" for status in ComponentStatus if (rows := result.with_status(status))
     ]
     return f"{format_count(len(result.rows), 'component')}: {', '.join(counts)}"
+
+
+def describe_installable(check: InstallCheck) -> str:
+    """Whether all packages of a change can be installed, in a line."""
+    count = format_count(len(check.refused), "package")
+    refused = f"{count} cannot be installed" if check.refused else ""
+    return ": ".join(filter(None, (check.answer.value, refused))) + (
+        f"{'; ' if refused else ', '}{check.reason}" if check.reason else ""
+    )
 
 
 def choose_shown(rows: Sequence[_Row], is_wrong: Callable[[_Row], bool]) -> list[_Row]:
@@ -108,6 +117,13 @@ def _describe_topic(result: CiResult) -> Iterator[str]:
         if topic.signer
         else "not signed (repos.yaml has no `ci.key`)"
     )
-    yield f"{format_count(len(topic.files), 'package')} on top of {markdown.escape(base)}, {signer}:"
-    # Indented: no fence is longer than every run of backquotes in a URL.
-    yield from ("", f"    {topic.install_command}")
+    yield f"{format_count(len(topic.files), 'package')} on top of {markdown.escape(base)}, {signer}."
+    yield ""
+    yield f"Installable: {markdown.escape(describe_installable(topic.check))}."
+    if topic.check.refused:
+        yield ""
+        for name, why in topic.check.refused.items():
+            yield f"- {markdown.code(name)}: {markdown.escape(why)}"
+    if topic.install_command:
+        # Indented: no fence is longer than every run of backquotes in a URL.
+        yield from ("", f"    {topic.install_command}")

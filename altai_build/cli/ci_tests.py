@@ -19,15 +19,11 @@ from altai_build.cli.test_report import (
 )
 from altai_build.errors import BuildError, escape_control_characters
 from altai_build.model.ci_result import TESTS_FOLDER
-from altai_build.model.coverage_table import NO_COVERAGE
 from altai_build.model.unit_tests import SuiteStatus, TestResult, TestStatus
 
 if TYPE_CHECKING:
     from altai_build.model.ci_result import CiResult
     from altai_build.model.coverage_table import CoverageTable
-    from altai_build.pipeline.build.run import BuildRun
-    from altai_build.pipeline.run import Run
-    from altai_build.pipeline.unit_tests.plan import TestPlan
     from altai_build.tools.ci_service import CiJob
     from altai_build.tools.progress import ProgressReporter
 
@@ -38,20 +34,6 @@ _MOST_SHOWN = 10
 def choose_ci_exit_code(build_code: int, tests: Sequence[TestResult]) -> int:
     """That of the builds; where they have none, 5 if tests failed or could not be run."""
     return build_code or (BuildError.exit_code if any(result.status.is_bad for result in tests) else 0)
-
-
-def run_unit_tests(
-    run: Run, plan: TestPlan | None, build_run: BuildRun
-) -> tuple[tuple[TestResult, ...], CoverageTable]:
-    """Run the suites of a plan, and measure their coverage; nothing without a plan."""
-    from altai_build.pipeline.unit_tests.coverage import measure_coverage
-    from altai_build.pipeline.unit_tests.locking import fetch_locked
-    from altai_build.pipeline.unit_tests.run import run_tests
-
-    if plan is None:
-        return (), NO_COVERAGE
-    tests = run_tests(run, plan, build_run, locked=fetch_locked(run, plan))
-    return tests, measure_coverage(run, plan, tests)
 
 
 def print_tests(tests: Sequence[TestResult], coverage: CoverageTable) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from altai_build.model.build import BuildResult
 from altai_build.model.component_status import ComponentStatus
@@ -17,25 +18,50 @@ RESULT_NAME = "result.json"
 TESTS_FOLDER = "tests"
 
 
+class Installable(str, Enum):
+    """Whether all packages of a change can be installed; unknown where nobody knows what the operating system has."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class InstallCheck:
+    """What a machine with the release and the operating system can install of a topic repository.
+
+    `names` are the packages of the install command: those that can be installed together, all where that is unknown.
+    `refused` says of the others what they lack, by name. `reason` is why the answer is unknown, or why there is no
+    command at all; "" otherwise.
+    """
+
+    answer: Installable
+    names: tuple[str, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+
 @dataclass(frozen=True)
 class TopicRepository:
     """A yum repository with the packages of a change.
 
-    `url` is that of the folder, `section` the name in the .repo file; `files` are those of its packages, `names` what a
-    machine can install of them. `signer` is the fingerprint of the key that signed packages and metadata, `key_url`
-    where clients find it; "" where no key is configured.
+    `url` is that of the folder, `section` the name in the .repo file; `files` are those of its packages, `check` says
+    what a machine can install of them. `signer` is the fingerprint of the key that signed packages and metadata,
+    `key_url` where clients find it; "" where no key is configured.
     """
 
     section: str
     url: str
     files: tuple[str, ...]
-    names: tuple[str, ...]
+    check: InstallCheck
     signer: str = ""
     key_url: str = ""
 
     @property
     def install_command(self) -> str:
-        """The command with which a machine that has the release installs the packages."""
+        """The command with which a machine that has the release installs the packages; "" where none would work."""
+        if not self.check.names:
+            return ""
         options = (
             {"gpgcheck": "1", "repo_gpgcheck": "1", "gpgkey": self.key_url}
             if self.signer
@@ -43,7 +69,7 @@ class TopicRepository:
         )
         words = ["dnf", f"--repofrompath={self.section},{self.url}"]
         words += [f"--setopt={self.section}.{name}={value}" for name, value in options.items()]
-        return shlex.join([*words, "install", *self.names])
+        return shlex.join([*words, "install", *self.check.names])
 
 
 @dataclass(frozen=True)

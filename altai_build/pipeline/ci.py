@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from altai_build.model.gitlink import CommitId, is_commit_id
 from altai_build.model.release_files import KEY_FILE_PREFIX, make_repo_section_name
 from altai_build.model.repo_file import format_repo_section
 from altai_build.model.suggestion import suggest
+from altai_build.pipeline.ci_install import check_installable
 from altai_build.pipeline.release.signing import unlock_keys
 from altai_build.stages.sign import sign_packages
 from altai_build.tools.files import (
@@ -46,6 +48,38 @@ _RESULT_NAMES = (TOPIC_FOLDER, "logs", TESTS_FOLDER, "*-ci.repo", f"{KEY_FILE_PR
 _SCRATCH = ".altai-build"
 # Of packages that nobody installs to try a change.
 _DEBUG_SUFFIXES = ("-debuginfo", "-debugsource")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a job is about: a commit of the superproject, and the one that it is compared with.
+
+    `built` is the commit that is built: `commit` itself, or one like it that pins components at `pins`, by path.
+    """
+
+    commit: CommitId
+    built: CommitId
+    pins: Mapping[str, CommitId]
+    compared: ComparedCommit
+
+    @property
+    def description(self) -> str:
+        """What is compared with what, and why, in a line."""
+        where = self.compared.commit[:12] if self.compared.commit is not None else "nothing"
+        pins = "".join(f" with {path} at {pin[:12]}" for path, pin in self.pins.items())
+        return f"{self.commit[:12]}{pins} is compared with {where} ({self.compared.reason})"
+
+
+def find_change(run: Run, rev: str, pinned: Mapping[str, str], job: CiJob, since: str | None) -> Change:
+    """The change that a job is about; `pinned` as in `pin_components`, `since` as in `choose_compared_commit`."""
+    history = RepositoryHistory(run.superproject.path)
+    commit = history.resolve_revision(rev)
+    built, pins = pin_components(run, commit, pinned) if pinned else (commit, {})
+    if pinned and since is None:
+        compared = ComparedCommit(commit, "the pins that --component replaces")
+    else:
+        compared = choose_compared_commit(history, commit, job, since)
+    return Change(commit, built, pins, compared)
 
 
 def choose_compared_commit(
@@ -111,7 +145,22 @@ def _find_gitlink(name: str, paths: Sequence[str]) -> str:
     )
 
 
-def prepare_results_folder(folder: Path) -> None:
+@contextmanager
+def reserve_results(folder: Path) -> Iterator[None]:
+    """Have a folder for the results of a job during a block; where it fails, a new folder is removed again."""
+    missing = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
+    _prepare_results_folder(folder)
+    try:
+        yield
+    except BaseException:
+        # What is not empty stays, and so does all that it is in.
+        with suppress(OSError):
+            for path in missing:
+                path.rmdir()
+        raise
+
+
+def _prepare_results_folder(folder: Path) -> None:
     """Refuse a folder with files that no earlier job wrote: what a job writes replaces all that it wrote before."""
     if folder.is_dir() and not (folder / RESULT_NAME).is_file() and any(folder.iterdir()):
         raise InputError(
@@ -184,11 +233,12 @@ def make_topic_repository(
         key.sign_detached(repository / REPOMD)
         write_atomically(folder / key_file, read_rewritten_keys(key.file), durable=False)
     names = {rpm.header.nevra.name for row in added for rpm in row.rpms}
+    names = {name for name in names if not name.endswith(_DEBUG_SUFFIXES)}
     topic = TopicRepository(
         section=make_repo_section_name(run.config.project, "ci"),
         url=f"{url}/{TOPIC_FOLDER}/",
         files=tuple(sorted(file.name for file in files)),
-        names=tuple(sorted(name for name in names if not name.endswith(_DEBUG_SUFFIXES))),
+        check=check_installable(run, repository, sorted(names), released),
         signer=key.public.fingerprint if key is not None else "",
         key_url=f"{url}/{key_file}" if key is not None else "",
     )

@@ -14,7 +14,7 @@ from altai_build.tools.leftovers import temporary_directory
 from altai_build.tools.repo.metadata import RepositoryMetadata, read_local_metadata
 from altai_build.tools.solver.dependencies import read_requirement
 from altai_build.tools.solver.pool import PackagePool
-from altai_build.tools.solver.resolve import Unsatisfiable, select_packages
+from altai_build.tools.solver.resolve import Unsatisfiable, find_uninstallable, select_packages
 from altai_build.tools.solver.rich import list_demands
 
 # Before the names of the release's repositories: those of the operating system may have the same names.
@@ -53,7 +53,7 @@ def check_closure(rule: Rule, view: ReleaseView) -> RuleResult:
         unmet = {
             **_find_conditional_gaps(pool, numbers),
             **_find_unlisted_requirements(view, pool),
-            **_find_uninstallable(pool, numbers),
+            **_describe_uninstallable(pool, numbers),
         }
     if unavailable and unmet:
         some = ", ".join(sorted(unmet)[:_MAX_REPORTED])
@@ -110,20 +110,12 @@ def _find_conditional_gaps(pool: PackagePool, numbers: Mapping[str, int]) -> dic
     return found
 
 
-def _find_uninstallable(pool: PackagePool, numbers: Mapping[str, int]) -> dict[str, str]:
-    """`repository/file` → why it cannot be installed. All packages are tried at once first, which is fast."""
-    try:
-        select_packages(pool, [(number,) for number in numbers.values()])
-        return {}
-    except Unsatisfiable:
-        pass
-    found = {}
-    for subject, number in numbers.items():
-        try:
-            select_packages(pool, [(number,)])
-        except Unsatisfiable as error:
-            found[subject] = "it cannot be installed: " + "; ".join(error.problems[:_MAX_REPORTED])
-    return found
+def _describe_uninstallable(pool: PackagePool, numbers: Mapping[str, int]) -> dict[str, str]:
+    """`repository/file` → why it cannot be installed."""
+    return {
+        subject: "it cannot be installed: " + "; ".join(problems[:_MAX_REPORTED])
+        for subject, problems in find_uninstallable(pool, numbers).items()
+    }
 
 
 def _find_unlisted_requirements(view: ReleaseView, pool: PackagePool) -> dict[str, str]:

@@ -65,6 +65,8 @@ def test_everything_of_a_job_is_in_its_folder(
     assert isinstance(topic, dict)
     assert topic["url"] == "https://ci.example.org/7/repo/"
     assert topic["install"].endswith("--setopt=p-ci.gpgcheck=0 install app lib")
+    assert (topic["installable"]["answer"], topic["installable"]["refused"]) == ("unknown", {})
+    assert "installable: unknown, no repositories of the operating system are configured" in answer.err
     # No release has what they need, so all of it is there.
     assert sorted(package.location for package in read_repodata(out / "repo").packages) == topic["files"]
     assert {name.rpartition("-")[0].rpartition("-")[0] for name in topic["files"]} == {"app", "lib"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from altai_build.cli.ci_summary import choose_shown, describe_outcome, format_summary
+from altai_build.cli.ci_summary import choose_shown, describe_installable, describe_outcome, format_summary
 from altai_build.model.build import BuildResult
-from altai_build.model.ci_result import CiResult, TopicRepository
+from altai_build.model.ci_result import CiResult, Installable, InstallCheck, TopicRepository
 from altai_build.model.component_status import ComponentStatus
 
 RESULT = CiResult(
@@ -28,7 +28,13 @@ RESULT = CiResult(
     exit_code=5,
     against="1.0.0",
     topic=TopicRepository(
-        section="p-ci", url="file:///r/repo/", files=("lib.rpm",), names=("lib",), signer="ABC"
+        section="p-ci",
+        url="file:///r/repo/",
+        files=("lib.rpm",),
+        check=InstallCheck(
+            Installable.NO, ("lib",), {"lib-ldap": "nothing provides <ldap> needed by lib-ldap"}
+        ),
+        signer="ABC",
     ),
 )
 
@@ -45,7 +51,9 @@ def test_all_that_a_reviewer_asks_is_there() -> None:
     assert r"- `bad|<b>`: \*x\* \<script\>" in lines
     assert "| lib | `333333333333` | built | 2.0 | its pin moved |" in lines
     assert lines.count(r"| bad\|\<b\> | `444444444444` | failed | 0.0 | \*x\* |") == 1
-    assert "1 package on top of release 1.0.0, signed by `ABC`:" in lines
+    assert "1 package on top of release 1.0.0, signed by `ABC`." in lines
+    assert "Installable: no: 1 package cannot be installed." in lines
+    assert r"- `lib-ldap`: nothing provides \<ldap\> needed by lib-ldap" in lines
     assert f"    {RESULT.topic.install_command if RESULT.topic else ''}" in lines
 
 
@@ -73,3 +81,11 @@ def test_a_log_lists_a_page_of_rows_and_all_that_went_wrong() -> None:
     assert choose_shown(numbers[:20], lambda number: False) == numbers[:20]
     assert choose_shown(numbers, lambda number: 100 <= number < 130) == numbers[100:130]
     assert choose_shown(numbers, lambda number: number in (0, 150)) == [*range(19), 150]
+
+
+def test_what_is_not_known_is_not_installable() -> None:
+    unknown = InstallCheck(Installable.UNKNOWN, ("lib",), reason="no repositories are configured")
+    assert describe_installable(unknown) == "unknown, no repositories are configured"
+    assert describe_installable(InstallCheck(Installable.YES, ("lib",))) == "yes"
+    both = InstallCheck(Installable.NO, (), {"a": "x", "b": "y"}, "they exclude each other")
+    assert describe_installable(both) == "no: 2 packages cannot be installed; they exclude each other"

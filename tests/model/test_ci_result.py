@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from altai_build.model.build import BuildResult
-from altai_build.model.ci_result import CiResult, TopicRepository
+from altai_build.model.ci_result import CiResult, Installable, InstallCheck, TopicRepository
 from altai_build.model.component_status import ComponentStatus
 
 
@@ -29,14 +29,23 @@ def test_the_outcome_is_one_word(statuses: tuple[ComponentStatus, ...], code: in
 
 def test_packages_are_installed_as_they_are_signed() -> None:
     url = "https://example.org/a'b/repo/"
-    topic = TopicRepository(section="p-ci", url=url, files=(), names=("lib", "lib-devel"))
+    topic = TopicRepository(
+        section="p-ci", url=url, files=(), check=InstallCheck(Installable.YES, ("lib", "lib-devel"))
+    )
     assert topic.install_command == (
         "dnf '--repofrompath=p-ci,https://example.org/a'\"'\"'b/repo/' --setopt=p-ci.gpgcheck=0 install lib lib-devel"
     )
     signed = TopicRepository(
-        section="p-ci", url="file:///x/repo/", files=(), names=("lib",), signer="F", key_url="file:///x/KEY"
+        section="p-ci",
+        url="file:///x/repo/",
+        files=(),
+        check=InstallCheck(Installable.UNKNOWN, ("lib",), reason="no base"),
+        signer="F",
+        key_url="file:///x/KEY",
     )
     assert signed.install_command == (
         "dnf --repofrompath=p-ci,file:///x/repo/ --setopt=p-ci.gpgcheck=1 --setopt=p-ci.repo_gpgcheck=1 "
         "--setopt=p-ci.gpgkey=file:///x/KEY install lib"
     )
+    none = TopicRepository(section="p-ci", url=url, files=(), check=InstallCheck(Installable.NO, ()))
+    assert none.install_command == ""

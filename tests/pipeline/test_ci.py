@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.pipeline.ci import choose_compared_commit, open_results, prepare_results_folder
+from altai_build.pipeline.ci import choose_compared_commit, open_results, reserve_results
 from altai_build.tools.ci_service import CiJob, Service
 from altai_build.tools.git.revisions import RepositoryHistory
 from tests.kit.git import Repo
@@ -40,19 +40,31 @@ def test_what_is_named_comes_before_the_job_and_the_job_before_the_main_branch(t
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(InputError, match="files that are no results of `altai-build ci`"):
-        prepare_results_folder(tmp_path)
+    refused = pytest.raises(InputError, match="files that are no results of `altai-build ci`")
+    with refused, reserve_results(tmp_path):
+        pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
-    prepare_results_folder(tmp_path / "new" / "folder")
+    with reserve_results(tmp_path / "new" / "folder"):
+        assert (tmp_path / "new" / "folder").is_dir()
     assert (tmp_path / "new" / "folder").is_dir()
+
+
+def test_a_job_without_results_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError), reserve_results(tmp_path / "new" / "folder"):
+        raise InputError("the key is missing")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "new").mkdir()
+    with pytest.raises(InputError), reserve_results(tmp_path / "new" / "folder"):
+        (tmp_path / "new" / "note").write_text("of somebody else")
+        raise InputError("the key is missing")
+    assert [path.name for path in tmp_path.rglob("*")] == ["new", "note"]
 
 
 def test_results_replace_earlier_ones_and_nothing_else(tmp_path: Path) -> None:
     for name in ("result.json", "note", "old-ci.repo", "RPM-GPG-KEY-old", "logs/gone.log", "repo/gone.rpm"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("old")
-    prepare_results_folder(tmp_path)
-    with open_results(tmp_path) as folder:
+    with reserve_results(tmp_path), open_results(tmp_path) as folder:
         for name in ("result.json", "logs/kept.log"):
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text("new")

@@ -34,6 +34,12 @@ class ReleasedBuilds:
         """The folder of the release."""
         return self._release.directory
 
+    @property
+    def repositories(self) -> tuple[tuple[str, Path], ...]:
+        """(name, folder) of each repository that the release has for clients."""
+        listed = self._release.manifest.repositories
+        return tuple((one.name, self.directory / one.name) for one in listed if not one.source)
+
     def __init__(self, run: Run, release: CheckedManifest) -> None:
         """Raises InputError for a release whose manifest no key of repos.yaml signed: what it says cannot be used."""
         if release.trust.level is not TrustLevel.PINNED:

@@ -137,7 +137,7 @@ def make_verify_context(run: Run, version: str) -> VerifyContext:
         compat=target.compat,
         arch=target.arch,
         # Several rules ask for them.
-        base=cache(lambda: _read_base_repositories(run)) if target.base else None,
+        base=cache(lambda: read_base_repositories(run)) if target.base else None,
         previous_releases=list_releases_before(releases_directory(config), version),
         source_repositories=tuple(
             (repository.name, repository.source_rpms)
@@ -158,7 +158,7 @@ def _list_release_keys(config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for key in signing for name in (key, *config.get_related_keys(key))))
 
 
-def _read_base_repositories(run: Run) -> Sequence[RepositoryMetadata]:
+def read_base_repositories(run: Run) -> Sequence[RepositoryMetadata]:
     """The repositories of the target's operating system as they are today. Raises InputError without access."""
     run.workspace.prepare()
     base = [upstream for upstream in list_upstreams(run.config) if upstream.is_base]

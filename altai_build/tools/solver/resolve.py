@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import solv
 
@@ -72,6 +72,26 @@ def select_packages(
     if problems:
         raise Unsatisfiable(describe_problems(problems))
     return frozenset(solvable.id for solvable in solver.transaction().newsolvables())
+
+
+def find_uninstallable(pool: PackagePool, numbers: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    """Name → libsolv's sentences on why it cannot be installed, for those of some packages that cannot.
+
+    `numbers` is name → number in the pool. All are tried at once first, which is fast; packages that only exclude each
+    other are not in the result.
+    """
+    try:
+        select_packages(pool, [(number,) for number in numbers.values()])
+        return {}
+    except Unsatisfiable:
+        pass
+    found = {}
+    for name, number in numbers.items():
+        try:
+            select_packages(pool, [(number,)])
+        except Unsatisfiable as error:
+            found[name] = error.problems
+    return found
 
 
 def describe_problems(problems: Sequence[solv.Problem]) -> list[str]:

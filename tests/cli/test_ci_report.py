@@ -1,0 +1,63 @@
+"""The log of a CI job: whether packages can be installed, and where an error is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from altai_build.cli.ci_report import report_ci_result
+from altai_build.model.build import BuildResult
+from altai_build.model.ci_result import CiResult, Installable, InstallCheck, TopicRepository
+from altai_build.model.component_status import ComponentStatus
+from altai_build.tools.ci_service import CiJob, Service
+from altai_build.tools.progress import ProgressReporter
+
+
+class FakeRun:
+    """What a report needs of a run."""
+
+    reporter = ProgressReporter()
+
+
+def report(
+    capsys: pytest.CaptureFixture[str], check: InstallCheck, *rows: BuildResult, build_run: Any = None
+) -> str:
+    topic = TopicRepository(section="p-ci", url="file:///r/repo/", files=("x.rpm",), check=check)
+    result = CiResult("1" * 40, "2" * 40, "", rows, 0, topic=topic)
+    run: Any = FakeRun()
+    report_ci_result(run, result, build_run, Path("out"), CiJob(Service.GITHUB), as_json=False)
+    return capsys.readouterr().err
+
+
+def test_only_packages_that_can_be_installed_are_in_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    refused = {"app-ldap": "nothing provides python-ldap"}
+    text = report(capsys, InstallCheck(Installable.NO, ("app",), refused))
+    assert (
+        "warning: installable: no: 1 package cannot be installed\n  app-ldap: nothing provides python-"
+        in text
+    )
+    assert text.rstrip().endswith("install app") and "install the others: dnf" in text
+    text = report(capsys, InstallCheck(Installable.NO, (), refused))
+    assert "dnf" not in text
+    text = report(capsys, InstallCheck(Installable.UNKNOWN, ("app",), reason="no base"))
+    assert "warning: installable: unknown, no base\n" in text and "install the packages: dnf" in text
+    assert "\ninstallable: yes\n" in report(capsys, InstallCheck(Installable.YES, ("app",)))
+
+
+def test_an_error_is_at_its_line_if_the_commit_has_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    source = SimpleNamespace(
+        component=SimpleNamespace(name="app", path="repos/app"),
+        tree=(SimpleNamespace(path="src/main.c", is_file=True),),
+    )
+    build_run = SimpleNamespace(build_plan=SimpleNamespace(discovery=SimpleNamespace(sourced=(source,))))
+    check = InstallCheck(Installable.YES, ())
+    for reason, place in {
+        "./src/main.c:12:3: error: x": "::error file=repos/app/src/main.c,line=12,title=app::",
+        "../etc/passwd:1: x": "::error title=app::",
+        "src/other.c:1: x": "::error title=app::",
+    }.items():
+        row = BuildResult(component="app", commit="3" * 40, status=ComponentStatus.FAILED, reason=reason)
+        assert place in report(capsys, check, row, build_run=build_run)
