@@ -48,6 +48,8 @@ def channels(app: App, name: str | None, where: str | None, keys: tuple[str, ...
         raise UsageError(f"{name!r} is not a name for a channel")
     run = app.create_reading_run(app.load_config(needed=False))
     config = run.config
+    # Of releases that are named here nobody said which project they are of.
+    project = config.project if where is None and config.file is not None else None
     if where is None:
         where = (
             str(config.get_release_settings().directory)
@@ -55,8 +57,8 @@ def channels(app: App, name: str | None, where: str | None, keys: tuple[str, ...
             else find_releases_here(app)
         )
     key_files = [Path(key) for key in keys] or list_channel_keys(config)
-    with open_channels(run, where, name) as folder:
-        found = read_channels(folder, key_files)
+    with open_channels(run, where, name) as opened:
+        found = read_channels(opened, key_files, project)
     if name is not None:
         found = _select(found, name, where)
     for channel in found:

@@ -11,6 +11,7 @@ from altai_build.cli.app import App
 from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.reading import Reading, open_reading
+from altai_build.errors import InputError
 from altai_build.model.quantity import format_size
 from altai_build.model.release import Manifest
 
@@ -61,9 +62,12 @@ def releases(app: App, place: str | None, where: str | None, keys: tuple[str, ..
 def _read_channels(reading: Reading, keys: Sequence[str]) -> Mapping[str, Sequence[str]] | None:
     """Version → the channels that show it; None where that is unknown: on a server, and beside a single release.
 
+    None, too, where the channels cannot be listed.
+
     Warns of a channel that cannot be read or must not be believed.
     """
     from altai_build.pipeline.published.channels import (
+        OpenedChannels,
         find_channels_by_release,
         list_channel_keys,
         read_channels,
@@ -73,7 +77,11 @@ def _read_channels(reading: Reading, keys: Sequence[str]) -> Mapping[str, Sequen
     if folder is None:
         return None
     key_files = [Path(key) for key in keys] or list_channel_keys(reading.run.config)
-    channels = read_channels(folder, key_files)
+    try:
+        channels = read_channels(OpenedChannels(folder), key_files)
+    except InputError as error:
+        reading.run.reporter.warn(f"{error.what}: {error.why}")
+        return None
     for channel in channels:
         if channel.error is not None:
             reading.run.reporter.warn(f"{channel.error.what}: {channel.error.why}")

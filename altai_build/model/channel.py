@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import PurePosixPath
 from typing import Any
 
 from altai_build.model.nevra import is_safe_name
@@ -124,6 +125,8 @@ def history_from_json(text: str) -> ChannelHistory:
             _read(files, path, str)
         ):
             raise ValueError(f"files has {path!r}, which is no path with its SHA-256")
+        if any(str(folder) in files for folder in PurePosixPath(path).parents):
+            raise ValueError(f"files has {path!r}, in a folder that is a file")
     return ChannelHistory(
         project=_read(document, "project", str),
         channel=_read(document, "channel", str),

@@ -54,23 +54,34 @@ class ChannelRemains:
 
 
 def list_channels(releases: Path) -> tuple[str, ...]:
-    """The names of all channels, those with a damaged folder too."""
+    """The names of all channels, those with a damaged folder too.
+
+    Raises InputError where something is there that cannot be listed: that is not the same as no channels.
+    """
     folder = releases / CHANNELS_FOLDER
     try:
         names = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    return tuple(sorted(name for name in names if is_channel_name(name) and os.path.lexists(folder / name)))
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not folder.is_symlink():
+            return ()
+        raise InputError(
+            f"the channels in {releases} cannot be read",
+            why=f"{folder}: {describe_cause(error)}",
+            todo=f"restore {folder}, a folder that everybody can read",
+        ) from error
+    return tuple(sorted(filter(is_channel_name, names)))
 
 
-def read_channel(releases: Path, name: str, key_files: Sequence[Path]) -> ChannelHistory | None:
+def read_channel(
+    releases: Path, name: str, key_files: Sequence[Path], *, project: str | None = None
+) -> ChannelHistory | None:
     """The history of a channel that one of the keys signed; None where there is no such channel.
 
-    Raises InputError for one that cannot be read, DistrustedError for one that none of the keys signed, or whose files
-    are not those that it lists.
+    Raises InputError for one that cannot be read, DistrustedError for one that none of the keys signed, that is of
+    another project than `project`, or whose files are not those that it lists.
     """
     folder = releases / CHANNELS_FOLDER / name
-    if not os.path.lexists(folder):
+    if name not in list_channels(releases):
         return None
     path = folder / HISTORY_NAME
     try:
@@ -87,6 +98,8 @@ def read_channel(releases: Path, name: str, key_files: Sequence[Path]) -> Channe
         ) from error
     if history.channel != name:
         raise _make_distrust(name, f"{path} is the history of the channel {history.channel}")
+    if project not in (None, history.project):
+        raise _make_distrust(name, f"{path} is of the project {history.project}, not of {project}")
     _check_files(folder, history)
     return history
 
@@ -137,6 +150,12 @@ def switch_channel(
         for path, data in files.items():
             write_atomically(staging / path, data, durable=False)
         text = history_to_json(replace(history, files=digests))
+        if len(text) > MAX_HISTORY_SIZE:
+            raise PublishError(
+                f"the channel {name} was not changed",
+                why=f"its history would have more than {MAX_HISTORY_SIZE} bytes, and nobody reads that",
+                todo="give a shorter reason",
+            )
         write_atomically(staging / HISTORY_NAME, text.encode(), durable=False)
         key.sign_detached(staging / HISTORY_NAME)
         make_tree_public(staging)

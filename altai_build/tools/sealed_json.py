@@ -26,12 +26,18 @@ def dump_sealed(document: Mapping[str, Any]) -> bytes:
 
 
 def load_sealed(data: bytes) -> dict[str, Any] | None:
-    """What `dump_sealed` was given; None when the text is not exactly what it returned."""
+    """What `dump_sealed` was given; None when the text is not exactly what it returned.
+
+    Whoever can write the text can write its digest: what the fields are worth says the caller.
+    """
     frame, digest, body = data[: _DIGEST.start] + data[_DIGEST.stop : _BODY.start], data[_DIGEST], data[_BODY]
     if frame != _START + _END or digest != _compute_digest(body):
         return None
-    document: dict[str, Any] = json.loads(data)
-    del document["digest"]
+    try:
+        document: dict[str, Any] = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    document.pop("digest", None)
     return document
 
 

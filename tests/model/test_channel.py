@@ -68,6 +68,7 @@ def test_a_history_is_read_as_it_was_written() -> None:
         (("files",), [], "files is no object"),
         (("files", "../../x"), "d" * 64, "files has '../../x'"),
         (("files", "x"), "d", "files has 'x'"),
+        (("files", "altai-stable.repo/x"), "d" * 64, "in a folder that is a file"),
         (("channel",), None, "channel is missing"),
     ],
 )

@@ -158,6 +158,40 @@ def test_a_history_that_cannot_be_read(
         read(tmp_path, key)
 
 
+@pytest.mark.parametrize("damage", ["file", "circle", "dangling"])
+def test_channels_that_cannot_be_listed_are_not_none(tmp_path: Path, key: SigningKey, damage: str) -> None:
+    channels = tmp_path / "channels"
+    if damage == "file":
+        channels.touch()
+    else:
+        channels.symlink_to("channels" if damage == "circle" else "not mounted")
+    for call in (
+        lambda: list_channels(tmp_path),
+        lambda: read_channel(tmp_path, "stable", [key.file]),
+        lambda: list_channel_remains(tmp_path),
+    ):
+        with pytest.raises(InputError, match=r"the channels in .* cannot be read"):
+            call()
+
+
+def test_the_history_of_another_project_is_not_believed(tmp_path: Path, key: SigningKey) -> None:
+    switch(tmp_path, key, 1)
+    assert read_channel(tmp_path, "stable", [key.file], project="altai") is not None
+    with pytest.raises(DistrustedError) as caught:
+        read_channel(tmp_path, "stable", [key.file], project="other")
+    assert "is of the project altai, not of other" in caught.value.why
+
+
+def test_a_history_that_nobody_would_read_is_not_written(
+    tmp_path: Path, key: SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch(tmp_path, key, 1)
+    with monkeypatch.context() as patch, pytest.raises(PublishError, match="was not changed"):
+        patch.setattr(stage, "MAX_HISTORY_SIZE", 500)
+        switch(tmp_path, key, 2)
+    assert read(tmp_path, key).last.number == 1
+
+
 def test_a_folder_in_the_place_of_the_link(tmp_path: Path, key: SigningKey) -> None:
     (tmp_path / "channels" / "stable").mkdir(parents=True)
     with pytest.raises(PublishError, match="is not a link"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,12 @@ def test_no_changed_or_missing_byte_goes_unnoticed(document: dict[str, Any], dat
 def test_other_texts_are_none(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(data)
     assert read_sealed(tmp_path / "file") is None
+
+
+@pytest.mark.parametrize("body", [b"1]", b"}}", b"[" * 100_000, b'"digest": 1}', b"\xff}"])
+def test_a_right_digest_of_another_text_is_no_document(body: bytes) -> None:
+    digest = hashlib.sha256(body).hexdigest().encode()
+    assert not load_sealed(b'{"digest": "' + digest + b'", ' + body)
 
 
 def test_files_that_cannot_be_read_are_none(tmp_path: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from altai_build.errors import InputError, describe_cause
 from altai_build.model.findings import Finding, Severity, VerificationReport, select_errors, waive
+from altai_build.model.nevra import is_safe_name
 from altai_build.model.release import FollowedRelease, Manifest, parse_time
 from altai_build.model.release_files import CHECKSUMS_NAME, MANIFEST_NAME
 from altai_build.model.trust import TrustLevel
@@ -62,21 +63,37 @@ def read_remembered(file: Path) -> RememberedRelease | None:
         raise InputError(f"cannot remember anything in {file}", why=f"{file.parent} is not a folder")
     try:
         document = load_sealed(read_regular_file(file, limit=_MAX_STATE_SIZE))
-    except FileNotFoundError:
-        return None
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not file.is_symlink():
+            return None
         raise InputError(f"cannot read {file}", why=describe_cause(error)) from error
     try:
         if document is None:
             raise ValueError("it is not what altai-build wrote")
-        return RememberedRelease(**document)
-    except (TypeError, ValueError) as error:
+        return _parse_remembered(document)
+    except ValueError as error:
         raise InputError(
             f"{file} is damaged",
             why=describe_cause(error),
             todo="restore it from a backup. Without it an older release looks like the newest: remove it only "
             "when you know by other means which release is the newest",
         ) from error
+
+
+def _parse_remembered(document: Mapping[str, Any]) -> RememberedRelease:
+    """Raises ValueError for fields that altai-build does not write."""
+    if set(document) != {field.name for field in fields(RememberedRelease)}:
+        raise ValueError(f"its fields are {', '.join(document)}")
+    release, sha256, chained, expected_by = map(document.get, ("release", "sha256", "chained", "expected_by"))
+    if not (isinstance(release, str) and is_safe_name(release)):
+        raise ValueError(f"its release is {release!r}")
+    if not (isinstance(sha256, str) and isinstance(chained, bool)):
+        raise ValueError("it has no SHA-256, or does not say whether the release is part of a chain")
+    if not (expected_by is None or isinstance(expected_by, str)):
+        raise ValueError(f"the time of the next release is {expected_by!r}")
+    if expected_by is not None:
+        parse_time(expected_by)
+    return RememberedRelease(release=release, sha256=sha256, chained=chained, expected_by=expected_by)
 
 
 def verify_remembered(

@@ -83,7 +83,7 @@ def plan_promotion(
     directory = find_release(releases, version)
     checksums = sha256_file(directory / CHECKSUMS_NAME)
     manifest = load_manifest(directory)
-    history = read_channel(releases, channel, list_channel_keys(run.config))
+    history = _read_channel(run, releases, channel)
     shown = history.last.version if history is not None else None
     _check_direction(channel, manifest.version, shown, reason_to_go_back)
     if reason_to_go_back is None:
@@ -134,7 +134,7 @@ def promote(run: Run, plan: PromotionPlan, passphrase: Passphrase) -> Path:
     releases = plan.directory.parent
     name = run.config.signing_key
     with unlock_keys(run, [name], run.config.get_target(), passphrase) as keys, lock_releases(releases):
-        if read_channel(releases, plan.channel, list_channel_keys(run.config)) != plan.history:
+        if _read_channel(run, releases, plan.channel) != plan.history:
             raise PublishError(
                 f"the channel {plan.channel} was not changed: another run changed it meanwhile",
                 todo="rerun the command: it checks the way from what the channel shows now",
@@ -148,6 +148,10 @@ def promote(run: Run, plan: PromotionPlan, passphrase: Passphrase) -> Path:
             files={},
         )
         return switch_channel(releases, history, plan.files, keys[name])
+
+
+def _read_channel(run: Run, releases: Path, name: str) -> ChannelHistory | None:
+    return read_channel(releases, name, list_channel_keys(run.config), project=run.config.project)
 
 
 def _refuse_changed_release(plan: PromotionPlan) -> None:
@@ -183,7 +187,7 @@ def _warn_of_skipped_rings(run: Run, releases: Path, channel: str, version: str)
     """Warn when machines of a later ring get a release before those of an earlier one."""
     names = [name for name, _ in run.config.get_release_settings().rings]
     for name in names[: names.index(channel)] if channel in names else ():
-        history = read_channel(releases, name, list_channel_keys(run.config))
+        history = _read_channel(run, releases, name)
         if history is None or compare_releases(history.last.version, version) < 0:
             shows = history.last.version if history is not None else "nothing"
             run.reporter.warn(f"the ring {name} is before {channel}, but shows {shows}")

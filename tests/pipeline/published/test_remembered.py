@@ -23,6 +23,7 @@ from altai_build.pipeline.published.remembered import (
 from altai_build.pipeline.run import Run
 from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.progress import ProgressReporter
+from altai_build.tools.sealed_json import dump_sealed
 from altai_build.workspace import Workspace
 from tests.kit.chains import follow, make_chain, write_manifest, write_release
 from tests.kit.keys import make_key, signing_key
@@ -204,3 +205,31 @@ def test_a_damaged_memory_is_never_taken_for_none(releases: Path, tmp_path: Path
         read_remembered(file)
     with pytest.raises(InputError, match="cannot remember anything"):
         read_remembered(tmp_path / "none" / "seen")
+    link = tmp_path / "link"
+    link.symlink_to("not mounted")
+    with pytest.raises(InputError, match="cannot read"):
+        read_remembered(link)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"release": 5},
+        {"release": None},
+        {"release": "../1.0"},
+        {"sha256": []},
+        {"chained": "no"},
+        {"expected_by": "tomorrow"},
+        {"expected_by": 5},
+        {"more": 1},
+    ],
+)
+def test_a_memory_that_altai_build_does_not_write_is_damaged(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    fields = {"release": "1.0.4", "sha256": "a" * 64, "chained": True, "expected_by": None}
+    (tmp_path / "seen").write_bytes(dump_sealed(fields))
+    assert read_remembered(tmp_path / "seen") == RememberedRelease("1.0.4", "a" * 64, True, None)
+    (tmp_path / "seen").write_bytes(dump_sealed({**fields, **change}))
+    with pytest.raises(InputError, match="is damaged"):
+        read_remembered(tmp_path / "seen")
