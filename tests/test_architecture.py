@@ -59,7 +59,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "yaml": ("config/*.py", "tools/repo/modules.py"),
     "zstandard": ("tools/repo/compression.py",),
     "click": ("cli/*.py",),
-    "rich": ("tools/progress.py", "cli/*.py"),
+    "rich": ("tools/progress.py", "tools/live.py", "cli/*.py"),
 }
 # Every other library has one importer. The license list of cyclonedx serves both bills of materials.
 SEVERAL_IMPORTERS = {"click", "cyclonedx", "packaging", "requests", "rich", "rpm", "solv", "yaml"}

@@ -35,6 +35,8 @@ class App(NamedTuple):
     quiet: bool
     # the debug log of this run once it is open: at most one
     logs: list[RunLog]
+    # commands or the debug log are printed too, so that nothing may be animated
+    verbose: bool = False
 
     def load_config(self, *, needed: bool = True) -> Config:
         """The release definition. Raises InputError when there is none and the verb needs one."""
@@ -164,7 +166,7 @@ class App(NamedTuple):
         from altai_build.pipeline.run import Run, with_mock_dist
         from altai_build.tools.commands import may_mount
         from altai_build.tools.notices import on_notice
-        from altai_build.tools.progress import ProgressReporter
+        from altai_build.tools.progress import ProgressReporter, may_animate
 
         workspace = self.get_workspace()
         if builds:
@@ -177,7 +179,9 @@ class App(NamedTuple):
             self.become_root()
         log = self.open_log()
         log.attach(workspace)
-        reporter = ProgressReporter(quiet=self.quiet, log=log.record)
+        reporter = ProgressReporter(quiet=self.quiet, animate=not self.verbose, log=log.record)
+        # A pipe or a CI job keeps what it gets.
+        reporter.timestamps = not may_animate()
         on_notice(reporter.warn, reporter.info)
         return Run(
             config=with_mock_dist(config, workspace),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,8 @@ from altai_build.cli.options import (
 )
 from altai_build.cli.output import NO_COMPONENTS, print_rows
 from altai_build.cli.reading import open_released_builds
+from altai_build.cli.run_end import count_free_lines, print_end
 from altai_build.model.build import BuildResult
-from altai_build.model.component_status import ComponentStatus
 
 
 def nothing_changed(changed_since: str | None) -> str:
@@ -74,6 +75,7 @@ def build(
     from altai_build.pipeline.build.work_trees import warn_of_work_trees
     from altai_build.tools.output_directory import prepare_output
 
+    started = time.monotonic()
     if output is not None:
         prepare_output(output)
     run = app.create_run(app.load_config(), dependants=dependants)
@@ -102,11 +104,9 @@ def build(
         ),
         to_json=result_to_json,
         none=nothing_changed(changed_since),
+        room=count_free_lines(run, rows),
     )
-    for row in rows:
-        if row.status is ComponentStatus.FAILED:
-            why = row.describe_failure().replace("\n", "\n  ")
-            run.reporter.warn(f"{row.component}: {why}" + (f"\n  log: {row.log}" if row.log else ""))
+    print_end(app, run, rows, time.monotonic() - started)
     return build_run.exit_code
 
 

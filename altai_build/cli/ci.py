@@ -138,7 +138,7 @@ def ci(
         run = app.create_run(app.load_config(), dependants=policy)
         job = recognise_job(os.environ)
         if job.service is not None:
-            run.reporter.timestamps = run.reporter.brief = True
+            run.reporter.brief = True
         change = find_change(run, rev, pinned, job, since)
         run.reporter.info(change.description)
         stack.enter_context(run.lock(wait=wait))

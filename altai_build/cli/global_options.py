@@ -138,16 +138,18 @@ def apply_global_option(app: App, name: str, value: Any) -> App:
         return app._replace(jobs=processors.available())
     if name == "verbose":
         process.on_command(lambda command: print(command, file=sys.stderr))
-    elif name == "debug":
+        return app._replace(verbose=True)
+    if name == "debug":
         app.open_log(echo=True)
-    elif name == "config":
+        return app._replace(verbose=True)
+    if name == "config":
         return app._replace(config_file=value or None)
-    elif name == "workspace":
+    if name == "workspace":
         return app._replace(workspace_dir=value or None)
-    elif name == "max_download":
+    if name == "max_download":
         return app._replace(max_download=value)
-    elif name == "builder":
+    if name == "builder":
         return app._replace(builder=value)
-    elif name == "quiet":
+    if name == "quiet":
         return app._replace(quiet=True)
     return app

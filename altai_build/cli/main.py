@@ -136,6 +136,7 @@ def cli(
         builder=builder,
         max_download=max_download,
         quiet=quiet,
+        verbose=verbose or debug,
         logs=ctx.obj if ctx.obj is not None else [],
     )
     if debug:

@@ -81,6 +81,19 @@ def print_text(line: str) -> None:
     print(escape_control_characters(line, keep=""))
 
 
+def count_table_lines(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """How many lines of this terminal a table takes."""
+    from rich.console import Console
+
+    return len(
+        _lay_out(
+            headers,
+            [[escape_control_characters(cell, keep="") for cell in row] for row in rows],
+            Console().width,
+        )
+    )
+
+
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on stdout: aligned on a terminal, tab-separated into a pipe; nothing where there are no rows."""
     if not sys.stdout.isatty():
@@ -149,11 +162,17 @@ def print_rows(
     *,
     to_json: Callable[[Any], object],
     none: str = NO_COMPONENTS,
+    room: int | None = None,
 ) -> None:
-    """Print rows as JSON or as a table; `none` says why there are no rows."""
+    """Print rows as JSON or as a table; `none` says why there are no rows.
+
+    A terminal gets no table that takes more than `room` lines, where the caller prints what is in it otherwise.
+    """
     if not rows:
         print(f"altai-build: {none}", file=sys.stderr)
     if as_json:
         print_json([to_json(row) for row in rows])
     else:
-        print_table(headers, [cells(row) for row in rows])
+        table = [cells(row) for row in rows]
+        if room is None or not sys.stdout.isatty() or count_table_lines(headers, table) <= room:
+            print_table(headers, table)

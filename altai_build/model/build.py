@@ -26,6 +26,8 @@ class BuildStep(str, Enum):
     GENERATED_REQUIRES = "requires"
 
 
+# What a build prints, in its result directory; while it runs, too.
+BUILD_LOG = "build.log"
 # The kind of the ledger's record of a build that failed.
 FAILURE_KIND = "failure"
 

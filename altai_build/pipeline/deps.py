@@ -73,7 +73,8 @@ def our_packages(build_run: BuildRun) -> tuple[LocalRpm, ...]:
         error = BuildError(
             f"{format_count(len(bad), 'component')} without packages: what they require is unknown",
             why="\n".join(map(_describe_failure, bad)),
-            todo="fix them first",
+            todo="see a log with `altai-build log COMPONENT`, fix what failed, commit, and rerun the command; finished "
+            "builds are reused",
         )
         error.exit_code = build_run.exit_code
         raise error

@@ -6,8 +6,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,9 @@ from altai_build.errors import escape_control_characters
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+
+    from altai_build.model.task_view import Line, TaskForecast
+    from altai_build.tools.live import LiveDisplay
 
 _STATUS_STYLES = {
     "built": "green",
@@ -27,10 +29,6 @@ _STATUS_STYLES = {
     "warning": "yellow",
 }
 
-
-# Items that are done, and those that run with the seconds since each began → how long the rest takes.
-TimeLeft = Callable[[Collection[str], Mapping[str, float]], str]
-
 # Of more items than this a brief reporter prints lines only for those that went wrong.
 _MOST_LINES = 12
 _BAD_STATUSES = ("failed", "blocked", "not run")
@@ -39,7 +37,7 @@ _BAD_STATUSES = ("failed", "blocked", "not run")
 _LINE_INTERVAL = 60.0
 
 
-def _may_animate() -> bool:
+def may_animate() -> bool:
     """True on a terminal that a person looks at: not into a pipe or file, whatever colors are asked for, nor in CI."""
     is_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
     return sys.stderr.isatty() and not is_ci and os.environ.get("TERM") != "dumb"
@@ -55,9 +53,14 @@ def _open_console() -> Console | None:
 
 
 class ProgressReporter:
-    """The progress output of a run; `quiet` prints only warnings. `log` gets every line, quiet or not."""
+    """The progress output of a run; `quiet` prints only warnings. `log` gets every line, quiet or not.
 
-    def __init__(self, *, quiet: bool = False, log: Callable[[str], None] | None = None) -> None:
+    Nothing is animated where `animate` is off: other output, as that of commands, goes to the same terminal.
+    """
+
+    def __init__(
+        self, *, quiet: bool = False, animate: bool = True, log: Callable[[str], None] | None = None
+    ) -> None:
         self.quiet = quiet
         # Lines begin with the time of day: for logs in which nothing else tells it.
         self.timestamps = False
@@ -65,17 +68,29 @@ class ProgressReporter:
         self.brief = False
         self.log = log or (lambda text: None)
         self.console = _open_console()
+        self.live: LiveDisplay | None = None
+        if animate and not quiet and self.console is not None and may_animate():
+            from altai_build.tools.live import LiveDisplay
 
-    def print_line(self, *pieces: tuple[str, str]) -> None:
-        """Print a line of texts with their styles, quiet or not; control characters and markup are printed as text."""
+            self.live = LiveDisplay(self.console)
+
+    def print_line(self, *pieces: tuple[str, str], one_row: bool = False) -> None:
+        """Print a line of texts with their styles, quiet or not; control characters and markup are printed as text.
+
+        With `one_row` a live display cuts it at the width of the terminal.
+        """
         now = [(time.strftime("%H:%M:%S "), "dim")] if self.timestamps else []
-        line = [*now, *((escape_control_characters(text), style) for text, style in pieces)]
+        line = (*now, *pieces)
         if self.console is None:
-            sys.stderr.write("".join(text for text, _ in line) + "\n")
+            sys.stderr.write("".join(escape_control_characters(text) for text, _ in line) + "\n")
             return
-        from rich.text import Text
+        from altai_build.tools.live import assemble
 
-        self.console.print(Text.assemble(*line))
+        text = assemble(line, keep="\n\t")
+        if self.live is not None:
+            self.live.print_above(text, one_row=one_row)
+        else:
+            self.console.print(text)
 
     def info(self, text: str) -> None:
         """Print a line of progress."""
@@ -92,26 +107,42 @@ class ProgressReporter:
     def run_step(self, title: str) -> Iterator[None]:
         """A step of the run; prints its title, and its time in seconds at the end."""
         started = time.monotonic()
-        self.info(f"{title} …")
-        yield
+        if self.live is None or self.quiet:
+            self.info(f"{title} …")
+            yield
+        else:
+            self.log(f"{title} …")
+            with self.live.show(_make_step_lines(title, started)):
+                yield
         self.info(f"{title}: done in {time.monotonic() - started:.1f} s")
 
     def track(
-        self, title: str, total: int, *, counted: str = "", left: TimeLeft | None = None
+        self, title: str, total: int, *, counted: str = "", forecast: TaskForecast | None = None
     ) -> TaskProgress:
         """The progress of items that are processed in parallel; use it as a context manager.
 
-        Items that end with the status `counted` are only counted, for long lists in which little is new. `left`
-        describes how long the rest takes.
+        Items that end with the status `counted` are only counted, for long lists in which little is new. `forecast`
+        says what is known of them before.
         """
-        return TaskProgress(self, title, total, counted, left or (lambda done, running: ""))
+        return TaskProgress(self, title, total, counted, forecast)
+
+
+def _make_step_lines(title: str, started: float) -> Callable[[int, int], list[Line]]:
+    from altai_build.model.task_view import format_elapsed
+
+    return lambda width, height: [((title, "bold"), (f"  {format_elapsed(time.monotonic() - started)}", ""))]
 
 
 class TaskProgress:
-    """Items in progress: on a terminal a bar with those that are running; one line for each finished item."""
+    """Items in progress: on a terminal those that run and wait; one line for each finished item."""
 
     def __init__(
-        self, reporter: ProgressReporter, title: str, total: int, counted: str, left: TimeLeft
+        self,
+        reporter: ProgressReporter,
+        title: str,
+        total: int,
+        counted: str,
+        forecast: TaskForecast | None,
     ) -> None:
         self._reporter = reporter
         self._title = title
@@ -120,28 +151,26 @@ class TaskProgress:
         self._is_brief = reporter.brief and total > _MOST_LINES
         self._interval = _LINE_INTERVAL
         self._counts: dict[str, int] = {}
-        self._left = left
-        self._running: dict[str, float] = {}
-        self._done: set[str] = set()
-        # What the display reads, in a thread that must not wait for the lock.
-        self._snapshot: tuple[frozenset[str], dict[str, float]] = (frozenset(), {})
+        # Most commands track nothing.
+        from altai_build.model.task_view import TaskView
+
+        self._view = TaskView(title, total, time.monotonic(), forecast)
+        # Running item → what reads its phase.
+        self._phases: dict[str, Callable[[], str]] = {}
         self._told = time.monotonic()
+        self._last_lines: list[Line] = []
         self._lock = threading.Lock()
-        self._bar: Progress | None = None
-        if reporter.console is not None and _may_animate() and not reporter.quiet:
-            self._bar = _make_progress_bar(reporter.console, self.describe_time_left)
+        self._stack = ExitStack()
 
     def __enter__(self) -> TaskProgress:
-        if self._bar is not None:
-            self._bar.start()
-            self._task = self._bar.add_task(self._title, total=self._total, running="")
+        if self._reporter.live is not None and not self._reporter.quiet:
+            self._stack.enter_context(self._reporter.live.show(self._describe))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._stack.close()
         if self._counts:
             counts = ", ".join(f"{count} {status}" for status, count in self._counts.items())
             self._reporter.info(f"{self._title}: {counts}")
@@ -149,8 +178,12 @@ class TaskProgress:
     def start(self, item: str) -> None:
         """Record that the work on an item starts."""
         with self._lock:
-            self._running[item] = time.monotonic()
-            self._refresh()
+            self._view.start(item, time.monotonic())
+
+    def set_phase(self, item: str, read_phase: Callable[[], str]) -> None:
+        """Say what is being done with a running item: `read_phase` is asked again and again until the next call."""
+        with self._lock:
+            self._phases[item] = read_phase
 
     def finish(self, item: str, status: str, detail: str = "") -> None:
         """Print that an item is finished; `status` is a status of the results.
@@ -158,67 +191,48 @@ class TaskProgress:
         An item may finish twice: a later check can refuse what was made or downloaded before.
         """
         with self._lock:
-            started = self._running.pop(item, None)
-            seconds = f" {time.monotonic() - started:5.1f} s" if started is not None else "        "
+            self._phases.pop(item, None)
+            elapsed = self._view.finish(item, status, time.monotonic())
+            is_bad = status in _BAD_STATUSES
+            seconds = f" {elapsed:5.1f} s" if elapsed is not None else "        "
             self._reporter.log(f"{status} {item}{seconds.rstrip()}" + (f": {detail}" if detail else ""))
-            if status == self._counted or (self._is_brief and status not in _BAD_STATUSES):
+            if status == self._counted or (self._is_brief and not is_bad):
                 self._counts[status] = self._counts.get(status, 0) + 1
             elif not self._reporter.quiet:
                 mark = (f"  {status:<8}", _STATUS_STYLES.get(status, ""))
                 self._reporter.print_line(
-                    mark, (f"{seconds}  {item}", ""), (f"  {detail}" if detail else "", "")
+                    mark,
+                    (f"{seconds}  {item}", ""),
+                    (f"  {detail}" if detail else "", ""),
+                    one_row=not is_bad,
                 )
-            if self._bar is not None and item not in self._done:
-                self._bar.advance(self._task)
-            self._done.add(item)
-            self._refresh()
-            if self._bar is None and time.monotonic() - self._told >= self._interval:
-                self._told = time.monotonic()
-                if self._is_brief:
-                    self._interval *= 2
-                if left := self.describe_time_left():
-                    self._reporter.info(f"{self._title}: {len(self._done)} of {self._total}, {left}")
+            is_due = time.monotonic() - self._told >= self._interval
+            if self._reporter.live is None and is_due:
+                self._print_where_it_stands()
 
-    def describe_time_left(self) -> str:
-        """How long the rest takes, "" where that is not known."""
-        done, running = self._snapshot
-        now = time.monotonic()
-        return self._left(done, {item: now - started for item, started in running.items()})
+    def _print_where_it_stands(self) -> None:
+        self._told = now = time.monotonic()
+        if self._is_brief:
+            self._interval *= 2
+        self._read_phases()
+        if left := self._view.describe_left(now):
+            running = self._view.describe_running(now)
+            self._reporter.info(
+                f"{self._title}: {len(self._view.done)} of {self._total}, {left}"
+                + (f"; running: {running}" if running else "")
+            )
 
-    def _refresh(self) -> None:
-        self._snapshot = (frozenset(self._done), dict(self._running))
-        if self._bar is not None:
-            self._bar.update(self._task, running=escape_control_characters(", ".join(sorted(self._running))))
+    def _read_phases(self) -> None:
+        for item, read_phase in self._phases.items():
+            self._view.set_phase(item, read_phase())
 
-
-def _make_progress_bar(console: Console, describe_time_left: Callable[[], str]) -> Progress:
-    """A bar with a count, the time, how long the rest takes, and the running items."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        SpinnerColumn,
-        Task,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-    from rich.text import Text
-
-    class TimeLeftColumn(ProgressColumn):
-        max_refresh = 1.0
-
-        def render(self, _task: Task) -> Text:
-            return Text(describe_time_left())
-
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeLeftColumn(),
-        TextColumn("{task.fields[running]}", style="dim", markup=False),
-        console=console,
-        transient=True,
-    )
+    def _describe(self, width: int, height: int) -> list[Line]:
+        """What the display shows. Its thread must not wait for one that prints a line above it."""
+        if not self._lock.acquire(blocking=False):
+            return self._last_lines
+        try:
+            self._read_phases()
+            self._last_lines = self._view.list_lines(time.monotonic(), width, height)
+            return self._last_lines
+        finally:
+            self._lock.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ PROGRAM = ("-m", "altai_build")
 
 @dataclass(frozen=True)
 class CliResult:
-    """What one call of altai-build left."""
+    """What one call of altai-build left; `err` without the time of day before each line of progress."""
 
     code: int
     out: str
@@ -43,6 +44,7 @@ def altai_build(
         capture_output=True,
         check=False,
     )
-    answer = CliResult(result.returncode, result.stdout.decode(), result.stderr.decode())
+    err = re.sub(r"^\d\d:\d\d:\d\d ", "", result.stderr.decode(), flags=re.MULTILINE)
+    answer = CliResult(result.returncode, result.stdout.decode(), err)
     assert answer.code != 70 and "Traceback" not in answer.err, f"a bug came to light: {answer.err}"
     return answer

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 import pytest
 from rich.console import Console
 
+from altai_build.model.task_view import TaskForecast
 from altai_build.tools import progress
 from altai_build.tools.progress import ProgressReporter
 
@@ -72,7 +73,7 @@ def test_what_a_later_check_refuses_is_counted_once_and_its_last_line_says_so(
     with ProgressReporter().track("packages", 2) as work:
         work.finish("a", "built")
         work.finish("a", "failed", "b makes it too")
-        assert work._done == {"a"}
+        assert set(work._view.done) == {"a"}
     assert [line.split()[:2] for line in capsys.readouterr().err.splitlines()] == [
         ["built", "a"],
         ["failed", "a"],
@@ -187,10 +188,11 @@ def test_a_log_gets_everything_also_what_quiet_and_counted_leave_out(
 def test_only_a_terminal_that_a_person_looks_at_is_animated(
     on_terminal: bool, variables: dict[str, str], animates: bool
 ) -> None:
-    """By a process with a terminal or a pipe as stderr: a bar hides the cursor."""
+    """By a process with a terminal or a pipe as stderr: what is animated is painted in synchronized updates."""
     program = (
         "from altai_build.tools.progress import ProgressReporter as P\n"
-        "with P().track('c', 1) as work: work.start('d'); work.finish('d', 'built')"
+        "with P().track('c', 1) as work: work.start('d'); work._reporter.live and work._reporter.live.paint(); "
+        "work.finish('d', 'built')"
     )
     environment = {name: value for name, value in os.environ.items() if name not in ("CI", "FORCE_COLOR")}
     reading, writing = os.openpty() if on_terminal else os.pipe()
@@ -205,7 +207,7 @@ def test_only_a_terminal_that_a_person_looks_at_is_animated(
     os.close(reading)
     os.close(writing)
     assert b"built" in shown
-    assert (b"\x1b[?25l" in shown) == animates
+    assert (b"\x1b[?2026h" in shown) == animates
 
 
 def test_how_long_the_rest_takes_is_told_in_a_log(
@@ -218,21 +220,60 @@ def test_how_long_the_rest_takes_is_told_in_a_log(
         return f"about {3 - len(done)}:00 left" if len(done) < 3 else ""
 
     monkeypatch.setattr(progress, "_LINE_INTERVAL", 0.0)
-    with ProgressReporter().track("packages", 3, left=describe) as work:
+    with ProgressReporter().track("packages", 3, forecast=TaskForecast(describe_left=describe)) as work:
         for item in "abc":
             work.start(item)
         for item in "abc":
             work.finish(item, "built")
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("packages")]
-    assert lines == ["packages: 1 of 3, about 2:00 left", "packages: 2 of 3, about 1:00 left"]
+    assert lines == [
+        "packages: 1 of 3, about 2:00 left; running: b (0:00), c (0:00)",
+        "packages: 2 of 3, about 1:00 left; running: c (0:00)",
+    ]
     assert asked == [({"a"}, {"b", "c"}), ({"a", "b"}, {"c"}), ({"a", "b", "c"}, set())]
 
 
-def test_how_long_the_rest_takes_is_in_the_live_display(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = io.StringIO()
-    monkeypatch.setattr(progress, "_may_animate", lambda: True)
-    reporter = ProgressReporter()
-    reporter.console = Console(file=terminal, force_terminal=True, width=120)
-    with reporter.track("packages", 1, left=lambda done, running: "about 2:05 left") as work:
+class _Terminal(io.StringIO):
+    """Where a live display writes in these tests."""
+
+
+def _open_live(monkeypatch: pytest.MonkeyPatch, *, width: int = 60) -> tuple[ProgressReporter, _Terminal]:
+    monkeypatch.setattr(sys, "stderr", terminal := _Terminal())
+    monkeypatch.setattr(progress, "may_animate", lambda: True)
+    monkeypatch.setattr(
+        progress, "_open_console", lambda: Console(file=terminal, force_terminal=True, width=width, height=24)
+    )
+    return ProgressReporter(), terminal
+
+
+def test_the_live_display_has_the_phase_of_what_runs_and_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    reporter, terminal = _open_live(monkeypatch)
+    assert reporter.live is not None
+    with reporter.track("packages", 1, forecast=TaskForecast(("item",), {"item": 125})) as work:
         work.start("item")
-    assert "about 2:05 left" in terminal.getvalue()
+        work.set_phase("item", lambda: "%build")
+        reporter.live.paint()
+        assert "%build" in terminal.getvalue() and "0:00 of 2:05" in terminal.getvalue()
+    with reporter.run_step("signatures"):
+        reporter.live.paint()
+    assert "signatures" in terminal.getvalue() and "signatures …" not in terminal.getvalue()
+    assert "signatures: done in 0.0 s\n" in terminal.getvalue()
+
+
+def test_on_a_terminal_a_good_result_takes_one_line_and_a_failure_its_whole_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reporter, terminal = _open_live(monkeypatch, width=40)
+    with reporter.track("packages", 2) as work:
+        work.finish("one", "built", "x" * 80)
+        work.finish("two", "failed", "y" * 80)
+    assert "x" * 9 in terminal.getvalue() and "x" * 30 not in terminal.getvalue()
+    assert "y" * 80 in terminal.getvalue()
+
+
+def test_a_quiet_reporter_and_one_that_may_not_animate_have_no_display(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _open_live(monkeypatch)
+    assert ProgressReporter(quiet=True).live is None
+    assert ProgressReporter(animate=False).live is None

@@ -11,6 +11,7 @@ from altai_build.ledger import read_outcomes
 from altai_build.model.build import BuildResult
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.remaining_time import RemainingTime
+from altai_build.model.task_view import TaskForecast
 from altai_build.pipeline.build.executor import Executor, NoExecutor
 from altai_build.pipeline.build.ordering import BuildOrder, order_srpms, order_with_revealed_needs
 from altai_build.pipeline.build.plan import BuildPlan
@@ -87,9 +88,9 @@ def build_all(
         for name, environment in environments.items():
             with run.reporter.run_step(f"base buildroot of {name} ({environment.builder.name})"):
                 executor.prepare(name, environment.resolver.base_buildroot)
-        unmeasured = frozenset(one.name for one in build_order.components if one.seconds is None)
-        left = RemainingTime(order=build_order.order, jobs=executor.slots, unmeasured=unmeasured)
-        with run.reporter.track("packages", total, left=left.describe) as progress:
+        with run.reporter.track(
+            "packages", total, forecast=_make_forecast(build_order, executor.slots)
+        ) as progress:
             build_order, results = _build_in_order(
                 run,
                 build_order,
@@ -123,6 +124,18 @@ def build_all(
         srpm_batch=srpm_batch,
         results=results,
         rows=tuple(list_rows(srpm_batch.results, results)),
+    )
+
+
+def _make_forecast(build_order: BuildOrder, jobs: int) -> TaskForecast:
+    """What is known of the builds before they begin: how long each took last, and which packages it needs."""
+    unmeasured = frozenset(one.name for one in build_order.components if one.seconds is None)
+    order = build_order.order
+    return TaskForecast(
+        items=[name for name in order.seconds if name in build_order.srpms],
+        seconds={name: seconds for name, seconds in order.seconds.items() if name not in unmeasured},
+        needs=lambda name: [needed for needed in build_order.needs(name) if needed in build_order.srpms],
+        describe_left=RemainingTime(order=order, jobs=jobs, unmeasured=unmeasured).describe,
     )
 
 

@@ -21,6 +21,7 @@ from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import BuildCache, ReleasedBuild
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import JobResult, Steps
+from altai_build.stages.build.phase import make_phase_reader
 from altai_build.stages.build.run import build_or_reuse
 from altai_build.stages.srpm import SrpmMaker
 from altai_build.tools.progress import TaskProgress
@@ -226,6 +227,7 @@ class Schedule:
                 is_same = earlier is not None and earlier.key == result.key and bool(earlier.rpms)
                 self._settle(name, earlier if earlier is not None and is_same else result)
         else:
+            self.progress.set_phase(name, make_phase_reader(job))
             self._running[self.executor.submit(job)] = (name, steps)
 
     def _settle(self, name: str, result: BuildResult, *, is_new: bool = True) -> None:

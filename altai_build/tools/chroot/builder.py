@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from altai_build.model.build import (
+    BUILD_LOG,
     BuilderSettings,
     BuildOutcome,
     BuildRequest,
@@ -44,7 +45,6 @@ from altai_build.tools.sandbox.user_namespace import describe_way, has_one_id, r
 
 # Part of every build key: raise it when the same inputs result in other packages than before.
 BUILD_FORMAT_VERSION = "2"
-BUILD_LOG = "build.log"
 # rpmbuild's exit status when it has listed the BuildRequires that a spec generates (rpmbuild(8): -rr).
 _BUILDREQS_MISSING_STATUS = 11
 _SUCCESS = {

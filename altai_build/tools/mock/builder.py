@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from altai_build.errors import MissingToolError
 from altai_build.model.build import (
+    BUILD_LOG,
     BuilderSettings,
     BuildOutcome,
     BuildRequest,
@@ -188,7 +189,11 @@ class MockBuilder:
                 shutil.copytree(scratch / "config", used, dirs_exist_ok=True)
                 # The layers are those of the overlayfs plugin.
                 places = [self._chroot_of(unique), self._layers / unique, scratch]
+                # For those who look while it runs.
+                live_log = request.result_dir / BUILD_LOG
+                live_log.symlink_to(scratch / "result" / BUILD_LOG)
                 status, stopped = self._run_with_lock_retry(request, arguments, places)
+                live_log.unlink()
                 # mock has cleaned the chroot.
                 if status >= 0 and status not in TERMINATED_STATUSES:
                     files.remove_tree(used)

@@ -130,6 +130,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
         monkeypatch.setattr(schedule, "build_or_reuse", build_or_reuse)
         monkeypatch.setattr(schedule, "component_target", lambda config, sourced: SimpleNamespace(name="t"))
         monkeypatch.setattr(schedule, "read_header", lambda path: None)
+        monkeypatch.setattr(schedule, "make_phase_reader", lambda job: lambda: "")
         names = [name for name in needs if name not in unavailable]
         order = compute_order(
             [
@@ -150,7 +151,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
             workspace=None,
             ledger=None,
         )
-        anything.finish = anything.start = lambda *words: None
+        anything.finish = anything.start = anything.set_phase = lambda *words: None
         anything.make_srpm = make_srpm
         arguments: Any = {"executor": executor, "progress": anything, "maker": anything, "run": anything}
         made = Schedule(
