@@ -17,7 +17,6 @@ from typing import ClassVar
 
 from altai_build.errors import MissingToolError
 from altai_build.model.build import (
-    BUILD_LOG,
     BuilderSettings,
     BuildOutcome,
     BuildRequest,
@@ -39,6 +38,7 @@ from altai_build.tools.mock.result import (
     installed_packages,
     is_chroot_locked,
     is_conclusive,
+    link_log,
 )
 from altai_build.tools.repo.repodata import write_repodata
 from altai_build.tools.sandbox.bubblewrap import BUILD_HOSTNAME
@@ -174,8 +174,7 @@ class MockBuilder:
         self.require_usable()
         started = time.monotonic()
         with self._reserve_chroot_name() as unique:
-            # Of killed runs.
-            for leftover in self.directory.glob(f"{unique}.*"):
+            for leftover in self.directory.glob(f"{unique}.*"):  # of killed runs
                 files.remove_tree(leftover)
             with files.scratch_directory(self.directory, unique) as scratch:
                 # mock reads and writes in it as the calling user.
@@ -189,11 +188,8 @@ class MockBuilder:
                 shutil.copytree(scratch / "config", used, dirs_exist_ok=True)
                 # The layers are those of the overlayfs plugin.
                 places = [self._chroot_of(unique), self._layers / unique, scratch]
-                # For those who look while it runs.
-                live_log = request.result_dir / BUILD_LOG
-                live_log.symlink_to(scratch / "result" / BUILD_LOG)
-                status, stopped = self._run_with_lock_retry(request, arguments, places)
-                live_log.unlink()
+                with link_log(request, scratch / "result"):
+                    status, stopped = self._run_with_lock_retry(request, arguments, places)
                 # mock has cleaned the chroot.
                 if status >= 0 and status not in TERMINATED_STATUSES:
                     files.remove_tree(used)

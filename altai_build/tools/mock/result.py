@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import AltaiError, InputError, MissingToolError
-from altai_build.model.build import BuildRequest, FailureKind
+from altai_build.model.build import BUILD_LOG, BuildRequest, FailureKind
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import commands
 from altai_build.tools.buildlog.causes import find_causes
@@ -37,6 +39,17 @@ _FAILURES = {
 }
 # mock cleans up and exits on SIGHUP, SIGPIPE and SIGTERM.
 TERMINATED_STATUSES = (129, 141, 143)
+
+
+@contextmanager
+def link_log(request: BuildRequest, made: Path) -> Iterator[None]:
+    """While mock runs, a link in the request's result directory leads to the log that mock writes in `made`."""
+    link = request.result_dir / BUILD_LOG
+    link.symlink_to(made / BUILD_LOG)
+    try:
+        yield
+    finally:
+        link.unlink()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from altai_build.tools.mock.result import (
     installed_packages,
     is_chroot_locked,
     is_conclusive,
+    link_log,
 )
 from tests.kit.rpms import build_rpm
 
@@ -151,3 +152,14 @@ def test_the_packages_of_a_chroot_are_listed_without_keys(tmp_path: Path) -> Non
     rows = ("make-1:4-1.x86_64 5 6", "gpg-pubkey-1-1.(none) 1 0", "bash-5-1.x86_64 7 8")
     log.write_text("".join(f"{row} installed\n" for row in rows) + "odd\n")
     assert installed_packages(log) == ("bash-5-1.x86_64 7:8", "make-1:4-1.x86_64 5:6")
+
+
+def test_the_log_of_a_running_mock_is_seen_in_the_result_directory(tmp_path: Path, srpm: Path) -> None:
+    (made := tmp_path / "made").mkdir()
+    (results := tmp_path / "results").mkdir()
+    request = BuildRequest(component="a", srpm=srpm, local_rpms=(), result_dir=results, source_date_epoch=0)
+    with link_log(request, made):
+        assert not (results / "build.log").exists()
+        (made / "build.log").write_text("now")
+        assert (results / "build.log").read_text() == "now"
+    assert list(results.iterdir()) == []
