@@ -121,15 +121,14 @@ def ci(
     app: App = ctx.obj
     from altai_build.cli.ci_report import report_ci_result
     from altai_build.cli.ci_results import make_ci_result, write_ci_results
-    from altai_build.pipeline.build.selection import Dependents
     from altai_build.pipeline.ci import (
         find_change,
+        has_changed,
         make_topic_repository,
         open_results,
         reserve_results,
         unlock_topic_key,
     )
-    from altai_build.pipeline.ci_job import build_change, plan_change
     from altai_build.tools.ci_service import recognise_job
 
     with ExitStack() as stack:
@@ -141,13 +140,19 @@ def ci(
             run.reporter.brief = True
         change = find_change(run, rev, pinned, job, since)
         run.reporter.info(change.description)
-        stack.enter_context(run.lock(wait=wait))
-        key = stack.enter_context(unlock_topic_key(run, choose_passphrase()))
-        plan = plan_change(run, change, Dependents(dependents or "all"), with_tests=with_tests)
-        released = _open_release(run, against) if plan is not None else None
-        built = build_change(run, plan, released) if plan is not None else None
+        key = built = released = topic = None
+        # Without changes it does not wait for a run that has the workspace.
+        if has_changed(run, change):
+            from altai_build.pipeline.build.selection import Dependents
+            from altai_build.pipeline.ci_job import build_change, plan_change
+
+            stack.enter_context(run.lock(wait=wait))
+            key = stack.enter_context(unlock_topic_key(run, choose_passphrase()))
+            plan = plan_change(run, change, Dependents(dependents or "all"), with_tests=with_tests)
+            if plan is not None:
+                released = _open_release(run, against)
+                built = build_change(run, plan, released)
         folder = stack.enter_context(open_results(output))
-        topic = None
         if built is not None:
             place = url.rstrip("/") if url is not None else output.absolute().as_uri()
             topic = make_topic_repository(run, built.build_run, released, folder, place, key)

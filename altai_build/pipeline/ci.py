@@ -15,7 +15,7 @@ from altai_build.model.gitlink import CommitId, is_commit_id
 from altai_build.model.release_files import KEY_FILE_PREFIX, make_repo_section_name
 from altai_build.model.repo_file import format_repo_section
 from altai_build.model.suggestion import suggest
-from altai_build.pipeline.ci_install import check_installable
+from altai_build.pipeline.build.unchanged import is_unchanged
 from altai_build.pipeline.release.signing import unlock_keys
 from altai_build.stages.sign import sign_packages
 from altai_build.tools.files import (
@@ -68,6 +68,12 @@ class Change:
         where = self.compared.commit[:12] if self.compared.commit is not None else "nothing"
         pins = "".join(f" with {path} at {pin[:12]}" for path, pin in self.pins.items())
         return f"{self.commit[:12]}{pins} is compared with {where} ({self.compared.reason})"
+
+
+def has_changed(run: Run, change: Change) -> bool:
+    """False where a change has nothing to build, as far as the superproject alone tells."""
+    since = change.compared.commit
+    return since is None or bool(change.pins) or not is_unchanged(run, since, change.commit)
 
 
 def find_change(run: Run, rev: str, pinned: Mapping[str, str], job: CiJob, since: str | None) -> Change:
@@ -209,6 +215,9 @@ def make_topic_repository(
     It gets the binary packages and the source package of each component whose build the release does not have, and a
     .repo file. Everything is signed by `key`, if there is one.
     """
+    # A job without changes does not need the solver.
+    from altai_build.pipeline.ci_install import check_installable
+
     added = [
         row
         for row in build_run.rows

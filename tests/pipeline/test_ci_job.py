@@ -31,3 +31,21 @@ def test_what_changed_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert ([row.status.value for row in built.build_run.rows], built.tests) == (["built"], ())
     same = Change(after, after, {}, ComparedCommit(after, "named by --since"))
     assert plan_change(site.run, same, Dependents.ALL, with_tests=True) is None
+
+
+def test_dependents_are_planned_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`app` needs `lib`, `far` needs `app`; `other` neither."""
+    site = HostSite.create(tmp_path / "site", monkeypatch)
+    for name, needs in (("lib", ()), ("app", ("lib",)), ("far", ("app",)), ("other", ())):
+        site.world.component(f"repos/{name}", noarch_component(name, *needs))
+    before = CommitId(site.world.pin())
+    site.world.component("repos/lib", {"README": "changed\n"})
+    after = CommitId(site.world.pin())
+    change = Change(after, after, {}, ComparedCommit(before, "named by --since"))
+    for dependents, names in {
+        Dependents.NONE: {"lib"},
+        Dependents.DIRECT: {"lib", "app"},
+        Dependents.ALL: {"lib", "app", "far"},
+    }.items():
+        plan = plan_change(site.run, change, dependents, with_tests=False)
+        assert plan is not None and set(plan.build.commits) == names

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altai_build.config import Config, load_config
 from altai_build.errors import AltaiError
 from altai_build.model.component import ComponentKind
+from altai_build.model.gitlink import CommitId
 from altai_build.pipeline.run import Run, with_mock_dist
 from altai_build.regular_files import read_regular_file
 from altai_build.stages.discover.candidates import find_path_in
@@ -30,7 +31,6 @@ class _Comparison:
     """The superproject's files at two commits, by path; `since` is the earlier one as it was named."""
 
     run: Run
-    whole: Discovery
     since: str
     store: ObjectStore
     before: Mapping[str, TreeEntry]
@@ -50,24 +50,37 @@ class _Comparison:
         changed = self.store.read_blobs([entry.oid]) != [read_regular_file(file)]
         return f"{path} changed since {self.since}" if changed else ""
 
-    def select_all(self, reason: str) -> dict[str, str]:
-        """Every component, for one reason."""
-        return {source.component.name: reason for source in self.whole.sourced}
-
 
 def select_changed_settings(run: Run, whole: Discovery, since: str) -> dict[str, str]:
     """The components whose builds have other settings than at `since`, and which of them.
 
     These are the inputs that `explain` shows besides a component's own commit and its build environment's packages.
     """
+    comparison = _compare_commits(run, since, whole.commit)
+    return {
+        **_compare_target_files(comparison, whole.sourced),
+        **_compare_definitions(comparison, whole.sourced),
+    }
+
+
+def have_settings_changed(run: Run, since: str, commit: CommitId) -> bool:
+    """Whether a file that `select_changed_settings` compares differs; no component is read."""
+    comparison = _compare_commits(run, since, commit)
+    file = run.config.file
+    return (file is not None and bool(comparison.describe_change(file))) or any(
+        _describe_mock_change(comparison, target.mock_config)
+        or _describe_macro_change(comparison, target.macro_files)
+        for target in run.config.targets.values()
+    )
+
+
+def _compare_commits(run: Run, since: str, commit: CommitId) -> _Comparison:
     before = run.superproject.resolve_revision(since)
     store = run.superproject.open_store(before)
     old, new = (
-        {entry.path: entry for entry in store.read_tree(commit) if entry.is_file}
-        for commit in (before, whole.commit)
+        {entry.path: entry for entry in store.read_tree(tree) if entry.is_file} for tree in (before, commit)
     )
-    comparison = _Comparison(run=run, whole=whole, since=since, store=store, before=old, after=new)
-    return {**_compare_target_files(comparison), **_compare_definitions(comparison)}
+    return _Comparison(run=run, since=since, store=store, before=old, after=new)
 
 
 def _find_inner_path(run: Run, file: Path) -> str | None:
@@ -75,7 +88,7 @@ def _find_inner_path(run: Run, file: Path) -> str | None:
     return find_path_in(run.superproject.path, file)
 
 
-def _compare_definitions(comparison: _Comparison) -> dict[str, str]:
+def _compare_definitions(comparison: _Comparison, sources: Sequence[ComponentSource]) -> dict[str, str]:
     """Components that repos.yaml says something else about; all of them where it cannot be compared."""
     run, since, file = comparison.run, comparison.since, comparison.run.config.file
     change = comparison.describe_change(file) if file is not None else ""
@@ -84,14 +97,16 @@ def _compare_definitions(comparison: _Comparison) -> dict[str, str]:
         return {}
     entry = comparison.before.get(path)
     if entry is None:
-        return comparison.select_all(change)
+        return {source.component.name: change for source in sources}
     (content,) = comparison.store.read_blobs([entry.oid])
     try:
         old = _load_definition(run, file.name, content)
     except AltaiError as error:
-        return comparison.select_all(f"{path} at {since} cannot be read: {error.what}")
+        return {
+            source.component.name: f"{path} at {since} cannot be read: {error.what}" for source in sources
+        }
     reasons = {}
-    for source in comparison.whole.sourced:
+    for source in sources:
         then, now = _list_settings(old, source), _list_settings(run.config, source)
         changed = [name for name in {**now, **then} if then.get(name, _ABSENT) != now.get(name, _ABSENT)]
         if changed:
@@ -176,12 +191,12 @@ def _list_settings(config: Config, source: ComponentSource) -> dict[str, object]
     return found
 
 
-def _compare_target_files(comparison: _Comparison) -> dict[str, str]:
+def _compare_target_files(comparison: _Comparison, sources: Sequence[ComponentSource]) -> dict[str, str]:
     """Components of targets whose mock configuration, or a file that it includes, or a macro file has changed."""
     config = comparison.run.config
     changes: dict[str, str] = {}
     reasons = {}
-    for source in comparison.whole.sourced:
+    for source in sources:
         repository = config.repositories.get(source.component.repository or "")
         if repository is None:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from altai_build.errors import InputError, quote_path
-from altai_build.model.gitlink import GitlinkChange, parse_raw_diff
+from altai_build.model.gitlink import CommitId, GitlinkChange, parse_raw_diff
 from altai_build.tools.git.command import USER_CLONE, GitError, run_git
 from altai_build.tools.git.layout import is_shallow
 from altai_build.tools.git.revisions import RepositoryHistory, check_revision
@@ -39,6 +39,13 @@ def list_changed_gitlinks(
         for revision in (before, after):
             history.resolve_revision(revision)
         raise
+
+
+def list_changed_paths(history: RepositoryHistory, old: CommitId, new: CommitId) -> tuple[str, ...]:
+    """The paths of all files and gitlinks that differ between two commits."""
+    options = ["-r", "-z", "--name-only", "--no-renames", "--ignore-submodules=none"]
+    listed = run_git(USER_CLONE, ["diff-tree", *options, old, new, "--"], directory=history.place)
+    return tuple(listed.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1])
 
 
 def _diff(history: RepositoryHistory, before: str, after: str, folders: Sequence[str]) -> list[GitlinkChange]:
