@@ -55,6 +55,7 @@ VERBS = {
     "release": "release",
     "releases": "releases",
     "report": "report",
+    "schema": "schema",
     "srpm": "srpm",
     "test": "test",
     "upgrade-check": "upgrade",

@@ -10,7 +10,7 @@ from typing import Any
 
 from altai_build.errors import escape_control_characters
 
-# Of the objects that verbs print; raised when a key is removed or gets another meaning.
+# Of the results that verbs print; raised when a key is removed or gets another meaning.
 SCHEMA_VERSION = 1
 
 _printed: list[bool] = []
@@ -30,18 +30,24 @@ def print_json(result: Any) -> None:
 def format_json(result: Any, *, ascii_only: bool = True) -> str:
     """A JSON document; records become objects, enum members their values.
 
-    An object says which version of its form it has. Characters that could control a terminal or turn the text around
-    are escaped as JSON has it, so that the values stay the same.
+    An object says which version of its form it has, and so does each object of a list. Characters that could control a
+    terminal or turn the text around are escaped as JSON has it, so that the values stay the same.
     """
     import json
 
     document = _to_json(result)
-    if isinstance(document, dict):
-        document = {"schema_version": SCHEMA_VERSION, **document}
+    if isinstance(document, list):
+        document = [_add_version(row) for row in document]
+    else:
+        document = _add_version(document)
     text = json.dumps(document, indent=2, ensure_ascii=ascii_only, default=str)
     if not text.replace("\n", "").isprintable():
         text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
     return f"{text}\n"
+
+
+def _add_version(document: Any) -> Any:
+    return {"schema_version": SCHEMA_VERSION, **document} if isinstance(document, dict) else document
 
 
 def _to_json(value: Any) -> Any:

@@ -39,7 +39,7 @@ def repo(tmp_path: Path) -> Repo:
 
 def changed(repo: Repo, *words: str) -> list[tuple[str, str, str | None, str | None]]:
     rows = altai_build("-C", repo.path, "changed", *words, "--json", cwd=repo.path.parent).json
-    assert all(list(row) == ["path", "status", "old", "new"] for row in rows)
+    assert all(list(row) == ["schema_version", "path", "status", "old", "new"] for row in rows)
     return [(row["path"], row["status"], row["old"], row["new"]) for row in rows]
 
 
@@ -151,7 +151,9 @@ def test_every_kind_of_repository(repo: Repo, tmp_path: Path, kind: str) -> None
     else:
         place = repo.path
     rows = altai_build("-C", place, "changed", "--json", cwd=tmp_path).json
-    assert rows == [{"path": "repos/altai/focus", "status": "modified", "old": A, "new": B}]
+    assert rows == [
+        {"schema_version": 1, "path": "repos/altai/focus", "status": "modified", "old": A, "new": B}
+    ]
 
 
 def test_a_repository_with_sha256(tmp_path: Path) -> None:

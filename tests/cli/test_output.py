@@ -106,7 +106,7 @@ def to_json(row: Row) -> dict[str, object]:
 
 def test_rows_are_printed_as_the_json_of_each(capsys: pytest.CaptureFixture[str]) -> None:
     print_rows([Row("nova", Status.BUILT, 5)], True, ("name",), lambda row: (row.name,), to_json=to_json)
-    assert json.loads(capsys.readouterr().out) == [{"name": "nova", "status": "built"}]
+    assert json.loads(capsys.readouterr().out) == [{"schema_version": 1, "name": "nova", "status": "built"}]
 
 
 def test_no_rows_are_an_empty_list_and_a_reason(capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,7 @@ def test_releases_are_listed_in_the_order_of_rpm(site: Path) -> None:
         "1.0.10\t2013-02-28\taaaaaaaaaaaa\t1.0.9\t2\t2.5 MB\tlatest\t",
     ]
     assert altai_build("releases", "--json", cwd=site).json[1] == {
+        "schema_version": 1,
         "release": "1.0.10",
         "created": "2013-02-28T12:00:00Z",
         "commit": "a" * 40,

@@ -187,7 +187,7 @@ def test_every_component_has_one_row_with_all_keys(made: Made) -> None:
     assert (
         len(rows) == len(made.rows) == len(kinds(made.canary)) + 2
     )  # the root, and two specs in one component
-    keys = ["component", "commit", "status", "srpm", "nevra", "reason"]
+    keys = ["schema_version", "component", "commit", "status", "srpm", "nevra", "reason"]
     assert all(list(row) == keys and row["reason"] for row in rows)
     assert all((row["srpm"] is not None) == (row["status"] in ("built", "reused")) for row in rows)
     assert made.answer.code == 3

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class CliResult:
 def altai_build(
     *words: str | Path, cwd: Path, env: dict[str, str] | None = None, program: tuple[str, ...] = PROGRAM
 ) -> CliResult:
-    """Run `altai-build` in `cwd` with this interpreter; nothing but the answer may be on standard output."""
+    """Run `altai-build` in `cwd` with this interpreter; what it prints with --json has the form of its schema."""
     result = subprocess.run(
         [sys.executable, *program, *map(str, words)],
         cwd=cwd,
@@ -47,4 +48,16 @@ def altai_build(
     err = re.sub(r"^\d\d:\d\d:\d\d ", "", result.stderr.decode(), flags=re.MULTILINE)
     answer = CliResult(result.returncode, result.stdout.decode(), err)
     assert answer.code != 70 and "Traceback" not in answer.err, f"a bug came to light: {answer.err}"
+    check_form(words, answer)
     return answer
+
+
+def check_form(words: Sequence[str | Path], answer: CliResult) -> None:
+    """Compare the JSON that a command printed with its schema."""
+    arguments = [str(word) for word in words]
+    if "--json" not in arguments or not answer.out:
+        return
+    from tests.kit.json_forms import find_command, list_form_errors
+
+    errors = list_form_errors(find_command(arguments), answer.json)
+    assert not errors, f"{' '.join(arguments)} printed JSON of another form:\n" + "\n".join(errors)
