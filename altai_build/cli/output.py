@@ -36,10 +36,7 @@ def format_json(result: Any, *, ascii_only: bool = True) -> str:
     import json
 
     document = _to_json(result)
-    if isinstance(document, list):
-        document = [_add_version(row) for row in document]
-    else:
-        document = _add_version(document)
+    document = list(map(_add_version, document)) if isinstance(document, list) else _add_version(document)
     text = json.dumps(document, indent=2, ensure_ascii=ascii_only, default=str)
     if not text.replace("\n", "").isprintable():
         text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

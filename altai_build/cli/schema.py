@@ -15,8 +15,6 @@ from altai_build.errors import InputError
 
 _FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 
-# Of a failure of any command.
-ERROR_SCHEMA = "error"
 # The schemas of commands that have other names than their command, or more than one.
 _OTHER_NAMES = {
     "audit": ("audit", "audit-totals"),

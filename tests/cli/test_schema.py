@@ -12,9 +12,9 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from altai_build.cli.main import cli
-from altai_build.cli.schema import ERROR_SCHEMA, list_commands, list_schema_names
+from altai_build.cli.schema import list_commands, list_schema_names
 from tests.kit.cli import altai_build
-from tests.kit.json_forms import FOLDER, find_command, list_form_errors, read_schema
+from tests.kit.json_forms import ERROR_SCHEMA, FOLDER, find_command, list_form_errors, read_schema
 
 # Schemas of files; no command prints them.
 FILES = {"channel-history", "manifest"}

@@ -13,9 +13,11 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 import altai_build
 from altai_build.cli.main import cli
-from altai_build.cli.schema import ERROR_SCHEMA, list_schema_names
+from altai_build.cli.schema import list_schema_names
 
 FOLDER = Path(altai_build.__file__).parent / "schemas"
+# Of a failure of any command.
+ERROR_SCHEMA = "error"
 
 
 def find_command(words: Sequence[str]) -> str:
@@ -50,12 +52,14 @@ def _make_validator(name: str) -> Any:
     return Draft202012Validator(read_schema(name))
 
 
+def list_schema_errors(name: str, document: Any) -> list[str]:
+    """What of a document a schema does not allow."""
+    errors = _make_validator(name).iter_errors(document)
+    return [f"{name}.json: {error.json_path}: {error.message[:500]}" for error in errors]
+
+
 def list_form_errors(command: str, document: Any) -> list[str]:
-    """What of a command's JSON document its schema does not allow; of several schemas that which fits best."""
+    """The same for what a command printed; of several schemas by that which fits best."""
     is_failure = isinstance(document, dict) and "error" in document
     names = (ERROR_SCHEMA,) if is_failure else list_schema_names(command)
-    found = []
-    for name in names:
-        errors = _make_validator(name).iter_errors(document)
-        found.append([f"{name}.json: {error.json_path}: {error.message[:500]}" for error in errors])
-    return min(found, key=len)
+    return min((list_schema_errors(name, document) for name in names), key=len)

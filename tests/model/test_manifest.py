@@ -28,6 +28,7 @@ from altai_build.model.release import (
     format_created,
     format_expected_by,
 )
+from tests.kit.json_forms import list_schema_errors
 
 ORIGINS = (
     ComponentOrigin(
@@ -209,6 +210,16 @@ def test_a_manifest_is_read_back_the_same_and_order_does_not_matter() -> None:
     )
     turned = replace(MANIFEST, packages=MANIFEST.packages[::-1], repositories=MANIFEST.repositories[::-1])
     assert manifest_to_json(turned) == manifest_to_json(MANIFEST)
+
+
+def test_a_manifest_has_the_form_of_its_schema() -> None:
+    chained = replace(
+        MANIFEST, follows=(FollowedRelease(version="1.0.1", sha256="f" * 64),), previous="1.0.1"
+    )
+    for made in (MANIFEST, chained, replace(MANIFEST, expected_by="2027-03-31T23:59:59Z")):
+        document = json.loads(manifest_to_json(made))
+        assert list_schema_errors("manifest", document) == []
+        assert list_schema_errors("manifest", {**document, "packages": [{}]})
 
 
 def test_earlier_manifests_do_not_say_what_made_source_packages() -> None:
