@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import choose_passphrase, json_option, releases_option
+from altai_build.cli.options import choose_passphrase, format_option, json_option, releases_option
 from altai_build.cli.output import print_json, print_path, print_table
 from altai_build.errors import UsageError
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--statement", is_flag=True, help="Print the text that an approval signs, for gpg elsewhere.")
 @releases_option
+@format_option
 @json_option
 @click.pass_obj
 def approve(

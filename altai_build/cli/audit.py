@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option, key_option, releases_option
-from altai_build.cli.output import print_json, print_table
+from altai_build.cli.options import format_option, json_option, key_option, releases_option
+from altai_build.cli.output import is_csv, print_csv, print_json, print_table, size_cell
 from altai_build.cli.packages import origin_label, origin_record
 from altai_build.cli.reading import open_reading
 from altai_build.errors import InputError, UsageError
@@ -43,9 +41,10 @@ _HEADERS = ("package", "repository", "size", "signer", "license", "source packag
 @click.option(
     "--totals", "only_totals", is_flag=True, help="Print only the totals by repository and by signer."
 )
-@click.option("--csv", "as_csv", is_flag=True, help="Print the result as CSV.")
+@click.option("--csv", "as_csv", is_flag=True, help="The same as --format csv.")
 @releases_option
 @key_option
+@format_option
 @json_option
 @click.pass_obj
 def audit(
@@ -94,8 +93,8 @@ def audit(
         _print_totals(by_repository, by_signer, as_json)
     elif as_json:
         print_json([_record(entry, release.trust) for entry in entries])
-    elif as_csv:
-        _print_csv(entries)
+    elif as_csv or is_csv():
+        print_csv(_COLUMNS, map(_csv_row, entries))
     else:
         print_table(_HEADERS, [_cells(entry) for entry in entries])
     if not only_totals:
@@ -142,7 +141,7 @@ def _cells(entry: InventoryEntry) -> tuple[str, ...]:
     return (
         str(package.nevra),
         package.repository,
-        format_size(package.size),
+        size_cell(package.size),
         describe_signer(entry),
         entry.license or "unknown",
         package.sourcerpm or "-",
@@ -167,11 +166,10 @@ def _print_totals(
     rows = [("repository", total) for total in by_repository] + [("signer", total) for total in by_signer]
     print_table(
         ("by", "name", "packages", "size"),
-        [(by, total.what, str(total.packages), format_size(total.size)) for by, total in rows],
+        [(by, total.what, str(total.packages), size_cell(total.size)) for by, total in rows],
     )
 
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     "nevra",
     "name",
@@ -196,32 +194,27 @@ _COLUMNS = (
 )
 
 
-def _print_csv(entries: Sequence[InventoryEntry]) -> None:
-    """Print CSV (RFC 4180) with a header line. Text that a spreadsheet would run as a formula gets an apostrophe."""
-    writer = csv.writer(sys.stdout, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
-    for entry in entries:
-        package, origin = entry.package, entry.package.origin
-        row = (
-            str(package.nevra),
-            package.name,
-            package.epoch,
-            package.version,
-            package.release,
-            package.arch,
-            package.repository,
-            package.file,
-            package.size,
-            package.sha256,
-            package.signer.key_id,
-            package.signer.fingerprint,
-            entry.signer_name,
-            package.sourcerpm,
-            origin.kind,
-            getattr(origin, "path", ""),
-            getattr(origin, "commit", ""),
-            getattr(origin, "url", ""),
-            " ".join(entry.needed_by),
-            entry.license,
-        )
-        writer.writerow([f"'{cell}" if str(cell).startswith(_FORMULA_STARTS) else cell for cell in row])
+def _csv_row(entry: InventoryEntry) -> tuple[object, ...]:
+    package, origin = entry.package, entry.package.origin
+    return (
+        str(package.nevra),
+        package.name,
+        package.epoch,
+        package.version,
+        package.release,
+        package.arch,
+        package.repository,
+        package.file,
+        package.size,
+        package.sha256,
+        package.signer.key_id,
+        package.signer.fingerprint,
+        entry.signer_name,
+        package.sourcerpm,
+        origin.kind,
+        getattr(origin, "path", ""),
+        getattr(origin, "commit", ""),
+        getattr(origin, "url", ""),
+        " ".join(entry.needed_by),
+        entry.license,
+    )

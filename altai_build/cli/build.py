@@ -14,11 +14,12 @@ from altai_build.cli.options import (
     against_option,
     choose_revision,
     dependants_option,
+    format_option,
     json_option,
     selection_options,
     wait_option,
 )
-from altai_build.cli.output import NO_COMPONENTS, print_rows
+from altai_build.cli.output import NO_COMPONENTS, digest_cell, print_rows
 from altai_build.cli.reading import open_released_builds
 from altai_build.cli.run_end import count_free_lines, print_end
 from altai_build.model.build import BuildResult
@@ -42,6 +43,7 @@ def nothing_changed(changed_since: str | None) -> str:
 @against_option
 @dependants_option
 @wait_option
+@format_option
 @json_option
 @click.pass_obj
 def build(
@@ -97,7 +99,7 @@ def build(
         lambda row: (
             row.status.value,
             row.component,
-            row.commit[:12],
+            digest_cell(row.commit),
             f"{row.seconds:.1f}",
             ", ".join(rpm.path.name for rpm in row.rpms) or "-",
             row.reason.split("\n")[0],

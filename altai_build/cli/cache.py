@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import choose_passphrase, json_option, wait_option
+from altai_build.cli.options import choose_passphrase, format_option, json_option, wait_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.suggestions import SuggestingGroup
 from altai_build.model.quantity import format_count, format_size, parse_size
@@ -52,6 +52,7 @@ def cache() -> None:
 )
 @click.option("--unsigned", is_flag=True, help="Do not sign, although repos.yaml names a key for CI jobs.")
 @wait_option
+@format_option
 @json_option
 @click.pass_obj
 def export_command(app: App, folder: Path, max_size: int, unsigned: bool, wait: float, as_json: bool) -> None:
@@ -109,6 +110,7 @@ def export_command(app: App, folder: Path, max_size: int, unsigned: bool, wait: 
     "what is in your packages.",
 )
 @wait_option
+@format_option
 @json_option
 @click.pass_obj
 def import_command(

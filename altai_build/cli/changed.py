@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option
-from altai_build.cli.output import print_json, print_table
+from altai_build.cli.options import format_option, json_option
+from altai_build.cli.output import digest_cell, print_json, print_table
 from altai_build.tools.git.changed_gitlinks import list_changed_gitlinks
 from altai_build.tools.git.revisions import RepositoryHistory
 
@@ -14,6 +14,7 @@ from altai_build.tools.git.revisions import RepositoryHistory
 @click.command()
 @click.argument("old", required=False)
 @click.argument("new", required=False)
+@format_option
 @json_option
 @click.pass_obj
 def changed(app: App, old: str | None, new: str | None, as_json: bool) -> None:
@@ -36,7 +37,7 @@ def changed(app: App, old: str | None, new: str | None, as_json: bool) -> None:
     else:
         print_table(
             ("status", "path", "old", "new"),
-            [(row.status.value, row.path, (row.old or "-")[:12], (row.new or "-")[:12]) for row in rows],
+            [(row.status.value, row.path, digest_cell(row.old), digest_cell(row.new)) for row in rows],
         )
         if not rows:
             below = ", ".join(superproject.components) or "nothing: superproject.components is empty"

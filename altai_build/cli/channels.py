@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option, key_option
+from altai_build.cli.options import format_option, json_option, key_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.reading import find_releases_here
 from altai_build.errors import InputError, UsageError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     help="Read the channels of the releases in this folder or at this URL; no repos.yaml is needed then.",
 )
 @key_option
+@format_option
 @json_option
 @click.pass_obj
 def channels(app: App, name: str | None, where: str | None, keys: tuple[str, ...], as_json: bool) -> None:

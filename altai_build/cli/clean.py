@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option, wait_option
-from altai_build.cli.output import print_json, print_table
+from altai_build.cli.options import format_option, json_option, wait_option
+from altai_build.cli.output import print_json, print_table, size_cell
 from altai_build.errors import InputError
 from altai_build.model.quantity import format_size, parse_duration, parse_size
 
@@ -69,6 +69,7 @@ def _listing_items(run: Run) -> Iterator[list[WorkspaceItem]]:
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be removed; remove nothing.")
 @wait_option
+@format_option
 @json_option
 @click.pass_obj
 def clean(
@@ -132,7 +133,7 @@ def clean(
             (
                 removal.item.kind,
                 str(removal.item.path),
-                format_size(removal.item.size),
+                size_cell(removal.item.size),
                 time.strftime("%Y-%m-%d", time.gmtime(removal.item.used)),
                 removal.reason,
             )

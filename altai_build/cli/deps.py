@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option, rev_option, wait_option
+from altai_build.cli.options import format_option, json_option, rev_option, wait_option
 from altai_build.cli.output import print_json, print_table, print_text
 from altai_build.cli.suggestions import SuggestingGroup
 from altai_build.model.quantity import format_count, format_size
@@ -42,6 +42,7 @@ def deps() -> None:
     help="Accept repodata that is older than the repodata of the current lock.",
 )
 @wait_option
+@format_option
 @json_option
 @click.pass_obj
 def lock(
@@ -92,6 +93,7 @@ def lock(
 
 @deps.command()
 @wait_option
+@format_option
 @json_option
 @click.pass_obj
 def fetch(app: App, wait: float, as_json: bool) -> None:
@@ -124,6 +126,7 @@ def fetch(app: App, wait: float, as_json: bool) -> None:
 
 
 @deps.command(name="list")
+@format_option
 @json_option
 @click.pass_obj
 def list_(app: App, as_json: bool) -> None:
@@ -192,6 +195,7 @@ def why(app: App, name: str, as_json: bool) -> None:
 @deps.command()
 @rev_option
 @wait_option
+@format_option
 @json_option
 @click.pass_obj
 def outdated(app: App, rev: str, wait: float, as_json: bool) -> None:

@@ -8,8 +8,8 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.markdown import code, document, escape, section, table
-from altai_build.cli.options import json_option, key_option, markdown_option, releases_option
-from altai_build.cli.output import print_json, print_table
+from altai_build.cli.options import format_option, json_option, key_option, markdown_option, releases_option
+from altai_build.cli.output import Cell, print_json, print_table
 from altai_build.cli.packages import package_label, repository_label, trust_of_pair, version_label
 from altai_build.cli.reading import open_reading
 from altai_build.model.quantity import format_size_change
@@ -22,6 +22,7 @@ from altai_build.model.release_changes import ChangeKind, PackageChange, Release
 @releases_option
 @key_option
 @markdown_option
+@format_option
 @json_option
 @click.pass_obj
 def diff(
@@ -61,7 +62,7 @@ def _cells(change: PackageChange) -> tuple[str, ...]:
         version_label(change.old, change.new),
         version_label(change.new, change.old),
         repository_label(change),
-        format_size_change(change.size_change),
+        Cell(format_size_change(change.size_change), str(change.size_change)),
     )
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option
+from altai_build.cli.options import format_option, json_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.errors import AltaiError
 
 
 @click.command()
+@format_option
 @json_option
 @click.pass_obj
 def doctor(app: App, as_json: bool) -> int:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from altai_build.cli.output import print_table
+from altai_build.cli.output import is_csv, print_table
 from altai_build.model.findings import Finding, fold_findings
 
 SEE_FIXES = "each finding names its fix; docs/verify.md and docs/upgrades.md explain the rules"
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
-    """The findings as a table; those that say the same about several subjects are one row."""
+    """The findings as a table; for people, those that say the same about several subjects are one row."""
+    rows = [(finding, finding.subject) for finding in findings] if is_csv() else fold_findings(findings)
     print_table(
         ("severity", "rule", "subject", "finding", "fix"),
         [
             (finding.severity.value, finding.rule, subjects, finding.text, finding.fix)
-            for finding, subjects in fold_findings(findings)
+            for finding, subjects in rows
         ],
     )

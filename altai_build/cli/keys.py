@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option
+from altai_build.cli.options import format_option, json_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.cli.suggestions import SuggestingGroup
 from altai_build.config import Config, Key
@@ -57,6 +57,7 @@ def keys() -> None:
     is_flag=True,
     help="Store the secret key without a passphrase (for testbeds).",
 )
+@format_option
 @json_option
 @click.pass_obj
 def init(
@@ -117,6 +118,7 @@ def init(
 
 
 @keys.command(name="list")
+@format_option
 @json_option
 @click.pass_obj
 def list_(app: App, as_json: bool) -> None:

@@ -65,7 +65,7 @@ VERBS = {
 
 
 # Options that many verbs have and the program itself has not.
-_VERB_OPTIONS = ("--json", "--rev", "--wait", "--key", "--markdown", "--changed-since")
+_VERB_OPTIONS = ("--json", "--rev", "--wait", "--key", "--format", "--markdown", "--changed-since")
 
 
 class _LazyGroup(SuggestingGroup):

@@ -15,7 +15,39 @@ if TYPE_CHECKING:
     from altai_build.pipeline.run import Run
     from altai_build.tools.openpgp.passphrase import Passphrase
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+# Under which a context keeps the value of --format.
+_FORMAT = "altai_build.cli.format"
+
+
+def _refuse_format(ctx: click.Context, _param: click.Parameter, as_json: bool) -> bool:
+    if as_json and _FORMAT in ctx.meta:
+        raise click.UsageError("--json and --format exclude each other")
+    return as_json
+
+
+def _choose_format(ctx: click.Context, _param: click.Parameter, name: str | None) -> None:
+    from altai_build.cli.output import TableFormat, choose_format
+
+    if name is not None:
+        if ctx.params.get("as_json"):
+            raise click.UsageError("--json and --format exclude each other")
+        ctx.meta[_FORMAT] = name
+    choose_format(None if name is None else TableFormat(name))
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, callback=_refuse_format, help="Print the result as JSON."
+)
+
+# for verbs whose result is a table
+format_option = click.option(
+    "--format",
+    type=click.Choice(["table", "csv", "markdown"]),
+    expose_value=False,
+    callback=_choose_format,
+    help="Print the result as a table with headers, as CSV or as Markdown. Default: a table on a terminal, lines with "
+    "tabs and without headers into a pipe.",
+)
 
 key_option = click.option(
     "--key",

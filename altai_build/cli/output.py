@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -97,15 +97,112 @@ def count_table_lines(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     )
 
 
+class TableFormat(str, Enum):
+    """What --format can be."""
+
+    TABLE = "table"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+_formats: list[TableFormat] = []
+
+
+def choose_format(chosen: TableFormat | None) -> None:
+    """Set the form of the tables that `print_table` prints; None: the one that suits where they go."""
+    _formats[:] = [] if chosen is None else [chosen]
+
+
+def is_csv() -> bool:
+    """True when tables are printed as CSV."""
+    return _formats == [TableFormat.CSV]
+
+
+class Cell(str):
+    """The text of a cell for people; CSV has the whole value."""
+
+    whole: str
+
+    def __new__(cls, text: str, whole: str) -> Cell:
+        """A cell with both."""
+        cell = super().__new__(cls, text)
+        cell.whole = whole
+        return cell
+
+
+def digest_cell(digest: str | None) -> Cell:
+    """A cell with a commit or another digest: its beginning for people."""
+    return Cell((digest or NO_VALUE)[:12], digest or "")
+
+
+def size_cell(size: int) -> Cell:
+    """A cell with a number of bytes: rounded, with a unit, for people."""
+    from altai_build.model.quantity import format_size
+
+    return Cell(format_size(size), str(size))
+
+
+# A cell without a value; in CSV it is empty.
+NO_VALUE = "-"
+
+
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on stdout: aligned on a terminal, tab-separated into a pipe; nothing where there are no rows."""
-    if not sys.stdout.isatty():
+    """Print a table on stdout in the form of --format.
+
+    Without one it is aligned on a terminal and tab-separated into a pipe, and nothing where there are no rows.
+    """
+    if _formats == [TableFormat.CSV]:
+        print_csv(headers, [[_value_of(cell) for cell in row] for row in rows])
+    elif _formats == [TableFormat.MARKDOWN]:
+        from altai_build.cli.markdown import code, escape, table
+
+        lines = table([escape(header) for header in headers], [[code(cell) for cell in row] for row in rows])
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+    elif not sys.stdout.isatty() and not _formats:
         sys.stdout.writelines(
             "\t".join(escape_control_characters(cell, keep="") for cell in row) + "\n" for row in rows
         )
-        return
-    if not rows:
-        return
+    elif rows:
+        _print_aligned(headers, rows)
+
+
+def _value_of(cell: str) -> str:
+    if isinstance(cell, Cell):
+        return cell.whole
+    return "" if cell == NO_VALUE else cell
+
+
+# A spreadsheet takes a cell for a formula by its first character; the wide ones too, where Japanese is the language.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+def print_csv(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print CSV on stdout (RFC 4180) with a line of headers.
+
+    Names in it are chosen by others: text that a spreadsheet would run as a formula gets an apostrophe in front, and
+    control characters are escaped. Numbers are as they are.
+    """
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    writer.writerow(headers)
+    for row in rows:
+        writer.writerow([cell if isinstance(cell, (int, float)) else _disarm(str(cell)) for cell in row])
+
+
+def _disarm(cell: str) -> str:
+    cell = escape_control_characters(cell, keep="")
+    if not cell.startswith(_FORMULA_STARTS) or _is_number(cell):
+        return cell
+    return f"'{cell}"
+
+
+def _is_number(cell: str) -> bool:
+    digits = cell[1:]
+    return cell[0] in "+-" and digits.isascii() and digits.isdigit()
+
+
+def _print_aligned(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.text import Text
 

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import against_option, choose_revision, json_option, selection_options
-from altai_build.cli.output import print_json, print_table
+from altai_build.cli.options import (
+    against_option,
+    choose_revision,
+    format_option,
+    json_option,
+    selection_options,
+)
+from altai_build.cli.output import digest_cell, print_json, print_table
 from altai_build.cli.reading import open_released_builds
 
 if TYPE_CHECKING:
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Show the unit tests of each component that `altai-build test` would run, and what says so.",
 )
+@format_option
 @json_option
 @click.pass_obj
 def plan(
@@ -113,7 +120,7 @@ def list_wave_rows(build_plan: BuildPlan, reasons: Mapping[str, str]) -> list[tu
         if name not in build_plan.blocked
     ]
     return [
-        (number, name, commits[name][:12], ", ".join(order.needs[name]) or "-", reason)
+        (number, name, digest_cell(commits[name]), ", ".join(order.needs[name]) or "-", reason)
         for number, name, reason in (*placed, *blocked)
     ]
 
@@ -124,7 +131,7 @@ def list_skipped_rows(build_plan: BuildPlan) -> list[tuple[str, ...]]:
         (
             "-",
             skipped.name,
-            skipped.commit[:12],
+            digest_cell(skipped.commit),
             "-",
             f"{'skipped' if skipped.error is None else 'failed'}: {skipped.reason}",
         )

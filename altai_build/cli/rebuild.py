@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import component_argument, json_option, wait_option
+from altai_build.cli.options import component_argument, format_option, json_option, wait_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.errors import UsageError, VerificationError
 from altai_build.model.reproduction import ReproductionReport, Similarity
@@ -21,6 +21,7 @@ from altai_build.model.reproduction import ReproductionReport, Similarity
 @component_argument
 @click.argument("version")
 @wait_option
+@format_option
 @json_option
 @click.pass_obj
 def rebuild(

@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option, key_option, releases_option
-from altai_build.cli.output import print_json, print_table
+from altai_build.cli.options import format_option, json_option, key_option, releases_option
+from altai_build.cli.output import Cell, digest_cell, print_json, print_table, size_cell
 from altai_build.cli.reading import Reading, open_reading
 from altai_build.errors import InputError
-from altai_build.model.quantity import format_size
 from altai_build.model.release import Manifest
 
 
@@ -20,6 +19,7 @@ from altai_build.model.release import Manifest
 @click.argument("place", required=False, metavar="[DIR|URL]")
 @releases_option
 @key_option
+@format_option
 @json_option
 @click.pass_obj
 def releases(app: App, place: str | None, where: str | None, keys: tuple[str, ...], as_json: bool) -> None:
@@ -96,11 +96,11 @@ def _print_table(
         [
             (
                 manifest.version,
-                manifest.created[:10],
-                manifest.superproject.commit[:12],
+                Cell(manifest.created[:10], manifest.created),
+                digest_cell(manifest.superproject.commit),
                 manifest.previous or "-",
                 str(len(manifest.packages)),
-                format_size(sum(package.size for package in manifest.packages)),
+                size_cell(sum(package.size for package in manifest.packages)),
                 "latest" if manifest.version == newest else "",
                 ", ".join(channels.get(manifest.version, ())),
             )

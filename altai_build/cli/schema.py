@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option
+from altai_build.cli.options import format_option, json_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.errors import InputError
 
@@ -49,6 +49,7 @@ def list_commands(command: click.Command, *path: str) -> list[str]:
 
 @click.command()
 @click.argument("name", required=False, metavar="[SCHEMA]")
+@format_option
 @json_option
 @click.pass_obj
 def schema(app: App, name: str | None, as_json: bool) -> None:

@@ -12,11 +12,12 @@ from altai_build.cli.app import App
 from altai_build.cli.options import (
     choose_revision,
     components_argument,
+    format_option,
     json_option,
     rev_option,
     worktree_option,
 )
-from altai_build.cli.output import print_rows
+from altai_build.cli.output import digest_cell, print_rows
 from altai_build.model.srpm import SrpmResult
 
 
@@ -31,6 +32,7 @@ from altai_build.model.srpm import SrpmResult
     type=click.Path(path_type=Path),
     help="Also copy the source packages to DIR.",
 )
+@format_option
 @json_option
 @click.pass_obj
 def srpm(
@@ -63,7 +65,7 @@ def srpm(
         lambda result: (
             result.status.value,
             result.component,
-            result.commit[:12],
+            digest_cell(result.commit),
             "-" if result.srpm is None else str(result.srpm.path),
             result.reason.split("\n")[0],
         ),

@@ -11,6 +11,7 @@ from altai_build.cli.app import App
 from altai_build.cli.options import (
     against_option,
     choose_revision,
+    format_option,
     json_option,
     selection_options,
     wait_option,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 )
 @against_option
 @wait_option
+@format_option
 @json_option
 @click.pass_obj
 def test(

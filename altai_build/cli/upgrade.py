@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import click
 
 from altai_build.cli.app import App
 from altai_build.cli.findings import SEE_FIXES, print_findings
-from altai_build.cli.options import json_option, key_option, releases_option
-from altai_build.cli.output import print_json, print_table
+from altai_build.cli.options import format_option, json_option, key_option, releases_option
+from altai_build.cli.output import is_csv, print_json, print_table
 from altai_build.cli.reading import open_reading
 from altai_build.errors import InputError
 from altai_build.model.findings import finding_to_json, refuse_errors
@@ -21,6 +21,7 @@ from altai_build.model.upgrade import Scenario, ScenarioKind, UpgradeOutcome, Up
 @click.argument("versions", nargs=-1, required=True, metavar="[OLD]... NEW")
 @releases_option
 @key_option
+@format_option
 @json_option
 @click.pass_obj
 def upgrade_check(
@@ -64,7 +65,7 @@ def upgrade_check(
     if as_json:
         print_json(_document(report))
     else:
-        _print_tables(report)
+        _print_tables(report, run.reporter.warn)
     refuse_errors(report.findings, f"upgrades to {report.release} fail", todo=SEE_FIXES, listed=False)
 
 
@@ -93,7 +94,7 @@ def _document(report: UpgradeReport) -> dict[str, object]:
     }
 
 
-def _print_tables(report: UpgradeReport) -> None:
+def _print_tables(report: UpgradeReport, warn: Callable[[str], None]) -> None:
     scenarios = report.scenarios
     profiles = dict.fromkeys(scenario.name for scenario in scenarios if scenario.kind is ScenarioKind.PROFILE)
     headers = ("from", "to", "all packages", "each alone", *profiles, "outcome")
@@ -109,7 +110,11 @@ def _print_tables(report: UpgradeReport) -> None:
         for old in report.releases
     ]
     print_table(headers, rows)
-    if report.findings:
+    if report.findings and is_csv():
+        # One file of CSV has one table; --json has all.
+        for finding in report.findings:
+            warn(f"{finding.rule}: {finding.subject}: {finding.text}")
+    elif report.findings:
         if rows:
             print()
         print_findings(report.findings)

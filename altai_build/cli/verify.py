@@ -11,7 +11,7 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.findings import SEE_FIXES, print_findings
-from altai_build.cli.options import json_option, key_option, releases_option
+from altai_build.cli.options import format_option, json_option, key_option, releases_option
 from altai_build.cli.output import print_json
 from altai_build.cli.reading import find_releases_here
 from altai_build.errors import UsageError
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 )
 @releases_option
 @key_option
+@format_option
 @json_option
 @click.pass_obj
 def verify(

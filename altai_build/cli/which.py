@@ -7,8 +7,8 @@ from dataclasses import asdict
 import click
 
 from altai_build.cli.app import App
-from altai_build.cli.options import json_option, key_option, releases_option
-from altai_build.cli.output import print_json, print_table
+from altai_build.cli.options import format_option, json_option, key_option, releases_option
+from altai_build.cli.output import digest_cell, print_json, print_table
 from altai_build.cli.packages import origin_label, origin_record
 from altai_build.cli.reading import open_reading
 from altai_build.errors import InputError, UsageError
@@ -19,6 +19,7 @@ from altai_build.model.inventory import PackageMatch
 @click.argument("thing", metavar="NAME|NEVRA|RANGE|FILE|SHA256|CAPABILITY|COMMIT")
 @releases_option
 @key_option
+@format_option
 @json_option
 @click.pass_obj
 def which(app: App, thing: str, where: str | None, keys: tuple[str, ...], as_json: bool) -> None:
@@ -87,7 +88,7 @@ def _match_cells(match: PackageMatch) -> tuple[str, ...]:
         match.how.value,
         str(package.nevra),
         package.repository,
-        package.sha256[:12],
+        digest_cell(package.sha256),
         origin_label(package.origin),
         match.note,
     )

@@ -76,7 +76,9 @@ def test_filters(words: tuple[str, ...], expected: set[str], site: Path) -> None
 
 
 def test_csv_has_what_json_has(site: Path) -> None:
-    table = list(csv.DictReader(io.StringIO(audit(site, "--csv").out)))
+    text = audit(site, "--csv").out
+    assert audit(site, "--format", "csv").out == text
+    table = list(csv.DictReader(io.StringIO(text)))
     rows = {row["nevra"]: row for row in audit(site, "--json").json}
     assert {row["nevra"] for row in table} == ALL
     for row in table:
@@ -115,7 +117,8 @@ def test_filters_that_cannot_match_are_refused(site: Path) -> None:
     nothing = audit(site, "--name", "nothing*")
     assert (nothing.code, nothing.out) == (0, "")
     assert "warning: no package of release 1.0.2 is what these options select" in nothing.err
-    assert audit(site, "--csv", "--json").code == 2
+    for words in (("--csv", "--json"), ("--format", "csv", "--json"), ("--json", "--format", "csv")):
+        assert audit(site, *words).code == 2
 
 
 def test_needed_by_comes_from_the_packages_themselves(materials: Materials, tmp_path: Path) -> None:

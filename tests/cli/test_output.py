@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -13,7 +14,19 @@ from pathlib import Path
 import pytest
 
 from altai_build.cli import output
-from altai_build.cli.output import NO_COMPONENTS, print_json, print_path, print_rows, print_table, print_text
+from altai_build.cli.output import (
+    NO_COMPONENTS,
+    Cell,
+    TableFormat,
+    choose_format,
+    digest_cell,
+    print_json,
+    print_path,
+    print_rows,
+    print_table,
+    print_text,
+    size_cell,
+)
 
 
 class Status(str, Enum):
@@ -115,6 +128,58 @@ def test_no_rows_are_an_empty_list_and_a_reason(capsys: pytest.CaptureFixture[st
     out, err = capsys.readouterr()
     assert json.loads(out) == []
     assert err == f"altai-build: {NO_COMPONENTS}\naltai-build: nothing has changed\n"
+
+
+@pytest.fixture
+def chosen(request: pytest.FixtureRequest) -> Iterator[None]:
+    choose_format(request.param)
+    yield
+    choose_format(None)
+
+
+@pytest.mark.parametrize("chosen", [TableFormat.CSV], indirect=True)
+@pytest.mark.usefixtures("chosen")
+def test_csv_has_headers_whole_values_and_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    commit = "a1" * 20
+    print_table(
+        ("name", "commit", "size", "reason"),
+        [
+            ("=HYPERLINK(1)", digest_cell(commit), size_cell(2_500_500), 'a, "b"'),
+            ("@x", digest_cell(None), Cell("-1.0 kB", "-1000"), "-"),
+            ("-1+cmd|' /C calc'!A0", Cell("", "＝1"), "+5", "\tx\x1b\n"),
+        ],
+    )
+    assert capsys.readouterr().out.split("\r\n") == [
+        "name,commit,size,reason",
+        f'\'=HYPERLINK(1),{commit},2500500,"a, ""b"""',
+        "'@x,,-1000,",
+        "'-1+cmd|' /C calc'!A0,'＝1,+5,\\tx\\x1b\\n",
+        "",
+    ]
+    print_table(("name",), [])
+    assert capsys.readouterr().out == "name\r\n"
+
+
+@pytest.mark.parametrize("chosen", [TableFormat.MARKDOWN], indirect=True)
+@pytest.mark.usefixtures("chosen")
+def test_markdown_shows_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("found by", "name"), [("x|y", "<b>`_\n"), ("", "-")])
+    assert capsys.readouterr().out.splitlines() == [
+        "| found by | name |",
+        "|---|---|",
+        "| `x\\|y` | ``<b>`_`` |",
+        "|  | `-` |",
+    ]
+
+
+@pytest.mark.parametrize("chosen", [TableFormat.TABLE], indirect=True)
+@pytest.mark.usefixtures("chosen")
+def test_a_table_that_was_asked_for_has_headers_in_a_pipe_too(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("name", "reason"), [("nova", "new")])
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["name", "reason"],
+        ["nova", "new"],
+    ]
 
 
 def test_a_path_into_a_pipe_is_its_very_bytes(
