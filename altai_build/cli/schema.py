@@ -12,8 +12,10 @@ from altai_build.cli.app import App
 from altai_build.cli.options import format_option, json_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.errors import InputError
+from altai_build.regular_files import read_regular_file
 
 _FOLDER = Path(__file__).resolve().parents[1] / "schemas"
+_MAX_SIZE = 1 << 20  # bytes
 
 # The schemas of commands that have other names than their command, or more than one.
 _OTHER_NAMES = {
@@ -72,7 +74,7 @@ def schema(app: App, name: str | None, as_json: bool) -> None:
             raise InputError(
                 f"there is no schema {name}", why=suggest(name, names), todo="`altai-build schema` lists all"
             )
-        sys.stdout.write((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+        sys.stdout.write(read_regular_file(_FOLDER / f"{name}.json", limit=_MAX_SIZE).decode())
         return
     rows = [(one, _list_printers(one)) for one in names]
     if as_json:
