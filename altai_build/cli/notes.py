@@ -16,7 +16,8 @@ from altai_build.cli.reading import open_reading
 from altai_build.errors import escape_control_characters
 from altai_build.model.commit import Commit, without_merges
 from altai_build.model.findings import join_subjects
-from altai_build.model.release_changes import ComponentChange, ComponentNotes, PackageChange, ReleaseNotes
+from altai_build.model.notes_text import describe_pin_change, group_components, name_component
+from altai_build.model.release_changes import ComponentNotes, PackageChange, ReleaseNotes
 
 
 @click.command()
@@ -46,7 +47,7 @@ def notes(
     reading = open_reading(app, where, [old, new], keys)
     run = reading.run
     pair = reading.reader.read_all(map(reading.catalog.find, (old, new)))
-    release_notes = make_notes(run, *pair)
+    release_notes = make_notes(run, *(release.manifest for release in pair))
     paths: dict[str, list[str]] = {}
     for component in release_notes.components:
         paths.setdefault(component.problem, []).append(component.path)
@@ -107,49 +108,6 @@ def _format_date(seconds: int | None) -> str | None:
     return None if seconds is None else time.strftime("%Y-%m-%d", time.gmtime(seconds))
 
 
-_TITLES = {
-    "Added components": (ComponentChange.ADDED,),
-    "Changed components": (
-        ComponentChange.UPDATED,
-        ComponentChange.RELOCATED,
-        ComponentChange.REPLACED,
-        ComponentChange.UNKNOWN,
-    ),
-    "Rewound and diverged components": (ComponentChange.REWOUND, ComponentChange.DIVERGED),
-    "Rebuilt from the same commit": (ComponentChange.SAME,),
-    "Removed components": (ComponentChange.REMOVED,),
-}
-
-
-def _group_components(release_notes: ReleaseNotes) -> Iterator[tuple[str, list[ComponentNotes]]]:
-    for title, changes in _TITLES.items():
-        group = [component for component in release_notes.components if component.component_change in changes]
-        if group:
-            yield title, group
-
-
-def _headline(component: ComponentNotes) -> str:
-    """What happened to the pin, in words."""
-    old, new = (component.old or "")[:7], (component.new or "")[:7]
-    words = {
-        ComponentChange.ADDED: f"added at {new}",
-        ComponentChange.REMOVED: f"removed; its last commit was {old}",
-        ComponentChange.UPDATED: f"{old} → {new}",
-        ComponentChange.REWOUND: f"rewound from {old} to the earlier commit {new}",
-        ComponentChange.DIVERGED: f"diverged from {old} to {new}: neither commit contains the other",
-        ComponentChange.REPLACED: f"{old} → {new} of another repository",
-        ComponentChange.RELOCATED: f"the same commit {new}",
-        ComponentChange.SAME: f"the same commit {new}",
-        ComponentChange.UNKNOWN: f"{old} → {new}; its commits are not available",
-    }
-    before = f", previously at {component.old_path}" if component.old_path else ""
-    return words[component.component_change] + before
-
-
-def _component_label(component: ComponentNotes) -> str:
-    return "superproject" if component.path == "." else component.path
-
-
 def _package_line(change: PackageChange) -> str:
     old, new = version_label(change.old, change.new), version_label(change.new, change.old)
     if change.old is None or change.new is None:
@@ -163,10 +121,10 @@ def _notes_text(release_notes: ReleaseNotes) -> Iterator[str]:
     yield f"Changes from {release_notes.old} to {release_notes.new}"
     if not release_notes.components and not release_notes.third_party:
         yield from ("", "Nothing changed.")
-    for title, group in _group_components(release_notes):
+    for title, group in group_components(release_notes):
         yield from ("", title, "-" * len(title))
         for component in group:
-            yield f"{_one_line(_component_label(component))}: {_one_line(_headline(component))}"
+            yield f"{_one_line(name_component(component))}: {_one_line(describe_pin_change(component))}"
             yield from (f"    {_package_line(change)}" for change in component.packages)
             for marker, commits in (("", component.commits), ("dropped: ", component.dropped_commits)):
                 for commit in without_merges(commits):
@@ -184,11 +142,11 @@ def _notes_markdown(release_notes: ReleaseNotes) -> Iterator[str]:
     yield f"# Changes from {escape(release_notes.old)} to {escape(release_notes.new)}"
     if not release_notes.components and not release_notes.third_party:
         yield from ("", "Nothing changed.")
-    for title, group in _group_components(release_notes):
+    for title, group in group_components(release_notes):
         yield from section(title)
         for component in group:
-            yield from section(escape(_component_label(component)), level=3)
-            yield escape(_headline(component))
+            yield from section(escape(name_component(component)), level=3)
+            yield escape(describe_pin_change(component))
             changes = [f"- {code(_package_line(change))}" for change in component.packages]
             commits = [
                 f"- {escape(commit.subject)} ({commit.id[:7]}, {escape(commit.author)})"

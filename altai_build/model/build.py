@@ -86,6 +86,7 @@ class BuildResult:
     rpms: tuple[LocalRpm, ...] = ()  # binary packages, in the workspace
     log: Path | None = None
     seconds: float = 0.0
+    started: float | None = None  # by this process's monotonic clock, in seconds; None: not built in this run
     key: str = ""  # of the build that its packages came from
     buildroot: tuple[str, ...] = ()  # `NEVRA algorithm:digest` of every package in the chroot, sorted
     failure: FailureKind | None = None

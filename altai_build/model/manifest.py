@@ -88,7 +88,10 @@ def _package_to_json(package: ReleasedPackage) -> dict[str, Any]:
 
 
 def _build_to_json(build: BuildRecord) -> dict[str, Any]:
-    return {**_plain(build), "made_with": None if build.made_with is None else dict(build.made_with)}
+    record = {**_plain(build), "made_with": None if build.made_with is None else dict(build.made_with)}
+    if build.started is None:
+        del record["started"]
+    return record
 
 
 def manifest_from_json(text: str, *, where: str = MANIFEST_NAME) -> Manifest:
@@ -230,6 +233,7 @@ def _read_build(reader: _JsonReader) -> BuildRecord:
         source_sha256=reader.read_optional_text("source_sha256") or "",
         key=reader.read_optional_text("key") or "",
         made_with=None if reader.is_null("made_with") else reader.read_object("made_with", _read_all_texts),
+        started=None if reader.is_null("started") else reader.read_number("started"),
     )
 
 

@@ -139,7 +139,8 @@ class BuildRecord:
     `buildroot` is the digest of the buildroot's package list, `source` the file name of the source package,
     `source_sha256` its digest before it was signed, `needs` are the components whose packages it needed, `key` is the
     build key in the origins of its packages. `made_with` is what made the source package that the release contains,
-    besides the commit; None where that is not known: manifests of earlier versions do not have it.
+    besides the commit; None where that is not known: manifests of earlier versions do not have it. `started` are the
+    seconds from the first build of the run that made the release to this one; None where that run did not build it.
     """
 
     component: str
@@ -153,6 +154,7 @@ class BuildRecord:
     source_sha256: str = ""
     key: str = ""
     made_with: SrpmMaking | None = None
+    started: float | None = None
 
 
 @dataclass(frozen=True)

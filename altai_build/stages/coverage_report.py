@@ -12,7 +12,7 @@ from altai_build.model.coverage import Coverage, CoverageChange, Ratio, UnknownC
 from altai_build.model.coverage_json import coverage_to_json
 from altai_build.model.coverage_table import CoverageRow, CoverageTable
 from altai_build.tools.files import write_atomically
-from altai_build.tools.html_page import render_template
+from altai_build.tools.html_page import render_page
 
 # Characters of the numbers of missed lines of one file that the page shows.
 _MOST_MISSED = 2_000
@@ -31,9 +31,7 @@ class FileRow:
 def write_coverage_page(path: Path, table: CoverageTable) -> None:
     """Write the page; it loads nothing from elsewhere. Raises InputError when it cannot be written."""
     files = {row.component: tuple(_list_files(row)) for row in table.rows}
-    html = render_template("coverage.html", table=table, files=files)
-    # Paths may have bytes that are not UTF-8.
-    write_atomically(path, html.encode("utf-8", "backslashreplace"))
+    write_atomically(path, render_page("coverage", table=table, files=files))
 
 
 def _list_files(row: CoverageRow) -> Iterator[FileRow]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
 
+from altai_build.model.unknown import Unknown
 from altai_build.tools import html_page
 
 
@@ -39,3 +42,23 @@ def test_sizes_and_counts_have_filters() -> None:
 def test_a_path_of_any_bytes_is_a_link() -> None:
     path = b"report/logs/a b\xff.gz".decode("utf-8", "surrogateescape")
     assert html_page.render_template("link.html", path=path) == "report/logs/a%20b%FF.gz"
+
+
+def test_a_page_allows_only_its_own_style_and_script(tmp_path: Path) -> None:
+    (tmp_path / "base.css").write_text("a{}")
+    (tmp_path / "own.css").write_text("b{}")
+    (tmp_path / "own.js").write_text("1 < 2")
+    (tmp_path / "own.html").write_text(
+        '<meta content="{{ policy }}"><style>{{ style | safe }}</style><script>{{ script | safe }}</script>{{ name }}'
+    )
+    page = html_page.render_page("own", name="<\N{RIGHT-TO-LEFT OVERRIDE}\udcff").decode()
+    assert "<style>a{}b{}</style><script>1 < 2</script>&lt;\\u202e\\xff" in page
+    digest = base64.b64encode(hashlib.sha256(b"a{}b{}").digest()).decode()
+    assert f"default-src &#39;none&#39;; style-src &#39;sha256-{digest}&#39;; script-src &#39;sha256-" in page
+    (tmp_path / "own.js").unlink()
+    assert "script-src &#39;none&#39;" in html_page.render_page("own", name="").decode()
+
+
+def test_words_of_a_shell_are_quoted_and_what_is_unknown_is_recognised(tmp_path: Path) -> None:
+    (tmp_path / "w.html").write_text("{{ word | shell_quote }} {{ one is unknown }} {{ word is unknown }}")
+    assert html_page.render_template("w.html", word="a b", one=Unknown("-")) == "&#39;a b&#39; True False"

@@ -8,6 +8,7 @@ from altai_build.errors import InputError
 from altai_build.stages.diff import compare_releases
 
 if TYPE_CHECKING:
+    from altai_build.model.release import Manifest
     from altai_build.model.release_changes import ReleaseDiff, ReleaseNotes
     from altai_build.pipeline.published.manifest_trust import CheckedManifest
     from altai_build.pipeline.run import Run
@@ -18,7 +19,7 @@ def compare_published(old: CheckedManifest, new: CheckedManifest) -> ReleaseDiff
     return compare_releases(old.manifest, new.manifest)
 
 
-def make_notes(run: Run, old: CheckedManifest, new: CheckedManifest) -> ReleaseNotes:
+def make_notes(run: Run, old: Manifest, new: Manifest) -> ReleaseNotes:
     """The commits and package changes between two releases.
 
     Without repos.yaml, where no superproject has the commits of the releases, the notes are those that the manifests
@@ -27,7 +28,7 @@ def make_notes(run: Run, old: CheckedManifest, new: CheckedManifest) -> ReleaseN
     # Reads git, which `diff` does not need.
     from altai_build.stages.notes import make_notes_of_manifests, make_release_notes
 
-    manifests = (old.manifest, new.manifest)
+    manifests = (old, new)
     comparison = compare_releases(*manifests)
     try:
         superproject = run.superproject

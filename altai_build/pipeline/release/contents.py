@@ -111,6 +111,7 @@ def list_build_records(
         for artefact in record.artefacts
     }
     records = []
+    first = min((row.started for row in build_run.rows if row.started is not None), default=0.0)
     for row in build_run.rows:
         if row.srpm is None:
             continue
@@ -124,6 +125,7 @@ def list_build_records(
                 reason=row.reason,
                 # Of a reused build, how long it took when it was made.
                 seconds=row.seconds if build is None else build.seconds,
+                started=None if row.started is None else round(row.started - first, 3),
                 buildroot=compute_buildroot_digest(row.buildroot),
                 log=make_log_path(row.component) if row.log else "",
                 source=source,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.model.findings import Finding, VerificationReport, refuse_errors
@@ -13,6 +13,7 @@ from altai_build.model.upgrade import UpgradeReport
 from altai_build.pipeline.build.run import BuildRun, build_all
 from altai_build.pipeline.deps import check_lock, our_packages
 from altai_build.pipeline.published.releases import PublishedReleases, list_releases_before, load_manifest
+from altai_build.pipeline.published.report import ReleaseFolder, collect_report
 from altai_build.pipeline.published.upgrade import check_upgrades, read_external_repositories
 from altai_build.pipeline.published.verify import verify_published, verify_staged
 from altai_build.pipeline.release.contents import collect_contents, write_logs
@@ -24,7 +25,7 @@ from altai_build.pipeline.run import Run
 from altai_build.stages.compose import ReleaseContents, compose, sign_checksums
 from altai_build.stages.provenance import load_libraries, write_provenance
 from altai_build.stages.publish import Recovery, publish, recover, staging
-from altai_build.stages.report import write_report
+from altai_build.stages.report.page import write_report
 from altai_build.stages.verify import verify_checksums
 from altai_build.tools.files import make_tree_public
 from altai_build.tools.openpgp.passphrase import Passphrase
@@ -118,14 +119,15 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
             upgrades = upgrade_check.result()
             _refuse_to_publish(upgrades.findings, plan.version)
             with run.reporter.run_step("report"):
-                findings = (*staged.verification.findings, *upgrades.findings)
-                write_report(
-                    directory,
-                    manifest,
-                    replace(staged.verification, findings=findings),
+                report = collect_report(
+                    run,
+                    ReleaseFolder(directory, manifest),
+                    ReleaseFolder(previous, plan.previous) if previous and plan.previous else None,
                     project=contents.project,
-                    previous=plan.previous,
+                    verification=staged.verification,
+                    upgrades=upgrades,
                 )
+                write_report(directory, report)
                 sign_checksums(directory, key, manifest)
                 make_tree_public(directory)
                 verification = verify_checksums(staged)

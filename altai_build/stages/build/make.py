@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,6 +60,7 @@ def run_builder(
     with scratch_directory(cache.workspace.builds, ".new") as scratch:
         scratch.chmod(0o755)  # builders work as other users
         result_dir = make_directory(scratch / "result")
+        started = time.monotonic()
         result = yield BuildJob(
             target=environment.target.name,
             request=BuildRequest(
@@ -115,6 +117,7 @@ def run_builder(
         rpms=packages,
         log=cache.find_log(resolved.key),
         seconds=round(outcome.seconds, 3),
+        started=started,
         key=resolved.key,
         buildroot=outcome.buildroot or resolved.buildroot.lines,
     )

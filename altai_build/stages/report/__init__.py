@@ -1,0 +1,1 @@
+"""The pages of releases: one for each, and one for all."""
