@@ -46,12 +46,6 @@ class BuildTimeline:
         """The seconds from the first beginning to the last end."""
         return max((build.ended for build in self.builds), default=0.0)
 
-    @property
-    def critical_seconds(self) -> float:
-        """How long the critical chain takes: no number of parallel builds is faster."""
-        seconds = {build.component: build.seconds for build in self.builds}
-        return sum(seconds[name] for name in self.critical)
-
 
 def plan_timeline(builds: Iterable[BuildRecord]) -> BuildTimeline:
     """Everything built again, each component as soon as what it needs is finished, any number at a time."""
