@@ -58,6 +58,7 @@ class ComponentOutcome:
     key: str
     time: int  # seconds since the epoch
     before: str = ""  # the `key` that the run found
+    log: str = ""  # its path below the workspace; "" where there is none
 
 
 class Ledger:
@@ -191,6 +192,7 @@ def read_outcomes(path: Path) -> dict[str, ComponentOutcome]:
                 key=str(row["key"]),
                 time=int(row["time"]),
                 before=str(row.get("before", "")),
+                log=str(row.get("log", "")),
             )
             for row in document["outcomes"]
         ]

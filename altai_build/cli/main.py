@@ -48,6 +48,7 @@ VERBS = {
     "doctor": "doctor",
     "explain": "explain",
     "keys": "keys",
+    "log": "log",
     "notes": "notes",
     "plan": "plan",
     "promote": "promote",

@@ -47,6 +47,15 @@ def install_safe_streams() -> None:
     sys.stdout, sys.stderr = _make_safe_stream(sys.stdout, 1), _make_safe_stream(sys.stderr, 2)
 
 
+def is_reader_gone() -> bool:
+    """True when nobody reads standard output any more: what is written to it is dropped."""
+    import select
+
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
 def _make_safe_stream(stream: TextIO | None, number: int) -> TextIO:
     encoding = stream.encoding if stream is not None else "utf-8"
     # stderr is line-buffered, as in Python itself, so that errors appear at once

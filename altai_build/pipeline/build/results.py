@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from altai_build.config import Config
 from altai_build.ledger import ComponentOutcome, write_outcomes
@@ -84,11 +85,19 @@ def record_outcomes(
                 key=result.key if result.rpms else last_keys.get(name, ""),
                 time=now,
                 before=last_keys.get(name, ""),
+                log=_find_place(result.log, workspace),
             )
             for name, result in results.items()
             if name not in bootstrap_builds
         ),
     )
+
+
+def _find_place(log: Path | None, workspace: Workspace) -> str:
+    """The path of a log below the workspace; "" for none, and for one elsewhere."""
+    if log is None or not log.is_relative_to(workspace.root):
+        return ""
+    return str(log.relative_to(workspace.root))
 
 
 def describe_selection(

@@ -13,6 +13,7 @@ from altai_build.model.component_status import ComponentStatus
 from altai_build.model.remaining_time import RemainingTime
 from altai_build.model.task_view import TaskForecast
 from altai_build.pipeline.build.executor import Executor, NoExecutor
+from altai_build.pipeline.build.journal import open_journal
 from altai_build.pipeline.build.ordering import BuildOrder, order_srpms, order_with_revealed_needs
 from altai_build.pipeline.build.plan import BuildPlan
 from altai_build.pipeline.build.results import (
@@ -73,51 +74,53 @@ def build_all(
     are raised; failed components are rows. The caller holds the workspace.
     """
     run.workspace.remove_leftovers()
-    environments = open_build_environments(run, build_plan.discovery.sourced)
-    srpm_batch = make_discovered_srpms(run, build_plan.discovery, version=version)
-    build_order = order_srpms(run, srpm_batch)
-    last_keys = {name: outcome.key for name, outcome in read_outcomes(run.workspace.outcomes).items()}
-    total = len(build_order.srpms)
-    targets = {
-        source.component.name: component_target(run.config, source).name for source, _ in srpm_batch.srpms
-    }
-    open_it: Callable[[], Executor] = (
-        NoExecutor if only_known else partial(open_executor, run, environments, limit=total)
-    )
-    with closing(open_it()) as executor:
-        for name, environment in environments.items():
-            with run.reporter.run_step(f"base buildroot of {name} ({environment.builder.name})"):
-                executor.prepare(name, environment.resolver.base_buildroot)
-        with run.reporter.track(
-            "packages", total, forecast=_make_forecast(build_order, executor.slots)
-        ) as progress:
-            build_order, results = _build_in_order(
-                run,
-                build_order,
-                partial(
-                    Schedule,
-                    run=run,
-                    environments=environments,
-                    maker=srpm_batch.maker,
-                    executor=executor,
-                    progress=progress,
-                    fail_fast=fail_fast,
-                    has_no_name_conflict=has_no_name_conflict,
-                    find_released=find_released,
-                    last_keys=last_keys,
-                    trusts_failures=is_trial,
-                ),
-                _list_base_packages(run, srpm_batch, environments),
-            )
-            bootstrap_builds = build_order.order.bootstrap_builds
-            built = results
-            results = fail_duplicate_packages(results, bootstrap_builds, run.config, targets)
-            results = fail_with_bootstrap_builds(results, bootstrap_builds)
-            for name, result in results.items():
-                if result is not built[name]:
-                    progress.finish(name, result.status.value, result.reason)
-    if not is_trial:
-        record_outcomes(run.workspace, results, bootstrap_builds, last_keys)
+    names = [source.component.name for source in build_plan.discovery.sourced]
+    with open_journal(run.workspace, names) as journal:
+        environments = open_build_environments(run, build_plan.discovery.sourced)
+        srpm_batch = make_discovered_srpms(run, build_plan.discovery, version=version)
+        build_order = order_srpms(run, srpm_batch)
+        last_keys = {name: outcome.key for name, outcome in read_outcomes(run.workspace.outcomes).items()}
+        total = len(build_order.srpms)
+        targets = {
+            source.component.name: component_target(run.config, source).name for source, _ in srpm_batch.srpms
+        }
+        open_it: Callable[[], Executor] = (
+            NoExecutor if only_known else partial(open_executor, run, environments, limit=total)
+        )
+        with closing(open_it()) as executor:
+            for name, environment in environments.items():
+                with run.reporter.run_step(f"base buildroot of {name} ({environment.builder.name})"):
+                    executor.prepare(name, environment.resolver.base_buildroot)
+            forecast = _make_forecast(build_order, executor.slots)
+            with run.reporter.track("packages", total, forecast=forecast) as progress:
+                build_order, results = _build_in_order(
+                    run,
+                    build_order,
+                    partial(
+                        Schedule,
+                        run=run,
+                        environments=environments,
+                        maker=srpm_batch.maker,
+                        executor=executor,
+                        progress=progress,
+                        fail_fast=fail_fast,
+                        has_no_name_conflict=has_no_name_conflict,
+                        find_released=find_released,
+                        last_keys=last_keys,
+                        trusts_failures=is_trial,
+                        journal=journal,
+                    ),
+                    _list_base_packages(run, srpm_batch, environments),
+                )
+                bootstrap_builds = build_order.order.bootstrap_builds
+                built = results
+                results = fail_duplicate_packages(results, bootstrap_builds, run.config, targets)
+                results = fail_with_bootstrap_builds(results, bootstrap_builds)
+                for name, result in results.items():
+                    if result is not built[name]:
+                        progress.finish(name, result.status.value, result.reason)
+        if not is_trial:
+            record_outcomes(run.workspace, results, bootstrap_builds, last_keys)
     results = describe_selection(results, build_plan.reasons)
     return BuildRun(
         build_plan=replace(build_plan, order=build_order.order),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from altai_build.config import Config
 from altai_build.errors import BuildError
-from altai_build.model.build import BuildResult, FailureKind
+from altai_build.model.build import BUILD_LOG, BuildResult, FailureKind
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.release_files import LATEST_LINK, make_log_path
 from altai_build.pipeline.build.executor import Executor, JobHandle
+from altai_build.pipeline.build.journal import RunJournal
 from altai_build.pipeline.build.ordering import BuildOrder
 from altai_build.pipeline.build.package_names import require_commit_in_releases
 from altai_build.pipeline.build.revealed_needs import NeedsWatch, RevealedNeed
@@ -63,6 +64,7 @@ class Schedule:
     watch: NeedsWatch
     find_released: Callable[[str], ReleasedBuild | None] | None = None
     trusts_failures: bool = False
+    journal: RunJournal = field(default_factory=RunJournal)
     # The schedule by an order that lacked needs; what became of components holds where their inputs are the same.
     previous: Schedule | None = None
     results: dict[str, BuildResult] = field(default_factory=dict)
@@ -228,6 +230,7 @@ class Schedule:
                 self._settle(name, earlier if earlier is not None and is_same else result)
         else:
             self.progress.set_phase(name, make_phase_reader(job))
+            self.journal.start(name, job.request.result_dir / BUILD_LOG)
             self._running[self.executor.submit(job)] = (name, steps)
 
     def _settle(self, name: str, result: BuildResult, *, is_new: bool = True) -> None:
@@ -257,6 +260,7 @@ class Schedule:
         if result.status is ComponentStatus.BUILT:
             detail = f"{len(result.rpms)} package{'' if len(result.rpms) == 1 else 's'}: {detail}"
         self.progress.finish(name, result.status.value, detail)
+        self.journal.end(replace(result, component=name))
 
     def _retry_deferred(self) -> bool:
         """When nothing more can start: queue deferred components again with all packages of the run.

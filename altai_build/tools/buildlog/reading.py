@@ -63,10 +63,13 @@ def read_lines(path: Path) -> list[str]:
     except (OSError, zlib.error):
         return []
     text = data.decode("utf-8", "replace")
-    if "\x1b" in text:
-        text = _ESCAPE_SEQUENCES.sub("", text)
-    cleaned = (_clean(line) for line in text.split("\n"))
+    cleaned = (_clean(line) for line in strip_escape_sequences(text).split("\n"))
     return [line for line in cleaned if line and not _MOCK_NOISE.match(line)]
+
+
+def strip_escape_sequences(text: str) -> str:
+    """A text without colours, cursor movements and window titles."""
+    return _ESCAPE_SEQUENCES.sub("", text) if "\x1b" in text else text
 
 
 def _clean(line: str) -> str:
