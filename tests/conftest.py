@@ -116,8 +116,8 @@ def release(intact: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _git_has_no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Git in tests sees neither the configuration nor the environment variables of the developer."""
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
+    """Git and altai-build in tests see neither the configuration nor the environment variables of the developer."""
+    for name in [name for name in os.environ if name.startswith(("GIT_", "ALTAI_BUILD_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")

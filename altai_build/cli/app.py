@@ -26,6 +26,8 @@ class App(NamedTuple):
     """The global options. Paths are text: importing pathlib takes longer than git takes to answer a quick verb."""
 
     directory: str
+    # where a relative -C after the verb starts; another one than `directory` if that is from the environment
+    start: str
     config_file: str | None
     workspace_dir: str | None
     jobs: int

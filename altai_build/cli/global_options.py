@@ -1,10 +1,13 @@
-"""The options of every verb, which may stand before and after the verb; after it they count more."""
+"""The options of every verb, which may stand before and after the verb; after it they count more.
+
+Each has a variable of the environment, which counts less than either.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -90,11 +93,51 @@ _DECLARATIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
 )
 
 
+# Before the name of an option in the environment: ALTAI_BUILD_JOBS.
+VARIABLE_PREFIX = "ALTAI_BUILD_"
+
+
+class _GlobalOption(click.Option):
+    """An option whose errors name its variable where the value comes from the environment."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.envvar = f"{VARIABLE_PREFIX}{(self.name or '').upper()}"
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """What the text of an error calls it."""
+        if ctx is not None and is_from_environment(ctx, self.name or ""):
+            return f"{self.envvar} in the environment"
+        return super().get_error_hint(ctx)
+
+
 def add_global_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """A decorator: the options as parameters of the whole program."""
     for names, settings in reversed(_DECLARATIONS):
-        command = click.option(*names, **settings)(command)
+        command = click.option(*names, cls=_GlobalOption, **settings)(command)
     return command
+
+
+def is_from_environment(ctx: click.Context, name: str) -> bool:
+    """True for a parameter whose value comes from the environment."""
+    return ctx.get_parameter_source(name) is ParameterSource.ENVIRONMENT
+
+
+def refuse_wrong_places(ctx: click.Context, names: Sequence[str]) -> None:
+    """Raise an error of usage for those options that the environment sets to what is no folder or file.
+
+    On the command line the user sees which option it is, and the error of whatever needs it is enough.
+    """
+    tests: dict[str, tuple[Callable[[str], bool], str]] = {
+        "directory": (os.path.isdir, "is not a folder"),
+        "config": (os.path.isfile, "is not a file"),
+        "workspace": (lambda path: os.path.isdir(path) or not os.path.lexists(path), "is not a folder"),
+    }
+    for option in (option for option in ctx.command.params if option.name in names):
+        name = option.name or ""
+        is_right, wrong = tests[name]
+        if is_from_environment(ctx, name) and not is_right(ctx.params[name]):
+            raise click.BadParameter(f"{ctx.params[name]!r} {wrong}", ctx=ctx, param=option)
 
 
 def accept_global_options(command: click.Command) -> None:
@@ -131,8 +174,8 @@ def apply_global_option(app: App, name: str, value: Any) -> App:
     from altai_build.cli.app import change_directory
 
     if name == "directory":
-        change_directory(value)
-        return app._replace(directory=os.getcwd())
+        change_directory(os.path.join(app.start, value))
+        return app._replace(directory=os.getcwd(), start=os.getcwd())
     if name == "jobs":
         processors.limit_to(value)
         return app._replace(jobs=processors.available())

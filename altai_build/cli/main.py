@@ -19,7 +19,12 @@ from typing import TYPE_CHECKING
 import click
 
 from altai_build import __version__
-from altai_build.cli.global_options import accept_global_options, add_global_options
+from altai_build.cli.global_options import (
+    accept_global_options,
+    add_global_options,
+    is_from_environment,
+    refuse_wrong_places,
+)
 from altai_build.cli.json_errors import print_error, print_failure
 from altai_build.cli.machine_errors import describe_machine_error
 from altai_build.cli.streams import install_safe_streams
@@ -101,8 +106,8 @@ class _LazyGroup(SuggestingGroup):
     epilog="""Example: altai-build release 1.0.2 --dry-run
 
     Results go to stdout, progress to stderr. `altai-build COMMAND --help` explains a command. The options above may
-    stand before or after the command. With --json a failure prints {"error": {"code", "what", "why", "todo"}} on
-    stdout.
+    stand before or after the command; the environment may set them too: ALTAI_BUILD_JOBS is --jobs. With --json a
+    failure prints {"error": {"code", "what", "why", "todo"}} on stdout.
 
     Exit codes: 0 success; 2 wrong usage; 3 error in the configuration or an input; 4 a needed program is missing;
     5 a build failed; 6 a signing error; 7 verification findings; 8 publishing was refused or failed; 9 another run
@@ -129,9 +134,13 @@ def cli(
     if verbose and not debug:
         process.on_command(lambda command: print(command, file=sys.stderr))
     processors.limit_to(jobs)
+    refuse_wrong_places(ctx, ("directory",))
+    start = os.getcwd() if is_from_environment(ctx, "directory") else None
     change_directory(directory or ".")
+    refuse_wrong_places(ctx, ("config", "workspace"))
     ctx.obj = App(
         directory=os.getcwd(),
+        start=start or os.getcwd(),
         config_file=config or None,
         workspace_dir=workspace or None,
         jobs=processors.available(),

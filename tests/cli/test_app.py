@@ -27,6 +27,7 @@ release: {baseurl: "https://example.org/altai"}
 def make_app(directory: Path, **options: str) -> App:
     return App(
         directory=str(directory),
+        start=str(directory),
         config_file=options.get("config_file"),
         workspace_dir=options.get("workspace_dir"),
         jobs=3,

@@ -60,6 +60,47 @@ def test_a_wrong_value_after_the_verb_is_refused(world: World) -> None:
         assert answer.code == 2 and words[1] in answer.err
 
 
+def test_every_option_can_come_from_the_environment_and_counts_less_than_on_the_command_line(
+    world: World,
+) -> None:
+    settings = {"DIRECTORY": "super", "QUIET": "1", "JOBS": "1", "VERBOSE": "false", "BUILDER": "chroot"}
+    env = {f"ALTAI_BUILD_{name}": value for name, value in settings.items()}
+    answer = altai_build("changed", "--json", cwd=world.folder, env=env)
+    assert (answer.code, answer.err, len(answer.json)) == (0, "", 1)
+    wrong = {**env, "ALTAI_BUILD_JOBS": "", "ALTAI_BUILD_CONFIG": "../none.yaml"}
+    (world.folder / "none.yaml").write_text("[")
+    assert altai_build("changed", cwd=world.folder, env=wrong).code == 3
+    for words in (("-C", "super", "changed"), ("changed", "-C", "super")):
+        assert altai_build(*words, "--config=", cwd=world.folder, env=wrong).out.startswith(
+            "added\trepos/focus"
+        )
+    refused = altai_build("-C", ".", "changed", "--jobs", "0", cwd=world.folder, env=env)
+    assert refused.code == 2 and "ALTAI_BUILD" not in refused.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("JOBS", "many\x1b[2J", "is not a valid integer"),
+        ("JOBS", "0", "0 is not in the range"),
+        ("QUIET", "perhaps", "is not a valid boolean"),
+        ("DEBUG", "\udcff", "is not a valid boolean"),
+        ("BUILDER", "$(reboot)", "is not one of auto"),
+        ("MAX_DOWNLOAD", "-1G", "is not"),
+        ("DIRECTORY", "no\nwhere", "is not a folder"),
+        ("CONFIG", "nothing.yaml", "is not a file"),
+        ("WORKSPACE", "/dev/null", "is not a folder"),
+    ],
+)
+def test_a_wrong_value_in_the_environment_is_refused_by_the_name_of_its_variable(
+    tmp_path: Path, name: str, value: str, why: str
+) -> None:
+    refused = altai_build("changed", "--json", cwd=tmp_path, env={f"ALTAI_BUILD_{name}": value})
+    assert refused.code == 2 and refused.err.replace("\n", "").isprintable()
+    what = refused.json["error"]["what"]
+    assert f"ALTAI_BUILD_{name} in the environment" in what and why in what
+
+
 def test_every_verb_takes_every_option_once() -> None:
     def check(command: click.Command) -> None:
         if isinstance(command, click.Group):

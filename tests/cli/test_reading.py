@@ -16,6 +16,7 @@ from tests.kit.manifests import manifest, package, write_manifests
 def make_app(folder: Path) -> App:
     return App(
         directory=str(folder),
+        start=str(folder),
         config_file=None,
         workspace_dir=None,
         jobs=1,

@@ -13,6 +13,7 @@ from altai_build.cli.run_end import format_command
 def make_app(folder: Path, **options: str) -> App:
     return App(
         directory=str(folder),
+        start=str(folder),
         config_file=options.get("config_file"),
         workspace_dir=options.get("workspace_dir"),
         jobs=1,

@@ -112,6 +112,7 @@ def test_a_document_of_another_form_is_refused(tmp_path: Path) -> None:
     ("words", "command"),
     [
         ("-C build -q plan --json", "plan"),
+        ("-qC build plan --json", "plan"),
         ("--config=x deps --jobs 2 list --json", "deps list"),
         ("ci -o init --json", "ci"),
         ("ci init github --json", "ci init"),

@@ -26,7 +26,9 @@ def find_command(words: Sequence[str]) -> str:
     path: list[str] = []
     rest = iter(words)
     for word in rest:
-        option = next((one for one in command.params if word.split("=")[0] in one.opts), None)
+        # the last of several letters in one word may take a value
+        name = f"-{word[-1]}" if word[:1] == "-" and word[:2] != "--" else word.split("=")[0]
+        option = next((one for one in command.params if name in one.opts), None)
         if isinstance(option, click.Option):
             if not option.is_flag and "=" not in word:
                 next(rest, None)
