@@ -11,7 +11,14 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.ci_init import ci_init
-from altai_build.cli.options import against_option, choose_passphrase, json_option, rev_option, wait_option
+from altai_build.cli.options import (
+    against_option,
+    baseline_option,
+    choose_passphrase,
+    json_option,
+    rev_option,
+    wait_option,
+)
 
 if TYPE_CHECKING:
     from altai_build.pipeline.published.released_builds import ReleasedBuilds
@@ -86,6 +93,7 @@ def _read_components(_ctx: click.Context, _param: click.Parameter, values: tuple
     default=True,
     help="Run the unit tests of what has changed and of what depends on it (default), as `altai-build test` does.",
 )
+@baseline_option
 @wait_option
 @json_option
 @click.pass_context
@@ -99,6 +107,7 @@ def ci(
     output: Path,
     url: str | None,
     with_tests: bool,
+    baseline: str | None,
     wait: float,
     as_json: bool,
 ) -> int:
@@ -129,8 +138,10 @@ def ci(
         reserve_results,
         unlock_topic_key,
     )
+    from altai_build.stages.coverage_store import load_baseline
     from altai_build.tools.ci_service import recognise_job
 
+    before = load_baseline(Path(baseline)) if baseline is not None else None
     with ExitStack() as stack:
         stack.enter_context(reserve_results(output))
         policy = "rebuild" if dependents in ("direct", "all") else None
@@ -151,7 +162,7 @@ def ci(
             plan = plan_change(run, change, Dependents(dependents or "all"), with_tests=with_tests)
             if plan is not None:
                 released = _open_release(run, against)
-                built = build_change(run, plan, released)
+                built = build_change(run, plan, released, since=change.compared.commit, baseline=before)
         folder = stack.enter_context(open_results(output))
         if built is not None:
             place = url.rstrip("/") if url is not None else output.absolute().as_uri()

@@ -34,8 +34,8 @@ def format_coverage(table: CoverageTable, *, level: int = 2) -> Iterator[str]:
     if not table.rows:
         return
     yield from markdown.section("Coverage", level=level)
-    if table.release:
-        yield f"The change is in percentage points since release {markdown.escape(table.release)}."
+    if table.since is not None:
+        yield f"The change is in percentage points since {markdown.escape(str(table.since))}."
         yield ""
     rows = []
     for row in table.rows:

@@ -103,6 +103,14 @@ against_option = click.option(
     "inputs, instead of building them here.",
 )
 
+# for verbs that measure coverage
+baseline_option = click.option(
+    "--baseline",
+    metavar="FILE",
+    help="Compare coverage with that in FILE too, the coverage.json of an earlier job. Default: what this workspace "
+    "measured, or took with `cache import`.",
+)
+
 # for verbs that rebuild components because a package that they were built with has changed
 dependants_option = click.option(
     "--dependants",

@@ -10,6 +10,7 @@ import click
 from altai_build.cli.app import App
 from altai_build.cli.options import (
     against_option,
+    baseline_option,
     choose_revision,
     format_option,
     json_option,
@@ -43,13 +44,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Also write JUnit XML, the output of each suite, and the table of coverage as HTML, Markdown and JSON to DIR.",
 )
-@click.option(
-    "--baseline",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Compare coverage with that in FILE too, the coverage.json of an earlier -o DIR. Default: what this workspace "
-    "measured at the commits of the latest release.",
-)
+@baseline_option
 @click.option(
     "--require-goals",
     is_flag=True,
@@ -70,7 +65,7 @@ def test(
     lock: bool,
     update: bool,
     output: Path | None,
-    baseline: Path | None,
+    baseline: str | None,
     require_goals: bool,
     against: str | None,
     wait: float,
@@ -113,7 +108,7 @@ def test(
         raise click.UsageError("--update is only for --lock")
     if output is not None:
         prepare_output(output)
-    before = load_baseline(baseline) if baseline is not None else None
+    before = load_baseline(Path(baseline)) if baseline is not None else None
     run = app.create_run(app.load_config())
     with run.lock(wait=wait):
         revision = choose_revision(run, rev, worktree)

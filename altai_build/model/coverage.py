@@ -110,10 +110,21 @@ class UnknownCoverage:
 
 
 @dataclass(frozen=True)
-class CoverageChange:
-    """By how many percentage points coverage rose since a release, exactly; branches None: unknown on one side."""
+class EarlierState:
+    """What coverage is compared with: a release, by its version, or a commit of the superproject."""
 
-    release: str
+    release: str | None = None
+    commit: str | None = None
+
+    def __str__(self) -> str:
+        return f"release {self.release}" if self.release is not None else f"commit {(self.commit or '')[:12]}"
+
+
+@dataclass(frozen=True)
+class CoverageChange:
+    """By how many percentage points coverage rose since then, exactly; branches None: unknown on one side."""
+
+    since: EarlierState
     lines: Fraction
     branches: Fraction | None
 
@@ -160,19 +171,19 @@ def _merge_branches(first: LineBranches, second: LineBranches) -> LineBranches:
     return LineBranches(first.valid, min(first.missed, second.missed))
 
 
-def compare_coverage(now: Coverage, before: AnyCoverage, release: str) -> AnyChange:
-    """The change since a release."""
+def compare_coverage(now: Coverage, before: AnyCoverage, since: EarlierState) -> AnyChange:
+    """The change since then."""
     if isinstance(before, UnknownCoverage):
         return UnknownChange(before.reason)
     new, old = now.lines.percent, before.lines.percent
     if new is None or old is None:
-        return UnknownChange("there is nothing to cover" + ("" if new is None else f" in {release}"))
+        return UnknownChange("there is nothing to cover" + ("" if new is None else f" in {since}"))
     branches = None
     if now.branches is not None and before.branches is not None:
         new_branches, old_branches = now.branches.percent, before.branches.percent
         if new_branches is not None and old_branches is not None:
             branches = new_branches - old_branches
-    return CoverageChange(release, new - old, branches)
+    return CoverageChange(since, new - old, branches)
 
 
 def format_points(change: Fraction) -> str:

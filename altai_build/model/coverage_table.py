@@ -12,7 +12,9 @@ from altai_build.model.coverage import (
     AnyCoverage,
     Coverage,
     CoverageChange,
+    EarlierState,
     Ratio,
+    UnknownChange,
     UnknownCoverage,
     compare_coverage,
     format_points,
@@ -32,7 +34,8 @@ class GoalStatus(str, Enum):
 class MeasuredComponent:
     """What was measured of a component at a commit, all its files; what does not count, and what it should reach.
 
-    `goal` is a percentage of its lines; `before` is the coverage at the commit that `release` pins.
+    `goal` is a percentage of its lines; `before` is the coverage at the commit that `since` pins, which is None where
+    there is nothing to compare with.
     """
 
     component: str
@@ -40,8 +43,9 @@ class MeasuredComponent:
     coverage: AnyCoverage
     omit: tuple[str, ...]
     goal: Fraction | None
-    release: str
+    since: EarlierState | None
     before: AnyCoverage
+    note: str = ""  # why it is compared with something else than the others
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class CoverageRow:
     coverage: AnyCoverage
     goal: Fraction | None
     change: AnyChange | None  # None where there is no coverage that could have changed
+    note: str = ""  # why it is compared with something else than the others
 
     @property
     def lines(self) -> Ratio | None:
@@ -97,21 +102,23 @@ class CoverageRow:
         return f"{format_percentage(self.goal)}: {self.goal_status.value}"
 
     def list_reasons(self) -> tuple[str, ...]:
-        """Why something of it is unknown."""
+        """Why something of it is unknown, or compared with something else than the others."""
         reasons = []
         if isinstance(self.coverage, UnknownCoverage):
             reasons.append(self.coverage.reason)
         elif self.change is not None and not isinstance(self.change, CoverageChange):
             reasons.append(f"the change is unknown: {self.change.reason}")
+        elif self.note:
+            reasons.append(self.note)
         return tuple(reasons)
 
 
 @dataclass(frozen=True)
 class CoverageTable:
-    """The rows, sorted by component; `release` is what they are compared with, "" where there is none."""
+    """The rows, sorted by component; `since` is what they are compared with if they can be, None: there is nothing."""
 
     rows: tuple[CoverageRow, ...]
-    release: str
+    since: EarlierState | None
 
     def find(self, component: str) -> CoverageRow | None:
         """The row of a component; None: it is not in the table."""
@@ -123,13 +130,13 @@ class CoverageTable:
         return tuple(row for row in self.rows if row.goal_status in (GoalStatus.MISSED, GoalStatus.UNKNOWN))
 
 
-NO_COVERAGE = CoverageTable((), "")
+NO_COVERAGE = CoverageTable((), None)
 
 
-def make_coverage_table(components: Sequence[MeasuredComponent], release: str) -> CoverageTable:
+def make_coverage_table(components: Sequence[MeasuredComponent], since: EarlierState | None) -> CoverageTable:
     """Decide what the table shows."""
     rows = (_make_row(component) for component in components)
-    return CoverageTable(tuple(sorted(rows, key=lambda row: row.component)), release)
+    return CoverageTable(tuple(sorted(rows, key=lambda row: row.component)), since)
 
 
 def format_percentage(percentage: Fraction) -> str:
@@ -144,10 +151,15 @@ def _make_row(measured: MeasuredComponent) -> CoverageRow:
         commit=measured.commit,
         coverage=coverage,
         goal=measured.goal,
-        change=compare_coverage(coverage, before, measured.release)
-        if isinstance(coverage, Coverage)
-        else None,
+        change=_compare(coverage, before, measured.since) if isinstance(coverage, Coverage) else None,
+        note=measured.note,
     )
+
+
+def _compare(coverage: Coverage, before: AnyCoverage, since: EarlierState | None) -> AnyChange:
+    if since is not None:
+        return compare_coverage(coverage, before, since)
+    return UnknownChange(before.reason if isinstance(before, UnknownCoverage) else "")
 
 
 def _omit(coverage: AnyCoverage, patterns: Sequence[str]) -> AnyCoverage:

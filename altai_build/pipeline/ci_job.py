@@ -16,6 +16,7 @@ from altai_build.pipeline.unit_tests.plan import plan_tests
 from altai_build.pipeline.unit_tests.run import run_tests
 
 if TYPE_CHECKING:
+    from altai_build.model.gitlink import CommitId
     from altai_build.model.unit_tests import TestResult
     from altai_build.pipeline.build.plan import BuildPlan
     from altai_build.pipeline.build.run import BuildRun
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from altai_build.pipeline.published.released_builds import ReleasedBuilds
     from altai_build.pipeline.run import Run
     from altai_build.pipeline.unit_tests.plan import TestPlan
+    from altai_build.stages.coverage_store import Baseline
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,18 @@ def plan_change(run: Run, change: Change, dependents: Dependents, *, with_tests:
     return ChangePlan(build, tests)
 
 
-def build_change(run: Run, plan: ChangePlan, released: ReleasedBuilds | None) -> BuiltChange:
+def build_change(
+    run: Run,
+    plan: ChangePlan,
+    released: ReleasedBuilds | None,
+    *,
+    since: CommitId | None = None,
+    baseline: Baseline | None = None,
+) -> BuiltChange:
     """Build and test a change, with the packages of a release where their inputs are the same.
 
-    The caller holds the workspace.
+    Coverage is compared with that of the commit `since`, which an earlier job may have left as `baseline`. The caller
+    holds the workspace.
     """
     published = PublishedReleases.load(
         run.config.get_release_settings().directory, *([released.directory] if released is not None else [])
@@ -69,4 +79,4 @@ def build_change(run: Run, plan: ChangePlan, released: ReleasedBuilds | None) ->
     if plan.tests is None:
         return BuiltChange(build_run)
     tests = run_tests(run, plan.tests, build_run, locked=fetch_locked(run, plan.tests))
-    return BuiltChange(build_run, tests, measure_coverage(run, plan.tests, tests))
+    return BuiltChange(build_run, tests, measure_coverage(run, plan.tests, tests, baseline, since=since))

@@ -11,6 +11,7 @@ from pathlib import Path
 from altai_build.errors import InputError, describe_cause
 from altai_build.ledger import Ledger, Record, parse_record
 from altai_build.model.build import BuildStep
+from altai_build.model.coverage_json import coverage_from_json
 from altai_build.model.job_cache import (
     INDEX_NAME,
     SIGNATURE_NAME,
@@ -27,12 +28,15 @@ from altai_build.tools.chroot.roots import get_packages_path
 from altai_build.tools.digest_notes import write_digest
 from altai_build.tools.files import make_directory, remove_tree, scratch_directory, sync_tree
 from altai_build.tools.git.bundle import describe_references, read_bundle
+from altai_build.tools.sealed_json import load_sealed
 from altai_build.tools.verified_copy import copy_verified
 from altai_build.workspace import Workspace
 
 # Bytes of the list of a cache: some hundred for each file.
 _MAX_INDEX_SIZE = 64 << 20
 _MAX_SIGNATURE_SIZE = 1 << 20
+# Of one component at one commit: real ones have some hundred kilobytes.
+_MAX_COVERAGE_SIZE = 16 << 20
 _LOG = "build.log"
 _RECORD_KINDS = {"srpms": frozenset({"srpm"}), "builds": frozenset(step.value for step in BuildStep)}
 
@@ -161,6 +165,8 @@ class _Taker:
                 if why := copy_verified(self.folder / file.path, made / name, file.sha256, file.size):
                     return why
                 (made / name).chmod(0o644)
+            if kind is CacheKind.COVERAGE and (why := self._find_wrong_coverage(made)):
+                return why
             try:
                 self._move_to_place(made)
             except InputError as error:
@@ -175,6 +181,22 @@ class _Taker:
         files.pop(_LOG, None)
         artefacts = {one.file: (one.sha256, one.size) for one in record.artefacts}
         return "" if files and files == artefacts else "its files are not those of its record"
+
+    def _find_wrong_coverage(self, made: Path) -> str:
+        """Why a file of coverage, as it was copied, is not what its path says, "" where it is."""
+        path = self.workspace.root / self.unit.name
+        try:
+            document = load_sealed(read_regular_file(made / path.name, limit=_MAX_COVERAGE_SIZE))
+            if document is None:
+                return "it is no coverage that this program wrote"
+            component, commit = document.get("component"), document.get("commit")
+            named = isinstance(component, str) and self.workspace.coverage_of(component) / f"{commit}.json"
+            if named != path:
+                return "its name and its content differ"
+            coverage_from_json(document.get("files"))
+        except (OSError, ValueError) as error:
+            return f"it cannot be read: {describe_cause(error)}"
+        return ""
 
     def _move_to_place(self, made: Path) -> None:
         kind, name, place = self.unit.kind, os.path.basename(self.unit.name), self.place

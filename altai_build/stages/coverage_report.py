@@ -8,7 +8,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from altai_build.model.coverage import Coverage, CoverageChange, Ratio, UnknownChange, format_lines
+from altai_build.model.coverage import (
+    Coverage,
+    CoverageChange,
+    EarlierState,
+    Ratio,
+    UnknownChange,
+    format_lines,
+)
 from altai_build.model.coverage_json import coverage_to_json
 from altai_build.model.coverage_table import CoverageRow, CoverageTable
 from altai_build.tools.files import write_atomically
@@ -49,7 +56,7 @@ def _list_files(row: CoverageRow) -> Iterator[FileRow]:
 def table_to_json(table: CoverageTable, *, with_files: bool) -> dict[str, Any]:
     """The table for programs; with the lines of each file it can be the baseline of a later job."""
     return {
-        "release": table.release or None,
+        "since": _since_to_json(table.since),
         "components": [
             {
                 "component": row.component,
@@ -90,10 +97,14 @@ def _change_to_json(row: CoverageRow) -> dict[str, object] | None:
         return None
     change: CoverageChange = row.change
     return {
-        "release": change.release,
+        "since": _since_to_json(change.since),
         "lines": _to_number(change.lines),
         "branches": _to_number(change.branches),
     }
+
+
+def _since_to_json(since: EarlierState | None) -> dict[str, str | None] | None:
+    return {"release": since.release, "commit": since.commit} if since is not None else None
 
 
 def _to_number(fraction: Fraction | None) -> float | None:

@@ -70,9 +70,9 @@ def test_exit_codes_and_paths() -> None:
 def test_coverage_is_in_the_summary_and_in_the_result() -> None:
     coverage = Coverage({"a.py": FileCoverage(frozenset({1}), frozenset({2}))})
     measured = MeasuredComponent(
-        "nova", "1" * 40, coverage, (), Fraction(80), "", UnknownCoverage("no release")
+        "nova", "1" * 40, coverage, (), Fraction(80), None, UnknownCoverage("no release")
     )
-    result = replace(RESULT, coverage=make_coverage_table([measured], ""))
+    result = replace(RESULT, coverage=make_coverage_table([measured], None))
     lines = [line for line in describe_tests(result) if line]
     assert (
         lines[lines.index("#### Coverage") + 3]

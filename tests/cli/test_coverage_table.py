@@ -6,20 +6,28 @@ from fractions import Fraction
 
 from altai_build.cli import markdown
 from altai_build.cli.coverage_table import format_coverage, list_cells, list_notes
-from altai_build.model.coverage import Coverage, FileCoverage, LineBranches, UnknownCoverage
+from altai_build.model.coverage import Coverage, EarlierState, FileCoverage, LineBranches, UnknownCoverage
 from altai_build.model.coverage_table import MeasuredComponent, make_coverage_table
 
 HALF = Coverage({"a.py": FileCoverage(frozenset({1}), frozenset({2}), {1: LineBranches(4, 1)})})
 MORE = Coverage({"a.py": FileCoverage(frozenset({1, 2, 3}), frozenset({4}), {1: LineBranches(4, 2)})})
 TABLE = make_coverage_table(
     [
-        MeasuredComponent("nova", "a" * 40, MORE, (), Fraction(80), "1.0", HALF),
+        MeasuredComponent("nova", "a" * 40, MORE, (), Fraction(80), EarlierState("1.0"), HALF),
         MeasuredComponent(
-            "a`b|c", "a" * 40, HALF, (), Fraction(50), "1.0", UnknownCoverage("never <measured>")
+            "a`b|c",
+            "a" * 40,
+            HALF,
+            (),
+            Fraction(50),
+            EarlierState("1.0"),
+            UnknownCoverage("never <measured>"),
         ),
-        MeasuredComponent("glance", "a" * 40, UnknownCoverage("no report"), (), None, "1.0", HALF),
+        MeasuredComponent(
+            "glance", "a" * 40, UnknownCoverage("no report"), (), None, EarlierState("1.0"), HALF
+        ),
     ],
-    "1.0",
+    EarlierState("1.0"),
 )
 
 
@@ -45,4 +53,4 @@ def test_the_markdown() -> None:
 
 
 def test_no_component_is_no_table() -> None:
-    assert list(format_coverage(make_coverage_table([], ""))) == []
+    assert list(format_coverage(make_coverage_table([], None))) == []

@@ -120,4 +120,8 @@ def test_coverage_is_compared_with_the_release_before(site: HostSite, tmp_path: 
     remove_tree(site.run.workspace.root / "coverage")
     answer = site.call("test", "good", "--json", "--baseline", str(tmp_path / "main/coverage.json"))
     (row,) = check(answer.json)["components"]
-    assert row["coverage"]["change"] == {"release": "1.0.0", "lines": 50, "branches": 0}
+    assert row["coverage"]["change"] == {
+        "since": {"release": "1.0.0", "commit": None},
+        "lines": 50,
+        "branches": 0,
+    }

@@ -10,6 +10,7 @@ import pytest
 from altai_build.model.coverage import (
     Coverage,
     CoverageChange,
+    EarlierState,
     FileCoverage,
     LineBranches,
     Ratio,
@@ -131,13 +132,21 @@ def test_files_of_both_runs_are_in_the_merged_coverage() -> None:
 def test_a_change_is_exact_and_unknown_has_its_reason() -> None:
     now = Coverage({"a": file({1, 2}, {3}, {1: LineBranches(2, 1)})})
     before = Coverage({"a": file({1}, {2}, {1: LineBranches(2, 0)})})
-    assert compare_coverage(now, before, "1.0") == CoverageChange("1.0", Fraction(50, 3), Fraction(-50))
+    assert compare_coverage(now, before, EarlierState("1.0")) == CoverageChange(
+        EarlierState("1.0"), Fraction(50, 3), Fraction(-50)
+    )
     without = Coverage({"a": file({1}, {2})})
-    assert compare_coverage(now, without, "1.0") == CoverageChange("1.0", Fraction(50, 3), None)
-    assert compare_coverage(now, UnknownCoverage("never measured"), "1.0") == UnknownChange("never measured")
+    assert compare_coverage(now, without, EarlierState("1.0")) == CoverageChange(
+        EarlierState("1.0"), Fraction(50, 3), None
+    )
+    assert compare_coverage(now, UnknownCoverage("never measured"), EarlierState("1.0")) == UnknownChange(
+        "never measured"
+    )
     nothing = Coverage({})
-    assert compare_coverage(now, nothing, "1.0") == UnknownChange("there is nothing to cover in 1.0")
-    assert compare_coverage(nothing, now, "1.0") == UnknownChange("there is nothing to cover")
+    assert compare_coverage(now, nothing, EarlierState("1.0")) == UnknownChange(
+        "there is nothing to cover in release 1.0"
+    )
+    assert compare_coverage(nothing, now, EarlierState("1.0")) == UnknownChange("there is nothing to cover")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from altai_build.model.coverage import AnyCoverage, Coverage, FileCoverage, UnknownCoverage
+from altai_build.model.coverage import AnyCoverage, Coverage, EarlierState, FileCoverage, UnknownCoverage
 from altai_build.model.coverage_table import (
     CoverageRow,
     GoalStatus,
@@ -30,9 +30,9 @@ def row(
     omit: tuple[str, ...] = (),
 ) -> CoverageRow:
     measured = MeasuredComponent(
-        "nova", "a" * 40, coverage, omit, Fraction(goal) if goal else None, "1.0", before
+        "nova", "a" * 40, coverage, omit, Fraction(goal) if goal else None, EarlierState("1.0"), before
     )
-    (found,) = make_coverage_table([measured], "1.0").rows
+    (found,) = make_coverage_table([measured], EarlierState("1.0")).rows
     return found
 
 
@@ -68,7 +68,7 @@ def test_what_does_not_count_does_not_count_in_the_release_before_either() -> No
 
 def test_missed_goals_are_those_missed_or_unknown_and_rows_are_sorted() -> None:
     components = [
-        MeasuredComponent(name, "a" * 40, coverage, (), goal, "", UnknownCoverage("-"))
+        MeasuredComponent(name, "a" * 40, coverage, (), goal, None, UnknownCoverage("-"))
         for name, coverage, goal in (
             ("d", lines(1, 1), None),
             ("c", UnknownCoverage("-"), Fraction(1)),
@@ -76,7 +76,7 @@ def test_missed_goals_are_those_missed_or_unknown_and_rows_are_sorted() -> None:
             ("a", lines(1, 1), Fraction(50)),
         )
     ]
-    table = make_coverage_table(components, "")
+    table = make_coverage_table(components, None)
     assert [found.component for found in table.rows] == ["a", "b", "c", "d"]
     assert [found.component for found in table.missed_goals] == ["b", "c"]
 

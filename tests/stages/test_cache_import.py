@@ -12,12 +12,15 @@ import pytest
 
 from altai_build.errors import InputError
 from altai_build.ledger import Ledger
+from altai_build.model.coverage import Coverage, FileCoverage
 from altai_build.model.job_cache import INDEX_NAME, CachedFile, CacheIndex
 from altai_build.stages.cache_export import export_cache
 from altai_build.stages.cache_import import ImportedCache, import_cache, list_reasons, read_index
+from altai_build.stages.coverage_store import find_coverage, store_coverage
 from altai_build.tools.chroot.file_list import find_change, write_file_list
 from altai_build.tools.chroot.root_archive import can_archive_roots
 from altai_build.tools.git.mirror import fetch_mirror, mirror_path
+from altai_build.tools.sealed_json import dump_sealed
 from altai_build.workspace import Workspace
 from tests.conftest import Require
 from tests.kit.git import Repo
@@ -197,3 +200,25 @@ def test_a_list_that_cannot_be_used_is_an_error_and_no_list_is_none(tmp_path: Pa
     os.mkfifo(tmp_path / INDEX_NAME)
     with pytest.raises(InputError, match="cannot be used"):
         read_index(tmp_path, copy=copy)
+
+
+def test_coverage_is_taken_if_it_is_what_its_path_says(
+    old: Workspace, new: Workspace, tmp_path: Path
+) -> None:
+    """A signed one, too: its key may have signed for a writer with a fault."""
+    commit, folder = "1" * 40, tmp_path / "cache"
+    coverage = Coverage({"a.py": FileCoverage(frozenset({1}), frozenset({2}))})
+    for component in ("nova", "r&d/api", "other", "broken", "huge", "wrong"):
+        store_coverage(old, component, commit, coverage)
+    text = (old.coverage_of("nova") / f"{commit}.json").read_bytes()
+    (old.coverage_of("other") / f"{commit}.json").write_bytes(text)
+    (old.coverage_of("broken") / f"{commit}.json").write_bytes(text[:-9] + b"}")
+    (old.coverage_of("huge") / f"{commit}.json").write_bytes(b" " * (17 << 20))
+    wrong = {"component": "wrong", "commit": commit, "files": {"a.py": {"covered": "9-1"}}}
+    (old.coverage_of("wrong") / f"{commit}.json").write_bytes(dump_sealed(wrong))
+    index = export(old, folder)
+    assert take(new, folder, index, UNSIGNED).taken == []
+    result = take(new, folder, index)
+    assert names(result) == [f"coverage/nova/{commit}.json", f"coverage/r%26d%2Fapi/{commit}.json"]
+    assert find_coverage(new, "r&d/api", commit) == coverage
+    assert len(result.left_out) == 4 and not new.coverage_of("other").joinpath(f"{commit}.json").exists()

@@ -7,7 +7,7 @@ from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 
-from altai_build.model.coverage import Coverage, FileCoverage, LineBranches, UnknownCoverage
+from altai_build.model.coverage import Coverage, EarlierState, FileCoverage, LineBranches, UnknownCoverage
 from altai_build.model.coverage_table import CoverageTable, MeasuredComponent, make_coverage_table
 from altai_build.stages import coverage_report
 from altai_build.stages.coverage_report import table_to_json, write_coverage_page
@@ -26,18 +26,18 @@ def make_table() -> CoverageTable:
     before = Coverage({"nova/api.py": FileCoverage(frozenset({1}), frozenset({2}), {})})
     return make_coverage_table(
         [
-            MeasuredComponent("nova", COMMIT, NOVA, (), Fraction(80), "1.0.1", before),
+            MeasuredComponent("nova", COMMIT, NOVA, (), Fraction(80), EarlierState("1.0.1"), before),
             MeasuredComponent(
                 "<b>glance</b>",
                 COMMIT,
                 UnknownCoverage("its tests wrote <no> coverage"),
                 (),
                 None,
-                "1.0.1",
+                EarlierState("1.0.1"),
                 before,
             ),
         ],
-        "1.0.1",
+        EarlierState("1.0.1"),
     )
 
 
@@ -94,8 +94,8 @@ def test_very_many_missed_lines_are_cut(tmp_path: Path) -> None:
     try:
         missed = frozenset(range(1, 100, 2))
         coverage = Coverage({"a.py": FileCoverage(frozenset(), missed)})
-        measured = MeasuredComponent("a", COMMIT, coverage, (), None, "", UnknownCoverage("-"))
-        write_coverage_page(tmp_path / "c.html", make_coverage_table([measured], ""))
+        measured = MeasuredComponent("a", COMMIT, coverage, (), None, None, UnknownCoverage("-"))
+        write_coverage_page(tmp_path / "c.html", make_coverage_table([measured], None))
     finally:
         coverage_report._MOST_MISSED = most
     assert Page(tmp_path / "c.html").rows[-1] == ["a.py", "0.0 %", "", "not measured", "1, 3, 5 and more"]
@@ -104,7 +104,7 @@ def test_very_many_missed_lines_are_cut(tmp_path: Path) -> None:
 def test_the_json_has_exact_numbers_and_null_for_what_is_unknown() -> None:
     document = table_to_json(make_table(), with_files=False)
     assert document == {
-        "release": "1.0.1",
+        "since": {"release": "1.0.1", "commit": None},
         "components": [
             {
                 "component": "<b>glance</b>",
@@ -123,7 +123,11 @@ def test_the_json_has_exact_numbers_and_null_for_what_is_unknown() -> None:
                 "branches": {"covered": 1, "valid": 2, "percent": 50.0},
                 "goal": 80.0,
                 "goal_status": "missed",
-                "change": {"release": "1.0.1", "lines": float(Fraction(300, 7) - 50), "branches": None},
+                "change": {
+                    "since": {"release": "1.0.1", "commit": None},
+                    "lines": float(Fraction(300, 7) - 50),
+                    "branches": None,
+                },
                 "reasons": [],
             },
         ],

@@ -65,11 +65,11 @@ def test_the_commits_that_were_used_last_are_kept(tmp_path: Path, monkeypatch: p
 
 def test_the_file_of_an_earlier_job_is_a_baseline(tmp_path: Path) -> None:
     components = [
-        MeasuredComponent(name, COMMIT, coverage, (), None, "", UnknownCoverage("-"))
+        MeasuredComponent(name, COMMIT, coverage, (), None, None, UnknownCoverage("-"))
         for name, coverage in (("nova", COVERAGE), ("glance", UnknownCoverage("it has no tests")))
     ]
     path = tmp_path / "coverage.json"
-    path.write_text(json.dumps(table_to_json(make_coverage_table(components, ""), with_files=True)))
+    path.write_text(json.dumps(table_to_json(make_coverage_table(components, None), with_files=True)))
     baseline = load_baseline(path)
     assert baseline == {("nova", COMMIT): COVERAGE}
     workspace = Workspace(tmp_path / "ws")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError
-from altai_build.model.coverage import AnyCoverage, Coverage, UnknownCoverage, merge_coverage
+from altai_build.model.coverage import AnyCoverage, Coverage, EarlierState, UnknownCoverage, merge_coverage
 from altai_build.model.coverage_table import CoverageTable, MeasuredComponent, make_coverage_table
 from altai_build.model.release import MirrorOrigin
 from altai_build.model.unit_tests import SuiteStatus, TestResult
+from altai_build.pipeline.build.pins import read_pins
 from altai_build.pipeline.published.catalog import open_catalog
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.unit_tests.plan import TestPlan, get_test_settings
@@ -19,6 +20,8 @@ from altai_build.tools.coverage.paths import ComponentFiles
 from altai_build.tools.coverage.reader import read_coverage
 
 if TYPE_CHECKING:
+    from altai_build.model.component import Component
+    from altai_build.model.gitlink import CommitId
     from altai_build.pipeline.run import Run
     from altai_build.tools.git.superproject import ComponentSource
 
@@ -28,55 +31,68 @@ _COMPLETE = (SuiteStatus.PASSED, SuiteStatus.FLAKY)
 
 
 @dataclass(frozen=True)
-class ReleasedCommits:
-    """The release that coverage is compared with, and the commits that it was built from, by component path.
+class EarlierCommits:
+    """What coverage is compared with, and the commits that it was made of, by component path.
 
-    `version` is "" where there is none; `reason` then says why.
+    `since` is None where there is nothing; `reason` then says why.
     """
 
-    version: str
+    since: EarlierState | None
     commits: Mapping[str, str]
     reason: str = ""
 
 
-def find_released_commits(run: Run) -> ReleasedCommits:
+def find_released_commits(run: Run) -> EarlierCommits:
     """The commits of the latest release."""
     if run.config.release is None:
-        return ReleasedCommits("", {}, "repos.yaml defines no releases")
+        return EarlierCommits(None, {}, "repos.yaml defines no releases")
     with open_catalog(run, None) as catalog:
         version = catalog.find_latest()
         if version is None:
-            return ReleasedCommits("", {}, "there is no release yet")
+            return EarlierCommits(None, {}, "there is no release yet")
         manifest = load_manifest(catalog.find(version))
     origins = (package.origin for package in manifest.packages)
-    return ReleasedCommits(
-        version,
+    return EarlierCommits(
+        EarlierState(release=version),
         {origin.path: origin.commit for origin in origins if not isinstance(origin, MirrorOrigin)},
     )
 
 
+def find_pinned_commits(run: Run, commit: CommitId) -> EarlierCommits:
+    """The commits that a commit of the superproject pins."""
+    pins = read_pins(run, commit)
+    return EarlierCommits(EarlierState(commit=commit), {path: pin.link.commit for path, pin in pins.items()})
+
+
 def measure_coverage(
-    run: Run, plan: TestPlan, results: Iterable[TestResult], baseline: Baseline | None = None
+    run: Run,
+    plan: TestPlan,
+    results: Iterable[TestResult],
+    baseline: Baseline | None = None,
+    *,
+    since: CommitId | None = None,
 ) -> CoverageTable:
     """Read the coverage that the suites left, keep it, and compare it; a component without a suite is not in it.
 
-    `baseline` is that of an earlier job. The caller holds the workspace.
+    It is compared with what a commit of the superproject pins, `since`, and with the latest release where there is no
+    such commit or its coverage is not known. `baseline` is that of an earlier job. The caller holds the workspace.
     """
-    released = find_released_commits(run)
+    earlier = [find_pinned_commits(run, since)] if since is not None else []
+    earlier.append(find_released_commits(run))
     sources = {source.component.name: source for source in plan.build_plan.discovery.sourced}
     components = [
-        _measure(run, sources[result.component], result, released, baseline)
+        _measure(run, sources[result.component], result, earlier, baseline)
         for result in results
         if result.suite is not None
     ]
-    return make_coverage_table(components, released.version)
+    return make_coverage_table(components, earlier[0].since)
 
 
 def _measure(
     run: Run,
     source: ComponentSource,
     result: TestResult,
-    released: ReleasedCommits,
+    earlier: Sequence[EarlierCommits],
     baseline: Baseline | None,
 ) -> MeasuredComponent:
     component = source.component
@@ -84,23 +100,31 @@ def _measure(
     coverage = _read(source, result, settings.directory or "")
     if isinstance(coverage, Coverage):
         store_coverage(run.workspace, component.name, component.commit, coverage)
-    before: AnyCoverage = UnknownCoverage(released.reason)
-    if released.version:
-        commit = released.commits.get(component.path)
-        before = (
-            find_coverage(run.workspace, component.name, commit, baseline)
-            if commit is not None
-            else UnknownCoverage(f"release {released.version} does not have it")
-        )
+    found = [(one.since, _find_before(run, component, one, baseline)) for one in earlier]
+    first = found[0][1]
+    since, before = next((pair for pair in found if isinstance(pair[1], Coverage)), found[0])
+    note = f"it is compared with {since}: {first.reason}" if isinstance(first, UnknownCoverage) else ""
     return MeasuredComponent(
         component=component.name,
         commit=component.commit,
         coverage=coverage,
         omit=settings.coverage.omit,
         goal=settings.coverage.goal,
-        release=released.version,
+        since=since,
         before=before,
+        note=note if before is not first else "",
     )
+
+
+def _find_before(
+    run: Run, component: Component, earlier: EarlierCommits, baseline: Baseline | None
+) -> AnyCoverage:
+    if earlier.since is None:
+        return UnknownCoverage(earlier.reason)
+    commit = earlier.commits.get(component.path)
+    if commit is None:
+        return UnknownCoverage(f"{earlier.since} does not have it")
+    return find_coverage(run.workspace, component.name, commit, baseline)
 
 
 def _read(source: ComponentSource, result: TestResult, directory: str) -> AnyCoverage:
