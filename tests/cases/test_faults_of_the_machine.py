@@ -21,7 +21,7 @@ from tests.kit.injection.site import FaultSite
     ("command", "tries", "kinds"),
     [
         # One process for each command, because the making of its site takes as long as several faults.
-        ("release", 4, ["kill", "error", "child", "disk"]),
+        ("release", 2, ["kill", "error", "child", "disk"]),
         ("keys", 5, ["kill", "error", "child"]),
         ("build", 5, ["kill", "error"]),
         ("srpm", 5, ["child", "files", "inodes"]),
