@@ -26,7 +26,7 @@ GONE_PREFIX = ".gone."
 # with other files in it.
 _TEMPORARY_PLACES = (
     "git", "srpms", "builds", "logs", "roots", "roots/*", "signed/*", "packages", "packages/*", "cache/*", "cache/*/*",
-    "coverage/*",
+    "coverage/*", "test-records/*",
 )  # fmt: skip
 _TEMPORARY_NAMES = (
     ".*.new",
@@ -139,6 +139,10 @@ class Workspace:
     def coverage_of(self, component: str) -> Path:
         """The directory with the coverage of a component, by commit; no two components share one."""
         return self.root / "coverage" / _quote_component(component)
+
+    def test_records_of(self, component: str) -> Path:
+        """The directory with what each test of a component ran, by commit; no two components share one."""
+        return self.root / "test-records" / _quote_component(component)
 
     def list_leftovers(self) -> Iterator[Path]:
         """Temporary files and directories of processes that were killed, and what they had half removed.

@@ -119,9 +119,11 @@ class Module:
 
 @functools.cache
 def modules() -> dict[str, Module]:
-    """Every module of the package by its name."""
+    """Every module of the package by its name; without what buildroots run, with the Python of a component."""
     found = {}
     for path in sorted((ROOT / PACKAGE).rglob("*.py")):
+        if path.parent.name == "in_buildroot":
+            continue
         name = ".".join(path.relative_to(ROOT / PACKAGE).with_suffix("").parts)
         found[name] = Module(name=name, path=path, tree=ast.parse(path.read_bytes(), str(path)))
     return found

@@ -94,6 +94,11 @@ def _read_components(_ctx: click.Context, _param: click.Parameter, values: tuple
     help="Run the unit tests of what has changed and of what depends on it (default), as `altai-build test` does.",
 )
 @baseline_option
+@click.option(
+    "--affected",
+    is_flag=True,
+    help="Of Python projects run only the tests that the change affects, as `altai-build test --affected` does.",
+)
 @wait_option
 @json_option
 @click.pass_context
@@ -108,6 +113,7 @@ def ci(
     url: str | None,
     with_tests: bool,
     baseline: str | None,
+    affected: bool,
     wait: float,
     as_json: bool,
 ) -> int:
@@ -162,7 +168,9 @@ def ci(
             plan = plan_change(run, change, Dependents(dependents or "all"), with_tests=with_tests)
             if plan is not None:
                 released = _open_release(run, against)
-                built = build_change(run, plan, released, since=change.compared.commit, baseline=before)
+                built = build_change(
+                    run, plan, released, since=change.compared.commit, baseline=before, affected=affected
+                )
         folder = stack.enter_context(open_results(output))
         if built is not None:
             place = url.rstrip("/") if url is not None else output.absolute().as_uri()

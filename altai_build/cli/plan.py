@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Show the unit tests of each component that `altai-build test` would run, and what says so.",
 )
+@click.option(
+    "--affected",
+    is_flag=True,
+    help="With --tests: show how many tests of each component `altai-build test --affected` would run, and why.",
+)
 @format_option
 @json_option
 @click.pass_obj
@@ -42,6 +47,7 @@ def plan(
     worktree: bool,
     against: str | None,
     with_tests: bool,
+    affected: bool,
     as_json: bool,
 ) -> int:
     """Show what would be built, in which order and why.
@@ -55,11 +61,14 @@ def plan(
       altai-build plan --changed-since v1.0.1
       altai-build plan --against latest
       altai-build plan --tests
+      altai-build plan --tests --affected
     """
     from altai_build.model.order import DEFAULT_BUILD_SECONDS
     from altai_build.pipeline.build.plan import plan_build
     from altai_build.pipeline.build.work_trees import warn_of_work_trees
 
+    if affected and not with_tests:
+        raise click.UsageError("--affected is only for --tests")
     run = app.create_run(app.load_config(), builds=False)
     revision = choose_revision(run, rev, worktree)
     build_plan = plan_build(run, revision, components, changed_since)
@@ -68,7 +77,7 @@ def plan(
     if with_tests:
         from altai_build.cli.suites import show_suites
 
-        show_suites(run, build_plan, as_json=as_json)
+        show_suites(run, build_plan, affected=affected, as_json=as_json)
         return get_exit_code(build_plan)
     released = open_released_builds(run, against, with_packages=False)
     if released is not None:

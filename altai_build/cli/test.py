@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 @selection_options
 @click.option("--all", "run_all", is_flag=True, help="Run also the tests whose inputs have not changed.")
 @click.option(
+    "--affected",
+    is_flag=True,
+    help="Of Python projects run only the tests that may end differently than at the last commit before that was "
+    "tested so: those that ran a function that has changed. The other results, and their coverage, are carried over. "
+    "All run where something else has changed.",
+)
+@click.option(
     "--lock",
     is_flag=True,
     help="Run no tests: resolve the requirements from the Python package index (test.pypi in repos.yaml) to exact "
@@ -62,6 +69,7 @@ def test(
     rev: str,
     worktree: bool,
     run_all: bool,
+    affected: bool,
     lock: bool,
     update: bool,
     output: Path | None,
@@ -83,6 +91,7 @@ def test(
       altai-build test
       altai-build test nova --worktree
       altai-build test --changed-since v1.0.2 -o test-results
+      altai-build test nova --affected
       altai-build test --lock
       altai-build test --baseline main/coverage.json --require-goals
     """
@@ -124,7 +133,7 @@ def test(
         if plan.suites:
             locked = fetch_locked(run, plan)
             build_run = build_all(run, plan.build_plan, find_released=find_released)
-            results = run_tests(run, plan, build_run, run_all=run_all, locked=locked)
+            results = run_tests(run, plan, build_run, run_all=run_all, affected=affected, locked=locked)
         coverage = measure_coverage(run, plan, results, before)
     exit_code = choose_exit_code(results, is_named=bool(components))
     if exit_code == 0 and require_goals and coverage.missed_goals:

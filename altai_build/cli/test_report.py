@@ -87,9 +87,10 @@ def describe_results(results: Sequence[TestResult], changed_since: str | None = 
         if (count := sum(result.status is status for result in results))
     ]
     tests = sum(result.counts.tests for result in tested if result.counts is not None)
-    return (
-        f"{format_count(len(tested), 'component')} tested, {format_count(tests, 'test')}: {', '.join(counts)}"
-    )
+    carried = sum(len(result.carried) for result in tested)
+    earlier = f", {carried} of them carried over from earlier commits" if carried else ""
+    what = f"{format_count(len(tested), 'component')} tested, {format_count(tests, 'test')}{earlier}"
+    return f"{what}: {', '.join(counts)}"
 
 
 def _cells(result: TestResult, coverage: CoverageTable) -> tuple[str, ...]:
@@ -130,6 +131,13 @@ def result_to_json(
             {"test": case.label, "message": case.message}
             for case in result.with_status(TestStatus.FAILED, TestStatus.ERROR)
         ],
+        "selected": result.selected
+        and {
+            "since": result.selected.base or None,
+            "reason": result.selected.reason,
+            "run": len(result.cases) - len(result.carried),
+            "carried": len(result.carried),
+        },
         "seconds": result.seconds,
         "coverage": None if coverage is None else row_to_json(coverage),
         "notes": list(result.notes),

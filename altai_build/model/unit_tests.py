@@ -63,7 +63,10 @@ class TestStatus(str, Enum):
 
 @dataclass(frozen=True)
 class TestCase:
-    """One test: its class, module or file, its name, and for a failure what it says, and the text behind that."""
+    """One test: its class, module or file, its name, and for a failure what it says, and the text behind that.
+
+    `commit` is the earlier one at which it ran, where it did not run now because nothing that it runs has changed.
+    """
 
     __test__ = False
 
@@ -73,6 +76,7 @@ class TestCase:
     seconds: float = 0.0
     message: str = ""
     detail: str = ""
+    commit: str = ""
 
     @property
     def label(self) -> str:
@@ -172,7 +176,8 @@ class SuiteOutcome:
     """What a test run left: the cases after all reruns, the outputs of its runs, coverage files by name.
 
     `counts` is None where only the exit status is known. `problem` says what no test case does; `folder` is where the
-    source was in the buildroot.
+    source was in the buildroot. `record` is what each test ran, as the suite wrote it; `refused` says why tests ran
+    that were to be left out.
     """
 
     status: SuiteStatus
@@ -186,6 +191,22 @@ class SuiteOutcome:
     coverage: Mapping[str, bytes] = field(default_factory=dict)
     coverage_log: bytes = b""
     folder: str = ""
+    record: bytes = b""
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class SelectedTests:
+    """Which tests of a suite ran: those that changes since the commit `base` affect, or all (`base` is ""), and why."""
+
+    base: str
+    reason: str
+
+    def describe(self, run: int, carried: int) -> str:
+        """How many tests ran, as in `3 of 120 tests ran since 0123456789ab: lib.py: parse() has changed (3 tests)`."""
+        if not self.base:
+            return f"all tests ran: {self.reason}"
+        return f"{run} of {run + carried} tests ran since {self.base[:12]}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -210,6 +231,7 @@ class TestResult:
     key: str = ""  # of the run
     is_reused: bool = False
     flaky_before: int = 0  # earlier runs in this workspace that had a flaky test
+    selected: SelectedTests | None = None  # None: only affected tests were not asked for, or a run was reused
 
     @property
     def cases(self) -> tuple[TestCase, ...]:
@@ -225,6 +247,11 @@ class TestResult:
     def seconds(self) -> float:
         """How long the suite ran, with its reruns."""
         return self.outcome.seconds if self.outcome is not None else 0.0
+
+    @property
+    def carried(self) -> tuple[TestCase, ...]:
+        """The tests that did not run now, with what became of them at earlier commits."""
+        return tuple(case for case in self.cases if case.commit)
 
     def with_status(self, *statuses: TestStatus) -> tuple[TestCase, ...]:
         """The tests that ended so."""

@@ -61,11 +61,12 @@ def build_change(
     *,
     since: CommitId | None = None,
     baseline: Baseline | None = None,
+    affected: bool = False,
 ) -> BuiltChange:
     """Build and test a change, with the packages of a release where their inputs are the same.
 
-    Coverage is compared with that of the commit `since`, which an earlier job may have left as `baseline`. The caller
-    holds the workspace.
+    Coverage is compared with that of the commit `since`, which an earlier job may have left as `baseline`. With
+    `affected` only tests run that the change affects, as far as that is known. The caller holds the workspace.
     """
     published = PublishedReleases.load(
         run.config.get_release_settings().directory, *([released.directory] if released is not None else [])
@@ -78,5 +79,5 @@ def build_change(
     )
     if plan.tests is None:
         return BuiltChange(build_run)
-    tests = run_tests(run, plan.tests, build_run, locked=fetch_locked(run, plan.tests))
+    tests = run_tests(run, plan.tests, build_run, affected=affected, locked=fetch_locked(run, plan.tests))
     return BuiltChange(build_run, tests, measure_coverage(run, plan.tests, tests, baseline, since=since))

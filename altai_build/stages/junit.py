@@ -77,20 +77,42 @@ def _write(suites: ElementTree.Element) -> bytes:
 
 
 def _add_suite(suites: ElementTree.Element, result: TestResult) -> None:
+    """The tests that ran, then those that ran at an earlier commit, a suite for each of those."""
     cases = _list_cases(result)
+    name = f"{result.component} unit tests"
+    now = [case for case in cases if not case.commit]
+    if now or not cases:
+        _add_cases(suites, result.component, name, now, result.seconds)
+    for commit in dict.fromkeys(case.commit for case in cases if case.commit):
+        carried = [case for case in cases if case.commit == commit]
+        title = f"{name}, carried over from {commit[:12]}"
+        _add_cases(suites, result.component, title, carried, sum(case.seconds for case in carried), commit)
+
+
+def _add_cases(
+    suites: ElementTree.Element,
+    component: str,
+    name: str,
+    cases: Sequence[TestCase],
+    seconds: float,
+    commit: str = "",
+) -> None:
     counts = count_cases(cases)
     attributes = {
-        "name": _clean(f"{result.component} unit tests"),
+        "name": _clean(name),
         "tests": str(counts.tests),
         "failures": str(counts.failures),
         "errors": str(counts.errors),
         "skipped": str(counts.skipped),
-        "time": f"{result.seconds:.3f}",
+        "time": f"{seconds:.3f}",
     }
     suite = ElementTree.SubElement(suites, "testsuite", attributes)
+    if commit:
+        properties = ElementTree.SubElement(suite, "properties")
+        ElementTree.SubElement(properties, "property", {"name": "commit", "value": commit})
     for case in cases:
         names = {
-            "classname": _clean(".".join(filter(None, (result.component, case.suite)))),
+            "classname": _clean(".".join(filter(None, (component, case.suite)))),
             "name": _clean(case.name),
             "time": f"{case.seconds:.3f}",
         }

@@ -95,6 +95,29 @@ def make_tests(component: str, status: SuiteStatus, *cases: TestCase) -> TestRes
     return TestResult(component, "0" * 40, status, "why", outcome=outcome, causes=("first", "second"))
 
 
+def test_tests_of_earlier_commits_are_suites_of_their_own() -> None:
+    cases = [
+        TestCase("m.C", "a", TestStatus.PASSED, 1.0),
+        TestCase("m.C", "b", TestStatus.PASSED, 2.0, commit="1" * 40),
+        TestCase("m.C", "c", TestStatus.SKIPPED, commit="2" * 40),
+        TestCase("m.C", "d", TestStatus.PASSED, 3.0, commit="1" * 40),
+    ]
+    text = format_tests([make_tests("nova", SuiteStatus.PASSED, *cases)])
+    assert find_junit_errors(text) == []
+    suites = ElementTree.fromstring(text)
+    assert [
+        (suite.get("name"), [case.get("name") for case in suite.iter("testcase")]) for suite in suites
+    ] == [
+        ("nova unit tests", ["a"]),
+        ("nova unit tests, carried over from 111111111111", ["b", "d"]),
+        ("nova unit tests, carried over from 222222222222", ["c"]),
+    ]
+    assert [found.attrib for found in suites[1].iter("property")] == [{"name": "commit", "value": "1" * 40}]
+    assert suites[1].get("time") == "5.000"
+    # Nothing ran now.
+    assert len(ElementTree.fromstring(format_tests([make_tests("nova", SuiteStatus.PASSED, cases[1])]))) == 1
+
+
 def test_unit_tests_are_suites_by_component() -> None:
     cases = [
         TestCase("m.C", "a", TestStatus.PASSED),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from altai_build.errors import AltaiError
+from altai_build.model.affected_tests import AffectedTests, TestSelection
 from altai_build.model.build import BuildResult, FailureKind
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.quantity import format_count
 from altai_build.model.unit_tests import (
+    SelectedTests,
     Suite,
     SuiteOutcome,
     SuiteStatus,
@@ -55,13 +57,29 @@ def judge_failed_run(component: str, suite: Suite, result: BuildResult) -> TestR
     return make_not_run(component, suite, result, f"{what}: {why}")
 
 
-def judge_run(component: str, suite: Suite, result: BuildResult, cache: BuildCache, logs: Path) -> TestResult:
-    """The result of a run that made a package; the output of a failed one is kept in the folder `logs`."""
+def judge_run(
+    component: str,
+    suite: Suite,
+    result: BuildResult,
+    cache: BuildCache,
+    logs: Path,
+    selection: TestSelection | None = None,
+) -> TestResult:
+    """The result of a run that made a package; the output of a failed one is kept in the folder `logs`.
+
+    `selection` says which of the tests were asked for, where those that a change affects were.
+    """
     is_reused = result.status is ComponentStatus.REUSED
+    affected = selection if isinstance(selection, AffectedTests) else None
     try:
-        outcome = read_results(result.rpms[0].path, suite.kind, scratch=cache.workspace.scratch)
+        outcome = read_results(
+            result.rpms[0].path, suite.kind, scratch=cache.workspace.scratch, selection=affected
+        )
     except AltaiError as error:
         outcome = SuiteOutcome(SuiteStatus.NOT_RUN, problem=f"{error.what}: {error.why}")
+    # A complete run that is reused has its own reason.
+    asked = selection if affected is not None or not is_reused else None
+    selected = _describe_selection(asked, outcome) if asked is not None else None
     log, causes = None, tuple(_describe_case(case) for case in _list_failures(outcome)[:MAX_CAUSES])
     remove_tree(logs)
     if outcome.status.is_bad and outcome.logs:
@@ -73,7 +91,7 @@ def judge_run(component: str, suite: Suite, result: BuildResult, cache: BuildCac
         component=component,
         commit=result.commit,
         status=outcome.status,
-        reason=_describe(outcome, result),
+        reason=_describe(outcome, result, selected),
         suite=suite,
         outcome=outcome,
         log=log or result.log,
@@ -81,7 +99,16 @@ def judge_run(component: str, suite: Suite, result: BuildResult, cache: BuildCac
         notes=outcome.notes,
         key=result.key,
         is_reused=is_reused,
+        selected=selected,
     )
+
+
+def _describe_selection(selection: TestSelection, outcome: SuiteOutcome) -> SelectedTests:
+    """Which tests ran, and why; all where the suite has refused to leave any out."""
+    if isinstance(selection, AffectedTests):
+        reason = outcome.refused
+        return SelectedTests("" if reason else selection.base, reason or selection.describe())
+    return SelectedTests("", selection.reason)
 
 
 def _list_failures(outcome: SuiteOutcome) -> list[TestCase]:
@@ -92,7 +119,7 @@ def _describe_case(case: TestCase) -> str:
     return (f"{case.label}: {case.message}" if case.message else case.label)[:LINE_LIMIT]
 
 
-def _describe(outcome: SuiteOutcome, result: BuildResult) -> str:
+def _describe(outcome: SuiteOutcome, result: BuildResult, selected: SelectedTests | None) -> str:
     """Why the tests ran, or what went wrong."""
     failures = len(_list_failures(outcome))
     flaky = sum(case.status is TestStatus.FLAKY for case in outcome.cases)
@@ -106,6 +133,9 @@ def _describe(outcome: SuiteOutcome, result: BuildResult) -> str:
         ),
         *([outcome.problem] if outcome.problem else []),
     ]
+    if selected is not None:
+        carried = sum(bool(case.commit) for case in outcome.cases)
+        said.append(selected.describe(len(outcome.cases) - carried, carried))
     why = "; ".join(_REASONS.get(part, part) for part in result.reason.split("; ") if part)
     return "; ".join(said) or why
 

@@ -7,7 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from altai_build.config.unit_tests import TestSettings
 from altai_build.errors import AltaiError, InputError
+from altai_build.model.affected_tests import EverythingRuns, TestSelection
 from altai_build.model.build import BuildResult
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.package import LocalRpm
@@ -21,9 +23,17 @@ from altai_build.pipeline.build.toolchains import (
     open_executor,
 )
 from altai_build.pipeline.run import Run
+from altai_build.pipeline.unit_tests.affected import (
+    Candidate,
+    confirm,
+    find_candidate,
+    find_unrecordable,
+    keep_record,
+)
 from altai_build.pipeline.unit_tests.judgement import judge_failed_run, judge_run, make_not_run
 from altai_build.pipeline.unit_tests.plan import TestPlan, get_test_settings
 from altai_build.pipeline.unit_tests.requirements import (
+    COVERAGE_PY,
     SuiteNeeds,
     drop_uninstallable,
     find_suite_needs,
@@ -32,15 +42,23 @@ from altai_build.pipeline.unit_tests.requirements import (
 from altai_build.stages.build.cache import BuildCache
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import JobResult, Steps
+from altai_build.stages.build.lookup import look_up_or_generate
 from altai_build.stages.build.phase import make_phase_reader
 from altai_build.stages.build.run import build_or_reuse
 from altai_build.stages.unit_tests.history import read_flaky_tests, record_flaky_tests
 from altai_build.stages.unit_tests.results import has_passed
-from altai_build.stages.unit_tests.wrapper import LockedFile, SuiteRequest, make_wrapper
+from altai_build.stages.unit_tests.wrapper import (
+    LockedFile,
+    Recording,
+    SuiteRequest,
+    list_suite_settings,
+    make_wrapper,
+)
 from altai_build.tools.files import make_directory, scratch_directory, sha256_file
 from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.progress import TaskProgress
 from altai_build.tools.rpm.header import read_header
+from altai_build.tools.solver.resolve import Unsatisfiable
 
 # The name of a component's test runs in the ledger; no component has one with two slashes.
 _LEDGER_NAME = "{}//unit-tests"
@@ -53,8 +71,11 @@ class _Prepared:
     source: ComponentSource
     suite: Suite
     needs: SuiteNeeds
+    request: SuiteRequest
     build: ComponentBuild
     environment: BuildEnvironment
+    candidate: Candidate | None = None  # None: all tests run
+    selection: TestSelection | None = None  # None: affected tests were not asked for
 
 
 def run_tests(
@@ -63,15 +84,17 @@ def run_tests(
     build_run: BuildRun,
     *,
     run_all: bool = False,
+    affected: bool = False,
     locked: Mapping[str, Sequence[LockedFile]] | None = None,
 ) -> tuple[TestResult, ...]:
     """Run the suites of a plan that was built; returns what became of each, in the plan's order.
 
-    A run without failures is not repeated as long as nothing that it depends on has changed, unless `run_all`.
+    A run without failures is not repeated as long as nothing that it depends on has changed, unless `run_all`. With
+    `affected` it is recorded what each Python test runs, and those run again that may end differently now.
     `locked` are the verified files of component's projects on PyPI. Errors of the machine are raised; tests that fail,
     or cannot be run, are results. The caller holds the workspace.
     """
-    tests = _TestRuns(run, plan, build_run, run_all, locked or {})
+    tests = _TestRuns(run, plan, build_run, run_all, affected, locked or {})
     results = tests.run_all_suites()
     record_flaky_tests(run.workspace.flaky_tests, results)
     return results
@@ -85,6 +108,7 @@ class _TestRuns:
     plan: TestPlan
     build_run: BuildRun
     run_all: bool
+    affected: bool
     locked: Mapping[str, Sequence[LockedFile]]
     results: dict[str, TestResult] = field(default_factory=dict)
 
@@ -168,8 +192,28 @@ class _TestRuns:
                 suite=suite,
                 causes=tuple(filter(None, (error.why, error.todo))),
             )
+        if prepared.request.recording is not None and not self.run_all:
+            prepared = yield from self._select(prepared, executor, scratch)
         result = yield from build_or_reuse(prepared.build, prepared.environment, self._cache)
         return self._judge(prepared, result)
+
+    def _select(self, prepared: _Prepared, executor: Executor, scratch: Path) -> Steps[_Prepared]:
+        """Leave out tests that a change does not affect, unless a complete run with these inputs is there."""
+        request, candidate = prepared.request, prepared.candidate
+        assert request.recording is not None and candidate is not None
+        try:
+            lookup = yield from look_up_or_generate(prepared.build, prepared.environment, self._cache)
+        except Unsatisfiable:
+            return prepared  # the run says so again
+        if lookup.rpms:
+            return replace(prepared, selection=None)
+        selection = confirm(candidate, lookup.resolved.inputs, list_suite_settings(request))
+        if isinstance(selection, EverythingRuns) or candidate.stored is None:
+            return replace(prepared, selection=selection)
+        recording = replace(request.recording, selection=selection, base=candidate.stored.document)
+        request = replace(request, recording=recording)
+        build = self._make_build(prepared.source, request, prepared.build.local, executor, scratch)
+        return replace(prepared, request=request, build=build, selection=selection)
 
     def _prepare(
         self,
@@ -222,11 +266,52 @@ class _TestRuns:
             coverage=needs.coverage,
             locked=locked,
         )
+        candidate, selection = None, None
+        if self.affected:
+            candidate, selection = self._find_candidate(source, suite, settings, needs)
+            if candidate is not None:
+                length = len(component.commit)
+                request = replace(request, recording=Recording("sha1" if length == 40 else "sha256"))
+        return _Prepared(
+            source=source,
+            suite=suite,
+            needs=needs,
+            request=request,
+            build=self._make_build(source, request, local, executor, scratch),
+            environment=environment,
+            candidate=candidate,
+            selection=selection,
+        )
+
+    def _find_candidate(
+        self, source: ComponentSource, suite: Suite, settings: TestSettings, needs: SuiteNeeds
+    ) -> tuple[Candidate | None, TestSelection]:
+        """What the files of the commit say of the tests to run; None, and why all run, where nothing is recorded."""
+        unrecordable = find_unrecordable(suite, settings)
+        if not unrecordable and needs.coverage != COVERAGE_PY:
+            unrecordable = needs.unmeasured or "coverage.py does not measure it"
+        if unrecordable:
+            return None, EverythingRuns(unrecordable)
+        if self.run_all:
+            return Candidate(EverythingRuns("--all")), EverythingRuns("--all")
+        candidate = find_candidate(self.run.workspace, source, suite, settings)
+        return candidate, candidate.selection
+
+    def _make_build(
+        self,
+        source: ComponentSource,
+        request: SuiteRequest,
+        local: tuple[LocalRpm, ...],
+        executor: Executor,
+        scratch: Path,
+    ) -> ComponentBuild:
+        """The build that is a test run."""
+        component = source.component
         macros, arch = self.run.config.get_target_macros(component.repository)
         folder = make_directory(scratch / str(len(list(scratch.iterdir()))))
         wrapper = make_wrapper(request, folder, macros, arch, self.run.config.limits)
-        build = ComponentBuild(
-            component=_LEDGER_NAME.format(name),
+        return ComponentBuild(
+            component=_LEDGER_NAME.format(component.name),
             commit=component.commit,
             srpm=wrapper,
             srpm_sha256=sha256_file(wrapper),
@@ -235,7 +320,6 @@ class _TestRuns:
             cpus=executor.cpus_per_job,
             macros=list_build_macros(self.run.config, component),
         )
-        return _Prepared(source, suite, needs, build, environment)
 
     def _list_local(self, name: str) -> tuple[LocalRpm, ...]:
         """The packages of this run that may be installed for a component's tests."""
@@ -250,10 +334,13 @@ class _TestRuns:
         if result.status is ComponentStatus.FAILED:
             judged = judge_failed_run(name, prepared.suite, result)
         else:
-            judged = judge_run(
-                name, prepared.suite, result, self._cache, workspace.failed_build_logs(f"{name}.unit-tests")
-            )
+            logs = workspace.failed_build_logs(f"{name}.unit-tests")
+            judged = judge_run(name, prepared.suite, result, self._cache, logs, prepared.selection)
         notes = [*prepared.suite.notes, *judged.notes]
+        record = self.run.ledger.find("build", result.key) if prepared.candidate is not None else None
+        if record is not None:
+            settings = list_suite_settings(prepared.request)
+            notes += filter(None, [keep_record(workspace, name, judged, record.inputs, settings)])
         if prepared.needs.absent:
             notes.append(f"no package of the target provides {', '.join(prepared.needs.absent)}")
         notes += [f"{name} cannot be installed: {why}" for name, why in prepared.needs.uninstallable]

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from altai_build.errors import escape_control_characters
+from altai_build.model.affected_tests import AffectedTests
 from altai_build.model.package import LocalRpm
 from altai_build.model.quantity import parse_whole_number
+from altai_build.model.test_record import read_numbers
 from altai_build.model.unit_tests import (
     SuiteKind,
     SuiteOutcome,
     SuiteRun,
     SuiteStatus,
     TestCase,
+    TestStatus,
     combine_runs,
     count_cases,
 )
+from altai_build.model.untrusted_json import parse_json
 from altai_build.stages.unit_tests.wrapper import PASSED_FILE, RESULTS_FOLDER
 from altai_build.tools.rpm.payload import read_payload
-from altai_build.tools.unit_tests.junit import read_junit
+from altai_build.tools.unit_tests.junit import make_case, read_junit
 from altai_build.tools.unit_tests.output import COUNTED_KINDS, read_output
 
 # Bytes of all results of one component.
@@ -30,6 +36,7 @@ COVERAGE_FILES = ("coverage.xml", "lcov.info", "cover.out")
 _TIMED_OUT = (124, 137)
 _STATUS = re.compile(r"(\d{1,3}) (\d{1,9})\n?")
 _MOST_RUNS = 10
+_LONGEST_REASON = 500
 
 
 def has_passed(rpm: LocalRpm) -> bool:
@@ -37,16 +44,25 @@ def has_passed(rpm: LocalRpm) -> bool:
     return any(file.path == PASSED_FILE for file in rpm.header.files)
 
 
-def read_results(package: Path, kind: SuiteKind, *, scratch: Path) -> SuiteOutcome:
-    """Read the package of a test run. Raises InputError for one that cannot be read."""
+def read_results(
+    package: Path, kind: SuiteKind, *, scratch: Path, selection: AffectedTests | None = None
+) -> SuiteOutcome:
+    """Read the package of a test run. Raises InputError for one that cannot be read.
+
+    The tests that a `selection` left out count as they ended when they ran.
+    """
     files = read_payload(package, limit=PAYLOAD_LIMIT, scratch=scratch)
     prefix = f"{RESULTS_FOLDER}/"
     return parse_results(
-        {path[len(prefix) :]: data for path, data in files.items() if path.startswith(prefix)}, kind
+        {path[len(prefix) :]: data for path, data in files.items() if path.startswith(prefix)},
+        kind,
+        selection,
     )
 
 
-def parse_results(files: Mapping[str, bytes], kind: SuiteKind) -> SuiteOutcome:
+def parse_results(
+    files: Mapping[str, bytes], kind: SuiteKind, selection: AffectedTests | None = None
+) -> SuiteOutcome:
     """The results in the files of a package, by their names in its folder of results."""
     runs: list[SuiteRun] = []
     logs: list[bytes] = []
@@ -66,9 +82,12 @@ def parse_results(files: Mapping[str, bytes], kind: SuiteKind) -> SuiteOutcome:
         )
     if not runs:
         return SuiteOutcome(SuiteStatus.NOT_RUN, problem="the results of the suite are missing")
-    cases = combine_runs(runs)
+    carried, refused = _read_left_out(files, selection) if selection is not None else ((), "")
+    cases = (*combine_runs(runs), *(carried or ()))
     counts = count_cases(cases) if cases else None
     judged, problem = _judge(runs, cases, kind)
+    if carried is None:
+        judged, problem = SuiteStatus.FAILED, problem or refused
     return SuiteOutcome(
         status=judged,
         cases=cases,
@@ -81,6 +100,32 @@ def parse_results(files: Mapping[str, bytes], kind: SuiteKind) -> SuiteOutcome:
         coverage={name: files[name] for name in COVERAGE_FILES if name in files},
         coverage_log=files.get("coverage.log", b""),
         folder=files.get("folder", b"").decode("utf-8", "replace").strip(),
+        record=files.get("record.json", b""),
+        refused=refused,
+    )
+
+
+def _read_left_out(
+    files: Mapping[str, bytes], selection: AffectedTests
+) -> tuple[tuple[TestCase, ...] | None, str]:
+    """The tests that were left out, of those that may be, and why none was; None where that is not known."""
+    try:
+        document = parse_json(files["selection.json"].decode())
+        numbers = read_numbers(document["carried"], len(selection.record.tests))
+        refused = escape_control_characters(str(document["reason"])[:_LONGEST_REASON])
+    except (KeyError, TypeError, ValueError):
+        return None, "it is unknown which tests were left out; run all with --all"
+    states = {"passed": TestStatus.PASSED, "skipped": TestStatus.SKIPPED}
+    tests = [selection.record.tests[number] for number in selection.carried if number in numbers]
+    return (
+        tuple(
+            replace(
+                make_case(test.suite, test.title, states[test.status], test.seconds),
+                commit=test.commit or selection.base,
+            )
+            for test in tests
+        ),
+        refused,
     )
 
 

@@ -7,6 +7,7 @@ component's own spec: patches, flags and macros are as in its build.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -14,12 +15,14 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from altai_build.config.unit_tests import DEFAULT_TIMEOUT, TestSettings
 from altai_build.errors import BuildError, InputError
+from altai_build.model.affected_tests import AffectedTests
 from altai_build.model.limits import Limits
 from altai_build.model.unit_tests import Suite
-from altai_build.tools.files import make_directory
+from altai_build.tools.files import make_directory, sha256_file
 from altai_build.tools.rpm import rpmbuild
 
 # Raise it when the same component and settings are tested in another way than before.
@@ -29,6 +32,8 @@ RESULTS_FOLDER = "/unit-tests"
 # Of a run without failures.
 PASSED_FILE = f"{RESULTS_FOLDER}/passed"
 _RUNNER = Path(rpmbuild.__file__).parents[1] / "unit_tests" / "run-suite.sh"
+# Besides it, where it is recorded what each test runs.
+_RECORDERS = tuple(sorted(_RUNNER.with_name("in_buildroot").glob("*.py")))
 _SPEC = """\
 %global debug_package %{{nil}}
 %global __os_install_post %{{nil}}
@@ -71,6 +76,18 @@ class LockedFile:
 
 
 @dataclass(frozen=True)
+class Recording:
+    """It is recorded what each test runs. `algorithm` is that of the repository's object ids.
+
+    Some tests are left out where there is a `selection`; `base` is the document of its record.
+    """
+
+    algorithm: str
+    selection: AffectedTests | None = None
+    base: Any = None
+
+
+@dataclass(frozen=True)
 class SuiteRequest:
     """Everything that a test run is made from; the same request gives the same source package.
 
@@ -87,6 +104,22 @@ class SuiteRequest:
     requires: tuple[str, ...]
     coverage: str = ""  # the tool that measures; "" for none
     locked: tuple[LockedFile, ...] = ()
+    recording: Recording | None = None
+
+
+def list_suite_settings(request: SuiteRequest) -> tuple[tuple[str, str], ...]:
+    """How a suite is run, besides the source and which of its tests are left out: digests by name."""
+    files = [*_list_scripts(request), *(file.path for file in request.locked)]
+    return (
+        *((f"file {path.name}", sha256_file(path)) for path in files),
+        ("command", request.suite.command),
+        ("rerun", request.suite.rerun),
+        ("settings", _write_settings(request)),
+    )
+
+
+def _list_scripts(request: SuiteRequest) -> list[Path]:
+    return [_RUNNER, *(_RECORDERS if request.recording is not None else ())]
 
 
 def make_wrapper(
@@ -95,18 +128,22 @@ def make_wrapper(
     """Make the source package below `folder`, which is empty. Raises InputError and BuildError."""
     sources = make_directory(folder / "SOURCES")
     specs = make_directory(folder / "SPECS")
-    shutil.copyfile(_RUNNER, sources / _RUNNER.name)
+    scripts = _list_scripts(request)
+    for script in scripts:
+        shutil.copyfile(script, sources / script.name)
     shutil.copyfile(request.srpm, sources / request.srpm.name)
     for file in request.locked:
         shutil.copyfile(file.path, sources / file.path.name)
     suite = request.suite
-    for name, text in (
-        ("suite.conf", _write_settings(request)),
-        ("command", suite.command),
-        ("rerun", suite.rerun or suite.command),
-    ):
+    texts = {
+        "suite.conf": _write_settings(request),
+        "command": suite.command,
+        "rerun": suite.rerun or suite.command,
+        **(_write_recording(request.recording) if request.recording is not None else {}),
+    }
+    for name, text in texts.items():
         (sources / name).write_text(f"{text}\n", encoding="utf-8")
-    names = [_RUNNER.name, request.srpm.name, "suite.conf", "command", "rerun"]
+    names = [_RUNNER.name, request.srpm.name, *texts, *(script.name for script in scripts[1:])]
     names += sorted(file.path.name for file in request.locked)
     spec = specs / "unit-tests.spec"
     spec.write_text(_write_spec(request, names), encoding="utf-8")
@@ -122,6 +159,21 @@ def make_wrapper(
             f"{request.component}: the source package of its test run was not made", why=done.error_text
         )
     return packages[0]
+
+
+def _write_recording(recording: Recording) -> dict[str, str]:
+    """The files that altai_test_record.py reads."""
+    selection = recording.selection
+    if selection is None:
+        return {"selection.json": json.dumps({"hash": recording.algorithm})}
+    fields = {
+        "hash": recording.algorithm,
+        "base": selection.base,
+        "carried": selection.carried,
+        "changed": selection.changed,
+        "moved": selection.moved,
+    }
+    return {"selection.json": json.dumps(fields), "base.json": json.dumps(recording.base)}
 
 
 def _write_spec(request: SuiteRequest, sources: Sequence[str]) -> str:
@@ -164,6 +216,7 @@ def _write_settings(request: SuiteRequest) -> str:
         "COVERAGE_OPTIONS": " ".join(options),
         "TIMEOUT": str(int(settings.timeout or DEFAULT_TIMEOUT)),
         "RERUNS": str(1 if settings.rerun is None else settings.rerun),
+        "RECORD": "" if request.recording is None else "1",
         "SDISTS": " ".join(sorted(name for name in names if not name.endswith(".whl"))),
     }
     lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from altai_build.errors import InputError, quote_path
-from altai_build.model.gitlink import CommitId
+from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools.git.command import USER_CLONE, run_git
 from altai_build.tools.git.layout import is_shallow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from altai_build.tools.git.objects import ObjectStore
     from altai_build.tools.git.revisions import RepositoryHistory
 
 # In this order: what the remote says is its main branch, usual names there, usual names here.
@@ -108,3 +109,9 @@ def _find_commit(history: RepositoryHistory, name: str) -> str | None:
 
 def _list(history: RepositoryHistory, *words: str, ok: Sequence[int] = (0,)) -> list[str]:
     return run_git(USER_CLONE, words, directory=history.place, ok=ok).text.splitlines()
+
+
+def list_ancestors(store: ObjectStore, commit: CommitId, limit: int) -> tuple[str, ...]:
+    """The commits that `commit` contains, newest first and without itself; no more than `limit`."""
+    printed = store.run(["rev-list", "--topo-order", f"--max-count={limit + 1}", require_commit(commit)])
+    return tuple(printed.text.split()[1:])

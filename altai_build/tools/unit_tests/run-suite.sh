@@ -122,6 +122,10 @@ find_place() {
 
 # What Python needs to find the source, locked projects and a project's own version.
 prepare_python() {
+    UNITTEST=unittest
+    if [ -n "$RECORD" ]; then
+        UNITTEST=altai_test_unittest
+    fi
     DISCOVER="$PYTHON -m unittest discover"
     if ! $PYTHON -c 'import sys; sys.exit(sys.version_info < (2, 7))'; then
         DISCOVER="unit2 discover"
@@ -132,7 +136,7 @@ prepare_python() {
     fi
     if [ "$COVERAGE" = coverage.py ]; then
         choose_coverage_settings
-        DISCOVER="$PYTHON -m coverage run $COVERAGE_OPTIONS -m unittest discover"
+        DISCOVER="$PYTHON -m coverage run $COVERAGE_OPTIONS -m $UNITTEST discover"
     fi
     PYTHONPATH=$place
     if [ -d "$place/src" ] && [ ! -e "$place/src/__init__.py" ]; then
@@ -147,6 +151,9 @@ prepare_python() {
         install_sdist "$sources/$file"
     done
     export PYTHONPATH="$PYTHONPATH:$locked" PYTHONDONTWRITEBYTECODE=1
+    if [ -n "$RECORD" ]; then
+        start_record
+    fi
     if [ -e setup.py ]; then
         # Entry points and versions are looked up in its metadata. What fails here fails in the tests that need it.
         (
@@ -170,6 +177,35 @@ choose_coverage_settings() {
         : >"$top/coveragerc"
         COVERAGE_FILES="--rcfile=$top/coveragerc"
         COVERAGE_OPTIONS="$COVERAGE_OPTIONS $COVERAGE_FILES"
+    fi
+}
+
+# It is recorded what each test runs, and tests that a change does not affect are left out (selection.json).
+start_record() {
+    record=$top/record
+    plugins=$top/plugins
+    information=$plugins/altai_test_contexts.egg-info
+    mkdir -p "$record" "$information"
+    cp "$sources"/altai_test_*.py "$plugins/"
+    printf 'Metadata-Version: 1.0\nName: altai-test-contexts\nVersion: 1\n' >"$information/PKG-INFO"
+    printf '[nose.plugins.0.10]\naltai-contexts = altai_test_nose:NosePlugin\n' >"$information/entry_points.txt"
+    if ! $INTERPRETER "$sources/altai_test_record.py" start "$source" "$record" "$sources" </dev/null; then
+        RECORD=
+        return
+    fi
+    export PYTHONPATH="$PYTHONPATH:$plugins" ALTAI_CONTEXTS="$record" ALTAI_SOURCE="$source"
+    case $KIND in
+        pytest) export PYTEST_PLUGINS=altai_test_pytest ;;
+        nose) export NOSE_WITH_ALTAI_CONTEXTS=1 ;;
+    esac
+}
+
+# finish_record: the record of this run, with what tests ran that were left out; their coverage is added to that of the run.
+finish_record() {
+    $INTERPRETER "$sources/altai_test_record.py" finish "$source" "$record" "$sources" "$results"
+    if [ -e "$COVERAGE_FILE.carried" ]; then
+        # shellcheck disable=SC2086 # an option, or nothing
+        $INTERPRETER -m coverage combine --append $COVERAGE_FILES "$COVERAGE_FILE.carried"
     fi
 }
 
@@ -246,6 +282,9 @@ keep_coverage() {
                 export COVERAGE_FILE="$top/.coverage"
                 # shellcheck disable=SC2086 # an option, or nothing
                 $INTERPRETER -m coverage combine $COVERAGE_FILES || :
+                if [ -n "$RECORD" ]; then
+                    finish_record || :
+                fi
                 # shellcheck disable=SC2086
                 $INTERPRETER -m coverage xml -i -o "$results/coverage.xml" $COVERAGE_FILES
             ) >>"$results/coverage.log" 2>&1 </dev/null || :

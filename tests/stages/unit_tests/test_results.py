@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from altai_build.model.unit_tests import SuiteKind, SuiteStatus, TestCounts
+from altai_build.model.affected_tests import AffectedTests
+from altai_build.model.test_record import ContextRecord, RecordedTest
+from altai_build.model.unit_tests import SuiteKind, SuiteStatus, TestCounts, TestStatus
 from altai_build.stages.unit_tests.results import parse_results
 
 GOOD = b'<testsuite><testcase classname="m" name="a"/></testsuite>'
@@ -65,3 +67,53 @@ def test_what_a_run_leaves() -> None:
 def test_output_counts_where_there_is_no_junit_file() -> None:
     outcome = parse_results({"1/status": b"0 1\n", "1/log": b"test_a (m.C) ... ok\n"}, SuiteKind.UNITTEST)
     assert (outcome.status, outcome.counts) == (SuiteStatus.PASSED, TestCounts(tests=1))
+
+
+RECORD = ContextRecord(
+    contexts=("", "m.C.one", "m.C.two"),
+    tests=(
+        RecordedTest("m.C.one", "m.C", "one", "passed", 1.5, "m.py", False, None),
+        RecordedTest("m.C.two", "m.C", "two", "skipped", 0.0, "m.py", False, "1" * 40),
+        RecordedTest("m.C.three", "m.C", "three", "passed", 0.0, "m.py", False, None),
+    ),
+)
+SELECTION = AffectedTests("2" * 40, RECORD, carried=(0, 1), why=("why",))
+
+
+def test_tests_that_were_left_out_count_as_they_ended_before() -> None:
+    files = {"1/status": b"0 1\n", "1/log": b"", "selection.json": b'{"reason": "", "carried": "0-1"}'}
+    outcome = parse_results(files, SuiteKind.UNITTEST, SELECTION)
+    assert (outcome.status, outcome.counts) == (SuiteStatus.PASSED, TestCounts(tests=2, skipped=1))
+    assert [(case.label, case.status, case.seconds, case.commit) for case in outcome.cases] == [
+        ("m.C: one", TestStatus.PASSED, 1.5, "2" * 40),
+        ("m.C: two", TestStatus.SKIPPED, 0.0, "1" * 40),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("selection", "labels", "refused"),
+    [
+        (b'{"reason": "lib.py is another\\u001b", "carried": ""}', [], "lib.py is another\\x1b"),
+        # The suite says that it left out what it was not asked to.
+        (b'{"reason": "", "carried": "1-2"}', ["m.C: two"], ""),
+    ],
+)
+def test_what_a_suite_says_that_it_left_out(selection: bytes, labels: list[str], refused: str) -> None:
+    files = {"1/status": b"0 1\n", "1/log": b"test_a (m.C) ... ok\n", "selection.json": selection}
+    outcome = parse_results(files, SuiteKind.UNITTEST, SELECTION)
+    assert [case.label for case in outcome.cases] == ["m.C: test_a", *labels]
+    assert outcome.refused == refused
+
+
+@pytest.mark.parametrize(
+    "data", [None, b"", b"[]", b"{}", b'{"reason": "", "carried": "0-9"}', b'{"carried": 1}']
+)
+def test_that_it_is_unknown_what_was_left_out_is_a_failure(data: bytes | None) -> None:
+    files = {"1/status": b"0 1\n", "1/log": b"test_a (m.C) ... ok\n"}
+    outcome = parse_results(
+        files if data is None else {**files, "selection.json": data}, SuiteKind.UNITTEST, SELECTION
+    )
+    assert (outcome.status, outcome.problem) == (
+        SuiteStatus.FAILED,
+        "it is unknown which tests were left out; run all with --all",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tarfile
@@ -13,9 +14,17 @@ import pytest
 
 from altai_build.config.unit_tests import TestSettings
 from altai_build.errors import InputError
+from altai_build.model.affected_tests import AffectedTests
 from altai_build.model.limits import Limits
+from altai_build.model.test_record import ContextRecord
 from altai_build.model.unit_tests import Suite, SuiteKind
-from altai_build.stages.unit_tests.wrapper import LockedFile, SuiteRequest, make_wrapper
+from altai_build.stages.unit_tests.wrapper import (
+    LockedFile,
+    Recording,
+    SuiteRequest,
+    list_suite_settings,
+    make_wrapper,
+)
 from altai_build.tools.rpm.header import read_header
 from tests.kit.rpms import build_rpm
 from tests.kit.superprojects import unpack
@@ -47,6 +56,30 @@ def test_the_same_inputs_give_the_same_bytes(request_: SuiteRequest, tmp_path: P
     assert first.read_bytes() == second.read_bytes()
     other = make(replace(request_, suite=replace(request_.suite, command="true")), tmp_path / "3")
     assert other.read_bytes() != first.read_bytes()
+
+
+def test_what_a_recorded_run_is_made_from(request_: SuiteRequest, tmp_path: Path) -> None:
+    selection = AffectedTests(
+        "1" * 40, ContextRecord(), (0, 2), (), {"a.py": "2" * 40}, {"a.py": ((1, 1, 3),)}
+    )
+    whole = replace(request_, recording=Recording("sha1"))
+    part = replace(request_, recording=Recording("sha1", selection, {"version": 1}))
+    # Which tests are left out is no setting: the next commit leaves out others.
+    assert list_suite_settings(whole) == list_suite_settings(part) != list_suite_settings(request_)
+    found = {}
+    for name, request in (("whole", whole), ("part", part)):
+        found[name] = unpack(make(request, tmp_path / name))
+    assert {"altai_test_contexts.py", "altai_test_record.py"} <= set(found["whole"])
+    assert json.loads(found["whole"]["selection.json"]) == {"hash": "sha1"}
+    assert "base.json" not in found["whole"]
+    assert json.loads(found["part"]["base.json"]) == {"version": 1}
+    assert json.loads(found["part"]["selection.json"]) == {
+        "hash": "sha1",
+        "base": "1" * 40,
+        "carried": [0, 2],
+        "changed": {"a.py": "2" * 40},
+        "moved": {"a.py": [[1, 1, 3]]},
+    }
 
 
 @pytest.mark.parametrize("settings", ["[run]\nbranch = perhaps\n", "[run]\nomit = setup.py\n"])

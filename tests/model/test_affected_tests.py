@@ -1,0 +1,192 @@
+"""Which tests a change affects; what may affect every test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from altai_build.model.affected_tests import (
+    AffectedTests,
+    ChangedFile,
+    EverythingRuns,
+    FileAccess,
+    TestSelection,
+    find_word,
+    select_tests,
+)
+from altai_build.model.test_record import ContextRecord, RecordedTest
+
+LIBRARY = """\
+def f():
+    return 1
+
+
+def g():
+    return 2
+
+
+def at_import():
+    return 3
+
+
+def set_up():
+    return 4
+
+
+def for_all():
+    return 5
+
+
+def unused():
+    return 6
+
+
+@cached
+def kept():
+    return 7
+"""
+CONTEXTS = ("", "t.test_f", "t.test_g", "o.test_o", "@t.py", "@")
+
+
+def make_test(number: int, path: str = "t.py", **fields: object) -> RecordedTest:
+    name = CONTEXTS[number]
+    test = RecordedTest(
+        name, name.partition(".")[0], name.partition(".")[2], "passed", 0.1, path, False, None
+    )
+    return replace(test, **fields)  # type: ignore[arg-type]
+
+
+RECORD = ContextRecord(
+    contexts=CONTEXTS,
+    tests=(make_test(1), make_test(2), make_test(3, "o.py")),
+    sets=("1", "2-3", "0", "4", "5"),
+    files={
+        "lib.py": [[-1, 2, 0], [6, -5, 1], [10, -9, 2], [14, -13, 3], [18, -17, 4], [1, 5, 2]],
+        "t.py": [[1, 2, 0]],
+    },
+    tree={
+        "lib.py": "old",
+        "t.py": "old",
+        "o.py": "old",
+        "conftest.py": "old",
+        "data.txt": "old",
+        "x.py": "old",
+    },
+)
+
+
+def select(
+    *changes: ChangedFile,
+    now: str = LIBRARY,
+    record: ContextRecord = RECORD,
+    texts: Mapping[str, str] | None = None,
+) -> TestSelection:
+    def read(oids: Sequence[str]) -> Mapping[str, str]:
+        return {oid: {"old": LIBRARY, "new": now}[oid] for oid in oids}
+
+    found = texts or {}
+    return select_tests(
+        record, "base", changes, FileAccess(read, lambda word, besides: find_word(word, found, besides))
+    )
+
+
+def change(path: str = "lib.py") -> ChangedFile:
+    return ChangedFile(path, "old", "new")
+
+
+@pytest.mark.parametrize(
+    ("old", "carried", "why"),
+    [
+        ("return 1", (1, 2), "lib.py: f() has changed (1 test)"),
+        ("return 2", (0,), "lib.py: g() has changed (2 tests)"),
+        ("return 4", (2,), "lib.py: set_up() has changed (2 tests)"),
+        ("return 6", (0, 1, 2), "lib.py: unused() has changed (0 tests)"),
+    ],
+)
+def test_the_tests_that_ran_a_changed_function(old: str, carried: tuple[int, ...], why: str) -> None:
+    found = select(change(), now=LIBRARY.replace(old, f"x = 0\n    {old}"))
+    assert isinstance(found, AffectedTests)
+    assert (found.carried, found.describe(), found.changed) == (carried, why, {"lib.py": "new"})
+    assert found.moved["lib.py"][-1][1] - found.moved["lib.py"][-1][0] == 1
+
+
+def test_nothing_has_changed() -> None:
+    found = select()
+    assert isinstance(found, AffectedTests)
+    assert (found.carried, found.describe()) == ((0, 1, 2), "no file has changed")
+
+
+def test_files_of_tests() -> None:
+    found = select(change("t.py"), ChangedFile("test_new.py", None, "new"))
+    assert isinstance(found, AffectedTests)
+    assert (found.carried, found.moved) == ((2,), {"t.py": ()})
+    assert found.describe() == "test_new.py is new; t.py has changed (2 tests)"
+    # Another file may use it: it is compared like any file.
+    used = {"o.py": "import t", "t.py": "t"}
+    found = select(change("t.py"), now=LIBRARY.replace("return 1", "return 9"), texts=used)
+    assert isinstance(found, AffectedTests)
+    assert found.carried == (2,)
+    assert select(
+        ChangedFile("test_new.py", None, "new"), texts={"a.py": "x = 'test_new'"}
+    ) == EverythingRuns("test_new.py is new, and a.py may use it")
+
+
+def test_tests_of_which_not_all_is_known_always_run() -> None:
+    tests = (
+        make_test(1, is_open=True),
+        make_test(2, status="failed"),
+        make_test(3, path=""),
+        make_test(3, "o.py"),
+    )
+    found = select(record=replace(RECORD, tests=tests))
+    assert isinstance(found, AffectedTests)
+    assert found.carried == (3,)
+    assert found.describe() == "what other processes run is unknown (3 tests)"
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (change("data.txt"), "data.txt has changed, which is no Python code"),
+        (change("conftest.py"), "conftest.py has changed, on which all tests depend"),
+        (change("x.py"), "x.py has changed, and no test is known to run it"),
+        (ChangedFile("new.py", None, "new"), "new.py is new"),
+        (ChangedFile("lib.py", "old", None), "lib.py is gone"),
+        (ChangedFile("lib.py", "old", "new", is_plain=False), "lib.py is a link, or has other permissions"),
+        (
+            ChangedFile("lib.py", "other", "new"),
+            "lib.py has changed, and was tested as something else than its commit has",
+        ),
+    ],
+)
+def test_changes_that_may_affect_every_test(found: ChangedFile, reason: str) -> None:
+    assert select(found) == EverythingRuns(reason)
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (f"A = 1\n{LIBRARY}", "lib.py has changed outside of the bodies of its functions"),
+        (
+            LIBRARY.replace("return 3", "return 9"),
+            "lib.py: at_import() has changed, which also runs outside of tests",
+        ),
+        (LIBRARY.replace("return 5", "return 9"), "lib.py: for_all() has changed, which all tests share"),
+        (
+            LIBRARY.replace("return 7", "return 9"),
+            "lib.py: kept() has changed, which keeps state for later calls",
+        ),
+        (LIBRARY.replace("return 1", "return `1`"), "lib.py has changed, and cannot be taken apart: "),
+    ],
+)
+def test_functions_whose_change_may_affect_every_test(now: str, reason: str) -> None:
+    found = select(change(), now=now)
+    assert isinstance(found, EverythingRuns)
+    assert found.reason.startswith(reason)
+
+
+def test_a_record_that_does_not_tell() -> None:
+    assert select(record=ContextRecord(unusable="why")) == EverythingRuns("why")
+    assert select(record=replace(RECORD, outside="a process")) == EverythingRuns("a process")
