@@ -63,6 +63,7 @@ VERBS = {
     "report": "report",
     "schema": "schema",
     "srpm": "srpm",
+    "status": "status",
     "test": "test",
     "upgrade-check": "upgrade",
     "verify": "verify",

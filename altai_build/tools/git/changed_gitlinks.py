@@ -48,6 +48,14 @@ def list_changed_paths(history: RepositoryHistory, old: CommitId, new: CommitId)
     return tuple(listed.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1])
 
 
+def list_gitlinks(history: RepositoryHistory, commit: str, folders: Sequence[str]) -> list[GitlinkChange]:
+    """All gitlinks below `folders` of a commit, given by its full id, as if the commit before had none.
+
+    Raises GitError when git cannot read the repository.
+    """
+    return _diff(history, _EMPTY_TREES[len(commit)], commit, folders)
+
+
 def _diff(history: RepositoryHistory, before: str, after: str, folders: Sequence[str]) -> list[GitlinkChange]:
     if not folders:
         return []

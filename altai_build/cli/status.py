@@ -1,0 +1,142 @@
+"""`status`: where things stand, in a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from altai_build.cli.app import App
+from altai_build.cli.options import json_option
+from altai_build.cli.output import print_json, print_text
+from altai_build.errors import AltaiError
+from altai_build.model.quantity import format_count
+from altai_build.model.status import ReleaseChanges, Status, suggest_next_version
+from altai_build.model.task_view import name_some
+
+# Of each kind so many names are printed.
+_MOST = 8
+_NOT_READ = "specs (`plan`), signatures (`verify`), work trees, mirrors and programs (`doctor`), channels (`channels`)"
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def status(app: App, as_json: bool) -> int:
+    """Show what is configured, released, changed since, and wrong.
+
+    What is wrong is listed with what to do. Only files and git are read, which takes a moment: specs are not, and
+    nothing is verified or downloaded. Exit code 3 when repos.yaml cannot be read.
+
+    \b
+    Example:
+      altai-build status
+    """
+    from altai_build.config import default_config
+    from altai_build.pipeline.status import read_status
+
+    error = None
+    try:
+        config = app.load_config(needed=False)
+    except AltaiError as fault:
+        error, config = fault, default_config(Path(app.directory))
+    found = read_status(config, app.get_workspace(), error)
+    if as_json:
+        print_json(found)
+    else:
+        for label, text in list_lines(found):
+            print_text(f"{label:<11} {text}".rstrip())
+    return error.exit_code if error is not None else 0
+
+
+def list_lines(found: Status) -> Iterator[tuple[str, str]]:
+    """The lines of a status, each with its label."""
+    if found.project is not None:
+        yield "project", f"{found.project} ({found.config})"
+        yield "target", f"{found.target or 'none'}, mock configuration {found.mock_config or 'none'}"
+        yield (
+            "signing",
+            f"with {name_some(found.signing_keys, most=_MOST)}" if found.signing_keys else "no key",
+        )
+    if found.components is not None:
+        specs = f", {format_count(found.specs, 'folder')} of specs" if found.specs else ""
+        yield "components", f"{format_count(found.components, 'submodule')}{specs}"
+    if found.head is not None:
+        yield "HEAD", found.head[:12]
+    yield from _list_release_lines(found)
+    if found.last_run:
+        counts = ", ".join(f"{len(names)} {status}" for status, names in found.last_run.items())
+        yield "last run", f"by component: {counts}"
+    else:
+        yield "last run", "none in this workspace"
+    if found.running is not None:
+        yield "running", f"a run builds in this workspace: {found.running}"
+    if found.problems:
+        for number, problem in enumerate(found.problems):
+            yield "wrong" if number == 0 else "", problem.what
+            if problem.todo:
+                yield "", f"  → {problem.todo}"
+    else:
+        yield "wrong", "nothing that was looked at"
+    yield "not read", _NOT_READ
+
+
+def _list_release_lines(found: Status) -> Iterator[tuple[str, str]]:
+    latest = found.latest
+    if found.published is not None:
+        if latest is None:
+            yield "released", "nothing yet"
+        else:
+            yield (
+                "released",
+                f"{latest.version} of {latest.created[:10]}, {format_count(latest.packages, 'package')}, commit "
+                f"{latest.commit[:12]}; {format_count(len(found.published), 'release')} in all",
+            )
+    if latest is not None:
+        yield from _list_changes(latest)
+    if found.head is not None and found.published is not None:
+        version = suggest_next_version(latest.version if latest is not None else None)
+        yield "next", f"{_describe_next(latest)}: `altai-build release {version} --dry-run`"
+
+
+def _list_changes(latest: ReleaseChanges) -> Iterator[tuple[str, str]]:
+    if latest.components is None or latest.files is None or latest.commits is None:
+        yield "changed", f"unknown: HEAD cannot be compared with {latest.version}"
+        return
+    if not latest.components and not latest.files:
+        yield "changed", f"nothing since {latest.version}"
+        return
+    yield (
+        "changed",
+        f"since {latest.version}: {format_count(latest.commits, 'commit')}, "
+        f"{format_count(len(latest.components), 'submodule')}, {format_count(len(latest.files), 'file')}",
+    )
+    for change in latest.components[:_MOST]:
+        yield (
+            "",
+            f"  {change.status.value:<8} {change.path}  {(change.old or '-')[:12]} → {(change.new or '-')[:12]}",
+        )
+    if len(latest.components) > _MOST:
+        yield (
+            "",
+            f"  and {len(latest.components) - _MOST} more: `altai-build changed {latest.commit[:12]} HEAD`",
+        )
+    if latest.files:
+        yield "", f"  {name_some(latest.files, most=_MOST)}"
+
+
+def _describe_next(latest: ReleaseChanges | None) -> str:
+    if latest is None:
+        return "a release would build every component"
+    if latest.components is None:
+        return "what a release would build is unknown"
+    if not latest.components and not latest.files:
+        return "a release would have the same packages"
+    others = ""
+    if latest.dependents:
+        number = format_count(len(latest.dependents), "component")
+        others = (
+            f" and {number} built with it in {latest.version} ({name_some(latest.dependents, most=_MOST)})"
+        )
+    return f"a release would build what changed{others}, and reuse the rest"
