@@ -38,7 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 ANY_FILE = ("*",)
 FOREIGN: dict[str, tuple[str, ...]] = {
     "subprocess": ("tools/process.py",),
-    "rpm": ("tools/rpm/*.py",),
+    "rpm": ("tools/rpm/bindings.py",),
     "gnupg": ("tools/openpgp/keyring.py",),
     "createrepo_c": ("tools/repo/repodata.py",),
     # Two uses of one library: what a release needs, and how installed packages are upgraded.
@@ -62,7 +62,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "rich": ("tools/progress.py", "tools/live.py", "cli/*.py"),
 }
 # Every other library has one importer. The license list of cyclonedx serves both bills of materials.
-SEVERAL_IMPORTERS = {"click", "cyclonedx", "packaging", "requests", "rich", "rpm", "solv", "yaml"}
+SEVERAL_IMPORTERS = {"click", "cyclonedx", "packaging", "requests", "rich", "solv", "yaml"}
 
 # Files that may be read without regular_files.py: a FIFO in place of any other would block, a device would never end.
 READ_AS_THEY_ARE = {

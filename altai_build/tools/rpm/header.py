@@ -11,17 +11,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import rpm
-
 from altai_build.errors import InputError
 from altai_build.model.nevra import Nevra, is_safe_name
 from altai_build.model.package import Dependency, FileEntry, RpmHeader
 from altai_build.regular_files import open_regular_file
+from altai_build.tools.rpm.bindings import load_rpm
 from altai_build.tools.rpm.signatures import find_damaged_packages, read_signatures
 from altai_build.tools.rpm.versions import format_comparison
-
-# librpm prints its error messages itself; here they come with the exception instead.
-rpm.setVerbosity(rpm.RPMLOG_CRIT)
 
 _FILE_DIGESTS = {1: "MD5", 2: "SHA1", 8: "SHA256", 9: "SHA384", 10: "SHA512"}  # RPMTAG_FILEDIGESTALGO
 # What rpm runs or sets when it installs the package.
@@ -94,6 +90,7 @@ def read_header(path: Path) -> RpmHeader:
 
 def open_header(path: Path) -> Any:
     """rpm's header object, without verification, which would open the host's rpmdb; `signatures` verifies."""
+    rpm = load_rpm()
     transaction = rpm.TransactionSet()
     transaction.setVSFlags(rpm.RPMVSF_MASK_NOSIGNATURES | rpm.RPMVSF_MASK_NODIGESTS)
     try:

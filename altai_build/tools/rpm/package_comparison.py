@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import rpm
-
 from altai_build.model.reproduction import PackageComparison, Similarity
 from altai_build.tools.files import sha256_file
+from altai_build.tools.rpm.bindings import load_rpm
 from altai_build.tools.rpm.header import open_header
 
 # Added when a package is signed or hashed, or when librpm reads it: not part of what the build made.
@@ -54,7 +53,7 @@ def compare_packages(left: Path, right: Path) -> PackageComparison:
 
 def _list_tags(header: Any) -> set[str]:
     """The names of a header's tags, without those of signatures; numbers for tags that this rpm does not know."""
-    names = {str(rpm.tagnames.get(number, number)) for number in list(header)}
+    names = {str(load_rpm().tagnames.get(number, number)) for number in list(header)}
     return names - _SIGNATURE_TAGS
 
 

@@ -17,9 +17,9 @@ COMPARISONS = ((1 << 1, "<"), (1 << 2, ">"), (1 << 3, "="))
 @functools.cache
 def _load_librpm() -> Any:
     """rpm's library, loaded for the first comparison: a command that lists one release makes none."""
-    import rpm
+    from altai_build.tools.rpm.bindings import load_rpm
 
-    return rpm
+    return load_rpm()
 
 
 def format_comparison(flags: int) -> str:
