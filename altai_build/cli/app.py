@@ -53,7 +53,7 @@ class App(NamedTuple):
             raise InputError(
                 f"there is no {CONFIG_NAME} in {self.directory} or above it",
                 why="this command reads targets, keys and repositories from it",
-                todo="write it (see docs/repos-yaml.md), name it with --config FILE, or name its folder with -C DIR",
+                todo="let `altai-build init` write it, name it with --config FILE, or name its folder with -C DIR",
             )
         return default_config(Path(self._repository))
 
@@ -122,6 +122,12 @@ class App(NamedTuple):
     def _repository(self) -> str:
         """The git repository that DIR is in; DIR itself where it is in none."""
         return find_upwards(self.directory, _find_repository) or self.directory
+
+    def find_repository(self) -> Path:
+        """The git repository that DIR is in; DIR itself where it is in none."""
+        from pathlib import Path
+
+        return Path(self._repository)
 
     def get_workspace(self) -> Workspace:
         """The workspace that --workspace names, else the default one beside the release definition."""

@@ -52,6 +52,7 @@ VERBS = {
     "diff": "diff",
     "doctor": "doctor",
     "explain": "explain",
+    "init": "init",
     "keys": "keys",
     "log": "log",
     "notes": "notes",

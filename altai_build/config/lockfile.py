@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from altai_build.config.yaml_reader import InputErrors, YamlNode, parse_yaml, read_limited
+from altai_build.config.yaml_writer import format_list, format_scalar, quote_text
 from altai_build.errors import InputError
 from altai_build.model.checksum import Sha256, is_sha256
 from altai_build.model.lock import (
@@ -29,9 +28,6 @@ _FILE_HEADER = """\
 """
 # Bytes. A lock of some hundred packages has a few hundred kilobytes.
 _MAX_SIZE = 64 << 20
-# Text that YAML reads as text without quotes. Values that only look like text begin otherwise, or are in _YAML_WORDS.
-_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+()~^-]*")
-_YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 _TOP_KEYS = ("format", "target", "repositories", "from_base", "packages")
 _REPOSITORY = (
     "name",
@@ -82,13 +78,13 @@ def dump_lock(lock: Lock) -> str:
     lines = [
         _FILE_HEADER.rstrip(),
         f"format: {FORMAT}",
-        f"target: {_format_scalar(lock.target)}",
+        f"target: {format_scalar(lock.target)}",
         "repositories:",
     ]
     for repository in lock.repositories:
         lines += _format_block(_format_repository(repository))
     lines.append("from_base:" if lock.from_base else "from_base: []")
-    lines += [f"  - {_format_scalar(requirement)}" for requirement in sorted(lock.from_base)]
+    lines += [f"  - {format_scalar(requirement)}" for requirement in sorted(lock.from_base)]
     lines.append("packages:" if lock.packages else "packages: []")
     for package in sorted(lock.packages, key=lambda package: package.sort_key):
         lines += _format_block(_format_package(package))
@@ -101,58 +97,41 @@ def _format_block(lines: Iterator[str]) -> list[str]:
 
 
 def _format_repository(repository: LockedRepository) -> Iterator[str]:
-    yield f"name: {_format_scalar(repository.name)}"
-    yield f"url: {_format_scalar(repository.url)}"
-    yield f"key: {_format_scalar(repository.key)}"
+    yield f"name: {format_scalar(repository.name)}"
+    yield f"url: {format_scalar(repository.url)}"
+    yield f"key: {format_scalar(repository.key)}"
     if not repository.is_base:
-        yield f"packages: {'needed' if repository.packages is None else _format_list(repository.packages)}"
+        yield f"packages: {'needed' if repository.packages is None else format_list(repository.packages)}"
     for key, values in (("prefer", repository.prefer), ("exclude", repository.exclude)):
         if values:
-            yield f"{key}: {_format_list(values)}"
+            yield f"{key}: {format_list(values)}"
     if repository.modules:
-        chosen = ", ".join(f"{_quote(name)}: {_quote(stream)}" for name, stream in repository.modules)
+        chosen = ", ".join(f"{quote_text(name)}: {quote_text(stream)}" for name, stream in repository.modules)
         yield f"modules: {{{chosen}}}"
     if repository.weak:
         yield "weak: true"
-    yield f"revision: {_quote(repository.revision)}"
-    yield f"metadata: {_quote(repository.metadata)}"
+    yield f"revision: {quote_text(repository.revision)}"
+    yield f"metadata: {quote_text(repository.metadata)}"
     yield f"signed: {'true' if repository.signed else 'false'}"
 
 
 def _format_package(package: LockedPackage) -> Iterator[str]:
-    yield f"nevra: {_format_scalar(str(package.nevra))}"
-    yield f"repository: {_format_scalar(package.repository)}"
-    yield f"location: {_format_scalar(package.location)}"
-    yield f"sha256: {_quote(package.sha256)}"
+    yield f"nevra: {format_scalar(str(package.nevra))}"
+    yield f"repository: {format_scalar(package.repository)}"
+    yield f"location: {format_scalar(package.location)}"
+    yield f"sha256: {quote_text(package.sha256)}"
     yield f"size: {package.size}"
-    yield f"license: {_format_scalar(package.license)}"
+    yield f"license: {format_scalar(package.license)}"
     yield (
-        f"signer: {{key_id: {_quote(package.signer.key_id)}, "
-        f"fingerprint: {_quote(package.signer.fingerprint)}}}"
+        f"signer: {{key_id: {quote_text(package.signer.key_id)}, "
+        f"fingerprint: {quote_text(package.signer.fingerprint)}}}"
     )
     yield "needed_by:" if package.needed_by else "needed_by: []"
     for need in sorted(package.needed_by):
         weak = ", weak: true" if need.weak else ""
-        yield f"  - {{package: {_format_scalar(need.package)}, requires: {_quote(need.requires)}{weak}}}"
-    alternatives = f", over: {_format_list(package.choice.over)}" if package.choice.over else ""
+        yield f"  - {{package: {format_scalar(need.package)}, requires: {quote_text(need.requires)}{weak}}}"
+    alternatives = f", over: {format_list(package.choice.over)}" if package.choice.over else ""
     yield f"choice: {{rule: {package.choice.rule.value}{alternatives}}}"
-
-
-def _format_list(values: tuple[str, ...]) -> str:
-    return "[" + ", ".join(_quote(value) for value in values) + "]"
-
-
-def _quote(text: str) -> str:
-    """Text in double quotes; as in JSON, but without surrogates, which YAML does not join to one character."""
-    if text.isascii():
-        return json.dumps(text)
-    escaped = "".join(f"\\U{ord(char):08x}" if char > "\uffff" else json.dumps(char)[1:-1] for char in text)
-    return f'"{escaped}"'
-
-
-def _format_scalar(text: str) -> str:
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS
-    return text if plain else _quote(text)
 
 
 def load_lock(path: Path) -> Lock:

@@ -15,11 +15,13 @@ from altai_build.config import Config, Target
 from altai_build.config.lockfile import load_lock
 from altai_build.config.schema import Key
 from altai_build.errors import AltaiError, InputError
+from altai_build.model.distribution import describe_key_source, find_key_of_file
 from altai_build.model.doctor import CheckResult, CheckStatus, make_failed_check, run_check
 from altai_build.model.lock import LOCK_FILE_NAME, Lock
 from altai_build.model.quantity import format_size
 from altai_build.pipeline.build.builders import BUILDERS, find_builder, load_builder
 from altai_build.pipeline.build.toolchains import refuse_other_arch
+from altai_build.pipeline.definition_marks import check_marks
 from altai_build.pipeline.repository_checks import check_buildroot_repositories, check_upstreams
 from altai_build.tools import commands, process
 from altai_build.tools.builder import Builder
@@ -56,6 +58,7 @@ PROGRAMS = (
     _Program("rpmsign", "signs packages", "rpm", "rpm-sign"),
     _Program("rpmkeys", "checks signatures", "rpm", "rpm"),
     _Program("gpg", "holds the signing keys", "gnupg", "gnupg2"),
+    _Program("gpg-agent", "holds the unlocked key while packages are signed", "gpg-agent", "gnupg2"),
     _Program("gpgv", "checks the signatures of metadata", "gpgv", "gnupg2"),
     _Program("bwrap", "runs specs and mock configurations in a sandbox", "bubblewrap", "bubblewrap"),
     _Program("unshare", "makes the namespaces of the chroot builder", "util-linux", "util-linux"),
@@ -245,6 +248,7 @@ def _check_configuration(config: Config, workspace: Workspace, builder: str) -> 
     if config.file is None:
         return
     yield _check_superproject(config, workspace)
+    yield from check_marks(config)
     for target in config.targets.values():
         yield from _check_target(config, target, workspace, builder)
     for key in config.keys.values():
@@ -259,6 +263,9 @@ def _check_key(key: Key) -> CheckResult:
     if found.exit_code and key.is_signing_key and not key.file.exists():
         todo = f"create it with `altai-build keys init {key.name}`, or restore {key.file}"
         return replace(found, todo=todo)
+    published = find_key_of_file(key.file.name)
+    if found.exit_code and published is not None and not key.file.exists():
+        return replace(found, todo=f"get it as {key.file}: {describe_key_source(published)}")
     return found
 
 
@@ -299,7 +306,7 @@ def _check_definition(config: Config) -> CheckResult:
     if config.file is not None:
         return CheckResult(check="configuration", status=CheckStatus.OK, found=str(config.file))
     folder = config.superproject.folder
-    todo = "name the superproject with -C DIR, or write repos.yaml (docs/repos-yaml.md)"
+    todo = "name the superproject with -C DIR, or run `altai-build init`, which writes repos.yaml"
     if git_directory(folder) is None:
         found = f"{folder} has no repos.yaml and is not a git repository"
         return CheckResult(

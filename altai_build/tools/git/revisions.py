@@ -65,6 +65,10 @@ class RepositoryHistory:
             raise make_git_error(USER_CLONE, answer, "rev-parse", self.place)
         raise self._unknown_revision_error(revision, answer.error_text)
 
+    def has_any_commit(self) -> bool:
+        """False in a repository in which nothing was committed yet. Raises GitError when git cannot read it."""
+        return bool(run_git(USER_CLONE, ["rev-list", "--all", "--max-count=1"], directory=self.place).text)
+
     def has_commit(self, commit: str) -> bool:
         """True where the repository has a commit of this id."""
         return self._parse_revision(f"{commit}^{{commit}}").returncode == 0
