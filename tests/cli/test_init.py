@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import jsonschema
 import pytest
 
-from tests.kit.cli import ROOT, altai_build
+from tests.kit.cli import altai_build
 from tests.kit.git import Repo
 from tests.kit.superprojects import World, make_spec
 
@@ -27,7 +25,6 @@ def place(tmp_path: Path) -> Path:
 def test_init_then_changed_and_plan(place: Path) -> None:
     answer = altai_build("init", "--json", cwd=place)
     assert answer.code == 0, answer.err
-    jsonschema.validate(answer.json, json.loads((ROOT / "altai_build" / "schemas" / "init.json").read_text()))
     assert answer.json["distribution"]["id"] == "centos7" and answer.json["distribution"]["guessed"]
     assert [(one["path"], one["state"]) for one in answer.json["components"]] == [
         ("repos/a", "found"),

@@ -175,7 +175,7 @@ def _find_evidence(paths: Iterable[str], texts: dict[str, str]) -> Iterator[Evid
 
 def _find_keys(files: CommitFiles) -> Iterator[FoundKey]:
     wanted = [path for path in files.paths if _KEY_NAME.search(PurePosixPath(path).name)]
-    for path, data in files.read_bytes(wanted[:_MOST_KEYS]).items():
+    for path, data in files.read_contents(wanted[:_MOST_KEYS]).items():
         try:
             keys = parse_keys(data)
         except ValueError:

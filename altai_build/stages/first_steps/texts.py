@@ -35,9 +35,9 @@ class CommitFiles:
 
     def read(self, paths: Sequence[str]) -> dict[str, str]:
         """Path → text of these files, as far as they are there."""
-        return {path: data.decode("utf-8", "replace") for path, data in self.read_bytes(paths).items()}
+        return {path: data.decode("utf-8", "replace") for path, data in self.read_contents(paths).items()}
 
-    def read_bytes(self, paths: Sequence[str]) -> dict[str, bytes]:
+    def read_contents(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Path → content of these files, as far as they are there."""
         entries = [self._entries[path] for path in paths[:_MAX_FILES] if path in self._entries]
         try:

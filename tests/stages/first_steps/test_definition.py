@@ -148,7 +148,11 @@ def test_what_an_older_tool_said(tmp_path: Path) -> None:
     config = load(Survey("p", COMMIT, root_specs=("p.spec",)), make_choice("centos6"), tmp_path, imported)
     text = (tmp_path / "repos.yaml").read_text()
     assert "#   A = b → project\n#   B = c → no equivalent; never\n" in text
-    assert config.release.baseurl == "https://x.example.org/p" and config.components["a"].skip == "why"
+    assert (
+        config.release
+        and config.release.baseurl == "https://x.example.org/p"
+        and config.components["a"].skip == "why"
+    )
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -35,7 +35,7 @@ _SETTINGS = {
         f"components come from the URLs in .gitmodules; {_CI}; scripts/hooks/post-receive for Gerrit",
     ),
     "GERRIT_PORT": ("", "part of the URLs in .gitmodules"),
-    "GERRIT_SUBMITTABLE": ("", "who may submit is a matter of Gerrit"),
+    "GERRIT_SUBMITTABLE": ("", "Gerrit itself says who may submit"),
     "JENKINS_BASEURL": ("", "`altai-build ci init jenkins` writes a pipeline"),
     "BASE_WORKDIR": ("--workspace DIR", ".altai-build beside repos.yaml unless it is given"),
 }
